@@ -1,0 +1,288 @@
+/**
+ * The resolved mesh: what mesh.yaml means, with every name that is printed anywhere computed once.
+ *
+ * It is plain readonly data that survives `JSON.stringify` (the lock file stores it), so it holds
+ * no YAML, no spans, no functions and no cycles: parts refer to each other by name.
+ * Lists whose order in the file carries no meaning (services, databases, tables, events) are sorted,
+ * so that moving a block in mesh.yaml changes no emitted byte. Columns and payload fields keep
+ * their order: it is the order on the wire and in the table.
+ */
+export interface Mesh {
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly services: readonly Service[];
+  readonly databases: readonly Database[];
+  readonly events: readonly Event[];
+  readonly streams: readonly Stream[];
+}
+
+export interface Service {
+  /** As written: `sfs`. First token of its subjects, folder under `generated/`. */
+  readonly name: string;
+  readonly description: string | undefined;
+  /** `metadata.source` of every event that it publishes: `sfs-service`. */
+  readonly source: string;
+  /** A service written by hand elsewhere: only its types, validators and schemas are emitted. */
+  readonly external: boolean;
+  readonly database: string | undefined;
+  /** As written: `auth.user.*`. */
+  readonly publishes: readonly SubjectPattern[];
+  readonly subscribes: readonly SubjectPattern[];
+  /** Names of the stream that holds its events; undefined when it publishes none. */
+  readonly stream: string | undefined;
+  /** Names of its own events (`UserCreated`), in canonical order. */
+  readonly events: readonly string[];
+  readonly consumers: readonly Consumer[];
+  readonly http: Http | undefined;
+  /** Everything it reads from its environment, the documented variables first. */
+  readonly environment: readonly EnvironmentVariable[];
+  readonly names: {
+    /** `Sfs`: prefix of its types. */
+    readonly type: string;
+    /** `sfs`: prefix of its constants and functions. */
+    readonly value: string;
+  };
+}
+
+export interface SubjectPattern {
+  /** As the file says it: `auth.user.*`, `sfs.*`. */
+  readonly text: string;
+  /** As NATS must be told: `auth.user.*.*`, `sfs.*.*.*`. The literal text would match nothing. */
+  readonly filter: string;
+  readonly service: string;
+  /** undefined: every entity of the service. */
+  readonly entity: string | undefined;
+}
+
+export interface Http {
+  readonly port: number;
+  readonly resources: readonly Resource[];
+}
+
+export interface Resource {
+  /** `/api/users` */
+  readonly path: string;
+  readonly table: string;
+  /** A cache table is served for reading only. */
+  readonly readonly: boolean;
+}
+
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+  readonly default: string | undefined;
+  readonly example: string | undefined;
+}
+
+export interface Stream {
+  /** `AUTH` */
+  readonly name: string;
+  readonly service: string;
+  /** `auth.user.*.*` */
+  readonly subjects: readonly string[];
+  /** undefined: 1 under `mesh dev`, 3 in production. */
+  readonly replicas: number | undefined;
+  readonly maxAgeSeconds: number;
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  readonly duplicateWindowSeconds: number;
+  /** True for an external owner: its stream is expected, never created or changed, by us. */
+  readonly external: boolean;
+}
+
+/** One durable pull consumer: one service, one subscribed entity. */
+export interface Consumer {
+  /** `sfs_auth_user`. Renaming a durable makes JetStream start a new one, so it depends on ids alone. */
+  readonly durable: string;
+  readonly stream: string;
+  /** `auth.user.*.*` */
+  readonly filter: string;
+  /** Owner and entity: `auth.user`; the `source` column of mesh.applied. */
+  readonly origin: string;
+  readonly publisher: string;
+  readonly entity: string;
+  /** Names of the events it receives, in canonical order. */
+  readonly events: readonly string[];
+  /** The cache table it keeps, in the service's database. */
+  readonly cache: string | undefined;
+  readonly cascades: readonly Cascade[];
+  readonly delivery: Delivery;
+  readonly names: {
+    /** `SfsUser`: prefix of `SfsUserHooks`. */
+    readonly type: string;
+    /** `sfsUser`: prefix of `sfsUserConsumer`. */
+    readonly value: string;
+    /** `user.consumer.ts`, relative to the service's folder. */
+    readonly file: string;
+  };
+}
+
+export interface Cascade {
+  /** Name of the event that sets it off: `UserDeleted`. */
+  readonly event: string;
+  readonly action: "set_null" | "delete";
+  readonly table: string;
+  readonly column: string;
+  /** Name of the hook that is called for each row before it goes. */
+  readonly before: string | undefined;
+}
+
+export interface Delivery {
+  /** How often a failing handler is tried before the event becomes a dead letter. */
+  readonly attempts: number;
+  /** Seconds to wait after each failed attempt; the last one repeats. */
+  readonly backoffSeconds: readonly number[];
+  readonly ackWaitSeconds: number;
+  readonly maxAckPending: number;
+  readonly batch: number;
+}
+
+export interface Database {
+  readonly name: string;
+  readonly service: string;
+  /** `SFS_DB_URL` */
+  readonly urlVariable: string;
+  readonly tables: readonly Table[];
+}
+
+export interface Table {
+  readonly name: string;
+  readonly description: string | undefined;
+  /** Name of the key column: its value is the entity id of the table's events. */
+  readonly key: string;
+  readonly columns: readonly Column[];
+  /** Multi-column unique sets; single columns carry their own flag. */
+  readonly unique: readonly (readonly string[])[];
+  readonly indexes: readonly (readonly string[])[];
+  readonly renamedFrom: string | undefined;
+  /** Set on a read-only copy of another service's entity. */
+  readonly cache: CacheOf | undefined;
+  readonly names: {
+    /** `UserCacheRow` */
+    readonly row: string;
+    /** `NewUserCache`: what create takes (owned tables). */
+    readonly create: string;
+    /** `UserCachePatch`: what update takes (owned tables). */
+    readonly patch: string;
+    /** `userCache` */
+    readonly value: string;
+  };
+}
+
+export interface CacheOf {
+  /** `auth.user` */
+  readonly origin: string;
+  readonly service: string;
+  readonly entity: string;
+  readonly sync: Sync | undefined;
+}
+
+export interface Sync {
+  readonly service: string;
+  /** `/api/users` */
+  readonly path: string;
+  /** `AUTH_SERVICE_URL` */
+  readonly urlVariable: string;
+  /** Header that carries the service key: `authorization` sends `Bearer <key>`, any other the bare key. */
+  readonly header: string;
+  /** Seconds between periodic checks of the cache against its source; 0 turns them off. */
+  readonly everySeconds: number;
+}
+
+export type ColumnType =
+  | "nanoid"
+  | "text"
+  | "uuid"
+  | "integer"
+  | "bigint"
+  | "number"
+  | "boolean"
+  | "timestamp"
+  | "json";
+
+export interface Column {
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly type: ColumnType;
+  readonly nullable: boolean;
+  readonly key: boolean;
+  readonly unique: boolean;
+  readonly default: ColumnDefault | undefined;
+  readonly oneOf: readonly string[] | undefined;
+  readonly references: Reference | undefined;
+  readonly renamedFrom: string | undefined;
+}
+
+export type ColumnDefault =
+  | { readonly kind: "now" }
+  | { readonly kind: "literal"; readonly value: string | number | boolean };
+
+export interface Reference {
+  readonly table: string;
+  readonly column: string;
+  readonly onDelete: "cascade" | "set_null" | "restrict";
+}
+
+export interface Event {
+  /** `UserCreated`: its type, its schema file, its validator's suffix. */
+  readonly name: string;
+  readonly service: string;
+  readonly entity: string;
+  readonly action: string;
+  /** `auth.user.{id}.created` */
+  readonly subject: string;
+  /** `metadata.source` on the wire. */
+  readonly source: string;
+  readonly description: string | undefined;
+  /** What it says of its entity; `none` for a mere occurrence. */
+  readonly change: "create" | "update" | "delete" | "none";
+  readonly emit: Emit | undefined;
+  readonly payload: readonly Field[];
+  readonly names: {
+    /** `userCreated`: its publisher's method. */
+    readonly value: string;
+    /** `onUserCreated`: its handler hook. */
+    readonly hook: string;
+    /** `validateUserCreated` */
+    readonly validator: string;
+  };
+}
+
+/** The owned table whose rows imply the event. */
+export interface Emit {
+  readonly table: string;
+  readonly on: readonly ("insert" | "update" | "delete")[];
+  /** Column values that the row must have come to hold (on update: and did not hold before). */
+  readonly when: readonly { readonly column: string; readonly value: string | number | boolean }[];
+}
+
+export interface Field {
+  readonly name: string;
+  readonly description: string | undefined;
+  /** May be absent or null. */
+  readonly optional: boolean;
+  /** Set for the shorthand types, where SQL can print the column as the field. */
+  readonly type: FieldType | undefined;
+  /** JSON Schema 2020-12 of the field. */
+  readonly schema: JsonSchema;
+}
+
+export type FieldType =
+  | "string"
+  | "integer"
+  | "number"
+  | "boolean"
+  | "nanoid"
+  | "uuid"
+  | "timestamp"
+  | "json";
+
+export type JsonSchema = { readonly [keyword: string]: JsonValue };
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };

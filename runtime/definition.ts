@@ -1,0 +1,234 @@
+import type { ClientBase } from "pg";
+
+/*
+ * What generated code says to the runtime: plain descriptions, no behaviour. A generated file builds
+ * one of these and hands it over; everything that is the same for every mesh happens behind them.
+ */
+
+/** The documented `metadata` of every event. */
+export interface Metadata {
+  /** uuid v4; also the `Nats-Msg-Id` header. */
+  readonly event_id: string;
+  readonly entity_id: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  /** The publishing service's `source`: `auth-service`. */
+  readonly source: string;
+  /** The entity's version: 1 at creation, plus one per event. Two of the documented messages omit it. */
+  readonly version?: number;
+}
+
+export interface MeshEvent {
+  readonly metadata: Metadata;
+}
+
+/** The payload of an event: everything but its metadata. */
+export type Payload<E extends MeshEvent> = Omit<E, "metadata">;
+
+/** A precompiled ajv validator: false leaves the reasons in `errors`. */
+export interface Validator<E> {
+  (data: unknown): data is E;
+  errors?: readonly ValidationError[] | null;
+}
+
+export interface ValidationError {
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly message?: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A transaction's connection. What is done through it commits or rolls back with the event. */
+export type Tx = Pick<ClientBase, "query">;
+
+export interface HandlerContext<E> {
+  readonly event: E;
+  readonly tx: Tx;
+  readonly subject: string;
+  readonly logger: Logger;
+  /** `event`: a message. `snapshot`: the event was lost, its outcome was found in its source. */
+  readonly origin: "event" | "snapshot";
+}
+
+/**
+ * A step of the service's own for one event: runs last, inside the event's transaction, once per
+ * fresh event (a duplicate or stale event does not reach it). Throwing rolls the event back; it is
+ * tried again with backoff and becomes a dead letter after its attempts.
+ */
+export type Handler<E> = (context: HandlerContext<E>) => Promise<void>;
+
+export interface BeforeContext<Row> {
+  readonly row: Row;
+  readonly logger: Logger;
+  /** Aborted when the service shuts down or the call takes too long. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A step before a cascade deletes a row. Called at least once per row, outside any transaction,
+ * and tried again with backoff until it succeeds; the row stays until then.
+ */
+export type BeforeDelete<Row> = (context: BeforeContext<Row>) => Promise<void>;
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: object): Logger;
+}
+
+export type ColumnType =
+  | "nanoid"
+  | "text"
+  | "uuid"
+  | "integer"
+  | "bigint"
+  | "number"
+  | "boolean"
+  | "timestamp"
+  | "json";
+
+export interface ColumnDefinition {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly nullable?: true;
+  /** The database fills it in when it is left out. */
+  readonly defaulted?: true;
+  readonly unique?: true;
+  readonly oneOf?: readonly string[];
+}
+
+/** An owned or cache table. `Row` is what reading gives, `New` what create takes, `Patch` what update takes. */
+export interface TableDefinition<
+  Row extends object = object,
+  New extends object = object,
+  Patch extends object = object,
+> {
+  readonly name: string;
+  readonly key: string;
+  readonly columns: readonly ColumnDefinition[];
+  /** `auth.user`: a read-only copy of that entity. */
+  readonly cacheOf?: string;
+  /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
+  readonly entity?: string;
+  /** Phantom: carries the types, never set. */
+  readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch };
+}
+
+export interface CascadeDefinition {
+  readonly action: "set_null" | "delete";
+  readonly table: TableDefinition;
+  readonly column: string;
+  /** Name and function of the hook that precedes each row's deletion. */
+  readonly before?: { readonly name: string; readonly call: BeforeDelete<never> };
+}
+
+export interface EventDefinition<E extends MeshEvent = MeshEvent> {
+  /** `UserCreated` */
+  readonly name: string;
+  /** `created` */
+  readonly action: string;
+  readonly change: "create" | "update" | "delete" | "none";
+  readonly validate: Validator<E>;
+}
+
+export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition<E> {
+  /** Columns of the cache that this event carries (payload fields of the same name), the key included. */
+  readonly columns?: readonly string[];
+  readonly cascades?: readonly CascadeDefinition[];
+  readonly handler?: Handler<E> | undefined;
+}
+
+export interface DeliveryDefinition {
+  readonly attempts: number;
+  readonly backoffSeconds: readonly number[];
+  readonly ackWaitSeconds: number;
+  readonly maxAckPending: number;
+  readonly batch: number;
+}
+
+export interface SyncDefinition {
+  /** Environment variable with the source's base URL: `AUTH_SERVICE_URL`. */
+  readonly urlVariable: string;
+  readonly path: string;
+  readonly header: string;
+  readonly everySeconds: number;
+}
+
+export interface StreamDefinition {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly replicas?: number;
+  readonly maxAgeSeconds: number;
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  readonly duplicateWindowSeconds: number;
+  /** An external owner's stream: waited for, never created or changed. */
+  readonly external?: true;
+}
+
+/** One durable pull consumer and what is done with its events. */
+export interface ConsumerDefinition {
+  readonly durable: string;
+  readonly stream: StreamDefinition;
+  readonly filter: string;
+  /** `auth.user` */
+  readonly origin: string;
+  readonly cache?: TableDefinition;
+  readonly sync?: SyncDefinition;
+  readonly delivery: DeliveryDefinition;
+  readonly events: readonly ConsumedEvent<never>[];
+}
+
+export interface PublishedEvent {
+  readonly name: string;
+  readonly entity: string;
+  readonly action: string;
+  /** Payload fields in the order of the wire. */
+  readonly fields: readonly string[];
+}
+
+export interface ResourceDefinition {
+  readonly path: string;
+  readonly table: TableDefinition;
+  /** Precompiled validators of the request bodies; absent on a read-only resource. */
+  readonly create?: Validator<unknown>;
+  readonly patch?: Validator<unknown>;
+}
+
+/** A whole service, hooks already passed in. */
+export interface ServiceDefinition {
+  readonly mesh: string;
+  readonly name: string;
+  readonly source: string;
+  readonly database: { readonly name: string; readonly urlVariable: string; readonly migrations: URL };
+  /** Where its own events go; absent when it publishes none. */
+  readonly stream?: StreamDefinition;
+  /** Subjects it may publish: `auth.user.*.*`. */
+  readonly publishes: readonly string[];
+  readonly tables: readonly TableDefinition[];
+  readonly consumers: readonly ConsumerDefinition[];
+  readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };
+  readonly environment: readonly EnvironmentDefinition[];
+  /** Steps of the service's own at start-up; throwing refuses the start. */
+  readonly start?: StartHook | undefined;
+}
+
+export interface EnvironmentDefinition {
+  readonly name: string;
+  readonly required?: true;
+  readonly default?: string;
+}
+
+export interface StartContext {
+  /** Every variable of mesh.yaml's `environment`, defaults filled in. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+}
+
+/** Runs once before the service takes work: the place to check what the hooks need. */
+export type StartHook = (context: StartContext) => Promise<void> | void;
+
+/** What a hooks module exports, and a service is made from: `computeService(hooks)`. */
+export type ServiceFactory<Hooks> = (hooks: Hooks) => ServiceDefinition;
