@@ -1,0 +1,68 @@
+import type { Report } from "../diagnostics/report.js";
+import type { Program } from "../language/program.js";
+import { checkCacheColumns } from "./rules/cache-columns.js";
+import { checkCacheSync } from "./rules/cache-sync.js";
+import { checkCaches } from "./rules/caches.js";
+import { checkCascadeHooks } from "./rules/cascade-hooks.js";
+import { checkCascadeTargets } from "./rules/cascade-targets.js";
+import { checkCascades } from "./rules/cascades.js";
+import { checkColumnSets } from "./rules/column-sets.js";
+import { checkColumnValues } from "./rules/column-values.js";
+import { checkDatabaseOwnership } from "./rules/database-ownership.js";
+import { checkDelivery } from "./rules/delivery.js";
+import { checkEmitConditions } from "./rules/emit-conditions.js";
+import { checkEmits } from "./rules/emits.js";
+import { checkEnvironment } from "./rules/environment.js";
+import { checkEventNames } from "./rules/event-names.js";
+import { checkExternalServices } from "./rules/external-services.js";
+import { checkIdentifiers } from "./rules/identifiers.js";
+import { checkNameCollisions } from "./rules/name-collisions.js";
+import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
+import { checkPayloadFields } from "./rules/payload-fields.js";
+import { checkPayloadSchemas } from "./rules/payload-schemas.js";
+import { checkPorts } from "./rules/ports.js";
+import { checkReferences } from "./rules/references.js";
+import { checkResources } from "./rules/resources.js";
+import { checkSources } from "./rules/sources.js";
+import { checkSubjectOwnership } from "./rules/subject-ownership.js";
+import { checkSubscriptions } from "./rules/subscriptions.js";
+import { checkTableEntities } from "./rules/table-entities.js";
+import { checkTableKeys } from "./rules/table-keys.js";
+
+/** Looks at one kind of promise that the file must keep. Silent about what is poisoned. */
+export type Rule = (program: Program, report: Report) => void;
+
+const rules: readonly Rule[] = [
+  checkDatabaseOwnership,
+  checkExternalServices,
+  checkSubjectOwnership,
+  checkSubscriptions,
+  checkOverlappingPatterns,
+  checkPorts,
+  checkSources,
+  checkResources,
+  checkDelivery,
+  checkEnvironment,
+  checkTableKeys,
+  checkColumnValues,
+  checkColumnSets,
+  checkReferences,
+  checkCaches,
+  checkCacheColumns,
+  checkCacheSync,
+  checkEventNames,
+  checkEmits,
+  checkTableEntities,
+  checkEmitConditions,
+  checkPayloadFields,
+  checkPayloadSchemas,
+  checkCascades,
+  checkCascadeTargets,
+  checkCascadeHooks,
+  checkIdentifiers,
+  checkNameCollisions,
+];
+
+export function checkProgram(program: Program, report: Report): void {
+  for (const rule of rules) rule(program, report);
+}

@@ -1,0 +1,40 @@
+import type { FieldNode } from "../language/grammar.js";
+import type { ColumnType, FieldType } from "../language/terms.js";
+import type { Value } from "../source/value.js";
+import { carries } from "./types.js";
+
+export function isOptional(field: FieldNode): boolean {
+  if (field.kind === "choice") return field.suffix.endsWith("?");
+  const optional = keywordOf(field, "optional");
+  return optional?.kind === "scalar" && optional.value === true;
+}
+
+/** As a message mentions it: `string?`, `a JSON Schema of type array`. */
+export function describeField(field: FieldNode): string {
+  if (field.kind === "choice") return `${field.value}${field.suffix}`;
+  const type = keywordOf(field, "type");
+  return type?.kind === "scalar" ? `a JSON Schema of type ${type.text}` : "a JSON Schema";
+}
+
+/** Whether the field and the column hold the same values; a JSON Schema without a plain type is trusted. */
+export function fieldFits(field: FieldNode, column: ColumnType): boolean {
+  if (field.kind === "choice") return carries(field.suffix.startsWith("[]") ? "json" : field.value, column);
+  const type = keywordOf(field, "type");
+  if (type?.kind !== "scalar") return true;
+  if (column === "json") return true;
+  const shorthand = shorthandOf.get(type.text);
+  return shorthand === undefined || carries(shorthand, column);
+}
+
+const shorthandOf: ReadonlyMap<string, FieldType> = new Map([
+  ["string", "string"],
+  ["integer", "integer"],
+  ["number", "number"],
+  ["boolean", "boolean"],
+  ["array", "json"],
+  ["object", "json"],
+]);
+
+export function keywordOf(field: Extract<FieldNode, { kind: "open" }>, keyword: string): Value | undefined {
+  return field.value.entries.find((entry) => entry.key === keyword)?.value;
+}

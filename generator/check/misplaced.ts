@@ -1,0 +1,30 @@
+import { covers, type EventSymbol, type Program, type TableSymbol } from "../language/program.js";
+import { groupBy } from "../model/group.js";
+import { foreignPatterns } from "./reach.js";
+
+/** Certain that the event's service does not publish its subject. */
+export function isUnpublished({ service, subject }: EventSymbol): boolean {
+  if (service === undefined || service.poisoned.publishes || foreignPatterns(service).length > 0)
+    return false;
+  return !service.publishes.some((pattern) => covers(pattern.value, subject.value));
+}
+
+/**
+ * Events of a table that speak of another entity than most of its events do, each with one of the
+ * majority (of equals, the entity that stands first). A misspelt entity shows itself this way.
+ */
+export function findStrays(program: Program): ReadonlyMap<EventSymbol, EventSymbol> {
+  const strays = new Map<EventSymbol, EventSymbol>();
+  const emitted = program.events.filter((event) => event.table !== undefined && !isUnpublished(event));
+  for (const events of groupBy<TableSymbol | undefined, EventSymbol>(
+    emitted,
+    (event) => event.table,
+  ).values()) {
+    const entities = [...groupBy(events, (event) => event.origin).values()];
+    const majority = entities.reduce((most, entity) => (entity.length > most.length ? entity : most));
+    for (const event of events) {
+      if (majority[0] !== undefined && event.origin !== majority[0].origin) strays.set(event, majority[0]);
+    }
+  }
+  return strays;
+}

@@ -1,0 +1,45 @@
+import { nearest, type Report } from "../diagnostics/report.js";
+import type { TextNode } from "../language/node.js";
+import { covers, type EntitySymbol, type Program, type ServiceSymbol } from "../language/program.js";
+import type { PatternName } from "../language/words.js";
+import type { Span } from "../source/text.js";
+
+/** Patterns under `publishes` that begin with another name than the service's own. */
+export function foreignPatterns(service: ServiceSymbol): readonly TextNode<PatternName>[] {
+  return service.publishes.filter((pattern) => pattern.value.service !== service.name);
+}
+
+/** Patterns under `subscribes` that no subject matches. */
+export function deafPatterns(service: ServiceSymbol, program: Program): readonly TextNode<PatternName>[] {
+  return service.subscribes.filter(
+    ({ value }) => !program.entitiesOf(value.service).some((entity) => covers(value, entity)),
+  );
+}
+
+/** Certain that the service does not hear the entity; a misspelt subscription may have been meant for it. */
+export function isDeafTo(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
+  if (service.poisoned.subscribes || deafPatterns(service, program).length > 0) return false;
+  return !service.subscribes.some((pattern) => covers(pattern.value, entity));
+}
+
+/** A misspelt name is used many times and is one mistake: keeps the first use of each. */
+export function firstOfEach<T>(values: Iterable<T>, keyOf: (value: T) => string): readonly T[] {
+  const seen = new Set<string>();
+  return [...values].filter((value) => {
+    const key = keyOf(value);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+export function reportUnknownService(name: string, span: Span, program: Program, report: Report): void {
+  if (program.poisoned.services) return;
+  // A service that publishes under this name is the one that was meant; its patterns are reported.
+  const isMisspeltOwner = [...program.services.values()].some((service) =>
+    foreignPatterns(service).some((pattern) => pattern.value.service === name),
+  );
+  if (isMisspeltOwner) return;
+  const clue = nearest(name, program.services, (service) => service.span);
+  report("unknown-service", span, { name, known: [...program.services.keys()] }, clue);
+}

@@ -1,0 +1,51 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { ColumnSymbol, EventSymbol, Program, TableSymbol } from "../../language/program.js";
+import type { Rule } from "../check.js";
+import { describeField, fieldFits, isOptional } from "../fields.js";
+import { allTables } from "../tables.js";
+
+/** Events carry what a new row of a cache needs, in types that its columns take. */
+export const checkCacheColumns: Rule = (program, report) => {
+  for (const { table } of allTables(program)) {
+    const events = eventsThatFill(table, program);
+    if (events.length === 0) continue;
+    for (const column of table.columns.values()) checkColumn(column, events, report);
+  }
+};
+
+/** The events that create and update the rows; without any creation, every update may have to. */
+function eventsThatFill(table: TableSymbol, program: Program): readonly EventSymbol[] {
+  const events = table.cacheOf === undefined ? [] : (program.entities.get(table.cacheOf.text)?.events ?? []);
+  return events.filter((event) => event.change === "create" || event.change === "update");
+}
+
+function checkColumn(column: ColumnSymbol, events: readonly EventSymbol[], report: Report): void {
+  const hasCreation = events.some((event) => event.change === "create");
+  const mustBeCarried = !column.poisoned && !column.nullable && column.node?.get.default === undefined;
+  for (const event of events) {
+    const name = event.name?.value;
+    if (name === undefined || event.poisoned || hasUnknownField(event)) continue;
+    const field = event.fields.get(column.name);
+    if (field === undefined) {
+      const makesRows = !hasCreation || event.change === "create";
+      if (mustBeCarried && makesRows)
+        report("cache-column-not-carried", column.span, { column: column.name, event: name });
+      continue;
+    }
+    if (field.node === undefined || column.type === undefined) continue;
+    const mayLackValue = isOptional(field.node) && !column.nullable && !column.poisoned;
+    if (fieldFits(field.node, column.type) && !mayLackValue) continue;
+    const type = column.nullable ? `${column.type} or null` : column.type;
+    report("cache-column-type", column.span, {
+      column: column.name,
+      type,
+      event: name,
+      field: describeField(field.node),
+    });
+  }
+}
+
+/** One of its fields is misspelt, perhaps the one that is looked for; that is reported there. */
+function hasUnknownField({ fields, table }: EventSymbol): boolean {
+  return table !== undefined && [...fields.keys()].some((name) => !table.columns.has(name));
+}

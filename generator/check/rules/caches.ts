@@ -1,0 +1,40 @@
+import { nearest } from "../../diagnostics/report.js";
+import { isPoisoned } from "../../language/node.js";
+import type { Rule } from "../check.js";
+import { isDeafTo } from "../reach.js";
+import { allTables } from "../tables.js";
+
+/** A cache copies an entity of another service, which its own service subscribes to. */
+export const checkCaches: Rule = (program, report) => {
+  const taken = new Map<string, { readonly table: string; readonly span: { start: number; end: number } }>();
+  for (const { table, database } of allTables(program)) {
+    const { cacheOf, name } = table;
+    const service = database.owners[0];
+    if (cacheOf === undefined) {
+      const sync = table.node?.keySpans.sync;
+      if (sync !== undefined && !isPoisoned(table.node, "cache"))
+        report("sync-without-cache", sync, { table: name });
+      continue;
+    }
+    const { text: origin, span } = cacheOf;
+    const entity = program.entities.get(origin);
+    if (entity === undefined) {
+      if (!program.poisoned.subjects) {
+        const first = nearest(origin, program.entities, ({ events }) => events[0]?.subject.span);
+        report("unknown-entity", span, { entity: origin }, first);
+      }
+      continue;
+    }
+    if (service === undefined) continue;
+    const identity = `${database.name} ${origin}`;
+    const other = taken.get(identity);
+    if (other !== undefined)
+      report("duplicate-cache", table.span, { entity: origin, table: other.table }, { first: other.span });
+    taken.set(identity, { table: name, span: table.span });
+    if (entity.service === service.name) {
+      report("cache-of-own-entity", span, { service: service.name, entity: origin });
+    } else if (isDeafTo(service, entity, program)) {
+      report("cache-without-subscription", span, { service: service.name, entity: origin });
+    }
+  }
+};

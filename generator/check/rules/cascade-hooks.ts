@@ -1,0 +1,22 @@
+import type { TextNode } from "../../language/node.js";
+import type { Rule } from "../check.js";
+
+/** The hooks of a service are one object: a name in it takes rows of one table, and is not taken otherwise. */
+export const checkCascadeHooks: Rule = (program, report) => {
+  const handlers = new Set(program.events.map(({ name }) => `on${name?.value}`));
+  const taken = new Map<string, { readonly table: string; readonly before: TextNode<string> }>();
+  for (const { get } of program.cascades) {
+    const { before, service, delete: target } = get;
+    if (before === undefined || service === undefined || target === undefined) continue;
+    const hook = before.value;
+    if (hook === "start")
+      report("reserved-name", before.span, { name: hook, use: "it is the hook of a service's start" });
+    if (handlers.has(hook))
+      report("reserved-name", before.span, { name: hook, use: "it is the handler of an event" });
+    const { table } = target.value;
+    const first = taken.get(`${service.value} ${hook}`);
+    if (first === undefined) taken.set(`${service.value} ${hook}`, { table, before });
+    else if (first.table !== table)
+      report("hook-conflict", before.span, { hook, table, other: first.table }, { first: first.before.span });
+  }
+};

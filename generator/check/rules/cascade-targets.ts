@@ -1,0 +1,48 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { CascadeNode } from "../../language/grammar.js";
+import type { ColumnSymbol, Program } from "../../language/program.js";
+import type { Rule } from "../check.js";
+import { reportMissingColumn, reportMissingTable } from "../tables.js";
+import { familyOf } from "../types.js";
+
+/** A rule names a column of a table that its service owns, which can hold the entity's id. */
+export const checkCascadeTargets: Rule = (program, report) => {
+  for (const rule of program.cascades) {
+    const service = rule.get.service && program.services.get(rule.get.service.value);
+    const target = rule.get.set_null ?? rule.get.delete;
+    if (service === undefined || target === undefined) continue;
+    const { start } = target.span;
+    const { table: tableName, column: columnName } = target.value;
+    const tableSpan = { start, end: start + tableName.length };
+    const columnSpan = { start: tableSpan.end + 1, end: target.span.end };
+    const table = reportMissingTable({ value: tableName, span: tableSpan }, service, program, report);
+    if (table === undefined) continue;
+    if (table.cacheOf !== undefined) {
+      report("cascade-on-cache", tableSpan, { table: table.name });
+      continue;
+    }
+    reportMissingColumn({ value: columnName, span: columnSpan }, table, report);
+    const column = table.columns.get(columnName);
+    if (column !== undefined) checkColumn(column, rule, program, report);
+  }
+};
+
+function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, report: Report): void {
+  const target = rule.get.set_null ?? rule.get.delete;
+  if (target === undefined) return;
+  if (rule.get.set_null !== undefined && !column.nullable && !column.poisoned) {
+    report("set-null-on-not-null", target.span, { column: column.name });
+  }
+  const event = rule.get.on && program.subjects.get(rule.get.on.text);
+  const idType = event?.table?.key?.type ?? "text";
+  const isKnown = event?.table?.key?.type !== undefined;
+  if (event === undefined || column.type === undefined) return;
+  const family = familyOf(column.type);
+  if (family !== "other" && (!isKnown || family === familyOf(idType))) return;
+  report("cascade-type", target.span, {
+    column: column.name,
+    type: column.type,
+    entity: event.origin,
+    idType,
+  });
+}

@@ -1,0 +1,102 @@
+import { nearest, type Report } from "../../diagnostics/report.js";
+import type { CascadeNode } from "../../language/grammar.js";
+import { isPoisoned, type TextNode } from "../../language/node.js";
+import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
+import type { SubjectName } from "../../language/words.js";
+import type { Rule } from "../check.js";
+import { findStrays, isUnpublished } from "../misplaced.js";
+import { isDeafTo, reportUnknownService } from "../reach.js";
+
+/** A rule follows the deletion of an entity that its service subscribes to, and does one thing. */
+export const checkCascades: Rule = (program, report) => {
+  const taken = new Map<string, CascadeNode>();
+  for (const rule of program.cascades) {
+    checkAction(rule, report);
+    checkTrigger(rule, program, report);
+    const { on, service, set_null: setNull, delete: deleted } = rule.get;
+    const target = setNull ?? deleted;
+    if (on === undefined || service === undefined || target === undefined) continue;
+    const identity = `${on.text} ${service.value} ${target.text}`;
+    const first = taken.get(identity);
+    if (first === undefined) taken.set(identity, rule);
+    else
+      report(
+        "duplicate-cascade",
+        target.span,
+        { target: target.text, event: on.text },
+        { first: first.span },
+      );
+  }
+};
+
+function checkAction({ get, keySpans, span, poisoned }: CascadeNode, report: Report): void {
+  const given = [keySpans.set_null, keySpans.delete].filter((at) => at !== undefined).length;
+  if (given === 2) report("cascade-action", keySpans.delete ?? span, { given });
+  if (given === 0 && !poisoned) report("cascade-action", span, { given });
+  if (keySpans.before !== undefined && get.set_null !== undefined && keySpans.delete === undefined) {
+    report("before-without-delete", keySpans.before, {});
+  }
+}
+
+function checkTrigger(rule: CascadeNode, program: Program, report: Report): void {
+  const { on, service: named } = rule.get;
+  const event = on && program.subjects.get(on.text);
+  if (on !== undefined && event === undefined) reportUnknownEvent(on, program, report);
+  if (
+    on !== undefined &&
+    event !== undefined &&
+    event.change !== "delete" &&
+    !isPoisoned(event.node, "change")
+  ) {
+    report("cascade-not-on-deletion", on.span, { event: on.text, change: event.change });
+  }
+  if (named === undefined) return;
+  const service = program.services.get(named.value);
+  if (service === undefined) {
+    reportUnknownService(named.value, named.span, program, report);
+    return;
+  }
+  const entity = event && program.entities.get(event.origin);
+  if (service.external) report("cascade-in-external", named.span, { service: service.name });
+  else if (
+    entity !== undefined &&
+    isDeafTo(service, entity, program) &&
+    isFirstToMissIt(rule, entity, service, program)
+  ) {
+    report("cascade-without-subscription", rule.get.on?.span ?? rule.span, {
+      service: service.name,
+      entity: entity.origin,
+    });
+  }
+}
+
+/** A missing subscription is one mistake: it is told of the cache, else of the first rule that needs it. */
+function isFirstToMissIt(
+  rule: CascadeNode,
+  entity: EntitySymbol,
+  service: ServiceSymbol,
+  program: Program,
+): boolean {
+  const tables = [...(service.database?.tables.values() ?? [])];
+  if (tables.some((table) => table.cacheOf?.text === entity.origin)) return false;
+  return (
+    rule ===
+    program.cascades.find(({ get }) => {
+      const of = get.on?.value;
+      return (
+        get.service?.value === service.name &&
+        of !== undefined &&
+        `${of.service}.${of.entity}` === entity.origin
+      );
+    })
+  );
+}
+
+/** Silent where the event that was meant has a misspelt subject itself, which is reported there. */
+function reportUnknownEvent(on: TextNode<SubjectName>, program: Program, report: Report): void {
+  if (program.poisoned.subjects) return;
+  const clue = nearest(on.text, program.subjects, (known) => known.subject.span);
+  const meant = clue !== undefined && "meant" in clue ? program.subjects.get(clue.meant) : undefined;
+  if (meant !== undefined && (isUnpublished(meant) || findStrays(program).has(meant))) return;
+  report("unknown-event", on.span, { event: on.text }, clue);
+}

@@ -1,0 +1,19 @@
+import { deliveryDefaults } from "../../language/grammar/service.js";
+import type { Rule } from "../check.js";
+
+/** A batch fits into what the broker hands out unacknowledged. */
+export const checkDelivery: Rule = (program, report) => {
+  const shared = program.node.get.delivery;
+  const blocks = [shared, ...[...program.services.values()].map((service) => service.node?.get.delivery)];
+  for (const block of blocks) {
+    const batch = block?.get.batch ?? shared?.get.batch;
+    const pending = block?.get.max_ack_pending ?? shared?.get.max_ack_pending;
+    const written = block?.get.batch ?? block?.get.max_ack_pending;
+    const values = {
+      batch: batch?.value ?? deliveryDefaults.batch,
+      pending: pending?.value ?? deliveryDefaults.max_ack_pending,
+    };
+    if (written !== undefined && values.batch > values.pending)
+      report("batch-exceeds-pending", written.span, values);
+  }
+};

@@ -1,0 +1,28 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { ScalarNode } from "../../language/node.js";
+import type { ColumnSymbol } from "../../language/program.js";
+import type { Rule } from "../check.js";
+import { reportMissingColumn } from "../tables.js";
+import { isValueOf } from "./column-values.js";
+
+/** A `when` names a column of the emitting table and a value that it can hold. */
+export const checkEmitConditions: Rule = (program, report) => {
+  for (const { node, table } of program.events) {
+    if (table === undefined) continue;
+    for (const { name, node: value } of node?.get.emit?.get.when?.entries ?? []) {
+      reportMissingColumn(name, table, report);
+      const column = table.columns.get(name.value);
+      if (column !== undefined && value !== undefined) checkValue(column, value, report);
+    }
+  }
+};
+
+function checkValue({ name, type, node }: ColumnSymbol, value: ScalarNode, report: Report): void {
+  if (type === undefined) return;
+  const oneOf = node?.get.one_of;
+  const isAllowed =
+    oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value.value);
+  if (type !== "json" && isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
+  const expected = oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
+  report("invalid-when", value.span, { column: name, value: value.text, expected });
+}

@@ -1,0 +1,38 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { EventSymbol, Program } from "../../language/program.js";
+import { changeOfOperation } from "../../language/terms.js";
+import type { Rule } from "../check.js";
+import { reportMissingTable } from "../tables.js";
+
+/** An event is emitted from a table that its service owns. */
+export const checkEmits: Rule = (program, report) => {
+  for (const event of program.events) {
+    checkEmittingTable(event, program, report);
+    checkChange(event, report);
+  }
+};
+
+function checkEmittingTable(event: EventSymbol, program: Program, report: Report): void {
+  const { service, node } = event;
+  const written = node?.get.emit?.get.table;
+  if (service === undefined || node?.keySpans.emit === undefined) return;
+  if (service.external) {
+    report("emit-by-external", node.keySpans.emit, { service: service.name });
+    return;
+  }
+  const table = written && reportMissingTable(written, service, program, report);
+  if (written === undefined || table?.cacheOf === undefined) return;
+  report("emit-on-cache", written.span, { table: table.name, entity: table.cacheOf.text });
+}
+
+/** A deletion ends an entity: an event cannot tell of it and of an insert or update alike. */
+function checkChange({ node, operations }: EventSymbol, report: Report): void {
+  const on = node?.get.emit?.get.on;
+  const said = node?.get.change;
+  if (on === undefined || operations.length === 0) return;
+  const implied = new Set(operations.map((operation) => changeOfOperation[operation]));
+  const isMixed = implied.has("delete") && implied.size > 1;
+  const contradicts = said !== undefined && said.value !== "none" && !implied.has(said.value);
+  if (isMixed) report("conflicting-change", on.span, { operations, said: undefined });
+  else if (contradicts) report("conflicting-change", said.span, { operations, said: said.value });
+}

@@ -1,0 +1,16 @@
+import { builtInVariables } from "../../model/build/environment.js";
+import { databaseUrlVariable, serviceUrlVariable } from "../../model/names.js";
+import type { Rule } from "../check.js";
+
+/** A service's own variables do not take the names that the runtime reads. */
+export const checkEnvironment: Rule = (program, report) => {
+  const taken = new Set(builtInVariables);
+  for (const name of program.databases.keys()) taken.add(databaseUrlVariable(name));
+  for (const name of program.services.keys()) taken.add(serviceUrlVariable(name));
+  for (const { node } of program.services.values()) {
+    for (const { name } of node?.get.environment?.entries ?? []) {
+      if (taken.has(name.value))
+        report("reserved-name", name.span, { name: name.value, use: "the runtime reads it itself" });
+    }
+  }
+};

@@ -1,0 +1,37 @@
+import type { EventSymbol } from "../../language/program.js";
+import { reservedTypes } from "../../model/names.js";
+import type { Rule } from "../check.js";
+
+/** An event's name is its type and its schema file, over the whole mesh and on any file system. */
+export const checkEventNames: Rule = (program, report) => {
+  const taken = new Map<string, EventSymbol>();
+  for (const event of program.events) {
+    const { name } = event;
+    if (name === undefined) continue;
+    if (reservedTypes.has(name.value)) {
+      report("reserved-name", name.span, {
+        name: name.value,
+        use: "generated code uses a type of that name",
+      });
+    }
+    const folded = name.value.toLowerCase();
+    const first = taken.get(folded);
+    if (first?.name === undefined) taken.set(folded, event);
+    else if (first.name.value === name.value) {
+      report(
+        "duplicate-event",
+        name.span,
+        { event: name.value, other: first.subject.text },
+        { first: first.name.span },
+      );
+    } else {
+      const generated = `schemas/${name.value}.schema.json`;
+      report(
+        "name-collision",
+        name.span,
+        { what: `"${name.value}"`, other: `"${first.name.value}"`, generated },
+        { first: first.name.span },
+      );
+    }
+  }
+};

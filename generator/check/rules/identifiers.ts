@@ -1,0 +1,65 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { Span } from "../../source/text.js";
+import type { Rule } from "../check.js";
+import { allTables } from "../tables.js";
+
+/** Names fit PostgreSQL and the generated folder, and do not take what is already there. */
+export const checkIdentifiers: Rule = (program, report) => {
+  for (const { name, span } of program.services.values()) {
+    checkReserved(name, reservedServices, span, report);
+    checkLength(name, span, report, {
+      limit: 32,
+      reason: "streams and consumers are named after their services",
+    });
+  }
+  for (const { name, span } of program.databases.values()) {
+    checkReserved(name, reservedDatabases, span, report);
+    checkLength(name, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
+  }
+  for (const { table } of allTables(program)) {
+    checkReserved(table.name, reservedTables, table.span, report);
+    checkLength(table.name, table.span, report, {
+      limit: 48,
+      reason: "its triggers are named after it within PostgreSQL's 63",
+    });
+    for (const column of table.columns.values()) {
+      checkReserved(column.name, reservedColumns, column.span, report);
+      checkLength(column.name, column.span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
+    }
+  }
+};
+
+const reservedServices = new Map([["schemas", "the generated folder keeps the JSON Schemas there"]]);
+const reservedDatabases = new Map([
+  ["nats", "NATS_URL is the URL of the broker"],
+  ["database", "DATABASE_URL stands in for the URL of any database"],
+  ["postgres", "PostgreSQL has a database of that name"],
+  ["template0", "PostgreSQL has a database of that name"],
+  ["template1", "PostgreSQL has a database of that name"],
+]);
+const reservedTables = new Map([["mesh", "the runtime keeps its own tables in the schema of that name"]]);
+const reservedColumns = new Map(
+  ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"].map((name) => [
+    name,
+    "every PostgreSQL table has a system column of that name",
+  ]),
+);
+
+function checkReserved(
+  name: string,
+  reserved: ReadonlyMap<string, string>,
+  span: Span,
+  report: Report,
+): void {
+  const use = reserved.get(name);
+  if (use !== undefined) report("reserved-name", span, { name, use });
+}
+
+function checkLength(
+  name: string,
+  span: Span,
+  report: Report,
+  { limit, reason }: { readonly limit: number; readonly reason: string },
+): void {
+  if (Buffer.byteLength(name) > limit) report("name-too-long", span, { name, limit, reason });
+}

@@ -1,0 +1,91 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { Program, ServiceSymbol } from "../../language/program.js";
+import { nameConsumer, subscribedEntities } from "../../model/build/consumer.js";
+import {
+  databaseUrlVariable,
+  serviceUrlVariable,
+  streamName,
+  tableNames,
+  valueName,
+} from "../../model/names.js";
+import type { Span } from "../../source/text.js";
+import type { Rule } from "../check.js";
+
+/** No two parts of the mesh are generated under one name where both are visible. */
+export const checkNameCollisions: Rule = (program, report) => {
+  const streams = openScope(report);
+  const variables = openScope(report);
+  for (const { name, span } of program.databases.values()) {
+    variables.claim(databaseUrlVariable(name), { what: `database "${name}"`, span });
+  }
+  const durables = openScope(report);
+  for (const service of program.services.values()) {
+    streams.claim(streamName(service.name), { what: `service "${service.name}"`, span: service.span });
+    variables.claim(serviceUrlVariable(service.name), {
+      what: `service "${service.name}"`,
+      span: service.span,
+    });
+    checkTypes(service, program, report);
+    checkConsumers(service, program, { durables, hooks: openScope(report) });
+  }
+};
+
+interface Claim {
+  readonly what: string;
+  readonly span: Span;
+}
+
+interface Scope {
+  claim(generated: string, claim: Claim): void;
+}
+
+/** Reports two parts once, however many of their names collide. */
+function openScope(report: Report): Scope {
+  const taken = new Map<string, Claim>();
+  const reported = new Set<string>();
+  return {
+    claim(generated, claim) {
+      const first = taken.get(generated);
+      if (first === undefined) taken.set(generated, claim);
+      if (first === undefined || first.what === claim.what) return;
+      const pair = `${first.what} ${claim.what}`;
+      if (reported.has(pair)) return;
+      reported.add(pair);
+      report(
+        "name-collision",
+        claim.span,
+        { what: claim.what, other: first.what, generated },
+        { first: first.span },
+      );
+    },
+  };
+}
+
+/** Rows, and what becomes of them, are named beside the types of the events that the service handles. */
+function checkTypes(service: ServiceSymbol, program: Program, report: Report): void {
+  const scope = openScope(report);
+  for (const { name, span } of service.database?.tables.values() ?? []) {
+    for (const generated of Object.values(tableNames(name))) {
+      scope.claim(generated, { what: `table "${name}"`, span });
+    }
+  }
+  const heard = subscribedEntities(service, program).flatMap((entity) => entity.events);
+  for (const { name } of new Set([...program.eventsOf(service.name), ...heard])) {
+    if (name !== undefined) scope.claim(name.value, { what: `event "${name.value}"`, span: name.span });
+  }
+}
+
+function checkConsumers(
+  service: ServiceSymbol,
+  program: Program,
+  { durables, hooks }: { readonly durables: Scope; readonly hooks: Scope },
+): void {
+  hooks.claim(valueName(service.name), { what: `service "${service.name}"`, span: service.span });
+  const heard = subscribedEntities(service, program);
+  for (const entity of heard) {
+    const { durable, names } = nameConsumer(service.name, entity, heard);
+    const claim = { what: `the consumer of "${entity.origin}" in "${service.name}"`, span: service.span };
+    durables.claim(durable, claim);
+    hooks.claim(names.value, claim);
+  }
+}

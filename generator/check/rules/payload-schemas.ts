@@ -1,0 +1,133 @@
+import type { Report } from "../../diagnostics/report.js";
+import { describeFound } from "../../language/read.js";
+import type { Value } from "../../source/value.js";
+import type { Rule } from "../check.js";
+
+/** A field's own JSON Schema is one that validators can be compiled from. */
+export const checkPayloadSchemas: Rule = (program, report) => {
+  for (const event of program.events) {
+    for (const { node } of event.fields.values()) {
+      if (node?.kind !== "open") continue;
+      const entries = node.value.entries.filter((entry) => entry.key !== "optional");
+      checkSchema({ ...node.value, entries }, report);
+      const optional = node.value.entries.find((entry) => entry.key === "optional")?.value;
+      if (optional !== undefined) demand(optional, isFlag, '"optional" is true or false', report);
+    }
+  }
+};
+
+const types = new Set(["string", "integer", "number", "boolean", "array", "object", "null"]);
+
+const isFlag = (value: Value): boolean => value.kind === "scalar" && typeof value.value === "boolean";
+const isText = (value: Value): boolean => value.kind === "scalar" && typeof value.value === "string";
+const isCount = (value: Value): boolean =>
+  value.kind === "scalar" && Number.isSafeInteger(value.value) && Number(value.value) >= 0;
+const isNumber = (value: Value): boolean => value.kind === "scalar" && typeof value.value === "number";
+const isPattern = (value: Value): boolean =>
+  value.kind === "scalar" && typeof value.value === "string" && compiles(value.value);
+const isType = (value: Value): boolean => value.kind === "scalar" && types.has(value.text);
+const isTypes = (value: Value): boolean =>
+  value.kind === "list" ? value.items.length > 0 && value.items.every(isType) : isType(value);
+const isChoice = (value: Value): boolean => value.kind === "list" && value.items.length > 0;
+const isTexts = (value: Value): boolean => value.kind === "list" && value.items.every(isText);
+const isAnything = (): boolean => true;
+
+type Keyword =
+  | { readonly check: (value: Value) => boolean; readonly expects: string }
+  | { readonly nested: "schema" | "schemas" | "properties" };
+
+const schema: Keyword = { nested: "schema" };
+const schemas: Keyword = { nested: "schemas" };
+const properties: Keyword = { nested: "properties" };
+const count: Keyword = { check: isCount, expects: "a whole number of at least 0" };
+const number: Keyword = { check: isNumber, expects: "a number" };
+const text: Keyword = { check: isText, expects: "a text" };
+const flag: Keyword = { check: isFlag, expects: "true or false" };
+const anything: Keyword = { check: isAnything, expects: "a value" };
+
+/** What of JSON Schema 2020-12 stands on its own: no references, which would lead out of the event. */
+const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
+  ["type", { check: isTypes, expects: `one of ${[...types].join(", ")}, or a list of them` }],
+  ["enum", { check: isChoice, expects: "a list of values" }],
+  ["const", anything],
+  ["title", text],
+  ["description", text],
+  ["default", anything],
+  ["examples", { check: isChoice, expects: "a list of values" }],
+  ["deprecated", flag],
+  ["minLength", count],
+  ["maxLength", count],
+  ["pattern", { check: isPattern, expects: "a regular expression" }],
+  ["minimum", number],
+  ["maximum", number],
+  ["exclusiveMinimum", number],
+  ["exclusiveMaximum", number],
+  [
+    "multipleOf",
+    {
+      check: (value) => isNumber(value) && value.kind === "scalar" && Number(value.value) > 0,
+      expects: "a number above 0",
+    },
+  ],
+  ["minItems", count],
+  ["maxItems", count],
+  ["uniqueItems", flag],
+  ["minProperties", count],
+  ["maxProperties", count],
+  ["required", { check: isTexts, expects: "a list of property names" }],
+  ["items", schema],
+  ["prefixItems", schemas],
+  ["contains", schema],
+  ["additionalProperties", schema],
+  ["propertyNames", schema],
+  ["not", schema],
+  ["properties", properties],
+  ["allOf", schemas],
+  ["anyOf", schemas],
+  ["oneOf", schemas],
+]);
+
+function checkSchema(value: Value, report: Report): void {
+  if (value.kind !== "mapping") {
+    demand(value, isFlag, `a schema is a mapping, not ${describeFound(value)}`, report);
+    return;
+  }
+  for (const { key, keySpan, value: child } of value.entries) {
+    const keyword = keywords.get(key);
+    if (keyword === undefined)
+      report("invalid-schema", keySpan, { reason: `"${key}" is no keyword that can be used here` });
+    else if ("check" in keyword) demand(child, keyword.check, `"${key}" is ${keyword.expects}`, report);
+    else checkNested(key, keyword.nested, child, report);
+  }
+}
+
+function checkNested(
+  key: string,
+  kind: "schema" | "schemas" | "properties",
+  value: Value,
+  report: Report,
+): void {
+  if (kind === "schema") checkSchema(value, report);
+  else if (kind === "schemas" && value.kind === "list")
+    for (const item of value.items) checkSchema(item, report);
+  else if (kind === "properties" && value.kind === "mapping")
+    for (const entry of value.entries) checkSchema(entry.value, report);
+  else if (value.kind !== "unread")
+    report("invalid-schema", value.span, {
+      reason: `"${key}" is ${kind === "schemas" ? "a list" : "a mapping"} of schemas`,
+    });
+}
+
+function demand(value: Value, holds: (value: Value) => boolean, reason: string, report: Report): void {
+  if (value.kind !== "unread" && !holds(value)) report("invalid-schema", value.span, { reason });
+}
+
+function compiles(pattern: string): boolean {
+  try {
+    new RegExp(pattern, "u");
+    return true;
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return false;
+    throw cause;
+  }
+}

@@ -1,0 +1,47 @@
+import { nearest, type Report } from "../../diagnostics/report.js";
+import type { ColumnSymbol, DatabaseSymbol } from "../../language/program.js";
+import type { Rule } from "../check.js";
+import { allTables } from "../tables.js";
+import { familyOf } from "../types.js";
+
+/** A reference leads to a table of the same database, and its column can hold that table's key. */
+export const checkReferences: Rule = (program, report) => {
+  for (const { table, database } of allTables(program)) {
+    for (const column of table.columns.values()) checkReference(column, database, report);
+  }
+};
+
+function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: Report): void {
+  const { name, type, node, nullable, poisoned } = column;
+  if (node === undefined) return;
+  const { references, on_delete: onDelete } = node.get;
+  if (references === undefined) {
+    const span = node.keySpans.on_delete;
+    if (span !== undefined && !poisoned) report("on-delete-without-reference", span, { column: name });
+    return;
+  }
+  if (onDelete?.value === "set_null" && !nullable && !poisoned) {
+    report("set-null-on-not-null", onDelete.span, { column: name });
+  }
+  const target = database.tables.get(references.value);
+  if (target === undefined) {
+    if (database.poisoned) return;
+    const clue = nearest(references.value, database.tables, (table) => table.span);
+    report(
+      "unknown-table",
+      references.span,
+      { table: references.value, database: database.name, known: [...database.tables.keys()] },
+      clue,
+    );
+    return;
+  }
+  const keyType = target.key?.type;
+  if (type === undefined || keyType === undefined || familyOf(type) === familyOf(keyType)) return;
+  report("reference-type", references.span, {
+    column: name,
+    type,
+    table: target.name,
+    key: target.key?.name ?? "",
+    keyType,
+  });
+}

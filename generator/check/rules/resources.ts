@@ -1,0 +1,20 @@
+import type { Rule } from "../check.js";
+import { reportMissingTable } from "../tables.js";
+
+/** A resource is a table of the service, at a path that no other one reaches into. */
+export const checkResources: Rule = (program, report) => {
+  for (const service of program.services.values()) {
+    const resources = service.node?.get.http?.get.resources?.entries ?? [];
+    for (const { name: path, node: table } of resources) {
+      if (table !== undefined) reportMissingTable(table, service, program, report);
+      const around = resources.find((other) => path.value.startsWith(`${other.name.value}/`));
+      if (around === undefined) continue;
+      report(
+        "overlapping-path",
+        path.span,
+        { path: path.value, other: around.name.value },
+        { first: around.name.span },
+      );
+    }
+  }
+};

@@ -1,0 +1,34 @@
+import { nearest } from "../../diagnostics/report.js";
+import type { Program } from "../../language/program.js";
+import type { Span } from "../../source/text.js";
+import type { Rule } from "../check.js";
+import { deafPatterns } from "../reach.js";
+
+/** A subscription matches some subject. A service may subscribe to itself: its handlers then run after the commit. */
+export const checkSubscriptions: Rule = (program, report) => {
+  if (program.poisoned.subjects) return;
+  const published = publishedPatterns(program);
+  for (const service of program.services.values()) {
+    for (const { text, span } of deafPatterns(service, program)) {
+      report(
+        "unknown-subject",
+        span,
+        { service: service.name, pattern: text },
+        nearest(text, published, (at) => at),
+      );
+    }
+  }
+};
+
+/** What could be subscribed to, and where it comes from. */
+function publishedPatterns(program: Program): ReadonlyMap<string, Span> {
+  const patterns = new Map<string, Span>();
+  for (const { origin, events } of program.entities.values()) {
+    const first = events[0];
+    if (first !== undefined) patterns.set(`${origin}.*`, first.subject.span);
+  }
+  for (const service of program.services.values()) {
+    for (const pattern of service.publishes) patterns.set(pattern.text, pattern.span);
+  }
+  return patterns;
+}

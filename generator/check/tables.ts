@@ -1,0 +1,62 @@
+import { nearest, type Report } from "../diagnostics/report.js";
+import type { TextNode } from "../language/node.js";
+import type { DatabaseSymbol, Program, ServiceSymbol, TableSymbol } from "../language/program.js";
+import type { Span } from "../source/text.js";
+
+/** The service's table of that name; else says that it is missing, or whose it is. */
+export function reportMissingTable(
+  written: Pick<TextNode<unknown>, "span"> & { readonly value: string },
+  service: ServiceSymbol,
+  program: Program,
+  report: Report,
+): TableSymbol | undefined {
+  const { database } = service;
+  // A database of two services was meant to be two: the tables of one of them are elsewhere.
+  if (database === undefined) return undefined;
+  const table = database.tables.get(written.value);
+  if (table !== undefined || database.poisoned || database.owners.length > 1) return table;
+  const near = nearest(written.value, database.tables, (candidate) => candidate.span);
+  const owner = ownerOf(written.value, program);
+  if (owner === undefined || near !== undefined) {
+    report(
+      "unknown-table",
+      written.span,
+      { table: written.value, database: database.name, known: [...database.tables.keys()] },
+      near,
+    );
+  } else {
+    report("foreign-table", written.span, { table: written.value, owner: owner.name, service: service.name });
+  }
+  return undefined;
+}
+
+function ownerOf(table: string, program: Program): ServiceSymbol | undefined {
+  return [...program.databases.values()].find((database) => database.tables.has(table))?.owners[0];
+}
+
+/** Says so when the table has no such column. */
+export function reportMissingColumn(
+  written: { readonly value: string; readonly span: Span },
+  table: TableSymbol,
+  report: Report,
+): void {
+  if (table.poisoned || table.columns.has(written.value)) return;
+  const clue = nearest(written.value, table.columns, (column) => column.span);
+  report(
+    "unknown-column",
+    written.span,
+    { table: table.name, column: written.value, known: [...table.columns.keys()] },
+    clue,
+  );
+}
+
+export interface PlacedTable {
+  readonly table: TableSymbol;
+  readonly database: DatabaseSymbol;
+}
+
+export function* allTables(program: Program): Generator<PlacedTable> {
+  for (const database of program.databases.values()) {
+    for (const table of database.tables.values()) yield { table, database };
+  }
+}

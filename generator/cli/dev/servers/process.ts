@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { Socket } from "node:net";
+import { createInterface } from "node:readline";
+
+export interface ServerOptions {
+  /** For messages: `nats-server`. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** The signal that ends it cleanly and fast. */
+  readonly stopSignal: NodeJS.Signals;
+  /** True for the line of its log that says it takes connections. */
+  readonly ready: (line: string) => boolean;
+  /** Its whole log goes here. */
+  readonly logFile?: string | undefined;
+}
+
+export interface ServerProcess {
+  readonly pid: number;
+  readonly running: () => boolean;
+  /** Resolves when the process is gone, whoever ended it. */
+  readonly exited: Promise<void>;
+  /** Ends it cleanly; after ten seconds by force. */
+  stop(): Promise<void>;
+  /** SIGKILL: a crash. */
+  kill(): Promise<void>;
+}
+
+/** The server said why it does not start; `output` is the end of its log. */
+export class ServerFailed extends Error {
+  override readonly name = "ServerFailed";
+  constructor(
+    server: string,
+    readonly output: string,
+  ) {
+    super(`${server} did not start:\n${output || "(it printed nothing)"}`);
+  }
+}
+
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/** Starts a server and resolves once it takes connections. It never outlives this process, however that ends. */
+export async function startServer(options: ServerOptions): Promise<ServerProcess> {
+  const child = spawn(options.command, options.args, {
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    // Its own process group: Ctrl-C at the terminal must reach us first, so that services stop before servers.
+    detached: true,
+    ...options.user,
+  });
+  const exited = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+  const stopWatching = endWithUs(child, options.stopSignal);
+  void exited.then(stopWatching);
+  await untilReady(child, options);
+  return {
+    pid: child.pid ?? 0,
+    running: () => child.exitCode === null && child.signalCode === null,
+    exited,
+    stop: () => endProcess(child, options.stopSignal, exited),
+    kill: () => endProcess(child, "SIGKILL", exited),
+  };
+}
+
+function untilReady(child: ChildProcess, options: ServerOptions): Promise<void> {
+  const tail: string[] = [];
+  const log = options.logFile ? createWriteStream(options.logFile, { flags: "a" }) : undefined;
+  return new Promise((resolve, reject) => {
+    const fail = (reason?: string) => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      reject(new ServerFailed(options.name, [...tail, ...(reason ? [reason] : [])].join("\n")));
+    };
+    const timer = setTimeout(() => fail(`not ready after ${READY_TIMEOUT_MS / 1_000} s`), READY_TIMEOUT_MS);
+    const read = (line: string) => {
+      log?.write(`${line}\n`);
+      tail.push(line);
+      if (tail.length > 20) tail.shift();
+      if (!options.ready(line)) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on("line", read);
+    }
+    child.once("error", (error) => fail(error.message));
+    // `close`, not `exit`: the last lines, which tell the reason, are read by then.
+    child.once("close", () => {
+      log?.end();
+      fail();
+    });
+  });
+}
+
+async function endProcess(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<void>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  const force = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(force);
+}
+
+/**
+ * Ends the child when we end, also by SIGKILL, when no handler of ours runs: a shell of a few hundred
+ * kilobytes holds the far end of a pipe, and reads its end of file the moment the system closes ours.
+ */
+export function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => void {
+  const atExit = () => {
+    child.kill(signal);
+  };
+  process.once("exit", atExit);
+  const watcher =
+    process.platform === "win32" || child.pid === undefined
+      ? undefined
+      : spawn(
+          "/bin/sh",
+          ["-c", `trap "" INT TERM HUP; read -r _; kill -s ${signal.slice(3)} "$0"`, String(child.pid)],
+          { stdio: ["pipe", "ignore", "ignore"], detached: true, cwd: "/" },
+        );
+  watcher?.on("error", () => process.emitWarning("no /bin/sh: servers outlive a SIGKILL of this process"));
+  // The pipe alone must not keep this process alive.
+  watcher?.unref();
+  if (watcher?.stdin instanceof Socket) watcher.stdin.unref();
+  return () => {
+    process.off("exit", atExit);
+    watcher?.kill("SIGKILL");
+  };
+}

@@ -1,0 +1,96 @@
+import { error, missingName } from "../definition.js";
+
+/** Tables, their columns, and caches of other services' entities. */
+export const databaseCodes = {
+  "unknown-table": missingName(
+    (p: { table: string; database: string; known: readonly string[] }) =>
+      `"${p.database}" has no table "${p.table}"`,
+    (p) => (p.known.length === 0 ? "it has no tables" : `its tables are ${p.known.join(", ")}`),
+  ),
+  "foreign-table": error(
+    (p: { table: string; owner: string; service: string }) =>
+      `the table "${p.table}" belongs to "${p.owner}", not to "${p.service}"`,
+    (p) => `"${p.service}" sees rows of "${p.owner}" through a cache of its events`,
+  ),
+  "unknown-column": missingName(
+    (p: { table: string; column: string; known: readonly string[] }) =>
+      `"${p.table}" has no column "${p.column}"`,
+    (p) => `its columns are ${p.known.join(", ")}`,
+  ),
+  "repeated-column": error((p: { column: string }) => `"${p.column}" stands twice in this list`),
+  "missing-table-key": error(
+    () => "none of these columns is the key of the table",
+    () => 'mark the column that identifies a row with "key: true"',
+  ),
+  "second-table-key": error(
+    (p: { table: string; column: string }) => `"${p.table}" already has the key "${p.column}"`,
+    () => 'a row is identified by one column; several columns together can be "unique"',
+  ),
+  "invalid-key": error(
+    (p: { column: string; reason: string }) => `"${p.column}" cannot be a key: ${p.reason}`,
+    () => "a key is a nanoid, text, uuid, integer or bigint that is never null",
+  ),
+  "invalid-default": error(
+    (p: { value: string; type: string }) => `"${p.value}" is not a default for ${p.type}`,
+  ),
+  "default-not-allowed": error(
+    (p: { value: string; values: readonly string[] }) => `the default "${p.value}" is not in "one_of"`,
+    (p) => `use one of ${p.values.join(", ")}`,
+  ),
+  "one-of-not-text": error(
+    (p: { column: string; type: string }) => `"one_of" lists texts, but "${p.column}" is ${p.type}`,
+  ),
+  "reference-type": error(
+    (p: { column: string; type: string; table: string; key: string; keyType: string }) =>
+      `"${p.column}" is ${p.type} and cannot hold "${p.table}.${p.key}", which is ${p.keyType}`,
+  ),
+  "on-delete-without-reference": error(
+    (p: { column: string }) => `"on_delete" says what happens to a reference, but "${p.column}" has none`,
+    () => 'add "references: <table>"',
+  ),
+  "set-null-on-not-null": error(
+    (p: { column: string }) => `"${p.column}" cannot be set to null`,
+    (p) => `add "null: true" to "${p.column}", or delete the row`,
+  ),
+  "unknown-entity": missingName(
+    (p: { entity: string }) => `no subject speaks of "${p.entity}"`,
+    () => 'an entity is service.entity, as in the subject "auth.user.{id}.created"',
+  ),
+  "cache-of-own-entity": error(
+    (p: { service: string; entity: string }) => `"${p.service}" owns "${p.entity}" and needs no cache of it`,
+  ),
+  "cache-without-subscription": error(
+    (p: { service: string; entity: string }) =>
+      `"${p.service}" does not subscribe to "${p.entity}.*", so nothing would fill this cache`,
+    (p) => `add "${p.entity}.*" to "subscribes" of "${p.service}"`,
+  ),
+  "duplicate-cache": error(
+    (p: { entity: string; table: string }) => `"${p.table}" is already the cache of "${p.entity}"`,
+  ),
+  "cache-column-not-carried": error(
+    (p: { column: string; event: string }) =>
+      `"${p.event}" carries no "${p.column}", so a new row of this cache would lack it`,
+    () => 'add the field to the event\'s payload, or give the column a default or "null: true"',
+  ),
+  "cache-column-type": error(
+    (p: { column: string; type: string; event: string; field: string }) =>
+      `"${p.column}" is ${p.type}, but "${p.event}" carries ${p.field}`,
+  ),
+  "sync-without-cache": error(
+    (p: { table: string }) => `"${p.table}" is no cache, so there is nothing to sync`,
+    () => 'say whose copy it is: "cache: service.entity"',
+  ),
+  "sync-source": error(
+    (p: { from: string; entity: string; owner: string }) =>
+      `"${p.entity}" belongs to "${p.owner}", "${p.from}" cannot give a snapshot of it`,
+    (p) => `write "from: ${p.owner}"`,
+  ),
+  "unknown-resource": missingName(
+    (p: { service: string; path: string }) => `"${p.service}" serves nothing at "${p.path}"`,
+    (p) => `add the path under "http: resources:" of "${p.service}"`,
+  ),
+  "sync-table": error(
+    (p: { path: string; table: string; entity: string; source: string }) =>
+      `"${p.path}" serves the table "${p.table}", but the events of "${p.entity}" come from "${p.source}"`,
+  ),
+};

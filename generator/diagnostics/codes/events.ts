@@ -1,0 +1,45 @@
+import { error } from "../definition.js";
+
+/** Subjects and the events on them. */
+export const eventCodes = {
+  "unpublished-subject": error(
+    (p: { service: string; subject: string }) => `"${p.service}" does not publish "${p.subject}"`,
+    (p) => `add "${p.subject.split(".").slice(0, 2).join(".")}.*" to "publishes" of "${p.service}"`,
+  ),
+  "duplicate-event": error(
+    (p: { event: string; other: string }) => `"${p.event}" is already the event of "${p.other}"`,
+  ),
+  "emit-by-external": error(
+    (p: { service: string }) => `"${p.service}" is external: its own code emits its events`,
+    () => 'remove "emit"; say "change" if the action is not created, updated or deleted',
+  ),
+  "emit-on-cache": error(
+    (p: { table: string; entity: string }) =>
+      `"${p.table}" is a copy of "${p.entity}", whose owner emits its events`,
+  ),
+  "table-of-two-entities": error(
+    (p: { table: string; entity: string; other: string }) =>
+      `"${p.table}" already emits the events of "${p.other}", its rows cannot also be "${p.entity}"`,
+  ),
+  "conflicting-change": error(
+    (p: { operations: readonly string[]; said: string | undefined }) =>
+      p.said === undefined
+        ? `one event cannot tell of ${p.operations.join(" and ")} alike`
+        : `the event says "${p.said}", but is emitted on ${p.operations.join(" and ")}`,
+    (p) =>
+      p.said === undefined ? "give the deletion an event of its own" : 'remove "change": "emit" implies it',
+  ),
+  "invalid-when": error(
+    (p: { column: string; value: string; expected: string }) =>
+      `"${p.column}" is never "${p.value}": it is ${p.expected}`,
+  ),
+  "field-type": error(
+    (p: { field: string; type: string; column: string }) =>
+      `"${p.field}" is ${p.type}, but its column is ${p.column}`,
+  ),
+  "field-nullable": error(
+    (p: { field: string; type: string }) => `"${p.field}" is required, but its column may be null`,
+    (p) => `write "${p.type}?", or drop "null: true" from the column`,
+  ),
+  "invalid-schema": error((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
+};

@@ -1,0 +1,68 @@
+import { error } from "../definition.js";
+
+interface Word {
+  readonly text: string;
+  readonly expects: string;
+}
+
+/** The file uses words or values that the language of mesh.yaml does not have. */
+export const languageCodes = {
+  "unknown-key": error(
+    (p: { key: string; owner: string; known: readonly string[] }) => `"${p.key}" is not a key of ${p.owner}`,
+    (p) => `its keys are ${p.known.join(", ")}`,
+  ),
+  "missing-key": error(
+    (p: { keys: readonly string[]; owner: string; example: string }) =>
+      `${p.owner} lacks ${p.keys.map((key) => `"${key}"`).join(" and ")}`,
+    (p) => `add ${p.example}`,
+  ),
+  "wrong-type": error(
+    (p: { label: string; expected: string; found: string }) =>
+      `${p.label} must be ${p.expected}, not ${p.found}`,
+  ),
+  "out-of-range": error(
+    (p: { label: string; minimum: number; maximum: number }) =>
+      `${p.label} must lie between ${p.minimum} and ${p.maximum}`,
+  ),
+  "unknown-type": error(
+    (p: { text: string; noun: string; values: readonly string[] }) => `"${p.text}" is no ${p.noun}`,
+    (p) => `the types are ${p.values.join(", ")}`,
+  ),
+  "unknown-value": error(
+    (p: { text: string; noun: string; values: readonly string[] }) => `"${p.text}" is no ${p.noun}`,
+    (p) => `use ${p.values.join(", ")}`,
+  ),
+  "invalid-name": error((p: Word) => `"${p.text}" is not a name for ${p.expects}`),
+  "malformed-subject": error(
+    (p: Word) => `"${p.text}" is not a subject`,
+    () => "a subject is service.entity.{id}.action, such as auth.user.{id}.created",
+  ),
+  "malformed-pattern": error(
+    (p: Word) => `"${p.text}" is not a pattern of subjects`,
+    () => 'write "auth.user.*" for every action of an entity, or "auth.*" for every entity of a service',
+  ),
+  "malformed-reference": error((p: Word) => `"${p.text}" is not ${p.expects}`),
+  "malformed-path": error((p: Word) => `"${p.text}" is not ${p.expects}`),
+  "malformed-header": error((p: Word) => `"${p.text}" is not ${p.expects}`),
+  "invalid-duration": error(
+    (p: Word) => `"${p.text}" is not a duration`,
+    () => 'write a whole number and a unit: "500ms", "30s", "2m", "1h" or "7d"',
+  ),
+  "invalid-size": error(
+    (p: Word) => `"${p.text}" is not a size`,
+    () => 'write a whole number and a unit: "512KiB", "64MiB" or "1GiB"',
+  ),
+  "reserved-name": error(
+    (p: { name: string; use: string }) => `"${p.name}" is taken: ${p.use}`,
+    () => "choose another name",
+  ),
+  "name-too-long": error(
+    (p: { name: string; limit: number; reason: string }) =>
+      `"${p.name}" has ${Buffer.byteLength(p.name)} bytes, ${p.limit} is the most: ${p.reason}`,
+  ),
+  "name-collision": error(
+    (p: { what: string; other: string; generated: string }) =>
+      `${p.what} and ${p.other} would both be generated as "${p.generated}"`,
+    () => "rename one of them",
+  ),
+};

@@ -1,0 +1,65 @@
+import { error, missingName } from "../definition.js";
+
+/** Services, what they own and what they hear. */
+export const serviceCodes = {
+  "unknown-service": missingName(
+    (p: { name: string; known: readonly string[] }) => `there is no service "${p.name}"`,
+    (p) => `the services are ${p.known.join(", ")}`,
+  ),
+  "unknown-database": missingName(
+    (p: { name: string }) => `there is no database "${p.name}"`,
+    (p) => `declare it under "databases: ${p.name}:"`,
+  ),
+  "unknown-subject": error(
+    (p: { service: string; pattern: string }) =>
+      `"${p.service}" subscribes to "${p.pattern}", which no service publishes`,
+    () => 'a pattern must match at least one subject under "subjects"',
+  ),
+  "foreign-prefix": error(
+    (p: { service: string; pattern: string; prefix: string; isService: boolean }) =>
+      p.isService
+        ? `"${p.service}" cannot publish "${p.pattern}", which belongs to the service "${p.prefix}"`
+        : `"${p.service}" cannot publish "${p.pattern}": its subjects start with "${p.service}."`,
+    (p) =>
+      p.isService
+        ? `the subjects of "${p.service}" start with "${p.service}."`
+        : `publish "${p.pattern.replace(p.prefix, p.service)}", or call the service "${p.prefix}"`,
+  ),
+  "overlapping-patterns": error(
+    (p: { pattern: string; other: string }) => `"${p.pattern}" is already covered by "${p.other}"`,
+    () => "remove one of them",
+  ),
+  "shared-database": error(
+    (p: { database: string; first: string; second: string }) =>
+      `"${p.first}" and "${p.second}" both use the database "${p.database}"; each service owns its own`,
+  ),
+  "unused-database": error(
+    (p: { database: string }) => `no service uses the database "${p.database}"`,
+    (p) => `give one "database: ${p.database}", or remove it`,
+  ),
+  "service-without-database": error(
+    (p: { service: string }) => `"${p.service}" has no database`,
+    () => 'add "database", or "external: true" if the service is written by hand elsewhere',
+  ),
+  "external-service": error(
+    (p: { service: string; key: string }) =>
+      `"${p.service}" is external, so nothing is generated that "${p.key}" could configure`,
+    (p) => `remove "${p.key}", or "external: true"`,
+  ),
+  "duplicate-port": error(
+    (p: { port: number; first: string; second: string }) =>
+      `"${p.first}" and "${p.second}" both listen on port ${p.port}`,
+  ),
+  "duplicate-source": error(
+    (p: { source: string; first: string; second: string }) =>
+      `the events of "${p.first}" and "${p.second}" would carry the same source "${p.source}"`,
+  ),
+  "overlapping-path": error(
+    (p: { path: string; other: string }) => `"${p.path}" would be read as a row of "${p.other}"`,
+  ),
+  "batch-exceeds-pending": error(
+    (p: { batch: number; pending: number }) =>
+      `a batch of ${p.batch} can never fill: the broker stops at ${p.pending} unacknowledged messages`,
+    () => 'let "max_ack_pending" be at least twice the batch for each replica',
+  ),
+};

@@ -1,0 +1,23 @@
+import { error } from "../definition.js";
+
+/** The text is no YAML, or no mapping. */
+export const syntaxCodes = {
+  "yaml-syntax": error((p: { reason: string }) => p.reason),
+  "duplicate-key": error((p: { key: string }) => `"${p.key}" is written twice in this mapping`),
+  "unknown-anchor": error(
+    (p: { name: string }) => `"*${p.name}" refers to an anchor that does not stand above it`,
+    (p) => `mark the value it repeats with &${p.name}`,
+  ),
+  "too-many-aliases": error(
+    (p: { limit: number }) =>
+      `with its aliases followed, this holds more than ${p.limit.toLocaleString("en")} values`,
+  ),
+  "empty-file": error(
+    () => "the file is empty",
+    () => 'a mesh starts with "mesh: <name>" and lists its services; `mesh init` writes an example',
+  ),
+  "not-a-mesh": error(
+    (p: { found: string }) => `a mesh is a mapping, this file holds ${p.found}`,
+    () => 'start with "mesh: <name>", "services:", "databases:", "subjects:" and "cascades:"',
+  ),
+};

@@ -1,0 +1,31 @@
+import { cascadeCodes } from "./codes/cascades.js";
+import { databaseCodes } from "./codes/databases.js";
+import { eventCodes } from "./codes/events.js";
+import { languageCodes } from "./codes/language.js";
+import { serviceCodes } from "./codes/services.js";
+import { syntaxCodes } from "./codes/syntax.js";
+import type { Definition } from "./definition.js";
+
+/** Every mistake that the compiler can name. Each has a scenario in test/scenarios/diagnostics. */
+const definitions = {
+  ...syntaxCodes,
+  ...languageCodes,
+  ...serviceCodes,
+  ...databaseCodes,
+  ...eventCodes,
+  ...cascadeCodes,
+};
+
+type Definitions = typeof definitions;
+
+export type DiagnosticCode = keyof Definitions;
+
+export type DiagnosticParameters<C extends DiagnosticCode> =
+  Definitions[C] extends Definition<infer P> ? P : never;
+
+export const diagnosticCodes: readonly DiagnosticCode[] = Object.keys(definitions) as DiagnosticCode[];
+
+export function definitionOf<C extends DiagnosticCode>(code: C): Definition<DiagnosticParameters<C>> {
+  // The compiler does not relate `Definitions[C]` to its own infer clause while C is open.
+  return definitions[code] as unknown as Definition<DiagnosticParameters<C>>;
+}

@@ -1,0 +1,61 @@
+import type { Diagnostic, Severity } from "./diagnostic.js";
+
+/** Colour is the caller's choice; each function wraps a piece of text. */
+export interface Paint {
+  readonly place: (text: string) => string;
+  readonly severity: (text: string, severity: Severity) => string;
+  readonly source: (text: string) => string;
+  readonly underline: (text: string) => string;
+  readonly hint: (text: string) => string;
+}
+
+const plain = (text: string): string => text;
+
+export const noPaint: Paint = { place: plain, severity: plain, source: plain, underline: plain, hint: plain };
+
+export function renderDiagnostics(diagnostics: readonly Diagnostic[], paint: Paint = noPaint): string {
+  return diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, paint)).join("\n");
+}
+
+/** Ends with a line break. */
+export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = noPaint): string {
+  const { file, start, severity, code, message, hint } = diagnostic;
+  const head = `${paint.place(`${file}:${start.line}:${start.column}`)} - ${paint.severity(`${severity} ${code}`, severity)}: ${message}`;
+  const lines = [head, ...renderExcerpt(diagnostic, paint)];
+  if (diagnostic.also.length > 0) lines.push(`  also at ${renderPlaces(diagnostic)}`);
+  if (hint !== undefined) lines.push(`  ${paint.hint("hint:")} ${hint}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const MAXIMUM_PLACES = 8;
+
+function renderPlaces({ file, also }: Diagnostic): string {
+  const places = also.slice(0, MAXIMUM_PLACES).map(({ line, column }) => `${file}:${line}:${column}`);
+  const more = also.length - places.length;
+  return more > 0 ? `${places.join(", ")} and ${more} more` : places.join(", ");
+}
+
+/** A line longer than this is cut around the mistake: a terminal would wrap it and part it from its carets. */
+const MAXIMUM_LINE = 120;
+
+function renderExcerpt(diagnostic: Diagnostic, paint: Paint): readonly string[] {
+  const { start, end } = diagnostic;
+  if (diagnostic.line.trim() === "") return [];
+  const from = start.column > MAXIMUM_LINE - 20 ? start.column - 40 : 0;
+  const visible = diagnostic.line.slice(from, from + MAXIMUM_LINE);
+  const column = start.column - 1 - from;
+  const last = end.line === start.line ? end.column - 1 - from : visible.trimEnd().length;
+  const width = Math.max(1, Math.min(last, visible.length) - column);
+  const gutter = `  ${start.line} | `;
+  // Tabs stay tabs, so that the carets stand under the text whatever the terminal's tab width.
+  const indent = visible.slice(0, column).replace(/[^\t]/g, " ").padEnd(column);
+  return [
+    `${gutter}${paint.source(visible)}`,
+    `${" ".repeat(gutter.length - 2)}| ${indent}${paint.underline("^".repeat(width))}`,
+  ];
+}
+
+/** What `--json` prints: the diagnostics as they are, without the excerpt. */
+export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly object[] {
+  return diagnostics.map(({ line: _excerpt, ...rest }) => rest);
+}

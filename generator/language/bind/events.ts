@@ -1,0 +1,67 @@
+import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
+import { isPoisoned, type NamedNode } from "../node.js";
+import type { EntitySymbol, EventSymbol, FieldSymbol, ServiceSymbol } from "../program.js";
+import { type Change, changeOfAction, changeOfOperation, type Operation } from "../terms.js";
+import type { SubjectName } from "../words.js";
+
+interface BoundEvents {
+  readonly events: readonly EventSymbol[];
+  readonly entities: ReadonlyMap<string, EntitySymbol>;
+  readonly subjects: ReadonlyMap<string, EventSymbol>;
+}
+
+export function bindEvents(node: MeshNode, services: ReadonlyMap<string, ServiceSymbol>): BoundEvents {
+  const events = (node.get.subjects?.entries ?? []).map((entry) => bindEvent(entry, services));
+  const entities = new Map<string, EntitySymbol>();
+  const subjects = new Map<string, EventSymbol>();
+  for (const event of events) {
+    const { service, entity, action } = event.subject.value;
+    const known = entities.get(event.origin) ?? { origin: event.origin, service, entity, events: [] };
+    known.events.push(event);
+    entities.set(event.origin, known);
+    subjects.set(`${event.origin}.${action}`, event);
+  }
+  return { events, entities, subjects };
+}
+
+function bindEvent(
+  { name: subject, node }: NamedNode<SubjectName, SubjectNode>,
+  services: ReadonlyMap<string, ServiceSymbol>,
+): EventSymbol {
+  const service = services.get(subject.value.service);
+  const emit = node?.get.emit;
+  const operations = operationsOf(emit);
+  const fields = (node?.get.payload?.entries ?? []).map(
+    (entry): FieldSymbol => ({ name: entry.name.value, span: entry.name.span, node: entry.node }),
+  );
+  return {
+    subject,
+    origin: `${subject.value.service}.${subject.value.entity}`,
+    node,
+    name: node?.get.event,
+    service,
+    table: emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value),
+    operations,
+    change:
+      node?.get.change?.value ??
+      impliedChange(operations) ??
+      changeOfAction.get(subject.value.action) ??
+      "none",
+    fields: new Map(fields.map((field) => [field.name, field])),
+    poisoned: isPoisoned(node, "payload"),
+  };
+}
+
+function operationsOf(emit: EmitNode | undefined): readonly Operation[] {
+  const on = emit?.get.on;
+  if (on === undefined) return [];
+  return on.kind === "choice" ? [on.value] : on.items.map((item) => item.value);
+}
+
+/** An event of several operations that may bring a row into being has to be able to create. */
+function impliedChange(operations: readonly Operation[]): Change | undefined {
+  const strongest = (["insert", "update", "delete"] as const).find((operation) =>
+    operations.includes(operation),
+  );
+  return strongest === undefined ? undefined : changeOfOperation[strongest];
+}

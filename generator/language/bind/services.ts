@@ -1,0 +1,30 @@
+import type { MeshNode, ServiceNode } from "../grammar.js";
+import { isPoisoned, type NamedNode } from "../node.js";
+import type { DatabaseSymbol, ServiceSymbol } from "../program.js";
+
+export function bindServices(
+  node: MeshNode,
+  databases: ReadonlyMap<string, DatabaseSymbol>,
+): Map<string, ServiceSymbol> {
+  const services = (node.get.services?.entries ?? []).map((entry) => bindService(entry, databases));
+  for (const service of services) service.database?.owners.push(service);
+  return new Map(services.map((service) => [service.name, service]));
+}
+
+function bindService(
+  { name, node }: NamedNode<string, ServiceNode>,
+  databases: ReadonlyMap<string, DatabaseSymbol>,
+): ServiceSymbol {
+  const { publishes, subscribes, database } = node?.get ?? {};
+  return {
+    name: name.value,
+    span: name.span,
+    node,
+    external: node?.get.external?.value ?? false,
+    source: node?.get.source?.value ?? `${name.value}-service`,
+    database: database === undefined ? undefined : databases.get(database.value),
+    publishes: publishes?.items ?? [],
+    subscribes: subscribes?.items ?? [],
+    poisoned: { publishes: isPoisoned(node, "publishes"), subscribes: isPoisoned(node, "subscribes") },
+  };
+}

@@ -1,0 +1,42 @@
+import { cascadeShape } from "./grammar/cascade.js";
+import { databaseShape } from "./grammar/database.js";
+import { deliveryShape, serviceShape, streamShape } from "./grammar/service.js";
+import { subjectShape } from "./grammar/subject.js";
+import type { NodeOf } from "./node.js";
+import { dictionary, key, list, mapping, requiredKey } from "./shape.js";
+import { databaseName, meshName, serviceName, subject, text } from "./words.js";
+
+/** The language of mesh.yaml: the one place that knows its keys, and what each is for. */
+export const meshShape = mapping(
+  "a mesh",
+  {
+    mesh: requiredKey("Name of the mesh.", meshName),
+    description: key("What the mesh is for; shown in the generated documents.", text),
+    services: requiredKey(
+      "The services by name; a name is the first token of the service's subjects.",
+      dictionary(serviceName, serviceShape),
+    ),
+    databases: key(
+      "The databases by name, each owned by one service.",
+      dictionary(databaseName, databaseShape),
+    ),
+    subjects: key(
+      "The subjects by template, `service.entity.{id}.action`, and the event on each.",
+      dictionary(subject, subjectShape),
+    ),
+    cascades: key("What the deletion of an entity does to rows of other services.", list(cascadeShape)),
+    delivery: key("Defaults for every consumer.", deliveryShape),
+    streams: key("Defaults for every stream.", streamShape),
+  },
+  true,
+);
+
+export type MeshNode = NodeOf<typeof meshShape>;
+export type ServiceNode = NodeOf<typeof serviceShape>;
+export type DeliveryNode = NodeOf<typeof deliveryShape>;
+export type StreamNode = NodeOf<typeof streamShape>;
+export type DatabaseNode = NodeOf<typeof databaseShape>;
+export type SubjectNode = NodeOf<typeof subjectShape>;
+export type CascadeNode = NodeOf<typeof cascadeShape>;
+export type { ColumnNode, TableNode } from "./grammar/database.js";
+export type { EmitNode, FieldNode } from "./grammar/subject.js";

@@ -1,0 +1,80 @@
+import type { ColumnType } from "../../model/mesh.js";
+import type { NodeOf } from "../node.js";
+import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
+import {
+  columnName,
+  duration,
+  entity,
+  headerName,
+  resourcePath,
+  serviceName,
+  tableName,
+  text,
+} from "../words.js";
+
+export const columnTypes: readonly ColumnType[] = [
+  "nanoid",
+  "text",
+  "uuid",
+  "integer",
+  "bigint",
+  "number",
+  "boolean",
+  "timestamp",
+  "json",
+];
+
+const columnMapping = mapping("a column", {
+  type: requiredKey("Its type.", choice("column type", columnTypes, { code: "unknown-type" })),
+  key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
+  unique: key("No two rows share a value.", flag, false),
+  null: key("May be null.", flag, false),
+  default: key("Value of a row that names none; `now` for a timestamp.", scalar),
+  references: key("A table of the same database whose key this column holds.", tableName),
+  on_delete: key(
+    "What happens to this row when the referenced one goes.",
+    choice("action for a reference", ["cascade", "set_null", "restrict"]),
+    "restrict",
+  ),
+  one_of: key("The only texts that it may hold.", list(text, 1)),
+  description: key("What it means.", text),
+  renamed_from: key("Its former name: the migration renames it and keeps the data.", columnName),
+});
+
+export const columnShape = either(
+  choice("column type", columnTypes, { code: "unknown-type", suffixes: ["?"] }),
+  columnMapping,
+);
+
+const tableShape = mapping("a table", {
+  description: key("What a row is.", text),
+  columns: requiredKey(
+    "Columns by name, in the order of the table: a type (`text`, `text?` may be null) or a mapping.",
+    dictionary(columnName, columnShape),
+  ),
+  unique: key("Sets of columns whose values together are unique.", list(list(columnName, 1))),
+  indexes: key("Sets of columns to find rows by.", list(list(columnName, 1))),
+  cache: key("Makes it a read-only copy of another service's entity, kept by its events.", entity),
+  sync: key(
+    "Where the copy is filled from at start-up and checked against later.",
+    mapping("a sync", {
+      from: requiredKey("The service that owns the entity.", serviceName),
+      get: requiredKey("The path that gives all rows as a JSON array.", resourcePath),
+      header: key(
+        "Header that carries the service key; `authorization` sends `Bearer <key>`.",
+        headerName,
+        "authorization",
+      ),
+      every: key("How often the copy is checked against its source; 0 turns it off.", duration, "1h"),
+    }),
+  ),
+  renamed_from: key("Its former name: the migration renames it and keeps the data.", tableName),
+});
+
+export const databaseShape = mapping("a database", {
+  description: key("What it holds.", text),
+  tables: key("Tables by name.", dictionary(tableName, tableShape)),
+});
+
+export type ColumnNode = NodeOf<typeof columnShape>;
+export type TableNode = NodeOf<typeof tableShape>;

@@ -1,0 +1,116 @@
+import { dictionary, either, flag, integer, key, list, mapping, requiredKey, scalar } from "../shape.js";
+import {
+  databaseName,
+  duration,
+  pattern,
+  resourcePath,
+  size,
+  sourceName,
+  tableName,
+  text,
+  variableName,
+} from "../words.js";
+
+export const deliveryDefaults = {
+  attempts: 5,
+  backoff: ["1s", "5s", "30s"],
+  ack_wait: "30s",
+  max_ack_pending: 10_000,
+  batch: 1_000,
+} as const;
+
+export const deliveryShape = mapping("a delivery", {
+  attempts: key(
+    "How often a failing handler is tried before its event becomes a dead letter.",
+    integer(1, 1_000),
+    deliveryDefaults.attempts,
+  ),
+  backoff: key(
+    "Waits after each failed attempt; the last one repeats.",
+    list(duration, 1),
+    deliveryDefaults.backoff,
+  ),
+  ack_wait: key(
+    "How long the broker waits for an acknowledgement before it delivers again.",
+    duration,
+    deliveryDefaults.ack_wait,
+  ),
+  max_ack_pending: key(
+    "How many messages may be unacknowledged over all replicas of the service.",
+    integer(1, 1_000_000),
+    deliveryDefaults.max_ack_pending,
+  ),
+  batch: key(
+    "How many messages are applied in one transaction at most.",
+    integer(1, 100_000),
+    deliveryDefaults.batch,
+  ),
+});
+
+export const streamDefaults = {
+  max_age: "7d",
+  max_messages: 1_000_000,
+  max_bytes: "1GiB",
+  duplicate_window: "2m",
+} as const;
+
+export const streamShape = mapping("a stream", {
+  replicas: key(
+    "Copies in a JetStream cluster; by default 1 under `mesh dev` and 3 in production.",
+    integer(1, 5),
+  ),
+  max_age: key("How long messages are kept.", duration, streamDefaults.max_age),
+  max_messages: key(
+    "How many messages are kept.",
+    integer(1, Number.MAX_SAFE_INTEGER),
+    streamDefaults.max_messages,
+  ),
+  max_bytes: key("How much is kept.", size, streamDefaults.max_bytes),
+  duplicate_window: key(
+    "How long the broker remembers message ids.",
+    duration,
+    streamDefaults.duplicate_window,
+  ),
+});
+
+const variableShape = either(
+  scalar,
+  mapping("an environment variable", {
+    default: key("Value when it is not set.", scalar),
+    description: key("What it is for; shown in `.env.example`.", text),
+    required: key("The service refuses to start without it.", flag, false),
+    example: key("A value to show in `.env.example`.", scalar),
+  }),
+);
+
+export const serviceShape = mapping("a service", {
+  source: key("`metadata.source` of every event that it publishes; by default `<name>-service`.", sourceName),
+  description: key("What the service is for.", text),
+  external: key(
+    "Written by hand elsewhere: only its event types, validators and schemas are generated.",
+    flag,
+    false,
+  ),
+  database: key("Its database; no other service may use it.", databaseName),
+  publishes: key(
+    "Patterns of the subjects that it owns: `auth.user.*`, or `auth.*` for every entity.",
+    list(pattern),
+  ),
+  subscribes: key("Patterns of the subjects that it hears, its own included if it wants to.", list(pattern)),
+  http: key(
+    "REST over its tables.",
+    mapping("an http block", {
+      port: requiredKey("Port that it listens on; PORT overrides it.", integer(1, 65_535, 8080)),
+      resources: key(
+        "Tables by path. A GET of the collection is also the snapshot that caches sync from.",
+        dictionary(resourcePath, tableName),
+      ),
+    }),
+  ),
+  environment: key(
+    "Environment variables of its hooks: a default value, or its description.",
+    dictionary(variableName, variableShape),
+  ),
+  delivery: key("How its consumers take messages; overrides the mesh's `delivery`.", deliveryShape),
+  stream: key("The stream of its events; overrides the mesh's `streams`.", streamShape),
+});

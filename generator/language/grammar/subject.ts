@@ -1,0 +1,69 @@
+import type { FieldType } from "../../model/mesh.js";
+import type { NodeOf } from "../node.js";
+import {
+  choice,
+  dictionary,
+  either,
+  key,
+  list,
+  mapping,
+  type OpenShape,
+  requiredKey,
+  scalar,
+} from "../shape.js";
+import { columnName, eventName, fieldName, tableName, text } from "../words.js";
+
+export const fieldTypes: readonly FieldType[] = [
+  "string",
+  "integer",
+  "number",
+  "boolean",
+  "nanoid",
+  "uuid",
+  "timestamp",
+  "json",
+];
+
+const operations = ["insert", "update", "delete"] as const;
+const operation = choice("change of a row", operations);
+
+const jsonSchema: OpenShape = {
+  kind: "open",
+  schema: {
+    type: "object",
+    description: "JSON Schema 2020-12 of the field.",
+    properties: {
+      optional: { type: "boolean", description: "May be absent or null.", default: false },
+      type: { enum: ["string", "integer", "number", "boolean", "array", "object"] },
+      description: { type: "string" },
+    },
+  },
+};
+
+const fieldShape = either(
+  choice("field type", fieldTypes, { code: "unknown-type", suffixes: ["[]?", "[]", "?"] }),
+  jsonSchema,
+);
+
+const emitShape = mapping("an emit", {
+  table: requiredKey("The owner's table whose rows imply the event.", tableName),
+  on: requiredKey("The change of a row that it tells of.", either(operation, list(operation, 1))),
+  when: key("Values that the row must have come to hold.", dictionary(columnName, scalar)),
+});
+
+export const subjectShape = mapping("a subject", {
+  event: requiredKey("Name of the event: its type, schema and validator.", eventName),
+  description: key("When it happens.", text),
+  emit: key("Written to the outbox by the transaction that changes the row.", emitShape),
+  change: key(
+    "What the event says of its entity. By default what `emit` implies, else what the action is called.",
+    choice("change of an entity", ["create", "update", "delete", "none"]),
+  ),
+  payload: key(
+    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list) or a JSON Schema.",
+    dictionary(fieldName, fieldShape),
+  ),
+});
+
+export type EmitNode = NodeOf<typeof emitShape>;
+export type FieldNode = NodeOf<typeof fieldShape>;

@@ -1,0 +1,101 @@
+import { deliveryDefaults } from "../../language/grammar/service.js";
+import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
+import type { Cascade, Consumer, Delivery, Event } from "../mesh.js";
+import { durableName, pascalCase, streamName, valueName } from "../names.js";
+import { compareNames } from "../order.js";
+import type { EventIndex } from "./event-index.js";
+import { required } from "./invariant.js";
+import { filterOf } from "./pattern.js";
+import { seconds } from "./stream.js";
+
+/** One for each entity that the service subscribes to; none for a service that is not generated. */
+export function buildConsumers(
+  service: ServiceSymbol,
+  events: EventIndex,
+  program: Program,
+): readonly Consumer[] {
+  if (service.external) return [];
+  const heard = subscribedEntities(service, program);
+  const delivery = buildDelivery(service, program);
+  return heard.map((entity) => {
+    const { durable, names } = nameConsumer(service.name, entity, heard);
+    const received = events.ofOrigin(entity.origin);
+    return {
+      durable,
+      stream: streamName(entity.service),
+      filter: filterOf(entity),
+      origin: entity.origin,
+      publisher: entity.service,
+      entity: entity.entity,
+      events: received.map((event) => event.name),
+      cache: cacheOf(service, entity.origin),
+      cascades: buildCascades(service.name, received, program),
+      delivery,
+      names,
+    };
+  });
+}
+
+export function subscribedEntities(service: ServiceSymbol, program: Program): readonly EntitySymbol[] {
+  const heard = service.subscribes.flatMap(({ value: { service: publisher, entity } }) =>
+    program.entitiesOf(publisher).filter((candidate) => entity === undefined || candidate.entity === entity),
+  );
+  return [...new Set(heard)].sort((a, b) => compareNames(a.origin, b.origin));
+}
+
+interface ConsumerIdentity {
+  readonly durable: string;
+  readonly names: Consumer["names"];
+}
+
+/** Named after the entity; after its owner as well where the service hears two entities of one name. */
+export function nameConsumer(
+  service: string,
+  { service: publisher, entity }: EntitySymbol,
+  heard: readonly EntitySymbol[],
+): ConsumerIdentity {
+  const isAmbiguous = heard.some((other) => other.entity === entity && other.service !== publisher);
+  const stem = isAmbiguous ? `${service}_${publisher}_${entity}` : `${service}_${entity}`;
+  return {
+    durable: durableName(service, publisher, entity),
+    names: { type: pascalCase(stem), value: valueName(stem), file: `${publisher}-${entity}.ts` },
+  };
+}
+
+function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
+  for (const table of service.database?.tables.values() ?? []) {
+    if (table.cacheOf?.text === origin) return table.name;
+  }
+  return undefined;
+}
+
+function buildCascades(service: string, received: readonly Event[], program: Program): readonly Cascade[] {
+  return received.flatMap((event) =>
+    program
+      .cascadesOf(service, `${event.service}.${event.entity}.${event.action}`)
+      .map((rule): Cascade => {
+        const { set_null: setNull, delete: deleted, before } = rule.get;
+        const target = required(setNull ?? deleted, "the target of a cascade").value;
+        return {
+          event: event.name,
+          action: setNull ? "set_null" : "delete",
+          ...target,
+          before: before?.value,
+        };
+      })
+      .sort((a, b) => compareNames(a.table, b.table) || compareNames(a.column, b.column)),
+  );
+}
+
+function buildDelivery(service: ServiceSymbol, program: Program): Delivery {
+  const own = service.node?.get.delivery?.get;
+  const all = program.node.get.delivery?.get;
+  const backoff = own?.backoff ?? all?.backoff;
+  return {
+    attempts: (own?.attempts ?? all?.attempts)?.value ?? deliveryDefaults.attempts,
+    backoffSeconds: backoff?.items.map((wait) => wait.value) ?? deliveryDefaults.backoff.map(seconds),
+    ackWaitSeconds: (own?.ack_wait ?? all?.ack_wait)?.value ?? seconds(deliveryDefaults.ack_wait),
+    maxAckPending: (own?.max_ack_pending ?? all?.max_ack_pending)?.value ?? deliveryDefaults.max_ack_pending,
+    batch: (own?.batch ?? all?.batch)?.value ?? deliveryDefaults.batch,
+  };
+}

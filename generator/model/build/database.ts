@@ -1,0 +1,94 @@
+import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/program.js";
+import type { CacheOf, Column, ColumnDefault, Database, Reference, Table } from "../mesh.js";
+import { databaseUrlVariable, serviceUrlVariable, tableNames } from "../names.js";
+import { byName, compareNames } from "../order.js";
+import { required } from "./invariant.js";
+
+const defaultSyncSeconds = 3_600;
+
+export function buildDatabase(database: DatabaseSymbol): Database {
+  return {
+    name: database.name,
+    service: required(database.owners[0], `the owner of ${database.name}`).name,
+    urlVariable: databaseUrlVariable(database.name),
+    tables: [...database.tables.values()].map((table) => buildTable(table, database)).sort(byName),
+  };
+}
+
+function buildTable(table: TableSymbol, database: DatabaseSymbol): Table {
+  const node = required(table.node, `table ${table.name}`).get;
+  return {
+    name: table.name,
+    description: node.description?.value,
+    key: required(table.key, `the key of ${table.name}`).name,
+    columns: [...table.columns.values()].map((column) => buildColumn(column, database)),
+    unique: columnSets(node.unique),
+    indexes: columnSets(node.indexes),
+    renamedFrom: node.renamed_from?.value,
+    cache: buildCache(table),
+    names: tableNames(table.name),
+  };
+}
+
+/** The order within a set is the order in the index; the order of the sets means nothing. */
+function columnSets(
+  sets: { readonly items: readonly { readonly items: readonly { readonly value: string }[] }[] } | undefined,
+): readonly (readonly string[])[] {
+  return (sets?.items ?? [])
+    .map((set) => set.items.map((column) => column.value))
+    .sort((a, b) => compareNames(a.join(), b.join()));
+}
+
+function buildCache({ name, cacheOf, node }: TableSymbol): CacheOf | undefined {
+  if (cacheOf === undefined) return undefined;
+  const { service, entity } = cacheOf.value;
+  const sync = node?.get.sync?.get;
+  return {
+    origin: `${service}.${entity}`,
+    service,
+    entity,
+    sync: sync && {
+      service,
+      path: required(sync.get, `the path of the sync of ${name}`).value,
+      urlVariable: serviceUrlVariable(service),
+      header: sync.header?.value ?? "authorization",
+      everySeconds: sync.every?.value ?? defaultSyncSeconds,
+    },
+  };
+}
+
+function buildColumn(column: ColumnSymbol, database: DatabaseSymbol): Column {
+  const details = column.node?.get;
+  const type = required(column.type, `the type of ${column.name}`);
+  return {
+    name: column.name,
+    description: details?.description?.value,
+    type,
+    nullable: column.nullable,
+    key: column.key,
+    unique: details?.unique?.value ?? false,
+    default: buildDefault(details?.default?.value, type === "timestamp"),
+    oneOf: details?.one_of?.items.map((item) => item.value),
+    references: buildReference(column, database),
+    renamedFrom: details?.renamed_from?.value,
+  };
+}
+
+function buildDefault(
+  value: string | number | boolean | undefined,
+  isTimestamp: boolean,
+): ColumnDefault | undefined {
+  if (value === undefined) return undefined;
+  return isTimestamp && value === "now" ? { kind: "now" } : { kind: "literal", value };
+}
+
+function buildReference(column: ColumnSymbol, database: DatabaseSymbol): Reference | undefined {
+  const references = column.node?.get.references;
+  if (references === undefined) return undefined;
+  const table = required(database.tables.get(references.value), `the table ${references.value}`);
+  return {
+    table: table.name,
+    column: required(table.key, `the key of ${table.name}`).name,
+    onDelete: column.node?.get.on_delete?.value ?? "restrict",
+  };
+}

@@ -1,0 +1,18 @@
+import { groupBy } from "../group.js";
+import type { Event } from "../mesh.js";
+
+/** Events in canonical order, found by what refers to them. */
+export interface EventIndex {
+  ofService(service: string): readonly Event[];
+  /** By `auth.user`. */
+  ofOrigin(origin: string): readonly Event[];
+}
+
+export function indexEvents(events: readonly Event[]): EventIndex {
+  const services = groupBy(events, (event) => event.service);
+  const origins = groupBy(events, (event) => `${event.service}.${event.entity}`);
+  return {
+    ofService: (service) => services.get(service) ?? [],
+    ofOrigin: (origin) => origins.get(origin) ?? [],
+  };
+}

@@ -1,0 +1,121 @@
+import type { EventSymbol, FieldSymbol } from "../../language/program.js";
+import type { FieldType } from "../../language/terms.js";
+import type { Value } from "../../source/value.js";
+import type { Emit, Event, Field, JsonSchema, JsonValue } from "../mesh.js";
+import { eventNames } from "../names.js";
+import { compareNames } from "../order.js";
+import { required } from "./invariant.js";
+
+export function buildEvent(event: EventSymbol): Event {
+  const name = required(event.name, `the event of ${event.subject.text}`).value;
+  const service = required(event.service, `the service of ${event.subject.text}`);
+  return {
+    name,
+    service: service.name,
+    entity: event.subject.value.entity,
+    action: event.subject.value.action,
+    subject: event.subject.text,
+    source: service.source,
+    description: event.node?.get.description?.value,
+    change: event.change,
+    emit: buildEmit(event),
+    payload: [...event.fields.values()].map((field) => buildField(field, event)),
+    names: eventNames(name),
+  };
+}
+
+const operationOrder = ["insert", "update", "delete"] as const;
+
+function buildEmit(event: EventSymbol): Emit | undefined {
+  const emit = event.node?.get.emit?.get;
+  if (emit === undefined) return undefined;
+  return {
+    table: required(event.table, `the table of ${event.subject.text}`).name,
+    on: operationOrder.filter((operation) => event.operations.includes(operation)),
+    when: (emit.when?.entries ?? [])
+      .map(({ name, node }) => ({
+        column: name.value,
+        value: required(node, `the value of ${name.text}`).value,
+      }))
+      .sort((a, b) => compareNames(a.column, b.column)),
+  };
+}
+
+function buildField(field: FieldSymbol, event: EventSymbol): Field {
+  const node = required(field.node, `the type of ${field.name}`);
+  const inherited = event.table?.columns.get(field.name)?.node?.get.description?.value;
+  if (node.kind === "choice") {
+    const optional = node.suffix.endsWith("?");
+    const isList = node.suffix.startsWith("[]");
+    const single = schemaOfType(node.value);
+    const schema = describe(isList ? { type: "array", items: single } : single, inherited);
+    return {
+      name: field.name,
+      description: inherited,
+      optional,
+      type: isList ? undefined : node.value,
+      schema: optional ? nullable(schema) : schema,
+    };
+  }
+  const { optional, ...schema } = toJson(node.value) as { readonly [key: string]: JsonValue };
+  const description = typeof schema.description === "string" ? schema.description : inherited;
+  const described = describe(schema, description);
+  const isOptional = optional === true;
+  return {
+    name: field.name,
+    description,
+    optional: isOptional,
+    type: undefined,
+    schema: isOptional ? nullable(described) : described,
+  };
+}
+
+function describe(schema: JsonSchema, description: string | undefined): JsonSchema {
+  return description === undefined ? schema : { ...schema, description };
+}
+
+/** The ids and times are texts on the wire: the documented messages carry ids that no `format` would accept. */
+function schemaOfType(type: FieldType): JsonSchema {
+  switch (type) {
+    case "integer":
+    case "number":
+    case "boolean":
+      return { type };
+    case "json":
+      return {};
+    default:
+      return { type: "string" };
+  }
+}
+
+/** The same schema, with null. */
+function nullable(schema: JsonSchema): JsonSchema {
+  const { type, description } = schema;
+  if ("enum" in schema || "const" in schema || "$ref" in schema) {
+    return describe(
+      { anyOf: [schema, { type: "null" }] },
+      typeof description === "string" ? description : undefined,
+    );
+  }
+  if (typeof type === "string") return type === "null" ? schema : { ...schema, type: [type, "null"] };
+  if (Array.isArray(type)) return type.includes("null") ? schema : { ...schema, type: [...type, "null"] };
+  return Object.keys(schema).every((keyword) => keyword === "description")
+    ? schema
+    : describe(
+        { anyOf: [schema, { type: "null" }] },
+        typeof description === "string" ? description : undefined,
+      );
+}
+
+function toJson(value: Value): JsonValue {
+  switch (value.kind) {
+    case "scalar":
+      return value.value;
+    case "list":
+      return value.items.map(toJson);
+    case "mapping":
+      return Object.fromEntries(value.entries.map((entry) => [entry.key, toJson(entry.value)]));
+    case "unread":
+      throw new Error("compiler bug: a value that was not read passed the checks");
+  }
+}

@@ -1,0 +1,25 @@
+import type { Program } from "../../language/program.js";
+import type { Mesh } from "../mesh.js";
+import { byName, compareEvents } from "../order.js";
+import { buildDatabase } from "./database.js";
+import { buildEvent } from "./event.js";
+import { indexEvents } from "./event-index.js";
+import { required } from "./invariant.js";
+import { buildService } from "./service.js";
+import { buildStreams } from "./stream.js";
+
+/** The mesh that a program without errors means; anything missing in it is a bug of the rules, and throws. */
+export function buildMesh(program: Program): Mesh {
+  const events = program.events.map(buildEvent).sort(compareEvents);
+  const index = indexEvents(events);
+  return {
+    name: required(program.node.get.mesh, "the name of the mesh").value,
+    description: program.node.get.description?.value,
+    services: [...program.services.values()]
+      .map((service) => buildService(service, index, program))
+      .sort(byName),
+    databases: [...program.databases.values()].map((database) => buildDatabase(database)).sort(byName),
+    events,
+    streams: buildStreams(program, index),
+  };
+}

@@ -1,0 +1,39 @@
+import { streamDefaults } from "../../language/grammar/service.js";
+import type { StreamNode } from "../../language/grammar.js";
+import type { Program, ServiceSymbol } from "../../language/program.js";
+import { duration, size } from "../../language/words.js";
+import type { Stream } from "../mesh.js";
+import { streamName } from "../names.js";
+import { byName } from "../order.js";
+import type { EventIndex } from "./event-index.js";
+import { required } from "./invariant.js";
+import { buildPatterns } from "./pattern.js";
+
+export function buildStreams(program: Program, events: EventIndex): readonly Stream[] {
+  return [...program.services.values()]
+    .filter((service) => events.ofService(service.name).length > 0)
+    .map((service) => buildStream(service, program.node.get.streams))
+    .sort(byName);
+}
+
+function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): Stream {
+  const own = service.node?.get.stream?.get;
+  const all = shared?.get;
+  return {
+    name: streamName(service.name),
+    service: service.name,
+    subjects: buildPatterns(service.publishes).map((pattern) => pattern.filter),
+    replicas: (own?.replicas ?? all?.replicas)?.value,
+    maxAgeSeconds: (own?.max_age ?? all?.max_age)?.value ?? seconds(streamDefaults.max_age),
+    maxMessages: (own?.max_messages ?? all?.max_messages)?.value ?? streamDefaults.max_messages,
+    maxBytes:
+      (own?.max_bytes ?? all?.max_bytes)?.value ?? required(size.parse(streamDefaults.max_bytes), "a size"),
+    duplicateWindowSeconds:
+      (own?.duplicate_window ?? all?.duplicate_window)?.value ?? seconds(streamDefaults.duplicate_window),
+    external: service.external,
+  };
+}
+
+export function seconds(text: string): number {
+  return required(duration.parse(text), `the duration ${text}`);
+}

@@ -1,0 +1,82 @@
+/*
+ * The names of the generated TypeScript. Each is computed here and nowhere else: emitters print
+ * what the model says, so two of them can never disagree.
+ */
+
+/** `ssh_keys`, `edd-cloud`, `UserCreated` → `SshKeys`, `EddCloud`, `UserCreated`. */
+export function pascalCase(name: string): string {
+  return name
+    .split(/[^A-Za-z0-9]+/)
+    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+    .join("");
+}
+
+/** The name of a constant or function; a reserved word gets a trailing `_`. */
+export function valueName(name: string): string {
+  const pascal = pascalCase(name);
+  const camel = pascal.charAt(0).toLowerCase() + pascal.slice(1);
+  return reservedWords.has(camel) ? `${camel}_` : camel;
+}
+
+/** `auth_db` → `AUTH_DB` */
+export function upperSnakeCase(name: string): string {
+  return name.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase();
+}
+
+/** What strict-mode modules refuse as the name of a constant or function. */
+const reservedWords: ReadonlySet<string> = new Set(
+  (
+    "arguments async await break case catch class const continue debugger default delete do else enum eval export " +
+    "extends false finally for function if implements import in instanceof interface let new null package private " +
+    "protected public return static super switch this throw true try typeof undefined var void while with yield"
+  ).split(" "),
+);
+
+/** Types that generated files import or that the language brings along: an event of that name would hide them. */
+export const reservedTypes: ReadonlySet<string> = new Set(
+  (
+    "Array BeforeContext BeforeDelete Boolean CascadeDefinition ConsumedEvent ConsumerDefinition Date DeliveryDefinition Error " +
+    "EventDefinition Function Handler HandlerContext Logger Map MeshEvent Metadata NaN Number Object Omit Partial Patch Payload " +
+    "Pick Promise PublishedEvent ReadRepository Readonly Record Repository Required RegExp ServiceDefinition " +
+    "ServiceFactory Set StartContext StartHook StreamDefinition String Symbol SyncDefinition TableDefinition Tx URL " +
+    "Validator"
+  ).split(" "),
+);
+
+export interface TableNames {
+  readonly row: string;
+  readonly create: string;
+  readonly patch: string;
+  readonly value: string;
+}
+
+export function tableNames(table: string): TableNames {
+  const type = pascalCase(table);
+  return { row: `${type}Row`, create: `New${type}`, patch: `${type}Patch`, value: valueName(table) };
+}
+
+export interface EventNames {
+  readonly value: string;
+  readonly hook: string;
+  readonly validator: string;
+}
+
+export function eventNames(event: string): EventNames {
+  return { value: valueName(event), hook: `on${event}`, validator: `validate${event}` };
+}
+
+export function streamName(service: string): string {
+  return upperSnakeCase(service);
+}
+
+export function durableName(service: string, publisher: string, entity: string): string {
+  return `${service}_${publisher}_${entity}`;
+}
+
+export function databaseUrlVariable(database: string): string {
+  return `${upperSnakeCase(database)}_URL`;
+}
+
+export function serviceUrlVariable(service: string): string {
+  return `${upperSnakeCase(service)}_SERVICE_URL`;
+}

@@ -1,0 +1,58 @@
+import type { Span } from "./text.js";
+
+/** A YAML value that remembers where it was written. Aliases and merges are already followed. */
+export type Value = MappingValue | ListValue | ScalarValue | UnreadValue;
+
+interface Written {
+  /** Where it is used: for an alias, the `*name`. Mistakes of the use belong here. */
+  readonly span: Span;
+  /** Where its content stands: for an alias, the anchored value. Mistakes of the content belong here. */
+  readonly definition: Span;
+}
+
+export interface MappingValue extends Written {
+  readonly kind: "mapping";
+  /** In file order, keys unique. */
+  readonly entries: readonly Entry[];
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly keySpan: Span;
+  readonly value: Value;
+}
+
+export interface ListValue extends Written {
+  readonly kind: "list";
+  readonly items: readonly Value[];
+}
+
+export interface ScalarValue extends Written {
+  readonly kind: "scalar";
+  readonly value: string | number | boolean | null;
+  /** As it stands in the file, quotes removed: `007` stays `007`. */
+  readonly text: string;
+}
+
+/** Something stands here that could not be read, and that has been said. */
+export interface UnreadValue extends Written {
+  readonly kind: "unread";
+}
+
+/** The entry that a path of keys and list indexes leads to; undefined when nothing is written there. */
+export function findEntry(root: Value, path: readonly (string | number)[]): Entry | undefined {
+  let entry: Entry = { key: "", keySpan: root.span, value: root };
+  for (const step of path) {
+    const next = stepInto(entry.value, step);
+    if (next === undefined) return undefined;
+    entry = next;
+  }
+  return entry;
+}
+
+function stepInto(value: Value, step: string | number): Entry | undefined {
+  if (value.kind === "mapping") return value.entries.find((entry) => entry.key === String(step));
+  if (value.kind !== "list" || typeof step !== "number") return undefined;
+  const item = value.items[step];
+  return item === undefined ? undefined : { key: String(step), keySpan: item.span, value: item };
+}

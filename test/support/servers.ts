@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import {
+  type NatsOptions,
+  type NatsServer,
+  startNats as startNatsServer,
+} from "../../generator/cli/dev/servers/nats.js";
+import {
+  type PostgresServer,
+  removePostgres,
+  startPostgres as startPostgresServer,
+} from "../../generator/cli/dev/servers/postgres.js";
+
+export { freePort } from "../../generator/cli/dev/servers/ports.js";
+
+/** A broker of the test's own, JetStream on; `stop`, `kill` (SIGKILL) and `restart` keep port and streams. */
+export interface TestNats extends NatsServer {
+  /** Stops it and removes its streams from the disk. */
+  remove(): Promise<void>;
+}
+
+export async function startNats(options: Omit<NatsOptions, "folder"> = {}): Promise<TestNats> {
+  const folder = await mkdtemp(join(tmpdir(), "mesh-nats-"));
+  const server = await startNatsServer({ ...options, folder });
+  const remove = async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return Object.defineProperties(Object.create(server) as TestNats, { remove: { value: remove } });
+}
+
+/** A PostgreSQL of the test's own; tuned to forget everything at a power cut and to be fast until then. */
+export interface TestPostgres extends PostgresServer {
+  /** A new, empty database of exactly this name. */
+  createDatabase(name: string): Promise<string>;
+  /** Stops it and removes its data from the disk. */
+  remove(): Promise<void>;
+}
+
+const FAST = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  max_connections: "300",
+  shared_buffers: "256MB",
+  max_wal_size: "4GB",
+};
+
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = FAST,
+): Promise<TestPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), "mesh-postgres-"));
+  const server = await startPostgresServer({ folder, settings });
+  const remove = async () => {
+    await server.stop();
+    await removePostgres(folder);
+  };
+  return Object.defineProperties(Object.create(server) as TestPostgres, {
+    remove: { value: remove },
+    createDatabase: { value: (name: string) => createNamedDatabase(server.url, name) },
+  });
+}
+
+let made = 0;
+
+/** A new, empty database; the name only starts with `prefix`, so that every test may call it the same. */
+export function createDatabase(adminUrl: string, prefix = "test"): Promise<string> {
+  made += 1;
+  return createNamedDatabase(adminUrl, `${prefix}_${process.pid}_${Date.now().toString(36)}_${made}`);
+}
+
+async function createNamedDatabase(adminUrl: string, name: string): Promise<string> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+export interface WaitOptions {
+  readonly timeoutMs?: number;
+  readonly everyMs?: number;
+  /** What was waited for, and what was there instead: the message of the failure. */
+  readonly what?: string;
+}
+
+/** Resolves with the first truthy answer of `condition`; an error it throws counts as "not yet". */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  options: WaitOptions = {},
+): Promise<NonNullable<T>> {
+  const { timeoutMs = 15_000, everyMs = 20, what = "the condition" } = options;
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await condition();
+      if (value) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      const cause = last instanceof Error ? last : undefined;
+      throw new Error(`waited ${timeoutMs} ms for ${what}; last: ${cause?.message ?? String(last)}`, {
+        cause,
+      });
+    }
+    await new Promise((wake) => setTimeout(wake, everyMs));
+  }
+}

@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { compileMesh } from "../../../generator/compile.js";
+import { diagnosticsToJson, noPaint, renderDiagnostic } from "../../../generator/diagnostics/render.js";
+import { editDistance, suggest } from "../../../generator/diagnostics/suggest.js";
+
+const reference = readFileSync(new URL("../../../mesh.yaml", import.meta.url), "utf8");
+
+describe("suggestions", () => {
+  test.each([
+    ["usr", "user", 1],
+    ["paylaod", "payload", 1],
+    ["", "abc", 3],
+    ["same", "same", 0],
+  ])("%s to %s is %i", (from, to, distance) => {
+    expect(editDistance(from, to)).toBe(distance);
+  });
+
+  test("the nearest name is offered, and none that is far", () => {
+    expect(suggest("auth.usr.*", ["sfs.*", "auth.user.*"])).toBe("auth.user.*");
+    expect(suggest("billing", ["auth", "sfs"])).toBeUndefined();
+  });
+
+  test("the distance is a metric that bounds itself", () => {
+    const word = fc.string({ maxLength: 12 });
+    fc.assert(
+      fc.property(word, word, (a, b) => {
+        const distance = editDistance(a, b);
+        expect(distance).toBe(editDistance(b, a));
+        expect(distance).toBeGreaterThanOrEqual(Math.abs(a.length - b.length));
+        expect(distance).toBeLessThanOrEqual(Math.max(a.length, b.length));
+      }),
+    );
+  });
+});
+
+describe("rendering", () => {
+  const [diagnostic] = compileMesh(
+    reference.replace(
+      "[auth.user.*]\n    http:\n      port: 8082",
+      "[auth.usr.*]\n    http:\n      port: 8082",
+    ),
+    {
+      file: "mesh.yaml",
+    },
+  ).diagnostics;
+  if (diagnostic === undefined) throw new Error("the misspelt subscription was not found");
+
+  test("points at line and column, with the way out and its place", () => {
+    expect(renderDiagnostic(diagnostic)).toMatch(
+      /^mesh\.yaml:\d+:18 - error unknown-subject: "sfs" subscribes to "auth\.usr\.\*", which no service publishes\n {2}\d+ \| {5}subscribes: \[auth\.usr\.\*\]\n {5}\| {18}\^{10}\n {2}hint: did you mean "auth\.user\.\*" \(mesh\.yaml:\d+:17\)\?\n$/,
+    );
+  });
+
+  test("colour is the caller's", () => {
+    const painted = renderDiagnostic(diagnostic, { ...noPaint, underline: (text) => `<u>${text}</u>` });
+    expect(painted).toContain("<u>^^^^^^^^^^</u>");
+  });
+
+  test("programs get the data", () => {
+    expect(diagnosticsToJson([diagnostic])[0]).toMatchObject({
+      code: "unknown-subject",
+      file: "mesh.yaml",
+      start: { column: 18 },
+    });
+  });
+
+  test("a long line is cut around the mistake", () => {
+    const comment = " ".repeat(300);
+    const [found] = compileMesh(`mesh: m\nservices: {${comment}a: 1 }\n`, { file: "m" }).diagnostics;
+    const [, source = "", carets = ""] = found === undefined ? [] : renderDiagnostic(found).split("\n");
+    expect(source.length).toBeLessThan(140);
+    expect(source.slice(carets.indexOf("^"), carets.lastIndexOf("^") + 1)).toBe("1");
+  });
+});
+
+test("mistakes come in the order of the file", () => {
+  const broken = reference.replaceAll("type: text", "type: txt").replaceAll("on: insert", "on: insrt");
+  const places = compileMesh(broken, { file: "mesh.yaml" }).diagnostics.map(
+    ({ start }) => start.line * 1000 + start.column,
+  );
+  expect(places.length).toBeGreaterThan(20);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+});
+
+test("one misspelt word is one diagnostic", () => {
+  const words = [
+    ...reference.replace(/#.*/g, (comment) => " ".repeat(comment.length)).matchAll(/[A-Za-z_][\w-]{2,}/g),
+  ];
+  const noisy = words
+    .filter((_, index) => index % 4 === 0)
+    .flatMap(({ 0: word, index }) => {
+      const text = `${reference.slice(0, index)}${word.charAt(0)}${word.slice(2)}${reference.slice(index + word.length)}`;
+      const { diagnostics } = compileMesh(text, { file: "mesh.yaml" });
+      return diagnostics.length > 1
+        ? [diagnostics.map((diagnostic) => renderDiagnostic(diagnostic)).join("\n")]
+        : [];
+    });
+  expect(noisy).toEqual([]);
+});
+
+describe("no text makes the compiler throw", () => {
+  const lines = reference.split("\n");
+  const tokens = reference.match(/[\w./-]+|[{}[\]:,&*"-]/g) ?? [];
+  const index = fc.nat({ max: lines.length - 1 });
+
+  const mutation = fc.oneof(
+    fc.record({ kind: fc.constant("delete" as const), at: index, count: fc.integer({ min: 1, max: 6 }) }),
+    fc.record({ kind: fc.constant("truncate" as const), at: fc.nat({ max: reference.length }) }),
+    fc.record({
+      kind: fc.constant("swap" as const),
+      from: fc.nat({ max: tokens.length - 1 }),
+      to: fc.oneof(
+        fc.constantFrom("", "null", "[]", "{}", "7", "true", "*x", "&x", "<<", "\t", "'", "|"),
+        fc.constantFrom(...tokens),
+      ),
+    }),
+    fc.record({ kind: fc.constant("indent" as const), at: index, by: fc.integer({ min: -4, max: 4 }) }),
+  );
+  type Mutation = typeof mutation extends fc.Arbitrary<infer M> ? M : never;
+
+  function mutate(text: string, change: Mutation): string {
+    const rows = text.split("\n");
+    switch (change.kind) {
+      case "delete":
+        rows.splice(change.at, change.count);
+        return rows.join("\n");
+      case "truncate":
+        return text.slice(0, change.at);
+      case "swap": {
+        const token = tokens[change.from] ?? "";
+        const at = text.indexOf(token, Math.floor((text.length * change.from) / tokens.length));
+        return at === -1 ? text : text.slice(0, at) + change.to + text.slice(at + token.length);
+      }
+      case "indent": {
+        const row = rows[change.at] ?? "";
+        rows[change.at] = change.by > 0 ? " ".repeat(change.by) + row : row.slice(-change.by);
+        return rows.join("\n");
+      }
+    }
+  }
+
+  function holds(text: string): void {
+    const { mesh, diagnostics } = compileMesh(text, { file: "mesh.yaml" });
+    expect(mesh !== undefined || diagnostics.length > 0).toBe(true);
+    for (const diagnostic of diagnostics) expect(renderDiagnostic(diagnostic)).toContain(" - error ");
+  }
+
+  test("the reference mesh, damaged", () => {
+    fc.assert(
+      fc.property(fc.array(mutation, { minLength: 1, maxLength: 4 }), (changes) => {
+        holds(changes.reduce(mutate, reference));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test("any text", () => {
+    fc.assert(fc.property(fc.string({ unit: "grapheme", maxLength: 60 }), holds), { numRuns: 300 });
+  });
+});
