@@ -1,0 +1,78 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MESH_0001 } from "./0001_mesh.js";
+import { type Migration, MigrationError } from "./ledger.js";
+
+const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
+
+/** The runtime's own migrations: they come first, and create what the services' files stand on. */
+export const meshMigrations: readonly Migration[] = [
+  { name: "mesh/0001_mesh", text: MESH_0001, path: "mesh/0001_mesh" },
+];
+
+/**
+ * The service's migrations, in order. A compiled file may lie in a folder that the SQL was not copied
+ * to; then `<cwd>/generated/<service>/migrations` is read instead.
+ */
+export async function readMigrations(location: URL | string, service: string): Promise<readonly Migration[]> {
+  const beside = typeof location === "string" ? location : fileURLToPath(location);
+  const fallback = join(process.cwd(), "generated", service, "migrations");
+  for (const folder of [beside, fallback]) {
+    const names = await listFolder(folder);
+    if (names !== undefined) return await readFiles(folder, names);
+  }
+  throw new MigrationError(
+    `no migrations of service "${service}": neither ${beside} nor ${fallback} exists; ` +
+      "run mesh generate, and ship the folder with the service",
+  );
+}
+
+/** undefined when there is no such folder. */
+async function listFolder(folder: string): Promise<readonly string[] | undefined> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) {
+      return undefined;
+    }
+    throw new MigrationError(`cannot read the migrations in ${folder}`, { cause });
+  }
+}
+
+async function readFiles(folder: string, entries: readonly string[]): Promise<readonly Migration[]> {
+  const names = entries.filter((name) => name.endsWith(".sql")).sort();
+  names.forEach((name, index) => {
+    checkName(folder, name, index + 1);
+  });
+  return await Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, name);
+      return { name, path, text: await readFile(path, "utf8") };
+    }),
+  );
+}
+
+/** Numbers run from 0001 without gaps: a gap is a file that did not travel, a repetition two branches that met. */
+function checkName(folder: string, name: string, expected: number): void {
+  const number = FILE_NAME.exec(name)?.[1];
+  if (number === undefined) {
+    throw new MigrationError(
+      `${join(folder, name)} is not named like a migration; rename it to ${numbered(expected)}_<what>.sql or move it away`,
+    );
+  }
+  if (Number(number) < expected) {
+    throw new MigrationError(
+      `two migrations in ${folder} have the number ${number}; renumber the newer, ${name}`,
+    );
+  }
+  if (Number(number) > expected) {
+    throw new MigrationError(
+      `migration ${numbered(expected)} is missing in ${folder}: ${name} follows a gap; restore it from version control`,
+    );
+  }
+}
+
+function numbered(value: number): string {
+  return String(value).padStart(4, "0");
+}
