@@ -44,6 +44,8 @@ export interface ConsumerState {
   readonly ackPending: number;
   readonly redelivered: number;
   readonly created: string;
+  /** Stream sequence of the newest message delivered. When the stream's first is beyond the next one, messages were evicted unread. */
+  readonly lastDelivered?: number;
 }
 
 export interface StoredMessage {

@@ -1,0 +1,184 @@
+import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
+import type { Logger } from "../definition.js";
+import type { BrokerStatus } from "./broker.js";
+
+export interface ConnectOptions {
+  /** One URL or several, separated by commas: `nats://127.0.0.1:4222`. Credentials in it serve where none are given. */
+  readonly url: string;
+  /** The service: names the connection at the broker, and its private inbox `_INBOX_<name>`. */
+  readonly name: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly logger: Logger;
+}
+
+/** A connection that is kept for ever: through restarts of the broker, refused logins, and a client that gave up. */
+export interface Connection {
+  /** The client while it is connected. After some reconnections it is another one. */
+  client(): NatsConnection | undefined;
+  /** The client as soon as there is a connection; rejects with `BrokerAway` after the time. */
+  connected(withinMs: number): Promise<NatsConnection>;
+  onStatus(listener: (status: BrokerStatus) => void): () => void;
+  /** The broker refused a publish: called with the subject as the broker quotes it. */
+  onDenied(listener: (subject: string) => void): () => void;
+  /** Why there is no connection, as far as is known. */
+  lastError(): string | undefined;
+  close(): Promise<void>;
+}
+
+export class BrokerAway extends Error {
+  override readonly name = "BrokerAway";
+}
+
+const DIAL_TIMEOUT_MS = 5_000;
+/** A broker that froze is noticed after three of these; a closed socket at once. */
+const PING_INTERVAL_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** Starts connecting and returns; the first connection may come at any time later. */
+export function openConnection(options: ConnectOptions): Connection {
+  const { logger } = options;
+  const statusListeners = new Set<(status: BrokerStatus) => void>();
+  const deniedListeners = new Set<(subject: string) => void>();
+  const closing = new AbortController();
+  let client: NatsConnection | undefined;
+  let up = false;
+  let lastError: string | undefined;
+
+  const report = (status: BrokerStatus) => {
+    if (status.kind === "connected") logger.info({ server: status.server }, "broker connected");
+    if (status.kind === "disconnected") logger.warn({}, "broker disconnected");
+    if (status.kind === "error") {
+      if (status.message !== lastError) logger.warn({ error: status.message }, "broker error");
+      lastError = status.message;
+    }
+    for (const listener of statusListeners) listener(status);
+  };
+  const rise = (server: string) => {
+    up = true;
+    lastError = undefined;
+    report({ kind: "connected", server });
+  };
+  const fall = () => {
+    if (!up) return;
+    up = false;
+    report({ kind: "disconnected" });
+  };
+
+  const follow = async (live: NatsConnection) => {
+    rise(live.getServer());
+    for await (const status of live.status()) {
+      if (status.type === Events.Disconnect) fall();
+      if (status.type === Events.Reconnect) rise(live.getServer());
+      if (status.type !== Events.Error) continue;
+      const denied = status.permissionContext;
+      if (denied?.operation === "publish") {
+        for (const listener of deniedListeners) listener(denied.subject);
+      }
+      report({ kind: "error", message: denied ? describeDenial(denied) : String(status.data) });
+    }
+    const reason = await live.closed();
+    fall();
+    if (reason instanceof Error) report({ kind: "error", message: reason.message });
+  };
+
+  const keep = async () => {
+    for (let failures = 0; !closing.signal.aborted; failures += 1) {
+      try {
+        client = await connect(clientOptions(options));
+        if (closing.signal.aborted) return await client.close();
+        failures = 0;
+        await follow(client);
+      } catch (error) {
+        report({ kind: "error", message: error instanceof Error ? error.message : String(error) });
+      }
+      await pause(reconnectDelay(failures), closing.signal);
+    }
+  };
+  void keep();
+
+  return {
+    client: () => (up ? client : undefined),
+    lastError: () => lastError,
+    onStatus: (listener) => subscribe(statusListeners, listener),
+    onDenied: (listener) => subscribe(deniedListeners, listener),
+    connected: (withinMs) =>
+      new Promise((resolve, reject) => {
+        if (up && client) return resolve(client);
+        const settle = () => {
+          clearTimeout(timer);
+          stop();
+        };
+        const timer = setTimeout(() => {
+          settle();
+          reject(new BrokerAway(`the broker is not connected${lastError ? `: ${lastError}` : ""}`));
+        }, withinMs);
+        const stop = subscribe(statusListeners, (status) => {
+          if (status.kind !== "connected" || !client) return;
+          settle();
+          resolve(client);
+        });
+      }),
+    async close() {
+      closing.abort();
+      if (!client || client.isClosed()) return;
+      // Without a connection there is nobody to drain to, and the client would wait for one.
+      if (up) await Promise.race([client.drain(), pause(CLOSE_TIMEOUT_MS, undefined)]);
+      await client.close();
+    },
+  };
+}
+
+function subscribe<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function clientOptions({ url, name, user, password }: ConnectOptions): ConnectionOptions {
+  const urls = url
+    .split(",")
+    .map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`));
+  const login = urls.find((one) => one.username !== "");
+  const pass = password ?? (login ? decodeURIComponent(login.password) : undefined);
+  const as = user ?? (login ? decodeURIComponent(login.username) : undefined);
+  return {
+    servers: urls.map((one) => `${one.hostname}:${one.port || "4222"}`),
+    name,
+    inboxPrefix: `_INBOX_${name}`,
+    ...(as === undefined ? {} : { user: as }),
+    ...(pass === undefined ? {} : { pass }),
+    ...(urls.some((one) => one.protocol === "tls:") ? { tls: {} } : {}),
+    timeout: DIAL_TIMEOUT_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 2,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => reconnectDelay(0),
+    // By default the client gives up when its login is refused twice; passwords get rotated.
+    ignoreAuthErrorAbort: true,
+    // Otherwise each request captures a stack: a tenth of the publishing rate.
+    noAsyncTraces: true,
+  };
+}
+
+/** Spread out, so that the clients of a restarted broker do not come back as one. */
+function reconnectDelay(failures: number): number {
+  return Math.min(250 * 2 ** failures, 4_000) * (0.5 + Math.random());
+}
+
+function describeDenial({ operation, subject }: { operation: string; subject: string }): string {
+  return `the broker's permissions do not allow ${operation} on "${subject}"`;
+}
+
+/** Resolves after the time, or at once when the signal comes. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}

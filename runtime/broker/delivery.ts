@@ -1,0 +1,90 @@
+import type { Msg } from "nats";
+import type { Delivery } from "./broker.js";
+
+const ACK = Buffer.from("+ACK");
+const NAK = Buffer.from("-NAK");
+const TERM = Buffer.from("+TERM");
+const WORKING = Buffer.from("+WPI");
+
+/**
+ * A pulled message. A class, since there are tens of thousands a second: what is not asked for is not
+ * parsed. Its reply subject says where it comes from:
+ * `$JS.ACK.<stream>.<durable>.<deliveries>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>`,
+ * with `<domain>.<account>` after `ACK`, and a random token at the end, from newer servers.
+ */
+export class PulledMessage implements Delivery {
+  readonly stream: string;
+  readonly seq: number;
+  readonly deliveries: number;
+  /** When the broker was last told that it is being worked on, by `performance.now()`. */
+  touchedAt: number;
+  private readonly nanoseconds: string;
+  private settled = false;
+
+  constructor(
+    private readonly message: Msg,
+    reply: string,
+    now: number,
+  ) {
+    const tokens = reply.split(".");
+    const at = tokens.length >= 11 ? 4 : 2;
+    this.stream = tokens[at] ?? "";
+    this.deliveries = Number(tokens[at + 2]);
+    this.seq = Number(tokens[at + 3]);
+    this.nanoseconds = tokens[at + 5] ?? "0";
+    this.touchedAt = now;
+  }
+
+  get subject(): string {
+    return this.message.subject;
+  }
+
+  get body(): Uint8Array {
+    return this.message.data;
+  }
+
+  get time(): Date {
+    return new Date(Number(this.nanoseconds.slice(0, -6)));
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return headersOf(this.message.headers);
+  }
+
+  ack(): void {
+    this.settle(ACK);
+  }
+
+  nak(delayMs: number): void {
+    const delay = Math.max(0, Math.round(delayMs * 1_000_000));
+    this.settle(Buffer.from(`-NAK {"delay":${delay}}`));
+  }
+
+  term(): void {
+    this.settle(TERM);
+  }
+
+  working(): void {
+    if (this.settled) return;
+    this.touchedAt = performance.now();
+    this.message.respond(WORKING);
+  }
+
+  /** For another replica, at once. Only for what nobody has looked at. */
+  handBack(): void {
+    this.settle(NAK);
+  }
+
+  private settle(answer: Uint8Array): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.message.respond(answer);
+  }
+}
+
+/** The first value of each header, under the name that travelled. */
+export function headersOf(from: Msg["headers"]): Readonly<Record<string, string>> {
+  const all: Record<string, string> = {};
+  if (from) for (const name of from.keys()) all[name] = from.get(name);
+  return all;
+}

@@ -1,0 +1,87 @@
+import type { JetStreamManager, NatsConnection } from "nats";
+import type { Broker } from "./broker.js";
+import { type ConnectOptions, openConnection } from "./connection.js";
+import { consumerStateOf, ensureConsumer, readConsumer } from "./consumers.js";
+import { isDenied } from "./faults.js";
+import { openIntake } from "./intake.js";
+import { createPublishing } from "./publishing.js";
+import { replayStream } from "./replay.js";
+import { ensureStream, readStream, stateOf } from "./streams.js";
+
+/*
+ * NATS JetStream, 2.9.10 and later, as the runtime's broker. This folder alone knows the client.
+ *
+ * What a user needs, beside subscribing to `_INBOX_<service>.>`:
+ *  - to publish: its subjects;
+ *  - to consume durable D of stream S: `$JS.API.CONSUMER.INFO.S.D`, `$JS.API.CONSUMER.MSG.NEXT.S.D`,
+ *    `$JS.ACK.S.D.>` and, from 2.15 on, `$JS.ACK.*.*.S.D.>`;
+ *  - to see its own stream, and to recover after a restored backup: `$JS.API.STREAM.INFO.S`,
+ *    `$JS.API.STREAM.MSG.GET.S`;
+ *  - where no provisioner does it, to create and adjust: `$JS.API.STREAM.CREATE.S`,
+ *    `$JS.API.STREAM.UPDATE.S`, `$JS.API.CONSUMER.CREATE.S.D.>`.
+ */
+
+/** How long a question to the broker waits for a connection, and for its answer. */
+const QUESTION_TIMEOUT_MS = 5_000;
+
+export type { ConnectOptions } from "./connection.js";
+
+/** Resolves at once, also while the broker is down: the connection comes when it can, and comes back for ever. */
+export async function connectJetStream(options: ConnectOptions): Promise<Broker> {
+  const { logger } = options;
+  const connection = openConnection(options);
+  const inboxPrefix = `_INBOX_${options.name}`;
+  const publishing = createPublishing(connection, inboxPrefix);
+  let maxPayload: number | undefined;
+  connection.onStatus((status) => {
+    if (status.kind === "connected") maxPayload = connection.client()?.info?.max_payload;
+  });
+  const managers = new WeakMap<NatsConnection, Promise<JetStreamManager>>();
+
+  const managerOf = (client: NatsConnection) => {
+    const known = managers.get(client);
+    if (known) return known;
+    // Without the check: it would need permission to `$JS.API.INFO`.
+    const made = client.jetstreamManager({ checkAPI: false, timeout: QUESTION_TIMEOUT_MS });
+    managers.set(client, made);
+    return made;
+  };
+  const manager = async () => managerOf(await connection.connected(QUESTION_TIMEOUT_MS));
+
+  return {
+    publish: publishing.publish,
+    maxPayload: () => maxPayload,
+    connected: () => connection.client() !== undefined,
+    onStatus: connection.onStatus,
+    ensureStream: async (plan) => ensureStream(await manager(), plan, logger),
+    async streamState(name) {
+      const info = await readStream(await manager(), name);
+      return info && stateOf(info);
+    },
+    ensureConsumer: async (plan) => ensureConsumer(await manager(), plan, logger),
+    async consumerState(stream, durable) {
+      const info = await readConsumer(await manager(), stream, durable);
+      return info && consumerStateOf(info);
+    },
+    async consume(plan, prefetch) {
+      await connection.connected(QUESTION_TIMEOUT_MS);
+      return openIntake({ connection, manager: managerOf, inboxPrefix, plan, prefetch, logger });
+    },
+    async *replay(stream, filter, fromSeq) {
+      const asked = await manager();
+      const info = await readStream(asked, stream);
+      if (!info) throw new Error(`stream ${stream} does not exist, or may not be read`);
+      const { first_seq: first, last_seq: to } = info.state;
+      try {
+        yield* replayStream(asked, { stream, filter, from: Math.max(fromSeq, first), to });
+      } catch (cause) {
+        if (!isDenied(cause)) throw cause;
+        throw new Error(`stored messages may not be read: allow $JS.API.STREAM.MSG.GET.${stream}`, { cause });
+      }
+    },
+    async close() {
+      publishing.close();
+      await connection.close();
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "nats";
+import { isPublishable } from "../subject.js";
+import { type OutgoingMessage, type PublishAck, PublishFailed } from "./broker.js";
+import type { Connection } from "./connection.js";
+import { isDenied, isTooLarge, quotedAsByBroker, refusalOf } from "./faults.js";
+
+const ACK_TIMEOUT_MS = 5_000;
+const SWEEP_MS = 500;
+
+interface Pending {
+  readonly subject: string;
+  readonly deadline: number;
+  readonly resolve: (ack: PublishAck) => void;
+  readonly reject: (failure: PublishFailed) => void;
+}
+
+export interface Publishing {
+  publish(message: OutgoingMessage): Promise<PublishAck>;
+  close(): void;
+}
+
+/**
+ * Publishes with acks over one inbox of its own. The client's own publish makes a timer and a random
+ * token per message; with thousands in flight those cost more than the message.
+ */
+export function createPublishing(connection: Connection, inboxPrefix: string): Publishing {
+  const pending = new Map<string, Pending>();
+  let inbox = "";
+  let counter = 0;
+  let inboxOf: NatsConnection | undefined;
+  let subscription: Subscription | undefined;
+  let sweeper: NodeJS.Timeout | undefined;
+
+  const take = (token: string): Pending | undefined => {
+    const waiting = pending.get(token);
+    pending.delete(token);
+    return waiting;
+  };
+  const receive = (error: Error | null, message: Msg) => {
+    if (error) return failAll(`the broker refuses our inbox: ${error.message}`);
+    const waiting = take(message.subject.slice(inbox.length));
+    if (!waiting) return;
+    const answer = readAck(message);
+    if (answer instanceof PublishFailed) waiting.reject(answer);
+    else waiting.resolve(answer);
+  };
+  const failAll = (reason: string) => {
+    const all = [...pending.values()];
+    pending.clear();
+    for (const { reject } of all) reject(new PublishFailed(reason, "broker"));
+  };
+  const attach = (client: NatsConnection) => {
+    if (inboxOf === client) return;
+    inbox = `${createInbox(inboxPrefix)}.`;
+    subscription = client.subscribe(`${inbox}*`, { callback: receive });
+    inboxOf = client;
+  };
+  /** Entries are in order of their deadlines. Runs after the sockets were read: after a freeze of ours the acks lie there. */
+  const sweep = () => {
+    const now = performance.now();
+    for (const [token, { deadline, reject }] of pending) {
+      if (deadline > now) break;
+      pending.delete(token);
+      reject(new PublishFailed(`no ack within ${ACK_TIMEOUT_MS} ms`, "broker"));
+    }
+    sweeper = pending.size === 0 ? undefined : setTimeout(() => setImmediate(sweep), SWEEP_MS);
+  };
+
+  const stopStatus = connection.onStatus((status) => {
+    // What was on its way may have arrived or not; published again it is told by its id.
+    if (status.kind === "disconnected") failAll("the connection to the broker was lost before the ack");
+  });
+  const stopDenied = connection.onDenied((subject) => {
+    for (const [token, waiting] of pending) {
+      if (quotedAsByBroker(waiting.subject) !== subject) continue;
+      pending.delete(token);
+      waiting.reject(new PublishFailed(`the broker's permissions do not allow "${subject}"`, "message"));
+    }
+  });
+
+  return {
+    publish: (message) =>
+      new Promise((resolve, reject) => {
+        const client = connection.client();
+        if (!client) return reject(new PublishFailed("the broker is not connected", "broker"));
+        const refusal = refuse(message);
+        if (refusal) return reject(refusal);
+        counter += 1;
+        const token = counter.toString(36);
+        try {
+          attach(client);
+          const reply = inbox + token;
+          client.publish(message.subject, message.body, { reply, headers: headersOf(message) });
+        } catch (cause) {
+          return reject(failedToSend(cause));
+        }
+        const deadline = performance.now() + ACK_TIMEOUT_MS;
+        pending.set(token, { subject: message.subject, deadline, resolve, reject });
+        sweeper ??= setTimeout(() => setImmediate(sweep), SWEEP_MS);
+      }),
+    close() {
+      stopStatus();
+      stopDenied();
+      clearTimeout(sweeper);
+      subscription?.unsubscribe();
+      failAll("the connection to the broker was closed before the ack");
+    },
+  };
+}
+
+function refuse({ subject, id }: OutgoingMessage): PublishFailed | undefined {
+  if (!isPublishable(subject)) {
+    return new PublishFailed(`${JSON.stringify(subject)} is not the subject of one message`, "message");
+  }
+  return id === "" ? new PublishFailed(`the message on ${subject} has no id`, "message") : undefined;
+}
+
+function headersOf({ id, headers: extra }: OutgoingMessage): MsgHdrs {
+  const all = headers();
+  all.append("Nats-Msg-Id", id);
+  if (extra) for (const name of Object.keys(extra)) all.set(name, extra[name] ?? "");
+  return all;
+}
+
+/** What the client throws before anything is sent: a header that cannot be, a body that is too large, a closed connection. */
+function failedToSend(cause: unknown): PublishFailed {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const fault = isTooLarge(cause) || /header/i.test(message) || isDenied(cause) ? "message" : "broker";
+  return new PublishFailed(isTooLarge(cause) ? "larger than the broker's max_payload" : message, fault, {
+    cause,
+  });
+}
+
+interface AckBody {
+  readonly stream?: string;
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
+}
+
+function readAck(message: Msg): PublishAck | PublishFailed {
+  if (message.data.length === 0) {
+    return new PublishFailed("no stream takes this subject, or JetStream is not ready", "broker");
+  }
+  let ack: AckBody;
+  try {
+    ack = message.json<AckBody>();
+  } catch (cause) {
+    return new PublishFailed("the answer to a publish is not an ack", "broker", { cause });
+  }
+  if (ack.error) return refusalOf(ack.error);
+  if (!ack.stream || ack.seq === undefined) {
+    return new PublishFailed("the answer to a publish is not an ack", "broker");
+  }
+  return { stream: ack.stream, seq: ack.seq, duplicate: ack.duplicate === true };
+}

@@ -1,0 +1,51 @@
+import type { JetStreamManager } from "nats";
+import { matches } from "../subject.js";
+import type { StoredMessage } from "./broker.js";
+import { headersOf } from "./delivery.js";
+import { isMessageMissing } from "./faults.js";
+
+/** Requests under way at a time. */
+const WINDOW = 64;
+
+/**
+ * Reads stored messages by sequence, a window of requests at a time: no consumer is made, so nothing is
+ * left behind, and two permissions do: `$JS.API.STREAM.INFO.<stream>` and `$JS.API.STREAM.MSG.GET.<stream>`.
+ */
+export async function* replayStream(
+  manager: JetStreamManager,
+  range: { readonly stream: string; readonly filter: string; readonly from: number; readonly to: number },
+): AsyncIterable<StoredMessage> {
+  const { stream, filter, from, to } = range;
+  const window: Promise<StoredMessage | undefined>[] = [];
+  let asked = from;
+  try {
+    for (let seq = from; seq <= to; seq += 1) {
+      while (asked <= to && window.length < WINDOW) {
+        const reading = readMessage(manager, stream, asked);
+        // Awaited in its turn; until then a failure must not count as unhandled.
+        reading.catch(() => undefined);
+        window.push(reading);
+        asked += 1;
+      }
+      const message = await window.shift();
+      if (message && matches(filter, message.subject)) yield message;
+    }
+  } finally {
+    await Promise.allSettled(window);
+  }
+}
+
+/** Undefined where the stream has none of this sequence any more. */
+async function readMessage(
+  manager: JetStreamManager,
+  stream: string,
+  seq: number,
+): Promise<StoredMessage | undefined> {
+  try {
+    const { subject, data, header, time } = await manager.streams.getMessage(stream, { seq });
+    return { subject, stream, seq, time, body: data, headers: headersOf(header) };
+  } catch (error) {
+    if (isMessageMissing(error)) return undefined;
+    throw error;
+  }
+}

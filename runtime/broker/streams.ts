@@ -1,0 +1,155 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from "nats";
+import type { Logger, StreamDefinition } from "../definition.js";
+import type { StreamState } from "./broker.js";
+import { isDenied, isStreamMissing, isStreamTaken, messageOf } from "./faults.js";
+
+/** Undefined for a stream that does not exist or that we may not ask about. */
+export async function readStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if (isStreamMissing(error) || isDenied(error)) return undefined;
+    throw error;
+  }
+}
+
+export function stateOf({ config, created, state }: StreamInfo): StreamState {
+  return {
+    name: config.name,
+    created: String(created),
+    firstSeq: state.first_seq,
+    lastSeq: state.last_seq,
+    messages: state.messages,
+  };
+}
+
+export async function ensureStream(
+  manager: JetStreamManager,
+  plan: StreamDefinition,
+  logger: Logger,
+): Promise<StreamState | undefined> {
+  const present = await readStream(manager, plan.name);
+  if (plan.external) return present && stateOf(present);
+  if (!present) return createStream(manager, plan, logger);
+  const differing = settingsThatDiffer(present.config, plan);
+  if (differing.length === 0) return stateOf(present);
+  return stateOf(await adjustStream(manager, { present, plan, differing, logger }));
+}
+
+async function createStream(
+  manager: JetStreamManager,
+  plan: StreamDefinition,
+  logger: Logger,
+): Promise<StreamState | undefined> {
+  try {
+    const made = await manager.streams.add(configOf(plan));
+    logger.info({ stream: plan.name, subjects: plan.subjects }, "stream created");
+    return stateOf(made);
+  } catch (error) {
+    // Denied: a provisioner's part. Taken: another replica was first.
+    if (isDenied(error)) return undefined;
+    if (!isStreamTaken(error)) throw error;
+    const present = await readStream(manager, plan.name);
+    return present && stateOf(present);
+  }
+}
+
+type Settings = Pick<
+  StreamConfig,
+  | "subjects"
+  | "storage"
+  | "retention"
+  | "discard"
+  | "max_age"
+  | "max_msgs"
+  | "max_bytes"
+  | "duplicate_window"
+  | "num_replicas"
+>;
+
+/**
+ * `discard: old`, because under limits retention a full stream is its normal state: it keeps what was
+ * consumed long ago. With `discard: new` the millionth event of a week would stop every later one.
+ * A consumer that fell behind the oldest message has lost events under either; its snapshot heals it.
+ */
+function configOf(plan: StreamDefinition): Settings & { readonly name: string } {
+  return {
+    name: plan.name,
+    subjects: [...plan.subjects],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(plan.maxAgeSeconds * 1_000),
+    max_msgs: plan.maxMessages,
+    max_bytes: plan.maxBytes,
+    duplicate_window: nanos(plan.duplicateWindowSeconds * 1_000),
+    num_replicas: plan.replicas ?? 1,
+  };
+}
+
+/** Fixed at creation: a stream that has them otherwise would have to be made anew, and its messages lost. */
+const FIXED: ReadonlySet<string> = new Set(["storage", "retention"]);
+
+interface Difference {
+  readonly setting: keyof Settings;
+  readonly is: unknown;
+  readonly wanted: unknown;
+}
+
+function settingsThatDiffer(config: StreamConfig, plan: StreamDefinition): Difference[] {
+  const { name: _, ...wanted } = configOf(plan);
+  const differences: Difference[] = [];
+  for (const setting of Object.keys(wanted) as (keyof Settings)[]) {
+    // An operator's replicas stand unless the file says a number.
+    if (setting === "num_replicas" && plan.replicas === undefined) continue;
+    const same =
+      setting === "subjects"
+        ? plan.subjects.every((subject) => config.subjects.includes(subject))
+        : config[setting] === wanted[setting];
+    if (!same) differences.push({ setting, is: config[setting], wanted: wanted[setting] });
+  }
+  return differences;
+}
+
+interface Adjustment {
+  readonly present: StreamInfo;
+  readonly plan: StreamDefinition;
+  readonly differing: readonly Difference[];
+  readonly logger: Logger;
+}
+
+/** Brings a stream that exists as near to the plan as it can be. Subjects are only added: another may rely on the rest. */
+async function adjustStream(manager: JetStreamManager, adjustment: Adjustment): Promise<StreamInfo> {
+  const { present, plan, differing, logger } = adjustment;
+  const fixed = differing.filter(({ setting }) => FIXED.has(setting));
+  const changes = differing.filter(({ setting }) => !FIXED.has(setting));
+  if (fixed.length > 0) {
+    logger.warn(
+      { stream: plan.name, differing: fixed },
+      "stream has settings that cannot be changed any more",
+    );
+  }
+  if (changes.length === 0) return present;
+  const updates: Record<string, unknown> = {};
+  for (const { setting, wanted } of changes) updates[setting] = wanted;
+  if ("subjects" in updates) updates.subjects = [...new Set([...present.config.subjects, ...plan.subjects])];
+  try {
+    const updated = await manager.streams.update(plan.name, updates);
+    logger.warn({ stream: plan.name, changes }, "stream differed from the plan and was updated");
+    return updated;
+  } catch (error) {
+    logger.warn(
+      { stream: plan.name, differing, error: messageOf(error) },
+      "stream differs from the plan and was left as it is",
+    );
+    return present;
+  }
+}

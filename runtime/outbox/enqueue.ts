@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import { DatabaseError } from "pg";
+import type { PublishedEvent, Tx } from "../definition.js";
+import { subjectOf } from "../subject.js";
+
+export interface EventToEnqueue {
+  /** `metadata.source`: `auth-service`. */
+  readonly source: string;
+  readonly service: string;
+  readonly event: PublishedEvent;
+  readonly entityId: string;
+  readonly payload: object;
+}
+
+/** The event exceeds what the broker takes. The transaction has failed with it: a row it belongs to must not commit alone. */
+export class EventTooLarge extends Error {
+  override readonly name = "EventTooLarge";
+}
+
+/** SQLSTATE program_limit_exceeded, as mesh.refuse_event raises it. */
+const TOO_LARGE = "54000";
+
+/**
+ * What the triggers do, in one statement: takes the entity's next version (its counter stays locked until
+ * commit, which orders the events of one entity), writes the row, and wakes the relay.
+ */
+const ENQUEUE = `
+WITH next AS MATERIALIZED (
+    SELECT mesh.next_version($1, $2) AS version
+), event AS MATERIALIZED (
+    SELECT next.version, concat('{"metadata":{"event_id":', to_json($3::text), ',"entity_id":', to_json($2::text),
+               ',"timestamp":', floor(extract(epoch FROM now()))::bigint, ',"source":', to_json($4::text),
+               ',"version":', next.version, '}', $5::text, '}') AS body
+    FROM next
+), written AS (
+    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+    SELECT $3::uuid, $6, $1, $2, event.version,
+           CASE WHEN octet_length(event.body) <= broker.max_event_bytes THEN event.body
+                ELSE mesh.refuse_event($6, octet_length(event.body), broker.max_event_bytes) END
+    FROM event CROSS JOIN mesh.broker AS broker
+    RETURNING 1
+)
+SELECT CASE WHEN relay.busy THEN NULL ELSE pg_notify('mesh_outbox', '') END
+FROM written CROSS JOIN mesh.relay AS relay`;
+
+/**
+ * Writes one event to the outbox within the caller's transaction: it leaves once that commits, or never.
+ * Rejects with `EventTooLarge` for one that the broker would not take.
+ */
+export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<void> {
+  const { source, service, event, entityId, payload } = outgoing;
+  const { entity, action } = event;
+  const subject = subjectOf({ service, entity, id: entityId, action });
+  const values = [
+    `${service}.${entity}`,
+    entityId,
+    randomUUID(),
+    source,
+    printPayload(event, payload),
+    subject,
+  ];
+  try {
+    await tx.query(ENQUEUE, values);
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError) || cause.code !== TOO_LARGE) throw cause;
+    throw new EventTooLarge(`${event.name} of ${JSON.stringify(entityId)}: ${cause.message}`, { cause });
+  }
+}
+
+/** The fields in the order of the wire, as they follow the metadata. */
+function printPayload({ name, fields }: PublishedEvent, payload: object): string {
+  const values = new Map<string, unknown>(Object.entries(payload));
+  let text = "";
+  for (const field of fields) {
+    const value: string | undefined = JSON.stringify(values.get(field));
+    if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
+    values.delete(field);
+  }
+  const [unknown] = values.keys();
+  if (unknown !== undefined) throw new TypeError(`${name} has no field ${JSON.stringify(unknown)}`);
+  return text;
+}

@@ -1,0 +1,139 @@
+import { parseSnapshot, type Snapshot } from "./horizon.js";
+import type { OutboxRow } from "./lanes.js";
+import type { Seat } from "./seat.js";
+
+/*
+ * The relay's statements. All of them run on the connection that holds the lock: a relay that lost the lock
+ * has lost the connection with it, and can delete nothing.
+ */
+
+export interface Page {
+  readonly rows: readonly OutboxRow[];
+  /** What the statement saw, exactly: the snapshot comes from the same statement as the rows. */
+  readonly snapshot: Snapshot;
+  /** There may be more. */
+  readonly full: boolean;
+}
+
+export interface PageLimits {
+  /** Exclusive. */
+  readonly after: number;
+  /** Inclusive. */
+  readonly upTo: number;
+  /** Sequences to leave out. */
+  readonly known: readonly number[];
+  readonly rows: number;
+  /** Stops after the row that reaches this, so that large bodies do not fill the memory. */
+  readonly bytes: number;
+}
+
+const READ_PAGE = `
+SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers
+UNION ALL
+SELECT seq, event_id, subject, body, headers
+FROM (
+    SELECT page.*, sum(octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - octet_length(page.body) AS bytes_before
+    FROM (
+        SELECT seq, event_id, subject, body, headers FROM mesh.outbox
+        WHERE seq > $1 AND seq <= $2 AND NOT EXISTS (SELECT FROM unnest($3::bigint[]) AS known WHERE known = seq)
+        ORDER BY seq LIMIT $4
+    ) AS page
+) AS measured
+WHERE bytes_before < $5`;
+
+type PageRow = readonly [
+  seq: string | null,
+  eventId: string,
+  subject: string,
+  body: string,
+  headers: Readonly<Record<string, unknown>> | null,
+];
+
+export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
+  const { after, upTo, known, rows: max, bytes: maxBytes } = limits;
+  const result = await seat.query<PageRow>(READ_PAGE, [after, upTo, known, max, maxBytes]);
+  const rows: OutboxRow[] = [];
+  let bytes = 0;
+  let snapshot: Snapshot | undefined;
+  for (const [seq, eventId, subject, text, headers] of result) {
+    if (seq === null) {
+      snapshot = parseSnapshot(subject);
+      continue;
+    }
+    const body = Buffer.from(text);
+    bytes += body.length;
+    rows.push({
+      seq: Number(seq),
+      eventId,
+      subject,
+      body,
+      headers: headers ? textHeaders(headers) : undefined,
+    });
+  }
+  if (!snapshot) throw new Error("the outbox was read without a snapshot");
+  // The parts of a UNION ALL come in order; nothing promises it.
+  rows.sort((one, other) => one.seq - other.seq);
+  return { rows, snapshot, full: rows.length === max || bytes >= maxBytes };
+}
+
+function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  const entries = Object.entries(headers).filter(([, value]) => typeof value === "string");
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** Releases published rows, and notes how far the stream is known. */
+export async function releaseRows(seat: Seat, seqs: readonly number[], streamSeq: number): Promise<void> {
+  await seat.query(
+    `WITH released AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]))
+     UPDATE mesh.relay SET last_seq = greatest(last_seq, $2)`,
+    [seqs, streamSeq],
+  );
+}
+
+/** Moves rows that must not be published to the dead letters: an alarm for people, and nothing lost. */
+export async function buryRows(
+  seat: Seat,
+  rows: readonly OutboxRow[],
+  reason: { readonly stream: string; readonly error: string },
+): Promise<void> {
+  await seat.query(
+    `WITH gone AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]) RETURNING *)
+     INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, origin, entity_id)
+     SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || jsonb_build_object('Nats-Msg-Id', event_id),
+            convert_to(body, 'UTF8'), $3, entity, entity_id
+     FROM gone`,
+    [rows.map((row) => row.seq), reason.stream, reason.error],
+  );
+}
+
+export async function markBusy(seat: Seat, busy: boolean): Promise<void> {
+  await seat.query("UPDATE mesh.relay SET busy = $1 WHERE busy <> $1", [busy]);
+}
+
+/** What remains of the broker's limit for a body: the rest is for headers. */
+const HEADER_BYTES = 512;
+/** Less is no limit that a mesh could work under, and the table refuses it. */
+const SMALLEST_LIMIT = 512;
+
+export async function noteEventLimit(seat: Seat, maxPayload: number): Promise<void> {
+  await seat.query("UPDATE mesh.broker SET max_event_bytes = $1 WHERE max_event_bytes <> $1", [
+    Math.max(SMALLEST_LIMIT, maxPayload - HEADER_BYTES),
+  ]);
+}
+
+export interface Backlog {
+  /** Counted up to a limit: a gauge must not cost what it measures. */
+  readonly rows: number;
+  readonly oldestSeconds: number;
+}
+
+const COUNT_LIMIT = 100_000;
+
+export async function measureBacklog(seat: Seat): Promise<Backlog> {
+  const [found] = await seat.query<readonly [string, number | null]>(
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${COUNT_LIMIT}) AS counted),
+            (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM mesh.outbox ORDER BY seq LIMIT 1)`,
+    [],
+  );
+  return { rows: Number(found?.[0] ?? 0), oldestSeconds: Math.max(0, found?.[1] ?? 0) };
+}

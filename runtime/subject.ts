@@ -1,0 +1,117 @@
+/*
+ * Subjects: `{service}.{entity}.{id}.{action}`. An id is one token; what is unsafe in a subject is
+ * percent-encoded, byte for byte as mesh.token does it in SQL.
+ */
+
+/** As the database refuses it too: a line of the broker's protocol must hold the whole subject. */
+const LONGEST_TOKEN = 2048;
+
+/** Printable ASCII but `%`, `*`, `.` and `>`: an id of these alone is its own token. */
+const PLAIN = /^[!-$&-),+\-/-=?-~]+$/;
+const SUBJECT = /^[!-),+\-/-=?-~]+(?:\.[!-),+\-/-=?-~]+)*$/;
+const ESCAPE = /%([0-9A-Fa-f]{2})/g;
+
+const utf8 = new TextEncoder();
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** An id as one token of a subject. Throws `RangeError` for one that is empty or too long. */
+export function encodeToken(id: string): string {
+  const token = PLAIN.test(id) ? id : escapeToken(id);
+  if (token === "") throw new RangeError("an empty id cannot be a token of a subject");
+  if (token.length > LONGEST_TOKEN) {
+    throw new RangeError(`an id of ${utf8.encode(id).length} bytes is too long for a subject`);
+  }
+  return token;
+}
+
+function escapeToken(id: string): string {
+  let token = "";
+  for (const byte of utf8.encode(id)) {
+    const character = String.fromCharCode(byte);
+    token += PLAIN.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return token;
+}
+
+/**
+ * The id that a token stands for. A token that nobody encoded (a foreign publisher's `50%`) stands
+ * for itself.
+ */
+export function decodeToken(token: string): string {
+  if (!token.includes("%")) return token;
+  const bytes: number[] = [];
+  let end = 0;
+  for (const escaped of token.matchAll(ESCAPE)) {
+    bytes.push(...utf8.encode(token.slice(end, escaped.index)), Number.parseInt(escaped[1] ?? "", 16));
+    end = escaped.index + escaped[0].length;
+  }
+  bytes.push(...utf8.encode(token.slice(end)));
+  try {
+    return strictUtf8.decode(Uint8Array.from(bytes));
+  } catch (error) {
+    if (error instanceof TypeError) return token;
+    throw error;
+  }
+}
+
+export interface SubjectParts {
+  readonly service: string;
+  readonly entity: string;
+  /** As it is in `metadata.entity_id`, not encoded. */
+  readonly id: string;
+  readonly action: string;
+}
+
+export function subjectOf({ service, entity, id, action }: SubjectParts): string {
+  return `${service}.${entity}.${encodeToken(id)}.${action}`;
+}
+
+/** Undefined for a subject that is not of the mesh's form. */
+export function parseSubject(subject: string): SubjectParts | undefined {
+  const [service, entity, token, action, ...more] = subject.split(".");
+  if (!service || !entity || !token || !action || more.length > 0) return undefined;
+  return { service, entity, id: decodeToken(token), action };
+}
+
+/** The part that all subjects of one entity share: `auth.user.42`. */
+export function entityOf(subject: string): string {
+  const end = subject.lastIndexOf(".");
+  return end === -1 ? subject : subject.slice(0, end);
+}
+
+/** Whether a NATS filter (`*` one token, a final `>` one or more) covers a subject. */
+export function matches(filter: string, subject: string): boolean {
+  const wanted = filter.split(".");
+  const tokens = subject.split(".");
+  if (wanted.at(-1) === ">") return tokens.length >= wanted.length && covers(wanted.slice(0, -1), tokens);
+  return tokens.length === wanted.length && covers(wanted, tokens);
+}
+
+function covers(wanted: readonly string[], tokens: readonly string[]): boolean {
+  return wanted.every((want, place) => want === "*" || want === tokens[place]);
+}
+
+/**
+ * Safe to write into the broker's protocol as the subject of one message: whole tokens of printable
+ * ASCII, no wildcards. The client takes anything: an id with CRLF in it becomes a command of its own.
+ */
+export function isPublishable(subject: string): boolean {
+  return SUBJECT.test(subject) && subject.length <= 2 * LONGEST_TOKEN;
+}
+
+/** One test for several filters, compiled once: for a check of every message. */
+export function matcher(filters: readonly string[]): (subject: string) => boolean {
+  if (filters.length === 0) return () => false;
+  const pattern = new RegExp(`^(?:${filters.map(patternOf).join("|")})$`);
+  return (subject) => pattern.test(subject);
+}
+
+function patternOf(filter: string): string {
+  const tokens = filter.split(".");
+  return tokens.map((token, place) => tokenPattern(token, place === tokens.length - 1)).join("\\.");
+}
+
+function tokenPattern(token: string, last: boolean): string {
+  if (token === "*") return "[^.]+";
+  return token === ">" && last ? ".+" : token.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+}

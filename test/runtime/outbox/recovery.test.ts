@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { connect } from "nats";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { createDatabase, waitFor } from "../../support/servers.js";
+import { type Owner, openOwner } from "./owner.js";
+
+/*
+ * A database restored from a backup, played by a second database that is a copy of the first at an
+ * earlier time.
+ */
+describe("the relay of a restored database", () => {
+  let owner: Owner;
+  const others: Owner[] = [];
+  beforeEach(async () => {
+    owner = await openOwner();
+  });
+  afterEach(async () => {
+    for (const other of others.splice(0)) await other.close();
+    await owner.close();
+  });
+
+  /** A copy of the database as it is now. */
+  const backup = async () => {
+    const admin = new pg.Client({ connectionString: inject("postgres") });
+    await admin.connect();
+    const url = new URL(await createDatabase(inject("postgres"), "restored"));
+    const [from, to] = [new URL(owner.url).pathname.slice(1), url.pathname.slice(1)];
+    await admin.query(`DROP DATABASE ${to}`);
+    await admin.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+      [from],
+    );
+    await waitFor(() => admin.query(`CREATE DATABASE ${to} TEMPLATE ${from}`));
+    await admin.end();
+    return url.href;
+  };
+  const restore = async (url: string) => {
+    const restored = await openOwner({ url, stream: owner.stream });
+    others.push(restored);
+    return restored;
+  };
+  const versionsOf = async (of: Owner, id: string) =>
+    (await of.wire())
+      .filter(({ event }) => event.metadata.entity_id === id)
+      .map(({ event }) => event.metadata.version);
+  const publishAll = async (of: Owner) => {
+    const relay = of.relay();
+    await of.drained();
+    await relay.stop();
+  };
+
+  it("publishes versions above everything that consumers saw", async () => {
+    await owner.emit("a", 1);
+    await owner.emit("b", 1);
+    await publishAll(owner);
+    const url = await backup();
+    for (let n = 2; n <= 5; n += 1) await owner.emit("a", n);
+    await owner.emit("later", 1);
+    await publishAll(owner);
+
+    const restored = await restore(url);
+    // Written after the restore and before any relay looked: its version is old news.
+    await restored.emit("a", 100);
+    await restored.emit("a", 101);
+    const relay = restored.relay();
+    await restored.drained();
+    await restored.emit("a", 102);
+    await restored.emit("b", 102);
+    await restored.emit("later", 102);
+    await restored.drained();
+    expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await versionsOf(restored, "b")).toEqual([1, 2]);
+    expect(await versionsOf(restored, "later")).toEqual([1, 2]);
+    expect(relay.stats().retries).toBe(0);
+  });
+
+  it("does not publish again what was waiting in the backup and went out since", async () => {
+    await owner.emit("a", 1);
+    await owner.emit("a", 2);
+    const url = await backup();
+    await publishAll(owner);
+    await owner.emit("a", 3);
+    await publishAll(owner);
+
+    const restored = await restore(url);
+    expect(await restored.waiting()).toBe(2);
+    await publishAll(restored);
+    expect(await versionsOf(restored, "a")).toEqual([1, 2, 3]);
+    await restored.emit("a", 4);
+    await publishAll(restored);
+    expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 4]);
+  });
+
+  it("starts above a floor where what was published is purged", async () => {
+    await owner.emit("a", 1);
+    await publishAll(owner);
+    const url = await backup();
+    for (let n = 2; n <= 6; n += 1) await owner.emit("a", n);
+    await publishAll(owner);
+    const admin = await connect({ servers: inject("nats") });
+    await (await admin.jetstreamManager()).streams.purge(owner.stream.name);
+    await admin.close();
+
+    const restored = await restore(url);
+    await restored.emit("a", 100);
+    await restored.emit("new", 100);
+    restored.relay();
+    await restored.drained();
+    await restored.emit("a", 101);
+    await restored.drained();
+    const [first = 0, second = 0] = await versionsOf(restored, "a");
+    expect(first).toBeGreaterThan(6);
+    expect(second).toBe(first + 1);
+    const { rows } = await restored.pool.query<{ floor: string }>(
+      "SELECT version_floor AS floor FROM mesh.relay",
+    );
+    expect(Number(rows[0]?.floor)).toBeGreaterThanOrEqual(6);
+    expect((await versionsOf(restored, "new"))[0]).toBeGreaterThan(Number(rows[0]?.floor));
+  });
+
+  it("of an empty database on a stream with a past goes on after it", async () => {
+    for (let n = 1; n <= 3; n += 1) await owner.emit("a.b", n);
+    await publishAll(owner);
+    const fresh = await openOwner({ stream: owner.stream });
+    others.push(fresh);
+    await fresh.emit("a.b", 100);
+    await publishAll(fresh);
+    expect(await versionsOf(fresh, "a.b")).toEqual([1, 2, 3, 4]);
+  });
+
+  it("changes nothing but the version in a renumbered body", async () => {
+    const url = await backup();
+    await owner.emit('x","version":1,"', 1);
+    await publishAll(owner);
+    const restored = await restore(url);
+    const id = 'x","version":1,"';
+    await restored.emit(id, 12_345);
+    const { rows } = await restored.pool.query<{ body: string }>("SELECT body FROM mesh.outbox");
+    await publishAll(restored);
+    const wire = await restored.wire();
+    const before = JSON.parse(rows[0]?.body ?? "") as { metadata: object };
+    expect(wire.at(-1)?.event).toEqual({ ...before, metadata: { ...before.metadata, version: 2 } });
+  });
+
+  it("takes no version from what is not ours", async () => {
+    const publish = (body: string) =>
+      owner.broker.publish({
+        subject: `${owner.service}.user.odd.created`,
+        id: randomUUID(),
+        body: Buffer.from(body),
+      });
+    await owner.broker.ensureStream(owner.stream);
+    for (const body of ["not json", "null", '{"metadata":{"version":"9"}}', "{}"]) await publish(body);
+    await owner.emit("odd", 1);
+    await publishAll(owner);
+    const { rows } = await owner.pool.query<{ floor: string }>(
+      "SELECT version_floor AS floor FROM mesh.relay",
+    );
+    expect(Number(rows[0]?.floor)).toBeGreaterThanOrEqual(4);
+    const last = (await owner.broker.streamState(owner.stream.name))?.lastSeq;
+    expect(last).toBe(5);
+  });
+});

@@ -1,0 +1,130 @@
+import { connect } from "nats";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Broker, PublishFailed } from "../../../runtime/broker/broker.js";
+import { startNats, type TestNats, waitFor } from "../../support/servers.js";
+import { type Owner, openOwner, orderFaults } from "./owner.js";
+
+describe("the relay, when the broker fails", () => {
+  let nats: TestNats;
+  let owner: Owner;
+  beforeEach(async () => {
+    nats = await startNats();
+    owner = await openOwner({ natsUrl: nats.url });
+  });
+  afterEach(async () => {
+    await owner.close();
+    await nats.remove();
+  });
+
+  const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+
+  it("publishes everything exactly once through a broker that is killed in the middle, three times", async () => {
+    await owner.fill("e", 4_000, 5);
+    const relay = owner.relay();
+    for (const after of [150, 200, 250]) {
+      const before = relay.stats().published;
+      await waitFor(() => relay.stats().published > before, { everyMs: 2 });
+      await pause(after);
+      await nats.kill();
+      await owner.emit("meanwhile");
+      await waitFor(() => relay.stats().paused);
+      await nats.restart();
+      await waitFor(() => !relay.stats().paused);
+    }
+    await owner.drained(30_000);
+    const wire = await owner.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(wire).toHaveLength(20_003);
+    expect(relay.stats()).toMatchObject({ paused: false, leader: true });
+    expect(relay.stats().retries).toBeGreaterThan(0);
+  });
+
+  it("starts while the broker is down, says so, and publishes when it comes", async () => {
+    await nats.stop();
+    const late = await openOwner({ natsUrl: nats.url });
+    const relay = late.relay();
+    await late.emit("a", 1);
+    await waitFor(() => relay.stats().lastError !== undefined && relay.stats().lag === 1);
+    expect(relay.stats()).toMatchObject({ paused: true, leader: true, published: 0 });
+    await nats.restart();
+    await late.drained(10_000);
+    expect(relay.stats()).toMatchObject({ paused: false, published: 1 });
+    await late.close();
+  });
+
+  it("makes a stream anew that is deleted while it runs", async () => {
+    const relay = owner.relay();
+    await owner.emit("a", 1);
+    await owner.drained();
+    const admin = await connect({ servers: nats.url });
+    await (await admin.jetstreamManager()).streams.delete(owner.stream.name);
+    await owner.emit("a", 2);
+    await owner.drained();
+    expect((await owner.wire()).map(({ event }) => event.n)).toEqual([2]);
+    expect(owner.lines.map(({ message }) => message)).toContain("the stream was recreated");
+    const { rows } = await owner.pool.query<{ last: string }>("SELECT last_seq AS last FROM mesh.relay");
+    expect(rows[0]?.last).toBe("1");
+    expect(relay.stats().paused).toBe(false);
+    await admin.close();
+  });
+
+  it("stops within its bound while the broker is down", async () => {
+    await owner.fill("e", 500);
+    const relay = owner.relay();
+    await waitFor(() => relay.stats().published > 0, { everyMs: 2 });
+    await nats.kill();
+    const started = performance.now();
+    await relay.stop();
+    expect(performance.now() - started).toBeLessThan(7_000);
+  });
+
+  it("keeps each entity's order, and doubles nothing, where publishes and their acks fail at random", async () => {
+    let seed = 7;
+    const random = () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    const faulty: Broker = {
+      ...owner.broker,
+      publish: async (message) => {
+        const fate = random();
+        await pause(random() * 5);
+        if (fate < 0.002) throw new PublishFailed("lost on its way", "broker");
+        if (fate < 0.004) throw new PublishFailed("refused once", "message");
+        const ack = await owner.broker.publish(message);
+        if (fate < 0.006) throw new PublishFailed("its ack was lost", "broker");
+        return ack;
+      },
+    };
+    await owner.fill("e", 100, 20);
+    const relay = owner.relay(faulty);
+    await owner.drained(60_000);
+    const wire = await owner.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(wire).toHaveLength(2_000);
+    expect(relay.stats().retries).toBeGreaterThan(0);
+  });
+
+  it("does not double what was acked when it dies, not even beyond the duplicate window", async () => {
+    // A window so short that the broker's own dedupe is no help.
+    const admin = await connect({ servers: nats.url });
+    const stream = { ...owner.stream, duplicateWindowSeconds: 1 };
+    const short = await openOwner({ natsUrl: nats.url, stream });
+    const relay = short.relay();
+    await short.fill("e", 2_000);
+    await waitFor(() => relay.stats().published > 500, { everyMs: 1 });
+    await short.pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1835365224
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    await relay.stop();
+    await pause(2_500);
+    short.relay();
+    await short.drained();
+    const wire = await short.wire();
+    expect(wire).toHaveLength(2_000);
+    expect(orderFaults(wire)).toEqual([]);
+    await short.close();
+    await admin.close();
+  });
+});

@@ -1,0 +1,219 @@
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { waitFor } from "../../support/servers.js";
+import { emitUser, type Owner, openOwner, orderFaults, withTransaction } from "./owner.js";
+
+describe("the relay", () => {
+  let owner: Owner;
+  beforeEach(async () => {
+    owner = await openOwner();
+  });
+  afterEach(() => owner.close());
+
+  it("publishes each event once, with its id, and releases its row", async () => {
+    const relay = owner.relay();
+    await owner.emit("a", 1, "created");
+    await owner.emit("a", 2);
+    await owner.emit("b", 3, "created");
+    await owner.drained();
+    const wire = await owner.wire();
+    expect(
+      wire.map(({ subject, event }) => `${subject.split(".").slice(2).join(".")} ${event.n}`).sort(),
+    ).toEqual(["a.created 1", "a.updated 2", "b.created 3"]);
+    expect(orderFaults(wire)).toEqual([]);
+    for (const { messageId, event } of wire) expect(messageId).toBe(event.metadata.event_id);
+    expect(relay.stats()).toMatchObject({ leader: true, published: 3, retries: 0, paused: false });
+    await waitFor(() => relay.stats().lag === 0);
+  });
+
+  it("is woken by the commit", async () => {
+    const relay = owner.relay();
+    await waitFor(() => relay.stats().leader);
+    await new Promise((wake) => setTimeout(wake, 300));
+    const waits: number[] = [];
+    for (let n = 1; n <= 20; n += 1) {
+      const started = performance.now();
+      await owner.emit("a", n);
+      await waitFor(() => relay.stats().published === n, { everyMs: 1 });
+      waits.push(performance.now() - started);
+      await new Promise((wake) => setTimeout(wake, 30));
+    }
+    waits.sort((one, other) => one - other);
+    expect(waits[10]).toBeLessThan(25);
+  });
+
+  it("passes a traceparent on as a header", async () => {
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    await owner.emit("a");
+    await owner.pool.query("UPDATE mesh.outbox SET headers = $1", [{ traceparent }]);
+    owner.relay();
+    await owner.drained();
+    expect((await owner.wire())[0]?.headers).toMatchObject({ traceparent });
+  });
+
+  it("publishes what a rolled back transaction left: nothing", async () => {
+    owner.relay();
+    const failing = withTransaction(owner.pool, async (tx) => {
+      await emitUser(tx, { service: owner.service, id: "gone" });
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
+    await owner.emit("stays");
+    await owner.drained();
+    expect((await owner.wire()).map(({ event }) => event.metadata.entity_id)).toEqual(["stays"]);
+  });
+
+  it("drains a backlog in order, tells writers to spare their notifications, and stops telling", async () => {
+    await owner.fill("e", 1_000, 12);
+    const relay = owner.relay();
+    const busy = async () => {
+      const { rows } = await owner.pool.query<{ busy: boolean }>("SELECT busy FROM mesh.relay");
+      return rows[0]?.busy;
+    };
+    await waitFor(busy, { everyMs: 2 });
+    await owner.drained();
+    const wire = await owner.wire();
+    expect(wire).toHaveLength(12_000);
+    expect(orderFaults(wire)).toEqual([]);
+    expect(relay.stats().retries).toBe(0);
+    await waitFor(async () => !(await busy()));
+    await owner.emit("after");
+    await owner.drained(2_000);
+  });
+
+  it("keeps one entity's order under its own backlog", async () => {
+    await owner.fill("hot", 1, 300);
+    owner.relay();
+    await owner.drained();
+    expect((await owner.wire()).map(({ event }) => event.n)).toEqual(
+      Array.from({ length: 300 }, (_, place) => place + 1),
+    );
+  });
+
+  it("finds a row that commits after later ones were published, however long it took", async () => {
+    const relay = owner.relay();
+    const slow = await owner.pool.connect();
+    await slow.query("BEGIN");
+    await emitUser(slow, { service: owner.service, id: "slow", n: 1 });
+    const until = Date.now() + 4_500;
+    let n = 0;
+    while (Date.now() < until) {
+      n += 1;
+      await owner.emit(`quick${n % 7}`, n);
+      await new Promise((wake) => setTimeout(wake, 5));
+    }
+    await waitFor(() => relay.stats().published === n);
+    await slow.query("COMMIT");
+    slow.release();
+    // Its successor has a far later sequence, and is there when the slow one first can be seen.
+    await owner.emit("slow", 2);
+    await owner.drained(3_000);
+    const wire = await owner.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(
+      wire.filter(({ event }) => event.metadata.entity_id === "slow").map(({ event }) => event.n),
+    ).toEqual([1, 2]);
+    expect(wire).toHaveLength(n + 2);
+  });
+
+  it("never publishes a subject that is not the service's: a dead letter and an alarm", async () => {
+    const body = '{"metadata":{"version":1}}';
+    await owner.pool.query(
+      `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+       VALUES ($1, 'foreign.user.a.created', 'foreign.user', 'a', 1, $2)`,
+      [randomUUID(), body],
+    );
+    await owner.emit("own");
+    owner.relay();
+    await owner.drained();
+    const { rows } = await owner.pool.query(
+      "SELECT *, convert_from(body, 'UTF8') AS text FROM mesh.dead_letter",
+    );
+    expect(rows).toMatchObject([
+      {
+        durable: "outbox",
+        subject: "foreign.user.a.created",
+        origin: "foreign.user",
+        entity_id: "a",
+        text: body,
+      },
+    ]);
+    expect(rows[0]).toMatchObject({
+      error: expect.stringMatching(/not a subject of this service/) as unknown,
+    });
+    expect((await owner.wire()).map(({ event }) => event.metadata.entity_id)).toEqual(["own"]);
+    expect(owner.lines.some(({ level }) => level === "error")).toBe(true);
+  });
+
+  it("parks the one entity whose event the broker refuses, and tries it again", async () => {
+    await owner.emit("large", 1);
+    await owner.emit("large", 2);
+    // As if written before the broker's limit was lowered.
+    await owner.pool.query(
+      `UPDATE mesh.outbox SET body = left(body, -1) || ',"pad":"' || repeat('x', 1200000) || '"}' WHERE version = 1`,
+    );
+    const relay = owner.relay();
+    await owner.emit("other", 1);
+    await waitFor(async () => (await owner.waiting()) === 2 && relay.stats().parked === 1);
+    expect(owner.lines.filter(({ level }) => level === "error")).not.toEqual([]);
+    await owner.emit("large", 3);
+    await new Promise((wake) => setTimeout(wake, 700));
+    expect((await owner.wire()).map(({ event }) => event.metadata.entity_id)).toEqual(["other"]);
+    await owner.pool.query(
+      "UPDATE mesh.outbox SET body = regexp_replace(body, ',\"pad\":\"x*\"', '') WHERE version = 1",
+    );
+    await owner.drained();
+    const wire = await owner.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(wire.map(({ event }) => event.n)).toEqual([1, 1, 2, 3]);
+  });
+
+  it("learns the broker's limit", async () => {
+    await owner.pool.query("UPDATE mesh.broker SET max_event_bytes = 600");
+    owner.relay();
+    const limit = await waitFor(() => owner.broker.maxPayload());
+    await waitFor(async () => {
+      const { rows } = await owner.pool.query<{ max: number }>(
+        "SELECT max_event_bytes AS max FROM mesh.broker",
+      );
+      return rows[0]?.max === limit - 512;
+    });
+  });
+
+  it("has one leader; another takes over when it stops", async () => {
+    const first = owner.relay();
+    await waitFor(() => first.stats().leader);
+    const second = owner.relay(await owner.connect());
+    await owner.emit("a", 1);
+    await owner.drained();
+    expect([first.stats().published, second.stats().published]).toEqual([1, 0]);
+    expect(second.stats()).toMatchObject({ leader: false, paused: false });
+    await first.stop();
+    await waitFor(() => second.stats().leader, { timeoutMs: 3_000 });
+    await owner.emit("a", 2);
+    await owner.drained();
+    expect(orderFaults(await owner.wire())).toEqual([]);
+    expect(second.stats().published).toBe(1);
+  });
+
+  it("has one leader; another takes over when its connection is cut, and nothing is lost or doubled", async () => {
+    const relays = [owner.relay(), owner.relay(await owner.connect())];
+    await waitFor(() => relays.some((relay) => relay.stats().leader));
+    const admin = new pg.Client({ connectionString: owner.url });
+    await admin.connect();
+    for (let round = 0; round < 5; round += 1) {
+      await owner.fill("e", 400, 2);
+      await admin.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 1835365224
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+      await waitFor(() => relays.filter((relay) => relay.stats().leader).length === 1);
+    }
+    await owner.drained();
+    await admin.end();
+    const wire = await owner.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(wire).toHaveLength(4_000);
+  });
+});
