@@ -124,16 +124,17 @@ export interface CascadeDefinition {
   readonly before?: { readonly name: string; readonly call: BeforeDelete<never> };
 }
 
-export interface EventDefinition<E extends MeshEvent = MeshEvent> {
+export interface EventDefinition {
   /** `UserCreated` */
   readonly name: string;
   /** `created` */
   readonly action: string;
   readonly change: "create" | "update" | "delete" | "none";
-  readonly validate: Validator<E>;
+  /** Narrower where it is generated; a list of events of all kinds knows only the envelope. */
+  readonly validate: Validator<MeshEvent>;
 }
 
-export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition<E> {
+export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition {
   /** Columns of the cache that this event carries (payload fields of the same name), the key included. */
   readonly columns?: readonly string[];
   readonly cascades?: readonly CascadeDefinition[];

@@ -1,0 +1,278 @@
+import type { Pool, PoolClient } from "pg";
+import type { Logger, Tx } from "../definition.js";
+import { settleClashes } from "./clash.js";
+import { arrayLiteral } from "./columns.js";
+import { HandlerFailed, Raced } from "./faults.js";
+import { type Folded, foldEvents, toUpsert, type Upsert } from "./fold.js";
+import { type ConsumerModel, cascadesOf } from "./model.js";
+import type { EntityState } from "./order.js";
+import type { Incoming } from "./parse.js";
+import {
+  applyPlain,
+  canInsert,
+  cascade,
+  LOCK_STATES,
+  REMEMBER_EVENTS,
+  removeRows,
+  type Statement,
+  shapeOf,
+  updateRows,
+  upsertRows,
+  type VersionedUpsert,
+  WRITE_STATES,
+} from "./statements.js";
+import { inTransaction, withClient } from "./transaction.js";
+
+export interface ApplyContext {
+  readonly model: ConsumerModel;
+  readonly logger: Logger;
+  readonly origin: "event" | "snapshot";
+  /** Looks for unique values that another row holds, and parks one of the two, before it writes. */
+  readonly settleClashes?: true;
+}
+
+export interface Applied {
+  readonly fresh: number;
+  readonly stale: number;
+  /** Why a snapshot is wanted; empty when the cache lacks nothing. */
+  readonly gaps: readonly string[];
+  /** Rows may have been put down for the cascade worker. */
+  readonly tasks: boolean;
+}
+
+/** Applies a batch as a whole: everything, once, in one transaction; or nothing, and rejects. */
+export async function applyBatch(
+  pool: Pool,
+  context: ApplyContext,
+  events: readonly Incoming[],
+): Promise<Applied> {
+  const plain = plainChanges(context.model, events);
+  if (plain !== undefined) {
+    const written = await withClient(pool, async (client) => await run(client, plain.statement));
+    if (written.rowCount === plain.entities)
+      return { fresh: events.length, stale: 0, gaps: [], tasks: false };
+  }
+  for (;;) {
+    try {
+      return await inTransaction(pool, (client) => applyEvents(client, context, events));
+    } catch (error) {
+      if (!(error instanceof Raced)) throw error;
+    }
+  }
+}
+
+interface Plain {
+  readonly statement: Statement;
+  readonly entities: number;
+}
+
+/**
+ * The events as one statement, when all carry a version and every column and nothing but the cache is
+ * touched: the usual traffic. Of several events of one entity, in rising versions, the last says it
+ * all. Else undefined.
+ */
+function plainChanges(model: ConsumerModel, events: readonly Incoming[]): Plain | undefined {
+  const { cache, definition } = model;
+  if (cache === undefined || events.length === 0) return undefined;
+  const last = new Map<string, VersionedUpsert>();
+  let shape: string | undefined;
+  for (const event of events) {
+    const { change, version, id } = event;
+    if (version === null || (change !== "update" && (change !== "create" || version > 1))) return undefined;
+    if (!event.model.full || event.model.definition.handler !== undefined) return undefined;
+    const upsert = toUpsert(model, event);
+    shape ??= shapeOf(upsert);
+    if (shapeOf(upsert) !== shape) return undefined;
+    const former = last.get(id);
+    if (former !== undefined) {
+      if (former.version >= version) return undefined;
+      // Put at the end: rows are written in the order of their last events.
+      last.delete(id);
+    }
+    last.set(id, { ...upsert, version });
+  }
+  return {
+    entities: last.size,
+    statement: applyPlain(cache, definition.origin, shape ?? "", [...last.values()]),
+  };
+}
+
+/** Within the caller's transaction: reads and locks the states, decides, writes, calls the hooks. */
+export async function applyEvents(
+  client: PoolClient,
+  context: ApplyContext,
+  events: readonly Incoming[],
+): Promise<Applied> {
+  const { model } = context;
+  const known = await lockStates(client, model.definition.origin, [
+    ...new Set(events.map((event) => event.id)),
+  ]);
+  const news = await withoutDuplicates(client, events);
+  const folded = foldEvents(model, news, known);
+  const gaps = [...folded.gaps];
+  for (const round of folded.rounds) {
+    await writeStates(client, model.definition.origin, round.states, known);
+    if (round.removals.size > 0) await removeEntities(client, model, [...round.removals]);
+    const upserts = [...round.upserts.values()];
+    const settled = context.settleClashes === true ? await settleClashes(client, model, upserts) : upserts;
+    gaps.push(...(await writeRows(client, model, settled)));
+    await callHandlers(client, context, round.handled);
+  }
+  if (gaps.length > 0) await wantSnapshot(client, model, gaps);
+  return {
+    fresh: folded.fresh,
+    stale: events.length - folded.fresh,
+    gaps,
+    tasks: putsDownTasks(model, folded),
+  };
+}
+
+export async function lockStates(
+  client: PoolClient,
+  origin: string,
+  ids: readonly string[],
+): Promise<Map<string, EntityState>> {
+  const { rows } = await client.query<[string, string | null, boolean, boolean, string]>({
+    text: LOCK_STATES,
+    values: [origin, arrayLiteral(ids)],
+    rowMode: "array",
+  });
+  return new Map(
+    rows.map(([id, version, exact, deleted, seq]) => [
+      id,
+      { version: version === null ? null : Number(version), exact, deleted, seq: Number(seq) },
+    ]),
+  );
+}
+
+/** Drops events without a version that were applied before, under whatever sequence, or stand twice in the batch. */
+async function withoutDuplicates(
+  client: PoolClient,
+  events: readonly Incoming[],
+): Promise<readonly Incoming[]> {
+  const unversioned = new Map<string, Incoming>();
+  for (const event of events) {
+    if (event.version !== null) continue;
+    const id = identityOf(event);
+    if (!unversioned.has(id)) unversioned.set(id, event);
+  }
+  if (unversioned.size === 0) return events;
+  const { rows } = await client.query<{ event_id: string }>(REMEMBER_EVENTS, [
+    arrayLiteral([...unversioned.keys()]),
+  ]);
+  const unseen = new Set(rows.map((row) => row.event_id));
+  return events.filter((event) => {
+    if (event.version !== null) return true;
+    const id = identityOf(event);
+    return unseen.has(id) && unversioned.get(id) === event;
+  });
+}
+
+/** With the subject, since a foreign publisher may fill in one `event_id` for all: the documented placeholder. */
+function identityOf(event: Incoming): string {
+  return `${event.event.metadata.event_id} ${event.subject}`;
+}
+
+/** Alone and first: it waits for whoever is attaching rows, and the statements of the cascades then see those rows. */
+export async function writeStates(
+  client: PoolClient,
+  origin: string,
+  states: ReadonlyMap<string, EntityState>,
+  known: Map<string, EntityState>,
+): Promise<void> {
+  const ids = [...states.keys()].sort();
+  const column = (pick: (state: EntityState) => unknown) =>
+    arrayLiteral(
+      ids.map((id) => {
+        const state = states.get(id);
+        return state === undefined ? null : pick(state);
+      }),
+    );
+  const { rows } = await client.query<{ added: number }>(WRITE_STATES, [
+    origin,
+    arrayLiteral(ids),
+    column((state) => state.version),
+    column((state) => state.exact),
+    column((state) => state.deleted),
+    column((state) => state.seq),
+  ]);
+  const expected = ids.filter((id) => !known.has(id)).length;
+  if (rows[0]?.added !== expected)
+    throw new Raced("an entity was heard of for the first time by two at once");
+  for (const [id, state] of states) known.set(id, state);
+}
+
+/** Cascades in the order of the file, then the copy itself. */
+export async function removeEntities(
+  client: PoolClient,
+  model: ConsumerModel,
+  ids: readonly string[],
+): Promise<void> {
+  for (const rule of cascadesOf(model)) await run(client, cascade(rule, model.definition.origin, ids));
+  if (model.cache !== undefined) await run(client, removeRows(model.cache, ids));
+}
+
+/** Gives the reasons why a row could not be made whole. */
+async function writeRows(
+  client: PoolClient,
+  model: ConsumerModel,
+  upserts: readonly Upsert[],
+): Promise<readonly string[]> {
+  const { cache } = model;
+  if (cache === undefined || upserts.length === 0) return [];
+  const shapes = new Map<string, Upsert[]>();
+  for (const upsert of [...upserts].sort((a, b) => a.seq - b.seq)) {
+    const shape = shapeOf(upsert);
+    const rows = shapes.get(shape);
+    if (rows === undefined) shapes.set(shape, [upsert]);
+    else rows.push(upsert);
+  }
+  const gaps: string[] = [];
+  for (const [shape, rows] of shapes) {
+    const whole = shape.startsWith("+");
+    if (whole || canInsert(cache, shape)) {
+      const { rows: counts } = await run(client, upsertRows(cache, shape, rows));
+      const added = Number(counts[0]?.added ?? 0);
+      if (!whole && added > 0) gaps.push(`${added} new rows of ${cache.table.name} came in part`);
+    } else {
+      const { rowCount } = await run(client, updateRows(cache, shape, rows));
+      const missing = rows.length - (rowCount ?? 0);
+      if (missing > 0) gaps.push(`${missing} rows of ${cache.table.name} are missing and came in part`);
+    }
+  }
+  return gaps;
+}
+
+export async function callHandlers(
+  tx: Tx,
+  context: ApplyContext,
+  events: readonly Incoming[],
+): Promise<void> {
+  const { logger, origin } = context;
+  for (const { event, subject, seq, model } of events) {
+    try {
+      await model.definition.handler?.({ event: event as never, tx, subject, logger, origin });
+    } catch (error) {
+      throw new HandlerFailed(seq, error);
+    }
+  }
+}
+
+/** Written with the events that showed it: a crash cannot lose it, and the next snapshot answers it. */
+export async function wantSnapshot(tx: Tx, model: ConsumerModel, gaps: readonly string[]): Promise<void> {
+  await tx.query("UPDATE mesh.subscription SET snapshot_error = $2 WHERE durable = $1", [
+    model.definition.durable,
+    `wanted: ${gaps.slice(0, 3).join("; ")}`,
+  ]);
+}
+
+function putsDownTasks(model: ConsumerModel, { rounds }: Folded): boolean {
+  return (
+    rounds.some((round) => round.removals.size > 0) &&
+    cascadesOf(model).some((rule) => rule.before !== undefined)
+  );
+}
+
+export async function run(client: PoolClient, { text, values }: Statement) {
+  return await client.query<{ added?: number }>(text, [...values]);
+}

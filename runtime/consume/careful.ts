@@ -1,0 +1,138 @@
+import type { Delivery } from "../broker/broker.js";
+import { type Applied, applyEvents } from "./apply.js";
+import { backoffMs, forgetAttempt, postponeAttempt, recordAttempt } from "./attempts.js";
+import type { BatchContext, Due } from "./batch.js";
+import { type GivenUp, recordDeadLetter } from "./dead-letter.js";
+import { HandlerFailed, isUniqueClash, isUnstorable, messageOf, Raced } from "./faults.js";
+import { persistently, Stopped } from "./persist.js";
+import { inTransaction } from "./transaction.js";
+
+/*
+ * One event by itself: counted, settled with whoever holds its unique values, put off when it fails,
+ * given up after its attempts.
+ */
+
+export interface CarefulContext extends BatchContext {
+  /** Entities with an event that was put off, and until when: their later events wait behind it. */
+  readonly blocked: Map<string, number>;
+}
+
+/** A follower comes a little after the event that it waits for. */
+const FOLLOW_MS = 100;
+
+/** `failed`: it was the only one of a batch that failed so; that was an attempt, and is not repeated at once. */
+export async function attemptEvent(
+  context: CarefulContext,
+  due: Due,
+  failed?: { readonly error: unknown },
+): Promise<void> {
+  const { model, blocked, pool } = context;
+  const until = blocked.get(due.event.id);
+  if (until !== undefined) return putOff(context, due, until - Date.now());
+  const { attempts, lastError } = await persistently(context, () => recordAttempt(pool, model, due.event));
+  if (failed !== undefined) return await judge(context, due, { attempts, error: failed.error });
+  if (attempts > model.definition.delivery.attempts) {
+    const error = lastError ?? "the process ended while applying it, each time";
+    return await bury(context, due, { attempts: attempts - 1, error });
+  }
+  try {
+    const applied = await persistently(context, () => context.exclusively(() => applyAlone(context, due)));
+    due.delivery.ack();
+    context.tally.applied += applied.fresh;
+    context.tally.stale += applied.stale;
+    context.tally.clashes += 1;
+    if (applied.tasks) context.onTasks();
+  } catch (error) {
+    if (error instanceof Stopped) throw error;
+    await judge(context, due, { attempts, error });
+  }
+}
+
+/** Another replica may take the value or the entity in between, a few times over. */
+const RACES = 5;
+
+async function applyAlone(context: CarefulContext, { event }: Due): Promise<Applied> {
+  for (let race = 1; ; race += 1) {
+    try {
+      return await inTransaction(context.pool, async (client) => {
+        await forgetAttempt(client, context.model, event);
+        return await applyEvents(client, { ...context, settleClashes: true }, [event]);
+      });
+    } catch (error) {
+      const raced = error instanceof Raced || isCacheClash(context, error);
+      if (!raced || race === RACES) throw error;
+    }
+  }
+}
+
+function isCacheClash(context: CarefulContext, error: unknown): boolean {
+  return isUniqueClash(error) && error.table === context.model.cache?.table.name;
+}
+
+interface Failure {
+  readonly attempts: number;
+  readonly error: unknown;
+}
+
+async function judge(context: CarefulContext, due: Due, { attempts, error }: Failure): Promise<void> {
+  const { model, logger, pool, blocked } = context;
+  const { delivery, event } = due;
+  const last = attempts >= model.definition.delivery.attempts;
+  if (last || isUnstorable(error)) {
+    return await bury(context, due, { attempts, error: describe(error) });
+  }
+  const delayMs = backoffMs(model, attempts);
+  await persistently(context, () => postponeAttempt(pool, model, event, { error: describe(error), delayMs }));
+  blocked.set(event.id, Date.now() + delayMs);
+  context.putOffUntil.set(event.id, Date.now() + delayMs);
+  logger.warn(
+    { subject: event.subject, seq: event.seq, attempts, delayMs, error: describe(error) },
+    "an event failed and is put off",
+  );
+  delivery.nak(delayMs);
+}
+
+function describe(error: unknown): string {
+  return error instanceof HandlerFailed ? `hook: ${error.message}` : messageOf(error);
+}
+
+interface Verdict {
+  readonly attempts: number;
+  readonly error: string;
+}
+
+async function bury(context: CarefulContext, { delivery, event }: Due, verdict: Verdict): Promise<void> {
+  const letter = { message: delivery, seq: event.seq, entityId: event.id, ...verdict };
+  await giveUp(context, delivery, letter, event);
+}
+
+/** Dead letter and the end of its attempts commit together, before the broker is told to forget the message. */
+export async function giveUp(
+  context: BatchContext,
+  delivery: Delivery,
+  letter: GivenUp,
+  event?: Due["event"],
+): Promise<void> {
+  const { model, logger, tally, pool } = context;
+  await persistently(context, () =>
+    inTransaction(pool, async (client) => {
+      await recordDeadLetter(client, model, letter);
+      if (event !== undefined) await forgetAttempt(client, model, event);
+    }),
+  );
+  delivery.term();
+  tally.deadLetters += 1;
+  logger.error(
+    { subject: letter.message.subject, seq: letter.seq, attempts: letter.attempts, error: letter.error },
+    "a message became a dead letter",
+  );
+}
+
+/** Comes again after the event that it waits for. */
+export function putOff(context: BatchContext, { delivery, event }: Due, delayMs: number): void {
+  context.logger.debug(
+    { subject: event.subject, seq: event.seq, delayMs },
+    "waits behind an event of its entity",
+  );
+  delivery.nak(Math.max(delayMs, 0) + FOLLOW_MS);
+}

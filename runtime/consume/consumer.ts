@@ -1,0 +1,217 @@
+import type { Pool } from "pg";
+import { type Broker, ConsumerGone, type ConsumerPlan, type ConsumerState } from "../broker/broker.js";
+import type { ConsumerDefinition, Logger } from "../definition.js";
+import type { BatchContext, Tally } from "./batch.js";
+import { messageOf } from "./faults.js";
+import { consumeWhile } from "./intake.js";
+import { createLane } from "./lane.js";
+import { buildModel, type ConsumerModel } from "./model.js";
+import { pause, persistently } from "./persist.js";
+import { createResync, type Resync } from "./resync.js";
+import type { SnapshotReport } from "./snapshot.js";
+import { type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";
+import { startWatch } from "./watch.js";
+
+export interface ConsumerOptions {
+  readonly pool: Pool;
+  readonly broker: Broker;
+  readonly definition: ConsumerDefinition;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  /** Rows were put down for the cascade worker, and are committed: its `wake`. */
+  readonly onTasks?: () => void;
+  /** How often the durable is looked after; 3 000. */
+  readonly watchMs?: number;
+}
+
+export interface ConsumerStats {
+  readonly durable: string;
+  /** The durable exists and messages are being taken. */
+  readonly connected: boolean;
+  readonly pending: number | undefined;
+  readonly ackPending: number | undefined;
+  /** Since the start: fresh events applied, stale ones passed over, messages given up. */
+  readonly applied: number;
+  readonly stale: number;
+  readonly deadLetters: number;
+  /** Events of this durable that failed and are due again. */
+  readonly attemptsWaiting: number;
+  readonly lastSnapshot: SnapshotRecord | undefined;
+  readonly lastError: string | undefined;
+  /** Messages are pending and none has been settled for a while, or what is needed is out of reach. */
+  readonly stalled: boolean;
+}
+
+export interface RunningConsumer {
+  stats(): ConsumerStats;
+  /** Takes a snapshot now. Undefined when the consumer has no source, or another replica is taking one. */
+  resync(): Promise<SnapshotReport | undefined>;
+  /** Finishes the batch in hand, hands back what was prefetched, and takes no more. */
+  stop(): Promise<void>;
+}
+
+/** What the parts of one running consumer share. */
+export interface Running {
+  readonly options: ConsumerOptions;
+  readonly model: ConsumerModel;
+  readonly plan: ConsumerPlan;
+  readonly stopping: AbortController;
+  readonly tally: Tally;
+  readonly resync: Resync;
+  readonly batch: BatchContext;
+  /** Of the stream being read; undefined between streams. */
+  era: Era | undefined;
+  attached: boolean;
+  /** Why to attach again, once somebody has noticed. */
+  lost: string | undefined;
+  state: ConsumerState | undefined;
+  attemptsWaiting: number;
+  lastError: string | undefined;
+  lastSeq: number;
+  lastProgress: number;
+}
+
+/** A consumer that settles nothing for this long while messages are pending is stalled. */
+const STALLED_MS = 15_000;
+
+/** Starts at once, whatever is down: it waits for stream, durable and database, and says so in its stats. */
+export function startConsumer(options: ConsumerOptions): RunningConsumer {
+  const running = assemble(options);
+  const watch = startWatch(running);
+  const ended = live(running);
+  return {
+    stats: () => describe(running),
+    resync: () => running.resync.now(),
+    async stop() {
+      running.stopping.abort();
+      await ended;
+      await watch.stop();
+      await running.resync.idle();
+    },
+  };
+}
+
+function assemble(options: ConsumerOptions): Running {
+  const model = buildModel(options.definition);
+  const { durable, stream, filter, delivery } = options.definition;
+  const logger = options.logger.child({ durable });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const tally: Tally = { applied: 0, stale: 0, deadLetters: 0, clashes: 0 };
+  const exclusively = createLane();
+  const onTasks = options.onTasks ?? (() => undefined);
+  const onTrouble = (error: string | undefined) => {
+    if (error !== undefined) logger.warn({ error }, "the batch in hand is held and tried again");
+    running.lastError = error;
+  };
+  const plan: ConsumerPlan = {
+    stream: stream.name,
+    durable,
+    filter,
+    ackWaitSeconds: delivery.ackWaitSeconds,
+    maxAckPending: delivery.maxAckPending,
+  };
+  const running: Running = {
+    options: { ...options, logger },
+    model,
+    plan,
+    stopping,
+    tally,
+    resync: createResync({
+      ...options,
+      logger,
+      model,
+      plan,
+      signal,
+      onTasks,
+      exclusively,
+      era: () => running.era,
+    }),
+    batch: {
+      model,
+      logger,
+      origin: "event",
+      pool: options.pool,
+      tally,
+      onTasks,
+      onTrouble,
+      exclusively,
+      signal,
+      putOffUntil: new Map(),
+    },
+    era: undefined,
+    attached: false,
+    lost: undefined,
+    state: undefined,
+    attemptsWaiting: 0,
+    lastError: undefined,
+    lastSeq: 0,
+    lastProgress: Date.now(),
+  };
+  return running;
+}
+
+/** Attaches, consumes, and attaches again when what it was attached to is gone. */
+async function live(running: Running): Promise<void> {
+  const { stopping, options } = running;
+  for (let wait = 200; !stopping.signal.aborted; wait = Math.min(wait * 2, 5_000)) {
+    try {
+      await attach(running);
+      wait = 200;
+      await consumeWhile(running);
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      running.lastError = messageOf(error);
+      const gone = error instanceof ConsumerGone;
+      options.logger.warn(
+        { error: running.lastError },
+        gone ? "the durable is gone" : "not consuming; trying again",
+      );
+    } finally {
+      running.attached = false;
+    }
+    await pause(wait * (0.75 + Math.random() / 2), stopping.signal);
+  }
+}
+
+/** The durable first: from then on nothing is missed, and a snapshot covers what was before. */
+async function attach(running: Running): Promise<void> {
+  const { options, model, plan } = running;
+  const { broker, pool, logger } = options;
+  // Undefined where it is missing or may not be asked about; the durable tells which.
+  await broker.ensureStream(model.definition.stream);
+  const { created, state } = await broker.ensureConsumer(plan);
+  const first = running.era === undefined;
+  const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
+  if (era === undefined) throw new Error(`stream ${plan.stream} does not exist yet`);
+  running.era = era;
+  running.state = state;
+  running.lastError = undefined;
+  running.lost = undefined;
+  running.attached = true;
+  running.lastProgress = Date.now();
+  if (era.begun)
+    logger.warn({ base: era.base }, "another stream, or a shortened one: its sequences get a new base");
+  // At the start too: the service may have been away for longer than the stream keeps its messages.
+  if (created || era.begun || first) running.resync.want();
+  await tidy(pool, model, running.lastSeq);
+}
+
+function describe(running: Running): ConsumerStats {
+  const { tally, state, attached, options, lastError, lastProgress, attemptsWaiting } = running;
+  const connected = attached && options.broker.connected();
+  const idle = state === undefined || (state.pending === 0 && state.ackPending === 0);
+  return {
+    durable: running.plan.durable,
+    connected,
+    pending: state?.pending,
+    ackPending: state?.ackPending,
+    applied: tally.applied,
+    stale: tally.stale,
+    deadLetters: tally.deadLetters,
+    attemptsWaiting,
+    lastSnapshot: running.resync.last(),
+    lastError: lastError ?? running.resync.lastError(),
+    stalled: !connected || (!idle && Date.now() - lastProgress > STALLED_MS),
+  };
+}

@@ -1,0 +1,89 @@
+import { DatabaseError } from "pg";
+import { ConnectionLost } from "./transaction.js";
+
+/*
+ * Whose fault is it? Infrastructure is waited out and never counted; an event that cannot be stored
+ * is a dead letter at once; everything else is tried again a counted number of times.
+ */
+
+/** A hook threw. Tells the event's own trouble from the statements of the runtime. */
+export class HandlerFailed extends Error {
+  override readonly name = "HandlerFailed";
+  constructor(
+    /** Effective sequence of the event that it was called for. */
+    readonly seq: number,
+    cause: unknown,
+  ) {
+    super(messageOf(cause), { cause });
+  }
+}
+
+/** Another replica applied an event of the same entity in between: read again and decide again. */
+export class Raced extends Error {
+  override readonly name = "Raced";
+}
+
+const SYSTEM_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
+
+/** What the driver says without a code when a connection is lost or cannot be had. */
+const CONNECTION_LOST =
+  /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Connection ended|Query read timeout/i;
+
+/**
+ * 08 connection, 53 resources, 57P shutdown, 58 system, 40001 serialization, 40P01 deadlock,
+ * 25006 read-only (a failover met the old primary), 28 and 3D: a database that does not let us in.
+ */
+const INFRASTRUCTURE_STATES = /^(08|53|57P|58|28|3D|40001|40P01|25006|55P03)/;
+
+/** 42: a table, column or right is missing. A deployment at fault, never an event; a hook's own SQL is the hook's. */
+const DEPLOYMENT_STATES = /^(42|3F)/;
+
+export function isInfrastructureFailure(error: unknown): boolean {
+  if (error instanceof ConnectionLost) return true;
+  if (error instanceof HandlerFailed) return isDatabaseTrouble(error.cause);
+  if (error instanceof DatabaseError && DEPLOYMENT_STATES.test(error.code ?? "")) return true;
+  if (isDatabaseTrouble(error)) return true;
+  return error instanceof Error && (SYSTEM_CODES.has(codeOf(error) ?? "") || hasSystemCause(error));
+}
+
+/** Trouble that only the database can have: a hook may meet ECONNREFUSED elsewhere, and that is counted. */
+function isDatabaseTrouble(error: unknown): boolean {
+  if (error instanceof DatabaseError) return INFRASTRUCTURE_STATES.test(error.code ?? "");
+  return error instanceof Error && CONNECTION_LOST.test(error.message);
+}
+
+function hasSystemCause(error: Error): boolean {
+  const causes = error instanceof AggregateError ? error.errors : [error.cause];
+  return causes.some((cause) => cause instanceof Error && SYSTEM_CODES.has(codeOf(cause) ?? ""));
+}
+
+/** 22: the value itself cannot be stored (a NUL in a text, a number out of range). Trying again changes nothing. */
+export function isUnstorable(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code ?? "").startsWith("22");
+}
+
+/** 23505 unique_violation */
+export function isUniqueClash(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.code === "23505";
+}
+
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
+  if (!(error instanceof Error)) return String(error);
+  const code = codeOf(error);
+  return code === undefined || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+}
+
+function codeOf(error: Error): string | undefined {
+  return "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,124 @@
+import { ConsumerGone, type Delivery, type Intake } from "../broker/broker.js";
+import { readStanding, type Standing } from "./attempts.js";
+import { processBatch, type Received } from "./batch.js";
+import type { Running } from "./consumer.js";
+import { parseMessage } from "./parse.js";
+import { type Heartbeat, persistently, Stopped, startHeartbeat } from "./persist.js";
+import { readPosition } from "./subscription.js";
+
+/*
+ * Taking messages: while one batch is applied the next is received and parsed. Nothing stays
+ * stranded: whatever ends it, the batch in hand is finished and the rest handed back.
+ */
+
+interface Flow {
+  readonly running: Running;
+  readonly intake: Intake;
+  readonly heartbeat: Heartbeat;
+  /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
+  highest: number;
+}
+
+interface Batch {
+  readonly received: readonly Received[];
+  readonly deliveries: readonly Delivery[];
+  readonly release: () => void;
+  readonly standing: Promise<Standing>;
+}
+
+const WAIT_MS = 1_000;
+
+/** Handed back soon, not at once: this replica may be the only one, and just restarting. */
+const HAND_BACK_MS = 100;
+
+/** Parsing holds the event loop; in slices, the database's answers get in between. */
+const SLICE = 128;
+
+/** Consumes until told to stop. Rejects with `ConsumerGone` when the durable, or the stream as it was, is no more. */
+export async function consumeWhile(running: Running): Promise<void> {
+  const { model, options, plan, stopping } = running;
+  const { delivery } = model.definition;
+  const intake = await options.broker.consume(plan, delivery.batch * 2);
+  const heartbeat = startHeartbeat(delivery.ackWaitSeconds);
+  const flow: Flow = { running, intake, heartbeat, highest: 0 };
+  let next = takeBatch(flow);
+  try {
+    for (;;) {
+      const batch = await next;
+      if (stopping.signal.aborted) return;
+      if (running.lost !== undefined) throw new ConsumerGone(running.lost);
+      next = takeBatch(flow);
+      // Awaited in the next turn; until then a failure must not count as unhandled.
+      next.catch(() => undefined);
+      await apply(flow, batch);
+    }
+  } finally {
+    await intake.stop();
+    await next.then(handBack, () => undefined);
+    heartbeat.stop();
+  }
+}
+
+async function takeBatch({ running, intake, heartbeat }: Flow): Promise<Batch> {
+  const { model, stopping } = running;
+  let deliveries: readonly Delivery[] = [];
+  while (deliveries.length === 0 && !stopping.signal.aborted && running.lost === undefined) {
+    deliveries = await intake.next(model.definition.delivery.batch, WAIT_MS);
+  }
+  const release = heartbeat.hold(deliveries);
+  // Asked while the batch before is applied and this one is parsed.
+  const standing = persistently(running.batch, () =>
+    readStanding(running.options.pool, model.definition.durable),
+  );
+  standing.catch(() => undefined);
+  const base = running.era?.base ?? 0;
+  const received: Received[] = [];
+  for (const [at, delivery] of deliveries.entries()) {
+    if (at % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+    const seq = base + delivery.seq;
+    received.push({ delivery, seq, parsed: parseMessage(model, delivery, seq) });
+  }
+  return { received, deliveries, release, standing };
+}
+
+function handBack({ deliveries, release }: Batch): void {
+  for (const delivery of deliveries) delivery.nak(HAND_BACK_MS);
+  release();
+}
+
+async function apply(flow: Flow, batch: Batch): Promise<void> {
+  const { running } = flow;
+  if (batch.received.length === 0) return;
+  try {
+    const standing = await batch.standing;
+    await checkEra(flow, batch, standing.base);
+    await processBatch(running.batch, batch.received, standing.attempts);
+    running.lastProgress = Date.now();
+    running.lastSeq = Math.max(running.lastSeq, ...batch.received.map(({ seq }) => seq));
+  } catch (error) {
+    // Those that were settled stay settled; the rest comes again.
+    handBack(batch);
+    if (!(error instanceof Stopped)) throw error;
+  } finally {
+    batch.release();
+  }
+}
+
+/**
+ * The client follows a stream that was deleted and made anew without a word. First deliveries only
+ * rise within one stream; where they do not, or where another replica has begun an era, attach again.
+ */
+async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefined): Promise<void> {
+  const { era, options, plan } = flow.running;
+  const firsts = deliveries.filter((delivery) => delivery.deliveries === 1).map((delivery) => delivery.seq);
+  const fellBack = firsts.some((seq) => seq <= flow.highest);
+  flow.highest = Math.max(flow.highest, ...firsts);
+  if (fellBack) {
+    const position = await readPosition(options.broker, plan);
+    if (position?.created !== era?.streamCreated)
+      throw new ConsumerGone(`stream ${plan.stream} was made anew`);
+    flow.highest = Math.max(0, ...firsts);
+  }
+  if (base !== era?.base)
+    throw new ConsumerGone(`stream ${plan.stream} was made anew, another replica noticed`);
+}

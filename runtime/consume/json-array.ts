@@ -1,0 +1,147 @@
+/*
+ * A JSON array of any length, read in bounded memory: the bytes are cut at commas of the outermost
+ * array, and each piece, many elements at once, goes to JSON.parse. Structure is ASCII, so a chunk
+ * that ends within a character, a string or an escape does no harm.
+ */
+
+/** What came is not a whole JSON array. */
+export class BrokenArray extends Error {
+  override readonly name = "BrokenArray";
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** No element is this long; what is, is not a list of rows. */
+const MAX_ELEMENT_BYTES = 16 * 1024 * 1024;
+
+/** Gives the elements in groups, as the chunks complete them. Throws `BrokenArray` unless the whole was one array. */
+export async function* splitArray(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly unknown[]> {
+  const splitter = createSplitter();
+  for await (const chunk of chunks) {
+    const elements = splitter.push(chunk);
+    if (elements.length > 0) yield elements;
+  }
+  splitter.end();
+}
+
+export interface Splitter {
+  push(chunk: Uint8Array): readonly unknown[];
+  end(): void;
+}
+
+type Stage = "before" | "inside" | "after";
+
+export function createSplitter(): Splitter {
+  let stage: Stage = "before";
+  let carried: Buffer = Buffer.alloc(0);
+  let scanned = 0;
+  let depth = 0;
+  let inString = false;
+  let escaped = false;
+  let count = 0;
+  let separated = false;
+
+  /** Offsets of the last comma between elements and of the closing bracket; -1 for none yet. */
+  function scan(bytes: Buffer): { readonly comma: number; readonly close: number } {
+    let comma = -1;
+    for (let at = scanned; at < bytes.length; at += 1) {
+      const byte = bytes[at];
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (byte === BACKSLASH) escaped = true;
+        else if (byte === QUOTE) inString = false;
+      } else if (byte === QUOTE) inString = true;
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        if (depth === 0) return { comma, close: at };
+        depth -= 1;
+      } else if (byte === COMMA && depth === 0) comma = at;
+    }
+    return { comma, close: -1 };
+  }
+
+  function parse(bytes: Buffer, isLast: boolean): readonly unknown[] {
+    const text = bytes.toString("utf8");
+    if (text.trim() === "") {
+      if (isLast && count === 0 && !separated) return [];
+      throw new BrokenArray(`not JSON after ${count} elements: a comma too many`);
+    }
+    if (!isLast) separated = true;
+    const elements = parsePiece(text, count);
+    count += elements.length;
+    return elements;
+  }
+
+  function finish(bytes: Buffer, close: number): readonly unknown[] {
+    if (bytes[close] !== CLOSE_BRACKET) throw new BrokenArray(`a } closes the array after ${count} elements`);
+    const elements = parse(bytes.subarray(0, close), true);
+    stage = "after";
+    expectBlank(bytes.subarray(close + 1));
+    carried = Buffer.alloc(0);
+    return elements;
+  }
+
+  return {
+    push(chunk) {
+      const arrived = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      if (stage === "after") {
+        expectBlank(arrived);
+        return [];
+      }
+      let bytes = carried.length === 0 ? arrived : Buffer.concat([carried, arrived]);
+      if (stage === "before") {
+        const start = startOf(bytes);
+        if (start === undefined) return [];
+        bytes = bytes.subarray(start);
+        stage = "inside";
+      }
+      const { comma, close } = scan(bytes);
+      if (close >= 0) return finish(bytes, close);
+      const elements = comma < 0 ? [] : parse(bytes.subarray(0, comma), false);
+      // A copy, so that a short rest does not keep a long chunk alive.
+      carried = Buffer.from(bytes.subarray(comma + 1));
+      scanned = carried.length;
+      if (carried.length > MAX_ELEMENT_BYTES) throw new BrokenArray("one element exceeds 16 MiB");
+      return elements;
+    },
+    end() {
+      if (stage !== "after") {
+        throw new BrokenArray(
+          stage === "before" ? "nothing came" : `it ends after ${count} elements without its ]`,
+        );
+      }
+    },
+  };
+}
+
+/** Offset after the opening bracket; undefined while there is only white space. */
+function startOf(bytes: Buffer): number | undefined {
+  const first = bytes.findIndex((byte) => !isBlank(byte));
+  if (first < 0) return undefined;
+  if (bytes[first] === OPEN_BRACKET) return first + 1;
+  const start = bytes.subarray(first, first + 40).toString("latin1");
+  throw new BrokenArray(`not a JSON array: it starts with ${JSON.stringify(start)}`);
+}
+
+function parsePiece(text: string, before: number): readonly unknown[] {
+  try {
+    return JSON.parse(`[${text}]`) as readonly unknown[];
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BrokenArray(`not JSON after ${before} elements: ${why}`, { cause });
+  }
+}
+
+function expectBlank(bytes: Buffer): void {
+  if (!bytes.every(isBlank)) throw new BrokenArray("something follows the array");
+}
+
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}

@@ -1,0 +1,12 @@
+/** Runs one piece of work at a time, in the order of the calls. */
+export type Lane = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** A batch and a chunk of a snapshot lock many rows of the same table: within a process they take turns, or each would be a deadlock. */
+export function createLane(): Lane {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}

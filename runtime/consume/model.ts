@@ -1,0 +1,78 @@
+import type {
+  CascadeDefinition,
+  ColumnDefinition,
+  ConsumedEvent,
+  ConsumerDefinition,
+  TableDefinition,
+} from "../definition.js";
+import { columnOf } from "./columns.js";
+import type { Change } from "./order.js";
+
+/*
+ * A consumer's definition, resolved once, so that nothing is looked up per event.
+ */
+
+export interface CacheModel {
+  readonly table: TableDefinition;
+  readonly key: ColumnDefinition;
+  /** Every column but the key, in the table's order: the order of an `EventModel`'s cells. */
+  readonly columns: readonly ColumnDefinition[];
+  /** Places of columns that say when a row was written (`synced_at`): set anew by each upsert. */
+  readonly stamps: ReadonlySet<number>;
+}
+
+export interface EventModel {
+  readonly definition: ConsumedEvent<never>;
+  readonly change: Change;
+  /** For each of the cache's columns: does the event carry it? */
+  readonly carries: readonly boolean[];
+  /** Carries every column: its row can be written without knowing the former one. */
+  readonly full: boolean;
+}
+
+export interface ConsumerModel {
+  readonly definition: ConsumerDefinition;
+  readonly cache: CacheModel | undefined;
+  readonly events: ReadonlyMap<string, EventModel>;
+  /** The entity's deletion, for one that is implied or found by a snapshot. */
+  readonly deletion: EventModel | undefined;
+}
+
+export function buildModel(definition: ConsumerDefinition): ConsumerModel {
+  const cache = definition.cache === undefined ? undefined : buildCache(definition.cache, definition.events);
+  const events = definition.events.map((event) => buildEvent(event, cache));
+  return {
+    definition,
+    cache,
+    events: new Map(events.map((event) => [event.definition.action, event])),
+    deletion: events.find((event) => event.change === "delete"),
+  };
+}
+
+function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {
+  const columns = table.columns.filter((column) => column.name !== table.key);
+  const carried = new Set(events.flatMap((event) => event.columns ?? []));
+  const isStamp = (column: ColumnDefinition) =>
+    column.type === "timestamp" && column.defaulted === true && !carried.has(column.name);
+  return {
+    table,
+    key: columnOf(table, table.key),
+    columns,
+    stamps: new Set(columns.flatMap((column, place) => (isStamp(column) ? [place] : []))),
+  };
+}
+
+function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefined): EventModel {
+  const named = new Set(definition.columns ?? []);
+  const carries = (cache?.columns ?? []).map((column) => named.has(column.name));
+  return {
+    definition,
+    change: definition.change,
+    carries,
+    full: carries.every((carried, place) => carried || cache?.stamps.has(place) === true),
+  };
+}
+
+export function cascadesOf(model: ConsumerModel): readonly CascadeDefinition[] {
+  return model.deletion?.definition.cascades ?? [];
+}

@@ -1,0 +1,74 @@
+/*
+ * The order guard. Two events of one entity are ordered by version where both carry one, else by
+ * their place in the stream. Everything that keeps old news from overwriting new is decided here,
+ * once in TypeScript and once as the same predicate in SQL; a property test holds the two together.
+ */
+
+export type Change = "create" | "update" | "delete" | "none";
+
+/** A row of `mesh.applied`. */
+export interface EntityState {
+  /** Highest version known; null when no event of the entity carried one. */
+  readonly version: number | null;
+  /** The last applied event carried a version, so `version` is where the entity stands. */
+  readonly exact: boolean;
+  readonly deleted: boolean;
+  /** Effective sequence of the last applied event; 0 for an entity that was only ever referred to. */
+  readonly seq: number;
+}
+
+/** What the guard has to know of an event. */
+export interface Place {
+  readonly version: number | null;
+  readonly change: Change;
+  /** Effective sequence: never goes back, also when the stream was recreated. */
+  readonly seq: number;
+}
+
+/** True when the event is news. An entity without state has never been heard of: anything is news. */
+export function isFresh(state: EntityState | undefined, event: Place): boolean {
+  if (state === undefined) return true;
+  if (event.version !== null && state.version !== null) {
+    if (event.version <= state.version) return false;
+    if (state.exact) return true;
+  }
+  const needsLife = event.change === "update" || event.change === "none";
+  return event.seq > state.seq && !(state.deleted && needsLife);
+}
+
+/** The state after a fresh event. */
+export function advance(state: EntityState | undefined, event: Place): EntityState {
+  const known = state?.version ?? null;
+  return {
+    version: event.version === null ? known : Math.max(event.version, known ?? event.version),
+    exact: event.version !== null,
+    // A fresh event of any other kind proves life: of a tombstone it is fresh only as the later one.
+    deleted: event.change === "delete",
+    seq: Math.max(state?.seq ?? 0, event.seq),
+  };
+}
+
+/**
+ * A live entity that is created again at a later version: its deletion was missed, so what hung on
+ * the former one has to go first. A placeholder (only ever referred to) is not a former life.
+ */
+export function impliesDeletion(state: EntityState | undefined, event: Place): boolean {
+  if (state === undefined || state.deleted || (state.version === null && state.seq === 0)) return false;
+  return event.change === "create" && event.version !== null && event.version > 1;
+}
+
+/** SQL expressions of the event's side. */
+export interface PlaceSql {
+  readonly version: string;
+  readonly change: string;
+  readonly seq: string;
+}
+
+/** `isFresh` as a predicate over an existing row of `mesh.applied` called `state`. Never null. */
+export function freshSql(state: string, event: PlaceSql): string {
+  return `CASE
+    WHEN ${event.version} <= ${state}.version THEN false
+    WHEN ${event.version} > ${state}.version AND ${state}.exact THEN true
+    ELSE ${event.seq} > ${state}.stream_seq AND NOT (${state}.deleted AND ${event.change} IN ('update', 'none'))
+  END`;
+}

@@ -1,0 +1,96 @@
+import { isUtf8 } from "node:buffer";
+import type { StoredMessage } from "../broker/broker.js";
+import type { MeshEvent, ValidationError } from "../definition.js";
+import { messageOf } from "./faults.js";
+import type { ConsumerModel, EventModel } from "./model.js";
+import type { Place } from "./order.js";
+
+/** A message that is an event of this consumer, valid by its schema. */
+export interface Incoming extends Place {
+  readonly model: EventModel;
+  readonly event: MeshEvent;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly subject: string;
+  /**
+   * The entity: the cache's key as the payload says it, else `metadata.entity_id`. The key is what the
+   * row, its snapshot and the rows that refer to it are known by; an `entity_id` that disagrees (the
+   * documented example's does) must not give one row two histories.
+   */
+  readonly id: string;
+}
+
+/** A message that can never be applied, and why. */
+export interface Rejected {
+  readonly reason: string;
+  readonly entityId: string | undefined;
+}
+
+export type Parsed =
+  | { readonly ok: true; readonly incoming: Incoming }
+  | { readonly ok: false; readonly rejected: Rejected };
+
+/**
+ * `metadata.source` is not looked at: who may publish a subject is the broker's permission, and a
+ * publisher's name in the body proves nothing.
+ */
+export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: number): Parsed {
+  const { subject, body } = message;
+  const action = subject.slice(subject.lastIndexOf(".") + 1);
+  const eventModel = model.events.get(action);
+  if (eventModel === undefined) {
+    const known = [...model.events.keys()].join(", ");
+    return reject(`unknown action "${action}" of ${model.definition.origin}; known: ${known}`);
+  }
+  if (body.length === 0) return reject("empty message");
+  if (!isUtf8(body)) return reject("not UTF-8");
+  let data: unknown;
+  try {
+    data = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+  } catch (error) {
+    return reject(`not JSON: ${messageOf(error)}`);
+  }
+  const { validate, name } = eventModel.definition;
+  if (!validate(data)) return reject(`not a valid ${name}: ${describe(validate.errors)}`, entityOf(data));
+  return { ok: true, incoming: toIncoming(model, eventModel, { event: data, subject, seq }) };
+}
+
+export interface EventPlace {
+  readonly event: MeshEvent;
+  readonly subject: string;
+  readonly seq: number;
+}
+
+export function toIncoming(model: ConsumerModel, eventModel: EventModel, place: EventPlace): Incoming {
+  const { metadata } = place.event;
+  const payload = place.event as unknown as Readonly<Record<string, unknown>>;
+  const key = model.cache === undefined ? undefined : payload[model.cache.table.key];
+  return {
+    model: eventModel,
+    change: eventModel.change,
+    event: place.event,
+    payload,
+    subject: place.subject,
+    id: key === undefined || key === null ? metadata.entity_id : String(key),
+    version: metadata.version ?? null,
+    seq: place.seq,
+  };
+}
+
+function reject(reason: string, entityId?: string): Parsed {
+  return { ok: false, rejected: { reason, entityId } };
+}
+
+function describe(errors: readonly ValidationError[] | null | undefined): string {
+  const [first, ...rest] = errors ?? [];
+  if (first === undefined) return "refused by its schema";
+  const where = first.instancePath === "" ? "the message" : first.instancePath;
+  const more = rest.length === 0 ? "" : ` (and ${rest.length} more)`;
+  return `${where} ${first.message ?? first.keyword}${more}`;
+}
+
+function entityOf(data: unknown): string | undefined {
+  if (typeof data !== "object" || data === null || !("metadata" in data)) return undefined;
+  const { metadata } = data;
+  if (typeof metadata !== "object" || metadata === null || !("entity_id" in metadata)) return undefined;
+  return typeof metadata.entity_id === "string" ? metadata.entity_id : undefined;
+}

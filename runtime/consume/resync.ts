@@ -1,0 +1,143 @@
+import { randomInt } from "node:crypto";
+import type { Pool } from "pg";
+import type { Broker, ConsumerPlan } from "../broker/broker.js";
+import type { Logger } from "../definition.js";
+import { messageOf } from "./faults.js";
+import type { Lane } from "./lane.js";
+import type { ConsumerModel } from "./model.js";
+import { pause } from "./persist.js";
+import { type SnapshotReport, takeSnapshot } from "./snapshot.js";
+import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from "./subscription.js";
+
+/*
+ * When to take a snapshot: at the start, after a gap, now and then, and on demand. In the background:
+ * a source that is down is asked again with backoff, and nobody waits for it.
+ */
+
+export interface Resync {
+  /** Soon, in the background, until it succeeds. */
+  want(): void;
+  /** As `want`, when none succeeded within the definition's period, or one is on record as wanted. */
+  wantIfDue(): Promise<void>;
+  now(): Promise<SnapshotReport | undefined>;
+  last(): SnapshotRecord | undefined;
+  lastError(): string | undefined;
+  /** Resolves when none is under way. Abort the signal first. */
+  idle(): Promise<void>;
+}
+
+export interface ResyncOptions {
+  readonly pool: Pool;
+  readonly broker: Broker;
+  readonly plan: ConsumerPlan;
+  readonly model: ConsumerModel;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly era: () => Era | undefined;
+  readonly onTasks: () => void;
+  readonly exclusively: Lane;
+}
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+
+export function createResync(options: ResyncOptions): Resync {
+  const { model, signal, pool } = options;
+  const { durable, sync } = model.definition;
+  let wanted: Promise<void> | undefined;
+  let current: Promise<SnapshotReport | undefined> | undefined;
+  let record: SnapshotRecord | undefined;
+  let failure: string | undefined;
+  let ended = 0;
+
+  async function refresh(): Promise<void> {
+    record = await readSnapshotRecord(pool, durable);
+  }
+
+  /** Whoever asks while one is under way gets that one's outcome: it is as new as can be. */
+  function now(): Promise<SnapshotReport | undefined> {
+    if (sync === undefined || model.cache === undefined) return Promise.resolve(undefined);
+    current ??= take(options)
+      .then(
+        (report) => {
+          failure = undefined;
+          return report;
+        },
+        (error: unknown) => {
+          failure = messageOf(error);
+          throw error;
+        },
+      )
+      .finally(() => {
+        current = undefined;
+        ended = Date.now();
+      });
+    return current;
+  }
+
+  async function untilDone(): Promise<void> {
+    for (let wait = FIRST_RETRY_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+      try {
+        await now();
+        return await refresh();
+      } catch (error) {
+        options.logger.warn(
+          { error: messageOf(error), retryMs: wait },
+          "no snapshot; the cache serves as it is",
+        );
+      }
+      await pause(wait + randomInt(wait), signal);
+    }
+  }
+
+  function want(): void {
+    if (sync === undefined || signal.aborted) return;
+    wanted ??= untilDone().finally(() => {
+      wanted = undefined;
+    });
+  }
+
+  return {
+    want,
+    now,
+    async wantIfDue() {
+      await refresh();
+      if (isDue(record, sync?.everySeconds ?? 0, Date.now() - ended)) want();
+    },
+    last: () => record,
+    lastError: () => failure,
+    async idle() {
+      await Promise.allSettled([wanted, current]);
+    },
+  };
+}
+
+/** What is on record as wrong is not asked for again at once: the source may be what is wrong. */
+function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLastMs: number): boolean {
+  if (record?.error != null)
+    return sinceLastMs > (record.error.startsWith("wanted") ? 5_000 : LONGEST_RETRY_MS);
+  if (record?.at == null) return sinceLastMs > LONGEST_RETRY_MS;
+  return everySeconds > 0 && Date.now() - Date.parse(record.at) > everySeconds * 1000;
+}
+
+async function take({
+  broker,
+  plan,
+  era,
+  model,
+  logger,
+  ...options
+}: ResyncOptions): Promise<SnapshotReport | undefined> {
+  const { stream } = plan;
+  const noteSeq = async () => {
+    const [state, now] = [await readPosition(broker, plan), era()];
+    if (state === undefined || now === undefined) throw new Error(`stream ${stream} is out of reach`);
+    if (state.created !== now.streamCreated) throw new Error(`stream ${stream} was made anew`);
+    return now.base + state.lastSeq;
+  };
+  const report = await takeSnapshot({ ...options, model, logger, noteSeq });
+  if (report === undefined) logger.info({}, "another replica is taking a snapshot");
+  else logger.info(report, "snapshot taken");
+  return report;
+}

@@ -1,0 +1,70 @@
+import type { SyncDefinition } from "../definition.js";
+
+/*
+ * The source of a snapshot: one GET, streamed.
+ */
+
+/** The source could not be read, or what it said is not a snapshot. Nothing is deleted on its word. */
+export class SnapshotFailed extends Error {
+  override readonly name = "SnapshotFailed";
+}
+
+/** Silence for this long is a failure; a slow source may take as long as it likes. */
+const SILENCE_MS = 30_000;
+
+export interface SourceOptions {
+  readonly sync: SyncDefinition;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+/** Our own owners add `_version` to each element when asked; others do not know the header and ignore it. */
+export async function* readSource({ sync, env, signal }: SourceOptions): AsyncGenerator<Uint8Array> {
+  const base = env[sync.urlVariable];
+  if (base === undefined || base === "") throw new SnapshotFailed(`${sync.urlVariable} is not set`);
+  const url = new URL(sync.path, base);
+  const silence = new AbortController();
+  const watched = <T>(waiting: Promise<T>) => withinSilence(waiting, silence, url);
+  const response = await watched(
+    fetch(url, {
+      headers: {
+        ...authorization(sync.header, env.SERVICE_KEY),
+        "mesh-snapshot": "versions",
+        accept: "application/json",
+      },
+      signal: AbortSignal.any([signal, silence.signal]),
+    }),
+  );
+  if (!response.ok || response.body === null) {
+    const text = await watched(response.text());
+    throw new SnapshotFailed(`GET ${url.href} answered ${response.status}: ${text.slice(0, 200)}`);
+  }
+  const reader = response.body.getReader();
+  try {
+    for (let part = await watched(reader.read()); !part.done; part = await watched(reader.read())) {
+      yield part.value;
+    }
+  } finally {
+    // Also when the reader of this generator gave up half way: the source must not go on sending.
+    silence.abort();
+  }
+}
+
+/** `authorization` takes the scheme; a header of the source's own takes the bare key. */
+function authorization(header: string, key: string | undefined): Record<string, string> {
+  if (key === undefined) return {};
+  return { [header]: header.toLowerCase() === "authorization" ? `Bearer ${key}` : key };
+}
+
+async function withinSilence<T>(waiting: Promise<T>, silence: AbortController, url: URL): Promise<T> {
+  const timer = setTimeout(() => silence.abort(new Error(`silent for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  try {
+    return await waiting;
+  } catch (cause) {
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    const message = reason instanceof Error ? reason.message : String(reason);
+    throw new SnapshotFailed(`GET ${url.href} failed: ${message}`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}

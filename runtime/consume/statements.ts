@@ -1,0 +1,223 @@
+import type { CascadeDefinition } from "../definition.js";
+import { arrayLiteral, arrayType, columnOf, DEFAULT, quote } from "./columns.js";
+import type { Upsert } from "./fold.js";
+import type { CacheModel } from "./model.js";
+import { freshSql } from "./order.js";
+
+/*
+ * The SQL of applying, set-based: one array per column. None of it is a named statement: a plan kept
+ * for reuse assumes ten elements per array and joins thousands with nested loops; planning anew
+ * costs a fraction of a millisecond per batch.
+ */
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Existing states, locked in order of id, so that two replicas cannot lock each other out. */
+export const LOCK_STATES = `SELECT entity_id, version, exact, deleted, stream_seq FROM mesh.applied
+WHERE source = $1 AND entity_id = ANY ($2::text[]) ORDER BY entity_id FOR UPDATE`;
+
+/**
+ * New states of a round, $1 the origin. Counts the rows that were not there before, by xmax, which is
+ * 0 in a row that was inserted and our own id in one that was locked for the update.
+ */
+export const WRITE_STATES = `WITH written AS (
+  INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::boolean[], $6::bigint[])
+  ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = excluded.exact,
+    deleted = excluded.deleted, stream_seq = excluded.stream_seq
+  RETURNING (state.xmax = 0) AS added
+) SELECT count(*) FILTER (WHERE added)::integer AS added FROM written`;
+
+/** Events without a version are told from their duplicates by id. Gives those never seen before. */
+export const REMEMBER_EVENTS = `INSERT INTO mesh.seen (event_id) SELECT unnest($1::text[])
+ON CONFLICT DO NOTHING RETURNING event_id`;
+
+/** How a row is written: per column v(alue), d(efault) or - (left alone). Rows of one shape share a statement. */
+export function shapeOf(upsert: Upsert): string {
+  let shape = upsert.whole ? "+" : "?";
+  for (const cell of upsert.cells) shape += cell === undefined ? "-" : cell === DEFAULT ? "d" : "v";
+  return shape;
+}
+
+interface ShapedColumns {
+  /** Places of the columns that come with values. */
+  readonly places: readonly number[];
+  readonly casts: string;
+  readonly names: string;
+  /** SET list of an update, values taken from `from`. */
+  readonly assignments: (from: string) => string;
+}
+
+function shapeColumns(cache: CacheModel, shape: string, firstParameter: number): ShapedColumns {
+  const codes = shape.slice(1);
+  const places = cache.columns.flatMap((_, place) => (codes[place] === "v" ? [place] : []));
+  const columns = places.map((place) => cache.columns[place]).filter((column) => column !== undefined);
+  const arrays = [cache.key, ...columns].map(
+    (column, place) => `$${firstParameter + place}::${arrayType(column)}`,
+  );
+  const assignments = (from: string) =>
+    cache.columns
+      .flatMap(({ name }, place) => {
+        if (codes[place] === "v") return [`${quote(name)} = ${from}.${quote(name)}`];
+        const reset = codes[place] === "d" || cache.stamps.has(place);
+        return reset ? [`${quote(name)} = DEFAULT`] : [];
+      })
+      .join(", ");
+  return {
+    places,
+    casts: arrays.join(", "),
+    names: [cache.key, ...columns].map((column) => quote(column.name)).join(", "),
+    assignments,
+  };
+}
+
+function conflictClause(cache: CacheModel, shaped: ShapedColumns): string {
+  const changes = shaped.assignments("excluded");
+  const key = quote(cache.key.name);
+  return `ON CONFLICT (${key}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
+}
+
+function cellArrays(upserts: readonly Upsert[], places: readonly number[]): string[] {
+  const ids = arrayLiteral(upserts.map((upsert) => upsert.id));
+  return [ids, ...places.map((place) => arrayLiteral(upserts.map((upsert) => upsert.cells[place])))];
+}
+
+/** Writes rows of one shape, whether they are there or not. Gives the number that were not, as `added`. */
+export function upsertRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
+  const shaped = shapeColumns(cache, shape, 1);
+  const text = `WITH written AS (
+  INSERT INTO ${quote(cache.table.name)} AS row (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
+  ${conflictClause(cache, shaped)} RETURNING (row.xmax = 0) AS added
+) SELECT count(*) FILTER (WHERE added)::integer AS added FROM written`;
+  return { text, values: cellArrays(upserts, shaped.places) };
+}
+
+/** Changes the rows of one shape that are there. */
+export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
+  const shaped = shapeColumns(cache, shape, 1);
+  const key = quote(cache.key.name);
+  const text = `UPDATE ${quote(cache.table.name)} AS row SET ${shaped.assignments("new")}
+FROM unnest(${shaped.casts}) AS new (${shaped.names}) WHERE row.${key} = new.${key}`;
+  return { text, values: cellArrays(upserts, shaped.places) };
+}
+
+/** A partial row may be inserted when whatever it lacks has a default or may be NULL. */
+export function canInsert(cache: CacheModel, shape: string): boolean {
+  return cache.columns.every(
+    (column, place) => shape[place + 1] === "v" || column.nullable === true || column.defaulted === true,
+  );
+}
+
+export interface VersionedUpsert extends Upsert {
+  readonly version: number;
+}
+
+/**
+ * Guard and effect of plain changes in one statement and one round trip, where there is nothing to
+ * decide between. Writes those that are beyond doubt (as "update" asks most of a tombstone); gives the
+ * number written, so that the caller can look closer at the rest.
+ */
+export function applyPlain(
+  cache: CacheModel,
+  origin: string,
+  shape: string,
+  upserts: readonly VersionedUpsert[],
+): Statement {
+  const shaped = shapeColumns(cache, shape, 4);
+  const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
+  const key = quote(cache.key.name);
+  const text = `WITH event AS (
+  SELECT * FROM unnest($2::bigint[], $3::bigint[], ${shaped.casts}) AS event ("$version", "$seq", ${shaped.names})
+), fresh AS (
+  INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  SELECT $1, ${key}::text, "$version", true, false, "$seq" FROM event
+  ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = true, deleted = false,
+    stream_seq = greatest(state.stream_seq, excluded.stream_seq)
+  WHERE ${freshSql("state", place)}
+  RETURNING entity_id
+)
+INSERT INTO ${quote(cache.table.name)} (${shaped.names})
+SELECT ${shaped.names} FROM event JOIN fresh ON fresh.entity_id = event.${key}::text
+${conflictClause(cache, shaped)}`;
+  const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
+  const seqs = arrayLiteral(upserts.map((upsert) => upsert.seq));
+  return { text, values: [origin, versions, seqs, ...cellArrays(upserts, shaped.places)] };
+}
+
+export interface Merge {
+  readonly cache: CacheModel;
+  readonly origin: string;
+  readonly shape: string;
+  /** All of one snapshot: their seq is the noted one. */
+  readonly rows: readonly (Upsert & { readonly version: number | null })[];
+}
+
+/**
+ * Rows of a snapshot, with their guard, in one statement. A row that is already as the snapshot has
+ * it is not written: a periodic check of a million rows must not leave two million dead ones.
+ */
+export function mergeRows({ cache, origin, shape, rows }: Merge): Statement {
+  const shaped = shapeColumns(cache, shape, 4);
+  const key = quote(cache.key.name);
+  const same = shaped.places
+    .flatMap((place) => cache.columns[place] ?? [])
+    .map(({ name, type }) => {
+      const [old, now] = [`old.${quote(name)}`, `told.${quote(name)}`];
+      return ` AND ${type === "json" ? `${old}::jsonb` : old} IS NOT DISTINCT FROM ${now}`;
+    })
+    .join("");
+  const text = `WITH told AS (
+  SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS told ("$version", ${shaped.names})
+), changed AS (
+  SELECT told.* FROM told
+  LEFT JOIN mesh.applied AS state ON state.source = $1 AND state.entity_id = told.${key}::text
+  LEFT JOIN ${quote(cache.table.name)} AS old ON old.${key} = told.${key}
+  WHERE NOT coalesce(
+    state.version = told."$version" AND state.exact AND NOT state.deleted AND old.${key} IS NOT NULL${same}, false)
+), fresh AS (
+  INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  SELECT $1, ${key}::text, "$version", "$version" IS NOT NULL, false, $2 FROM changed
+  ON CONFLICT (source, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
+    exact = excluded.exact, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
+  WHERE CASE
+    WHEN excluded.version < state.version THEN false
+    WHEN excluded.version > state.version AND state.exact THEN true
+    WHEN excluded.version = state.version AND state.exact THEN NOT state.deleted
+    ELSE state.stream_seq <= excluded.stream_seq
+  END
+  RETURNING entity_id
+)
+INSERT INTO ${quote(cache.table.name)} (${shaped.names})
+SELECT ${shaped.names} FROM changed JOIN fresh ON fresh.entity_id = changed.${key}::text
+${conflictClause(cache, shaped)}`;
+  const versions = arrayLiteral(rows.map((row) => row.version));
+  return { text, values: [origin, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)] };
+}
+
+export function removeRows(cache: CacheModel, ids: readonly string[]): Statement {
+  const key = quote(cache.key.name);
+  return {
+    text: `DELETE FROM ${quote(cache.table.name)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
+    values: [arrayLiteral(ids)],
+  };
+}
+
+/** What becomes of the rows that refer to deleted entities. With a hook before it, they are put down for the worker. */
+export function cascade(rule: CascadeDefinition, origin: string, ids: readonly string[]): Statement {
+  const table = quote(rule.table.name);
+  const column = quote(rule.column);
+  const matches = `${column} = ANY ($1::${arrayType(columnOf(rule.table, rule.column))})`;
+  const values = [arrayLiteral(ids)];
+  if (rule.action === "set_null")
+    return { text: `UPDATE ${table} SET ${column} = NULL WHERE ${matches}`, values };
+  if (rule.before === undefined) return { text: `DELETE FROM ${table} WHERE ${matches}`, values };
+  return {
+    text: `INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key)
+SELECT $2, ${column}::text, $3, $4, ${quote(rule.table.key)}::text FROM ${table} WHERE ${matches}
+ON CONFLICT (rule, table_name, row_key) DO NOTHING`,
+    values: [...values, origin, rule.before.name, rule.table.name],
+  };
+}

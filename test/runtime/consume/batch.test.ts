@@ -1,0 +1,500 @@
+import { randomUUID } from "node:crypto";
+import type pg from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { readStanding } from "../../../runtime/consume/attempts.js";
+import { type BatchContext, processBatch } from "../../../runtime/consume/batch.js";
+import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consume/dead-letter.js";
+import { createLane } from "../../../runtime/consume/lane.js";
+import { buildModel } from "../../../runtime/consume/model.js";
+import { parseMessage } from "../../../runtime/consume/parse.js";
+import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import {
+  createPool,
+  createServiceDatabase,
+  type DefinitionChoices,
+  deliver,
+  profileConsumer,
+  type Sent,
+  silent,
+  type TestDelivery,
+  userConsumer,
+} from "./support.js";
+
+let pool: pg.Pool;
+
+beforeAll(async () => {
+  pool = createPool(await createServiceDatabase(inject("postgres")));
+});
+afterAll(async () => {
+  await pool.end();
+});
+beforeEach(async () => {
+  await pool.query(`TRUNCATE user_cache, profile_cache, namespaces, containers, ssh_keys, calls, mesh.applied, mesh.seen,
+    mesh.attempt, mesh.dead_letter, mesh.cascade_task, mesh.subscription`);
+  await pool.query("INSERT INTO mesh.subscription (durable, stream) VALUES ('compute_auth_user', 'AUTH')");
+});
+
+function contextOf(definition: ConsumerDefinition): BatchContext {
+  return {
+    model: buildModel(definition),
+    logger: silent,
+    origin: "event",
+    pool,
+    tally: { applied: 0, stale: 0, deadLetters: 0, clashes: 0 },
+    exclusively: createLane(),
+    onTasks: () => undefined,
+    onTrouble: () => undefined,
+    signal: new AbortController().signal,
+    putOffUntil: new Map(),
+  };
+}
+
+async function runBatch(context: BatchContext, sent: readonly Sent[]): Promise<readonly TestDelivery[]> {
+  const deliveries = sent.map(deliver);
+  const received = deliveries.map((delivery) => ({
+    delivery,
+    seq: delivery.seq,
+    parsed: parseMessage(context.model, delivery, delivery.seq),
+  }));
+  const { attempts } = await readStanding(pool, context.model.definition.durable);
+  await processBatch(context, received, attempts);
+  return deliveries;
+}
+
+async function apply(
+  sent: readonly Sent[],
+  choices: DefinitionChoices = {},
+): Promise<readonly TestDelivery[]> {
+  return await runBatch(contextOf(userConsumer(choices)), sent);
+}
+
+async function users(): Promise<Record<string, string>> {
+  const { rows } = await pool.query("SELECT user_id, username FROM user_cache ORDER BY user_id");
+  return Object.fromEntries(rows.map((row) => [row.user_id, row.username]));
+}
+
+const named = (username: string) => ({ payload: { username } });
+
+describe("effect once, in order", () => {
+  it("writes a plain batch once, also when it comes again", async () => {
+    const batch = [
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "created", id: "b", seq: 2, version: 1 },
+    ];
+    const first = await apply(batch);
+    await pool.query("UPDATE user_cache SET username = 'touched' WHERE user_id = 'a'");
+    const again = await apply(batch.map((sent) => ({ ...sent, seq: sent.seq + 100 })));
+    expect([...first, ...again].map((delivery) => delivery.outcome())).toEqual(["ack", "ack", "ack", "ack"]);
+    expect(await users()).toEqual({ a: "touched", b: "name-b" });
+  });
+
+  it("drops a duplicate without a version by its event id, under any sequence", async () => {
+    const eventId = randomUUID();
+    await apply([
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "updated", id: "a", seq: 2, eventId, ...named("old") },
+      { action: "updated", id: "a", seq: 3, ...named("new") },
+    ]);
+    await apply([{ action: "updated", id: "a", seq: 900, eventId, ...named("old") }]);
+    expect(await users()).toEqual({ a: "new" });
+  });
+
+  it("applies the documented messages, placeholders and all", async () => {
+    const metadata = {
+      event_id: "uuid-v4",
+      entity_id: "nanoid-user-id",
+      timestamp: 1705920000,
+      source: "auth-service",
+    };
+    const user = { user_id: "V1StGXR8_Z5jdHi6B-myT", username: "johndoe" };
+    const id = user.user_id;
+    const created = JSON.stringify({
+      metadata: { ...metadata, version: 1 },
+      ...user,
+      display_name: "John Doe",
+    });
+    const updated = JSON.stringify({ metadata, ...user, display_name: "John D." });
+    const deleted = JSON.stringify({ metadata, ...user });
+    await apply([{ action: "created", id, seq: 1, raw: created }]);
+    await apply([{ action: "updated", id, seq: 2, raw: updated }]);
+    const { rows } = await pool.query(
+      "SELECT user_id, username, display_name, synced_at IS NOT NULL AS synced FROM user_cache",
+    );
+    expect(rows).toEqual([{ ...user, display_name: "John D.", synced: true }]);
+    await apply([{ action: "deleted", id, seq: 3, raw: deleted }]);
+    await apply([
+      { action: "updated", id, seq: 2, raw: updated },
+      { action: "created", id, seq: 1, raw: created },
+    ]);
+    expect(await users()).toEqual({});
+    await apply([{ action: "created", id, seq: 9, raw: created }]);
+    expect(await users()).toEqual({});
+  });
+
+  it("keeps a deleted entity deleted against late events, and takes a true re-creation", async () => {
+    await apply([
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "deleted", id: "a", seq: 3, version: 3 },
+    ]);
+    await apply([
+      { action: "updated", id: "a", seq: 4, version: 2 },
+      { action: "created", id: "a", seq: 5, version: 1 },
+    ]);
+    expect(await users()).toEqual({});
+    await apply([{ action: "created", id: "a", seq: 6, version: 4, ...named("again") }]);
+    expect(await users()).toEqual({ a: "again" });
+  });
+
+  it("passes over an older update after a newer one", async () => {
+    await apply([{ action: "updated", id: "a", seq: 9, version: 3, ...named("new") }]);
+    await apply([{ action: "updated", id: "a", seq: 10, version: 2, ...named("old") }]);
+    expect(await users()).toEqual({ a: "new" });
+  });
+
+  it("cuts a batch into rounds where a deleted entity returns", async () => {
+    await apply([
+      { action: "created", id: "a", seq: 1, version: 1, ...named("x") },
+      { action: "deleted", id: "a", seq: 2, version: 2 },
+      { action: "created", id: "b", seq: 3, version: 1, ...named("x") },
+      { action: "created", id: "a", seq: 4, version: 3, ...named("y") },
+      { action: "updated", id: "a", seq: 5, version: 4, ...named("z") },
+    ]);
+    expect(await users()).toEqual({ a: "z", b: "x" });
+    const { rows } = await pool.query("SELECT entity_id, version, deleted FROM mesh.applied ORDER BY 1");
+    expect(rows).toEqual([
+      { entity_id: "a", version: "4", deleted: false },
+      { entity_id: "b", version: "1", deleted: false },
+    ]);
+  });
+
+  it("clears an optional field that a full event leaves out", async () => {
+    await apply([{ action: "created", id: "a", seq: 1, version: 1, payload: { display_name: "A" } }]);
+    await apply([{ action: "updated", id: "a", seq: 2, version: 2 }]);
+    const { rows } = await pool.query("SELECT display_name FROM user_cache");
+    expect(rows).toEqual([{ display_name: "" }]);
+  });
+
+  it("stores every character that JSON can carry, but for NUL, which is a dead letter", async () => {
+    const odd = 'q"b\\s\n\t\u0001é漢😀{},[]null';
+    const deliveries = await apply([
+      { action: "created", id: "a", seq: 1, version: 1, ...named(odd) },
+      { action: "created", id: "b", seq: 2, version: 1, ...named("nu\0l") },
+    ]);
+    expect(await users()).toEqual({ a: odd });
+    expect(deliveries.map((delivery) => delivery.outcome())).toEqual(["ack", "term"]);
+  });
+});
+
+describe("events that carry a part", () => {
+  it("merges the parts of one batch in version order", async () => {
+    const context = contextOf(profileConsumer());
+    await runBatch(context, [
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "moved", id: "a", seq: 2, version: 3, payload: { city: "Bern" } },
+      { action: "moved", id: "a", seq: 3, version: 2, payload: { city: "Rome" } },
+      { action: "upgraded", id: "a", seq: 4, version: 4, payload: { plan: "pro" } },
+    ]);
+    const { rows } = await pool.query("SELECT username, city, plan FROM profile_cache");
+    expect(rows).toEqual([{ username: "name-a", city: "Bern", plan: "pro" }]);
+  });
+
+  it("puts a part whose row is missing on record, and heals nothing silently away", async () => {
+    const definition = profileConsumer();
+    await pool.query("INSERT INTO mesh.subscription (durable, stream) VALUES ($1, 'AUTH')", [
+      definition.durable,
+    ]);
+    const context = contextOf(definition);
+    const [delivery] = await runBatch(context, [
+      { action: "moved", id: "a", seq: 2, version: 2, payload: { city: "Bern" } },
+    ]);
+    expect(delivery?.outcome()).toBe("ack");
+    expect(await listDeadLetters(pool)).toEqual([]);
+    const { rows } = await pool.query("SELECT snapshot_error FROM mesh.subscription");
+    expect(rows[0].snapshot_error).toContain("missing and came in part");
+  });
+
+  it("notices versions that were skipped", async () => {
+    const definition = profileConsumer();
+    await pool.query("INSERT INTO mesh.subscription (durable, stream) VALUES ($1, 'AUTH')", [
+      definition.durable,
+    ]);
+    await runBatch(contextOf(definition), [
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "moved", id: "a", seq: 9, version: 5, payload: { city: "Bern" } },
+    ]);
+    const { rows } = await pool.query(
+      "SELECT snapshot_error, (SELECT city FROM profile_cache) FROM mesh.subscription",
+    );
+    expect(rows).toEqual([{ snapshot_error: "wanted: a: versions between 1 and 5", city: "Bern" }]);
+  });
+});
+
+describe("unique names", () => {
+  const start: readonly Sent[] = [
+    { action: "created", id: "a", seq: 1, version: 1, ...named("x") },
+    { action: "created", id: "b", seq: 2, version: 1, ...named("y") },
+  ];
+
+  it("swaps two in one batch", async () => {
+    await apply(start);
+    const deliveries = await apply([
+      { action: "updated", id: "a", seq: 3, version: 2, ...named("y") },
+      { action: "updated", id: "b", seq: 4, version: 2, ...named("x") },
+    ]);
+    expect(await users()).toEqual({ a: "y", b: "x" });
+    expect(deliveries.map((delivery) => delivery.outcome())).toEqual(["ack", "ack"]);
+  });
+
+  it("swaps two in two batches, in either order", async () => {
+    await apply(start);
+    await apply([{ action: "updated", id: "b", seq: 4, version: 2, ...named("x") }]);
+    expect(await users()).toEqual({ a: "superseded:a", b: "x" });
+    await apply([{ action: "updated", id: "a", seq: 3, version: 2, ...named("y") }]);
+    expect(await users()).toEqual({ a: "y", b: "x" });
+  });
+
+  it("gives a freed name to whoever has it next, after a rename and after a deletion", async () => {
+    await apply(start);
+    await apply([
+      { action: "updated", id: "a", seq: 3, version: 2, ...named("z") },
+      { action: "created", id: "c", seq: 4, version: 1, ...named("x") },
+      { action: "deleted", id: "b", seq: 5, version: 2 },
+      { action: "created", id: "d", seq: 6, version: 1, ...named("y") },
+    ]);
+    expect(await users()).toEqual({ a: "z", c: "x", d: "y" });
+  });
+
+  it("lets the later claim win when the one that frees the name comes last", async () => {
+    await apply(start);
+    await apply([{ action: "created", id: "c", seq: 9, version: 1, ...named("x") }]);
+    await apply([{ action: "deleted", id: "a", seq: 8, version: 2 }]);
+    expect(await users()).toEqual({ b: "y", c: "x" });
+    await apply([{ action: "updated", id: "b", seq: 7, version: 2, ...named("x") }]);
+    expect(await users()).toEqual({ b: "superseded:b", c: "x" });
+  });
+});
+
+describe("poison and failing hooks", () => {
+  it("dead-letters what is no event, and applies the others", async () => {
+    const deliveries = await apply([
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "created", id: "j", seq: 2, raw: "not json" },
+      { action: "created", id: "e", seq: 3, raw: "" },
+      { action: "created", id: "m", seq: 4, raw: Buffer.alloc(1 << 20, 0xfe) },
+      { action: "created", id: "s", seq: 5, raw: '{"metadata":{"entity_id":"s"}}' },
+      { action: "exploded", id: "u", seq: 6 },
+      { action: "created", id: "b", seq: 7, version: 1 },
+    ]);
+    expect(deliveries.map((delivery) => delivery.outcome())).toEqual([
+      "ack",
+      "term",
+      "term",
+      "term",
+      "term",
+      "term",
+      "ack",
+    ]);
+    expect(await users()).toEqual({ a: "name-a", b: "name-b" });
+    const letters = await listDeadLetters(pool);
+    expect(letters.map((letter) => [letter.seq, letter.error.split(":")[0]])).toEqual([
+      [6, 'unknown action "exploded" of auth.user; known'],
+      [5, "not a valid UserCreated"],
+      [4, "not UTF-8"],
+      [3, "empty message"],
+      [2, "not JSON"],
+    ]);
+    expect(letters[2]?.bodyBytes).toBe(1 << 20);
+  });
+
+  it("retries a hook that throws, its entity's later events behind it, the others at once", async () => {
+    let failures = 2;
+    const seen: string[] = [];
+    const hooks = {
+      created: async ({ event }: { event: { user_id: string } }) => {
+        if (event.user_id === "bad" && failures > 0) {
+          failures -= 1;
+          throw new Error("not yet");
+        }
+        seen.push(event.user_id);
+      },
+    };
+    const context = contextOf(userConsumer({ hooks, backoffSeconds: [0.05] }));
+    const bad = { action: "created", id: "bad", seq: 2, version: 1 };
+    const behind = { action: "updated", id: "bad", seq: 3, version: 2, ...named("later") };
+    const [ok1, first, waiting, ok2] = await runBatch(context, [
+      { action: "created", id: "a", seq: 1, version: 1 },
+      bad,
+      behind,
+      { action: "created", id: "b", seq: 4, version: 1 },
+    ]);
+    expect([ok1?.outcome(), ok2?.outcome()]).toEqual(["ack", "ack"]);
+    expect(first?.outcome()).toEqual({ nak: 50 });
+    expect(waiting?.outcome()).toHaveProperty("nak");
+    await new Promise((wake) => setTimeout(wake, 100));
+    const [early] = await runBatch(context, [{ ...behind, deliveries: 2 }]);
+    expect(early?.outcome()).toHaveProperty("nak");
+    await runBatch(context, [
+      { ...behind, deliveries: 3 },
+      { ...bad, deliveries: 2 },
+    ]);
+    await new Promise((wake) => setTimeout(wake, 100));
+    const last = await runBatch(context, [
+      { ...behind, deliveries: 4 },
+      { ...bad, deliveries: 3 },
+    ]);
+    expect(last.map((delivery) => delivery.outcome())).toEqual(["ack", "ack"]);
+    expect(await users()).toEqual({ a: "name-a", b: "name-b", bad: "later" });
+    expect(seen.filter((id) => id === "bad")).toHaveLength(1);
+    expect((await pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
+  });
+
+  it("gives an event up after its attempts, then goes on with its entity; a stale one cannot be redriven into it", async () => {
+    let healed = false;
+    const calls: string[] = [];
+    const hooks = {
+      created: async ({ event }: { event: { user_id: string } }) => {
+        calls.push(event.user_id);
+        if (!healed) throw new Error("always");
+      },
+    };
+    const definition = userConsumer({ hooks, attempts: 3, backoffSeconds: [0.001] });
+    const context = contextOf(definition);
+    for (let round = 1; round <= 3; round += 1) {
+      await new Promise((wake) => setTimeout(wake, 20));
+      const [delivery] = await runBatch(context, [
+        { action: "created", id: "bad", seq: 1, version: 1, deliveries: round },
+      ]);
+      expect(delivery?.outcome()).toEqual(round === 3 ? "term" : { nak: 1 });
+    }
+    expect(calls).toHaveLength(3);
+    expect((await pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
+    const [letter] = await listDeadLetters(pool);
+    expect(letter).toMatchObject({ seq: 1, attempts: 3, error: "hook: always", entityId: "bad" });
+    const id = letter?.id ?? 0;
+    await expect(redriveDeadLetter({ pool, definition, id, logger: silent })).rejects.toThrow("always");
+    healed = true;
+    expect(await redriveDeadLetter({ pool, definition, id, logger: silent })).toEqual({ outcome: "applied" });
+    expect(await redriveDeadLetter({ pool, definition, id, logger: silent })).toEqual({ outcome: "stale" });
+    expect(await users()).toEqual({ bad: "name-bad" });
+    expect(await listDeadLetters(pool)).toEqual([]);
+  });
+
+  it("counts an attempt before it is made once a message came suspiciously often", async () => {
+    const during: unknown[] = [];
+    const hooks = {
+      created: async () => {
+        const { rows } = await pool.query("SELECT attempts FROM mesh.attempt");
+        during.push(...rows);
+      },
+    };
+    await apply([{ action: "created", id: "a", seq: 1, version: 1, deliveries: 3 }], { hooks });
+    expect(during).toEqual([{ attempts: 1 }]);
+    await pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts)
+      VALUES ('AUTH', 2, 'compute_auth_user', 'auth.user', 'b', 3)`);
+    const [killer] = await apply([{ action: "created", id: "b", seq: 2, version: 1, deliveries: 5 }], {
+      hooks,
+    });
+    expect(killer?.outcome()).toBe("term");
+    expect((await listDeadLetters(pool))[0]).toMatchObject({ attempts: 3, seq: 2 });
+  });
+
+  it("does not take a commit that was none for one: a hook that swallows its own SQL error fails", async () => {
+    const hooks = {
+      created: async ({ tx }: { tx: { query(text: string): Promise<unknown> } }) => {
+        await tx.query("SELECT 1/0").catch(() => undefined);
+      },
+    };
+    const [delivery] = await apply([{ action: "created", id: "a", seq: 1, version: 1 }], { hooks });
+    expect(delivery?.outcome()).toHaveProperty("nak");
+    expect(await users()).toEqual({});
+  });
+});
+
+describe("cascades", () => {
+  it("leaves no row that a rule names, and none can be attached afterwards", async () => {
+    await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
+    await pool.query("INSERT INTO namespaces VALUES ('n', 'n', 'a')");
+    await pool.query("INSERT INTO containers (container_id, user_id) VALUES ('c', 'a')");
+    await pool.query("INSERT INTO ssh_keys VALUES ('k', 'a')");
+    await apply([{ action: "deleted", id: "a", seq: 2, version: 2 }]);
+    const { rows } = await pool.query(`SELECT (SELECT count(*)::int FROM containers) AS containers,
+      (SELECT count(*)::int FROM ssh_keys) AS keys, (SELECT owner_id FROM namespaces) AS owner`);
+    expect(rows).toEqual([{ containers: 0, keys: 0, owner: null }]);
+    await expect(
+      pool.query("INSERT INTO containers (container_id, user_id) VALUES ('d', 'a')"),
+    ).rejects.toThrow("deleted");
+  });
+
+  it("waits for a container that is being attached, and takes it along", async () => {
+    await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
+    const client = await pool.connect();
+    await client.query("BEGIN");
+    await client.query(
+      "INSERT INTO containers (container_id, user_id) VALUES ('c', 'a'), ('u', 'unheard-of')",
+    );
+    const deletions = apply([
+      { action: "deleted", id: "a", seq: 2, version: 2 },
+      { action: "deleted", id: "unheard-of", seq: 3, version: 7 },
+    ]);
+    await new Promise((wake) => setTimeout(wake, 200));
+    await client.query("COMMIT");
+    client.release();
+    expect((await deletions).map((delivery) => delivery.outcome())).toEqual(["ack", "ack"]);
+    expect((await pool.query("SELECT FROM containers")).rowCount).toBe(0);
+  });
+
+  it("runs them for a deletion that was missed, when the entity is created again", async () => {
+    await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
+    await pool.query("INSERT INTO ssh_keys VALUES ('k', 'a')");
+    await apply([{ action: "created", id: "a", seq: 5, version: 3, ...named("again") }]);
+    expect((await pool.query("SELECT FROM ssh_keys")).rowCount).toBe(0);
+    expect(await users()).toEqual({ a: "again" });
+  });
+
+  it("takes along what an earlier event's hook attached in the same batch", async () => {
+    const hooks = {
+      created: async ({
+        event,
+        tx,
+      }: {
+        event: { user_id: string };
+        tx: { query(text: string, values: unknown[]): Promise<unknown> };
+      }) => {
+        await tx.query("INSERT INTO ssh_keys VALUES ($1, $1)", [event.user_id]);
+      },
+    };
+    await apply(
+      [
+        { action: "created", id: "a", seq: 1, version: 1 },
+        { action: "deleted", id: "a", seq: 2, version: 2 },
+      ],
+      { hooks },
+    );
+    expect((await pool.query("SELECT FROM ssh_keys")).rowCount).toBe(0);
+  });
+});
+
+describe("the database in trouble", () => {
+  it("holds the batch and tries again when its connection is cut, counting nothing", async () => {
+    let cut = true;
+    const hooks = {
+      created: async ({ tx }: { tx: { query(text: string): Promise<unknown> } }) => {
+        if (cut) {
+          cut = false;
+          await tx.query("SELECT pg_terminate_backend(pg_backend_pid())");
+        }
+      },
+    };
+    const deliveries = await apply(
+      [
+        { action: "created", id: "a", seq: 1, version: 1 },
+        { action: "created", id: "b", seq: 2, version: 1 },
+      ],
+      { hooks },
+    );
+    expect(deliveries.map((delivery) => delivery.outcome())).toEqual(["ack", "ack"]);
+    expect(await users()).toEqual({ a: "name-a", b: "name-b" });
+    expect((await pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
+    expect(await listDeadLetters(pool)).toEqual([]);
+  });
+});

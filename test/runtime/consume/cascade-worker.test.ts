@@ -1,0 +1,127 @@
+import type pg from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { type CascadeWorker, startCascadeWorker } from "../../../runtime/consume/cascade-worker.js";
+import { waitFor } from "../../support/servers.js";
+import { createPool, createServiceDatabase, silent, type UserHooks, userConsumer } from "./support.js";
+
+let pool: pg.Pool;
+let workers: CascadeWorker[] = [];
+
+beforeAll(async () => {
+  pool = createPool(await createServiceDatabase(inject("postgres")));
+});
+afterAll(async () => {
+  await pool.end();
+});
+afterEach(async () => {
+  await Promise.all(workers.map((worker) => worker.stop()));
+  workers = [];
+  await pool.query("TRUNCATE containers, mesh.cascade_task, mesh.applied");
+});
+
+function start(before: NonNullable<UserHooks["before"]>, timeoutMs = 1_000): CascadeWorker {
+  const consumers = [userConsumer({ hooks: { before } })];
+  const worker = startCascadeWorker({
+    pool,
+    consumers,
+    logger: silent,
+    timeoutMs,
+    pollMs: 50,
+    backoffMs: 20,
+  });
+  workers.push(worker);
+  return worker;
+}
+
+async function doom(count: number): Promise<void> {
+  await pool.query(
+    "INSERT INTO containers (container_id, user_id, created_at) SELECT 'c' || n, 'a', '2024-01-02 03:04:05' FROM generate_series(1, $1) n",
+    [count],
+  );
+  await pool.query(`INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key)
+    SELECT 'auth.user', user_id, 'tearDown', 'containers', container_id FROM containers`);
+}
+
+async function left(): Promise<{ readonly rows: number; readonly tasks: number }> {
+  const { rows } = await pool.query(
+    "SELECT (SELECT count(*)::int FROM containers) AS rows, (SELECT count(*)::int FROM mesh.cascade_task) AS tasks",
+  );
+  return rows[0];
+}
+
+const empty = async () => {
+  const { rows, tasks } = await left();
+  return rows === 0 && tasks === 0;
+};
+
+describe("the cascade worker", () => {
+  it("calls the hook with the row, then deletes row and task", async () => {
+    const seen: unknown[] = [];
+    await doom(1);
+    start(async ({ row }) => void seen.push(row));
+    await waitFor(empty);
+    expect(seen).toEqual([
+      {
+        container_id: "c1",
+        user_id: "a",
+        namespace: "",
+        memory_mb: 512,
+        created_at: "2024-01-02T03:04:05.000000Z",
+      },
+    ]);
+  });
+
+  it("keeps the row until the hook succeeds, and says why", async () => {
+    let allowed = false;
+    await doom(1);
+    start(async () => {
+      if (!allowed) throw new Error("cluster is down");
+    });
+    await waitFor(async () => {
+      const { rows } = await pool.query("SELECT attempts, last_error FROM mesh.cascade_task");
+      return rows[0].attempts >= 2 && rows[0].last_error === "cluster is down";
+    });
+    expect(await left()).toEqual({ rows: 1, tasks: 1 });
+    allowed = true;
+    await waitFor(empty);
+  });
+
+  it("shares tasks between replicas: each row's hook is called once", async () => {
+    const calls = new Map<string, number>();
+    const before: NonNullable<UserHooks["before"]> = async ({ row }) => {
+      calls.set(row.container_id, (calls.get(row.container_id) ?? 0) + 1);
+      await new Promise((wake) => setTimeout(wake, 5));
+    };
+    await doom(60);
+    start(before);
+    start(before);
+    await waitFor(empty);
+    expect([...calls.values()]).toEqual(Array.from({ length: 60 }, () => 1));
+  });
+
+  it("gives a hook that hangs up after its time, and lets a row go that went elsewhere", async () => {
+    await doom(2);
+    await pool.query("UPDATE containers SET user_id = 'b' WHERE container_id = 'c2'");
+    let aborted = false;
+    start(async ({ signal }) => {
+      signal.addEventListener("abort", () => {
+        aborted = true;
+      });
+      await new Promise(() => undefined);
+    }, 60);
+    await waitFor(async () => aborted && (await left()).tasks === 1);
+    expect((await pool.query("SELECT container_id FROM containers ORDER BY 1")).rows).toHaveLength(2);
+  });
+
+  it("is woken by whoever put the task down, and stops in the middle of a call", async () => {
+    const worker = start(async ({ signal }) => {
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    }, 30_000);
+    await doom(1);
+    worker.wake();
+    await waitFor(() => worker.stats().running === 1);
+    await worker.stop();
+    const { rows } = await pool.query("SELECT leased_until, next_at <= now() AS due FROM mesh.cascade_task");
+    expect(rows).toEqual([{ leased_until: null, due: true }]);
+  });
+});
