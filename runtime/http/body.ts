@@ -1,0 +1,73 @@
+import type { FastifyInstance } from "fastify";
+import type { ValidationError, Validator } from "../definition.js";
+import type { Values } from "../repository/rows.js";
+import { Problem, type ProblemPart } from "./problem.js";
+
+const MEDIA_TYPES = ["application/json", "application/merge-patch+json"];
+
+/** JSON and nothing else. Bytes that are not UTF-8 are refused: replaced silently, they would be stored wrong. */
+export function acceptJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(MEDIA_TYPES, { parseAs: "buffer" }, (_request, body, done) => {
+    try {
+      done(null, body.length === 0 ? undefined : JSON.parse(decode(body)));
+    } catch (cause) {
+      const reason = cause instanceof SyntaxError ? cause.message : "the body is not UTF-8";
+      done(new Problem("malformed", `The body is not JSON: ${reason}.`, { cause }), undefined);
+    }
+  });
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(body: string | Buffer): string {
+  return typeof body === "string" ? body : utf8.decode(body);
+}
+
+/** The body as column values. Throws the problem that lists everything wrong with it. */
+export function readBody(body: unknown, validate: Validator<unknown> | undefined): Values {
+  if (!isObject(body)) {
+    throw new Problem("invalid", `The body must be a JSON object; there is ${nameOf(body)}.`, {
+      errors: [{ pointer: "", detail: "must be a JSON object" }],
+    });
+  }
+  const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []).map(partOf);
+  errors.push(...unpairedSurrogates(body));
+  if (errors.length > 0) {
+    const count = errors.length === 1 ? "One value is" : `${errors.length} values are`;
+    throw new Problem("invalid", `${count} not as this resource takes them.`, { errors });
+  }
+  return body;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nameOf(body: unknown): string {
+  if (body === undefined) return "none";
+  if (body === null) return "null";
+  return Array.isArray(body) ? "an array" : `a ${typeof body}`;
+}
+
+function partOf({ instancePath, keyword, params, message }: ValidationError): ProblemPart {
+  const named = (name: unknown) =>
+    `${instancePath}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  switch (keyword) {
+    case "required":
+      return { pointer: named(params.missingProperty), detail: "is required" };
+    case "additionalProperties":
+      return { pointer: named(params.additionalProperty), detail: "is not a field that can be set here" };
+    case "enum":
+      return { pointer: instancePath, detail: `must be one of ${JSON.stringify(params.allowedValues)}` };
+    default:
+      return { pointer: instancePath, detail: message ?? `breaks the rule "${keyword}"` };
+  }
+}
+
+/** JavaScript would write half a character to the database as U+FFFD: something else than was sent. */
+function unpairedSurrogates(body: Values): ProblemPart[] {
+  return Object.entries(body)
+    .filter(([, value]) => typeof value === "string" && /\p{Surrogate}/u.test(value))
+    .map(([name]) => ({ pointer: `/${name}`, detail: "has half of a surrogate pair" }));
+}

@@ -1,0 +1,103 @@
+import { Readable } from "node:stream";
+import type { Pool, PoolClient } from "pg";
+import Cursor from "pg-cursor";
+import type { TableDefinition } from "../definition.js";
+import { equalities, type Values } from "../repository/rows.js";
+import { tableSql } from "../repository/table-sql.js";
+
+export interface ListOptions {
+  /** Equality by column. */
+  readonly filter: Values;
+  /** Adds `_version` to each element: the version of that entity (`auth.user`), 0 when it never had an event. */
+  readonly versions?: { readonly entity: string | undefined } | undefined;
+}
+
+/** Bytes of a chunk: large enough that a chunk's cost vanishes, small enough for many lists at once. */
+const CHUNK_BYTES = 256 * 1024;
+const FIRST_ROWS = 32;
+const MOST_ROWS = 8192;
+
+/**
+ * A table as one JSON array, read by one statement and therefore one consistent snapshot. Rows are
+ * fetched as they are taken, so memory grows neither with the table nor with the slowness of the
+ * reader. Resolves once the first rows are here: what PostgreSQL refuses is refused before anything
+ * is sent. An error later destroys the stream: a truncated array must never look whole.
+ */
+export async function openList(pool: Pool, table: TableDefinition, options: ListOptions): Promise<Readable> {
+  const client = await pool.connect();
+  // A checked-out client without a listener would take the process down with its connection.
+  const ignore = () => undefined;
+  client.on("error", ignore);
+  const release = (error?: Error) => {
+    client.off("error", ignore);
+    client.release(error);
+  };
+  try {
+    return await streamRows(readChunks(client, table, options), release);
+  } catch (error) {
+    release(error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  }
+}
+
+interface Chunks {
+  /** Ready JSON texts; empty at the end. */
+  next(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+function readChunks(client: PoolClient, table: TableDefinition, { filter, versions }: ListOptions): Chunks {
+  const { conditions, parameters } = equalities(table, filter);
+  const entity = versions?.entity === undefined ? [] : [versions.entity];
+  const versionOf = entity.length === 0 ? {} : { parameter: parameters.length + 1 };
+  const text = tableSql(table).scan(conditions, versions && versionOf);
+  const cursor = client.query(new Cursor<[string]>(text, [...parameters, ...entity], { rowMode: "array" }));
+  let count = FIRST_ROWS;
+  return {
+    next: async () => {
+      const rows = (await cursor.read(count)).map(([row]) => row);
+      const bytes = rows.reduce((sum, row) => sum + row.length, 1);
+      count = Math.max(1, Math.min(MOST_ROWS, Math.ceil((rows.length * CHUNK_BYTES) / bytes)));
+      return rows;
+    },
+    close: () => cursor.close(),
+  };
+}
+
+/** `release` is called exactly once, however the stream ends, and only when no read is under way. */
+async function streamRows(chunks: Chunks, release: (error?: Error) => void): Promise<Readable> {
+  let ahead: Promise<readonly string[]> = chunks.next();
+  let opening = "[";
+  await ahead;
+
+  const push = async (stream: Readable) => {
+    const rows = await ahead;
+    if (stream.destroyed) return;
+    if (rows.length === 0) {
+      stream.push(opening === "[" ? "[]" : "\n]\n");
+      stream.push(null);
+      return;
+    }
+    const chunk = `${opening}\n${rows.join(",\n")}`;
+    opening = ",";
+    // PostgreSQL makes the next rows while these travel: one chunk ahead, never more.
+    ahead = chunks.next();
+    ahead.catch(() => undefined);
+    stream.push(chunk);
+  };
+
+  return new Readable({
+    read() {
+      push(this).catch((error: Error) => this.destroy(error));
+    },
+    destroy(error, done) {
+      ahead
+        .then(() => chunks.close())
+        .then(
+          () => release(),
+          (failure: Error) => release(failure),
+        )
+        .finally(() => done(error));
+    },
+  });
+}

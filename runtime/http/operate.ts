@@ -1,0 +1,42 @@
+import type { FastifyInstance } from "fastify";
+import { Problem } from "./problem.js";
+
+export interface ResyncResult {
+  readonly durable: string;
+  /** What the snapshot changed; absent when it failed. */
+  readonly report?: object;
+  readonly error?: string;
+}
+
+/** What an operator may ask of a running service. */
+export interface Operations {
+  /** Durables of the consumers that have a source to be compared with. */
+  readonly resyncable: () => readonly string[];
+  /** Reads the source again and repairs the cache, through the same path as at start-up. */
+  readonly resync: (durable: string) => Promise<ResyncResult>;
+}
+
+interface ResyncRequest {
+  Querystring: { readonly durable?: string };
+}
+
+/**
+ * `POST /operate/resync`, of one consumer with `?durable=`, else of all. It runs inside the service,
+ * which alone knows where its consumers are; answers when it is done, which can take minutes.
+ */
+export function serveOperations(app: FastifyInstance, operations: Operations): void {
+  app.post<ResyncRequest>("/operate/resync", async (request) => {
+    const { durable } = request.query;
+    const known = operations.resyncable();
+    if (durable !== undefined && !known.includes(durable)) {
+      const names = known.length === 0 ? "This service has none" : `It has ${known.join(", ")}`;
+      throw new Problem("not-found", `There is no consumer "${durable}" with a source. ${names}.`);
+    }
+    // Nothing travels while the snapshot is read: the idle limit must not take that for a dead client.
+    request.raw.setTimeout(0);
+    const consumers: ResyncResult[] = [];
+    for (const name of durable === undefined ? known : [durable])
+      consumers.push(await operations.resync(name));
+    return { consumers };
+  });
+}

@@ -1,0 +1,80 @@
+/*
+ * RFC 9457 problem documents: what every answer but a success says.
+ */
+
+const KINDS = {
+  malformed: [400, "The request is malformed"],
+  filter: [400, "The filter is not one of this resource"],
+  unauthorized: [401, "The service key is missing or wrong"],
+  "not-found": [404, "There is no such resource"],
+  method: [405, "The resource does not have this method"],
+  slow: [408, "The request took too long to arrive"],
+  taken: [409, "The value is already taken"],
+  reference: [409, "The reference does not hold"],
+  large: [413, "The request is too large"],
+  media: [415, "The body's media type is not supported"],
+  invalid: [422, "The row is not valid"],
+  headers: [431, "The request's headers are too large"],
+  internal: [500, "The service failed"],
+  unavailable: [503, "The service cannot do this at the moment"],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemKind = keyof typeof KINDS;
+
+export interface ProblemPart {
+  /** JSON Pointer into the request body. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export interface ProblemDocument {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  readonly instance?: string;
+  readonly errors?: readonly ProblemPart[];
+}
+
+export interface ProblemOptions extends ErrorOptions {
+  readonly errors?: readonly ProblemPart[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Thrown anywhere under a request, it becomes the answer. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly status: number;
+  readonly errors: readonly ProblemPart[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly kind: ProblemKind,
+    /** For a person, about this occurrence. Never says what only the log may. */
+    readonly detail: string,
+    options: ProblemOptions = {},
+  ) {
+    super(detail, options);
+    this.status = KINDS[kind][0];
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+  }
+}
+
+/** `seconds`: when asking again makes sense. */
+export function unavailable(detail: string, seconds: number, cause?: unknown): Problem {
+  return new Problem("unavailable", detail, { headers: { "retry-after": String(seconds) }, cause });
+}
+
+export const PROBLEM_TYPE = "application/problem+json";
+
+export function problemDocument(problem: Problem, instance?: string): ProblemDocument {
+  return {
+    type: `urn:meshwright:problem:${problem.kind}`,
+    title: KINDS[problem.kind][1],
+    status: problem.status,
+    ...(problem.detail === "" ? {} : { detail: problem.detail }),
+    ...(instance === undefined ? {} : { instance }),
+    ...(problem.errors.length === 0 ? {} : { errors: problem.errors }),
+  };
+}

@@ -1,0 +1,154 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Pool } from "pg";
+import type { Logger, ResourceDefinition, TableDefinition } from "../definition.js";
+import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
+import { readBody } from "./body.js";
+import { openList } from "./list.js";
+import { Problem, unavailable } from "./problem.js";
+import { refusalOf, type ValueSource } from "./refusal.js";
+import type { Turnstile } from "./turnstile.js";
+
+export interface ResourceOptions {
+  readonly service: string;
+  readonly resource: ResourceDefinition;
+  readonly pool: Pool;
+  /** Bounds the lists under way: each holds a connection for as long as its reader takes. */
+  readonly lists: Turnstile;
+  readonly logger: Logger;
+}
+
+interface Item {
+  Params: { readonly id: string };
+}
+
+const JSON_TYPE = "application/json; charset=utf-8";
+
+/** Methods of `/api/users` and of `/api/users/{id}`; a copy of another service's table is only read. */
+export function resourceMethods(resource: ResourceDefinition): {
+  readonly collection: readonly string[];
+  readonly item: readonly string[];
+} {
+  const owned = resource.table.cacheOf === undefined;
+  return {
+    collection: ["GET", "HEAD", ...(owned ? ["POST"] : []), "OPTIONS"],
+    item: ["GET", "HEAD", ...(owned ? ["PATCH", "DELETE"] : []), "OPTIONS"],
+  };
+}
+
+/** REST over one table. Each answer is one statement: it sees all of a transaction or nothing. */
+export function serveResource(app: FastifyInstance, options: ResourceOptions): void {
+  const { path, table } = options.resource;
+  const methods = resourceMethods(options.resource);
+  const item = `${path}/:id`;
+
+  app.get(path, { exposeHeadRoute: false }, (request, reply) => sendList(request, reply, options));
+  app.head(path, (request, reply) => {
+    readFilter(table, request.query);
+    return reply.type(JSON_TYPE).send();
+  });
+  app.get<Item>(item, (request, reply) => sendRow(request, reply, options));
+  app.options(path, (_request, reply) =>
+    reply.code(204).header("allow", methods.collection.join(", ")).send(),
+  );
+  app.options(item, (_request, reply) => reply.code(204).header("allow", methods.item.join(", ")).send());
+  if (table.cacheOf !== undefined) return;
+  app.post(path, (request, reply) => createRow(request, reply, options));
+  app.patch<Item>(item, (request, reply) => patchRow(request, reply, options));
+  app.delete<Item>(item, (request, reply) => removeRow(request, reply, options));
+}
+
+async function sendList(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
+  const { resource, pool, lists, logger } = options;
+  const filter = readFilter(resource.table, request.query);
+  const wanted = request.headers["mesh-snapshot"] === "versions";
+  const versions = wanted ? { entity: entityOf(options) } : undefined;
+  const leave = await lists.enter();
+  if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
+  const stream = await refusing("target", () => openList(pool, resource.table, { filter, versions })).catch(
+    (error: unknown) => {
+      leave();
+      throw error;
+    },
+  );
+  stream.once("close", leave);
+  stream.once("error", (error) => {
+    logger.error({ error, table: resource.table.name, request: request.id }, "a list broke off half way");
+  });
+  if (wanted) reply.header("mesh-snapshot", "versions");
+  return reply.type(JSON_TYPE).header("vary", "mesh-snapshot").send(stream);
+}
+
+async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
+  const { resource, pool } = options;
+  const { id } = request.params;
+  const row = await refusing("target", () => readRow(pool, resource.table, id));
+  if (row === undefined) throw noRow(resource.table, id);
+  return reply.type(JSON_TYPE).send(row);
+}
+
+async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
+  const { resource, pool } = options;
+  const values = readBody(request.body, resource.create);
+  const { key, row } = await refusing("body", () => insertRow(pool, resource.table, values));
+  const location = `${resource.path}/${encodeURIComponent(key)}`;
+  return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
+}
+
+async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
+  const { resource, pool } = options;
+  const { id: key } = request.params;
+  const patch = readBody(request.body, resource.patch);
+  if (resource.table.key in patch) throw keyInPatch(resource.table);
+  const row = await refusing("body", () => updateRow(pool, resource.table, { key, patch }));
+  if (row === undefined) throw noRow(resource.table, key);
+  return reply.type(JSON_TYPE).send(row);
+}
+
+async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
+  const { resource, pool } = options;
+  const { id } = request.params;
+  if (!(await refusing("target", () => deleteRow(pool, resource.table, id)))) throw noRow(resource.table, id);
+  return reply.code(204).send();
+}
+
+/** `?user_id=x&name=y`: columns and the values they must equal. */
+function readFilter(table: TableDefinition, query: unknown): Values {
+  const filter = Object.entries(query as Record<string, string | readonly string[]>);
+  for (const [name, value] of filter) {
+    const column = table.columns.find((known) => known.name === name);
+    const names = table.columns.filter(({ type }) => type !== "json").map((known) => known.name);
+    if (column === undefined || column.type === "json") {
+      const reason = column === undefined ? "there is no such column" : "a JSON column has no equality";
+      throw new Problem("filter", `"${name}" does not filter: ${reason}. Columns: ${names.join(", ")}.`);
+    }
+    if (typeof value !== "string") throw new Problem("filter", `"${name}" is given more than once.`);
+  }
+  return Object.fromEntries(filter);
+}
+
+/** As mesh.entity_version names it: `auth.user`. */
+function entityOf({ service, resource }: ResourceOptions): string | undefined {
+  const { entity } = resource.table;
+  return entity === undefined ? undefined : `${service}.${entity}`;
+}
+
+function keyInPatch({ key }: TableDefinition): Problem {
+  return new Problem("invalid", "A key cannot be changed: create a new row and delete this one.", {
+    errors: [{ pointer: `/${key}`, detail: "cannot be changed" }],
+  });
+}
+
+function noRow(table: TableDefinition, id: string): Problem {
+  return new Problem(
+    "not-found",
+    `There is no row of ${table.name} with the ${table.key} ${JSON.stringify(id)}.`,
+  );
+}
+
+async function refusing<T>(source: ValueSource, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw refusalOf(error, source) ?? error;
+  }
+}

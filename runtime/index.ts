@@ -1,0 +1,58 @@
+/**
+ * The runtime's public face: what generated services are made of, and what hooks, scripts and tools
+ * may call. Everything else under runtime/ is free to change.
+ */
+
+// The broker: to provision streams and durables, to listen, to test.
+export * from "./broker/broker.js";
+export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
+// What an operator does, as functions.
+export {
+  type DeadLetter,
+  type DeadLetterFilter,
+  discardDeadLetter,
+  listDeadLetters,
+  type Redriven,
+  type RedriveOptions,
+  redriveDeadLetter,
+  showDeadLetter,
+} from "./consume/dead-letter.js";
+// What generated code says to the runtime, and the types that hooks are written with.
+export type * from "./definition.js";
+export type { ResyncResult } from "./http/operate.js";
+export type { Finding, FoundRow } from "./operate/compare.js";
+export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
+export { type ResyncOptions, requestResync } from "./operate/resync.js";
+export {
+  type CascadeStatus,
+  type ConsumerStatus,
+  type OutboxStatus,
+  type ServiceStatus,
+  type SnapshotStatus,
+  type StatusOptions,
+  serviceStatus,
+} from "./operate/status.js";
+export { type Verification, type VerifyOptions, verifyCache } from "./operate/verify.js";
+// Its data: rows that are written together with their events, and events that no table implies.
+export { type EventToEnqueue, EventTooLarge, enqueueEvent } from "./outbox/enqueue.js";
+export {
+  type ReadRepository,
+  type Repository,
+  type RepositoryOf,
+  readRepository,
+  tableRepository,
+} from "./repository/repository.js";
+export type { Key } from "./repository/rows.js";
+export {
+  type AppliedMigration,
+  type MigrateOptions,
+  MigrationError,
+  type MigrationReport,
+  migrate,
+  migrationState,
+} from "./schema/index.js";
+// A service, in a process of its own (`runMain`) or in this one (`startService`).
+export { ConfigurationError, type Environment } from "./service/config.js";
+export { HooksError, loadService } from "./service/hooks.js";
+export { runMain } from "./service/run-main.js";
+export { type RunningService, type StartOptions, startService } from "./service/start.js";

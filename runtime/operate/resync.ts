@@ -1,0 +1,30 @@
+import type { ResyncResult } from "../http/operate.js";
+
+export interface ResyncOptions {
+  /** Of the running service. */
+  readonly url: string;
+  readonly serviceKey: string;
+  /** One consumer; else every one that has a source. */
+  readonly durable?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Makes a running service read its sources again. Resolves when it is done; each consumer succeeds or fails by itself. */
+export async function requestResync({
+  url,
+  serviceKey,
+  durable,
+  signal,
+}: ResyncOptions): Promise<readonly ResyncResult[]> {
+  const target = new URL("/operate/resync", url);
+  if (durable !== undefined) target.searchParams.set("durable", durable);
+  const response = await fetch(target, {
+    method: "POST",
+    headers: { authorization: `Bearer ${serviceKey}` },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`POST ${target.href} answered ${response.status}: ${body.slice(0, 300)}`);
+  const { consumers } = JSON.parse(body) as { readonly consumers: readonly ResyncResult[] };
+  return consumers;
+}

@@ -1,0 +1,31 @@
+import type { SyncDefinition } from "../definition.js";
+
+export interface SourceRowOptions {
+  readonly sync: SyncDefinition;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal | undefined;
+}
+
+const ANSWER_MS = 10_000;
+
+/** One row as its owner has it now; undefined when it has none, or answers for lists alone. */
+export async function readSourceRow(
+  { sync, env, signal }: SourceRowOptions,
+  key: string,
+): Promise<object | undefined> {
+  const url = new URL(`${sync.path}/${encodeURIComponent(key)}`, env[sync.urlVariable]);
+  const timeout = AbortSignal.timeout(ANSWER_MS);
+  const response = await fetch(url, {
+    headers: { accept: "application/json", [sync.header]: credentials(sync.header, env.SERVICE_KEY ?? "") },
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  });
+  const body = await response.text();
+  if (response.status === 404 || response.status === 405) return undefined;
+  if (!response.ok) throw new Error(`GET ${url.href} answered ${response.status}: ${body.slice(0, 200)}`);
+  return JSON.parse(body) as object;
+}
+
+/** `authorization` takes the scheme; a header of the source's own takes the bare key. */
+function credentials(header: string, key: string): string {
+  return header.toLowerCase() === "authorization" ? `Bearer ${key}` : key;
+}

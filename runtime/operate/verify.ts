@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Pool } from "pg";
+import { splitArray } from "../consume/json-array.js";
+import { readSource } from "../consume/snapshot-source.js";
+import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
+import { type Comparison, createComparison, type Finding, type FoundRow } from "./compare.js";
+import { readSourceRow } from "./source-row.js";
+
+export interface VerifyOptions {
+  /** Of the cache's database. */
+  readonly pool: Pool;
+  readonly consumer: ConsumerDefinition;
+  /** The source's URL, under the name that mesh.yaml gives it, and SERVICE_KEY. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+  /** How long an event may be under way before its row counts as wrong; 1 000. */
+  readonly settleMs?: number;
+  /** How many rows to show; 20. */
+  readonly sample?: number;
+  readonly onProgress?: (rows: number) => void;
+}
+
+export interface Verification extends Readonly<Record<Finding, number>> {
+  readonly durable: string;
+  readonly cache: string;
+  /** Columns that were compared. */
+  readonly columns: readonly string[];
+  /** Rows that the source has. */
+  readonly rows: number;
+  /** The first rows that differ, in key order. */
+  readonly sample: readonly FoundRow[];
+  readonly ms: number;
+}
+
+/** Up to this many rows are read again one by one; more are read again as a list. */
+const ONE_BY_ONE = 500;
+const ROUNDS = 3;
+
+/**
+ * Compares a cache with its source, over the columns that events carry. On a live mesh a difference
+ * may be an event under way, so a row counts only when it differs each time it is read again.
+ * Rejects when the source cannot be read to its end: then nothing is known.
+ */
+export async function verifyCache(options: VerifyOptions): Promise<Verification> {
+  const { consumer, pool, settleMs = 1_000, sample = 20 } = options;
+  const { durable, cache, sync } = consumer;
+  if (cache === undefined || sync === undefined)
+    throw new Error(`${durable} keeps no cache of a source that can be read`);
+  const started = performance.now();
+  const client = await pool.connect();
+  try {
+    const comparison = await createComparison(client, cache, consumer);
+    const rows = await compareAll(comparison, sync, options);
+    await comparison.confirm();
+    for (let round = 1; round < ROUNDS && total(await comparison.count()) > 0; round += 1) {
+      await sleep(settleMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      await compareSuspects(comparison, sync, options);
+      await comparison.confirm();
+    }
+    return {
+      durable,
+      cache: cache.name,
+      columns: comparison.columns,
+      rows,
+      ...(await comparison.count()),
+      sample: await comparison.first(sample),
+      ms: Math.round(performance.now() - started),
+    };
+  } finally {
+    // Closed, not handed back: its temporary tables go with it, and a broken one is of no use.
+    client.release(true);
+  }
+}
+
+function total({ missing, extra, differing }: Readonly<Record<Finding, number>>): number {
+  return missing + extra + differing;
+}
+
+async function compareAll(
+  comparison: Comparison,
+  sync: SyncDefinition,
+  options: VerifyOptions,
+): Promise<number> {
+  const { env, signal = new AbortController().signal, onProgress } = options;
+  let rows = 0;
+  for await (const elements of splitArray(readSource({ sync, env, signal }))) {
+    await comparison.add(elements.filter(isRow));
+    rows += elements.length;
+    onProgress?.(rows);
+  }
+  return await comparison.finish();
+}
+
+async function compareSuspects(
+  comparison: Comparison,
+  sync: SyncDefinition,
+  options: VerifyOptions,
+): Promise<void> {
+  const count = total(await comparison.count());
+  const suspects = count > ONE_BY_ONE ? [] : (await comparison.first(ONE_BY_ONE)).map(({ key }) => key);
+  if (suspects.length === 0) {
+    await compareAll(comparison, sync, options);
+    return;
+  }
+  for (const key of suspects) {
+    const row = await readSourceRow({ sync, env: options.env, signal: options.signal }, key);
+    // Compared at once, before another event is under way.
+    if (row !== undefined) await comparison.add([row]);
+  }
+  await comparison.finish(suspects);
+}
+
+function isRow(element: unknown): element is object {
+  return typeof element === "object" && element !== null;
+}

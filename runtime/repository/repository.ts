@@ -1,0 +1,77 @@
+import type { TableDefinition, Tx } from "../definition.js";
+import { deleteRow, equalities, insertRow, type Key, readRow, updateRow, type Values } from "./rows.js";
+import { tableSql } from "./table-sql.js";
+
+/** Reads rows of one table through one connection, transaction or pool. */
+export interface ReadRepository<Row extends object> {
+  /**
+   * Rows in key order, read in chunks, so that memory does not grow with the table. `filter` names
+   * columns and the values they must equal (null: no value). Outside a REPEATABLE READ transaction
+   * each chunk sees the table as it is by then.
+   */
+  list(filter?: Partial<Row>): AsyncIterable<Row>;
+  get(key: Key): Promise<Row | undefined>;
+}
+
+/** Reads and writes rows of an owned table. What it writes commits or rolls back together with its events. */
+export interface Repository<Row extends object, New extends object, Patch extends object>
+  extends ReadRepository<Row> {
+  /** Resolves to the row with everything that the database filled in. */
+  create(row: New): Promise<Row>;
+  /** undefined: there is no such row. */
+  update(key: Key, patch: Patch): Promise<Row | undefined>;
+  /** False: there was no such row. */
+  delete(key: Key): Promise<boolean>;
+}
+
+/** A cache table says nothing of creating or changing a row, so its repository has no way to. */
+export type RepositoryOf<Row extends object, New extends object, Patch extends object> = [keyof New] extends [
+  never,
+]
+  ? ReadRepository<Row>
+  : Repository<Row, New, Patch>;
+
+const CHUNK = 500;
+
+/** For a cache table the result is a `ReadRepository`, by type and at run time. */
+export function tableRepository<Row extends object, New extends object, Patch extends object>(
+  db: Tx,
+  table: TableDefinition<Row, New, Patch>,
+): RepositoryOf<Row, New, Patch> {
+  const reading = readRepository(db, table);
+  if (table.cacheOf !== undefined) return reading as RepositoryOf<Row, New, Patch>;
+  const repository: Repository<Row, New, Patch> = {
+    ...reading,
+    create: async (row) => JSON.parse((await insertRow(db, table, row as Values)).row),
+    update: async (key, patch) => parsed<Row>(await updateRow(db, table, { key, patch: patch as Values })),
+    delete: (key) => deleteRow(db, table, key),
+  };
+  return repository as RepositoryOf<Row, New, Patch>;
+}
+
+export function readRepository<Row extends object>(
+  db: Tx,
+  table: TableDefinition<Row, object, object>,
+): ReadRepository<Row> {
+  return {
+    list: (filter = {}) => listRows<Row>(db, table, filter as Values),
+    get: async (key) => parsed<Row>(await readRow(db, table, key)),
+  };
+}
+
+async function* listRows<Row>(db: Tx, table: TableDefinition, filter: Values): AsyncGenerator<Row> {
+  const { conditions, parameters } = equalities(table, filter);
+  let after: string[] = [];
+  for (;;) {
+    const text = tableSql(table).chunk(conditions, parameters.length, after.length > 0);
+    const { rows } = await db.query<{ key: string; row: string }>(text, [...parameters, ...after, CHUNK]);
+    for (const { row } of rows) yield JSON.parse(row);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < CHUNK) return;
+    after = [last.key];
+  }
+}
+
+function parsed<Row>(text: string | undefined): Row | undefined {
+  return text === undefined ? undefined : JSON.parse(text);
+}

@@ -1,0 +1,98 @@
+import { nanoid } from "nanoid";
+import type { TableDefinition, Tx } from "../definition.js";
+import { tableSql } from "./table-sql.js";
+
+/*
+ * Rows as the JSON text that PostgreSQL made of them. REST hands the text on as it is; repositories
+ * parse it. Every function is one statement, so it is atomic with the events that triggers write.
+ */
+
+export type Key = string | number;
+
+/** Column values by name. */
+export type Values = Readonly<Record<string, unknown>>;
+
+export async function readRow(db: Tx, table: TableDefinition, key: Key): Promise<string | undefined> {
+  const { rows } = await db.query<{ row: string }>(tableSql(table).get, [key]);
+  return rows[0]?.row;
+}
+
+/** Takes a new nanoid where the key is one and is left out; the database fills in everything else. */
+export async function insertRow(
+  db: Tx,
+  table: TableDefinition,
+  values: Values,
+): Promise<{ readonly key: string; readonly row: string }> {
+  refuseCache(table);
+  const given = present(needsNanoid(table, values) ? { ...values, [table.key]: nanoid() } : values);
+  const { rows } = await db.query<{ key: string; row: string }>(
+    tableSql(table).insert(given.map(([name]) => name)),
+    parameters(table, given),
+  );
+  const [inserted] = rows;
+  if (inserted === undefined) throw new Error(`a row of ${table.name} was refused by a trigger or rule`);
+  return inserted;
+}
+
+/** undefined: there is no such row. An empty patch changes nothing and reads the row. */
+export async function updateRow(
+  db: Tx,
+  table: TableDefinition,
+  change: { readonly key: Key; readonly patch: Values },
+): Promise<string | undefined> {
+  refuseCache(table);
+  const given = present(change.patch);
+  if (given.length === 0) return await readRow(db, table, change.key);
+  if (given.some(([name]) => name === table.key)) {
+    throw new TypeError(
+      `the key of ${table.name} cannot be changed: it is the id of the entity everywhere else`,
+    );
+  }
+  const { rows } = await db.query<{ row: string }>(tableSql(table).update(given.map(([name]) => name)), [
+    change.key,
+    ...parameters(table, given),
+  ]);
+  return rows[0]?.row;
+}
+
+/** False: there was no such row. */
+export async function deleteRow(db: Tx, table: TableDefinition, key: Key): Promise<boolean> {
+  refuseCache(table);
+  const { rowCount } = await db.query(tableSql(table).delete, [key]);
+  return rowCount === 1;
+}
+
+/** Conditions of equality and their parameters, numbered from `$1`; null asks for rows without a value. */
+export function equalities(
+  table: TableDefinition,
+  filter: Values,
+): { readonly conditions: readonly string[]; readonly parameters: readonly unknown[] } {
+  const { column } = tableSql(table);
+  const conditions: string[] = [];
+  const given: [string, unknown][] = [];
+  for (const [name, value] of present(filter)) {
+    if (value !== null) given.push([name, value]);
+    conditions.push(value === null ? `${column(name)} IS NULL` : `${column(name)} = $${given.length}`);
+  }
+  return { conditions, parameters: parameters(table, given) };
+}
+
+function needsNanoid(table: TableDefinition, values: Values): boolean {
+  if (values[table.key] !== undefined) return false;
+  return table.columns.some((column) => column.name === table.key && column.type === "nanoid");
+}
+
+function present(values: Values): [string, unknown][] {
+  return Object.entries(values).filter(([, value]) => value !== undefined);
+}
+
+/** The driver would print an array as an SQL array and an object as "[object Object]" in places: JSON is ours to print. */
+function parameters(table: TableDefinition, given: readonly [string, unknown][]): unknown[] {
+  const json = new Set(table.columns.filter(({ type }) => type === "json").map(({ name }) => name));
+  return given.map(([name, value]) => (json.has(name) && value !== null ? JSON.stringify(value) : value));
+}
+
+function refuseCache(table: TableDefinition): void {
+  if (table.cacheOf === undefined) return;
+  throw new TypeError(`${table.name} is a read-only copy of ${table.cacheOf}: only its events write to it`);
+}

@@ -1,0 +1,94 @@
+import { escapeIdentifier } from "pg";
+import type { ColumnDefinition, TableDefinition } from "../definition.js";
+
+/** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */
+export interface TableSql {
+  readonly table: string;
+  readonly get: string;
+  readonly delete: string;
+  readonly insert: (columns: readonly string[]) => string;
+  readonly update: (columns: readonly string[]) => string;
+  /** A chunk of a list, in key order. After the conditions' parameters come the key to go on after (if any) and the limit. */
+  readonly chunk: (conditions: readonly string[], parameters: number, after: boolean) => string;
+  /** Every row that meets the conditions, in no order: one statement, so one consistent snapshot. */
+  readonly scan: (conditions: readonly string[], versionOf?: VersionOf) => string;
+  /** Quoted and qualified, for conditions. Throws for a column that the table does not have. */
+  readonly column: (name: string) => string;
+}
+
+/** Adds `_version` as each row's last key: 0 for a row whose entity never had an event. */
+export interface VersionOf {
+  /** Position of the parameter that holds the entity (`auth.user`); absent when the table has none. */
+  readonly parameter?: number;
+}
+
+const known = new WeakMap<TableDefinition, TableSql>();
+
+/** Built once per table. */
+export function tableSql(table: TableDefinition): TableSql {
+  const built = known.get(table) ?? buildSql(table);
+  known.set(table, built);
+  return built;
+}
+
+function buildSql(table: TableDefinition): TableSql {
+  const quoted = new Map(table.columns.map((column) => [column.name, escapeIdentifier(column.name)]));
+  const plain = (name: string) => {
+    const found = quoted.get(name);
+    if (found === undefined) throw new TypeError(`${table.name} has no column ${JSON.stringify(name)}`);
+    return found;
+  };
+  const column = (name: string) => `t.${plain(name)}`;
+  const name = escapeIdentifier(table.name);
+  const key = column(table.key);
+  const fields = table.columns.map(readColumn).join(", ");
+  // A subquery without FROM gives the row its keys as they are; json_build_object would stop at 50 columns.
+  const row = `(SELECT row_to_json(r)::text FROM (SELECT ${fields}) r) AS row`;
+  return {
+    table: name,
+    column,
+    get: `SELECT ${row} FROM ${name} t WHERE ${key} = $1`,
+    delete: `DELETE FROM ${name} t WHERE ${key} = $1`,
+    insert: (columns) =>
+      columns.length === 0
+        ? `INSERT INTO ${name} AS t DEFAULT VALUES RETURNING ${key}::text AS key, ${row}`
+        : `INSERT INTO ${name} AS t (${columns.map(plain).join(", ")}) ` +
+          `VALUES (${columns.map((_, at) => `$${at + 1}`).join(", ")}) RETURNING ${key}::text AS key, ${row}`,
+    update: (columns) =>
+      `UPDATE ${name} AS t SET ${columns.map((set, at) => `${plain(set)} = $${at + 2}`).join(", ")} ` +
+      `WHERE ${key} = $1 RETURNING ${row}`,
+    chunk: (conditions, parameters, after) => {
+      const all = after ? [...conditions, `${key} > $${parameters + 1}`] : conditions;
+      const limit = parameters + (after ? 2 : 1);
+      return `SELECT ${key}::text AS key, ${row} FROM ${name} t${where(all)} ORDER BY ${key} LIMIT $${limit}`;
+    },
+    scan: (conditions, versionOf) => {
+      const versioned =
+        versionOf === undefined ? fields : `${fields}, ${versionField(versionOf)} AS "_version"`;
+      const join = versionOf?.parameter === undefined ? "" : versionJoin(key, versionOf.parameter);
+      return `SELECT row_to_json(r)::text AS row FROM (SELECT ${versioned} FROM ${name} t${join}${where(conditions)}) r`;
+    },
+  };
+}
+
+/** A timestamp is ISO 8601 in UTC whatever the session's time zone and DateStyle; PostgreSQL's own JSON would say +00:00. */
+function readColumn(column: ColumnDefinition): string {
+  const name = escapeIdentifier(column.name);
+  if (column.type !== "timestamp") return `t.${name}`;
+  return `to_char(t.${name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${name}`;
+}
+
+function versionField({ parameter }: VersionOf): string {
+  return parameter === undefined ? "0" : "coalesce(v.version, 0)";
+}
+
+function versionJoin(key: string, parameter: number): string {
+  return (
+    ` LEFT JOIN mesh.entity_version v ON v.entity = $${parameter}` +
+    ` AND v.entity_id = (${key}::text COLLATE "C")`
+  );
+}
+
+function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+}

@@ -1,0 +1,173 @@
+import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ServiceConfig {
+  readonly databaseUrl: string;
+  /** Absent for a service that neither publishes nor subscribes. */
+  readonly broker?: BrokerConfig;
+  readonly serviceKey: string;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+  /** False (`MIGRATE=off`): someone else migrates, and this service waits for it. */
+  readonly migrate: boolean;
+  /** The process's environment with the defaults of mesh.yaml filled in. */
+  readonly env: Environment;
+}
+
+export interface BrokerConfig {
+  /** Comma-separated for a cluster. */
+  readonly url: string;
+  readonly user?: string;
+  readonly password?: string;
+}
+
+/** Names everything that is wrong, so that it is mended in one go. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  constructor(
+    readonly service: string,
+    readonly problems: readonly string[],
+  ) {
+    const list = problems.map((problem) => `  ${problem}`).join("\n");
+    super(`service "${service}" cannot start with this environment:\n${list}`);
+  }
+}
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+const DEFAULT_PORT = 8080;
+
+/** Throws `ConfigurationError`. Empty variables count as unset: that is what `NAME=` in a file means. */
+export function readConfig(definition: ServiceDefinition, given: Environment): ServiceConfig {
+  const problems: string[] = [];
+  const env = withDefaults(definition.environment, given);
+  const { database } = definition;
+  const databaseUrl = env[database.urlVariable] ?? env.DATABASE_URL;
+  problems.push(
+    ...missing(definition, env),
+    ...checkUrl(
+      databaseUrl === env[database.urlVariable] ? database.urlVariable : "DATABASE_URL",
+      databaseUrl,
+      DATABASE,
+    ),
+    ...(env.NATS_URL ?? "").split(",").flatMap((url) => checkUrl("NATS_URL", url.trim() || undefined, NATS)),
+    ...syncVariables(definition).flatMap((name) => checkUrl(name, env[name], HTTP)),
+    ...checkPort(env.PORT),
+    ...checkChoice("LOG_LEVEL", env.LOG_LEVEL, LOG_LEVELS),
+    ...checkChoice("MIGRATE", env.MIGRATE, ["on", "off"]),
+    ...(env.NATS_PASSWORD !== undefined && env.NATS_USER === undefined
+      ? ["NATS_PASSWORD is set without NATS_USER"]
+      : []),
+  );
+  if (problems.length > 0) throw new ConfigurationError(definition.name, problems);
+  return {
+    databaseUrl: databaseUrl ?? "",
+    ...(needsBroker(definition) ? { broker: brokerConfig(env) } : {}),
+    serviceKey: env.SERVICE_KEY ?? "",
+    host: env.HOST ?? "127.0.0.1",
+    port: Number(env.PORT ?? definition.http?.port ?? DEFAULT_PORT),
+    logLevel: env.LOG_LEVEL ?? "info",
+    migrate: env.MIGRATE !== "off",
+    env,
+  };
+}
+
+function withDefaults(variables: readonly EnvironmentDefinition[], given: Environment): Environment {
+  const env: Record<string, string | undefined> = {};
+  for (const variable of variables) env[variable.name] = variable.default;
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined && value !== "") env[name] = value;
+  return env;
+}
+
+function missing(definition: ServiceDefinition, env: Environment): string[] {
+  const { urlVariable } = definition.database;
+  const declared = definition.environment.filter((variable) => variable.required).map(({ name }) => name);
+  const needed = new Set([
+    "SERVICE_KEY",
+    ...(needsBroker(definition) ? ["NATS_URL"] : []),
+    ...syncVariables(definition),
+    ...declared,
+  ]);
+  needed.delete(urlVariable);
+  const absent = [...needed]
+    .filter((name) => env[name] === undefined)
+    .map((name) => `${name} is not set${hint(name)}`);
+  if (env[urlVariable] === undefined && env.DATABASE_URL === undefined) {
+    absent.unshift(
+      `${urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${definition.database.name}`,
+    );
+  }
+  return absent;
+}
+
+function hint(name: string): string {
+  if (name === "SERVICE_KEY")
+    return ": the key that callers of this service's API must send, the same for the whole mesh";
+  if (name === "NATS_URL") return ": nats://host:4222";
+  return name.endsWith("_SERVICE_URL")
+    ? `: http://${name.slice(0, -"_SERVICE_URL".length).toLowerCase()}-service:80`
+    : "";
+}
+
+function needsBroker(definition: ServiceDefinition): boolean {
+  return definition.stream !== undefined || definition.consumers.length > 0;
+}
+
+function syncVariables(definition: ServiceDefinition): string[] {
+  return [
+    ...new Set(definition.consumers.flatMap(({ sync }) => (sync === undefined ? [] : [sync.urlVariable]))),
+  ];
+}
+
+function brokerConfig(env: Environment): BrokerConfig {
+  return {
+    url: env.NATS_URL ?? "",
+    ...(env.NATS_USER === undefined ? {} : { user: env.NATS_USER }),
+    ...(env.NATS_PASSWORD === undefined ? {} : { password: env.NATS_PASSWORD }),
+  };
+}
+
+interface UrlRule {
+  readonly schemes: readonly string[];
+  readonly example: string;
+  /** Taken when the value has none. */
+  readonly scheme?: string;
+  /** A database may be reached by a socket in the file system. */
+  readonly hostless?: true;
+}
+
+const DATABASE: UrlRule = {
+  schemes: ["postgres:", "postgresql:"],
+  example: "postgres://user:password@host:5432/name",
+  hostless: true,
+};
+const NATS: UrlRule = { schemes: ["nats:", "tls:"], example: "nats://host:4222", scheme: "nats://" };
+const HTTP: UrlRule = { schemes: ["http:", "https:"], example: "http://host:8080" };
+
+/** Never quotes the value: a URL may hold a password. */
+function checkUrl(
+  name: string,
+  value: string | undefined,
+  { schemes, example, scheme, hostless }: UrlRule,
+): string[] {
+  if (value === undefined) return [];
+  const text = scheme === undefined || value.includes("://") ? value : scheme + value;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) return [`${name} is not a URL; it looks like ${example}`];
+  if (!schemes.includes(url.protocol))
+    return [`${name} starts with ${url.protocol}//; it looks like ${example}`];
+  if (url.hostname === "" && hostless !== true) return [`${name} has no host; it looks like ${example}`];
+  return [];
+}
+
+function checkPort(value: string | undefined): string[] {
+  if (value === undefined || (/^\d{1,5}$/.test(value) && Number(value) <= 65_535)) return [];
+  return [`PORT is ${JSON.stringify(value)}; it is a number from 0 (any free port) to 65535`];
+}
+
+function checkChoice(name: string, value: string | undefined, choices: readonly string[]): string[] {
+  if (value === undefined || choices.includes(value)) return [];
+  return [`${name} is ${JSON.stringify(value)}; it is one of ${choices.join(", ")}`];
+}

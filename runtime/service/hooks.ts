@@ -1,0 +1,127 @@
+import { access } from "node:fs/promises";
+import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { ServiceDefinition, ServiceFactory } from "../definition.js";
+
+/** The service's own steps are missing or cannot be loaded. */
+export class HooksError extends Error {
+  override readonly name = "HooksError";
+}
+
+/** A service as its own process makes it: hooks found, passed in, and complete. `mainUrl` is its main's `import.meta.url`. */
+export async function loadService<Hooks extends object>(
+  factory: ServiceFactory<Hooks>,
+  mainUrl: string,
+  chosen?: string,
+): Promise<ServiceDefinition> {
+  const { hooks, path } = await loadHooks(mainUrl, chosen);
+  // A step that is missing in it is found next, by what can name the file and the signature.
+  const definition = factory(hooks as Hooks);
+  requireHooks(definition, path);
+  return definition;
+}
+
+export interface HooksModule {
+  readonly hooks: object;
+  /** Where it was loaded from; undefined when there is none. */
+  readonly path: string | undefined;
+}
+
+/**
+ * Finds the module of the service's hooks: `MESH_HOOKS`, else `hooks/<service>` beside `generated/`,
+ * in the language that main itself is in. Its default export, or its export `<service>Hooks`, is the
+ * hooks object. A service without one has no hooks; generated code never imports it.
+ */
+export async function loadHooks(mainUrl: string, chosen: string | undefined): Promise<HooksModule> {
+  const main = fileURLToPath(mainUrl);
+  const service = basename(dirname(main));
+  const path = chosen === undefined ? await findHooks(main, service) : await requireFile(chosen);
+  if (path === undefined) return { hooks: {}, path };
+  return { hooks: hooksIn(await importHooks(path), { service, path }), path };
+}
+
+async function findHooks(main: string, service: string): Promise<string | undefined> {
+  const endings = main.endsWith(".ts") ? ["ts", "js"] : ["js", "ts"];
+  for (const ending of endings) {
+    const path = resolve(dirname(main), "../../hooks", `${service}.${ending}`);
+    if (await exists(path)) return path;
+  }
+  return undefined;
+}
+
+async function requireFile(chosen: string): Promise<string> {
+  const path = chosen.startsWith("file:")
+    ? fileURLToPath(chosen)
+    : isAbsolute(chosen)
+      ? chosen
+      : resolve(chosen);
+  if (await exists(path)) return path;
+  throw new HooksError(`MESH_HOOKS names ${path}, which does not exist`);
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function importHooks(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(pathToFileURL(path).href);
+  } catch (cause) {
+    const untranslated =
+      cause instanceof Error && "code" in cause && cause.code === "ERR_UNKNOWN_FILE_EXTENSION";
+    const advice = untranslated
+      ? ": plain Node cannot run TypeScript; compile it, or start with `mesh run`"
+      : "";
+    throw new HooksError(`cannot load the hooks in ${path}${advice}`, { cause });
+  }
+}
+
+function hooksIn(
+  module: Readonly<Record<string, unknown>>,
+  { service, path }: { readonly service: string; readonly path: string },
+): object {
+  const name = exportName(service);
+  const hooks = module.default ?? module[name];
+  if (typeof hooks === "object" && hooks !== null) return hooks;
+  throw new HooksError(
+    `${path} exports no hooks: it must have a default export or an export "${name}", an object`,
+  );
+}
+
+/** `file-store` has `fileStoreHooks`. */
+function exportName(service: string): string {
+  return `${service.replace(/[-_]+(.)/g, (_, letter: string) => letter.toUpperCase())}Hooks`;
+}
+
+/** Throws when a rule of mesh.yaml names a step that nobody wrote: without it, rows would be deleted that must not be yet. */
+export function requireHooks(definition: ServiceDefinition, path?: string): void {
+  const absent = definition.consumers.flatMap((consumer) =>
+    consumer.events.flatMap((event) =>
+      (event.cascades ?? [])
+        // Typed as present; what a JavaScript module or a cast left out is seen only here.
+        .filter(({ before }) => before !== undefined && typeof before.call !== "function")
+        .map(({ before, table }) => ({
+          name: before?.name ?? "",
+          table: table.name,
+          on: `${consumer.origin}.${event.action}`,
+        })),
+    ),
+  );
+  if (absent.length === 0) return;
+  const [service, hooks] = [definition.name, exportName(definition.name)];
+  const type = hooks.charAt(0).toUpperCase() + hooks.slice(1);
+  const file = path === undefined ? `hooks/${service}.ts` : relative(process.cwd(), path);
+  const needs = absent.map(
+    ({ name, table, on }) => `  ${name}, called on ${on} before a row of ${table} is deleted`,
+  );
+  const lines = absent.map(({ name }) => `    async ${name}({ row, logger, signal }) { … },`);
+  throw new HooksError(
+    `service "${service}" cannot start without ${absent.length === 1 ? "a hook" : "hooks"} that mesh.yaml names:\n${needs.join("\n")}\n` +
+      `Write ${path === undefined ? "" : "it into "}${file}, or name another module in MESH_HOOKS:\n\n` +
+      `  import type { ${type} } from "../generated/${service}/service.js";\n\n` +
+      `  export const ${hooks}: ${type} = {\n${lines.join("\n")}\n  };\n`,
+  );
+}

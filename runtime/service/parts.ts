@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Pool } from "pg";
+import type { Broker } from "../broker/broker.js";
+import { connectJetStream } from "../broker/jetstream.js";
+import { type CascadeWorker, startCascadeWorker } from "../consume/cascade-worker.js";
+import { type RunningConsumer, startConsumer } from "../consume/consumer.js";
+import type { Logger, ServiceDefinition } from "../definition.js";
+import type { ResyncResult } from "../http/operate.js";
+import { type Relay, startRelay } from "../outbox/relay.js";
+import type { BrokerConfig, Environment } from "./config.js";
+import { type PartsReport, reportParts } from "./report.js";
+
+/** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
+export interface Parts {
+  readonly report: () => Promise<PartsReport>;
+  readonly resync: (durable: string) => Promise<ResyncResult>;
+  /** Takes no new messages, finishes or hands back what is in flight. Call before the last requests end. */
+  readonly stopIntake: () => Promise<void>;
+  /** Publishes what it can of the outbox, then leaves the broker. Call after the last write. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface PartsOptions {
+  readonly definition: ServiceDefinition;
+  readonly broker: BrokerConfig | undefined;
+  readonly env: Environment;
+  readonly pool: Pool;
+  readonly logger: Logger;
+}
+
+/** What is running; a service that neither publishes nor subscribes has nothing of it. */
+export interface RunningParts {
+  readonly broker: Broker | undefined;
+  readonly relay: Relay | undefined;
+  readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
+  readonly cascades: CascadeWorker | undefined;
+}
+
+export async function startParts(options: PartsOptions): Promise<Parts> {
+  const { pool } = options;
+  const parts = options.broker === undefined ? NOTHING : await startAll(options, options.broker);
+  const { broker, relay, consumers, cascades } = parts;
+  return {
+    report: () => reportParts(parts, pool),
+    resync: async (durable) => {
+      const found = consumers.find((consumer) => consumer.durable === durable);
+      return await resyncOne(durable, found?.running);
+    },
+    stopIntake: async () => {
+      await Promise.all([...consumers.map(({ running }) => running.stop()), cascades?.stop()]);
+    },
+    stop: async () => {
+      if (broker !== undefined && relay !== undefined) await flushOutbox(pool, broker, relay);
+      await relay?.stop();
+      await broker?.close();
+    },
+  };
+}
+
+const NOTHING: RunningParts = { broker: undefined, relay: undefined, consumers: [], cascades: undefined };
+
+const FLUSH_MS = 3_000;
+
+/**
+ * Gives the last writes of a stopping service the time to leave; with the broker away, or another
+ * replica leading, there is nothing to wait for. What stays is published by whoever leads next.
+ */
+async function flushOutbox(pool: Pool, broker: Broker, relay: Relay): Promise<void> {
+  const deadline = Date.now() + FLUSH_MS;
+  while (Date.now() < deadline) {
+    const { leader, paused } = relay.stats();
+    if (!leader || paused || !broker.connected()) return;
+    const { rows } = await pool.query("SELECT FROM mesh.outbox LIMIT 1");
+    if (rows.length === 0) return;
+    await sleep(25);
+  }
+}
+
+async function startAll(options: PartsOptions, at: BrokerConfig): Promise<RunningParts> {
+  const { definition, env, pool, logger } = options;
+  const broker = await connectJetStream({ ...at, name: definition.name, logger });
+  const { stream } = definition;
+  const relay = stream && startRelay({ pool, broker, service: { ...definition, stream }, logger });
+  const cascades = startCascadeWorker({ pool, consumers: definition.consumers, logger });
+  const consumers = definition.consumers.map((consumer) => ({
+    durable: consumer.durable,
+    running: startConsumer({
+      pool,
+      broker,
+      definition: consumer,
+      env,
+      logger,
+      onTasks: () => cascades.wake(),
+    }),
+  }));
+  return { broker, relay, consumers, cascades };
+}
+
+async function resyncOne(durable: string, consumer: RunningConsumer | undefined): Promise<ResyncResult> {
+  try {
+    const report = await consumer?.resync();
+    return report === undefined
+      ? { durable, error: "another replica is reading the source" }
+      : { durable, report };
+  } catch (error) {
+    return { durable, error: error instanceof Error ? error.message : String(error) };
+  }
+}

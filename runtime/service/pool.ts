@@ -1,0 +1,33 @@
+import { Pool } from "pg";
+import type { Logger } from "../definition.js";
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly service: string;
+  readonly max: number;
+  readonly logger: Logger;
+  /** How long a statement waits for a row that someone else holds; without it, for ever. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** How long to wait for a free connection, or for a new one to be made. */
+const CONNECT_MS = 5_000;
+
+/** Sessions speak UTC, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
+export function createPool({ url, service, max, logger, lockTimeoutMs }: PoolOptions): Pool {
+  const settings = [
+    "-c TimeZone=UTC",
+    ...(lockTimeoutMs === undefined ? [] : [`-c lock_timeout=${lockTimeoutMs}`]),
+  ];
+  const pool = new Pool({
+    connectionString: url,
+    application_name: `meshwright ${service}`,
+    options: settings.join(" "),
+    max,
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
+  });
+  // Without a listener a connection that breaks while nobody uses it ends the process.
+  pool.on("error", (error) => logger.warn({ error }, "an idle database connection broke"));
+  return pool;
+}

@@ -1,0 +1,81 @@
+import { inspect } from "node:util";
+import type { Logger, ServiceFactory } from "../definition.js";
+import { ConfigurationError } from "./config.js";
+import { HooksError, loadService } from "./hooks.js";
+import { type RunningService, startService } from "./start.js";
+
+/** Exit codes of a service: refused or crashed, and "this can never work as it is set up". */
+const FAILED = 1;
+const USAGE = 2;
+
+/** The orchestrator's patience is about this long; then it kills, and nothing is logged. */
+const STOP_MS = 25_000;
+
+/**
+ * The whole life of a service's process: its hooks, its environment, its signals and its exit code.
+ * SIGTERM and SIGINT stop it cleanly (exit code 0), a second one at once. Resolves once it listens.
+ */
+export async function runMain<Hooks extends object>(
+  factory: ServiceFactory<Hooks>,
+  mainUrl: string,
+): Promise<void> {
+  const service = await startFrom(factory, mainUrl).catch(refuse);
+  watchForCrashes(service.logger);
+  stopOnSignals(service);
+  service.ready.catch(() => exitAfter(service, FAILED));
+}
+
+async function startFrom<Hooks extends object>(
+  factory: ServiceFactory<Hooks>,
+  mainUrl: string,
+): Promise<RunningService> {
+  const { env } = process;
+  return await startService(await loadService(factory, mainUrl, env.MESH_HOOKS || undefined), env);
+}
+
+/** Before there is a service there is nobody to parse a log: plain text for whoever set it up. */
+function refuse(error: unknown): never {
+  const setUp = error instanceof ConfigurationError || error instanceof HooksError;
+  process.stderr.write(`${setUp ? explain(error) : inspect(error)}\n`);
+  process.exit(setUp ? USAGE : FAILED);
+}
+
+function explain(error: Error): string {
+  return error.cause === undefined ? error.message : `${error.message}\n${inspect(error.cause)}`;
+}
+
+/** Its state is unknown from here on: better a new process, which finds everything in its database and broker. */
+function watchForCrashes(logger: Logger): void {
+  const crash = (error: unknown, what: string) => {
+    logger.error({ error }, what);
+    process.exit(FAILED);
+  };
+  process.on("unhandledRejection", (error) => crash(error, "unhandled rejection"));
+  process.on("uncaughtException", (error) => crash(error, "uncaught exception"));
+}
+
+function stopOnSignals(service: RunningService): void {
+  let asked = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (asked) process.exit(FAILED);
+    asked = true;
+    service.logger.info({ signal }, "signal received; a second one stops at once");
+    exitAfter(service, 0);
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
+
+function exitAfter(service: RunningService, code: number): void {
+  setTimeout(() => {
+    service.logger.error({ ms: STOP_MS }, "stopping took too long");
+    process.exit(FAILED);
+  }, STOP_MS).unref();
+  service.stop().then(
+    () => process.exit(code),
+    (error: unknown) => {
+      service.logger.error({ error }, "stopping failed");
+      process.exit(FAILED);
+    },
+  );
+}

@@ -1,0 +1,181 @@
+import type { FastifyInstance } from "fastify";
+import type { Pool } from "pg";
+import type { Logger, ServiceDefinition } from "../definition.js";
+import { buildServer } from "../http/server.js";
+import { isUnavailable } from "../repository/failure.js";
+import { migrate, migrationState } from "../schema/index.js";
+import { type Environment, readConfig, type ServiceConfig } from "./config.js";
+import { readHealth } from "./health.js";
+import { requireHooks } from "./hooks.js";
+import { createLogger } from "./logger.js";
+import { type Parts, startParts } from "./parts.js";
+import { createPool } from "./pool.js";
+import { retrying } from "./retry.js";
+import { closedReason, type ServiceState } from "./state.js";
+import { stopService } from "./stop.js";
+
+export interface RunningService {
+  readonly url: string;
+  readonly port: number;
+  readonly logger: Logger;
+  /** Resolves once it takes work, or is stopped before; rejects when its start is refused: by its start hook, or by a migration. */
+  readonly ready: Promise<void>;
+  /** Finishes what is in flight, publishes what waits, and lets go of everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly logger?: Logger;
+}
+
+/** What the phases of a service share. */
+export interface Service {
+  readonly definition: ServiceDefinition;
+  readonly config: ServiceConfig;
+  readonly logger: Logger;
+  readonly state: ServiceState;
+  /** For relay, consumers and start-up. */
+  readonly pool: Pool;
+  /** For requests: however many there are, events flow on. */
+  readonly requestPool: Pool;
+  readonly app: FastifyInstance;
+  /** Aborted by stop: ends every wait of the start. */
+  readonly stopping: AbortController;
+  parts: Parts | undefined;
+}
+
+const REQUEST_CONNECTIONS = 10;
+const PART_CONNECTIONS = 4;
+/** A batch, a snapshot and its merge. */
+const CONSUMER_CONNECTIONS = 3;
+const LOCK_TIMEOUT_MS = 10_000;
+
+/**
+ * Runs a service in this process. Resolves as soon as it listens: `/healthz` and `/readyz` answer from
+ * then on, everything else once `ready` has resolved. Waits for its database as long as it takes, and
+ * needs neither broker nor snapshot source to start. Rejects with `ConfigurationError` or `HooksError`
+ * when it cannot ever run like this, and when its port is taken.
+ */
+export async function startService(
+  definition: ServiceDefinition,
+  env: Environment,
+  options: StartOptions = {},
+): Promise<RunningService> {
+  requireHooks(definition);
+  const config = readConfig(definition, env);
+  const logger = options.logger ?? createLogger(definition.name, config.logLevel);
+  const service = assemble(definition, config, logger);
+  try {
+    await service.app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await Promise.all([service.pool.end(), service.requestPool.end()]);
+    throw error;
+  }
+  const [url, port] = addressOf(service);
+  logger.info({ url, mesh: definition.mesh }, "listening");
+  const ready = bringUp(service);
+  // Refusals are logged where they happen; a caller that does not ask must not be ended by one.
+  ready.catch(() => undefined);
+  let stopped: Promise<void> | undefined;
+  return {
+    url,
+    port,
+    logger,
+    ready,
+    stop: () => {
+      stopped ??= stopService(service, ready);
+      return stopped;
+    },
+  };
+}
+
+function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
+  const shared = { url: config.databaseUrl, service: definition.name, logger };
+  const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
+  const pool = createPool({ ...shared, max });
+  const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const state: ServiceState = { phase: "waiting for the database" };
+  const syncing = definition.consumers.filter(({ sync }) => sync !== undefined);
+  const app = buildServer({
+    service: definition.name,
+    resources: definition.http?.resources ?? [],
+    pool: requestPool,
+    serviceKey: config.serviceKey,
+    logger,
+    health: () => readHealth({ state, pool, parts: () => service.parts }),
+    operations: {
+      resyncable: () => syncing.map(({ durable }) => durable),
+      resync: async (durable) => (await service.parts?.resync(durable)) ?? { durable, error: "not started" },
+    },
+    closed: () => closedReason(state),
+  });
+  const stopping = new AbortController();
+  const service: Service = {
+    definition,
+    config,
+    logger,
+    state,
+    pool,
+    requestPool,
+    app,
+    stopping,
+    parts: undefined,
+  };
+  return service;
+}
+
+async function bringUp(service: Service): Promise<void> {
+  const { definition, config, logger, state, pool } = service;
+  try {
+    await withDatabase(service, () => pool.query("SELECT 1"));
+    state.phase = "applying migrations";
+    await withDatabase(service, () => prepareDatabase(service));
+    state.phase = "running the start hook";
+    await definition.start?.({ env: config.env, logger });
+    service.stopping.signal.throwIfAborted();
+    service.parts = await startParts({ definition, broker: config.broker, env: config.env, pool, logger });
+    if (state.phase === "running the start hook") state.phase = "serving";
+    logger.info({}, "started");
+  } catch (error) {
+    if (service.stopping.signal.aborted) return;
+    state.phase = "refused to start";
+    logger.error({ error }, "the start is refused");
+    throw error;
+  }
+}
+
+/** Someone else's migrations are still to come. */
+class NotMigrated extends Error {
+  override readonly name = "NotMigrated";
+}
+
+async function prepareDatabase({ definition, config, logger, pool }: Service): Promise<void> {
+  const files = { service: definition.name, migrations: definition.database.migrations };
+  if (config.migrate) {
+    await migrate(pool, { ...files, logger });
+    return;
+  }
+  const { pending } = await migrationState(pool, files);
+  if (pending.length > 0) throw new NotMigrated(`MIGRATE=off, and ${pending.join(", ")} not applied yet`);
+}
+
+async function withDatabase<T>({ state, logger, stopping }: Service, work: () => Promise<T>): Promise<T> {
+  const result = await retrying(work, {
+    retry: (error) => isUnavailable(error) || error instanceof NotMigrated,
+    onFailure: (error, waitMs) => {
+      state.trouble = error instanceof NotMigrated ? error.message : "the database is out of reach";
+      logger.warn({ error, waitMs }, state.trouble);
+    },
+    signal: stopping.signal,
+  });
+  delete state.trouble;
+  return result;
+}
+
+function addressOf({ app, config }: Service): [url: string, port: number] {
+  const address = app.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : config.port;
+  const anywhere = config.host === "0.0.0.0" || config.host === "::";
+  const host = anywhere ? "127.0.0.1" : config.host.includes(":") ? `[${config.host}]` : config.host;
+  return [`http://${host}:${port}`, port];
+}

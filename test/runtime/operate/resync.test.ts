@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { requestResync } from "../../../runtime/operate/resync.js";
+import { startServer, type TestServer } from "../http/fixture.js";
+import { KEY } from "../http/tables.js";
+
+let server: TestServer;
+const asked: string[] = [];
+beforeAll(async () => {
+  server = await startServer({
+    operations: {
+      resyncable: () => ["one", "two"],
+      resync: async (durable) => {
+        asked.push(durable);
+        return durable === "two"
+          ? { durable, error: "the source is down" }
+          : { durable, report: { rows: 3 } };
+      },
+    },
+  });
+});
+afterAll(() => server.close());
+
+test("every consumer reads its source again, and each succeeds or fails by itself", async () => {
+  expect(await requestResync({ url: server.url, serviceKey: KEY })).toEqual([
+    { durable: "one", report: { rows: 3 } },
+    { durable: "two", error: "the source is down" },
+  ]);
+});
+
+test("or one of them", async () => {
+  asked.length = 0;
+  await requestResync({ url: server.url, serviceKey: KEY, durable: "one" });
+  expect(asked).toEqual(["one"]);
+});
+
+test("an unknown consumer and a wrong key are refused", async () => {
+  const unknown = requestResync({ url: server.url, serviceKey: KEY, durable: "three" });
+  await expect(unknown).rejects.toThrow("answered 404");
+  await expect(requestResync({ url: server.url, serviceKey: "wrong" })).rejects.toThrow("answered 401");
+});

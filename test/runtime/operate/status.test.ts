@@ -1,0 +1,64 @@
+import { Pool } from "pg";
+import { expect, inject, test } from "vitest";
+import { serviceStatus } from "../../../runtime/operate/status.js";
+import { migrate } from "../../../runtime/schema/index.js";
+import { createDatabase } from "../../support/servers.js";
+import { recordingLogger } from "../http/recording-logger.js";
+import { defineService } from "../service/fixture.js";
+
+test("a service's standing is read from its database, before its migrations and after", async () => {
+  const pool = new Pool({ connectionString: await createDatabase(inject("postgres"), "status"), max: 4 });
+  const stream = {
+    name: "S",
+    subjects: [],
+    maxAgeSeconds: 1,
+    maxMessages: 1,
+    maxBytes: 1,
+    duplicateWindowSeconds: 1,
+  };
+  const consumer = {
+    durable: "auth_shop_item",
+    stream,
+    filter: "shop.item.*.*",
+    origin: "shop.item",
+    delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
+    events: [],
+  };
+  const definition = await defineService({ consumers: [consumer] });
+  expect(await serviceStatus({ definition, pool })).toEqual({
+    service: "auth",
+    migrations: { applied: 0, pending: ["mesh/0001_mesh", "0001_initial.sql"] },
+    consumers: [],
+  });
+  await migrate(pool, {
+    service: "auth",
+    migrations: definition.database.migrations,
+    logger: recordingLogger().logger,
+  });
+  await pool.query(`
+    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, created_at)
+    VALUES (gen_random_uuid(), 's', 'auth.user', 'u', 1, '{}', now() - interval '90 seconds');
+    INSERT INTO mesh.subscription (durable, stream, last_seq, snapshot_at, snapshot_rows)
+    VALUES ('auth_shop_item', 'S', 42, '2024-01-01T00:00:00Z', 7);
+    INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, body, error)
+    VALUES ('auth_shop_item', 'S', 41, 's', '', 'bad');
+    INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key, attempts, last_error)
+    VALUES ('shop.item', 'i', 'r', 't', 'k', 3, 'no cluster')`);
+  const status = await serviceStatus({ definition, pool });
+  expect(status).toMatchObject({
+    migrations: { applied: 2, pending: [] },
+    outbox: { waiting: 1, lastSeq: 0 },
+    consumers: [
+      {
+        durable: "auth_shop_item",
+        lastSeq: 42,
+        snapshot: { at: "2024-01-01T00:00:00Z", rows: 7, error: null },
+        deadLetters: 1,
+        attemptsWaiting: 0,
+      },
+    ],
+    cascades: { waiting: 1, failing: 1, lastError: "no cluster" },
+  });
+  expect(status.outbox?.oldestSeconds).toBeGreaterThan(80);
+  await pool.end();
+});

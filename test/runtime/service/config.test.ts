@@ -1,0 +1,108 @@
+import { expect, test } from "vitest";
+import type { ServiceDefinition } from "../../../runtime/definition.js";
+import { ConfigurationError, readConfig } from "../../../runtime/service/config.js";
+
+const stream = {
+  name: "SFS",
+  subjects: ["sfs.*.*.*"],
+  maxAgeSeconds: 1,
+  maxMessages: 1,
+  maxBytes: 1,
+  duplicateWindowSeconds: 1,
+};
+const sync = {
+  urlVariable: "AUTH_SERVICE_URL",
+  path: "/api/users",
+  header: "authorization",
+  everySeconds: 0,
+};
+const delivery = { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 };
+const consumer = {
+  durable: "d",
+  stream,
+  filter: "auth.user.*.*",
+  origin: "auth.user",
+  sync,
+  delivery,
+  events: [],
+};
+const definition: ServiceDefinition = {
+  mesh: "test",
+  name: "sfs",
+  source: "sfs-service",
+  database: { name: "sfs_db", urlVariable: "SFS_DB_URL", migrations: new URL("file:///nowhere/") },
+  stream,
+  publishes: [],
+  tables: [],
+  consumers: [consumer],
+  http: { port: 8082, resources: [] },
+  environment: [
+    { name: "COLOUR", default: "blue" },
+    { name: "SHAPE", required: true },
+  ],
+};
+const complete = {
+  SFS_DB_URL: "postgres://u:p@localhost/sfs",
+  NATS_URL: "nats://a:4222,b:4223",
+  SERVICE_KEY: "k",
+  AUTH_SERVICE_URL: "http://auth:80",
+  SHAPE: "round",
+};
+
+function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    readConfig(definition, env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+}
+
+test("a complete environment, with defaults where nothing is said", () => {
+  expect(
+    readConfig(definition, { ...complete, PORT: "", NATS_USER: "sfs", NATS_PASSWORD: "secret" }),
+  ).toMatchObject({
+    databaseUrl: complete.SFS_DB_URL,
+    broker: { url: complete.NATS_URL, user: "sfs", password: "secret" },
+    host: "127.0.0.1",
+    port: 8082,
+    logLevel: "info",
+    migrate: true,
+    env: { COLOUR: "blue", SHAPE: "round" },
+  });
+});
+
+test("DATABASE_URL serves where the service's own variable is not set", () => {
+  const { SFS_DB_URL: DATABASE_URL, ...rest } = complete;
+  expect(readConfig(definition, { ...rest, DATABASE_URL }).databaseUrl).toBe(DATABASE_URL);
+});
+
+test("everything that is missing is said at once", () => {
+  expect(problemsOf({}).map((problem) => problem.split(" ")[0])).toEqual([
+    "SFS_DB_URL",
+    "SERVICE_KEY",
+    "NATS_URL",
+    "AUTH_SERVICE_URL",
+    "SHAPE",
+  ]);
+});
+
+test.each([
+  ["SFS_DB_URL", "mysql://u:hunter2@h/db"],
+  ["SFS_DB_URL", "not a url hunter2"],
+  ["NATS_URL", "http://h:4222"],
+  ["NATS_URL", "nats://"],
+  ["AUTH_SERVICE_URL", "auth:80"],
+  ["PORT", "80a"],
+  ["PORT", "65536"],
+  ["PORT", "-1"],
+  ["LOG_LEVEL", "loud"],
+  ["MIGRATE", "maybe"],
+  ["NATS_PASSWORD", "hunter2"],
+])("%s=%s is refused by name, without showing a password", (name, value) => {
+  const problems = problemsOf({ ...complete, [name]: value });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(new RegExp(`^${name} `));
+  expect(problems[0]).not.toContain("hunter2");
+});

@@ -1,0 +1,86 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeEach, expect, test } from "vitest";
+import { loadHooks, requireHooks } from "../../../runtime/service/hooks.js";
+import { defineService } from "./fixture.js";
+
+let root: string;
+let main: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "mesh-hooks-"));
+  await mkdir(join(root, "hooks"));
+  main = pathToFileURL(join(root, "generated", "file-store", "main.js")).href;
+});
+
+const write = (name: string, text: string) => writeFile(join(root, "hooks", name), text);
+
+test("a service without a module has no hooks", async () => {
+  expect(await loadHooks(main, undefined)).toEqual({ hooks: {}, path: undefined });
+});
+
+test("the module beside generated/ is found by its name, its export by the service's", async () => {
+  await write("file-store.mjs", "");
+  await write("file-store.js", "export const fileStoreHooks = { a: 1 }; export const other = 2;");
+  await writeFile(join(root, "package.json"), '{ "type": "module" }');
+  expect((await loadHooks(main, undefined)).hooks).toEqual({ a: 1 });
+});
+
+test("MESH_HOOKS names another, by path or URL; a default export comes first", async () => {
+  await write("mine.mjs", "export default { b: 2 }; export const fileStoreHooks = { a: 1 };");
+  const path = join(root, "hooks", "mine.mjs");
+  expect((await loadHooks(main, path)).hooks).toEqual({ b: 2 });
+  expect((await loadHooks(main, pathToFileURL(path).href)).hooks).toEqual({ b: 2 });
+});
+
+test.each([
+  ["missing.mjs", undefined, "which does not exist"],
+  ["none.mjs", "export const x = 1;", 'an export "fileStoreHooks"'],
+  ["broken.mjs", "throw new Error('boom')", "cannot load the hooks"],
+])("%s is refused, and says why", async (name, text, message) => {
+  if (text !== undefined) await write(name, text);
+  await expect(loadHooks(main, join(root, "hooks", name))).rejects.toThrow(message);
+});
+
+test("a step that mesh.yaml names and nobody wrote is asked for, with its signature", async () => {
+  const definition = await defineService();
+  const before = { name: "archiveUser", call: undefined as never };
+  const consumer = {
+    durable: "d",
+    stream: {
+      name: "S",
+      subjects: [],
+      maxAgeSeconds: 1,
+      maxMessages: 1,
+      maxBytes: 1,
+      duplicateWindowSeconds: 1,
+    },
+    filter: "a.b.*.*",
+    origin: "shop.customer",
+    delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
+    events: [
+      {
+        name: "CustomerDeleted",
+        action: "deleted",
+        change: "delete" as const,
+        validate: (data: unknown): data is never => data !== undefined,
+        cascades: [
+          { action: "delete" as const, table: definition.tables[0] as never, column: "user_id", before },
+        ],
+      },
+    ],
+  };
+  expect(() => requireHooks({ ...definition, consumers: [consumer] })).toThrowErrorMatchingInlineSnapshot(`
+    [HooksError: service "auth" cannot start without a hook that mesh.yaml names:
+      archiveUser, called on shop.customer.deleted before a row of users is deleted
+    Write hooks/auth.ts, or name another module in MESH_HOOKS:
+
+      import type { AuthHooks } from "../generated/auth/service.js";
+
+      export const authHooks: AuthHooks = {
+        async archiveUser({ row, logger, signal }) { … },
+      };
+    ]
+  `);
+});

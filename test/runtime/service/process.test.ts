@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { get, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Client } from "pg";
+import { afterEach, expect, inject, test } from "vitest";
+import { createDatabase, waitFor } from "../../support/servers.js";
+import { writeMigrations } from "../http/fixture.js";
+import { SQL } from "../http/tables.js";
+import { authorized, KEY } from "./fixture.js";
+
+const MAIN = fileURLToPath(new URL("./processes/main.ts", import.meta.url));
+
+interface ServiceProcess {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  /** Resolves once it listens. */
+  readonly url: () => Promise<string>;
+  readonly exit: Promise<number | null>;
+}
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+function run(env: Readonly<Record<string, string>>): ServiceProcess {
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN], {
+    env: { PATH: process.env.PATH ?? "", SERVICE_KEY: KEY, PORT: "0", ...env },
+  });
+  children.push(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  const exit = once(child, "close").then(([code]) => code as number | null);
+  const listening = () => /"url":"(http:[^"]+)"/.exec(output)?.[1];
+  return {
+    child,
+    exit,
+    output: () => output,
+    url: () => waitFor(listening, { what: `a URL in: ${output}` }),
+  };
+}
+
+async function environment(): Promise<Record<string, string>> {
+  return {
+    AUTH_DB_URL: await createDatabase(inject("postgres"), "process"),
+    MIGRATIONS: await writeMigrations(SQL),
+  };
+}
+
+async function hooks(text: string): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), "mesh-hooks-")), "hooks.mjs");
+  await writeFile(path, text);
+  return path;
+}
+
+const ready = (url: string) => waitFor(async () => (await fetch(`${url}/readyz`)).status === 200);
+
+test("an environment that cannot work: everything that is wrong on one page, exit code 2", async () => {
+  const service = run({ PORT: "http", SERVICE_KEY: "" });
+  expect(await service.exit).toBe(2);
+  expect(service.output()).toContain("AUTH_DB_URL is not set");
+  expect(service.output()).toContain("SERVICE_KEY is not set");
+  expect(service.output()).toContain("PORT is");
+  expect(service.output()).not.toContain("    at ");
+});
+
+test("a hooks module that is not there: exit code 2", async () => {
+  const service = run({ ...(await environment()), MESH_HOOKS: "/nowhere.js" });
+  expect(await service.exit).toBe(2);
+  expect(service.output()).toContain("MESH_HOOKS names /nowhere.js");
+});
+
+test("a start hook that refuses: logged, exit code 1", async () => {
+  const path = await hooks("export default { start() { throw new Error('no cluster here'); } };");
+  const service = run({ ...(await environment()), MESH_HOOKS: path });
+  expect(await service.exit).toBe(1);
+  expect(service.output()).toContain("no cluster here");
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)("%s lets requests finish, then exit code 0", async (signal) => {
+  const env = await environment();
+  const service = run(env);
+  const url = await service.url();
+  await ready(url);
+  const client = new Client({ connectionString: env.AUTH_DB_URL });
+  await client.connect();
+  await client.query(
+    "INSERT INTO users (user_id, username, display_name) SELECT i, i, repeat('x', 200) FROM generate_series(1, 100000) i",
+  );
+  await client.end();
+  const [response] = (await once(get(`${url}/api/users`, { headers: authorized }), "response")) as [
+    IncomingMessage,
+  ];
+  service.child.kill(signal);
+  let body = "";
+  for await (const chunk of response) body += chunk;
+  expect(JSON.parse(body)).toHaveLength(100_000);
+  expect(await service.exit).toBe(0);
+  expect(service.output()).toContain('"msg":"stopped"');
+});
+
+test("a second signal stops at once, whatever is under way", async () => {
+  const env = await environment();
+  const service = run(env);
+  const url = await service.url();
+  await ready(url);
+  const client = new Client({ connectionString: env.AUTH_DB_URL });
+  await client.connect();
+  await client.query("BEGIN; LOCK TABLE users");
+  const request = get(`${url}/api/users`, { headers: authorized });
+  request.on("error", () => undefined);
+  await waitFor(async () => {
+    const { rows } = await client.query(
+      "SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass",
+    );
+    return rows.length > 0;
+  });
+  service.child.kill("SIGTERM");
+  await waitFor(() => service.output().includes("signal received"));
+  const before = Date.now();
+  service.child.kill("SIGTERM");
+  expect(await service.exit).toBe(1);
+  expect(Date.now() - before).toBeLessThan(1_000);
+  await client.end();
+});
+
+test("an unhandled rejection is logged and ends the process, exit code 1", async () => {
+  const path = await hooks(
+    "export default { start() { setTimeout(() => Promise.reject(new Error('lost promise')), 300); } };",
+  );
+  const service = run({ ...(await environment()), MESH_HOOKS: path });
+  expect(await service.exit).toBe(1);
+  expect(service.output()).toContain("lost promise");
+});
