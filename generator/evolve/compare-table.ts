@@ -1,0 +1,208 @@
+import { compareColumns } from "./compare-columns.js";
+import { columnsOf, type TableNames, translate } from "./compare-names.js";
+import type { Matches } from "./match.js";
+import { ALLOW, type Refuse } from "./refusal.js";
+import type { CheckSchema, ColumnSchema, ConstraintSchema, ForeignKeySchema, TableSchema } from "./schema.js";
+import type { Step } from "./steps.js";
+
+/** A table that stays, perhaps under another name. */
+export interface TablePair {
+  readonly previous: TableSchema;
+  readonly next: TableSchema;
+  readonly columns: Matches<ColumnSchema>;
+}
+
+export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse): readonly Step[] {
+  const { previous, next, columns } = pair;
+  return [
+    ...compareColumns(columns, { table: next.name, oldTable: previous.name }, refuse),
+    ...compareKey(pair, refuse),
+    ...compareUniques(pair, refuse),
+    ...compareChecks(pair, refuse),
+    ...compareIndexes(pair),
+    ...compareForeignKeys(pair, names, refuse),
+  ];
+}
+
+interface Comparison<T extends ConstraintSchema> {
+  readonly dropped: readonly T[];
+  readonly renamed: readonly { readonly from: string; readonly to: string }[];
+  readonly added: readonly T[];
+}
+
+/** Constraints are the same when they say the same of the same columns, whatever the columns were called. */
+function compareConstraints<T extends ConstraintSchema>(
+  {
+    previous,
+    next,
+    names,
+  }: { previous: readonly T[]; next: readonly T[]; names: ReadonlyMap<string, string> },
+  same: (previous: T, next: T) => boolean,
+): Comparison<T> {
+  const pairs = next.flatMap((item) => {
+    const match = previous.find(
+      (old) => translate(old.columns, names)?.join("\0") === item.columns.join("\0") && same(old, item),
+    );
+    return match === undefined ? [] : [{ previous: match, next: item }];
+  });
+  return {
+    // What stands on a column that is dropped goes with the column.
+    dropped: previous.filter(
+      (item) => translate(item.columns, names) !== undefined && !pairs.some((pair) => pair.previous === item),
+    ),
+    renamed: pairs
+      .filter((pair) => pair.previous.name !== pair.next.name)
+      .map((pair) => ({ from: pair.previous.name, to: pair.next.name })),
+    added: next.filter((item) => !pairs.some((pair) => pair.next === item)),
+  };
+}
+
+function constraintSteps<T extends ConstraintSchema>(
+  { previous, next }: TablePair,
+  { dropped, renamed, added }: Comparison<T>,
+  add: (constraint: T) => Step,
+): readonly Step[] {
+  return [
+    ...dropped.map(({ name }): Step => ({ kind: "drop_constraint", table: previous.name, name })),
+    ...renamed.map((rename): Step => ({ kind: "rename_constraint", table: next.name, ...rename })),
+    ...added.map(add),
+  ];
+}
+
+function compareKey(pair: TablePair, refuse: Refuse): readonly Step[] {
+  const { previous, next } = pair;
+  const names = columnsOf(pair.columns);
+  const comparison = compareConstraints({ previous: [previous.key], next: [next.key], names }, () => true);
+  if (comparison.added.length > 0) {
+    refuse({
+      code: "change-key",
+      message: `the key of table "${next.name}" would change from ${previous.key.columns.join()} to ${next.key.columns.join()}: every row would become another entity`,
+      hint: `make a new table with the new key, copy the rows, and drop the old one later; ${ALLOW} changes the key in place, and no service that holds the old ids is told`,
+    });
+  }
+  return constraintSteps(pair, comparison, (constraint) => ({
+    kind: "add_key",
+    table: next.name,
+    constraint,
+  }));
+}
+
+function compareUniques(pair: TablePair, refuse: Refuse): readonly Step[] {
+  const { previous, next } = pair;
+  const names = columnsOf(pair.columns);
+  const comparison = compareConstraints(
+    { previous: previous.uniques, next: next.uniques, names },
+    () => true,
+  );
+  for (const { columns } of comparison.added.filter((item) => !isEmptyAtFirst(item, pair))) {
+    refuse({
+      code: "restrict-rows",
+      message: `${named(next.name, columns)} would become UNIQUE, which fails where rows share a value`,
+      hint: `look for duplicates first (GROUP BY ${columns.join(", ")} HAVING count(*) > 1), settle them, then generate with ${ALLOW}`,
+    });
+  }
+  return constraintSteps(pair, comparison, (constraint) => ({
+    kind: "add_unique",
+    table: next.name,
+    constraint,
+  }));
+}
+
+function compareChecks(pair: TablePair, refuse: Refuse): readonly Step[] {
+  const { previous, next } = pair;
+  const names = columnsOf(pair.columns);
+  const comparison = compareConstraints<CheckSchema>(
+    { previous: previous.checks, next: next.checks, names },
+    (old, item) => old.values.join("\0") === item.values.join("\0"),
+  );
+  for (const check of comparison.added.filter((item) => !isNewColumn(item, pair))) {
+    const old = previous.checks.find(
+      (item) => translate(item.columns, names)?.join("\0") === check.columns.join("\0"),
+    );
+    if (old?.values.every((value) => check.values.includes(value)) === true) continue;
+    const lost = old?.values.filter((value) => !check.values.includes(value)).join(", ");
+    refuse({
+      code: "restrict-rows",
+      message: `${named(next.name, check.columns)} would be restricted to one_of [${check.values.join(", ")}], which fails where rows hold ${lost ?? "anything else"}`,
+      hint: `change those rows first, then generate with ${ALLOW}`,
+    });
+  }
+  return constraintSteps(pair, comparison, (constraint) => ({
+    kind: "add_check",
+    table: next.name,
+    constraint,
+  }));
+}
+
+function compareIndexes(pair: TablePair): readonly Step[] {
+  const { previous, next } = pair;
+  const names = columnsOf(pair.columns);
+  const comparison = compareConstraints(
+    { previous: previous.indexes, next: next.indexes, names },
+    () => true,
+  );
+  return [
+    ...comparison.dropped.map(({ name }): Step => ({ kind: "drop_index", name })),
+    ...comparison.renamed.map((rename): Step => ({ kind: "rename_index", ...rename })),
+    ...comparison.added.map((index): Step => ({ kind: "create_index", table: next.name, index })),
+  ];
+}
+
+function compareForeignKeys(pair: TablePair, tables: TableNames, refuse: Refuse): readonly Step[] {
+  const { previous, next } = pair;
+  const names = columnsOf(pair.columns);
+  const comparison = compareConstraints<ForeignKeySchema>(
+    { previous: previous.foreignKeys, next: next.foreignKeys, names },
+    (old, item) => {
+      const parent = tables.get(old.table);
+      return (
+        parent?.table === item.table &&
+        parent.columns.get(old.target) === item.target &&
+        old.onDelete === item.onDelete &&
+        // Between two types the key could not stand; it is made anew when both sides have the new one.
+        !parent.retyped.has(item.target) &&
+        !item.columns.some((column) => tables.get(previous.name)?.retyped.has(column))
+      );
+    },
+  );
+  for (const key of comparison.added.filter((item) => !isEmptyAtFirst(item, pair))) {
+    // The same reference with another ON DELETE holds already.
+    const held = previous.foreignKeys.some(
+      (old) =>
+        translate(old.columns, names)?.join() === key.columns.join() &&
+        tables.get(old.table)?.table === key.table &&
+        tables.get(old.table)?.columns.get(old.target) === key.target,
+    );
+    if (held) continue;
+    refuse({
+      code: "restrict-rows",
+      message: `${named(next.name, key.columns)} would reference "${key.table}", which fails where rows refer to nothing`,
+      hint: `look for such rows first, settle them, then generate with ${ALLOW}`,
+    });
+  }
+  return [
+    ...comparison.dropped.map(({ name }): Step => ({ kind: "drop_foreign_key", table: previous.name, name })),
+    ...constraintSteps(pair, { ...comparison, dropped: [] }, (constraint) => ({
+      kind: "add_foreign_key",
+      table: next.name,
+      constraint,
+    })),
+  ];
+}
+
+/** Every row holds NULL in a column that is new, so nothing can clash yet. */
+function isEmptyAtFirst({ columns }: ConstraintSchema, pair: TablePair): boolean {
+  return pair.columns.added.some(
+    (column) => columns.includes(column.name) && column.nullable && column.default === undefined,
+  );
+}
+
+function isNewColumn({ columns }: ConstraintSchema, pair: TablePair): boolean {
+  return pair.columns.added.some((column) => columns.includes(column.name));
+}
+
+function named(table: string, columns: readonly string[]): string {
+  return columns.length === 1
+    ? `column "${table}.${columns[0]}"`
+    : `columns ${columns.join(", ")} of "${table}"`;
+}

@@ -1,0 +1,245 @@
+import type { Event, Mesh, Table } from "../../model/mesh.js";
+import { identifier, literal, objectName } from "../names.js";
+import type { Render } from "../render.js";
+import { type BodyView, bodyView, payloadColumns } from "./body.js";
+import { condition, mayFall, type Operation, rowSource } from "./condition.js";
+import type { Reactions, Routine, Trigger } from "./routine.js";
+
+const OPERATIONS: readonly Operation[] = ["insert", "update", "delete"];
+
+/** The functions and triggers that write a table's events to the outbox; none for a table without events. */
+export function emitReactions(mesh: Mesh, service: string, table: Table, render: Render): Reactions {
+  const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
+  if (events.length === 0) return { routines: [], triggers: [] };
+  const emissions = OPERATIONS.flatMap((operation) => {
+    const fired = events.filter((event) => event.emit?.on.includes(operation));
+    return fired.length === 0 ? [] : [{ table, operation, events: fired }];
+  });
+  return {
+    routines: emissions.map((emission) => emitRoutine(emission, render)),
+    triggers: [
+      ...emissions.map((emission) => emitTrigger(emission, render)),
+      keyTrigger(table, render),
+      truncateTrigger(table, render),
+    ],
+  };
+}
+
+interface Emission {
+  readonly table: Table;
+  readonly operation: Operation;
+  readonly events: readonly Event[];
+}
+
+function routineName({ table, operation }: Emission): string {
+  return `mesh.${identifier(objectName("emit", table.name, operation))}`;
+}
+
+const MOMENTS: Readonly<Record<Operation, string>> = {
+  insert: "for each row that comes",
+  update: "for each row that changes",
+  delete: "for each row that goes",
+};
+
+function emitRoutine(emission: Emission, render: Render): Routine {
+  const { events, operation } = emission;
+  const name = routineName(emission);
+  // One table may speak of several entities; each counts its own versions.
+  const entities = [...new Set(events.map(entityOf))];
+  const statements = entities.map((entity) => {
+    const own = events.filter((event) => entityOf(event) === entity);
+    return render("emit_statement", statementView(entity, { ...emission, events: own }));
+  });
+  return {
+    name,
+    table: emission.table.name,
+    comment: `${listed(events.map((event) => event.name))} ${MOMENTS[operation]}.`,
+    text: render("emit_function", {
+      name,
+      statements,
+      fallen: mayFall(emission.table, operation)
+        ? [{ key: insideFormat(identifier(emission.table.key)) }]
+        : [],
+    }),
+  };
+}
+
+/** As it has to be written inside a quoted template of format(). */
+function insideFormat(text: string): string {
+  return text.replaceAll("'", "''").replaceAll("%", "%%");
+}
+
+function entityOf(event: Event): string {
+  return `${event.service}.${event.entity}`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}
+
+interface StatementView {
+  readonly entity: string;
+  /** The key as text, of a row called `changed`. */
+  readonly key: string;
+  /** Rows called `changed`. */
+  readonly rows: string;
+  /** The rows that mean an event, where not all do: none or one. */
+  readonly changed: readonly ChangedView[];
+  readonly filter: readonly string[];
+  /** How many events a row means. */
+  readonly count: string;
+  /** The same, inside DO UPDATE. */
+  readonly step: string;
+  readonly events: readonly EventView[];
+}
+
+interface ChangedView {
+  readonly columns: string;
+  /** Which events the row means, where there may be several. */
+  readonly flags: readonly string[];
+  readonly from: string;
+  readonly where: readonly string[];
+}
+
+interface EventView {
+  /** Column of `version` that holds this event's id. */
+  readonly id: string;
+  /** Id, entity and version of the event. */
+  readonly columns: string;
+  readonly subject: string;
+  readonly body: { readonly template: string; readonly values: readonly string[] };
+  readonly filter: readonly string[];
+  readonly union: readonly string[];
+}
+
+function statementView(entity: string, emission: Emission): StatementView {
+  const { table, operation, events } = emission;
+  const conditions = events.map((event) => condition(event, table, operation));
+  const several = events.length > 1;
+  const always = !several && conditions[0] === undefined;
+  const flags = several ? flagNames(events, table) : [];
+  const counts = flags.map((flag) => `changed.${flag}::int`);
+  return {
+    entity: literal(entity),
+    key: keyText(table, "changed"),
+    rows: always ? `${operation === "delete" ? "old_rows" : "new_rows"} AS changed` : "changed",
+    changed: always ? [] : [changedView(emission, conditions, flags)],
+    filter: several ? [flags.map((flag) => `changed.${flag}`).join(" OR ")] : [],
+    count: several ? counts.join(" + ") : "1",
+    step: several ? "excluded.version - base_version" : "1",
+    events: events.map((event, index) => {
+      const id = several ? `event_${index + 1}` : "event_id";
+      // The row's last event takes its newest version, the ones before it those below.
+      const version = ["version.version", ...counts.slice(index + 1)].join(" - ");
+      const metadata = { eventId: `version.${id}`, entityId: "version.entity_id", version };
+      return {
+        id,
+        columns: several
+          ? `version.${id} AS event_id, version.entity_id, ${version} AS version`
+          : "version.*",
+        subject: subjectExpression(event, table),
+        body: separated(bodyView(event, table, "changed", metadata)),
+        filter: several ? [`changed.${flags[index]}`] : [],
+        union: index < events.length - 1 ? ["UNION ALL"] : [],
+      };
+    }),
+  };
+}
+
+function changedView(
+  { table, operation, events }: Emission,
+  conditions: readonly (string | undefined)[],
+  flags: readonly string[],
+): ChangedView {
+  const { row, from } = rowSource(table, operation);
+  const shown = events.flatMap((event) => payloadColumns(event, table)).map((column) => column.name);
+  const columns = [...new Set([table.key, ...shown])].map((name) => `${row}.${identifier(name)}`);
+  const flagged = flags.map((flag, index) => `${conditions[index] ?? "true"} AS ${flag}`);
+  const [only] = conditions;
+  return {
+    columns: columns.join(", ") + (flags.length > 0 ? "," : ""),
+    flags: commaSeparated(flagged),
+    from,
+    where: flags.length > 0 || only === undefined ? [] : [only],
+  };
+}
+
+/** Names beside the table's own columns; underscores keep them apart where a column has the name already. */
+function flagNames(events: readonly Event[], table: Table): readonly string[] {
+  const taken = new Set(table.columns.map((column) => column.name));
+  return events.map((event) => {
+    let name = `is_${event.action}`;
+    while (taken.has(name)) name += "_";
+    taken.add(name);
+    return identifier(name);
+  });
+}
+
+function subjectExpression(event: Event, table: Table): string {
+  const key = table.columns.find((column) => column.key)?.type;
+  const safe = key === "uuid" || key === "integer" || key === "bigint";
+  const token = safe ? "version.entity_id" : "mesh.token(version.entity_id)";
+  return `${literal(`${entityOf(event)}.`)} || ${token} || ${literal(`.${event.action}`)}`;
+}
+
+function keyText(table: Table, row: string): string {
+  const column = table.columns.find(({ key }) => key);
+  const text = column?.type === "text" || column?.type === "nanoid";
+  return `${row}.${identifier(table.key)}${text ? "" : "::text"}`;
+}
+
+function separated(body: BodyView): BodyView {
+  return { template: body.template, values: fillLines(commaSeparated(body.values)) };
+}
+
+const LINE_WIDTH = 92;
+
+/** As many on a line as fit it. */
+function fillLines(items: readonly string[]): readonly string[] {
+  const lines: string[] = [];
+  for (const item of items) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + item.length < LINE_WIDTH)
+      lines[lines.length - 1] = `${last} ${item}`;
+    else lines.push(item);
+  }
+  return lines;
+}
+
+function commaSeparated(items: readonly string[]): readonly string[] {
+  return items.map((item, index) => (index < items.length - 1 ? `${item},` : item));
+}
+
+const TRANSITIONS: Readonly<Record<Operation, string>> = {
+  insert: "NEW TABLE AS new_rows",
+  update: "OLD TABLE AS old_rows NEW TABLE AS new_rows",
+  delete: "OLD TABLE AS old_rows",
+};
+
+function emitTrigger(emission: Emission, render: Render): Trigger {
+  const { table, operation } = emission;
+  const name = `emit_${operation}`;
+  const view = {
+    name,
+    table: identifier(table.name),
+    moment: `AFTER ${operation.toUpperCase()}`,
+    transitions: TRANSITIONS[operation],
+    routine: routineName(emission),
+  };
+  return { name, table: table.name, columns: [], text: render("statement_trigger", view) };
+}
+
+function keyTrigger(table: Table, render: Render): Trigger {
+  const view = { table: identifier(table.name), key: identifier(table.key) };
+  return {
+    name: "refuse_key_change",
+    table: table.name,
+    columns: [table.key],
+    text: render("key_trigger", view),
+  };
+}
+
+function truncateTrigger(table: Table, render: Render): Trigger {
+  const view = { table: identifier(table.name) };
+  return { name: "refuse_truncate", table: table.name, columns: [], text: render("truncate_trigger", view) };
+}

@@ -1,0 +1,86 @@
+import type { Mesh, Table } from "../../model/mesh.js";
+import { identifier, literal, objectName } from "../names.js";
+import type { Render } from "../render.js";
+import type { Reactions } from "./routine.js";
+
+/**
+ * The guards of the columns by which cascade rules find their rows: a row that named a deleted entity
+ * would outlive the cascade that has already run. Together with the deletion's lock on `mesh.applied`
+ * they hold under any interleaving: whichever of the two commits first is seen by the other.
+ */
+export function guardReactions(mesh: Mesh, service: string, table: Table, render: Render): Reactions {
+  const guards = guardedColumns(mesh, service, table).map((guard) => guardOf(guard, table, render));
+  return {
+    routines: guards.flatMap((guard) => guard.routines),
+    triggers: guards.flatMap((guard) => guard.triggers),
+  };
+}
+
+interface GuardedColumn {
+  readonly column: string;
+  /** `auth.user`: whose ids the column holds. */
+  readonly origins: readonly string[];
+}
+
+function guardedColumns(mesh: Mesh, service: string, table: Table): readonly GuardedColumn[] {
+  const consumers = mesh.services.find(({ name }) => name === service)?.consumers ?? [];
+  const rules = consumers.flatMap((consumer) =>
+    consumer.cascades
+      .filter((cascade) => cascade.table === table.name)
+      .map((cascade) => ({ column: cascade.column, origin: consumer.origin })),
+  );
+  const columns = table.columns.map(({ name }) => name);
+  return columns.flatMap((column) => {
+    const origins = new Set(rules.filter((rule) => rule.column === column).map(({ origin }) => origin));
+    return origins.size === 0 ? [] : [{ column, origins: [...origins].sort() }];
+  });
+}
+
+function guardOf({ column, origins }: GuardedColumn, table: Table, render: Render): Reactions {
+  const name = (operation: string) =>
+    `mesh.${identifier(objectName("guard", table.name, column, operation))}`;
+  const trigger = (operation: string) => objectName("guard", column, operation);
+  const isText = ["text", "nanoid"].includes(table.columns.find((own) => own.name === column)?.type ?? "");
+  const view = {
+    table: identifier(table.name),
+    tableText: literal(table.name),
+    column: identifier(column),
+    columnText: literal(column),
+    cast: isText ? "" : "::text",
+    origins: origins.map((origin) => literal(origin)),
+  };
+  const comment = `${table.name}.${column} names no ${origins.join(" or ")} that is deleted.`;
+  const routine = (operation: "insert" | "update") => ({
+    name: name(operation),
+    table: table.name,
+    comment,
+    text: render(`guard_${operation}`, { ...view, name: name(operation) }),
+  });
+  return {
+    routines: [routine("insert"), routine("update")],
+    triggers: [
+      {
+        name: trigger("insert"),
+        table: table.name,
+        columns: [],
+        text: render("statement_trigger", {
+          name: identifier(trigger("insert")),
+          table: view.table,
+          moment: "AFTER INSERT",
+          transitions: "NEW TABLE AS new_rows",
+          routine: name("insert"),
+        }),
+      },
+      {
+        name: trigger("update"),
+        table: table.name,
+        columns: [column],
+        text: render("guard_update_trigger", {
+          ...view,
+          name: identifier(trigger("update")),
+          routine: name("update"),
+        }),
+      },
+    ],
+  };
+}

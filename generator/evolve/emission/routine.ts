@@ -1,0 +1,23 @@
+/** A function of schema `mesh` that belongs to one table of the service. */
+export interface Routine {
+  /** With its schema: `mesh.emit_users_insert`. */
+  readonly name: string;
+  readonly table: string;
+  /** One sentence for the reader of the migration. */
+  readonly comment: string;
+  readonly text: string;
+}
+
+export interface Trigger {
+  readonly name: string;
+  readonly table: string;
+  /** Columns that its definition names: their type cannot be changed under it. */
+  readonly columns: readonly string[];
+  readonly text: string;
+}
+
+/** What a table's rows set off. */
+export interface Reactions {
+  readonly routines: readonly Routine[];
+  readonly triggers: readonly Trigger[];
+}

@@ -1,0 +1,122 @@
+import type { Column, Database, Mesh, Table } from "../model/mesh.js";
+import { objectName } from "./names.js";
+import { type SqlType, sqlDefault, sqlType } from "./types.js";
+
+/*
+ * The model as PostgreSQL's catalogs will hold it: every object with its final name. Two of these are
+ * compared to find the steps of a migration.
+ */
+
+export interface DatabaseSchema {
+  readonly tables: readonly TableSchema[];
+}
+
+export interface TableSchema {
+  readonly name: string;
+  readonly renamedFrom: string | undefined;
+  readonly description: string | undefined;
+  readonly columns: readonly ColumnSchema[];
+  readonly key: ConstraintSchema;
+  readonly uniques: readonly ConstraintSchema[];
+  readonly checks: readonly CheckSchema[];
+  readonly foreignKeys: readonly ForeignKeySchema[];
+  readonly indexes: readonly IndexSchema[];
+}
+
+export interface ColumnSchema {
+  readonly name: string;
+  readonly renamedFrom: string | undefined;
+  readonly type: SqlType;
+  readonly nullable: boolean;
+  /** As SQL. */
+  readonly default: string | undefined;
+}
+
+export interface ConstraintSchema {
+  readonly name: string;
+  readonly columns: readonly string[];
+}
+
+export interface CheckSchema extends ConstraintSchema {
+  readonly values: readonly string[];
+}
+
+export interface ForeignKeySchema extends ConstraintSchema {
+  readonly table: string;
+  readonly target: string;
+  readonly onDelete: "CASCADE" | "SET NULL" | "RESTRICT";
+}
+
+export interface IndexSchema extends ConstraintSchema {
+  /** Why there is an index that mesh.yaml does not ask for. */
+  readonly reason: string | undefined;
+}
+
+const ON_DELETE = { cascade: "CASCADE", set_null: "SET NULL", restrict: "RESTRICT" } as const;
+
+export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
+  const consumers = mesh.services.find((service) => service.name === database.service)?.consumers ?? [];
+  const cascades = consumers.flatMap((consumer) => consumer.cascades);
+  return {
+    tables: database.tables.map((table) => {
+      const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
+      return tableSchema(table, new Set(columns));
+    }),
+  };
+}
+
+/** `cascaded`: columns by which a cascade rule finds its rows. */
+function tableSchema(table: Table, cascaded: ReadonlySet<string>): TableSchema {
+  const named = (columns: readonly string[], kind: string) => ({
+    name: objectName(table.name, ...columns, kind),
+    columns,
+  });
+  const alone = table.columns.filter((column) => column.unique && !column.key);
+  const uniques = [
+    ...alone.map((column) => named([column.name], "key")),
+    ...table.unique.map((columns) => named(columns, "key")),
+  ];
+  const indexes = table.indexes.map((columns) => ({ ...named(columns, "idx"), reason: undefined }));
+  const leading = new Set([table.key, ...[...uniques, ...indexes].map(({ columns }) => columns[0])]);
+  const implied = table.columns.filter((column) => !leading.has(column.name) && isLookedUp(column, cascaded));
+  return {
+    name: table.name,
+    renamedFrom: table.renamedFrom,
+    description: table.description,
+    columns: table.columns.map(columnSchema),
+    key: { name: objectName(table.name, "pkey"), columns: [table.key] },
+    uniques,
+    checks: table.columns.flatMap((column) =>
+      column.oneOf === undefined ? [] : [{ ...named([column.name], "check"), values: column.oneOf }],
+    ),
+    foreignKeys: table.columns.flatMap((column) => {
+      if (column.references === undefined) return [];
+      const { table: parent, column: target, onDelete } = column.references;
+      return [{ ...named([column.name], "fkey"), table: parent, target, onDelete: ON_DELETE[onDelete] }];
+    }),
+    indexes: [
+      ...indexes,
+      ...implied.map((column) => ({
+        ...named([column.name], "idx"),
+        reason: cascaded.has(column.name)
+          ? "a cascade finds its rows by this column"
+          : "deleting what it references looks rows up by this column",
+      })),
+    ],
+  };
+}
+
+/** Without an index each deletion of a parent would read the whole table. */
+function isLookedUp(column: Column, cascaded: ReadonlySet<string>): boolean {
+  return column.references !== undefined || cascaded.has(column.name);
+}
+
+function columnSchema(column: Column): ColumnSchema {
+  return {
+    name: column.name,
+    renamedFrom: column.renamedFrom,
+    type: sqlType(column.type),
+    nullable: column.nullable && !column.key,
+    default: sqlDefault(column),
+  };
+}
