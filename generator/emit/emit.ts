@@ -1,0 +1,94 @@
+import type { Mesh, Service } from "../model/mesh.js";
+import { type EmittedFile, HEADER } from "./file.js";
+import { LOCK_FILE, printLock } from "./lock.js";
+import { type Lookup, openLookup } from "./lookup.js";
+import { printJson } from "./print/layout.js";
+import { eventSchema, schemaFileName } from "./schema/event.js";
+import { openRender, type Render, type Templates } from "./templates.js";
+import { openPrinter, type Printer } from "./ts/printer.js";
+import { emitTypeScript } from "./typescript.js";
+import { brokerView } from "./views/broker.js";
+import { environmentView } from "./views/environment.js";
+import { planDocument, subjectsDocument } from "./views/plan.js";
+import { readmeView } from "./views/readme.js";
+import { rolesView } from "./views/roles.js";
+import { ownServices } from "./wording.js";
+
+export interface Migration {
+  /** `0001_initial.sql` */
+  readonly name: string;
+  readonly text: string;
+  readonly sha256: string;
+}
+
+export interface EmitContext {
+  /** All migrations of each service, in order, as they are to stand in its folder. */
+  readonly migrations: Readonly<Record<string, readonly Migration[]>>;
+  /** The generator's version. */
+  readonly version: string;
+  readonly templates: Templates;
+}
+
+/** The whole output for a mesh, the lock last. The same mesh and context give the same bytes. */
+export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readonly EmittedFile[]> {
+  const lookup = openLookup(mesh);
+  const printer = openPrinter();
+  const render = openRender(context.templates);
+  const files = [
+    ...emitMeshFiles(lookup, render),
+    ...mesh.services.flatMap((service) => emitService(service, { lookup, printer, render })),
+  ];
+  const migrations = ownServices(mesh.services).flatMap(({ name }) =>
+    (context.migrations[name] ?? []).map((file) => ({
+      path: migrationPath(name, file.name),
+      text: file.text,
+    })),
+  );
+  const lock = printLock({ mesh, ...context }, files, checksums(mesh, context));
+  return [...files, ...migrations, { path: LOCK_FILE, text: lock }];
+}
+
+/** `auth/migrations/0001_initial.sql` */
+export function migrationPath(service: string, name: string): string {
+  return `${service}/migrations/${name}`;
+}
+
+function checksums(mesh: Mesh, { migrations }: EmitContext) {
+  const entries = ownServices(mesh.services).map(({ name }) => {
+    const files = migrations[name] ?? [];
+    return [name, files.map(({ name, sha256 }) => ({ name, sha256 }))] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
+  const { mesh } = lookup;
+  return [
+    { path: "README.md", text: render("docs/README.md.hbs", readmeView(lookup, HEADER)) },
+    { path: "subjects.json", text: printJson(subjectsDocument(lookup)) },
+    { path: "plan.json", text: printJson(planDocument(lookup)) },
+    { path: "nats.conf", text: render("broker/nats.conf.hbs", brokerView(lookup, HEADER)) },
+    {
+      path: ".env.example",
+      text: render("environment/env.hbs", environmentView(ownServices(mesh.services), HEADER)),
+    },
+    ...mesh.events.map((event) => ({
+      path: `schemas/${schemaFileName(event)}`,
+      text: printJson(eventSchema(event)),
+    })),
+  ];
+}
+
+interface Tools {
+  readonly lookup: Lookup;
+  readonly printer: Printer;
+  readonly render: Render;
+}
+
+function emitService(service: Service, { lookup, printer, render }: Tools): EmittedFile[] {
+  const database = lookup.database(service);
+  const typescript = emitTypeScript(service, lookup, printer);
+  if (service.external || database === undefined) return typescript;
+  const roles = render("database/roles.sql.hbs", rolesView(service, database, HEADER));
+  return [...typescript, { path: `${service.name}/roles.sql`, text: roles }];
+}

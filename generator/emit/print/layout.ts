@@ -1,0 +1,125 @@
+/*
+ * Literals, laid out: what fits on a line stays on one, what does not is broken entry by entry. JSON
+ * files and the object literals of generated TypeScript share it, so that both read alike.
+ */
+
+/** Text that is printed as it stands, where a string would be quoted. */
+export interface Code {
+  readonly [verbatim]: string;
+}
+const verbatim = Symbol("code");
+
+export function code(text: string): Code {
+  return { [verbatim]: text };
+}
+
+/** A function's call: its arguments are laid out as a list's items are. */
+export interface Call {
+  readonly [callee]: string;
+  readonly items: readonly Literal[];
+}
+const callee = Symbol("call");
+
+export function call(name: string, ...items: readonly Literal[]): Call {
+  return { [callee]: name, items };
+}
+
+/** Properties that are undefined are left out. */
+export type Literal = Leaf | Branch;
+type Leaf = null | boolean | number | string | Code;
+type Branch = Call | readonly Literal[] | { readonly [key: string]: Literal | undefined };
+
+interface Syntax {
+  key(name: string): string;
+  /** After the last entry of a broken list. */
+  readonly trailing: "" | ",";
+}
+
+const TYPESCRIPT: Syntax = {
+  key: (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)),
+  trailing: ",",
+};
+const JSON_TEXT: Syntax = { key: (name) => JSON.stringify(name), trailing: "" };
+
+/** Columns of a generated line. */
+export const LINE_WIDTH = 110;
+
+export interface Place {
+  /** Columns that precede the literal on its first line, and follow it on its last. */
+  readonly lead?: number;
+  /** Columns by which all its lines will be moved to the right. */
+  readonly margin?: number;
+}
+
+/** As the value that a function of the module returns. */
+export const RETURNED: Place = { lead: "return ;".length, margin: 2 };
+
+export function printTypeScript(literal: Literal, { lead = 0, margin = 0 }: Place = {}): string {
+  return print(literal, { syntax: TYPESCRIPT, width: LINE_WIDTH - margin, indent: "", lead });
+}
+
+export function printJson(literal: Literal): string {
+  return `${print(literal, { syntax: JSON_TEXT, width: LINE_WIDTH, indent: "", lead: 0 })}\n`;
+}
+
+interface Position {
+  readonly syntax: Syntax;
+  readonly width: number;
+  readonly indent: string;
+  readonly lead: number;
+}
+
+function print(literal: Literal, position: Position): string {
+  const { syntax, width, indent } = position;
+  const flat = printFlat(literal, syntax);
+  // One column is kept for the comma that may follow.
+  if (indent.length + position.lead + flat.length < width || !isBranch(literal)) return flat;
+  const { open, entries, close } = takeApart(literal, syntax);
+  if (entries.length === 0) return flat;
+  const inner = `${indent}  `;
+  const lines = entries.map(
+    ({ label, value }) => inner + label + print(value, { ...position, indent: inner, lead: label.length }),
+  );
+  return `${open}\n${lines.join(",\n")}${syntax.trailing}\n${indent}${close}`;
+}
+
+function printFlat(literal: Literal, syntax: Syntax): string {
+  if (!isBranch(literal)) return printLeaf(literal);
+  const { open, entries, close } = takeApart(literal, syntax);
+  const space = open === "{" && entries.length > 0 ? " " : "";
+  const items = entries.map(({ label, value }) => label + printFlat(value, syntax));
+  return open + space + items.join(", ") + space + close;
+}
+
+interface Parts {
+  readonly open: string;
+  readonly entries: readonly { readonly label: string; readonly value: Literal }[];
+  readonly close: string;
+}
+
+function takeApart(branch: Branch, syntax: Syntax): Parts {
+  const unlabelled = (value: Literal) => ({ label: "", value });
+  if (isList(branch)) return { open: "[", entries: branch.map(unlabelled), close: "]" };
+  if (isCall(branch))
+    return { open: `${branch[callee]}(`, entries: branch.items.map(unlabelled), close: ")" };
+  const entries = Object.entries(branch).flatMap(([name, value]) =>
+    value === undefined ? [] : { label: `${syntax.key(name)}: `, value },
+  );
+  return { open: "{", entries, close: "}" };
+}
+
+function printLeaf(leaf: Leaf): string {
+  return typeof leaf === "object" && leaf !== null ? leaf[verbatim] : JSON.stringify(leaf);
+}
+
+function isBranch(literal: Literal): literal is Branch {
+  return typeof literal === "object" && literal !== null && !(verbatim in literal);
+}
+
+function isList(branch: Branch): branch is readonly Literal[] {
+  return Array.isArray(branch);
+}
+
+function isCall(branch: Branch): branch is Call {
+  return callee in branch;
+}

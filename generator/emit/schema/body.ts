@@ -1,0 +1,64 @@
+import type { Column, JsonSchema, Table } from "../../model/mesh.js";
+
+/** What POST takes. The database fills in what is left out: defaults, nulls, nanoid keys. */
+export function createSchema(table: Table): JsonSchema {
+  return {
+    type: "object",
+    properties: properties(table.columns),
+    required: table.columns.filter((column) => !mayBeLeftOut(column)).map((column) => column.name),
+    additionalProperties: false,
+  };
+}
+
+/** What PATCH takes. A key never changes: it is the id that events and caches know the entity by. */
+export function patchSchema(table: Table): JsonSchema {
+  return {
+    type: "object",
+    properties: properties(table.columns.filter((column) => !column.key)),
+    minProperties: 1,
+    additionalProperties: false,
+  };
+}
+
+/** Whether a row may be created without saying this column. */
+export function mayBeLeftOut(column: Column): boolean {
+  return column.nullable || column.default !== undefined || (column.key && column.type === "nanoid");
+}
+
+function properties(columns: readonly Column[]): Record<string, JsonSchema> {
+  return Object.fromEntries(columns.map((column) => [column.name, columnSchema(column)]));
+}
+
+function columnSchema(column: Column): JsonSchema {
+  const schema = column.oneOf === undefined ? valueSchema(column) : { enum: column.oneOf };
+  if (!column.nullable) return schema;
+  if (schema.enum !== undefined) return { enum: [...(column.oneOf ?? []), null] };
+  return schema.type === undefined ? schema : { ...schema, type: [schema.type, "null"] };
+}
+
+/** The values that PostgreSQL takes for the type; what it refuses must fail here, as a 400. */
+function valueSchema(column: Column): JsonSchema {
+  switch (column.type) {
+    case "nanoid":
+    case "text":
+      return { type: "string", ...(column.key ? { minLength: 1 } : {}), pattern: "^[^\\u0000]*$" };
+    case "uuid":
+      return { type: "string", pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" };
+    case "integer":
+      return { type: "integer", minimum: -(2 ** 31), maximum: 2 ** 31 - 1 };
+    case "bigint":
+      return { type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+    case "number":
+      return { type: "number" };
+    case "boolean":
+      return { type: "boolean" };
+    case "timestamp":
+      return { type: "string", pattern: RFC_3339 };
+    case "json":
+      return {};
+  }
+}
+
+const RFC_3339 =
+  "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])[Tt]([01]\\d|2[0-3]):[0-5]\\d:([0-5]\\d|60)(\\.\\d+)?" +
+  "([Zz]|[+-]([01]\\d|2[0-3]):[0-5]\\d)$";

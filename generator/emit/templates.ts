@@ -1,0 +1,26 @@
+import Handlebars from "handlebars";
+
+/** Text of each template by its path under `templates/`, as the cli has read them: `docs/README.md.hbs`. */
+export type Templates = Readonly<Record<string, string>>;
+
+/** Fills the template of that path with a view. */
+export type Render = (path: string, view: object) => string;
+
+/**
+ * Templates loop and print: no escaping (nothing here is HTML), no helpers, and a field that the view
+ * lacks throws instead of printing nothing. Each is compiled once per run.
+ */
+export function openRender(templates: Templates): Render {
+  const compiled = new Map<string, Handlebars.TemplateDelegate>();
+  return (path, view) => {
+    const template = compiled.get(path) ?? compile(templates, path);
+    compiled.set(path, template);
+    return template(view);
+  };
+}
+
+function compile(templates: Templates, path: string): Handlebars.TemplateDelegate {
+  const text = templates[path];
+  if (text === undefined) throw new Error(`template "${path}" is missing`);
+  return Handlebars.compile(text, { strict: true, noEscape: true, knownHelpersOnly: true });
+}

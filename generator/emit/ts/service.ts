@@ -1,0 +1,118 @@
+import { type StatementStructures, StructureKind } from "ts-morph";
+import type { Consumer, EnvironmentVariable, Resource, Service } from "../../model/mesh.js";
+import type { Lookup } from "../lookup.js";
+import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
+import { serviceTitle } from "../wording.js";
+import { consumerFunctionName } from "./consumer.js";
+import { docs } from "./docs.js";
+import { streamConstantName } from "./events.js";
+import { hooksName, needsHooks } from "./hooks.js";
+import { gatherImports, type Imports, RUNTIME } from "./imports.js";
+import type { SourceText } from "./printer.js";
+import { bodyValidators } from "./validators.js";
+
+interface Scope {
+  readonly service: Service;
+  readonly lookup: Lookup;
+  readonly imports: Imports;
+}
+
+/** service.ts: the whole service as one value, its hooks passed in. */
+export function serviceSource(service: Service, lookup: Lookup): SourceText {
+  const imports = gatherImports("hooks", `${service.names.type}Hooks`, serviceFunctionName(service));
+  const scope: Scope = { service, lookup, imports };
+  return { imports: scope.imports, statements: [hooksInterface(scope), serviceFunction(scope)] };
+}
+
+/** `sfsService` */
+export function serviceFunctionName(service: Service): string {
+  return `${service.names.value}Service`;
+}
+
+function hooksInterface({ service, imports }: Scope): StatementStructures {
+  return {
+    kind: StructureKind.Interface,
+    name: `${service.names.type}Hooks`,
+    isExported: true,
+    extends: service.consumers.map((consumer) => imports.type(consumerModule(consumer), hooksName(consumer))),
+    docs: docs(`What ${serviceTitle(service.name)} does beyond its tables, caches and cascades.`),
+    properties: [
+      {
+        name: "start",
+        isReadonly: true,
+        hasQuestionToken: true,
+        type: imports.type(RUNTIME, "StartHook"),
+        docs: docs("Runs once before the service takes work; throwing refuses the start."),
+      },
+    ],
+  };
+}
+
+function serviceFunction(scope: Scope): StatementStructures {
+  const { service, imports } = scope;
+  const required = service.consumers.some(needsHooks);
+  return {
+    kind: StructureKind.Function,
+    name: serviceFunctionName(service),
+    isExported: true,
+    docs: docs(service.description ?? `The ${serviceTitle(service.name)} service.`),
+    parameters: [
+      { name: "hooks", type: `${service.names.type}Hooks`, ...(required ? {} : { initializer: "{}" }) },
+    ],
+    returnType: imports.type(RUNTIME, "ServiceDefinition"),
+    statements: [`return ${printTypeScript(serviceLiteral(scope), RETURNED)};`],
+  };
+}
+
+function serviceLiteral({ service, lookup, imports }: Scope): Literal {
+  const database = lookup.database(service);
+  if (database === undefined) throw new Error(`service "${service.name}" is generated, and has no database`);
+  return {
+    mesh: lookup.mesh.name,
+    name: service.name,
+    source: service.source,
+    database: {
+      name: database.name,
+      urlVariable: database.urlVariable,
+      migrations: code(`new URL("./migrations/", import.meta.url)`),
+    },
+    stream:
+      service.stream === undefined
+        ? undefined
+        : code(imports.value("./events.js", streamConstantName(service))),
+    publishes: service.publishes.map((pattern) => pattern.filter),
+    tables: lookup.tables(service).map((table) => code(imports.value("./tables.js", table.names.value))),
+    consumers: service.consumers.map((consumer) =>
+      code(`${imports.value(consumerModule(consumer), consumerFunctionName(consumer))}(hooks)`),
+    ),
+    http: service.http && {
+      port: service.http.port,
+      resources: service.http.resources.map((resource) =>
+        resourceLiteral(resource, { service, lookup, imports }),
+      ),
+    },
+    environment: service.environment.map(variableLiteral),
+    start: code("hooks.start"),
+  };
+}
+
+function resourceLiteral(resource: Resource, { service, lookup, imports }: Scope): Literal {
+  const table = lookup.table(service, resource.table);
+  const validators = resource.readonly ? undefined : bodyValidators(table);
+  const validator = (name: string | undefined) =>
+    name === undefined ? undefined : code(imports.value("./validators.js", name));
+  return {
+    path: resource.path,
+    table: code(imports.value("./tables.js", table.names.value)),
+    create: validator(validators?.create.name),
+    patch: validator(validators?.patch.name),
+  };
+}
+
+function variableLiteral(variable: EnvironmentVariable): Literal {
+  return { name: variable.name, required: variable.required ? true : undefined, default: variable.default };
+}
+
+function consumerModule(consumer: Consumer): string {
+  return `./consumers/${consumer.names.file.replace(/\.ts$/, ".js")}`;
+}

@@ -1,0 +1,31 @@
+/*
+ * Plain JavaScript that the compiled validators of a file share, written into it.
+ */
+
+/** JSON Schema's equality, for `enum`, `const` and `uniqueItems` over arrays and objects. */
+export const EQUAL = `function equal(a, b) {
+  if (a === b) return true;
+  if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
+}`;
+
+/** JSON Schema counts characters, where a JavaScript string counts UTF-16 units. */
+export const CODE_POINTS = `function codePoints(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}`;
+
+/** Every event has the same metadata: it is compiled once per file, and each event adds its payload. */
+export const WITH_METADATA = `function withMetadata(validatePayload) {
+  const validate = (data) => {
+    const hasMetadata = validateMetadata(data);
+    const hasPayload = validatePayload(data);
+    if (hasMetadata && hasPayload) validate.errors = null;
+    else validate.errors = [...(validateMetadata.errors ?? []), ...(validatePayload.errors ?? [])];
+    return hasMetadata && hasPayload;
+  };
+  return validate;
+}`;

@@ -1,0 +1,85 @@
+import type { EnvironmentVariable, Service } from "../../model/mesh.js";
+
+/** A variable across the services that read it. */
+export interface SharedVariable {
+  readonly name: string;
+  readonly description: string;
+  readonly readers: readonly Reader[];
+}
+
+export interface Reader {
+  readonly service: string;
+  readonly required: boolean;
+  readonly default: string | undefined;
+  readonly example: string | undefined;
+}
+
+/** Every variable once: what must be set first, each part in the order in which the services name it. */
+export function sharedVariables(services: readonly Service[]): readonly SharedVariable[] {
+  const variables = new Map<string, { description: string; readers: Reader[] }>();
+  for (const service of services) {
+    for (const variable of service.environment) {
+      const known = variables.get(variable.name) ?? { description: variable.description, readers: [] };
+      known.readers.push(reader(service, variable));
+      variables.set(variable.name, known);
+    }
+  }
+  const isRequired = ({ readers }: SharedVariable) => readers.some(({ required }) => required);
+  return [...variables]
+    .map(([name, { description, readers }]) => ({ name, description, readers }))
+    .sort((a, b) => Number(isRequired(b)) - Number(isRequired(a)));
+}
+
+/** Whether the variable means the same to each of its readers. */
+export function isUniform(variable: SharedVariable): boolean {
+  return variable.readers.every(
+    ({ required, default: value }) =>
+      required === variable.readers[0]?.required && value === variable.readers[0]?.default,
+  );
+}
+
+function reader(service: Service, variable: EnvironmentVariable): Reader {
+  return {
+    service: service.name,
+    required: variable.required,
+    default: variable.default,
+    example: variable.example,
+  };
+}
+
+export interface EnvironmentView {
+  readonly header: string;
+  readonly variables: readonly { readonly comments: readonly string[]; readonly lines: readonly string[] }[];
+}
+
+/** .env.example: what must be set stands ready to be filled in, what has a default is commented out. */
+export function environmentView(services: readonly Service[], header: string): EnvironmentView {
+  return {
+    header,
+    variables: sharedVariables(services).map((variable) => ({
+      comments: [`${oneLine(variable.description)} Read by ${names(variable)}.`],
+      lines: isUniform(variable)
+        ? variable.readers.slice(0, 1).map(line(variable))
+        : variable.readers.map(ownLine(variable)),
+    })),
+  };
+}
+
+function line(variable: SharedVariable): (reader: Reader) => string {
+  return ({ required, default: value, example }) =>
+    required ? `${variable.name}=${example ?? ""}` : `# ${variable.name}=${value ?? example ?? ""}`;
+}
+
+/** One file serves all services, so a variable that differs between them can only be shown. */
+function ownLine(variable: SharedVariable): (reader: Reader) => string {
+  return (reader) => `# ${variable.name}=${reader.default ?? reader.example ?? ""} (${reader.service})`;
+}
+
+function names(variable: SharedVariable): string {
+  return variable.readers.map((reader) => reader.service).join(", ");
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s*\n\s*/g, " ").trim();
+  return /[.!?]$/.test(line) ? line : `${line}.`;
+}

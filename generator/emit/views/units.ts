@@ -1,0 +1,29 @@
+/** Seconds as people say them: `7 days`, `2 minutes`. Largest unit that leaves no remainder. */
+export function duration(seconds: number): string {
+  return inUnits(seconds, [
+    ["day", 86_400],
+    ["hour", 3_600],
+    ["minute", 60],
+    ["second", 1],
+  ]);
+}
+
+/** `1 GiB` */
+export function bytes(count: number): string {
+  const units = ["GiB", "MiB", "KiB"] as const;
+  for (const [index, unit] of units.entries()) {
+    const size = 1024 ** (units.length - index);
+    if (count >= size && count % size === 0) return `${count / size} ${unit}`;
+  }
+  return `${count} bytes`;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+function inUnits(value: number, units: readonly (readonly [string, number])[]): string {
+  const [name, size] = units.find(([, size]) => value >= size && value % size === 0) ?? ["second", 1];
+  const amount = value / size;
+  return `${amount} ${name}${amount === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,42 @@
+import type { Event, Service } from "../model/mesh.js";
+
+/** How a service is called in prose: `Auth`; a name without a vowel is read as an acronym: `SFS`. */
+export function serviceTitle(service: string): string {
+  const words = service.split(/[-_]/).filter((word) => word !== "");
+  return words
+    .map((word) =>
+      /[aeiouy]/i.test(word) ? word.charAt(0).toUpperCase() + word.slice(1) : word.toUpperCase(),
+    )
+    .join(" ");
+}
+
+/** The description of mesh.yaml, else what makes the event happen. */
+export function eventSentence(event: Event): string {
+  if (event.description !== undefined) return sentence(event.description);
+  if (event.emit === undefined) return `${serviceTitle(event.entity)} ${event.action}.`;
+  const { table, on, when } = event.emit;
+  const verbs = { insert: "inserted", update: "updated", delete: "deleted" } as const;
+  const done = on.map((operation) => verbs[operation]).join(" or ");
+  const held = when.map(({ column, value }) => `\`${column}\` became \`${value}\``).join(" and ");
+  return held === "" ? `A row of \`${table}\` was ${done}.` : `A row of \`${table}\` was ${done}: ${held}.`;
+}
+
+/** `services` as a reader lists them; a dash for none. */
+export function listOf(items: readonly string[]): string {
+  return items.length === 0 ? "-" : items.join(", ");
+}
+
+/** A word in code type, as Markdown and doc comments have it. */
+export function quoted(word: string): string {
+  return `\`${word}\``;
+}
+
+/** The services that are generated, in the model's order. */
+export function ownServices(services: readonly Service[]): readonly Service[] {
+  return services.filter((service) => !service.external);
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}

@@ -1,0 +1,197 @@
+import type { EmittedFile } from "./emit/file.js";
+import { fingerprint, LOCK_FILE, type Lock, type Origin, parseLock, sha256 } from "./emit/lock.js";
+import type { Templates } from "./emit/templates.js";
+import type { Mesh } from "./model/mesh.js";
+
+/*
+ * The heart of `mesh generate`: what is to be written and removed, decided before anything is touched.
+ * ts-morph, ajv and the templates are loaded only when there is something to emit.
+ */
+
+/** The output folder, as the cli opens it. Paths are relative to it, with `/` between their parts. */
+export interface OutputFolder {
+  /** Names of the files right inside a folder; none when it is missing. */
+  list(folder: string): readonly string[];
+  read(path: string): string | undefined;
+  /** Makes the folders on the way. */
+  write(path: string, text: string): void;
+  /** Removes the folders that this leaves empty. */
+  remove(path: string): void;
+}
+
+export interface MigrationFile {
+  readonly name: string;
+  readonly text: string;
+  readonly sha256: string;
+}
+
+/** Why nothing is emitted: going on would break a promise about the data that is already there. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Of generator/evolve: all migrations of each service, those that exist untouched, at most one new. */
+export type PlanMigrations = (input: {
+  readonly previous: Mesh | undefined;
+  readonly next: Mesh;
+  readonly existing: Readonly<Record<string, readonly Omit<MigrationFile, "sha256">[]>>;
+  readonly allowDestructive: boolean;
+  readonly templates: Templates;
+}) => {
+  readonly files: Readonly<Record<string, readonly MigrationFile[]>>;
+  readonly refusals: readonly Refusal[];
+};
+
+export interface GenerateInput extends Origin {
+  readonly folder: Pick<OutputFolder, "list" | "read">;
+  /** Loads the planner: like the emitters, it is not needed when nothing has changed. */
+  readonly loadMigrationPlanner: () => Promise<PlanMigrations>;
+  readonly allowDestructive: boolean;
+  /** `--check`: emits and compares even where the lock says that nothing has changed. */
+  readonly distrustLock?: boolean;
+}
+
+export interface OutputPlan {
+  /** In the order of writing; the lock comes last, so that a run that is cut off is not taken for a finished one. */
+  readonly write: readonly EmittedFile[];
+  /** Files of an earlier run that no longer come out. Never a file that no run has written. */
+  readonly remove: readonly string[];
+  /** Files that already are as they should be. */
+  readonly keep: readonly string[];
+  /** Where the folder differs from what mesh.yaml says; empty when it is up to date. */
+  readonly drift: readonly Drift[];
+  /** When there is any, nothing is to be written. */
+  readonly refusals: readonly Refusal[];
+}
+
+/**
+ * `changed`: edited since it was generated. `missing`: generated, then deleted. `outdated`: not yet
+ * generated from the mesh as it is now. `stale`: generated, and no longer part of the output.
+ */
+export interface Drift {
+  readonly path: string;
+  readonly kind: "changed" | "missing" | "outdated" | "stale";
+}
+
+export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
+  const { folder, mesh } = input;
+  const lock = parseLock(folder.read(LOCK_FILE));
+  if (lock !== undefined && !input.distrustLock && isUpToDate(lock, input)) return upToDate(lock);
+
+  const existing = readMigrations(mesh, folder);
+  const tampered = lock === undefined ? [] : findTampered(lock, folder);
+  if (tampered.length > 0) return refuse(tampered);
+  const planMigrations = await input.loadMigrationPlanner();
+  const { allowDestructive, templates } = input;
+  const previous = lock?.model;
+  const migrations = planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
+  if (migrations.refusals.length > 0) return refuse(migrations.refusals);
+
+  const { emitMesh } = await import("./emit/emit.js");
+  return compare(await emitMesh(mesh, { ...input, migrations: migrations.files }), lock, folder);
+}
+
+/** Carries out a plan that has no refusals. */
+export function applyPlan(plan: OutputPlan, folder: OutputFolder): void {
+  for (const path of plan.remove) folder.remove(path);
+  for (const { path, text } of plan.write) folder.write(path, text);
+}
+
+type Reader = GenerateInput["folder"];
+
+function isUpToDate(lock: Lock, { folder, ...origin }: GenerateInput): boolean {
+  return (
+    lock.fingerprint === fingerprint(origin) &&
+    Object.entries(lock.files).every(([path, hash]) => hashOf(folder.read(path)) === hash) &&
+    Object.entries(lock.migrations).every(([service, files]) => {
+      const present = migrationNames(service, folder);
+      return present.length === files.length && files.every(({ name }, index) => present[index] === name);
+    }) &&
+    findTampered(lock, folder).length === 0
+  );
+}
+
+function upToDate(lock: Lock): OutputPlan {
+  const keep = [...Object.keys(lock.files), ...lockedMigrations(lock).map(({ path }) => path), LOCK_FILE];
+  return { write: [], remove: [], keep, drift: [], refusals: [] };
+}
+
+function refuse(refusals: readonly Refusal[]): OutputPlan {
+  return { write: [], remove: [], keep: [], drift: [], refusals };
+}
+
+function compare(files: readonly EmittedFile[], lock: Lock | undefined, folder: Reader): OutputPlan {
+  const emitted = new Set(files.map(({ path }) => path));
+  const write = files.filter(({ path, text }) => folder.read(path) !== text);
+  const remove = Object.keys(lock?.files ?? {}).filter(
+    (path) => !emitted.has(path) && isInside(path) && folder.read(path) !== undefined,
+  );
+  const written = new Set(write);
+  return {
+    write,
+    remove,
+    keep: files.filter((file) => !written.has(file)).map(({ path }) => path),
+    drift: [
+      ...write.map(({ path }): Drift => ({ path, kind: driftOf(path, lock, folder) })),
+      ...remove.map((path): Drift => ({ path, kind: "stale" })),
+    ],
+    refusals: [],
+  };
+}
+
+function driftOf(path: string, lock: Lock | undefined, folder: Reader): Drift["kind"] {
+  const locked = lock?.files[path];
+  const present = folder.read(path);
+  if (locked === undefined) return "outdated";
+  if (present === undefined) return "missing";
+  return sha256(present) === locked ? "outdated" : "changed";
+}
+
+/** A lock that was tampered with must not make us delete a file elsewhere. */
+function isInside(path: string): boolean {
+  return !path.startsWith("/") && !path.split(/[\\/]/).includes("..");
+}
+
+function hashOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : sha256(text);
+}
+
+function readMigrations(mesh: Mesh, folder: Reader) {
+  const services = mesh.services.filter((service) => !service.external);
+  const entries = services.map(({ name: service }) => {
+    const files = migrationNames(service, folder).map((name) => ({
+      name,
+      text: folder.read(`${service}/migrations/${name}`) ?? "",
+    }));
+    return [service, files] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function migrationNames(service: string, folder: Reader): string[] {
+  return folder
+    .list(`${service}/migrations`)
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
+}
+
+function lockedMigrations(lock: Lock) {
+  return Object.entries(lock.migrations).flatMap(([service, files]) =>
+    files.map(({ name, sha256 }) => ({ path: `${service}/migrations/${name}`, sha256 })),
+  );
+}
+
+/** Databases may have run a migration the day it was written: it is neither edited nor dropped afterwards. */
+function findTampered(lock: Lock, folder: Reader): Refusal[] {
+  return lockedMigrations(lock).flatMap(({ path, sha256: locked }) => {
+    const found = hashOf(folder.read(path));
+    if (found === locked) return [];
+    return {
+      code: found === undefined ? "migration-missing" : "migration-changed",
+      message: `${path} ${found === undefined ? "is missing" : "has been changed since it was generated"}`,
+      hint: `restore it from version control; a further change belongs into mesh.yaml and becomes a new migration`,
+    };
+  });
+}
