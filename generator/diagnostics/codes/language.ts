@@ -1,6 +1,6 @@
 import { error } from "../definition.js";
 
-interface Word {
+export interface Word {
   readonly text: string;
   readonly expects: string;
 }

@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { connect } from "nats";
+import pg from "pg";
+import { authStream, type UserCreated } from "../generated/auth/events.js";
+import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
+import type { Broker, ConsumerPlan } from "../runtime/broker/broker.js";
+import { connectJetStream } from "../runtime/broker/jetstream.js";
+import { startConsumer } from "../runtime/consume/consumer.js";
+import { buildModel } from "../runtime/consume/model.js";
+import { parseMessage } from "../runtime/consume/parse.js";
+import type { ConsumerDefinition, Logger } from "../runtime/definition.js";
+import { MESH_0001 } from "../runtime/schema/0001_mesh.js";
+import { median } from "./report.js";
+
+/*
+ * The consumer against its two yardsticks, in turns and in one process: the documented handler (one
+ * upsert and one ack per event), and receiving, parsing, validating and acking without applying.
+ */
+
+export interface ConsumerBenchOptions {
+  readonly postgresUrl: string;
+  readonly natsUrl: string;
+  readonly events?: number;
+  readonly rounds?: number;
+}
+
+export interface ConsumerBench {
+  /** Events per second, medians. */
+  readonly runtime: number;
+  readonly documented: number;
+  readonly receiving: number;
+  /** Budgets: at least 25, and at least 0.8. */
+  readonly timesDocumented: number;
+  readonly shareOfReceiving: number;
+}
+
+const TABLES = `
+CREATE TABLE user_cache (user_id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE,
+  display_name TEXT NOT NULL DEFAULT '', synced_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE namespaces (namespace_id TEXT PRIMARY KEY, owner_id TEXT);
+CREATE TABLE files (file_id TEXT PRIMARY KEY, uploader_id TEXT);`;
+
+const quiet: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => quiet,
+};
+
+interface Bench {
+  readonly pool: pg.Pool;
+  readonly broker: Broker;
+  readonly definition: ConsumerDefinition;
+  readonly events: number;
+}
+
+export async function benchConsumer(options: ConsumerBenchOptions): Promise<ConsumerBench> {
+  const { events = 40_000, rounds = 3 } = options;
+  const token = `bench${randomUUID().slice(0, 8)}`;
+  const database = await createDatabase(options.postgresUrl, token);
+  const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
+  const broker = await connectJetStream({ url: options.natsUrl, name: token, logger: quiet });
+  const { sync: _, ...definition } = sfsUserConsumer();
+  const stream = { ...authStream, name: token, subjects: [`${token}.user.*.*`] };
+  const bench: Bench = {
+    pool,
+    broker,
+    events,
+    definition: { ...definition, stream, filter: `${token}.user.*.*` },
+  };
+  const rates = { runtime: [] as number[], documented: [] as number[], receiving: [] as number[] };
+  try {
+    await broker.ensureStream(stream);
+    await publishEvents(options.natsUrl, token, events);
+    for (let round = 0; round < rounds; round += 1) {
+      rates.documented.push(await fresh(bench, round, runDocumented));
+      rates.receiving.push(await fresh(bench, round, runReceiving));
+      rates.runtime.push(await fresh(bench, round, runRuntime));
+    }
+  } finally {
+    await broker.close();
+    await pool.end();
+    await dropAll(options, token);
+  }
+  const [runtime, documented, receiving] = [
+    median(rates.runtime),
+    median(rates.documented),
+    median(rates.receiving),
+  ];
+  return {
+    runtime,
+    documented,
+    receiving,
+    timesDocumented: runtime / documented,
+    shareOfReceiving: runtime / receiving,
+  };
+}
+
+/** Two of three events register a user, the third renames an earlier one. */
+function userEvent(at: number): { readonly action: string; readonly event: UserCreated } {
+  const renames = at % 3 === 2;
+  const user = renames ? at - 2 : at;
+  const id = `user-${String(user).padStart(16, "0")}`;
+  return {
+    action: renames ? "updated" : "created",
+    event: {
+      metadata: {
+        event_id: randomUUID(),
+        entity_id: id,
+        timestamp: 1_705_920_000,
+        source: "auth-service",
+        version: renames ? 2 : 1,
+      },
+      user_id: id,
+      username: `${renames ? "renamed" : "name"}-${user}`,
+      display_name: `Display Name ${user}`,
+    },
+  };
+}
+
+async function publishEvents(url: string, token: string, count: number): Promise<void> {
+  const client = await connect({ servers: url });
+  const jetstream = client.jetstream();
+  for (let from = 0; from < count; from += 500) {
+    const size = Math.min(500, count - from);
+    await Promise.all(
+      Array.from({ length: size }, async (_, offset) => {
+        const { action, event } = userEvent(from + offset);
+        await jetstream.publish(`${token}.user.${event.user_id}.${action}`, JSON.stringify(event));
+      }),
+    );
+  }
+  await client.drain();
+}
+
+/** A durable and tables of its own for each run, so that every run does the same work. */
+async function fresh(bench: Bench, round: number, run: (bench: Bench) => Promise<number>): Promise<number> {
+  await bench.pool.query("TRUNCATE user_cache, mesh.applied, mesh.subscription");
+  return await run({ ...bench, definition: { ...bench.definition, durable: `${run.name}_${round}` } });
+}
+
+function planOf({ durable, stream, filter, delivery }: ConsumerDefinition): ConsumerPlan {
+  return {
+    stream: stream.name,
+    durable,
+    filter,
+    ackWaitSeconds: delivery.ackWaitSeconds,
+    maxAckPending: delivery.maxAckPending,
+  };
+}
+
+async function runDocumented({ pool, broker, definition, events }: Bench): Promise<number> {
+  const count = Math.min(events, 3_000);
+  const plan = planOf(definition);
+  const model = buildModel(definition);
+  await broker.ensureConsumer(plan);
+  const intake = await broker.consume(plan, 500);
+  const started = performance.now();
+  for (let done = 0; done < count; ) {
+    for (const message of await intake.next(Math.min(500, count - done), 1_000)) {
+      const parsed = parseMessage(model, message, message.seq);
+      if (!parsed.ok) throw new Error(parsed.rejected.reason);
+      const { user_id, username, display_name } = parsed.incoming.payload;
+      await pool.query({
+        name: "documented",
+        text: `INSERT INTO user_cache (user_id, username, display_name, synced_at)
+VALUES ($1, $2, $3, CURRENT_TIMESTAMP)
+ON CONFLICT (user_id) DO UPDATE SET username = EXCLUDED.username, display_name = EXCLUDED.display_name,
+  synced_at = CURRENT_TIMESTAMP`,
+        values: [user_id, username, display_name],
+      });
+      message.ack();
+      done += 1;
+    }
+  }
+  const rate = perSecond(count, started);
+  await intake.stop();
+  return rate;
+}
+
+async function runReceiving({ broker, definition, events }: Bench): Promise<number> {
+  const plan = planOf(definition);
+  const model = buildModel(definition);
+  const { batch } = definition.delivery;
+  await broker.ensureConsumer(plan);
+  const started = performance.now();
+  const intake = await broker.consume(plan, batch * 2);
+  for (let done = 0; done < events; ) {
+    for (const message of await intake.next(batch, 1_000)) {
+      if (!parseMessage(model, message, message.seq).ok)
+        throw new Error("an event of the bench is not valid");
+      message.ack();
+      done += 1;
+    }
+  }
+  const rate = perSecond(events, started);
+  await intake.stop();
+  return rate;
+}
+
+async function runRuntime({ pool, broker, definition, events }: Bench): Promise<number> {
+  await broker.ensureConsumer(planOf(definition));
+  const started = performance.now();
+  const consumer = startConsumer({ pool, broker, definition, env: {}, logger: quiet });
+  while (consumer.stats().applied + consumer.stats().stale < events) await sleep(2);
+  const rate = perSecond(events, started);
+  await consumer.stop();
+  const { rows } = await pool.query<{ users: number }>("SELECT count(*)::integer AS users FROM user_cache");
+  const users = events - Math.floor(events / 3);
+  if (rows[0]?.users !== users) throw new Error(`${rows[0]?.users} users in the cache, not ${users}`);
+  return rate;
+}
+
+function perSecond(count: number, started: number): number {
+  return (count * 1_000) / (performance.now() - started);
+}
+
+async function createDatabase(adminUrl: string, name: string): Promise<string> {
+  await asAdmin(adminUrl, `CREATE DATABASE ${name}`);
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await client.query(`CREATE SCHEMA mesh; ${MESH_0001}; ${TABLES}`);
+  await client.end();
+  return url.href;
+}
+
+async function dropAll({ postgresUrl, natsUrl }: ConsumerBenchOptions, name: string): Promise<void> {
+  await asAdmin(postgresUrl, `DROP DATABASE ${name}`);
+  const client = await connect({ servers: natsUrl });
+  await (await client.jetstreamManager()).streams.delete(name);
+  await client.close();
+}
+
+async function asAdmin(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , postgresUrl = "", natsUrl = "", events = "40000"] = process.argv;
+  const result = await benchConsumer({ postgresUrl, natsUrl, events: Number(events) });
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+}

@@ -1,0 +1,84 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { median, type Row } from "./report.js";
+import { syntheticMesh } from "./synthetic-mesh.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const cli = join(root, "dist/generator/cli/main.js");
+
+interface Timing {
+  readonly seconds: number;
+  readonly megabytes: number;
+}
+
+/** One whole `mesh generate` process, as CI would run it: start-up, compile, emit, write. */
+function runGenerate(folder: string): Timing {
+  const started = performance.now();
+  // Peak memory is the child's own figure: only it can tell it apart from ours.
+  const script = `process.on("exit", () => require("fs").writeSync(3, String(process.resourceUsage().maxRSS)));`;
+  const hook = join(folder, "peak.cjs");
+  writeFileSync(hook, script);
+  const child = spawnSync(process.execPath, ["--require", hook, cli, "generate"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    encoding: "utf8",
+  });
+  if (child.status !== 0) throw new Error(`mesh generate failed in the bench: ${child.stderr}`);
+  return { seconds: (performance.now() - started) / 1000, megabytes: Number(child.output[3]) / 1024 };
+}
+
+function measure(
+  name: string,
+  mesh: string,
+  budget: { cold: number; upToDate?: number; megabytes?: number },
+): Row[] {
+  const cold: Timing[] = [];
+  const again: Timing[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
+    try {
+      mkdirSync(join(folder, "generated"));
+      writeFileSync(join(folder, "mesh.yaml"), mesh);
+      cold.push(runGenerate(folder));
+      again.push(runGenerate(folder));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  const peak = Math.round(median(cold.map((run) => run.megabytes)));
+  return [
+    {
+      what: `generate, ${name}, cold`,
+      value: `${median(cold.map((run) => run.seconds)).toFixed(2)} s, ${peak} MB`,
+      budget: `≤ ${budget.cold} s${budget.megabytes === undefined ? "" : `, ${budget.megabytes} MB`}`,
+      met:
+        median(cold.map((run) => run.seconds)) <= budget.cold &&
+        peak <= (budget.megabytes ?? Number.POSITIVE_INFINITY),
+    },
+    {
+      what: `generate, ${name}, up to date`,
+      value: `${median(again.map((run) => run.seconds)).toFixed(2)} s`,
+      budget: budget.upToDate === undefined ? "" : `≤ ${budget.upToDate} s`,
+      met: budget.upToDate === undefined || median(again.map((run) => run.seconds)) <= budget.upToDate,
+    },
+  ];
+}
+
+/** `mesh generate` as a whole process, over the sizes of mesh that the budgets name. */
+export function benchGenerate(): Row[] {
+  const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
+  return [
+    ...measure("reference mesh", reference, { cold: 0.8, upToDate: 0.25 }),
+    ...measure("100 events", syntheticMesh({ services: 25, eventsPerService: 4 }), { cold: 1.0 }),
+    ...measure("1,000 events", syntheticMesh({ services: 250, eventsPerService: 4 }), {
+      cold: 4,
+      megabytes: 400,
+    }),
+    ...measure("1,000 services, 3,000 events", syntheticMesh({ services: 1000, eventsPerService: 3 }), {
+      cold: 12,
+    }),
+  ];
+}

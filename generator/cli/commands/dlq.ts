@@ -1,0 +1,128 @@
+import {
+  type DeadLetter,
+  discardDeadLetter,
+  listDeadLetters,
+  redriveLetter,
+  showDeadLetter,
+} from "meshwright/runtime";
+import { type ExitCode, UsageError } from "../exit.js";
+import { type LoadedService, withService } from "../loaded-service.js";
+import { findRunningMesh } from "../running-mesh.js";
+import { colour, print, printJson, printTable, quietLogger } from "../terminal.js";
+
+interface Output {
+  readonly json?: boolean;
+}
+
+interface Selection extends Output {
+  readonly all?: boolean;
+}
+
+/** A page that a person reads; `--json` gives as many as there are. */
+const SHOWN = 100;
+const EVERY = 1_000_000;
+
+export async function list(only: string | undefined, { json }: Output): Promise<ExitCode> {
+  const running = await findRunningMesh(only);
+  const letters: ({ readonly service: string } & DeadLetter)[] = [];
+  for (const service of running.services.filter(({ consumers }) => consumers.length > 0)) {
+    const found = await withService(running, service, ({ pool }) =>
+      listDeadLetters(pool, { limit: json ? EVERY : SHOWN }),
+    );
+    letters.push(...found.map((letter) => ({ service: service.name, ...letter })));
+  }
+  if (json) printJson({ deadLetters: letters });
+  else if (letters.length === 0) print("no dead letters");
+  else
+    printTable(
+      ["service", "id", "failed at", "attempts", "subject", "error"],
+      letters.map(({ service, id, failedAt, attempts, subject, error }) => [
+        service,
+        String(id),
+        failedAt,
+        String(attempts),
+        subject,
+        error.split("\n", 1)[0]?.slice(0, 100) ?? "",
+      ]),
+    );
+  return letters.length === 0 ? 0 : 1;
+}
+
+export function show(name: string, id: string, { json }: Output): Promise<ExitCode> {
+  return withNamed(name, async ({ pool }) => {
+    const letter = await showDeadLetter(pool, parseId(id));
+    if (!letter) throw new UsageError(`${name} has no dead letter ${id}`, `mesh dlq list ${name}`);
+    const { body, ...facts } = letter;
+    if (json) printJson({ ...facts, body: body.toString("utf8"), bodyBase64: body.toString("base64") });
+    else {
+      for (const [fact, value] of Object.entries(facts)) {
+        print(
+          `${colour.dim(fact.padEnd(11))} ${typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "-")}`,
+        );
+      }
+      print(`\n${body.toString("utf8")}`);
+    }
+    return 0;
+  });
+}
+
+/** Oldest first, as they happened. One that fails again stays, and is a finding. */
+export function redrive(name: string, ids: readonly string[], options: Selection): Promise<ExitCode> {
+  return withNamed(name, async ({ definition, pool, env }) => {
+    const outcomes: { readonly id: number; readonly outcome: string; readonly reason?: string }[] = [];
+    for (const id of await select(pool, ids, options)) {
+      const result = await redriveLetter({ definition, pool, env, id, logger: quietLogger }).catch(
+        (error: Error) => ({
+          outcome: "failed" as const,
+          reason: error.message,
+        }),
+      );
+      outcomes.push({ id, ...result });
+    }
+    if (options.json) printJson({ redriven: outcomes });
+    else
+      for (const { id, outcome, reason } of outcomes)
+        print(`${id}: ${outcome}${reason ? `: ${reason}` : ""}`);
+    return outcomes.every(({ outcome }) => outcome === "applied" || outcome === "stale") ? 0 : 1;
+  });
+}
+
+export function discard(name: string, ids: readonly string[], options: Selection): Promise<ExitCode> {
+  return withNamed(name, async ({ pool }) => {
+    const outcomes: { readonly id: number; readonly discarded: boolean }[] = [];
+    for (const id of await select(pool, ids, options)) {
+      outcomes.push({ id, discarded: await discardDeadLetter(pool, id) });
+    }
+    if (options.json) printJson({ discarded: outcomes });
+    else
+      for (const { id, discarded } of outcomes) print(`${id}: ${discarded ? "discarded" : "there is none"}`);
+    return outcomes.every(({ discarded }) => discarded) ? 0 : 1;
+  });
+}
+
+async function withNamed(
+  name: string,
+  work: (service: LoadedService) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const running = await findRunningMesh(name);
+  const [service] = running.services;
+  if (!service) throw new UsageError(`there is no service "${name}"`);
+  return withService(running, service, work);
+}
+
+async function select(
+  pool: LoadedService["pool"],
+  ids: readonly string[],
+  { all }: Selection,
+): Promise<readonly number[]> {
+  if ((all ?? false) === ids.length > 0) throw new UsageError("name either ids or --all");
+  if (!all) return ids.map(parseId);
+  const letters = await listDeadLetters(pool, { limit: EVERY });
+  return letters.map(({ id }) => id).sort((a, b) => a - b);
+}
+
+function parseId(text: string): number {
+  if (!/^\d{1,15}$/.test(text))
+    throw new UsageError(`"${text}" is not the id of a dead letter`, "ids are numbers: mesh dlq list");
+  return Number(text);
+}

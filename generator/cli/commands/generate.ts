@@ -1,0 +1,72 @@
+import type { OutputPlan } from "../../generate.js";
+import type { Mesh } from "../../model/mesh.js";
+import type { ExitCode } from "../exit.js";
+import { planProject, reportRefusals, writeProject } from "../generation.js";
+import { compileProject, GENERATED, MESH_FILE, reportDiagnostics } from "../project.js";
+import { colour, print, printJson, tell } from "../terminal.js";
+
+export interface GenerateOptions {
+  readonly check?: boolean;
+  readonly watch?: boolean;
+  readonly allowDestructive?: boolean;
+  readonly json?: boolean;
+}
+
+/** Compiles mesh.yaml into generated/. All or nothing: any error, and not one file is touched. */
+export async function generate(options: GenerateOptions): Promise<ExitCode> {
+  const code = await generateOnce(options);
+  if (!options.watch || options.check) return code;
+  const { watchMesh } = await import("../watch.js");
+  tell(colour.dim(`watching ${MESH_FILE}; Ctrl-C ends`));
+  await watchMesh(() => generateOnce(options));
+  return 0;
+}
+
+async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
+  const started = performance.now();
+  const { mesh, diagnostics } = await compileProject();
+  // One JSON document per run: the diagnostics when there is an error, else what was done.
+  if (!mesh || !options.json) reportDiagnostics(diagnostics, options.json);
+  if (!mesh) return 1;
+  const plan = await planProject(mesh, { ...options, distrustLock: options.check });
+  if (plan.refusals.length > 0) {
+    if (options.json) printJson({ refusals: plan.refusals });
+    else reportRefusals(plan.refusals);
+    return 1;
+  }
+  if (options.check) return reportDrift(plan, mesh, options);
+  writeProject(plan);
+  if (options.json) printJson(summary(plan));
+  else print(describe(plan, mesh, performance.now() - started));
+  return 0;
+}
+
+function reportDrift(plan: OutputPlan, mesh: Mesh, { json }: GenerateOptions): ExitCode {
+  if (json) printJson({ drift: plan.drift });
+  else if (plan.drift.length === 0) print(describe(plan, mesh, undefined));
+  else {
+    for (const { path, kind } of plan.drift) print(`${GENERATED}/${path}: ${colour.yellow(kind)}`);
+    tell(
+      colour.red(
+        `${plan.drift.length} files are not what ${MESH_FILE} says: run \`mesh generate\` and commit`,
+      ),
+    );
+  }
+  return plan.drift.length === 0 ? 0 : 1;
+}
+
+function summary({ write, remove, keep }: OutputPlan) {
+  return { written: write.map(({ path }) => path), removed: remove, unchanged: keep.length };
+}
+
+function describe({ write, remove, keep }: OutputPlan, mesh: Mesh, ms: number | undefined): string {
+  const what = `${mesh.services.length} services, ${mesh.events.length} events`;
+  const time = ms === undefined ? "" : colour.dim(` (${Math.round(ms)} ms)`);
+  if (write.length === 0 && remove.length === 0) return `${colour.green("up to date")}: ${what}${time}`;
+  const parts = [
+    `${write.length} written`,
+    ...(remove.length ? [`${remove.length} removed`] : []),
+    `${keep.length} unchanged`,
+  ];
+  return `${colour.green("generated")} ${what}: ${parts.join(", ")}${time}`;
+}

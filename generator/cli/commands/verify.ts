@@ -1,0 +1,50 @@
+import { type FoundRow, type Verification, verifyCache } from "meshwright/runtime";
+import type { ExitCode } from "../exit.js";
+import { withService } from "../loaded-service.js";
+import { findRunningMesh, type RunningMesh, required } from "../running-mesh.js";
+import { colour, print, printJson, withProgress } from "../terminal.js";
+
+/** Compares on the live mesh; what is merely under way does not count. Rejects where a source cannot be read: then nothing is known. */
+export async function verify(
+  only: string | undefined,
+  options: { readonly json?: boolean },
+): Promise<ExitCode> {
+  const running = await findRunningMesh(only);
+  const results = await withProgress("comparing caches with their sources", () => verifyAll(running));
+  if (options.json) printJson({ caches: results });
+  else if (results.length === 0) print("no cache has a source to be compared with");
+  else results.forEach(describe);
+  return results.some((result) => differences(result) > 0) ? 1 : 0;
+}
+
+async function verifyAll(running: RunningMesh): Promise<readonly Verification[]> {
+  const SERVICE_KEY = required(running, "SERVICE_KEY");
+  const results: Verification[] = [];
+  for (const service of running.services.filter(({ consumers }) => consumers.some(({ cache }) => cache))) {
+    await withService(running, service, async ({ definition, pool, env }) => {
+      for (const consumer of definition.consumers.filter(({ cache, sync }) => cache && sync)) {
+        results.push(await verifyCache({ pool, consumer, env: { ...env, SERVICE_KEY } }));
+      }
+    });
+  }
+  return results;
+}
+
+function differences({ missing, extra, differing }: Verification): number {
+  return missing + extra + differing;
+}
+
+function describe(result: Verification): void {
+  const { durable, cache, rows, missing, extra, differing, sample, ms } = result;
+  const verdict =
+    differences(result) === 0
+      ? colour.green(`equal, ${rows} rows`)
+      : colour.red(`${missing} missing, ${extra} extra, ${differing} differing of ${rows} rows`);
+  print(`${durable} → ${cache}: ${verdict} ${colour.dim(`(${ms} ms)`)}`);
+  for (const row of sample) print(`  ${row.finding.padEnd(9)} ${row.key}${sides(row)}`);
+}
+
+function sides({ source, cache }: FoundRow): string {
+  const side = (name: string, row: object | null) => (row ? `\n    ${name}  ${JSON.stringify(row)}` : "");
+  return colour.dim(side("source", source) + side("cache ", cache));
+}

@@ -1,0 +1,156 @@
+import { resolve } from "node:path";
+import type { Mesh, Service } from "../../model/mesh.js";
+import { GENERATED } from "../project.js";
+import { type DevBroker, startBroker } from "./broker.js";
+import { type DevDatabases, startDatabases } from "./databases.js";
+import type { Endpoints } from "./endpoints.js";
+import { provision } from "./provision.js";
+import { freePort, preferPort } from "./servers/ports.js";
+import type { State } from "./state.js";
+import { type Supervisor, superviseService } from "./supervisor.js";
+
+export interface BootOptions {
+  readonly mesh: Mesh;
+  readonly state: State;
+  readonly freePorts: boolean;
+  readonly onLine: (service: string, line: string) => void;
+  readonly onNotice: (service: string, text: string) => void;
+  readonly progress: (text: string) => void;
+  /** Called as soon as something runs, with the way to end it: what is handed over last is to be ended first. */
+  readonly onStarted: (end: () => Promise<void>) => void;
+}
+
+const NATS_PORT = 4222;
+
+/** Brings up broker, databases, streams and services, and resolves when every service is ready, or has said that it cannot be. */
+export async function bootMesh(options: BootOptions): Promise<Endpoints> {
+  const { mesh, state } = options;
+  const services = mesh.services.filter((service) => !service.external);
+  const port = options.freePorts ? freePort : preferPort;
+  const [broker, databases] = await Promise.all([
+    startBroker({
+      state,
+      services: services.map((service) => service.name),
+      generated: resolve(GENERATED),
+      port: await port(NATS_PORT),
+      progress: options.progress,
+    }).then((started) => handOver(started, options)),
+    startDatabases(mesh.databases, state, options.progress).then((started) => handOver(started, options)),
+  ]);
+  await provision(mesh, broker.url);
+  const ports = await choosePorts(services, port);
+  const environment = serviceEnvironment({ ports, broker, databases, options });
+  const running: Supervisor[] = [];
+  options.onStarted(async () => {
+    await Promise.all(running.map((service) => service.stop()));
+  });
+  // Sources first: a service that finds its source not there yet says so in the log, and nobody likes a start with warnings.
+  for (const wave of startOrder(services, mesh)) {
+    for (const service of wave) running.push(startService(service, environment(service), options));
+    await Promise.all(
+      wave.map(async (service) => {
+        if (!(await becomesReady(service, ports)))
+          options.onNotice(service.name, "is not ready yet: see its log");
+      }),
+    );
+  }
+  const withHttp = services.filter((service) => service.http !== undefined);
+  return {
+    nats: broker.url,
+    databases: databases.admin,
+    services: Object.fromEntries(
+      withHttp.map((service) => [service.name, { http: address(ports, service.name) }]),
+    ),
+    service_key: state.serviceKey,
+  };
+}
+
+function handOver<T extends { stop(): Promise<void> }>(started: T, options: BootOptions): T {
+  options.onStarted(() => started.stop());
+  return started;
+}
+
+/** Those that copy from nobody, then the others, which may copy from each other. */
+function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonly Service[])[] {
+  const copies = ({ database }: Service) =>
+    mesh.databases.some(({ name, tables }) => name === database && tables.some(({ cache }) => cache?.sync));
+  return [services.filter((service) => !copies(service)), services.filter(copies)];
+}
+
+type Ports = ReadonlyMap<string, number>;
+
+/** One after the other: two services may declare one port, and only one of them can have it. */
+async function choosePorts(
+  services: readonly Service[],
+  port: (wanted: number) => Promise<number>,
+): Promise<Ports> {
+  const ports = new Map<string, number>();
+  for (const service of services) {
+    const wanted = await port(service.http?.port ?? 0);
+    ports.set(service.name, [...ports.values()].includes(wanted) ? await freePort() : wanted);
+  }
+  return ports;
+}
+
+function address(ports: Ports, service: string): string {
+  return `http://127.0.0.1:${ports.get(service)}`;
+}
+
+interface EnvironmentParts {
+  readonly ports: Ports;
+  readonly broker: DevBroker;
+  readonly databases: DevDatabases;
+  readonly options: BootOptions;
+}
+
+/** A service's whole environment: ours where dev decides, the caller's (`KUBECONFIG`, `LOG_LEVEL`) otherwise. */
+function serviceEnvironment(parts: EnvironmentParts): (service: Service) => NodeJS.ProcessEnv {
+  const { ports, broker, databases, options } = parts;
+  const sources = Object.fromEntries(
+    options.mesh.databases.flatMap((database) =>
+      database.tables.flatMap(({ cache }) =>
+        cache?.sync && ports.has(cache.service)
+          ? [[cache.sync.urlVariable, address(ports, cache.service)] as const]
+          : [],
+      ),
+    ),
+  );
+  const variables = new Map(options.mesh.databases.map(({ name, urlVariable }) => [name, urlVariable]));
+  const secret = new Set(variables.values());
+  const inherited = Object.entries(process.env).filter(([name]) => !secret.has(name));
+  return (service) => ({
+    ...Object.fromEntries(inherited),
+    ...sources,
+    ...broker.environment(service.name),
+    NATS_URL: broker.url,
+    ...(service.database && { [variables.get(service.database) ?? ""]: databases.service[service.database] }),
+    SERVICE_KEY: options.state.serviceKey,
+    HOST: "127.0.0.1",
+    PORT: String(ports.get(service.name)),
+  });
+}
+
+function startService(service: Service, env: NodeJS.ProcessEnv, options: BootOptions): Supervisor {
+  return superviseService({
+    folder: resolve("."),
+    service: service.name,
+    env,
+    onLine: (line) => options.onLine(service.name, line),
+    onNotice: (text) => options.onNotice(service.name, text),
+  });
+}
+
+/** A crash loop shows in the log; the others are started all the same, and the user mends it while they run. */
+const READY_TIMEOUT_MS = 30_000;
+
+async function becomesReady(service: Service, ports: Ports): Promise<boolean> {
+  const url = `${address(ports, service.name)}/readyz`;
+  for (const started = Date.now(); Date.now() - started < READY_TIMEOUT_MS; ) {
+    const answer = await fetch(url).catch(() => undefined);
+    const health = answer?.ok ? ((await answer.json()) as { readonly status?: string }) : undefined;
+    // "degraded" is what a service says that still waits for its snapshot's source or the broker.
+    if (health?.status === "ready") return true;
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+  return false;
+}

@@ -1,0 +1,83 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import type { Database } from "../../model/mesh.js";
+import { type PostgresServer, startPostgres } from "./servers/postgres.js";
+import type { State } from "./state.js";
+
+export interface DevDatabases {
+  /** Superuser URL by database name; the given URL where the environment names one. */
+  readonly admin: Readonly<Record<string, string>>;
+  /** What each service gets: its own role, which owns its own database and may enter no other. */
+  readonly service: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** One database per service, each at the URL of the environment, else in an embedded server, created if missing. */
+export async function startDatabases(
+  databases: readonly Database[],
+  state: State,
+  progress: (text: string) => void,
+): Promise<DevDatabases> {
+  const given = databases.flatMap((database) => {
+    const url = process.env[database.urlVariable];
+    return url ? [[database.name, url] as const] : [];
+  });
+  const own = databases.filter((database) => !process.env[database.urlVariable]);
+  const admin = Object.fromEntries(given);
+  const service = Object.fromEntries(given);
+  let server: PostgresServer | undefined;
+  if (own.length > 0) {
+    server = await startPostgres({ folder: state.postgres, progress });
+    try {
+      const made = await createDatabases(server.url, own);
+      Object.assign(admin, made.admin);
+      Object.assign(service, made.service);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+  return { admin, service, stop: async () => server?.stop() };
+}
+
+async function createDatabases(
+  url: string,
+  databases: readonly Database[],
+): Promise<Omit<DevDatabases, "stop">> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const admin: Record<string, string> = {};
+  const service: Record<string, string> = {};
+  try {
+    for (const database of databases) {
+      admin[database.name] = withPath(url, database.name);
+      service[database.name] = await createOwned(client, database, url);
+    }
+  } finally {
+    await client.end();
+  }
+  return { admin, service };
+}
+
+/** The role's password is made up anew for each run: only our children ever hear it. */
+async function createOwned(client: pg.Client, database: Database, url: string): Promise<string> {
+  const name = client.escapeIdentifier(database.name);
+  const password = randomBytes(18).toString("base64url");
+  const role = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [database.name]);
+  await client.query(`${role.rowCount ? "ALTER" : "CREATE"} ROLE ${name} LOGIN PASSWORD '${password}'`);
+  const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [database.name]);
+  if (!found.rowCount) {
+    await client.query(`CREATE DATABASE ${name} OWNER ${name}`);
+    await client.query(`REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`);
+  }
+  const own = new URL(withPath(url, database.name));
+  own.username = encodeURIComponent(database.name);
+  own.password = password;
+  return own.href;
+}
+
+function withPath(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${encodeURIComponent(database)}`;
+  return changed.href;
+}

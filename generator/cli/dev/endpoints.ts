@@ -1,0 +1,34 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** `.mesh/endpoints.json`: where a running `mesh dev` is, for scripts, tests and the other commands. */
+export interface Endpoints {
+  /** A bare client at this URL may do anything. */
+  readonly nats: string;
+  /** Superuser URL of each database. */
+  readonly databases: Readonly<Record<string, string>>;
+  readonly services: Readonly<Record<string, { readonly http: string }>>;
+  readonly service_key: string;
+}
+
+export const STATE_FOLDER = ".mesh";
+
+/** Holds passwords: readable by its owner alone. */
+export async function writeEndpoints(folder: string, endpoints: Endpoints): Promise<void> {
+  await rm(join(folder, "endpoints.json"), { force: true });
+  await writeFile(join(folder, "endpoints.json"), `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+}
+
+export async function removeEndpoints(folder: string): Promise<void> {
+  await rm(join(folder, "endpoints.json"), { force: true });
+}
+
+/** undefined when no `mesh dev` runs here. */
+export async function readEndpoints(folder = STATE_FOLDER): Promise<Endpoints | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, "endpoints.json"), "utf8")) as Endpoints;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

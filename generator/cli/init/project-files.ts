@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { UsageError } from "../exit.js";
+import { STARTER_DEVELOPMENT, STARTER_IGNORES, STARTER_SCRIPTS } from "./starter.js";
+
+/** package.json with what a mesh needs added; nothing that is there is changed. */
+export function completePackage(present: string | undefined, version: string, name: string): string {
+  const before = present === undefined ? { name, private: true, version: "0.1.0" } : parsePackage(present);
+  const dependencies = { ...record(before.dependencies) };
+  const development = { ...record(before.devDependencies) };
+  if (!("meshwright" in development)) dependencies.meshwright ??= `^${version}`;
+  for (const [dependency, range] of Object.entries(STARTER_DEVELOPMENT)) {
+    if (!(dependency in dependencies)) development[dependency] ??= range;
+  }
+  const after = {
+    ...before,
+    // Generated code is ESM; `npm init` of recent clients writes "commonjs" unasked.
+    type: "module",
+    scripts: { ...STARTER_SCRIPTS, ...record(before.scripts) },
+    dependencies,
+    devDependencies: development,
+  };
+  return `${JSON.stringify(after, null, 2)}\n`;
+}
+
+/** .gitignore with the lines that a mesh needs; undefined when they are all there. */
+export function completeIgnores(present: string | undefined): string | undefined {
+  const lines = new Set((present ?? "").split(/\r?\n/).map((line) => line.trim()));
+  const missing = STARTER_IGNORES.filter((line) => !lines.has(line) && !lines.has(line.replace(/\/$/, "")));
+  if (missing.length === 0) return undefined;
+  const start = present && !present.endsWith("\n") ? `${present}\n` : (present ?? "");
+  return `${start}${missing.join("\n")}\n`;
+}
+
+export function readIfPresent(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+}
+
+function parsePackage(text: string): Record<string, unknown> {
+  try {
+    return record(JSON.parse(text));
+  } catch (cause) {
+    throw new UsageError("package.json is not JSON: put it right first", undefined, { cause });
+  }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,62 @@
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { loadService, type ServiceDefinition, type ServiceFactory } from "meshwright/runtime";
+import pg from "pg";
+import type { Service } from "../model/mesh.js";
+import { UsageError } from "./exit.js";
+import { GENERATED } from "./project.js";
+import { databaseUrl, type RunningMesh } from "./running-mesh.js";
+
+/** A service as its own process would have it, to be operated on from outside. */
+export interface LoadedService {
+  readonly definition: ServiceDefinition;
+  readonly pool: pg.Pool;
+  /** Variables of mesh.yaml's `environment` have their defaults. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Loads generated code and hooks of one service, opens its database, and closes it after `work`. */
+export async function withService<T>(
+  running: RunningMesh,
+  service: Service,
+  work: (loaded: LoadedService) => Promise<T>,
+): Promise<T> {
+  const definition = await loadDefinition(service);
+  const pool = new pg.Pool({
+    connectionString: databaseUrl(running, service),
+    application_name: "mesh",
+    options: "-c TimeZone=UTC",
+    max: 4,
+  });
+  // A connection that breaks while idle is made anew; one that breaks in use rejects its query.
+  pool.on("error", () => undefined);
+  const defaults = definition.environment.map(({ name, default: value }) => [name, value]);
+  try {
+    return await work({ definition, pool, env: { ...Object.fromEntries(defaults), ...running.env } });
+  } finally {
+    await pool.end();
+  }
+}
+
+async function loadDefinition({ name, names }: Service): Promise<ServiceDefinition> {
+  const folder = resolve(GENERATED, name);
+  const ending = await access(resolve(folder, "service.ts")).then(
+    () => "ts",
+    () => "js",
+  );
+  if (ending === "ts") (await import("tsx/esm/api")).register();
+  const file = pathToFileURL(resolve(folder, `service.${ending}`)).href;
+  const module: Readonly<Record<string, unknown>> = await import(file).catch((cause: unknown) => {
+    throw new UsageError(`the generated service "${name}" cannot be loaded`, "run `mesh generate`", {
+      cause,
+    });
+  });
+  const factory = module[`${names.value}Service`];
+  if (typeof factory !== "function")
+    throw new UsageError(`${file} is not what this version generates`, "run `mesh generate`");
+  return loadService(
+    factory as ServiceFactory<object>,
+    pathToFileURL(resolve(folder, `main.${ending}`)).href,
+  );
+}

@@ -1,0 +1,145 @@
+import { Command, Option } from "commander";
+import { STATE_FOLDER } from "./dev/endpoints.js";
+import { type ExitCode, UsageError } from "./exit.js";
+
+/**
+ * Every command, its options and its help. What a command does is loaded when it runs: `mesh --help`
+ * and an up-to-date `mesh generate` must not wait for a compiler or a database driver.
+ */
+export function buildProgram(finish: (code: ExitCode) => void): Command {
+  const program = new Command("mesh")
+    .description("One mesh.yaml becomes typed services on NATS JetStream and PostgreSQL.")
+    .option("-C, --directory <folder>", "run as if started there, where mesh.yaml is")
+    .showHelpAfterError("(mesh --help says what there is)")
+    .exitOverride()
+    .hook("preAction", (command) => {
+      const { directory } = command.opts<{ directory?: string }>();
+      if (directory !== undefined) enter(directory);
+    })
+    .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage or broken input.");
+  addAuthoring(program, finish);
+  addRunning(program, finish);
+  addOperating(program, finish);
+  addDeadLetters(program, finish);
+  return program;
+}
+
+function enter(directory: string): void {
+  try {
+    process.chdir(directory);
+  } catch (cause) {
+    throw new UsageError(`there is no folder ${directory}`, undefined, { cause });
+  }
+}
+
+type Finish = (code: ExitCode) => void;
+
+function addAuthoring(program: Command, finish: Finish): void {
+  program
+    .command("init")
+    .description("start a new mesh in this folder; never overwrites")
+    .action(async () => finish(await (await import("./commands/init.js")).init()));
+  program
+    .command("generate")
+    .description("compile mesh.yaml into generated/")
+    .option("--check", "write nothing; exit 1 and name the files that are not up to date")
+    .option("--watch", "again after every change of mesh.yaml")
+    .option("--allow-destructive", "let migrations drop tables and columns, and their data")
+    .option("--json", "print what was done, or the diagnostics, as JSON")
+    .action(async (options) => finish(await (await import("./commands/generate.js")).generate(options)));
+  program
+    .command("check")
+    .description("compile mesh.yaml and print what is wrong with it; writes nothing")
+    .option("--json", "print the diagnostics as JSON")
+    .action(async (options) => finish(await (await import("./commands/check.js")).check(options)));
+}
+
+function addRunning(program: Command, finish: Finish): void {
+  program
+    .command("dev")
+    .description("bring up everything from nothing: broker, databases, migrations, all services")
+    .option("--fresh", "forget all data of earlier runs first")
+    .option("--free-ports", "give every service a free port, even where its declared one is free")
+    .addOption(new Option("--state <folder>", "where data is kept between runs").default(STATE_FOLDER))
+    .action(async (options) => finish(await (await import("./commands/dev.js")).dev(options)));
+  program
+    .command("run")
+    .description("run one generated service, configured by environment variables alone")
+    .argument("<service>", "its name in mesh.yaml")
+    .action(async (service: string) => finish(await (await import("./commands/run.js")).run(service)));
+  program
+    .command("migrate")
+    .description("bring databases to the newest migration; services do the same when they start")
+    .argument("[service]", "only this one's database")
+    .option("--dry-run", "only name what would be applied")
+    .option("--json", "print the result as JSON")
+    .action(async (service: string | undefined, options) =>
+      finish(await (await import("./commands/migrate.js")).migrate(service, options)),
+    );
+}
+
+function addOperating(program: Command, finish: Finish): void {
+  program
+    .command("status")
+    .description(
+      "streams, consumers, outboxes, caches and dead letters of a running mesh; exit 1 when something waits for a person",
+    )
+    .option("--json", "print it as JSON")
+    .action(async (options) => finish(await (await import("./commands/status.js")).status(options)));
+  program
+    .command("verify")
+    .description("compare every cache with its source, row by row; exit 1 and name the rows that differ")
+    .argument("[service]", "only this one's caches")
+    .option("--json", "print the result as JSON")
+    .action(async (service: string | undefined, options) =>
+      finish(await (await import("./commands/verify.js")).verify(service, options)),
+    );
+  program
+    .command("resync")
+    .description("rebuild a service's caches from their sources, cascades of missed deletions included")
+    .argument("<service>")
+    .option("--json", "print the result as JSON")
+    .action(async (service: string, options) =>
+      finish(await (await import("./commands/resync.js")).resync(service, options)),
+    );
+}
+
+function addDeadLetters(program: Command, finish: Finish): void {
+  const dlq = program
+    .command("dlq")
+    .description("events that could not be applied: read them, try them again, or let them go");
+  const json = ["--json", "print it as JSON"] as const;
+  const load = () => import("./commands/dlq.js");
+  dlq
+    .command("list")
+    .description("the dead letters; exit 1 when there are any")
+    .argument("[service]")
+    .option(...json)
+    .action(async (service: string | undefined, options) =>
+      finish(await (await load()).list(service, options)),
+    );
+  dlq
+    .command("show")
+    .description("one dead letter whole: headers, body, error")
+    .argument("<service>")
+    .argument("<id>")
+    .option(...json)
+    .action(async (service: string, id: string, options) =>
+      finish(await (await load()).show(service, id, options)),
+    );
+  for (const [name, description] of [
+    ["redrive", "apply them again, in their order"],
+    ["discard", "delete them for good"],
+  ] as const) {
+    dlq
+      .command(name)
+      .description(description)
+      .argument("<service>")
+      .argument("[ids...]")
+      .option("--all", "every dead letter of the service")
+      .option(...json)
+      .action(async (service: string, ids: string[], options) =>
+        finish(await (await load())[name](service, ids, options)),
+      );
+  }
+}

@@ -1,0 +1,39 @@
+import { readFile } from "node:fs/promises";
+import { type Compilation, compileMesh } from "../compile.js";
+import type { Diagnostic, Severity } from "../diagnostics/diagnostic.js";
+import { diagnosticsToJson, type Paint, renderDiagnostics } from "../diagnostics/render.js";
+import { UsageError } from "./exit.js";
+import { colour, printJson, tell } from "./terminal.js";
+
+export const MESH_FILE = "mesh.yaml";
+export const GENERATED = "generated";
+
+export async function compileProject(): Promise<Compilation> {
+  const text = await readFile(MESH_FILE, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw cause;
+    throw new UsageError(
+      `there is no ${MESH_FILE} in ${process.cwd()}`,
+      "start a new mesh with `mesh init`",
+      { cause },
+    );
+  });
+  return compileMesh(text, { file: MESH_FILE });
+}
+
+const PAINT: Paint = {
+  place: colour.cyan,
+  severity: (text: string, severity: Severity) =>
+    severity === "error" ? colour.red(text) : colour.yellow(text),
+  source: String,
+  underline: colour.red,
+  hint: colour.dim,
+};
+
+/** For people on stderr, for programs on stdout. */
+export function reportDiagnostics(diagnostics: readonly Diagnostic[], json: boolean | undefined): void {
+  if (json) printJson({ diagnostics: diagnosticsToJson(diagnostics) });
+  if (json || diagnostics.length === 0) return;
+  process.stderr.write(`${renderDiagnostics(diagnostics, PAINT)}\n`);
+  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
+  if (errors > 0) tell(colour.red(`${errors} ${errors === 1 ? "error" : "errors"}; nothing was written`));
+}

@@ -1,0 +1,77 @@
+import type { Mesh, Service } from "../model/mesh.js";
+import { readEndpoints } from "./dev/endpoints.js";
+import { UsageError } from "./exit.js";
+import { compileProject, MESH_FILE, reportDiagnostics } from "./project.js";
+
+/** A mesh that runs somewhere, and how to reach it. */
+export interface RunningMesh {
+  readonly mesh: Mesh;
+  /** Those of ours that were asked for. */
+  readonly services: readonly Service[];
+  /** What a service would find in its environment: the caller's, else what a running `mesh dev` wrote down. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** `only` narrows it to one service. */
+export async function findRunningMesh(only?: string): Promise<RunningMesh> {
+  const { mesh, diagnostics } = await compileProject();
+  if (!mesh) {
+    reportDiagnostics(diagnostics, false);
+    throw new UsageError(`${MESH_FILE} has errors, so it is unknown what to look for`);
+  }
+  const given = Object.entries(process.env).filter(([, value]) => value !== "");
+  const env = { ...(await developmentEnvironment(mesh)), ...Object.fromEntries(given) };
+  return { mesh, services: chooseServices(mesh, only), env };
+}
+
+async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
+  const endpoints = await readEndpoints();
+  if (!endpoints) return {};
+  return {
+    NATS_URL: endpoints.nats,
+    SERVICE_KEY: endpoints.service_key,
+    ...Object.fromEntries(
+      mesh.databases.map(({ name, urlVariable }) => [urlVariable, endpoints.databases[name]]),
+    ),
+    ...Object.fromEntries(
+      mesh.services.map(({ name }) => [serviceVariable(name), endpoints.services[name]?.http]),
+    ),
+  };
+}
+
+function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[] {
+  const own = mesh.services.filter((service) => !service.external && service.database !== undefined);
+  if (only === undefined) return own;
+  const chosen = own.filter((service) => service.name === only);
+  if (chosen.length > 0) return chosen;
+  const names = own.map(({ name }) => name).join(", ");
+  throw new UsageError(`there is no service "${only}" of ours`, `${MESH_FILE} has ${names}`);
+}
+
+/** The URL of a service's database. */
+export function databaseUrl({ mesh, env }: RunningMesh, service: Service): string {
+  const variable =
+    mesh.databases.find(({ name }) => name === service.database)?.urlVariable ?? "DATABASE_URL";
+  return env[variable] ?? env.DATABASE_URL ?? missing(variable);
+}
+
+/** Where a service answers. */
+export function serviceUrl({ env }: RunningMesh, service: Service): string {
+  return env[serviceVariable(service.name)] ?? missing(serviceVariable(service.name));
+}
+
+export function required({ env }: RunningMesh, variable: "NATS_URL" | "SERVICE_KEY"): string {
+  return env[variable] ?? missing(variable);
+}
+
+/** `AUTH_SERVICE_URL` */
+function serviceVariable(service: string): string {
+  return `${service.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_SERVICE_URL`;
+}
+
+function missing(variable: string): never {
+  throw new UsageError(
+    `${variable} is not set, and no mesh dev runs here`,
+    "start `mesh dev`, or set the variable",
+  );
+}

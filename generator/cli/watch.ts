@@ -1,0 +1,26 @@
+import { watch } from "chokidar";
+import type { ExitCode } from "./exit.js";
+import { MESH_FILE } from "./project.js";
+import { colour, tell } from "./terminal.js";
+
+/** Editors save in several steps; a run per step would read half a file. */
+const SETTLE_MS = 30;
+
+/** Runs `work` after each change of mesh.yaml, never two at once, until Ctrl-C. A failed run is reported and waits for the next save. */
+export async function watchMesh(work: () => Promise<ExitCode>): Promise<void> {
+  const watcher = watch(MESH_FILE, { ignoreInitial: true, atomic: true });
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  watcher.on("all", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      running = running.then(work).catch((error: Error) => tell(colour.red(error.message)));
+    }, SETTLE_MS);
+  });
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  clearTimeout(timer);
+  await running;
+  await watcher.close();
+}

@@ -1,0 +1,31 @@
+import { connect } from "nats";
+
+/** One message as it travelled. */
+export interface HeardEvent {
+  readonly at: number;
+  readonly subject: string;
+  readonly body: {
+    readonly metadata: { readonly version?: number; readonly source: string; readonly entity_id: string };
+    readonly [field: string]: unknown;
+  };
+}
+
+export interface Listener {
+  readonly heard: readonly HeardEvent[];
+  close(): Promise<void>;
+}
+
+/** A NATS client that knows nothing of the runtime: the plain `nats` package, subscribed as anybody could. */
+export async function listen(url: string, subjects: readonly string[]): Promise<Listener> {
+  const connection = await connect({ servers: url });
+  const heard: HeardEvent[] = [];
+  for (const subject of subjects) {
+    connection.subscribe(subject, {
+      callback: (_error, message) => {
+        heard.push({ at: performance.now(), subject: message.subject, body: message.json() });
+      },
+    });
+  }
+  await connection.flush();
+  return { heard, close: () => connection.close() };
+}

@@ -1,0 +1,186 @@
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { mesh, ROOT, startCommand, startDev } from "./cli-support.js";
+import { waitFor } from "./support.js";
+
+/*
+ * The second way in: the package as npm would install it, in an empty folder of somebody else's.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), "mesh-project-"));
+const at = (path: string) => join(folder, path);
+
+beforeAll(() => {
+  const modules = at("node_modules");
+  mkdirSync(modules);
+  for (const name of readdirSync(join(ROOT, "node_modules"))) {
+    if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
+  }
+  const [packed] = JSON.parse(
+    execFileSync("npm", ["pack", ROOT, "--json", "--ignore-scripts", "--pack-destination", folder], {
+      encoding: "utf8",
+      stdio: "pipe",
+    }),
+  ) as [{ readonly filename: string }];
+  execFileSync("tar", ["-xzf", at(packed.filename), "-C", modules]);
+  execFileSync("mv", [join(modules, "package"), join(modules, "meshwright")]);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("init writes a mesh that is fine, and refuses to overwrite it", async () => {
+  writeFileSync(at("package.json"), JSON.stringify({ name: "mine", scripts: { dev: "my own" } }));
+  expect(await mesh(folder, "init")).toMatchObject({ code: 0 });
+  for (const path of [
+    "mesh.yaml",
+    "mesh.schema.json",
+    "tsconfig.json",
+    ".gitignore",
+    ".vscode/settings.json",
+    "hooks/orders.ts",
+  ]) {
+    expect(existsSync(at(path)), path).toBe(true);
+  }
+  const project = JSON.parse(readFileSync(at("package.json"), "utf8"));
+  expect(project).toMatchObject({
+    name: "mine",
+    type: "module",
+    scripts: { dev: "my own", generate: "mesh generate" },
+  });
+  expect(await mesh(folder, "check")).toMatchObject({ code: 0 });
+
+  writeFileSync(at("hooks/orders.ts"), readFileSync(at("hooks/orders.ts"), "utf8"));
+  const again = await mesh(folder, "init");
+  expect(again.code).toBe(2);
+  expect(again.stderr).toContain("mesh.yaml exists");
+});
+
+test("generate writes once, then has nothing to do; the result compiles as strictly as it claims", async () => {
+  const first = await mesh(folder, "generate", "--json");
+  expect(first).toMatchObject({ code: 0 });
+  expect(JSON.parse(first.stdout).written).toContain("orders/consumers/customers-customer.ts");
+  const second = await mesh(folder, "generate", "--json");
+  expect(JSON.parse(second.stdout)).toMatchObject({ written: [], removed: [] });
+  expect(await mesh(folder, "generate", "--check")).toMatchObject({ code: 0 });
+  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc")], {
+    cwd: folder,
+    stdio: "pipe",
+  });
+});
+
+test("--check names what was edited, deleted or left over, and writes nothing", async () => {
+  appendFileSync(at("generated/orders/tables.ts"), "// mine\n");
+  rmSync(at("generated/orders/events.ts"));
+  const drifted = await mesh(folder, "generate", "--check");
+  expect(drifted.code).toBe(1);
+  expect(drifted.stdout).toContain("generated/orders/tables.ts");
+  expect(drifted.stdout).toContain("generated/orders/events.ts");
+  expect(existsSync(at("generated/orders/events.ts"))).toBe(false);
+  expect(await mesh(folder, "generate")).toMatchObject({ code: 0 });
+  expect(await mesh(folder, "generate", "--check")).toMatchObject({ code: 0 });
+});
+
+test("a mistake is named at its place, with exit code 1, and not one file is touched", async () => {
+  const good = readFileSync(at("mesh.yaml"), "utf8");
+  writeFileSync(
+    at("mesh.yaml"),
+    good.replace("subscribes: [customers.customer.*]", "subscribes: [customers.custmer.*]"),
+  );
+  const before = readFileSync(at("generated/mesh.lock.json"), "utf8");
+  const broken = await mesh(folder, "generate");
+  expect(broken.code).toBe(1);
+  expect(broken.stderr).toMatch(/mesh\.yaml:\d+:\d+ - error/);
+  expect(broken.stderr).toContain("customers.customer.*");
+  const json = await mesh(folder, "check", "--json");
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.stdout).diagnostics[0]).toMatchObject({ severity: "error", file: "mesh.yaml" });
+  expect(readFileSync(at("generated/mesh.lock.json"), "utf8")).toBe(before);
+  writeFileSync(at("mesh.yaml"), good);
+});
+
+test("--watch follows each save, a broken one included, and writes only what changed", async () => {
+  const good = readFileSync(at("mesh.yaml"), "utf8");
+  const watching = startCommand(folder, "generate", "--watch");
+  const save = async (text: string, expected: string) => {
+    const before = watching.output().length;
+    writeFileSync(at("mesh.yaml"), text);
+    await waitFor(() => watching.output().slice(before).includes(expected), { what: `"${expected}"` });
+  };
+  await waitFor(() => watching.output().includes("watching mesh.yaml"));
+  await save(good.replace("event: OrderPlaced", "event: orderPlaced"), "nothing was written");
+  await save(
+    good.replace("event: OrderPlaced", "description: Somebody ordered\n    event: OrderPlaced"),
+    " written",
+  );
+  expect(watching.output()).toMatch(/generated .*: [1-9] written, [1-9]\d* unchanged/);
+  await save(good, " written");
+  expect(await watching.end("SIGINT")).toMatchObject({ code: 0 });
+  expect(await mesh(folder, "generate", "--check")).toMatchObject({ code: 0 });
+});
+
+test("usage mistakes end with 2 and say what to do", async () => {
+  for (const args of [
+    ["nonsense"],
+    ["generate", "--nonsense"],
+    ["run"],
+    ["run", "nobody"],
+    ["-C", "/nowhere", "check"],
+  ]) {
+    const ended = await mesh(folder, ...args);
+    expect(ended.code, args.join(" ")).toBe(2);
+    expect(ended.stderr).not.toBe("");
+  }
+  expect((await mesh(join(folder, "hooks"), "generate")).stderr).toContain("mesh init");
+});
+
+test("dev runs it, hooks included", async () => {
+  const dev = await startDev(folder, at(".mesh"));
+  try {
+    const { services, service_key } = dev.endpoints;
+    const call = (url: string | undefined, path: string, body?: object) =>
+      fetch(`${url}${path}`, {
+        method: body ? "POST" : "GET",
+        headers: { authorization: `Bearer ${service_key}`, "content-type": "application/json" },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    const created = await call(services.customers?.http, "/api/customers", { email: "a@b.example" });
+    expect(created.status).toBe(201);
+    await waitFor(() => dev.output().includes("a customer to sell to"), { what: "the hook's log line" });
+  } finally {
+    expect(await dev.end()).toMatchObject({ code: 0 });
+  }
+});
+
+test("help is quick and complete", async () => {
+  const started = performance.now();
+  const help = await mesh(ROOT, "--help");
+  expect(performance.now() - started).toBeLessThan(1_500);
+  expect(help.code).toBe(0);
+  for (const command of [
+    "init",
+    "generate",
+    "check",
+    "dev",
+    "run",
+    "migrate",
+    "status",
+    "verify",
+    "resync",
+    "dlq",
+  ]) {
+    expect(help.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
+  }
+});

@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type BareClient,
+  bareClient,
+  cached,
+  call,
+  register,
+  startMesh,
+  type TestMesh,
+  waitFor,
+} from "./support.js";
+
+let mesh: TestMesh;
+let bare: BareClient;
+
+beforeAll(async () => {
+  mesh = await startMesh({ start: ["auth", "sfs"] });
+  bare = await bareClient(mesh.nats.url);
+});
+
+afterAll(async () => {
+  await bare?.close();
+  await mesh?.stop();
+});
+
+interface DeadLetter {
+  readonly subject: string;
+  readonly body: Buffer;
+  readonly error: string;
+  readonly attempts: number;
+}
+
+function deadLetters(subject: string) {
+  return mesh.databases.sfs
+    .query<DeadLetter>("SELECT subject, body, error, attempts FROM mesh.dead_letter WHERE subject = $1", [
+      subject,
+    ])
+    .then(({ rows }) => rows);
+}
+
+function event(id: string, fields: object): string {
+  const metadata = { event_id: randomUUID(), entity_id: id, timestamp: 1705920000, source: "auth-service" };
+  return JSON.stringify({ metadata, ...fields });
+}
+
+test.each([
+  ["no JSON at all", "this is not JSON"],
+  ["an empty body", ""],
+  ["JSON that is no object", "[1, 2]"],
+  ["a missing field", event("bad", { user_id: "bad" })],
+  ["a field of the wrong type", event("bad", { user_id: "bad", username: 7, display_name: "x" })],
+  ["no metadata", JSON.stringify({ user_id: "bad", username: "bad", display_name: "x" })],
+])("%s becomes a dead letter, whole, and the next message is applied", async (what, body) => {
+  const bad = `bad-${what.replaceAll(" ", "-")}`;
+  const next = `next-${what.replaceAll(" ", "-")}`;
+  await bare.publish(`auth.user.${bad}.created`, body);
+  await bare.publish(
+    `auth.user.${next}.created`,
+    event(next, { user_id: next, username: next, display_name: "" }),
+  );
+  await waitFor(() => cached(mesh, "sfs", next), { what: "the message behind the bad one" });
+  const [letter, ...more] = await deadLetters(`auth.user.${bad}.created`);
+  expect(more).toEqual([]);
+  expect(letter?.body.toString()).toBe(body);
+  expect(letter?.error).not.toBe("");
+  await bare.drained("AUTH", "sfs_auth_user");
+});
+
+test("an unknown action of a known entity is neither applied nor dropped in silence", async () => {
+  await bare.publish("auth.user.someone.promoted", event("someone", { user_id: "someone" }));
+  await bare.drained("AUTH", "sfs_auth_user");
+  expect(await deadLetters("auth.user.someone.promoted")).toHaveLength(1);
+});
+
+test("a failing handler holds up nobody else, and its event is rolled back until it is dead-lettered", async () => {
+  const poison = await register(mesh, "poison-ivy");
+  const other = await register(mesh, "healthy");
+  await waitFor(() => cached(mesh, "sfs", other), { what: "the user behind the failing one" });
+  expect(await cached(mesh, "sfs", poison)).toBeUndefined();
+  expect((await call(mesh, "sfs", "GET /readyz")).status).toBe(200);
+});

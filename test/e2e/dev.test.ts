@@ -1,0 +1,150 @@
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "nats";
+import pg from "pg";
+import { afterAll, expect, test } from "vitest";
+import { startBroker } from "../../generator/cli/dev/broker.js";
+import { openState } from "../../generator/cli/dev/state.js";
+import { alive, hasProc, mesh, ROOT, type RunningDev, startDev } from "./cli-support.js";
+import { waitFor } from "./support.js";
+
+const temporary = mkdtempSync(join(tmpdir(), "mesh-dev-test-"));
+const state = join(temporary, ".mesh");
+let running: RunningDev | undefined;
+
+afterAll(async () => {
+  await running?.end("SIGTERM");
+  rmSync(temporary, { recursive: true, force: true });
+});
+
+async function query(url: string | undefined, sql: string): Promise<Readonly<Record<string, unknown>>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** One life of `mesh dev` after the other on one state folder; each stands on what the one before left. */
+test("from nothing: servers, databases, services and endpoints.json, and a registration goes through", async () => {
+  running = await startDev(ROOT, state);
+  const { endpoints } = running;
+  expect(Object.keys(endpoints)).toEqual(["nats", "databases", "services", "service_key"]);
+  expect(Object.keys(endpoints.databases).sort()).toEqual(["auth_db", "compute_db", "gateway_db", "sfs_db"]);
+  expect(Object.keys(endpoints.services).sort()).toEqual(["auth", "compute", "gateway", "sfs"]);
+  expect(statSync(join(state, "endpoints.json")).mode & 0o077).toBe(0);
+  expect(statSync(join(state, "service.key")).mode & 0o077).toBe(0);
+  const answer = await fetch(`${endpoints.services.auth?.http}/api/users`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${endpoints.service_key}`, "content-type": "application/json" },
+    body: JSON.stringify({ username: "ada" }),
+  });
+  expect(answer.status).toBe(201);
+  await waitFor(async () => (await query(endpoints.databases.sfs_db, "SELECT FROM user_cache")).length === 1);
+});
+
+test("a bare client at the broker's URL may do anything", async () => {
+  const connection = await connect({ servers: running?.endpoints.nats ?? "" });
+  const streams = await (await connection.jetstreamManager()).streams.names().next();
+  await connection.close();
+  expect([...streams].sort()).toEqual(["AUTH", "COMPUTE", "GATEWAY", "SFS"]);
+});
+
+test("a service's database lets no other service in", async () => {
+  const urls = running?.endpoints.databases ?? {};
+  const access = await query(
+    urls.auth_db,
+    "SELECT r.rolname, d.datname FROM pg_roles r, pg_database d WHERE r.rolname LIKE '%\\_db' AND d.datname LIKE '%\\_db' AND has_database_privilege(r.oid, d.oid, 'CONNECT')",
+  );
+  expect(access.every(({ rolname, datname }) => rolname === datname)).toBe(true);
+  expect(access).toHaveLength(4);
+});
+
+test("a second mesh dev on the same state is refused, and says who has it", async () => {
+  const second = await mesh(ROOT, "dev", "--state", state);
+  expect(second.code).toBe(2);
+  expect(second.stderr).toContain(String(running?.pid));
+});
+
+test.skipIf(!hasProc)("a service that is killed is started again, with a notice", async () => {
+  const dev = running as RunningDev;
+  const before = dev.servicePid("sfs");
+  process.kill(before, "SIGKILL");
+  await waitFor(() => dev.output().includes("starting it again"), { what: "the notice" });
+  await waitFor(() => dev.servicePid("sfs") !== before, { what: "a new process" });
+  await waitFor(async () => (await fetch(`${dev.endpoints.services.sfs?.http}/readyz`)).ok, {
+    what: "it to be ready",
+  });
+});
+
+test("SIGTERM stops all of it and takes endpoints.json along", async () => {
+  const dev = running as RunningDev;
+  const processes = dev.descendants();
+  const ended = await dev.end("SIGTERM");
+  running = undefined;
+  expect(ended.code).toBe(0);
+  expect(existsSync(join(state, "endpoints.json"))).toBe(false);
+  await waitFor(() => alive(processes).length === 0, { what: "every child to be gone" });
+});
+
+test("killed with -9 it leaves no process behind, and the next run finds data and key again", async () => {
+  const first = await startDev(ROOT, state);
+  const processes = first.descendants();
+  expect((await query(first.endpoints.databases.auth_db, "SELECT username FROM users"))[0]).toEqual({
+    username: "ada",
+  });
+  await first.end("SIGKILL");
+  await waitFor(() => alive(processes).length === 0, { what: "every child to be gone" });
+  rmSync(join(state, "endpoints.json"));
+
+  running = await startDev(ROOT, state);
+  expect(running.endpoints.service_key).toBe(first.endpoints.service_key);
+  expect(await query(running.endpoints.databases.sfs_db, "SELECT username FROM user_cache")).toEqual([
+    { username: "ada" },
+  ]);
+  await running.end();
+});
+
+test("--fresh forgets data and key", async () => {
+  const before = running?.endpoints.service_key;
+  running = await startDev(ROOT, state, "--fresh");
+  expect(running.endpoints.service_key).not.toBe(before);
+  expect(await query(running.endpoints.databases.auth_db, "SELECT FROM users")).toEqual([]);
+});
+
+test("broker permissions: a service publishes its own subjects and no other's, and reads no other's messages", async () => {
+  const own = await openState(join(temporary, "permissions"), true);
+  const services = ["auth", "compute", "gateway", "sfs"];
+  const broker = await startBroker({
+    state: own,
+    services,
+    generated: join(ROOT, "generated"),
+    port: undefined,
+    progress: () => {},
+  });
+  const { NATS_USER: user, NATS_PASSWORD: pass } = broker.environment("sfs");
+  const connection = await connect({
+    servers: broker.url,
+    user: user ?? "",
+    pass: pass ?? "",
+    inboxPrefix: "_INBOX_sfs",
+  });
+  const refused: string[] = [];
+  void (async () => {
+    for await (const status of connection.status()) refused.push(JSON.stringify(status));
+  })();
+  connection.publish("auth.user.x.created", "{}");
+  connection.publish("$JS.API.STREAM.DELETE.AUTH");
+  connection.subscribe("auth.>", { callback: () => undefined });
+  connection.subscribe("_INBOX.>", { callback: () => undefined });
+  connection.publish("sfs.namespace.x.created", "{}");
+  await connection.flush();
+  await waitFor(() => refused.filter((text) => /PERMISSIONS_VIOLATION/i.test(text)).length >= 4);
+  expect(refused.join()).toContain("auth.user.x.created");
+  expect(refused.join()).not.toContain("sfs.namespace");
+  await connection.close();
+  await broker.stop();
+});
