@@ -101,9 +101,7 @@ test("the NATS client stays in one room, so that it can be replaced", () => {
   expect(
     broken(
       ({ file, target }) =>
-        within(file, "runtime") &&
-        /^(nats$|@nats-io\/)/.test(target) &&
-        !within(file, "runtime/broker"),
+        within(file, "runtime") && /^(nats$|@nats-io\/)/.test(target) && !within(file, "runtime/broker"),
     ),
   ).toEqual([]);
   expect(

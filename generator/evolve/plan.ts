@@ -67,7 +67,7 @@ function planService(
   const next = databaseState(context.next, database, render);
   const initial = initialMigration(service, next, render);
   if (existing.length === 0) return [initial];
-  const previous = previousState(service, context);
+  const previous = previousState(service, existing, context);
   if (previous === undefined) {
     if (existing.length === 1 && existing[0]?.text === initial.text) return existing;
     context.refusals.push(lostModel(service));
@@ -85,12 +85,33 @@ function planService(
   return [...existing, { name, text: printMigration(`${service.name}: ${text}.`, steps, render) }];
 }
 
-function previousState(service: Service, { previous, render }: ServiceContext): DatabaseState | undefined {
+function previousState(
+  service: Service,
+  existing: readonly ExistingMigration[],
+  { previous, render }: ServiceContext,
+): DatabaseState | undefined {
   const old = previous?.services.find(({ name }) => name === service.name);
   const database = previous === undefined || old === undefined ? undefined : ownDatabase(previous, old);
   return previous === undefined || database === undefined
     ? undefined
-    : databaseState(previous, database, render);
+    : asWritten(databaseState(previous, database, render), existing);
+}
+
+/**
+ * A newer generator may print the function of an unchanged model otherwise. What no file says yet has no
+ * database: it counts as changed, and reaches them all in a migration of its own.
+ */
+function asWritten(
+  { schema, reactions }: DatabaseState,
+  existing: readonly ExistingMigration[],
+): DatabaseState {
+  const files = existing.map(({ text }) => text.replaceAll("\r\n", "\n"));
+  const actual = <T extends { readonly text: string }>(item: T): T =>
+    files.some((file) => file.includes(item.text)) ? item : { ...item, text: "" };
+  return {
+    schema,
+    reactions: { routines: reactions.routines.map(actual), triggers: reactions.triggers.map(actual) },
+  };
 }
 
 function databaseState(mesh: Mesh, database: Database, render: Render): DatabaseState {

@@ -9,7 +9,7 @@ import {
 } from "nats";
 import type { Logger } from "../definition.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
-import { isConsumerMissing, isDenied, isStreamMissing, messageOf } from "./faults.js";
+import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing, messageOf } from "./faults.js";
 
 /** Undefined for a durable that does not exist, in a stream that may not either, or that we may not ask about. */
 export async function readConsumer(
@@ -40,20 +40,28 @@ export async function ensureConsumer(
   plan: ConsumerPlan,
   logger: Logger,
 ): Promise<{ readonly created: boolean; readonly state: ConsumerState }> {
-  const present = await readConsumer(manager, plan.stream, plan.durable);
+  let present = await readConsumer(manager, plan.stream, plan.durable);
   if (!present) {
     const made = await createConsumer(manager, plan);
-    logger.info({ stream: plan.stream, durable: plan.durable, filter: plan.filter }, "durable created");
-    return { created: true, state: consumerStateOf(made) };
+    if (made) {
+      logger.info({ stream: plan.stream, durable: plan.durable, filter: plan.filter }, "durable created");
+      return { created: true, state: consumerStateOf(made) };
+    }
+    present = await manager.consumers.info(plan.stream, plan.durable);
   }
   refuseForeign(present.config, plan);
   return { created: false, state: consumerStateOf(await adjustConsumer(manager, { present, plan, logger })) };
 }
 
-async function createConsumer(manager: JetStreamManager, plan: ConsumerPlan): Promise<ConsumerInfo> {
+/** Undefined when another was first, with other settings. */
+async function createConsumer(
+  manager: JetStreamManager,
+  plan: ConsumerPlan,
+): Promise<ConsumerInfo | undefined> {
   try {
     return await manager.consumers.add(plan.stream, configOf(plan));
   } catch (cause) {
+    if (isConsumerTaken(cause)) return undefined;
     if (isStreamMissing(cause)) throw new ConsumerGone(`there is no stream ${plan.stream}`, { cause });
     if (!isDenied(cause)) throw cause;
     throw new Error(

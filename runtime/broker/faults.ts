@@ -9,6 +9,8 @@ const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const MESSAGE_NOT_FOUND = 10037;
 const STREAM_EXISTS = 10058;
+/** Both mean a durable of the name with other settings; which one depends on the server's version. */
+const CONSUMER_EXISTS: ReadonlySet<number | undefined> = new Set([10013, 10148]);
 /** Refusals that the same message meets again whatever becomes of the broker. */
 const MESSAGE_FAULTS = new Set([
   10054, // larger than the stream's max_msg_size
@@ -33,6 +35,10 @@ export function isStreamTaken(error: unknown): boolean {
 
 export function isConsumerMissing(error: unknown): boolean {
   return apiCode(error) === CONSUMER_NOT_FOUND;
+}
+
+export function isConsumerTaken(error: unknown): boolean {
+  return CONSUMER_EXISTS.has(apiCode(error));
 }
 
 export function isMessageMissing(error: unknown): boolean {

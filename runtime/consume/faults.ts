@@ -45,8 +45,11 @@ const CONNECTION_LOST =
  */
 const INFRASTRUCTURE_STATES = /^(08|53|57P|58|28|3D|40001|40P01|25006|55P03)/;
 
-/** 42: a table, column or right is missing. A deployment at fault, never an event; a hook's own SQL is the hook's. */
-const DEPLOYMENT_STATES = /^(42|3F)/;
+/**
+ * 42, 3F: a table, column or right is missing; 55000: the database is closed for maintenance. A deployment
+ * at fault, never an event. What a hook's own SQL says with these states is the hook's.
+ */
+const DEPLOYMENT_STATES = /^(42|3F|55000)/;
 
 export function isInfrastructureFailure(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;

@@ -17,6 +17,8 @@ interface Flow {
   readonly heartbeat: Heartbeat;
   /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
   highest: number;
+  /** The intake is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */
+  ended: boolean;
 }
 
 interface Batch {
@@ -40,7 +42,7 @@ export async function consumeWhile(running: Running): Promise<void> {
   const { delivery } = model.definition;
   const intake = await options.broker.consume(plan, delivery.batch * 2);
   const heartbeat = startHeartbeat(delivery.ackWaitSeconds);
-  const flow: Flow = { running, intake, heartbeat, highest: 0 };
+  const flow: Flow = { running, intake, heartbeat, highest: 0, ended: false };
   let next = takeBatch(flow);
   try {
     for (;;) {
@@ -53,16 +55,18 @@ export async function consumeWhile(running: Running): Promise<void> {
       await apply(flow, batch);
     }
   } finally {
+    flow.ended = true;
     await intake.stop();
     await next.then(handBack, () => undefined);
     heartbeat.stop();
   }
 }
 
-async function takeBatch({ running, intake, heartbeat }: Flow): Promise<Batch> {
+async function takeBatch(flow: Flow): Promise<Batch> {
+  const { running, intake, heartbeat } = flow;
   const { model, stopping } = running;
   let deliveries: readonly Delivery[] = [];
-  while (deliveries.length === 0 && !stopping.signal.aborted && running.lost === undefined) {
+  while (deliveries.length === 0 && !flow.ended && !stopping.signal.aborted && running.lost === undefined) {
     deliveries = await intake.next(model.definition.delivery.batch, WAIT_MS);
   }
   const release = heartbeat.hold(deliveries);

@@ -20,7 +20,8 @@ export async function mergeChunk(
 ): Promise<number> {
   const { cache } = model;
   if (cache === undefined) return 0;
-  await client.query("SAVEPOINT merge");
+  // A table that just began to fill has no statistics yet, and would be scanned for every row.
+  await client.query("SET LOCAL enable_seqscan = off; SAVEPOINT merge");
   try {
     return await writeShapes(client, model, cache, rows);
   } catch (error) {

@@ -141,6 +141,7 @@ export function applyPlain(
 )
 INSERT INTO ${quote(cache.table.name)} (${shaped.names})
 SELECT ${shaped.names} FROM event JOIN fresh ON fresh.entity_id = event.${key}::text
+ORDER BY "$seq"
 ${conflictClause(cache, shaped)}`;
   const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
   const seqs = arrayLiteral(upserts.map((upsert) => upsert.seq));
@@ -157,7 +158,9 @@ export interface Merge {
 
 /**
  * Rows of a snapshot, with their guard, in one statement. A row that is already as the snapshot has
- * it is not written: a periodic check of a million rows must not leave two million dead ones.
+ * it is not written: a periodic check of a million rows must not leave two million dead ones. Looked
+ * up row by row (OFFSET 0 is the planner's fence): reading the tables whole for each chunk would make
+ * the snapshot quadratic.
  */
 export function mergeRows({ cache, origin, shape, rows }: Merge): Statement {
   const shaped = shapeColumns(cache, shape, 4);
@@ -173,8 +176,10 @@ export function mergeRows({ cache, origin, shape, rows }: Merge): Statement {
   SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS told ("$version", ${shaped.names})
 ), changed AS (
   SELECT told.* FROM told
-  LEFT JOIN mesh.applied AS state ON state.source = $1 AND state.entity_id = told.${key}::text
-  LEFT JOIN ${quote(cache.table.name)} AS old ON old.${key} = told.${key}
+  LEFT JOIN LATERAL (
+    SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.${key}::text OFFSET 0) AS state ON true
+  LEFT JOIN LATERAL (
+    SELECT * FROM ${quote(cache.table.name)} AS row WHERE row.${key} = told.${key} OFFSET 0) AS old ON true
   WHERE NOT coalesce(
     state.version = told."$version" AND state.exact AND NOT state.deleted AND old.${key} IS NOT NULL${same}, false)
 ), fresh AS (

@@ -28,13 +28,11 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
 
 /** Lends a connection and rolls back what failed on it; one that was lost does not go back to the pool. */
 export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
   let lost: Error | undefined;
-  // Without a listener a connection lost between two statements would end the process.
   const onError = (cause: Error) => {
     lost = new ConnectionLost("the connection to the database was lost", { cause });
   };
-  client.on("error", onError);
+  const client = await acquire(pool, onError);
   try {
     return await work(client);
   } catch (error) {
@@ -47,6 +45,20 @@ export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Pr
     client.off("error", onError);
     client.release(lost);
   }
+}
+
+/**
+ * Listens from the very call that hands the connection over: one that is lost between two statements,
+ * or in the same breath as it is made, would otherwise end the process.
+ */
+function acquire(pool: Pool, onError: (cause: Error) => void): Promise<PoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) return reject(error);
+      client.on("error", onError);
+      resolve(client);
+    });
+  });
 }
 
 /** False when the connection does not even take that. Without a transaction it is a warning of the server's. */

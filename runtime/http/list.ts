@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { Pool, PoolClient } from "pg";
 import Cursor from "pg-cursor";
 import type { TableDefinition } from "../definition.js";
+import { isUnavailable } from "../repository/failure.js";
 import { equalities, type Values } from "../repository/rows.js";
 import { tableSql } from "../repository/table-sql.js";
 
@@ -35,7 +36,8 @@ export async function openList(pool: Pool, table: TableDefinition, options: List
   try {
     return await streamRows(readChunks(client, table, options), release);
   } catch (error) {
-    release(error instanceof Error ? error : new Error(String(error)));
+    // A refused filter leaves the connection as good as it was.
+    release(error instanceof Error && isUnavailable(error) ? error : undefined);
     throw error;
   }
 }

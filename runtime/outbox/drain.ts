@@ -1,4 +1,4 @@
-import { type Broker, PublishFailed } from "../broker/broker.js";
+import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/broker.js";
 import { createAlarm } from "./alarm.js";
 import { backoff } from "./backoff.js";
 import { createLanes, type OutboxRow } from "./lanes.js";
@@ -7,7 +7,7 @@ import { releaseRows } from "./statements.js";
 
 /** Publishes without an ack yet. More buys nothing: the broker is busy long before. */
 const IN_FLIGHT = 1_024;
-const RELEASE_ROWS = 1_000;
+const RELEASE_ROWS = 2_000;
 const RELEASE_AFTER_MS = 20;
 const RELEASE_AT_LAST_MS = 100;
 
@@ -132,6 +132,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   return fault;
 }
 
-function messageOf({ subject, eventId, body, headers }: OutboxRow) {
-  return headers ? { subject, id: eventId, body, headers } : { subject, id: eventId, body };
+function messageOf({ subject, eventId, body, headers }: OutboxRow): OutgoingMessage {
+  const message = { subject, id: eventId, body: Buffer.from(body) };
+  return headers ? { ...message, headers } : message;
 }

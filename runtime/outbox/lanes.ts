@@ -1,5 +1,3 @@
-import { entityOf } from "../subject.js";
-
 /*
  * The rows that the relay holds, one lane per entity: of each entity one row at most is under way, so a
  * publish that fails cannot be overtaken by its successor.
@@ -9,7 +7,10 @@ export interface OutboxRow {
   readonly seq: number;
   readonly eventId: string;
   readonly subject: string;
-  readonly body: Uint8Array;
+  /** What the subjects of one entity have in common. */
+  readonly entity: string;
+  /** Text until it leaves: thousands of small buffers held at once keep the garbage collector busy. */
+  readonly body: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
@@ -29,8 +30,8 @@ export interface Lanes {
   unpark(now: number): boolean;
   /** When the next parked entity is due. */
   nextUnpark(): number;
-  /** Every sequence that is held, or published and not yet deleted. */
-  known(): readonly number[];
+  /** Every sequence beyond that one which is held, or published and not yet deleted. */
+  known(after: number): readonly number[];
   /** Rows held with their bodies: waiting or under way. */
   held(): number;
   parked(): number;
@@ -49,7 +50,7 @@ export function createLanes(): Lanes {
   let held = 0;
 
   const enqueue = (row: OutboxRow) => {
-    const entity = entityOf(row.subject);
+    const { entity } = row;
     if (known.has(row.seq) || parkedUntil.has(entity)) return;
     known.add(row.seq);
     held += 1;
@@ -76,7 +77,7 @@ export function createLanes(): Lanes {
       return row;
     },
     done(row) {
-      const entity = entityOf(row.subject);
+      const { entity } = row;
       held -= 1;
       if (strikes.size > 0) strikes.delete(entity);
       const successor = lanes.get(entity)?.shift();
@@ -87,7 +88,7 @@ export function createLanes(): Lanes {
       for (const seq of seqs) known.delete(seq);
     },
     park(row, until) {
-      const entity = entityOf(row.subject);
+      const { entity } = row;
       const waiting = lanes.get(entity) ?? NONE;
       lanes.delete(entity);
       for (const { seq } of [row, ...waiting]) known.delete(seq);
@@ -95,7 +96,7 @@ export function createLanes(): Lanes {
       parkedUntil.set(entity, until);
       strikes.set(entity, (strikes.get(entity) ?? 0) + 1);
     },
-    strikes: (row) => strikes.get(entityOf(row.subject)) ?? 0,
+    strikes: (row) => strikes.get(row.entity) ?? 0,
     unpark(now) {
       const before = parkedUntil.size;
       for (const [entity, until] of parkedUntil) if (until <= now) parkedUntil.delete(entity);
@@ -106,7 +107,11 @@ export function createLanes(): Lanes {
       for (const until of parkedUntil.values()) soonest = Math.min(soonest, until);
       return soonest;
     },
-    known: () => [...known],
+    known: (after) => {
+      const beyond: number[] = [];
+      for (const seq of known) if (seq > after) beyond.push(seq);
+      return beyond;
+    },
     held: () => held,
     parked: () => parkedUntil.size,
   };

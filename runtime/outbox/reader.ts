@@ -5,10 +5,10 @@ import type { Lanes, OutboxRow } from "./lanes.js";
 import type { Seat } from "./seat.js";
 import { type Backlog, buryRows, markBusy, measureBacklog, readPage } from "./statements.js";
 
-const PAGE_ROWS = 1_000;
+const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1_024 * 1_024;
 /** No page is read while more rows than these are held. */
-const HELD = 2_000;
+const HELD = 4_000;
 
 /** Without a notification. Rare, unless writers may have been told to spare themselves the notifying. */
 const POLL_MS = 500;
@@ -22,7 +22,7 @@ const BUSY_LASTS_MS = 1_000;
 const LONG_TRANSACTION_MS = 2_000;
 /** For what the horizon cannot know of: rows put in by hand below what is settled. */
 const SWEEP_EVERY_MS = 10_000;
-const GAUGE_EVERY_MS = 2_000;
+const GAUGE_EVERY_MS = 5_000;
 
 export interface ReaderContext {
   readonly seat: Seat;
@@ -77,7 +77,7 @@ export function createReader(context: ReaderContext, lanes: Lanes): Reader {
     const page = await readPage(seat, {
       after,
       upTo,
-      known: lanes.known(),
+      known: lanes.known(after),
       rows: PAGE_ROWS,
       bytes: PAGE_BYTES,
     });
@@ -89,7 +89,8 @@ export function createReader(context: ReaderContext, lanes: Lanes): Reader {
     // Before the statement: what commits while it runs rings again.
     expected = false;
     pollAt = now + (now < busyAt + 2 * BUSY_LASTS_MS ? BUSY_POLL_MS : POLL_MS);
-    const limits = { after: horizon.settled(), upTo: Number.MAX_SAFE_INTEGER, known: lanes.known() };
+    const after = horizon.settled();
+    const limits = { after, upTo: Number.MAX_SAFE_INTEGER, known: lanes.known(after) };
     const page = await readPage(seat, { ...limits, rows: PAGE_ROWS, bytes: PAGE_BYTES });
     const last = page.rows.at(-1)?.seq ?? 0;
     const upTo = page.full ? last : Math.max(position, last);

@@ -1,3 +1,4 @@
+import { entityOf } from "../subject.js";
 import { parseSnapshot, type Snapshot } from "./horizon.js";
 import type { OutboxRow } from "./lanes.js";
 import type { Seat } from "./seat.js";
@@ -55,17 +56,17 @@ export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
   const rows: OutboxRow[] = [];
   let bytes = 0;
   let snapshot: Snapshot | undefined;
-  for (const [seq, eventId, subject, text, headers] of result) {
+  for (const [seq, eventId, subject, body, headers] of result) {
     if (seq === null) {
       snapshot = parseSnapshot(subject);
       continue;
     }
-    const body = Buffer.from(text);
-    bytes += body.length;
+    bytes += Buffer.byteLength(body);
     rows.push({
       seq: Number(seq),
       eventId,
       subject,
+      entity: entityOf(subject),
       body,
       headers: headers ? textHeaders(headers) : undefined,
     });

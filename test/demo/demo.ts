@@ -53,168 +53,157 @@ async function main(): Promise<number> {
   return failures ? 1 : 0;
 }
 
-const userCache = (mesh: RunningMesh, database: string, columns = "username") =>
+const names = (mesh: RunningMesh, database: string, table: string) =>
   mesh
-    .rows<{ row: string }>(
-      database,
-      `SELECT concat_ws(' = ', ${columns}) AS row FROM user_cache ORDER BY username`,
-    )
-    .then((rows) => rows.map(({ row }) => row));
+    .rows<{ username: string }>(database, `SELECT username FROM ${table} ORDER BY username`)
+    .then((rows) => rows.map(({ username }) => username));
 
 async function showRegistration(mesh: RunningMesh): Promise<string> {
-  report.title("1  Three users register (POST /api/users at auth); both caches fill through events");
+  report.title("1  Three users register (POST /api/users at auth): both caches fill through events");
+  const users = [
+    { username: "ada", display_name: "Ada Lovelace" },
+    { username: "grace", display_name: "Grace Hopper" },
+    { username: "linus", display_name: "Linus Torvalds" },
+  ];
   const ids: string[] = [];
-  for (const [username, display_name] of [
-    ["ada", "Ada Lovelace"],
-    ["grace", "Grace Hopper"],
-    ["linus", "Linus Torvalds"],
-  ]) {
-    const user = await mesh.call("auth", "POST /api/users", { username, display_name });
-    ids.push(String(user.user_id));
-  }
-  await report.expect(
-    "auth_db.users",
-    () =>
-      mesh
-        .rows("auth_db", "SELECT username FROM users ORDER BY 1")
-        .then((rows) => rows.map((row) => row.username)),
-    ["ada", "grace", "linus"],
-  );
-  await report.expect("sfs_db.user_cache", () => userCache(mesh, "sfs_db"), ["ada", "grace", "linus"]);
-  await report.expect("compute_db.user_cache", () => userCache(mesh, "compute_db"), [
-    "ada",
-    "grace",
-    "linus",
-  ]);
+  for (const user of users) ids.push(String((await mesh.call("auth", "POST /api/users", user)).user_id));
+  const expected = users.map(({ username }) => username);
+  await report.expect("auth_db.users", () => names(mesh, "auth_db", "users"), expected);
+  await report.expect("sfs_db.user_cache", () => names(mesh, "sfs_db", "user_cache"), expected);
+  await report.expect("compute_db.user_cache", () => names(mesh, "compute_db", "user_cache"), expected);
   return ids[0] ?? "";
 }
 
 async function showRename(mesh: RunningMesh, id: string): Promise<void> {
-  report.title("2  ada changes her names (PATCH); the copies follow");
-  await mesh.call("auth", `PATCH /api/users/${id}`, {
-    username: "countess",
-    display_name: "Countess of Lovelace",
-  });
-  const expected = ["countess = Countess of Lovelace", "grace = Grace Hopper", "linus = Linus Torvalds"];
+  report.title("2  ada takes another name (PATCH /api/users/{id}): the copies follow");
+  const names = { username: "countess", display_name: "Countess of Lovelace" };
+  await mesh.call("auth", `PATCH /api/users/${id}`, names);
   for (const database of ["sfs_db", "compute_db"]) {
+    const read = () =>
+      mesh.rows(database, "SELECT username, display_name FROM user_cache WHERE user_id = $1", id);
     await report.expect(
       `${database}.user_cache`,
-      () => userCache(mesh, database, "username, display_name"),
-      expected,
+      read,
+      [names],
+      ([row]) => `${row?.username}, ${row?.display_name}`,
     );
   }
 }
 
 async function showEstate(mesh: RunningMesh, user: string): Promise<Estate> {
-  report.title("3  She owns something in every service");
+  report.title("3  She owns something in every service (REST at sfs, compute and gateway)");
   const namespace = await mesh.call("sfs", "POST /api/namespaces", { name: "notes", owner_id: user });
+  const { namespace_id } = namespace;
   await mesh.call("sfs", "POST /api/files", {
-    namespace_id: namespace.namespace_id,
+    namespace_id,
     path: "/engine.txt",
     size_bytes: 1843,
     uploader_id: user,
   });
   const containers: string[] = [];
   for (const name of ["web", "db"]) {
-    const row = await mesh.call("compute", "POST /api/containers", {
-      user_id: user,
-      name,
-      namespace: `ada-${name}`,
-      image: "debian:12",
-    });
-    const container_id = String(row.container_id);
-    containers.push(container_id);
+    const container = { user_id: user, name, namespace: `ada-${name}`, image: "debian:12" };
+    const { container_id } = await mesh.call("compute", "POST /api/containers", container);
+    containers.push(String(container_id));
     await mesh.call("gateway", "POST /api/routes", {
       container_id,
       host: `${name}.ada.example`,
-      target: `http://${name}:80`,
+      target: `${name}:80`,
     });
     await mesh.call("gateway", "POST /api/ingress-rules", { container_id, port: 443, target_port: 8443 });
   }
-  await mesh.call("compute", "POST /api/ssh-keys", {
-    user_id: user,
-    name: "laptop",
-    public_key: "ssh-ed25519 AAAAC3Nz",
-    fingerprint: "SHA256:ada",
-  });
+  const key = { name: "laptop", public_key: "ssh-ed25519 AAAAC3Nz", fingerprint: "SHA256:ada" };
+  await mesh.call("compute", "POST /api/ssh-keys", { user_id: user, ...key });
   const estate = { user, containers };
-  await expectEstate(mesh, estate, {
-    namespaces: 1,
-    files: 1,
-    containers: 2,
-    ssh_keys: 1,
-    routes: 2,
-    ingress_rules: 2,
-  });
+  await expectEstate(mesh, estate, [1, 1, 2, 1, 2, 2]);
   return estate;
 }
 
-/** Rows that still name her, or what hung on her. */
+const ESTATE = [
+  ["sfs_db", "namespaces", "owner_id"],
+  ["sfs_db", "files", "uploader_id"],
+  ["compute_db", "containers", "user_id"],
+  ["compute_db", "ssh_keys", "user_id"],
+  ["gateway_db", "routes", "container_id"],
+  ["gateway_db", "ingress_rules", "container_id"],
+] as const;
+
+/** Rows that still name her, or one of her containers, by table. */
 async function expectEstate(
   mesh: RunningMesh,
   { user, containers }: Estate,
-  expected: object,
+  expected: number[],
 ): Promise<void> {
-  const count = async (database: string, from: string, value: unknown) =>
-    Number((await mesh.rows(database, `SELECT count(*) FROM ${from}`, value))[0]?.count);
-  await report.expect(
-    "rows that name her",
-    async () => ({
-      namespaces: await count("sfs_db", "namespaces WHERE owner_id = $1", user),
-      files: await count("sfs_db", "files WHERE uploader_id = $1", user),
-      containers: await count("compute_db", "containers WHERE user_id = $1", user),
-      ssh_keys: await count("compute_db", "ssh_keys WHERE user_id = $1", user),
-      routes: await count("gateway_db", "routes WHERE container_id = ANY($1)", containers),
-      ingress_rules: await count("gateway_db", "ingress_rules WHERE container_id = ANY($1)", containers),
-    }),
-    expected as never,
-  );
+  const count = () =>
+    Promise.all(
+      ESTATE.map(async ([database, table, column]) => {
+        const sql = `SELECT FROM ${table} WHERE ${column} = ANY($1)`;
+        return (await mesh.rows(database, sql, [user, ...containers])).length;
+      }),
+    );
+  const show = (counts: readonly number[]) =>
+    ESTATE.map(([, table], at) => `${counts[at]} ${table.replace("_", " ")}`).join(", ");
+  await report.expect("rows that name her", count, expected, show);
 }
+
+/** Each kind and how often: no more and no less may be heard. */
+const CASCADE = [
+  "1 auth.user.deleted",
+  "2 compute.container.deleted",
+  "1 compute.sshkey.deleted",
+  "2 gateway.ingress.deleted",
+  "2 gateway.route.unregistered",
+  "1 sfs.namespace.updated",
+];
 
 async function showDeletion(mesh: RunningMesh, estate: Estate, listener: Listener): Promise<void> {
   report.title("4  DELETE /api/users/{id}: one row at auth, then the cascade through all four services");
   const before = listener.heard.length;
   const started = performance.now();
   await mesh.call("auth", `DELETE /api/users/${estate.user}`);
-  await expectEstate(mesh, estate, {
-    namespaces: 0,
-    files: 0,
-    containers: 0,
-    ssh_keys: 0,
-    routes: 0,
-    ingress_rules: 0,
-  });
+  await expectEstate(mesh, estate, [0, 0, 0, 0, 0, 0]);
+  const kept = async () => [
+    ...(await mesh.rows("sfs_db", "SELECT name, owner_id AS owner FROM namespaces")),
+    ...(await mesh.rows("sfs_db", "SELECT path AS name, uploader_id AS owner FROM files")),
+  ];
+  const ownerless = [
+    { name: "notes", owner: null },
+    { name: "/engine.txt", owner: null },
+  ];
+  const show = (rows: readonly object[]) =>
+    rows.map((row) => Object.values(row).map(String).join(" → ")).join(", ");
+  await report.expect("kept, without owner", kept, ownerless, show);
+  for (const database of ["sfs_db", "compute_db"]) {
+    await report.expect(`${database}.user_cache`, () => names(mesh, database, "user_cache"), [
+      "grace",
+      "linus",
+    ]);
+  }
+  const heard = async () => countKinds(listener.heard.slice(before));
   await report.expect(
-    "kept, without an owner",
-    async () => ({
-      namespaces: (await mesh.rows("sfs_db", "SELECT name, owner_id FROM namespaces")).map(
-        (row) => `${row.name}: ${row.owner_id}`,
-      ),
-      files: (await mesh.rows("sfs_db", "SELECT path, uploader_id FROM files")).map(
-        (row) => `${row.path}: ${row.uploader_id}`,
-      ),
-    }),
-    { namespaces: ["notes: null"], files: ["/engine.txt: null"] },
+    "events, as a stranger",
+    heard,
+    CASCADE,
+    (kinds) =>
+      `${kinds.length} kinds: ${kinds.length === 6 ? "all of the cascade, each as often as it must be" : kinds.join(", ")}`,
   );
-  for (const database of ["sfs_db", "compute_db"])
-    await report.expect(`${database}.user_cache`, () => userCache(mesh, database), ["grace", "linus"]);
-  const kinds = () =>
-    listener.heard
-      .slice(before)
-      .map(({ subject }) => subject.replace(/^(\w+\.\w+)\.[^.]+/, "$1.{id}"))
-      .sort();
-  await report.expect("events on the wire", async () => kinds().length, 9);
-  await report.expect("", async () => [...new Set(kinds())].length, 6);
-  report.note("", "as a bare NATS client saw them:");
-  for (const event of listener.heard.slice(before)) print(`    ${describeEvent(event, started)}`);
+  report.note("to the mesh hears them:", "with the plain nats package, from the DELETE on");
+  for (const event of listener.heard.slice(before)) print(`  ${describeEvent(event, started)}`);
+}
+
+function countKinds(events: readonly HeardEvent[]): string[] {
+  const kinds = events.map(({ subject }) => subject.replace(/^(\w+\.\w+)\.[^.]+/, "$1"));
+  return [...new Set(kinds)]
+    .sort()
+    .map((kind) => `${kinds.filter((other) => other === kind).length} ${kind}`);
 }
 
 function describeEvent({ at, subject, body }: HeardEvent, started: number): string {
   const { metadata, ...payload } = body;
-  const shown = Object.entries(payload)
-    .map(([name, value]) => `${name}=${String(value)}`)
-    .join(" ");
-  return `${pc.dim(`+${Math.round(at - started)} ms`.padStart(8))}  ${subject.padEnd(52)} ${pc.dim(`v${metadata.version} ${metadata.source} ${shown}`.slice(0, 70))}`;
+  const facts = Object.entries(payload).filter(([, value]) => value !== metadata.entity_id);
+  const shown = facts.map(([name, value]) => `${name}=${String(value)}`).join(" ");
+  const offset = pc.dim(`+${Math.round(at - started)} ms`.padStart(8));
+  return `${offset}  ${subject.padEnd(50)} ${pc.dim(`v${metadata.version} ${metadata.source} ${shown}`.slice(0, 62))}`;
 }
 
 async function showPlainSql(mesh: RunningMesh, listener: Listener): Promise<void> {
@@ -232,14 +221,22 @@ async function showPlainSql(mesh: RunningMesh, listener: Listener): Promise<void
     "auth_db",
     "INSERT INTO users (user_id, username, display_name) VALUES ('sql-1', 'psql', 'By hand')",
   );
-  await report.expect("sfs_db.user_cache", () => userCache(mesh, "sfs_db"), ["grace", "linus", "psql"]);
+  await report.expect("sfs_db.user_cache", () => names(mesh, "sfs_db", "user_cache"), [
+    "grace",
+    "linus",
+    "psql",
+  ]);
   await report.expect(
     "events on the wire",
     async () => listener.heard.slice(before).map(({ subject }) => subject),
     ["auth.user.sql-1.created"],
   );
-  const dead = await mesh.rows("sfs_db", "SELECT FROM mesh.dead_letter");
-  await report.expect("dead letters", async () => dead.length, 0);
+  const dead = await Promise.all(
+    ["sfs_db", "compute_db", "gateway_db"].map((database) =>
+      mesh.rows(database, "SELECT FROM mesh.dead_letter"),
+    ),
+  );
+  await report.expect("dead letters anywhere", async () => dead.flat().length, 0);
 }
 
 process.exitCode = await main().catch((error: Error) => {

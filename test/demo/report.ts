@@ -6,14 +6,14 @@ export interface Report {
   /** A fact that proves nothing by itself. */
   note(label: string, text: string): void;
   /** Waits until `read` gives what is expected, prints what it gave, and how long it took. */
-  expect<T>(label: string, read: () => Promise<T>, expected: T): Promise<void>;
+  expect<T>(label: string, read: () => Promise<T>, expected: T, show?: (value: T) => string): Promise<void>;
   /** Work whose success is the claim; its time is printed. */
   step<T>(label: string, text: string, work: () => Promise<T>): Promise<T>;
   readonly failures: () => number;
 }
 
-const LABEL = 26;
-const TEXT = 62;
+const LABEL = 25;
+const TEXT = 80;
 const PATIENCE_MS = 10_000;
 /** Once a claim has failed, those that stand on it will too: no reader waits ten seconds for each. */
 const LOST_PATIENCE_MS = 500;
@@ -29,7 +29,7 @@ export function createReport(print: (line: string) => void): Report {
   return {
     title: (text) => print(`\n${pc.bold(text)}`),
     note: (label, text) => print(`  ${label.padEnd(LABEL)}${pc.dim(text)}`),
-    async expect(label, read, expected) {
+    async expect(label, read, expected, show = plain) {
       const wanted = JSON.stringify(expected);
       const started = performance.now();
       const patience = failures === 0 ? PATIENCE_MS : LOST_PATIENCE_MS;
@@ -39,8 +39,8 @@ export function createReport(print: (line: string) => void): Report {
         actual = await read();
       }
       const good = JSON.stringify(actual) === wanted;
-      line(label, plain(actual), verdict(good, performance.now() - started));
-      if (!good) print(pc.red(`  ${"".padEnd(LABEL)}expected ${plain(expected)}`));
+      line(label, show(actual), verdict(good, performance.now() - started));
+      if (!good) print(pc.red(`  ${"".padEnd(LABEL)}expected ${show(expected)}`));
     },
     async step(label, text, work) {
       const started = performance.now();
@@ -57,5 +57,6 @@ export function duration(ms: number): string {
 }
 
 function plain(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value).replaceAll('"', "").replaceAll(",", ", ");
+  if (Array.isArray(value)) return value.length === 0 ? "nothing" : value.map(String).join(", ");
+  return String(value);
 }

@@ -14,8 +14,16 @@ export interface Ended {
 }
 
 /** Runs a command of the compiled CLI to its end. */
-export async function mesh(folder: string, ...args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [MESH, ...args], { cwd: folder, env: plainEnvironment() });
+export function mesh(folder: string, ...args: readonly string[]): Promise<Ended> {
+  return meshWith(folder, {}, ...args);
+}
+
+/** The same with more environment. */
+export function meshWith(folder: string, env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [MESH, ...args], {
+    cwd: folder,
+    env: { ...plainEnvironment(), ...env },
+  });
   return collect(child).ended;
 }
 

@@ -15,6 +15,9 @@ export const MESH = fileURLToPath(new URL("../../dist/generator/cli/main.js", im
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
+/** A service that does not answer within this time hangs: better a failed call that says so than a test that runs out. */
+const PATIENCE_MS = 10_000;
+
 /** One service of the reference mesh, run as an operator would: `mesh run`, configured by its environment. */
 export interface TestService {
   readonly url: string;
@@ -38,6 +41,8 @@ export interface TestMesh {
   readonly services: Readonly<Record<ServiceName, TestService>>;
   readonly databases: Readonly<Record<ServiceName, pg.Pool>>;
   readonly urls: Readonly<Record<ServiceName, string>>;
+  /** What an operator would set to reach it. */
+  readonly env: NodeJS.ProcessEnv;
   /** Another process of the same service, on the same database and durables. */
   replica(service: ServiceName): Promise<TestService>;
   stop(): Promise<void>;
@@ -56,15 +61,20 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
   const key = randomUUID();
   const urls = await eachService((service) => createDatabase(inject("postgres"), `${service}_db`));
   const ports = await eachService(() => freePort());
-  const environment = (service: ServiceName): NodeJS.ProcessEnv => ({
+  const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     NATS_URL: nats.url,
-    [`${service.toUpperCase()}_DB_URL`]: urls[service],
-    ...Object.fromEntries(
-      SERVICES.map((other) => [`${other.toUpperCase()}_SERVICE_URL`, `http://127.0.0.1:${ports[other]}`]),
-    ),
     SERVICE_KEY: key,
+    ...Object.fromEntries(
+      SERVICES.flatMap((service) => [
+        [`${service.toUpperCase()}_DB_URL`, urls[service]],
+        [`${service.toUpperCase()}_SERVICE_URL`, `http://127.0.0.1:${ports[service]}`],
+      ]),
+    ),
+  };
+  const environment = (service: ServiceName): NodeJS.ProcessEnv => ({
+    ...env,
     PORT: String(ports[service]),
     MESH_HOOKS: fileURLToPath(new URL(`hooks/${service}.ts`, import.meta.url)),
     ...options.env?.[service],
@@ -83,6 +93,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
     services,
     databases: pools,
     urls,
+    env,
     async replica(service) {
       const copy = testService(service, { ...environment(service), PORT: String(await freePort()) });
       replicas.push(copy);
@@ -117,7 +128,11 @@ function testService(service: ServiceName, environment: NodeJS.ProcessEnv): Test
     return current;
   };
   const health = async () =>
-    ((await (await fetch(`${url}/readyz`)).json()) as { readonly status: string }).status;
+    (
+      (await (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(PATIENCE_MS) })).json()) as {
+        readonly status: string;
+      }
+    ).status;
   const ready = async () => (await health()) === "ready";
   return {
     url,
@@ -156,6 +171,7 @@ export async function call(
   const [method = "GET", path = "/"] = request.split(" ");
   const response = await fetch(mesh.services[service].url + path, {
     method,
+    signal: AbortSignal.timeout(PATIENCE_MS),
     headers: { authorization: `Bearer ${mesh.key}`, ...(body && { "content-type": "application/json" }) },
     ...(body && { body: JSON.stringify(body) }),
   });

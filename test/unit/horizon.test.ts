@@ -42,7 +42,7 @@ describe("the horizon", () => {
   it("does not trust an earlier read beyond a full page of late rows", () => {
     const horizon = createHorizon(1_000);
     horizon.accept(snapshot(10, 7), 1_000, 0);
-    horizon.accept(snapshot(11), 400, 1);
+    horizon.accept(snapshot(12, 10), 400, 1);
     expect(horizon.settled()).toBe(400);
   });
 

@@ -332,11 +332,13 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
         for (let place = 0; place < 50; place += 1) await publish(`h${place}`);
         const first = await consume();
         for (const message of await take(first, 3)) message.ack();
+        await waitFor(async () => (await broker.consumerState(stream.name, "reader"))?.ackPending === 47);
+        const second = await consume();
         await first.stop();
         expect(await first.next(1, 5_000)).toEqual([]);
-        const second = await consume();
         const started = performance.now();
-        // By sequence: nats-server 2.9 now and then delivers one of many handed back twice.
+        // By sequence. And with someone waiting: nats-server 2.9 mislays the first message that is handed back to nobody
+        // until its ack wait is over.
         const rest = new Set<number>();
         while (rest.size < 47 && performance.now() - started < 3_000) {
           for (const message of await second.next(100, 100)) {

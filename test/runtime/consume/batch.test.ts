@@ -209,7 +209,9 @@ describe("events that carry a part", () => {
     ]);
     expect(delivery?.outcome()).toBe("ack");
     expect(await listDeadLetters(pool)).toEqual([]);
-    const { rows } = await pool.query("SELECT snapshot_error FROM mesh.subscription");
+    const { rows } = await pool.query(
+      "SELECT snapshot_error FROM mesh.subscription WHERE durable = 'profile_auth_user'",
+    );
     expect(rows[0].snapshot_error).toContain("missing and came in part");
   });
 
@@ -223,7 +225,7 @@ describe("events that carry a part", () => {
       { action: "moved", id: "a", seq: 9, version: 5, payload: { city: "Bern" } },
     ]);
     const { rows } = await pool.query(
-      "SELECT snapshot_error, (SELECT city FROM profile_cache) FROM mesh.subscription",
+      "SELECT snapshot_error, (SELECT city FROM profile_cache) FROM mesh.subscription WHERE durable = 'profile_auth_user'",
     );
     expect(rows).toEqual([{ snapshot_error: "wanted: a: versions between 1 and 5", city: "Bern" }]);
   });

@@ -49,6 +49,18 @@ test("filters are equalities, and add up", async () => {
   expect(await list("username=name%207&level=1")).toHaveLength(1);
 });
 
+test("a refused filter costs no connection", async () => {
+  let connects = 0;
+  server.pool.on("connect", () => {
+    connects += 1;
+  });
+  for (let round = 0; round < 30; round += 1) {
+    expect((await server.request("GET", "/api/users?level=high")).status).toBe(400);
+  }
+  expect(connects).toBe(0);
+  expect((await server.request("GET", "/api/users?username=name%207")).status).toBe(200);
+});
+
 test("asked for versions, each element ends with its own", async () => {
   const headers = { "mesh-snapshot": "versions" };
   const response = await server.request("GET", "/api/users", { headers });

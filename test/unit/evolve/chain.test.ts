@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from "vitest";
 import { readCatalog } from "./catalog.js";
-import { applyFiles, chain, openDatabase, shop } from "./support.js";
+import { applyFiles, chain, openDatabase, plan, shop } from "./support.js";
 
 /*
  * The independent check of the differ: whatever leads from one model to the other, the catalogs
@@ -234,6 +234,24 @@ describe("a chain of migrations and a fresh database have the same catalogs", ()
     const model = shop(items("sku: { type: text, renamed_from: code }"), SUBJECTS);
     const files = chain([shop(items("code: text"), SUBJECTS), model, model, model]);
     expect(files).toHaveLength(2);
+  });
+
+  test("a newer generator brings its functions to the databases that have the older ones", async () => {
+    const model = shop(ITEMS, SUBJECTS);
+    const current = chain([model]);
+    const older = current.map((file) => ({
+      ...file,
+      text: file.text
+        .replace("AS changed\n", "AS changed -- as it was printed once\n")
+        .replace("BEFORE TRUNCATE ON items\n", "BEFORE TRUNCATE ON items -- then\n"),
+    }));
+    const { files } = plan(model, { previous: model, existing: older });
+    expect(files.shop?.map(({ name }) => name)).toEqual(["0001_initial.sql", "0002_events_of_items.sql"]);
+    expect(plan(model, { previous: model, existing: files.shop ?? [] }).files).toEqual(files);
+    const chained = await openDatabase(inject("postgres"), files.shop);
+    const fresh = await openDatabase(inject("postgres"), current);
+    expect(await readCatalog(chained.client)).toEqual(await readCatalog(fresh.client));
+    await Promise.all([chained.close(), fresh.close()]);
   });
 
   test("no migration ever says CASCADE but in ON DELETE CASCADE", () => {

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { meshWith, ROOT } from "./cli-support.js";
+import {
+  type BareClient,
+  bareClient,
+  cached,
+  register,
+  startMesh,
+  type TestMesh,
+  waitFor,
+} from "./support.js";
+
+let mesh: TestMesh;
+let bare: BareClient;
+
+beforeAll(async () => {
+  mesh = await startMesh();
+  bare = await bareClient(mesh.nats.url);
+});
+
+afterAll(async () => {
+  await bare?.close();
+  await mesh?.stop();
+});
+
+/** A command as an operator would run it, addresses in the environment; its JSON and its exit code. */
+async function operate(...args: readonly string[]) {
+  const { code, stdout, stderr } = await meshWith(ROOT, mesh.env, ...args, "--json");
+  expect(code, stderr).not.toBe(2);
+  return { code, body: JSON.parse(stdout) };
+}
+
+test("migrate finds nothing to do behind services that migrate themselves", async () => {
+  const { code, body } = await operate("migrate");
+  expect(code).toBe(0);
+  expect(body.databases).toHaveLength(4);
+  expect(body.databases.every((one: { applied: readonly string[] }) => one.applied.length === 0)).toBe(true);
+});
+
+test("verify says equal, then names the rows that were tampered with, and resync heals them", async () => {
+  const ids = await Promise.all(["v-kept", "v-changed", "v-lost"].map((name) => register(mesh, name)));
+  for (const id of ids) await waitFor(() => cached(mesh, "sfs", id));
+  for (const id of ids) await waitFor(() => cached(mesh, "compute", id));
+  expect((await operate("verify")).code).toBe(0);
+
+  const { sfs } = mesh.databases;
+  await sfs.query("UPDATE user_cache SET display_name = 'tampered' WHERE user_id = $1", [ids[1]]);
+  await sfs.query("DELETE FROM user_cache WHERE user_id = $1", [ids[2]]);
+  await sfs.query("INSERT INTO user_cache (user_id, username) VALUES ('v-ghost', 'v-ghost')");
+  const found = await operate("verify", "sfs");
+  expect(found.code).toBe(1);
+  const [cache] = found.body.caches;
+  expect(cache).toMatchObject({ missing: 1, extra: 1, differing: 1 });
+  expect(cache.sample.map(({ key }: { key: string }) => key).sort()).toEqual(
+    [ids[1], ids[2], "v-ghost"].sort(),
+  );
+
+  expect((await operate("resync", "sfs")).code).toBe(0);
+  expect((await operate("verify", "sfs")).code).toBe(0);
+  expect(await cached(mesh, "sfs", "v-ghost")).toBeUndefined();
+});
+
+test("dead letters are listed, shown whole, redriven and discarded", async () => {
+  await bare.publish("auth.user.dlq.created", "not JSON");
+  await waitFor(async () => (await operate("dlq", "list", "sfs")).body.deadLetters.length >= 1, {
+    what: "a dead letter",
+  });
+  const listed = await operate("dlq", "list", "sfs");
+  expect(listed.code).toBe(1);
+  const letter = listed.body.deadLetters.find(
+    ({ subject }: { subject: string }) => subject === "auth.user.dlq.created",
+  );
+  const shown = await operate("dlq", "show", "sfs", String(letter.id));
+  expect(shown.body).toMatchObject({ subject: "auth.user.dlq.created", body: "not JSON" });
+  const refused = await operate("dlq", "redrive", "sfs", String(letter.id));
+  expect(refused.code).toBe(1);
+  expect(refused.body.redriven[0].outcome).toBe("refused");
+  expect((await operate("status")).code).toBe(1);
+  expect(await operate("dlq", "discard", "sfs", String(letter.id))).toMatchObject({ code: 0 });
+  expect((await operate("dlq", "list", "sfs")).code).toBe(0);
+});
+
+test("a letter whose cause is mended is applied by redrive", async () => {
+  const { sfs } = mesh.databases;
+  // A value that cannot be stored: no use in trying again, so it is a dead letter at once.
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(12)");
+  const id = await register(mesh, "far-longer-than-that");
+  const letter = await waitFor(async () => {
+    const sql = "SELECT id FROM mesh.dead_letter WHERE entity_id = $1";
+    return (await sfs.query<{ id: string }>(sql, [id])).rows[0];
+  });
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE text");
+  const redriven = await operate("dlq", "redrive", "sfs", String(letter.id));
+  expect(redriven.body.redriven[0]).toMatchObject({ outcome: "applied" });
+  expect((await cached(mesh, "sfs", id))?.username).toBe("far-longer-than-that");
+});
+
+test("status of a mesh at rest: everything published, nothing behind", async () => {
+  const { body } = await operate("status");
+  const sfs = body.services.find(({ service }: { service: string }) => service === "sfs");
+  expect(sfs).toMatchObject({
+    migrations: { pending: [] },
+    consumers: [{ durable: "sfs_auth_user", broker: { pending: 0 } }],
+  });
+  const auth = body.services.find(({ service }: { service: string }) => service === "auth");
+  expect(auth).toMatchObject({ outbox: { waiting: 0 }, stream: { name: "AUTH" } });
+});

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import type { RelayStats } from "../../../runtime/outbox/relay.js";
+import { waitFor } from "../../support/servers.js";
+import { type Owner, openOwner, orderFaults } from "./owner.js";
+
+const SCRIPT = fileURLToPath(new URL("./relay-process.ts", import.meta.url));
+
+describe("relays in processes of their own", () => {
+  let owner: Owner;
+  let admin: pg.Client;
+  const children: ChildProcess[] = [];
+  beforeEach(async () => {
+    owner = await openOwner();
+    admin = new pg.Client({ connectionString: owner.url });
+    await admin.connect();
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      const gone = once(child, "exit");
+      if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await gone;
+    }
+    await admin.end();
+    await owner.close();
+  });
+
+  const spawnRelay = () => {
+    const settings = JSON.stringify({ url: owner.url, natsUrl: inject("nats"), stream: owner.stream });
+    const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, settings], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    children.push(child);
+    const lines = createInterface({ input: child.stdout });
+    const stats = async () => {
+      child.stdin.write("\n");
+      const [line] = (await once(lines, "line", { signal: AbortSignal.timeout(5_000) })) as [string];
+      return JSON.parse(line) as RelayStats;
+    };
+    return { child, stats };
+  };
+  /** What a database does to a client that it takes for dead. */
+  const cutLeader = () =>
+    admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 1835365224
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+
+  it("a stopped leader that wakes up finds itself replaced, and publishes nothing", async () => {
+    const { child, stats } = spawnRelay();
+    await waitFor(async () => (await stats()).leader);
+    await owner.fill("e", 3_000, 3);
+    await waitFor(async () => (await stats()).published > 500, { everyMs: 5 });
+    child.kill("SIGSTOP");
+    await cutLeader();
+    const successor = owner.relay();
+    await owner.drained();
+    await owner.fill("e", 3_000, 1);
+    await owner.drained();
+    await new Promise((wake) => setTimeout(wake, 1_000));
+    const before = await owner.wire();
+    child.kill("SIGCONT");
+    await waitFor(async () => !(await stats()).leader);
+    await new Promise((wake) => setTimeout(wake, 1_500));
+    const after = await owner.wire();
+    expect(orderFaults(after)).toEqual([]);
+    expect(after).toHaveLength(12_000);
+    expect(after).toHaveLength(before.length);
+    expect(successor.stats().leader).toBe(true);
+  });
+
+  it("a leader that is only paused goes on where it was", async () => {
+    const { child, stats } = spawnRelay();
+    await waitFor(async () => (await stats()).leader);
+    await owner.fill("e", 3_000, 2);
+    await waitFor(async () => (await stats()).published > 200, { everyMs: 5 });
+    child.kill("SIGSTOP");
+    await new Promise((wake) => setTimeout(wake, 3_000));
+    child.kill("SIGCONT");
+    await owner.drained();
+    expect(orderFaults(await owner.wire())).toEqual([]);
+    expect(await stats()).toMatchObject({ leader: true, paused: false });
+  });
+
+  it("a killed leader is replaced within seconds; nothing is lost, nothing doubled", async () => {
+    const { child, stats } = spawnRelay();
+    await waitFor(async () => (await stats()).leader);
+    const successor = owner.relay();
+    await owner.fill("e", 3_000, 3);
+    await waitFor(async () => (await stats()).published > 500, { everyMs: 5 });
+    const started = performance.now();
+    child.kill("SIGKILL");
+    await waitFor(() => successor.stats().leader);
+    expect(performance.now() - started).toBeLessThan(5_000);
+    await owner.drained();
+    const wire = await owner.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(wire).toHaveLength(9_000);
+  });
+});
