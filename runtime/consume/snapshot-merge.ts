@@ -5,38 +5,23 @@ import { arrayLiteral, arrayType, quote } from "./columns.js";
 import { isUniqueClash } from "./faults.js";
 import type { CacheModel, ConsumerModel } from "./model.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
-import { mergeRows, shapeOf } from "./statements.js";
+import { type Merge, mergeStatements, shapeOf } from "./statements.js";
 
 /*
  * Rows of a snapshot into the cache. The snapshot is the source as it was after the noted sequence:
  * it beats whatever was applied up to there, and versions tell the rest.
  */
 
-/** Merges rows within the caller's transaction. Gives the number that were written. */
-export async function mergeChunk(
-  client: PoolClient,
-  model: ConsumerModel,
-  rows: readonly SnapshotRow[],
-): Promise<number> {
-  const { cache } = model;
-  if (cache === undefined) return 0;
-  // A table that just began to fill has no statistics yet, and would be scanned for every row.
-  await client.query("SET LOCAL enable_seqscan = off; SAVEPOINT merge");
-  try {
-    return await writeShapes(client, model, cache, rows);
-  } catch (error) {
-    if (!isUniqueClash(error) || error.table !== cache.table.name) throw error;
-    await client.query("ROLLBACK TO SAVEPOINT merge");
-    return await writeShapes(client, model, cache, await makeWay(client, model, cache, rows));
-  }
+/** Rows with the statements that write them: made while the database is still at work on the chunk before. */
+export interface Chunk {
+  readonly cache: CacheModel;
+  readonly rows: readonly SnapshotRow[];
+  readonly ids: string;
+  /** One per shape of row. */
+  readonly merges: readonly Merge[];
 }
 
-async function writeShapes(
-  client: PoolClient,
-  model: ConsumerModel,
-  cache: CacheModel,
-  rows: readonly SnapshotRow[],
-): Promise<number> {
+export function prepareChunk(cache: CacheModel, origin: string, rows: readonly SnapshotRow[]): Chunk {
   const shapes = new Map<string, SnapshotRow[]>();
   for (const row of rows) {
     const shape = shapeOf(row);
@@ -44,12 +29,82 @@ async function writeShapes(
     if (ofShape === undefined) shapes.set(shape, [row]);
     else ofShape.push(row);
   }
+  return {
+    cache,
+    rows,
+    ids: arrayLiteral(rows.map((row) => row.id)),
+    merges: [...shapes].map(([shape, ofShape]) => mergeStatements({ cache, origin, shape, rows: ofShape })),
+  };
+}
+
+/** A chunk of which none of this many rows is known is taken for new. */
+const PROBES = 32;
+
+/** What is known of a chunk before it is merged. */
+export type Novelty = "new" | "known";
+
+/** Remembers which ids the source has. Looks a few of them up, to tell a cache that is being filled from one that is checked. */
+export async function tellIds(
+  client: PoolClient,
+  model: ConsumerModel,
+  { rows, ids }: Chunk,
+): Promise<Novelty> {
+  const step = Math.max(1, Math.floor(rows.length / PROBES));
+  const probes = rows.filter((_, at) => at % step === 0).map((row) => row.id);
+  const { rows: found } = await client.query<{ known: boolean }>(
+    `WITH heard AS (INSERT INTO mesh_told SELECT unnest($1::text[]))
+SELECT EXISTS (SELECT FROM mesh.applied WHERE source = $2 AND entity_id = ANY ($3::text[])) AS known`,
+    [ids, model.definition.origin, arrayLiteral(probes)],
+  );
+  return found[0]?.known === false ? "new" : "known";
+}
+
+/**
+ * Merges a chunk within the caller's transaction. Gives the number of rows that were written. New rows
+ * are simply inserted, at half the cost of an insert that looks for a conflict first; one that is there
+ * after all refuses the statement, and the chunk is merged like any other.
+ */
+export async function mergeChunk(
+  client: PoolClient,
+  model: ConsumerModel,
+  chunk: Chunk,
+  novelty: Novelty,
+): Promise<number> {
+  const { cache, rows, merges } = chunk;
+  await client.query("SAVEPOINT merge");
+  if (novelty === "new") {
+    const added = await unlessClashing(client, () => writeAll(client, merges, "insert"));
+    if (added !== undefined) return added;
+  }
+  const merged = await unlessClashing(client, () => writeAll(client, merges, "merge"), cache);
+  if (merged !== undefined) return merged;
+  const settled = await makeWay(client, model, cache, rows);
+  return await writeAll(client, prepareChunk(cache, model.definition.origin, settled).merges, "merge");
+}
+
+/** Undefined, and nothing done, where a unique value is in the way: of this cache, or of any table. */
+async function unlessClashing(
+  client: PoolClient,
+  write: () => Promise<number>,
+  cache?: CacheModel,
+): Promise<number | undefined> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isUniqueClash(error) || (cache !== undefined && error.table !== cache.table.name)) throw error;
+    await client.query("ROLLBACK TO SAVEPOINT merge");
+    return undefined;
+  }
+}
+
+async function writeAll(
+  client: PoolClient,
+  merges: readonly Merge[],
+  how: "insert" | "merge",
+): Promise<number> {
   let written = 0;
-  for (const [shape, ofShape] of shapes) {
-    const { rowCount } = await run(
-      client,
-      mergeRows({ cache, origin: model.definition.origin, shape, rows: ofShape }),
-    );
+  for (const merge of merges) {
+    const { rowCount } = await run(client, { text: merge[how], values: merge.values });
     written += rowCount ?? 0;
   }
   return written;

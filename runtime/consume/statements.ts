@@ -148,7 +148,7 @@ ${conflictClause(cache, shaped)}`;
   return { text, values: [origin, versions, seqs, ...cellArrays(upserts, shaped.places)] };
 }
 
-export interface Merge {
+export interface MergeRows {
   readonly cache: CacheModel;
   readonly origin: string;
   readonly shape: string;
@@ -156,14 +156,41 @@ export interface Merge {
   readonly rows: readonly (Upsert & { readonly version: number | null })[];
 }
 
-/**
- * Rows of a snapshot, with their guard, in one statement. A row that is already as the snapshot has
- * it is not written: a periodic check of a million rows must not leave two million dead ones. Looked
- * up row by row (OFFSET 0 is the planner's fence): reading the tables whole for each chunk would make
- * the snapshot quadratic.
- */
-export function mergeRows({ cache, origin, shape, rows }: Merge): Statement {
+/** Two ways to write the same rows with their guard; the values serve both. */
+export interface Merge {
+  /** Refused, as a unique clash, unless all of them are new: neither heard of nor cached. */
+  readonly insert: string;
+  readonly merge: string;
+  readonly values: readonly unknown[];
+}
+
+/** Rows of a snapshot, with their guard, in one statement. */
+export function mergeStatements({ cache, origin, shape, rows }: MergeRows): Merge {
   const shaped = shapeColumns(cache, shape, 4);
+  const versions = arrayLiteral(rows.map((row) => row.version));
+  return {
+    insert: insertNewText(cache, shaped),
+    merge: mergeText(cache, shaped),
+    values: [origin, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
+  };
+}
+
+function insertNewText(cache: CacheModel, { casts, names }: ShapedColumns): string {
+  return `WITH told AS (
+  SELECT * FROM unnest($3::bigint[], ${casts}) AS told ("$version", ${names})
+), fresh AS (
+  INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq)
+  SELECT $1, ${quote(cache.key.name)}::text, "$version", "$version" IS NOT NULL, false, $2 FROM told
+)
+INSERT INTO ${quote(cache.table.name)} (${names}) SELECT ${names} FROM told`;
+}
+
+/**
+ * A row that is already as the snapshot has it is not written: a periodic check of a million rows must
+ * not leave two million dead ones. Looked up row by row (OFFSET 0 is the planner's fence): reading the
+ * tables whole for each chunk would make the snapshot quadratic.
+ */
+function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const key = quote(cache.key.name);
   const same = shaped.places
     .flatMap((place) => cache.columns[place] ?? [])
@@ -172,7 +199,7 @@ export function mergeRows({ cache, origin, shape, rows }: Merge): Statement {
       return ` AND ${type === "json" ? `${old}::jsonb` : old} IS NOT DISTINCT FROM ${now}`;
     })
     .join("");
-  const text = `WITH told AS (
+  return `WITH told AS (
   SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS told ("$version", ${shaped.names})
 ), changed AS (
   SELECT told.* FROM told
@@ -198,8 +225,6 @@ export function mergeRows({ cache, origin, shape, rows }: Merge): Statement {
 INSERT INTO ${quote(cache.table.name)} (${shaped.names})
 SELECT ${shaped.names} FROM changed JOIN fresh ON fresh.entity_id = changed.${key}::text
 ${conflictClause(cache, shaped)}`;
-  const versions = arrayLiteral(rows.map((row) => row.version));
-  return { text, values: [origin, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)] };
 }
 
 export function removeRows(cache: CacheModel, ids: readonly string[]): Statement {

@@ -40,6 +40,8 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   const alarm = createAlarm();
   let fault: PublishFailed | undefined;
   let closed = false;
+  /** In the order of sending, without an ack: each was stored, if at all, beyond the stream sequence beside it. */
+  const unanswered = new Map<OutboxRow, number>();
   let inFlight = 0;
   let acked: number[] = [];
   let ackedAt = 0;
@@ -50,6 +52,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
       const row = lanes.next();
       if (!row) return;
       inFlight += 1;
+      unanswered.set(row, streamSeq);
       broker.publish(messageOf(row)).then(
         (ack) => succeed(row, ack.seq),
         (error: unknown) => fail(row, error),
@@ -60,6 +63,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   };
   const succeed = (row: OutboxRow, seq: number) => {
     inFlight -= 1;
+    unanswered.delete(row);
     meter.published();
     if (acked.length === 0) ackedAt = performance.now();
     acked.push(row.seq);
@@ -79,6 +83,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   };
   const park = (row: OutboxRow, failure: PublishFailed) => {
     const strikes = lanes.strikes(row);
+    unanswered.delete(row);
     lanes.park(row, performance.now() + backoff(strikes, PARK_MS));
     meter.parked(lanes.parked());
     const { subject, eventId, seq } = row;
@@ -92,7 +97,8 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   const release = async () => {
     const seqs = acked;
     acked = [];
-    await releaseRows(seat, seqs, streamSeq);
+    const [oldest = streamSeq] = unanswered.values();
+    await releaseRows(seat, seqs, oldest);
     lanes.forget(seqs);
   };
   const reader = createReader(context, lanes);
@@ -115,7 +121,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
       else if (ackedFor > RELEASE_AFTER_MS) await release();
       else
         await alarm.wait(
-          Math.min(reader.nextAt(), acked.length === 0 ? Infinity : ackedAt + RELEASE_AFTER_MS),
+          acked.length === 0 ? reader.nextAt() : Math.min(reader.nextAt(), ackedAt + RELEASE_AFTER_MS),
         );
       if (!seat.proven()) await seat.query("SELECT 1", []);
       pump();

@@ -82,7 +82,7 @@ function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string,
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-/** Releases published rows, and notes how far the stream is known. */
+/** Releases published rows, and notes up to where every message of the stream is known to be acknowledged. */
 export async function releaseRows(seat: Seat, seqs: readonly number[], streamSeq: number): Promise<void> {
   await seat.query(
     `WITH released AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]))

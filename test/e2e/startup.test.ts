@@ -40,7 +40,11 @@ test("with its sync source down a service starts, says so, and follows events", 
   mesh = await startMesh({ start: ["auth"] });
   const before = await register(mesh, "before");
   await mesh.services.auth.stop();
-  await mesh.services.sfs.start();
+  mesh.services.sfs.launch();
+  await waitFor(async () => (await mesh.services.sfs.health()) === "degraded", {
+    what: "sfs to serve without it",
+  });
+  expect((await call(mesh, "sfs", "GET /api/namespaces")).status).toBe(200);
   const warned = (line: string) => /"level":"warn"/.test(line) && line.includes("no snapshot");
   await waitFor(() => mesh.services.sfs.log.some(warned), { what: "a warning" });
   await inCache(before);

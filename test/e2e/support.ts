@@ -31,6 +31,8 @@ export interface TestService {
   stop(): Promise<string>;
   /** SIGKILL. */
   kill(): Promise<string>;
+  /** What /readyz says: "ready", "degraded" (it serves, and something is out of reach) or "unready". */
+  health(): Promise<string>;
   /** True when /readyz says "ready", not "degraded" or "unready"; rejects when nothing answers. */
   ready(): Promise<boolean>;
 }
@@ -139,6 +141,7 @@ function testService(service: ServiceName, environment: NodeJS.ProcessEnv): Test
     log,
     pid: () => current?.pid ?? 0,
     launch,
+    health,
     ready,
     async start(env) {
       const started = launch(env);

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** `.mesh/endpoints.json`: where a running `mesh dev` is, for scripts, tests and the other commands. */
@@ -13,10 +13,11 @@ export interface Endpoints {
 
 export const STATE_FOLDER = ".mesh";
 
-/** Holds passwords: readable by its owner alone. */
+/** Holds passwords: readable by its owner alone. Appears whole: whoever waits for the file may read it the moment it is there. */
 export async function writeEndpoints(folder: string, endpoints: Endpoints): Promise<void> {
-  await rm(join(folder, "endpoints.json"), { force: true });
-  await writeFile(join(folder, "endpoints.json"), `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+  const partial = join(folder, `endpoints.json.${process.pid}`);
+  await writeFile(partial, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+  await rename(partial, join(folder, "endpoints.json"));
 }
 
 export async function removeEndpoints(folder: string): Promise<void> {

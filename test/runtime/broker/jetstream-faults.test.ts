@@ -8,7 +8,7 @@ import {
 } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
-import { bytes, durablePlan, streamPlan, subjectIn, take } from "./contract.js";
+import { bytes, durablePlan, streamPlan, subjectIn, take } from "./plans.js";
 import { recordingLogger } from "./recording-logger.js";
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));

@@ -10,7 +10,7 @@ import { enqueueEvent } from "../../../runtime/outbox/enqueue.js";
 import { type Relay, startRelay } from "../../../runtime/outbox/relay.js";
 import { migrate } from "../../../runtime/schema/index.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
-import { streamPlan } from "../broker/contract.js";
+import { streamPlan } from "../broker/plans.js";
 import { type LogLine, recordingLogger } from "../broker/recording-logger.js";
 
 export interface WireEvent {

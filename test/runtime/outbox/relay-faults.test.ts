@@ -105,6 +105,36 @@ describe("the relay, when the broker fails", () => {
     expect(relay.stats().retries).toBeGreaterThan(0);
   });
 
+  it("finds in the stream what was stored without an ack, however long ago, though later ones were acked", async () => {
+    const short = await openOwner({
+      natsUrl: nats.url,
+      stream: { ...owner.stream, duplicateWindowSeconds: 1 },
+    });
+    let swallowed = 0;
+    const deaf: Broker = {
+      ...short.broker,
+      publish: async (message) => {
+        const ack = await short.broker.publish(message);
+        if (!message.subject.includes("unlucky") || swallowed > 0) return ack;
+        swallowed += 1;
+        // As long as the client waits for an ack: well beyond the window.
+        await pause(3_000);
+        throw new PublishFailed("no ack", "broker");
+      },
+    };
+    await short.emit("unlucky", 1);
+    const relay = short.relay(deaf);
+    await waitFor(() => swallowed === 1);
+    await short.fill("e", 500);
+    await waitFor(() => relay.stats().published === 500);
+    await short.drained();
+    const wire = await short.wire();
+    expect(orderFaults(wire)).toEqual([]);
+    expect(wire).toHaveLength(501);
+    expect(relay.stats().retries).toBe(1);
+    await short.close();
+  });
+
   it("does not double what was acked when it dies, not even beyond the duplicate window", async () => {
     // A window so short that the broker's own dedupe is no help.
     const admin = await connect({ servers: nats.url });

@@ -40,7 +40,8 @@ describe("the relay", () => {
       await new Promise((wake) => setTimeout(wake, 30));
     }
     waits.sort((one, other) => one - other);
-    expect(waits[10]).toBeLessThan(25);
+    // Far below the poll, which would find it too.
+    expect(waits[10]).toBeLessThan(100);
   });
 
   it("passes a traceparent on as a header", async () => {
@@ -185,6 +186,7 @@ describe("the relay", () => {
     const first = owner.relay();
     await waitFor(() => first.stats().leader);
     const second = owner.relay(await owner.connect());
+    await waitFor(() => !second.stats().paused);
     await owner.emit("a", 1);
     await owner.drained();
     expect([first.stats().published, second.stats().published]).toEqual([1, 0]);

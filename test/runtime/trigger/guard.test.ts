@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { compile, openService, referenceText, type TestDatabase } from "./support.js";
 
 let compute: TestDatabase;
@@ -10,6 +10,8 @@ beforeAll(async () => {
   [attacher, consumer] = await Promise.all([compute.connect(), compute.connect()]);
 });
 afterAll(() => compute.close());
+// A failed test must not leave its locks to the next one; the one that waits is queued behind the other.
+afterEach(() => Promise.all([consumer.query("ROLLBACK"), attacher.query("ROLLBACK")]));
 beforeEach(() =>
   compute.client.query("DELETE FROM ssh_keys; DELETE FROM mesh.applied; DELETE FROM mesh.outbox"),
 );

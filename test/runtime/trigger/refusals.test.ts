@@ -119,12 +119,13 @@ describe("sessions", () => {
   test("one whose first statement had one row plans no nested loop for the thousands that follow", async () => {
     const other = await auth.connect();
     await other.query("INSERT INTO users (user_id, username) VALUES ('a', 'a')");
+    // Nested loops take half a minute here, hash joins less than a second.
     const started = performance.now();
     await other.query(
-      "INSERT INTO users (user_id, username) SELECT 'u' || i, i FROM generate_series(1, 5000) i",
+      "INSERT INTO users (user_id, username) SELECT 'u' || i, i FROM generate_series(1, 10000) i",
     );
     await other.query("UPDATE users SET display_name = 'x'");
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(8_000);
   });
 
   test("COPY writes events too", async () => {

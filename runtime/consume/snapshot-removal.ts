@@ -1,0 +1,84 @@
+import { callHandlers, lockStates, removeEntities, writeStates } from "./apply.js";
+import { quote } from "./columns.js";
+import { cascadesOf } from "./model.js";
+import type { EntityState } from "./order.js";
+import { cachedRows, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
+import { inParts, type Outcome, type Run } from "./snapshot-run.js";
+
+/*
+ * What the source no longer has, once all of it was read: removed as a `deleted` event would.
+ */
+
+const REMOVAL_ROWS = 500;
+
+/** Known here, last touched at or before the noted sequence, and not told: their deletion was missed. */
+export async function removeMissing(run: Run): Promise<Outcome> {
+  const { client, model } = run;
+  const found = await findMissing(run);
+  const total = { done: 0, failed: 0 };
+  for (let from = 0; from < found; from += REMOVAL_ROWS) {
+    const { rows } = await client.query<{ id: string }>(
+      "SELECT id FROM mesh_missing WHERE place > $1 AND place <= $2",
+      [from, from + REMOVAL_ROWS],
+    );
+    const work = (part: readonly { readonly id: string }[]) =>
+      removeIds(
+        run,
+        part.map((row) => row.id),
+      );
+    const { done, failed } = await inParts(run, { items: rows, begin: "BEGIN", work });
+    total.done += done;
+    total.failed += failed;
+  }
+  if (total.done > 0 && cascadesOf(model).some((rule) => rule.before !== undefined)) run.onTasks();
+  return total;
+}
+
+/** Fills `mesh_missing` and gives its size. */
+async function findMissing({ client, model, seq }: Run): Promise<number> {
+  const { cache } = model;
+  if (cache === undefined) return 0;
+  const key = `row.${quote(cache.key.name)}::text`;
+  await client.query("ANALYZE mesh_told");
+  // Bare parameters are not possible in CREATE TABLE AS; the origin is generated, the sequence a number.
+  const { rows: quoted } = await client.query<{ origin: string }>("SELECT quote_literal($1) AS origin", [
+    model.definition.origin,
+  ]);
+  const origin = quoted[0]?.origin;
+  // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
+  await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
+  const { rowCount } = await client.query(`CREATE TEMPORARY TABLE mesh_missing AS
+SELECT row_number() OVER () AS place, id FROM (
+  SELECT ${key} AS id FROM ${quote(cache.table.name)} AS row
+  LEFT JOIN mesh.applied AS state ON state.source = ${origin} AND state.entity_id = ${key}
+  WHERE coalesce(state.stream_seq, 0) <= ${seq}
+    AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = ${key})
+  UNION
+  SELECT entity_id FROM mesh.applied AS state
+  WHERE source = ${origin} AND NOT deleted AND stream_seq <= ${seq} AND (version IS NOT NULL OR stream_seq > 0)
+    AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = state.entity_id)
+) AS missing`);
+  await client.query("COMMIT");
+  return rowCount ?? 0;
+}
+
+/** As a `deleted` event would. Its version is not known, so the tombstone goes by sequence from here on. */
+async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
+  const { client, model, logger, seq } = run;
+  const known = await lockStates(client, model.definition.origin, ids);
+  const gone = ids.filter((id) => (known.get(id)?.seq ?? 0) <= seq);
+  const states = new Map<string, EntityState>(
+    gone.map((id) => [id, { version: known.get(id)?.version ?? null, exact: false, deleted: true, seq }]),
+  );
+  const hooked = hookedEvent(model, "delete") !== undefined;
+  const cached = hooked ? await cachedRows(client, model, gone) : new Map<string, Record<string, unknown>>();
+  await writeStates(client, model.definition.origin, states, known);
+  await removeEntities(client, model, gone);
+  const lost = gone.flatMap((id) => {
+    const payload = cached.get(id);
+    if (payload === undefined) return [];
+    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
+  });
+  await callHandlers(client, run.apply, lost);
+  return gone.length;
+}
