@@ -1,5 +1,6 @@
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
+import type { Rule } from "./rule.js";
 import { checkCacheColumns } from "./rules/cache-columns.js";
 import { checkCacheSync } from "./rules/cache-sync.js";
 import { checkCaches } from "./rules/caches.js";
@@ -28,9 +29,6 @@ import { checkSubjectOwnership } from "./rules/subject-ownership.js";
 import { checkSubscriptions } from "./rules/subscriptions.js";
 import { checkTableEntities } from "./rules/table-entities.js";
 import { checkTableKeys } from "./rules/table-keys.js";
-
-/** Looks at one kind of promise that the file must keep. Silent about what is poisoned. */
-export type Rule = (program: Program, report: Report) => void;
 
 const rules: readonly Rule[] = [
   checkDatabaseOwnership,

@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, EventSymbol, Program, TableSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
 /** Events carry what a new row of a cache needs, in types that its columns take. */

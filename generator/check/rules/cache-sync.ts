@@ -1,7 +1,7 @@
 import { nearest, type Report } from "../../diagnostics/report.js";
 import type { Program, ServiceSymbol, TableSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
 import { reportUnknownService } from "../reach.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
 /** A snapshot comes from the entity's owner, from a path that serves the table behind its events. */

@@ -1,7 +1,7 @@
 import { nearest } from "../../diagnostics/report.js";
 import { isPoisoned } from "../../language/node.js";
-import type { Rule } from "../check.js";
 import { isDeafTo } from "../reach.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
 /** A cache copies an entity of another service, which its own service subscribes to. */

@@ -1,5 +1,5 @@
 import type { TextNode } from "../../language/node.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** The hooks of a service are one object: a name in it takes rows of one table, and is not taken otherwise. */
 export const checkCascadeHooks: Rule = (program, report) => {

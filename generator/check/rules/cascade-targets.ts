@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { ColumnSymbol, Program } from "../../language/program.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { reportMissingColumn, reportMissingTable } from "../tables.js";
 import { familyOf } from "../types.js";
 

@@ -3,9 +3,9 @@ import type { CascadeNode } from "../../language/grammar.js";
 import { isPoisoned, type TextNode } from "../../language/node.js";
 import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
 import type { SubjectName } from "../../language/words.js";
-import type { Rule } from "../check.js";
 import { findStrays, isUnpublished } from "../misplaced.js";
 import { isDeafTo, reportUnknownService } from "../reach.js";
+import type { Rule } from "../rule.js";
 
 /** A rule follows the deletion of an entity that its service subscribes to, and does one thing. */
 export const checkCascades: Rule = (program, report) => {

@@ -1,4 +1,4 @@
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { allTables, reportMissingColumn } from "../tables.js";
 
 /** `unique` and `indexes` name columns of their table, each once. */

@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/program.js";
 import type { ColumnType } from "../../language/terms.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 import { familyOf } from "../types.js";
 

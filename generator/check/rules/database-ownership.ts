@@ -1,6 +1,6 @@
 import { nearest } from "../../diagnostics/report.js";
 import { isPoisoned } from "../../language/node.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** Each service owns exactly one database, and each database has exactly one owner. */
 export const checkDatabaseOwnership: Rule = (program, report) => {

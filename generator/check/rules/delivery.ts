@@ -1,5 +1,5 @@
 import { deliveryDefaults } from "../../language/grammar/service.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** A batch fits into what the broker hands out unacknowledged. */
 export const checkDelivery: Rule = (program, report) => {

@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { ScalarNode } from "../../language/node.js";
 import type { ColumnSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../tables.js";
 import { isValueOf } from "./column-values.js";
 

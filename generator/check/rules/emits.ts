@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol, Program } from "../../language/program.js";
 import { changeOfOperation } from "../../language/terms.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { reportMissingTable } from "../tables.js";
 
 /** An event is emitted from a table that its service owns. */

@@ -1,6 +1,6 @@
 import { builtInVariables } from "../../model/build/environment.js";
 import { databaseUrlVariable, serviceUrlVariable } from "../../model/names.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** A service's own variables do not take the names that the runtime reads. */
 export const checkEnvironment: Rule = (program, report) => {

@@ -1,6 +1,6 @@
 import type { EventSymbol } from "../../language/program.js";
 import { reservedTypes } from "../../model/names.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** An event's name is its type and its schema file, over the whole mesh and on any file system. */
 export const checkEventNames: Rule = (program, report) => {

@@ -1,4 +1,4 @@
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 const generatedOnly = ["database", "http", "environment", "delivery"] as const;
 

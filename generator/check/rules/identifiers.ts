@@ -1,6 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Span } from "../../source/text.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
 /** Names fit PostgreSQL and the generated folder, and do not take what is already there. */

@@ -9,7 +9,7 @@ import {
   valueName,
 } from "../../model/names.js";
 import type { Span } from "../../source/text.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** No two parts of the mesh are generated under one name where both are visible. */
 export const checkNameCollisions: Rule = (program, report) => {

@@ -1,6 +1,6 @@
 import type { TextNode } from "../../language/node.js";
 import type { PatternName } from "../../language/words.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** No pattern of a list covers another: JetStream refuses a stream with overlapping subjects. */
 export const checkOverlappingPatterns: Rule = (program, report) => {

@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { FieldSymbol, TableSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
+import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../tables.js";
 
 /** What a table emits, its columns can fill. */

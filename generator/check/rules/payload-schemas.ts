@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import { describeFound } from "../../language/read.js";
 import type { Value } from "../../source/value.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** A field's own JSON Schema is one that validators can be compiled from. */
 export const checkPayloadSchemas: Rule = (program, report) => {

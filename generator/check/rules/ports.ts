@@ -1,5 +1,5 @@
 import type { IntegerNode } from "../../language/node.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** `mesh dev` runs all services on one machine. */
 export const checkPorts: Rule = (program, report) => {

@@ -1,6 +1,6 @@
 import { nearest, type Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, DatabaseSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 import { familyOf } from "../types.js";
 

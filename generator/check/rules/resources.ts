@@ -1,4 +1,4 @@
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { reportMissingTable } from "../tables.js";
 
 /** A resource is a table of the service, at a path that no other one reaches into. */

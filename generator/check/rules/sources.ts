@@ -1,5 +1,5 @@
 import type { ServiceSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 
 /** `metadata.source` tells services apart. */
 export const checkSources: Rule = (program, report) => {

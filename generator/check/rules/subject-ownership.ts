@@ -1,8 +1,8 @@
 import { nearest, type Report } from "../../diagnostics/report.js";
 import type { EventSymbol, Program, ServiceSymbol } from "../../language/program.js";
-import type { Rule } from "../check.js";
 import { isUnpublished } from "../misplaced.js";
 import { firstOfEach, foreignPatterns, reportUnknownService } from "../reach.js";
+import type { Rule } from "../rule.js";
 
 /** A subject belongs to the service it begins with, and that service says that it publishes it. */
 export const checkSubjectOwnership: Rule = (program, report) => {

@@ -1,8 +1,8 @@
 import { nearest } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { Span } from "../../source/text.js";
-import type { Rule } from "../check.js";
 import { deafPatterns } from "../reach.js";
+import type { Rule } from "../rule.js";
 
 /** A subscription matches some subject. A service may subscribe to itself: its handlers then run after the commit. */
 export const checkSubscriptions: Rule = (program, report) => {

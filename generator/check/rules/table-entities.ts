@@ -1,6 +1,6 @@
-import type { Rule } from "../check.js";
 import { findStrays } from "../misplaced.js";
 import { firstOfEach } from "../reach.js";
+import type { Rule } from "../rule.js";
 
 /** A table is one entity: the version of a row counts the events of that entity. */
 export const checkTableEntities: Rule = (program, report) => {

@@ -1,4 +1,4 @@
-import type { Rule } from "../check.js";
+import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 import { canBeKey } from "../types.js";
 

@@ -33,7 +33,7 @@ export interface PostgresServer {
 
 const NOBODY: User = { uid: 65534, gid: 65534 };
 
-/** A PostgreSQL server on 127.0.0.1 whose superuser `mesh` has a password of its own. */
+/** A PostgreSQL server on 127.0.0.1 whose superuser has a password of its own. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const user = process.getuid?.() === 0 ? NOBODY : undefined;
   const bin = await findPostgres();
@@ -50,7 +50,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     return launch();
   });
   return {
-    url: `postgresql://mesh:${password}@127.0.0.1:${port}/postgres`,
+    url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
     get pid() {
       return server.pid;
     },
@@ -107,7 +107,8 @@ async function initialise(cluster: Cluster & { progress: (text: string) => void 
   const password = randomBytes(18).toString("base64url");
   await writeFile(secret, password, { mode: 0o600 });
   if (user) await chown(secret, user.uid, user.gid);
-  const args = ["-D", data, "-U", "mesh", "-E", "UTF8", "--locale=C", "-A", "scram-sha-256", "--no-sync"];
+  // Not "mesh": "$user" comes first in the search path, and a role of that name would live in that schema.
+  const args = ["-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "scram-sha-256", "--no-sync"];
   await promisify(execFile)(join(bin, "initdb"), [...args, `--pwfile=${secret}`], {
     cwd: join(data, ".."),
     ...user,
