@@ -16,7 +16,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
       const { directory } = command.opts<{ directory?: string }>();
       if (directory !== undefined) enter(directory);
     })
-    .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage or broken input.");
+    .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
   addAuthoring(program, finish);
   addRunning(program, finish);
   addOperating(program, finish);

@@ -1,5 +1,5 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,6 +42,8 @@ export async function checkGenerated(): Promise<void> {
 /** `mesh dev` in a process of its own: free ports, a state folder that did not exist and will not remain. */
 export async function bootMesh(): Promise<RunningMesh> {
   const state = await mkdtemp(join(tmpdir(), "mesh-demo-"));
+  // As root PostgreSQL runs as somebody else, who has to get in.
+  await chmod(state, 0o755);
   const args = [MESH, "dev", "--fresh", "--free-ports", "--state", state];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,

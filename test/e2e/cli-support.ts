@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Endpoints } from "../../generator/cli/dev/endpoints.js";
+import { endWithUs } from "../../generator/cli/dev/servers/process.js";
 import { MESH, waitFor } from "./support.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -35,7 +36,7 @@ export interface RunningCommand {
 /** Starts a command that runs until it is told to end. */
 export function startCommand(folder: string, ...args: readonly string[]): RunningCommand {
   const child = spawn(process.execPath, [MESH, ...args], { cwd: folder, env: plainEnvironment() });
-  process.once("exit", () => child.kill("SIGKILL"));
+  endWithUs(child, "SIGKILL");
   const { ended, output } = collect(child);
   return {
     output,
@@ -67,17 +68,18 @@ export async function startDev(
     cwd: folder,
     env: plainEnvironment(),
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  endWithUs(child, "SIGTERM");
   const { ended, output } = collect(child);
   const file = join(state, "endpoints.json");
   const failed = ended.then(() => {
     throw new Error(`mesh dev ended:\n${output()}`);
   });
   failed.catch(() => undefined);
-  await Promise.race([
-    waitFor(() => existsSync(file), { timeoutMs: 60_000, what: "mesh dev to be ready" }),
-    failed,
-  ]);
+  const ready = waitFor(() => existsSync(file), { timeoutMs: 60_000, what: "mesh dev to be ready" });
+  await Promise.race([ready, failed]).catch((error: unknown) => {
+    child.kill("SIGTERM");
+    throw error;
+  });
   const pid = child.pid ?? 0;
   return {
     pid,

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -21,6 +22,8 @@ import { waitFor } from "./support.js";
  */
 
 const folder = mkdtempSync(join(tmpdir(), "mesh-project-"));
+// As root PostgreSQL runs as somebody else, who has to get in.
+chmodSync(folder, 0o755);
 const at = (path: string) => join(folder, path);
 
 beforeAll(() => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
@@ -10,6 +10,8 @@ import { alive, hasProc, mesh, ROOT, type RunningDev, startDev } from "./cli-sup
 import { waitFor } from "./support.js";
 
 const temporary = mkdtempSync(join(tmpdir(), "mesh-dev-test-"));
+// As root PostgreSQL runs as somebody else, who has to get in.
+chmodSync(temporary, 0o755);
 const state = join(temporary, ".mesh");
 let running: RunningDev | undefined;
 

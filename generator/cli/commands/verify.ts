@@ -44,7 +44,15 @@ function describe(result: Verification): void {
   for (const row of sample) print(`  ${row.finding.padEnd(9)} ${row.key}${sides(row)}`);
 }
 
+/** A row may hold a megabyte; `--json` gives all of it. */
+const SHOWN = 200;
+
 function sides({ source, cache }: FoundRow): string {
-  const side = (name: string, row: object | null) => (row ? `\n    ${name}  ${JSON.stringify(row)}` : "");
+  const side = (name: string, row: object | null) =>
+    row ? `\n    ${name}  ${shorten(JSON.stringify(row))}` : "";
   return colour.dim(side("source", source) + side("cache ", cache));
+}
+
+function shorten(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length} characters)`;
 }

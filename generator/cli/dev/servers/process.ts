@@ -108,6 +108,14 @@ async function endProcess(child: ChildProcess, signal: NodeJS.Signals, exited: P
   clearTimeout(force);
 }
 
+/** Waits for our end of the pipe to close; then asks, and after eight seconds insists. */
+const WATCHER = [
+  `trap "" INT TERM HUP; read -r _`,
+  `kill -s "$1" "$0" || exit 0`,
+  `for _ in 1 2 3 4 5 6 7 8; do sleep 1; kill -s 0 "$0" || exit 0; done`,
+  `kill -s KILL "$0"`,
+].join("; ");
+
 /**
  * Ends the child when we end, also by SIGKILL, when no handler of ours runs: a shell of a few hundred
  * kilobytes holds the far end of a pipe, and reads its end of file the moment the system closes ours.
@@ -117,20 +125,23 @@ export function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => vo
     child.kill(signal);
   };
   process.once("exit", atExit);
-  const watcher =
-    process.platform === "win32" || child.pid === undefined
-      ? undefined
-      : spawn(
-          "/bin/sh",
-          ["-c", `trap "" INT TERM HUP; read -r _; kill -s ${signal.slice(3)} "$0"`, String(child.pid)],
-          { stdio: ["pipe", "ignore", "ignore"], detached: true, cwd: "/" },
-        );
-  watcher?.on("error", () => process.emitWarning("no /bin/sh: servers outlive a SIGKILL of this process"));
-  // The pipe alone must not keep this process alive.
-  watcher?.unref();
-  if (watcher?.stdin instanceof Socket) watcher.stdin.unref();
+  const watcher = process.platform === "win32" || !child.pid ? undefined : startWatcher(child.pid, signal);
   return () => {
     process.off("exit", atExit);
     watcher?.kill("SIGKILL");
   };
+}
+
+function startWatcher(pid: number, signal: NodeJS.Signals): ChildProcess {
+  const watcher = spawn("/bin/sh", ["-c", WATCHER, String(pid), signal.slice(3)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    // Its own process group: Ctrl-C must not end it before it is needed.
+    detached: true,
+    cwd: "/",
+  });
+  watcher.on("error", () => process.emitWarning("no /bin/sh: servers outlive a SIGKILL of this process"));
+  // The pipe alone must not keep this process alive.
+  watcher.unref();
+  if (watcher.stdin instanceof Socket) watcher.stdin.unref();
+  return watcher;
 }
