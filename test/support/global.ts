@@ -1,4 +1,7 @@
 import "vitest";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startNats, startPostgres } from "./servers.js";
 
@@ -13,10 +16,21 @@ declare module "vitest" {
 
 /** One PostgreSQL and one broker for the whole run, on free ports, gone afterwards. */
 export default async function startShared({ provide }: TestProject): Promise<() => Promise<void>> {
+  const folder = await openRunFolder();
   const [postgres, nats] = await Promise.all([startPostgres(), startNats()]);
   provide("postgres", postgres.url);
   provide("nats", nats.url);
   return async () => {
     await Promise.all([postgres.remove(), nats.remove()]);
+    await rm(folder, { recursive: true, force: true });
   };
+}
+
+/** Whatever a test puts into the temporary folder goes with the run: workers and their children inherit TMPDIR. */
+async function openRunFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "mesh-tests-"));
+  // PostgreSQL runs under another uid where we are root, and has to get through.
+  await chmod(folder, 0o755);
+  process.env.TMPDIR = folder;
+  return folder;
 }
