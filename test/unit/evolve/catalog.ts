@@ -19,6 +19,7 @@ const CATALOG = `
   FROM pg_constraint k
   JOIN pg_class c ON c.oid = k.conrelid AND c.relnamespace = 'public'::regnamespace
   WHERE c.relname LIKE $1
+    AND k.contype <> 'n' -- NOT NULL stands with its column above; PostgreSQL 18 names it too, and no statement of ours uses the name
   UNION ALL
   SELECT format('index %s', indexdef) FROM pg_indexes WHERE schemaname = 'public' AND tablename LIKE $1
   UNION ALL
