@@ -1,7 +1,7 @@
 import type { EmittedFile } from "./emit/file.js";
 import { fingerprint, LOCK_FILE, type Lock, type Origin, parseLock, sha256 } from "./emit/lock.js";
-import type { Templates } from "./emit/templates.js";
 import type { Mesh } from "./model/mesh.js";
+import type { Templates } from "./templates.js";
 
 /*
  * The heart of `mesh generate`: what is to be written and removed, decided before anything is touched.

@@ -1,10 +1,10 @@
 import type { Mesh, Service } from "../model/mesh.js";
+import { openRender, type Render, type Templates } from "../templates.js";
 import { type EmittedFile, HEADER } from "./file.js";
 import { LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
 import { printJson } from "./print/layout.js";
 import { eventSchema, schemaFileName } from "./schema/event.js";
-import { openRender, type Render, type Templates } from "./templates.js";
 import { openPrinter, type Printer } from "./ts/printer.js";
 import { emitTypeScript } from "./typescript.js";
 import { brokerView } from "./views/broker.js";

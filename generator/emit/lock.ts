@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Mesh } from "../model/mesh.js";
+import type { Templates } from "../templates.js";
 import type { EmittedFile } from "./file.js";
-import type { Templates } from "./templates.js";
 
 /** Name of the file by which a run knows what the last one was made from and what it wrote. */
 export const LOCK_FILE = "mesh.lock.json";

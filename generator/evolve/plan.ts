@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Database, Mesh, Service } from "../model/mesh.js";
+import type { Templates } from "../templates.js";
 import { compareDatabases, type DatabaseState } from "./compare-database.js";
 import { emitReactions } from "./emission/emit.js";
 import { guardReactions } from "./emission/guard.js";
 import { printMigration } from "./print-migration.js";
 import type { MigrationRefusal } from "./refusal.js";
-import { openRender, type Render, type Templates } from "./render.js";
+import { openSqlRender, type Render } from "./render.js";
 import { databaseSchema } from "./schema.js";
 import { titleOf } from "./title.js";
 
@@ -37,7 +38,7 @@ export interface MigrationPlan {
 
 /** The migrations that lead from one model to the other. Deterministic, and pure: what is on disk comes in as text. */
 export function planMigrations(input: PlanInput): MigrationPlan {
-  const render = openRender(input.templates);
+  const render = openSqlRender(input.templates);
   const refusals: MigrationRefusal[] = [];
   const files = input.next.services.flatMap((service) => {
     const database = ownDatabase(input.next, service);

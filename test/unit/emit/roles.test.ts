@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { openRender } from "../../../generator/emit/templates.js";
 import { rolesView } from "../../../generator/emit/views/roles.js";
+import { openRender } from "../../../generator/templates.js";
 import { createDatabase } from "../../support/servers.js";
 import { compile, readMesh, templates } from "./support.js";
 
