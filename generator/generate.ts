@@ -89,8 +89,12 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const migrations = planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
   if (migrations.refusals.length > 0) return refuse(migrations.refusals);
 
-  const { emitMesh } = await import("./emit/emit.js");
-  return compare(await emitMesh(mesh, { ...input, migrations: migrations.files }), lock, folder);
+  const [{ emitMesh }, { meshJsonSchema: languageSchema }] = await Promise.all([
+    import("./emit/emit.js"),
+    import("./language/json-schema.js"),
+  ]);
+  const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
+  return compare(files, lock, folder);
 }
 
 /** Carries out a plan that has no refusals. */

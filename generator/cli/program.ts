@@ -45,6 +45,7 @@ function addAuthoring(program: Command, finish: Finish): void {
     .option("--check", "write nothing; exit 1 and name the files that are not up to date")
     .option("--watch", "again after every change of mesh.yaml")
     .option("--allow-destructive", "let migrations drop tables and columns, and their data")
+    .option("--force", "emit also when mesh.yaml and the generator's version are those of the last run")
     .option("--json", "print what was done, or the diagnostics, as JSON")
     .action(async (options) => finish(await (await import("./commands/generate.js")).generate(options)));
   program

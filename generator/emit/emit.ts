@@ -1,4 +1,4 @@
-import type { Mesh, Service } from "../model/mesh.js";
+import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { openRender, type Render, type Templates } from "../templates.js";
 import { type EmittedFile, HEADER } from "./file.js";
 import { LOCK_FILE, printLock } from "./lock.js";
@@ -27,6 +27,8 @@ export interface EmitContext {
   /** The generator's version. */
   readonly version: string;
   readonly templates: Templates;
+  /** Of mesh.yaml itself: editors complete from it, and it is always the one of this generator. */
+  readonly languageSchema: JsonSchema;
 }
 
 /** The whole output for a mesh, the lock last. The same mesh and context give the same bytes. */
@@ -36,6 +38,7 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   const render = openRender(context.templates);
   const files = [
     ...emitMeshFiles(lookup, render),
+    { path: "mesh.schema.json", text: printJson(context.languageSchema) },
     ...mesh.services.flatMap((service) => emitService(service, { lookup, printer, render })),
   ];
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>

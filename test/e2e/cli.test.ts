@@ -49,7 +49,6 @@ test("init writes a mesh that is fine, and refuses to overwrite it", async () =>
   expect(await mesh(folder, "init")).toMatchObject({ code: 0 });
   for (const path of [
     "mesh.yaml",
-    "mesh.schema.json",
     "tsconfig.json",
     ".gitignore",
     ".vscode/settings.json",

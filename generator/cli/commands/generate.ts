@@ -9,6 +9,8 @@ export interface GenerateOptions {
   readonly check?: boolean;
   readonly watch?: boolean;
   readonly allowDestructive?: boolean;
+  /** For who works on the generator: its version says nothing of an edit to its code. */
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -28,7 +30,7 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   // One JSON document per run: the diagnostics when there is an error, else what was done.
   if (!mesh || !options.json) reportDiagnostics(diagnostics, options.json);
   if (!mesh) return 1;
-  const plan = await planProject(mesh, { ...options, distrustLock: options.check });
+  const plan = await planProject(mesh, { ...options, distrustLock: options.check || options.force });
   if (plan.refusals.length > 0) {
     if (options.json) printJson({ refusals: plan.refusals });
     else reportRefusals(plan.refusals);

@@ -28,11 +28,9 @@ export async function init(): Promise<ExitCode> {
 }
 
 async function starterFiles(): Promise<readonly File[]> {
-  const { meshJsonSchema } = await import("../../language/json-schema.js");
-  const vscode = { "yaml.schemas": { "./mesh.schema.json": "mesh.yaml" } };
+  const vscode = { "yaml.schemas": { "./generated/mesh.schema.json": "mesh.yaml" } };
   return [
     { path: "mesh.yaml", text: STARTER_MESH },
-    { path: "mesh.schema.json", text: json(meshJsonSchema) },
     {
       path: "package.json",
       text: completePackage(await readIfPresent("package.json"), await readVersion(), packageName()),

@@ -1,5 +1,5 @@
 /** The files of a new project. Small on purpose: an architect reads the file once and starts to edit. */
-export const STARTER_MESH = `# yaml-language-server: $schema=./mesh.schema.json
+export const STARTER_MESH = `# yaml-language-server: $schema=./generated/mesh.schema.json
 #
 # The whole mesh. Edit, then: npx mesh generate && npx mesh dev
 mesh: shop
