@@ -1,5 +1,8 @@
+import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -9,25 +12,31 @@ import { buildModel } from "../runtime/consume/model.js";
 import { takeSnapshot } from "../runtime/consume/snapshot.js";
 import type { Logger } from "../runtime/definition.js";
 import { MESH_0001 } from "../runtime/schema/0001_mesh.js";
+import { median } from "./report.js";
 
 /*
- * A snapshot over HTTP against one bare COPY and one set-based upsert of the same rows.
+ * A snapshot over HTTP against one bare COPY and one set-based upsert of the same rows, in turns. The
+ * source is a process of its own, as in a mesh.
  */
 
 export interface SnapshotBenchOptions {
   readonly postgresUrl: string;
   readonly rows?: number;
+  readonly rounds?: number;
 }
 
 export interface SnapshotBench {
-  /** Rows per second. */
+  /** Rows per second, medians. */
   readonly snapshot: number;
   readonly bare: number;
   /** Budget: at least 0.5. */
   readonly share: number;
-  /** Highest resident size while the snapshot was taken, source included. Budget: 200. */
+  /** Highest resident size of the process that takes it. Budget: 200. */
   readonly megabytes: number;
 }
+
+/** Instead of the database's address: be the source. */
+const SERVE = "serve";
 
 const TABLES = `
 CREATE TABLE user_cache (user_id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE,
@@ -48,27 +57,47 @@ const quiet: Logger = {
 export async function benchSnapshot({
   postgresUrl,
   rows = 100_000,
+  rounds = 3,
 }: SnapshotBenchOptions): Promise<SnapshotBench> {
   const name = `bench${randomUUID().slice(0, 8)}`;
   await asAdmin(postgresUrl, `CREATE DATABASE ${name}`);
   const url = new URL(postgresUrl);
   url.pathname = `/${name}`;
   const pool = new pg.Pool({ connectionString: url.href, max: 4, options: "-c TimeZone=UTC" });
-  const source = await serveUsers(rows);
+  const source = await startSource(rows);
   try {
     await pool.query(`CREATE SCHEMA mesh; ${MESH_0001}; ${TABLES}`);
-    const bare = await runBare(pool, rows);
-    const { rate: snapshot, megabytes } = await runSnapshot(pool, source, rows);
+    const rates = { bare: [] as number[], snapshot: [] as number[] };
+    let megabytes = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      await pool.query("TRUNCATE user_cache, bare_cache, mesh.applied");
+      rates.bare.push(await runBare(pool, rows));
+      const taken = await runSnapshot(pool, source.port, rows);
+      rates.snapshot.push(taken.rate);
+      megabytes = Math.max(megabytes, taken.megabytes);
+    }
+    const [bare, snapshot] = [median(rates.bare), median(rates.snapshot)];
     return { snapshot, bare, share: snapshot / bare, megabytes };
   } finally {
-    source.close();
+    source.process.disconnect();
     await pool.end();
     await asAdmin(postgresUrl, `DROP DATABASE ${name}`);
   }
 }
 
-/** Written as it is read, so that the source holds no more than the consumer does. */
-async function serveUsers(rows: number): Promise<Server> {
+interface Source {
+  readonly process: ChildProcess;
+  readonly port: number;
+}
+
+async function startSource(rows: number): Promise<Source> {
+  const child = fork(fileURLToPath(import.meta.url), [SERVE, String(rows)]);
+  const [port] = (await once(child, "message")) as [number];
+  return { process: child, port };
+}
+
+/** In the source's process, until the other one lets go of it. Written as it is read. */
+function serveUsers(rows: number): void {
   const server = createServer(async (_, response) => {
     for (let from = 0; from < rows; from += 1_000) {
       const page = Array.from({ length: Math.min(1_000, rows - from) }, (__, at) => userText(from + at)).join(
@@ -79,8 +108,8 @@ async function serveUsers(rows: number): Promise<Server> {
     }
     response.end("]");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
+  server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
+  process.once("disconnect", () => process.exit());
 }
 
 function userText(at: number): string {
@@ -105,11 +134,11 @@ ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, display_name =
   await client.query("COMMIT");
   const rate = (rows * 1_000) / (performance.now() - started);
   client.release();
+  await rm(`/tmp/${file}`, { force: true });
   return rate;
 }
 
-async function runSnapshot(pool: pg.Pool, source: Server, rows: number) {
-  const { port } = source.address() as AddressInfo;
+async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
   let highest = 0;
   const sampler = setInterval(() => {
     highest = Math.max(highest, process.memoryUsage().rss);
@@ -139,7 +168,10 @@ async function asAdmin(url: string, statement: string): Promise<void> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , postgresUrl = "", rows = "100000"] = process.argv;
-  const result = await benchSnapshot({ postgresUrl, rows: Number(rows) });
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  const [, , first = "", rows = "100000"] = process.argv;
+  if (first === SERVE) serveUsers(Number(rows));
+  else {
+    const result = await benchSnapshot({ postgresUrl: first, rows: Number(rows) });
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  }
 }

@@ -3,12 +3,13 @@ import type { Logger, Tx } from "../definition.js";
 import { settleClashes } from "./clash.js";
 import { arrayLiteral } from "./columns.js";
 import { HandlerFailed, Raced } from "./faults.js";
-import { type Folded, foldEvents, toUpsert, type Upsert } from "./fold.js";
+import { type Folded, foldEvents, type Upsert } from "./fold.js";
 import { type ConsumerModel, cascadesOf } from "./model.js";
+import type { Newcomers } from "./newcomers.js";
 import type { EntityState } from "./order.js";
 import type { Incoming } from "./parse.js";
+import { applyPrepared, type PlainBatch, preparePlain } from "./plain.js";
 import {
-  applyPlain,
   canInsert,
   cascade,
   LOCK_STATES,
@@ -18,15 +19,18 @@ import {
   shapeOf,
   updateRows,
   upsertRows,
-  type VersionedUpsert,
   WRITE_STATES,
 } from "./statements.js";
-import { inTransaction, withClient } from "./transaction.js";
+import { inTransaction } from "./transaction.js";
 
 export interface ApplyContext {
   readonly model: ConsumerModel;
   readonly logger: Logger;
   readonly origin: "event" | "snapshot";
+  /** Where it is missing nothing is taken for new. */
+  readonly newcomers?: Newcomers;
+  /** Made ahead, of the batch that the events are part of: serves while they are all of it. */
+  readonly prepared?: PlainBatch | undefined;
   /** Looks for unique values that another row holds, and parks one of the two, before it writes. */
   readonly settleClashes?: true;
 }
@@ -46,12 +50,10 @@ export async function applyBatch(
   context: ApplyContext,
   events: readonly Incoming[],
 ): Promise<Applied> {
-  const plain = plainChanges(context.model, events);
-  if (plain !== undefined) {
-    const written = await withClient(pool, async (client) => await run(client, plain.statement));
-    if (written.rowCount === plain.entities)
-      return { fresh: events.length, stale: 0, gaps: [], tasks: false };
-  }
+  const { prepared } = context;
+  const plain = prepared?.events === events.length ? prepared : preparePlain(context, events);
+  if (plain !== undefined && (await applyPrepared(pool, context, plain)))
+    return { fresh: events.length, stale: 0, gaps: [], tasks: false };
   for (;;) {
     try {
       return await inTransaction(pool, (client) => applyEvents(client, context, events));
@@ -59,42 +61,6 @@ export async function applyBatch(
       if (!(error instanceof Raced)) throw error;
     }
   }
-}
-
-interface Plain {
-  readonly statement: Statement;
-  readonly entities: number;
-}
-
-/**
- * The events as one statement, when all carry a version and every column and nothing but the cache is
- * touched: the usual traffic. Of several events of one entity, in rising versions, the last says it
- * all. Else undefined.
- */
-function plainChanges(model: ConsumerModel, events: readonly Incoming[]): Plain | undefined {
-  const { cache, definition } = model;
-  if (cache === undefined || events.length === 0) return undefined;
-  const last = new Map<string, VersionedUpsert>();
-  let shape: string | undefined;
-  for (const event of events) {
-    const { change, version, id } = event;
-    if (version === null || (change !== "update" && (change !== "create" || version > 1))) return undefined;
-    if (!event.model.full || event.model.definition.handler !== undefined) return undefined;
-    const upsert = toUpsert(model, event);
-    shape ??= shapeOf(upsert);
-    if (shapeOf(upsert) !== shape) return undefined;
-    const former = last.get(id);
-    if (former !== undefined) {
-      if (former.version >= version) return undefined;
-      // Put at the end: rows are written in the order of their last events.
-      last.delete(id);
-    }
-    last.set(id, { ...upsert, version });
-  }
-  return {
-    entities: last.size,
-    statement: applyPlain(cache, definition.origin, shape ?? "", [...last.values()]),
-  };
 }
 
 /** Within the caller's transaction: reads and locks the states, decides, writes, calls the hooks. */

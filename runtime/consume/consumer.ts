@@ -6,6 +6,7 @@ import { messageOf } from "./faults.js";
 import { consumeWhile } from "./intake.js";
 import { createLane } from "./lane.js";
 import { buildModel, type ConsumerModel } from "./model.js";
+import { createNewcomers } from "./newcomers.js";
 import { pause, persistently } from "./persist.js";
 import { createResync, type Resync } from "./resync.js";
 import type { SnapshotReport } from "./snapshot.js";
@@ -131,6 +132,7 @@ function assemble(options: ConsumerOptions): Running {
       model,
       logger,
       origin: "event",
+      newcomers: createNewcomers(),
       pool: options.pool,
       tally,
       onTasks,

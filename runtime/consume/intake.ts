@@ -4,6 +4,7 @@ import { processBatch, type Received } from "./batch.js";
 import type { Running } from "./consumer.js";
 import { parseMessage } from "./parse.js";
 import { type Heartbeat, persistently, Stopped, startHeartbeat } from "./persist.js";
+import { type PlainBatch, preparePlain } from "./plain.js";
 import { readPosition } from "./subscription.js";
 
 /*
@@ -26,6 +27,7 @@ interface Batch {
   readonly deliveries: readonly Delivery[];
   readonly release: () => void;
   readonly standing: Promise<Standing>;
+  readonly prepared: PlainBatch | undefined;
 }
 
 const WAIT_MS = 1_000;
@@ -82,7 +84,17 @@ async function takeBatch(flow: Flow): Promise<Batch> {
     const seq = base + delivery.seq;
     received.push({ delivery, seq, parsed: parseMessage(model, delivery, seq) });
   }
-  return { received, deliveries, release, standing };
+  return { received, deliveries, release, standing, prepared: prepareAll(running, received) };
+}
+
+/** Undefined where a message is no event, or the batch is more than one statement. */
+function prepareAll({ batch }: Running, received: readonly Received[]): PlainBatch | undefined {
+  const events = received.flatMap(({ parsed }) => (parsed.ok ? [parsed.incoming] : []));
+  if (events.length < received.length) return undefined;
+  return preparePlain(
+    batch,
+    events.sort((a, b) => a.seq - b.seq),
+  );
 }
 
 function handBack({ deliveries, release }: Batch): void {
@@ -96,7 +108,8 @@ async function apply(flow: Flow, batch: Batch): Promise<void> {
   try {
     const standing = await batch.standing;
     await checkEra(flow, batch, standing.base);
-    await processBatch(running.batch, batch.received, standing.attempts);
+    const context = { ...running.batch, prepared: batch.prepared };
+    await processBatch(context, batch.received, standing.attempts);
     running.lastProgress = Date.now();
     running.lastSeq = Math.max(running.lastSeq, ...batch.received.map(({ seq }) => seq));
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { PoolClient } from "pg";
+import type { PoolClient, QueryResult } from "pg";
 import { run } from "./apply.js";
 import { settleClashes } from "./clash.js";
 import { arrayLiteral, arrayType, quote } from "./columns.js";
@@ -16,7 +16,6 @@ import { type Merge, mergeStatements, shapeOf } from "./statements.js";
 export interface Chunk {
   readonly cache: CacheModel;
   readonly rows: readonly SnapshotRow[];
-  readonly ids: string;
   /** One per shape of row. */
   readonly merges: readonly Merge[];
 }
@@ -32,7 +31,6 @@ export function prepareChunk(cache: CacheModel, origin: string, rows: readonly S
   return {
     cache,
     rows,
-    ids: arrayLiteral(rows.map((row) => row.id)),
     merges: [...shapes].map(([shape, ofShape]) => mergeStatements({ cache, origin, shape, rows: ofShape })),
   };
 }
@@ -43,20 +41,28 @@ const PROBES = 32;
 /** What is known of a chunk before it is merged. */
 export type Novelty = "new" | "known";
 
-/** Remembers which ids the source has. Looks a few of them up, to tell a cache that is being filled from one that is checked. */
-export async function tellIds(
+/**
+ * Opens the transaction of a chunk, and looks a few of its rows up, to tell a cache that is being
+ * filled from one that is checked; by index, since a table that just began to fill has no statistics yet.
+ *
+ * It is not flushed to disk by itself: what a crash of the server takes back the next snapshot brings,
+ * and the record that this one succeeded flushes all before it. An event that is acked as stale because
+ * of one of these rows has locked it, so its own, durable commit comes after theirs in the log.
+ */
+export async function beginChunk(
   client: PoolClient,
   model: ConsumerModel,
-  { rows, ids }: Chunk,
+  rows: readonly SnapshotRow[],
 ): Promise<Novelty> {
-  const step = Math.max(1, Math.floor(rows.length / PROBES));
-  const probes = rows.filter((_, at) => at % step === 0).map((row) => row.id);
-  const { rows: found } = await client.query<{ known: boolean }>(
-    `WITH heard AS (INSERT INTO mesh_told SELECT unnest($1::text[]))
-SELECT EXISTS (SELECT FROM mesh.applied WHERE source = $2 AND entity_id = ANY ($3::text[])) AS known`,
-    [ids, model.definition.origin, arrayLiteral(probes)],
-  );
-  return found[0]?.known === false ? "new" : "known";
+  const step = Math.ceil(rows.length / PROBES);
+  const probes = rows.filter((_, at) => at % step === 0).map((row) => client.escapeLiteral(row.id));
+  // One round trip, and therefore without parameters.
+  const answers: unknown =
+    await client.query(`BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off;
+SAVEPOINT merge; SELECT FROM mesh.applied
+WHERE source = ${client.escapeLiteral(model.definition.origin)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
+  const found = (answers as readonly QueryResult[]).at(-1)?.rowCount ?? 0;
+  return found === 0 ? "new" : "known";
 }
 
 /**
@@ -67,11 +73,9 @@ SELECT EXISTS (SELECT FROM mesh.applied WHERE source = $2 AND entity_id = ANY ($
 export async function mergeChunk(
   client: PoolClient,
   model: ConsumerModel,
-  chunk: Chunk,
-  novelty: Novelty,
+  chunk: Chunk & { readonly novelty: Novelty },
 ): Promise<number> {
-  const { cache, rows, merges } = chunk;
-  await client.query("SAVEPOINT merge");
+  const { cache, rows, merges, novelty } = chunk;
   if (novelty === "new") {
     const added = await unlessClashing(client, () => writeAll(client, merges, "insert"));
     if (added !== undefined) return added;

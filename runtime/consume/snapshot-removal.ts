@@ -26,7 +26,7 @@ export async function removeMissing(run: Run): Promise<Outcome> {
         run,
         part.map((row) => row.id),
       );
-    const { done, failed } = await inParts(run, { items: rows, begin: "BEGIN", work });
+    const { done, failed } = await inParts(run, { items: rows, work });
     total.done += done;
     total.failed += failed;
   }
@@ -65,6 +65,7 @@ SELECT row_number() OVER () AS place, id FROM (
 /** As a `deleted` event would. Its version is not known, so the tombstone goes by sequence from here on. */
 async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const { client, model, logger, seq } = run;
+  await client.query("BEGIN");
   const known = await lockStates(client, model.definition.origin, ids);
   const gone = ids.filter((id) => (known.get(id)?.seq ?? 0) <= seq);
   const states = new Map<string, EntityState>(

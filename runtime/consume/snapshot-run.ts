@@ -20,15 +20,16 @@ export interface Outcome {
 
 export interface Work<T> {
   readonly items: readonly T[];
-  /** Opens the transaction, with the settings that this work wants. */
-  readonly begin: string;
+  /** Opens the transaction itself, so that it can ask for more in the same breath. */
   readonly work: (part: readonly T[]) => Promise<number>;
+  /** Its hook threw: nothing of it was done. */
+  readonly leaveOut?: (item: T) => Promise<unknown>;
 }
 
 /** In one transaction; where a hook throws, in halves, until only its row is left out. Deadlocks and races start over. */
-export async function inParts<T>(run: Run, { items, begin, work }: Work<T>): Promise<Outcome> {
+export async function inParts<T>(run: Run, whole: Work<T>): Promise<Outcome> {
+  const { items, work, leaveOut } = whole;
   const inTransaction = async () => {
-    await run.client.query(begin);
     const done = await work(items);
     await run.client.query("COMMIT");
     return done;
@@ -40,13 +41,15 @@ export async function inParts<T>(run: Run, { items, begin, work }: Work<T>): Pro
       await run.client.query("ROLLBACK");
       if ((error instanceof Raced || isInfrastructureFailure(error)) && attempt < 5) continue;
       if (!(error instanceof HandlerFailed)) throw error;
-      if (items.length === 1) {
+      const [only] = items;
+      if (items.length === 1 && only !== undefined) {
         run.logger.warn({ error: error.message }, "a hook failed on a row of the snapshot");
+        await leaveOut?.(only);
         return { done: 0, failed: 1 };
       }
       const middle = items.length >> 1;
-      const first = await inParts(run, { items: items.slice(0, middle), begin, work });
-      const second = await inParts(run, { items: items.slice(middle), begin, work });
+      const first = await inParts(run, { ...whole, items: items.slice(0, middle) });
+      const second = await inParts(run, { ...whole, items: items.slice(middle) });
       return { done: first.done + second.done, failed: first.failed + second.failed };
     }
   }

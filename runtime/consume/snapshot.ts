@@ -6,7 +6,7 @@ import { splitArray } from "./json-array.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
 import { findingsOf, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
-import { type Chunk, mergeChunk, prepareChunk, tellIds } from "./snapshot-merge.js";
+import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./snapshot-merge.js";
 import { recordFailure, recordSuccess, releaseLock, tryLock } from "./snapshot-record.js";
 import { removeMissing } from "./snapshot-removal.js";
 import { type SnapshotRow, toRows } from "./snapshot-rows.js";
@@ -43,7 +43,7 @@ export interface SnapshotOptions {
   readonly onTasks: () => void;
 }
 
-const CHUNK_ROWS = 4_000;
+const CHUNK_ROWS = 6_000;
 
 /**
  * Makes the cache equal to its source. One replica at a time: undefined when another is at it.
@@ -126,29 +126,22 @@ async function mergeSource(run: Run) {
   return total;
 }
 
-/**
- * Not flushed to disk with each chunk: what a crash of the server takes back, the next snapshot brings,
- * and the record that this one succeeded flushes all of it. An event that is acked as stale beside one
- * of these rows has locked it, so its own commit, always a durable one, comes after theirs in the log.
- * Rows are looked up by index: a table that just began to fill has no statistics yet.
- */
-const BEGIN_CHUNK = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off";
-
 async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
   const { client, model } = run;
-  const { rows } = whole;
+  const { rows, cache } = whole;
   if (rows.length === 0) return { done: 0, failed: 0 };
-  const known = await tellIds(client, model, whole);
   return await inParts(run, {
     items: rows,
-    begin: BEGIN_CHUNK,
     work: async (part) => {
+      const novelty = await beginChunk(client, model, part);
       const lost = await lostEvents(run, part);
-      const chunk = part === rows ? whole : prepareChunk(whole.cache, model.definition.origin, part);
-      const written = await mergeChunk(client, model, chunk, known);
+      const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
+      const written = await mergeChunk(client, model, { ...chunk, novelty });
       await callHandlers(client, run.apply, lost);
       return written;
     },
+    // The source has it all the same: it must not be taken for missing.
+    leaveOut: ({ id }) => client.query("INSERT INTO mesh_told VALUES ($1)", [id]),
   });
 }
 

@@ -113,12 +113,14 @@ export function canInsert(cache: CacheModel, shape: string): boolean {
 
 export interface VersionedUpsert extends Upsert {
   readonly version: number;
+  /** Taken for new: where it is there after all, the whole statement is refused as a unique clash. */
+  readonly born: boolean;
 }
 
 /**
  * Guard and effect of plain changes in one statement and one round trip, where there is nothing to
  * decide between. Writes those that are beyond doubt (as "update" asks most of a tombstone); gives the
- * number written, so that the caller can look closer at the rest.
+ * number of those written that were not taken for new, so that the caller can look closer at the rest.
  */
 export function applyPlain(
   cache: CacheModel,
@@ -126,26 +128,35 @@ export function applyPlain(
   shape: string,
   upserts: readonly VersionedUpsert[],
 ): Statement {
-  const shaped = shapeColumns(cache, shape, 4);
+  const shaped = shapeColumns(cache, shape, 5);
   const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const key = quote(cache.key.name);
+  const table = quote(cache.table.name);
+  const { names, casts } = shaped;
+  const state = `INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  SELECT $1, ${key}::text, "$version", true, false, "$seq" FROM event`;
+  // PostgreSQL runs "arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH event AS (
-  SELECT * FROM unnest($2::bigint[], $3::bigint[], ${shaped.casts}) AS event ("$version", "$seq", ${shaped.names})
+  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], ${casts}) AS event ("$version", "$seq", "$born", ${names})
+), born AS (
+  ${state} WHERE "$born"
 ), fresh AS (
-  INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
-  SELECT $1, ${key}::text, "$version", true, false, "$seq" FROM event
+  ${state} WHERE NOT "$born"
   ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = true, deleted = false,
     stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE ${freshSql("state", place)}
   RETURNING entity_id
+), arrived AS (
+  INSERT INTO ${table} (${names}) SELECT ${names} FROM event WHERE "$born" ORDER BY "$seq"
 )
-INSERT INTO ${quote(cache.table.name)} (${shaped.names})
-SELECT ${shaped.names} FROM event JOIN fresh ON fresh.entity_id = event.${key}::text
+INSERT INTO ${table} (${names})
+SELECT ${names} FROM event JOIN fresh ON fresh.entity_id = event.${key}::text WHERE NOT "$born"
 ORDER BY "$seq"
 ${conflictClause(cache, shaped)}`;
   const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
   const seqs = arrayLiteral(upserts.map((upsert) => upsert.seq));
-  return { text, values: [origin, versions, seqs, ...cellArrays(upserts, shaped.places)] };
+  const born = arrayLiteral(upserts.map((upsert) => upsert.born));
+  return { text, values: [origin, versions, seqs, born, ...cellArrays(upserts, shaped.places)] };
 }
 
 export interface MergeRows {
@@ -164,7 +175,7 @@ export interface Merge {
   readonly values: readonly unknown[];
 }
 
-/** Rows of a snapshot, with their guard, in one statement. */
+/** Rows of a snapshot, with their guard, in one statement, which also notes their ids in `mesh_told`. */
 export function mergeStatements({ cache, origin, shape, rows }: MergeRows): Merge {
   const shaped = shapeColumns(cache, shape, 4);
   const versions = arrayLiteral(rows.map((row) => row.version));
@@ -176,11 +187,14 @@ export function mergeStatements({ cache, origin, shape, rows }: MergeRows): Merg
 }
 
 function insertNewText(cache: CacheModel, { casts, names }: ShapedColumns): string {
+  const key = quote(cache.key.name);
   return `WITH told AS (
   SELECT * FROM unnest($3::bigint[], ${casts}) AS told ("$version", ${names})
 ), fresh AS (
   INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq)
-  SELECT $1, ${quote(cache.key.name)}::text, "$version", "$version" IS NOT NULL, false, $2 FROM told
+  SELECT $1, ${key}::text, "$version", "$version" IS NOT NULL, false, $2 FROM told
+), heard AS (
+  INSERT INTO mesh_told SELECT ${key}::text FROM told
 )
 INSERT INTO ${quote(cache.table.name)} (${names}) SELECT ${names} FROM told`;
 }
@@ -201,6 +215,8 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
     .join("");
   return `WITH told AS (
   SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS told ("$version", ${shaped.names})
+), heard AS (
+  INSERT INTO mesh_told SELECT ${key}::text FROM told
 ), changed AS (
   SELECT told.* FROM told
   LEFT JOIN LATERAL (

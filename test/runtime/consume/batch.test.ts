@@ -6,6 +6,7 @@ import { type BatchContext, processBatch } from "../../../runtime/consume/batch.
 import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consume/dead-letter.js";
 import { createLane } from "../../../runtime/consume/lane.js";
 import { buildModel } from "../../../runtime/consume/model.js";
+import { createNewcomers } from "../../../runtime/consume/newcomers.js";
 import { parseMessage } from "../../../runtime/consume/parse.js";
 import type { ConsumerDefinition } from "../../../runtime/definition.js";
 import {
@@ -86,6 +87,38 @@ describe("effect once, in order", () => {
     const again = await apply(batch.map((sent) => ({ ...sent, seq: sent.seq + 100 })));
     expect([...first, ...again].map((delivery) => delivery.outcome())).toEqual(["ack", "ack", "ack", "ack"]);
     expect(await users()).toEqual({ a: "touched", b: "name-b" });
+  });
+
+  it("inserts what is created as new, and looks closer where it is not", async () => {
+    const context = { ...contextOf(userConsumer()), newcomers: createNewcomers() };
+    const tally = context.tally;
+    const batch: readonly Sent[] = [
+      { action: "created", id: "a", seq: 1, version: 1 },
+      { action: "updated", id: "a", seq: 2, version: 2, ...named("renamed") },
+      { action: "created", id: "b", seq: 3, version: 1 },
+    ];
+    await runBatch(context, batch);
+    expect(await users()).toEqual({ a: "renamed", b: "name-b" });
+    expect(context.newcomers.expected()).toBe(true);
+    await pool.query("UPDATE user_cache SET username = 'touched' WHERE user_id = 'b'");
+    await runBatch(context, [
+      ...batch.map((sent) => ({ ...sent, seq: sent.seq + 100 })),
+      { action: "created", id: "c", seq: 104, version: 1 },
+      { action: "updated", id: "a", seq: 105, version: 3, ...named("again") },
+    ]);
+    expect(await users()).toEqual({ a: "again", b: "touched", c: "name-c" });
+    expect(tally.applied + tally.stale).toBe(8);
+    expect([context.newcomers.expected(), context.newcomers.expected()]).toEqual([false, true]);
+  });
+
+  it("gives a name that a change frees to one who is created after it", async () => {
+    await apply([{ action: "created", id: "a", seq: 1, version: 1, ...named("wanted") }]);
+    const context = { ...contextOf(userConsumer()), newcomers: createNewcomers() };
+    await runBatch(context, [
+      { action: "updated", id: "a", seq: 2, version: 2, ...named("other") },
+      { action: "created", id: "b", seq: 3, version: 1, ...named("wanted") },
+    ]);
+    expect(await users()).toEqual({ a: "other", b: "wanted" });
   });
 
   it("drops a duplicate without a version by its event id, under any sequence", async () => {

@@ -182,6 +182,9 @@ describe("a snapshot", () => {
     expect(calls).toContain("created new n snapshot");
     expect(calls.at(-1)).toBe("deleted gone gone snapshot");
     expect(await users()).toEqual({ new: "n", same: "same" });
+    await know({ id: "bad", name: "worse", version: 0, seq: 1 });
+    await expect(snapshot(100, { hooks })).resolves.toMatchObject({ removed: 0, failed: 1 });
+    expect(await users()).toHaveProperty("bad", "worse");
     const { rows } = await pool.query("SELECT snapshot_error FROM mesh.subscription");
     expect(rows[0].snapshot_error).toBe("hooks failed on 1 rows");
   });
@@ -203,9 +206,38 @@ describe("a snapshot", () => {
     expect(await snapshot(20)).toMatchObject({ written: 0, removed: 1_000 });
   });
 
+  it("fills a cache of which a little is there already", async () => {
+    const known = (at: number): Known => ({
+      id: `u${at}`,
+      name: `old ${at}`,
+      version: at === 77 ? 3 : 1,
+      seq: 1,
+    });
+    await know(known(1), known(77), known(4_001));
+    await pool.query(
+      "INSERT INTO mesh.applied (source, entity_id, deleted, stream_seq) VALUES ('auth.user', 'u9001', true, 500)",
+    );
+    serve(Array.from({ length: 14_000 }, (_, at) => user(`u${at}`, `name ${at}`, 2)));
+    expect(await snapshot(10)).toMatchObject({ rows: 14_000, written: 13_998, removed: 0 });
+    const all = await users();
+    expect([all.u0, all.u1, all.u77, all.u4001]).toEqual(["name 0", "name 1", "old 77", "name 4001"]);
+    expect(all).not.toHaveProperty("u9001");
+  });
+
   it("is taken by one replica at a time", async () => {
     serve([user("a", "a", 1)]);
-    const both = await Promise.all([snapshot(10), snapshot(10)]);
+    const atOnce = answer;
+    let refuse: () => void = () => undefined;
+    const refused = new Promise<void>((resolve) => {
+      refuse = resolve;
+    });
+    answer = (request, response) => void refused.then(() => atOnce(request, response));
+    const take = async () => {
+      const report = await snapshot(10);
+      if (report === undefined) refuse();
+      return report;
+    };
+    const both = await Promise.all([take(), take()]);
     expect(both.filter((report) => report === undefined)).toHaveLength(1);
   });
 });

@@ -1,0 +1,88 @@
+import type { Pool } from "pg";
+import { type ApplyContext, run } from "./apply.js";
+import { isUniqueClash } from "./faults.js";
+import { toUpsert } from "./fold.js";
+import type { ConsumerModel } from "./model.js";
+import type { Incoming } from "./parse.js";
+import { applyPlain, type Statement, shapeOf, type VersionedUpsert } from "./statements.js";
+import { withClient } from "./transaction.js";
+
+/*
+ * The usual traffic in one statement: events that all carry a version and every column, where nothing
+ * but the cache is touched.
+ */
+
+/** Made before it is due, while the database is still at work on the batch before. */
+export interface PlainBatch {
+  readonly events: number;
+  readonly hopeful: Statement | undefined;
+  readonly careful: () => Statement;
+  readonly born: number;
+  readonly entities: number;
+}
+
+/** Undefined where the events are not like that. */
+export function preparePlain(context: ApplyContext, events: readonly Incoming[]): PlainBatch | undefined {
+  const { cache, definition } = context.model;
+  const changes = plainChanges(context.model, events);
+  const [first] = changes ?? [];
+  if (cache === undefined || changes === undefined || first === undefined) return undefined;
+  const toStatement = (rows: readonly VersionedUpsert[]) =>
+    applyPlain(cache, definition.origin, shapeOf(first), rows);
+  const born = changes.filter((change) => change.born).length;
+  return {
+    events: events.length,
+    hopeful: born > 0 && context.newcomers?.expected() === true ? toStatement(changes) : undefined,
+    careful: () => toStatement(changes.map((change) => ({ ...change, born: false }))),
+    born,
+    entities: changes.length,
+  };
+}
+
+/** False where one of the events may be stale: then it is for the caller to decide. */
+export async function applyPrepared(pool: Pool, context: ApplyContext, plain: PlainBatch): Promise<boolean> {
+  const { hopeful, careful, born, entities } = plain;
+  if (hopeful !== undefined) {
+    try {
+      const { rowCount } = await withClient(pool, (client) => run(client, hopeful));
+      context.newcomers?.accepted();
+      return rowCount === entities - born;
+    } catch (error) {
+      // As a whole, so nothing was written.
+      if (!isUniqueClash(error)) throw error;
+      context.newcomers?.refused();
+    }
+  }
+  const { rowCount } = await withClient(pool, (client) => run(client, careful()));
+  return rowCount === entities;
+}
+
+/**
+ * Of several events of one entity, in rising versions, the last says it all. All of one shape. An entity
+ * whose first event here is its creation is new, unless it was heard of before.
+ */
+function plainChanges(
+  model: ConsumerModel,
+  events: readonly Incoming[],
+): readonly VersionedUpsert[] | undefined {
+  if (model.cache === undefined) return undefined;
+  const last = new Map<string, VersionedUpsert>();
+  let shape: string | undefined;
+  for (const event of events) {
+    const { change, version, id } = event;
+    if (version === null || (change !== "update" && (change !== "create" || version > 1))) return undefined;
+    if (!event.model.full || event.model.definition.handler !== undefined) return undefined;
+    const upsert = toUpsert(model, event);
+    const shapeHere = shapeOf(upsert);
+    shape ??= shapeHere;
+    if (shapeHere !== shape) return undefined;
+    const former = last.get(id);
+    if (former !== undefined) {
+      if (former.version >= version) return undefined;
+      // Put at the end: rows are written in the order of their last events.
+      last.delete(id);
+    }
+    last.set(id, { ...upsert, version, born: former?.born ?? change === "create" });
+  }
+  return [...last.values()];
+}
