@@ -51,7 +51,22 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   }
   const { validate, name } = eventModel.definition;
   if (!validate(data)) return reject(`not a valid ${name}: ${describe(validate.errors)}`, entityOf(data));
-  return { ok: true, incoming: toIncoming(model, eventModel, { event: data, subject, seq }) };
+  const incoming = toIncoming(model, eventModel, { event: data, subject, seq });
+  const unfit = unfitId(incoming.id);
+  if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
+  return { ok: true, incoming };
+}
+
+/** What PostgreSQL can index with room to spare (2,704 bytes), and the longest token that a publisher of ours sends. */
+const LONGEST_ID_BYTES = 2048;
+
+/** An id is what an event is guarded, counted and put off by: one that cannot be stored could not even fail properly. */
+function unfitId(id: string): string | undefined {
+  if (id.includes("\0")) return "its id holds a NUL";
+  const bytes = Buffer.byteLength(id);
+  return bytes > LONGEST_ID_BYTES
+    ? `its id has ${bytes} bytes, at most ${LONGEST_ID_BYTES} can be kept`
+    : undefined;
 }
 
 export interface EventPlace {

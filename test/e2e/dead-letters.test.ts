@@ -50,6 +50,11 @@ test.each([
   ["JSON that is no object", "[1, 2]"],
   ["a missing field", event("bad", { user_id: "bad" })],
   ["a field of the wrong type", event("bad", { user_id: "bad", username: 7, display_name: "x" })],
+  ["an id with a NUL", event("bad", { user_id: "b\0d", username: "bad", display_name: "x" })],
+  [
+    "an id beyond any index",
+    event("bad", { user_id: "b".repeat(5_000), username: "bad", display_name: "x" }),
+  ],
   ["no metadata", JSON.stringify({ user_id: "bad", username: "bad", display_name: "x" })],
 ])("%s becomes a dead letter, whole, and the next message is applied", async (what, body) => {
   const bad = `bad-${what.replaceAll(" ", "-")}`;
