@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MESH_0001 } from "./0001_mesh.js";
 import { type Migration, MigrationError } from "./ledger.js";
@@ -12,20 +12,29 @@ export const meshMigrations: readonly Migration[] = [
 ];
 
 /**
- * The service's migrations, in order. A compiled file may lie in a folder that the SQL was not copied
- * to; then `<cwd>/generated/<service>/migrations` is read instead.
+ * The service's migrations, in order. The compiler copies no SQL to where it puts a compiled service
+ * (`dist/generated/auth/`): then `generated/<service>/migrations` of the project around it is read,
+ * and at last that of the current folder.
  */
 export async function readMigrations(location: URL | string, service: string): Promise<readonly Migration[]> {
   const beside = typeof location === "string" ? location : fileURLToPath(location);
-  const fallback = join(process.cwd(), "generated", service, "migrations");
-  for (const folder of [beside, fallback]) {
+  const around = [...foldersAround(beside), process.cwd()].map((folder) =>
+    join(folder, "generated", service, "migrations"),
+  );
+  for (const folder of [beside, ...around]) {
     const names = await listFolder(folder);
     if (names !== undefined) return await readFiles(folder, names);
   }
   throw new MigrationError(
-    `no migrations of service "${service}": neither ${beside} nor ${fallback} exists; ` +
+    `no migrations of service "${service}": neither ${beside} nor ${around.at(-1)} exists; ` +
       "run mesh generate, and ship the folder with the service",
   );
+}
+
+/** From the nearest up. */
+function foldersAround(folder: string): readonly string[] {
+  const parent = dirname(folder);
+  return parent === folder ? [] : [parent, ...foldersAround(parent)];
 }
 
 /** undefined when there is no such folder. */

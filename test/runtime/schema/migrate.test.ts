@@ -179,6 +179,14 @@ describe("files that do not fit the ledger are refused", () => {
     );
   });
 
+  test("a compiled service finds the SQL of the project around it, wherever it is started", async () => {
+    const root = await openFolder({});
+    await mkdir(join(root.path, "generated", "shop", "migrations"), { recursive: true });
+    await root.write("generated/shop/migrations/0001_initial.sql", FIRST);
+    const compiled = join(root.path, "dist", "generated", "shop", "migrations");
+    expect((await runMigrations(url, compiled)).total).toBe(2);
+  });
+
   test("a folder that was not copied beside the compiled file is found in generated/ below the working directory", async () => {
     const root = await openFolder({});
     const folder = join(root.path, "generated", "shop", "migrations");
