@@ -18,7 +18,7 @@ export interface Outcome {
   readonly failed: number;
 }
 
-export interface Work<T> {
+export interface Work<T extends { readonly id: string }> {
   readonly items: readonly T[];
   /** Opens the transaction itself, so that it can ask for more in the same breath. */
   readonly work: (part: readonly T[]) => Promise<number>;
@@ -27,7 +27,7 @@ export interface Work<T> {
 }
 
 /** In one transaction; where a hook throws, in halves, until only its row is left out. Deadlocks and races start over. */
-export async function inParts<T>(run: Run, whole: Work<T>): Promise<Outcome> {
+export async function inParts<T extends { readonly id: string }>(run: Run, whole: Work<T>): Promise<Outcome> {
   const { items, work, leaveOut } = whole;
   const inTransaction = async () => {
     const done = await work(items);
@@ -43,7 +43,7 @@ export async function inParts<T>(run: Run, whole: Work<T>): Promise<Outcome> {
       if (!(error instanceof HandlerFailed)) throw error;
       const [only] = items;
       if (items.length === 1 && only !== undefined) {
-        run.logger.warn({ error: error.message }, "a hook failed on a row of the snapshot");
+        run.logger.warn({ entity: only.id, error: error.message }, "a hook failed on a row of the snapshot");
         await leaveOut?.(only);
         return { done: 0, failed: 1 };
       }

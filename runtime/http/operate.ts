@@ -1,10 +1,11 @@
 import type { FastifyInstance } from "fastify";
+import type { SnapshotReport } from "../consume/snapshot.js";
 import { Problem } from "./problem.js";
 
 export interface ResyncResult {
   readonly durable: string;
   /** What the snapshot changed; absent when it failed. */
-  readonly report?: object;
+  readonly report?: SnapshotReport;
   readonly error?: string;
 }
 

@@ -30,7 +30,7 @@ export async function reconcile(context: RecoveryContext): Promise<void> {
   if (limit !== undefined) await noteEventLimit(seat, limit);
   const state = await broker.ensureStream(stream);
   if (!state) {
-    const hint = `allow $JS.API.STREAM.INFO.${stream.name} and $JS.API.STREAM.MSG.GET.${stream.name}`;
+    const hint = `let a provisioner create it (mesh provision), and allow $JS.API.STREAM.INFO.${stream.name} and $JS.API.STREAM.MSG.GET.${stream.name}`;
     logger.warn(
       { stream: stream.name, hint },
       "stream is missing or may not be read: not compared with the outbox",

@@ -3,6 +3,8 @@ import { requestResync } from "../../../runtime/operate/resync.js";
 import { startServer, type TestServer } from "../http/fixture.js";
 import { KEY } from "../http/tables.js";
 
+const REPORT = { rows: 3, written: 1, removed: 0, failed: 0, seq: 7, ms: 5 };
+
 let server: TestServer;
 const asked: string[] = [];
 beforeAll(async () => {
@@ -11,9 +13,7 @@ beforeAll(async () => {
       resyncable: () => ["one", "two"],
       resync: async (durable) => {
         asked.push(durable);
-        return durable === "two"
-          ? { durable, error: "the source is down" }
-          : { durable, report: { rows: 3 } };
+        return durable === "two" ? { durable, error: "the source is down" } : { durable, report: REPORT };
       },
     },
   });
@@ -22,7 +22,7 @@ afterAll(() => server.close());
 
 test("every consumer reads its source again, and each succeeds or fails by itself", async () => {
   expect(await requestResync({ url: server.url, serviceKey: KEY })).toEqual([
-    { durable: "one", report: { rows: 3 } },
+    { durable: "one", report: REPORT },
     { durable: "two", error: "the source is down" },
   ]);
 });
