@@ -1,12 +1,14 @@
 import { checkProgram } from "./check/check.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
+import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
 import { collectDiagnostics, type Report } from "./diagnostics/report.js";
 import { meshShape } from "./language/grammar.js";
 import { bindProgram, type Program } from "./language/program.js";
 import { describeFound, readShape } from "./language/read.js";
 import { buildMesh } from "./model/build/mesh.js";
 import type { Mesh } from "./model/mesh.js";
-import { createSourceText, type SourceText } from "./source/text.js";
+import { createSourceText } from "./source/text.js";
+import type { Value } from "./source/value.js";
 import { readYaml } from "./source/yaml.js";
 
 export interface Compilation {
@@ -14,22 +16,24 @@ export interface Compilation {
   readonly mesh: Mesh | undefined;
   /** Every mistake of the file, in its order. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Gives a place to mistakes that only show where the mesh meets what was generated before. */
+  readonly locate: (mistakes: readonly Mistake[]) => readonly Diagnostic[];
 }
 
 /** From the text of mesh.yaml to what it means. Pure; throws only on a bug of the compiler. */
 export function compileMesh(text: string, options: { readonly file: string }): Compilation {
   const source = createSourceText(text, options.file);
   const found = collectDiagnostics(source);
-  const program = readProgram(source, found.report);
+  const value = readYaml(source, found.report);
+  const program = value && readProgram(value, found.report);
   if (program !== undefined) checkProgram(program, found.report);
   const diagnostics = found.list();
   const mesh = program === undefined || hasErrors(diagnostics) ? undefined : buildMesh(program);
-  return { mesh, diagnostics };
+  return { mesh, diagnostics, locate: (mistakes) => locateMistakes(mistakes, { source, value }) };
 }
 
-function readProgram(source: SourceText, report: Report): Program | undefined {
-  const value = readYaml(source, report);
-  if (value === undefined || value.kind === "unread") return undefined;
+function readProgram(value: Value, report: Report): Program | undefined {
+  if (value.kind === "unread") return undefined;
   if (value.kind !== "mapping") {
     report("not-a-mesh", value.span, { found: describeFound(value) });
     return undefined;

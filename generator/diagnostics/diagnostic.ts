@@ -5,7 +5,8 @@ export type Severity = "error" | "warning";
 
 /** One mistake in mesh.yaml, as data: rendered for people, printed as it is for programs. */
 export interface Diagnostic {
-  readonly code: DiagnosticCode;
+  /** A refusal to generate has a code of its own, which is not the compiler's. */
+  readonly code: DiagnosticCode | (string & {});
   readonly severity: Severity;
   readonly message: string;
   readonly hint: string | undefined;

@@ -53,6 +53,7 @@ function compareColumn(
 function refuseDrop(table: string, column: ColumnSchema, refuse: Refuse): void {
   refuse({
     code: "drop-column",
+    at: { table },
     message: `column "${table}.${column.name}" would be dropped with its values`,
     hint: `if it has a new name, say renamed_from: ${column.name} on the new column; to drop it, release a version that no longer uses it (null: true), then generate with ${ALLOW}`,
   });
@@ -62,6 +63,7 @@ function refuseRequired(table: string, column: ColumnSchema, refuse: Refuse): vo
   if (column.nullable || column.default !== undefined) return;
   refuse({
     code: "require-column",
+    at: { table, column: column.name },
     message: `new column "${table}.${column.name}" is NOT NULL without a default, which fails as soon as the table has a row`,
     hint: `give it a default, or stage it: add it with null: true, fill it, then take null away; ${ALLOW} is for tables that are known to be empty`,
   });
@@ -70,6 +72,7 @@ function refuseRequired(table: string, column: ColumnSchema, refuse: Refuse): vo
 function refuseNotNull(table: string, column: string, refuse: Refuse): void {
   refuse({
     code: "require-column",
+    at: { table, column },
     message: `column "${table}.${column}" would become NOT NULL, which fails on rows where it is NULL`,
     hint: `give it a default (the migration then fills it in), or fill the rows first (UPDATE ${identifier(table)} SET ${identifier(column)} = … WHERE ${identifier(column)} IS NULL) and generate with ${ALLOW}`,
   });
@@ -78,6 +81,7 @@ function refuseNotNull(table: string, column: string, refuse: Refuse): void {
 function refuseNarrowing(table: string, previous: ColumnSchema, next: ColumnSchema, refuse: Refuse): void {
   refuse({
     code: "narrow-type",
+    at: { table, column: next.name },
     message: `column "${table}.${next.name}" would change from ${previous.type} to ${next.type}, which loses or rejects values`,
     hint: `stage it: add a second column of the new type, copy what fits, then drop the old one; ${ALLOW} casts in place and fails as a whole if one value does not fit`,
   });

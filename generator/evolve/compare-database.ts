@@ -1,7 +1,7 @@
 import { type TableNames, tableName } from "./compare-names.js";
 import { compareTable } from "./compare-table.js";
 import type { Reactions, Trigger } from "./emission/routine.js";
-import { matchNames } from "./match.js";
+import { type Kind, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import type { DatabaseSchema, ForeignKeySchema, TableSchema } from "./schema.js";
 import { orderSteps, type Step } from "./steps.js";
@@ -14,6 +14,12 @@ export interface DatabaseState {
 
 const EMPTY: DatabaseState = { schema: { tables: [] }, reactions: { routines: [], triggers: [] } };
 
+const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };
+
+function columnsIn(table: string): Kind {
+  return { one: "column", of: ` of "${table}"`, within: { table }, place: (column) => ({ table, column }) };
+}
+
 /** The steps from one state to the other, in order. Nothing that may lose data passes without a word to `refuse`. */
 export function compareDatabases(
   previous: DatabaseState | undefined,
@@ -21,16 +27,18 @@ export function compareDatabases(
   refuse: Refuse,
 ): readonly Step[] {
   const before = previous ?? EMPTY;
-  const tables = matchNames(before.schema.tables, next.schema.tables, "table", refuse);
+  const tables = matchNames(before.schema.tables, next.schema.tables, TABLES, refuse);
   const pairs = tables.kept.map((pair) => ({
     ...pair,
-    columns: matchNames(pair.previous.columns, pair.next.columns, `column of "${pair.next.name}"`, refuse),
+    columns: matchNames(pair.previous.columns, pair.next.columns, columnsIn(pair.next.name), refuse),
   }));
   const names: TableNames = new Map(
     pairs.map((pair) => [pair.previous.name, tableName(pair.next.name, pair.columns)]),
   );
   return orderSteps([
-    ...tables.dropped.flatMap((table) => dropTable(table, tables.dropped, refuse)),
+    ...tables.dropped.flatMap((table) =>
+      dropTable(table, tables.dropped, tables.unclear ? () => undefined : refuse),
+    ),
     ...tables.renames.map((rename): Step => ({ kind: "rename_table", ...rename })),
     ...pairs.flatMap((pair) => compareTable(pair, names, refuse)),
     ...createTables(tables.added, next.schema),
@@ -41,6 +49,7 @@ export function compareDatabases(
 function dropTable(table: TableSchema, dropped: readonly TableSchema[], refuse: Refuse): readonly Step[] {
   refuse({
     code: "drop-table",
+    at: {},
     message: `table "${table.name}" would be dropped with all of its rows`,
     hint: `if it has a new name, say renamed_from: ${table.name} on the new table; to drop it, take it out of use first, then generate with ${ALLOW}`,
   });

@@ -1,7 +1,7 @@
 import { compareColumns } from "./compare-columns.js";
 import { columnsOf, type TableNames, translate } from "./compare-names.js";
 import type { Matches } from "./match.js";
-import { ALLOW, type Refuse } from "./refusal.js";
+import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
 import type { CheckSchema, ColumnSchema, ConstraintSchema, ForeignKeySchema, TableSchema } from "./schema.js";
 import type { Step } from "./steps.js";
 
@@ -14,6 +14,8 @@ export interface TablePair {
 
 export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse): readonly Step[] {
   const { previous, next, columns } = pair;
+  // Nothing is emitted until it is clear what each column was, and all else would follow from a guess.
+  if (columns.unclear) return [];
   return [
     ...compareColumns(columns, { table: next.name, oldTable: previous.name }, refuse),
     ...compareKey(pair, refuse),
@@ -76,6 +78,7 @@ function compareKey(pair: TablePair, refuse: Refuse): readonly Step[] {
   if (comparison.added.length > 0) {
     refuse({
       code: "change-key",
+      at: columnPlace(next.name, next.key.columns),
       message: `the key of table "${next.name}" would change from ${previous.key.columns.join()} to ${next.key.columns.join()}: every row would become another entity`,
       hint: `make a new table with the new key, copy the rows, and drop the old one later; ${ALLOW} changes the key in place, and no service that holds the old ids is told`,
     });
@@ -97,6 +100,7 @@ function compareUniques(pair: TablePair, refuse: Refuse): readonly Step[] {
   for (const { columns } of comparison.added.filter((item) => !isEmptyAtFirst(item, pair))) {
     refuse({
       code: "restrict-rows",
+      at: columnPlace(next.name, columns),
       message: `${named(next.name, columns)} would become UNIQUE, which fails where rows share a value`,
       hint: `look for duplicates first (GROUP BY ${columns.join(", ")} HAVING count(*) > 1), settle them, then generate with ${ALLOW}`,
     });
@@ -123,6 +127,7 @@ function compareChecks(pair: TablePair, refuse: Refuse): readonly Step[] {
     const lost = old?.values.filter((value) => !check.values.includes(value)).join(", ");
     refuse({
       code: "restrict-rows",
+      at: columnPlace(next.name, check.columns),
       message: `${named(next.name, check.columns)} would be restricted to one_of [${check.values.join(", ")}], which fails where rows hold ${lost ?? "anything else"}`,
       hint: `change those rows first, then generate with ${ALLOW}`,
     });
@@ -176,6 +181,7 @@ function compareForeignKeys(pair: TablePair, tables: TableNames, refuse: Refuse)
     if (held) continue;
     refuse({
       code: "restrict-rows",
+      at: columnPlace(next.name, key.columns),
       message: `${named(next.name, key.columns)} would reference "${key.table}", which fails where rows refer to nothing`,
       hint: `look for such rows first, settle them, then generate with ${ALLOW}`,
     });
@@ -199,6 +205,12 @@ function isEmptyAtFirst({ columns }: ConstraintSchema, pair: TablePair): boolean
 
 function isNewColumn({ columns }: ConstraintSchema, pair: TablePair): boolean {
   return pair.columns.added.some((column) => columns.includes(column.name));
+}
+
+/** Several columns together are a property of their table. */
+function columnPlace(table: string, columns: readonly string[]): PlaceInDatabase {
+  const [column] = columns;
+  return column === undefined || columns.length > 1 ? { table } : { table, column };
 }
 
 function named(table: string, columns: readonly string[]): string {

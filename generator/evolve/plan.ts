@@ -4,8 +4,9 @@ import type { Templates } from "../templates.js";
 import { compareDatabases, type DatabaseState } from "./compare-database.js";
 import { emitReactions } from "./emission/emit.js";
 import { guardReactions } from "./emission/guard.js";
+import { findHistory } from "./history.js";
 import { printMigration } from "./print-migration.js";
-import type { MigrationRefusal } from "./refusal.js";
+import { type MigrationRefusal, pathTo } from "./refusal.js";
 import { openSqlRender, type Render } from "./render.js";
 import { databaseSchema } from "./schema.js";
 import { titleOf } from "./title.js";
@@ -14,7 +15,7 @@ export interface PlanInput {
   /** The model of the last generation; undefined when there was none. */
   readonly previous: Mesh | undefined;
   readonly next: Mesh;
-  /** The migrations that each service has, in order. */
+  /** The migrations that the database of each service has, in order, whichever folder they are from. */
   readonly existing: Readonly<Record<string, readonly ExistingMigration[]>>;
   readonly allowDestructive: boolean;
   readonly templates: Templates;
@@ -75,8 +76,8 @@ function planService(
     return existing;
   }
   const found: MigrationRefusal[] = [];
-  const steps = compareDatabases(previous, next, (refusal) =>
-    found.push({ ...refusal, service: service.name }),
+  const steps = compareDatabases(previous, next, ({ at, ...refusal }) =>
+    found.push({ ...refusal, service: service.name, path: pathTo(database.name, at) }),
   );
   const refusals = found.filter((refusal) => refusal.impossible === true || !context.allowDestructive);
   context.refusals.push(...refusals);
@@ -89,13 +90,12 @@ function planService(
 function previousState(
   service: Service,
   existing: readonly ExistingMigration[],
-  { previous, render }: ServiceContext,
+  { previous, next, render }: ServiceContext,
 ): DatabaseState | undefined {
-  const old = previous?.services.find(({ name }) => name === service.name);
-  const database = previous === undefined || old === undefined ? undefined : ownDatabase(previous, old);
-  return previous === undefined || database === undefined
+  const history = findHistory(previous, next, service);
+  return previous === undefined || history === undefined
     ? undefined
-    : asWritten(databaseState(previous, database, render), existing);
+    : asWritten(databaseState(previous, history, render), existing);
 }
 
 /**
@@ -141,6 +141,7 @@ function lostModel(service: Service): MigrationRefusal {
   return {
     code: "lost-model",
     service: service.name,
+    path: ["services", service.name],
     message: `service "${service.name}" has migrations, but the model they lead to is not known`,
     hint: "restore mesh.lock.json from version control; if no database has had them, delete its migrations folder",
     impossible: true,

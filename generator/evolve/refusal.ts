@@ -8,8 +8,12 @@ export interface MigrationRefusal {
     | "restrict-rows"
     | "change-key"
     | "swap-names"
+    | "unknown-former-name"
+    | "shared-former-name"
     | "lost-model";
   readonly service: string;
+  /** The keys that lead to it in mesh.yaml; what no longer stands there is told at what it stood in. */
+  readonly path: readonly string[];
   readonly message: string;
   /** How to get there in safe steps. */
   readonly hint: string;
@@ -18,6 +22,26 @@ export interface MigrationRefusal {
 }
 
 /** Collects refusals while the schemas are compared. */
-export type Refuse = (refusal: Omit<MigrationRefusal, "service">) => void;
+export type Refuse = (
+  refusal: Omit<MigrationRefusal, "service" | "path"> & { readonly at: PlaceInDatabase },
+) => void;
+
+/** By the new names. Empty: the database itself. */
+export interface PlaceInDatabase {
+  readonly table?: string;
+  readonly column?: string;
+  /** What its `renamed_from` says, and not the thing itself. */
+  readonly formerName?: true;
+}
+
+export function pathTo(database: string, { table, column, formerName }: PlaceInDatabase): readonly string[] {
+  return [
+    "databases",
+    database,
+    ...(table === undefined ? [] : ["tables", table]),
+    ...(column === undefined ? [] : ["columns", column]),
+    ...(formerName === undefined ? [] : ["renamed_from"]),
+  ];
+}
 
 export const ALLOW = "--allow-destructive";

@@ -50,6 +50,12 @@ export function findEntry(root: Value, path: readonly (string | number)[]): Entr
   return entry;
 }
 
+/** As far as the path leads: the nearest thing that is written, at most the whole. */
+export function nearestEntry(root: Value, path: readonly (string | number)[]): Entry | undefined {
+  if (path.length === 0) return undefined;
+  return findEntry(root, path) ?? nearestEntry(root, path.slice(0, -1));
+}
+
 function stepInto(value: Value, step: string | number): Entry | undefined {
   if (value.kind === "mapping") return value.entries.find((entry) => entry.key === String(step));
   if (value.kind !== "list" || typeof step !== "number") return undefined;

@@ -26,14 +26,14 @@ export async function generate(options: GenerateOptions): Promise<ExitCode> {
 
 async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   const started = performance.now();
-  const { mesh, diagnostics } = await compileProject();
+  const compilation = await compileProject();
+  const { mesh, diagnostics } = compilation;
   // One JSON document per run: the diagnostics when there is an error, else what was done.
   if (!mesh || !options.json) reportDiagnostics(diagnostics, options.json);
   if (!mesh) return 1;
   const plan = await planProject(mesh, { ...options, distrustLock: options.check || options.force });
   if (plan.refusals.length > 0) {
-    if (options.json) printJson({ refusals: plan.refusals });
-    else reportRefusals(plan.refusals);
+    reportRefusals(plan.refusals, compilation, options.json);
     return 1;
   }
   if (options.check) return reportDrift(plan, mesh, options);

@@ -1,0 +1,46 @@
+import { compareNames } from "../model/order.js";
+import type { SourceText } from "../source/text.js";
+import { nearestEntry, type Value } from "../source/value.js";
+import type { Diagnostic } from "./diagnostic.js";
+
+/** A mistake that knows what it is about, and not yet where that is written. */
+export interface Mistake {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  /** The keys that lead to it. What is no longer written is told at the nearest thing around it. */
+  readonly path: readonly string[];
+}
+
+interface Written {
+  readonly source: SourceText;
+  /** undefined: the file could not be read. */
+  readonly value: Value | undefined;
+}
+
+/** By place. What an anchored block says is said once, however often it is used. */
+export function locateMistakes(
+  mistakes: readonly Mistake[],
+  { source, value }: Written,
+): readonly Diagnostic[] {
+  const located = mistakes.map(({ code, message, hint, path }) => {
+    const entry = value && nearestEntry(value, path);
+    // A key that is there speaks of a thing; the mistake is in a plain value only where the path ends in it.
+    const isSaid =
+      entry?.value.kind === "scalar" && entry.key === path.at(-1) && entry.key === "renamed_from";
+    const span = (isSaid ? entry.value.span : entry?.keySpan) ?? { start: 0, end: 0 };
+    const start = source.positionAt(span.start);
+    const end = source.positionAt(span.end);
+    const line = source.lineAt(start.line);
+    const place = { file: source.file, start, end, also: [], line };
+    return { offset: span.start, diagnostic: { code, severity: "error" as const, message, hint, ...place } };
+  });
+  const seen = new Set<string>();
+  return located
+    .filter(({ offset, diagnostic: { code, message } }) => {
+      const mistake = JSON.stringify([offset, code, message]);
+      return !seen.has(mistake) && seen.add(mistake);
+    })
+    .sort((a, b) => a.offset - b.offset || compareNames(a.diagnostic.code, b.diagnostic.code))
+    .map(({ diagnostic }) => diagnostic);
+}
