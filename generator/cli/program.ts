@@ -69,6 +69,14 @@ function addRunning(program: Command, finish: Finish): void {
     .argument("<service>", "its name in mesh.yaml")
     .action(async (service: string) => finish(await (await import("./commands/run.js")).run(service)));
   program
+    .command("provision")
+    .description(
+      "make the mesh's streams and durables on the broker, which services under least privilege may not",
+    )
+    .option("--replicas <n>", "of a new stream for which mesh.yaml says no number (default 3)", Number)
+    .option("--json", "print the result as JSON")
+    .action(async (options) => finish(await (await import("./commands/provision.js")).provision(options)));
+  program
     .command("migrate")
     .description("bring databases to the newest migration; services do the same when they start")
     .argument("[service]", "only this one's database")

@@ -56,8 +56,27 @@ export function databaseUrl({ mesh, env }: RunningMesh, service: Service): strin
 }
 
 /** Where a service answers. */
-export function serviceUrl({ env }: RunningMesh, service: Service): string {
-  return env[serviceVariable(service.name)] ?? missing(serviceVariable(service.name));
+export function serviceUrl(running: RunningMesh, service: Service): string {
+  return findServiceUrl(running, service) ?? missing(serviceVariable(service.name));
+}
+
+/** The same where it is known. */
+export function findServiceUrl({ env }: RunningMesh, service: Service): string | undefined {
+  return env[serviceVariable(service.name)];
+}
+
+/** How the caller reaches the broker: as the service would, `NATS_USER` and `NATS_PASSWORD` included. */
+export function natsLogin(running: RunningMesh): {
+  readonly url: string;
+  readonly user?: string;
+  readonly password?: string;
+} {
+  const { NATS_USER: user, NATS_PASSWORD: password } = running.env;
+  return {
+    url: required(running, "NATS_URL"),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+  };
 }
 
 export function required({ env }: RunningMesh, variable: "NATS_URL" | "SERVICE_KEY"): string {

@@ -5,6 +5,8 @@ import { migrationState } from "../schema/index.js";
 
 export interface ServiceStatus {
   readonly service: string;
+  /** What the running service says of itself; absent when it was not asked. */
+  readonly health?: HealthStatus;
   readonly migrations: { readonly applied: number; readonly pending: readonly string[] };
   /** Absent until the mesh schema is there. */
   readonly outbox?: OutboxStatus;
@@ -12,6 +14,15 @@ export interface ServiceStatus {
   readonly stream?: StreamState;
   readonly consumers: readonly ConsumerStatus[];
   readonly cascades?: CascadeStatus;
+}
+
+export interface HealthStatus {
+  /** `silent`: nobody answers, or it is not a service of ours that does. */
+  readonly status: "ready" | "degraded" | "unready" | "silent";
+  /** Why it is not ready. */
+  readonly reasons: readonly string[];
+  /** Consumers that settle nothing although messages wait, or that lack what they need. */
+  readonly stalled: readonly { readonly durable: string; readonly reason: string }[];
 }
 
 export interface OutboxStatus {
@@ -54,10 +65,20 @@ export interface StatusOptions {
   readonly pool: Pool;
   /** Also asks the broker about stream and durables. */
   readonly broker?: Broker;
+  /** Of the running service: also asks its `/readyz`. */
+  readonly url?: string | undefined;
 }
 
-/** How a service stands, read from its database and the broker: the service itself need not run. */
-export async function serviceStatus({ definition, pool, broker }: StatusOptions): Promise<ServiceStatus> {
+/** How a service stands, read from its database, the broker and its own word: the service need not run. */
+export async function serviceStatus(options: StatusOptions): Promise<ServiceStatus> {
+  const [stored, health] = await Promise.all([
+    storedStatus(options),
+    options.url === undefined ? undefined : readHealth(options.url),
+  ]);
+  return health === undefined ? stored : { ...stored, health };
+}
+
+async function storedStatus({ definition, pool, broker }: StatusOptions): Promise<ServiceStatus> {
   const { name: service, database, stream, consumers } = definition;
   const { applied, pending } = await migrationState(pool, { service, migrations: database.migrations });
   const migrations = { applied: applied.length, pending };
@@ -70,6 +91,54 @@ export async function serviceStatus({ definition, pool, broker }: StatusOptions)
     ...(state === undefined ? {} : { stream: state }),
     consumers: await Promise.all(consumers.map((consumer) => readConsumer(consumer, pool, broker))),
     cascades: await readCascades(pool),
+  };
+}
+
+/** Longer than the service itself gives its database to answer. */
+const PATIENCE_MS = 5_000;
+
+/** The part of `/readyz` that is read here. */
+interface ReadyAnswer {
+  readonly status: HealthStatus["status"];
+  readonly reasons?: readonly string[];
+  readonly checks?: {
+    readonly consumers?: Readonly<
+      Record<string, { readonly stalled?: boolean; readonly last_error?: string }>
+    >;
+  };
+}
+
+async function readHealth(url: string): Promise<HealthStatus> {
+  const target = new URL("/readyz", url).href;
+  try {
+    const response = await fetch(target, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = (await response.json()) as ReadyAnswer | null;
+    if (!["ready", "degraded", "unready"].includes(answer?.status ?? ""))
+      return silent(`GET ${target} answered ${response.status}, and not what a service says`);
+    return healthOf(answer as ReadyAnswer);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return silent(`GET ${target} failed: ${cause instanceof Error ? cause.message || message : message}`);
+  }
+}
+
+function silent(reason: string): HealthStatus {
+  return { status: "silent", reasons: [reason], stalled: [] };
+}
+
+function concernsAll(reason: string): boolean {
+  return reason.startsWith("broker: ");
+}
+
+function healthOf({ status, reasons = [], checks }: ReadyAnswer): HealthStatus {
+  const stalled = Object.entries(checks?.consumers ?? {}).filter(([, consumer]) => consumer.stalled);
+  return {
+    status,
+    reasons,
+    stalled: stalled.map(([durable, { last_error }]) => ({
+      durable,
+      reason: last_error ?? reasons.find(concernsAll) ?? "messages wait and none is settled",
+    })),
   };
 }
 

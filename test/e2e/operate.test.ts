@@ -96,12 +96,25 @@ test("a letter whose cause is mended is applied by redrive", async () => {
 });
 
 test("status of a mesh at rest: everything published, nothing behind", async () => {
-  const { body } = await operate("status");
+  for (const { id } of (await operate("dlq", "list", "compute")).body.deadLetters) {
+    await operate("dlq", "discard", "compute", String(id));
+  }
+  const { code, body } = await operate("status");
+  expect(body.findings).toEqual([]);
+  expect(code).toBe(0);
   const sfs = body.services.find(({ service }: { service: string }) => service === "sfs");
   expect(sfs).toMatchObject({
+    health: { status: "ready" },
     migrations: { pending: [] },
     consumers: [{ durable: "sfs_auth_user", broker: { pending: 0 } }],
   });
   const auth = body.services.find(({ service }: { service: string }) => service === "auth");
   expect(auth).toMatchObject({ outbox: { waiting: 0 }, stream: { name: "AUTH" } });
+});
+
+test("status names a service that does not answer", async () => {
+  await mesh.services.gateway.stop();
+  const { code, body } = await operate("status");
+  expect(code).toBe(1);
+  expect(body.findings).toEqual([expect.stringMatching(/^gateway: does not answer: GET .*ECONNREFUSED/)]);
 });

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Mesh } from "../../model/mesh.js";
 import { bootMesh } from "../dev/boot.js";
 import { type Endpoints, removeEndpoints, writeEndpoints } from "../dev/endpoints.js";
+import { externalFile } from "../dev/external.js";
 import { createLogFormat } from "../dev/log-lines.js";
 import { openState, type State } from "../dev/state.js";
 import type { ExitCode } from "../exit.js";
@@ -81,7 +82,8 @@ function describe(mesh: Mesh, endpoints: Endpoints, { state, ms }: { state: Stat
   print("");
   const rows = mesh.services.map((service) => [
     colour.bold(service.name),
-    endpoints.services[service.name]?.http ?? "",
+    endpoints.services[service.name]?.http ??
+      colour.dim(`external: ${externalFile(state.folder, service.name)}`),
     service.database ? (endpoints.databases[service.database] ?? "") : "",
   ]);
   printTable(["service", "http", "database"], rows);

@@ -70,5 +70,10 @@ function describe({ write, remove, keep }: OutputPlan, mesh: Mesh, ms: number | 
     ...(remove.length ? [`${remove.length} removed`] : []),
     `${keep.length} unchanged`,
   ];
-  return `${colour.green("generated")} ${what}: ${parts.join(", ")}${time}`;
+  // The one kind of file that has to be read before it is committed: it will meet data.
+  const migrations = write.filter(({ path }) => path.includes("/migrations/"));
+  return [
+    `${colour.green("generated")} ${what}: ${parts.join(", ")}${time}`,
+    ...migrations.map(({ path }) => `  new migration ${GENERATED}/${path}`),
+  ].join("\n");
 }

@@ -1,14 +1,17 @@
 import { connectJetStream, type ServiceStatus, serviceStatus } from "meshwright/runtime";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
-import { findRunningMesh, required } from "../running-mesh.js";
+import { findRunningMesh, findServiceUrl, natsLogin } from "../running-mesh.js";
 import { colour, print, printJson, printTable, quietLogger, withProgress } from "../terminal.js";
 
-/** How every service stands. A finding is what does not go away by itself: dead letters, failing cascades, failed snapshots, missing migrations. */
+/**
+ * How every service stands. A finding is what does not go away by itself: dead letters, failing cascades, failed
+ * snapshots, missing migrations, and what a running service says that it lacks, or that none answers.
+ */
 export async function status(options: { readonly json?: boolean }): Promise<ExitCode> {
   const running = await findRunningMesh();
   const broker = await connectJetStream({
-    url: required(running, "NATS_URL"),
+    ...natsLogin(running),
     name: "mesh_operator",
     logger: quietLogger,
   });
@@ -16,7 +19,10 @@ export async function status(options: { readonly json?: boolean }): Promise<Exit
     const all = await withProgress("asking databases and broker", async () => {
       const found: ServiceStatus[] = [];
       for (const service of running.services) {
-        found.push(await withService(running, service, (loaded) => serviceStatus({ ...loaded, broker })));
+        const url = findServiceUrl(running, service);
+        found.push(
+          await withService(running, service, (loaded) => serviceStatus({ ...loaded, broker, url })),
+        );
       }
       return found;
     });
@@ -29,8 +35,10 @@ export async function status(options: { readonly json?: boolean }): Promise<Exit
   }
 }
 
-function findingsOf({ service, migrations, consumers, cascades }: ServiceStatus): string[] {
+function findingsOf(status: ServiceStatus): string[] {
+  const { service, migrations, consumers, cascades } = status;
   return [
+    ...healthFindings(status),
     ...migrations.pending.map((name) => `${service}: migration ${name} is not applied`),
     ...consumers.flatMap(({ durable, deadLetters, snapshot }) => [
       ...(deadLetters > 0
@@ -46,16 +54,32 @@ function findingsOf({ service, migrations, consumers, cascades }: ServiceStatus)
   ];
 }
 
+/** What the service says of itself, as far as its database does not say the same. */
+function healthFindings({ service, health, consumers }: ServiceStatus): string[] {
+  if (health === undefined) return [];
+  if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
+  const stalled = new Set(health.stalled.map(({ durable }) => durable));
+  const said = consumers.map(({ durable, snapshot }) => `consumer ${durable}: ${snapshot?.error}`);
+  const others = health.reasons.filter(
+    (reason) => !said.includes(reason) && !stalled.has(/^consumer (\S+): /.exec(reason)?.[1] ?? ""),
+  );
+  return [
+    ...health.stalled.map(({ durable, reason }) => `${service}: consumer ${durable} is stalled: ${reason}`),
+    ...others.map((reason) => `${service}: ${health.status}: ${reason}`),
+  ];
+}
+
 function describe(all: readonly ServiceStatus[], findings: readonly string[]): void {
-  const services = all.map(({ service, outbox, stream, cascades }) => [
+  const services = all.map(({ service, health, outbox, stream, cascades }) => [
     service,
+    health?.status ?? "not asked",
     outbox
       ? `${outbox.waiting}${outbox.oldestSeconds ? ` (${Math.round(outbox.oldestSeconds)} s)` : ""}`
       : "-",
     stream ? `${stream.name}, ${stream.messages} messages` : "-",
     String(cascades?.waiting ?? 0),
   ]);
-  printTable(["service", "outbox", "stream", "cascades waiting"], services);
+  printTable(["service", "health", "outbox", "stream", "cascades waiting"], services);
   print("");
   const consumers = all.flatMap(({ consumers }) =>
     consumers.map(({ durable, broker, deadLetters, attemptsWaiting, snapshot }) => [

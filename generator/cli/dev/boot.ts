@@ -4,6 +4,7 @@ import { GENERATED } from "../project.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
+import { writeExternal } from "./external.js";
 import { provision } from "./provision.js";
 import { freePort, preferPort } from "./servers/ports.js";
 import type { State } from "./state.js";
@@ -30,16 +31,32 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   const [broker, databases] = await Promise.all([
     startBroker({
       state,
-      services: services.map((service) => service.name),
+      services: mesh.services.map((service) => service.name),
       generated: resolve(GENERATED),
       port: await port(NATS_PORT),
       progress: options.progress,
+      onNotice: (text) => options.onNotice("nats-server", text),
     }).then((started) => handOver(started, options)),
-    startDatabases(mesh.databases, state, options.progress).then((started) => handOver(started, options)),
+    startDatabases({
+      databases: mesh.databases,
+      state,
+      progress: options.progress,
+      onNotice: (text) => options.onNotice("postgres", text),
+    }).then((started) => handOver(started, options)),
   ]);
-  await provision(mesh, broker.url);
-  const ports = await choosePorts(services, port);
+  await provision(mesh, {
+    login: { url: broker.url },
+    replicas: 1,
+    standIn: true,
+    onNotice: options.onNotice,
+  });
+  const ports = await choosePorts(mesh.services, port);
   const environment = serviceEnvironment({ ports, broker, databases, options });
+  for (const { name } of mesh.services.filter((service) => service.external)) {
+    const variables = { NATS_URL: broker.url, ...broker.environment(name), SERVICE_KEY: state.serviceKey };
+    const port = isExpected(name, mesh) ? { PORT: String(ports.get(name)) } : {};
+    options.onStarted(await writeExternal(state.folder, name, { ...variables, ...port }));
+  }
   const running: Supervisor[] = [];
   options.onStarted(async () => {
     await Promise.all(running.map((service) => service.stop()));
@@ -49,17 +66,16 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
     for (const service of wave) running.push(startService(service, environment(service), options));
     await Promise.all(
       wave.map(async (service) => {
-        if (!(await becomesReady(service, ports)))
-          options.onNotice(service.name, "is not ready yet: see its log");
+        const trouble = await untilReady(address(ports, service.name), copiesFromExternal(service, mesh));
+        if (trouble !== undefined) options.onNotice(service.name, `is not ready yet: ${trouble}`);
       }),
     );
   }
-  const withHttp = services.filter((service) => service.http !== undefined);
   return {
     nats: broker.url,
     databases: databases.admin,
     services: Object.fromEntries(
-      withHttp.map((service) => [service.name, { http: address(ports, service.name) }]),
+      services.map((service) => [service.name, { http: address(ports, service.name) }]),
     ),
     service_key: state.serviceKey,
   };
@@ -72,14 +88,35 @@ function handOver<T extends { stop(): Promise<void> }>(started: T, options: Boot
 
 /** Those that copy from nobody, then the others, which may copy from each other. */
 function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonly Service[])[] {
-  const copies = ({ database }: Service) =>
-    mesh.databases.some(({ name, tables }) => name === database && tables.some(({ cache }) => cache?.sync));
+  const copies = (service: Service) => sourcesOf(service, mesh).length > 0;
   return [services.filter((service) => !copies(service)), services.filter(copies)];
+}
+
+/** Names of the services that this one reads snapshots from. */
+function sourcesOf({ database }: Service, mesh: Mesh): readonly string[] {
+  const tables = mesh.databases.find(({ name }) => name === database)?.tables ?? [];
+  return tables.flatMap(({ cache }) => (cache?.sync ? [cache.service] : []));
+}
+
+/** Whether somebody reads snapshots from this service at a port that we chose. */
+function isExpected(service: string, mesh: Mesh): boolean {
+  const caches = mesh.databases.flatMap(({ tables }) => tables.map(({ cache }) => cache));
+  return caches.some(
+    (cache) => cache?.service === service && cache.sync && !process.env[cache.sync.urlVariable],
+  );
+}
+
+function copiesFromExternal(service: Service, mesh: Mesh): boolean {
+  const external = mesh.services.filter((one) => one.external).map(({ name }) => name);
+  return sourcesOf(service, mesh).some((source) => external.includes(source));
 }
 
 type Ports = ReadonlyMap<string, number>;
 
-/** One after the other: two services may declare one port, and only one of them can have it. */
+/**
+ * One after the other: two services may declare one port, and only one of them can have it. An external
+ * service's port is where it is expected, unless its URL is given.
+ */
 async function choosePorts(
   services: readonly Service[],
   port: (wanted: number) => Promise<number>,
@@ -106,11 +143,16 @@ interface EnvironmentParts {
 /** A service's whole environment: ours where dev decides, the caller's (`KUBECONFIG`, `LOG_LEVEL`) otherwise. */
 function serviceEnvironment(parts: EnvironmentParts): (service: Service) => NodeJS.ProcessEnv {
   const { ports, broker, databases, options } = parts;
+  const external = new Set(
+    options.mesh.services.filter((service) => service.external).map(({ name }) => name),
+  );
+  const sourceUrl = (service: string, variable: string) =>
+    (external.has(service) ? process.env[variable] : undefined) || address(ports, service);
   const sources = Object.fromEntries(
     options.mesh.databases.flatMap((database) =>
       database.tables.flatMap(({ cache }) =>
         cache?.sync && ports.has(cache.service)
-          ? [[cache.sync.urlVariable, address(ports, cache.service)] as const]
+          ? [[cache.sync.urlVariable, sourceUrl(cache.service, cache.sync.urlVariable)] as const]
           : [],
       ),
     ),
@@ -142,15 +184,29 @@ function startService(service: Service, env: NodeJS.ProcessEnv, options: BootOpt
 
 /** A crash loop shows in the log; the others are started all the same, and the user mends it while they run. */
 const READY_TIMEOUT_MS = 30_000;
+/** Who copies from a service that we do not run may stay degraded for as long as that one is not there. */
+const DEGRADED_MS = 2_000;
 
-async function becomesReady(service: Service, ports: Ports): Promise<boolean> {
-  const url = `${address(ports, service.name)}/readyz`;
+interface Readiness {
+  readonly status?: string;
+  readonly reasons?: readonly string[];
+}
+
+/** Why it is not ready; undefined when it is. */
+async function untilReady(url: string, mayBeDegraded: boolean): Promise<string | undefined> {
+  let health: Readiness | undefined;
+  let degradedSince: number | undefined;
   for (const started = Date.now(); Date.now() - started < READY_TIMEOUT_MS; ) {
-    const answer = await fetch(url).catch(() => undefined);
-    const health = answer?.ok ? ((await answer.json()) as { readonly status?: string }) : undefined;
+    health = await fetch(`${url}/readyz`)
+      .then((answer) => answer.json() as Promise<Readiness>)
+      .catch(() => undefined);
     // "degraded" is what a service says that still waits for its snapshot's source or the broker.
-    if (health?.status === "ready") return true;
+    if (health?.status === "ready") return undefined;
+    if (mayBeDegraded && health?.status === "degraded") {
+      degradedSince ??= Date.now();
+      if (Date.now() - degradedSince > DEGRADED_MS) break;
+    }
     await new Promise((wake) => setTimeout(wake, 50));
   }
-  return false;
+  return health?.reasons?.join("; ") ?? "see its log";
 }

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type NatsServer, startNats } from "./servers/nats.js";
 import type { State } from "./state.js";
+import { superviseServer } from "./supervisor.js";
 
 export interface DevBroker {
   /** A client without credentials may do anything here; the services are held to their permissions. */
@@ -14,11 +15,14 @@ export interface DevBroker {
 
 export interface BrokerOptions {
   readonly state: State;
+  /** External ones too: the server takes no user without a password. */
   readonly services: readonly string[];
   /** Folder of generated/nats.conf. */
   readonly generated: string;
   readonly port: number | undefined;
   readonly progress: (text: string) => void;
+  /** Its server died, and what is done about it. */
+  readonly onNotice?: (text: string) => void;
 }
 
 /** The user of generated/nats.conf who provisions and operates. */
@@ -41,7 +45,7 @@ export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
   return {
     url: server.url,
     environment: (service) => ({ NATS_USER: service, NATS_PASSWORD: passwords.get(service) }),
-    stop: () => server.stop(),
+    stop: superviseServer({ server, onNotice: options.onNotice ?? (() => {}) }),
   };
 }
 

@@ -3,6 +3,7 @@ import pg from "pg";
 import type { Database } from "../../model/mesh.js";
 import { type PostgresServer, startPostgres } from "./servers/postgres.js";
 import type { State } from "./state.js";
+import { superviseServer } from "./supervisor.js";
 
 export interface DevDatabases {
   /** Superuser URL by database name; the given URL where the environment names one. */
@@ -12,12 +13,17 @@ export interface DevDatabases {
   stop(): Promise<void>;
 }
 
+export interface DatabasesOptions {
+  readonly databases: readonly Database[];
+  readonly state: State;
+  readonly progress: (text: string) => void;
+  /** Their server died, and what is done about it. */
+  readonly onNotice: (text: string) => void;
+}
+
 /** One database per service, each at the URL of the environment, else in an embedded server, created if missing. */
-export async function startDatabases(
-  databases: readonly Database[],
-  state: State,
-  progress: (text: string) => void,
-): Promise<DevDatabases> {
+export async function startDatabases(options: DatabasesOptions): Promise<DevDatabases> {
+  const { databases, state, progress, onNotice } = options;
   const given = databases.flatMap((database) => {
     const url = process.env[database.urlVariable];
     return url ? [[database.name, url] as const] : [];
@@ -25,19 +31,19 @@ export async function startDatabases(
   const own = databases.filter((database) => !process.env[database.urlVariable]);
   const admin = Object.fromEntries(given);
   const service = Object.fromEntries(given);
-  let server: PostgresServer | undefined;
-  if (own.length > 0) {
-    server = await startPostgres({ folder: state.postgres, progress });
-    try {
-      const made = await createDatabases(server.url, own);
-      Object.assign(admin, made.admin);
-      Object.assign(service, made.service);
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+  if (own.length === 0) return { admin, service, stop: async () => {} };
+  const server: PostgresServer = await startPostgres({ folder: state.postgres, progress });
+  try {
+    const made = await createDatabases(server.url, own);
+    return {
+      admin: { ...admin, ...made.admin },
+      service: { ...service, ...made.service },
+      stop: superviseServer({ server, onNotice }),
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
   }
-  return { admin, service, stop: async () => server?.stop() };
 }
 
 async function createDatabases(

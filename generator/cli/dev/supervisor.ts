@@ -25,22 +25,14 @@ const HEALTHY_MS = 30_000;
 export function superviseService(options: SupervisorOptions): Supervisor {
   const stopping = new AbortController();
   let current: ServiceProcess = startServiceProcess(options);
-  const ended = keepRunning();
-
-  async function keepRunning(): Promise<void> {
-    let delayMs = FIRST_DELAY_MS;
-    for (;;) {
-      const started = Date.now();
-      const how = await current.exited;
-      if (stopping.signal.aborted) return;
-      delayMs = Date.now() - started > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(delayMs * 2, LONGEST_DELAY_MS);
-      options.onNotice(`ended by itself (${how}); starting it again in ${delayMs / 1_000} s`);
-      await pause(delayMs, stopping.signal);
-      if (stopping.signal.aborted) return;
+  const ended = keepRunning({
+    exited: () => current.exited,
+    start: async () => {
       current = startServiceProcess(options);
-    }
-  }
-
+    },
+    onNotice: options.onNotice,
+    signal: stopping.signal,
+  });
   return {
     service: options.service,
     pid: () => current.pid,
@@ -50,6 +42,66 @@ export function superviseService(options: SupervisorOptions): Supervisor {
       await ended;
     },
   };
+}
+
+export interface ServerSupervisorOptions {
+  /** Running, and restarted on the port and the data that it has. */
+  readonly server: {
+    readonly exited: Promise<string>;
+    restart(): Promise<void>;
+    stop(): Promise<void>;
+  };
+  /** A crash and what is done about it. */
+  readonly onNotice: (text: string) => void;
+}
+
+/** Keeps a server running until it is stopped by what this returns: the services wait for it meanwhile. */
+export function superviseServer({ server, onNotice }: ServerSupervisorOptions): () => Promise<void> {
+  const stopping = new AbortController();
+  const ended = keepRunning({
+    exited: () => server.exited,
+    start: async () => {
+      await server.restart();
+      if (!stopping.signal.aborted) onNotice("runs again");
+    },
+    onNotice,
+    signal: stopping.signal,
+  });
+  return async () => {
+    stopping.abort();
+    await server.stop();
+    await ended;
+    // The one that was on its way up when the stop came.
+    await server.stop();
+  };
+}
+
+interface Kept {
+  /** Of what runs now: resolves to how it ended. */
+  readonly exited: () => Promise<string>;
+  /** Rejects when it does not come up; it is tried again. */
+  readonly start: () => Promise<void>;
+  readonly onNotice: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+async function keepRunning({ exited, start, onNotice, signal }: Kept): Promise<void> {
+  let delayMs = FIRST_DELAY_MS;
+  let failure: string | undefined;
+  for (;;) {
+    const started = Date.now();
+    const what = failure ?? `ended by itself (${await exited()})`;
+    if (signal.aborted) return;
+    const healthy = failure === undefined && Date.now() - started > HEALTHY_MS;
+    delayMs = healthy ? FIRST_DELAY_MS : Math.min(delayMs * 2, LONGEST_DELAY_MS);
+    onNotice(`${what}; starting it again in ${delayMs / 1_000} s`);
+    await pause(delayMs, signal);
+    if (signal.aborted) return;
+    failure = await start().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Pool } from "pg";
 import { expect, inject, test } from "vitest";
 import { serviceStatus } from "../../../runtime/operate/status.js";
@@ -61,4 +63,49 @@ test("a service's standing is read from its database, before its migrations and 
   });
   expect(status.outbox?.oldestSeconds).toBeGreaterThan(80);
   await pool.end();
+});
+
+/** What status makes of a `/readyz` that answers like this. */
+async function healthFrom(answer: string) {
+  const server = createServer((_request, response) => response.end(answer));
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  const pool = new Pool({ connectionString: await createDatabase(inject("postgres"), "status") });
+  const url = `http://127.0.0.1:${port}`;
+  const definition = await defineService({ consumers: [] });
+  const answered = await serviceStatus({ definition, pool, url });
+  await new Promise((closed) => server.close(closed));
+  const { health: gone } = await serviceStatus({ definition, pool, url });
+  await pool.end();
+  return { health: answered.health, gone };
+}
+
+test("a running service is asked what it lacks, consumer by consumer", async () => {
+  const answer = {
+    status: "degraded",
+    reasons: ["relay: paused", "consumer a: no such durable"],
+    checks: {
+      consumers: {
+        a: { stalled: true, last_error: "no such durable" },
+        b: { stalled: false },
+        c: { stalled: true },
+      },
+    },
+  };
+  const { health, gone } = await healthFrom(JSON.stringify(answer));
+  expect(health).toEqual({
+    status: "degraded",
+    reasons: answer.reasons,
+    stalled: [
+      { durable: "a", reason: "no such durable" },
+      { durable: "c", reason: "messages wait and none is settled" },
+    ],
+  });
+  expect(gone).toMatchObject({ status: "silent", reasons: [expect.stringMatching(/^GET .* failed: /)] });
+});
+
+test("an answer that no service gives is silence", async () => {
+  for (const answer of ["<html>", "null", "{}"]) {
+    expect((await healthFrom(answer)).health).toMatchObject({ status: "silent", stalled: [] });
+  }
 });

@@ -19,6 +19,8 @@ export interface NatsServer {
   readonly url: string;
   readonly pid: number;
   running(): boolean;
+  /** Of the process that runs now: resolves to how it ended. */
+  readonly exited: Promise<string>;
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
@@ -44,6 +46,9 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
       return server.pid;
     },
     running: () => server.running(),
+    get exited() {
+      return server.exited;
+    },
     stop: () => server.stop(),
     kill: () => server.kill(),
     async restart() {

@@ -23,6 +23,8 @@ export interface PostgresServer {
   readonly url: string;
   readonly pid: number;
   running(): boolean;
+  /** Of the process that runs now: resolves to how it ended. */
+  readonly exited: Promise<string>;
   /** Fast shutdown: open transactions are rolled back. */
   stop(): Promise<void>;
   /** SIGKILL of the postmaster. */
@@ -55,6 +57,9 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       return server.pid;
     },
     running: () => server.running(),
+    get exited() {
+      return server.exited;
+    },
     stop: () => server.stop(),
     kill: () => server.kill(),
     async restart() {

@@ -22,8 +22,8 @@ export interface ServerOptions {
 export interface ServerProcess {
   readonly pid: number;
   readonly running: () => boolean;
-  /** Resolves when the process is gone, whoever ended it. */
-  readonly exited: Promise<void>;
+  /** Resolves when the process is gone, whoever ended it, to how it ended: `SIGKILL`, `exit code 1`. */
+  readonly exited: Promise<string>;
   /** Ends it cleanly; after ten seconds by force. */
   stop(): Promise<void>;
   /** SIGKILL: a crash. */
@@ -54,9 +54,9 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     detached: true,
     ...options.user,
   });
-  const exited = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
+  const exited = new Promise<string>((resolve) => {
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.once("error", (error) => resolve(error.message));
   });
   const stopWatching = endWithUs(child, options.stopSignal);
   void exited.then(stopWatching);
@@ -100,7 +100,11 @@ function untilReady(child: ChildProcess, options: ServerOptions): Promise<void> 
   });
 }
 
-async function endProcess(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<void>): Promise<void> {
+async function endProcess(
+  child: ChildProcess,
+  signal: NodeJS.Signals,
+  exited: Promise<unknown>,
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
   const force = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
