@@ -6,6 +6,7 @@ import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { startBroker } from "../../generator/cli/dev/broker.js";
 import { openState } from "../../generator/cli/dev/state.js";
+import { superviseServer } from "../../generator/cli/dev/supervisor.js";
 import { alive, hasProc, mesh, ROOT, type RunningDev, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
@@ -118,6 +119,44 @@ test.skipIf(!hasProc)("servers that are killed are started again, on their ports
   const found = () => query(databases.sfs_db, "SELECT username FROM user_cache ORDER BY 1");
   await waitFor(async () => (await found()).length === 2, { timeoutMs: 30_000, what: "its copy" });
   expect(await found()).toEqual([{ username: "ada" }, { username: "grace" }]);
+});
+
+test("a stop that comes while a crashed server is on its way up ends that one, and starts no other", async () => {
+  const processes: { readonly exited: Promise<string>; end: (how: string) => void }[] = [];
+  const launch = () => {
+    let end: (how: string) => void = () => {};
+    const exited = new Promise<string>((resolve) => {
+      end = resolve;
+    });
+    processes.push({ exited, end });
+  };
+  launch();
+  const latest = () => processes.at(-1) as (typeof processes)[number];
+  let comeUp: () => void = () => {};
+  let restarting = false;
+  const stop = superviseServer({
+    server: {
+      get exited() {
+        return latest().exited;
+      },
+      async restart() {
+        restarting = true;
+        await new Promise<void>((resolve) => {
+          comeUp = resolve;
+        });
+        launch();
+      },
+      stop: async () => latest().end("SIGTERM"),
+    },
+    onNotice: () => {},
+  });
+  latest().end("SIGKILL");
+  await waitFor(() => restarting, { what: "the restart" });
+  const stopped = stop();
+  comeUp();
+  await stopped;
+  expect(processes).toHaveLength(2);
+  expect(await latest().exited).toBe("SIGTERM");
 });
 
 test("SIGTERM stops all of it and takes endpoints.json along", async () => {

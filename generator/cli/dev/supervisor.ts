@@ -101,6 +101,8 @@ async function keepRunning({ exited, start, onNotice, signal }: Kept): Promise<v
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
+    // What came up after the stop is for the stop to end: its end is not to be waited for here.
+    if (signal.aborted) return;
   }
 }
 
