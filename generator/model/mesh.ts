@@ -87,7 +87,7 @@ export interface Stream {
   readonly maxMessages: number;
   readonly maxBytes: number;
   readonly duplicateWindowSeconds: number;
-  /** True for an external owner: its stream is expected, never created or changed, by us. */
+  /** True for an external owner: services wait for its stream; only `mesh dev` stands in and makes it. */
   readonly external: boolean;
 }
 
