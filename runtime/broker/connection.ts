@@ -1,5 +1,6 @@
 import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
 import type { Logger } from "../definition.js";
+import { pause } from "../pause.js";
 import type { BrokerStatus } from "./broker.js";
 
 export interface ConnectOptions {
@@ -167,18 +168,4 @@ function reconnectDelay(failures: number): number {
 
 function describeDenial({ operation, subject }: { operation: string; subject: string }): string {
   return `the broker's permissions do not allow ${operation} on "${subject}"`;
-}
-
-/** Resolves after the time, or at once when the signal comes. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done);
-  });
 }

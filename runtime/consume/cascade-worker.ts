@@ -6,10 +6,10 @@ import type {
   Logger,
   TableDefinition,
 } from "../definition.js";
+import { pause } from "../pause.js";
 import { columnOf, quote } from "./columns.js";
 import { messageOf } from "./faults.js";
 import { buildModel, cascadesOf } from "./model.js";
-import { pause } from "./persist.js";
 import { inTransaction } from "./transaction.js";
 
 /*

@@ -1,13 +1,14 @@
 import type { Pool } from "pg";
 import { type Broker, ConsumerGone, type ConsumerPlan, type ConsumerState } from "../broker/broker.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
+import { pause } from "../pause.js";
 import type { BatchContext, Tally } from "./batch.js";
 import { messageOf } from "./faults.js";
 import { consumeWhile } from "./intake.js";
 import { createLane } from "./lane.js";
 import { buildModel, type ConsumerModel } from "./model.js";
 import { createNewcomers } from "./newcomers.js";
-import { pause, persistently } from "./persist.js";
+import { persistently } from "./persist.js";
 import { createResync, type Resync } from "./resync.js";
 import type { SnapshotReport } from "./snapshot.js";
 import { type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";

@@ -1,4 +1,5 @@
 import type { Delivery } from "../broker/broker.js";
+import { pause } from "../pause.js";
 import { isInfrastructureFailure, messageOf } from "./faults.js";
 
 /** The consumer is stopping: what is in hand goes back to the broker. */
@@ -33,20 +34,6 @@ export async function persistently<T>(persistence: Persistence, work: () => Prom
       await pause(wait * (0.75 + Math.random() / 2), persistence.signal);
     }
   }
-}
-
-/** Resolves after the time, or at once when told to stop. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
 
 export interface Heartbeat {

@@ -1,11 +1,10 @@
-import { randomInt } from "node:crypto";
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import type { Logger } from "../definition.js";
+import { pause } from "../pause.js";
 import { messageOf } from "./faults.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
-import { pause } from "./persist.js";
 import { type SnapshotReport, takeSnapshot } from "./snapshot.js";
 import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from "./subscription.js";
 
@@ -87,7 +86,7 @@ export function createResync(options: ResyncOptions): Resync {
           "no snapshot; the cache serves as it is",
         );
       }
-      await pause(wait + randomInt(wait), signal);
+      await pause(wait * (1 + Math.random()), signal);
     }
   }
 

@@ -1,10 +1,10 @@
 import type { Pool } from "pg";
+import { pause } from "../pause.js";
 import { parkedValue } from "./clash.js";
 import { quote } from "./columns.js";
 import type { Running } from "./consumer.js";
 import { messageOf } from "./faults.js";
 import type { ConsumerModel } from "./model.js";
-import { pause } from "./persist.js";
 import { readPosition, tidy } from "./subscription.js";
 
 /*

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "../definition.js";
+import { pause } from "../pause.js";
 
 /*
  * The relay's seat: the one connection of this database that may publish. A session advisory lock marks it, so
@@ -52,9 +52,7 @@ export async function takeSeat(options: SeatOptions): Promise<Seat | undefined> 
         return seat;
       }
       options.onStandby();
-      await sleep(TRY_EVERY_MS * (0.75 + Math.random() / 2), undefined, { signal: options.signal }).catch(
-        () => undefined,
-      );
+      await pause(TRY_EVERY_MS * (0.75 + Math.random() / 2), options.signal);
     }
   } catch (error) {
     await seat.leave();

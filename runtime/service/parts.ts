@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Broker } from "../broker/broker.js";
-import { connectJetStream } from "../broker/jetstream.js";
 import { type CascadeWorker, startCascadeWorker } from "../consume/cascade-worker.js";
 import { type RunningConsumer, startConsumer } from "../consume/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import type { ResyncResult } from "../http/operate.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
-import type { BrokerConfig, Environment } from "./config.js";
+import { pause } from "../pause.js";
+import type { Environment } from "./config.js";
 import { type PartsReport, reportParts } from "./report.js";
 
 /** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
@@ -22,7 +21,8 @@ export interface Parts {
 
 export interface PartsOptions {
   readonly definition: ServiceDefinition;
-  readonly broker: BrokerConfig | undefined;
+  /** Absent for a service that neither publishes nor subscribes. Closed with the parts. */
+  readonly broker: Broker | undefined;
   readonly env: Environment;
   readonly pool: Pool;
   readonly logger: Logger;
@@ -36,9 +36,9 @@ export interface RunningParts {
   readonly cascades: CascadeWorker | undefined;
 }
 
-export async function startParts(options: PartsOptions): Promise<Parts> {
+export function startParts(options: PartsOptions): Parts {
   const { pool } = options;
-  const parts = options.broker === undefined ? NOTHING : await startAll(options, options.broker);
+  const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
   const { broker, relay, consumers, cascades } = parts;
   return {
     report: () => reportParts(parts, pool),
@@ -72,13 +72,12 @@ async function flushOutbox(pool: Pool, broker: Broker, relay: Relay): Promise<vo
     if (!leader || paused || !broker.connected()) return;
     const { rows } = await pool.query("SELECT FROM mesh.outbox LIMIT 1");
     if (rows.length === 0) return;
-    await sleep(25);
+    await pause(25);
   }
 }
 
-async function startAll(options: PartsOptions, at: BrokerConfig): Promise<RunningParts> {
+function startAll(options: PartsOptions, broker: Broker): RunningParts {
   const { definition, env, pool, logger } = options;
-  const broker = await connectJetStream({ ...at, name: definition.name, logger });
   const { stream } = definition;
   const relay = stream && startRelay({ pool, broker, service: { ...definition, stream }, logger });
   const cascades = startCascadeWorker({ pool, consumers: definition.consumers, logger });

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { Pool } from "pg";
 import type { Logger } from "../definition.js";
 
@@ -8,13 +9,15 @@ export interface PoolOptions {
   readonly logger: Logger;
   /** How long a statement waits for a row that someone else holds; without it, for ever. */
   readonly lockTimeoutMs?: number;
+  /** The way to the server, where it is not the network's. */
+  readonly stream?: () => Duplex;
 }
 
 /** How long to wait for a free connection, or for a new one to be made. */
 const CONNECT_MS = 5_000;
 
 /** Sessions speak UTC, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
-export function createPool({ url, service, max, logger, lockTimeoutMs }: PoolOptions): Pool {
+export function createPool({ url, service, max, logger, lockTimeoutMs, stream }: PoolOptions): Pool {
   const settings = [
     "-c TimeZone=UTC",
     ...(lockTimeoutMs === undefined ? [] : [`-c lock_timeout=${lockTimeoutMs}`]),
@@ -26,6 +29,7 @@ export function createPool({ url, service, max, logger, lockTimeoutMs }: PoolOpt
     max,
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
+    ...(stream === undefined ? {} : { stream }),
   });
   // Without a listener a connection that breaks while nobody uses it ends the process.
   pool.on("error", (error) => logger.warn({ error }, "an idle database connection broke"));

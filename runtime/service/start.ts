@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Pool } from "pg";
+import { connectJetStream } from "../broker/jetstream.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import { buildServer } from "../http/server.js";
 import { isUnavailable } from "../repository/failure.js";
@@ -133,7 +134,9 @@ async function bringUp(service: Service): Promise<void> {
     state.phase = "running the start hook";
     await definition.start?.({ env: config.env, logger });
     service.stopping.signal.throwIfAborted();
-    service.parts = await startParts({ definition, broker: config.broker, env: config.env, pool, logger });
+    const broker =
+      config.broker && (await connectJetStream({ ...config.broker, name: definition.name, logger }));
+    service.parts = startParts({ definition, broker, env: config.env, pool, logger });
     if (state.phase === "running the start hook") state.phase = "serving";
     logger.info({}, "started");
   } catch (error) {
