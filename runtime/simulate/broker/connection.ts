@@ -2,7 +2,7 @@ import type { BrokerStatus } from "../../broker/broker.js";
 import { BrokerAway } from "../../broker/connection.js";
 import type { Logger } from "../../definition.js";
 import type { Wire } from "./adversary.js";
-import type { ServerPort } from "./server.js";
+import type { ServerPort } from "./port.js";
 
 /** The connection went, before or after the server did what it was asked. */
 export class ConnectionLost extends Error {

@@ -2,7 +2,8 @@ import type { Delivery } from "../../broker/broker.js";
 import type { Adversary } from "./adversary.js";
 import type { SimulatedConnection } from "./connection.js";
 import type { Taken } from "./durable.js";
-import type { DurablePlace, ServerPort } from "./server.js";
+import type { ServerPort } from "./port.js";
+import type { DurablePlace } from "./world.js";
 
 export interface Lender {
   readonly connection: SimulatedConnection;

@@ -5,5 +5,6 @@
  */
 export { type Adversary, benign, type DueMessage, directWire, type Wire } from "./adversary.js";
 export { connectSimulated, type SimulatedBroker, type SimulatedClientOptions } from "./client.js";
+export type { ServerPort } from "./port.js";
 export { createSimulatedServer, type SimulatedServer, type SimulatedServerOptions } from "./server.js";
 export type { Departure, LoggedMessage } from "./stream.js";

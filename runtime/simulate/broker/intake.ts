@@ -3,7 +3,7 @@ import type { Adversary } from "./adversary.js";
 import { ConnectionLost, type SimulatedConnection } from "./connection.js";
 import { createDelivery, type Held } from "./delivery.js";
 import type { Pulled } from "./durable.js";
-import type { ServerPort } from "./server.js";
+import type { ServerPort } from "./port.js";
 
 /** How soon to ask again for what the adversary kept back. */
 const ASK_AGAIN_MS = 50;

@@ -3,7 +3,7 @@ import { refusePublish } from "../../broker/refusal.js";
 import type { Adversary } from "./adversary.js";
 import { type SimulatedConnection, within } from "./connection.js";
 import { headerBytes, MESSAGE_ID, unsendableHeader } from "./headers.js";
-import type { ServerPort } from "./server.js";
+import type { ServerPort } from "./port.js";
 
 const ACK_TIMEOUT_MS = 5_000;
 
