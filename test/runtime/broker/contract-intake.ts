@@ -127,6 +127,7 @@ export function intakeContract(test: ContractTest): void {
       const intake = await test.consume();
       const [message] = await take(intake, 1);
       message?.nak(600);
+      message?.ack();
       const started = performance.now();
       const [again] = await take(intake, 1);
       expect(performance.now() - started).toBeGreaterThan(550);
@@ -152,9 +153,11 @@ export function intakeContract(test: ContractTest): void {
       const intake = await test.consume({ ackWaitSeconds: 1 });
       await take(intake, 1).then(([message]) => message?.ack());
       await new Promise((wake) => setTimeout(wake, 2_500));
-      const [second] = await take(intake, 1);
+      const [second, more] = await intake.next(10, 2_000);
       expect(second).toMatchObject({ seq: 2, deliveries: 1 });
+      expect(more).toBeUndefined();
       second?.ack();
+      expect(await intake.next(10, 300)).toEqual([]);
     });
 
     it("shares a durable: each message goes to one", async () => {

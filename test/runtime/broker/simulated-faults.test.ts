@@ -409,6 +409,32 @@ describe("the simulated server", () => {
     for (const stamp of stamps) expect(new Date(stamp ?? "").getTime()).toBe(Date.now());
   });
 
+  it("lowers the ack floor to before a message whose ack it lost", async () => {
+    const { client, server, store, durable } = world();
+    store("a", "b");
+    const broker = client("sfs");
+    await settled();
+    const intake = await broker.consume(plan, 10);
+    await settled();
+    for (const held of await intake.next(10, 0)) held.ack();
+    await intake.stop();
+    expect(durable()).toMatchObject({ ackFloor: 2, ackPending: 0 });
+    expect(server.redeliver(stream.name, plan.durable, 2)).toBe(true);
+    expect(durable()).toMatchObject({ ackFloor: 1, ackPending: 1 });
+  });
+
+  it("wakes nobody for a process that died", async () => {
+    const { client, store } = world();
+    store("a", "b");
+    const broker = client("sfs");
+    await settled();
+    const intake = await broker.consume(plan, 10);
+    await settled();
+    await intake.next(1, 0);
+    broker.die();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("comes to rest: no timer is left when its clients have gone", async () => {
     const { client, store } = world();
     store("a", "b");
