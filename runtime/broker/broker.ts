@@ -46,6 +46,12 @@ export interface ConsumerState {
   readonly created: string;
   /** Stream sequence of the newest message delivered. When the stream's first is beyond the next one, messages were evicted unread. */
   readonly lastDelivered?: number;
+  /**
+   * Stream sequence up to which everything delivered is settled. Moves only when something is settled, so it says
+   * nothing of messages of other subjects behind it; for a durable that has settled nothing it is the
+   * one before the stream's first at its creation: 0 in a new stream.
+   */
+  readonly ackFloor?: number;
 }
 
 export interface StoredMessage {

@@ -1,8 +1,8 @@
 import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "nats";
-import { isPublishable } from "../subject.js";
 import { type OutgoingMessage, type PublishAck, PublishFailed } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { isDenied, isTooLarge, quotedAsByBroker, refusalOf } from "./faults.js";
+import { refusePublish } from "./refusal.js";
 
 const ACK_TIMEOUT_MS = 5_000;
 const SWEEP_MS = 500;
@@ -83,7 +83,7 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
       new Promise((resolve, reject) => {
         const client = connection.client();
         if (!client) return reject(new PublishFailed("the broker is not connected", "broker"));
-        const refusal = refuse(message);
+        const refusal = refusePublish(message);
         if (refusal) return reject(refusal);
         counter += 1;
         const token = counter.toString(36);
@@ -106,13 +106,6 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
       failAll("the connection to the broker was closed before the ack");
     },
   };
-}
-
-function refuse({ subject, id }: OutgoingMessage): PublishFailed | undefined {
-  if (!isPublishable(subject)) {
-    return new PublishFailed(`${JSON.stringify(subject)} is not the subject of one message`, "message");
-  }
-  return id === "" ? new PublishFailed(`the message on ${subject} has no id`, "message") : undefined;
 }
 
 function headersOf({ id, headers: extra }: OutgoingMessage): MsgHdrs {

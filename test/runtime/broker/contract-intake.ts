@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ConsumerGone } from "../../../runtime/broker/broker.js";
 import { waitFor } from "../../support/servers.js";
 import type { ContractTest } from "./contract.js";
-import { bytes, durablePlan, subjectIn, take, text } from "./plans.js";
+import { bytes, durablePlan, streamPlan, subjectIn, take, text } from "./plans.js";
 
 /** The part of the contract that is about taking messages. */
 export function intakeContract(test: ContractTest): void {
@@ -75,11 +75,59 @@ export function intakeContract(test: ContractTest): void {
       expect(await intake.next(10, 1_600)).toEqual([]);
     });
 
+    it("raises its ack floor over what is settled in one piece, whatever the order of settling", async () => {
+      const floor = async () =>
+        (await test.broker().consumerState(test.stream().name, "reader"))?.ackFloor ?? Number.NaN;
+      const reaches = (seq: number) =>
+        waitFor(async () => (await floor()) === seq, { timeoutMs: 3_000, what: `an ack floor of ${seq}` });
+      const intake = await test.consume();
+      expect(await floor()).toBe(0);
+      for (const id of ["a", "b", "c", "d"]) await test.publish(id);
+      await test.broker().publish({
+        subject: `${test.stream().name.toLowerCase()}.group.g.created`,
+        id: "of-another-subject",
+        body: bytes("{}"),
+      });
+      await test.publish("e");
+      const [a, b, c, d, e] = await take(intake, 5);
+      expect(await floor()).toBe(0);
+      b?.ack();
+      await waitFor(
+        async () => (await test.broker().consumerState(test.stream().name, "reader"))?.ackPending === 4,
+      );
+      expect(await floor()).toBe(0);
+      a?.ack();
+      await reaches(2);
+      c?.nak(200);
+      d?.term();
+      const [again] = await take(intake, 1);
+      expect(await floor()).toBe(2);
+      again?.ack();
+      // The message between is none of this durable's: passed with the settling before it.
+      await reaches(5);
+      e?.ack();
+      await reaches(6);
+      expect(await test.broker().consumerState(test.stream().name, "reader")).toMatchObject({
+        lastDelivered: 6,
+        ackPending: 0,
+      });
+    });
+
+    it("begins its ack floor before what the stream still had at its creation", async () => {
+      const small = streamPlan({ maxMessages: 2 });
+      await test.broker().ensureStream(small);
+      for (const id of ["a", "b", "c", "d", "e"])
+        await test.broker().publish({ subject: subjectIn(small, id), id, body: bytes("{}") });
+      const { state } = await test.broker().ensureConsumer(durablePlan(small));
+      expect(state).toMatchObject({ pending: 2, ackFloor: 3, lastDelivered: 3 });
+    });
+
     it("sees a message again after the delay of its nak, not before", async () => {
       await test.publish("a");
       const intake = await test.consume();
       const [message] = await take(intake, 1);
       message?.nak(600);
+      message?.ack();
       const started = performance.now();
       const [again] = await take(intake, 1);
       expect(performance.now() - started).toBeGreaterThan(550);
@@ -105,9 +153,11 @@ export function intakeContract(test: ContractTest): void {
       const intake = await test.consume({ ackWaitSeconds: 1 });
       await take(intake, 1).then(([message]) => message?.ack());
       await new Promise((wake) => setTimeout(wake, 2_500));
-      const [second] = await take(intake, 1);
+      const [second, more] = await intake.next(10, 2_000);
       expect(second).toMatchObject({ seq: 2, deliveries: 1 });
+      expect(more).toBeUndefined();
       second?.ack();
+      expect(await intake.next(10, 300)).toEqual([]);
     });
 
     it("shares a durable: each message goes to one", async () => {
