@@ -4,7 +4,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   resolve: {
     // Generated code imports the package by name; tests run it against the source, not the last build.
-    alias: { "meshwright/runtime": fileURLToPath(new URL("./runtime/index.ts", import.meta.url)) },
+    alias: {
+      "meshwright/runtime": fileURLToPath(new URL("./runtime/index.ts", import.meta.url)),
+      "meshwright/simulate": fileURLToPath(new URL("./runtime/simulate/index.ts", import.meta.url)),
+    },
   },
   test: {
     include: ["test/**/*.test.ts"],

@@ -39,7 +39,8 @@ export async function withService<T>(
   }
 }
 
-async function loadDefinition({ name, names }: Service): Promise<ServiceDefinition> {
+/** Loads the generated code of a service, with the hooks beside it. */
+export async function loadDefinition({ name, names }: Service): Promise<ServiceDefinition> {
   const folder = resolve(GENERATED, name);
   const ending = await access(resolve(folder, "service.ts")).then(
     () => "ts",

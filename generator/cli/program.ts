@@ -19,6 +19,7 @@ export function buildProgram(finish: (code: ExitCode) => void): Command {
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
   addAuthoring(program, finish);
   addRunning(program, finish);
+  addProving(program, finish);
   addOperating(program, finish);
   addDeadLetters(program, finish);
   return program;
@@ -85,6 +86,20 @@ function addRunning(program: Command, finish: Finish): void {
     .action(async (service: string | undefined, options) =>
       finish(await (await import("./commands/migrate.js")).migrate(service, options)),
     );
+}
+
+function addProving(program: Command, finish: Finish): void {
+  program
+    .command("simulate")
+    .description(
+      "play the mesh, hooks included, under adversarial schedules on a real PostgreSQL; exit 1 when a promise is broken",
+    )
+    .option("--runs <n>", "how many schedules", "100")
+    .option("--seed <n>", "of the schedules; a failure names it (default: another each time)")
+    .option("--path <path>", "with --seed: play the one schedule again that a failure named")
+    .option("--trace <file>", "write every step of a failing schedule to this file")
+    .option("--json", "print the result as JSON")
+    .action(async (options) => finish(await (await import("./commands/simulate.js")).simulate(options)));
 }
 
 function addOperating(program: Command, finish: Finish): void {

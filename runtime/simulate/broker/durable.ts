@@ -93,7 +93,7 @@ export function take(durable: SimulatedDurable, max: number, adversary: Adversar
     const entry = due[place];
     return entry ? [lend(durable, entry)] : [];
   });
-  return { taken, more: taken.length < due.length };
+  return { taken, more: taken.length < due.length || durable.owed.size > 0 };
 }
 
 function describe({ deliveries }: SimulatedDurable): (entry: Entry) => DueMessage {

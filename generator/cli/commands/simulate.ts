@@ -1,0 +1,181 @@
+import { randomInt } from "node:crypto";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ServiceDefinition } from "meshwright/runtime";
+import { type Counterexample, describePlan, type Simulation, simulateMesh } from "meshwright/simulate";
+import pg from "pg";
+import { removePostgres, startPostgres } from "../dev/servers/postgres.js";
+import { type ExitCode, UsageError } from "../exit.js";
+import { loadDefinition } from "../loaded-service.js";
+import { compileProject, MESH_FILE, reportDiagnostics } from "../project.js";
+import { colour, print, printJson, quietLogger, tell } from "../terminal.js";
+
+export interface SimulateOptions {
+  readonly seed?: string;
+  readonly runs: string;
+  readonly path?: string;
+  readonly trace?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * Durability is of no use to a database that lives for minutes, and what happens in the background would happen
+ * at other moments each time. A deadlock is found at once: nobody will end it.
+ */
+const SETTINGS = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  autovacuum: "off",
+  deadlock_timeout: "1ms",
+  max_wal_size: "4GB",
+};
+
+/** Plays schedules on a PostgreSQL of its own; exit 1 when one breaks a promise. */
+export async function simulate(options: SimulateOptions): Promise<ExitCode> {
+  const seed = readNumber("--seed", options.seed) ?? randomInt(1, 0x7fff_ffff);
+  const runs = readNumber("--runs", options.runs) ?? 100;
+  const services = await loadServices();
+  const folder = await mkdtemp(join(tmpdir(), "mesh-simulate-"));
+  const server = await startPostgres({
+    folder,
+    settings: SETTINGS,
+    progress: (text) => tell(colour.dim(`${text} …`)),
+  });
+  const progress = reportProgress(runs);
+  try {
+    const result = await simulateMesh({
+      services,
+      databases: await createDatabases(server.url, services),
+      env: process.env,
+      seed,
+      runs,
+      ...(options.path === undefined ? {} : { path: options.path }),
+      logger: quietLogger,
+      onRun: progress.show,
+    });
+    progress.end();
+    if (options.trace !== undefined) await writeFile(options.trace, traceOf(result));
+    if (options.json) printJson(result);
+    else describe(result, options);
+    return result.counterexample === undefined ? 0 : 1;
+  } finally {
+    progress.end();
+    await server.stop();
+    await removePostgres(folder);
+  }
+}
+
+function readNumber(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number > 0 && number <= 0x7fff_ffff) return number;
+  throw new UsageError(`${option} is ${JSON.stringify(text)}; it is a whole number from 1 to 2147483647`);
+}
+
+async function loadServices(): Promise<readonly ServiceDefinition[]> {
+  const { mesh, diagnostics } = await compileProject();
+  if (!mesh) {
+    reportDiagnostics(diagnostics, false);
+    throw new UsageError(`${MESH_FILE} has errors, so there is nothing to simulate`);
+  }
+  const own = mesh.services.filter((service) => !service.external && service.database !== undefined);
+  if (own.length === 0) throw new UsageError(`${MESH_FILE} has no service of its own with a database`);
+  const definitions: ServiceDefinition[] = [];
+  for (const service of own) definitions.push(await loadDefinition(service));
+  return definitions;
+}
+
+async function createDatabases(
+  url: string,
+  services: readonly ServiceDefinition[],
+): Promise<Readonly<Record<string, string>>> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const databases: Record<string, string> = {};
+  try {
+    for (const { name, database } of services) {
+      await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
+      const own = new URL(url);
+      own.pathname = `/${encodeURIComponent(database.name)}`;
+      databases[name] = own.href;
+    }
+  } finally {
+    await client.end();
+  }
+  return databases;
+}
+
+const EVERY_MS = 1_000;
+
+/** On a terminal a line that counts; elsewhere one now and then. */
+function reportProgress(runs: number) {
+  const terminal = process.stderr.isTTY;
+  let shownAt = performance.now();
+  let shown = false;
+  return {
+    show(done: { readonly runs: number; readonly steps: number }) {
+      const now = performance.now();
+      if (now - shownAt < (terminal ? EVERY_MS : 30 * EVERY_MS)) return;
+      shownAt = now;
+      const line = `${done.runs} of ${runs} schedules, ${done.steps} steps …`;
+      if (!terminal) return tell(line);
+      process.stderr.write(`\r${colour.dim(line)}\x1b[K`);
+      shown = true;
+    },
+    end() {
+      if (shown) process.stderr.write("\r\x1b[K");
+      shown = false;
+    },
+  };
+}
+
+function describe(result: Simulation, options: SimulateOptions): void {
+  const { seed, runs, steps, virtualMs, ms, faults, counterexample } = result;
+  const pulled = Object.entries(faults).sort(([, a], [, b]) => b - a);
+  print(
+    `${runs} schedules from seed ${seed}: ${steps} steps, ${(virtualMs / 3_600_000).toFixed(1)} hours of their time in ${(ms / 1_000).toFixed(1)} s`,
+  );
+  if (pulled.length > 0) print(colour.dim(pulled.map(([kind, times]) => `${kind} ${times}`).join(" · ")));
+  if (counterexample === undefined) print(colour.green("every promise kept"));
+  else describeFailure(counterexample, { seed, full: options.trace });
+}
+
+/** Polls say nothing to a reader; what happened does. */
+const TOLD = 60;
+
+function describeFailure(
+  { path, shrinks, plan, violations, trace }: Counterexample,
+  { seed, full }: { readonly seed: number; readonly full: string | undefined },
+): void {
+  print(colour.red(`\na promise is broken (made smaller ${shrinks} times):`));
+  for (const violation of violations) print(`  ${violation}`);
+  print(`\n${describePlan(plan)}`);
+  const told = trace.filter(({ what }) => !isRoutine(what));
+  print(`the last ${Math.min(TOLD, told.length)} of ${trace.length} steps that are no routine:`);
+  for (const line of told.slice(-TOLD)) print(`  ${printLine(line)}`);
+  print(`\nagain: mesh simulate --seed ${seed} --path ${path} --trace trace.txt`);
+  if (full !== undefined) print(`every step is in ${full}`);
+}
+
+function isRoutine(what: string): boolean {
+  return /pg_current_snapshot|mesh\.attempt WHERE durable|\(mesh-standing\)|^pull |SELECT 1$|pg_try_advisory_lock\(\$1, \$2\)/.test(
+    what,
+  );
+}
+
+function printLine({ step, ms, actor, what }: Counterexample["trace"][number]): string {
+  return `${String(step).padStart(5)} ${(ms / 1_000).toFixed(3).padStart(9)} s  ${actor.padEnd(11)} ${what}`;
+}
+
+function traceOf({ counterexample }: Simulation): string {
+  if (counterexample === undefined) return "every promise kept\n";
+  return [
+    ...counterexample.violations,
+    "",
+    describePlan(counterexample.plan),
+    ...counterexample.trace.map(printLine),
+    "",
+  ].join("\n");
+}

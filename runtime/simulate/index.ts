@@ -1,0 +1,7 @@
+/**
+ * `meshwright/simulate`: a mesh under adversarial schedules, repeatable from a seed. Apart from the runtime's
+ * public face, since production loads none of it.
+ */
+
+export { describePlan, type Plan } from "./plan.js";
+export { type Counterexample, type SimulateOptions, type Simulation, simulateMesh } from "./simulate.js";

@@ -1,0 +1,143 @@
+import fc from "fast-check";
+
+/*
+ * What happens in one schedule, as data: fast-check makes it from a seed and shrinks it to the least that
+ * still fails. Places are numbers that the world takes modulo what it has, so a plan fits every mesh.
+ */
+
+export interface Plan {
+  /** Seed of everything that is not said here: who comes next, what is lost, what is delivered when. */
+  readonly schedule: number;
+  /** Processes of each service. */
+  readonly replicas: number;
+  /** Every event is given a handler that writes down that it ran. Without, only the user's own run. */
+  readonly effects: boolean;
+  readonly network: Network;
+  /** One list per writer; they write at the same time. */
+  readonly writers: readonly (readonly Write[])[];
+  readonly faults: readonly Fault[];
+}
+
+/** From 0, a network that does nothing wrong, to 3. */
+export interface Network {
+  /** Acks, publishes and their acks that get lost. */
+  readonly loss: number;
+  readonly duplicates: number;
+  /** Messages that are delivered in another order, or much later. */
+  readonly reorder: number;
+}
+
+export const WRITES = ["insert", "update", "delete", "swap", "recreate", "insert all", "delete all"] as const;
+
+export interface Write {
+  readonly kind: (typeof WRITES)[number];
+  readonly table: number;
+  readonly key: number;
+  readonly column: number;
+  readonly value: number;
+  /** Of virtual time, before it. */
+  readonly pauseMs: number;
+}
+
+export const FAULTS = [
+  "kill",
+  "freeze",
+  "stop",
+  "broker down",
+  "database down",
+  "cut the database",
+  "cut the broker",
+  "resync",
+  "source fails",
+  "hook fails",
+  "poison",
+  "redeliver",
+  "clock",
+  "delete the durable",
+  "delete the stream",
+  "purge the stream",
+  "lose the tail",
+  "restore the database",
+] as const;
+export type FaultKind = (typeof FAULTS)[number];
+
+/** Faults after which messages are lost for good: what they said is found again, they are not. */
+export const LOSSY: ReadonlySet<FaultKind> = new Set([
+  "delete the stream",
+  "purge the stream",
+  "lose the tail",
+  "restore the database",
+]);
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** After so many steps. */
+  readonly at: number;
+  readonly target: number;
+  readonly ms: number;
+  readonly count: number;
+}
+
+/** Few keys, so that writers meet; few values, so that unique ones are taken. */
+export const KEYS = 4;
+export const VALUES = 5;
+
+const write: fc.Arbitrary<Write> = fc.record({
+  kind: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(WRITES[0]) },
+    { weight: 4, arbitrary: fc.constant(WRITES[1]) },
+    { weight: 3, arbitrary: fc.constant(WRITES[2]) },
+    { weight: 3, arbitrary: fc.constantFrom(...WRITES.slice(3, 5)) },
+    { weight: 1, arbitrary: fc.constantFrom(...WRITES.slice(5)) },
+  ),
+  table: fc.nat({ max: 99 }),
+  key: fc.nat({ max: KEYS - 1 }),
+  column: fc.nat({ max: 9 }),
+  value: fc.nat({ max: VALUES - 1 }),
+  pauseMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat({ max: 3_000 })),
+});
+
+const fault: fc.Arbitrary<Fault> = fc.record({
+  kind: fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(...FAULTS.filter((kind) => !LOSSY.has(kind))) },
+    { weight: 1, arbitrary: fc.constantFrom(...LOSSY) },
+  ),
+  at: fc.nat({ max: 600 }),
+  target: fc.nat({ max: 99 }),
+  ms: fc.integer({ min: 10, max: 10_000 }),
+  count: fc.integer({ min: 1, max: 5 }),
+});
+
+const level = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat({ max: 3 }));
+
+export const plans: fc.Arbitrary<Plan> = fc.record({
+  schedule: fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff })),
+  replicas: fc.integer({ min: 1, max: 2 }),
+  effects: fc.boolean(),
+  network: fc.record({ loss: level, duplicates: level, reorder: level }),
+  writers: fc.array(fc.array(write, { minLength: 1, maxLength: 14 }), { minLength: 1, maxLength: 3 }),
+  faults: fc.array(fault, { maxLength: 4 }),
+});
+
+export function isLossy({ faults }: Plan): boolean {
+  return faults.some(({ kind }) => LOSSY.has(kind));
+}
+
+/** For people: what is written, and what goes wrong meanwhile. */
+export function describePlan({ schedule, replicas, effects, network, writers, faults }: Plan): string {
+  const { loss, duplicates, reorder } = network;
+  return [
+    `schedule ${schedule}, ${replicas} of each service, ${effects ? "every event has a handler" : "handlers as they are"}`,
+    `network: loss ${loss}, duplicates ${duplicates}, reorder ${reorder}`,
+    ...writers.map((writes, place) => `writer-${place + 1}: ${writes.map(describeWrite).join("; ")}`),
+    ...faults.map(
+      ({ kind, at, target, ms, count }) =>
+        `after step ${at}: ${kind} (target ${target}, ${ms} ms, count ${count})`,
+    ),
+    "",
+  ].join("\n");
+}
+
+function describeWrite({ kind, table, key, value, pauseMs }: Write): string {
+  return `${pauseMs > 0 ? `after ${pauseMs} ms ` : ""}${kind} table ${table} key ${key} value ${value}`;
+}

@@ -1,0 +1,150 @@
+import type { Socket } from "node:net";
+import pg from "pg";
+import { real } from "../time.js";
+import { createAnswer, createSplitter, query, type Request } from "./protocol.js";
+
+/*
+ * Connections to the real server, lent to the simulated ones. Kept from schedule to schedule: to make one takes
+ * longer than everything that is asked over it.
+ */
+
+export interface Backend {
+  readonly database: string;
+  readonly pid: number;
+  /** Sends a request and resolves with the answer's bytes. One at a time. */
+  ask(request: Request): Promise<Buffer>;
+  /** An answer is still to come. */
+  readonly asked: boolean;
+}
+
+export interface Backends {
+  lend(database: string): Promise<Backend>;
+  /** As when a client is gone: what was open is rolled back, locks are let go. Resolves when that is so. */
+  giveBack(backend: Backend): Promise<void>;
+  /** It waits for a lock that another session holds. */
+  blocked(backend: Backend): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+interface OpenBackend extends Backend {
+  readonly socket: Socket;
+}
+
+export async function openBackends(urlOf: (database: string) => string): Promise<Backends> {
+  const idle = new Map<string, OpenBackend[]>();
+  const all = new Set<OpenBackend>();
+  let control: pg.Client | undefined;
+  const ask = async (sql: string, values: readonly unknown[], database: string) => {
+    if (control === undefined) {
+      control = new pg.Client({ connectionString: urlOf(database) });
+      await control.connect();
+    }
+    return await control.query<{ found: boolean }>(sql, [...values]);
+  };
+
+  return {
+    async lend(database) {
+      const kept = idle.get(database)?.pop();
+      if (kept !== undefined) return kept;
+      const made = await openBackend(database, urlOf(database));
+      all.add(made);
+      return made;
+    },
+    async giveBack(backend) {
+      const open = backend as OpenBackend;
+      if (open.asked) {
+        // Its answer may never come: it waits for somebody who waits for it.
+        all.delete(open);
+        const gone = new Promise((resolve) => open.socket.once("close", resolve));
+        await ask("SELECT pg_terminate_backend($1) AS found", [open.pid], open.database);
+        await gone;
+        return;
+      }
+      await open.ask(requestOf("ROLLBACK"));
+      await open.ask(requestOf("DISCARD ALL"));
+      const others = idle.get(open.database);
+      if (others === undefined) idle.set(open.database, [open]);
+      else others.push(open);
+    },
+    async blocked({ pid, database }) {
+      const { rows } = await ask("SELECT cardinality(pg_blocking_pids($1)) > 0 AS found", [pid], database);
+      return rows[0]?.found === true;
+    },
+    async close() {
+      for (const { socket } of all) socket.destroy();
+      await control?.end();
+    },
+  };
+}
+
+export function requestOf(sql: string): Request {
+  return { messages: [{ type: "Q", bytes: query(sql) }], sql, label: sql };
+}
+
+/** Lets the driver log in, then takes the socket from under it: from there on bytes are carried, not understood. */
+async function openBackend(database: string, url: string): Promise<OpenBackend> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  const { stream: socket } = (client as unknown as { readonly connection: { readonly stream: Socket } })
+    .connection;
+  socket.removeAllListeners("data");
+  socket.removeAllListeners("close");
+  socket.removeAllListeners("error");
+  client.on("error", () => undefined);
+  const split = createSplitter();
+  let complete: ReturnType<typeof createAnswer> | undefined;
+  let settle: ((answer: Buffer) => void) | undefined;
+  let fail: ((error: Error) => void) | undefined;
+  let answer: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => {
+    for (const one of split(chunk)) {
+      // When one arrives is the real server's affair; the schedule rings by itself.
+      if (one.type === "A") continue;
+      answer.push(one.bytes);
+      if (complete?.(one) !== true) continue;
+      const whole = Buffer.concat(answer);
+      answer = [];
+      complete = undefined;
+      settle?.(whole);
+    }
+  });
+  socket.on("error", () => undefined);
+  socket.on("close", () => fail?.(new Error("the database server closed the connection")));
+  return {
+    database,
+    pid: rows[0]?.pid ?? 0,
+    socket,
+    get asked() {
+      return complete !== undefined;
+    },
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        complete = createAnswer(request);
+        settle = resolve;
+        fail = reject;
+        socket.write(Buffer.concat(request.messages.map(({ bytes }) => bytes)));
+      }),
+  };
+}
+
+/** Statements that take longer are asked about: they may wait for a lock. */
+const PATIENCE_MS = 3;
+
+/** Resolves with true once the answer is there, with false when the statement waits for a lock. */
+export async function answeredOrBlocked(
+  backends: Backends,
+  backend: Backend,
+  answer: Promise<unknown>,
+): Promise<boolean> {
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = real.setTimeout(() => resolve(false), PATIENCE_MS) as NodeJS.Timeout;
+    });
+    const answered = await Promise.race([answer.then(() => true as const), late]);
+    real.clearTimeout(timer);
+    if (answered) return true;
+    if (await backends.blocked(backend)) return false;
+  }
+}

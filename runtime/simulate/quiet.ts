@@ -1,0 +1,52 @@
+import type { Cast } from "./cast.js";
+import type { SimulatedService } from "./mesh.js";
+
+/*
+ * When a mesh has nothing left to do.
+ */
+
+interface Left {
+  readonly outbox: number;
+  readonly attempts: number;
+  readonly tasks: number;
+  readonly stale: number;
+}
+
+/** What somebody still has to do; undefined when there is nothing. */
+export async function whatIsLeft(cast: Cast, sinceMs: number): Promise<string | undefined> {
+  const { world } = cast;
+  for (const service of world.mesh.services) {
+    const { name } = service.definition;
+    const { outbox, attempts, tasks, stale } = await countLeft(cast, service, sinceMs);
+    if (outbox > 0) return `${outbox} events in the outbox of ${name}`;
+    if (attempts > 0) return `${attempts} events that ${name} tries again`;
+    if (tasks > 0) return `${tasks} cascades of ${name} that wait for their hook`;
+    if (stale > 0) return `${stale} snapshots of ${name} that are due`;
+    for (const { durable, stream } of service.definition.consumers) {
+      const state = world.server.port.consumerState(stream.name, durable);
+      if (state === undefined) return `the durable ${durable} is not there`;
+      const { pending, ackPending } = state;
+      if (pending + ackPending > 0) return `${pending} messages for ${durable}, ${ackPending} without an ack`;
+    }
+  }
+  return undefined;
+}
+
+async function countLeft(
+  cast: Cast,
+  { definition, database }: SimulatedService,
+  sinceMs: number,
+): Promise<Left> {
+  const synced = definition.consumers.filter(({ sync }) => sync !== undefined).map(({ durable }) => durable);
+  const since =
+    Date.now() - cast.world.time.elapsed() + sinceMs + (cast.troubles.skew.get(database.name) ?? 0);
+  const [left] = await database.query<Left>(
+    `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,
+  (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
+  (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
+   WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_error IS NOT NULL)::integer AS stale`,
+    [synced, since],
+  );
+  if (left === undefined) throw new Error(`${database.name} does not answer`);
+  return left;
+}

@@ -1,0 +1,104 @@
+import type { Readable } from "node:stream";
+import { openList } from "../http/list.js";
+import type { Life } from "./process.js";
+import type { Actor } from "./schedule.js";
+import type { World } from "./world.js";
+
+/*
+ * HTTP between the processes of a world, as far as they speak it: the list of a table, read for a snapshot by
+ * the same statement as in a real service, and what a network makes of it.
+ */
+
+const DOMAIN = ".mesh-simulated";
+
+/** A base URL that says who asks whom. */
+export function sourceUrl(caller: string, service: string): string {
+  return `http://${caller}.${service}${DOMAIN}`;
+}
+
+/** Other hosts are the user's own affair. */
+export function simulatedFetch(world: World, actual: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const [caller = "", service = ""] = url.hostname.slice(0, -DOMAIN.length).split(".");
+    if (!url.hostname.endsWith(DOMAIN)) return await actual(input, init);
+    const actor = world.lives().find((life) => life.actor.name === caller)?.actor;
+    // A dead process asks: it will never hear anything.
+    if (actor === undefined) return await new Promise<never>(() => undefined);
+    return await answer(world, { actor, service, path: url.pathname, signal: init?.signal ?? undefined });
+  };
+}
+
+interface Call {
+  readonly actor: Actor;
+  readonly service: string;
+  readonly path: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function answer(world: World, { actor, service, path, signal }: Call): Promise<Response> {
+  const fate = await world.schedule.step(actor, `GET ${path} of ${service}`, () => world.sourceFate());
+  const life = world.lives().find((one) => one.service.definition.name === service && one.serving());
+  if (life === undefined) throw unreachable();
+  if (fate === "fails") return new Response("simulated", { status: 500 });
+  const resource = life.service.definition.http?.resources.find((one) => one.path === path);
+  if (resource === undefined) return new Response("no such resource", { status: 404 });
+  const { entity } = resource.table;
+  const versions = { entity: entity && `${service}.${entity}` };
+  const readable = await orCrash(life, openList(life.requests, resource.table, { filter: {}, versions }));
+  return new Response(
+    carry({ world, life, actor, readable, signal, breaks: fate === "breaks", ends: fate === "ends" }),
+  );
+}
+
+interface Carried {
+  readonly world: World;
+  readonly life: Life;
+  readonly actor: Actor;
+  readonly readable: Readable;
+  readonly signal: AbortSignal | undefined;
+  readonly breaks: boolean;
+  readonly ends: boolean;
+}
+
+/** Piece by piece; half of the first piece, where the connection breaks or the answer just ends. */
+function carry({ world, life, actor, readable, signal, breaks, ends }: Carried): ReadableStream<Uint8Array> {
+  const pieces = readable[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const abandon = () => void readable.destroy();
+  signal?.addEventListener("abort", abandon, { once: true });
+  return new ReadableStream({
+    async pull(controller) {
+      const { value, done } = await orCrash(life, pieces.next());
+      await world.schedule.step(
+        actor,
+        done ? "reads the end of the list" : "reads of the list",
+        () => undefined,
+      );
+      if (signal?.aborted) return controller.error(signal.reason);
+      if (done) return controller.close();
+      const bytes = Buffer.from(value);
+      if (!breaks && !ends) return controller.enqueue(bytes);
+      controller.enqueue(bytes.subarray(0, bytes.length >> 1));
+      abandon();
+      if (ends) controller.close();
+      else controller.error(unreachable());
+    },
+    cancel: abandon,
+  });
+}
+
+/** Whoever waits for a process that dies hears that the connection broke. */
+function orCrash<T>(life: Life, work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return Promise.race([
+    work,
+    life.crashed.then(() => {
+      throw unreachable();
+    }),
+  ]);
+}
+
+function unreachable(): TypeError {
+  const cause = Object.assign(new Error("connect ECONNREFUSED (simulated)"), { code: "ECONNREFUSED" });
+  return new TypeError("fetch failed", { cause });
+}

@@ -1,0 +1,142 @@
+import pg from "pg";
+import { keyOf, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
+import { KEYS, type Write } from "./plan.js";
+import { SimulatedSocket } from "./postgres/socket.js";
+import type { Actor } from "./schedule.js";
+import type { World } from "./world.js";
+
+/*
+ * Whoever writes rows without any service: an application, a person at psql. What the database refuses is refused;
+ * what becomes of a commit whose answer is lost is for the database to know.
+ */
+
+const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
+
+/** Does its writes one after the other, and resolves. */
+export async function runWriter(world: World, name: string, writes: readonly Write[]): Promise<void> {
+  const actor: Actor = { name, alive: true, frozen: false, weight: 2 };
+  const clients = new Map<SimulatedService, pg.Client>();
+  for (const write of writes) {
+    if (write.pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, write.pauseMs));
+    const owned = world.mesh.tables[write.table % world.mesh.tables.length];
+    if (owned === undefined) return;
+    try {
+      const client = clients.get(owned.service) ?? (await connect(world, actor, owned.service));
+      clients.set(owned.service, client);
+      await perform(client, { world, owned, write });
+    } catch (error) {
+      world.note(actor, `${write.kind} ${owned.table.name}: ${(error as Error).message}`);
+      const client = clients.get(owned.service);
+      const usable = error instanceof pg.DatabaseError && (await rollBack(client));
+      if (!usable) clients.delete(owned.service);
+    }
+  }
+  await Promise.all([...clients.values()].map((client) => client.end().catch(() => undefined)));
+}
+
+async function connect(world: World, actor: Actor, { database }: SimulatedService): Promise<pg.Client> {
+  const stream = () => new SimulatedSocket(actor, database.name, world.databaseNetwork);
+  const client = new pg.Client({ connectionString: "postgres://writer@127.0.0.1/simulated", stream });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+async function rollBack(client: pg.Client | undefined): Promise<boolean> {
+  try {
+    await client?.query("ROLLBACK");
+    return client !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+interface Task {
+  readonly world: World;
+  readonly owned: OwnedTable;
+  readonly write: Write;
+}
+
+async function perform(client: pg.Client, task: Task): Promise<void> {
+  const { owned, write } = task;
+  const table = quote(owned.table.name);
+  const key = `${quote(owned.table.key)}::text`;
+  const id = keyOf(owned, write.key);
+  switch (write.kind) {
+    case "insert":
+      await client.query(...insertion(owned, write));
+      return;
+    case "insert all":
+      await insertAll(client, task);
+      return;
+    case "update": {
+      const column = owned.columns[write.column % owned.columns.length];
+      if (column === undefined) return;
+      const sql = `UPDATE ${table} SET ${quote(column.name)} = $1 WHERE ${key} = $2`;
+      await client.query(sql, [valueFor(owned, column, write.value), id]);
+      return;
+    }
+    case "delete":
+      task.world.deletedByHand(owned, id);
+      await client.query(`DELETE FROM ${table} WHERE ${key} = $1`, [id]);
+      return;
+    case "delete all":
+      for (let number = 0; number < KEYS; number += 1) task.world.deletedByHand(owned, keyOf(owned, number));
+      await client.query(`DELETE FROM ${table}`);
+      return;
+    case "recreate":
+      task.world.deletedByHand(owned, id);
+      await client.query("BEGIN");
+      await client.query(`DELETE FROM ${table} WHERE ${key} = $1`, [id]);
+      await client.query(...insertion(owned, write));
+      await client.query("COMMIT");
+      return;
+    case "swap":
+      await swap(client, task);
+  }
+}
+
+function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "column">): [string, unknown[]] {
+  const columns = owned.columns.filter(({ type, defaulted }) => !(defaulted && type === "timestamp"));
+  const names = [owned.table.key, ...columns.map(({ name }) => name)];
+  const values = [
+    keyOf(owned, write.key),
+    ...columns.map((column, place) => valueFor(owned, column, (write.value + place * write.column) % 5)),
+  ];
+  const places = values.map((_, place) => `$${place + 1}`).join(", ");
+  return [
+    `INSERT INTO ${quote(owned.table.name)} (${names.map(quote).join(", ")}) VALUES (${places})`,
+    values,
+  ];
+}
+
+/** In one transaction, each with values of its own. */
+async function insertAll(client: pg.Client, { owned, write }: Task): Promise<void> {
+  await client.query("BEGIN");
+  for (let key = 0; key < KEYS; key += 1) {
+    const [sql, values] = insertion(owned, { ...write, key, value: (write.value + key) % 5 });
+    await client.query(`${sql} ON CONFLICT DO NOTHING`, values);
+  }
+  await client.query("COMMIT");
+}
+
+/** Two rows exchange a unique value, by way of a third, as one transaction. */
+async function swap(client: pg.Client, { owned, write }: Task): Promise<void> {
+  const column = owned.columns.find(({ unique, type }) => unique === true && type === "text");
+  if (column === undefined) return;
+  const [table, name, key] = [owned.table.name, column.name, owned.table.key].map(quote);
+  const ids = [keyOf(owned, write.key), keyOf(owned, write.key + 1 + (write.value % (KEYS - 1)))];
+  await client.query("BEGIN");
+  const { rows } = await client.query<{ id: string; value: string }>(
+    `SELECT ${key}::text AS id, ${name} AS value FROM ${table} WHERE ${key}::text = ANY ($1) ORDER BY 1 FOR UPDATE`,
+    [ids],
+  );
+  const [one, other] = rows;
+  if (one !== undefined && other !== undefined) {
+    const set = `UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2`;
+    await client.query(set, [`swap of ${one.id}`, one.id]);
+    await client.query(set, [one.value, other.id]);
+    await client.query(set, [other.value, one.id]);
+  }
+  await client.query("COMMIT");
+}
