@@ -11,6 +11,7 @@ export interface Attempt {
   readonly seq: number;
   readonly entityId: string;
   readonly attempts: number;
+  /** By this process's clock, from the time that is left by the database's: the two may be an hour apart. */
   readonly dueAt: number;
 }
 
@@ -22,21 +23,28 @@ export interface Standing {
   readonly attempts: ReadonlyMap<number, Attempt>;
 }
 
-type StandingRow = readonly [string, string | null, string, number, Date];
+type StandingRow = readonly [string, string | null, string, number, number];
 
 export async function readStanding(tx: Tx, durable: string): Promise<Standing> {
   const { rows } = await tx.query<[...StandingRow]>({
     name: "mesh-standing",
-    text: `SELECT subscription.seq_base, attempt.stream_seq, attempt.entity_id, attempt.attempts, attempt.next_at
+    text: `SELECT subscription.seq_base, attempt.stream_seq, attempt.entity_id, attempt.attempts,
+  extract(epoch FROM attempt.next_at - clock_timestamp())::float8
 FROM mesh.subscription LEFT JOIN mesh.attempt USING (durable)
 WHERE subscription.durable = $1 ORDER BY attempt.stream_seq`,
     values: [durable],
     rowMode: "array",
   });
   const attempts = new Map<number, Attempt>();
-  for (const [, seq, entityId, count, dueAt] of rows) {
+  const now = Date.now();
+  for (const [, seq, entityId, count, dueInSeconds] of rows) {
     if (seq === null) continue;
-    attempts.set(Number(seq), { seq: Number(seq), entityId, attempts: count, dueAt: dueAt.getTime() });
+    attempts.set(Number(seq), {
+      seq: Number(seq),
+      entityId,
+      attempts: count,
+      dueAt: now + dueInSeconds * 1_000,
+    });
   }
   const base = rows[0]?.[0];
   return { base: base === undefined ? undefined : Number(base), attempts };

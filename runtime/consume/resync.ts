@@ -117,7 +117,7 @@ function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLa
   if (record?.error != null)
     return sinceLastMs > (record.error.startsWith("wanted") ? 5_000 : LONGEST_RETRY_MS);
   if (record?.at == null) return sinceLastMs > LONGEST_RETRY_MS;
-  return everySeconds > 0 && Date.now() - Date.parse(record.at) > everySeconds * 1000;
+  return everySeconds > 0 && (record.ageSeconds ?? 0) > everySeconds;
 }
 
 async function take({

@@ -99,6 +99,8 @@ async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Pr
 
 export interface SnapshotRecord {
   readonly at: string | null;
+  /** When it was read, by the database's clock: ours may be another. */
+  readonly ageSeconds: number | null;
   readonly seq: number | null;
   readonly rows: number | null;
   /** Why the last one failed, or why another is wanted. */
@@ -108,17 +110,20 @@ export interface SnapshotRecord {
 export async function readSnapshotRecord(tx: Tx, durable: string): Promise<SnapshotRecord | undefined> {
   const { rows } = await tx.query<{
     snapshot_at: Date | null;
+    age_seconds: number | null;
     snapshot_seq: string | null;
     snapshot_rows: string | null;
     snapshot_error: string | null;
   }>(
-    "SELECT snapshot_at, snapshot_seq, snapshot_rows, snapshot_error FROM mesh.subscription WHERE durable = $1",
+    `SELECT snapshot_at, extract(epoch FROM now() - snapshot_at)::float8 AS age_seconds, snapshot_seq, snapshot_rows,
+  snapshot_error FROM mesh.subscription WHERE durable = $1`,
     [durable],
   );
   const row = rows[0];
   if (row === undefined) return undefined;
   return {
     at: row.snapshot_at?.toISOString() ?? null,
+    ageSeconds: row.age_seconds,
     seq: row.snapshot_seq === null ? null : Number(row.snapshot_seq),
     rows: row.snapshot_rows === null ? null : Number(row.snapshot_rows),
     error: row.snapshot_error,

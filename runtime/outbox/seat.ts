@@ -137,13 +137,20 @@ async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOpti
   }
 }
 
-/** A host that does not answer must not hold up a stop for minutes. */
+/**
+ * A host that does not answer must not hold up a stop for minutes. The driver leaves a `connect()` that is
+ * ended under way without any answer, so the stop is one.
+ */
 async function connectUnless(signal: AbortSignal, client: pg.Client): Promise<void> {
-  const giveUp = () => void client.end().catch(() => undefined);
-  signal.addEventListener("abort", giveUp);
-  try {
-    await client.connect();
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-  }
+  const connected = client.connect();
+  const stopped = new Promise<never>((_, reject) => {
+    const giveUp = () => {
+      reject(new Error("stopped while connecting to the database"));
+      void client.end().catch(() => undefined);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    const settled = () => signal.removeEventListener("abort", giveUp);
+    connected.then(settled, settled);
+  });
+  await Promise.race([connected, stopped]);
 }

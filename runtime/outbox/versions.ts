@@ -42,7 +42,11 @@ SET version = newest.version
 FROM (SELECT entity, entity_id, max(version) AS version FROM renumbered GROUP BY entity, entity_id) AS newest
 WHERE counter.entity = newest.entity AND counter.entity_id = newest.entity_id AND counter.version < newest.version`;
 
-/** Raises the counters of these entities to what the stream holds, never lowers one. Returns how many were raised. */
+/**
+ * Raises the counters of these entities above what the stream holds, never lowers one. Returns how many were raised.
+ * Above, not up to: what a restored database has of them differs from what that version said, and a snapshot must
+ * be able to say so, even of an entity whose deletion was published since the backup.
+ */
 export async function liftEntities(seat: Seat, lifts: readonly Lift[]): Promise<number> {
   const columns = [
     lifts.map((lift) => lift.entity),
@@ -51,8 +55,8 @@ export async function liftEntities(seat: Seat, lifts: readonly Lift[]): Promise<
   ];
   const raised = await seat.query(
     `INSERT INTO mesh.entity_version AS counter (entity, entity_id, version)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
-     ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version WHERE counter.version < excluded.version
+     SELECT entity, entity_id, version + 1 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS published (entity, entity_id, version)
+     ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version WHERE counter.version < excluded.version - 1
      RETURNING 1`,
     columns,
   );
@@ -65,14 +69,15 @@ export async function liftEntities(seat: Seat, lifts: readonly Lift[]): Promise<
 
 /**
  * For messages that cannot be read any more, or that say no version: each event raises a version by one, so
- * no version among `unseen` messages exceeds the highest known one by more than that. Returns the floor.
+ * no version among `unseen` messages exceeds the highest known one by more than that. The floor is one more, as
+ * in `liftEntities`, since a snapshot tells it of every entity that is not above it. Returns the floor.
  */
 export async function raiseFloor(seat: Seat, unseen: number): Promise<number> {
   return await seat.transaction(async () => {
     await lockVersions(seat);
     const [raised] = await seat.query<[string]>(
       `UPDATE mesh.relay
-       SET version_floor = greatest(version_floor, (SELECT coalesce(max(version), 0) FROM mesh.entity_version)) + $1
+       SET version_floor = greatest(version_floor, (SELECT coalesce(max(version), 0) FROM mesh.entity_version)) + $1 + 1
        RETURNING version_floor`,
       [unseen],
     );

@@ -78,8 +78,11 @@ function readColumn(column: ColumnDefinition): string {
   return `to_char(t.${name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${name}`;
 }
 
+/** Never below the floor: in a restored database the counter may be lower than what the entity's copies have seen. */
 function versionField({ parameter }: VersionOf): string {
-  return parameter === undefined ? "0" : "coalesce(v.version, 0)";
+  return parameter === undefined
+    ? "0"
+    : "greatest(v.version, (SELECT relay.version_floor FROM mesh.relay AS relay))";
 }
 
 function versionJoin(key: string, parameter: number): string {

@@ -29,6 +29,7 @@ export function meshWith(folder: string, env: NodeJS.ProcessEnv, ...args: readon
 }
 
 export interface RunningCommand {
+  /** Both streams, as it came: what is new is at the end. */
   readonly output: () => string;
   end(signal?: NodeJS.Signals): Promise<Ended>;
 }
@@ -99,18 +100,20 @@ export async function startDev(
 }
 
 function collect(child: ChildProcess): { readonly ended: Promise<Ended>; readonly output: () => string } {
-  let [stdout, stderr] = ["", ""];
+  let [stdout, stderr, output] = ["", "", ""];
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
+    output += text;
   });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
+    output += text;
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => resolve({ code, stdout, stderr }));
   });
-  return { ended, output: () => stdout + stderr };
+  return { ended, output: () => output };
 }
 
 /** As on a machine that has nothing set. */

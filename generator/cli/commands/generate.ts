@@ -16,10 +16,8 @@ export interface GenerateOptions {
 
 /** Compiles mesh.yaml into generated/. All or nothing: any error, and not one file is touched. */
 export async function generate(options: GenerateOptions): Promise<ExitCode> {
-  const code = await generateOnce(options);
-  if (!options.watch || options.check) return code;
+  if (!options.watch || options.check) return await generateOnce(options);
   const { watchMesh } = await import("../watch.js");
-  tell(colour.dim(`watching ${MESH_FILE}; Ctrl-C ends`));
   await watchMesh(() => generateOnce(options));
   return 0;
 }

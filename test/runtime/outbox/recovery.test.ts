@@ -71,7 +71,8 @@ describe("the relay of a restored database", () => {
     await restored.drained();
     expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(await versionsOf(restored, "b")).toEqual([1, 2]);
-    expect(await versionsOf(restored, "later")).toEqual([1, 2]);
+    // Its counter was raised above the stream already: what a snapshot says of it is new too.
+    expect(await versionsOf(restored, "later")).toEqual([1, 3]);
     expect(relay.stats().retries).toBe(0);
   });
 
@@ -89,7 +90,8 @@ describe("the relay of a restored database", () => {
     expect(await versionsOf(restored, "a")).toEqual([1, 2, 3]);
     await restored.emit("a", 4);
     await publishAll(restored);
-    expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 4]);
+    // 4 is for what the restored row says, should a snapshot ask.
+    expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 5]);
   });
 
   it("starts above a floor where what was published is purged", async () => {

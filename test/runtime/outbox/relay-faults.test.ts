@@ -1,7 +1,11 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { connect } from "nats";
+import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Broker, PublishFailed } from "../../../runtime/broker/broker.js";
+import { startRelay } from "../../../runtime/outbox/relay.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
+import { recordingLogger } from "../broker/recording-logger.js";
 import { type Owner, openOwner, orderFaults } from "./owner.js";
 
 describe("the relay, when the broker fails", () => {
@@ -17,6 +21,11 @@ describe("the relay, when the broker fails", () => {
   });
 
   const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+  const withinSeconds = (seconds: number, work: Promise<unknown>) =>
+    Promise.race([
+      work,
+      pause(seconds * 1_000).then(() => Promise.reject(new Error(`not within ${seconds} s`))),
+    ]);
 
   it("publishes everything exactly once through a broker that is killed in the middle, three times", async () => {
     const relay = owner.relay();
@@ -77,6 +86,23 @@ describe("the relay, when the broker fails", () => {
     const started = performance.now();
     await relay.stop();
     expect(performance.now() - started).toBeLessThan(7_000);
+  });
+
+  it("stops while it waits for a database that took its connection and says nothing", async () => {
+    const silent = createServer();
+    const taken: Socket[] = [];
+    silent.on("connection", (socket) => taken.push(socket));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const pool = new pg.Pool({ connectionString: `postgres://nobody@127.0.0.1:${port}/nothing` });
+    const { broker, stream, service: name } = owner;
+    const service = { name, stream, publishes: [`${name}.user.*.*`] };
+    const relay = startRelay({ pool, broker, service, logger: recordingLogger() });
+    await waitFor(() => taken.length > 0);
+    await withinSeconds(2, relay.stop());
+    for (const socket of taken) socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
+    await pool.end();
   });
 
   it("keeps each entity's order, and doubles nothing, where publishes and their acks fail at random", async () => {

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { readStanding } from "../../runtime/consume/attempts.js";
+import { waitFor } from "../support/servers.js";
+import { type Copy, DURABLE, openCopy } from "./copy.js";
+
+/*
+ * A service whose clock is an hour away from its database's. Times that both have to do with are of the
+ * database; what is left of them is counted by the service.
+ */
+
+const HOUR_MS = 3_600_000;
+
+let copy: Copy;
+beforeEach(async () => {
+  copy = await openCopy();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await copy.close();
+});
+
+function moveClock(byMs: number): void {
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, "now").mockImplementation(() => real() + byMs);
+}
+
+describe.each([
+  ["behind", -HOUR_MS],
+  ["ahead", HOUR_MS],
+])("a service whose clock is an hour %s", (_, byMs) => {
+  it("tries a failed event again when it is due, and keeps its entity's later events behind it", async () => {
+    moveClock(byMs);
+    let failures = 2;
+    const calls: string[] = [];
+    const note =
+      (what: string) =>
+      async ({ event }: { readonly event: { readonly user_id: string } }) => {
+        if (what === "created" && event.user_id === "bad" && failures > 0) {
+          failures -= 1;
+          throw new Error("not yet");
+        }
+        calls.push(`${what} ${event.user_id}`);
+      };
+    const hooks = { created: note("created"), updated: note("updated") };
+    await copy.start({ hooks, attempts: 5, backoffSeconds: [0.3] });
+    await copy.say({ id: "bad", action: "created", version: 1 });
+    await waitFor(() => failures < 2);
+    await copy.say(
+      { id: "bad", version: 2, username: "later" },
+      { id: "other", action: "created", version: 1 },
+    );
+    await copy.untilNames({ bad: "later", other: "name-other" }, 8_000);
+    expect(calls).toEqual(["created other", "created bad", "updated bad"]);
+  });
+
+  it("reads from the database how long an attempt has to wait, as another replica does", async () => {
+    await copy.pool.query(`INSERT INTO mesh.subscription (durable, stream) VALUES ('${DURABLE}', 'S')`);
+    await copy.pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+      VALUES ('S', 1, '${DURABLE}', 'auth.user', 'a', 1, now() + interval '20 s')`);
+    moveClock(byMs);
+    const { attempts } = await readStanding(copy.pool, DURABLE);
+    const waitMs = (attempts.get(1)?.dueAt ?? 0) - Date.now();
+    expect(waitMs).toBeGreaterThan(10_000);
+    expect(waitMs).toBeLessThanOrEqual(20_000);
+  });
+
+  it("takes its periodic snapshots when they are due: not for ever again, and not never", async () => {
+    moveClock(byMs);
+    let asked = 0;
+    copy.serve((_, response) => {
+      asked += 1;
+      response.end("[]");
+    });
+    const hourly = await copy.start({ sync: true, everySeconds: 1_800 });
+    await waitFor(() => asked === 1);
+    await new Promise((wake) => setTimeout(wake, 800));
+    expect(asked).toBe(1);
+    await hourly.stop();
+    await copy.start({ sync: true, everySeconds: 1 });
+    await waitFor(() => asked >= 4, { timeoutMs: 6_000, what: "two snapshots a second apart" });
+  });
+});
