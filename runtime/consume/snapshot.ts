@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import type { Logger } from "../definition.js";
 import { callHandlers, lockStates } from "./apply.js";
+import { arrayLiteral } from "./columns.js";
 import { messageOf } from "./faults.js";
 import { splitArray } from "./json-array.js";
 import type { Lane } from "./lane.js";
@@ -44,6 +45,10 @@ export interface SnapshotOptions {
 }
 
 const CHUNK_ROWS = 6_000;
+
+/** In order, like `LOCK_STATES`. */
+const KNOW_ALL = `INSERT INTO mesh.applied (source, entity_id)
+SELECT $1, id FROM unnest($2::text[]) AS id GROUP BY id ORDER BY id ON CONFLICT DO NOTHING`;
 
 /**
  * Makes the cache equal to its source. One replica at a time: undefined when another is at it.
@@ -134,9 +139,10 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
     items: rows,
     work: async (part) => {
       const novelty = await beginChunk(client, model, part);
-      const lost = await lostEvents(run, part);
+      const hooked = hasHookOnRows(model);
+      const lost = hooked ? await lostEvents(run, part) : [];
       const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
-      const written = await mergeChunk(client, model, { ...chunk, novelty });
+      const written = await mergeChunk(client, model, { ...chunk, novelty: hooked ? "known" : novelty });
       await callHandlers(client, run.apply, lost);
       return written;
     },
@@ -145,13 +151,16 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
   });
 }
 
+function hasHookOnRows(model: ConsumerModel): boolean {
+  return hookedEvent(model, "create") !== undefined || hookedEvent(model, "update") !== undefined;
+}
+
+/** An entity that was never heard of gets a state first: an event of it that another replica applies meanwhile would run the same hook. */
 async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
   const { model, client, logger } = run;
-  if (hookedEvent(model, "create") === undefined && hookedEvent(model, "update") === undefined) return [];
-  const known = await lockStates(
-    client,
-    model.definition.origin,
-    rows.map((row) => row.id),
-  );
+  const { origin } = model.definition;
+  const ids = rows.map((row) => row.id);
+  await client.query(KNOW_ALL, [origin, arrayLiteral(ids)]);
+  const known = await lockStates(client, origin, ids);
   return findingsOf(rows, known).flatMap((finding) => toLostEvent(model, finding, logger) ?? []);
 }

@@ -22,6 +22,8 @@ export interface SimulateOptions {
   readonly path?: string;
   readonly logger: Logger;
   readonly onRun?: (done: Progress) => void;
+  /** A promise is broken; from here on the schedule is made smaller. */
+  readonly onFailure?: (violations: readonly string[]) => void;
 }
 
 export interface Progress {
@@ -52,7 +54,7 @@ export interface Counterexample {
 }
 
 /** Tries to make a failing plan smaller. Most of what can be left out is found long before. */
-const MOST_SHRINKS = 150;
+const MOST_SHRINKS = 100;
 
 /** Plays so many schedules; ends at the first that breaks a promise, with the least of it that still does. */
 export async function simulateMesh(options: SimulateOptions): Promise<Simulation> {
@@ -64,7 +66,8 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
     let smaller = 0;
     const property = fc.asyncProperty(plans, async (plan) => {
       // A smaller plan that is not tried counts as one that does not fail: then the least so far is the answer.
-      if (failing !== undefined && (smaller += 1) > MOST_SHRINKS) return;
+      if (failing !== undefined) smaller += 1;
+      if (smaller > MOST_SHRINKS) return;
       for (const database of stage.all) await database.reset();
       const ending = await play(stage, plan);
       const violations = await findViolations(ending);
@@ -74,6 +77,7 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
       for (const { kind } of plan.faults) total.faults[kind] = (total.faults[kind] ?? 0) + 1;
       options.onRun?.(total);
       if (violations.length === 0) return;
+      if (failing === undefined) options.onFailure?.(violations);
       failing = { ending, violations };
       throw new Error(violations.join("\n"));
     });

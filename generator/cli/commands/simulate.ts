@@ -54,6 +54,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
       ...(options.path === undefined ? {} : { path: options.path }),
       logger: quietLogger,
       onRun: progress.show,
+      onFailure: ([violation]) => tell(colour.red(`${violation}; making the schedule smaller …`)),
     });
     progress.end();
     if (options.trace !== undefined) await writeFile(options.trace, traceOf(result));
