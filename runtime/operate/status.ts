@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import type { Broker, ConsumerState, StreamState } from "../broker/broker.js";
 import type { ConsumerDefinition, ServiceDefinition } from "../definition.js";
 import { migrationState } from "../schema/index.js";
+import { type OutboxStatus, readOutbox } from "./figures.js";
 
 export interface ServiceStatus {
   readonly service: string;
@@ -23,14 +24,6 @@ export interface HealthStatus {
   readonly reasons: readonly string[];
   /** Consumers that settle nothing although messages wait, or that lack what they need. */
   readonly stalled: readonly { readonly durable: string; readonly reason: string }[];
-}
-
-export interface OutboxStatus {
-  /** Events that JetStream has not confirmed yet; counted up to 100,000. */
-  readonly waiting: number;
-  readonly oldestSeconds: number | null;
-  /** Stream sequence of the last confirmed one. */
-  readonly lastSeq: number;
 }
 
 export interface ConsumerStatus {
@@ -140,16 +133,6 @@ function healthOf({ status, reasons = [], checks }: ReadyAnswer): HealthStatus {
       reason: last_error ?? reasons.find(concernsAll) ?? "messages wait and none is settled",
     })),
   };
-}
-
-async function readOutbox(pool: Pool): Promise<OutboxStatus> {
-  const { rows } = await pool.query<{ waiting: number; oldest: number | null; last_seq: number }>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS waiting,
-            (SELECT extract(epoch FROM now() - created_at) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS oldest,
-            (SELECT last_seq FROM mesh.relay)::double precision AS last_seq`,
-  );
-  const row = rows[0];
-  return { waiting: row?.waiting ?? 0, oldestSeconds: row?.oldest ?? null, lastSeq: row?.last_seq ?? 0 };
 }
 
 interface ConsumerRow {
