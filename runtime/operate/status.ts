@@ -11,8 +11,8 @@ export interface ServiceStatus {
   readonly migrations: { readonly applied: number; readonly pending: readonly string[] };
   /** Absent until the mesh schema is there. */
   readonly outbox?: OutboxStatus;
-  /** Its own stream; absent when it has none, or no broker was asked. */
-  readonly stream?: StreamState;
+  /** Its own stream; null when the broker has none of its name, absent when there is none, or no broker was asked. */
+  readonly stream?: StreamState | null;
   readonly consumers: readonly ConsumerStatus[];
   readonly cascades?: CascadeStatus;
 }
@@ -29,6 +29,8 @@ export interface HealthStatus {
 export interface ConsumerStatus {
   readonly durable: string;
   readonly stream: string;
+  /** Whether the stream is there, whoever owns it; absent when the broker was not asked. */
+  readonly streamFound?: boolean;
   /** Highest sequence recorded as applied; null for a consumer that never ran. */
   readonly lastSeq: number | null;
   readonly snapshot: SnapshotStatus | null;
@@ -76,7 +78,7 @@ async function storedStatus({ definition, pool, broker }: StatusOptions): Promis
   const { applied, pending } = await migrationState(pool, { service, migrations: database.migrations });
   const migrations = { applied: applied.length, pending };
   if (!applied.some(({ name }) => name.startsWith("mesh/"))) return { service, migrations, consumers: [] };
-  const state = stream && (await broker?.streamState(stream.name));
+  const state = stream && broker && ((await broker.streamState(stream.name)) ?? null);
   return {
     service,
     migrations,
@@ -157,10 +159,14 @@ async function readConsumer(
     [durable],
   );
   const row = rows[0];
-  const state = await broker?.consumerState(stream.name, durable);
+  const [state, found] = await Promise.all([
+    broker?.consumerState(stream.name, durable),
+    broker?.streamState(stream.name),
+  ]);
   return {
     durable,
     stream: stream.name,
+    ...(broker === undefined ? {} : { streamFound: found !== undefined }),
     lastSeq: row?.last_seq ?? null,
     snapshot: row?.last_seq == null ? null : row.snapshot,
     deadLetters: row?.dead_letters ?? 0,
