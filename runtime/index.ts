@@ -21,12 +21,12 @@ export {
 export type * from "./definition.js";
 export type { ResyncResult } from "./http/operate.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
+export type { OutboxStatus } from "./operate/figures.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
 export { type ResyncOptions, requestResync } from "./operate/resync.js";
 export {
   type CascadeStatus,
   type ConsumerStatus,
-  type OutboxStatus,
   type ServiceStatus,
   type SnapshotStatus,
   type StatusOptions,

@@ -27,6 +27,8 @@ export interface StreamState {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly messages: number;
+  /** On disk, where the broker says. */
+  readonly bytes?: number;
 }
 
 export interface ConsumerPlan {

@@ -28,6 +28,7 @@ export function stateOf({ config, created, state }: StreamInfo): StreamState {
     firstSeq: state.first_seq,
     lastSeq: state.last_seq,
     messages: state.messages,
+    bytes: state.bytes,
   };
 }
 

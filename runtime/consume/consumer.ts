@@ -32,6 +32,8 @@ export interface ConsumerStats {
   readonly connected: boolean;
   readonly pending: number | undefined;
   readonly ackPending: number | undefined;
+  /** Delivered more than once, and not acked yet. */
+  readonly redelivered: number | undefined;
   /** Since the start: fresh events applied, stale ones passed over, messages given up. */
   readonly applied: number;
   readonly stale: number;
@@ -40,6 +42,8 @@ export interface ConsumerStats {
   readonly attemptsWaiting: number;
   readonly lastSnapshot: SnapshotRecord | undefined;
   readonly lastError: string | undefined;
+  /** Why its source could not be read; until it can. */
+  readonly snapshotError: string | undefined;
   /** Messages are pending and none has been settled for a while, or what is needed is out of reach. */
   readonly stalled: boolean;
 }
@@ -185,6 +189,8 @@ async function attach(running: Running): Promise<void> {
   await broker.ensureStream(model.definition.stream);
   const { created, state } = await broker.ensureConsumer(plan);
   const first = running.era === undefined;
+  // By a provisioner, where this user may not: to us it then is there, not created.
+  const madeAnew = running.state !== undefined && running.state.created !== state.created;
   const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
   if (era === undefined) throw new Error(`stream ${plan.stream} does not exist yet`);
   running.era = era;
@@ -196,7 +202,7 @@ async function attach(running: Running): Promise<void> {
   if (era.begun)
     logger.warn({ base: era.base }, "another stream, or a shortened one: its sequences get a new base");
   // At the start too: the service may have been away for longer than the stream keeps its messages.
-  if (created || era.begun || first) running.resync.want();
+  if (created || madeAnew || era.begun || first) running.resync.want();
   await tidy(pool, model, running.lastSeq);
 }
 
@@ -209,12 +215,14 @@ function describe(running: Running): ConsumerStats {
     connected,
     pending: state?.pending,
     ackPending: state?.ackPending,
+    redelivered: state?.redelivered,
     applied: tally.applied,
     stale: tally.stale,
     deadLetters: tally.deadLetters,
     attemptsWaiting,
     lastSnapshot: running.resync.last(),
     lastError: lastError ?? running.resync.lastError(),
+    snapshotError: running.resync.lastError(),
     stalled: !connected || (!idle && Date.now() - lastProgress > STALLED_MS),
   };
 }

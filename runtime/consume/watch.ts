@@ -56,12 +56,22 @@ async function look(running: Running): Promise<void> {
     running.lost = "its durable or its stream was deleted";
     return;
   }
+  if (running.state !== undefined && running.state.created !== state.created) madeAnew(running);
   running.state = state;
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();
   }
   await resync.wantIfDue();
+}
+
+/**
+ * Deleted and made again by a provisioner, quicker than anybody noticed. What the stream still has comes
+ * again; what it evicted in between never came.
+ */
+function madeAnew({ options, resync }: Running): void {
+  options.logger.warn({}, "the durable was made anew");
+  resync.want();
 }
 
 /** Everything has arrived and a value is still parked: the event that would have freed it was lost. */

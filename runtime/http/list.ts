@@ -26,20 +26,34 @@ const MOST_ROWS = 8192;
  */
 export async function openList(pool: Pool, table: TableDefinition, options: ListOptions): Promise<Readable> {
   const client = await pool.connect();
-  // A checked-out client without a listener would take the process down with its connection.
-  const ignore = () => undefined;
-  client.on("error", ignore);
+  const loss = watchLoss(client);
   const release = (error?: Error) => {
-    client.off("error", ignore);
+    loss.stop();
     client.release(error);
   };
   try {
-    return await streamRows(readChunks(client, table, options), release);
+    return await streamRows(readChunks({ client, lost: loss.lost }, table, options), release);
   } catch (error) {
     // A refused filter leaves the connection as good as it was.
     release(error instanceof Error && isUnavailable(error) ? error : undefined);
     throw error;
   }
+}
+
+/**
+ * A checked-out client without a listener would take the process down with its connection. And a cursor that has
+ * heard the end of its rows, and waits for the server to be ready, is not told that the connection is gone: its
+ * reader would wait for ever, and the connection never go back to the pool.
+ */
+function watchLoss(client: PoolClient): { readonly lost: Promise<never>; readonly stop: () => void } {
+  let tell: (error: Error) => void = () => undefined;
+  const lost = new Promise<never>((_, reject) => {
+    tell = reject;
+  });
+  // Nobody may be reading when it happens.
+  lost.catch(() => undefined);
+  client.on("error", tell);
+  return { lost, stop: () => client.off("error", tell) };
 }
 
 interface Chunks {
@@ -48,7 +62,17 @@ interface Chunks {
   close(): Promise<void>;
 }
 
-function readChunks(client: PoolClient, table: TableDefinition, { filter, versions }: ListOptions): Chunks {
+interface Reading {
+  readonly client: PoolClient;
+  /** Rejects when the connection is lost. */
+  readonly lost: Promise<never>;
+}
+
+function readChunks(
+  { client, lost }: Reading,
+  table: TableDefinition,
+  { filter, versions }: ListOptions,
+): Chunks {
   const { conditions, parameters } = equalities(table, filter);
   const entity = versions?.entity === undefined ? [] : [versions.entity];
   const versionOf = entity.length === 0 ? {} : { parameter: parameters.length + 1 };
@@ -57,12 +81,12 @@ function readChunks(client: PoolClient, table: TableDefinition, { filter, versio
   let count = FIRST_ROWS;
   return {
     next: async () => {
-      const rows = (await cursor.read(count)).map(([row]) => row);
+      const rows = (await Promise.race([cursor.read(count), lost])).map(([row]) => row);
       const bytes = rows.reduce((sum, row) => sum + row.length, 1);
       count = Math.max(1, Math.min(MOST_ROWS, Math.ceil((rows.length * CHUNK_BYTES) / bytes)));
       return rows;
     },
-    close: () => cursor.close(),
+    close: () => Promise.race([cursor.close(), lost]),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import type { Broker, ConsumerState, StreamState } from "../broker/broker.js";
 import type { ConsumerDefinition, ServiceDefinition } from "../definition.js";
 import { migrationState } from "../schema/index.js";
+import { type OutboxStatus, readOutbox } from "./figures.js";
 
 export interface ServiceStatus {
   readonly service: string;
@@ -10,8 +11,8 @@ export interface ServiceStatus {
   readonly migrations: { readonly applied: number; readonly pending: readonly string[] };
   /** Absent until the mesh schema is there. */
   readonly outbox?: OutboxStatus;
-  /** Its own stream; absent when it has none, or no broker was asked. */
-  readonly stream?: StreamState;
+  /** Its own stream; null when the broker has none of its name, absent when there is none, or no broker was asked. */
+  readonly stream?: StreamState | null;
   readonly consumers: readonly ConsumerStatus[];
   readonly cascades?: CascadeStatus;
 }
@@ -25,17 +26,11 @@ export interface HealthStatus {
   readonly stalled: readonly { readonly durable: string; readonly reason: string }[];
 }
 
-export interface OutboxStatus {
-  /** Events that JetStream has not confirmed yet; counted up to 100,000. */
-  readonly waiting: number;
-  readonly oldestSeconds: number | null;
-  /** Stream sequence of the last confirmed one. */
-  readonly lastSeq: number;
-}
-
 export interface ConsumerStatus {
   readonly durable: string;
   readonly stream: string;
+  /** Whether the stream is there, whoever owns it; absent when the broker was not asked. */
+  readonly streamFound?: boolean;
   /** Highest sequence recorded as applied; null for a consumer that never ran. */
   readonly lastSeq: number | null;
   readonly snapshot: SnapshotStatus | null;
@@ -83,7 +78,7 @@ async function storedStatus({ definition, pool, broker }: StatusOptions): Promis
   const { applied, pending } = await migrationState(pool, { service, migrations: database.migrations });
   const migrations = { applied: applied.length, pending };
   if (!applied.some(({ name }) => name.startsWith("mesh/"))) return { service, migrations, consumers: [] };
-  const state = stream && (await broker?.streamState(stream.name));
+  const state = stream && broker && ((await broker.streamState(stream.name)) ?? null);
   return {
     service,
     migrations,
@@ -142,16 +137,6 @@ function healthOf({ status, reasons = [], checks }: ReadyAnswer): HealthStatus {
   };
 }
 
-async function readOutbox(pool: Pool): Promise<OutboxStatus> {
-  const { rows } = await pool.query<{ waiting: number; oldest: number | null; last_seq: number }>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS waiting,
-            (SELECT extract(epoch FROM now() - created_at) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS oldest,
-            (SELECT last_seq FROM mesh.relay)::double precision AS last_seq`,
-  );
-  const row = rows[0];
-  return { waiting: row?.waiting ?? 0, oldestSeconds: row?.oldest ?? null, lastSeq: row?.last_seq ?? 0 };
-}
-
 interface ConsumerRow {
   readonly last_seq: number | null;
   readonly snapshot: SnapshotStatus | null;
@@ -174,10 +159,14 @@ async function readConsumer(
     [durable],
   );
   const row = rows[0];
-  const state = await broker?.consumerState(stream.name, durable);
+  const [state, found] = await Promise.all([
+    broker?.consumerState(stream.name, durable),
+    broker?.streamState(stream.name),
+  ]);
   return {
     durable,
     stream: stream.name,
+    ...(broker === undefined ? {} : { streamFound: found !== undefined }),
     lastSeq: row?.last_seq ?? null,
     snapshot: row?.last_seq == null ? null : row.snapshot,
     deadLetters: row?.dead_letters ?? 0,

@@ -1,13 +1,36 @@
 import { pino, stdSerializers } from "pino";
 import type { Logger } from "../definition.js";
+import { createLogOutput, type LogOutput } from "./log-output.js";
 
 /** One JSON object per line on standard output, times in ISO 8601; errors with their stack and cause. */
 export function createLogger(service: string, level: string): Logger {
-  return pino({
-    level,
-    base: { service },
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { error: stdSerializers.errWithCause, err: stdSerializers.errWithCause },
-  });
+  return pino(
+    {
+      level,
+      base: { service },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: stdSerializers.errWithCause, err: stdSerializers.errWithCause },
+    },
+    standardOutput(),
+  );
+}
+
+/** Call before the process ends: what a slow reader has not taken yet would be lost with it. */
+export async function flushLog(withinMs: number): Promise<void> {
+  await output?.flush(withinMs);
+}
+
+let output: LogOutput | undefined;
+
+/** One for the process, however many services run in it: they share the pipe. */
+function standardOutput(): LogOutput {
+  output ??= createLogOutput(process.stdout, { notice: missedLines });
+  return output;
+}
+
+function missedLines(dropped: number): string {
+  const time = new Date().toISOString();
+  const msg = "log lines were dropped, since nobody read them";
+  return `${JSON.stringify({ level: "warn", time, dropped, msg })}\n`;
 }

@@ -5,6 +5,7 @@ import { type RunningConsumer, startConsumer } from "../consume/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import type { ResyncResult } from "../http/operate.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
+import { type StreamWatch, startStreamWatch } from "../outbox/stream-watch.js";
 import { pause } from "../pause.js";
 import type { Environment } from "./config.js";
 import { type PartsReport, reportParts } from "./report.js";
@@ -32,6 +33,7 @@ export interface PartsOptions {
 export interface RunningParts {
   readonly broker: Broker | undefined;
   readonly relay: Relay | undefined;
+  readonly stream: StreamWatch | undefined;
   readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
   readonly cascades: CascadeWorker | undefined;
 }
@@ -39,7 +41,7 @@ export interface RunningParts {
 export function startParts(options: PartsOptions): Parts {
   const { pool } = options;
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
-  const { broker, relay, consumers, cascades } = parts;
+  const { broker, relay, stream, consumers, cascades } = parts;
   return {
     report: () => reportParts(parts, pool),
     resync: async (durable) => {
@@ -51,13 +53,20 @@ export function startParts(options: PartsOptions): Parts {
     },
     stop: async () => {
       if (broker !== undefined && relay !== undefined) await flushOutbox(pool, broker, relay);
+      stream?.stop();
       await relay?.stop();
       await broker?.close();
     },
   };
 }
 
-const NOTHING: RunningParts = { broker: undefined, relay: undefined, consumers: [], cascades: undefined };
+const NOTHING: RunningParts = {
+  broker: undefined,
+  relay: undefined,
+  stream: undefined,
+  consumers: [],
+  cascades: undefined,
+};
 
 const FLUSH_MS = 3_000;
 
@@ -78,8 +87,9 @@ async function flushOutbox(pool: Pool, broker: Broker, relay: Relay): Promise<vo
 
 function startAll(options: PartsOptions, broker: Broker): RunningParts {
   const { definition, env, pool, logger } = options;
-  const { stream } = definition;
-  const relay = stream && startRelay({ pool, broker, service: { ...definition, stream }, logger });
+  const own = definition.stream;
+  const relay = own && startRelay({ pool, broker, service: { ...definition, stream: own }, logger });
+  const stream = own && startStreamWatch({ broker, stream: own, logger });
   const cascades = startCascadeWorker({ pool, consumers: definition.consumers, logger });
   const consumers = definition.consumers.map((consumer) => ({
     durable: consumer.durable,
@@ -92,7 +102,7 @@ function startAll(options: PartsOptions, broker: Broker): RunningParts {
       onTasks: () => cascades.wake(),
     }),
   }));
-  return { broker, relay, consumers, cascades };
+  return { broker, relay, stream, consumers, cascades };
 }
 
 async function resyncOne(durable: string, consumer: RunningConsumer | undefined): Promise<ResyncResult> {

@@ -1,7 +1,11 @@
 import type { Pool } from "pg";
+import type { CascadeWorkerStats } from "../consume/cascade-worker.js";
 import type { ConsumerStats } from "../consume/consumer.js";
+import type { SnapshotRecord } from "../consume/subscription.js";
+import { countDeadLetters, type OutboxStatus, readOutbox } from "../operate/figures.js";
 import type { Relay } from "../outbox/relay.js";
 import type { RunningParts } from "./parts.js";
+import { publicReason, publicReasonOf } from "./public-reason.js";
 
 export interface PartsReport {
   readonly checks: Readonly<Record<string, unknown>>;
@@ -9,38 +13,59 @@ export interface PartsReport {
   readonly reasons: readonly string[];
 }
 
-/** How the parts are doing, for `/readyz`. */
+/** How the parts are doing, for `/readyz`: figures as they are, failures by their class, since anyone may ask. */
 export async function reportParts(parts: RunningParts, pool: Pool): Promise<PartsReport> {
-  const { broker, relay, consumers, cascades } = parts;
+  const { broker, relay, stream, consumers, cascades } = parts;
   if (broker === undefined) return { checks: {}, reasons: [] };
   const connected = broker.connected();
-  const letters = await countDeadLetters(pool);
+  const { outbox, letters } = await readFigures(pool);
   const stats = consumers.map(({ running }) => running.stats());
   return {
     checks: {
       broker: { status: connected ? "up" : "down" },
+      ...(outbox === undefined ? {} : { outbox: describeOutbox(outbox) }),
       ...(relay === undefined ? {} : { relay: describeRelay(relay) }),
       consumers: Object.fromEntries(stats.map((one) => [one.durable, describeConsumer(one, letters)])),
-      ...(cascades === undefined ? {} : { cascades: cascades.stats() }),
+      ...(cascades === undefined ? {} : { cascades: describeCascades(cascades.stats()) }),
     },
     reasons: connected
-      ? [...relayReasons(relay), ...stats.flatMap(consumerReasons)]
+      ? [
+          ...streamReasons(stream?.missing()),
+          ...relayReasons(relay, outbox),
+          ...stats.flatMap(consumerReasons),
+        ]
       : ["broker: not connected; events wait in the outbox"],
   };
+}
+
+/** An unreachable database is reported on its own. */
+async function readFigures(pool: Pool) {
+  const [outbox, letters] = await Promise.all([
+    readOutbox(pool).catch(() => undefined),
+    countDeadLetters(pool).catch(() => new Map<string, number>()),
+  ]);
+  return { outbox, letters };
+}
+
+function describeOutbox({ waiting, oldestSeconds, deadLetters }: OutboxStatus): object {
+  return { waiting, oldest_seconds: oldestSeconds, dead_letters: deadLetters };
+}
+
+function streamReasons(missing: string | undefined): string[] {
+  return missing === undefined ? [] : [`stream ${missing}: it has vanished, and nobody made it anew yet`];
 }
 
 /** An outbox that is this old is not merely busy. */
 const LATE_SECONDS = 60;
 
-function relayReasons(relay: Relay | undefined): string[] {
-  const { paused, oldestSeconds, parked, lastError } = relay?.stats() ?? {};
-  const why = lastError === undefined ? "" : `: ${lastError}`;
+function relayReasons(relay: Relay | undefined, outbox: OutboxStatus | undefined): string[] {
+  const { paused, parked, lastError } = relay?.stats() ?? {};
+  const why = lastError === undefined ? "" : `: ${publicReason(lastError)}`;
   if (paused === true) return [`relay: paused${why}`];
   if ((parked ?? 0) > 0)
     return [`relay: ${parked} entities wait, the broker refuses an event of theirs${why}`];
-  return (oldestSeconds ?? 0) > LATE_SECONDS
-    ? [`relay: the oldest event waits for ${oldestSeconds} s${why}`]
-    : [];
+  const age = Math.round(outbox?.oldestSeconds ?? 0);
+  return age > LATE_SECONDS ? [`relay: the oldest event waits for ${age} s${why}`] : [];
 }
 
 function describeRelay(relay: Relay): object {
@@ -53,13 +78,23 @@ function describeRelay(relay: Relay): object {
     published,
     retries,
     parked,
-    last_error: lastError,
+    last_error: publicReasonOf(lastError),
   };
 }
 
-function consumerReasons({ durable, stalled, lastSnapshot, lastError }: ConsumerStats): string[] {
-  const trouble = lastError ?? lastSnapshot?.error ?? (stalled ? "stalled" : undefined);
-  return trouble === undefined ? [] : [`consumer ${durable}: ${trouble}`];
+function consumerReasons({
+  durable,
+  stalled,
+  lastSnapshot,
+  lastError,
+  snapshotError,
+}: ConsumerStats): string[] {
+  // Without trouble of its own `lastError` is that of its source.
+  const own = lastError === snapshotError ? undefined : lastError;
+  const source = snapshotError ?? lastSnapshot?.error ?? undefined;
+  if (own !== undefined) return [`consumer ${durable}: ${publicReason(own)}`];
+  if (source !== undefined) return [`consumer ${durable}: its last snapshot failed: ${publicReason(source)}`];
+  return stalled ? [`consumer ${durable}: stalled`] : [];
 }
 
 function describeConsumer(stats: ConsumerStats, letters: ReadonlyMap<string, number>): object {
@@ -68,21 +103,20 @@ function describeConsumer(stats: ConsumerStats, letters: ReadonlyMap<string, num
     stalled: stats.stalled,
     pending: stats.pending,
     ack_pending: stats.ackPending,
+    redelivered: stats.redelivered,
     applied: stats.applied,
     stale: stats.stale,
     attempts_waiting: stats.attemptsWaiting,
     dead_letters: letters.get(stats.durable) ?? 0,
-    last_snapshot: stats.lastSnapshot,
-    last_error: stats.lastError,
+    last_snapshot: stats.lastSnapshot && describeSnapshot(stats.lastSnapshot),
+    last_error: publicReasonOf(stats.lastError),
   };
 }
 
-/** Those that wait for an operator. An unreachable database is reported on its own. */
-async function countDeadLetters(pool: Pool): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await pool
-    .query<{ durable: string; letters: number }>(
-      "SELECT durable, count(*)::integer AS letters FROM mesh.dead_letter WHERE redriven_at IS NULL GROUP BY durable",
-    )
-    .catch(() => ({ rows: [] }));
-  return new Map(rows.map(({ durable, letters }) => [durable, letters]));
+function describeSnapshot(record: SnapshotRecord): SnapshotRecord {
+  return { ...record, error: publicReasonOf(record.error) };
+}
+
+function describeCascades(stats: CascadeWorkerStats): object {
+  return { ...stats, lastError: publicReasonOf(stats.lastError) };
 }

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import type { Logger, ServiceFactory } from "../definition.js";
 import { ConfigurationError } from "./config.js";
 import { HooksError, loadService } from "./hooks.js";
+import { flushLog } from "./logger.js";
 import { type RunningService, startService } from "./start.js";
 
 /** Exit codes of a service: refused or crashed, and "this can never work as it is set up". */
@@ -10,6 +11,9 @@ const USAGE = 2;
 
 /** The orchestrator's patience is about this long; then it kills, and nothing is logged. */
 const STOP_MS = 25_000;
+
+/** For the last lines to leave. A reader that takes none does not keep the process. */
+const LAST_LINES_MS = 500;
 
 /**
  * The whole life of a service's process: its hooks, its environment, its signals and its exit code.
@@ -48,7 +52,7 @@ function explain(error: Error): string {
 function watchForCrashes(logger: Logger): void {
   const crash = (error: unknown, what: string) => {
     logger.error({ error }, what);
-    process.exit(FAILED);
+    endProcess(FAILED);
   };
   process.on("unhandledRejection", (error) => crash(error, "unhandled rejection"));
   process.on("uncaughtException", (error) => crash(error, "uncaught exception"));
@@ -69,13 +73,18 @@ function stopOnSignals(service: RunningService): void {
 function exitAfter(service: RunningService, code: number): void {
   setTimeout(() => {
     service.logger.error({ ms: STOP_MS }, "stopping took too long");
-    process.exit(FAILED);
+    endProcess(FAILED);
   }, STOP_MS).unref();
   service.stop().then(
-    () => process.exit(code),
+    () => endProcess(code),
     (error: unknown) => {
       service.logger.error({ error }, "stopping failed");
-      process.exit(FAILED);
+      endProcess(FAILED);
     },
   );
+}
+
+/** The sooner of the log's last line and its time: nothing else is waited for. */
+function endProcess(code: number): void {
+  void flushLog(LAST_LINES_MS).then(() => process.exit(code));
 }

@@ -45,7 +45,10 @@ async function answer(world: World, { actor, service, path, signal }: Call): Pro
   if (resource === undefined) return new Response("no such resource", { status: 404 });
   const { entity } = resource.table;
   const versions = { entity: entity && `${service}.${entity}` };
-  const readable = await orCrash(life, openList(life.requests, resource.table, { filter: {}, versions }));
+  const readable = await unlessBroken(
+    { life, signal },
+    openList(life.requests, resource.table, { filter: {}, versions }),
+  );
   return new Response(
     carry({ world, life, actor, readable, signal, breaks: fate === "breaks", ends: fate === "ends" }),
   );
@@ -68,7 +71,7 @@ function carry({ world, life, actor, readable, signal, breaks, ends }: Carried):
   signal?.addEventListener("abort", abandon, { once: true });
   return new ReadableStream({
     async pull(controller) {
-      const { value, done } = await orCrash(life, pieces.next());
+      const { value, done } = await unlessBroken({ life, signal }, pieces.next());
       await world.schedule.step(
         actor,
         done ? "reads the end of the list" : "reads of the list",
@@ -87,15 +90,25 @@ function carry({ world, life, actor, readable, signal, breaks, ends }: Carried):
   });
 }
 
-/** Whoever waits for a process that dies hears that the connection broke. */
-function orCrash<T>(life: Life, work: Promise<T>): Promise<T> {
+interface Line {
+  readonly life: Life;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Whoever waits for a process that dies hears that the connection broke; whoever gives up waits no longer. */
+function unlessBroken<T>({ life, signal }: Line, work: Promise<T>): Promise<T> {
   work.catch(() => undefined);
-  return Promise.race([
-    work,
-    life.crashed.then(() => {
-      throw unreachable();
-    }),
-  ]);
+  const broken = life.crashed.then(() => {
+    throw unreachable();
+  });
+  if (signal === undefined) return Promise.race([work, broken]);
+  return new Promise<T>((resolve, reject) => {
+    const abandon = () => reject(signal.reason);
+    signal.addEventListener("abort", abandon, { once: true });
+    Promise.race([work, broken])
+      .finally(() => signal.removeEventListener("abort", abandon))
+      .then(resolve, reject);
+  });
 }
 
 function unreachable(): TypeError {

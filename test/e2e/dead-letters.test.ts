@@ -83,5 +83,19 @@ test("a failing handler holds up nobody else, and its event is rolled back until
   const other = await register(mesh, "healthy");
   await waitFor(() => cached(mesh, "sfs", other), { what: "the user behind the failing one" });
   expect(await cached(mesh, "sfs", poison)).toBeUndefined();
-  expect((await call(mesh, "sfs", "GET /readyz")).status).toBe(200);
+  await waitFor(
+    async () => {
+      const { status, body } = await call(mesh, "sfs", "GET /readyz");
+      const { consumers } = body.checks as { readonly consumers: Readonly<Record<string, Figures>> };
+      const { redelivered, attempts_waiting, dead_letters } = consumers.sfs_auth_user as Figures;
+      return status === 200 && redelivered === 1 && attempts_waiting === 1 && dead_letters > 0;
+    },
+    { what: "the redelivery among the figures" },
+  );
 });
+
+interface Figures {
+  readonly redelivered: number;
+  readonly attempts_waiting: number;
+  readonly dead_letters: number;
+}

@@ -121,6 +121,45 @@ test.skipIf(!hasProc)("servers that are killed are started again, on their ports
   expect(await found()).toEqual([{ username: "ada" }, { username: "grace" }]);
 });
 
+test("a durable and a stream that vanish are noticed, made anew, and what was lost is healed", async () => {
+  const dev = running as RunningDev;
+  const { nats, databases, services, service_key } = dev.endpoints;
+  const connection = await connect({ servers: nats });
+  const manager = await connection.jetstreamManager();
+  const names = async () =>
+    (await query(databases.sfs_db, "SELECT username FROM user_cache ORDER BY 1")).map((row) => row.username);
+  const said = (text: RegExp) => waitFor(() => text.test(dev.output()), { what: `${text} in the output` });
+  // Lost in a way that no message of the stream makes good.
+  const lose = (username: string) =>
+    query(databases.sfs_db, `DELETE FROM user_cache WHERE username = '${username}'`);
+
+  await lose("ada");
+  await manager.consumers.delete("AUTH", "sfs_auth_user");
+  // Made anew before the service has asked, it never was gone, to the service: but another one.
+  await said(/sfs .*the durable (is gone|was made anew)/);
+  await said(/sfs has lost its durable sfs_auth_user: making it anew/);
+  await waitFor(async () => (await names()).includes("ada"), { what: "the snapshot to heal" });
+
+  await lose("grace");
+  await manager.streams.delete("AUTH");
+  await said(/auth .*the stream (has vanished, and its messages with it|was made anew)/);
+  await said(/auth has lost its stream AUTH: making it anew/);
+  await waitFor(async () => (await names()).includes("grace"), { what: "the snapshot to heal" });
+  const answer = await fetch(`${services.auth?.http}/api/users`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${service_key}`, "content-type": "application/json" },
+    body: JSON.stringify({ username: "afterwards" }),
+  });
+  expect(answer.status).toBe(201);
+  await waitFor(async () => (await names()).includes("afterwards"), { what: "events to flow again" });
+  const ready = async (service: string) =>
+    (await (await fetch(`${services[service]?.http}/readyz`)).text()).startsWith('{"status":"ready"');
+  for (const service of ["auth", "sfs", "compute"]) {
+    await waitFor(() => ready(service), { what: `${service} to be ready` });
+  }
+  await connection.close();
+});
+
 test("a stop that comes while a crashed server is on its way up ends that one, and starts no other", async () => {
   const processes: { readonly exited: Promise<string>; end: (how: string) => void }[] = [];
   const launch = () => {

@@ -4,6 +4,7 @@ import {
   type BareClient,
   bareClient,
   cached,
+  call,
   register,
   startMesh,
   type TestMesh,
@@ -95,6 +96,71 @@ test("a letter whose cause is mended is applied by redrive", async () => {
   expect((await cached(mesh, "sfs", id))?.username).toBe("far-longer-than-that");
 });
 
+test("a letter that newer events have overtaken is stale: redriven, it changes nothing", async () => {
+  const { auth, sfs } = mesh.databases;
+  const id = await register(mesh, "overtaken", "first");
+  await waitFor(() => cached(mesh, "sfs", id));
+  const name = (display_name: string) =>
+    auth.query("UPDATE users SET display_name = $2 WHERE user_id = $1", [id, display_name]);
+  await sfs.query("ALTER TABLE user_cache ALTER display_name TYPE varchar(32)");
+  await name("far too long for the cache as it is at the moment");
+  const letter = await waitFor(async () => {
+    const sql = "SELECT id FROM mesh.dead_letter WHERE entity_id = $1";
+    return (await sfs.query<{ id: string }>(sql, [id])).rows[0];
+  });
+  await sfs.query("ALTER TABLE user_cache ALTER display_name TYPE text");
+  await name("newest");
+  await waitFor(async () => (await cached(mesh, "sfs", id))?.display_name === "newest");
+  const redriven = await operate("dlq", "redrive", "sfs", String(letter.id));
+  expect(redriven).toMatchObject({ code: 0, body: { redriven: [{ outcome: "stale" }] } });
+  expect((await cached(mesh, "sfs", id))?.display_name).toBe("newest");
+});
+
+test("an id or a service that does not exist is a mistake: one line that says which, exit code 2", async () => {
+  const mistakes = [
+    ["show sfs 4711", "sfs has no dead letter 4711"],
+    ["redrive sfs 4711", "sfs has no dead letter 4711"],
+    ["discard nobody 1", 'there is no service "nobody"'],
+    ["show sfs first", '"first" is not the id of a dead letter'],
+    ["redrive sfs", "name either ids or --all"],
+  ] as const;
+  const ended = mistakes.map(([args]) => meshWith(ROOT, mesh.env, "dlq", ...args.split(" ")));
+  for (const [at, { code, stdout, stderr }] of (await Promise.all(ended)).entries()) {
+    const [args, said] = mistakes[at] ?? ["", ""];
+    expect([code, stdout], args).toEqual([2, ""]);
+    expect(stderr.split("\n")[0], args).toContain(said);
+  }
+});
+
+test("one wrong id among several: nothing is touched", async () => {
+  await bare.publish("auth.user.several.created", "not JSON");
+  const letters = async () => (await operate("dlq", "list", "sfs")).body.deadLetters;
+  const [letter] = await waitFor(async () => ((await letters()).length > 0 ? await letters() : undefined));
+  const { code, stderr } = await meshWith(ROOT, mesh.env, "dlq", "discard", "sfs", String(letter.id), "4711");
+  expect(code).toBe(2);
+  expect(stderr).toContain("sfs has no dead letter 4711");
+  expect(await letters()).toHaveLength(1);
+  expect(await operate("dlq", "discard", "sfs", "--all")).toMatchObject({ code: 0 });
+});
+
+test("what a service may not publish is a dead letter of its outbox, listed and counted like the others", async () => {
+  await mesh.databases.auth.query(
+    `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+     VALUES (gen_random_uuid(), 'sfs.file.x.uploaded', 'sfs.file', 'x', 1, '{}')`,
+  );
+  await mesh.databases.auth.query("NOTIFY mesh_outbox");
+  await waitFor(async () => (await operate("dlq", "list", "auth")).code === 1, { what: "the dead letter" });
+  expect((await operate("status")).body.findings).toContain(
+    "auth: 1 dead letters of its outbox (mesh dlq list auth)",
+  );
+  expect((await call(mesh, "auth", "GET /readyz")).body).toMatchObject({
+    checks: { outbox: { waiting: 0, oldest_seconds: null, dead_letters: 1 } },
+  });
+  const redriven = await operate("dlq", "redrive", "auth", "--all");
+  expect(redriven.body.redriven[0].outcome).toBe("refused");
+  expect(await operate("dlq", "discard", "auth", "--all")).toMatchObject({ code: 0 });
+});
+
 test("status of a mesh at rest: everything published, nothing behind", async () => {
   for (const { id } of (await operate("dlq", "list", "compute")).body.deadLetters) {
     await operate("dlq", "discard", "compute", String(id));
@@ -106,10 +172,23 @@ test("status of a mesh at rest: everything published, nothing behind", async () 
   expect(sfs).toMatchObject({
     health: { status: "ready" },
     migrations: { pending: [] },
-    consumers: [{ durable: "sfs_auth_user", broker: { pending: 0 } }],
+    consumers: [
+      {
+        durable: "sfs_auth_user",
+        broker: { pending: 0, ackPending: 0, redelivered: 0 },
+        snapshot: { error: null },
+      },
+    ],
   });
   const auth = body.services.find(({ service }: { service: string }) => service === "auth");
-  expect(auth).toMatchObject({ outbox: { waiting: 0 }, stream: { name: "AUTH" } });
+  expect(auth).toMatchObject({
+    outbox: { waiting: 0, oldestSeconds: null, deadLetters: 0 },
+    stream: { name: "AUTH", firstSeq: 1 },
+  });
+  expect(auth.stream.bytes).toBeGreaterThan(0);
+  const table = await meshWith(ROOT, mesh.env, "status");
+  expect(table.stdout).toMatch(/^AUTH +\d+ +\d+ +1 +\d+$/m);
+  expect(table.stdout).toMatch(/^sfs_auth_user +0 +0 +0 +0 +0 +\d+ rows at /m);
 });
 
 test("status names a service that does not answer", async () => {
@@ -117,4 +196,26 @@ test("status names a service that does not answer", async () => {
   const { code, body } = await operate("status");
   expect(code).toBe(1);
   expect(body.findings).toEqual([expect.stringMatching(/^gateway: does not answer: GET .*ECONNREFUSED/)]);
+});
+
+test("status names a stream and a durable that the broker does not know", async () => {
+  await bare.jsm.streams.delete("GATEWAY");
+  await bare.jsm.consumers.delete("COMPUTE", "gateway_compute_container");
+  expect((await operate("status")).body.findings).toEqual([
+    expect.stringContaining("gateway: does not answer"),
+    expect.stringContaining("gateway: the broker knows no stream of this service"),
+    expect.stringContaining(
+      "gateway: consumer gateway_compute_container: the broker does not know its durable",
+    ),
+  ]);
+});
+
+test("with the broker down status says so, and shows what the databases know", async () => {
+  await mesh.nats.stop();
+  const { code, body } = await operate("status");
+  expect(code).toBe(1);
+  expect(body.findings[0]).toMatch(/^broker: the broker is not connected/);
+  expect(body.services).toHaveLength(4);
+  const health = await call(mesh, "sfs", "GET /readyz");
+  expect(health.body).toMatchObject({ status: "degraded", checks: { outbox: { waiting: 0 } } });
 });

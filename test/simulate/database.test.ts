@@ -1,6 +1,7 @@
 import pg from "pg";
 import Cursor from "pg-cursor";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { openList } from "../../runtime/http/list.js";
 import { type Backends, openBackends } from "../../runtime/simulate/postgres/backends.js";
 import { type DatabaseNetwork, SimulatedSocket } from "../../runtime/simulate/postgres/socket.js";
 import { createRandom } from "../../runtime/simulate/random.js";
@@ -28,7 +29,7 @@ const still = { elapsed: () => 0, next: () => false, end: () => undefined };
 describe("a simulated connection", () => {
   let schedule: Schedule;
   let steps: string[];
-  let fates: ("before" | "after")[];
+  let fates: ("carried" | "before" | "after")[];
   let network: DatabaseNetwork;
   const actorOf = (name: string): Actor => ({ name, alive: true, frozen: false, weight: 1 });
   const clientOf = (actor: Actor) => {
@@ -128,6 +129,21 @@ describe("a simulated connection", () => {
       expect((await during(other.query("SELECT * FROM t WHERE id = 9"))).rows).toHaveLength(rows);
       await during(other.end());
     }
+  });
+
+  it("ends a list whose connection breaks after its last row, and before the server is ready again", async () => {
+    const pool = new pg.Pool({
+      connectionString: "postgres://u@127.0.0.1/x",
+      stream: () => new SimulatedSocket(actorOf("a"), "db", network),
+    });
+    pool.on("error", () => undefined);
+    await during(pool.query("INSERT INTO t VALUES (1, 1)"));
+    // The statement, its rows, and the sync.
+    fates = ["carried", "carried", "before"];
+    const table = { name: "t", key: "id", columns: [{ name: "id", type: "integer" }] } as const;
+    await expect(during(openList(pool, table, { filter: {} }))).rejects.toThrow(/ECONNRESET|terminated/);
+    expect(pool.totalCount).toBe(0);
+    await pool.end();
   });
 
   it("goes on with others while a statement waits for a lock", async () => {

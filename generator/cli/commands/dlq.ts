@@ -25,7 +25,8 @@ const EVERY = 1_000_000;
 export async function list(only: string | undefined, { json }: Output): Promise<ExitCode> {
   const running = await findRunningMesh(only);
   const letters: ({ readonly service: string } & DeadLetter)[] = [];
-  for (const service of running.services.filter(({ consumers }) => consumers.length > 0)) {
+  // Those without consumers too: an outbox has dead letters of its own.
+  for (const service of running.services) {
     const found = await withService(running, service, ({ pool }) =>
       listDeadLetters(pool, { limit: json ? EVERY : SHOWN }),
     );
@@ -51,7 +52,7 @@ export async function list(only: string | undefined, { json }: Output): Promise<
 export function show(name: string, id: string, { json }: Output): Promise<ExitCode> {
   return withNamed(name, async ({ pool }) => {
     const letter = await showDeadLetter(pool, parseId(id));
-    if (!letter) throw new UsageError(`${name} has no dead letter ${id}`, `mesh dlq list ${name}`);
+    if (!letter) throw unknownLetters(name, [id]);
     const { body, ...facts } = letter;
     if (json) printJson({ ...facts, body: body.toString("utf8"), bodyBase64: body.toString("base64") });
     else {
@@ -70,7 +71,7 @@ export function show(name: string, id: string, { json }: Output): Promise<ExitCo
 export function redrive(name: string, ids: readonly string[], options: Selection): Promise<ExitCode> {
   return withNamed(name, async ({ definition, pool, env }) => {
     const outcomes: { readonly id: number; readonly outcome: string; readonly reason?: string }[] = [];
-    for (const id of await select(pool, ids, options)) {
+    for (const id of await select({ name, pool }, ids, options)) {
       const result = await redriveLetter({ definition, pool, env, id, logger: quietLogger }).catch(
         (error: Error) => ({
           outcome: "failed" as const,
@@ -90,7 +91,7 @@ export function redrive(name: string, ids: readonly string[], options: Selection
 export function discard(name: string, ids: readonly string[], options: Selection): Promise<ExitCode> {
   return withNamed(name, async ({ pool }) => {
     const outcomes: { readonly id: number; readonly discarded: boolean }[] = [];
-    for (const id of await select(pool, ids, options)) {
+    for (const id of await select({ name, pool }, ids, options)) {
       outcomes.push({ id, discarded: await discardDeadLetter(pool, id) });
     }
     if (options.json) printJson({ discarded: outcomes });
@@ -110,15 +111,34 @@ async function withNamed(
   return withService(running, service, work);
 }
 
+interface Owner {
+  readonly name: string;
+  readonly pool: LoadedService["pool"];
+}
+
+/** All of them or none: with one wrong id nothing is touched. */
 async function select(
-  pool: LoadedService["pool"],
+  { name, pool }: Owner,
   ids: readonly string[],
   { all }: Selection,
 ): Promise<readonly number[]> {
   if ((all ?? false) === ids.length > 0) throw new UsageError("name either ids or --all");
-  if (!all) return ids.map(parseId);
-  const letters = await listDeadLetters(pool, { limit: EVERY });
-  return letters.map(({ id }) => id).sort((a, b) => a - b);
+  if (all) {
+    const letters = await listDeadLetters(pool, { limit: EVERY });
+    return letters.map(({ id }) => id).sort((a, b) => a - b);
+  }
+  const named = [...new Set(ids.map(parseId))];
+  const unknown: number[] = [];
+  for (const id of named) if (!(await showDeadLetter(pool, id))) unknown.push(id);
+  if (unknown.length > 0) throw unknownLetters(name, unknown);
+  return named;
+}
+
+function unknownLetters(name: string, ids: readonly (string | number)[]): UsageError {
+  return new UsageError(
+    `${name} has no dead letter ${ids.join(", ")}`,
+    `each service counts its own: mesh dlq list ${name}`,
+  );
 }
 
 function parseId(text: string): number {

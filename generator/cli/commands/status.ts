@@ -1,96 +1,116 @@
-import { connectJetStream, type ServiceStatus, serviceStatus } from "meshwright/runtime";
+import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from "meshwright/runtime";
+import type { Service } from "../../model/mesh.js";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
-import { findRunningMesh, findServiceUrl, natsLogin } from "../running-mesh.js";
-import { colour, print, printJson, printTable, quietLogger, withProgress } from "../terminal.js";
+import { findRunningMesh, findServiceUrl, natsLogin, type RunningMesh } from "../running-mesh.js";
+import { colour, print, printJson, printTable, withProgress } from "../terminal.js";
+import { findingsOf } from "./status-findings.js";
 
 /**
- * How every service stands. A finding is what does not go away by itself: dead letters, failing cascades, failed
- * snapshots, missing migrations, and what a running service says that it lacks, or that none answers.
+ * How every service stands. A finding is what does not go away by itself, and whatever cannot be asked:
+ * with the broker or a database down, the others are shown all the same.
  */
 export async function status(options: { readonly json?: boolean }): Promise<ExitCode> {
   const running = await findRunningMesh();
-  const broker = await connectJetStream({
-    ...natsLogin(running),
-    name: "mesh_operator",
-    logger: quietLogger,
-  });
+  const { all, findings } = await withProgress("asking databases and broker", () => askAll(running));
+  if (options.json) printJson({ services: all, findings });
+  else describe(all, findings);
+  return findings.length === 0 ? 0 : 1;
+}
+
+interface Answers {
+  readonly all: readonly ServiceStatus[];
+  readonly findings: readonly string[];
+}
+
+async function askAll(running: RunningMesh): Promise<Answers> {
+  const all: ServiceStatus[] = [];
+  const findings: string[] = [];
+  const { broker, error } = await openBroker(running);
+  if (error !== undefined) findings.push(`broker: ${error}; streams and consumers are not shown`);
   try {
-    const all = await withProgress("asking databases and broker", async () => {
-      const found: ServiceStatus[] = [];
-      for (const service of running.services) {
-        const url = findServiceUrl(running, service);
-        found.push(
-          await withService(running, service, (loaded) => serviceStatus({ ...loaded, broker, url })),
-        );
+    for (const service of running.services) {
+      const found = await askOne(running, service, error === undefined ? broker : undefined);
+      if (typeof found === "string") findings.push(`${service.name}: ${found}`);
+      else {
+        all.push(found);
+        findings.push(...findingsOf(found));
       }
-      return found;
-    });
-    const findings = all.flatMap(findingsOf);
-    if (options.json) printJson({ services: all, findings });
-    else describe(all, findings);
-    return findings.length === 0 ? 0 : 1;
+    }
   } finally {
     await broker.close();
   }
+  return { all, findings };
 }
 
-function findingsOf(status: ServiceStatus): string[] {
-  const { service, migrations, consumers, cascades } = status;
-  return [
-    ...healthFindings(status),
-    ...migrations.pending.map((name) => `${service}: migration ${name} is not applied`),
-    ...consumers.flatMap(({ durable, deadLetters, snapshot }) => [
-      ...(deadLetters > 0
-        ? [`${service}: ${deadLetters} dead letters of ${durable} (mesh dlq list ${service})`]
-        : []),
-      ...(snapshot?.error ? [`${service}: the last snapshot of ${durable} failed: ${snapshot.error}`] : []),
-    ]),
-    ...(cascades && cascades.failing > 0
-      ? [
-          `${service}: ${cascades.failing} rows wait for a hook that fails: ${cascades.lastError ?? "unknown"}`,
-        ]
-      : []),
-  ];
+async function openBroker(
+  running: RunningMesh,
+): Promise<{ readonly broker: Broker; readonly error?: string }> {
+  const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+  const broker = await connectJetStream({ ...natsLogin(running), name: "mesh_operator", logger: silent });
+  const [{ name } = { name: "MESH" }] = running.mesh.streams;
+  try {
+    await broker.streamState(name);
+    return { broker };
+  } catch (error) {
+    return { broker, error: (error as Error).message };
+  }
 }
 
-/** What the service says of itself, as far as its database does not say the same. */
-function healthFindings({ service, health, consumers }: ServiceStatus): string[] {
-  if (health === undefined) return [];
-  if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
-  const stalled = new Set(health.stalled.map(({ durable }) => durable));
-  const said = consumers.map(({ durable, snapshot }) => `consumer ${durable}: ${snapshot?.error}`);
-  const others = health.reasons.filter(
-    (reason) => !said.includes(reason) && !stalled.has(/^consumer (\S+): /.exec(reason)?.[1] ?? ""),
-  );
-  return [
-    ...health.stalled.map(({ durable, reason }) => `${service}: consumer ${durable} is stalled: ${reason}`),
-    ...others.map((reason) => `${service}: ${health.status}: ${reason}`),
-  ];
+/** A text says why its database could not be asked. */
+async function askOne(
+  running: RunningMesh,
+  service: Service,
+  broker: Broker | undefined,
+): Promise<ServiceStatus | string> {
+  const url = findServiceUrl(running, service);
+  return await withService(running, service, async (loaded) => {
+    try {
+      await loaded.pool.query("SELECT 1");
+    } catch (error) {
+      const { code, message } = error as Error & { readonly code?: string };
+      return `its database is out of reach: ${message || code}`;
+    }
+    return await serviceStatus({ ...loaded, url, ...(broker && { broker }) });
+  });
 }
 
 function describe(all: readonly ServiceStatus[], findings: readonly string[]): void {
-  const services = all.map(({ service, health, outbox, stream, cascades }) => [
-    service,
-    health?.status ?? "not asked",
-    outbox
-      ? `${outbox.waiting}${outbox.oldestSeconds ? ` (${Math.round(outbox.oldestSeconds)} s)` : ""}`
-      : "-",
-    stream ? `${stream.name}, ${stream.messages} messages` : "-",
-    String(cascades?.waiting ?? 0),
-  ]);
-  printTable(["service", "health", "outbox", "stream", "cascades waiting"], services);
-  print("");
-  const consumers = all.flatMap(({ consumers }) =>
-    consumers.map(({ durable, broker, deadLetters, attemptsWaiting, snapshot }) => [
-      durable,
-      broker ? `${broker.pending} + ${broker.ackPending} unacked` : "unknown to the broker",
-      String(attemptsWaiting),
-      String(deadLetters),
-      snapshot?.at ? `${snapshot.rows ?? 0} rows at ${snapshot.at}` : "-",
+  printTable(
+    ["service", "health", "outbox", "oldest", "dead letters", "cascades waiting"],
+    all.map(({ service, health, outbox, cascades }) => [
+      service,
+      health?.status ?? "not asked",
+      String(outbox?.waiting ?? "-"),
+      outbox?.oldestSeconds == null ? "-" : `${outbox.oldestSeconds.toFixed(1)} s`,
+      String(outbox?.deadLetters ?? "-"),
+      String(cascades?.waiting ?? "-"),
     ]),
   );
-  printTable(["consumer", "behind", "retrying", "dead letters", "last snapshot"], consumers);
+  print("");
+  printTable(
+    ["stream", "messages", "bytes", "first", "last"],
+    all.flatMap(({ stream }) =>
+      stream
+        ? [[stream.name, stream.messages, stream.bytes ?? "-", stream.firstSeq, stream.lastSeq].map(String)]
+        : [],
+    ),
+  );
+  print("");
+  printTable(
+    ["consumer", "pending", "unacked", "redelivered", "retrying", "dead letters", "last snapshot"],
+    all.flatMap(({ consumers }) =>
+      consumers.map(({ durable, broker, attemptsWaiting, deadLetters, snapshot }) => [
+        durable,
+        String(broker?.pending ?? "-"),
+        String(broker?.ackPending ?? "-"),
+        String(broker?.redelivered ?? "-"),
+        String(attemptsWaiting),
+        String(deadLetters),
+        `${snapshot?.at ? `${snapshot.rows ?? 0} rows at ${snapshot.at}` : "-"}${snapshot?.error ? ", failed since" : ""}`,
+      ]),
+    ),
+  );
   print("");
   for (const finding of findings) print(colour.yellow(finding));
   if (findings.length === 0) print(colour.green("nothing waits for a person"));

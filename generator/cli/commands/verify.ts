@@ -13,7 +13,7 @@ export async function verify(
   const results = await withProgress("comparing caches with their sources", () => verifyAll(running));
   if (options.json) printJson({ caches: results });
   else if (results.length === 0) print("no cache has a source to be compared with");
-  else results.forEach(describe);
+  else describeAll(running, results);
   return results.some((result) => differences(result) > 0) ? 1 : 0;
 }
 
@@ -34,6 +34,16 @@ function differences({ missing, extra, differing }: Verification): number {
   return missing + extra + differing;
 }
 
+function describeAll(running: RunningMesh, results: readonly Verification[]): void {
+  results.forEach(describe);
+  const wrong = results.filter((result) => differences(result) > 0).map(({ durable }) => durable);
+  const healing = running.services.filter(({ consumers }) =>
+    consumers.some((one) => wrong.includes(one.durable)),
+  );
+  if (healing.length > 0)
+    print(colour.dim(`healed by: ${healing.map(({ name }) => `mesh resync ${name}`).join("; ")}`));
+}
+
 function describe(result: Verification): void {
   const { durable, cache, rows, missing, extra, differing, sample, ms } = result;
   const verdict =
@@ -42,6 +52,8 @@ function describe(result: Verification): void {
       : colour.red(`${missing} missing, ${extra} extra, ${differing} differing of ${rows} rows`);
   print(`${durable} → ${cache}: ${verdict} ${colour.dim(`(${ms} ms)`)}`);
   for (const row of sample) print(`  ${row.finding.padEnd(9)} ${row.key}${sides(row)}`);
+  const more = differences(result) - sample.length;
+  if (more > 0) print(colour.dim(`  … and ${more} more`));
 }
 
 /** A row may hold a megabyte; `--json` gives all of it. */

@@ -6,6 +6,7 @@ import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
 import { writeExternal } from "./external.js";
 import { provision } from "./provision.js";
+import { keepProvisioned } from "./reprovision.js";
 import { freePort, preferPort } from "./servers/ports.js";
 import type { State } from "./state.js";
 import { type Supervisor, superviseService } from "./supervisor.js";
@@ -44,12 +45,14 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
       onNotice: (text) => options.onNotice("postgres", text),
     }).then((started) => handOver(started, options)),
   ]);
-  await provision(mesh, {
+  const provisioning = {
     login: { url: broker.url },
     replicas: 1,
     standIn: true,
     onNotice: options.onNotice,
-  });
+  };
+  await provision(mesh, provisioning);
+  options.onStarted(await keepProvisioned(mesh, provisioning));
   const ports = await choosePorts(mesh.services, port);
   const environment = serviceEnvironment({ ports, broker, databases, options });
   for (const { name } of mesh.services.filter((service) => service.external)) {

@@ -20,33 +20,42 @@ export interface Provisioning {
 export async function provision(mesh: Mesh, options: Provisioning): Promise<readonly string[]> {
   const broker = await connectJetStream({ ...options.login, name: "mesh_operator", logger: quietLogger });
   try {
-    for (const stream of mesh.streams) {
-      if (!stream.external) await makeStream(broker, stream, options);
-      else if (options.standIn) await standInForOwner(broker, stream, options);
-    }
-    const present = new Set<string>();
-    for (const { name } of mesh.streams) if (await broker.streamState(name)) present.add(name);
-    for (const consumer of mesh.services.flatMap((service) => service.consumers)) {
-      // An external owner's stream that could not be made; its consumers wait for it.
-      if (!present.has(consumer.stream)) continue;
-      await broker.ensureConsumer({
-        stream: consumer.stream,
-        durable: consumer.durable,
-        filter: consumer.filter,
-        ackWaitSeconds: consumer.delivery.ackWaitSeconds,
-        maxAckPending: consumer.delivery.maxAckPending,
-      });
-    }
-    return mesh.streams.map(({ name }) => name).filter((name) => !present.has(name));
+    return await provisionOn(broker, mesh, options);
   } finally {
     await broker.close();
   }
 }
 
+/** The same on a connection that is kept: for whoever provisions again and again. */
+export async function provisionOn(
+  broker: Broker,
+  mesh: Mesh,
+  options: Omit<Provisioning, "login">,
+): Promise<readonly string[]> {
+  for (const stream of mesh.streams) {
+    if (!stream.external) await makeStream(broker, stream, options);
+    else if (options.standIn) await standInForOwner(broker, stream, options);
+  }
+  const present = new Set<string>();
+  for (const { name } of mesh.streams) if (await broker.streamState(name)) present.add(name);
+  for (const consumer of mesh.services.flatMap((service) => service.consumers)) {
+    // An external owner's stream that could not be made; its consumers wait for it.
+    if (!present.has(consumer.stream)) continue;
+    await broker.ensureConsumer({
+      stream: consumer.stream,
+      durable: consumer.durable,
+      filter: consumer.filter,
+      ackWaitSeconds: consumer.delivery.ackWaitSeconds,
+      maxAckPending: consumer.delivery.maxAckPending,
+    });
+  }
+  return mesh.streams.map(({ name }) => name).filter((name) => !present.has(name));
+}
+
 async function makeStream(
   broker: Broker,
   { external: _, replicas, ...stream }: Stream,
-  options: Provisioning,
+  options: Omit<Provisioning, "login">,
 ): Promise<void> {
   // What stands keeps the replicas that its operator gave it, unless the file says a number.
   if (replicas !== undefined || options.replicas === 1 || (await broker.streamState(stream.name))) {
@@ -69,7 +78,11 @@ async function makeStream(
  * On a laptop nobody else makes an external owner's stream: the owner's own user may not, and may not even run.
  * An owner that keeps these subjects in a stream of another name makes this impossible, which ends nothing.
  */
-async function standInForOwner(broker: Broker, stream: Stream, options: Provisioning): Promise<void> {
+async function standInForOwner(
+  broker: Broker,
+  stream: Stream,
+  options: Omit<Provisioning, "login">,
+): Promise<void> {
   if (await broker.streamState(stream.name)) return;
   await makeStream(broker, stream, options).catch((error: Error) =>
     options.onNotice(

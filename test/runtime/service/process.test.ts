@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import { afterEach, expect, inject, test } from "vitest";
-import { createDatabase, waitFor } from "../../support/servers.js";
+import { createDatabase, freePort, waitFor } from "../../support/servers.js";
 import { writeMigrations } from "../http/fixture.js";
 import { SQL } from "../http/tables.js";
 import { authorized, KEY } from "./fixture.js";
@@ -139,4 +139,30 @@ test("an unhandled rejection is logged and ends the process, exit code 1", async
   const service = run({ ...(await environment()), MESH_HOOKS: path });
   expect(await service.exit).toBe(1);
   expect(service.output()).toContain("lost promise");
+});
+
+test("a log that nobody reads keeps it neither from answering nor from stopping", async () => {
+  const port = String(await freePort());
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN], {
+    env: { PATH: process.env.PATH ?? "", SERVICE_KEY: KEY, PORT: port, ...(await environment()) },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  children.push(child);
+  const exit = once(child, "exit").then(([code]) => code as number | null);
+  await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 30_000 });
+  // Each is a log line of 8 kB, all of them many times what pipe and buffer hold.
+  const path = `/${"x".repeat(8_000)}`;
+  const answers = async () => {
+    for (let asked = 0; asked < 50; asked += 1) {
+      const answer = await fetch(url + path, { headers: authorized, signal: AbortSignal.timeout(5_000) });
+      expect(answer.status).toBe(404);
+      await answer.text();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, answers));
+  const before = Date.now();
+  child.kill("SIGTERM");
+  expect(await exit).toBe(0);
+  expect(Date.now() - before).toBeLessThan(3_000);
 });

@@ -1,0 +1,87 @@
+import type { ConsumerStatus, ServiceStatus } from "meshwright/runtime";
+
+/** An outbox whose first event is this old is not merely busy. */
+const LATE_SECONDS = 60;
+
+/**
+ * What does not go away by itself: dead letters, failing cascades, failed snapshots, missing migrations,
+ * streams and durables that the broker does not know, events that do not leave, and what a running service
+ * says that it lacks, or that none answers.
+ */
+export function findingsOf(status: ServiceStatus): readonly string[] {
+  const { service, migrations, consumers } = status;
+  return [
+    ...healthFindings(status),
+    ...migrations.pending.map((name) => `${service}: migration ${name} is not applied`),
+    ...outboxFindings(status),
+    ...consumers.flatMap((consumer) => consumerFindings(service, consumer)),
+    ...cascadeFindings(status),
+  ];
+}
+
+/** What the service says of itself, as far as database and broker do not say the same, and more. */
+function healthFindings({ service, health, consumers }: ServiceStatus): string[] {
+  if (health === undefined) return [];
+  if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
+  const told = new Set([
+    ...health.stalled.map(({ durable }) => durable),
+    ...consumers.filter((one) => vanished(one) || one.snapshot?.error).map(({ durable }) => durable),
+  ]);
+  const others = health.reasons.filter(
+    (reason) => !told.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") && !reason.startsWith("stream "),
+  );
+  return [
+    ...health.stalled.map(({ durable, reason }) => `${service}: consumer ${durable} is stalled: ${reason}`),
+    ...others.map((reason) => `${service}: ${health.status}: ${reason}`),
+  ];
+}
+
+function outboxFindings({ service, outbox, stream }: ServiceStatus): string[] {
+  const { oldestSeconds, waiting, deadLetters } = outbox ?? {};
+  return [
+    ...(stream === null
+      ? [`${service}: the broker knows no stream of this service (mesh provision makes it)`]
+      : []),
+    ...((oldestSeconds ?? 0) > LATE_SECONDS
+      ? [
+          `${service}: ${waiting} events wait in the outbox, the first for ${Math.round(oldestSeconds ?? 0)} s`,
+        ]
+      : []),
+    ...((deadLetters ?? 0) > 0
+      ? [`${service}: ${deadLetters} dead letters of its outbox (mesh dlq list ${service})`]
+      : []),
+  ];
+}
+
+function consumerFindings(service: string, consumer: ConsumerStatus): string[] {
+  const { durable, deadLetters, snapshot } = consumer;
+  const gone = vanished(consumer);
+  return [
+    ...(gone === undefined ? [] : [`${service}: consumer ${durable}: ${gone}`]),
+    ...(deadLetters > 0
+      ? [`${service}: ${deadLetters} dead letters of ${durable} (mesh dlq list ${service})`]
+      : []),
+    ...(snapshot?.error ? [`${service}: ${snapshotTrouble(durable, snapshot.error)}`] : []),
+  ];
+}
+
+/** `wanted: …` is what a consumer notes when it sees that events were lost; the next snapshot answers it. */
+function snapshotTrouble(durable: string, error: string): string {
+  return error.startsWith("wanted: ")
+    ? `a snapshot of ${durable} is ${error}`
+    : `the last snapshot of ${durable} failed: ${error}`;
+}
+
+/** What the broker does not know of it; undefined when all is there, or it was not asked. */
+function vanished({ stream, streamFound, broker }: ConsumerStatus): string | undefined {
+  if (streamFound === undefined || broker !== undefined) return undefined;
+  const what = streamFound ? "the broker does not know its durable" : `the broker knows no stream ${stream}`;
+  return `${what} (the service makes it anew where it may, else mesh provision does)`;
+}
+
+function cascadeFindings({ service, cascades }: ServiceStatus): string[] {
+  if (cascades === undefined || cascades.failing === 0) return [];
+  return [
+    `${service}: ${cascades.failing} rows wait for a hook that fails: ${cascades.lastError ?? "unknown"}`,
+  ];
+}

@@ -1,0 +1,38 @@
+import type { Pool } from "pg";
+
+/*
+ * Figures of a service's database that both `/readyz` and `mesh status` show.
+ */
+
+/** The relay's dead letters lie beside the consumers', under this name. */
+export const OUTBOX_LETTERS = "outbox";
+
+export interface OutboxStatus {
+  /** Events that JetStream has not confirmed yet; counted up to 100,000. */
+  readonly waiting: number;
+  /** How long the first of them has been waiting; null when none is. */
+  readonly oldestSeconds: number | null;
+  /** Stream sequence of the last confirmed one. */
+  readonly lastSeq: number;
+  /** Events that must not be published: of a subject that is not the service's. */
+  readonly deadLetters: number;
+}
+
+export async function readOutbox(pool: Pool): Promise<OutboxStatus> {
+  const { rows } = await pool.query<OutboxStatus>(
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS waiting,
+            (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "oldestSeconds",
+            (SELECT last_seq FROM mesh.relay)::double precision AS "lastSeq",
+            (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL)::integer AS "deadLetters"`,
+    [OUTBOX_LETTERS],
+  );
+  return rows[0] ?? { waiting: 0, oldestSeconds: null, lastSeq: 0, deadLetters: 0 };
+}
+
+/** By durable: those that wait for an operator. */
+export async function countDeadLetters(pool: Pool): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await pool.query<{ durable: string; letters: number }>(
+    "SELECT durable, count(*)::integer AS letters FROM mesh.dead_letter WHERE redriven_at IS NULL GROUP BY durable",
+  );
+  return new Map(rows.map(({ durable, letters }) => [durable, letters]));
+}

@@ -1,0 +1,110 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, inject, test } from "vitest";
+import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
+import type { Health } from "../../../runtime/http/health.js";
+import { publicReason } from "../../../runtime/service/public-reason.js";
+import { type RunningService, startService } from "../../../runtime/service/start.js";
+import { createDatabase, waitFor } from "../../support/servers.js";
+import { recordingLogger } from "../http/recording-logger.js";
+import { defineService, KEY } from "./fixture.js";
+
+/*
+ * Anyone may ask `/readyz`: it gives figures, and failures by their class.
+ */
+
+const started: RunningService[] = [];
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((service) => service.stop()));
+});
+
+const cache: TableDefinition = {
+  name: "item_cache",
+  key: "item_id",
+  cacheOf: "shop.item",
+  columns: [{ name: "item_id", type: "text" }],
+};
+
+function consumerOf(stream: string): ConsumerDefinition {
+  return {
+    durable: `auth_${stream.toLowerCase()}`,
+    stream: {
+      name: stream,
+      subjects: [`${stream.toLowerCase()}.*.*.*`],
+      maxAgeSeconds: 60,
+      maxMessages: 1_000,
+      maxBytes: 1_000_000,
+      duplicateWindowSeconds: 60,
+    },
+    filter: `${stream.toLowerCase()}.item.*.*`,
+    origin: "shop.item",
+    cache,
+    sync: { urlVariable: "SHOP_SERVICE_URL", path: "/api/items", header: "authorization", everySeconds: 0 },
+    delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 5, maxAckPending: 100, batch: 10 },
+    events: [],
+  };
+}
+
+async function readiness(service: RunningService): Promise<Health> {
+  return (await (await fetch(`${service.url}/readyz`)).json()) as Health;
+}
+
+test("a source that fails is named by its consumer and its class; the log has where it is and what it said", async () => {
+  const source = createServer((_request, response) => {
+    response.statusCode = 500;
+    response.end("out of cheese at db.internal.example");
+  });
+  await new Promise<void>((listening) => source.listen(0, "127.0.0.1", listening));
+  const { port } = source.address() as AddressInfo;
+  const consumer = consumerOf(`READY${Date.now()}`);
+  const { logger, lines } = recordingLogger();
+  const definition = await defineService({ consumers: [consumer] });
+  const service = await startService(
+    definition,
+    {
+      AUTH_DB_URL: await createDatabase(inject("postgres"), "ready"),
+      NATS_URL: inject("nats"),
+      SHOP_SERVICE_URL: `http://127.0.0.1:${port}`,
+      SERVICE_KEY: KEY,
+      PORT: "0",
+    },
+    { logger },
+  );
+  started.push(service);
+  const reason = `consumer ${consumer.durable}: its last snapshot failed: HTTP 500 (the log says why)`;
+  await waitFor(async () => (await readiness(service)).reasons?.includes(reason), { what: reason });
+  // Also once the failure is read back from the database.
+  await new Promise((read) => setTimeout(read, 3_500));
+  const health = await readiness(service);
+  expect(health).toMatchObject({
+    status: "degraded",
+    reasons: [reason],
+    checks: {
+      outbox: { waiting: 0, oldest_seconds: null, dead_letters: 0 },
+      consumers: {
+        [consumer.durable]: { pending: 0, ack_pending: 0, redelivered: 0, dead_letters: 0 },
+      },
+    },
+  });
+  expect(JSON.stringify(health)).not.toMatch(/127\.0\.0\.1|cheese|internal/);
+  expect(JSON.stringify(lines)).toContain(`http://127.0.0.1:${port}/api/items answered 500: out of cheese`);
+  source.close();
+});
+
+test.each([
+  ["GET http://auth.internal:80/api/users failed: connect ECONNREFUSED 10.1.2.3:80", "ECONNREFUSED"],
+  ["GET http://auth.internal:80/api/users failed: getaddrinfo ENOTFOUND auth.internal", "ENOTFOUND"],
+  ["GET http://auth.internal/api/users answered 401: the key k-secret is wrong", "HTTP 401"],
+  ["GET http://auth.internal/api/users failed: silent for 30 s", "silent for 30 s"],
+  ["Request cannot be constructed from a URL that includes credentials: http://me:k-secret@auth", "the log"],
+  ['password authentication failed for user "k-secret" (28P01)', "28P01"],
+  ['invalid input syntax for type integer: "k-secret" (22P02)', "22P02"],
+  ["the broker is not connected: connect ECONNREFUSED 10.1.2.3:4222", "the broker is not connected"],
+  ["durable a of stream B is gone: consumer not found", "durable a of stream B is gone"],
+  ["wanted: version 3 of k-secret never came", "wanted: an event was missed"],
+  ["no namespace for k-secret in auth.internal", "the log says why"],
+])("of %j anyone may read its class alone", (message, said) => {
+  const reason = publicReason(message);
+  expect(reason).toContain(said);
+  expect(reason).not.toMatch(/internal|k-secret|10\.1|:\/\//);
+});
