@@ -89,6 +89,17 @@ export async function forgetAttempt(tx: Tx, model: ConsumerModel, event: Incomin
   ]);
 }
 
+/**
+ * Forgets attempts at messages that are settled: another replica was given one of them a second time, and applied
+ * it, between the failure here and its record. Left standing, it would hold up its entity's later events.
+ */
+export async function forgetSettled(tx: Tx, model: ConsumerModel, upTo: number): Promise<void> {
+  await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq <= $2", [
+    model.definition.durable,
+    upTo,
+  ]);
+}
+
 /** Before the attempt after `attempts`. */
 export function backoffMs(model: ConsumerModel, attempts: number): number {
   const steps = model.definition.delivery.backoffSeconds;

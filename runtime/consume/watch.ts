@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { pause } from "../pause.js";
+import { forgetSettled } from "./attempts.js";
 import { parkedValue } from "./clash.js";
 import { quote } from "./columns.js";
 import type { Running } from "./consumer.js";
@@ -58,6 +59,8 @@ async function look(running: Running): Promise<void> {
   }
   if (running.state !== undefined && running.state.created !== state.created) madeAnew(running);
   running.state = state;
+  if (running.attemptsWaiting > 0 && state.ackFloor !== undefined)
+    await forgetSettled(options.pool, model, (running.era?.base ?? 0) + state.ackFloor);
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();

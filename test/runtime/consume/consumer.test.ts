@@ -106,6 +106,23 @@ async function untilNames(expected: Record<string, string>, what: string): Promi
 }
 
 describe("a consumer", () => {
+  it("forgets an attempt at a message that another replica has settled meanwhile", async () => {
+    const consumer = await start();
+    await waitFor(() => consumer.stats().connected);
+    await say({ id: "a", action: "created", version: 1, username: "ada" });
+    await untilNames({ a: "ada" }, "the first event");
+    // What a failure leaves behind that is recorded after a second delivery of the same message was applied and acked.
+    await pool.query(
+      `INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+VALUES ($1, 1, 'compute_auth_user', 'auth.user', 'a', 1, now() + interval '1 second')`,
+      [stream],
+    );
+    await waitFor(() => consumer.stats().attemptsWaiting === 1, { what: "the attempt to be seen" });
+    await waitFor(() => consumer.stats().attemptsWaiting === 0, { what: "the attempt to be forgotten" });
+    await say({ id: "a", action: "updated", version: 2, username: "ada lovelace" });
+    await untilNames({ a: "ada lovelace" }, "the next event of its entity");
+  });
+
   it("makes stream and durable, applies what comes, acks it all", async () => {
     const consumer = await start();
     await waitFor(() => consumer.stats().connected);
