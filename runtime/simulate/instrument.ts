@@ -15,7 +15,7 @@ import type { World } from "./world.js";
 
 /** Long enough to be waited for, short enough for a schedule to see the end of them. */
 const ACK_WAIT_SECONDS = 3;
-const SNAPSHOT_SECONDS = 10;
+const SNAPSHOT_SECONDS = 4;
 const BACKOFF_SECONDS = [0.1, 0.5, 1];
 /** Small, so that a schedule has several batches. */
 const BATCH = 5;
