@@ -32,6 +32,7 @@ export function consumerStateOf(info: ConsumerInfo): ConsumerState {
     redelivered: info.num_redelivered,
     created: String(info.created),
     lastDelivered: info.delivered.stream_seq,
+    ackFloor: info.ack_floor.stream_seq,
   };
 }
 

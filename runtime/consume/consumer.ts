@@ -1,13 +1,20 @@
 import type { Pool } from "pg";
-import { type Broker, ConsumerGone, type ConsumerPlan, type ConsumerState } from "../broker/broker.js";
+import {
+  type Broker,
+  ConsumerGone,
+  type ConsumerPlan,
+  type ConsumerState,
+  type Intake,
+} from "../broker/broker.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
 import type { BatchContext, Tally } from "./batch.js";
 import { messageOf } from "./faults.js";
-import { consumeWhile } from "./intake.js";
+import { consumeWhile, countOnLoan } from "./intake.js";
 import { createLane } from "./lane.js";
 import { buildModel, type ConsumerModel } from "./model.js";
 import { createNewcomers } from "./newcomers.js";
 import { pause, persistently } from "./persist.js";
+import { createPredecessors } from "./predecessors.js";
 import { createResync, type Resync } from "./resync.js";
 import type { SnapshotReport } from "./snapshot.js";
 import { type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";
@@ -60,6 +67,8 @@ export interface Running {
   readonly tally: Tally;
   readonly resync: Resync;
   readonly batch: BatchContext;
+  /** Undefined while nothing is taken. */
+  intake: Intake | undefined;
   /** Of the stream being read; undefined between streams. */
   era: Era | undefined;
   attached: boolean;
@@ -112,6 +121,10 @@ function assemble(options: ConsumerOptions): Running {
     ackWaitSeconds: delivery.ackWaitSeconds,
     maxAckPending: delivery.maxAckPending,
   };
+  const predecessors = createPredecessors({
+    onLoan: () => countOnLoan(running),
+    ackWaitSeconds: delivery.ackWaitSeconds,
+  });
   const running: Running = {
     options: { ...options, logger },
     model,
@@ -140,7 +153,9 @@ function assemble(options: ConsumerOptions): Running {
       exclusively,
       signal,
       putOffUntil: new Map(),
+      predecessors,
     },
+    intake: undefined,
     era: undefined,
     attached: false,
     lost: undefined,

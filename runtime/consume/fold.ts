@@ -1,6 +1,6 @@
 import { toCell } from "./columns.js";
 import type { ConsumerModel } from "./model.js";
-import { advance, type EntityState, impliesDeletion, isFresh } from "./order.js";
+import { advance, type EntityState, impliesDeletion, isFresh, leavesGap } from "./order.js";
 import type { Incoming } from "./parse.js";
 
 /*
@@ -35,6 +35,8 @@ export interface Folded {
   readonly stale: number;
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
+  /** Fresh events that leave out versions of their entities: the missing ones may be on their way. */
+  readonly early: readonly Incoming[];
 }
 
 export function foldEvents(
@@ -44,6 +46,7 @@ export function foldEvents(
 ): Folded {
   const rounds: Round[] = [];
   const gaps: string[] = [];
+  const early: Incoming[] = [];
   let fresh = 0;
   for (const [id, ofEntity] of groupByEntity(events)) {
     let state = known.get(id);
@@ -51,6 +54,7 @@ export function foldEvents(
     for (const event of ofEntity) {
       if (!isFresh(state, event)) continue;
       fresh += 1;
+      if (leavesGap(state, event)) early.push(event);
       if (impliesDeletion(state, event)) {
         at = placeRemoval(rounds, at, id);
         // Not yet deleted for the guard's readers: the event's own state follows in the next round.
@@ -69,7 +73,7 @@ export function foldEvents(
     }
   }
   for (const round of rounds) round.handled.sort((a, b) => a.seq - b.seq);
-  return { rounds, fresh, stale: events.length - fresh, gaps };
+  return { rounds, fresh, stale: events.length - fresh, gaps, early };
 }
 
 /** In stream order; an entity whose events all carry versions is put in theirs, so that none is stale by accident. */

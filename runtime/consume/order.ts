@@ -57,6 +57,14 @@ export function impliesDeletion(state: EntityState | undefined, event: Place): b
   return event.change === "create" && event.version !== null && event.version > 1;
 }
 
+/**
+ * A fresh event that is not the next one of its entity: those between are on their way, or lost. Without
+ * versions there is no telling.
+ */
+export function leavesGap(state: EntityState | undefined, event: Place): boolean {
+  return event.version !== null && event.version > (state?.version ?? 0) + 1;
+}
+
 /** SQL expressions of the event's side. */
 export interface PlaceSql {
   readonly version: string;
