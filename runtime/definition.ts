@@ -46,7 +46,7 @@ export interface HandlerContext<E> {
   readonly tx: Tx;
   readonly subject: string;
   readonly logger: Logger;
-  /** `event`: a message. `snapshot`: the event was lost, its outcome was found in its source. */
+  /** `event`: a message. `snapshot`: the event was lost, its outcome was found in its source or shown by a later event. */
   readonly origin: "event" | "snapshot";
 }
 

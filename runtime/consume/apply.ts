@@ -3,12 +3,13 @@ import type { Logger, Tx } from "../definition.js";
 import { settleClashes } from "./clash.js";
 import { arrayLiteral } from "./columns.js";
 import { Early, HandlerFailed, Raced } from "./faults.js";
-import { type Folded, foldEvents, type Upsert } from "./fold.js";
+import { type Folded, foldEvents, type Round, type Upsert } from "./fold.js";
 import { type ConsumerModel, cascadesOf } from "./model.js";
 import type { Newcomers } from "./newcomers.js";
 import type { EntityState } from "./order.js";
 import type { Incoming } from "./parse.js";
 import { applyPrepared, type PlainBatch, preparePlain } from "./plain.js";
+import { lostDeletions } from "./snapshot-hooks.js";
 import {
   canInsert,
   cascade,
@@ -82,7 +83,7 @@ export async function applyEvents(
   const gaps = [...folded.gaps];
   for (const round of folded.rounds) {
     await writeStates(client, model.definition.origin, round.states, known);
-    if (round.removals.size > 0) await removeEntities(client, model, [...round.removals]);
+    if (round.removals.size > 0) await removeRound(client, context, round);
     const upserts = [...round.upserts.values()];
     const settled = context.settleClashes === true ? await settleClashes(client, model, upserts) : upserts;
     gaps.push(...(await writeRows(client, model, settled)));
@@ -95,6 +96,19 @@ export async function applyEvents(
     gaps,
     tasks: putsDownTasks(model, folded),
   };
+}
+
+/** The hook of a deletion that a re-creation implies runs as if a snapshot had found it. */
+async function removeRound(
+  client: PoolClient,
+  context: ApplyContext,
+  { removals, implied }: Round,
+): Promise<void> {
+  const { model, logger } = context;
+  const places = [...implied].map(([id, { seq }]) => ({ id, seq }));
+  const lost = await lostDeletions(client, model, { places, logger });
+  await removeEntities(client, model, [...removals]);
+  await callHandlers(client, { ...context, origin: "snapshot" }, lost);
 }
 
 function refuseEarly({ mayLeaveGap }: ApplyContext, { early }: Folded): void {

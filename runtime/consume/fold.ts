@@ -22,6 +22,8 @@ export interface Upsert {
 export interface Round {
   readonly states: Map<string, EntityState>;
   readonly removals: Set<string>;
+  /** Removals whose own event was lost, with the event that showed it. */
+  readonly implied: Map<string, Incoming>;
   readonly upserts: Map<string, Upsert>;
   /** Fresh events with a hook, in stream order. */
   readonly handled: Incoming[];
@@ -57,6 +59,7 @@ export function foldEvents(
       if (leavesGap(state, event)) early.push(event);
       if (impliesDeletion(state, event)) {
         at = placeRemoval(rounds, at, id);
+        roundAt(rounds, at).implied.set(id, event);
         // Not yet deleted for the guard's readers: the event's own state follows in the next round.
         roundAt(rounds, at).states.set(id, { ...advance(state, event), deleted: true });
       }
@@ -98,6 +101,7 @@ function roundAt(rounds: Round[], at: number): Round {
     rounds.push({
       states: new Map(),
       removals: new Set(),
+      implied: new Map(),
       upserts: new Map(),
       handled: [],
       hooked: new Set(),

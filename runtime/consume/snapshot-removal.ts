@@ -2,7 +2,7 @@ import { callHandlers, lockStates, removeEntities, writeStates } from "./apply.j
 import { quote } from "./columns.js";
 import { cascadesOf } from "./model.js";
 import type { EntityState } from "./order.js";
-import { cachedRows, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
+import { lostDeletions } from "./snapshot-hooks.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 
 /*
@@ -71,15 +71,10 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const states = new Map<string, EntityState>(
     gone.map((id) => [id, { version: known.get(id)?.version ?? null, exact: false, deleted: true, seq }]),
   );
-  const hooked = hookedEvent(model, "delete") !== undefined;
-  const cached = hooked ? await cachedRows(client, model, gone) : new Map<string, Record<string, unknown>>();
+  const places = gone.map((id) => ({ id, seq }));
+  const lost = await lostDeletions(client, model, { places, logger });
   await writeStates(client, model.definition.origin, states, known);
   await removeEntities(client, model, gone);
-  const lost = gone.flatMap((id) => {
-    const payload = cached.get(id);
-    if (payload === undefined) return [];
-    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
-  });
   await callHandlers(client, run.apply, lost);
   return gone.length;
 }
