@@ -11,6 +11,7 @@ import type { BatchContext, Tally } from "./batch.js";
 import { messageOf } from "./faults.js";
 import { consumeWhile, countOnLoan } from "./intake.js";
 import { createLane } from "./lane.js";
+import type { Sight } from "./loss.js";
 import { buildModel, type ConsumerModel } from "./model.js";
 import { createNewcomers } from "./newcomers.js";
 import { pause, persistently } from "./persist.js";
@@ -75,6 +76,10 @@ export interface Running {
   /** Why to attach again, once somebody has noticed. */
   lost: string | undefined;
   state: ConsumerState | undefined;
+  /** At the watch's last look; undefined before the first. */
+  sight: Sight | undefined;
+  /** When messages were last found lost. */
+  lossAt: number;
   attemptsWaiting: number;
   lastError: string | undefined;
   lastSeq: number;
@@ -160,6 +165,8 @@ function assemble(options: ConsumerOptions): Running {
     attached: false,
     lost: undefined,
     state: undefined,
+    sight: undefined,
+    lossAt: 0,
     attemptsWaiting: 0,
     lastError: undefined,
     lastSeq: 0,

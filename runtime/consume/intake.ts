@@ -127,6 +127,8 @@ async function apply(flow: Flow, batch: Batch): Promise<void> {
 /**
  * The client follows a stream that was deleted and made anew without a word. First deliveries only
  * rise within one stream; where they do not, or where another replica has begun an era, attach again.
+ * In the same stream a broker that was killed has lost what it knew of the durable, or the stream's
+ * tail with it, and by now others may stand under its sequences: only the source can tell.
  */
 async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefined): Promise<void> {
   const { era, options, plan } = flow.running;
@@ -137,6 +139,8 @@ async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefi
     const position = await readPosition(options.broker, plan);
     if (position?.created !== era?.streamCreated)
       throw new ConsumerGone(`stream ${plan.stream} was made anew`);
+    const reason = `the durable went back from ${flow.highest}`;
+    await persistently(flow.running.batch, () => flow.running.resync.wantFor(reason));
     flow.highest = Math.max(0, ...firsts);
   }
   if (base !== era?.base)

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import type { Logger } from "../definition.js";
+import { wantSnapshot } from "./apply.js";
 import { messageOf } from "./faults.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
@@ -17,6 +18,8 @@ import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from 
 export interface Resync {
   /** Soon, in the background, until it succeeds. */
   want(): void;
+  /** On record with its reason, so that a crash cannot lose it: the next look asks for it. */
+  wantFor(reason: string): Promise<void>;
   /** As `want`, when none succeeded within the definition's period, or one is on record as wanted. */
   wantIfDue(): Promise<void>;
   now(): Promise<SnapshotReport | undefined>;
@@ -101,6 +104,9 @@ export function createResync(options: ResyncOptions): Resync {
   return {
     want,
     now,
+    async wantFor(reason) {
+      if (sync !== undefined) await wantSnapshot(pool, model, [reason]);
+    },
     async wantIfDue() {
       await refresh();
       if (isDue(record, sync?.everySeconds ?? 0, Date.now() - ended)) want();

@@ -38,9 +38,9 @@ export interface Said {
   readonly payload?: Readonly<Record<string, unknown>>;
 }
 
-export async function openRig(): Promise<Rig> {
+export async function openRig(broker = inject("nats")): Promise<Rig> {
   const stream = `S${randomUUID().slice(0, 8)}`;
-  const nats = await connect({ servers: inject("nats") });
+  const nats = await connect({ servers: broker, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
   const manager = await nats.jetstreamManager();
   const pool = createPool(await createServiceDatabase(inject("postgres")));
   const consumers: RunningConsumer[] = [];
@@ -61,10 +61,18 @@ export async function openRig(): Promise<Rig> {
     source: undefined,
     reads: () => reads,
     async start(definition, overrides = {}) {
-      const broker = await connectJetStream({ url: inject("nats"), name: "test", logger: silent });
-      brokers.push(broker);
+      const own = await connectJetStream({ url: broker, name: "test", logger: silent });
+      brokers.push(own);
       const env = { AUTH_SERVICE_URL: url, SERVICE_KEY: "k" };
-      const options = { pool, broker, definition, env, logger: silent, watchMs: 200, ...overrides };
+      const options = {
+        pool,
+        broker: own,
+        definition,
+        env,
+        logger: silent,
+        watchMs: 200,
+        ...overrides,
+      };
       const consumer = startConsumer(options);
       consumers.push(consumer);
       return consumer;
