@@ -87,12 +87,18 @@ export async function lostDeletions(
 ): Promise<readonly Incoming[]> {
   if (places.length === 0 || hookedEvent(model, "delete") === undefined) return [];
   const ids = places.map(({ id }) => id);
-  const rows = await cachedRows(client, model, ids);
+  const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
   return places.flatMap(({ id, seq }) => {
     const payload = rows.get(id);
     if (payload === undefined) return [];
     return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
   });
+}
+
+/** Without a cache nothing else is known: enough for an event that carries no more. */
+function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
+  const key = definition.sync?.key;
+  return new Map(ids.map((id) => [id, key === undefined ? {} : { [key]: id }]));
 }
 
 /** What the cache holds of entities that are about to be deleted: all that can be said of them. */
