@@ -113,6 +113,30 @@ describe("a consumer without a cache", () => {
     expect(seen.at(-1)).toBe("snapshot deleted a");
   });
 
+  it("lets deletions through that are on their way: only their events tell all that a hook needs", async () => {
+    const seen: string[] = [];
+    const gate = { open: () => {} };
+    const opened = new Promise<void>((resolve) => {
+      gate.open = resolve;
+    });
+    const hooks: DefinitionChoices["hooks"] = {
+      updated: () => opened,
+      deleted: async ({ event, origin }) => void seen.push(`${origin} deleted ${event.user_id}`),
+    };
+    rig.source = [user("a"), user("lost"), user("slow")];
+    const consumer = await start({ hooks, batch: 1 });
+    await read(consumer, 3);
+    await rig.say({ id: "slow", action: "updated", version: 1 });
+    await rig.say({ id: "a", action: "deleted", version: 1 });
+    rig.source = [user("slow")];
+    const taken = consumer.resync();
+    await new Promise((wake) => setTimeout(wake, 600));
+    expect(seen).toEqual([]);
+    gate.open();
+    expect(await taken).toMatchObject({ removed: 1 });
+    expect(seen).toEqual(["event deleted a", "snapshot deleted lost"]);
+  });
+
   it("starts without the variable, says once what it cannot do, and asks nobody", async () => {
     const warnings: string[] = [];
     const logger: Logger = { ...silent, warn: (_, message) => warnings.push(message), child: () => logger };
