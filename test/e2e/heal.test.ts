@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { meshWith, ROOT } from "./cli-support.js";
 import { bareClient, call, register, startMesh, type TestMesh, waitFor } from "./support.js";
 
 /*
@@ -34,6 +35,12 @@ const heard = (container: string) =>
     { what: `the gateway to hear of ${container}` },
   );
 
+async function verifyGateway() {
+  const { code, stdout } = await meshWith(ROOT, mesh.env, "verify", "gateway", "--json");
+  const { caches } = JSON.parse(stdout) as { readonly caches: readonly { cache: string; extra: number }[] };
+  return { code, extra: caches.find(({ cache }) => cache === "routes")?.extra };
+}
+
 /** Deletes it at its owner while the gateway is away, and loses the event. */
 async function deleteUnheard(container: string): Promise<void> {
   const bare = await bareClient(mesh.nats.url);
@@ -53,6 +60,10 @@ test("a route goes with its container though the event of the deletion was lost,
   await mesh.services.gateway.start();
   await waitFor(async () => (await routesOf(gone)) === 0, { what: "the cascade" });
   expect(await routesOf(stays)).toBe(1);
+  expect(await verifyGateway()).toMatchObject({ code: 0, extra: 0 });
+  const ahead = { container_id: "not-made-yet", host: "ahead.test", target: "http://10.0.0.2" };
+  await call(mesh, "gateway", "POST /api/routes", ahead);
+  expect(await verifyGateway()).toMatchObject({ code: 1, extra: 1 });
   // Its deletions are events of the gateway's own, as if the lost one had come.
   const bare = await bareClient(mesh.nats.url);
   await waitFor(async () => (await bare.stored("GATEWAY", "gateway.route.*.unregistered")).length === 1);
