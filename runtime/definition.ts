@@ -46,7 +46,7 @@ export interface HandlerContext<E> {
   readonly tx: Tx;
   readonly subject: string;
   readonly logger: Logger;
-  /** `event`: a message. `snapshot`: the event was lost, its outcome was found in its source. */
+  /** `event`: a message. `snapshot`: the event was lost, its outcome was found in its source or shown by a later event. */
   readonly origin: "event" | "snapshot";
 }
 
@@ -155,6 +155,10 @@ export interface SyncDefinition {
   readonly path: string;
   readonly header: string;
   readonly everySeconds: number;
+  /** Of a consumer without a cache: the field of each element that is the entity's id. */
+  readonly key?: string;
+  /** The variable may be unset: the service runs, and lost deletions stay unnoticed. */
+  readonly optional?: true;
 }
 
 export interface StreamDefinition {

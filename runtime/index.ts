@@ -33,6 +33,7 @@ export {
   serviceStatus,
 } from "./operate/status.js";
 export { type Verification, type VerifyOptions, verifyCache } from "./operate/verify.js";
+export { verifyReferences } from "./operate/verify-references.js";
 // Its data: rows that are written together with their events, and events that no table implies.
 export { type EventToEnqueue, EventTooLarge, enqueueEvent } from "./outbox/enqueue.js";
 export {

@@ -45,6 +45,7 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
     },
     environment: [
       { name: "NATS_URL", required: true },
+      { name: "COMPUTE_SERVICE_URL" },
       { name: "GATEWAY_DB_URL", required: true },
       { name: "SERVICE_KEY", required: true },
       { name: "PORT", default: "8084" },

@@ -106,6 +106,11 @@ export interface Consumer {
   readonly events: readonly string[];
   /** The cache table it keeps, in the service's database. */
   readonly cache: string | undefined;
+  /**
+   * Where a service that keeps no cache reads which entities there are, so that a lost deletion does not
+   * leave its rows for ever; undefined with a cache, and where the owner serves no list of them.
+   */
+  readonly source: Source | undefined;
   readonly cascades: readonly Cascade[];
   readonly delivery: Delivery;
   readonly names: {
@@ -188,6 +193,11 @@ export interface Sync {
   readonly header: string;
   /** Seconds between periodic checks of the cache against its source; 0 turns them off. */
   readonly everySeconds: number;
+}
+
+export interface Source extends Sync {
+  /** Field of each element that is the entity's id. */
+  readonly key: string;
 }
 
 export type ColumnType =

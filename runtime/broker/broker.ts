@@ -86,6 +86,12 @@ export interface Intake {
    * Throws `ConsumerGone` when the durable or its stream no longer exists.
    */
   next(max: number, waitMs: number): Promise<readonly Delivery[]>;
+  /**
+   * How many messages are on loan to this intake: waiting to be taken, taken and not settled, or handed
+   * back with a delay that has not passed. What the durable counts beyond that is in other hands. An
+   * intake that cannot say leaves it out.
+   */
+  held?(): number;
   /** Stops asking the broker; what was delivered and not taken is handed back for others. Acks are flushed. */
   stop(): Promise<void>;
 }

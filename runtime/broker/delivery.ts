@@ -1,5 +1,6 @@
 import type { Msg } from "nats";
 import type { Delivery } from "./broker.js";
+import type { Loan } from "./loans.js";
 
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");
@@ -25,6 +26,7 @@ export class PulledMessage implements Delivery {
     private readonly message: Msg,
     reply: string,
     now: number,
+    private readonly loan: Loan,
   ) {
     const tokens = reply.split(".");
     const at = tokens.length >= 11 ? 4 : 2;
@@ -57,7 +59,7 @@ export class PulledMessage implements Delivery {
 
   nak(delayMs: number): void {
     const delay = Math.max(0, Math.round(delayMs * 1_000_000));
-    this.settle(Buffer.from(`-NAK {"delay":${delay}}`));
+    if (this.settle(Buffer.from(`-NAK {"delay":${delay}}`))) this.loan.postpone(delayMs);
   }
 
   term(): void {
@@ -75,10 +77,12 @@ export class PulledMessage implements Delivery {
     this.settle(NAK);
   }
 
-  private settle(answer: Uint8Array): void {
-    if (this.settled) return;
+  private settle(answer: Uint8Array): boolean {
+    if (this.settled) return false;
     this.settled = true;
     this.message.respond(answer);
+    this.loan.end();
+    return true;
   }
 }
 

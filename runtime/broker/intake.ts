@@ -11,6 +11,7 @@ import { ConsumerGone, type ConsumerPlan, type Delivery, type Intake } from "./b
 import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";
 import { isConsumerMissing, isStreamMissing, messageOf } from "./faults.js";
+import { countLoans } from "./loans.js";
 
 /** An idle broker answers a pull this often; more than two missing answers mean that it forgot the pull. */
 const HEARTBEAT_MS = 1_000;
@@ -57,6 +58,7 @@ export function openIntake(options: IntakeOptions): Intake {
   let stopped = false;
   let retry: NodeJS.Timeout | undefined;
   const takers = new Set<() => void>();
+  const loans = countLoans();
 
   const wake = () => {
     for (const taker of takers) taker();
@@ -75,7 +77,7 @@ export function openIntake(options: IntakeOptions): Intake {
       if (from === inbox) asked = Math.max(0, asked - 1);
       retryMs = RETRY_MS.first;
       unexplainedSince = undefined;
-      const pulled = new PulledMessage(message, reply, heardAt);
+      const pulled = new PulledMessage(message, reply, heardAt, loans.begin());
       if (stopped) return pulled.handBack();
       buffer.push(pulled);
       return wake();
@@ -192,6 +194,7 @@ export function openIntake(options: IntakeOptions): Intake {
       pull();
       return taken;
     },
+    held: loans.count,
     async stop() {
       if (stopped) return;
       stopped = true;

@@ -2,17 +2,19 @@ import type { Pool, PoolClient } from "pg";
 import type { Logger, Tx } from "../definition.js";
 import { settleClashes } from "./clash.js";
 import { arrayLiteral } from "./columns.js";
-import { HandlerFailed, Raced } from "./faults.js";
-import { type Folded, foldEvents, type Upsert } from "./fold.js";
+import { Early, HandlerFailed, Raced } from "./faults.js";
+import { type Folded, foldEvents, type Round, type Upsert } from "./fold.js";
 import { type ConsumerModel, cascadesOf } from "./model.js";
 import type { Newcomers } from "./newcomers.js";
 import type { EntityState } from "./order.js";
 import type { Incoming } from "./parse.js";
 import { applyPrepared, type PlainBatch, preparePlain } from "./plain.js";
+import { lostDeletions } from "./snapshot-hooks.js";
 import {
   canInsert,
   cascade,
   LOCK_STATES,
+  READ_STATES,
   REMEMBER_EVENTS,
   removeRows,
   type Statement,
@@ -33,6 +35,8 @@ export interface ApplyContext {
   readonly prepared?: PlainBatch | undefined;
   /** Looks for unique values that another row holds, and parks one of the two, before it writes. */
   readonly settleClashes?: true;
+  /** Rejects with `Early` instead of applying an event that leaves a gap, unless its sequence is one of these. */
+  readonly mayLeaveGap?: ReadonlySet<number> | undefined;
 }
 
 export interface Applied {
@@ -75,10 +79,11 @@ export async function applyEvents(
   ]);
   const news = await withoutDuplicates(client, events);
   const folded = foldEvents(model, news, known);
+  refuseEarly(context, folded);
   const gaps = [...folded.gaps];
   for (const round of folded.rounds) {
     await writeStates(client, model.definition.origin, round.states, known);
-    if (round.removals.size > 0) await removeEntities(client, model, [...round.removals]);
+    if (round.removals.size > 0) await removeRound(client, context, round);
     const upserts = [...round.upserts.values()];
     const settled = context.settleClashes === true ? await settleClashes(client, model, upserts) : upserts;
     gaps.push(...(await writeRows(client, model, settled)));
@@ -93,16 +98,46 @@ export async function applyEvents(
   };
 }
 
+/** The hook of a deletion that a re-creation implies runs as if a snapshot had found it. */
+async function removeRound(
+  client: PoolClient,
+  context: ApplyContext,
+  { removals, implied }: Round,
+): Promise<void> {
+  const { model, logger } = context;
+  const places = [...implied].map(([id, { seq }]) => ({ id, seq }));
+  const lost = await lostDeletions(client, model, { places, logger });
+  await removeEntities(client, model, [...removals]);
+  await callHandlers(client, { ...context, origin: "snapshot" }, lost);
+}
+
+function refuseEarly({ mayLeaveGap }: ApplyContext, { early }: Folded): void {
+  if (mayLeaveGap === undefined) return;
+  const refused = early.filter((event) => !mayLeaveGap.has(event.seq));
+  if (refused.length > 0) throw new Early(refused);
+}
+
 export async function lockStates(
   client: PoolClient,
   origin: string,
   ids: readonly string[],
 ): Promise<Map<string, EntityState>> {
-  const { rows } = await client.query<[string, string | null, boolean, boolean, string]>({
-    text: LOCK_STATES,
-    values: [origin, arrayLiteral(ids)],
-    rowMode: "array",
-  });
+  return await selectStates(client, LOCK_STATES, [origin, arrayLiteral(ids)]);
+}
+
+/** As they stand; they may be others a moment later. */
+export async function readStates(
+  tx: Tx,
+  origin: string,
+  ids: readonly string[],
+): Promise<Map<string, EntityState>> {
+  return await selectStates(tx, READ_STATES, [origin, arrayLiteral(ids)]);
+}
+
+type StateRow = [id: string, version: string | null, exact: boolean, deleted: boolean, seq: string];
+
+async function selectStates(tx: Tx, text: string, values: string[]): Promise<Map<string, EntityState>> {
+  const { rows } = await tx.query<StateRow>({ text, values, rowMode: "array" });
   return new Map(
     rows.map(([id, version, exact, deleted, seq]) => [
       id,

@@ -2,11 +2,12 @@ import type { Pool } from "pg";
 import type { Delivery } from "../broker/broker.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
 import type { Attempt, Standing } from "./attempts.js";
-import { attemptEvent, type CarefulContext, giveUp, putOff } from "./careful.js";
-import { HandlerFailed, isUniqueClash, messageOf } from "./faults.js";
+import { attemptEvent, type CarefulContext, giveUp, putOff, waitsForOrder } from "./careful.js";
+import { Early, HandlerFailed, isUniqueClash, messageOf } from "./faults.js";
 import type { Lane } from "./lane.js";
 import type { Incoming, Parsed, Rejected } from "./parse.js";
 import { type Persistence, persistently } from "./persist.js";
+import type { Predecessors } from "./predecessors.js";
 
 export interface Received {
   readonly delivery: Delivery;
@@ -39,6 +40,8 @@ export interface BatchContext extends ApplyContext, Persistence {
   readonly onTasks: () => void;
   /** Entities of this process with an event that was just put off, and until when: `attempts` may have been read before. */
   readonly putOffUntil: Map<string, number>;
+  /** Where it is missing, no event waits for those before it. */
+  readonly predecessors?: Predecessors | undefined;
 }
 
 /** As many deliveries as it takes a process to die on one, twice: from then on each attempt is recorded before it is made. */
@@ -88,7 +91,7 @@ function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyM
   const ready: Due[] = [];
   const careful: Due[] = [];
   for (const one of due) {
-    const { event, delivery } = one;
+    const { event } = one;
     const blocker = blockers.get(event.id);
     const waits = blocker !== undefined && blocker.seq <= event.seq;
     const until = context.putOffUntil.get(event.id) ?? 0;
@@ -98,12 +101,16 @@ function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyM
     }
     if (waits && (blocker.dueAt > now || !here.has(blocker.seq))) {
       putOff(context, one, Math.max(blocker.dueAt - now, 0));
-    } else if (waits || suspects.has(event.id) || delivery.deliveries >= SUSPICIOUS_DELIVERIES) {
+    } else if (waits || suspects.has(event.id) || isSuspicious(context, one)) {
       suspects.add(event.id);
       careful.push(one);
     } else ready.push(one);
   }
   return { ready, careful };
+}
+
+function isSuspicious({ predecessors }: BatchContext, { delivery, event }: Due): boolean {
+  return delivery.deliveries - (predecessors?.timesPutOff(event.seq) ?? 0) >= SUSPICIOUS_DELIVERIES;
 }
 
 /** An attempt long overdue is of a message that no longer exists: it holds nobody up. */
@@ -125,28 +132,70 @@ function earliestByEntity(
  * As one batch; where that fails, in parts, each in stream order, until the event that fails stands
  * alone. The others of the batch cost a few more statements, not one each.
  */
-async function applyInOrder(context: CarefulContext, events: readonly Due[]): Promise<void> {
+async function applyInOrder(
+  context: CarefulContext,
+  events: readonly Due[],
+  mayLeaveGap: ReadonlySet<number> = NONE,
+): Promise<void> {
   const due = events.filter((one) => {
     const until = context.blocked.get(one.event.id);
     if (until !== undefined) putOff(context, one, until - Date.now());
     return until === undefined;
   });
   if (due.length === 0) return;
+  const order = waitsForOrder(context) ? { mayLeaveGap } : {};
   try {
     const incoming = due.map(({ event }) => event);
     const applied = await persistently(context, () =>
-      context.exclusively(() => applyBatch(context.pool, context, incoming)),
+      context.exclusively(() => applyBatch(context.pool, { ...context, ...order }, incoming)),
     );
     for (const { delivery } of due) delivery.ack();
+    context.predecessors?.applied(incoming);
     context.tally.applied += applied.fresh;
     context.tally.stale += applied.stale;
     if (applied.tasks) context.onTasks();
   } catch (error) {
-    await isolate(context, due, error);
+    if (error instanceof Early) await letWait(context, { due, early: error.events, mayLeaveGap });
+    else await isolate(context, { due, error, mayLeaveGap });
   }
 }
 
-async function isolate(context: CarefulContext, due: readonly Due[], error: unknown): Promise<void> {
+const NONE: ReadonlySet<number> = new Set();
+
+interface Earliness {
+  readonly due: readonly Due[];
+  readonly early: readonly Incoming[];
+  readonly mayLeaveGap: ReadonlySet<number>;
+}
+
+/** Puts off the events whose predecessors are still out, with those of their entities that follow; applies the rest. */
+async function letWait(context: CarefulContext, { due, early, mayLeaveGap }: Earliness): Promise<void> {
+  const delays = (await context.predecessors?.waits(early)) ?? new Map<number, number>();
+  const firsts = new Map<string, Incoming>();
+  for (const event of early) if (delays.has(event.seq) && !firsts.has(event.id)) firsts.set(event.id, event);
+  const rest: Due[] = [];
+  for (const one of due) {
+    const first = firsts.get(one.event.id);
+    if (first === undefined || precedes(one.event, first)) rest.push(one);
+    else putOff(context, one, delays.get(first.seq) ?? 0);
+  }
+  const allowed = new Set([...mayLeaveGap, ...early.map(({ seq }) => seq)]);
+  await applyInOrder(context, rest, allowed);
+}
+
+function precedes(event: Incoming, other: Incoming): boolean {
+  return event.version === null || other.version === null
+    ? event.seq < other.seq
+    : event.version < other.version;
+}
+
+interface Failed {
+  readonly due: readonly Due[];
+  readonly error: unknown;
+  readonly mayLeaveGap: ReadonlySet<number>;
+}
+
+async function isolate(context: CarefulContext, { due, error, mayLeaveGap }: Failed): Promise<void> {
   if (error instanceof Error && error.name === "Stopped") throw error;
   const [only] = due;
   if (due.length === 1 && only !== undefined) {
@@ -157,7 +206,7 @@ async function isolate(context: CarefulContext, due: readonly Due[], error: unkn
     { events: due.length, error: messageOf(error) },
     "a batch failed; applying it in parts",
   );
-  for (const part of partsOf(due, error)) await applyInOrder(context, part);
+  for (const part of partsOf(due, error)) await applyInOrder(context, part, mayLeaveGap);
 }
 
 /** Around the event whose hook threw; in halves where the culprit is not known. */

@@ -1,9 +1,10 @@
 import type { Delivery } from "../broker/broker.js";
-import { type Applied, applyEvents } from "./apply.js";
+import { type Applied, applyEvents, readStates } from "./apply.js";
 import { backoffMs, forgetAttempt, postponeAttempt, recordAttempt } from "./attempts.js";
 import type { BatchContext, Due } from "./batch.js";
 import { type GivenUp, recordDeadLetter } from "./dead-letter.js";
 import { HandlerFailed, isUniqueClash, isUnstorable, messageOf, Raced } from "./faults.js";
+import { foldEvents } from "./fold.js";
 import { persistently, Stopped } from "./persist.js";
 import { inTransaction } from "./transaction.js";
 
@@ -29,6 +30,7 @@ export async function attemptEvent(
   const { model, blocked, pool } = context;
   const until = blocked.get(due.event.id);
   if (until !== undefined) return putOff(context, due, until - Date.now());
+  if (failed === undefined && (await waitsForPredecessor(context, due))) return;
   const { attempts, lastError } = await persistently(context, () => recordAttempt(pool, model, due.event));
   if (failed !== undefined) return await judge(context, due, { attempts, error: failed.error });
   if (attempts > model.definition.delivery.attempts) {
@@ -38,6 +40,7 @@ export async function attemptEvent(
   try {
     const applied = await persistently(context, () => context.exclusively(() => applyAlone(context, due)));
     due.delivery.ack();
+    context.predecessors?.applied([due.event]);
     context.tally.applied += applied.fresh;
     context.tally.stale += applied.stale;
     context.tally.clashes += 1;
@@ -46,6 +49,24 @@ export async function attemptEvent(
     if (error instanceof Stopped) throw error;
     await judge(context, due, { attempts, error });
   }
+}
+
+export function waitsForOrder({ model, predecessors }: BatchContext): boolean {
+  return model.orderMatters && predecessors !== undefined;
+}
+
+/** Puts it off where events before it are missing that may be on their way. That is no attempt. */
+async function waitsForPredecessor(context: CarefulContext, due: Due): Promise<boolean> {
+  const { pool, model, predecessors, blocked } = context;
+  if (predecessors === undefined || !waitsForOrder(context)) return false;
+  const { event } = due;
+  const known = await persistently(context, () => readStates(pool, model.definition.origin, [event.id]));
+  const { early } = foldEvents(model, [event], known);
+  const delayMs = early.length === 0 ? undefined : (await predecessors.waits(early)).get(event.seq);
+  if (delayMs === undefined) return false;
+  blocked.set(event.id, Date.now() + delayMs);
+  putOff(context, due, delayMs);
+  return true;
 }
 
 /** Another replica may take the value or the entity in between, a few times over. */

@@ -1,14 +1,22 @@
 import type { Pool } from "pg";
-import { type Broker, ConsumerGone, type ConsumerPlan, type ConsumerState } from "../broker/broker.js";
+import {
+  type Broker,
+  ConsumerGone,
+  type ConsumerPlan,
+  type ConsumerState,
+  type Intake,
+} from "../broker/broker.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import type { BatchContext, Tally } from "./batch.js";
 import { messageOf } from "./faults.js";
-import { consumeWhile } from "./intake.js";
+import { consumeWhile, countOnLoan } from "./intake.js";
 import { createLane } from "./lane.js";
+import type { Sight } from "./loss.js";
 import { buildModel, type ConsumerModel } from "./model.js";
 import { createNewcomers } from "./newcomers.js";
 import { persistently } from "./persist.js";
+import { createPredecessors } from "./predecessors.js";
 import { createResync, type Resync } from "./resync.js";
 import type { SnapshotReport } from "./snapshot.js";
 import { type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";
@@ -65,12 +73,18 @@ export interface Running {
   readonly tally: Tally;
   readonly resync: Resync;
   readonly batch: BatchContext;
+  /** Undefined while nothing is taken. */
+  intake: Intake | undefined;
   /** Of the stream being read; undefined between streams. */
   era: Era | undefined;
   attached: boolean;
   /** Why to attach again, once somebody has noticed. */
   lost: string | undefined;
   state: ConsumerState | undefined;
+  /** At the watch's last look; undefined before the first. */
+  sight: Sight | undefined;
+  /** When messages were last found lost. */
+  lossAt: number;
   attemptsWaiting: number;
   lastError: string | undefined;
   lastSeq: number;
@@ -117,6 +131,10 @@ function assemble(options: ConsumerOptions): Running {
     ackWaitSeconds: delivery.ackWaitSeconds,
     maxAckPending: delivery.maxAckPending,
   };
+  const predecessors = createPredecessors({
+    onLoan: () => countOnLoan(running),
+    ackWaitSeconds: delivery.ackWaitSeconds,
+  });
   const running: Running = {
     options: { ...options, logger },
     model,
@@ -145,11 +163,15 @@ function assemble(options: ConsumerOptions): Running {
       exclusively,
       signal,
       putOffUntil: new Map(),
+      predecessors,
     },
+    intake: undefined,
     era: undefined,
     attached: false,
     lost: undefined,
     state: undefined,
+    sight: undefined,
+    lossAt: 0,
     attemptsWaiting: 0,
     lastError: undefined,
     lastSeq: 0,

@@ -1,4 +1,5 @@
 import { DatabaseError } from "pg";
+import type { Incoming } from "./parse.js";
 import { ConnectionLost } from "./transaction.js";
 
 /*
@@ -21,6 +22,14 @@ export class HandlerFailed extends Error {
 /** Another replica applied an event of the same entity in between: read again and decide again. */
 export class Raced extends Error {
   override readonly name = "Raced";
+}
+
+/** Events that leave out versions of their entities: nothing was done, for the missing ones may be on their way. */
+export class Early extends Error {
+  override readonly name = "Early";
+  constructor(readonly events: readonly Incoming[]) {
+    super(`${events.length} events leave out versions of their entities`);
+  }
 }
 
 const SYSTEM_CODES = new Set([

@@ -1,6 +1,6 @@
 import { toCell } from "./columns.js";
 import type { ConsumerModel } from "./model.js";
-import { advance, type EntityState, impliesDeletion, isFresh } from "./order.js";
+import { advance, type EntityState, impliesDeletion, isFresh, leavesGap } from "./order.js";
 import type { Incoming } from "./parse.js";
 
 /*
@@ -22,6 +22,8 @@ export interface Upsert {
 export interface Round {
   readonly states: Map<string, EntityState>;
   readonly removals: Set<string>;
+  /** Removals whose own event was lost, with the event that showed it. */
+  readonly implied: Map<string, Incoming>;
   readonly upserts: Map<string, Upsert>;
   /** Fresh events with a hook, in stream order. */
   readonly handled: Incoming[];
@@ -35,6 +37,8 @@ export interface Folded {
   readonly stale: number;
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
+  /** Fresh events that leave out versions of their entities: the missing ones may be on their way. */
+  readonly early: readonly Incoming[];
 }
 
 export function foldEvents(
@@ -44,6 +48,7 @@ export function foldEvents(
 ): Folded {
   const rounds: Round[] = [];
   const gaps: string[] = [];
+  const early: Incoming[] = [];
   let fresh = 0;
   for (const [id, ofEntity] of groupByEntity(events)) {
     let state = known.get(id);
@@ -51,8 +56,10 @@ export function foldEvents(
     for (const event of ofEntity) {
       if (!isFresh(state, event)) continue;
       fresh += 1;
+      if (leavesGap(state, event)) early.push(event);
       if (impliesDeletion(state, event)) {
         at = placeRemoval(rounds, at, id);
+        roundAt(rounds, at).implied.set(id, event);
         // Not yet deleted for the guard's readers: the event's own state follows in the next round.
         roundAt(rounds, at).states.set(id, { ...advance(state, event), deleted: true });
       }
@@ -69,7 +76,7 @@ export function foldEvents(
     }
   }
   for (const round of rounds) round.handled.sort((a, b) => a.seq - b.seq);
-  return { rounds, fresh, stale: events.length - fresh, gaps };
+  return { rounds, fresh, stale: events.length - fresh, gaps, early };
 }
 
 /** In stream order; an entity whose events all carry versions is put in theirs, so that none is stale by accident. */
@@ -94,6 +101,7 @@ function roundAt(rounds: Round[], at: number): Round {
     rounds.push({
       states: new Map(),
       removals: new Set(),
+      implied: new Map(),
       upserts: new Map(),
       handled: [],
       hooked: new Set(),

@@ -1,10 +1,12 @@
 import { ConsumerGone, type Delivery, type Intake } from "../broker/broker.js";
+import { pause } from "../pause.js";
 import { readStanding, type Standing } from "./attempts.js";
 import { processBatch, type Received } from "./batch.js";
 import type { Running } from "./consumer.js";
 import { parseMessage } from "./parse.js";
 import { type Heartbeat, persistently, Stopped, startHeartbeat } from "./persist.js";
 import { type PlainBatch, preparePlain } from "./plain.js";
+import type { OnLoan } from "./predecessors.js";
 import { readPosition } from "./subscription.js";
 
 /*
@@ -43,6 +45,7 @@ export async function consumeWhile(running: Running): Promise<void> {
   const { model, options, plan, stopping } = running;
   const { delivery } = model.definition;
   const intake = await options.broker.consume(plan, delivery.batch * 2);
+  running.intake = intake;
   const heartbeat = startHeartbeat(delivery.ackWaitSeconds);
   const flow: Flow = { running, intake, heartbeat, highest: 0, ended: false };
   let next = takeBatch(flow);
@@ -58,6 +61,7 @@ export async function consumeWhile(running: Running): Promise<void> {
     }
   } finally {
     flow.ended = true;
+    running.intake = undefined;
     await intake.stop();
     await next.then(handBack, () => undefined);
     heartbeat.stop();
@@ -124,6 +128,8 @@ async function apply(flow: Flow, batch: Batch): Promise<void> {
 /**
  * The client follows a stream that was deleted and made anew without a word. First deliveries only
  * rise within one stream; where they do not, or where another replica has begun an era, attach again.
+ * In the same stream a broker that was killed has lost what it knew of the durable, or the stream's
+ * tail with it, and by now others may stand under its sequences: only the source can tell.
  */
 async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefined): Promise<void> {
   const { era, options, plan } = flow.running;
@@ -134,8 +140,26 @@ async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefi
     const position = await readPosition(options.broker, plan);
     if (position?.created !== era?.streamCreated)
       throw new ConsumerGone(`stream ${plan.stream} was made anew`);
+    const reason = `the durable went back from ${flow.highest}`;
+    await persistently(flow.running.batch, () => flow.running.resync.wantFor(reason));
     flow.highest = Math.max(0, ...firsts);
   }
   if (base !== era?.base)
     throw new ConsumerGone(`stream ${plan.stream} was made anew, another replica noticed`);
+}
+
+/** Acks that were just sent are not counted yet: looked at a few times before a message is taken to be in other hands. */
+const LOOKS = 3;
+const LOOK_AGAIN_MS = 15;
+
+export async function countOnLoan({ options, plan, intake, era, stopping }: Running): Promise<OnLoan> {
+  for (let look = 1; ; look += 1) {
+    const state = await options.broker.consumerState(plan.stream, plan.durable).catch(() => undefined);
+    // The broker is away, so nothing can be said; nor can anything be settled until it is back.
+    if (state === undefined) return { floor: undefined, elsewhere: true };
+    const elsewhere = state.ackPending > (intake?.held?.() ?? 0);
+    const floor = state.ackFloor === undefined ? undefined : (era?.base ?? 0) + state.ackFloor;
+    if (!elsewhere || look === LOOKS) return { floor, elsewhere };
+    await pause(LOOK_AGAIN_MS, stopping.signal);
+  }
 }

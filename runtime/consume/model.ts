@@ -36,6 +36,11 @@ export interface ConsumerModel {
   readonly events: ReadonlyMap<string, EventModel>;
   /** The entity's deletion, for one that is implied or found by a snapshot. */
   readonly deletion: EventModel | undefined;
+  /**
+   * An event that a later one overtakes is lost here: it has a hook, which a stale event does not reach,
+   * or carries columns that no other does.
+   */
+  readonly orderMatters: boolean;
 }
 
 export function buildModel(definition: ConsumerDefinition): ConsumerModel {
@@ -46,7 +51,12 @@ export function buildModel(definition: ConsumerDefinition): ConsumerModel {
     cache,
     events: new Map(events.map((event) => [event.definition.action, event])),
     deletion: events.find((event) => event.change === "delete"),
+    orderMatters: events.some((event) => event.definition.handler !== undefined || carriesSome(event)),
   };
+}
+
+function carriesSome({ change, full }: EventModel): boolean {
+  return (change === "create" || change === "update") && !full;
 }
 
 function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {

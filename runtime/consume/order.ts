@@ -13,7 +13,10 @@ export interface EntityState {
   /** The last applied event carried a version, so `version` is where the entity stands. */
   readonly exact: boolean;
   readonly deleted: boolean;
-  /** Effective sequence of the last applied event; 0 for an entity that was only ever referred to. */
+  /**
+   * Effective sequence of the last applied event; 0 for an entity that was only ever referred to, -1 for
+   * one that a snapshot without a cache found alive and no event has told of since.
+   */
   readonly seq: number;
 }
 
@@ -48,13 +51,27 @@ export function advance(state: EntityState | undefined, event: Place): EntitySta
   };
 }
 
+/** Only ever referred to. */
+export function isPlaceholder({ version, deleted, seq }: EntityState): boolean {
+  return version === null && seq === 0 && !deleted;
+}
+
 /**
  * A live entity that is created again at a later version: its deletion was missed, so what hung on
- * the former one has to go first. A placeholder (only ever referred to) is not a former life.
+ * the former one has to go first. A placeholder is not a former life, and of one that a snapshot
+ * found alive the creation itself may be what comes now.
  */
 export function impliesDeletion(state: EntityState | undefined, event: Place): boolean {
-  if (state === undefined || state.deleted || (state.version === null && state.seq === 0)) return false;
+  if (state === undefined || state.deleted || isPlaceholder(state) || state.seq < 0) return false;
   return event.change === "create" && event.version !== null && event.version > 1;
+}
+
+/**
+ * A fresh event that is not the next one of its entity: those between are on their way, or lost. Without
+ * versions there is no telling.
+ */
+export function leavesGap(state: EntityState | undefined, event: Place): boolean {
+  return event.version !== null && event.version > (state?.version ?? 0) + 1;
 }
 
 /** SQL expressions of the event's side. */

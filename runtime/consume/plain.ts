@@ -65,13 +65,13 @@ function plainChanges(
   model: ConsumerModel,
   events: readonly Incoming[],
 ): readonly VersionedUpsert[] | undefined {
-  if (model.cache === undefined) return undefined;
+  // Where order matters, each event is looked at: one that leaves a gap may have to wait.
+  if (model.cache === undefined || model.orderMatters) return undefined;
   const last = new Map<string, VersionedUpsert>();
   let shape: string | undefined;
   for (const event of events) {
     const { change, version, id } = event;
     if (version === null || (change !== "update" && (change !== "create" || version > 1))) return undefined;
-    if (!event.model.full || event.model.definition.handler !== undefined) return undefined;
     const upsert = toUpsert(model, event);
     const shapeHere = shapeOf(upsert);
     shape ??= shapeHere;

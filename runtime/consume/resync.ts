@@ -2,10 +2,12 @@ import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
+import { wantSnapshot } from "./apply.js";
 import { messageOf } from "./faults.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
 import { type SnapshotReport, takeSnapshot } from "./snapshot.js";
+import { sourceOf } from "./snapshot-source.js";
 import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from "./subscription.js";
 
 /*
@@ -16,6 +18,8 @@ import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from 
 export interface Resync {
   /** Soon, in the background, until it succeeds. */
   want(): void;
+  /** On record with its reason, so that a crash cannot lose it: the next look asks for it. */
+  wantFor(reason: string): Promise<void>;
   /** As `want`, when none succeeded within the definition's period, or one is on record as wanted. */
   wantIfDue(): Promise<void>;
   now(): Promise<SnapshotReport | undefined>;
@@ -42,8 +46,16 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
 export function createResync(options: ResyncOptions): Resync {
-  const { model, signal, pool } = options;
-  const { durable, sync } = model.definition;
+  const { model, signal, pool, logger } = options;
+  const { durable, origin } = model.definition;
+  const sync = sourceOf(model.definition, options.env);
+  if (sync === undefined && model.definition.sync !== undefined) {
+    const variable = model.definition.sync.urlVariable;
+    logger.warn(
+      { origin, variable },
+      "the variable is not set: deletions whose events are lost cannot be found",
+    );
+  }
   let wanted: Promise<void> | undefined;
   let current: Promise<SnapshotReport | undefined> | undefined;
   let record: SnapshotRecord | undefined;
@@ -56,7 +68,7 @@ export function createResync(options: ResyncOptions): Resync {
 
   /** Whoever asks while one is under way gets that one's outcome: it is as new as can be. */
   function now(): Promise<SnapshotReport | undefined> {
-    if (sync === undefined || model.cache === undefined) return Promise.resolve(undefined);
+    if (sync === undefined) return Promise.resolve(undefined);
     current ??= take(options)
       .then(
         (report) => {
@@ -81,10 +93,7 @@ export function createResync(options: ResyncOptions): Resync {
         await now();
         return await refresh();
       } catch (error) {
-        options.logger.warn(
-          { error: messageOf(error), retryMs: wait },
-          "no snapshot; the cache serves as it is",
-        );
+        logger.warn({ error: messageOf(error), retryMs: wait }, "no snapshot; what is here stays as it is");
       }
       await pause(wait * (1 + Math.random()), signal);
     }
@@ -100,6 +109,9 @@ export function createResync(options: ResyncOptions): Resync {
   return {
     want,
     now,
+    async wantFor(reason) {
+      if (sync !== undefined) await wantSnapshot(pool, model, [reason]);
+    },
     async wantIfDue() {
       await refresh();
       if (isDue(record, sync?.everySeconds ?? 0, Date.now() - ended)) want();
@@ -135,7 +147,13 @@ async function take({
     if (state.created !== now.streamCreated) throw new Error(`stream ${stream} was made anew`);
     return now.base + state.lastSeq;
   };
-  const report = await takeSnapshot({ ...options, model, logger, noteSeq });
+  const settledUpTo = async (seq: number) => {
+    const state = await broker.consumerState(stream, plan.durable);
+    if (state === undefined) return false;
+    if (state.pending === 0 && state.ackPending === 0) return true;
+    return (era()?.base ?? 0) + (state.ackFloor ?? 0) >= seq;
+  };
+  const report = await takeSnapshot({ ...options, model, logger, noteSeq, settledUpTo });
   if (report === undefined) logger.info({}, "another replica is taking a snapshot");
   else logger.info(report, "snapshot taken");
   return report;

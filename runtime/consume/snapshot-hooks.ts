@@ -8,8 +8,8 @@ import { type Incoming, toIncoming } from "./parse.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 
 /*
- * Events that were lost, or that a snapshot overtook, read off what it found: their hooks run all the
- * same, and the events, should they still come, are stale then.
+ * Events that were lost, or that a snapshot overtook, read off what it or a later event shows: their
+ * hooks run all the same, and the events, should they still come, are stale then.
  */
 
 export interface Finding {
@@ -73,8 +73,36 @@ export function findingsOf(
   });
 }
 
+export interface Deletions {
+  /** With the effective sequence at which each was found. */
+  readonly places: readonly { readonly id: string; readonly seq: number }[];
+  readonly logger: Logger;
+}
+
+/** Of entities that are about to be deleted, the events that never came: with what is still known of each. */
+export async function lostDeletions(
+  client: PoolClient,
+  model: ConsumerModel,
+  { places, logger }: Deletions,
+): Promise<readonly Incoming[]> {
+  if (places.length === 0 || hookedEvent(model, "delete") === undefined) return [];
+  const ids = places.map(({ id }) => id);
+  const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
+  return places.flatMap(({ id, seq }) => {
+    const payload = rows.get(id);
+    if (payload === undefined) return [];
+    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
+  });
+}
+
+/** Without a cache nothing else is known: enough for an event that carries no more. */
+function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
+  const key = definition.sync?.key;
+  return new Map(ids.map((id) => [id, key === undefined ? {} : { [key]: id }]));
+}
+
 /** What the cache holds of entities that are about to be deleted: all that can be said of them. */
-export async function cachedRows(
+async function cachedRows(
   client: PoolClient,
   model: ConsumerModel,
   ids: readonly string[],

@@ -1,9 +1,12 @@
+import { pause } from "../pause.js";
 import { callHandlers, lockStates, removeEntities, writeStates } from "./apply.js";
 import { quote } from "./columns.js";
-import { cascadesOf } from "./model.js";
+import { type ConsumerModel, cascadesOf } from "./model.js";
 import type { EntityState } from "./order.js";
-import { cachedRows, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
+
+import { hookedEvent, lostDeletions } from "./snapshot-hooks.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
+import { SnapshotFailed } from "./snapshot-source.js";
 
 /*
  * What the source no longer has, once all of it was read: removed as a `deleted` event would.
@@ -14,6 +17,7 @@ const REMOVAL_ROWS = 500;
 /** Known here, last touched at or before the noted sequence, and not told: their deletion was missed. */
 export async function removeMissing(run: Run): Promise<Outcome> {
   const { client, model } = run;
+  await untilHeard(run);
   const found = await findMissing(run);
   const total = { done: 0, failed: 0 };
   for (let from = 0; from < found; from += REMOVAL_ROWS) {
@@ -34,27 +38,53 @@ export async function removeMissing(run: Run): Promise<Outcome> {
   return total;
 }
 
-/** Fills `mesh_missing` and gives its size. */
-async function findMissing({ client, model, seq }: Run): Promise<number> {
-  const { cache } = model;
-  if (cache === undefined) return 0;
+const HEARD_MS = 10 * 60_000;
+const LOOK_MS = 250;
+
+/**
+ * Without a cache a deletion that is found lacks what its event says, so its hook could not run, and the
+ * event would be stale when it came. Those that are still on their way are let through first.
+ */
+async function untilHeard({ model, settledUpTo, seq, signal }: Run): Promise<void> {
+  if (model.cache !== undefined || hookedEvent(model, "delete") === undefined) return;
+  const deadline = Date.now() + HEARD_MS;
+  while (settledUpTo !== undefined && !(await settledUpTo(seq))) {
+    signal.throwIfAborted();
+    if (Date.now() > deadline)
+      throw new SnapshotFailed("events from before it wait: no deletion is inferred");
+    await pause(LOOK_MS, signal);
+  }
+}
+
+/** Of the rows of the cache, those that are not told. */
+function missingRows({ cache }: ConsumerModel, origin: string, seq: number): string {
+  if (cache === undefined) return "";
   const key = `row.${quote(cache.key.name)}::text`;
+  return `SELECT ${key} AS id FROM ${quote(cache.table.name)} AS row
+  LEFT JOIN mesh.applied AS state ON state.source = ${origin} AND state.entity_id = ${key}
+  WHERE coalesce(state.stream_seq, 0) <= ${seq}
+    AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = ${key})
+  UNION`;
+}
+
+/**
+ * Fills `mesh_missing` and gives its size. An entity that was only ever referred to is none of them, however
+ * long the source lacks it: a row may be written ahead of what it refers to, and to remove it would be
+ * worse than to leave one that an operator finds with `mesh verify`.
+ */
+async function findMissing({ client, model, seq }: Run): Promise<number> {
   await client.query("ANALYZE mesh_told");
   // Bare parameters are not possible in CREATE TABLE AS; the origin is generated, the sequence a number.
   const { rows: quoted } = await client.query<{ origin: string }>("SELECT quote_literal($1) AS origin", [
     model.definition.origin,
   ]);
-  const origin = quoted[0]?.origin;
+  const origin = quoted[0]?.origin ?? "";
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
   const { rowCount } = await client.query(`CREATE TEMPORARY TABLE mesh_missing AS
 SELECT row_number() OVER () AS place, id FROM (
-  SELECT ${key} AS id FROM ${quote(cache.table.name)} AS row
-  LEFT JOIN mesh.applied AS state ON state.source = ${origin} AND state.entity_id = ${key}
-  WHERE coalesce(state.stream_seq, 0) <= ${seq}
-    AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = ${key})
-  UNION
-  SELECT entity_id FROM mesh.applied AS state
+  ${missingRows(model, origin, seq)}
+  SELECT entity_id AS id FROM mesh.applied AS state
   WHERE source = ${origin} AND NOT deleted AND stream_seq <= ${seq} AND (version IS NOT NULL OR stream_seq > 0)
     AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = state.entity_id)
 ) AS missing`);
@@ -67,19 +97,18 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const { client, model, logger, seq } = run;
   await client.query("BEGIN");
   const known = await lockStates(client, model.definition.origin, ids);
-  const gone = ids.filter((id) => (known.get(id)?.seq ?? 0) <= seq);
+  const gone = ids.filter((id) => {
+    const state = known.get(id);
+    // Without a cache there is no row either that could outlast a deletion that came meanwhile.
+    return (state?.seq ?? 0) <= seq && !(model.cache === undefined && state?.deleted === true);
+  });
   const states = new Map<string, EntityState>(
     gone.map((id) => [id, { version: known.get(id)?.version ?? null, exact: false, deleted: true, seq }]),
   );
-  const hooked = hookedEvent(model, "delete") !== undefined;
-  const cached = hooked ? await cachedRows(client, model, gone) : new Map<string, Record<string, unknown>>();
+  const places = gone.map((id) => ({ id, seq }));
+  const lost = await lostDeletions(client, model, { places, logger });
   await writeStates(client, model.definition.origin, states, known);
   await removeEntities(client, model, gone);
-  const lost = gone.flatMap((id) => {
-    const payload = cached.get(id);
-    if (payload === undefined) return [];
-    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
-  });
   await callHandlers(client, run.apply, lost);
   return gone.length;
 }

@@ -21,13 +21,9 @@ export function toRows(
   elements: readonly unknown[],
   place: { readonly before: number; readonly seq: number },
 ): readonly SnapshotRow[] {
-  const objects = elements.map((element, at) => {
-    if (isObject(element)) return element;
-    throw new SnapshotFailed(`element ${place.before + at + 1} is not an object`);
-  });
-  const told = cache.columns.map(({ name }) => objects.some((element) => element[name] !== undefined));
-  return objects.map((element, at) => {
-    const where = `element ${place.before + at + 1}`;
+  const objects = elementsOf(elements, place.before);
+  const told = cache.columns.map(({ name }) => objects.some(({ element }) => element[name] !== undefined));
+  return objects.map(({ element, where }) => {
     const id = element[cache.key.name];
     checkValue(cache.key, id, where);
     const cells = cache.columns.map((column, index) => {
@@ -46,7 +42,22 @@ export function toRows(
   });
 }
 
-function versionOf(element: Readonly<Record<string, unknown>>, where: string): number | null {
+interface SourceElement {
+  readonly element: Readonly<Record<string, unknown>>;
+  /** For messages. */
+  readonly where: string;
+}
+
+/** Throws `SnapshotFailed` on an element that is no object. */
+export function elementsOf(elements: readonly unknown[], before: number): readonly SourceElement[] {
+  return elements.map((element, at) => {
+    const where = `element ${before + at + 1}`;
+    if (isObject(element)) return { element, where };
+    throw new SnapshotFailed(`${where} is not an object`);
+  });
+}
+
+export function versionOf(element: Readonly<Record<string, unknown>>, where: string): number | null {
   const version = element._version ?? null;
   if (version === null || (typeof version === "number" && Number.isSafeInteger(version))) return version;
   throw new SnapshotFailed(`${where}: _version is ${JSON.stringify(version)}`);

@@ -1,4 +1,4 @@
-import type { SyncDefinition } from "../definition.js";
+import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
 
 /*
  * The source of a snapshot: one GET, streamed.
@@ -7,6 +7,15 @@ import type { SyncDefinition } from "../definition.js";
 /** The source could not be read, or what it said is not a snapshot. Nothing is deleted on its word. */
 export class SnapshotFailed extends Error {
   override readonly name = "SnapshotFailed";
+}
+
+/** Where a consumer reads what its entities' owner has; undefined where it has no source, or an optional one that is not set. */
+export function sourceOf(
+  { sync }: ConsumerDefinition,
+  env: Readonly<Record<string, string | undefined>>,
+): SyncDefinition | undefined {
+  const isSet = sync !== undefined && (env[sync.urlVariable] ?? "") !== "";
+  return sync?.optional === true && !isSet ? undefined : sync;
 }
 
 /** Silence for this long is a failure; a slow source may take as long as it likes. */

@@ -6,6 +6,7 @@ import { messageOf } from "./faults.js";
 import { splitArray } from "./json-array.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
+import { noteExisting, toExisting } from "./snapshot-existence.js";
 import { findingsOf, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./snapshot-merge.js";
 import { recordFailure, recordSuccess, releaseLock, tryLock } from "./snapshot-record.js";
@@ -19,9 +20,9 @@ import { withClient } from "./transaction.js";
 export interface SnapshotReport {
   /** Elements that the source has. */
   readonly rows: number;
-  /** Rows that were not here, or not like that. */
+  /** Rows that were not here, or not like that; without a cache, entities that were not known to exist. */
   readonly written: number;
-  /** Rows that the source no longer has. */
+  /** Rows, or without a cache entities heard of, that the source no longer has. */
   readonly removed: number;
   /** Rows left as they were because a hook threw; the next snapshot finds them again. */
   readonly failed: number;
@@ -38,6 +39,8 @@ export interface SnapshotOptions {
   readonly signal: AbortSignal;
   /** Effective sequence of the stream's last message now. Asked once the lock is held, before the source is read. */
   readonly noteSeq: () => Promise<number>;
+  /** Every message up to this effective sequence was delivered, and is settled. Where it is missing nobody waits for that. */
+  readonly settledUpTo?: (seq: number) => Promise<boolean>;
   /** Keeps a chunk and a batch of the same process from locking each other out. */
   readonly exclusively: Lane;
   /** Rows were put down for the cascade worker, and are committed. */
@@ -51,7 +54,8 @@ const KNOW_ALL = `INSERT INTO mesh.applied (source, entity_id)
 SELECT $1, id FROM unnest($2::text[]) AS id GROUP BY id ORDER BY id ON CONFLICT DO NOTHING`;
 
 /**
- * Makes the cache equal to its source. One replica at a time: undefined when another is at it.
+ * Makes the cache equal to its source; for a consumer without one, finds the deletions that it never
+ * heard of. One replica at a time: undefined when another is at it.
  * Rejects with what is wrong; then nothing was deleted, and rows that were written are right.
  */
 export async function takeSnapshot(options: SnapshotOptions): Promise<SnapshotReport | undefined> {
@@ -95,8 +99,7 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
 /** Reads on while the database merges: two chunks in memory, never more. */
 async function mergeSource(run: Run) {
   const { sync } = run.model.definition;
-  const { cache } = run.model;
-  if (sync === undefined || cache === undefined) throw new SnapshotFailed("nothing to take a snapshot of");
+  if (sync === undefined) throw new SnapshotFailed("nothing to take a snapshot of");
   const total = { rows: 0, written: 0, failed: 0 };
   let merging: Promise<Outcome> = Promise.resolve({ done: 0, failed: 0 });
   let gathered: unknown[] = [];
@@ -107,12 +110,11 @@ async function mergeSource(run: Run) {
   };
   const flush = async () => {
     // While the database is at work on the chunk before: what it waits for afterwards is ready.
-    const rows = toRows(cache, gathered, { before: total.rows, seq: run.seq });
-    const chunk = prepareChunk(cache, run.model.definition.origin, rows);
+    const write = prepareWork(run, gathered, total.rows);
     total.rows += gathered.length;
     gathered = [];
     await settle();
-    merging = mergePrepared(run, chunk);
+    merging = write();
     // Awaited by the next flush; until then a failure must not count as unhandled.
     merging.catch(() => undefined);
   };
@@ -129,6 +131,20 @@ async function mergeSource(run: Run) {
   }
   await settle();
   return total;
+}
+
+/** Converts and checks the elements; what is left to do needs the database. */
+function prepareWork(run: Run, elements: readonly unknown[], before: number): () => Promise<Outcome> {
+  const { cache, definition } = run.model;
+  if (cache === undefined) {
+    const key = definition.sync?.key;
+    if (key === undefined) throw new SnapshotFailed("neither a cache nor a key to take a snapshot by");
+    const existing = toExisting(key, elements, before);
+    return () => noteExisting(run, existing);
+  }
+  const rows = toRows(cache, elements, { before, seq: run.seq });
+  const chunk = prepareChunk(cache, definition.origin, rows);
+  return () => mergePrepared(run, chunk);
 }
 
 async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {

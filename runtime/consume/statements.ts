@@ -15,9 +15,11 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
+export const READ_STATES = `SELECT entity_id, version, exact, deleted, stream_seq FROM mesh.applied
+WHERE source = $1 AND entity_id = ANY ($2::text[]) ORDER BY entity_id`;
+
 /** Existing states, locked in order of id, so that two replicas cannot lock each other out. */
-export const LOCK_STATES = `SELECT entity_id, version, exact, deleted, stream_seq FROM mesh.applied
-WHERE source = $1 AND entity_id = ANY ($2::text[]) ORDER BY entity_id FOR UPDATE`;
+export const LOCK_STATES = `${READ_STATES} FOR UPDATE`;
 
 /**
  * New states of a round, $1 the origin. Counts the rows that were not there before, by xmax, which is

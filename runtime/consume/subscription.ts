@@ -14,6 +14,8 @@ export interface Position {
   /** Tells one stream from the next. */
   readonly created: string;
   readonly lastSeq: number;
+  /** Undefined where the stream may not be asked about. */
+  readonly firstSeq?: number;
 }
 
 /**

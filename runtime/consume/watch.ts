@@ -5,6 +5,7 @@ import { parkedValue } from "./clash.js";
 import { quote } from "./columns.js";
 import type { Running } from "./consumer.js";
 import { messageOf } from "./faults.js";
+import { fellBack, findLoss, type Sight } from "./loss.js";
 import type { ConsumerModel } from "./model.js";
 import { readPosition, tidy } from "./subscription.js";
 
@@ -19,6 +20,8 @@ export interface Watch {
 
 const WATCH_MS = 3_000;
 const TIDY_EVERY = 100;
+/** A stream that evicts faster than its consumer reads loses messages all the time. */
+const LOSS_EVERY_MS = 60_000;
 
 export function startWatch(running: Running): Watch {
   const ended = keepWatching(running);
@@ -53,7 +56,7 @@ async function look(running: Running): Promise<void> {
     await options.broker.consumerState(plan.stream, plan.durable),
     await readPosition(options.broker, plan),
   ];
-  if (state === undefined || position?.created !== running.era?.streamCreated) {
+  if (state === undefined || position === undefined || position.created !== running.era?.streamCreated) {
     running.lost = "its durable or its stream was deleted";
     return;
   }
@@ -61,6 +64,7 @@ async function look(running: Running): Promise<void> {
   running.state = state;
   if (running.attemptsWaiting > 0 && state.ackFloor !== undefined)
     await forgetSettled(options.pool, model, (running.era?.base ?? 0) + state.ackFloor);
+  if (await noteLoss(running, { position, durable: state })) return;
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();
@@ -75,6 +79,22 @@ async function look(running: Running): Promise<void> {
 function madeAnew({ options, resync }: Running): void {
   options.logger.warn({}, "the durable was made anew");
   resync.want();
+}
+
+/** True where the stream went back: its sequences may need another base before anything else is done. */
+async function noteLoss(running: Running, now: Sight): Promise<boolean> {
+  const { options, resync, sight: before } = running;
+  const loss = findLoss(before, now);
+  const wentBack = before !== undefined && loss !== undefined && fellBack(before, now);
+  // Compared with the same look again until it is time.
+  if (loss !== undefined && !wentBack && Date.now() - running.lossAt < LOSS_EVERY_MS) return false;
+  running.sight = now;
+  if (loss === undefined) return false;
+  running.lossAt = Date.now();
+  options.logger.warn({ loss }, "the stream lost messages");
+  await resync.wantFor(loss);
+  if (wentBack) running.lost = "its stream lost messages";
+  return wentBack;
 }
 
 /** Everything has arrived and a value is still parked: the event that would have freed it was lost. */

@@ -1,4 +1,4 @@
-import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+import type { ConsumerDefinition, EnvironmentDefinition, ServiceDefinition } from "../definition.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -52,7 +52,7 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
       DATABASE,
     ),
     ...(env.NATS_URL ?? "").split(",").flatMap((url) => checkUrl("NATS_URL", url.trim() || undefined, NATS)),
-    ...syncVariables(definition).flatMap((name) => checkUrl(name, env[name], HTTP)),
+    ...syncVariables(definition.consumers).flatMap((name) => checkUrl(name, env[name], HTTP)),
     ...checkPort(env.PORT),
     ...checkChoice("LOG_LEVEL", env.LOG_LEVEL, LOG_LEVELS),
     ...checkChoice("MIGRATE", env.MIGRATE, ["on", "off"]),
@@ -87,7 +87,7 @@ function missing(definition: ServiceDefinition, env: Environment): string[] {
   const needed = new Set([
     "SERVICE_KEY",
     ...(needsBroker(definition) ? ["NATS_URL"] : []),
-    ...syncVariables(definition),
+    ...syncVariables(definition.consumers.filter(({ sync }) => sync?.optional !== true)),
     ...declared,
   ]);
   needed.delete(urlVariable);
@@ -115,10 +115,8 @@ function needsBroker(definition: ServiceDefinition): boolean {
   return definition.stream !== undefined || definition.consumers.length > 0;
 }
 
-function syncVariables(definition: ServiceDefinition): string[] {
-  return [
-    ...new Set(definition.consumers.flatMap(({ sync }) => (sync === undefined ? [] : [sync.urlVariable]))),
-  ];
+function syncVariables(consumers: readonly ConsumerDefinition[]): string[] {
+  return [...new Set(consumers.flatMap(({ sync }) => (sync === undefined ? [] : [sync.urlVariable])))];
 }
 
 function brokerConfig(env: Environment): BrokerConfig {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Pool } from "pg";
 import { connectJetStream } from "../broker/jetstream.js";
+import { sourceOf } from "../consume/snapshot-source.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import { buildServer } from "../http/server.js";
 import { isUnavailable } from "../repository/failure.js";
@@ -96,7 +97,7 @@ function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: 
   const pool = createPool({ ...shared, max });
   const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const state: ServiceState = { phase: "waiting for the database" };
-  const syncing = definition.consumers.filter(({ sync }) => sync !== undefined);
+  const syncing = definition.consumers.filter((consumer) => sourceOf(consumer, config.env) !== undefined);
   const app = buildServer({
     service: definition.name,
     resources: definition.http?.resources ?? [],

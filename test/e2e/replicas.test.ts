@@ -44,6 +44,26 @@ test("two replicas of one service share the work, and each effect happens once",
 
 const processes = () => counted("(SELECT DISTINCT process FROM handled) AS p").catch(() => 0);
 
+test("two replicas, users registered and renamed at once: no rename overtakes a registration's effect", async () => {
+  mesh = await startMesh({ start: ["auth", "sfs"] });
+  await mesh.replica("sfs");
+  const count = 1_500;
+  for (let at = 0; at < count; at += 1) {
+    await mesh.databases.auth.query("INSERT INTO users (user_id, username) VALUES ($1, $1)", [`r${at}`]);
+    await mesh.databases.auth.query("UPDATE users SET username = $2 WHERE user_id = $1", [
+      `r${at}`,
+      `s${at}`,
+    ]);
+  }
+  await waitFor(async () => (await counted("user_cache WHERE username LIKE 's%'")) === count, {
+    timeoutMs: 60_000,
+    what: `${count} renamed users in the cache`,
+  });
+  expect(await processes()).toBe(2);
+  await expectEffectsOnce(count);
+  expect(await counted("mesh.dead_letter")).toBe(0);
+});
+
 test("SIGTERM in the middle of traffic: exit code 0, what was taken is handed back, nothing lost", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   const traffic = registerMany("t", 3_000);

@@ -37,6 +37,14 @@ export function gatewayContainerConsumer(hooks: GatewayContainerHooks = {}): Con
     stream: computeStream,
     filter: "compute.container.*.*",
     origin: "compute.container",
+    sync: {
+      urlVariable: "COMPUTE_SERVICE_URL",
+      path: "/api/containers",
+      header: "authorization",
+      everySeconds: 3600,
+      key: "container_id",
+      optional: true,
+    },
     delivery: {
       attempts: 5,
       backoffSeconds: [1, 5, 30],

@@ -1,10 +1,10 @@
-import { type FoundRow, type Verification, verifyCache } from "meshwright/runtime";
+import { type FoundRow, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh, required } from "../running-mesh.js";
 import { colour, print, printJson, withProgress } from "../terminal.js";
 
-/** Compares on the live mesh; what is merely under way does not count. Rejects where a source cannot be read: then nothing is known. */
+/** Caches with their sources, and rows that cascades would take with what they hang on. Compares on the live mesh; what is merely under way does not count. Rejects where a source cannot be read: then nothing is known. */
 export async function verify(
   only: string | undefined,
   options: { readonly json?: boolean },
@@ -20,10 +20,15 @@ export async function verify(
 async function verifyAll(running: RunningMesh): Promise<readonly Verification[]> {
   const SERVICE_KEY = required(running, "SERVICE_KEY");
   const results: Verification[] = [];
-  for (const service of running.services.filter(({ consumers }) => consumers.some(({ cache }) => cache))) {
+  const compared = running.services.filter(({ consumers }) =>
+    consumers.some(({ cache, source }) => cache !== undefined || source !== undefined),
+  );
+  for (const service of compared) {
     await withService(running, service, async ({ definition, pool, env }) => {
-      for (const consumer of definition.consumers.filter(({ cache, sync }) => cache && sync)) {
-        results.push(await verifyCache({ pool, consumer, env: { ...env, SERVICE_KEY } }));
+      for (const consumer of definition.consumers.filter(({ sync }) => sync)) {
+        const options = { pool, consumer, env: { ...env, SERVICE_KEY } };
+        if (consumer.cache) results.push(await verifyCache(options));
+        else results.push(...(await verifyReferences(options)));
       }
     });
   }

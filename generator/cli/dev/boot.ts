@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Mesh, Service } from "../../model/mesh.js";
+import type { Mesh, Service, Sync } from "../../model/mesh.js";
 import { GENERATED } from "../project.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
@@ -89,29 +89,42 @@ function handOver<T extends { stop(): Promise<void> }>(started: T, options: Boot
   return started;
 }
 
-/** Those that copy from nobody, then the others, which may copy from each other. */
+/** Each after those that it reads from. Those that read from each other come together, at the end. */
 function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonly Service[])[] {
-  const copies = (service: Service) => sourcesOf(service, mesh).length > 0;
-  return [services.filter((service) => !copies(service)), services.filter(copies)];
+  const waves: (readonly Service[])[] = [];
+  let left = services;
+  while (left.length > 0) {
+    const waiting = new Set(left.map(({ name }) => name));
+    const free = left.filter(
+      (service) => !sourcesOf(service, mesh).some(({ service: name }) => waiting.has(name)),
+    );
+    const wave = free.length > 0 ? free : left;
+    waves.push(wave);
+    left = left.filter((service) => !wave.includes(service));
+  }
+  return waves;
 }
 
-/** Names of the services that this one reads snapshots from. */
-function sourcesOf({ database }: Service, mesh: Mesh): readonly string[] {
+/** Where this service reads snapshots, for its caches and without one. */
+function sourcesOf({ database, consumers }: Service, mesh: Mesh): readonly Sync[] {
   const tables = mesh.databases.find(({ name }) => name === database)?.tables ?? [];
-  return tables.flatMap(({ cache }) => (cache?.sync ? [cache.service] : []));
+  return [...tables.map(({ cache }) => cache?.sync), ...consumers.map(({ source }) => source)].filter(
+    (sync) => sync !== undefined,
+  );
 }
 
 /** Whether somebody reads snapshots from this service at a port that we chose. */
 function isExpected(service: string, mesh: Mesh): boolean {
-  const caches = mesh.databases.flatMap(({ tables }) => tables.map(({ cache }) => cache));
-  return caches.some(
-    (cache) => cache?.service === service && cache.sync && !process.env[cache.sync.urlVariable],
-  );
+  return allSources(mesh).some((sync) => sync.service === service && !process.env[sync.urlVariable]);
+}
+
+function allSources(mesh: Mesh): readonly Sync[] {
+  return mesh.services.flatMap((service) => sourcesOf(service, mesh));
 }
 
 function copiesFromExternal(service: Service, mesh: Mesh): boolean {
   const external = mesh.services.filter((one) => one.external).map(({ name }) => name);
-  return sourcesOf(service, mesh).some((source) => external.includes(source));
+  return sourcesOf(service, mesh).some((source) => external.includes(source.service));
 }
 
 type Ports = ReadonlyMap<string, number>;
@@ -152,12 +165,8 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   const sourceUrl = (service: string, variable: string) =>
     (external.has(service) ? process.env[variable] : undefined) || address(ports, service);
   const sources = Object.fromEntries(
-    options.mesh.databases.flatMap((database) =>
-      database.tables.flatMap(({ cache }) =>
-        cache?.sync && ports.has(cache.service)
-          ? [[cache.sync.urlVariable, sourceUrl(cache.service, cache.sync.urlVariable)] as const]
-          : [],
-      ),
+    allSources(options.mesh).flatMap(({ service, urlVariable }) =>
+      ports.has(service) ? [[urlVariable, sourceUrl(service, urlVariable)] as const] : [],
     ),
   );
   const variables = new Map(options.mesh.databases.map(({ name, urlVariable }) => [name, urlVariable]));

@@ -70,7 +70,7 @@ function consumerLiteral(scope: ConsumerScope): Literal {
   const publisher = lookup.service(consumer.publisher);
   const stream = imports.value(`../../${publisher.name}/events.js`, streamConstantName(publisher));
   const cache = consumer.cache === undefined ? undefined : lookup.table(service, consumer.cache);
-  const sync = cache?.cache?.sync;
+  const sync = cache?.cache?.sync ?? consumer.source;
   return {
     durable: consumer.durable,
     stream: code(stream),
@@ -82,6 +82,7 @@ function consumerLiteral(scope: ConsumerScope): Literal {
       path: sync.path,
       header: sync.header,
       everySeconds: sync.everySeconds,
+      ...(consumer.source && { key: consumer.source.key, optional: true }),
     },
     delivery: {
       attempts: consumer.delivery.attempts,

@@ -1,8 +1,9 @@
 import { deliveryDefaults } from "../../language/grammar/service.js";
 import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
-import type { Cascade, Consumer, Delivery, Event } from "../mesh.js";
-import { durableName, pascalCase, streamName, valueName } from "../names.js";
+import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
+import { durableName, pascalCase, serviceUrlVariable, streamName, valueName } from "../names.js";
 import { compareNames } from "../order.js";
+import { defaultSyncSeconds } from "./database.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
 import { filterOf } from "./pattern.js";
@@ -20,6 +21,7 @@ export function buildConsumers(
   return heard.map((entity) => {
     const { durable, names } = nameConsumer(service.name, entity, heard);
     const received = events.ofOrigin(entity.origin);
+    const cache = cacheOf(service, entity.origin);
     return {
       durable,
       stream: streamName(entity.service),
@@ -28,7 +30,8 @@ export function buildConsumers(
       publisher: entity.service,
       entity: entity.entity,
       events: received.map((event) => event.name),
-      cache: cacheOf(service, entity.origin),
+      cache,
+      source: cache === undefined ? findSource(entity, program) : undefined,
       cascades: buildCascades(service.name, received, program),
       delivery,
       names,
@@ -67,6 +70,27 @@ function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
     if (table.cacheOf?.text === origin) return table.name;
   }
   return undefined;
+}
+
+/** The owner's REST resource over the table that the entity's events are emitted from. */
+function findSource(entity: EntitySymbol, program: Program): Source | undefined {
+  const owner = program.services.get(entity.service);
+  const table = entity.events.find((event) => event.table !== undefined)?.table;
+  if (owner === undefined || owner.external || table?.key === undefined) return undefined;
+  const paths = (owner.node?.get.http?.get.resources?.entries ?? [])
+    .filter((resource) => resource.node?.value === table.name)
+    .map(({ name }) => name.value)
+    .sort(compareNames);
+  const [path] = paths;
+  if (path === undefined) return undefined;
+  return {
+    service: owner.name,
+    path,
+    urlVariable: serviceUrlVariable(owner.name),
+    header: "authorization",
+    everySeconds: defaultSyncSeconds,
+    key: table.key.name,
+  };
 }
 
 function buildCascades(service: string, received: readonly Event[], program: Program): readonly Cascade[] {

@@ -4,7 +4,7 @@ import { databaseUrlVariable, serviceUrlVariable, tableNames } from "../names.js
 import { byName, compareNames } from "../order.js";
 import { required } from "./invariant.js";
 
-const defaultSyncSeconds = 3_600;
+export const defaultSyncSeconds = 3_600;
 
 export function buildDatabase(database: DatabaseSymbol): Database {
   return {

@@ -1,5 +1,5 @@
 import type { ServiceSymbol } from "../../language/program.js";
-import type { EnvironmentVariable } from "../mesh.js";
+import type { Consumer, EnvironmentVariable } from "../mesh.js";
 import { databaseUrlVariable, serviceUrlVariable } from "../names.js";
 import { byName, compareNames } from "../order.js";
 
@@ -17,11 +17,16 @@ export const builtInVariables: readonly string[] = [
 ];
 
 /** The documented variables, then the rest of the runtime's, then the service's own by name. */
-export function buildEnvironment(service: ServiceSymbol): readonly EnvironmentVariable[] {
+export function buildEnvironment(
+  service: ServiceSymbol,
+  consumers: readonly Consumer[],
+): readonly EnvironmentVariable[] {
   if (service.external) return [];
+  const needed = syncVariables(service);
   return [
     variable("NATS_URL", "NATS JetStream URL", { required: true, example: "nats://nats:4222" }),
-    ...syncVariables(service),
+    ...needed,
+    ...sourceVariables(consumers).filter(({ name }) => !needed.some((one) => one.name === name)),
     ...databaseVariables(service),
     variable(
       "SERVICE_KEY",
@@ -63,6 +68,16 @@ function syncVariables(service: ServiceSymbol): readonly EnvironmentVariable[] {
     variable(serviceUrlVariable(source), `URL of the ${source} service for the initial sync`, {
       required: true,
       example: `http://${source}-service:80`,
+    }),
+  );
+}
+
+/** Not required: what a mesh without caches was deployed with goes on starting it. */
+function sourceVariables(consumers: readonly Consumer[]): readonly EnvironmentVariable[] {
+  const sources = new Map(consumers.flatMap(({ source }) => (source ? [[source.service, source]] : [])));
+  return [...sources.values()].map(({ service, urlVariable }) =>
+    variable(urlVariable, `URL of the ${service} service, to find what it deleted while the event was lost`, {
+      example: `http://${service}-service:80`,
     }),
   );
 }

@@ -10,6 +10,7 @@ import { buildPatterns } from "./pattern.js";
 
 export function buildService(service: ServiceSymbol, events: EventIndex, program: Program): Service {
   const own = events.ofService(service.name).map((event) => event.name);
+  const consumers = buildConsumers(service, events, program);
   return {
     name: service.name,
     description: service.node?.get.description?.value,
@@ -20,9 +21,9 @@ export function buildService(service: ServiceSymbol, events: EventIndex, program
     subscribes: buildPatterns(service.subscribes),
     stream: own.length === 0 ? undefined : streamName(service.name),
     events: own,
-    consumers: buildConsumers(service, events, program),
+    consumers,
     http: buildHttp(service),
-    environment: buildEnvironment(service),
+    environment: buildEnvironment(service, consumers),
     names: { type: pascalCase(service.name), value: valueName(service.name) },
   };
 }

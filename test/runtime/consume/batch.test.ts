@@ -178,6 +178,19 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({ a: "again" });
   });
 
+  it("runs the hook of a deletion that a re-creation implies, before the new life's, and once", async () => {
+    const seen: string[] = [];
+    const hooks: DefinitionChoices["hooks"] = {
+      created: async ({ event, origin }) => void seen.push(`${origin} created ${event.username}`),
+      deleted: async ({ event, origin }) => void seen.push(`${origin} deleted ${event.username}`),
+    };
+    await apply([{ action: "created", id: "a", seq: 1, version: 1, ...named("first") }], { hooks });
+    await apply([{ action: "created", id: "a", seq: 3, version: 3, ...named("second") }], { hooks });
+    await apply([{ action: "deleted", id: "a", seq: 2, version: 2, ...named("first") }], { hooks });
+    expect(seen).toEqual(["event created first", "snapshot deleted first", "event created second"]);
+    expect(await users()).toEqual({ a: "second" });
+  });
+
   it("passes over an older update after a newer one", async () => {
     await apply([{ action: "updated", id: "a", seq: 9, version: 3, ...named("new") }]);
     await apply([{ action: "updated", id: "a", seq: 10, version: 2, ...named("old") }]);

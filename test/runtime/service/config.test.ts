@@ -49,9 +49,9 @@ const complete = {
   SHAPE: "round",
 };
 
-function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
+function problemsOf(env: Readonly<Record<string, string>>, of = definition): readonly string[] {
   try {
-    readConfig(definition, env);
+    readConfig(of, env);
     return [];
   } catch (error) {
     if (error instanceof ConfigurationError) return error.problems;
@@ -86,6 +86,15 @@ test("everything that is missing is said at once", () => {
     "AUTH_SERVICE_URL",
     "SHAPE",
   ]);
+});
+
+test("an optional source may be missing, not wrong; one that a cache needs as well is not optional", () => {
+  const optional = { ...consumer, sync: { ...sync, key: "user_id", optional: true as const } };
+  const { AUTH_SERVICE_URL, ...rest } = complete;
+  const lenient = { ...definition, consumers: [optional] };
+  expect(problemsOf(rest, lenient)).toEqual([]);
+  expect(problemsOf({ ...rest, AUTH_SERVICE_URL: "auth:80" }, lenient)).toHaveLength(1);
+  expect(problemsOf(rest, { ...definition, consumers: [optional, consumer] })).toHaveLength(1);
 });
 
 test.each([

@@ -28,6 +28,7 @@ export function hooksAService(hooks: HooksAHooks): ServiceDefinition {
     consumers: [hooksAClassConsumer(hooks), hooksATableConsumer(hooks)],
     environment: [
       { name: "NATS_URL", required: true },
+      { name: "DB_SERVICE_URL" },
       { name: "HOOKS_DB_URL", required: true },
       { name: "SERVICE_KEY", required: true },
       { name: "LOG_LEVEL", default: "info" },

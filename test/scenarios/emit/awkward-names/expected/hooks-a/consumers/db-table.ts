@@ -20,6 +20,14 @@ export function hooksATableConsumer(hooks: HooksATableHooks = {}): ConsumerDefin
     stream: dbStream,
     filter: "db.table.*.*",
     origin: "db.table",
+    sync: {
+      urlVariable: "DB_SERVICE_URL",
+      path: "/table",
+      header: "authorization",
+      everySeconds: 3600,
+      key: "id",
+      optional: true,
+    },
     delivery: {
       attempts: 5,
       backoffSeconds: [1, 5, 30],

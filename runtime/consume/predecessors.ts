@@ -1,0 +1,93 @@
+import type { Incoming } from "./parse.js";
+
+/*
+ * Replicas share a durable, so a user's `updated` may be applied by one while `created` is still in the
+ * hands of another, or waits to be delivered again after a crash: `created` would be stale then, and its
+ * hook never run. An event that leaves a gap therefore waits, as long as a message is out somewhere
+ * that may be the missing one. Versions tell that there is a gap; the durable's count of what is out,
+ * less what this process holds, whether it can still close.
+ */
+
+/** What the broker and this process know of messages that are delivered and not settled. */
+export interface OnLoan {
+  /** Effective sequence up to which everything is settled; undefined where the broker does not say. */
+  readonly floor: number | undefined;
+  /** A message is out that this process does not hold. */
+  readonly elsewhere: boolean;
+}
+
+export interface Predecessors {
+  /** Of events that leave gaps, those that wait, by sequence, and for how long; the others go on without what is missing. */
+  waits(events: readonly Incoming[]): Promise<ReadonlyMap<number, number>>;
+  /** How often an event was put off here for that: deliveries of it that nothing failed on. */
+  timesPutOff(seq: number): number;
+  /** They were applied, with nothing missing or without it. */
+  applied(events: readonly Incoming[]): void;
+}
+
+export interface PredecessorOptions {
+  readonly onLoan: () => Promise<OnLoan>;
+  /** A crashed replica's messages come again after this time. */
+  readonly ackWaitSeconds: number;
+}
+
+interface Wait {
+  readonly since: number;
+  times: number;
+}
+
+const LEAST_PATIENCE_MS = 15_000;
+/** Once a wait was in vain: a history that was evicted leaves a gap per entity, and all of them would wait. */
+const VAIN_PATIENCE_MS = 1_000;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 1_000;
+/** Waits that are remembered before those which ended elsewhere are forgotten. */
+const MANY = 10_000;
+
+export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOptions): Predecessors {
+  const longest = Math.max(LEAST_PATIENCE_MS, (ackWaitSeconds + 5) * 1000);
+  const waiting = new Map<number, Wait>();
+  let patience = longest;
+
+  function isOver(event: Incoming, now: number): boolean {
+    const wait = waiting.get(event.seq);
+    if (wait === undefined || now - wait.since < patience) return false;
+    waiting.delete(event.seq);
+    patience = VAIN_PATIENCE_MS;
+    return true;
+  }
+
+  function putOff(seq: number, now: number): number {
+    const wait = waiting.get(seq) ?? { since: now, times: 0 };
+    const delayMs = Math.min(FIRST_DELAY_MS * 1.5 ** wait.times, LONGEST_DELAY_MS);
+    wait.times += 1;
+    waiting.set(seq, wait);
+    return delayMs;
+  }
+
+  function forgetOld(now: number): void {
+    if (waiting.size < MANY) return;
+    for (const [seq, { since }] of waiting) if (now - since > 2 * longest) waiting.delete(seq);
+  }
+
+  return {
+    async waits(events) {
+      const now = Date.now();
+      const hopeful = events.filter((event) => !isOver(event, now));
+      const delays = new Map<number, number>();
+      if (hopeful.length === 0) return delays;
+      const { floor, elsewhere } = await onLoan();
+      for (const { seq } of hopeful) {
+        if (elsewhere && (floor === undefined || floor < seq - 1)) delays.set(seq, putOff(seq, now));
+        else waiting.delete(seq);
+      }
+      forgetOld(now);
+      return delays;
+    },
+    timesPutOff: (seq) => waiting.get(seq)?.times ?? 0,
+    applied(events) {
+      if (waiting.size === 0) return;
+      for (const { seq } of events) if (waiting.delete(seq)) patience = longest;
+    },
+  };
+}

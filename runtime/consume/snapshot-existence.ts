@@ -1,0 +1,82 @@
+import { lockStates, writeStates } from "./apply.js";
+import { arrayLiteral } from "./columns.js";
+import { type EntityState, isPlaceholder } from "./order.js";
+import { elementsOf, versionOf } from "./snapshot-rows.js";
+import { inParts, type Outcome, type Run } from "./snapshot-run.js";
+import { SnapshotFailed } from "./snapshot-source.js";
+
+/*
+ * A snapshot for a consumer that keeps no cache: which entities there are, and no more. It has no row to
+ * bring up to date, so it never makes an event stale: one that is still on its way must reach its hook.
+ */
+
+export interface Existing {
+  readonly id: string;
+  /** Null from an owner that keeps none. */
+  readonly version: number | null;
+}
+
+/** `before` counts the elements of earlier chunks, for messages. */
+export function toExisting(key: string, elements: readonly unknown[], before: number): readonly Existing[] {
+  return elementsOf(elements, before).map(({ element, where }) => {
+    const id = element[key];
+    if (typeof id !== "string" && typeof id !== "number") throw new SnapshotFailed(`${where} has no ${key}`);
+    return { id: String(id), version: versionOf(element, where) };
+  });
+}
+
+/** Those of which nothing is known, or that they are deleted: few, but for the first snapshot. */
+const DOUBTFUL = `SELECT told.id FROM unnest($2::text[]) AS told (id)
+LEFT JOIN LATERAL (
+  SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq = 0)`;
+
+/** Notes ids of the source in `mesh_told`, and as alive those that were not known to be. */
+export async function noteExisting(run: Run, chunk: readonly Existing[]): Promise<Outcome> {
+  if (chunk.length === 0) return { done: 0, failed: 0 };
+  return await inParts(run, { items: chunk, work: (part) => notePart(run, part) });
+}
+
+async function notePart({ client, model, seq }: Run, part: readonly Existing[]): Promise<number> {
+  const { origin } = model.definition;
+  const ids = arrayLiteral(part.map(({ id }) => id));
+  await client.query("BEGIN");
+  await client.query("INSERT INTO mesh_told SELECT unnest($1::text[])", [ids]);
+  const { rows } = await client.query<{ id: string }>(DOUBTFUL, [origin, ids]);
+  if (rows.length === 0) return 0;
+  const doubtful = new Set(rows.map(({ id }) => id));
+  const known = await lockStates(client, origin, [...doubtful]);
+  const states = new Map<string, EntityState>();
+  for (const told of part) {
+    const state = doubtful.has(told.id) ? stateOnceTold(known.get(told.id), told.version, seq) : undefined;
+    if (state !== undefined) states.set(told.id, state);
+  }
+  if (states.size > 0) await writeStates(client, origin, states, known);
+  return states.size;
+}
+
+/** No event of this life was applied yet; `impliesDeletion` goes by it. */
+const BEFORE_ALL_EVENTS = -1;
+
+/** What becomes of an entity that the source has; undefined where that is no news. */
+export function stateOnceTold(
+  state: EntityState | undefined,
+  version: number | null,
+  seq: number,
+): EntityState | undefined {
+  const alive = { exact: true, deleted: false, seq: BEFORE_ALL_EVENTS };
+  // Version 0: every event of it is still news.
+  if (state === undefined || isPlaceholder(state)) return { ...alive, version: 0 };
+  if (!state.deleted || !outlives(state, version, seq)) return undefined;
+  // A deletion that a snapshot found had a version of its own, and may still come.
+  return { ...alive, version: (state.version ?? 0) + (state.exact ? 0 : 1) };
+}
+
+/** As with a cache: by version where the tombstone has one, else by what was applied when the source was read. */
+function outlives(tombstone: EntityState, version: number | null, seq: number): boolean {
+  if (version !== null && tombstone.version !== null) {
+    if (version < tombstone.version) return false;
+    if (tombstone.exact) return version > tombstone.version;
+  }
+  return tombstone.seq <= seq;
+}

@@ -1,0 +1,123 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { type NatsServer, startNats } from "../../../generator/cli/dev/servers/nats.js";
+import { findLoss, type Sight } from "../../../runtime/consume/loss.js";
+import { waitFor } from "../../support/servers.js";
+import { openRig, type Rig } from "./rig.js";
+import { userConsumer } from "./support.js";
+
+describe("messages that a stream loses while its consumer runs", () => {
+  let rig: Rig | undefined;
+  let server: NatsServer | undefined;
+  afterEach(async () => {
+    await rig?.close();
+    await server?.stop();
+    rig = undefined;
+    server = undefined;
+  });
+
+  const user = (id: string, version = 1) => ({ user_id: id, username: `name-${id}`, _version: version });
+  const cached = async (of: Rig) =>
+    (await of.pool.query("SELECT user_id FROM user_cache ORDER BY 1")).rows.map((row) => row.user_id);
+  const healed = async (of: Rig, ids: readonly string[], what: string) =>
+    await waitFor(async () => (await cached(of)).join() === ids.join(), { timeoutMs: 12_000, what });
+
+  it("are read from the source at once when they were purged before they were delivered", async () => {
+    rig = await openRig();
+    const { stream, manager, say } = rig;
+    rig.source = [];
+    const gate = { open: () => {} };
+    const opened = new Promise<void>((resolve) => {
+      gate.open = resolve;
+    });
+    const hooks = { created: () => opened };
+    const consumer = await rig.start(userConsumer({ stream, sync: true, batch: 1, hooks }));
+    await waitFor(() => consumer.stats().lastSnapshot?.rows === 0);
+    const ids = Array.from({ length: 10 }, (_, at) => `u${at}`);
+    for (const id of ids) await say({ id, action: "created", version: 1 });
+    await waitFor(() => (consumer.stats().pending ?? 0) > 0, { what: "some to be seen waiting" });
+    rig.source = ids.map((id) => user(id));
+    await manager.streams.purge(stream);
+    gate.open();
+    await healed(rig, ids, "the users whose events were purged");
+  });
+
+  it("are read from the source at once when the broker lost its newest messages", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "mesh-tail-"));
+    server = await startNats({ folder });
+    rig = await openRig(server.url);
+    const { stream, say, pool } = rig;
+    rig.source = [user("a"), user("b")];
+    const consumer = await rig.start(userConsumer({ stream, sync: true }));
+    await waitFor(() => consumer.stats().lastSnapshot?.rows === 2);
+    await say({ id: "a", action: "updated", version: 2 });
+    await waitFor(() => rig?.settled("compute_auth_user"));
+    const messages = join(folder, "jetstream", "$G", "streams", stream, "msgs");
+    await server.stop();
+    await cp(messages, `${folder}-before`, { recursive: true });
+    await server.restart();
+    await waitFor(() => consumer.stats().connected);
+    for (let version = 3; version < 9; version += 1) await say({ id: "a", action: "updated", version });
+    await waitFor(() => rig?.settled("compute_auth_user"));
+    await new Promise((wake) => setTimeout(wake, 500));
+    const before = (await pool.query("SELECT stream_seq FROM mesh.applied WHERE entity_id = 'a'")).rows[0];
+    // Of what comes next the broker forgets everything: "b" was deleted and "c" made, and nobody heard.
+    rig.source = [user("a", 8), user("c")];
+    await server.kill();
+    await rm(messages, { recursive: true });
+    await cp(`${folder}-before`, messages, { recursive: true });
+    await server.restart();
+    await healed(rig, ["a", "c"], "what the lost messages said");
+    await waitFor(() => consumer.stats().connected);
+    await say({ id: "d", action: "created", version: 1 });
+    await healed(rig, ["a", "c", "d"], "the next event");
+    const after = (await pool.query("SELECT stream_seq FROM mesh.applied WHERE entity_id = 'd'")).rows[0];
+    // The stream's sequences start again below the ones applied, under a base that puts them above.
+    expect(Number(after.stream_seq)).toBeGreaterThan(Number(before.stream_seq));
+    await rm(`${folder}-before`, { recursive: true });
+  });
+});
+
+describe("between two looks at a stream", () => {
+  interface Look {
+    readonly first?: number;
+    readonly last: number;
+    readonly delivered?: number;
+    readonly pending?: number;
+  }
+  const sight = ({ first = 1, last, delivered = last, pending = 0 }: Look): Sight => ({
+    position: { created: "then", firstSeq: first, lastSeq: last },
+    durable: { created: "then", pending, ackPending: 0, redelivered: 0, lastDelivered: delivered },
+  });
+  const lost = (before: Look, now: Look) => findLoss(sight(before), sight(now)) !== undefined;
+
+  it.each<[what: string, before: Look, now: Look, expected: boolean]>([
+    ["nothing happened", { last: 10 }, { last: 10 }, false],
+    ["what was read long ago was evicted", { last: 10 }, { first: 8, last: 20 }, false],
+    [
+      "others' messages were evicted",
+      { last: 10, delivered: 2 },
+      { first: 8, last: 12, delivered: 2 },
+      false,
+    ],
+    ["all was purged after it was read", { last: 10 }, { first: 11, last: 10 }, false],
+    ["the tail was lost", { last: 10 }, { last: 9 }, true],
+    [
+      "all was purged, and some of it was unread",
+      { last: 10, delivered: 4, pending: 6 },
+      { first: 11, last: 10, delivered: 4 },
+      true,
+    ],
+    [
+      "some was evicted unread",
+      { last: 10, delivered: 4, pending: 6 },
+      { first: 8, last: 20, delivered: 4, pending: 9 },
+      true,
+    ],
+    ["what came since the last look was purged", { last: 10 }, { first: 13, last: 12, delivered: 10 }, true],
+  ])("when %s", (_, before, now, expected) => {
+    expect(lost(before, now)).toBe(expected);
+  });
+});
