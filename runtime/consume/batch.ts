@@ -1,4 +1,3 @@
-import type { Pool } from "pg";
 import type { Delivery } from "../broker/broker.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
 import type { Attempt, Standing } from "./attempts.js";
@@ -31,7 +30,6 @@ export interface Tally {
 }
 
 export interface BatchContext extends ApplyContext, Persistence {
-  readonly pool: Pool;
   readonly tally: Tally;
   /** Keeps a batch and a chunk of a snapshot of the same process from locking each other out. */
   readonly exclusively: Lane;

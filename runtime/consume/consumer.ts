@@ -23,6 +23,8 @@ export interface ConsumerOptions {
   readonly onTasks?: () => void;
   /** How often the durable is looked after; 3 000. */
   readonly watchMs?: number;
+  /** How long a hook may take; 60 000. */
+  readonly hookTimeoutMs?: number;
 }
 
 export interface ConsumerStats {
@@ -139,6 +141,7 @@ function assemble(options: ConsumerOptions): Running {
       onTrouble,
       exclusively,
       signal,
+      hookTimeoutMs: options.hookTimeoutMs,
       putOffUntil: new Map(),
     },
     era: undefined,
