@@ -13,6 +13,8 @@ import { inTransaction } from "./transaction.js";
 export interface Position {
   /** Tells one stream from the next. */
   readonly created: string;
+  /** Of the oldest message that is left; unknown to who may not ask about the stream. */
+  readonly firstSeq?: number;
   readonly lastSeq: number;
 }
 

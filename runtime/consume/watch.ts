@@ -1,8 +1,10 @@
 import type { Pool } from "pg";
+import { wantSnapshot } from "./apply.js";
 import { parkedValue } from "./clash.js";
 import { quote } from "./columns.js";
 import type { Running } from "./consumer.js";
 import { messageOf } from "./faults.js";
+import { createLossWatch, type LossWatch } from "./loss.js";
 import type { ConsumerModel } from "./model.js";
 import { pause } from "./persist.js";
 import { readPosition, tidy } from "./subscription.js";
@@ -27,11 +29,12 @@ export function startWatch(running: Running): Watch {
 async function keepWatching(running: Running): Promise<void> {
   const { signal } = running.stopping;
   const { watchMs = WATCH_MS, logger, pool } = running.options;
+  const losses = createLossWatch();
   for (let round = 1; !signal.aborted; round += 1) {
     await pause(watchMs, signal);
     if (signal.aborted) return;
     try {
-      await look(running);
+      await look(running, losses);
       if (round % TIDY_EVERY === 0) await tidy(pool, running.model, running.lastSeq);
     } catch (error) {
       running.lastError = messageOf(error);
@@ -40,7 +43,7 @@ async function keepWatching(running: Running): Promise<void> {
   }
 }
 
-async function look(running: Running): Promise<void> {
+async function look(running: Running, losses: LossWatch): Promise<void> {
   const { options, plan, resync, tally, model } = running;
   const { rows } = await options.pool.query<{ waiting: number }>(
     "SELECT count(*)::integer AS waiting FROM mesh.attempt WHERE durable = $1",
@@ -48,15 +51,23 @@ async function look(running: Running): Promise<void> {
   );
   running.attemptsWaiting = rows[0]?.waiting ?? 0;
   if (!running.attached || !options.broker.connected()) return;
-  const [state, position] = [
-    await options.broker.consumerState(plan.stream, plan.durable),
-    await readPosition(options.broker, plan),
-  ];
-  if (state === undefined || position?.created !== running.era?.streamCreated) {
+  const position = await readPosition(options.broker, plan);
+  const state = await options.broker.consumerState(plan.stream, plan.durable);
+  if (state === undefined || position === undefined || position.created !== running.era?.streamCreated) {
     running.lost = "its durable or its stream was deleted";
     return;
   }
   running.state = state;
+  const loss = losses.compare(position, state);
+  if (loss !== undefined) {
+    options.logger.warn(
+      { stream: plan.stream, loss },
+      "the stream lost messages that were not delivered yet",
+    );
+    // In a shortened stream sequences come again: they need a new base.
+    if (loss === "shortened") running.lost = "its stream has lost its newest messages";
+    await wantSnapshot(options.pool, model, [`messages lost: ${loss}`]);
+  }
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();
