@@ -76,6 +76,12 @@ interface Sorted {
   readonly careful: readonly Due[];
 }
 
+/**
+ * How long an event waits behind another at most before it is looked at again: an attempt that another replica is
+ * making is on record as due after a whole ack wait, and mostly over in no time.
+ */
+const LOOK_AGAIN_MS = 1_000;
+
 /** Puts off what is not due yet, and what waits behind an event of its entity that is not. */
 function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyMap<number, Attempt>): Sorted {
   const now = Date.now();
@@ -95,7 +101,8 @@ function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyM
       continue;
     }
     if (waits && (blocker.dueAt > now || !here.has(blocker.seq))) {
-      putOff(context, one, Math.max(blocker.dueAt - now, 0));
+      const dueInMs = Math.max(blocker.dueAt - now, 0);
+      putOff(context, one, blocker.seq === event.seq ? dueInMs : Math.min(dueInMs, LOOK_AGAIN_MS));
     } else if (waits || suspects.has(event.id) || delivery.deliveries >= SUSPICIOUS_DELIVERIES) {
       suspects.add(event.id);
       careful.push(one);
