@@ -77,8 +77,8 @@ interface Sorted {
 }
 
 /**
- * How long an event waits behind another at most before it is looked at again: an attempt that another replica is
- * making is on record as due after a whole ack wait, and mostly over in no time.
+ * How long an event waits behind another at most before it is looked at again: an attempt that is being
+ * made, here or by another replica, is on record as due after a whole ack wait, and mostly over in no time.
  */
 const LOOK_AGAIN_MS = 1_000;
 

@@ -73,7 +73,9 @@ async function takeBatch(flow: Flow): Promise<Batch> {
   }
   const release = heartbeat.hold(deliveries);
   // Asked while the batch before is applied and this one is parsed.
-  const standing = askStanding(running);
+  const standing = persistently(running.batch, () =>
+    readStanding(running.options.pool, model.definition.durable),
+  );
   standing.catch(() => undefined);
   const base = running.era?.base ?? 0;
   const received: Received[] = [];
@@ -83,10 +85,6 @@ async function takeBatch(flow: Flow): Promise<Batch> {
     received.push({ delivery, seq, parsed: parseMessage(model, delivery, seq) });
   }
   return { received, deliveries, release, standing, prepared: prepareAll(running, received) };
-}
-
-function askStanding({ batch, options, model }: Running): Promise<Standing> {
-  return persistently(batch, () => readStanding(options.pool, model.definition.durable));
 }
 
 /** Undefined where a message is no event, or the batch is more than one statement. */
@@ -108,9 +106,7 @@ async function apply(flow: Flow, batch: Batch): Promise<void> {
   const { running } = flow;
   if (batch.received.length === 0) return;
   try {
-    const ahead = await batch.standing;
-    // Asked while the batch before was applied: what became of an attempt of that one is known only now.
-    const standing = ahead.attempts.size === 0 ? ahead : await askStanding(running);
+    const standing = await batch.standing;
     await checkEra(flow, batch, standing.base);
     const context = { ...running.batch, prepared: batch.prepared };
     await processBatch(context, batch.received, standing.attempts);

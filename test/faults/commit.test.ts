@@ -31,6 +31,7 @@ describe.each(["before", "after"] as const)(
       await cutter.close();
     });
 
+    /** One attempt is allowed: a counted one would have made a dead letter. */
     const expectNothingCounted = async () => {
       expect(cutter.cut()).toBe(true);
       expect(await listDeadLetters(copy.pool)).toEqual([]);
@@ -41,7 +42,7 @@ describe.each(["before", "after"] as const)(
       const created: NonNullable<UserHooks["created"]> = async ({ event, tx }) => {
         await tx.query("INSERT INTO calls (what) VALUES ($1)", [event.user_id]);
       };
-      const consumer = await copy.start({ hooks: { created } }, { pool });
+      const consumer = await copy.start({ hooks: { created }, attempts: 1 }, { pool });
       cutter.arm("COMMIT", moment);
       // Without a version too: told from its duplicate by its id.
       await copy.say({ id: "a", action: "created", version: 1 }, { id: "b", action: "created" });
@@ -55,7 +56,7 @@ describe.each(["before", "after"] as const)(
     });
 
     it("a plain batch, which is one statement: applied once", async () => {
-      await copy.start({}, { pool });
+      await copy.start({ attempts: 1 }, { pool });
       cutter.arm("arrived AS", moment);
       await copy.say({ id: "a", action: "created", version: 1 });
       await waitFor(() => cutter.cut());
