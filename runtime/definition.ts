@@ -52,8 +52,9 @@ export interface HandlerContext<E> {
 
 /**
  * A step of the service's own for one event: runs last, inside the event's transaction, once per
- * fresh event (a duplicate or stale event does not reach it). Throwing rolls the event back; it is
- * tried again with backoff and becomes a dead letter after its attempts.
+ * fresh event (a duplicate or stale event does not reach it). Throwing, or no answer within a minute, rolls
+ * the event back; it is tried again with backoff and becomes a dead letter after its attempts. `tx` ends with
+ * the call.
  */
 export type Handler<E> = (context: HandlerContext<E>) => Promise<void>;
 

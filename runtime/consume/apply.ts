@@ -4,6 +4,7 @@ import { settleClashes } from "./clash.js";
 import { arrayLiteral } from "./columns.js";
 import { Early, HandlerFailed, Raced } from "./faults.js";
 import { type Folded, foldEvents, type Round, type Upsert } from "./fold.js";
+import { callHook, HOOK_MS } from "./hook-call.js";
 import { type ConsumerModel, cascadesOf } from "./model.js";
 import type { Newcomers } from "./newcomers.js";
 import type { EntityState } from "./order.js";
@@ -26,6 +27,7 @@ import {
 import { inTransaction } from "./transaction.js";
 
 export interface ApplyContext {
+  readonly pool: Pool;
   readonly model: ConsumerModel;
   readonly logger: Logger;
   readonly origin: "event" | "snapshot";
@@ -37,6 +39,8 @@ export interface ApplyContext {
   readonly settleClashes?: true;
   /** Rejects with `Early` instead of applying an event that leaves a gap, unless its sequence is one of these. */
   readonly mayLeaveGap?: ReadonlySet<number> | undefined;
+  /** How long a hook may take; a minute. */
+  readonly hookTimeoutMs?: number | undefined;
 }
 
 export interface Applied {
@@ -245,14 +249,17 @@ async function writeRows(
 }
 
 export async function callHandlers(
-  tx: Tx,
+  client: PoolClient,
   context: ApplyContext,
   events: readonly Incoming[],
 ): Promise<void> {
-  const { logger, origin } = context;
+  const { logger, origin, pool, hookTimeoutMs: timeoutMs = HOOK_MS } = context;
   for (const { event, subject, seq, model } of events) {
+    const { handler } = model.definition;
+    if (handler === undefined) continue;
+    const call = (tx: Tx) => handler({ event: event as never, tx, subject, logger, origin });
     try {
-      await model.definition.handler?.({ event: event as never, tx, subject, logger, origin });
+      await callHook({ client, pool, timeoutMs, call });
     } catch (error) {
       throw new HandlerFailed(seq, error);
     }

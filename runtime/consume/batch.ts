@@ -1,4 +1,3 @@
-import type { Pool } from "pg";
 import type { Delivery } from "../broker/broker.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
 import type { Attempt, Standing } from "./attempts.js";
@@ -32,7 +31,6 @@ export interface Tally {
 }
 
 export interface BatchContext extends ApplyContext, Persistence {
-  readonly pool: Pool;
   readonly tally: Tally;
   /** Keeps a batch and a chunk of a snapshot of the same process from locking each other out. */
   readonly exclusively: Lane;
@@ -81,6 +79,12 @@ interface Sorted {
   readonly careful: readonly Due[];
 }
 
+/**
+ * How long an event waits behind another at most before it is looked at again: an attempt that is being
+ * made, here or by another replica, is on record as due after a whole ack wait, and mostly over in no time.
+ */
+const LOOK_AGAIN_MS = 1_000;
+
 /** Puts off what is not due yet, and what waits behind an event of its entity that is not. */
 function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyMap<number, Attempt>): Sorted {
   const now = Date.now();
@@ -100,7 +104,8 @@ function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyM
       continue;
     }
     if (waits && (blocker.dueAt > now || !here.has(blocker.seq))) {
-      putOff(context, one, Math.max(blocker.dueAt - now, 0));
+      const dueInMs = Math.max(blocker.dueAt - now, 0);
+      putOff(context, one, blocker.seq === event.seq ? dueInMs : Math.min(dueInMs, LOOK_AGAIN_MS));
     } else if (waits || suspects.has(event.id) || isSuspicious(context, one)) {
       suspects.add(event.id);
       careful.push(one);

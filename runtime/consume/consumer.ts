@@ -32,6 +32,8 @@ export interface ConsumerOptions {
   readonly onTasks?: () => void;
   /** How often the durable is looked after; 3 000. */
   readonly watchMs?: number;
+  /** How long a hook may take; 60 000. */
+  readonly hookTimeoutMs?: number;
 }
 
 export interface ConsumerStats {
@@ -162,6 +164,7 @@ function assemble(options: ConsumerOptions): Running {
       onTrouble,
       exclusively,
       signal,
+      hookTimeoutMs: options.hookTimeoutMs,
       putOffUntil: new Map(),
       predecessors,
     },

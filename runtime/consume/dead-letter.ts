@@ -177,7 +177,7 @@ async function redriveOnce({ pool, definition, id, logger }: RedriveOptions): Pr
     const message = { ...letter, time: new Date(letter.failedAt) };
     const parsed = parseMessage(model, message, letter.seq);
     if (!parsed.ok) return { outcome: "refused", reason: parsed.rejected.reason };
-    const context = { model, logger, origin: "event", settleClashes: true } as const;
+    const context = { pool, model, logger, origin: "event", settleClashes: true } as const;
     const applied = await applyEvents(client, context, [parsed.incoming]);
     await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
     return { outcome: applied.fresh > 0 ? "applied" : "stale" };

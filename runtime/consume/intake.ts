@@ -138,8 +138,10 @@ async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefi
   flow.highest = Math.max(flow.highest, ...firsts);
   if (fellBack) {
     const position = await readPosition(options.broker, plan);
-    if (position?.created !== era?.streamCreated)
+    if (position === undefined || position.created !== era?.streamCreated)
       throw new ConsumerGone(`stream ${plan.stream} was made anew`);
+    if (position.lastSeq < flow.highest)
+      throw new ConsumerGone(`stream ${plan.stream} has lost its newest messages`);
     const reason = `the durable went back from ${flow.highest}`;
     await persistently(flow.running.batch, () => flow.running.resync.wantFor(reason));
     flow.highest = Math.max(0, ...firsts);

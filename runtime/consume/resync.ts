@@ -40,6 +40,7 @@ export interface ResyncOptions {
   readonly era: () => Era | undefined;
   readonly onTasks: () => void;
   readonly exclusively: Lane;
+  readonly hookTimeoutMs?: number | undefined;
 }
 
 const FIRST_RETRY_MS = 1_000;

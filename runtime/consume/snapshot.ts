@@ -45,6 +45,7 @@ export interface SnapshotOptions {
   readonly exclusively: Lane;
   /** Rows were put down for the cascade worker, and are committed. */
   readonly onTasks: () => void;
+  readonly hookTimeoutMs?: number | undefined;
 }
 
 const CHUNK_ROWS = 6_000;
@@ -80,7 +81,9 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
   const started = Date.now();
   const { model, logger } = options;
   const seq = await options.noteSeq();
-  const run: Run = { ...options, client, seq, apply: { model, logger, origin: "snapshot" } };
+  const { pool, hookTimeoutMs } = options;
+  const apply = { pool, model, logger, origin: "snapshot", hookTimeoutMs } as const;
+  const run: Run = { ...options, client, seq, apply };
   await client.query(`DROP TABLE IF EXISTS pg_temp.mesh_told, pg_temp.mesh_missing`);
   await client.query(`CREATE TEMPORARY TABLE mesh_told (entity_id text COLLATE "C")`);
   const merged = await mergeSource(run);

@@ -13,9 +13,9 @@ import { inTransaction } from "./transaction.js";
 export interface Position {
   /** Tells one stream from the next. */
   readonly created: string;
-  readonly lastSeq: number;
-  /** Undefined where the stream may not be asked about. */
+  /** Of the oldest message that is left; unknown to who may not ask about the stream. */
   readonly firstSeq?: number;
+  readonly lastSeq: number;
 }
 
 /**

@@ -59,7 +59,12 @@ export async function openCopy({ natsUrl = inject("nats") }: CopyOptions = {}): 
   const stream = `F${randomUUID().slice(0, 8)}`;
   const url = await createServiceDatabase(inject("postgres"));
   const pool = createPool(url);
-  const bare = await connect({ servers: natsUrl, maxReconnectAttempts: -1 });
+  const bare = await connect({
+    servers: natsUrl,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 50,
+    reconnectJitter: 0,
+  });
   const manager = await bare.jetstreamManager();
   const consumers: RunningConsumer[] = [];
   const brokers: Broker[] = [];

@@ -86,6 +86,29 @@ describe("the cascade worker", () => {
     await waitFor(empty);
   });
 
+  it("goes on trying for a hook that fails for an hour and more, at most five minutes apart", async () => {
+    let allowed = false;
+    await doom(1);
+    // As an hour of failures leaves it.
+    await pool.query("UPDATE mesh.cascade_task SET attempts = 40, last_error = 'cluster is down'");
+    start(async () => {
+      if (!allowed) throw new Error("cluster is still down");
+    });
+    const { waits, attempts } = await waitFor(async () => {
+      const { rows } = await pool.query<{ waits: number; attempts: number }>(
+        "SELECT extract(epoch FROM next_at - now())::float8 AS waits, attempts FROM mesh.cascade_task WHERE last_error LIKE '%still%'",
+      );
+      return rows[0];
+    });
+    expect(attempts).toBe(41);
+    expect(waits).toBeGreaterThan(290);
+    expect(waits).toBeLessThanOrEqual(300);
+    expect(await left()).toEqual({ rows: 1, tasks: 1 });
+    allowed = true;
+    await pool.query("UPDATE mesh.cascade_task SET next_at = now()");
+    await waitFor(empty);
+  });
+
   it("shares tasks between replicas: each row's hook is called once", async () => {
     const calls = new Map<string, number>();
     const before: NonNullable<UserHooks["before"]> = async ({ row }) => {

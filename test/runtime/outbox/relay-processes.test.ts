@@ -1,21 +1,52 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import type { RelayStats } from "../../../runtime/outbox/relay.js";
 import { waitFor } from "../../support/servers.js";
+import { streamPlan } from "../broker/plans.js";
 import { type Owner, openOwner, orderFaults } from "./owner.js";
 
 const SCRIPT = fileURLToPath(new URL("./relay-process.ts", import.meta.url));
+
+/** Passes everything on until it is cut; then nothing, not even that the other side is gone. */
+async function startWire(target: string) {
+  const { hostname, port } = new URL(target);
+  const sockets: Socket[] = [];
+  let cut = false;
+  const server = createServer({ allowHalfOpen: true }, (inside) => {
+    const outside = connect(Number(port), hostname);
+    sockets.push(inside, outside);
+    for (const socket of [inside, outside]) socket.on("error", () => undefined);
+    inside.pipe(outside);
+    outside.on("data", (chunk) => cut || inside.write(chunk));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = new URL(target);
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return {
+    url: url.href,
+    close,
+    cut: () => {
+      cut = true;
+    },
+  };
+}
 
 describe("relays in processes of their own", () => {
   let owner: Owner;
   let admin: pg.Client;
   const children: ChildProcess[] = [];
   beforeEach(async () => {
-    owner = await openOwner();
+    // A window so short that the broker's own dedupe hides nothing.
+    owner = await openOwner({ stream: streamPlan({ duplicateWindowSeconds: 1 }) });
     admin = new pg.Client({ connectionString: owner.url });
     await admin.connect();
   });
@@ -28,8 +59,8 @@ describe("relays in processes of their own", () => {
     await owner.close();
   });
 
-  const spawnRelay = () => {
-    const settings = JSON.stringify({ url: owner.url, natsUrl: inject("nats"), stream: owner.stream });
+  const spawnRelay = (url = owner.url) => {
+    const settings = JSON.stringify({ url, natsUrl: inject("nats"), stream: owner.stream });
     const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, settings], {
       stdio: ["pipe", "pipe", "inherit"],
     });
@@ -70,6 +101,27 @@ describe("relays in processes of their own", () => {
     expect(after).toHaveLength(12_000);
     expect(after).toHaveLength(before.length);
     expect(successor.stats().leader).toBe(true);
+  });
+
+  it("nor where nothing has told it that its connection is gone", async () => {
+    const wire = await startWire(owner.url);
+    // There before it starts: it freezes in the middle of it.
+    await owner.fill("e", 4_000, 5);
+    const { child, stats } = spawnRelay(wire.url);
+    await waitFor(async () => (await stats()).published > 0, { everyMs: 1 });
+    child.kill("SIGSTOP");
+    expect(await owner.waiting()).toBeGreaterThan(2_000);
+    wire.cut();
+    await cutLeader();
+    owner.relay();
+    await owner.drained();
+    await new Promise((wake) => setTimeout(wake, 2_000));
+    child.kill("SIGCONT");
+    await new Promise((wake) => setTimeout(wake, 1_500));
+    const after = await owner.wire();
+    expect(orderFaults(after)).toEqual([]);
+    expect(after).toHaveLength(20_000);
+    await wire.close();
   });
 
   it("a leader that is only paused goes on where it was", async () => {

@@ -1,0 +1,84 @@
+import type { Pool, PoolClient } from "pg";
+import type { Tx } from "../definition.js";
+
+/*
+ * A hook is the service's own code and may never answer. Its event's row locks, and the consumer, wait for
+ * it; so it has a time, after which its event has failed like that of one that threw.
+ */
+
+/** As long as the call of a hook before a deletion may take. */
+export const HOOK_MS = 60_000;
+
+export interface HookCall {
+  readonly client: PoolClient;
+  /** For ending a statement that the hook left running. */
+  readonly pool: Pool;
+  readonly timeoutMs: number;
+  readonly call: (tx: Tx) => Promise<void> | void | undefined;
+}
+
+/**
+ * Rejects with what the hook throws, or after its time. Either way nothing of the hook reaches the
+ * connection any more: what it still does later must not land in another event's transaction.
+ */
+export async function callHook({ client, pool, timeoutMs, call }: HookCall): Promise<void> {
+  const lent = lend(client);
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new HookOverdue(timeoutMs)), timeoutMs);
+  });
+  try {
+    await Promise.race([call(lent.tx), overdue]);
+  } catch (error) {
+    // Otherwise the rollback would stand in line behind a statement that waits for a lock.
+    if (error instanceof HookOverdue && lent.busy()) await cancelStatement(pool, client);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    lent.end();
+  }
+}
+
+class HookOverdue extends Error {
+  override readonly name = "HookOverdue";
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs / 1_000} s`);
+  }
+}
+
+interface Lent {
+  readonly tx: Tx;
+  /** A statement is under way. */
+  busy(): boolean;
+  end(): void;
+}
+
+function lend(client: PoolClient): Lent {
+  let ended = false;
+  let underWay = 0;
+  const query = (...given: readonly unknown[]): unknown => {
+    if (ended) return Promise.reject(new Error("the transaction of this hook has ended"));
+    const answer: unknown = Reflect.apply(client.query, client, given);
+    if (answer instanceof Promise) {
+      underWay += 1;
+      const settled = () => {
+        underWay -= 1;
+      };
+      answer.then(settled, settled);
+    }
+    return answer;
+  };
+  return {
+    tx: { query: query as Tx["query"] },
+    busy: () => underWay > 0,
+    end: () => {
+      ended = true;
+    },
+  };
+}
+
+/** Where it cannot be cancelled it is waited for, as any statement. */
+async function cancelStatement(pool: Pool, client: PoolClient): Promise<void> {
+  const { processID } = client as PoolClient & { readonly processID: number };
+  await pool.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
+}

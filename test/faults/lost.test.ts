@@ -1,0 +1,125 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, it } from "vitest";
+import { type NatsServer, startNats } from "../../generator/cli/dev/servers/nats.js";
+import type { RunningConsumer } from "../../runtime/consume/consumer.js";
+import type { UserHooks } from "../runtime/consume/support.js";
+import { waitFor } from "../support/servers.js";
+import { type Copy, openCopy } from "./copy.js";
+
+/*
+ * Messages that were acknowledged to their publisher, are gone from its outbox, and then from the stream too.
+ */
+
+let copy: Copy;
+let cleanUp: () => Promise<void> = async () => undefined;
+afterEach(async () => {
+  await copy?.close();
+  await cleanUp();
+  cleanUp = async () => undefined;
+});
+
+/** A broker whose disk can be put back to what it was: what a power cut leaves of writes that were never synced. */
+async function startForgetfulNats(): Promise<
+  NatsServer & { remember(): Promise<void>; forget(): Promise<void> }
+> {
+  const folder = await mkdtemp(join(tmpdir(), "mesh-forgetful-"));
+  const nats = await startNats({ folder });
+  const [store, kept] = [join(folder, "jetstream"), join(folder, "kept")];
+  cleanUp = async () => {
+    await nats.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return Object.assign(Object.create(nats) as NatsServer, {
+    async remember() {
+      await nats.stop();
+      await cp(store, kept, { recursive: true });
+      await nats.restart();
+    },
+    async forget() {
+      await nats.kill();
+      await rm(store, { recursive: true });
+      await cp(kept, store, { recursive: true });
+      await nats.restart();
+    },
+  });
+}
+
+const user = (id: string, username = `name-${id}`, version = 1) => ({
+  user_id: id,
+  username,
+  _version: version,
+});
+const ten = Array.from({ length: 10 }, (_, at) => `u${at}`);
+const allTen = Object.fromEntries(ten.map((id) => [id, `name-${id}`]));
+
+/** A consumer that is stuck at its first event until it is let go: the rest waits in the stream. */
+async function startStuck() {
+  let letGo: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const created: NonNullable<UserHooks["created"]> = ({ origin }) =>
+    origin === "event" ? gate : Promise.resolve();
+  copy.serve([]);
+  const consumer = await copy.start({ hooks: { created }, batch: 1, sync: true });
+  await waitFor(() => consumer.stats().lastSnapshot?.rows === 0);
+  return { consumer, letGo };
+}
+
+/** The test's own client and the consumer's, after a restart of the broker. */
+async function backAgain(consumer: RunningConsumer): Promise<void> {
+  await waitFor(() => copy.manager().streams.info(copy.stream));
+  await waitFor(() => consumer.stats().connected);
+}
+
+describe("the tail of a stream", () => {
+  it("is lost after it was applied: sequences come again, and nothing is taken for old", async () => {
+    const nats = await startForgetfulNats();
+    copy = await openCopy({ natsUrl: nats.url });
+    copy.serve([user("a"), user("b")]);
+    const consumer = await copy.start({ sync: true });
+    await copy.say({ id: "a", action: "created" }, { id: "b", action: "created" });
+    await copy.untilNames({ a: "name-a", b: "name-b" });
+    await nats.remember();
+    await backAgain(consumer);
+    for (const username of ["a2", "a3", "a4"]) await copy.say({ id: "a", username });
+    await copy.untilNames({ a: "a4", b: "name-b" });
+    copy.serve([user("a", "a4"), user("b")].map(({ _version, ...unversioned }) => unversioned));
+    await nats.forget();
+    await waitFor(async () => (await copy.manager().streams.info(copy.stream)).state.last_seq === 2);
+    await waitFor(async () => {
+      const { rows } = await copy.pool.query("SELECT seq_base FROM mesh.subscription");
+      return Number(rows[0].seq_base) >= 5;
+    });
+    await waitFor(() => consumer.stats().connected);
+    await copy.say({ id: "a", username: "after" });
+    await copy.untilNames({ a: "after", b: "name-b" });
+  });
+
+  it("is lost before it was delivered: the source tells what was in it, within seconds", async () => {
+    const nats = await startForgetfulNats();
+    copy = await openCopy({ natsUrl: nats.url });
+    const { consumer, letGo } = await startStuck();
+    await nats.remember();
+    await backAgain(consumer);
+    await copy.say(...ten.map((id) => ({ id, action: "created", version: 1 })));
+    await new Promise((wake) => setTimeout(wake, 400));
+    copy.serve(ten.map((id) => user(id)));
+    await nats.forget();
+    letGo();
+    await copy.untilNames(allTen, 20_000);
+  });
+});
+
+it("a stream that is purged before all was delivered: the source tells what was in it, within seconds", async () => {
+  copy = await openCopy();
+  const { letGo } = await startStuck();
+  await copy.say(...ten.map((id) => ({ id, action: "created", version: 1 })));
+  await new Promise((wake) => setTimeout(wake, 400));
+  copy.serve(ten.map((id) => user(id)));
+  await copy.manager().streams.purge(copy.stream);
+  letGo();
+  await copy.untilNames(allTen);
+});
