@@ -8,8 +8,11 @@ import type { Position } from "./subscription.js";
  */
 
 export interface LossWatch {
-  /** What was lost since the look before; undefined when nothing shows. The position was read before the state. */
-  compare(position: Position, state: ConsumerState): "shortened" | "evicted" | undefined;
+  /**
+   * What was lost since the look before; undefined when nothing shows. `applied` is the highest sequence that this
+   * process has applied; it was read before the position, and the position before the state.
+   */
+  compare(position: Position, state: ConsumerState, applied: number): "shortened" | "evicted" | undefined;
 }
 
 /**
@@ -22,10 +25,11 @@ export function createLossWatch(): LossWatch {
   /** Up to here every message was delivered, or is not of this durable, or is known as lost. */
   let covered = 0;
   return {
-    compare({ created: now, firstSeq = 1, lastSeq }, { lastDelivered = 0, pending }) {
+    compare({ created: now, firstSeq = 1, lastSeq }, { lastDelivered = 0, pending }, applied) {
       // The snapshot of the start covers what was lost before.
       const known = now === created;
-      const shortened = known && lastSeq < last;
+      // What was stored and applied since the look before was never seen as the last, and may be lost all the same.
+      const shortened = lastSeq < applied || (known && lastSeq < last);
       const evicted = known && firstSeq > covered + 1;
       created = now;
       last = lastSeq;

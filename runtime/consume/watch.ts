@@ -51,6 +51,7 @@ async function look(running: Running, losses: LossWatch): Promise<void> {
   );
   running.attemptsWaiting = rows[0]?.waiting ?? 0;
   if (!running.attached || !options.broker.connected()) return;
+  const applied = running.lastSeq - (running.era?.base ?? 0);
   const position = await readPosition(options.broker, plan);
   const state = await options.broker.consumerState(plan.stream, plan.durable);
   if (state === undefined || position === undefined || position.created !== running.era?.streamCreated) {
@@ -58,7 +59,7 @@ async function look(running: Running, losses: LossWatch): Promise<void> {
     return;
   }
   running.state = state;
-  const loss = losses.compare(position, state);
+  const loss = losses.compare(position, state, applied);
   if (loss !== undefined) {
     options.logger.warn(
       { stream: plan.stream, loss },
