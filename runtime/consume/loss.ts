@@ -9,6 +9,8 @@ import type { Position } from "./subscription.js";
 export interface Sight {
   readonly position: Position;
   readonly durable: ConsumerState;
+  /** Highest message sequence that this process has applied; known before the position was read. */
+  readonly applied: number;
 }
 
 /** What was lost between two looks, for the log and the record; undefined when nothing was. */
@@ -21,9 +23,12 @@ export function findLoss(before: Sight | undefined, now: Sight): string | undefi
     : undefined;
 }
 
-/** Its tail was lost (an unclean end of its server, a restored backup), or, where only the durable may be asked, a purge. */
-export function fellBack({ position: before }: Sight, { position: now }: Sight): boolean {
-  return now.lastSeq < before.lastSeq;
+/**
+ * Its tail was lost (an unclean end of its server, a restored backup), or, where only the durable may be asked, a purge.
+ * What was stored and applied between the looks was never seen as the last, and may be lost all the same.
+ */
+export function fellBack({ position: before }: Sight, { position: now, applied }: Sight): boolean {
+  return now.lastSeq < Math.max(before.lastSeq, applied);
 }
 
 /**

@@ -52,10 +52,9 @@ async function look(running: Running): Promise<void> {
   );
   running.attemptsWaiting = rows[0]?.waiting ?? 0;
   if (!running.attached || !options.broker.connected()) return;
-  const [state, position] = [
-    await options.broker.consumerState(plan.stream, plan.durable),
-    await readPosition(options.broker, plan),
-  ];
+  const applied = running.lastSeq - (running.era?.base ?? 0);
+  const position = await readPosition(options.broker, plan);
+  const state = await options.broker.consumerState(plan.stream, plan.durable);
   if (state === undefined || position === undefined || position.created !== running.era?.streamCreated) {
     running.lost = "its durable or its stream was deleted";
     return;
@@ -64,7 +63,7 @@ async function look(running: Running): Promise<void> {
   running.state = state;
   if (running.attemptsWaiting > 0 && state.ackFloor !== undefined)
     await forgetSettled(options.pool, model, (running.era?.base ?? 0) + state.ackFloor);
-  if (await noteLoss(running, { position, durable: state })) return;
+  if (await noteLoss(running, { position, durable: state, applied })) return;
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();

@@ -16,10 +16,17 @@ export interface PoolOptions {
 /** How long to wait for a free connection, or for a new one to be made. */
 const CONNECT_MS = 5_000;
 
+/**
+ * Nothing of ours is silent in a transaction for longer, a hook has a minute. A process that is frozen in one keeps
+ * rows from every other replica until then.
+ */
+const IDLE_TRANSACTION_MS = 120_000;
+
 /** Sessions speak UTC, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
 export function createPool({ url, service, max, logger, lockTimeoutMs, stream }: PoolOptions): Pool {
   const settings = [
     "-c TimeZone=UTC",
+    `-c idle_in_transaction_session_timeout=${IDLE_TRANSACTION_MS}`,
     ...(lockTimeoutMs === undefined ? [] : [`-c lock_timeout=${lockTimeoutMs}`]),
   ];
   const pool = new Pool({
