@@ -21,6 +21,11 @@ export function findLoss(before: Sight | undefined, now: Sight): string | undefi
     : undefined;
 }
 
+/** The look with what was delivered since: a stream that has lost it again went back, too. */
+export function knowing({ position, durable }: Sight, deliveredSeq: number): Sight {
+  return { durable, position: { ...position, lastSeq: Math.max(position.lastSeq, deliveredSeq) } };
+}
+
 /** Its tail was lost (an unclean end of its server, a restored backup), or, where only the durable may be asked, a purge. */
 export function fellBack({ position: before }: Sight, { position: now }: Sight): boolean {
   return now.lastSeq < before.lastSeq;
@@ -31,7 +36,7 @@ export function fellBack({ position: before }: Sight, { position: now }: Sight):
  * no use: the broker moves it past what is gone. So where some were waiting then, or all that is gone came
  * later, some may have been unread; that they were read just in time costs a snapshot that finds nothing.
  */
-export function lostUnread({ position: before, durable }: Sight, { position: now }: Sight): boolean {
+function lostUnread({ position: before, durable }: Sight, { position: now }: Sight): boolean {
   if (before.firstSeq === undefined || now.firstSeq === undefined) return false;
   if (now.firstSeq <= before.firstSeq || now.firstSeq <= (durable.lastDelivered ?? 0) + 1) return false;
   return durable.pending > 0 || now.firstSeq > before.lastSeq + 1;

@@ -3,7 +3,7 @@ import { parkedValue } from "./clash.js";
 import { quote } from "./columns.js";
 import type { Running } from "./consumer.js";
 import { messageOf } from "./faults.js";
-import { fellBack, findLoss, type Sight } from "./loss.js";
+import { fellBack, findLoss, knowing, type Sight } from "./loss.js";
 import type { ConsumerModel } from "./model.js";
 import { pause } from "./persist.js";
 import { readPosition, tidy } from "./subscription.js";
@@ -70,7 +70,8 @@ async function look(running: Running): Promise<void> {
 
 /** True where the stream went back: its sequences may need another base before anything else is done. */
 async function noteLoss(running: Running, now: Sight): Promise<boolean> {
-  const { options, resync, sight: before } = running;
+  const { options, resync, sight, deliveredSeq } = running;
+  const before = sight && knowing(sight, deliveredSeq);
   const loss = findLoss(before, now);
   const wentBack = before !== undefined && loss !== undefined && fellBack(before, now);
   // Compared with the same look again until it is time.
@@ -80,7 +81,10 @@ async function noteLoss(running: Running, now: Sight): Promise<boolean> {
   running.lossAt = Date.now();
   options.logger.warn({ loss }, "the stream lost messages");
   await resync.wantFor(loss);
-  if (wentBack) running.lost = "its stream lost messages";
+  if (wentBack) {
+    running.deliveredSeq = 0;
+    running.lost = "its stream lost messages";
+  }
   return wentBack;
 }
 
