@@ -85,6 +85,8 @@ export interface Running {
   state: ConsumerState | undefined;
   /** At the watch's last look; undefined before the first. */
   sight: Sight | undefined;
+  /** Message sequence of the newest delivery from the stream as it is now: it may have lost that since the last look. */
+  deliveredSeq: number;
   /** When messages were last found lost. */
   lossAt: number;
   attemptsWaiting: number;
@@ -174,6 +176,7 @@ function assemble(options: ConsumerOptions): Running {
     lost: undefined,
     state: undefined,
     sight: undefined,
+    deliveredSeq: 0,
     lossAt: 0,
     attemptsWaiting: 0,
     lastError: undefined,
@@ -222,6 +225,7 @@ async function attach(running: Running): Promise<void> {
   running.state = state;
   running.lastError = undefined;
   running.lost = undefined;
+  if (era.begun) running.deliveredSeq = 0;
   running.attached = true;
   running.lastProgress = Date.now();
   if (era.begun)

@@ -116,6 +116,7 @@ async function apply(flow: Flow, batch: Batch): Promise<void> {
     await processBatch(context, batch.received, standing.attempts);
     running.lastProgress = Date.now();
     running.lastSeq = Math.max(running.lastSeq, ...batch.received.map(({ seq }) => seq));
+    running.deliveredSeq = Math.max(running.deliveredSeq, ...batch.deliveries.map(({ seq }) => seq));
   } catch (error) {
     // Those that were settled stay settled; the rest comes again.
     handBack(batch);

@@ -9,8 +9,8 @@ import type { Position } from "./subscription.js";
 export interface Sight {
   readonly position: Position;
   readonly durable: ConsumerState;
-  /** Highest message sequence that this process has applied; known before the position was read. */
-  readonly applied: number;
+  /** Highest message sequence that was delivered here; known before the position was read. */
+  readonly delivered: number;
 }
 
 /** What was lost between two looks, for the log and the record; undefined when nothing was. */
@@ -25,10 +25,10 @@ export function findLoss(before: Sight | undefined, now: Sight): string | undefi
 
 /**
  * Its tail was lost (an unclean end of its server, a restored backup), or, where only the durable may be asked, a purge.
- * What was stored and applied between the looks was never seen as the last, and may be lost all the same.
+ * What was stored and delivered between the looks was never seen as the last, and may be lost all the same.
  */
-export function fellBack({ position: before }: Sight, { position: now, applied }: Sight): boolean {
-  return now.lastSeq < Math.max(before.lastSeq, applied);
+export function fellBack({ position: before }: Sight, { position: now, delivered }: Sight): boolean {
+  return now.lastSeq < Math.max(before.lastSeq, delivered);
 }
 
 /**
@@ -36,7 +36,7 @@ export function fellBack({ position: before }: Sight, { position: now, applied }
  * no use: the broker moves it past what is gone. So where some were waiting then, or all that is gone came
  * later, some may have been unread; that they were read just in time costs a snapshot that finds nothing.
  */
-export function lostUnread({ position: before, durable }: Sight, { position: now }: Sight): boolean {
+function lostUnread({ position: before, durable }: Sight, { position: now }: Sight): boolean {
   if (before.firstSeq === undefined || now.firstSeq === undefined) return false;
   if (now.firstSeq <= before.firstSeq || now.firstSeq <= (durable.lastDelivered ?? 0) + 1) return false;
   return durable.pending > 0 || now.firstSeq > before.lastSeq + 1;

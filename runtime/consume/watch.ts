@@ -52,7 +52,7 @@ async function look(running: Running): Promise<void> {
   );
   running.attemptsWaiting = rows[0]?.waiting ?? 0;
   if (!running.attached || !options.broker.connected()) return;
-  const applied = running.lastSeq - (running.era?.base ?? 0);
+  const delivered = running.deliveredSeq;
   const position = await readPosition(options.broker, plan);
   const state = await options.broker.consumerState(plan.stream, plan.durable);
   if (state === undefined || position === undefined || position.created !== running.era?.streamCreated) {
@@ -63,7 +63,7 @@ async function look(running: Running): Promise<void> {
   running.state = state;
   if (running.attemptsWaiting > 0 && state.ackFloor !== undefined)
     await forgetSettled(options.pool, model, (running.era?.base ?? 0) + state.ackFloor);
-  if (await noteLoss(running, { position, durable: state, applied })) return;
+  if (await noteLoss(running, { position, durable: state, delivered })) return;
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();
@@ -92,7 +92,10 @@ async function noteLoss(running: Running, now: Sight): Promise<boolean> {
   running.lossAt = Date.now();
   options.logger.warn({ loss }, "the stream lost messages");
   await resync.wantFor(loss);
-  if (wentBack) running.lost = "its stream lost messages";
+  if (wentBack) {
+    running.deliveredSeq = 0;
+    running.lost = "its stream lost messages";
+  }
   return wentBack;
 }
 

@@ -86,10 +86,10 @@ describe("between two looks at a stream", () => {
     readonly last: number;
     readonly delivered?: number;
     readonly pending?: number;
-    readonly applied?: number;
+    readonly here?: number;
   }
-  const sight = ({ first = 1, last, delivered = last, pending = 0, applied = 0 }: Look): Sight => ({
-    applied,
+  const sight = ({ first = 1, last, delivered = last, pending = 0, here = 0 }: Look): Sight => ({
+    delivered: here,
     position: { created: "then", firstSeq: first, lastSeq: last },
     durable: { created: "then", pending, ackPending: 0, redelivered: 0, lastDelivered: delivered },
   });
@@ -106,7 +106,7 @@ describe("between two looks at a stream", () => {
     ],
     ["all was purged after it was read", { last: 10 }, { first: 11, last: 10 }, false],
     ["the tail was lost", { last: 10 }, { last: 9 }, true],
-    ["what came and was applied since the last look was lost", { last: 10 }, { last: 10, applied: 12 }, true],
+    ["what came and was delivered since the last look was lost", { last: 10 }, { last: 10, here: 12 }, true],
     [
       "all was purged, and some of it was unread",
       { last: 10, delivered: 4, pending: 6 },

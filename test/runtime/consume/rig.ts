@@ -12,6 +12,7 @@ import {
   startConsumer,
 } from "../../../runtime/consume/consumer.js";
 import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import { waitFor } from "../../support/servers.js";
 import { createPool, createServiceDatabase, silent } from "./support.js";
 
 /** A stream, a database and a source of a test's own, on the shared servers. */
@@ -86,7 +87,12 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
         ...(version === undefined ? {} : { version }),
       };
       const body = JSON.stringify({ metadata, user_id: id, username: `name-${id}`, ...payload });
-      await nats.jetstream().publish(`${stream}.user.${id}.${action}`, body);
+      // A server that is just up answers no publish that came before its streams: once more, under the same id.
+      const publish = () =>
+        nats
+          .jetstream({ timeout: 1_000 })
+          .publish(`${stream}.user.${id}.${action}`, body, { msgID: metadata.event_id });
+      await waitFor(publish, { what: `the ack of ${id} ${action}` });
     },
     async settled(durable) {
       const state = await manager.consumers.info(stream, durable);
