@@ -42,7 +42,11 @@ SET version = newest.version
 FROM (SELECT entity, entity_id, max(version) AS version FROM renumbered GROUP BY entity, entity_id) AS newest
 WHERE counter.entity = newest.entity AND counter.entity_id = newest.entity_id AND counter.version < newest.version`;
 
-/** Raises the counters of these entities to what the stream holds, never lowers one. Returns how many were raised. */
+/**
+ * Raises the counters of these entities that are behind the stream, to one more than it holds, never lowers one.
+ * One more: the rows are those of a backup, and a snapshot that told them under the newest version would be no news
+ * to a consumer that applied that version, least of all where it was a deletion. Returns how many were raised.
+ */
 export async function liftEntities(seat: Seat, lifts: readonly Lift[]): Promise<number> {
   const columns = [
     lifts.map((lift) => lift.entity),
@@ -51,8 +55,8 @@ export async function liftEntities(seat: Seat, lifts: readonly Lift[]): Promise<
   ];
   const raised = await seat.query(
     `INSERT INTO mesh.entity_version AS counter (entity, entity_id, version)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
-     ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version WHERE counter.version < excluded.version
+     SELECT entity, entity_id, version + 1 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS lift (entity, entity_id, version)
+     ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version WHERE counter.version < excluded.version - 1
      RETURNING 1`,
     columns,
   );
