@@ -91,6 +91,7 @@ function openPool(connectionString: string): pg.Pool {
   });
   // Connections break as often as the server is killed.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 

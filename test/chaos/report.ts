@@ -10,10 +10,19 @@ export function describeRound(report: RoundReport, seed: number): string {
   const gaps = knownGaps.length === 0 ? "" : pc.yellow(`, ${knownGaps.length} known gaps`);
   const rest = `at rest after ${(quietMs / 1_000).toFixed(1)} s${resynced ? " and a resync" : ""}`;
   const line = `round ${number}: ${verdict}${gaps}, ${rest} ${pc.dim(`[${kinds.join(", ") || "no faults"}]`)}`;
-  if (violations.length === 0 && knownGaps.length === 0) return line;
+  const healed = report.beforeResync.map(
+    ({ check, message }) => `  ${pc.dim(`before the resync: ${check}: ${message}`)}`,
+  );
+  if (violations.length === 0 && knownGaps.length === 0) return [line, ...healed].join("\n");
   const diary = report.diary.map(({ ms, what }) => `    ${String(ms).padStart(6)} ms  ${what}`);
   const found = [...violations, ...knownGaps].flatMap(describeViolation);
-  return [line, ...found, pc.dim(`  seed ${seed}, round ${number}:`), pc.dim(diary.join("\n"))].join("\n");
+  return [
+    line,
+    ...healed,
+    ...found,
+    pc.dim(`  seed ${seed}, round ${number}:`),
+    pc.dim(diary.join("\n")),
+  ].join("\n");
 }
 
 function describeViolation({ check, message, rows, knownGap }: Violation): readonly string[] {

@@ -27,6 +27,8 @@ export interface RoundReport {
   readonly quietMs: number;
   /** The caches were right only after `mesh resync`. */
   readonly resynced: boolean;
+  /** What was wrong before that. */
+  readonly beforeResync: readonly Violation[];
   readonly violations: readonly Violation[];
   readonly knownGaps: readonly Violation[];
 }
@@ -61,6 +63,7 @@ export async function runRound(options: RoundOptions): Promise<RoundReport> {
     diary: facts.diary.sort((a, b) => a.ms - b.ms),
     quietMs: peace.ms,
     resynced: peace.resynced,
+    beforeResync: peace.resynced ? peace.first : [],
     violations: found.filter(({ knownGap }) => knownGap === undefined),
     knownGaps: found.filter(({ knownGap }) => knownGap !== undefined),
   };
@@ -103,6 +106,7 @@ async function carryOut(
 interface Peace {
   readonly ms: number;
   readonly resynced: boolean;
+  readonly first: readonly Violation[];
   readonly found: readonly Violation[];
 }
 
@@ -117,12 +121,12 @@ async function untilPeace(looking: Looking, quietMs: number): Promise<Peace> {
   const patience = lossy ? Math.min(PATIENCE_WITH_LOSS_MS, quietMs) : quietMs;
   const first = await lookUntil(looking, started + patience);
   const ms = Date.now() - started;
-  if (!first.some(isOpen)) return { ms, resynced: false, found: first };
+  if (!first.some(isOpen)) return { ms, resynced: false, first, found: first };
   await resyncAll(mesh);
   const second = await lookUntil(looking, Date.now() + quietMs);
   const healed = !second.some(isOpen);
   // Where something was lost, to ask for a snapshot is what an operator is told to do; elsewhere it must not be needed.
-  return { ms: Date.now() - started, resynced: true, found: healed && lossy ? second : first };
+  return { ms: Date.now() - started, resynced: true, first, found: lossy ? second : healed ? first : second };
 }
 
 /** Until nothing is under way and nothing is wrong, or the time is up: then, what is. */
