@@ -74,7 +74,7 @@ export async function checkCascades(looking: Looking): Promise<readonly Violatio
         `${service}.${table}.${column}: the row belongs to a former life of its id`,
         former.map((row) => ({ ...row, born: lives[source].get(row.id) })),
         gap ?? (lossy ? "a snapshot does not tell lives" : undefined),
-      ),
+      ).map((one) => ({ ...one, final: true as const })),
     );
   }
   return found;
