@@ -2,6 +2,7 @@ import { runChaos } from "./chaos.js";
 import { KIND_NAMES } from "./faults/plan.js";
 import { type ChaosOptions, readOptions, USAGE } from "./options.js";
 import { describeRound, describeSummary, summarise } from "./report.js";
+import { describeSoak, runSoak } from "./soak.js";
 
 /*
  * `npm run chaos`: the reference mesh as real processes on real servers, written to without pause, broken in
@@ -23,11 +24,21 @@ async function main(args: readonly string[]): Promise<number> {
   // Progress goes where it does not mix with the JSON.
   const out = options.json ? process.stderr : process.stdout;
   out.write(`chaos, seed ${options.seed}\n`);
+  if (options.soak !== undefined) return await soak(options);
   const report = await runChaos(options, (round) => out.write(`${describeRound(round, options.seed)}\n`));
   const summary = summarise(report);
   if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else out.write(`${describeSummary(summary)}\n`);
   return summary.violations > 0 ? 1 : 0;
+}
+
+async function soak(options: ChaosOptions): Promise<number> {
+  const report = await runSoak(options, (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${text} `);
+  });
+  if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else process.stdout.write(`${describeSoak(report)}\n`);
+  return report.series.some(({ grows }) => grows) ? 1 : 0;
 }
 
 function read(args: readonly string[]): ChaosOptions | "help" | undefined {
