@@ -22,7 +22,7 @@ export interface PublishAck {
 
 export interface StreamState {
   readonly name: string;
-  /** ISO time of creation: tells a recreated stream from the one before. */
+  /** Tells a recreated stream from the one before: the id in its metadata, else its time of creation. */
   readonly created: string;
   readonly firstSeq: number;
   readonly lastSeq: number;

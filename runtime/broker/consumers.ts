@@ -10,6 +10,7 @@ import {
 import type { Logger } from "../definition.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
 import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing, messageOf } from "./faults.js";
+import { identityOf, newIdentity } from "./streams.js";
 
 /** Undefined for a durable that does not exist, in a stream that may not either, or that we may not ask about. */
 export async function readConsumer(
@@ -30,7 +31,7 @@ export function consumerStateOf(info: ConsumerInfo): ConsumerState {
     pending: info.num_pending,
     ackPending: info.num_ack_pending,
     redelivered: info.num_redelivered,
-    created: String(info.created),
+    created: identityOf(info.config.metadata, info.created),
     lastDelivered: info.delivered.stream_seq,
     ackFloor: info.ack_floor.stream_seq,
   };
@@ -60,7 +61,7 @@ async function createConsumer(
   plan: ConsumerPlan,
 ): Promise<ConsumerInfo | undefined> {
   try {
-    return await manager.consumers.add(plan.stream, configOf(plan));
+    return await manager.consumers.add(plan.stream, { ...configOf(plan), ...newIdentity() });
   } catch (cause) {
     if (isConsumerTaken(cause)) return undefined;
     if (isStreamMissing(cause)) throw new ConsumerGone(`there is no stream ${plan.stream}`, { cause });

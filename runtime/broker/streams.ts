@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   DiscardPolicy,
   type JetStreamManager,
@@ -21,10 +22,25 @@ export async function readStream(manager: JetStreamManager, name: string): Promi
   }
 }
 
+/**
+ * In a stream's or durable's metadata: what tells it from another of the same name. In a cluster its time of creation
+ * does not, for each node gives its own, milliseconds apart: after a change of leader it would look recreated.
+ */
+const IDENTITY = "meshwright.id";
+
+/** For one that is being made. Brokers before 2.10 know no metadata and leave it out. */
+export function newIdentity(): { readonly metadata: Record<string, string> } {
+  return { metadata: { [IDENTITY]: randomUUID() } };
+}
+
+export function identityOf(metadata: Record<string, string> | undefined, created: unknown): string {
+  return metadata?.[IDENTITY] ?? String(created);
+}
+
 export function stateOf({ config, created, state }: StreamInfo): StreamState {
   return {
     name: config.name,
-    created: String(created),
+    created: identityOf(config.metadata, created),
     firstSeq: state.first_seq,
     lastSeq: state.last_seq,
     messages: state.messages,
@@ -51,7 +67,7 @@ async function createStream(
   logger: Logger,
 ): Promise<StreamState | undefined> {
   try {
-    const made = await manager.streams.add(configOf(plan));
+    const made = await manager.streams.add({ ...configOf(plan), ...newIdentity() });
     logger.info({ stream: plan.name, subjects: plan.subjects }, "stream created");
     return stateOf(made);
   } catch (error) {

@@ -63,10 +63,15 @@ interface Worker {
   readonly rules: ReadonlyMap<string, CascadeDefinition>;
   readonly stopping: AbortController;
   readonly running: Set<Promise<void>>;
+  /** Ids of the tasks whose hook is being called here. */
+  readonly leased: Set<string>;
   readonly tally: { done: number; failed: number; lastError: string | undefined };
 }
 
 const LONGEST_BACKOFF_MS = 300_000;
+/** Short, and renewed while a hook is at work: what a killed process had leased must not wait for the longest hook. */
+const LEASE_SECONDS = 15;
+const RENEW_MS = 4_000;
 
 export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
   const options = { parallel: 8, timeoutMs: 60_000, pollMs: 5_000, backoffMs: 1_000, ...given };
@@ -75,6 +80,7 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
     rules: collectRules(options.consumers),
     stopping: new AbortController(),
     running: new Set(),
+    leased: new Set(),
     tally: { done: 0, failed: 0, lastError: undefined },
   };
   let nap = new AbortController();
@@ -84,6 +90,8 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
     return nap.signal;
   };
   const ended = worker.rules.size === 0 ? Promise.resolve() : workOn(worker, nextNap, wake);
+  const renewal = setInterval(() => void renewLeases(worker), RENEW_MS);
+  renewal.unref();
   return {
     wake,
     stats: () => ({ running: worker.running.size, ...worker.tally }),
@@ -92,6 +100,7 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
       wake();
       await ended;
       await Promise.all(worker.running);
+      clearInterval(renewal);
     },
   };
 }
@@ -112,14 +121,16 @@ function ruleKey(origin: string, rule: string, table: string): string {
 }
 
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
-  const { options, stopping, running, tally } = worker;
+  const { options, stopping, running, leased, tally } = worker;
   while (!stopping.signal.aborted) {
     // Before looking: a wake-up that comes while looking must not be slept over.
     const nap = nextNap();
     try {
       for (const task of await leaseTasks(worker, options.parallel - running.size)) {
+        leased.add(task.id);
         const call = performTask(worker, task).finally(() => {
           running.delete(call);
+          leased.delete(task.id);
           wake();
         });
         running.add(call);
@@ -143,9 +154,22 @@ WHERE id IN (
   WHERE next_at <= now() AND (leased_until IS NULL OR leased_until < now()) AND origin = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id, origin, entity_id, rule, table_name, row_key, attempts`,
-    [free, options.timeoutMs / 1000 + 30, options.consumers.map((definition) => definition.origin)],
+    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.origin)],
   );
   return rows;
+}
+
+async function renewLeases({ options, leased }: Worker): Promise<void> {
+  if (leased.size === 0) return;
+  try {
+    await options.pool.query(
+      "UPDATE mesh.cascade_task SET leased_until = now() + make_interval(secs => $2) WHERE id = ANY ($1::bigint[]) AND leased_until IS NOT NULL",
+      [[...leased], LEASE_SECONDS],
+    );
+  } catch (error) {
+    // Another worker may call the hook too, which hooks are told to bear.
+    options.logger.debug({ error: messageOf(error) }, "leases of cascade tasks could not be renewed");
+  }
 }
 
 async function performTask(worker: Worker, task: Task): Promise<void> {

@@ -27,7 +27,11 @@ export async function persistently<T>(persistence: Persistence, work: () => Prom
       if (troubled) persistence.onTrouble(undefined);
       return result;
     } catch (error) {
-      if (!isInfrastructureFailure(error)) throw error;
+      if (!isInfrastructureFailure(error)) {
+        // The infrastructure answered, which is what was waited for.
+        if (troubled) persistence.onTrouble(undefined);
+        throw error;
+      }
       if (persistence.signal.aborted) throw new Stopped("stopped", { cause: error });
       troubled = true;
       persistence.onTrouble(messageOf(error));

@@ -31,15 +31,20 @@ export function startWatch(running: Running): Watch {
 async function keepWatching(running: Running): Promise<void> {
   const { signal } = running.stopping;
   const { watchMs = WATCH_MS, logger, pool } = running.options;
+  let failure: string | undefined;
   for (let round = 1; !signal.aborted; round += 1) {
     await pause(watchMs, signal);
     if (signal.aborted) return;
     try {
       await look(running);
       if (round % TIDY_EVERY === 0) await tidy(pool, running.model, running.lastSeq);
+      // Nobody else takes it back: the durable need not have been lost for the watch to fail.
+      if (failure !== undefined && running.lastError === failure) running.lastError = undefined;
+      failure = undefined;
     } catch (error) {
-      running.lastError = messageOf(error);
-      logger.debug({ error: running.lastError }, "the watch could not look");
+      failure = messageOf(error);
+      running.lastError = failure;
+      logger.debug({ error: failure }, "the watch could not look");
     }
   }
 }

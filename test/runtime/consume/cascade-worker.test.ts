@@ -122,6 +122,31 @@ describe("the cascade worker", () => {
     expect([...calls.values()]).toEqual(Array.from({ length: 60 }, () => 1));
   });
 
+  it("leaves a task of a killed process to another within seconds, and keeps its own for as long as the hook takes", async () => {
+    await doom(1);
+    let calls = 0;
+    start(async () => {
+      calls += 1;
+      await new Promise((wake) => setTimeout(wake, 6_000));
+    }, 30_000);
+    await waitFor(async () => calls === 1);
+    const leftFor = async () => {
+      const { rows } = await pool.query<{ seconds: number }>(
+        "SELECT extract(epoch FROM leased_until - now())::double precision AS seconds FROM mesh.cascade_task",
+      );
+      return rows[0]?.seconds;
+    };
+    expect(await leftFor()).toBeLessThanOrEqual(15);
+    const before = await pool.query("UPDATE mesh.cascade_task SET leased_until = now() + interval '5 s'");
+    expect(before.rowCount).toBe(1);
+    await waitFor(async () => ((await leftFor()) ?? 0) > 10, {
+      timeoutMs: 5_500,
+      what: "the lease to be renewed",
+    });
+    await waitFor(empty);
+    expect(calls).toBe(1);
+  });
+
   it("gives a hook that hangs up after its time, and lets a row go that went elsewhere", async () => {
     await doom(2);
     await pool.query("UPDATE containers SET user_id = 'b' WHERE container_id = 'c2'");

@@ -76,6 +76,23 @@ describe("the relay of a restored database", () => {
     expect(relay.stats().retries).toBe(0);
   });
 
+  it("counts what the backup brought back as newer than what was published since, for a snapshot to say so", async () => {
+    await owner.emit("gone", 1);
+    await owner.emit("kept", 1);
+    await publishAll(owner);
+    const url = await backup();
+    await owner.emit("gone", 2);
+    await publishAll(owner);
+
+    const restored = await restore(url);
+    await restored.emit("other", 1);
+    await publishAll(restored);
+    const { rows } = await restored.pool.query<{ entity_id: string; version: string }>(
+      "SELECT entity_id, version FROM mesh.entity_version WHERE entity_id IN ('gone', 'kept') ORDER BY 1",
+    );
+    expect(rows.map(({ version }) => Number(version))).toEqual([3, 1]);
+  });
+
   it("does not publish again what was waiting in the backup and went out since", async () => {
     await owner.emit("a", 1);
     await owner.emit("a", 2);

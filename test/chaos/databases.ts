@@ -1,0 +1,125 @@
+import pg from "pg";
+import { startPostgres, type TestPostgres } from "../support/servers.js";
+import { SERVICES, type ServiceName } from "./project.js";
+
+/** One PostgreSQL with the four databases, and an operator's connections to them, past all proxies. */
+export interface Databases {
+  readonly server: TestPostgres;
+  readonly port: number;
+  readonly pools: Readonly<Record<ServiceName, pg.Pool>>;
+  /** As the service reaches it through a port of its own. */
+  url(service: ServiceName, port: number): string;
+  /** Copies a database while nobody may use it. */
+  backUp(service: ServiceName): Promise<void>;
+  /** Puts the copy in the place of the database, and forgets the copy. */
+  restore(service: ServiceName): Promise<void>;
+  now(): Promise<Date>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Loses nothing when its processes are killed: what is committed was given to the operating system.
+ * `synchronous_commit: off` would not do, for it keeps commits in the server's own memory for a moment.
+ */
+const SETTINGS = {
+  fsync: "off",
+  full_page_writes: "off",
+  synchronous_commit: "on",
+  max_connections: "200",
+  shared_buffers: "64MB",
+};
+
+export async function startDatabases(): Promise<Databases> {
+  const server = await startPostgres(SETTINGS);
+  for (const service of SERVICES) await server.createDatabase(nameOf(service));
+  const url = (service: ServiceName, port: number) => {
+    const target = new URL(server.url);
+    target.port = String(port);
+    target.pathname = `/${nameOf(service)}`;
+    return target.href;
+  };
+  const port = Number(new URL(server.url).port);
+  const pools = Object.fromEntries(
+    SERVICES.map((service) => [service, openPool(url(service, port))]),
+  ) as Record<ServiceName, pg.Pool>;
+  const admin = <T>(work: (client: pg.Client) => Promise<T>) => asAdmin(server.url, work);
+  return {
+    server,
+    port,
+    pools,
+    url,
+    backUp: (service) =>
+      admin((client) =>
+        whileClosed(client, nameOf(service), async () => {
+          await client.query(`DROP DATABASE IF EXISTS ${copyOf(service)}`);
+          await client.query(`CREATE DATABASE ${copyOf(service)} TEMPLATE ${nameOf(service)}`);
+        }),
+      ),
+    restore: (service) =>
+      admin((client) =>
+        whileClosed(client, nameOf(service), async () => {
+          await client.query(`DROP DATABASE ${nameOf(service)}`);
+          await client.query(`CREATE DATABASE ${nameOf(service)} TEMPLATE ${copyOf(service)}`);
+          await client.query(`DROP DATABASE ${copyOf(service)}`);
+        }),
+      ),
+    now: async () => {
+      const { rows } = await pools.auth.query<{ now: Date }>("SELECT clock_timestamp()::timestamptz AS now");
+      return rows[0]?.now ?? new Date();
+    },
+    async stop() {
+      await Promise.all(Object.values(pools).map((pool) => pool.end().catch(() => undefined)));
+      await server.remove();
+    },
+  };
+}
+
+function nameOf(service: ServiceName): string {
+  return `${service}_db`;
+}
+
+function copyOf(service: ServiceName): string {
+  return `${service}_backup`;
+}
+
+function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 4,
+    connectionTimeoutMillis: 5_000,
+    options: "-c TimeZone=UTC -c statement_timeout=10000",
+  });
+  // Connections break as often as the server is killed.
+  pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return pool;
+}
+
+async function asAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function whileClosed(client: pg.Client, database: string, work: () => Promise<void>): Promise<void> {
+  await client.query(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
+  try {
+    // Ended backends take a moment to leave; only then is the database nobody's.
+    for (let tries = 0; tries < 200; tries += 1) {
+      const { rowCount } = await client.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+        [database],
+      );
+      if (rowCount === 0) break;
+      await new Promise((wake) => setTimeout(wake, 25));
+    }
+    await work();
+  } finally {
+    await client.query(`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`);
+  }
+}

@@ -1,0 +1,175 @@
+import { randomUUID } from "node:crypto";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, waitFor } from "../support/servers.js";
+import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
+import { type ChaosBroker, startBroker } from "./broker.js";
+import { type Databases, startDatabases } from "./databases.js";
+import { makeProject, type Project, SERVICES, type ServiceName } from "./project.js";
+import { createReplica, type Replica } from "./replica.js";
+
+/** Processes of each service. Two of auth, so that the relay that everybody listens to changes hands. */
+const REPLICAS: Readonly<Record<ServiceName, number>> = { auth: 2, sfs: 2, compute: 2, gateway: 1 };
+
+/** Between a process and what it needs: `sfs-1 ↔ broker`. */
+export interface Link {
+  readonly name: string;
+  readonly proxies: readonly TcpProxy[];
+}
+
+/** The running mesh, and everything that a round may take hold of. */
+export interface ChaosMesh {
+  readonly folder: string;
+  readonly project: Project;
+  readonly broker: ChaosBroker;
+  readonly databases: Databases;
+  readonly replicas: readonly Replica[];
+  readonly links: readonly Link[];
+  readonly key: string;
+  readonly streamReplicas: number;
+  /** The hook writes namespaces here. */
+  readonly clusterLog: string;
+  /** While this exists the hook fails. */
+  readonly clusterDown: string;
+  /** Processes that ended by themselves since the last look. */
+  takeCrashes(): readonly string[];
+  of(service: ServiceName): readonly Replica[];
+  stop(): Promise<void>;
+  /** Takes away logs and data. */
+  remove(): Promise<void>;
+}
+
+export interface ChaosMeshOptions {
+  readonly cluster: boolean;
+  /** Takes what a killed process had in hand away from it after this time. */
+  readonly ackWaitSeconds?: number;
+}
+
+export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMesh> {
+  const folder = await mkdtemp(join(tmpdir(), "mesh-chaos-"));
+  // PostgreSQL runs under another uid where we are root, and has to get through.
+  await chmod(folder, 0o755);
+  const streamReplicas = options.cluster ? 3 : 1;
+  const [project, broker, databases] = await Promise.all([
+    makeProject({
+      folder: join(folder, "project"),
+      replicas: streamReplicas,
+      ackWaitSeconds: options.ackWaitSeconds ?? 5,
+    }),
+    startBroker(folder, options.cluster ? 3 : 1),
+    startDatabases(),
+  ]);
+  await mkdir(join(folder, "logs"));
+  await databases.pools.sfs.query(`CREATE TABLE effects (
+    event_id text, user_id text, version bigint, action text, origin text, process integer,
+    at timestamptz NOT NULL DEFAULT clock_timestamp())`);
+  const crashes: string[] = [];
+  const setup: Setup = {
+    folder,
+    project,
+    broker,
+    databases,
+    key: randomUUID(),
+    clusterLog: join(folder, "cluster.log"),
+    clusterDown: join(folder, "cluster.down"),
+    onCrash: (what) => crashes.push(what),
+  };
+  const { replicas, links } = await buildReplicas(setup);
+  for (const replica of replicas) replica.start();
+  await waitFor(async () => (await Promise.all(replicas.map((one) => one.health()))).every(isReady), {
+    timeoutMs: 60_000,
+    everyMs: 200,
+    what: "all services to be ready",
+  });
+  return {
+    ...setup,
+    replicas,
+    links,
+    streamReplicas,
+    takeCrashes: () => crashes.splice(0),
+    of: (service) => replicas.filter((replica) => replica.service === service),
+    async stop() {
+      for (const replica of replicas) replica.thaw();
+      await Promise.all(replicas.map((replica) => replica.stop()));
+      await Promise.all(links.flatMap((link) => link.proxies.map((proxy) => proxy.close())));
+      await broker.stop();
+      await databases.stop();
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function isReady(health: { readonly status: string } | undefined): boolean {
+  return health?.status === "ready";
+}
+
+interface Setup
+  extends Pick<
+    ChaosMesh,
+    "folder" | "project" | "broker" | "databases" | "key" | "clusterLog" | "clusterDown"
+  > {
+  readonly onCrash: (what: string) => void;
+}
+
+async function buildReplicas(setup: Setup) {
+  const ports = new Map<string, number>();
+  const names = SERVICES.flatMap((service) =>
+    Array.from({ length: REPLICAS[service] }, (_, place) => ({ service, name: `${service}-${place + 1}` })),
+  );
+  for (const { name } of names) ports.set(name, await freePort());
+  const links: Link[] = [];
+  const replicas: Replica[] = [];
+  for (const { service, name } of names) {
+    const built = await buildReplica(setup, { service, name, ports });
+    replicas.push(built.replica);
+    links.push(...built.links);
+  }
+  return { replicas, links };
+}
+
+interface Build {
+  readonly service: ServiceName;
+  readonly name: string;
+  readonly ports: ReadonlyMap<string, number>;
+}
+
+async function buildReplica(setup: Setup, { service, name, ports }: Build) {
+  const { folder, project, broker, databases, key, clusterLog, clusterDown } = setup;
+  const link = async (to: string, targets: readonly number[]): Promise<Link> => {
+    const proxies = targets.map((port) => startTcpProxy({ host: "127.0.0.1", port }));
+    return { name: `${name} ↔ ${to}`, proxies: await Promise.all(proxies) };
+  };
+  const portsOf = (one: Link) => one.proxies.map((proxy) => proxy.port);
+  const toBroker = await link(
+    "broker",
+    broker.nodes.map((node) => node.port),
+  );
+  const toDatabase = await link("database", [databases.port]);
+  const reads = service === "sfs" || service === "compute";
+  const toAuth = reads ? await link("auth", [ports.get("auth-1") ?? 0]) : undefined;
+  const replica = createReplica({
+    name,
+    service,
+    main: project.main(service),
+    folder: project.folder,
+    logFile: join(folder, "logs", `${name}.log`),
+    onCrash: setup.onCrash,
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      NATS_URL: portsOf(toBroker)
+        .map((port) => `nats://127.0.0.1:${port}`)
+        .join(","),
+      [`${service.toUpperCase()}_DB_URL`]: databases.url(service, portsOf(toDatabase)[0] ?? 0),
+      ...(toAuth === undefined ? {} : { AUTH_SERVICE_URL: `http://127.0.0.1:${portsOf(toAuth)[0]}` }),
+      SERVICE_KEY: key,
+      PORT: String(ports.get(name)),
+      MESH_HOOKS: project.hooks(service),
+      CLUSTER_LOG: clusterLog,
+      CLUSTER_DOWN: clusterDown,
+    },
+  });
+  const links = toAuth === undefined ? [toBroker, toDatabase] : [toBroker, toDatabase, toAuth];
+  return { replica, links };
+}

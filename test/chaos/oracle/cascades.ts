@@ -1,0 +1,146 @@
+import { readFile } from "node:fs/promises";
+import type { ServiceName } from "../project.js";
+import { type Looking, type Violation, violation } from "./violation.js";
+
+interface Reference {
+  readonly service: ServiceName;
+  readonly table: string;
+  readonly key: string;
+  readonly column: string;
+  readonly source: "auth.user" | "compute.container";
+}
+
+const REFERENCES: readonly Reference[] = [
+  { service: "sfs", table: "namespaces", key: "namespace_id", column: "owner_id", source: "auth.user" },
+  { service: "sfs", table: "files", key: "file_id", column: "uploader_id", source: "auth.user" },
+  { service: "compute", table: "containers", key: "container_id", column: "user_id", source: "auth.user" },
+  { service: "compute", table: "ssh_keys", key: "key_id", column: "user_id", source: "auth.user" },
+  {
+    service: "gateway",
+    table: "routes",
+    key: "route_id",
+    column: "container_id",
+    source: "compute.container",
+  },
+  {
+    service: "gateway",
+    table: "ingress_rules",
+    key: "rule_id",
+    column: "container_id",
+    source: "compute.container",
+  },
+];
+
+interface Referring {
+  readonly row: string;
+  readonly id: string;
+  readonly made_at: Date;
+  readonly version: string | null;
+  readonly exact: boolean | null;
+  readonly deleted: boolean | null;
+  readonly stream_seq: string | null;
+}
+
+/** Statements of one service and its clock may lie this far apart for one row and what it refers to. */
+const SLACK_MS = 1_000;
+
+/** No row refers to what is deleted, nor to what an earlier life of the same id was. */
+export async function checkCascades(looking: Looking): Promise<readonly Violation[]> {
+  const lives = {
+    "auth.user": await readLives(looking, "auth", "SELECT user_id AS id, created_at FROM users"),
+    "compute.container": await readLives(
+      looking,
+      "compute",
+      "SELECT container_id AS id, created_at FROM containers",
+    ),
+  };
+  const found: Violation[] = [];
+  for (const reference of REFERENCES) {
+    const { service, table, column, source } = reference;
+    const referring = await readReferring(looking, reference);
+    const stray = referring.filter(
+      (row) => !lives[source].has(row.id) && !isUnheardOf(looking, reference, row),
+    );
+    const former = referring.filter((row) => {
+      const life = lives[source].get(row.id);
+      return life !== undefined && row.made_at.getTime() < life.getTime() - SLACK_MS;
+    });
+    const gap = service === "gateway" && lostForGateway(looking) ? "gateway has no source" : undefined;
+    const lossy = looking.facts.lostMessages.size + looking.facts.restored.size > 0;
+    found.push(
+      ...violation("cascades", `${service}.${table}.${column} names what is deleted`, stray, gap),
+      ...violation(
+        "cascades",
+        `${service}.${table}.${column}: the row belongs to a former life of its id`,
+        former.map((row) => ({ ...row, born: lives[source].get(row.id) })),
+        gap ?? (lossy ? "a snapshot does not tell lives" : undefined),
+      ).map((one) => ({ ...one, final: true as const })),
+    );
+  }
+  return found;
+}
+
+async function readLives({ mesh }: Looking, service: ServiceName, sql: string) {
+  const { rows } = await mesh.databases.pools[service].query<{ id: string; created_at: Date }>(sql);
+  return new Map(rows.map((row) => [row.id, row.created_at]));
+}
+
+async function readReferring({ mesh }: Looking, reference: Reference): Promise<readonly Referring[]> {
+  const { service, table, key, column, source } = reference;
+  const { rows } = await mesh.databases.pools[service].query<Referring>(
+    `SELECT ${key} AS row, ${column} AS id, created_at AS made_at, version, exact, deleted, stream_seq
+     FROM ${table} LEFT JOIN mesh.applied ON source = $1 AND entity_id = ${column} WHERE ${column} IS NOT NULL`,
+    [source],
+  );
+  return rows;
+}
+
+/** Its owner forgot it before anybody else had heard of it: nothing that could be deleted ever reached this service. */
+function isUnheardOf({ facts }: Looking, { source }: Reference, { version, stream_seq }: Referring): boolean {
+  const owner = source === "auth.user" ? "auth" : "compute";
+  return facts.restored.has(owner) && version === null && Number(stream_seq ?? 0) === 0;
+}
+
+function lostForGateway({ facts }: Looking): boolean {
+  return facts.lostMessages.has("COMPUTE") || facts.restored.has("compute") || facts.restored.has("gateway");
+}
+
+/** Takes away what a violation left, so that the next rounds do not find it again. */
+export async function sweepCascades(looking: Looking): Promise<void> {
+  const { pools } = looking.mesh.databases;
+  const lives = {
+    "auth.user": await readLives(looking, "auth", "SELECT user_id AS id, created_at FROM users"),
+    "compute.container": await readLives(
+      looking,
+      "compute",
+      "SELECT container_id AS id, created_at FROM containers",
+    ),
+  };
+  for (const reference of REFERENCES) {
+    const { service, table, key, source } = reference;
+    const rows = (await readReferring(looking, reference)).filter((row) => {
+      const life = lives[source].get(row.id);
+      return life === undefined || row.made_at.getTime() < life.getTime() - SLACK_MS;
+    });
+    const keys = rows.map(({ row }) => row);
+    await pools[service].query(`DELETE FROM ${table} WHERE ${key} = ANY ($1)`, [keys]);
+    if (table !== "containers") continue;
+    for (const entry of looking.ledger.containers.values())
+      if (keys.includes(entry.id)) entry.deletedByWriter = true;
+  }
+}
+
+/** Each container that a cascade removed had its hook called. */
+export async function checkHooks({ mesh, ledger }: Looking): Promise<readonly Violation[]> {
+  const log = await readFile(mesh.clusterLog, "utf8").catch(() => "");
+  const called = new Set(log.split("\n"));
+  const { rows } = await mesh.databases.pools.compute.query<{ namespace: string }>(
+    "SELECT namespace FROM containers",
+  );
+  const there = new Set(rows.map((row) => row.namespace));
+  const missed = [...ledger.containers.values()].filter(
+    ({ outcome, deletedByWriter, namespace }) =>
+      outcome === "committed" && !deletedByWriter && !there.has(namespace) && !called.has(namespace),
+  );
+  return violation("hooks", "a container went and its hook was never called", missed);
+}

@@ -1,0 +1,70 @@
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { ts } from "ts-morph";
+
+/*
+ * The reference mesh as a user would deploy it: generated from mesh.yaml into a project of its own,
+ * compiled, each service a plain Node process.
+ */
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CLI = join(ROOT, "dist/generator/cli/main.js");
+
+export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+export interface ProjectOptions {
+  readonly folder: string;
+  /** Of every stream; 1 where the file shall not say. */
+  readonly replicas: number;
+  /** What a killed process had taken comes again after this time: short, so that it happens in every round. */
+  readonly ackWaitSeconds: number;
+}
+
+export interface Project {
+  readonly folder: string;
+  /** The compiled entry point of a service. */
+  main(service: ServiceName): string;
+  hooks(service: ServiceName): string;
+}
+
+export async function makeProject(options: ProjectOptions): Promise<Project> {
+  const { folder, replicas, ackWaitSeconds } = options;
+  await mkdir(join(folder, "node_modules"), { recursive: true });
+  await symlink(ROOT, join(folder, "node_modules/meshwright"));
+  await writeFile(join(folder, "package.json"), `{ "name": "chaos", "private": true, "type": "module" }\n`);
+  const settings = [
+    `delivery: { ack_wait: ${ackWaitSeconds}s }`,
+    ...(replicas === 1 ? [] : [`streams: { replicas: ${replicas} }`]),
+  ];
+  const mesh = await readFile(join(ROOT, "mesh.yaml"), "utf8");
+  await writeFile(join(folder, "mesh.yaml"), `${mesh}\n${settings.join("\n")}\n`);
+  await promisify(execFile)(process.execPath, [CLI, "generate"], { cwd: folder });
+  await compileFolder(join(folder, "generated"));
+  await mkdir(join(folder, "hooks"));
+  for (const service of SERVICES) {
+    const source = fileURLToPath(new URL(`hooks/${service}.ts`, import.meta.url));
+    await copyFile(source, join(folder, `hooks/${service}.ts`));
+  }
+  await compileFolder(join(folder, "hooks"));
+  return {
+    folder,
+    main: (service) => join(folder, `generated/${service}/main.js`),
+    hooks: (service) => join(folder, `hooks/${service}.js`),
+  };
+}
+
+/** Types were checked with the rest of the repository; here they are only taken away. */
+async function compileFolder(folder: string): Promise<void> {
+  const names = await readdir(folder, { recursive: true });
+  for (const name of names.filter((one) => one.endsWith(".ts"))) {
+    const path = join(folder, name);
+    const { outputText } = ts.transpileModule(await readFile(path, "utf8"), {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+    });
+    await writeFile(path.replace(/\.ts$/, ".js"), outputText);
+  }
+}

@@ -1,0 +1,134 @@
+import { type Action, anyName, anyUser, type Writing } from "./action.js";
+
+/** Users come, change, exchange names, go and come back, by SQL and over REST. */
+export const userActions: readonly Action[] = [
+  {
+    name: "create user",
+    weight: 12,
+    service: "auth",
+    async write({ client, random, ledger }) {
+      const id = anyUser(random);
+      await client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, anyName(random)]);
+      ledger.users.add(id);
+    },
+  },
+  {
+    name: "create users, one statement",
+    weight: 3,
+    service: "auth",
+    async write({ client, random, ledger }) {
+      const { rows } = await client.query<{ user_id: string }>(
+        `INSERT INTO users (user_id, username)
+         SELECT 'u' || n, 'name-' || n FROM generate_series($1::int, $1::int + 4) AS n ON CONFLICT DO NOTHING RETURNING user_id`,
+        [random.between(1, 20)],
+      );
+      for (const { user_id } of rows) ledger.users.add(user_id);
+    },
+  },
+  {
+    name: "rename user",
+    weight: 12,
+    service: "auth",
+    write: ({ client, random }) =>
+      done(
+        client.query("UPDATE users SET username = $2 WHERE user_id = $1", [anyUser(random), anyName(random)]),
+      ),
+  },
+  {
+    name: "change display names",
+    weight: 12,
+    service: "auth",
+    write: ({ client, random, serial }) =>
+      done(
+        client.query("UPDATE users SET display_name = $2 WHERE user_id = ANY ($1)", [
+          [anyUser(random), anyUser(random), anyUser(random)],
+          `display ${serial()}`,
+        ]),
+      ),
+  },
+  { name: "swap names", weight: 8, service: "auth", transaction: true, write: swapNames },
+  {
+    name: "delete user",
+    weight: 10,
+    service: "auth",
+    write: ({ client, random }) =>
+      done(client.query("DELETE FROM users WHERE user_id = $1", [anyUser(random)])),
+  },
+  {
+    name: "delete users, one statement",
+    weight: 2,
+    service: "auth",
+    write: ({ client, random }) =>
+      done(
+        client.query("DELETE FROM users WHERE user_id = ANY ($1)", [
+          [anyUser(random), anyUser(random), anyUser(random)],
+        ]),
+      ),
+  },
+  { name: "create again", weight: 6, service: "auth", transaction: true, write: createAgain },
+  { name: "hand name over", weight: 6, service: "auth", transaction: true, write: handNameOver },
+  {
+    name: "create user by REST",
+    weight: 5,
+    service: "auth",
+    async write({ call, random, ledger }) {
+      const user_id = anyUser(random);
+      const status = await call("auth", "POST /api/users", { user_id, username: anyName(random) });
+      if (status === 201) ledger.users.add(user_id);
+    },
+  },
+  {
+    name: "change user by REST",
+    weight: 5,
+    service: "auth",
+    write: async ({ call, random, serial }) => {
+      await call("auth", `PATCH /api/users/${anyUser(random)}`, { display_name: `rest ${serial()}` });
+    },
+  },
+  {
+    name: "delete user by REST",
+    weight: 3,
+    service: "auth",
+    write: async ({ call, random }) => {
+      await call("auth", `DELETE /api/users/${anyUser(random)}`);
+    },
+  },
+];
+
+async function done(query: Promise<unknown>): Promise<void> {
+  await query;
+}
+
+/** A → B and B → A at once, by way of a third name. */
+async function swapNames({ client, random, serial }: Writing): Promise<void> {
+  const { rows } = await client.query<{ user_id: string; username: string }>(
+    "SELECT user_id, username FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR UPDATE",
+    [[anyUser(random), anyUser(random)]],
+  );
+  const [a, b] = rows;
+  if (a === undefined || b === undefined) return;
+  const rename = "UPDATE users SET username = $2 WHERE user_id = $1";
+  await client.query(rename, [a.user_id, `swap-${serial()}`]);
+  await client.query(rename, [b.user_id, a.username]);
+  await client.query(rename, [a.user_id, b.username]);
+}
+
+/** Deleted and created in one transaction: another life under the same id. */
+async function createAgain({ client, random }: Writing): Promise<void> {
+  const id = anyUser(random);
+  const { rowCount } = await client.query("DELETE FROM users WHERE user_id = $1", [id]);
+  if (rowCount === 0) return;
+  await client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, anyName(random)]);
+}
+
+/** The name of one who goes is taken by one who stays, in the same transaction. */
+async function handNameOver({ client, random }: Writing): Promise<void> {
+  const heir = anyUser(random);
+  const { rows } = await client.query<{ username: string }>(
+    "DELETE FROM users WHERE user_id = $1 AND user_id <> $2 RETURNING username",
+    [anyUser(random), heir],
+  );
+  const [gone] = rows;
+  if (gone === undefined) return;
+  await client.query("UPDATE users SET username = $2 WHERE user_id = $1", [heir, gone.username]);
+}
