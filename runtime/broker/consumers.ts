@@ -10,7 +10,7 @@ import {
 import type { Logger } from "../definition.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
 import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing, messageOf } from "./faults.js";
-import { identityOf, newIdentity } from "./streams.js";
+import { addIdentified, identityOf } from "./streams.js";
 
 /** Undefined for a durable that does not exist, in a stream that may not either, or that we may not ask about. */
 export async function readConsumer(
@@ -61,7 +61,7 @@ async function createConsumer(
   plan: ConsumerPlan,
 ): Promise<ConsumerInfo | undefined> {
   try {
-    return await manager.consumers.add(plan.stream, { ...configOf(plan), ...newIdentity() });
+    return await addIdentified(configOf(plan), (config) => manager.consumers.add(plan.stream, config));
   } catch (cause) {
     if (isConsumerTaken(cause)) return undefined;
     if (isStreamMissing(cause)) throw new ConsumerGone(`there is no stream ${plan.stream}`, { cause });

@@ -45,6 +45,11 @@ export function isMessageMissing(error: unknown): boolean {
   return apiCode(error) === MESSAGE_NOT_FOUND;
 }
 
+/** What the client says, before it sends anything, of what the server is too old for. */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof Error && / requires server /.test(error.message);
+}
+
 function apiCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }

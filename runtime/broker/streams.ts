@@ -10,7 +10,7 @@ import {
 } from "nats";
 import type { Logger, StreamDefinition } from "../definition.js";
 import type { StreamState } from "./broker.js";
-import { isDenied, isStreamMissing, isStreamTaken, messageOf } from "./faults.js";
+import { isDenied, isStreamMissing, isStreamTaken, isUnsupported, messageOf } from "./faults.js";
 
 /** Undefined for a stream that does not exist or that we may not ask about. */
 export async function readStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
@@ -28,9 +28,17 @@ export async function readStream(manager: JetStreamManager, name: string): Promi
  */
 const IDENTITY = "meshwright.id";
 
-/** For one that is being made. Brokers before 2.10 know no metadata and leave it out. */
-export function newIdentity(): { readonly metadata: Record<string, string> } {
-  return { metadata: { [IDENTITY]: randomUUID() } };
+/** Makes one that has an identity. Brokers before 2.10 know no metadata, and the client refuses to send it: theirs have none. */
+export async function addIdentified<Config extends object, Info>(
+  config: Config,
+  add: (config: Config & { readonly metadata?: Record<string, string> }) => Promise<Info>,
+): Promise<Info> {
+  try {
+    return await add({ ...config, metadata: { [IDENTITY]: randomUUID() } });
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    return await add(config);
+  }
 }
 
 export function identityOf(metadata: Record<string, string> | undefined, created: unknown): string {
@@ -67,7 +75,7 @@ async function createStream(
   logger: Logger,
 ): Promise<StreamState | undefined> {
   try {
-    const made = await manager.streams.add({ ...configOf(plan), ...newIdentity() });
+    const made = await addIdentified(configOf(plan), (config) => manager.streams.add(config));
     logger.info({ stream: plan.name, subjects: plan.subjects }, "stream created");
     return stateOf(made);
   } catch (error) {
