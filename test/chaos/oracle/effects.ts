@@ -5,10 +5,12 @@ export async function checkEffects(looking: Looking): Promise<readonly Violation
   const { sfs } = looking.mesh.databases.pools;
   const twice = await sfs.query(
     `SELECT user_id, version, action, count(*)::integer AS times, array_agg(origin) AS origins, array_agg(process) AS processes
-     FROM effects WHERE version IS NOT NULL GROUP BY user_id, version, action HAVING count(*) > 1`,
+     FROM effects WHERE version IS NOT NULL GROUP BY user_id, version, action HAVING count(*) > 1 AND max(at) >= $1`,
+    [looking.roundStart],
   );
   const sameEvent = await sfs.query(
-    "SELECT event_id, min(user_id) AS user_id, count(*)::integer AS times FROM effects GROUP BY event_id HAVING count(*) > 1",
+    "SELECT event_id, min(user_id) AS user_id, count(*)::integer AS times FROM effects GROUP BY event_id HAVING count(*) > 1 AND max(at) >= $1",
+    [looking.roundStart],
   );
   const found = [
     ...violation("effects", "one event had its effect several times", [...twice.rows, ...sameEvent.rows]),
