@@ -1,4 +1,5 @@
 import { type Adversary, createSimulatedServer } from "./broker/index.js";
+import { createHistory } from "./history.js";
 import type { SimulatedService } from "./mesh.js";
 import type { Network, Plan } from "./plan.js";
 import type { DatabaseNetwork, SimulatedSocket } from "./postgres/socket.js";
@@ -102,6 +103,7 @@ export function createCast(stage: Stage, plan: Plan, { random, time }: Means): C
     adversary: createAdversary(troubles, random),
     databaseNetwork: createDatabaseNetwork({ stage, schedule, random, troubles, lives }),
     lives,
+    history: createHistory(),
     sourceFate() {
       if (troubles.sourceFailures === 0) return "whole";
       troubles.sourceFailures -= 1;

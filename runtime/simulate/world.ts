@@ -1,6 +1,7 @@
 import type { Adversary, SimulatedServer } from "./broker/index.js";
 import { type Cast, createCast } from "./cast.js";
 import { applyFault } from "./faults.js";
+import type { History, Recorder } from "./history.js";
 import type { OwnedTable, SimulatedMesh } from "./mesh.js";
 import type { Plan } from "./plan.js";
 import type { Backends } from "./postgres/backends.js";
@@ -35,6 +36,7 @@ export interface World {
   hookFails(call: string): boolean;
   calledBefore(table: string, key: string): void;
   deletedByHand(table: OwnedTable, key: string): void;
+  readonly history: Recorder;
   /** Something for the trace that is no step. */
   note(actor: Pick<Actor, "name">, what: string): void;
   /** The schedule has failed, whatever else comes of it. */
@@ -50,6 +52,7 @@ export interface Ending {
   readonly failures: readonly string[];
   readonly called: ReadonlySet<string>;
   readonly deletedByHand: ReadonlySet<string>;
+  readonly history: History;
   /** Subjects of messages that nobody can read. */
   readonly poison: readonly string[];
   /** Faults ended and all is done; else what is still to do. */
@@ -116,6 +119,7 @@ async function perform(cast: Cast): Promise<Ending> {
     failures: cast.failures,
     called: cast.called,
     deletedByHand: cast.byHand,
+    history: world.history,
     poison: troubles.poison,
     unquiet,
   };

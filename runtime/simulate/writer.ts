@@ -57,43 +57,77 @@ interface Task {
   readonly write: Write;
 }
 
+/** Of one write, once it is committed. */
+interface Done {
+  readonly written?: readonly string[];
+  readonly deleted?: readonly string[];
+}
+
 async function perform(client: pg.Client, task: Task): Promise<void> {
-  const { owned, write } = task;
-  const table = quote(owned.table.name);
-  const key = `${quote(owned.table.key)}::text`;
-  const id = keyOf(owned, write.key);
-  switch (write.kind) {
-    case "insert":
-      await client.query(...insertion(owned, write));
-      return;
-    case "insert all":
-      await insertAll(client, task);
-      return;
-    case "update": {
-      const column = owned.columns[write.column % owned.columns.length];
-      if (column === undefined) return;
-      const sql = `UPDATE ${table} SET ${quote(column.name)} = $1 WHERE ${key} = $2`;
-      await client.query(sql, [valueFor(owned, column, write.value), id]);
-      return;
-    }
-    case "delete":
-      task.world.deletedByHand(owned, id);
-      await client.query(`DELETE FROM ${table} WHERE ${key} = $1`, [id]);
-      return;
-    case "delete all":
-      for (let number = 0; number < KEYS; number += 1) task.world.deletedByHand(owned, keyOf(owned, number));
-      await client.query(`DELETE FROM ${table}`);
-      return;
-    case "recreate":
-      task.world.deletedByHand(owned, id);
-      await client.query("BEGIN");
-      await client.query(`DELETE FROM ${table} WHERE ${key} = $1`, [id]);
-      await client.query(...insertion(owned, write));
-      await client.query("COMMIT");
-      return;
-    case "swap":
-      await swap(client, task);
-  }
+  const { world, owned, write } = task;
+  const place = (key: string) => ({
+    service: owned.service.definition.name,
+    table: owned.table.name,
+    key,
+  });
+  const { written = [], deleted = [] } = await PERFORM[write.kind](client, task).catch((error: unknown) => {
+    // Refused is refused; a lost answer is no answer.
+    if (!(error instanceof pg.DatabaseError))
+      for (const key of touched(task)) world.history.doubts(place(key));
+    throw error;
+  });
+  const step = world.schedule.steps;
+  for (const key of deleted) world.history.deletes(place(key), step);
+  for (const key of written) world.history.wrote(place(key), step);
+}
+
+function touched({ owned, write }: Task): readonly string[] {
+  if (write.kind !== "insert all" && write.kind !== "delete all") return [keyOf(owned, write.key)];
+  return Array.from({ length: KEYS }, (_, number) => keyOf(owned, number));
+}
+
+const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) => Promise<Done>>> = {
+  async insert(client, { owned, write }) {
+    await client.query(...insertion(owned, write));
+    return { written: [keyOf(owned, write.key)] };
+  },
+  "insert all": insertAll,
+  async update(client, { owned, write }) {
+    const column = owned.columns[write.column % owned.columns.length];
+    if (column === undefined) return {};
+    const id = keyOf(owned, write.key);
+    const sql = `UPDATE ${quote(owned.table.name)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
+    const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
+    // From then on it belongs to another; else it belongs to whom it did.
+    return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
+  },
+  delete: (client, task) => deletion(client, task, [keyOf(task.owned, task.write.key)]),
+  "delete all": (client, task) => deletion(client, task, touched(task)),
+  async recreate(client, task) {
+    const { owned, write } = task;
+    await client.query("BEGIN");
+    const { deleted = [] } = await deletion(client, task, [keyOf(owned, write.key)]);
+    await client.query(...insertion(owned, write));
+    await client.query("COMMIT");
+    return { deleted, written: [keyOf(owned, write.key)] };
+  },
+  async swap(client, task) {
+    await swap(client, task);
+    return {};
+  },
+};
+
+function keyText({ table }: OwnedTable): string {
+  return `${quote(table.key)}::text`;
+}
+
+async function deletion(client: pg.Client, { world, owned }: Task, ids: readonly string[]): Promise<Done> {
+  for (const id of ids) world.deletedByHand(owned, id);
+  const { rows } = await client.query<{ key: string }>(
+    `DELETE FROM ${quote(owned.table.name)} WHERE ${keyText(owned)} = ANY ($1) RETURNING ${keyText(owned)} AS key`,
+    [ids],
+  );
+  return { deleted: rows.map(({ key }) => key) };
 }
 
 function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "column">): [string, unknown[]] {
@@ -111,13 +145,16 @@ function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "colu
 }
 
 /** In one transaction, each with values of its own. */
-async function insertAll(client: pg.Client, { owned, write }: Task): Promise<void> {
+async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Done> {
+  const written: string[] = [];
   await client.query("BEGIN");
   for (let key = 0; key < KEYS; key += 1) {
     const [sql, values] = insertion(owned, { ...write, key, value: (write.value + key) % 5 });
-    await client.query(`${sql} ON CONFLICT DO NOTHING`, values);
+    const { rowCount } = await client.query(`${sql} ON CONFLICT DO NOTHING`, values);
+    if (rowCount === 1) written.push(keyOf(owned, key));
   }
   await client.query("COMMIT");
+  return { written };
 }
 
 /** Two rows exchange a unique value, by way of a third, as one transaction. */
