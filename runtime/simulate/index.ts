@@ -4,4 +4,5 @@
  */
 
 export { describePlan, type Plan } from "./plan.js";
+export { SERVER_SETTINGS } from "./postgres/databases.js";
 export { type Counterexample, type SimulateOptions, type Simulation, simulateMesh } from "./simulate.js";

@@ -20,6 +20,8 @@ export interface SimulateOptions {
   readonly runs: number;
   /** Of a schedule to play again, as a failure named it. */
   readonly path?: string;
+  /** How often a failing schedule is tried smaller; 100. Most of what can be left out is found long before. */
+  readonly shrinks?: number;
   readonly logger: Logger;
   readonly onRun?: (done: Progress) => void;
   /** A promise is broken; from here on the schedule is made smaller. */
@@ -53,8 +55,7 @@ export interface Counterexample {
   readonly trace: readonly TraceLine[];
 }
 
-/** Tries to make a failing plan smaller. Most of what can be left out is found long before. */
-const MOST_SHRINKS = 100;
+const SHRINKS = 100;
 
 /** Plays so many schedules; ends at the first that breaks a promise, with the least of it that still does. */
 export async function simulateMesh(options: SimulateOptions): Promise<Simulation> {
@@ -67,7 +68,7 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
     const property = fc.asyncProperty(plans, async (plan) => {
       // A smaller plan that is not tried counts as one that does not fail: then the least so far is the answer.
       if (failing !== undefined) smaller += 1;
-      if (smaller > MOST_SHRINKS) return;
+      if (smaller > (options.shrinks ?? SHRINKS)) return;
       for (const database of stage.all) await database.reset();
       const ending = await play(stage, plan);
       const violations = await findViolations(ending);

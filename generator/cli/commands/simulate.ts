@@ -3,7 +3,13 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceDefinition } from "meshwright/runtime";
-import { type Counterexample, describePlan, type Simulation, simulateMesh } from "meshwright/simulate";
+import {
+  type Counterexample,
+  describePlan,
+  SERVER_SETTINGS,
+  type Simulation,
+  simulateMesh,
+} from "meshwright/simulate";
 import pg from "pg";
 import { removePostgres, startPostgres } from "../dev/servers/postgres.js";
 import { type ExitCode, UsageError } from "../exit.js";
@@ -19,19 +25,6 @@ export interface SimulateOptions {
   readonly json?: boolean;
 }
 
-/**
- * Durability is of no use to a database that lives for minutes, and what happens in the background would happen
- * at other moments each time. A deadlock is found at once: nobody will end it.
- */
-const SETTINGS = {
-  fsync: "off",
-  synchronous_commit: "off",
-  full_page_writes: "off",
-  autovacuum: "off",
-  deadlock_timeout: "1ms",
-  max_wal_size: "4GB",
-};
-
 /** Plays schedules on a PostgreSQL of its own; exit 1 when one breaks a promise. */
 export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   const seed = readNumber("--seed", options.seed) ?? randomInt(1, 0x7fff_ffff);
@@ -40,7 +33,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   const folder = await mkdtemp(join(tmpdir(), "mesh-simulate-"));
   const server = await startPostgres({
     folder,
-    settings: SETTINGS,
+    settings: SERVER_SETTINGS,
     progress: (text) => tell(colour.dim(`${text} …`)),
   });
   const progress = reportProgress(runs);

@@ -7,6 +7,20 @@ import { migrate } from "../../schema/index.js";
  * from outside of it.
  */
 
+/**
+ * For a server of which schedules have the sole use. Durability is of no use to a database that lives for minutes;
+ * what a server does in the background would come at other moments each time; and a deadlock is found at once, by
+ * whoever closes it.
+ */
+export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  autovacuum: "off",
+  deadlock_timeout: "1ms",
+  max_wal_size: "4GB",
+};
+
 export interface SimulatedDatabase {
   readonly name: string;
   readonly url: string;
