@@ -85,6 +85,9 @@ export function startLife(world: World, { service, name, weight }: Birth): Life 
     tellCrash();
     broker.die();
     for (const socket of sockets) void socket.hangUp();
+    // Nothing that it does any more is done; but its loops would go on for ever, beyond the end of the world.
+    parts?.stopIntake().catch(() => undefined);
+    parts?.stop().catch(() => undefined);
   };
   return {
     actor,
@@ -122,6 +125,7 @@ function sourceVariables({ definition }: SimulatedService, name: string): Record
 /** What a service warns of belongs into the trace; the rest is what the trace says anyhow. */
 function noteTrouble(world: World, actor: Actor): Logger {
   const note = (fields: object, text: string) => {
+    if (!actor.alive) return;
     const { error } = fields as { readonly error?: unknown };
     const reason = error === undefined ? "" : `: ${error instanceof Error ? error.message : String(error)}`;
     world.note(actor, `says "${text}"${reason}`);

@@ -192,6 +192,6 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
 }
 
 /** Lets everything that follows from the last step run, until it waits for another: promises, streams and ticks. */
-async function settle(): Promise<void> {
+export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import { openList } from "../http/list.js";
 import type { Life } from "./process.js";
-import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
 
 /*
@@ -22,22 +21,22 @@ export function simulatedFetch(world: World, actual: typeof fetch): typeof fetch
     const url = new URL(input instanceof Request ? input.url : input);
     const [caller = "", service = ""] = url.hostname.slice(0, -DOMAIN.length).split(".");
     if (!url.hostname.endsWith(DOMAIN)) return await actual(input, init);
-    const actor = world.lives().find((life) => life.actor.name === caller)?.actor;
+    const asking = world.lives().find((life) => life.actor.name === caller);
     // A dead process asks: it will never hear anything.
-    if (actor === undefined) return await new Promise<never>(() => undefined);
-    return await answer(world, { actor, service, path: url.pathname, signal: init?.signal ?? undefined });
+    if (asking === undefined) return await new Promise<never>(() => undefined);
+    return await answer(world, { asking, service, path: url.pathname, signal: init?.signal ?? undefined });
   };
 }
 
 interface Call {
-  readonly actor: Actor;
+  readonly asking: Life;
   readonly service: string;
   readonly path: string;
   readonly signal: AbortSignal | undefined;
 }
 
-async function answer(world: World, { actor, service, path, signal }: Call): Promise<Response> {
-  const fate = await world.schedule.step(actor, `GET ${path} of ${service}`, () => world.sourceFate());
+async function answer(world: World, { asking, service, path, signal }: Call): Promise<Response> {
+  const fate = await world.schedule.step(asking.actor, `GET ${path} of ${service}`, () => world.sourceFate());
   const life = world.lives().find((one) => one.service.definition.name === service && one.serving());
   if (life === undefined) throw unreachable();
   if (fate === "fails") return new Response("simulated", { status: 500 });
@@ -46,18 +45,18 @@ async function answer(world: World, { actor, service, path, signal }: Call): Pro
   const { entity } = resource.table;
   const versions = { entity: entity && `${service}.${entity}` };
   const readable = await unlessBroken(
-    { life, signal },
+    { life, asking, signal },
     openList(life.requests, resource.table, { filter: {}, versions }),
   );
   return new Response(
-    carry({ world, life, actor, readable, signal, breaks: fate === "breaks", ends: fate === "ends" }),
+    carry({ world, life, asking, readable, signal, breaks: fate === "breaks", ends: fate === "ends" }),
   );
 }
 
 interface Carried {
   readonly world: World;
   readonly life: Life;
-  readonly actor: Actor;
+  readonly asking: Life;
   readonly readable: Readable;
   readonly signal: AbortSignal | undefined;
   readonly breaks: boolean;
@@ -65,15 +64,17 @@ interface Carried {
 }
 
 /** Piece by piece; half of the first piece, where the connection breaks or the answer just ends. */
-function carry({ world, life, actor, readable, signal, breaks, ends }: Carried): ReadableStream<Uint8Array> {
+function carry({ world, life, asking, readable, signal, breaks, ends }: Carried): ReadableStream<Uint8Array> {
   const pieces = readable[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const abandon = () => void readable.destroy();
   signal?.addEventListener("abort", abandon, { once: true });
+  // A signal that somebody listens to is kept for ever, and with it the world.
+  void asking.crashed.then(() => signal?.removeEventListener("abort", abandon));
   return new ReadableStream({
     async pull(controller) {
-      const { value, done } = await unlessBroken({ life, signal }, pieces.next());
+      const { value, done } = await unlessBroken({ life, asking, signal }, pieces.next());
       await world.schedule.step(
-        actor,
+        asking.actor,
         done ? "reads the end of the list" : "reads of the list",
         () => undefined,
       );
@@ -92,13 +93,14 @@ function carry({ world, life, actor, readable, signal, breaks, ends }: Carried):
 
 interface Line {
   readonly life: Life;
+  readonly asking: Life;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Whoever waits for a process that dies hears that the connection broke; whoever gives up waits no longer. */
-function unlessBroken<T>({ life, signal }: Line, work: Promise<T>): Promise<T> {
+function unlessBroken<T>({ life, asking, signal }: Line, work: Promise<T>): Promise<T> {
   work.catch(() => undefined);
-  const broken = life.crashed.then(() => {
+  const broken = Promise.race([life.crashed, asking.crashed]).then(() => {
     throw unreachable();
   });
   if (signal === undefined) return Promise.race([work, broken]);

@@ -9,7 +9,7 @@ import type { DatabaseNetwork } from "./postgres/socket.js";
 import type { Life } from "./process.js";
 import { whatIsLeft } from "./quiet.js";
 import { createRandom, type Random } from "./random.js";
-import type { Actor, Schedule, TraceLine } from "./schedule.js";
+import { type Actor, type Schedule, settle, type TraceLine } from "./schedule.js";
 import { simulatedFetch } from "./source.js";
 import { beginTime, type VirtualTime } from "./time.js";
 import { runWriter } from "./writer.js";
@@ -125,5 +125,6 @@ async function perform(cast: Cast): Promise<Ending> {
   };
   cast.endAll();
   await schedule.tidied();
+  await settle();
   return ending;
 }
