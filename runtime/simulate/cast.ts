@@ -33,6 +33,8 @@ export interface Troubles {
   /** By database: how far its clock is off. */
   readonly skew: Map<string, number>;
   readonly poison: string[];
+  /** Faults that have begun and are yet to strike. */
+  coming: number;
 }
 
 export interface Cast {
@@ -76,6 +78,7 @@ export function createCast(stage: Stage, plan: Plan, { random, time }: Means): C
     hooksFail: false,
     skew: new Map(),
     poison: [],
+    coming: 0,
   };
   const failures: string[] = [];
   const called = new Set<string>();

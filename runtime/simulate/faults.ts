@@ -181,7 +181,9 @@ async function restore(cast: Cast, fault: Fault): Promise<string> {
   const { database, definition } = serviceOf(cast, fault);
   const { schedule } = cast.world;
   await database.backUp();
+  cast.troubles.coming += 1;
   setTimeout(() => {
+    cast.troubles.coming -= 1;
     cast.world.note({ name: "fault" }, `${database.name} is restored from its backup`);
     const roles = cast.roles.filter(({ service }) => service.definition === definition);
     for (const role of roles) {

@@ -95,7 +95,7 @@ async function perform(cast: Cast): Promise<Ending> {
     writing = false;
   });
   const faults = [...plan.faults].sort((a, b) => a.at - b.at);
-  while (schedule.steps < LONGEST_ACT_STEPS && (writing || faults.length > 0)) {
+  while (troubles.coming > 0 || (schedule.steps < LONGEST_ACT_STEPS && (writing || faults.length > 0))) {
     const due = faults[0] !== undefined && faults[0].at <= schedule.steps ? faults.shift() : undefined;
     if (due !== undefined) await applyFault(cast, due);
     else if (!(await schedule.turn())) break;
