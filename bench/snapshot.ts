@@ -114,7 +114,7 @@ function serveUsers(rows: number): void {
 
 function userText(at: number): string {
   const id = `user-${String(at).padStart(16, "0")}`;
-  return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1}`;
+  return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1,"_born":1}`;
 }
 
 /** The rows lie in the server already and go through COPY's text form twice: without a network or a client to wait for. */
