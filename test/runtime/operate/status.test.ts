@@ -48,7 +48,7 @@ test("a service's standing is read from its database, before its migrations and 
     VALUES ('shop.item', 'i', 'r', 't', 'k', 3, 'no cluster')`);
   const status = await serviceStatus({ definition, pool });
   expect(status).toMatchObject({
-    migrations: { applied: 2, pending: [] },
+    migrations: { applied: 3, pending: [] },
     outbox: { waiting: 1, lastSeq: 0 },
     consumers: [
       {
