@@ -11,7 +11,7 @@ import { startConsumer } from "../runtime/consume/consumer.js";
 import { buildModel } from "../runtime/consume/model.js";
 import { parseMessage } from "../runtime/consume/parse.js";
 import type { ConsumerDefinition, Logger } from "../runtime/definition.js";
-import { MESH_0001 } from "../runtime/schema/0001_mesh.js";
+import { meshMigrations } from "../runtime/schema/files.js";
 import { median } from "./report.js";
 
 /*
@@ -224,7 +224,7 @@ async function createDatabase(adminUrl: string, name: string): Promise<string> {
   url.pathname = `/${name}`;
   const client = new pg.Client({ connectionString: url.href });
   await client.connect();
-  await client.query(`CREATE SCHEMA mesh; ${MESH_0001}; ${TABLES}`);
+  await client.query(`CREATE SCHEMA mesh; ${meshMigrations.map(({ text }) => text).join("")}; ${TABLES}`);
   await client.end();
   return url.href;
 }

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { MESH_0001 } from "../runtime/schema/0001_mesh.js";
+import { meshMigrations } from "../runtime/schema/files.js";
 import { startNats, startPostgres, type TestPostgres } from "../test/support/servers.js";
 import { benchConsumer } from "./consumer.js";
 import { benchGenerate } from "./generate.js";
@@ -63,7 +63,7 @@ async function withServers<T>(use: (urls: Urls) => Promise<T>): Promise<T> {
       const postgresUrl = await server.createDatabase("bench");
       const client = new pg.Client({ connectionString: postgresUrl });
       await client.connect();
-      await client.query(`CREATE SCHEMA mesh; ${MESH_0001}`);
+      await client.query(`CREATE SCHEMA mesh; ${meshMigrations.map(({ text }) => text).join("")}`);
       await client.end();
       return await use({ postgresUrl, natsUrl: broker.url });
     } finally {

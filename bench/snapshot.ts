@@ -11,7 +11,7 @@ import { createLane } from "../runtime/consume/lane.js";
 import { buildModel } from "../runtime/consume/model.js";
 import { takeSnapshot } from "../runtime/consume/snapshot.js";
 import type { Logger } from "../runtime/definition.js";
-import { MESH_0001 } from "../runtime/schema/0001_mesh.js";
+import { meshMigrations } from "../runtime/schema/files.js";
 import { median } from "./report.js";
 
 /*
@@ -66,7 +66,7 @@ export async function benchSnapshot({
   const pool = new pg.Pool({ connectionString: url.href, max: 4, options: "-c TimeZone=UTC" });
   const source = await startSource(rows);
   try {
-    await pool.query(`CREATE SCHEMA mesh; ${MESH_0001}; ${TABLES}`);
+    await pool.query(`CREATE SCHEMA mesh; ${meshMigrations.map(({ text }) => text).join("")}; ${TABLES}`);
     const rates = { bare: [] as number[], snapshot: [] as number[] };
     let megabytes = 0;
     for (let round = 0; round < rounds; round += 1) {
@@ -114,7 +114,7 @@ function serveUsers(rows: number): void {
 
 function userText(at: number): string {
   const id = `user-${String(at).padStart(16, "0")}`;
-  return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1}`;
+  return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1,"_born":1}`;
 }
 
 /** The rows lie in the server already and go through COPY's text form twice: without a network or a client to wait for. */

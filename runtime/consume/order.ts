@@ -67,6 +67,15 @@ export function impliesDeletion(state: EntityState | undefined, event: Place): b
 }
 
 /**
+ * A life that began at this version: what is known here as living was an earlier one, whose deletion was missed.
+ * `impliesDeletion` for what a snapshot tells. Where the last event had no version, or the entity was only found
+ * alive, there is no telling which life that was; a deletion that is made up would destroy what is rightly there.
+ */
+export function endsUnheard({ version, exact, deleted, seq }: EntityState, born: number): boolean {
+  return !deleted && exact && seq >= 0 && version !== null && version < born;
+}
+
+/**
  * A fresh event that is not the next one of its entity: those between are on their way, or lost. Without
  * versions there is no telling.
  */

@@ -1,8 +1,9 @@
 import { lockStates, writeStates } from "./apply.js";
 import { arrayLiteral } from "./columns.js";
-import { type EntityState, isPlaceholder } from "./order.js";
-import { elementsOf, versionOf } from "./snapshot-rows.js";
-import { inParts, type Outcome, type Run } from "./snapshot-run.js";
+import { type EntityState, endsUnheard, isPlaceholder } from "./order.js";
+import { laterLives, type ToldLife } from "./snapshot-lives.js";
+import { bornOf, elementsOf, versionOf } from "./snapshot-rows.js";
+import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run } from "./snapshot-run.js";
 import { SnapshotFailed } from "./snapshot-source.js";
 
 /*
@@ -10,8 +11,7 @@ import { SnapshotFailed } from "./snapshot-source.js";
  * bring up to date, so it never makes an event stale: one that is still on its way must reach its hook.
  */
 
-export interface Existing {
-  readonly id: string;
+export interface Existing extends ToldLife {
   /** Null from an owner that keeps none. */
   readonly version: number | null;
 }
@@ -21,17 +21,19 @@ export function toExisting(key: string, elements: readonly unknown[], before: nu
   return elementsOf(elements, before).map(({ element, where }) => {
     const id = element[key];
     if (typeof id !== "string" && typeof id !== "number") throw new SnapshotFailed(`${where} has no ${key}`);
-    return { id: String(id), version: versionOf(element, where) };
+    const version = versionOf(element, where);
+    return { id: String(id), version, born: bornOf(element, version, where) };
   });
 }
 
-/** Those of which nothing is known, or that they are deleted: few, but for the first snapshot. */
-const DOUBTFUL = `SELECT told.id FROM unnest($2::text[]) AS told (id)
+/** Those of which nothing is known, or that they are deleted, or an earlier life: few, but for the first snapshot. */
+const DOUBTFUL = `SELECT told.id FROM unnest($2::text[], $3::bigint[]) AS told (id, born)
 LEFT JOIN LATERAL (
   SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
-WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq = 0)`;
+WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq = 0)
+  OR (state.version < told.born AND state.exact AND state.stream_seq >= 0)`;
 
-/** Notes ids of the source in `mesh_told`, and as alive those that were not known to be. */
+/** Notes ids of the source in `mesh_told`, lives that began unheard in `mesh_later`, and as alive those that were not known to be. */
 export async function noteExisting(run: Run, chunk: readonly Existing[]): Promise<Outcome> {
   if (chunk.length === 0) return { done: 0, failed: 0 };
   return await inParts(run, { items: chunk, work: (part) => notePart(run, part) });
@@ -42,10 +44,23 @@ async function notePart({ client, model, seq }: Run, part: readonly Existing[]):
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
   await client.query("INSERT INTO mesh_told SELECT unnest($1::text[])", [ids]);
-  const { rows } = await client.query<{ id: string }>(DOUBTFUL, [origin, ids]);
+  const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
+    origin,
+    ids,
+    arrayLiteral(part.map(({ born }) => born)),
+  ]);
   if (rows.length === 0) return 0;
   const doubtful = new Set(rows.map(({ id }) => id));
   const known = await lockStates(client, origin, [...doubtful]);
+  const later = laterLives(part).filter(({ id, born }) => {
+    const state = doubtful.has(id) ? known.get(id) : undefined;
+    return state !== undefined && endsUnheard(state, born);
+  });
+  if (later.length > 0)
+    await client.query(
+      "INSERT INTO mesh_later (entity_id, born) SELECT * FROM unnest($1::text[], $2::bigint[])",
+      [arrayLiteral(later.map(({ id }) => id)), arrayLiteral(later.map(({ born }) => born))],
+    );
   const states = new Map<string, EntityState>();
   for (const told of part) {
     const state = doubtful.has(told.id) ? stateOnceTold(known.get(told.id), told.version, seq) : undefined;
@@ -54,9 +69,6 @@ async function notePart({ client, model, seq }: Run, part: readonly Existing[]):
   if (states.size > 0) await writeStates(client, origin, states, known);
   return states.size;
 }
-
-/** No event of this life was applied yet; `impliesDeletion` goes by it. */
-const BEFORE_ALL_EVENTS = -1;
 
 /** What becomes of an entity that the source has; undefined where that is no news. */
 export function stateOnceTold(

@@ -25,7 +25,7 @@ export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logg
   const eventModel = hookedEvent(model, finding.change);
   if (eventModel === undefined) return undefined;
   const { origin } = model.definition;
-  const { _version, ...payload } = finding.payload;
+  const { _version, _born, ...payload } = finding.payload;
   const event: MeshEvent = {
     metadata: {
       event_id: randomUUID(),

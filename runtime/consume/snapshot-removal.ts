@@ -1,10 +1,10 @@
 import { pause } from "../pause.js";
 import { callHandlers, lockStates, removeEntities, writeStates } from "./apply.js";
 import { quote } from "./columns.js";
-import { type ConsumerModel, cascadesOf } from "./model.js";
+import type { ConsumerModel } from "./model.js";
 import type { EntityState } from "./order.js";
-
 import { hookedEvent, lostDeletions } from "./snapshot-hooks.js";
+import { hasTasks } from "./snapshot-lives.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 import { SnapshotFailed } from "./snapshot-source.js";
 
@@ -17,7 +17,6 @@ const REMOVAL_ROWS = 500;
 /** Known here, last touched at or before the noted sequence, and not told: their deletion was missed. */
 export async function removeMissing(run: Run): Promise<Outcome> {
   const { client, model } = run;
-  await untilHeard(run);
   const found = await findMissing(run);
   const total = { done: 0, failed: 0 };
   for (let from = 0; from < found; from += REMOVAL_ROWS) {
@@ -34,7 +33,7 @@ export async function removeMissing(run: Run): Promise<Outcome> {
     total.done += done;
     total.failed += failed;
   }
-  if (total.done > 0 && cascadesOf(model).some((rule) => rule.before !== undefined)) run.onTasks();
+  if (total.done > 0 && hasTasks(model)) run.onTasks();
   return total;
 }
 
@@ -45,7 +44,7 @@ const LOOK_MS = 250;
  * Without a cache a deletion that is found lacks what its event says, so its hook could not run, and the
  * event would be stale when it came. Those that are still on their way are let through first.
  */
-async function untilHeard({ model, settledUpTo, seq, signal }: Run): Promise<void> {
+export async function untilHeard({ model, settledUpTo, seq, signal }: Run): Promise<void> {
   if (model.cache !== undefined || hookedEvent(model, "delete") === undefined) return;
   const deadline = Date.now() + HEARD_MS;
   while (settledUpTo !== undefined && !(await settledUpTo(seq))) {

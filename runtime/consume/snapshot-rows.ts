@@ -8,6 +8,8 @@ import { SnapshotFailed } from "./snapshot-source.js";
 export interface SnapshotRow extends Upsert {
   /** Null from an owner that keeps none. */
   readonly version: number | null;
+  /** Version at which its present life began, where that is known and it may not be the first. */
+  readonly born: number | null;
   readonly element: Readonly<Record<string, unknown>>;
 }
 
@@ -31,12 +33,14 @@ export function toRows(
       checkValue(column, value, where);
       return told[index] === true ? toCell(column, value) : undefined;
     });
+    const version = versionOf(element, where);
     return {
       id: String(id),
       seq: place.seq,
       cells,
       whole: true,
-      version: versionOf(element, where),
+      version,
+      born: bornOf(element, version, where),
       element,
     };
   });
@@ -57,10 +61,28 @@ export function elementsOf(elements: readonly unknown[], before: number): readon
   });
 }
 
-export function versionOf(element: Readonly<Record<string, unknown>>, where: string): number | null {
-  const version = element._version ?? null;
-  if (version === null || (typeof version === "number" && Number.isSafeInteger(version))) return version;
-  throw new SnapshotFailed(`${where}: _version is ${JSON.stringify(version)}`);
+export function versionOf(element: SourceElement["element"], where: string): number | null {
+  return numberOf(element, "_version", where);
+}
+
+/** Null also of a first life, which has none to be told from, and where it is later than the version: that says nothing. */
+export function bornOf(
+  element: SourceElement["element"],
+  version: number | null,
+  where: string,
+): number | null {
+  const born = numberOf(element, "_born", where);
+  return born === null || version === null || born <= 1 || born > version ? null : born;
+}
+
+function numberOf(
+  element: SourceElement["element"],
+  name: "_version" | "_born",
+  where: string,
+): number | null {
+  const value = element[name] ?? null;
+  if (value === null || (typeof value === "number" && Number.isSafeInteger(value))) return value;
+  throw new SnapshotFailed(`${where}: ${name} is ${JSON.stringify(value)}`);
 }
 
 function checkValue(column: ColumnDefinition, value: unknown, where: string): void {

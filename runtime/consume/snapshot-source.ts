@@ -27,7 +27,7 @@ export interface SourceOptions {
   readonly signal: AbortSignal;
 }
 
-/** Our own owners add `_version` to each element when asked; others do not know the header and ignore it. */
+/** Our own owners add `_version` and `_born` to each element when asked; others do not know the header and ignore it. */
 export async function* readSource({ sync, env, signal }: SourceOptions): AsyncGenerator<Uint8Array> {
   const base = env[sync.urlVariable];
   if (base === undefined || base === "") throw new SnapshotFailed(`${sync.urlVariable} is not set`);

@@ -8,9 +8,10 @@ import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
 import { noteExisting, toExisting } from "./snapshot-existence.js";
 import { findingsOf, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
+import { endFormerLives, endNotedLives, wakeFor } from "./snapshot-lives.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./snapshot-merge.js";
 import { recordFailure, recordSuccess, releaseLock, tryLock } from "./snapshot-record.js";
-import { removeMissing } from "./snapshot-removal.js";
+import { removeMissing, untilHeard } from "./snapshot-removal.js";
 import { type SnapshotRow, toRows } from "./snapshot-rows.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 import { readSource, SnapshotFailed } from "./snapshot-source.js";
@@ -84,16 +85,20 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
   const { pool, hookTimeoutMs } = options;
   const apply = { pool, model, logger, origin: "snapshot", hookTimeoutMs } as const;
   const run: Run = { ...options, client, seq, apply };
-  await client.query(`DROP TABLE IF EXISTS pg_temp.mesh_told, pg_temp.mesh_missing`);
-  await client.query(`CREATE TEMPORARY TABLE mesh_told (entity_id text COLLATE "C")`);
+  await client.query(`DROP TABLE IF EXISTS pg_temp.mesh_told, pg_temp.mesh_later, pg_temp.mesh_missing`);
+  await client.query(`CREATE TEMPORARY TABLE mesh_told (entity_id text COLLATE "C");
+CREATE TEMPORARY TABLE mesh_later (
+  place bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, born bigint NOT NULL)`);
   const merged = await mergeSource(run);
+  await untilHeard(run);
+  const lives = await endNotedLives(run);
   const removal = await removeMissing(run);
-  await client.query(`DROP TABLE pg_temp.mesh_told, pg_temp.mesh_missing`);
+  await client.query(`DROP TABLE pg_temp.mesh_told, pg_temp.mesh_later, pg_temp.mesh_missing`);
   return {
     rows: merged.rows,
     written: merged.written,
     removed: removal.done,
-    failed: merged.failed + removal.failed,
+    failed: merged.failed + lives.failed + removal.failed,
     seq,
     ms: Date.now() - started,
   };
@@ -154,10 +159,12 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
   const { client, model } = run;
   const { rows, cache } = whole;
   if (rows.length === 0) return { done: 0, failed: 0 };
-  return await inParts(run, {
+  let ended = 0;
+  const outcome = await inParts(run, {
     items: rows,
     work: async (part) => {
       const novelty = await beginChunk(client, model, part);
+      ended += await endFormerLives(run, part);
       const hooked = hasHookOnRows(model);
       const lost = hooked ? await lostEvents(run, part) : [];
       const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
@@ -168,6 +175,8 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
     // The source has it all the same: it must not be taken for missing.
     leaveOut: ({ id }) => client.query("INSERT INTO mesh_told VALUES ($1)", [id]),
   });
+  wakeFor(run, ended);
+  return outcome;
 }
 
 function hasHookOnRows(model: ConsumerModel): boolean {

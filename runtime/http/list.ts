@@ -9,7 +9,7 @@ import { tableSql } from "../repository/table-sql.js";
 export interface ListOptions {
   /** Equality by column. */
   readonly filter: Values;
-  /** Adds `_version` to each element: the version of that entity (`auth.user`), 0 when it never had an event. */
+  /** Adds `_version` and `_born` to each element: those of that entity (`auth.user`), 0 and null when it never had an event. */
   readonly versions?: { readonly entity: string | undefined } | undefined;
 }
 

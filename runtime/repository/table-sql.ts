@@ -16,7 +16,10 @@ export interface TableSql {
   readonly column: (name: string) => string;
 }
 
-/** Adds `_version` as each row's last key: 0 for a row whose entity never had an event. */
+/**
+ * Adds as each row's last keys `_version`, 0 for a row whose entity never had an event, and `_born`, the version at
+ * which its present life began, NULL where that is not known.
+ */
 export interface VersionOf {
   /** Position of the parameter that holds the entity (`auth.user`); absent when the table has none. */
   readonly parameter?: number;
@@ -64,7 +67,9 @@ function buildSql(table: TableDefinition): TableSql {
     },
     scan: (conditions, versionOf) => {
       const versioned =
-        versionOf === undefined ? fields : `${fields}, ${versionField(versionOf)} AS "_version"`;
+        versionOf === undefined
+          ? fields
+          : `${fields}, ${versionField(versionOf)} AS "_version", ${bornField(versionOf)} AS "_born"`;
       const join = versionOf?.parameter === undefined ? "" : versionJoin(key, versionOf.parameter);
       return `SELECT row_to_json(r)::text AS row FROM (SELECT ${versioned} FROM ${name} t${join}${where(conditions)}) r`;
     },
@@ -83,6 +88,10 @@ function versionField({ parameter }: VersionOf): string {
   return parameter === undefined
     ? "0"
     : "greatest(v.version, (SELECT relay.version_floor FROM mesh.relay AS relay))";
+}
+
+function bornField({ parameter }: VersionOf): string {
+  return parameter === undefined ? "NULL" : "v.born";
 }
 
 function versionJoin(key: string, parameter: number): string {

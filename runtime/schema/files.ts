@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MESH_0001 } from "./0001_mesh.js";
+import { MESH_0002 } from "./0002_life.js";
 import { type Migration, MigrationError } from "./ledger.js";
 
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
@@ -9,6 +10,7 @@ const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 /** The runtime's own migrations: they come first, and create what the services' files stand on. */
 export const meshMigrations: readonly Migration[] = [
   { name: "mesh/0001_mesh", text: MESH_0001, path: "mesh/0001_mesh" },
+  { name: "mesh/0002_life", text: MESH_0002, path: "mesh/0002_life" },
 ];
 
 /**

@@ -67,17 +67,23 @@ export function pendingMigrations(
   }
   const done = new Set(applied.map((entry) => entry.name));
   const pending = files.filter((file) => !done.has(file.name));
-  const first = pending[0];
-  if (first !== undefined) {
-    const later = files.slice(files.indexOf(first) + 1).find((file) => done.has(file.name));
-    if (later !== undefined) throw outOfOrder(first, later);
+  // Two chains: what a newer runtime adds to its own comes after files that the service's has applied long ago.
+  for (const chain of [files.filter(isOwn), files.filter((file) => !isOwn(file))]) {
+    const place = chain.findIndex((file) => !done.has(file.name));
+    const [first, later] = [chain[place], chain.slice(place + 1).find((file) => done.has(file.name))];
+    if (first !== undefined && later !== undefined) throw outOfOrder(first, later);
   }
   return pending;
 }
 
+/** The runtime's own. */
+function isOwn({ name }: Pick<Migration, "name">): boolean {
+  return name.startsWith("mesh/");
+}
+
 function missingFile(entry: AppliedMigration): MigrationError {
   const when = entry.appliedAt.toISOString();
-  const fix = entry.name.startsWith("mesh/")
+  const fix = isOwn(entry)
     ? "this database was migrated by a newer meshwright: run that version or a later one"
     : "restore the file from version control, or run the release that has it";
   return new MigrationError(`migration ${entry.name} was applied at ${when} but is missing here; ${fix}`);

@@ -5,6 +5,7 @@ import {
   advance,
   type Change,
   type EntityState,
+  endsUnheard,
   freshSql,
   impliesDeletion,
   isFresh,
@@ -98,5 +99,15 @@ FROM (VALUES ($4::bigint, $5::boolean, $6::boolean, $7::bigint)) AS state (versi
     expect(impliesDeletion(placeholder, again)).toBe(false);
     expect(impliesDeletion(undefined, again)).toBe(false);
     expect(impliesDeletion(live, { ...again, change: "update" })).toBe(false);
+  });
+
+  it("reads one off a life that began after what is known as living, and off nothing else", () => {
+    const live: EntityState = { version: 3, exact: true, deleted: false, seq: 30 };
+    expect(endsUnheard(live, 4)).toBe(true);
+    expect(endsUnheard(live, 3)).toBe(false);
+    expect(endsUnheard({ ...live, deleted: true }, 4)).toBe(false);
+    expect(endsUnheard({ ...live, exact: false }, 4)).toBe(false);
+    expect(endsUnheard({ ...live, seq: -1 }, 4)).toBe(false);
+    expect(endsUnheard({ version: null, exact: false, deleted: false, seq: 0 }, 4)).toBe(false);
   });
 });

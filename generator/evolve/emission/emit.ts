@@ -90,7 +90,17 @@ interface StatementView {
   readonly count: string;
   /** The same, inside DO UPDATE. */
   readonly step: string;
+  /** Where a life of the entity begins: none or one. */
+  readonly birth: readonly BirthView[];
   readonly events: readonly EventView[];
+}
+
+/** The version of the first event of a row that begins a life. */
+interface BirthView {
+  /** Of an id that had none before; NULL where the row begins no life. */
+  readonly first: string;
+  /** The same, inside DO UPDATE. */
+  readonly again: string;
 }
 
 interface ChangedView {
@@ -127,6 +137,7 @@ function statementView(entity: string, emission: Emission): StatementView {
     filter: several ? [flags.map((flag) => `changed.${flag}`).join(" OR ")] : [],
     count: several ? counts.join(" + ") : "1",
     step: several ? "excluded.version - base_version" : "1",
+    birth: birthView(emission, conditions, flags),
     events: events.map((event, index) => {
       const id = several ? `event_${index + 1}` : "event_id";
       // The row's last event takes its newest version, the ones before it those below.
@@ -144,6 +155,29 @@ function statementView(entity: string, emission: Emission): StatementView {
       };
     }),
   };
+}
+
+/**
+ * Only what tells of a creation begins a life, and only a row that comes: other tables may speak of the same
+ * entity, and a snapshot that told a life which never began would have its cascades run.
+ */
+function birthView(
+  { operation, events }: Emission,
+  conditions: readonly (string | undefined)[],
+  flags: readonly string[],
+): readonly BirthView[] {
+  const creations = events.flatMap(({ change }, index) => (change === "create" ? [index] : []));
+  if (operation !== "insert" || creations.length === 0) return [];
+  const [first, again] = ["base_version + 1", "greatest(known.version, base_version) + 1"];
+  const always = flags.length === 0 || creations.some((index) => conditions[index] === undefined);
+  if (always) return [{ first, again }];
+  const created = creations.map((index) => `changed.${flags[index]}`).join(" OR ");
+  return [
+    {
+      first: `CASE WHEN ${created} THEN ${first} END`,
+      again: `CASE WHEN excluded.born IS NULL THEN known.born ELSE ${again} END`,
+    },
+  ];
 }
 
 function changedView(

@@ -37,7 +37,7 @@ export function isOpen({ knownGap, final }: Violation): boolean {
   return knownGap === undefined && final === undefined;
 }
 
-/** Turn to false when gateways have a source, overtaken events call their hooks, and a snapshot says which life a row is in. */
+/** Turn to false when gateways have a source, and overtaken events call their hooks. */
 export const COUNT_KNOWN_GAPS_APART = true;
 
 export function violation(

@@ -11,7 +11,7 @@ import type {
   TableDefinition,
   Validator,
 } from "../../../runtime/definition.js";
-import { MESH_0001 } from "../../../runtime/schema/0001_mesh.js";
+import { meshMigrations } from "../../../runtime/schema/files.js";
 import { createDatabase } from "../../support/servers.js";
 
 export const silent: Logger = {
@@ -62,7 +62,7 @@ export async function createServiceDatabase(adminUrl: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query("CREATE SCHEMA mesh");
-  await client.query(MESH_0001);
+  for (const { text } of meshMigrations) await client.query(text);
   await client.query(TABLES);
   await client.end();
   return url;

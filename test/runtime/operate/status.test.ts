@@ -29,7 +29,7 @@ test("a service's standing is read from its database, before its migrations and 
   const definition = await defineService({ consumers: [consumer] });
   expect(await serviceStatus({ definition, pool })).toEqual({
     service: "auth",
-    migrations: { applied: 0, pending: ["mesh/0001_mesh", "0001_initial.sql"] },
+    migrations: { applied: 0, pending: ["mesh/0001_mesh", "mesh/0002_life", "0001_initial.sql"] },
     consumers: [],
   });
   await migrate(pool, {
@@ -48,7 +48,7 @@ test("a service's standing is read from its database, before its migrations and 
     VALUES ('shop.item', 'i', 'r', 't', 'k', 3, 'no cluster')`);
   const status = await serviceStatus({ definition, pool });
   expect(status).toMatchObject({
-    migrations: { applied: 2, pending: [] },
+    migrations: { applied: 3, pending: [] },
     outbox: { waiting: 1, lastSeq: 0 },
     consumers: [
       {

@@ -24,15 +24,16 @@ describe("migrate", () => {
   test("applies the runtime's files, then the service's, and nothing twice", async () => {
     const folder = await openFolder({ "0001_initial.sql": FIRST, "README.md": "no migration" });
     const first = await runMigrations(url, folder.path);
-    expect(first).toEqual({ applied: ["mesh/0001_mesh", "0001_initial.sql"], total: 2 });
-    expect(await runMigrations(url, pathToFileURL(`${folder.path}/`))).toEqual({ applied: [], total: 2 });
+    expect(first).toEqual({ applied: ["mesh/0001_mesh", "mesh/0002_life", "0001_initial.sql"], total: 3 });
+    expect(await runMigrations(url, pathToFileURL(`${folder.path}/`))).toEqual({ applied: [], total: 3 });
     await folder.write("0002_add_items_price.sql", SECOND);
     expect(await runMigrations(url, folder.path)).toEqual({
       applied: ["0002_add_items_price.sql"],
-      total: 3,
+      total: 4,
     });
     expect((await ledger()).map((entry) => entry.name)).toEqual([
       "mesh/0001_mesh",
+      "mesh/0002_life",
       "0001_initial.sql",
       "0002_add_items_price.sql",
     ]);
@@ -42,11 +43,12 @@ describe("migrate", () => {
   test("raced by twenty replicas, applies each file once and fails nobody", async () => {
     const folder = await openFolder({ "0001_initial.sql": FIRST, "0002_add_items_price.sql": SECOND });
     const reports = await Promise.all(Array.from({ length: 20 }, () => runMigrations(url, folder.path)));
-    expect(reports.map((report) => report.total)).toEqual(Array(20).fill(3));
+    expect(reports.map((report) => report.total)).toEqual(Array(20).fill(4));
     expect(reports.flatMap((report) => report.applied).toSorted()).toEqual([
       "0001_initial.sql",
       "0002_add_items_price.sql",
       "mesh/0001_mesh",
+      "mesh/0002_life",
     ]);
   });
 
@@ -81,7 +83,11 @@ describe("migrate", () => {
     const error = await cut;
     expect(error).toMatchObject({ code: "57P01" });
     expect(error).not.toBeInstanceOf(MigrationError);
-    expect((await ledger()).map((entry) => entry.name)).toEqual(["mesh/0001_mesh", "0001_initial.sql"]);
+    expect((await ledger()).map((entry) => entry.name)).toEqual([
+      "mesh/0001_mesh",
+      "mesh/0002_life",
+      "0001_initial.sql",
+    ]);
     await folder.write("0002_slow.sql", SECOND);
     expect((await runMigrations(url, folder.path)).applied).toEqual(["0002_slow.sql"]);
   });
@@ -145,6 +151,20 @@ describe("files that do not fit the ledger are refused", () => {
     await expect(runMigrations(url, folder.path)).rejects.toThrow(/mesh\/0099_future .* newer meshwright/);
   });
 
+  test("but not a file of the runtime that is newer than the service's own", async () => {
+    const folder = await apply({ "0001_initial.sql": FIRST });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query("ALTER TABLE mesh.entity_version DROP COLUMN born");
+    await client.query("DELETE FROM mesh.migration WHERE name = 'mesh/0002_life'");
+    await client.end();
+    await folder.write("0002_add_items_price.sql", SECOND);
+    expect((await runMigrations(url, folder.path)).applied).toEqual([
+      "mesh/0002_life",
+      "0002_add_items_price.sql",
+    ]);
+  });
+
   test("a new file before an applied one", async () => {
     await apply({ "0001_initial.sql": FIRST, "0002_b.sql": SECOND });
     const other = await openFolder({ "0001_another.sql": "SELECT 1", "0002_b.sql": SECOND });
@@ -184,7 +204,7 @@ describe("files that do not fit the ledger are refused", () => {
     await mkdir(join(root.path, "generated", "shop", "migrations"), { recursive: true });
     await root.write("generated/shop/migrations/0001_initial.sql", FIRST);
     const compiled = join(root.path, "dist", "generated", "shop", "migrations");
-    expect((await runMigrations(url, compiled)).total).toBe(2);
+    expect((await runMigrations(url, compiled)).total).toBe(3);
   });
 
   test("a folder that was not copied beside the compiled file is found in generated/ below the working directory", async () => {
@@ -193,7 +213,7 @@ describe("files that do not fit the ledger are refused", () => {
     await mkdir(folder, { recursive: true });
     await root.write("generated/shop/migrations/0001_initial.sql", FIRST);
     const cwd = vi.spyOn(process, "cwd").mockReturnValue(root.path);
-    expect((await runMigrations(url, new URL("file:///nowhere/migrations/"))).total).toBe(2);
+    expect((await runMigrations(url, new URL("file:///nowhere/migrations/"))).total).toBe(3);
     cwd.mockRestore();
   });
 });
@@ -203,12 +223,19 @@ test("migrationState looks without touching: pending on an empty database, then 
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const state = () => migrationState(client, { service: "shop", migrations: folder.path });
-  expect(await state()).toEqual({ applied: [], pending: ["mesh/0001_mesh", "0001_initial.sql"] });
+  expect(await state()).toEqual({
+    applied: [],
+    pending: ["mesh/0001_mesh", "mesh/0002_life", "0001_initial.sql"],
+  });
   expect(await ask(url, "SELECT to_regnamespace('mesh') IS NULL AS untouched")).toEqual([
     { untouched: true },
   ]);
   await runMigrations(url, folder.path);
   expect((await state()).pending).toEqual([]);
-  expect((await state()).applied.map((entry) => entry.name)).toEqual(["mesh/0001_mesh", "0001_initial.sql"]);
+  expect((await state()).applied.map((entry) => entry.name)).toEqual([
+    "mesh/0001_mesh",
+    "mesh/0002_life",
+    "0001_initial.sql",
+  ]);
   await client.end();
 });

@@ -135,6 +135,80 @@ describe("versions", () => {
   });
 });
 
+describe("the version at which the present life began", () => {
+  const lives = async ({ client }: TestDatabase) =>
+    Object.fromEntries(
+      (
+        await client.query("SELECT entity || ' ' || entity_id AS id, version, born FROM mesh.entity_version")
+      ).rows.map(({ id, version, born }) => [id, `v${version} born ${born}`]),
+    );
+
+  test("is that of the creation, and stays through what follows, its deletion included", async () => {
+    await insert("a", "b");
+    await auth.client.query("UPDATE users SET display_name = 'x' WHERE user_id = 'a'");
+    await auth.client.query("DELETE FROM users WHERE user_id = 'b'");
+    expect(await lives(auth)).toEqual({ "auth.user a": "v2 born 1", "auth.user b": "v2 born 1" });
+    await auth.client.query("DELETE FROM users WHERE user_id = 'a'");
+    await insert("a", "b");
+    await auth.client.query(
+      `INSERT INTO users (user_id, username) VALUES ('a', 'name a'), ('c', 'name c')
+       ON CONFLICT (user_id) DO UPDATE SET display_name = 'upserted'`,
+    );
+    expect(await lives(auth)).toEqual({
+      "auth.user a": "v5 born 4",
+      "auth.user b": "v3 born 3",
+      "auth.user c": "v1 born 1",
+    });
+  });
+
+  test("lies above the floor that a restored database was given, and what was told before", async () => {
+    await insert("a");
+    await auth.client.query("UPDATE mesh.relay SET version_floor = 100");
+    await auth.client.query("DELETE FROM users");
+    await insert("a", "b");
+    await auth.client.query("UPDATE mesh.relay SET version_floor = 0");
+    expect(await lives(auth)).toEqual({ "auth.user a": "v102 born 102", "auth.user b": "v101 born 101" });
+  });
+
+  test("is the first of several events, and none of a row that is not created by what it tells", async () => {
+    const mesh = compile(SEVERAL);
+    const several = await openService(inject("postgres"), mesh);
+    await several.client.query(
+      "INSERT INTO orders VALUES ('draft', 'draft'), ('paid', 'paid'); INSERT INTO notes VALUES ('paid'), ('noted')",
+    );
+    expect(await lives(several)).toEqual({
+      "shop.order draft": "v1 born null",
+      "shop.order paid": "v4 born 1",
+      "shop.order noted": "v1 born null",
+    });
+    await several.client.query("DELETE FROM orders");
+    await several.client.query("INSERT INTO orders VALUES ('draft', 'paid'), ('paid', 'draft')");
+    // Whoever knows version 4 of "paid" is not told of a new life where no creation told of one: nothing is destroyed.
+    expect(await lives(several)).toMatchObject({
+      "shop.order draft": "v5 born 3",
+      "shop.order paid": "v6 born 1",
+    });
+    await several.close();
+  });
+});
+
+const SEVERAL = `
+mesh: test
+services:
+  shop: { database: shop_db, publishes: [shop.*] }
+databases:
+  shop_db:
+    tables:
+      orders: { columns: { order_id: { type: nanoid, key: true }, status: { type: text } } }
+      notes: { columns: { order_id: { type: nanoid, key: true } } }
+subjects:
+  shop.order.{id}.opened: { event: OrderOpened, change: none, emit: { table: orders, on: insert }, payload: { order_id: string } }
+  shop.order.{id}.created: { event: OrderCreated, emit: { table: orders, on: [insert, update], when: { status: paid } }, payload: { order_id: string } }
+  shop.order.{id}.paid: { event: OrderPaid, change: none, emit: { table: orders, on: [insert, update], when: { status: paid } }, payload: { order_id: string } }
+  shop.order.{id}.deleted: { event: OrderDeleted, emit: { table: orders, on: delete }, payload: { order_id: string } }
+  shop.order.{id}.noted: { event: OrderNoted, change: none, emit: { table: notes, on: insert }, payload: { order_id: string } }
+`;
+
 describe("updates", () => {
   test("tell only of payload columns that changed", async () => {
     await insert("a", "b");

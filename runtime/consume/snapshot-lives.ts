@@ -1,0 +1,116 @@
+import { callHandlers, lockStates, removeEntities, writeStates } from "./apply.js";
+import { type ConsumerModel, cascadesOf } from "./model.js";
+import { type EntityState, endsUnheard } from "./order.js";
+import { lostDeletions } from "./snapshot-hooks.js";
+import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run } from "./snapshot-run.js";
+
+/*
+ * An id that was deleted and created again is another entity. A snapshot that tells of the new one before the
+ * deletion of the former one came makes that stale, and its cascades would never run: so they run here.
+ */
+
+export interface ToldLife {
+  readonly id: string;
+  /** Version at which it began; null where that is not known, or it is the first. */
+  readonly born: number | null;
+}
+
+/** A life that began after what may be known of its entity. */
+interface Later extends ToldLife {
+  readonly born: number;
+}
+
+/** Those that cost anything. */
+export function laterLives<T extends ToldLife>(told: readonly T[]): readonly (T & Later)[] {
+  return told.filter((life): life is T & Later => life.born !== null);
+}
+
+/**
+ * Ends, within the caller's transaction and as a `deleted` event would, what is known here of lives that went
+ * before these. A tombstone stays, older than the row that is merged next. Gives their number.
+ */
+export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promise<number> {
+  const later = laterLives(told);
+  if (later.length === 0) return 0;
+  const ended = await endLives(run, later, ({ born }, { seq }) => ({
+    version: born - 1,
+    exact: true,
+    deleted: true,
+    seq,
+  }));
+  // What was done here must outlast a merge that is taken back.
+  if (ended > 0) await run.client.query("SAVEPOINT merge");
+  return ended;
+}
+
+const NOTED_LIVES = `SELECT place::double precision, entity_id AS id, born::double precision
+FROM mesh_later WHERE place > $1 ORDER BY place LIMIT 500`;
+
+/**
+ * The same of the lives in `mesh_later`, for a consumer without a cache. Events up to the noted sequence were let
+ * through before: what is still unheard of then has been lost.
+ */
+export async function endNotedLives(run: Run): Promise<Outcome> {
+  const total = { done: 0, failed: 0 };
+  // Every event of the new life is still news.
+  const reborn = ({ born }: Later) => ({
+    version: born - 1,
+    exact: true,
+    deleted: false,
+    seq: BEFORE_ALL_EVENTS,
+  });
+  const work = async (part: readonly Later[]) => {
+    await run.client.query("BEGIN");
+    return await endLives(run, part, reborn);
+  };
+  for (let last = 0; ; ) {
+    const { rows } = await run.client.query<Later & { readonly place: number }>(NOTED_LIVES, [last]);
+    if (rows.length === 0) break;
+    last = rows.at(-1)?.place ?? last;
+    const { done, failed } = await inParts(run, { items: rows, work });
+    total.done += done;
+    total.failed += failed;
+  }
+  wakeFor(run, total.done);
+  return total;
+}
+
+/** Once they are committed: says what was inferred, and that rows may wait for the cascade worker. */
+export function wakeFor({ model, logger, onTasks }: Run, ended: number): void {
+  if (ended === 0) return;
+  logger.info(
+    { entities: ended },
+    "the snapshot tells of entities that were deleted and created again: what hung on the former ones goes",
+  );
+  if (hasTasks(model)) onTasks();
+}
+
+export function hasTasks(model: ConsumerModel): boolean {
+  return cascadesOf(model).some((rule) => rule.before !== undefined);
+}
+
+async function endLives(
+  run: Run,
+  later: readonly Later[],
+  toState: (life: Later, known: EntityState) => EntityState,
+): Promise<number> {
+  const { client, model, logger, seq, apply } = run;
+  const { origin } = model.definition;
+  const known = await lockStates(
+    client,
+    origin,
+    later.map(({ id }) => id),
+  );
+  const states = new Map<string, EntityState>();
+  for (const life of later) {
+    const state = known.get(life.id);
+    if (state !== undefined && endsUnheard(state, life.born)) states.set(life.id, toState(life, state));
+  }
+  if (states.size === 0) return 0;
+  const ids = [...states.keys()];
+  const lost = await lostDeletions(client, model, { places: ids.map((id) => ({ id, seq })), logger });
+  await writeStates(client, origin, states, known);
+  await removeEntities(client, model, ids);
+  await callHandlers(client, apply, lost);
+  return ids.length;
+}
