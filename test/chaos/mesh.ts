@@ -134,6 +134,13 @@ interface Build {
   readonly ports: ReadonlyMap<string, number>;
 }
 
+/** Whom a service reads snapshots from. */
+const SOURCES: Partial<Record<ServiceName, ServiceName>> = {
+  sfs: "auth",
+  compute: "auth",
+  gateway: "compute",
+};
+
 async function buildReplica(setup: Setup, { service, name, ports }: Build) {
   const { folder, project, broker, databases, key, clusterLog, clusterDown } = setup;
   const link = async (to: string, targets: readonly number[]): Promise<Link> => {
@@ -146,8 +153,8 @@ async function buildReplica(setup: Setup, { service, name, ports }: Build) {
     broker.nodes.map((node) => node.port),
   );
   const toDatabase = await link("database", [databases.port]);
-  const reads = service === "sfs" || service === "compute";
-  const toAuth = reads ? await link("auth", [ports.get("auth-1") ?? 0]) : undefined;
+  const source = SOURCES[service];
+  const toSource = source === undefined ? undefined : await link(source, [ports.get(`${source}-1`) ?? 0]);
   const replica = createReplica({
     name,
     service,
@@ -162,7 +169,9 @@ async function buildReplica(setup: Setup, { service, name, ports }: Build) {
         .map((port) => `nats://127.0.0.1:${port}`)
         .join(","),
       [`${service.toUpperCase()}_DB_URL`]: databases.url(service, portsOf(toDatabase)[0] ?? 0),
-      ...(toAuth === undefined ? {} : { AUTH_SERVICE_URL: `http://127.0.0.1:${portsOf(toAuth)[0]}` }),
+      ...(toSource === undefined
+        ? {}
+        : { [`${source?.toUpperCase()}_SERVICE_URL`]: `http://127.0.0.1:${portsOf(toSource)[0]}` }),
       SERVICE_KEY: key,
       PORT: String(ports.get(name)),
       MESH_HOOKS: project.hooks(service),
@@ -170,6 +179,6 @@ async function buildReplica(setup: Setup, { service, name, ports }: Build) {
       CLUSTER_DOWN: clusterDown,
     },
   });
-  const links = toAuth === undefined ? [toBroker, toDatabase] : [toBroker, toDatabase, toAuth];
+  const links = toSource === undefined ? [toBroker, toDatabase] : [toBroker, toDatabase, toSource];
   return { replica, links };
 }

@@ -163,7 +163,7 @@ function crashesOf(mesh: ChaosMesh): readonly Violation[] {
 
 /** `mesh resync`. */
 async function resyncAll(mesh: ChaosMesh): Promise<void> {
-  for (const service of ["sfs", "compute"] as const) {
+  for (const service of ["sfs", "compute", "gateway"] as const) {
     const [replica] = mesh.of(service);
     await fetch(`${replica?.url}/operate/resync`, {
       method: "POST",

@@ -65,9 +65,10 @@ export async function checkCascades(looking: Looking): Promise<readonly Violatio
       const life = lives[source].get(row.id);
       return life !== undefined && row.made_at.getTime() < life.getTime() - SLACK_MS;
     });
-    const gap = service === "gateway" && lostForGateway(looking) ? "gateway has no source" : undefined;
+    // Without a cache an entity that was only found alive has no life that another could be told from.
+    const gap = service === "gateway" && lostForGateway(looking) ? "lives without a cache" : undefined;
     found.push(
-      ...violation("cascades", `${service}.${table}.${column} names what is deleted`, stray, gap),
+      ...violation("cascades", `${service}.${table}.${column} names what is deleted`, stray),
       ...violation(
         "cascades",
         `${service}.${table}.${column}: the row belongs to a former life of its id`,
@@ -94,10 +95,11 @@ async function readReferring({ mesh }: Looking, reference: Reference): Promise<r
   return rows;
 }
 
-/** Its owner forgot it before anybody else had heard of it: nothing that could be deleted ever reached this service. */
+/** Its owner forgot it, or its events were lost, before anybody had heard of it: nothing that could be deleted ever reached this service. */
 function isUnheardOf({ facts }: Looking, { source }: Reference, { version, stream_seq }: Referring): boolean {
   const owner = source === "auth.user" ? "auth" : "compute";
-  return facts.restored.has(owner) && version === null && Number(stream_seq ?? 0) === 0;
+  const forgotten = facts.restored.has(owner) || facts.lostMessages.has(owner.toUpperCase());
+  return forgotten && version === null && Number(stream_seq ?? 0) === 0;
 }
 
 function lostForGateway({ facts }: Looking): boolean {
