@@ -89,6 +89,14 @@ export function startLife(world: World, { service, name, weight }: Birth): Life 
     parts?.stopIntake().catch(() => undefined);
     parts?.stop().catch(() => undefined);
   };
+  const end = async () => {
+    await born.catch(() => undefined);
+    await parts?.stopIntake();
+    await parts?.stop();
+    await Promise.all([pool.end(), requests.end()]);
+    if (actor.alive) die();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     actor,
     service,
@@ -104,12 +112,9 @@ export function startLife(world: World, { service, name, weight }: Birth): Life 
       for (const socket of sockets) socket.ring("mesh_outbox");
     },
     crash: die,
-    async stop() {
-      await born;
-      await parts?.stopIntake();
-      await parts?.stop();
-      await Promise.all([pool.end(), requests.end()]);
-      if (actor.alive) die();
+    stop: () => {
+      stopped ??= end();
+      return stopped;
     },
   };
 }
