@@ -78,7 +78,24 @@ async function perform(client: pg.Client, task: Task): Promise<void> {
   });
   const step = world.schedule.steps;
   for (const key of deleted) world.history.deletes(place(key), step);
-  for (const key of written) world.history.wrote(place(key), step);
+  for (const key of written) {
+    if (await isAhead(owned, key)) world.history.doubts(place(key));
+    else world.history.wrote(place(key), step);
+  }
+}
+
+/** It names somebody of whom nothing was heard here yet: to which of their lives it belongs nobody can say. */
+async function isAhead({ service, table, key, refersTo }: OwnedTable, id: string): Promise<boolean> {
+  for (const [column, { service: other }] of refersTo) {
+    if (other === service) continue;
+    const [found] = await service.database.query<{ heard: boolean }>(
+      `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${quote(table.name)} AS row ON state.entity_id = row.${quote(column)}::text
+WHERE row.${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq > 0)) AS heard`,
+      [id],
+    );
+    if (found?.heard !== true) return true;
+  }
+  return false;
 }
 
 function touched({ owned, write }: Task): readonly string[] {
