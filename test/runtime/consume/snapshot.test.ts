@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { createLane } from "../../../runtime/consume/lane.js";
 import { buildModel } from "../../../runtime/consume/model.js";
 import { type SnapshotOptions, takeSnapshot } from "../../../runtime/consume/snapshot.js";
+import { waitFor } from "../../support/servers.js";
 import {
   createPool,
   createServiceDatabase,
@@ -187,6 +188,35 @@ describe("a snapshot", () => {
     expect(await users()).toHaveProperty("bad", "worse");
     const { rows } = await pool.query("SELECT snapshot_error FROM mesh.subscription");
     expect(rows[0].snapshot_error).toBe("hooks failed on 1 rows");
+  });
+
+  it("leaves the hook to the event that another replica is just applying", async () => {
+    const calls: string[] = [];
+    const created = async ({ event }: { event: { user_id: string } }) => {
+      calls.push(event.user_id);
+    };
+    serve([user("a", "ada", 1), user("b", "bob", 1)]);
+    const replica = await pool.connect();
+    try {
+      await replica.query("BEGIN");
+      await replica.query(
+        "INSERT INTO mesh.applied (source, entity_id, version, exact, stream_seq) VALUES ('auth.user', 'a', 1, true, 1)",
+      );
+      await replica.query("INSERT INTO user_cache (user_id, username) VALUES ('a', 'ada')");
+      const taken = snapshot(100, { hooks: { created } });
+      await waitFor(async () => {
+        const { rows } = await pool.query(
+          "SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()",
+        );
+        return rows.length > 0;
+      });
+      await replica.query("COMMIT");
+      await taken;
+    } finally {
+      replica.release();
+    }
+    expect(calls).toEqual(["b"]);
+    expect(await users()).toEqual({ a: "ada", b: "bob" });
   });
 
   it("puts the rows before whose deletion a hook is due down for the worker", async () => {
