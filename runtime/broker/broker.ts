@@ -102,6 +102,8 @@ export interface Broker {
   /** Largest payload, headers included, that the broker takes; undefined before the first connection. */
   maxPayload(): number | undefined;
   connected(): boolean;
+  /** Tells the server of this connection from another, and from itself before it was started anew; undefined where that is not known. */
+  instance?(): string | undefined;
   /** Creates the stream where it is missing and we may. Resolves undefined when it is missing and we may not (external, or no permission). */
   ensureStream(plan: StreamDefinition): Promise<StreamState | undefined>;
   streamState(name: string): Promise<StreamState | undefined>;

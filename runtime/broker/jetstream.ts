@@ -52,6 +52,7 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
     publish: publishing.publish,
     maxPayload: () => maxPayload,
     connected: () => connection.client() !== undefined,
+    instance: () => connection.client()?.info?.server_id,
     onStatus: connection.onStatus,
     ensureStream: async (plan) => ensureStream(await manager(), plan, logger),
     async streamState(name) {

@@ -89,6 +89,9 @@ export interface Running {
   deliveredSeq: number;
   /** When messages were last found lost. */
   lossAt: number;
+  /** The broker at the watch's last look. */
+  instance: string | undefined;
+  instanceAt: number;
   attemptsWaiting: number;
   lastError: string | undefined;
   lastSeq: number;
@@ -178,6 +181,8 @@ function assemble(options: ConsumerOptions): Running {
     sight: undefined,
     deliveredSeq: 0,
     lossAt: 0,
+    instance: undefined,
+    instanceAt: 0,
     attemptsWaiting: 0,
     lastError: undefined,
     lastSeq: 0,

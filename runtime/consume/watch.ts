@@ -69,6 +69,7 @@ async function look(running: Running): Promise<void> {
   if (running.attemptsWaiting > 0 && state.ackFloor !== undefined)
     await forgetSettled(options.pool, model, (running.era?.base ?? 0) + state.ackFloor);
   if (await noteLoss(running, { position, durable: state, delivered })) return;
+  noteInstance(running);
   if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();
@@ -83,6 +84,30 @@ async function look(running: Running): Promise<void> {
 function madeAnew({ options, resync }: Running): void {
   options.logger.warn({}, "the durable was made anew");
   resync.want();
+}
+
+const INSTANCE_EVERY_MS = 20_000;
+
+/**
+ * A broker that was killed may have lost the newest messages that it had delivered. Their publisher sends them again,
+ * in another order, under the same sequences, and the durable, which has those behind it, passes them over: nothing of that
+ * shows here once as many are stored again. So a broker that was started anew, or another node of a cluster, is
+ * reason enough to ask the source.
+ */
+function noteInstance(running: Running): void {
+  const { options, resync } = running;
+  const instance = options.broker.instance?.();
+  if (instance === undefined || instance === running.instance) return;
+  if (running.instance !== undefined) {
+    if (Date.now() - running.instanceAt < INSTANCE_EVERY_MS) return;
+    running.instanceAt = Date.now();
+    options.logger.info(
+      {},
+      "another broker, or one that was started anew: the source is asked what it may have lost",
+    );
+    resync.want();
+  }
+  running.instance = instance;
 }
 
 /** True where the stream went back: its sequences may need another base before anything else is done. */

@@ -44,10 +44,10 @@ async function answer(world: World, { asking, service, path, signal }: Call): Pr
   if (resource === undefined) return new Response("no such resource", { status: 404 });
   const { entity } = resource.table;
   const versions = { entity: entity && `${service}.${entity}` };
-  const readable = await unlessBroken(
-    { life, asking, signal },
-    openList(life.requests, resource.table, { filter: {}, versions }),
-  );
+  const opened = openList(life.requests, resource.table, { filter: {}, versions });
+  // Whoever answers notices that nobody listens any more, and lets go.
+  void asking.crashed.then(async () => (await opened).destroy()).catch(() => undefined);
+  const readable = await unlessBroken({ life, asking, signal }, opened);
   return new Response(
     carry({ world, life, asking, readable, signal, breaks: fate === "breaks", ends: fate === "ends" }),
   );
