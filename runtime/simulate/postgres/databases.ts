@@ -47,6 +47,8 @@ CREATE TABLE mesh_sim.clock (now timestamptz NOT NULL) WITH (fillfactor = 10);
 INSERT INTO mesh_sim.clock VALUES (pg_catalog.now());
 CREATE FUNCTION mesh_sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim.clock';
 CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim.clock';
+ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
+ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 CREATE TABLE mesh_sim.effect (
     place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
     entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
