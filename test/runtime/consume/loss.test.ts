@@ -78,6 +78,22 @@ describe("messages that a stream loses while its consumer runs", () => {
     expect(Number(after.stream_seq)).toBeGreaterThan(Number(before.stream_seq));
     await rm(`${folder}-before`, { recursive: true });
   });
+
+  it("are asked of the source when the broker was started anew, though nothing shows", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "mesh-anew-"));
+    server = await startNats({ folder });
+    rig = await openRig(server.url);
+    const { stream } = rig;
+    rig.source = [user("a")];
+    const consumer = await rig.start(userConsumer({ stream, sync: true }));
+    await waitFor(() => consumer.stats().lastSnapshot?.rows === 1);
+    await new Promise((wake) => setTimeout(wake, 1_000));
+    // Nobody tells of it: as if its event had been lost with the broker, and another stored in its place.
+    rig.source = [user("a"), user("b")];
+    await server.kill();
+    await server.restart();
+    await healed(rig, ["a", "b"], "what only the source says");
+  });
 });
 
 describe("between two looks at a stream", () => {
