@@ -79,7 +79,9 @@ async function perform(client: pg.Client, task: Task): Promise<void> {
   const step = world.schedule.steps;
   for (const key of deleted) world.history.deletes(place(key), step);
   for (const key of written) {
-    if (await isAhead(owned, key)) world.history.doubts(place(key));
+    // Asked outside of the schedule, which waits: else what comes next would hang on how long this takes.
+    const ahead = await world.schedule.hold(() => isAhead(owned, key));
+    if (ahead) world.history.doubts(place(key));
     else world.history.wrote(place(key), step);
   }
 }
