@@ -19,12 +19,14 @@ export async function lockVersions(seat: Seat): Promise<void> {
 
 /**
  * Rows in the outbox that are not above `base(entity, entity_id, version)` get the versions after it, in
- * order, in their bodies too, and the counters follow. The body's first `"version"` is its metadata's: an id that
- * contains the word has its quotes escaped.
+ * order, in their bodies too, and the counters follow, with the version at which the present life began if it is one of
+ * them: told too low, it would be taken for the life that consumers know. The body's first `"version"` is its
+ * metadata's: an id that contains the word has its quotes escaped.
  */
 const RENUMBER = `
 stale AS (
-    SELECT waiting.seq, base.version + row_number() OVER (PARTITION BY waiting.entity, waiting.entity_id ORDER BY waiting.seq) AS version
+    SELECT waiting.seq, waiting.entity, waiting.entity_id, waiting.version AS former,
+        base.version + row_number() OVER (PARTITION BY waiting.entity, waiting.entity_id ORDER BY waiting.seq) AS version
     FROM mesh.outbox AS waiting
     JOIN base ON base.entity = waiting.entity AND base.entity_id = waiting.entity_id
     WHERE EXISTS (
@@ -35,12 +37,15 @@ stale AS (
     UPDATE mesh.outbox AS waiting
     SET version = stale.version, body = regexp_replace(waiting.body, '"version"(\\s*):(\\s*)\\d+', '"version"\\1:\\2' || stale.version)
     FROM stale WHERE stale.seq = waiting.seq
-    RETURNING waiting.entity, waiting.entity_id, waiting.version
 )
 UPDATE mesh.entity_version AS counter
-SET version = newest.version
-FROM (SELECT entity, entity_id, max(version) AS version FROM renumbered GROUP BY entity, entity_id) AS newest
-WHERE counter.entity = newest.entity AND counter.entity_id = newest.entity_id AND counter.version < newest.version`;
+SET version = newest.version, born = coalesce(newest.born, counter.born)
+FROM (
+    SELECT entity, entity_id, max(stale.version) AS version,
+        max(stale.version) FILTER (WHERE stale.former = known.born) AS born
+    FROM stale JOIN mesh.entity_version AS known USING (entity, entity_id) GROUP BY entity, entity_id
+) AS newest
+WHERE counter.entity = newest.entity AND counter.entity_id = newest.entity_id AND counter.version <= newest.version`;
 
 /**
  * Raises the counters of these entities above what the stream holds, never lowers one. Returns how many were raised.

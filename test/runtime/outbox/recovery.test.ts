@@ -162,6 +162,32 @@ describe("the relay of a restored database", () => {
     expect(wire.at(-1)?.event).toEqual({ ...before, metadata: { ...before.metadata, version: 2 } });
   });
 
+  it("moves the beginning of a life along with the event that told it", async () => {
+    const url = await backup();
+    for (let n = 1; n <= 5; n += 1) await owner.emit("a", n);
+    await publishAll(owner);
+    const restored = await restore(url);
+    await restored.emit("a", 1, "deleted");
+    await restored.emit("a", 2, "created");
+    // As the triggers of the generated tables note it.
+    await restored.pool.query("UPDATE mesh.entity_version SET born = version");
+    await restored.emit("a", 3);
+    await publishAll(restored);
+    expect((await versionsOf(restored, "a")).slice(-3)).toEqual([6, 7, 8]);
+    const born = async () =>
+      (await restored.pool.query<{ born: string }>("SELECT born FROM mesh.entity_version")).rows[0]?.born;
+    expect(await born()).toBe("7");
+    // A life that began before what is renumbered began where it did.
+    await owner.emit("a", 9);
+    await owner.emit("a", 9);
+    await owner.emit("a", 9);
+    await owner.emit("a", 9);
+    await publishAll(owner);
+    await restored.emit("a", 4);
+    await publishAll(restored);
+    expect(await born()).toBe("7");
+  });
+
   it("takes no version from what is not ours", async () => {
     const publish = (body: string) =>
       owner.broker.publish({
