@@ -130,7 +130,9 @@ function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLa
   if (record?.error != null)
     return sinceLastMs > (record.error.startsWith("wanted") ? 5_000 : LONGEST_RETRY_MS);
   if (record?.at == null) return sinceLastMs > LONGEST_RETRY_MS;
-  return everySeconds > 0 && (record.ageSeconds ?? 0) > everySeconds;
+  const age = record.ageSeconds ?? 0;
+  // Read in the future: the database's clock was set back since, and nothing is known of its age.
+  return everySeconds > 0 && (age > everySeconds || age < 0);
 }
 
 async function take({

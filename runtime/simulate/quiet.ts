@@ -38,14 +38,16 @@ async function countLeft(
   sinceMs: number,
 ): Promise<Left> {
   const synced = definition.consumers.filter(({ sync }) => sync !== undefined).map(({ durable }) => durable);
-  const since =
-    Date.now() - cast.world.time.elapsed() + sinceMs + (cast.troubles.skew.get(database.name) ?? 0);
+  const now = Date.now() + (cast.troubles.skew.get(database.name) ?? 0);
+  // Later than now: taken before its clock was set back, so before that, too.
+  const mendedAt = now - cast.world.time.elapsed() + sinceMs;
   const [left] = await database.query<Left>(
     `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
   (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
-   WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_error IS NOT NULL)::integer AS stale`,
-    [synced, since],
+   WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_at > to_timestamp($3 / 1000.0)
+     OR snapshot_error IS NOT NULL)::integer AS stale`,
+    [synced, mendedAt, now],
   );
   if (left === undefined) throw new Error(`${database.name} does not answer`);
   return left;

@@ -80,3 +80,20 @@ describe.each([
     await waitFor(() => asked >= 4, { timeoutMs: 6_000, what: "two snapshots a second apart" });
   });
 });
+
+it("a database whose clock is set back does not put off the next periodic snapshot", async () => {
+  let asked = 0;
+  copy.serve((_, response) => {
+    asked += 1;
+    response.end("[]");
+  });
+  await copy.start({ sync: true, everySeconds: 1_800 });
+  await waitFor(() => asked === 1);
+  await waitFor(async () => {
+    const { rowCount } = await copy.pool.query(
+      "UPDATE mesh.subscription SET snapshot_at = snapshot_at + interval '1 hour' WHERE snapshot_at IS NOT NULL",
+    );
+    return rowCount === 1;
+  });
+  await waitFor(() => asked === 2);
+});
