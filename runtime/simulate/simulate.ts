@@ -69,6 +69,8 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
       // A smaller plan that is not tried counts as one that does not fail: then the least so far is the answer.
       if (failing !== undefined) smaller += 1;
       if (smaller > (options.shrinks ?? SHRINKS)) return;
+      // A path names one schedule; where that keeps every promise, its neighbours would be tried.
+      if (options.path !== undefined && total.runs > 0) return;
       for (const database of stage.all) await database.reset();
       const ending = await play(stage, plan);
       const violations = await findViolations(ending);

@@ -73,5 +73,8 @@ describe("simulated schedules", () => {
     const again = await simulate({ seed, runs: 1, sfs, path: counterexample?.path ?? "" });
     expect(again.counterexample?.violations).toEqual(counterexample?.violations);
     expect(again.counterexample?.trace.length).toBe(counterexample?.trace.length);
+    const mended = await simulate({ seed, runs: 5, path: counterexample?.path ?? "" });
+    expect(mended.counterexample?.violations).toBeUndefined();
+    expect(mended.runs).toBe(1);
   });
 });
