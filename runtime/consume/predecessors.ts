@@ -32,6 +32,8 @@ export interface PredecessorOptions {
 }
 
 interface Wait {
+  readonly entityId: string;
+  readonly version: number | null;
   readonly since: number;
   times: number;
 }
@@ -57,12 +59,22 @@ export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOption
     return true;
   }
 
-  function putOff(seq: number, now: number): number {
-    const wait = waiting.get(seq) ?? { since: now, times: 0 };
+  function putOff({ seq, id, version }: Incoming, now: number): number {
+    const wait = waiting.get(seq) ?? { entityId: id, version, since: now, times: 0 };
     const delayMs = Math.min(FIRST_DELAY_MS * 1.5 ** wait.times, LONGEST_DELAY_MS);
     wait.times += 1;
     waiting.set(seq, wait);
     return delayMs;
+  }
+
+  /** What is put off here is out, though it counts as held: it may come to another replica next, and has not been applied. */
+  function followsAnother({ id, version }: Incoming, floor: number | undefined): boolean {
+    if (version === null) return false;
+    for (const [seq, other] of waiting) {
+      const earlier = other.entityId === id && other.version !== null && other.version < version;
+      if (earlier && (floor === undefined || floor < seq)) return true;
+    }
+    return false;
   }
 
   function forgetOld(now: number): void {
@@ -77,9 +89,10 @@ export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOption
       const delays = new Map<number, number>();
       if (hopeful.length === 0) return delays;
       const { floor, elsewhere } = await onLoan();
-      for (const { seq } of hopeful) {
-        if (elsewhere && (floor === undefined || floor < seq - 1)) delays.set(seq, putOff(seq, now));
-        else waiting.delete(seq);
+      for (const event of hopeful) {
+        const outElsewhere = elsewhere && (floor === undefined || floor < event.seq - 1);
+        if (outElsewhere || followsAnother(event, floor)) delays.set(event.seq, putOff(event, now));
+        else waiting.delete(event.seq);
       }
       forgetOld(now);
       return delays;

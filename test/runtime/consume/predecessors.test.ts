@@ -89,7 +89,7 @@ describe("the wait for a predecessor", () => {
     vi.useRealTimers();
   });
 
-  const event = (seq: number) => ({ seq }) as Incoming;
+  const event = (seq: number, id = `entity of ${seq}`, version = 7) => ({ seq, id, version }) as Incoming;
   const waitingOn = (onLoan: OnLoan) =>
     createPredecessors({ onLoan: async () => onLoan, ackWaitSeconds: 30 });
 
@@ -117,6 +117,19 @@ describe("the wait for a predecessor", () => {
     expect([...delays]).toEqual([[11, 100]]);
     expect((await predecessors.waits([event(11)])).get(11)).toBe(150);
     expect([predecessors.timesPutOff(10), predecessors.timesPutOff(11)]).toEqual([0, 2]);
+  });
+
+  it("goes on while an earlier event of the entity is put off here, and therefore held", async () => {
+    const onLoan = { floor: 0, elsewhere: true };
+    const predecessors = createPredecessors({ onLoan: async () => onLoan, ackWaitSeconds: 30 });
+    await predecessors.waits([event(5, "a", 12)]);
+    onLoan.elsewhere = false;
+    const follower = event(6, "a", 13);
+    expect((await predecessors.waits([follower, event(7, "b", 13)])).has(6)).toBe(true);
+    expect((await predecessors.waits([event(7, "b", 13)])).size).toBe(0);
+    // Settled by another replica.
+    onLoan.floor = 5;
+    expect((await predecessors.waits([follower])).size).toBe(0);
   });
 
   it("is not begun where everything that is out is held here", async () => {
