@@ -25,7 +25,10 @@ export interface TcpProxy {
   setWeather(weather: Weather): void;
   /** Resets every connection that is open. Returns how many. */
   cut(): number;
+  /** Ends every connection and listens no more: whoever connects is refused, as by a server that is down. */
   close(): Promise<void>;
+  /** After `close`: listens again, on the same port. */
+  reopen(): Promise<void>;
 }
 
 export interface Target {
@@ -55,9 +58,10 @@ export async function startTcpProxy(target: Target): Promise<TcpProxy> {
       void pump(from, to, direction, climate).catch(() => reset(to));
     }
   });
-  await listen(server);
+  await listen(server, 0);
+  const { port } = server.address() as AddressInfo;
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     setWeather(next) {
       weather = next;
       changed.abort();
@@ -72,6 +76,7 @@ export async function startTcpProxy(target: Target): Promise<TcpProxy> {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
+    reopen: () => listen(server, port),
   };
 }
 
@@ -80,8 +85,8 @@ interface Climate {
   readonly changed: () => AbortSignal;
 }
 
-async function listen(server: Server): Promise<void> {
-  server.listen(0, "127.0.0.1");
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
 }
 

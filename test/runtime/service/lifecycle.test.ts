@@ -6,9 +6,9 @@ import type { ServiceDefinition, StreamDefinition } from "../../../runtime/defin
 import type { Health } from "../../../runtime/http/health.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
+import { startTcpProxy } from "../../support/tcp-proxy.js";
 import { recordingLogger } from "../http/recording-logger.js";
 import { authorized, defineService, KEY } from "./fixture.js";
-import { startProxy } from "./proxy.js";
 
 const started: RunningService[] = [];
 afterEach(async () => {
@@ -31,6 +31,14 @@ async function readiness(service: RunningService): Promise<readonly [number, Hea
   return [response.status, (await response.json()) as Health];
 }
 
+/** The same URL, through a proxy that can make the server unreachable and reachable again. */
+async function behindProxy(target: string) {
+  const url = new URL(target);
+  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.host = `127.0.0.1:${proxy.port}`;
+  return { url: url.href, down: proxy.close, up: proxy.reopen };
+}
+
 const list = (service: RunningService) => fetch(`${service.url}/api/users`, { headers: authorized });
 
 test("a service migrates its database, runs its start hook with the defaults, and is ready", async () => {
@@ -51,7 +59,7 @@ test("a service migrates its database, runs its start hook with the defaults, an
 });
 
 test("it waits for its database, saying so, and goes on by itself once it is there", async () => {
-  const proxy = await startProxy(await createDatabase(inject("postgres"), "life"));
+  const proxy = await behindProxy(await createDatabase(inject("postgres"), "life"));
   await proxy.down();
   const service = await start(await defineService(), proxy.url);
   expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
@@ -71,7 +79,7 @@ test("it waits for its database, saying so, and goes on by itself once it is the
 });
 
 test("it stops while it still waits for its database", async () => {
-  const proxy = await startProxy(await createDatabase(inject("postgres"), "life"));
+  const proxy = await behindProxy(await createDatabase(inject("postgres"), "life"));
   await proxy.down();
   const service = await start(await defineService(), proxy.url);
   const before = Date.now();
@@ -121,7 +129,7 @@ test("with the broker down it serves reads and writes, and says that it is degra
     maxBytes: 1_000_000,
     duplicateWindowSeconds: 60,
   };
-  const proxy = await startProxy(inject("nats"));
+  const proxy = await behindProxy(inject("nats"));
   await proxy.down();
   const definition = await defineService({ stream });
   const url = await createDatabase(inject("postgres"), "life");
