@@ -1,27 +1,14 @@
-import {
-  createInbox,
-  type JetStreamManager,
-  type Msg,
-  type NatsConnection,
-  nanos,
-  type Subscription,
-} from "nats";
+import type { JetStreamManager, Msg, NatsConnection } from "nats";
 import type { Logger } from "../definition.js";
-import { ConsumerGone, type ConsumerPlan, type Delivery, type Intake } from "./broker.js";
+import { collectArrivals } from "./arrivals.js";
+import type { ConsumerPlan, Intake } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";
-import { isConsumerMissing, isStreamMissing, messageOf } from "./faults.js";
 import { countLoans } from "./loans.js";
+import { openPulls } from "./pulls.js";
+import { createSuspicion } from "./suspicion.js";
 
-/** An idle broker answers a pull this often; more than two missing answers mean that it forgot the pull. */
-const HEARTBEAT_MS = 1_000;
-const SILENCE_MS = 2_500;
-const PULL_EXPIRES_MS = 30_000;
 const WATCH_MS = 500;
-/** After a refused pull. Doubles up to the longest while refusals last. */
-const RETRY_MS = { first: 100, longest: 2_000 } as const;
-/** No answer to pulls, and no permission to ask why: after this time the durable is taken for gone. */
-const UNEXPLAINED_MS = 5_000;
 const FLUSH_TIMEOUT_MS = 2_000;
 
 export interface IntakeOptions {
@@ -37,179 +24,76 @@ export interface IntakeOptions {
  * Pulls for one durable. Speaks the pull protocol itself rather than through the client's `consume()`,
  * whose iterator costs a turn of the event loop per message, cannot be asked for a batch, and waits
  * for ever for a durable that was deleted.
- *
- * Every message and status of a pull comes to one inbox; `asked` is what the broker still owes us.
- * Whenever that may be wrong (a reconnection, silence), the inbox is given up with its pulls, and a
- * new one starts from zero: the broker drops a pull whose inbox nobody listens to.
  */
 export function openIntake(options: IntakeOptions): Intake {
-  const { connection, plan, prefetch, logger } = options;
-  const pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${plan.stream}.${plan.durable}`;
-  const extendAfterMs = (plan.ackWaitSeconds * 1_000) / 3;
-  let buffer: PulledMessage[] = [];
-  let asked = 0;
-  let inbox: Subscription | undefined;
-  let heardAt = performance.now();
-  let retryAt = 0;
-  let retryMs: number = RETRY_MS.first;
-  let unexplainedSince: number | undefined;
-  let asking = false;
-  let gone: ConsumerGone | undefined;
-  let stopped = false;
-  let retry: NodeJS.Timeout | undefined;
-  const takers = new Set<() => void>();
+  const { connection, plan } = options;
+  const arrivals = collectArrivals();
   const loans = countLoans();
-
-  const wake = () => {
-    for (const taker of takers) taker();
-    takers.clear();
+  let stopped = false;
+  const suspicion = createSuspicion({ ...options, onRetry: () => pulls.renew(), onGone: arrivals.wake });
+  const over = () => stopped || suspicion.gone() !== undefined;
+  const receive = (message: Msg, reply: string, now: number) => {
+    suspicion.lift();
+    const pulled = new PulledMessage(message, reply, now, loans.begin());
+    if (stopped) pulled.handBack();
+    else arrivals.add(pulled);
   };
-  const lose = (reason: string, cause?: unknown) => {
-    gone = new ConsumerGone(reason, { cause });
-    wake();
-  };
-
-  const receive = (from: Subscription | undefined, error: Error | null, message: Msg) => {
-    if (error) return suspect(messageOf(error));
-    heardAt = performance.now();
-    const reply = message.reply;
-    if (reply) {
-      if (from === inbox) asked = Math.max(0, asked - 1);
-      retryMs = RETRY_MS.first;
-      unexplainedSince = undefined;
-      const pulled = new PulledMessage(message, reply, heardAt, loans.begin());
-      if (stopped) return pulled.handBack();
-      buffer.push(pulled);
-      return wake();
-    }
-    // A status of a pull that was given up with its inbox says nothing about the present ones.
-    if (from === inbox) readStatus(message);
-  };
-
-  const readStatus = (message: Msg) => {
-    const code = message.headers?.code ?? 0;
-    if (code === 100) return;
-    const reason = message.headers?.description ?? "";
-    const owed = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
-    // 404 and 408 end one pull, and so does a 409 that counts what it left.
-    if (code === 404 || code === 408 || owed > 0) {
-      asked = Math.max(0, asked - (owed || asked));
-      return code === 409 ? suspect(reason) : pull();
-    }
-    asked = 0;
-    suspect(code === 503 ? "nobody answers pulls" : reason);
-  };
-
-  const pull = () => {
-    const client = connection.client();
-    const room = prefetch - buffer.length - asked;
-    if (!client || !inbox || stopped || gone || performance.now() < retryAt) return;
-    // Few large requests: at half, so that the next one is there before the last one is used up.
-    if (room < Math.max(1, prefetch / 2)) return;
-    asked += room;
-    if (asked === room) heardAt = performance.now();
-    const request = { batch: room, expires: nanos(PULL_EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) };
-    client.publish(pullSubject, JSON.stringify(request), { reply: inbox.getSubject() });
-  };
-
-  const renew = () => {
-    const client = connection.client();
-    const former = inbox;
-    inbox = undefined;
-    asked = 0;
-    // Drained rather than cut: what is on its way still arrives, instead of after the ack wait.
-    if (former && !former.isClosed()) void former.drain().catch(() => undefined);
-    if (!client || stopped || gone) return;
-    const made: Subscription = client.subscribe(createInbox(options.inboxPrefix), {
-      callback: (error, message) => receive(made, error, message),
-    });
-    inbox = made;
-    heardAt = performance.now();
-    pull();
-  };
-
-  /** A pull failed or the broker is silent: asks whether the durable is still there, and tries again unless it is gone. */
-  const suspect = (reason: string) => {
-    if (stopped || gone || asking) return;
-    retryAt = performance.now() + retryMs;
-    retryMs = Math.min(retryMs * 2, RETRY_MS.longest);
-    logger.debug({ durable: plan.durable, reason }, "pull interrupted");
-    asking = true;
-    void inquire(reason).finally(() => {
-      asking = false;
-      if (stopped) return;
-      retry = setTimeout(renew, Math.max(0, retryAt - performance.now()));
-    });
-  };
-  const inquire = async (reason: string) => {
-    const client = connection.client();
-    if (!client) return;
-    try {
-      await (await options.manager(client)).consumers.info(plan.stream, plan.durable);
-      unexplainedSince = undefined;
-    } catch (cause) {
-      if (isConsumerMissing(cause) || isStreamMissing(cause)) {
-        return lose(`durable ${plan.durable} of stream ${plan.stream} is gone: ${messageOf(cause)}`, cause);
-      }
-      if (!connection.client()) return;
-      unexplainedSince ??= performance.now();
-      if (performance.now() - unexplainedSince > UNEXPLAINED_MS) {
-        lose(`durable ${plan.durable} of stream ${plan.stream} does not answer: ${reason}`, cause);
-      }
-    }
-  };
-
-  let watchedAt = performance.now();
-  const watch = () => {
-    const now = performance.now();
-    // We were frozen, not the broker: what it said meanwhile is read after this timer.
-    if (now - watchedAt > 4 * WATCH_MS) heardAt = now;
-    watchedAt = now;
-    if (stopped || gone || !connection.client()) return;
-    for (const held of buffer) if (now - held.touchedAt > extendAfterMs) held.working();
-    if (asked > 0 && now - heardAt > SILENCE_MS) suspect("the broker is silent");
-    else pull();
-  };
-  const watcher = setInterval(watch, WATCH_MS);
-  const stopStatus = connection.onStatus((status) => {
-    if (status.kind === "connected") renew();
+  const pulls = openPulls({
+    ...options,
+    waiting: () => arrivals.count,
+    over,
+    holdsOff: suspicion.holdsOff,
+    onMessage: receive,
+    onTrouble: suspicion.raise,
   });
-  renew();
-
-  const arrival = (waitMs: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(wake, waitMs);
-      takers.add(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+  const stopWatching = watch((now, frozen) => {
+    // We were frozen, not the broker: what it said meanwhile is read after this timer.
+    if (frozen) pulls.excuse(now);
+    if (over() || !connection.client()) return;
+    arrivals.extend(now, (plan.ackWaitSeconds * 1_000) / 3);
+    pulls.check(now);
+  });
+  const stopStatus = connection.onStatus((status) => {
+    if (status.kind === "connected") pulls.renew();
+  });
+  pulls.renew();
 
   return {
-    async next(max, waitMs): Promise<readonly Delivery[]> {
-      if (buffer.length === 0 && !gone && !stopped && waitMs > 0) await arrival(waitMs);
-      if (buffer.length === 0 && gone) throw gone;
-      const taken = buffer.length <= max ? buffer : buffer.slice(0, max);
-      buffer = buffer.length <= max ? [] : buffer.slice(max);
-      pull();
+    async next(max, waitMs) {
+      if (arrivals.count === 0 && !over() && waitMs > 0) await arrivals.wait(waitMs);
+      const gone = suspicion.gone();
+      if (arrivals.count === 0 && gone) throw gone;
+      const taken = arrivals.take(max);
+      pulls.ask();
       return taken;
     },
     held: loans.count,
     async stop() {
       if (stopped) return;
       stopped = true;
-      clearInterval(watcher);
-      clearTimeout(retry);
+      stopWatching();
+      suspicion.stop();
       stopStatus();
-      wake();
+      arrivals.wake();
       const client = connection.client();
       // The round trip of the drain brings in what the broker had already sent.
-      if (client && inbox && !inbox.isClosed()) await within(inbox.drain(), FLUSH_TIMEOUT_MS);
-      for (const held of buffer) held.handBack();
-      buffer = [];
+      if (client) await within(pulls.drain(), FLUSH_TIMEOUT_MS);
+      arrivals.handBack();
       if (client && !client.isClosed()) await within(client.flush(), FLUSH_TIMEOUT_MS);
     },
   };
+}
+
+/** Looks again and again. `frozen`: this process did not run for a good part of the time since the last look. */
+function watch(look: (now: number, frozen: boolean) => void): () => void {
+  let lookedAt = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const frozen = now - lookedAt > 4 * WATCH_MS;
+    lookedAt = now;
+    look(now, frozen);
+  }, WATCH_MS);
+  return () => clearInterval(timer);
 }
 
 /** Waits no longer than that. Whether the broker heard us before the connection went makes no difference here. */
