@@ -32,15 +32,12 @@ export function laterLives<T extends ToldLife>(told: readonly T[]): readonly (T 
 export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promise<number> {
   const later = laterLives(told);
   if (later.length === 0) return 0;
-  const ended = await endLives(run, later, ({ born }, { seq }) => ({
+  return await endLives(run, later, ({ born }, { seq }) => ({
     version: born - 1,
     exact: true,
     deleted: true,
     seq,
   }));
-  // What was done here must outlast a merge that is taken back.
-  if (ended > 0) await run.client.query("SAVEPOINT merge");
-  return ended;
 }
 
 const NOTED_LIVES = `SELECT place::double precision, entity_id AS id, born::double precision

@@ -159,14 +159,18 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
   const { client, model } = run;
   const { rows, cache } = whole;
   if (rows.length === 0) return { done: 0, failed: 0 };
+  const hooked = hasHookOnRows(model);
   let ended = 0;
   const outcome = await inParts(run, {
     items: rows,
     work: async (part) => {
       const novelty = await beginChunk(client, model, part);
-      ended += await endFormerLives(run, part);
-      const hooked = hasHookOnRows(model);
+      const former = await endFormerLives(run, part);
+      ended += former;
       const lost = hooked ? await lostEvents(run, part) : [];
+      // A merge that is taken back must leave what was done, and the states that hooks were decided by locked: else
+      // another replica applies the same events, hooks included, before it is merged again.
+      if (hooked || former > 0) await client.query("SAVEPOINT merge");
       const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
       const written = await mergeChunk(client, model, { ...chunk, novelty: hooked ? "known" : novelty });
       await callHandlers(client, run.apply, lost);

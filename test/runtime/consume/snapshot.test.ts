@@ -219,6 +219,23 @@ describe("a snapshot", () => {
     expect(await users()).toEqual({ a: "ada", b: "bob" });
   });
 
+  it("keeps what its hooks were decided by locked while names make way", async () => {
+    await know({ id: "a", name: "ada", version: 1, seq: 1 }, { id: "b", name: "bob", version: 1, seq: 2 });
+    serve([user("a", "bob", 2), user("b", "ada", 2)]);
+    await pool.query(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.username LIKE 'superseded:%' THEN PERFORM pg_sleep(0.7); END IF; RETURN NEW; END $$;
+      CREATE TRIGGER dawdle BEFORE UPDATE ON user_cache FOR EACH ROW EXECUTE FUNCTION dawdle()`);
+    const taken = snapshot(100, { hooks: { updated: async () => undefined } });
+    await waitFor(async () => {
+      const { rowCount } = await pool.query("SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+      return (rowCount ?? 0) > 0;
+    });
+    const taking = pool.query("SELECT FROM mesh.applied WHERE entity_id = 'a' FOR UPDATE NOWAIT");
+    await expect(taking).rejects.toThrow("could not obtain lock");
+    await taken;
+    expect(await users()).toEqual({ a: "bob", b: "ada" });
+  });
+
   it("puts the rows before whose deletion a hook is due down for the worker", async () => {
     await know({ id: "gone", name: "gone", version: 1, seq: 1 });
     await pool.query("INSERT INTO containers (container_id, user_id) VALUES ('c', 'gone')");
