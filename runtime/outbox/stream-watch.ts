@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker } from "../broker/broker.js";
 import type { Logger, StreamDefinition } from "../definition.js";
+import { pause } from "../pause.js";
 
 /*
  * Looks after a service's own stream. The relay would notice only with its next event that the stream
@@ -56,7 +56,7 @@ export function startStreamWatch(options: StreamWatchOptions): StreamWatch {
           logger.debug({ error }, "the stream could not be looked after"),
         );
       }
-      await sleep(watchMs, undefined, { signal }).catch(() => undefined);
+      await pause(watchMs, signal);
     }
   };
   void keepLooking();

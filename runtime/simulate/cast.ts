@@ -117,7 +117,7 @@ interface WorldParts extends Means {
   readonly roles: readonly Role[];
 }
 
-/** A trace that is longer is one that nobody reads; its end tells. */
+/** What a longer trace would go on with, nobody reads. */
 const TRACE_LINES = 20_000;
 
 function createWorld({ stage, plan, random, time, troubles, records, roles }: WorldParts): World {
