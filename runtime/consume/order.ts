@@ -35,7 +35,8 @@ export function isFresh(state: EntityState | undefined, event: Place): boolean {
     if (event.version <= state.version) return false;
     if (state.exact) return true;
   }
-  const needsLife = event.change === "update" || event.change === "none";
+  // With a version it tells of a life after that deletion, whose creation is on its way; without, of any.
+  const needsLife = event.version === null && (event.change === "update" || event.change === "none");
   return event.seq > state.seq && !(state.deleted && needsLife);
 }
 
@@ -95,6 +96,7 @@ export function freshSql(state: string, event: PlaceSql): string {
   return `CASE
     WHEN ${event.version} <= ${state}.version THEN false
     WHEN ${event.version} > ${state}.version AND ${state}.exact THEN true
-    ELSE ${event.seq} > ${state}.stream_seq AND NOT (${state}.deleted AND ${event.change} IN ('update', 'none'))
+    ELSE ${event.seq} > ${state}.stream_seq
+      AND NOT (${state}.deleted AND ${event.version} IS NULL AND ${event.change} IN ('update', 'none'))
   END`;
 }

@@ -90,6 +90,15 @@ FROM (VALUES ($4::bigint, $5::boolean, $6::boolean, $7::bigint)) AS state (versi
     expect(isFresh(tombstone, { version: null, change: "create", seq: 40 })).toBe(true);
   });
 
+  it("takes an update for news of a later life where a deletion was inferred, though it overtook the creation", () => {
+    const inferred: EntityState = { version: 3, exact: false, deleted: true, seq: 30 };
+    expect(isFresh(inferred, { version: 5, change: "update", seq: 40 })).toBe(true);
+    expect(isFresh({ ...inferred, version: null }, { version: 5, change: "update", seq: 40 })).toBe(true);
+    expect(isFresh(inferred, { version: 5, change: "update", seq: 30 })).toBe(false);
+    expect(isFresh(inferred, { version: 3, change: "update", seq: 40 })).toBe(false);
+    expect(isFresh(inferred, { version: null, change: "update", seq: 40 })).toBe(false);
+  });
+
   it("reads a missed deletion off a re-creation over a live entity, and off nothing else", () => {
     const live: EntityState = { version: 3, exact: true, deleted: false, seq: 30 };
     const placeholder: EntityState = { version: null, exact: false, deleted: false, seq: 0 };

@@ -178,6 +178,21 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({ a: "again" });
   });
 
+  it.each([
+    ["in one statement", {}],
+    ["one by one", { hooks: { created: async () => undefined } }],
+  ])("keeps what an update says of a new life where a deletion was inferred, %s", async (_, choices) => {
+    await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
+    // As a snapshot leaves it that no longer finds the row: the deletion's own version is not known.
+    await pool.query("UPDATE mesh.applied SET deleted = true, exact = false, stream_seq = 5");
+    await pool.query("DELETE FROM user_cache");
+    await apply([{ action: "updated", id: "a", seq: 4, version: 2, ...named("before") }], choices);
+    expect(await users()).toEqual({});
+    await apply([{ action: "updated", id: "a", seq: 8, version: 5, ...named("renamed") }], choices);
+    await apply([{ action: "created", id: "a", seq: 7, version: 4, ...named("again") }], choices);
+    expect(await users()).toEqual({ a: "renamed" });
+  });
+
   it("runs the hook of a deletion that a re-creation implies, before the new life's, and once", async () => {
     const seen: string[] = [];
     const hooks: DefinitionChoices["hooks"] = {
