@@ -1,3 +1,4 @@
+import { findEvidence } from "./evidence.js";
 import { type Looking, type Violation, violation } from "./violation.js";
 
 interface UserRow {
@@ -26,7 +27,13 @@ export async function checkCaches({ mesh }: Looking): Promise<readonly Violation
       applied: applied.find((state) => state.entity_id === row.id),
       ownerVersion: versions.find((state) => state.entity_id === row.id)?.version,
     }));
-    found.push(...violation("caches", `user_cache of ${service} differs from users of auth`, differing));
+    const durable = `${service}_auth_user`;
+    const told = differing
+      .slice(0, 3)
+      .map(async (row) => ({ ...row, evidence: await findEvidence(mesh, row.id, durable) }));
+    found.push(
+      ...violation("caches", `user_cache of ${service} differs from users of auth`, await Promise.all(told)),
+    );
   }
   return found;
 }

@@ -1,3 +1,4 @@
+import { findEvidence } from "./evidence.js";
 import { type Looking, type Violation, violation } from "./violation.js";
 
 /** What handlers did, they did once. */
@@ -38,7 +39,7 @@ async function checkCreations(looking: Looking): Promise<readonly Violation[]> {
     `SELECT user_id, version::integer, action, origin, process FROM effects WHERE at >= $1 ORDER BY at`,
     [roundStart],
   );
-  const missed: object[] = [];
+  const missed: { readonly id: string }[] = [];
   const repeated: object[] = [];
   for (const [id, versions] of births) {
     const effects = rows.filter((row) => row.user_id === id);
@@ -53,8 +54,16 @@ async function checkCreations(looking: Looking): Promise<readonly Violation[]> {
       if (greetings.length === 0 && place === versions.length - 1 && alive.has(id)) missed.push(row);
     }
   }
+  const explained = missed
+    .slice(0, 3)
+    .map(async (row) => ({ ...row, evidence: await findEvidence(mesh, row.id, "sfs_auth_user") }));
   return [
-    ...violation("effects", "a user was created and its hook was not called", missed, "creation overtaken"),
+    ...violation(
+      "effects",
+      "a user was created and its hook was not called",
+      await Promise.all(explained),
+      "creation overtaken",
+    ),
     ...violation("effects", "the hook of one creation was called several times", repeated),
   ];
 }
