@@ -51,7 +51,7 @@ export interface ConsumerState {
   /**
    * Stream sequence up to which everything delivered is settled. Moves only when something is settled, so it says
    * nothing of messages of other subjects behind it; for a durable that has settled nothing it is the
-   * one before the stream's first at its creation: 0 in a new stream.
+   * one before the stream's first at its creation: 0 in a new stream, and with nats-server 2.9 in any.
    */
   readonly ackFloor?: number;
 }

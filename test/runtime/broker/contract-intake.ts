@@ -113,13 +113,23 @@ export function intakeContract(test: ContractTest): void {
       });
     });
 
-    it("begins its ack floor before what the stream still had at its creation", async () => {
+    it("begins its ack floor no later than before what the stream still had at its creation", async () => {
       const small = streamPlan({ maxMessages: 2 });
       await test.broker().ensureStream(small);
       for (const id of ["a", "b", "c", "d", "e"])
         await test.broker().publish({ subject: subjectIn(small, id), id, body: bytes("{}") });
-      const { state } = await test.broker().ensureConsumer(durablePlan(small));
-      expect(state).toMatchObject({ pending: 2, ackFloor: 3, lastDelivered: 3 });
+      const plan = durablePlan(small);
+      const { state: created } = await test.broker().ensureConsumer(plan);
+      expect(created).toMatchObject({ pending: 2, lastDelivered: 3 });
+      // At 0 with nats-server 2.9. Too low, an attempt or a snapshot waits for one more settling; too high, it would be lost.
+      expect([0, 3]).toContain(created.ackFloor);
+      const [d, e] = await take(await test.consume(plan), 2);
+      const state = async () => await test.broker().consumerState(small.name, plan.durable);
+      e?.ack();
+      await waitFor(async () => (await state())?.ackPending === 1);
+      expect((await state())?.ackFloor).toBe(created.ackFloor);
+      d?.ack();
+      await waitFor(async () => (await state())?.ackFloor === 5);
     });
 
     it("sees a message again after the delay of its nak, not before", async () => {
