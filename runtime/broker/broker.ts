@@ -107,7 +107,10 @@ export interface Broker {
   /** Creates the stream where it is missing and we may. Resolves undefined when it is missing and we may not (external, or no permission). */
   ensureStream(plan: StreamDefinition): Promise<StreamState | undefined>;
   streamState(name: string): Promise<StreamState | undefined>;
-  /** Creates the durable where it is missing (deliver all, explicit ack, unlimited deliveries). True when it was created now. */
+  /**
+   * Creates the durable where it is missing (deliver all, explicit ack, unlimited deliveries), and anew where it stands
+   * beyond the end of a stream that lost its newest messages. True when it was created now.
+   */
   ensureConsumer(plan: ConsumerPlan): Promise<{ readonly created: boolean; readonly state: ConsumerState }>;
   consumerState(stream: string, durable: string): Promise<ConsumerState | undefined>;
   /** Starts pulling for a durable that exists; prefetches about `prefetch` messages. */

@@ -8,6 +8,7 @@ import {
   ReplayPolicy,
 } from "nats";
 import type { Logger } from "../definition.js";
+import { endBefore, removeAhead } from "./ahead.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
 import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing, messageOf } from "./faults.js";
 import { addIdentified, identityOf } from "./streams.js";
@@ -52,6 +53,11 @@ export async function ensureConsumer(
     present = await manager.consumers.info(plan.stream, plan.durable);
   }
   refuseForeign(present.config, plan);
+  const end = await endBefore(manager, present);
+  if (end !== undefined) {
+    await removeAhead(manager, present, { end, logger });
+    return ensureConsumer(manager, plan, logger);
+  }
   return { created: false, state: consumerStateOf(await adjustConsumer(manager, { present, plan, logger })) };
 }
 

@@ -18,7 +18,7 @@ import { ensureStream, readStream, stateOf } from "./streams.js";
  *  - to see its own stream, and to recover after a restored backup: `$JS.API.STREAM.INFO.S`,
  *    `$JS.API.STREAM.MSG.GET.S`;
  *  - where no provisioner does it, to create and adjust: `$JS.API.STREAM.CREATE.S`,
- *    `$JS.API.STREAM.UPDATE.S`, `$JS.API.CONSUMER.CREATE.S.D.>`.
+ *    `$JS.API.STREAM.UPDATE.S`, `$JS.API.CONSUMER.CREATE.S.D.>`, and, before 2.14, `$JS.API.CONSUMER.DELETE.S.D`.
  */
 
 /** How long a question to the broker waits for a connection, and for its answer. */

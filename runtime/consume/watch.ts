@@ -123,6 +123,8 @@ async function noteLoss(running: Running, now: Sight): Promise<boolean> {
   options.logger.warn({ loss }, "the stream lost messages");
   await resync.wantFor(loss);
   if (wentBack) {
+    // Of the stream as it was, and of a durable that may be made anew.
+    running.sight = undefined;
     running.deliveredSeq = 0;
     running.lost = "its stream lost messages";
   }
