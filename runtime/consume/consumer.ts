@@ -224,6 +224,8 @@ async function attach(running: Running): Promise<void> {
   const first = running.era === undefined;
   // By a provisioner, where this user may not: to us it then is there, not created.
   const madeAnew = running.state !== undefined && running.state.created !== state.created;
+  // Of what came before this, the durable may have passed over some.
+  const wasLost = running.lost !== undefined;
   const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
   if (era === undefined) throw new Error(`stream ${plan.stream} does not exist yet`);
   running.era = era;
@@ -236,7 +238,7 @@ async function attach(running: Running): Promise<void> {
   if (era.begun)
     logger.warn({ base: era.base }, "another stream, or a shortened one: its sequences get a new base");
   // At the start too: the service may have been away for longer than the stream keeps its messages.
-  if (created || madeAnew || era.begun || first) running.resync.want();
+  if (created || madeAnew || wasLost || era.begun || first) running.resync.want();
   await tidy(pool, model, running.lastSeq);
 }
 

@@ -25,10 +25,11 @@ export function findLoss(before: Sight | undefined, now: Sight): string | undefi
 
 /**
  * Its tail was lost (an unclean end of its server, a restored backup), or, where only the durable may be asked, a purge.
- * What was stored and delivered between the looks was never seen as the last, and may be lost all the same.
+ * What was stored and delivered between the looks was never seen as the last, and may be lost all the same: here, or to
+ * another replica, which the durable knows of where its broker does not put it back.
  */
-export function fellBack({ position: before }: Sight, { position: now, delivered }: Sight): boolean {
-  return now.lastSeq < Math.max(before.lastSeq, delivered);
+export function fellBack({ position: before, durable }: Sight, { position: now, delivered }: Sight): boolean {
+  return now.lastSeq < Math.max(before.lastSeq, durable.lastDelivered ?? 0, delivered);
 }
 
 /**
