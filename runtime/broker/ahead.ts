@@ -6,8 +6,8 @@ import { readStream } from "./streams.js";
 
 /*
  * A durable that stands beyond the end of its stream: the broker lost the newest messages, and not what it knew
- * of the durable. From 2.14 on the broker puts it back when it starts. Older ones pass over whatever is stored until
- * the stream has reached it again, and keep an ack floor that says of those messages that they are settled.
+ * of the durable. From 2.14 on the broker puts it back when it starts (nats-server#7692). Older ones pass over whatever is
+ * stored until the stream has reached it again, and keep an ack floor that says of those messages that they are settled.
  */
 
 /** In a cluster the one who answers for the stream may be behind the one who delivers, by less than this. */
