@@ -197,6 +197,8 @@ async function performTask(worker: Worker, task: Task): Promise<void> {
 async function callHook(worker: Worker, rule: CascadeDefinition, row: object, logger: Logger): Promise<void> {
   const { stopping, options } = worker;
   const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(options.timeoutMs)]);
+  // Told to stop since the lease: whoever listens from here on would never hear of it.
+  signal.throwIfAborted();
   const context: BeforeContext<never> = { row: row as never, logger, signal };
   // A hook need not heed its signal; it is waited for no longer all the same.
   const aborted = new Promise<never>((_, reject) => {

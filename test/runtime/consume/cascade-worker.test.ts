@@ -19,10 +19,14 @@ afterEach(async () => {
   await pool.query("TRUNCATE containers, mesh.cascade_task, mesh.applied");
 });
 
-function start(before: NonNullable<UserHooks["before"]>, timeoutMs = 1_000): CascadeWorker {
+function start(
+  before: NonNullable<UserHooks["before"]>,
+  timeoutMs = 1_000,
+  database: pg.Pool = pool,
+): CascadeWorker {
   const consumers = [userConsumer({ hooks: { before } })];
   const worker = startCascadeWorker({
-    pool,
+    pool: database,
     consumers,
     logger: silent,
     timeoutMs,
@@ -171,5 +175,24 @@ describe("the cascade worker", () => {
     await worker.stop();
     const { rows } = await pool.query("SELECT leased_until, next_at <= now() AS due FROM mesh.cascade_task");
     expect(rows).toEqual([{ leased_until: null, due: true }]);
+  });
+
+  it("stops also while it reads the row, and calls nobody any more", async () => {
+    let called = false;
+    let stopped: Promise<void> | undefined;
+    const query = (...given: readonly unknown[]) => {
+      if (String(given[0]).includes('FROM "containers"')) stopped ??= worker.stop();
+      return Reflect.apply(pool.query, pool, given);
+    };
+    const hook = ({ signal }: { readonly signal: AbortSignal }) => {
+      called = true;
+      return new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    const worker = start(hook, 1_000, Object.assign(Object.create(pool) as pg.Pool, { query }));
+    await doom(1);
+    worker.wake();
+    await waitFor(() => stopped !== undefined);
+    await stopped;
+    expect({ called, ...(await left()) }).toEqual({ called: false, rows: 1, tasks: 1 });
   });
 });
