@@ -1,4 +1,5 @@
-import type { CascadeDefinition, ConsumerDefinition } from "../definition.js";
+import type { CascadeDefinition } from "../definition.js";
+import { compareCache, quote } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
 import { isLossy } from "./plan.js";
 import type { Ending } from "./world.js";
@@ -23,37 +24,6 @@ export async function findViolations(ending: Ending): Promise<readonly string[]>
     ...(await checkDeadLetters(ending)),
   ];
   return found;
-}
-
-const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
-
-/** Columns that events carry, the key included. */
-function comparedColumns({ cache, events }: ConsumerDefinition): readonly string[] {
-  const carried = new Set(events.flatMap(({ columns = [] }) => columns));
-  return (cache?.columns ?? []).map(({ name }) => name).filter((name) => carried.has(name));
-}
-
-/** Convergence. */
-async function compareCache({ service, consumer, owner }: Copy): Promise<readonly string[]> {
-  const { cache } = consumer;
-  const columns = comparedColumns(consumer);
-  if (cache === undefined || columns.length === 0) return [];
-  const list = columns.map(quote).join(", ");
-  const read = (table: string) =>
-    `SELECT row_to_json(row)::text AS row FROM (SELECT ${list} FROM ${quote(table)} ORDER BY 1) row`;
-  const [here, there] = await Promise.all([
-    service.database.query<{ row: string }>(read(cache.name)),
-    owner.service.database.query<{ row: string }>(read(owner.table.name)),
-  ]);
-  const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
-  return [
-    ...[...owned]
-      .filter((row) => !cached.has(row))
-      .map((row) => `${consumer.durable}: the cache lacks ${row}`),
-    ...[...cached]
-      .filter((row) => !owned.has(row))
-      .map((row) => `${consumer.durable}: the cache has ${row}, its source does not`),
-  ];
 }
 
 /** No row that a rule names is left. */

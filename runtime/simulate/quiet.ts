@@ -12,24 +12,33 @@ interface Left {
   readonly stale: number;
 }
 
+export interface Leftover {
+  readonly what: string;
+  /** All that events tell has arrived; only snapshots are due. */
+  readonly arrived: boolean;
+}
+
 /** What somebody still has to do; undefined when there is nothing. */
-export async function whatIsLeft(cast: Cast, sinceMs: number): Promise<string | undefined> {
+export async function whatIsLeft(cast: Cast, sinceMs: number): Promise<Leftover | undefined> {
   const { world } = cast;
+  let due: string | undefined;
+  const underWay = (what: string): Leftover => ({ what, arrived: false });
   for (const service of world.mesh.services) {
     const { name } = service.definition;
     const { outbox, attempts, tasks, stale } = await countLeft(cast, service, sinceMs);
-    if (outbox > 0) return `${outbox} events in the outbox of ${name}`;
-    if (attempts > 0) return `${attempts} events that ${name} tries again`;
-    if (tasks > 0) return `${tasks} cascades of ${name} that wait for their hook`;
-    if (stale > 0) return `${stale} snapshots of ${name} that are due`;
+    if (outbox > 0) return underWay(`${outbox} events in the outbox of ${name}`);
+    if (attempts > 0) return underWay(`${attempts} events that ${name} tries again`);
+    if (tasks > 0) return underWay(`${tasks} cascades of ${name} that wait for their hook`);
+    if (stale > 0) due = `${stale} snapshots of ${name} that are due`;
     for (const { durable, stream } of service.definition.consumers) {
       const state = world.server.port.consumerState(stream.name, durable);
-      if (state === undefined) return `the durable ${durable} is not there`;
+      if (state === undefined) return underWay(`the durable ${durable} is not there`);
       const { pending, ackPending } = state;
-      if (pending + ackPending > 0) return `${pending} messages for ${durable}, ${ackPending} without an ack`;
+      if (pending + ackPending > 0)
+        return underWay(`${pending} messages for ${durable}, ${ackPending} without an ack`);
     }
   }
-  return undefined;
+  return due === undefined ? undefined : { what: due, arrived: true };
 }
 
 async function countLeft(

@@ -1,9 +1,11 @@
+import { parkedValue } from "../consume/clash.js";
 import type { Adversary, SimulatedServer } from "./broker/index.js";
+import { compareCache } from "./caches.js";
 import { type Cast, createCast } from "./cast.js";
 import { applyFault } from "./faults.js";
 import type { History, Recorder } from "./history.js";
-import type { OwnedTable, SimulatedMesh } from "./mesh.js";
-import type { Plan } from "./plan.js";
+import { copiesOf, type OwnedTable, type SimulatedMesh } from "./mesh.js";
+import { isLossy, type Plan } from "./plan.js";
 import type { Backends } from "./postgres/backends.js";
 import type { DatabaseNetwork } from "./postgres/socket.js";
 import type { Life } from "./process.js";
@@ -104,12 +106,17 @@ async function perform(cast: Cast): Promise<Ending> {
   const mended = world.time.elapsed();
   const last = schedule.steps + QUIET_WITHIN_STEPS;
   let unquiet: string | undefined = "everything";
+  let compared = false;
   let lookedAt = Number.NEGATIVE_INFINITY;
   while (world.time.elapsed() - mended < QUIET_WITHIN_MS && schedule.steps < last && unquiet !== undefined) {
     if (!(await schedule.turn())) break;
     if (schedule.busy() || world.time.elapsed() - lookedAt < 1_000) continue;
     lookedAt = world.time.elapsed();
-    unquiet = writing ? "writers write" : await whatIsLeft(cast, mended);
+    const left = writing ? { what: "writers write", arrived: false } : await whatIsLeft(cast, mended);
+    unquiet = left?.what;
+    if (compared || left?.arrived === false) continue;
+    compared = true;
+    await compareBeforeSnapshots(cast);
   }
   const ending = {
     world,
@@ -127,4 +134,16 @@ async function perform(cast: Cast): Promise<Ending> {
   await schedule.tidied();
   await settle();
   return ending;
+}
+
+/**
+ * Where no message was lost, events alone make each copy what it should be. Asked before the last snapshots are taken: they
+ * would mend what a consumer got wrong, as they do in production, an hour later.
+ */
+async function compareBeforeSnapshots({ world }: Cast): Promise<void> {
+  if (isLossy(world.plan)) return;
+  const found = (await Promise.all(copiesOf(world.mesh).map(compareCache))).flat();
+  // A name that two claim is with neither until the next event or snapshot of the one that gave way.
+  if (found.some((line) => line.includes(parkedValue("")))) return;
+  for (const line of found) world.fail(`before a snapshot, ${line}`);
 }

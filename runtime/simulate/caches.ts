@@ -1,0 +1,37 @@
+import type { ConsumerDefinition } from "../definition.js";
+import type { Copy } from "./mesh.js";
+
+/*
+ * Convergence: a cache against the table that it is a copy of.
+ */
+
+export const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
+
+/** Columns that events carry, the key included. */
+function comparedColumns({ cache, events }: ConsumerDefinition): readonly string[] {
+  const carried = new Set(events.flatMap(({ columns = [] }) => columns));
+  return (cache?.columns ?? []).map(({ name }) => name).filter((name) => carried.has(name));
+}
+
+/** Rows that its source does not have like that, and those that it lacks, one line each. */
+export async function compareCache({ service, consumer, owner }: Copy): Promise<readonly string[]> {
+  const { cache } = consumer;
+  const columns = comparedColumns(consumer);
+  if (cache === undefined || columns.length === 0) return [];
+  const list = columns.map(quote).join(", ");
+  const read = (table: string) =>
+    `SELECT row_to_json(row)::text AS row FROM (SELECT ${list} FROM ${quote(table)} ORDER BY 1) row`;
+  const [here, there] = await Promise.all([
+    service.database.query<{ row: string }>(read(cache.name)),
+    owner.service.database.query<{ row: string }>(read(owner.table.name)),
+  ]);
+  const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
+  return [
+    ...[...owned]
+      .filter((row) => !cached.has(row))
+      .map((row) => `${consumer.durable}: the cache lacks ${row}`),
+    ...[...cached]
+      .filter((row) => !owned.has(row))
+      .map((row) => `${consumer.durable}: the cache has ${row}, its source does not`),
+  ];
+}
