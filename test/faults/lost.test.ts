@@ -89,10 +89,11 @@ describe("the tail of a stream", () => {
     copy.serve([user("a", "a4"), user("b")].map(({ _version, ...unversioned }) => unversioned));
     await nats.forget();
     await waitFor(async () => (await copy.manager().streams.info(copy.stream)).state.last_seq === 2);
-    await waitFor(async () => {
+    const newBase = async () => {
       const { rows } = await copy.pool.query("SELECT seq_base FROM mesh.subscription");
       return Number(rows[0].seq_base) >= 5;
-    });
+    };
+    await waitFor(newBase, { timeoutMs: 30_000, what: "sequences with another base" });
     await waitFor(() => consumer.stats().connected);
     await copy.say({ id: "a", username: "after" });
     await copy.untilNames({ a: "after", b: "name-b" });
