@@ -153,6 +153,7 @@ async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
     noteSeq: async () => 1,
     exclusively: createLane(),
     onTasks: () => undefined,
+    onClash: () => undefined,
   });
   const rate = (rows * 1_000) / (performance.now() - started);
   clearInterval(sampler);

@@ -26,7 +26,7 @@ export interface Tally {
   applied: number;
   stale: number;
   deadLetters: number;
-  /** Events that were applied one by one: they may have left a value parked. */
+  /** Events that were applied one by one, and snapshots that met a value in the way: they may have left one parked. */
   clashes: number;
 }
 

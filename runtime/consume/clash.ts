@@ -50,15 +50,18 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
     return false;
   const [table, name, key] = [quote(cache.table.name), quote(column.name), quote(cache.key.name)];
   const type = arrayType(column).slice(0, -2);
-  const { rows } = await tx.query<{ id: string; seq: string }>(
-    `SELECT row.${key}::text AS id, coalesce(state.stream_seq, 0) AS seq FROM ${table} AS row
-LEFT JOIN mesh.applied AS state ON state.source = $3 AND state.entity_id = row.${key}::text
-WHERE row.${name} = $1::${type} AND row.${key}::text <> $2`,
-    [value, upsert.id, model.definition.origin],
+  const { rows } = await tx.query<{ id: string }>(
+    `SELECT row.${key}::text AS id FROM ${table} AS row WHERE row.${name} = $1::${type} AND row.${key}::text <> $2`,
+    [value, upsert.id],
   );
   const holder = rows[0];
   if (holder === undefined) return false;
-  if (Number(holder.seq) > upsert.seq) return true;
+  // Locked: another replica may be applying a later claim of the holder to this very value, and parking it would undo that.
+  const { rows: states } = await tx.query<{ seq: string }>(
+    "SELECT stream_seq AS seq FROM mesh.applied WHERE source = $1 AND entity_id = $2 FOR UPDATE",
+    [model.definition.origin, holder.id],
+  );
+  if (Number(states[0]?.seq ?? 0) > upsert.seq) return true;
   // The value again in the condition: the holder may have been renamed meanwhile, and must keep that name.
   await tx.query(`UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2 AND ${name} = $3::${type}`, [
     parked(cache, place, holder.id),

@@ -155,6 +155,9 @@ function assemble(options: ConsumerOptions): Running {
       plan,
       signal,
       onTasks,
+      onClash: () => {
+        tally.clashes += 1;
+      },
       exclusively,
       era: () => running.era,
     }),
@@ -232,6 +235,8 @@ async function attach(running: Running): Promise<void> {
   running.state = state;
   running.lastError = undefined;
   running.lost = undefined;
+  // Whoever ran before may have left a value parked.
+  if (first) running.tally.clashes += 1;
   if (era.begun) running.deliveredSeq = 0;
   running.attached = true;
   running.lastProgress = Date.now();

@@ -1,6 +1,6 @@
 import { toCell } from "./columns.js";
 import type { ConsumerModel } from "./model.js";
-import { advance, type EntityState, impliesDeletion, isFresh, leavesGap } from "./order.js";
+import { advance, type EntityState, impliesDeletion, isFresh, lacksLife, leavesGap } from "./order.js";
 import type { Incoming } from "./parse.js";
 
 /*
@@ -37,7 +37,7 @@ export interface Folded {
   readonly stale: number;
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
-  /** Fresh events that leave out versions of their entities: the missing ones may be on their way. */
+  /** Events before which versions of their entities are missing, that may be on their way. */
   readonly early: readonly Incoming[];
 }
 
@@ -54,7 +54,12 @@ export function foldEvents(
     let state = known.get(id);
     let at = 0;
     for (const event of ofEntity) {
-      if (!isFresh(state, event)) continue;
+      if (!isFresh(state, event)) {
+        if (!lacksLife(state, event)) continue;
+        early.push(event);
+        gaps.push(`${id}: version ${event.version} came, and its life is not known`);
+        continue;
+      }
       fresh += 1;
       if (leavesGap(state, event)) early.push(event);
       if (impliesDeletion(state, event)) {

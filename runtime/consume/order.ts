@@ -35,9 +35,20 @@ export function isFresh(state: EntityState | undefined, event: Place): boolean {
     if (event.version <= state.version) return false;
     if (state.exact) return true;
   }
-  // With a version it tells of a life after that deletion, whose creation is on its way; without, of any.
-  const needsLife = event.version === null && (event.change === "update" || event.change === "none");
-  return event.seq > state.seq && !(state.deleted && needsLife);
+  return event.seq > state.seq && !(state.deleted && needsLife(event));
+}
+
+function needsLife({ change }: Place): boolean {
+  return change === "update" || change === "none";
+}
+
+/**
+ * Stale, and yet news: it tells of an entity whose deletion was inferred, by a version that is beyond what is known. Either
+ * its creation is on its way, or it is of the life that ended; which, its source knows.
+ */
+export function lacksLife(state: EntityState | undefined, event: Place): boolean {
+  if (state === undefined || state.exact || !state.deleted || event.version === null) return false;
+  return needsLife(event) && event.seq > state.seq && event.version > (state.version ?? 0);
 }
 
 /** The state after a fresh event. */
@@ -96,7 +107,6 @@ export function freshSql(state: string, event: PlaceSql): string {
   return `CASE
     WHEN ${event.version} <= ${state}.version THEN false
     WHEN ${event.version} > ${state}.version AND ${state}.exact THEN true
-    ELSE ${event.seq} > ${state}.stream_seq
-      AND NOT (${state}.deleted AND ${event.version} IS NULL AND ${event.change} IN ('update', 'none'))
+    ELSE ${event.seq} > ${state}.stream_seq AND NOT (${state}.deleted AND ${event.change} IN ('update', 'none'))
   END`;
 }

@@ -39,6 +39,7 @@ export interface ResyncOptions {
   readonly signal: AbortSignal;
   readonly era: () => Era | undefined;
   readonly onTasks: () => void;
+  readonly onClash: () => void;
   readonly exclusively: Lane;
   readonly hookTimeoutMs?: number | undefined;
 }

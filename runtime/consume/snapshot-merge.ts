@@ -5,6 +5,7 @@ import { arrayLiteral, arrayType, quote } from "./columns.js";
 import { isUniqueClash } from "./faults.js";
 import type { CacheModel, ConsumerModel } from "./model.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
+import type { Run } from "./snapshot-run.js";
 import { type Merge, mergeStatements, shapeOf } from "./statements.js";
 
 /*
@@ -71,8 +72,7 @@ WHERE source = ${client.escapeLiteral(model.definition.origin)} AND entity_id IN
  * after all refuses the statement, and the chunk is merged like any other.
  */
 export async function mergeChunk(
-  client: PoolClient,
-  model: ConsumerModel,
+  { client, model, onClash }: Run,
   chunk: Chunk & { readonly novelty: Novelty },
 ): Promise<number> {
   const { cache, rows, merges, novelty } = chunk;
@@ -82,6 +82,7 @@ export async function mergeChunk(
   }
   const merged = await unlessClashing(client, () => writeAll(client, merges, "merge"), cache);
   if (merged !== undefined) return merged;
+  onClash();
   const settled = await makeWay(client, model, cache, rows);
   return await writeAll(client, prepareChunk(cache, model.definition.origin, settled).merges, "merge");
 }

@@ -46,6 +46,8 @@ export interface SnapshotOptions {
   readonly exclusively: Lane;
   /** Rows were put down for the cascade worker, and are committed. */
   readonly onTasks: () => void;
+  /** Unique values were in the way of rows: some may be left parked. */
+  readonly onClash: () => void;
   readonly hookTimeoutMs?: number | undefined;
 }
 
@@ -172,7 +174,7 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
       // another replica applies the same events, hooks included, before it is merged again.
       if (hooked || former > 0) await client.query("SAVEPOINT merge");
       const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
-      const written = await mergeChunk(client, model, { ...chunk, novelty: hooked ? "known" : novelty });
+      const written = await mergeChunk(run, { ...chunk, novelty: hooked ? "known" : novelty });
       await callHandlers(client, run.apply, lost);
       return written;
     },

@@ -9,6 +9,7 @@ import {
   freshSql,
   impliesDeletion,
   isFresh,
+  lacksLife,
   type Place,
 } from "../../runtime/consume/order.js";
 
@@ -90,13 +91,19 @@ FROM (VALUES ($4::bigint, $5::boolean, $6::boolean, $7::bigint)) AS state (versi
     expect(isFresh(tombstone, { version: null, change: "create", seq: 40 })).toBe(true);
   });
 
-  it("takes an update for news of a later life where a deletion was inferred, though it overtook the creation", () => {
+  it("tells what comes of a life that is not known, after an inferred deletion, from what is old", () => {
     const inferred: EntityState = { version: 3, exact: false, deleted: true, seq: 30 };
-    expect(isFresh(inferred, { version: 5, change: "update", seq: 40 })).toBe(true);
-    expect(isFresh({ ...inferred, version: null }, { version: 5, change: "update", seq: 40 })).toBe(true);
-    expect(isFresh(inferred, { version: 5, change: "update", seq: 30 })).toBe(false);
-    expect(isFresh(inferred, { version: 3, change: "update", seq: 40 })).toBe(false);
-    expect(isFresh(inferred, { version: null, change: "update", seq: 40 })).toBe(false);
+    const update: Place = { version: 5, change: "update", seq: 40 };
+    expect(isFresh(inferred, update)).toBe(false);
+    expect(lacksLife(inferred, update)).toBe(true);
+    expect(lacksLife({ ...inferred, version: null }, update)).toBe(true);
+    expect(lacksLife(inferred, { ...update, seq: 30 })).toBe(false);
+    expect(lacksLife(inferred, { ...update, version: 3 })).toBe(false);
+    expect(lacksLife(inferred, { ...update, version: null })).toBe(false);
+    expect(lacksLife(inferred, { ...update, change: "create" })).toBe(false);
+    expect(lacksLife({ ...inferred, exact: true }, update)).toBe(false);
+    expect(lacksLife({ ...inferred, deleted: false }, update)).toBe(false);
+    expect(lacksLife(undefined, update)).toBe(false);
   });
 
   it("reads a missed deletion off a re-creation over a live entity, and off nothing else", () => {

@@ -9,6 +9,7 @@ import { buildModel } from "../../../runtime/consume/model.js";
 import { createNewcomers } from "../../../runtime/consume/newcomers.js";
 import { parseMessage } from "../../../runtime/consume/parse.js";
 import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import { waitFor } from "../../support/servers.js";
 import {
   createPool,
   createServiceDatabase,
@@ -181,16 +182,20 @@ describe("effect once, in order", () => {
   it.each([
     ["in one statement", {}],
     ["one by one", { hooks: { created: async () => undefined } }],
-  ])("keeps what an update says of a new life where a deletion was inferred, %s", async (_, choices) => {
+  ])("asks the source of an update after a deletion that was inferred, %s", async (_, choices) => {
     await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
     // As a snapshot leaves it that no longer finds the row: the deletion's own version is not known.
     await pool.query("UPDATE mesh.applied SET deleted = true, exact = false, stream_seq = 5");
     await pool.query("DELETE FROM user_cache");
+    const wanted = async () =>
+      (await pool.query("SELECT snapshot_error FROM mesh.subscription")).rows[0].snapshot_error;
     await apply([{ action: "updated", id: "a", seq: 4, version: 2, ...named("before") }], choices);
-    expect(await users()).toEqual({});
+    expect([await users(), await wanted()]).toEqual([{}, null]);
     await apply([{ action: "updated", id: "a", seq: 8, version: 5, ...named("renamed") }], choices);
+    expect(await users()).toEqual({});
+    expect(await wanted()).toBe("wanted: a: version 5 came, and its life is not known");
     await apply([{ action: "created", id: "a", seq: 7, version: 4, ...named("again") }], choices);
-    expect(await users()).toEqual({ a: "renamed" });
+    expect(await users()).toEqual({ a: "again" });
   });
 
   it("runs the hook of a deletion that a re-creation implies, before the new life's, and once", async () => {
@@ -314,6 +319,27 @@ describe("unique names", () => {
     expect(await users()).toEqual({ a: "superseded:a", b: "x" });
     await apply([{ action: "updated", id: "a", seq: 3, version: 2, ...named("y") }]);
     expect(await users()).toEqual({ a: "y", b: "x" });
+  });
+
+  it("takes no name from a later claim that another replica is just applying", async () => {
+    await apply(start);
+    const replica = await pool.connect();
+    try {
+      await replica.query("BEGIN");
+      // Renamed to another and back, which is one change here.
+      await replica.query("UPDATE mesh.applied SET version = 3, stream_seq = 9 WHERE entity_id = 'a'");
+      await replica.query("UPDATE user_cache SET username = 'x' WHERE user_id = 'a'");
+      const applied = apply([{ action: "updated", id: "b", seq: 6, version: 2, ...named("x") }]);
+      await waitFor(async () => {
+        const { rowCount } = await pool.query("SELECT FROM pg_locks WHERE NOT granted");
+        return (rowCount ?? 0) > 0;
+      });
+      await replica.query("COMMIT");
+      await applied;
+    } finally {
+      replica.release();
+    }
+    expect(await users()).toEqual({ a: "x", b: "superseded:b" });
   });
 
   it("gives a freed name to whoever has it next, after a rename and after a deletion", async () => {

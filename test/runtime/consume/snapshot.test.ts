@@ -75,6 +75,7 @@ async function snapshot(
     noteSeq: async () => noted,
     exclusively: createLane(),
     onTasks: () => undefined,
+    onClash: () => undefined,
     ...overrides,
   });
 }
