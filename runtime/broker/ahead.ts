@@ -1,6 +1,7 @@
 import type { ConsumerInfo, JetStreamManager } from "nats";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
+import { DurableAhead } from "./broker.js";
 import { isConsumerMissing, isDenied } from "./faults.js";
 import { readStream } from "./streams.js";
 
@@ -25,23 +26,27 @@ export async function endBefore(
   return last < delivered.stream_seq ? last : undefined;
 }
 
-/** So that it can be made anew, from the beginning: what comes again is known to the order guard. */
+/**
+ * So that it can be made anew, from the beginning: what comes again is known to the order guard. Rejects with
+ * `DurableAhead` where this user may not.
+ */
 export async function removeAhead(
   manager: JetStreamManager,
-  { stream_name: stream, name: durable, delivered }: ConsumerInfo,
+  { stream_name: stream, name: durable }: ConsumerInfo,
   { end, logger }: { readonly end: number; readonly logger: Logger },
 ): Promise<void> {
+  let at = 0;
   try {
+    // Another replica may have made it anew since it was looked at.
+    at = (await manager.consumers.info(stream, durable)).delivered.stream_seq;
+    if (at <= end) return;
     await manager.consumers.delete(stream, durable);
-    logger.warn(
-      { stream, durable, delivered: delivered.stream_seq, end },
-      "durable was ahead of its stream and is made anew",
-    );
+    logger.warn({ stream, durable, delivered: at, end }, "durable was ahead of its stream and is made anew");
   } catch (cause) {
     if (isConsumerMissing(cause)) return;
     if (!isDenied(cause)) throw cause;
-    throw new Error(
-      `durable ${durable} stands at ${delivered.stream_seq} and stream ${stream}, which lost its newest messages, ends at ` +
+    throw new DurableAhead(
+      `durable ${durable} stands at ${at} and stream ${stream}, which lost its newest messages, ends at ` +
         `${end}: this broker delivers nothing until then, and this user may not delete the durable: ` +
         "let a provisioner make it anew",
       { cause },

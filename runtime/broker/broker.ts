@@ -133,6 +133,11 @@ export class ConsumerGone extends Error {
   override readonly name = "ConsumerGone";
 }
 
+/** The durable stands beyond the end of its stream, which lost messages: nothing is delivered, and we may not mend it. */
+export class DurableAhead extends Error {
+  override readonly name = "DurableAhead";
+}
+
 /** The stream did not confirm. */
 export class PublishFailed extends Error {
   override readonly name = "PublishFailed";

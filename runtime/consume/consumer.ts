@@ -4,6 +4,7 @@ import {
   ConsumerGone,
   type ConsumerPlan,
   type ConsumerState,
+  DurableAhead,
   type Intake,
 } from "../broker/broker.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
@@ -223,7 +224,7 @@ async function attach(running: Running): Promise<void> {
   const { broker, pool, logger } = options;
   // Undefined where it is missing or may not be asked about; the durable tells which.
   await broker.ensureStream(model.definition.stream);
-  const { created, state } = await broker.ensureConsumer(plan);
+  const { created, state } = await ensureDurable(running);
   const first = running.era === undefined;
   // By a provisioner, where this user may not: to us it then is there, not created.
   const madeAnew = running.state !== undefined && running.state.created !== state.created;
@@ -237,7 +238,9 @@ async function attach(running: Running): Promise<void> {
   running.lost = undefined;
   // Whoever ran before may have left a value parked.
   if (first) running.tally.clashes += 1;
-  if (era.begun) running.deliveredSeq = 0;
+  // What was seen was of the stream as it was, and of a durable that may have been made anew.
+  if (wasLost) running.sight = undefined;
+  if (wasLost || era.begun) running.deliveredSeq = 0;
   running.attached = true;
   running.lastProgress = Date.now();
   if (era.begun)
@@ -245,6 +248,25 @@ async function attach(running: Running): Promise<void> {
   // At the start too: the service may have been away for longer than the stream keeps its messages.
   if (created || madeAnew || wasLost || era.begun || first) running.resync.want();
   await tidy(pool, model, running.lastSeq);
+}
+
+const AHEAD = "its durable is ahead of its stream";
+
+/** A durable that delivers nothing, and that only somebody else may mend, does not keep the source from being asked. */
+async function ensureDurable(running: Running) {
+  const { options, model, plan } = running;
+  const { broker, pool } = options;
+  try {
+    return await broker.ensureConsumer(plan);
+  } catch (error) {
+    if (error instanceof DurableAhead && running.lost !== AHEAD) {
+      const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
+      running.era = era ?? running.era;
+      running.lost = AHEAD;
+      running.resync.want();
+    }
+    throw error;
+  }
 }
 
 function describe(running: Running): ConsumerStats {

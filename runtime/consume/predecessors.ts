@@ -68,13 +68,18 @@ export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOption
   }
 
   /** What is put off here is out, though it counts as held: it may come to another replica next, and has not been applied. */
-  function followsAnother({ id, version }: Incoming, floor: number | undefined): boolean {
+  function followsAnother({ id, version }: Incoming): boolean {
     if (version === null) return false;
-    for (const [seq, other] of waiting) {
-      const earlier = other.entityId === id && other.version !== null && other.version < version;
-      if (earlier && (floor === undefined || floor < seq)) return true;
+    for (const other of waiting.values()) {
+      if (other.entityId === id && other.version !== null && other.version < version) return true;
     }
     return false;
+  }
+
+  /** By whichever replica. */
+  function forgetSettled(floor: number | undefined): void {
+    if (floor === undefined) return;
+    for (const seq of waiting.keys()) if (seq <= floor) waiting.delete(seq);
   }
 
   function forgetOld(now: number): void {
@@ -89,9 +94,10 @@ export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOption
       const delays = new Map<number, number>();
       if (hopeful.length === 0) return delays;
       const { floor, elsewhere } = await onLoan();
+      forgetSettled(floor);
       for (const event of hopeful) {
         const outElsewhere = elsewhere && (floor === undefined || floor < event.seq - 1);
-        if (outElsewhere || followsAnother(event, floor)) delays.set(event.seq, putOff(event, now));
+        if (outElsewhere || followsAnother(event)) delays.set(event.seq, putOff(event, now));
         else waiting.delete(event.seq);
       }
       forgetOld(now);

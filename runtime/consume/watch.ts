@@ -56,7 +56,11 @@ async function look(running: Running): Promise<void> {
     [model.definition.durable],
   );
   running.attemptsWaiting = rows[0]?.waiting ?? 0;
-  if (!running.attached || !options.broker.connected()) return;
+  if (!options.broker.connected()) return;
+  if (!running.attached || running.lost !== undefined) {
+    if (running.era !== undefined) await resync.wantIfDue();
+    return;
+  }
   const delivered = running.deliveredSeq;
   const position = await readPosition(options.broker, plan);
   const state = await options.broker.consumerState(plan.stream, plan.durable);
@@ -123,9 +127,6 @@ async function noteLoss(running: Running, now: Sight): Promise<boolean> {
   options.logger.warn({ loss }, "the stream lost messages");
   await resync.wantFor(loss);
   if (wentBack) {
-    // Of the stream as it was, and of a durable that may be made anew.
-    running.sight = undefined;
-    running.deliveredSeq = 0;
     running.lost = "its stream lost messages";
   }
   return wentBack;

@@ -51,7 +51,7 @@ describe("a durable is ahead of its stream", () => {
 });
 
 describe("a durable that is ahead", () => {
-  const remove = async (answer: boolean | Error) => {
+  const remove = async (answer: boolean | Error, present = 8) => {
     const removed: string[] = [];
     const logger = recordingLogger();
     const answered = async (stream: string, name: string) => {
@@ -59,7 +59,8 @@ describe("a durable that is ahead", () => {
       if (answer instanceof Error) throw answer;
       return answer;
     };
-    const manager = { consumers: { delete: answered } } as unknown as JetStreamManager;
+    const info = async () => durable(present);
+    const manager = { consumers: { delete: answered, info } } as unknown as JetStreamManager;
     await removeAhead(manager, durable(8), { end: 2, logger });
     return { removed, lines: logger.lines };
   };
@@ -68,6 +69,10 @@ describe("a durable that is ahead", () => {
     const { removed, lines } = await remove(true);
     expect(removed).toEqual(["S reader"]);
     expect(lines).toMatchObject([{ fields: { stream: "S", durable: "reader", delivered: 8, end: 2 } }]);
+  });
+
+  it("is left alone where another replica has made it anew meanwhile", async () => {
+    expect(await remove(true, 2)).toEqual({ removed: [], lines: [] });
   });
 
   it("may have been removed by another replica", async () => {
