@@ -31,7 +31,9 @@ function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefini
   const { sync, delivery, events } = consumer;
   return {
     ...consumer,
-    ...(sync === undefined ? {} : { sync: { ...sync, everySeconds: SNAPSHOT_SECONDS } }),
+    ...(sync === undefined
+      ? {}
+      : { sync: { ...sync, everySeconds: world.plan.periodic ? SNAPSHOT_SECONDS : 0 } }),
     delivery: {
       ...delivery,
       ackWaitSeconds: ACK_WAIT_SECONDS,

@@ -12,6 +12,8 @@ export interface Plan {
   readonly replicas: number;
   /** Every event is given a handler that writes down that it ran. Without, only the user's own run. */
   readonly effects: boolean;
+  /** Snapshots come every few seconds, and mend much. Without, only at a start, after a loss, and in the end. */
+  readonly periodic: boolean;
   readonly network: Network;
   /** One list per writer; they write at the same time. */
   readonly writers: readonly (readonly Write[])[];
@@ -114,6 +116,7 @@ export const plans: fc.Arbitrary<Plan> = fc.record({
   schedule: fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff })),
   replicas: fc.integer({ min: 1, max: 2 }),
   effects: fc.boolean(),
+  periodic: fc.boolean(),
   network: fc.record({ loss: level, duplicates: level, reorder: level }),
   writers: fc.array(fc.array(write, { minLength: 1, maxLength: 14 }), { minLength: 1, maxLength: 3 }),
   faults: fc.array(fault, { maxLength: 4 }),
@@ -124,10 +127,18 @@ export function isLossy({ faults }: Plan): boolean {
 }
 
 /** For people: what is written, and what goes wrong meanwhile. */
-export function describePlan({ schedule, replicas, effects, network, writers, faults }: Plan): string {
+export function describePlan({
+  schedule,
+  replicas,
+  effects,
+  periodic,
+  network,
+  writers,
+  faults,
+}: Plan): string {
   const { loss, duplicates, reorder } = network;
   return [
-    `schedule ${schedule}, ${replicas} of each service, ${effects ? "every event has a handler" : "handlers as they are"}`,
+    `schedule ${schedule}, ${replicas} of each service, ${effects ? "every event has a handler" : "handlers as they are"}, ${periodic ? "periodic snapshots" : "no periodic snapshots"}`,
     `network: loss ${loss}, duplicates ${duplicates}, reorder ${reorder}`,
     ...writers.map((writes, place) => `writer-${place + 1}: ${writes.map(describeWrite).join("; ")}`),
     ...faults.map(

@@ -4,7 +4,7 @@ import { compareCache } from "./caches.js";
 import { type Cast, createCast } from "./cast.js";
 import { applyFault } from "./faults.js";
 import type { History, Recorder } from "./history.js";
-import { copiesOf, type OwnedTable, type SimulatedMesh } from "./mesh.js";
+import { type Copy, copiesOf, type OwnedTable, type SimulatedMesh } from "./mesh.js";
 import { isLossy, type Plan } from "./plan.js";
 import type { Backends } from "./postgres/backends.js";
 import type { DatabaseNetwork } from "./postgres/socket.js";
@@ -114,9 +114,10 @@ async function perform(cast: Cast): Promise<Ending> {
     lookedAt = world.time.elapsed();
     const left = writing ? { what: "writers write", arrived: false } : await whatIsLeft(cast, mended);
     unquiet = left?.what;
-    if (compared || left?.arrived === false) continue;
+    if (left?.arrived === false) continue;
+    if (!compared) await compareBeforeSnapshots(cast);
     compared = true;
-    await compareBeforeSnapshots(cast);
+    if (left !== undefined && !plan.periodic) askForSnapshots(cast);
   }
   const ending = {
     world,
@@ -142,8 +143,25 @@ async function perform(cast: Cast): Promise<Ending> {
  */
 async function compareBeforeSnapshots({ world }: Cast): Promise<void> {
   if (isLossy(world.plan)) return;
-  const found = (await Promise.all(copiesOf(world.mesh).map(compareCache))).flat();
-  // A name that two claim is with neither until the next event or snapshot of the one that gave way.
-  if (found.some((line) => line.includes(parkedValue("")))) return;
-  for (const line of found) world.fail(`before a snapshot, ${line}`);
+  for (const copy of copiesOf(world.mesh)) {
+    const found = await compareCache(copy);
+    // A name that two claim is with neither until the next event, or a snapshot, of the one that gave way.
+    const parked = found.some((line) => line.includes(parkedValue("")));
+    if (found.length === 0 || parked || (await wantsSnapshot(copy))) continue;
+    for (const line of found) world.fail(`before a snapshot, ${line}`);
+  }
+}
+
+/** Its consumer knows that something is missing, and is about to ask. */
+async function wantsSnapshot({ service, consumer }: Copy): Promise<boolean> {
+  const wanted = await service.database.query(
+    "SELECT FROM mesh.subscription WHERE durable = $1 AND starts_with(snapshot_error, 'wanted')",
+    [consumer.durable],
+  );
+  return wanted.length > 0;
+}
+
+function askForSnapshots({ world }: Cast): void {
+  for (const life of world.lives())
+    for (const { durable } of life.service.definition.consumers) void life.parts()?.resync(durable);
 }
