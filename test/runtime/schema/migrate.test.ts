@@ -58,7 +58,8 @@ describe("migrate", () => {
     await client.connect();
     await migrate(client, { service: "shop", migrations: folder.path, logger: silent });
     const { rows } = await client.query(
-      "SELECT count(*)::int AS locks FROM pg_locks WHERE locktype = 'advisory'",
+      `SELECT count(*)::int AS locks FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+       WHERE locktype = 'advisory' AND datname = current_database()`,
     );
     expect(rows).toEqual([{ locks: 0 }]);
     await client.end();
