@@ -93,9 +93,9 @@ function madeAnew({ options, resync }: Running): void {
 const INSTANCE_EVERY_MS = 20_000;
 
 /**
- * A broker that was killed may have lost the newest messages that it had delivered. Their publisher sends them again,
- * in another order, under the same sequences, and the durable, which has those behind it, passes them over: nothing of that
- * shows here once as many are stored again. So a broker that was started anew, or another node of a cluster, is
+ * A broker whose machine went down may have lost the newest messages that it had acknowledged: it syncs to disk every two
+ * minutes unless told otherwise. What is stored next stands under their sequences, which a durable may have behind it, and
+ * once as many are there again nothing of that shows here. So a broker that was started anew, or another node of a cluster, is
  * reason enough to ask the source.
  */
 function noteInstance(running: Running): void {

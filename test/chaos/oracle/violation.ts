@@ -37,7 +37,7 @@ export function isOpen({ knownGap, final }: Violation): boolean {
   return knownGap === undefined && final === undefined;
 }
 
-/** Turn to false when gateways have a source, and overtaken events call their hooks. */
+/** Turn to false when an entity that a snapshot only found alive has a life that a later one can be told from. */
 export const COUNT_KNOWN_GAPS_APART = true;
 
 export function violation(
