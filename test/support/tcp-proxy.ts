@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /*
@@ -39,7 +39,7 @@ export interface Target {
 export async function startTcpProxy(target: Target): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let weather: Weather = {};
-  let changed = new AbortController();
+  let changed = newChange();
   const climate: Climate = { now: () => weather, changed: () => changed.signal };
   const server = createServer({ allowHalfOpen: true }, (inside) => {
     if (weather.refuse) return void inside.resetAndDestroy();
@@ -65,7 +65,7 @@ export async function startTcpProxy(target: Target): Promise<TcpProxy> {
     setWeather(next) {
       weather = next;
       changed.abort();
-      changed = new AbortController();
+      changed = newChange();
     },
     cut() {
       const open = sockets.size / 2;
@@ -78,6 +78,13 @@ export async function startTcpProxy(target: Target): Promise<TcpProxy> {
     },
     reopen: () => listen(server, port),
   };
+}
+
+/** Every connection may be waiting for the weather to change. */
+function newChange(): AbortController {
+  const change = new AbortController();
+  setMaxListeners(0, change.signal);
+  return change;
 }
 
 interface Climate {
