@@ -326,14 +326,14 @@ describe("unique names", () => {
     const replica = await pool.connect();
     try {
       await replica.query("BEGIN");
-      // Renamed to another and back, which is one change here.
       await replica.query("UPDATE mesh.applied SET version = 3, stream_seq = 9 WHERE entity_id = 'a'");
-      await replica.query("UPDATE user_cache SET username = 'x' WHERE user_id = 'a'");
       const applied = apply([{ action: "updated", id: "b", seq: 6, version: 2, ...named("x") }]);
       await waitFor(async () => {
         const { rowCount } = await pool.query("SELECT FROM pg_locks WHERE NOT granted");
         return (rowCount ?? 0) > 0;
       });
+      // Renamed to another and back, which is one change here.
+      await replica.query("UPDATE user_cache SET username = 'x' WHERE user_id = 'a'");
       await replica.query("COMMIT");
       await applied;
     } finally {

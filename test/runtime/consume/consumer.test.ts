@@ -249,6 +249,28 @@ describe("snapshots of a running consumer", () => {
     await waitFor(() => consumer.stats().lastSnapshot?.rows === 2);
   });
 
+  it("looks after a name that a snapshot took from a row, and did not give back", async () => {
+    const user = (user_id: string, username: string, version: number) => ({
+      user_id,
+      username,
+      _version: version,
+    });
+    sourceUsers = [];
+    const consumer = await start({ sync: true });
+    await waitFor(() => consumer.stats().lastSnapshot?.rows === 0);
+    await say({ id: "a", action: "created", version: 1, username: "ann" });
+    await say({ id: "a", action: "updated", version: 2, username: "ada" });
+    await untilNames({ a: "ada" }, "both events");
+    // At a start it looks anyway.
+    await new Promise((wake) => setTimeout(wake, 800));
+    // Read before the second event was written, and noted after it was published.
+    sourceUsers = [user("a", "ann", 1), user("b", "ada", 1)];
+    await consumer.resync();
+    expect(await names()).toEqual({ a: "superseded:a", b: "ada" });
+    sourceUsers = [user("a", "ada", 2), user("b", "bob", 2)];
+    await untilNames({ a: "ada", b: "bob" }, "the name again");
+  });
+
   it("does not take what is written between durable and snapshot for gone", async () => {
     sourceUsers = [];
     const consumer = await start({ sync: true });
