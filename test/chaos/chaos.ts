@@ -37,7 +37,7 @@ export async function runChaos(
       random: createRandom(options.seed).fork("writers"),
       rate: options.rate,
     });
-    const memory: OracleMemory = { everLost: new Set(), poison: new Set() };
+    const memory: OracleMemory = { everLost: new Set(), everRestored: new Set(), poison: new Set() };
     const over = () =>
       failed >= options.patience ||
       (options.minutes !== undefined && Date.now() - started > options.minutes * 60_000);

@@ -52,6 +52,7 @@ export async function runRound(options: RoundOptions): Promise<RoundReport> {
   ).flat();
   await writers.pause();
   for (const stream of facts.lostMessages) memory.everLost.add(stream);
+  for (const service of facts.restored) memory.everRestored.add(service);
   const looking: Looking = { mesh, ledger: writers.ledger, facts, memory, roundStart, authSeq };
   const peace = await untilPeace(looking, options.quietMs);
   for (const subject of facts.poison.keys()) memory.poison.add(subject);

@@ -95,10 +95,18 @@ async function readReferring({ mesh }: Looking, reference: Reference): Promise<r
   return rows;
 }
 
-/** Its owner forgot it, or its events were lost, before anybody had heard of it: nothing that could be deleted ever reached this service. */
-function isUnheardOf({ facts }: Looking, { source }: Reference, { version, stream_seq }: Referring): boolean {
+/**
+ * Its owner or this service forgot it, or its events were lost, before the row named it: nothing that could be deleted ever
+ * reached this service as it is now. `mesh verify` finds such rows.
+ */
+function isUnheardOf(
+  { memory }: Looking,
+  { source, service }: Reference,
+  { version, stream_seq }: Referring,
+): boolean {
   const owner = source === "auth.user" ? "auth" : "compute";
-  const forgotten = facts.restored.has(owner) || facts.lostMessages.has(owner.toUpperCase());
+  const { everRestored, everLost } = memory;
+  const forgotten = everRestored.has(owner) || everRestored.has(service) || everLost.has(owner.toUpperCase());
   return forgotten && version === null && Number(stream_seq ?? 0) === 0;
 }
 

@@ -28,6 +28,8 @@ export interface Looking {
 export interface OracleMemory {
   /** Streams that lost messages in any round: what they are asked for anew need not be what was there. */
   readonly everLost: Set<string>;
+  /** Services whose database went back to a backup in any round: what they had heard of then they need not hear again. */
+  readonly everRestored: Set<string>;
   /** Subjects of all poison of the run. */
   readonly poison: Set<string>;
 }
