@@ -100,6 +100,14 @@ export async function forgetSettled(tx: Tx, model: ConsumerModel, upTo: number):
   ]);
 }
 
+/**
+ * Forgets attempts at messages beyond the end of the stream, which has lost them. Others will stand under their sequences, and
+ * owe nothing to them.
+ */
+export async function forgetLost(tx: Tx, durable: string, end: number): Promise<void> {
+  await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq > $2", [durable, end]);
+}
+
 /** Before the attempt after `attempts`. */
 export function backoffMs(model: ConsumerModel, attempts: number): number {
   const steps = model.definition.delivery.backoffSeconds;

@@ -1,6 +1,7 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import type { Tx } from "../definition.js";
+import { forgetLost } from "./attempts.js";
 import type { ConsumerModel } from "./model.js";
 import { inTransaction } from "./transaction.js";
 
@@ -76,6 +77,7 @@ export async function enterEra(
     const known = rows[0];
     const base = Number(known?.seq_base ?? 0);
     const same = known?.stream_created === state.created && base + state.lastSeq >= highest;
+    await forgetLost(tx, durable, same ? base + state.lastSeq : 0);
     if (same) return { streamCreated: state.created, base, begun: false };
     const first = known?.stream_created == null && highest === 0;
     const next = first ? 0 : Math.max(highest, base);

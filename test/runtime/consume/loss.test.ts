@@ -81,6 +81,33 @@ describe("messages that a stream loses while its consumer runs", () => {
     await rm(`${folder}-before`, { recursive: true });
   });
 
+  it("leave no attempts behind for what will stand under their sequences", async () => {
+    rig = await openRig();
+    const { stream, say, pool } = rig;
+    const hooks = {
+      created: async () => {
+        throw new Error("not now");
+      },
+    };
+    const definition = userConsumer({ stream, hooks, backoffSeconds: [60] });
+    const attempts = async () =>
+      (await pool.query("SELECT stream_seq::int AS seq FROM mesh.attempt ORDER BY 1")).rows.map(
+        ({ seq }) => seq,
+      );
+    const consumer = await rig.start(definition);
+    await waitFor(() => consumer.stats().connected);
+    await say({ id: "a", action: "created", version: 1 });
+    await waitFor(async () => (await attempts()).length === 1);
+    await consumer.stop();
+    await pool.query(
+      `INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+       SELECT stream, 9, durable, origin, 'b', attempts, next_at FROM mesh.attempt`,
+    );
+    const again = await rig.start(definition);
+    await waitFor(() => again.stats().connected);
+    expect(await attempts()).toEqual([1]);
+  });
+
   it("are asked of the source when the broker was started anew, though nothing shows", async () => {
     const folder = await mkdtemp(join(tmpdir(), "mesh-anew-"));
     server = await startNats({ folder });
