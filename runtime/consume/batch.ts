@@ -124,11 +124,15 @@ function earliestByEntity(
   attempts: ReadonlyMap<number, Attempt>,
   now: number,
 ): ReadonlyMap<string, Attempt> {
-  const graceMs = Math.max(60, 3 * context.model.definition.delivery.ackWaitSeconds) * 1000;
+  const { ackWaitSeconds, backoffSeconds } = context.model.definition.delivery;
+  const graceMs = Math.max(60, 3 * ackWaitSeconds) * 1000;
+  const longestMs = Math.max(ackWaitSeconds, ...backoffSeconds) * 1000;
   const blockers = new Map<string, Attempt>();
   for (const attempt of attempts.values()) {
     if (now > attempt.dueAt + graceMs || blockers.has(attempt.entityId)) continue;
-    blockers.set(attempt.entityId, attempt);
+    // Put off for longer than anything is: the database's clock was set back since, and it is due.
+    const isBeyond = attempt.dueAt > now + longestMs + graceMs;
+    blockers.set(attempt.entityId, isBeyond ? { ...attempt, dueAt: now } : attempt);
   }
   return blockers;
 }

@@ -72,6 +72,8 @@ const LONGEST_BACKOFF_MS = 300_000;
 /** Short, and renewed while a hook is at work: what a killed process had leased must not wait for the longest hook. */
 const LEASE_SECONDS = 15;
 const RENEW_MS = 4_000;
+/** Nothing is put off or leased for so long: the database's clock was set back since, and it is due. */
+const BEYOND_SECONDS = (2 * LONGEST_BACKOFF_MS) / 1_000;
 
 export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
   const options = { parallel: 8, timeoutMs: 60_000, pollMs: 5_000, backoffMs: 1_000, ...given };
@@ -151,10 +153,12 @@ async function leaseTasks({ options, stopping }: Worker, free: number): Promise<
     `UPDATE mesh.cascade_task SET attempts = attempts + 1, leased_until = now() + make_interval(secs => $2)
 WHERE id IN (
   SELECT id FROM mesh.cascade_task
-  WHERE next_at <= now() AND (leased_until IS NULL OR leased_until < now()) AND origin = ANY ($3)
+  WHERE (next_at <= now() OR next_at > now() + make_interval(secs => $4))
+    AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + make_interval(secs => $4))
+    AND origin = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id, origin, entity_id, rule, table_name, row_key, attempts`,
-    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.origin)],
+    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.origin), BEYOND_SECONDS],
   );
   return rows;
 }

@@ -90,6 +90,16 @@ describe("the cascade worker", () => {
     await waitFor(empty);
   });
 
+  it.each(["next_at", "leased_until"])(
+    "takes a task that is due although the database's clock was set back: %s",
+    async (column) => {
+      await doom(1);
+      await pool.query(`UPDATE mesh.cascade_task SET ${column} = now() + interval '1 hour'`);
+      start(async () => undefined);
+      await waitFor(empty);
+    },
+  );
+
   it("goes on trying for a hook that fails for an hour and more, at most five minutes apart", async () => {
     let allowed = false;
     await doom(1);
