@@ -70,6 +70,12 @@ const NOTHING: RunningParts = {
 
 const FLUSH_MS = 3_000;
 
+/** With the database away nobody can say, nor publish. */
+async function hasWaiting(pool: Pool): Promise<boolean> {
+  const waiting = await pool.query("SELECT FROM mesh.outbox LIMIT 1").catch(() => undefined);
+  return (waiting?.rows.length ?? 0) > 0;
+}
+
 /**
  * Gives the last writes of a stopping service the time to leave; with the broker away, or another
  * replica leading, there is nothing to wait for. What stays is published by whoever leads next.
@@ -79,8 +85,7 @@ async function flushOutbox(pool: Pool, broker: Broker, relay: Relay): Promise<vo
   while (Date.now() < deadline) {
     const { leader, paused } = relay.stats();
     if (!leader || paused || !broker.connected()) return;
-    const { rows } = await pool.query("SELECT FROM mesh.outbox LIMIT 1");
-    if (rows.length === 0) return;
+    if (!(await hasWaiting(pool))) return;
     await pause(25);
   }
 }
