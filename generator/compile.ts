@@ -1,4 +1,4 @@
-import { checkProgram } from "./check/check.js";
+import { adviseProgram, checkProgram } from "./check/check.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
 import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
 import { collectDiagnostics, type Report } from "./diagnostics/report.js";
@@ -14,7 +14,7 @@ import { readYaml } from "./source/yaml.js";
 export interface Compilation {
   /** undefined when there is any error. */
   readonly mesh: Mesh | undefined;
-  /** Every mistake of the file, in its order. */
+  /** Every mistake of the file, in its order; warnings only where there is no error. */
   readonly diagnostics: readonly Diagnostic[];
   /** Gives a place to mistakes that only show where the mesh meets what was generated before. */
   readonly locate: (mistakes: readonly Mistake[]) => readonly Diagnostic[];
@@ -27,9 +27,14 @@ export function compileMesh(text: string, options: { readonly file: string }): C
   const value = readYaml(source, found.report);
   const program = value && readProgram(value, found.report);
   if (program !== undefined) checkProgram(program, found.report);
-  const diagnostics = found.list();
-  const mesh = program === undefined || hasErrors(diagnostics) ? undefined : buildMesh(program);
-  return { mesh, diagnostics, locate: (mistakes) => locateMistakes(mistakes, { source, value }) };
+  const isValid = program !== undefined && !hasErrors(found.list());
+  if (isValid) adviseProgram(program, found.report);
+  const mesh = isValid ? buildMesh(program) : undefined;
+  return {
+    mesh,
+    diagnostics: found.list(),
+    locate: (mistakes) => locateMistakes(mistakes, { source, value }),
+  };
 }
 
 function readProgram(value: Value, report: Report): Program | undefined {

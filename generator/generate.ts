@@ -26,14 +26,17 @@ export interface MigrationFile {
   readonly sha256: string;
 }
 
-/** Why nothing is emitted: going on would break a promise about the data that is already there. */
-export interface Refusal {
+/** What only shows where the mesh meets what was generated before. */
+export interface Finding {
   readonly code: string;
   /** The keys that lead to it in mesh.yaml; undefined: it is not about what mesh.yaml says. */
   readonly path?: readonly string[];
   readonly message: string;
   readonly hint?: string;
 }
+
+/** Why nothing is emitted: going on would break a promise about the data that is already there. */
+export type Refusal = Finding;
 
 /** Of generator/evolve: all migrations of each service, those that exist untouched, at most one new. */
 export type PlanMigrations = (input: {
@@ -70,6 +73,8 @@ export interface OutputPlan {
   readonly drift: readonly Drift[];
   /** When there is any, nothing is to be written. */
   readonly refusals: readonly Refusal[];
+  /** What is said of a plan that is carried out all the same. */
+  readonly warnings: readonly Finding[];
 }
 
 /**
@@ -137,11 +142,11 @@ function isUpToDate(lock: Lock, { folder, ...origin }: GenerateInput): boolean {
 
 function upToDate(lock: Lock): OutputPlan {
   const keep = [...Object.keys(lock.files), ...lockedMigrations(lock).map(({ path }) => path), LOCK_FILE];
-  return { write: [], remove: [], keep, drift: [], refusals: [] };
+  return { write: [], remove: [], keep, drift: [], refusals: [], warnings: [] };
 }
 
 function refuse(refusals: readonly Refusal[]): OutputPlan {
-  return { write: [], remove: [], keep: [], drift: [], refusals };
+  return { write: [], remove: [], keep: [], drift: [], refusals, warnings: [] };
 }
 
 interface Present {
@@ -167,6 +172,7 @@ function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Pres
       ...remove.map((path): Drift => ({ path, kind: "stale" })),
     ],
     refusals: [],
+    warnings: [],
   };
 }
 

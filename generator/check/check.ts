@@ -2,6 +2,7 @@ import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
 import type { Rule } from "./rule.js";
 import { checkCacheColumns } from "./rules/cache-columns.js";
+import { adviseCacheFreshness } from "./rules/cache-freshness.js";
 import { checkCacheSync } from "./rules/cache-sync.js";
 import { checkCaches } from "./rules/caches.js";
 import { checkCascadeHooks } from "./rules/cascade-hooks.js";
@@ -61,6 +62,14 @@ const rules: readonly Rule[] = [
   checkNameCollisions,
 ];
 
+/** What compiles, runs, and then surprises. */
+const advice: readonly Rule[] = [adviseCacheFreshness];
+
 export function checkProgram(program: Program, report: Report): void {
   for (const rule of rules) rule(program, report);
+}
+
+/** Of a program without errors: what is misread or misspelt would be missed here as well. */
+export function adviseProgram(program: Program, report: Report): void {
+  for (const rule of advice) rule(program, report);
 }

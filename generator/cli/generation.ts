@@ -1,6 +1,7 @@
 import type { Compilation } from "../compile.js";
+import type { Diagnostic, Severity } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
-import { applyPlan, type OutputPlan, planOutput, type Refusal } from "../generate.js";
+import { applyPlan, type Finding, type OutputPlan, planOutput, type Refusal } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
 import { openOutputFolder } from "./output-folder.js";
 import { readTemplates, readVersion } from "./package.js";
@@ -36,21 +37,50 @@ export function writeProject(plan: OutputPlan): void {
 /** Each at its place in mesh.yaml, as any other mistake; what is wrong with a generated file has none there. */
 export function reportRefusals(
   refusals: readonly Refusal[],
-  { locate }: Pick<Compilation, "locate">,
+  compilation: Pick<Compilation, "locate">,
   json?: boolean,
 ): void {
-  const located = refusals.flatMap(({ path, ...refusal }) => (path ? [{ ...refusal, path }] : []));
-  const others = refusals.filter(({ path }) => path === undefined);
-  const diagnostics = locate(located);
-  if (json) {
-    printJson({ refusals: [...others, ...diagnosticsToJson(diagnostics)] });
-    return;
-  }
+  const { located, others } = placeFindings(refusals, "error", compilation);
+  if (json) printJson({ refusals: [...others, ...diagnosticsToJson(located)] });
+  else tellFindings({ located, others }, "error");
+}
+
+/** On stderr, beside whatever the command does after all. */
+export function reportWarnings(warnings: readonly Finding[], compilation: Pick<Compilation, "locate">): void {
+  tellFindings(placeFindings(warnings, "warning", compilation), "warning");
+}
+
+/** As `--json` has them, of the file alone and of its meeting with what was generated before. */
+export function warningsToJson(
+  warnings: readonly Finding[],
+  compilation: Pick<Compilation, "locate" | "diagnostics">,
+): readonly object[] {
+  const { located, others } = placeFindings(warnings, "warning", compilation);
+  const unplaced = others.map((finding) => ({ ...finding, severity: "warning" }));
+  return [...diagnosticsToJson([...compilation.diagnostics, ...located]), ...unplaced];
+}
+
+interface PlacedFindings {
+  readonly located: readonly Diagnostic[];
+  readonly others: readonly Finding[];
+}
+
+function placeFindings(
+  findings: readonly Finding[],
+  severity: Severity,
+  { locate }: Pick<Compilation, "locate">,
+): PlacedFindings {
+  const mistakes = findings.flatMap(({ path, ...finding }) => (path ? [{ ...finding, path, severity }] : []));
+  return { located: locate(mistakes), others: findings.filter(({ path }) => path === undefined) };
+}
+
+function tellFindings({ located, others }: PlacedFindings, severity: Severity): void {
+  const paint = severity === "error" ? colour.red : colour.yellow;
   for (const { code, message, hint } of others) {
-    tell(`${GENERATED} - ${colour.red(`error ${code}`)}: ${message}`);
+    tell(`${GENERATED} - ${paint(`${severity} ${code}`)}: ${message}`);
     if (hint) tell(`  ${colour.dim("hint:")} ${hint}`);
   }
-  reportDiagnostics(diagnostics, false);
+  reportDiagnostics(located, false);
 }
 
 /** For commands that stand on generated code. undefined: mesh.yaml is wrong, and that has been said. */
@@ -60,8 +90,11 @@ export async function bringUpToDate(): Promise<Mesh | undefined> {
   reportDiagnostics(diagnostics, false);
   if (!mesh) return undefined;
   const plan = await planProject(mesh);
-  reportRefusals(plan.refusals, compilation);
-  if (plan.refusals.length > 0) return undefined;
+  if (plan.refusals.length > 0) {
+    reportRefusals(plan.refusals, compilation);
+    return undefined;
+  }
+  reportWarnings(plan.warnings, compilation);
   writeProject(plan);
   if (plan.write.length > 0) tell(colour.dim(`generated ${plan.write.length} files anew`));
   return mesh;

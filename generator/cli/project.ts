@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Compilation, compileMesh } from "../compile.js";
-import type { Diagnostic, Severity } from "../diagnostics/diagnostic.js";
+import { countDiagnostics, type Diagnostic, hasErrors, type Severity } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson, type Paint, renderDiagnostics } from "../diagnostics/render.js";
 import { UsageError } from "./exit.js";
 import { colour, printJson, tell } from "./terminal.js";
@@ -34,6 +34,6 @@ export function reportDiagnostics(diagnostics: readonly Diagnostic[], json: bool
   if (json) printJson({ diagnostics: diagnosticsToJson(diagnostics) });
   if (json || diagnostics.length === 0) return;
   process.stderr.write(`${renderDiagnostics(diagnostics, PAINT)}\n`);
-  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
-  if (errors > 0) tell(colour.red(`${errors} ${errors === 1 ? "error" : "errors"}; nothing was written`));
+  const count = countDiagnostics(diagnostics);
+  tell(hasErrors(diagnostics) ? colour.red(`${count}; nothing was written`) : colour.yellow(`${count}`));
 }

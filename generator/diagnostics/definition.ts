@@ -17,6 +17,14 @@ export function error<P extends object = Record<never, never>>(
   return { severity: "error", message, hint, isMissingName: false };
 }
 
+/** What may be meant, and then surprises: said, and generated all the same. */
+export function warning<P extends object = Record<never, never>>(
+  message: (parameters: P) => string,
+  hint?: (parameters: P) => string,
+): Definition<P> {
+  return { ...error(message, hint), severity: "warning" };
+}
+
 export function missingName<P extends object>(
   message: (parameters: P) => string,
   hint?: (parameters: P) => string,

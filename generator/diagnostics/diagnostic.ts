@@ -20,6 +20,15 @@ export interface Diagnostic {
   readonly line: string;
 }
 
+/** "1 error", "2 errors and 1 warning"; undefined when there are none. */
+export function countDiagnostics(diagnostics: readonly Diagnostic[]): string | undefined {
+  const counts = (["error", "warning"] as const).flatMap((severity) => {
+    const count = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+    return count === 0 ? [] : `${count} ${severity}${count === 1 ? "" : "s"}`;
+  });
+  return counts.length === 0 ? undefined : counts.join(" and ");
+}
+
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((diagnostic) => diagnostic.severity === "error");
 }

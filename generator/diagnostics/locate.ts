@@ -1,7 +1,7 @@
 import { compareNames } from "../model/order.js";
 import type { SourceText } from "../source/text.js";
 import { nearestEntry, type Value } from "../source/value.js";
-import type { Diagnostic } from "./diagnostic.js";
+import type { Diagnostic, Severity } from "./diagnostic.js";
 
 /** A mistake that knows what it is about, and not yet where that is written. */
 export interface Mistake {
@@ -10,6 +10,8 @@ export interface Mistake {
   readonly hint?: string;
   /** The keys that lead to it. What is no longer written is told at the nearest thing around it. */
   readonly path: readonly string[];
+  /** `error` where it is not said. */
+  readonly severity?: Severity;
 }
 
 interface Written {
@@ -23,7 +25,7 @@ export function locateMistakes(
   mistakes: readonly Mistake[],
   { source, value }: Written,
 ): readonly Diagnostic[] {
-  const located = mistakes.map(({ code, message, hint, path }) => {
+  const located = mistakes.map(({ code, message, hint, path, severity = "error" }) => {
     const entry = value && nearestEntry(value, path);
     // A key that is there speaks of a thing; the mistake is in a plain value only where the path ends in it.
     const isSaid =
@@ -33,7 +35,7 @@ export function locateMistakes(
     const end = source.positionAt(span.end);
     const line = source.lineAt(start.line);
     const place = { file: source.file, start, end, also: [], line };
-    return { offset: span.start, diagnostic: { code, severity: "error" as const, message, hint, ...place } };
+    return { offset: span.start, diagnostic: { code, severity, message, hint, ...place } };
   });
   const seen = new Set<string>();
   return located

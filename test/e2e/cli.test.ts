@@ -113,6 +113,29 @@ test("a mistake is named at its place, with exit code 1, and not one file is tou
   writeFileSync(at("mesh.yaml"), good);
 });
 
+test("a warning is said on stderr and in --json, and is no finding", async () => {
+  const good = readFileSync(at("mesh.yaml"), "utf8");
+  writeFileSync(at("mesh.yaml"), good.replace(/(synced_at.*\n)/, "$1          colour: text?\n"));
+  const said = "warning cache-column-without-source";
+  const checked = await mesh(folder, "check");
+  expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining(said) });
+  expect(checked.stderr).toMatch(/\n1 warning\n$/);
+  const diagnostics = [{ severity: "warning", code: "cache-column-without-source" }];
+  const json = await mesh(folder, "check", "--json");
+  expect(json).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(json.stdout)).toMatchObject({ diagnostics });
+  const drift = await mesh(folder, "generate", "--check", "--json");
+  expect(drift.code).toBe(1);
+  expect(JSON.parse(drift.stdout)).toMatchObject({ diagnostics });
+  // An error of the same file is never hidden by it.
+  writeFileSync(at("mesh.yaml"), readFileSync(at("mesh.yaml"), "utf8").replace("on: insert", "on: insrt"));
+  expect(await mesh(folder, "check")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("1 error; nothing"),
+  });
+  writeFileSync(at("mesh.yaml"), good);
+});
+
 test("--watch follows each save, a broken one included, and writes only what changed", async () => {
   const good = readFileSync(at("mesh.yaml"), "utf8");
   const watching = startCommand(folder, "generate", "--watch");

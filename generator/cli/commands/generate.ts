@@ -1,7 +1,7 @@
 import type { OutputPlan } from "../../generate.js";
 import type { Mesh } from "../../model/mesh.js";
 import type { ExitCode } from "../exit.js";
-import { planProject, reportRefusals, writeProject } from "../generation.js";
+import { planProject, reportRefusals, reportWarnings, warningsToJson, writeProject } from "../generation.js";
 import { compileProject, GENERATED, MESH_FILE, reportDiagnostics } from "../project.js";
 import { colour, print, printJson, tell } from "../terminal.js";
 
@@ -34,15 +34,21 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
     reportRefusals(plan.refusals, compilation, options.json);
     return 1;
   }
-  if (options.check) return reportDrift(plan, mesh, options);
+  if (!options.json) reportWarnings(plan.warnings, compilation);
+  const warnings = warningsToJson(plan.warnings, compilation);
+  if (options.check) return reportDrift(plan, { mesh, warnings }, options);
   writeProject(plan);
-  if (options.json) printJson(summary(plan));
+  if (options.json) printJson({ ...summary(plan), diagnostics: warnings });
   else print(describe(plan, mesh, performance.now() - started));
   return 0;
 }
 
-function reportDrift(plan: OutputPlan, mesh: Mesh, { json }: GenerateOptions): ExitCode {
-  if (json) printJson({ drift: plan.drift });
+function reportDrift(
+  plan: OutputPlan,
+  { mesh, warnings }: { readonly mesh: Mesh; readonly warnings: readonly object[] },
+  { json }: GenerateOptions,
+): ExitCode {
+  if (json) printJson({ drift: plan.drift, diagnostics: warnings });
   else if (plan.drift.length === 0) print(describe(plan, mesh, undefined));
   else {
     for (const { path, kind } of plan.drift) print(`${GENERATED}/${path}: ${colour.yellow(kind)}`);

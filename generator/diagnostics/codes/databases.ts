@@ -1,4 +1,4 @@
-import { error, missingName } from "../definition.js";
+import { error, missingName, warning } from "../definition.js";
 
 /** Tables, their columns, and caches of other services' entities. */
 export const databaseCodes = {
@@ -75,6 +75,34 @@ export const databaseCodes = {
   "cache-column-type": error(
     (p: { column: string; type: string; event: string; field: string }) =>
       `"${p.column}" is ${p.type}, but "${p.event}" carries ${p.field}`,
+  ),
+  "cache-not-told": warning(
+    (p: { entity: string; table: string; change: "update" | "delete"; action: string }) =>
+      p.change === "update"
+        ? `no event tells of updates of "${p.entity}", so this copy keeps the values of its creation`
+        : `no event tells of deletions of "${p.entity}", so this copy keeps rows that are gone`,
+    (p) =>
+      `add the subject "${p.entity}.{id}.${p.action}" with "emit: { table: ${p.table}, on: ${p.change} }"`,
+  ),
+  "cache-column-stale": warning(
+    (p: { column: string; entity: string; events: readonly string[]; conditional: readonly string[] }) =>
+      p.conditional.length === 0
+        ? `no update of "${p.entity}" carries "${p.column}", so this copy goes stale when it changes`
+        : `"${p.column}" is carried only when ${p.conditional.join(" or ")} happens, so this copy misses its other changes`,
+    (p) =>
+      p.conditional.length === 0
+        ? `add "${p.column}" to the payload of ${p.events.join(" or ")}`
+        : `add an event of "${p.entity}" that is emitted on update without "when", and carries it`,
+  ),
+  "cache-column-without-source": warning(
+    (p: { column: string; entity: string; isInSource: boolean }) =>
+      p.isInSource
+        ? `no event of "${p.entity}" carries "${p.column}": only a snapshot fills it`
+        : `no event of "${p.entity}" carries "${p.column}": it keeps its default, or null, unless a hook fills it`,
+    (p) =>
+      p.isInSource
+        ? `add "${p.column}" to the payloads of its events`
+        : "remove it, or keep it in a table of the service's own",
   ),
   "sync-without-cache": error(
     (p: { table: string }) => `"${p.table}" is no cache, so there is nothing to sync`,

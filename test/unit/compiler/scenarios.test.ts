@@ -30,7 +30,10 @@ describe("scenarios of diagnostics", () => {
   test("every code has a scenario that shows it", () => {
     const unseen = diagnosticCodes.filter((code) => {
       const expected = new URL(`${code}/expected.txt`, folder);
-      return !existsSync(expected) || !readFileSync(expected, "utf8").includes(` - error ${code}: `);
+      return (
+        !existsSync(expected) ||
+        !new RegExp(` - (error|warning) ${code}: `).test(readFileSync(expected, "utf8"))
+      );
     });
     expect(unseen, "add test/scenarios/diagnostics/<code>/mesh.yaml").toEqual([]);
   });

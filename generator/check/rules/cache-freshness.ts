@@ -1,0 +1,82 @@
+import { nearest, type Report } from "../../diagnostics/report.js";
+import type { ColumnSymbol, EntitySymbol, EventSymbol, TableSymbol } from "../../language/program.js";
+import type { Rule } from "../rule.js";
+import { allTables } from "../tables.js";
+
+/**
+ * A copy hears of every change of what it copies. Where it does not, it goes stale by construction: no lag,
+ * no dead letter, and only `mesh verify` would tell. Advice: what never changes needs no event.
+ */
+export const adviseCacheFreshness: Rule = (program, report) => {
+  for (const { table } of allTables(program)) {
+    const entity = table.cacheOf && program.entities.get(table.cacheOf.text);
+    if (entity === undefined) continue;
+    adviseChanges(table, entity, report);
+    for (const column of table.columns.values()) {
+      if (!column.key) adviseColumn(column, entity, report);
+    }
+  }
+};
+
+/** Rows of a table can be updated and deleted; what an external owner allows is not known here. */
+function adviseChanges(
+  { cacheOf, span }: TableSymbol,
+  { origin, events }: EntitySymbol,
+  report: Report,
+): void {
+  const source = sourceOf(events);
+  if (source === undefined) return;
+  for (const [change, action] of [
+    ["update", "updated"],
+    ["delete", "deleted"],
+  ] as const) {
+    if (events.some((event) => tellsOf(event, change))) continue;
+    report("cache-not-told", cacheOf?.span ?? span, { entity: origin, table: source.name, change, action });
+  }
+}
+
+function adviseColumn(column: ColumnSymbol, { origin, events }: EntitySymbol, report: Report): void {
+  const { name, span } = column;
+  const carriers = events.filter(({ change, fields }) => change !== "delete" && fields.has(name));
+  const source = sourceOf(events);
+  if (carriers.length === 0) {
+    if (column.node?.get.default?.value === "now") return;
+    const isInSource = source?.columns.has(name) ?? false;
+    const fields = new Map(events.flatMap((event) => [...event.fields]));
+    const clue = isInSource ? undefined : nearest(name, fields, (field) => field.span);
+    report("cache-column-without-source", span, { column: name, entity: origin, isInSource }, clue);
+    return;
+  }
+  const updates = events.filter((event) => tellsOf(event, "update"));
+  if (updates.length === 0 || isTold(name, updates, source)) return;
+  const conditional = updates.filter((event) => event.fields.has(name));
+  report("cache-column-stale", span, {
+    column: name,
+    entity: origin,
+    events: updates.flatMap((event) => event.name?.value ?? []),
+    conditional: conditional.flatMap((event) => event.name?.value ?? []),
+  });
+}
+
+function tellsOf(event: EventSymbol, change: "update" | "delete"): boolean {
+  return event.operations.includes(change) || event.change === change;
+}
+
+/** Every new value travels: in an event of any update, or in one for each value that the column can take. */
+function isTold(column: string, updates: readonly EventSymbol[], source: TableSymbol | undefined): boolean {
+  const carriers = updates.filter((event) => event.fields.has(column));
+  const conditions = carriers.map((event) => event.node?.get.emit?.get.when?.entries ?? []);
+  if (conditions.some((entries) => entries.length === 0)) return true;
+  const told = new Set(
+    conditions.flatMap(([only, ...others]) =>
+      only?.name.value === column && others.length === 0 ? [only.node?.text] : [],
+    ),
+  );
+  const values = source?.columns.get(column)?.node?.get.one_of?.items ?? [];
+  return values.length > 0 && values.every(({ value }) => told.has(value));
+}
+
+/** The table that the events come from; undefined of an owner that is written by hand. */
+function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
+  return events.find((event) => event.table !== undefined)?.table;
+}
