@@ -44,7 +44,15 @@ export function identifiers(names: readonly string[]): string {
   return names.map(identifier).join(", ");
 }
 
-/** A string constant. Backslashes stay as they are: standard_conforming_strings has been on since 9.1. */
+/** A string constant, the same whatever standard_conforming_strings says in the session that runs it. */
 export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
+}
+
+/** The delimiter of a dollar-quoted text that holds none like it. */
+export function dollarQuote(text: string): string {
+  let delimiter = "$$";
+  for (let count = 1; text.includes(delimiter); count += 1) delimiter = `$body${count}$`;
+  return delimiter;
 }

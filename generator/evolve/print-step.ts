@@ -144,7 +144,8 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], ren
 }
 
 function sentences(name: string, description: string): readonly string[] {
-  const [first = "", ...rest] = description.trim().split(/\r?\n/);
+  // PostgreSQL ends a comment at a bare carriage return, too.
+  const [first = "", ...rest] = description.trim().split(/\r\n|\r|\n/);
   return [`${name}: ${first}`, ...rest];
 }
 

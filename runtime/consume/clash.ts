@@ -51,7 +51,7 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
   const [table, name, key] = [quote(cache.table.name), quote(column.name), quote(cache.key.name)];
   const type = arrayType(column).slice(0, -2);
   const { rows } = await tx.query<{ id: string }>(
-    `SELECT row.${key}::text AS id FROM ${table} AS row WHERE row.${name} = $1::${type} AND row.${key}::text <> $2`,
+    `SELECT "$row".${key}::text AS id FROM ${table} AS "$row" WHERE "$row".${name} = $1::${type} AND "$row".${key}::text <> $2`,
     [value, upsert.id],
   );
   const holder = rows[0];

@@ -33,7 +33,7 @@ LEFT JOIN LATERAL (
 WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq = 0)
   OR (state.version < told.born AND state.exact AND state.stream_seq >= 0)`;
 
-/** Notes ids of the source in `mesh_told`, lives that began unheard in `mesh_later`, and as alive those that were not known to be. */
+/** Notes ids of the source in `"$told"`, lives that began unheard in `"$later"`, and as alive those that were not known to be. */
 export async function noteExisting(run: Run, chunk: readonly Existing[]): Promise<Outcome> {
   if (chunk.length === 0) return { done: 0, failed: 0 };
   return await inParts(run, { items: chunk, work: (part) => notePart(run, part) });
@@ -43,7 +43,7 @@ async function notePart({ client, model, seq }: Run, part: readonly Existing[]):
   const { origin } = model.definition;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
-  await client.query("INSERT INTO mesh_told SELECT unnest($1::text[])", [ids]);
+  await client.query('INSERT INTO "$told" SELECT unnest($1::text[])', [ids]);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
     origin,
     ids,
@@ -58,7 +58,7 @@ async function notePart({ client, model, seq }: Run, part: readonly Existing[]):
   });
   if (later.length > 0)
     await client.query(
-      "INSERT INTO mesh_later (entity_id, born) SELECT * FROM unnest($1::text[], $2::bigint[])",
+      'INSERT INTO "$later" (entity_id, born) SELECT * FROM unnest($1::text[], $2::bigint[])',
       [arrayLiteral(later.map(({ id }) => id)), arrayLiteral(later.map(({ born }) => born))],
     );
   const states = new Map<string, EntityState>();

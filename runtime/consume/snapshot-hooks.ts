@@ -111,8 +111,8 @@ async function cachedRows(
   if (cache === undefined) return new Map();
   const key = quote(cache.key.name);
   const { rows } = await client.query<{ id: string; row: Record<string, unknown> }>(
-    `SELECT row.${key}::text AS id, to_jsonb(row) AS row FROM ${quote(cache.table.name)} AS row
-WHERE row.${key} = ANY ($1::${arrayType(cache.key)})`,
+    `SELECT "$row".${key}::text AS id, to_jsonb("$row") AS row FROM ${quote(cache.table.name)} AS "$row"
+WHERE "$row".${key} = ANY ($1::${arrayType(cache.key)})`,
     [arrayLiteral(ids)],
   );
   return new Map(rows.map(({ id, row }) => [id, row]));

@@ -41,10 +41,10 @@ export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promi
 }
 
 const NOTED_LIVES = `SELECT place::double precision, entity_id AS id, born::double precision
-FROM mesh_later WHERE place > $1 ORDER BY place LIMIT 500`;
+FROM "$later" WHERE place > $1 ORDER BY place LIMIT 500`;
 
 /**
- * The same of the lives in `mesh_later`, for a consumer without a cache. Events up to the noted sequence were let
+ * The same of the lives in `"$later"`, for a consumer without a cache. Events up to the noted sequence were let
  * through before: what is still unheard of then has been lost.
  */
 export async function endNotedLives(run: Run): Promise<Outcome> {

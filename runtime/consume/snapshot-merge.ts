@@ -128,8 +128,8 @@ async function makeWay(
     if (column.unique !== true) continue;
     const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
     const { rows: found } = await client.query<{ id: string }>(
-      `SELECT new.id FROM unnest($1::text[], $2::${arrayType(column)}) AS new (id, value)
-JOIN ${quote(cache.table.name)} AS row ON row.${quote(column.name)} = new.value AND row.${key}::text <> new.id`,
+      `SELECT "$new".id FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
+JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
       [arrayLiteral(told.map((row) => row.id)), arrayLiteral(told.map((row) => row.cells[place]))],
     );
     for (const { id } of found) clashing.add(id);

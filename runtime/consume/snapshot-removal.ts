@@ -21,7 +21,7 @@ export async function removeMissing(run: Run): Promise<Outcome> {
   const total = { done: 0, failed: 0 };
   for (let from = 0; from < found; from += REMOVAL_ROWS) {
     const { rows } = await client.query<{ id: string }>(
-      "SELECT id FROM mesh_missing WHERE place > $1 AND place <= $2",
+      'SELECT id FROM "$missing" WHERE place > $1 AND place <= $2',
       [from, from + REMOVAL_ROWS],
     );
     const work = (part: readonly { readonly id: string }[]) =>
@@ -58,21 +58,21 @@ export async function untilHeard({ model, settledUpTo, seq, signal }: Run): Prom
 /** Of the rows of the cache, those that are not told. */
 function missingRows({ cache }: ConsumerModel, origin: string, seq: number): string {
   if (cache === undefined) return "";
-  const key = `row.${quote(cache.key.name)}::text`;
-  return `SELECT ${key} AS id FROM ${quote(cache.table.name)} AS row
+  const key = `"$row".${quote(cache.key.name)}::text`;
+  return `SELECT ${key} AS id FROM ${quote(cache.table.name)} AS "$row"
   LEFT JOIN mesh.applied AS state ON state.source = ${origin} AND state.entity_id = ${key}
   WHERE coalesce(state.stream_seq, 0) <= ${seq}
-    AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = ${key})
+    AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = ${key})
   UNION`;
 }
 
 /**
- * Fills `mesh_missing` and gives its size. An entity that was only ever referred to is none of them, however
+ * Fills `"$missing"` and gives its size. An entity that was only ever referred to is none of them, however
  * long the source lacks it: a row may be written ahead of what it refers to, and to remove it would be
  * worse than to leave one that an operator finds with `mesh verify`.
  */
 async function findMissing({ client, model, seq }: Run): Promise<number> {
-  await client.query("ANALYZE mesh_told");
+  await client.query('ANALYZE "$told"');
   // Bare parameters are not possible in CREATE TABLE AS; the origin is generated, the sequence a number.
   const { rows: quoted } = await client.query<{ origin: string }>("SELECT quote_literal($1) AS origin", [
     model.definition.origin,
@@ -80,12 +80,12 @@ async function findMissing({ client, model, seq }: Run): Promise<number> {
   const origin = quoted[0]?.origin ?? "";
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
-  const { rowCount } = await client.query(`CREATE TEMPORARY TABLE mesh_missing AS
+  const { rowCount } = await client.query(`CREATE TEMPORARY TABLE "$missing" AS
 SELECT row_number() OVER () AS place, id FROM (
   ${missingRows(model, origin, seq)}
   SELECT entity_id AS id FROM mesh.applied AS state
   WHERE source = ${origin} AND NOT deleted AND stream_seq <= ${seq} AND (version IS NOT NULL OR stream_seq > 0)
-    AND NOT EXISTS (SELECT FROM mesh_told AS told WHERE told.entity_id = state.entity_id)
+    AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = state.entity_id)
 ) AS missing`);
   await client.query("COMMIT");
   return rowCount ?? 0;

@@ -87,15 +87,15 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
   const { pool, hookTimeoutMs } = options;
   const apply = { pool, model, logger, origin: "snapshot", hookTimeoutMs } as const;
   const run: Run = { ...options, client, seq, apply };
-  await client.query(`DROP TABLE IF EXISTS pg_temp.mesh_told, pg_temp.mesh_later, pg_temp.mesh_missing`);
-  await client.query(`CREATE TEMPORARY TABLE mesh_told (entity_id text COLLATE "C");
-CREATE TEMPORARY TABLE mesh_later (
+  await client.query(`DROP TABLE IF EXISTS pg_temp."$told", pg_temp."$later", pg_temp."$missing"`);
+  await client.query(`CREATE TEMPORARY TABLE "$told" (entity_id text COLLATE "C");
+CREATE TEMPORARY TABLE "$later" (
   place bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, born bigint NOT NULL)`);
   const merged = await mergeSource(run);
   await untilHeard(run);
   const lives = await endNotedLives(run);
   const removal = await removeMissing(run);
-  await client.query(`DROP TABLE pg_temp.mesh_told, pg_temp.mesh_later, pg_temp.mesh_missing`);
+  await client.query(`DROP TABLE pg_temp."$told", pg_temp."$later", pg_temp."$missing"`);
   return {
     rows: merged.rows,
     written: merged.written,
@@ -179,7 +179,7 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
       return written;
     },
     // The source has it all the same: it must not be taken for missing.
-    leaveOut: ({ id }) => client.query("INSERT INTO mesh_told VALUES ($1)", [id]),
+    leaveOut: ({ id }) => client.query('INSERT INTO "$told" VALUES ($1)', [id]),
   });
   wakeFor(run, ended);
   return outcome;

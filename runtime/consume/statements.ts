@@ -8,6 +8,9 @@ import { freshSql } from "./order.js";
  * The SQL of applying, set-based: one array per column. None of it is a named statement: a plan kept
  * for reuse assumes ten elements per array and joins thousands with nested loops; planning anew
  * costs a fraction of a millisecond per batch.
+ *
+ * Where a table of the mesh is in sight, every other name holds a `$`, which no name of mesh.yaml may: a column
+ * or table of any name means what it says.
  */
 
 export interface Statement {
@@ -49,6 +52,8 @@ interface ShapedColumns {
   readonly places: readonly number[];
   readonly casts: string;
   readonly names: string;
+  /** The same, of one relation of a query. */
+  readonly namesOf: (relation: string) => string;
   /** SET list of an update, values taken from `from`. */
   readonly assignments: (from: string) => string;
 }
@@ -60,6 +65,7 @@ function shapeColumns(cache: CacheModel, shape: string, firstParameter: number):
   const arrays = [cache.key, ...columns].map(
     (column, place) => `$${firstParameter + place}::${arrayType(column)}`,
   );
+  const names = [cache.key, ...columns].map((column) => quote(column.name));
   const assignments = (from: string) =>
     cache.columns
       .flatMap(({ name }, place) => {
@@ -71,7 +77,8 @@ function shapeColumns(cache: CacheModel, shape: string, firstParameter: number):
   return {
     places,
     casts: arrays.join(", "),
-    names: [cache.key, ...columns].map((column) => quote(column.name)).join(", "),
+    names: names.join(", "),
+    namesOf: (relation) => names.map((name) => `${relation}.${name}`).join(", "),
     assignments,
   };
 }
@@ -90,10 +97,10 @@ function cellArrays(upserts: readonly Upsert[], places: readonly number[]): stri
 /** Writes rows of one shape, whether they are there or not. Gives the number that were not, as `added`. */
 export function upsertRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
-  const text = `WITH written AS (
-  INSERT INTO ${quote(cache.table.name)} AS row (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
-  ${conflictClause(cache, shaped)} RETURNING (row.xmax = 0) AS added
-) SELECT count(*) FILTER (WHERE added)::integer AS added FROM written`;
+  const text = `WITH "$written" AS (
+  INSERT INTO ${quote(cache.table.name)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
+  ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
+) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
   return { text, values: cellArrays(upserts, shaped.places) };
 }
 
@@ -101,8 +108,8 @@ export function upsertRows(cache: CacheModel, shape: string, upserts: readonly U
 export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
   const key = quote(cache.key.name);
-  const text = `UPDATE ${quote(cache.table.name)} AS row SET ${shaped.assignments("new")}
-FROM unnest(${shaped.casts}) AS new (${shaped.names}) WHERE row.${key} = new.${key}`;
+  const text = `UPDATE ${quote(cache.table.name)} AS "$row" SET ${shaped.assignments('"$new"')}
+FROM unnest(${shaped.casts}) AS "$new" (${shaped.names}) WHERE "$row".${key} = "$new".${key}`;
   return { text, values: cellArrays(upserts, shaped.places) };
 }
 
@@ -134,26 +141,26 @@ export function applyPlain(
   const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const key = quote(cache.key.name);
   const table = quote(cache.table.name);
-  const { names, casts } = shaped;
+  const { names, casts, namesOf } = shaped;
   const state = `INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
-  SELECT $1, ${key}::text, "$version", true, false, "$seq" FROM event`;
-  // PostgreSQL runs "arrived", which nothing reads, last: a name that a change frees is mostly free for it.
-  const text = `WITH event AS (
-  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], ${casts}) AS event ("$version", "$seq", "$born", ${names})
-), born AS (
-  ${state} WHERE "$born"
-), fresh AS (
-  ${state} WHERE NOT "$born"
+  SELECT $1, "$event".${key}::text, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
+  // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
+  const text = `WITH "$event" AS (
+  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], ${casts}) AS "$event" ("$version", "$seq", "$born", ${names})
+), "$first" AS (
+  ${state} WHERE "$event"."$born"
+), "$fresh" AS (
+  ${state} WHERE NOT "$event"."$born"
   ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = true, deleted = false,
     stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE ${freshSql("state", place)}
-  RETURNING entity_id
-), arrived AS (
-  INSERT INTO ${table} (${names}) SELECT ${names} FROM event WHERE "$born" ORDER BY "$seq"
+  RETURNING state.entity_id
+), "$arrived" AS (
+  INSERT INTO ${table} AS "$row" (${names}) SELECT ${namesOf('"$event"')} FROM "$event" WHERE "$event"."$born" ORDER BY "$event"."$seq"
 )
-INSERT INTO ${table} (${names})
-SELECT ${names} FROM event JOIN fresh ON fresh.entity_id = event.${key}::text WHERE NOT "$born"
-ORDER BY "$seq"
+INSERT INTO ${table} AS "$row" (${names})
+SELECT ${namesOf('"$event"')} FROM "$event" JOIN "$fresh" ON "$fresh".entity_id = "$event".${key}::text WHERE NOT "$event"."$born"
+ORDER BY "$event"."$seq"
 ${conflictClause(cache, shaped)}`;
   const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
   const seqs = arrayLiteral(upserts.map((upsert) => upsert.seq));
@@ -177,7 +184,7 @@ export interface Merge {
   readonly values: readonly unknown[];
 }
 
-/** Rows of a snapshot, with their guard, in one statement, which also notes their ids in `mesh_told`. */
+/** Rows of a snapshot, with their guard, in one statement, which also notes their ids in `"$told"`. */
 export function mergeStatements({ cache, origin, shape, rows }: MergeRows): Merge {
   const shaped = shapeColumns(cache, shape, 4);
   const versions = arrayLiteral(rows.map((row) => row.version));
@@ -188,17 +195,17 @@ export function mergeStatements({ cache, origin, shape, rows }: MergeRows): Merg
   };
 }
 
-function insertNewText(cache: CacheModel, { casts, names }: ShapedColumns): string {
-  const key = quote(cache.key.name);
-  return `WITH told AS (
-  SELECT * FROM unnest($3::bigint[], ${casts}) AS told ("$version", ${names})
-), fresh AS (
+function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColumns): string {
+  const key = `"$given".${quote(cache.key.name)}::text`;
+  return `WITH "$given" AS (
+  SELECT * FROM unnest($3::bigint[], ${casts}) AS "$given" ("$version", ${names})
+), "$fresh" AS (
   INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq)
-  SELECT $1, ${key}::text, "$version", "$version" IS NOT NULL, false, $2 FROM told
-), heard AS (
-  INSERT INTO mesh_told SELECT ${key}::text FROM told
+  SELECT $1, ${key}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
+), "$heard" AS (
+  INSERT INTO "$told" SELECT ${key} FROM "$given"
 )
-INSERT INTO ${quote(cache.table.name)} (${names}) SELECT ${names} FROM told`;
+INSERT INTO ${quote(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
 }
 
 /**
@@ -211,25 +218,25 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const same = shaped.places
     .flatMap((place) => cache.columns[place] ?? [])
     .map(({ name, type }) => {
-      const [old, now] = [`old.${quote(name)}`, `told.${quote(name)}`];
+      const [old, now] = [`"$old".${quote(name)}`, `"$given".${quote(name)}`];
       return ` AND ${type === "json" ? `${old}::jsonb` : old} IS NOT DISTINCT FROM ${now}`;
     })
     .join("");
-  return `WITH told AS (
-  SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS told ("$version", ${shaped.names})
-), heard AS (
-  INSERT INTO mesh_told SELECT ${key}::text FROM told
-), changed AS (
-  SELECT told.* FROM told
+  return `WITH "$given" AS (
+  SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS "$given" ("$version", ${shaped.names})
+), "$heard" AS (
+  INSERT INTO "$told" SELECT "$given".${key}::text FROM "$given"
+), "$changed" AS (
+  SELECT "$given".* FROM "$given"
   LEFT JOIN LATERAL (
-    SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.${key}::text OFFSET 0) AS state ON true
+    SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
   LEFT JOIN LATERAL (
-    SELECT * FROM ${quote(cache.table.name)} AS row WHERE row.${key} = told.${key} OFFSET 0) AS old ON true
+    SELECT * FROM ${quote(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
-    state.version = told."$version" AND state.exact AND NOT state.deleted AND old.${key} IS NOT NULL${same}, false)
-), fresh AS (
+    state.version = "$given"."$version" AND state.exact AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
+), "$fresh" AS (
   INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
-  SELECT $1, ${key}::text, "$version", "$version" IS NOT NULL, false, $2 FROM changed
+  SELECT $1, "$changed".${key}::text, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"
   ON CONFLICT (source, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
     exact = excluded.exact, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE CASE
@@ -238,10 +245,10 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
     WHEN excluded.version = state.version AND state.exact THEN NOT state.deleted
     ELSE state.stream_seq <= excluded.stream_seq
   END
-  RETURNING entity_id
+  RETURNING state.entity_id
 )
-INSERT INTO ${quote(cache.table.name)} (${shaped.names})
-SELECT ${shaped.names} FROM changed JOIN fresh ON fresh.entity_id = changed.${key}::text
+INSERT INTO ${quote(cache.table.name)} AS "$row" (${shaped.names})
+SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
 ${conflictClause(cache, shaped)}`;
 }
 

@@ -50,9 +50,9 @@ export async function createComparison(
 ): Promise<Comparison> {
   await client.query(`
     SET TimeZone = 'UTC';
-    CREATE TEMP TABLE verify_seen (key text COLLATE "C");
-    CREATE TEMP TABLE verify_found (key text COLLATE "C", finding text, source jsonb, cache jsonb);
-    CREATE TEMP TABLE verify_suspect (LIKE verify_found);`);
+    CREATE TEMP TABLE "$seen" (key text COLLATE "C");
+    CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source jsonb, cache jsonb);
+    CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
   const sql = comparisonSql(cache, columns);
@@ -65,23 +65,23 @@ export async function createComparison(
       await client.query(sql.remember, [json]);
     },
     finish: async (keys) => {
-      await client.query("ANALYZE verify_seen");
+      await client.query('ANALYZE "$seen"');
       await client.query(sql.extra, [keys ?? null]);
-      const seen = await client.query<{ rows: number }>("SELECT count(*)::integer AS rows FROM verify_seen");
+      const seen = await client.query<{ rows: number }>('SELECT count(*)::integer AS rows FROM "$seen"');
       return seen.rows[0]?.rows ?? 0;
     },
     confirm: async () => {
       await client.query(
         confirming
-          ? "DELETE FROM verify_suspect s WHERE NOT EXISTS (SELECT FROM verify_found f WHERE f.key = s.key)"
-          : "INSERT INTO verify_suspect SELECT * FROM verify_found",
+          ? 'DELETE FROM "$suspect" s WHERE NOT EXISTS (SELECT FROM "$found" f WHERE f.key = s.key)'
+          : 'INSERT INTO "$suspect" SELECT * FROM "$found"',
       );
       confirming = true;
-      await client.query("TRUNCATE verify_found, verify_seen");
+      await client.query('TRUNCATE "$found", "$seen"');
     },
     count: async () => {
       const { rows } = await client.query<{ finding: Finding; rows: number }>(
-        "SELECT finding, count(*)::integer AS rows FROM verify_suspect GROUP BY finding",
+        'SELECT finding, count(*)::integer AS rows FROM "$suspect" GROUP BY finding',
       );
       const counts = new Map(rows.map((row) => [row.finding, row.rows]));
       const of = (finding: Finding) => counts.get(finding) ?? 0;
@@ -89,7 +89,7 @@ export async function createComparison(
     },
     first: async (limit) => {
       const { rows } = await client.query<FoundRow>(
-        "SELECT key, finding, source, cache FROM verify_suspect ORDER BY key LIMIT $1",
+        'SELECT key, finding, source, cache FROM "$suspect" ORDER BY key LIMIT $1',
         [limit],
       );
       return rows;
@@ -100,31 +100,33 @@ export async function createComparison(
 function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinition[]) {
   const key = escapeIdentifier(cache.key);
   const table = escapeIdentifier(cache.name);
+  const [source, copy] = [`"$source".${key}`, `"$copy".${key}`];
   const keyColumn = cache.columns.filter(({ name }) => name === cache.key);
   const record = [...keyColumn, ...columns]
     .map(({ name, type }) => `${escapeIdentifier(name)} ${SQL_TYPES[type]}`)
     .join(", ");
-  const given = `jsonb_to_recordset($1::jsonb) AS s(${record})`;
+  const given = `jsonb_to_recordset($1::jsonb) AS "$source" (${record})`;
   const differs = columns.map((column) => differsSql(column));
-  const cached = `SELECT ${[...keyColumn, ...columns].map(({ name }) => `c.${escapeIdentifier(name)}`).join(", ")}`;
+  const fields = [...keyColumn, ...columns].map(({ name }) => `"$copy".${escapeIdentifier(name)}`).join(", ");
+  const cached = `(SELECT to_jsonb("$row") FROM (SELECT ${fields}) AS "$row")`;
   return {
     compare: `
-      INSERT INTO verify_found
-      SELECT s.${key}::text, CASE WHEN c.${key} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb(s),
-             CASE WHEN c.${key} IS NOT NULL THEN (SELECT to_jsonb(r) FROM (${cached}) AS r) END
-      FROM ${given} LEFT JOIN ${table} AS c ON c.${key} = s.${key}
-      WHERE ${[`c.${key} IS NULL`, ...differs].join(" OR ")}`,
-    remember: `INSERT INTO verify_seen SELECT s.${key}::text FROM ${given}`,
+      INSERT INTO "$found"
+      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb("$source"),
+             CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
+      FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
+      WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
+    remember: `INSERT INTO "$seen" SELECT ${source}::text FROM ${given}`,
     extra: `
-      INSERT INTO verify_found
-      SELECT c.${key}::text, 'extra', NULL, (SELECT to_jsonb(r) FROM (${cached}) AS r)
-      FROM ${table} AS c
-      WHERE ($1::text[] IS NULL OR c.${key}::text = ANY ($1))
-        AND NOT EXISTS (SELECT FROM verify_seen AS v WHERE v.key = c.${key}::text)`,
+      INSERT INTO "$found"
+      SELECT ${copy}::text, 'extra', NULL, ${cached}
+      FROM ${table} AS "$copy"
+      WHERE ($1::text[] IS NULL OR ${copy}::text = ANY ($1))
+        AND NOT EXISTS (SELECT FROM "$seen" AS "$v" WHERE "$v".key = ${copy}::text)`,
   };
 }
 
 function differsSql({ name, type }: ColumnDefinition): string {
   const column = escapeIdentifier(name);
-  return `s.${column} IS DISTINCT FROM c.${column}${type === "json" ? "::jsonb" : ""}`;
+  return `"$source".${column} IS DISTINCT FROM "$copy".${column}${type === "json" ? "::jsonb" : ""}`;
 }

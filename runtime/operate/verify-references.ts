@@ -23,8 +23,8 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
   const started = performance.now();
   const client = await pool.connect();
   try {
-    await client.query(`CREATE TEMP TABLE verify_told (id text COLLATE "C");
-      CREATE TEMP TABLE verify_dangling (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);
+    await client.query(`CREATE TEMP TABLE "$told" (id text COLLATE "C");
+      CREATE TEMP TABLE "$dangling" (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);
     let rows = await readIds(client, sync, options);
     for (const [rule, { table, column }] of rules.entries())
       await client.query(findDangling(table.name, table.key, column), [rule]);
@@ -61,47 +61,47 @@ function rulesOf({ events }: ConsumerDefinition): readonly CascadeDefinition[] {
 
 async function readIds(client: ClientBase, sync: SyncDefinition, options: VerifyOptions): Promise<number> {
   const { env, signal = new AbortController().signal, onProgress } = options;
-  await client.query("TRUNCATE verify_told");
+  await client.query('TRUNCATE "$told"');
   let rows = 0;
   for await (const elements of splitArray(readSource({ sync, env, signal }))) {
-    await client.query(
-      "INSERT INTO verify_told SELECT element ->> $2 FROM jsonb_array_elements($1) AS element",
-      [JSON.stringify(elements), sync.key],
-    );
+    await client.query('INSERT INTO "$told" SELECT element ->> $2 FROM jsonb_array_elements($1) AS element', [
+      JSON.stringify(elements),
+      sync.key,
+    ]);
     rows += elements.length;
     onProgress?.(rows);
   }
-  await client.query("ANALYZE verify_told");
+  await client.query('ANALYZE "$told"');
   return rows;
 }
 
 function dangling(column: string): string {
-  const id = `r.${escapeIdentifier(column)}`;
-  return `${id} IS NOT NULL AND NOT EXISTS (SELECT FROM verify_told WHERE verify_told.id = ${id}::text)`;
+  const id = `"$row".${escapeIdentifier(column)}`;
+  return `${id} IS NOT NULL AND NOT EXISTS (SELECT FROM "$told" WHERE "$told".id = ${id}::text)`;
 }
 
 function findDangling(table: string, key: string, column: string): string {
-  return `INSERT INTO verify_dangling
-    SELECT $1::integer, r.${escapeIdentifier(key)}::text, r.${escapeIdentifier(column)}::text, to_jsonb(r)
-    FROM ${escapeIdentifier(table)} AS r WHERE ${dangling(column)}`;
+  return `INSERT INTO "$dangling"
+    SELECT $1::integer, "$row".${escapeIdentifier(key)}::text, "$row".${escapeIdentifier(column)}::text, to_jsonb("$row")
+    FROM ${escapeIdentifier(table)} AS "$row" WHERE ${dangling(column)}`;
 }
 
 function keepDangling(table: string, key: string, column: string): string {
-  return `DELETE FROM verify_dangling AS found WHERE rule = $1 AND NOT EXISTS (
-    SELECT FROM ${escapeIdentifier(table)} AS r WHERE r.${escapeIdentifier(key)}::text = found.key AND ${dangling(column)})`;
+  return `DELETE FROM "$dangling" AS "$found" WHERE "$found".rule = $1 AND NOT EXISTS (
+    SELECT FROM ${escapeIdentifier(table)} AS "$row" WHERE "$row".${escapeIdentifier(key)}::text = "$found".key AND ${dangling(column)})`;
 }
 
 async function anyLeft(client: ClientBase): Promise<boolean> {
-  return (await client.query("SELECT FROM verify_dangling LIMIT 1")).rowCount === 1;
+  return (await client.query('SELECT FROM "$dangling" LIMIT 1')).rowCount === 1;
 }
 
 async function readFindings(client: ClientBase, rule: number, sample: number) {
   const counted = await client.query<{ extra: number }>(
-    "SELECT count(*)::integer AS extra FROM verify_dangling WHERE rule = $1",
+    'SELECT count(*)::integer AS extra FROM "$dangling" WHERE rule = $1',
     [rule],
   );
   const shown = await client.query<FoundRow>(
-    `SELECT key, 'extra' AS finding, NULL AS source, row AS cache FROM verify_dangling
+    `SELECT key, 'extra' AS finding, NULL AS source, row AS cache FROM "$dangling"
 WHERE rule = $1 ORDER BY key LIMIT $2`,
     [rule, sample],
   );

@@ -41,29 +41,29 @@ function buildSql(table: TableDefinition): TableSql {
     if (found === undefined) throw new TypeError(`${table.name} has no column ${JSON.stringify(name)}`);
     return found;
   };
-  const column = (name: string) => `t.${plain(name)}`;
+  const column = (name: string) => `"$t".${plain(name)}`;
   const name = escapeIdentifier(table.name);
   const key = column(table.key);
   const fields = table.columns.map(readColumn).join(", ");
   // A subquery without FROM gives the row its keys as they are; json_build_object would stop at 50 columns.
-  const row = `(SELECT row_to_json(r)::text FROM (SELECT ${fields}) r) AS row`;
+  const row = `(SELECT row_to_json("$row")::text FROM (SELECT ${fields}) AS "$row") AS row`;
   return {
     table: name,
     column,
-    get: `SELECT ${row} FROM ${name} t WHERE ${key} = $1`,
-    delete: `DELETE FROM ${name} t WHERE ${key} = $1`,
+    get: `SELECT ${row} FROM ${name} AS "$t" WHERE ${key} = $1`,
+    delete: `DELETE FROM ${name} AS "$t" WHERE ${key} = $1`,
     insert: (columns) =>
       columns.length === 0
-        ? `INSERT INTO ${name} AS t DEFAULT VALUES RETURNING ${key}::text AS key, ${row}`
-        : `INSERT INTO ${name} AS t (${columns.map(plain).join(", ")}) ` +
+        ? `INSERT INTO ${name} AS "$t" DEFAULT VALUES RETURNING ${key}::text AS key, ${row}`
+        : `INSERT INTO ${name} AS "$t" (${columns.map(plain).join(", ")}) ` +
           `VALUES (${columns.map((_, at) => `$${at + 1}`).join(", ")}) RETURNING ${key}::text AS key, ${row}`,
     update: (columns) =>
-      `UPDATE ${name} AS t SET ${columns.map((set, at) => `${plain(set)} = $${at + 2}`).join(", ")} ` +
+      `UPDATE ${name} AS "$t" SET ${columns.map((set, at) => `${plain(set)} = $${at + 2}`).join(", ")} ` +
       `WHERE ${key} = $1 RETURNING ${row}`,
     chunk: (conditions, parameters, after) => {
       const all = after ? [...conditions, `${key} > $${parameters + 1}`] : conditions;
       const limit = parameters + (after ? 2 : 1);
-      return `SELECT ${key}::text AS key, ${row} FROM ${name} t${where(all)} ORDER BY ${key} LIMIT $${limit}`;
+      return `SELECT ${key}::text AS key, ${row} FROM ${name} AS "$t"${where(all)} ORDER BY ${key} LIMIT $${limit}`;
     },
     scan: (conditions, versionOf) => {
       const versioned =
@@ -71,7 +71,7 @@ function buildSql(table: TableDefinition): TableSql {
           ? fields
           : `${fields}, ${versionField(versionOf)} AS "_version", ${bornField(versionOf)} AS "_born"`;
       const join = versionOf?.parameter === undefined ? "" : versionJoin(key, versionOf.parameter);
-      return `SELECT row_to_json(r)::text AS row FROM (SELECT ${versioned} FROM ${name} t${join}${where(conditions)}) r`;
+      return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where(conditions)}) AS "$row"`;
     },
   };
 }
@@ -79,25 +79,25 @@ function buildSql(table: TableDefinition): TableSql {
 /** A timestamp is ISO 8601 in UTC whatever the session's time zone and DateStyle; PostgreSQL's own JSON would say +00:00. */
 function readColumn(column: ColumnDefinition): string {
   const name = escapeIdentifier(column.name);
-  if (column.type !== "timestamp") return `t.${name}`;
-  return `to_char(t.${name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${name}`;
+  if (column.type !== "timestamp") return `"$t".${name}`;
+  return `to_char("$t".${name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${name}`;
 }
 
 /** Never below the floor: in a restored database the counter may be lower than what the entity's copies have seen. */
 function versionField({ parameter }: VersionOf): string {
   return parameter === undefined
     ? "0"
-    : "greatest(v.version, (SELECT relay.version_floor FROM mesh.relay AS relay))";
+    : 'greatest("$v".version, (SELECT relay.version_floor FROM mesh.relay AS relay))';
 }
 
 function bornField({ parameter }: VersionOf): string {
-  return parameter === undefined ? "NULL" : "v.born";
+  return parameter === undefined ? "NULL" : '"$v".born';
 }
 
 function versionJoin(key: string, parameter: number): string {
   return (
-    ` LEFT JOIN mesh.entity_version v ON v.entity = $${parameter}` +
-    ` AND v.entity_id = (${key}::text COLLATE "C")`
+    ` LEFT JOIN mesh.entity_version AS "$v" ON "$v".entity = $${parameter}` +
+    ` AND "$v".entity_id = (${key}::text COLLATE "C")`
   );
 }
 

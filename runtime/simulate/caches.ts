@@ -20,7 +20,7 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   if (cache === undefined || columns.length === 0) return [];
   const list = columns.map(quote).join(", ");
   const read = (table: string) =>
-    `SELECT row_to_json(row)::text AS row FROM (SELECT ${list} FROM ${quote(table)} ORDER BY 1) row`;
+    `SELECT row_to_json("$row")::text AS row FROM (SELECT ${list} FROM ${quote(table)} ORDER BY 1) AS "$row"`;
   const [here, there] = await Promise.all([
     service.database.query<{ row: string }>(read(cache.name)),
     owner.service.database.query<{ row: string }>(read(owner.table.name)),

@@ -91,8 +91,8 @@ async function isAhead({ service, table, key, refersTo }: OwnedTable, id: string
   for (const [column, { service: other }] of refersTo) {
     if (other === service) continue;
     const [found] = await service.database.query<{ heard: boolean }>(
-      `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${quote(table.name)} AS row ON state.entity_id = row.${quote(column)}::text
-WHERE row.${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq > 0)) AS heard`,
+      `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${quote(table.name)} AS "$row" ON state.entity_id = "$row".${quote(column)}::text
+WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq > 0)) AS heard`,
       [id],
     );
     if (found?.heard !== true) return true;

@@ -1,5 +1,5 @@
 import type { Event, Mesh, Table } from "../../model/mesh.js";
-import { identifier, literal, objectName } from "../names.js";
+import { dollarQuote, identifier, literal, objectName } from "../names.js";
 import type { Render } from "../render.js";
 import { type BodyView, bodyView, payloadColumns } from "./body.js";
 import { condition, mayFall, type Operation, rowSource } from "./condition.js";
@@ -56,6 +56,7 @@ function emitRoutine(emission: Emission, render: Render): Routine {
     comment: `${listed(events.map((event) => event.name))} ${MOMENTS[operation]}.`,
     text: render("emit_function", {
       name,
+      quote: dollarQuote(statements.join("\n")),
       statements,
       fallen: mayFall(emission.table, operation)
         ? [{ key: insideFormat(identifier(emission.table.key)) }]
