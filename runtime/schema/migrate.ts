@@ -1,15 +1,16 @@
-import { type ClientBase, DatabaseError, type Pool, type PoolClient } from "pg";
+import type { ClientBase, Pool, PoolClient } from "pg";
 import type { Logger } from "../definition.js";
+import { pause } from "../pause.js";
+import { type Applying, applyFile } from "./apply.js";
 import { meshMigrations, readMigrations } from "./files.js";
 import {
   type AppliedMigration,
-  checksum,
   type Migration,
-  MigrationError,
   pendingMigrations,
   prepareLedger,
   readLedger,
 } from "./ledger.js";
+import { withoutTimeouts } from "./timeouts.js";
 
 /** "mesh" in ASCII. Advisory locks are per database, so every service database has its own. */
 const MIGRATION_LOCK = 0x6d_65_73_68;
@@ -19,6 +20,8 @@ export interface MigrateOptions {
   /** Folder of the service's own files. */
   readonly migrations: URL | string;
   readonly logger: Logger;
+  /** Ends the waiting for locks, and for another replica that migrates. */
+  readonly signal?: AbortSignal;
 }
 
 export interface MigrationReport {
@@ -28,9 +31,13 @@ export interface MigrationReport {
   readonly total: number;
 }
 
+const LOOK_AGAIN_MS = 250;
+
 /**
  * Brings the database to the newest migration: the runtime's first, then the service's, a transaction
  * each. Any number of replicas may call it at once: one works, the others wait and find it done.
+ * A lock that somebody holds is waited for without end, and without keeping others waiting; the log says
+ * who holds it, where `database` is a pool.
  * Rejects with `MigrationError` where files and ledger disagree or a file fails (the files before it
  * stay applied), and with the driver's error when the database is out of reach; waiting for it is
  * the caller's part.
@@ -40,8 +47,11 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<MigrationReport> {
   const files = [...meshMigrations, ...(await readMigrations(options.migrations, options.service))];
+  const { logger, signal } = options;
   return await withClient(database, (client) =>
-    underLock(client, () => applyPending(client, files, options)),
+    withoutTimeouts(client, () =>
+      underLock(client, options, () => applyPending(files, { client, database, logger, signal })),
+    ),
   );
 }
 
@@ -90,8 +100,20 @@ async function listening<T>(client: ClientBase, work: (client: ClientBase) => Pr
   }
 }
 
-async function underLock<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
+/**
+ * The lock is asked for again and again, not waited for: a session that waits inside of a statement has a snapshot,
+ * and the one that builds an index concurrently waits for all of these. Each would wait for the other.
+ */
+async function underLock<T>(
+  client: ClientBase,
+  { logger, signal }: MigrateOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let told = false; !(await tryLock(client)); told = true) {
+    if (!told) logger.info({}, "another process migrates this database: waiting for it");
+    await pause(LOOK_AGAIN_MS * (0.75 + Math.random() / 2), signal);
+    signal?.throwIfAborted();
+  }
   try {
     return await work();
   } finally {
@@ -100,60 +122,22 @@ async function underLock<T>(client: ClientBase, work: () => Promise<T>): Promise
   }
 }
 
-async function applyPending(
-  client: ClientBase,
-  files: readonly Migration[],
-  { logger }: MigrateOptions,
-): Promise<MigrationReport> {
+async function tryLock(client: ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1) AS taken", [
+    MIGRATION_LOCK,
+  ]);
+  return rows[0]?.taken === true;
+}
+
+async function applyPending(files: readonly Migration[], applying: Applying): Promise<MigrationReport> {
+  const { client, logger } = applying;
   await prepareLedger(client);
   const ledger = await readLedger(client);
   const pending = pendingMigrations(files, ledger);
   for (const file of pending) {
     const started = performance.now();
-    await applyFile(client, file);
+    await applyFile(file, applying);
     logger.info({ migration: file.name, ms: Math.round(performance.now() - started) }, "migration applied");
   }
   return { applied: pending.map((file) => file.name), total: ledger.length + pending.length };
-}
-
-/**
- * The service's tables go where its role makes tables, but never into our own schema: a role that is
- * itself called mesh has that first in its path ("$user").
- */
-const OWN_PATH = `SELECT set_config('search_path', string_agg(quote_ident(name), ', ' ORDER BY place), true) AS path
-  FROM unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'`;
-
-async function applyFile(client: ClientBase, file: Migration): Promise<void> {
-  await client.query("BEGIN");
-  try {
-    const { rows } = await client.query<{ path: string | null }>(OWN_PATH);
-    if (rows[0]?.path == null) {
-      throw new MigrationError(
-        `migration ${file.path} has no schema to make tables in: the role's search_path names none that exists`,
-      );
-    }
-    await client.query(file.text);
-    await client.query("INSERT INTO mesh.migration (name, sha256) VALUES ($1, $2)", [
-      file.name,
-      checksum(file.text),
-    ]);
-    await client.query("COMMIT");
-  } catch (cause) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw cause instanceof DatabaseError ? failedFile(file, cause) : cause;
-  }
-}
-
-/** Keeps the SQLSTATE in sight and says where in the file; a lost connection is not the file's fault and stays as it is. */
-function failedFile(file: Migration, cause: DatabaseError): Error {
-  const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
-  if (infrastructure) return cause;
-  const offset = Number(cause.position ?? Number.NaN);
-  const line = Number.isNaN(offset) ? "" : `:${file.text.slice(0, offset - 1).split("\n").length}`;
-  const detail = [cause.detail, cause.hint].filter((part) => part !== undefined).join(" ");
-  return new MigrationError(
-    `migration ${file.path}${line} failed and was rolled back: ${cause.message} (SQLSTATE ${cause.code ?? "unknown"})` +
-      (detail === "" ? "" : `. ${detail}`),
-    { cause },
-  );
 }

@@ -153,10 +153,10 @@ class NotMigrated extends Error {
   override readonly name = "NotMigrated";
 }
 
-async function prepareDatabase({ definition, config, logger, pool }: Service): Promise<void> {
+async function prepareDatabase({ definition, config, logger, pool, stopping }: Service): Promise<void> {
   const files = { service: definition.name, migrations: definition.database.migrations };
   if (config.migrate) {
-    await migrate(pool, { ...files, logger });
+    await migrate(pool, { ...files, logger, signal: stopping.signal });
     return;
   }
   const { pending } = await migrationState(pool, files);

@@ -34,18 +34,19 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
 }
 
 async function migrateOne({ name, database }: Service, url: string, dryRun: boolean): Promise<Result> {
-  const client = new pg.Client({ connectionString: url, application_name: "mesh migrate" });
-  await client.connect();
+  // Two: one that works, one that looks who is in its way.
+  const pool = new pg.Pool({ connectionString: url, application_name: "mesh migrate", max: 2 });
+  pool.on("error", () => undefined);
   const files = { service: name, migrations: resolve(GENERATED, name, "migrations") };
   try {
     if (dryRun) {
-      const { pending } = await migrationState(client, files);
+      const { pending } = await migrationState(pool, files);
       return { service: name, database, applied: [], pending };
     }
-    const { applied } = await migrateDatabase(client, { ...files, logger: quietLogger });
+    const { applied } = await migrateDatabase(pool, { ...files, logger: quietLogger });
     return { service: name, database, applied, pending: [] };
   } finally {
-    await client.end();
+    await pool.end();
   }
 }
 

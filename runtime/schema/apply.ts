@@ -1,0 +1,191 @@
+import { type ClientBase, DatabaseError, type Pool } from "pg";
+import type { Logger } from "../definition.js";
+import { pause } from "../pause.js";
+import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
+import { checksum, type Migration, MigrationError } from "./ledger.js";
+import { type Statement, splitStatements } from "./statements.js";
+
+/**
+ * How long a migration waits for a lock, in ms. Whoever comes to the table meanwhile waits behind it, readers
+ * included; so it gives up soon, lets them pass, and comes again.
+ */
+const LOCK_TIMEOUT_MS = 500;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+/** A process that freezes in the middle must not keep a table locked. */
+const IDLE_TIMEOUT_MS = 10_000;
+/** A statement that waits without being in anybody's way says so this often. */
+const TELL_EVERY_MS = 10_000;
+
+/** 55P03: the lock was not to be had in time. 40P01: a deadlock, which took this side. */
+const TRY_AGAIN = new Set(["55P03", "40P01"]);
+
+/** In the comment at the head of a file whose statements run one by one, each committing by itself. */
+const STATEMENT_BY_STATEMENT = /^-- transaction: none$/m;
+
+export interface Applying {
+  readonly client: ClientBase;
+  /** Where a second connection comes from, to see who is in the way. */
+  readonly database: Pool | ClientBase;
+  readonly logger: Logger;
+  /** Ends the waiting; rejects then with the signal's reason. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Applies a file and writes it into the ledger. Waits for locks without end, but never long in a place where others wait behind it. */
+export async function applyFile(file: Migration, applying: Applying): Promise<void> {
+  const header = /^(?:--[^\n]*\n|\s*\n)*/.exec(file.text.replaceAll("\r\n", "\n"))?.[0] ?? "";
+  const apply = STATEMENT_BY_STATEMENT.test(header) ? applyStatements : applyTransaction;
+  const { client, database, signal } = applying;
+  const pid = await backendPid(client);
+  const cancel = () => void cancelBackend(database, pid);
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      signal?.throwIfAborted();
+      const onBlocked = apply === applyStatements ? tellNowAndThen(file, applying) : () => undefined;
+      const watch = watchBlockers({ database, pid, onBlocked });
+      try {
+        return await apply(file, applying);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? "");
+        if (!again) throw error instanceof DatabaseError ? failedFile(file, error) : error;
+        await waitForLock(file, { ...applying, attempt, blockers: watch.seen() });
+      } finally {
+        await watch.end();
+      }
+    }
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
+async function backendPid(client: ClientBase): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  return rows[0]?.pid ?? 0;
+}
+
+interface Waiting extends Applying {
+  readonly attempt: number;
+  readonly blockers: readonly Blocker[];
+}
+
+async function waitForLock(file: Migration, waiting: Waiting): Promise<void> {
+  const { attempt, blockers, logger, signal } = waiting;
+  const longest = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+  // The jitter keeps services that met at one lock from meeting there again.
+  const waitMs = Math.round(longest * (0.75 + Math.random() / 2));
+  logger.warn(
+    { migration: file.name, attempt, waitMs, blockers },
+    `migration ${file.name} needs a lock that is held by ${describeBlockers(blockers)}; it lets others pass and tries again`,
+  );
+  await pause(waitMs, signal);
+}
+
+/** Nobody queues behind such a statement, so it waits where it is. */
+function tellNowAndThen(file: Migration, { logger }: Applying): (blockers: readonly Blocker[]) => void {
+  let toldAt = performance.now();
+  return (blockers) => {
+    if (performance.now() - toldAt < TELL_EVERY_MS) return;
+    toldAt = performance.now();
+    logger.warn(
+      { migration: file.name, blockers },
+      `migration ${file.name} waits for ${describeBlockers(blockers)} to end; traffic goes on meanwhile`,
+    );
+  };
+}
+
+/**
+ * The service's tables go where its role makes tables, but never into our own schema: a role that is
+ * itself called mesh has that first in its path ("$user").
+ */
+async function setOwnPath(file: Migration, client: ClientBase, local: boolean): Promise<void> {
+  const { rows } = await client.query<{ path: string | null }>(
+    `SELECT set_config('search_path', string_agg(quote_ident(name), ', ' ORDER BY place), $1) AS path
+     FROM unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'`,
+    [local],
+  );
+  if (rows[0]?.path == null) {
+    throw new MigrationError(
+      `migration ${file.path} has no schema to make tables in: the role's search_path names none that exists`,
+    );
+  }
+}
+
+async function record(file: Migration, client: ClientBase): Promise<void> {
+  await client.query("INSERT INTO mesh.migration (name, sha256) VALUES ($1, $2)", [
+    file.name,
+    checksum(file.text),
+  ]);
+}
+
+async function applyTransaction(file: Migration, { client }: Applying): Promise<void> {
+  await client.query("BEGIN");
+  try {
+    await setOwnPath(file, client, true);
+    await client.query(
+      `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
+    );
+    await client.query(file.text);
+    await record(file, client);
+    await client.query("COMMIT");
+  } catch (cause) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw cause;
+  }
+}
+
+/** Each of its statements may run again, so that a file that was cut off begins anew. */
+async function applyStatements(file: Migration, { client, signal }: Applying): Promise<void> {
+  const { rows } = await client.query<{ path: string }>("SELECT current_setting('search_path') AS path");
+  await setOwnPath(file, client, false);
+  try {
+    for (const statement of splitStatements(file.text)) {
+      signal?.throwIfAborted();
+      await client.query(statement.text).catch(async (error: unknown) => {
+        // Who is told to stop has no time: the next run drops it.
+        if (signal?.aborted !== true) await dropInvalid(statement, client).catch(() => undefined);
+        throw error instanceof DatabaseError ? atLine(error, file, statement) : error;
+      });
+    }
+    await record(file, client);
+  } finally {
+    await client
+      .query("SELECT set_config('search_path', $1, false)", [rows[0]?.path ?? ""])
+      .catch(() => undefined);
+  }
+}
+
+const BUILDS_INDEX = /^CREATE (?:UNIQUE )?INDEX CONCURRENTLY ("(?:[^"]|"")+"|\w+)/;
+
+/** A build that fails leaves an invalid index: each write pays for it, and a unique one may refuse rows. */
+async function dropInvalid({ text }: Statement, client: ClientBase): Promise<void> {
+  const name = BUILDS_INDEX.exec(text)?.[1];
+  if (name !== undefined) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+}
+
+/** The server counts from the beginning of what it was sent. */
+function atLine(error: DatabaseError, file: Migration, statement: Statement): DatabaseError {
+  const before =
+    file.text
+      .split("\n")
+      .slice(0, statement.line - 1)
+      .join("\n").length + 1;
+  error.position = String(before + Number(error.position ?? 1));
+  return error;
+}
+
+/** Keeps the SQLSTATE in sight and says where in the file; a lost connection is not the file's fault and stays as it is. */
+function failedFile(file: Migration, cause: DatabaseError): Error {
+  const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
+  if (infrastructure) return cause;
+  const offset = Number(cause.position ?? Number.NaN);
+  const line = Number.isNaN(offset) ? "" : `:${file.text.slice(0, offset - 1).split("\n").length}`;
+  const detail = [cause.detail, cause.hint].filter((part) => part !== undefined).join(" ");
+  return new MigrationError(
+    `migration ${file.path}${line} failed and was rolled back: ${cause.message} (SQLSTATE ${cause.code ?? "unknown"})` +
+      (detail === "" ? "" : `. ${detail}`),
+    { cause },
+  );
+}
