@@ -19,6 +19,8 @@ export {
 } from "./consume/dead-letter.js";
 // What generated code says to the runtime, and the types that hooks are written with.
 export type * from "./definition.js";
+// What an error says, its causes included.
+export { messageOf, reasonOf } from "./error-message.js";
 export type { ResyncResult } from "./http/operate.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";

@@ -8,9 +8,10 @@ import {
   ReplayPolicy,
 } from "nats";
 import type { Logger } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { endBefore, removeAhead } from "./ahead.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
-import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing, messageOf } from "./faults.js";
+import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing } from "./faults.js";
 import { addIdentified, identityOf } from "./streams.js";
 
 /** Undefined for a durable that does not exist, in a stream that may not either, or that we may not ask about. */

@@ -54,10 +54,6 @@ function apiCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** Full streams (`discard: new`), lost quorums, ids in flight (nats-server#6415) all pass; only a few refusals are the message's own. */
 export function refusalOf(error: {
   readonly err_code?: number;

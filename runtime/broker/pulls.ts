@@ -1,7 +1,7 @@
 import { createInbox, type Msg, nanos, type Subscription } from "nats";
+import { messageOf } from "../error-message.js";
 import type { ConsumerPlan } from "./broker.js";
 import type { Connection } from "./connection.js";
-import { messageOf } from "./faults.js";
 
 /** An idle broker answers a pull this often; more than two missing answers mean that it forgot the pull. */
 const HEARTBEAT_MS = 1_000;

@@ -1,8 +1,9 @@
 import type { JetStreamManager, NatsConnection } from "nats";
 import type { Logger } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { ConsumerGone, type ConsumerPlan } from "./broker.js";
 import type { Connection } from "./connection.js";
-import { isConsumerMissing, isStreamMissing, messageOf } from "./faults.js";
+import { isConsumerMissing, isStreamMissing } from "./faults.js";
 
 /** After a refused pull. Doubles up to the longest while refusals last. */
 const RETRY_MS = { first: 100, longest: 2_000 } as const;

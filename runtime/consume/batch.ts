@@ -1,8 +1,9 @@
 import type { Delivery } from "../broker/broker.js";
+import { messageOf } from "../error-message.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
 import type { Attempt, Standing } from "./attempts.js";
 import { attemptEvent, type CarefulContext, giveUp, putOff, waitsForOrder } from "./careful.js";
-import { Early, HandlerFailed, isUniqueClash, messageOf } from "./faults.js";
+import { Early, HandlerFailed, isUniqueClash } from "./faults.js";
 import type { Lane } from "./lane.js";
 import type { Incoming, Parsed, Rejected } from "./parse.js";
 import { type Persistence, persistently } from "./persist.js";

@@ -1,9 +1,10 @@
 import type { Delivery } from "../broker/broker.js";
+import { messageOf } from "../error-message.js";
 import { type Applied, applyEvents, readStates } from "./apply.js";
 import { backoffMs, forgetAttempt, postponeAttempt, recordAttempt } from "./attempts.js";
 import type { BatchContext, Due } from "./batch.js";
 import { type GivenUp, recordDeadLetter } from "./dead-letter.js";
-import { HandlerFailed, isUniqueClash, isUnstorable, messageOf, Raced } from "./faults.js";
+import { HandlerFailed, isUniqueClash, isUnstorable, Raced } from "./faults.js";
 import { foldEvents } from "./fold.js";
 import { persistently, Stopped } from "./persist.js";
 import { inTransaction } from "./transaction.js";

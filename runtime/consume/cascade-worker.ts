@@ -6,9 +6,9 @@ import type {
   Logger,
   TableDefinition,
 } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
 import { columnOf, quote } from "./columns.js";
-import { messageOf } from "./faults.js";
 import { buildModel, cascadesOf } from "./model.js";
 import { inTransaction } from "./transaction.js";
 
@@ -230,7 +230,7 @@ async function postponeTask({ options, stopping }: Worker, task: Task, error: st
     await options.pool.query(
       `UPDATE mesh.cascade_task SET last_error = $2, leased_until = NULL, next_at = now() + make_interval(secs => $3)
 WHERE id = $1`,
-      [task.id, error.replaceAll("\0", ""), delayMs / 1000],
+      [task.id, error, delayMs / 1000],
     );
   } catch (cause) {
     options.logger.debug({ error: messageOf(cause) }, "a cascade task waits for the end of its lease");

@@ -8,9 +8,9 @@ import {
   type Intake,
 } from "../broker/broker.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
 import type { BatchContext, Tally } from "./batch.js";
-import { messageOf } from "./faults.js";
 import { consumeWhile, countOnLoan } from "./intake.js";
 import { createLane } from "./lane.js";
 import type { Sight } from "./loss.js";

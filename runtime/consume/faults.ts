@@ -1,4 +1,5 @@
 import { DatabaseError } from "pg";
+import { causesOf, messageOf } from "../error-message.js";
 import type { Incoming } from "./parse.js";
 import { ConnectionLost } from "./transaction.js";
 
@@ -62,7 +63,8 @@ const DEPLOYMENT_STATES = /^(42|3F|55000)/;
 
 export function isInfrastructureFailure(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;
-  if (error instanceof HandlerFailed) return isDatabaseTrouble(error.cause);
+  // Also where a library of the hook's has wrapped it.
+  if (error instanceof HandlerFailed) return [...causesOf(error.cause)].some(isDatabaseTrouble);
   if (error instanceof DatabaseError && DEPLOYMENT_STATES.test(error.code ?? "")) return true;
   if (isDatabaseTrouble(error)) return true;
   return error instanceof Error && (SYSTEM_CODES.has(codeOf(error) ?? "") || hasSystemCause(error));
@@ -87,13 +89,6 @@ export function isUnstorable(error: unknown): boolean {
 /** 23505 unique_violation */
 export function isUniqueClash(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.code === "23505";
-}
-
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
-  if (!(error instanceof Error)) return String(error);
-  const code = codeOf(error);
-  return code === undefined || error.message.includes(code) ? error.message : `${error.message} (${code})`;
 }
 
 function codeOf(error: Error): string | undefined {

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent, ValidationError } from "../definition.js";
-import { messageOf } from "./faults.js";
+import { messageOf } from "../error-message.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Place } from "./order.js";
 

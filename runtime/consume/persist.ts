@@ -1,6 +1,7 @@
 import type { Delivery } from "../broker/broker.js";
+import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
-import { isInfrastructureFailure, messageOf } from "./faults.js";
+import { isInfrastructureFailure } from "./faults.js";
 
 /** The consumer is stopping: what is in hand goes back to the broker. */
 export class Stopped extends Error {

@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import type { Logger } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
 import { wantSnapshot } from "./apply.js";
-import { messageOf } from "./faults.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
 import { type SnapshotReport, takeSnapshot } from "./snapshot.js";

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Logger } from "../definition.js";
-import { messageOf } from "./faults.js";
+import { messageOf } from "../error-message.js";
 import type { SnapshotOptions, SnapshotReport } from "./snapshot.js";
 
 /*

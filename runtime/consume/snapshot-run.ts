@@ -1,4 +1,5 @@
 import type { PoolClient } from "pg";
+import { messageOf } from "../error-message.js";
 import type { ApplyContext } from "./apply.js";
 import { HandlerFailed, isInfrastructureFailure, Raced } from "./faults.js";
 import type { SnapshotOptions } from "./snapshot.js";
@@ -46,7 +47,10 @@ export async function inParts<T extends { readonly id: string }>(run: Run, whole
       if (!(error instanceof HandlerFailed)) throw error;
       const [only] = items;
       if (items.length === 1 && only !== undefined) {
-        run.logger.warn({ entity: only.id, error: error.message }, "a hook failed on a row of the snapshot");
+        run.logger.warn(
+          { entity: only.id, error: messageOf(error) },
+          "a hook failed on a row of the snapshot",
+        );
         await leaveOut?.(only);
         return { done: 0, failed: 1 };
       }

@@ -1,4 +1,5 @@
 import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
+import { messageOf } from "../error-message.js";
 
 /*
  * The source of a snapshot: one GET, streamed.
@@ -71,8 +72,7 @@ async function withinSilence<T>(waiting: Promise<T>, silence: AbortController, u
     return await waiting;
   } catch (cause) {
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    const message = reason instanceof Error ? reason.message : String(reason);
-    throw new SnapshotFailed(`GET ${url.href} failed: ${message}`, { cause });
+    throw new SnapshotFailed(`GET ${url.href} failed: ${messageOf(reason)}`, { cause: reason });
   } finally {
     clearTimeout(timer);
   }

@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from "pg";
 import type { Logger } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { callHandlers, lockStates } from "./apply.js";
 import { arrayLiteral } from "./columns.js";
-import { messageOf } from "./faults.js";
 import { splitArray } from "./json-array.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";

@@ -1,10 +1,10 @@
 import type { Pool } from "pg";
+import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
 import { forgetSettled } from "./attempts.js";
 import { parkedValue } from "./clash.js";
 import { quote } from "./columns.js";
 import type { Running } from "./consumer.js";
-import { messageOf } from "./faults.js";
 import { fellBack, findLoss, type Sight } from "./loss.js";
 import type { ConsumerModel } from "./model.js";
 import { readPosition, tidy } from "./subscription.js";

@@ -1,4 +1,5 @@
 import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/broker.js";
+import { messageOf as describeError } from "../error-message.js";
 import { createAlarm } from "./alarm.js";
 import { backoff } from "./backoff.js";
 import { createLanes, type OutboxRow } from "./lanes.js";
@@ -75,7 +76,9 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   const fail = (row: OutboxRow, error: unknown) => {
     inFlight -= 1;
     const failure =
-      error instanceof PublishFailed ? error : new PublishFailed(String(error), "broker", { cause: error });
+      error instanceof PublishFailed
+        ? error
+        : new PublishFailed(describeError(error), "broker", { cause: error });
     meter.retried(failure.message);
     if (failure.fault === "message") park(row, failure);
     else fault ??= failure;

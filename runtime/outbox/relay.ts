@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { Broker } from "../broker/broker.js";
 import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { createAlarm } from "./alarm.js";
 import { backoff } from "./backoff.js";
 import { drainOutbox } from "./drain.js";
@@ -65,7 +66,7 @@ export function startRelay(options: RelayOptions): Relay {
 
   const falter = async (error: unknown, what: string) => {
     if (signal.aborted) return;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     stats.paused = true;
     stats.lastError = message;
     const waitMs = backoff(failures, PAUSE_MS);

@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Logger } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
 
 /*
@@ -66,7 +67,7 @@ async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOpti
   const client = new pg.Client(pool.options);
   const lost = new AbortController();
   client.on("error", (error) => {
-    logger.warn({ error: error.message }, "relay lost its database connection");
+    logger.warn({ error: messageOf(error) }, "relay lost its database connection");
     lost.abort(error);
   });
   client.on("end", () => lost.abort(new Error("the database connection has ended")));

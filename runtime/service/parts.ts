@@ -3,6 +3,7 @@ import type { Broker } from "../broker/broker.js";
 import { type CascadeWorker, startCascadeWorker } from "../consume/cascade-worker.js";
 import { type RunningConsumer, startConsumer } from "../consume/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import type { ResyncResult } from "../http/operate.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
 import { type StreamWatch, startStreamWatch } from "../outbox/stream-watch.js";
@@ -117,6 +118,6 @@ async function resyncOne(durable: string, consumer: RunningConsumer | undefined)
       ? { durable, error: "another replica is reading the source" }
       : { durable, report };
   } catch (error) {
-    return { durable, error: error instanceof Error ? error.message : String(error) };
+    return { durable, error: messageOf(error) };
   }
 }

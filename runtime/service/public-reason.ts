@@ -1,3 +1,5 @@
+import { CAUSED_BY } from "../error-message.js";
+
 /*
  * `/readyz` needs no key, so what it says of a failure is its class. The message itself may name
  * hosts, users, rows and what a hook was told in confidence: the log has it, and of a snapshot `mesh status` too.
@@ -28,8 +30,9 @@ const SYSTEM_CODE =
 
 /** What anyone may read of a message that was logged. */
 export function publicReason(message: string): string {
+  const [outermost = message] = message.split(CAUSED_BY, 1);
   for (const words of OWN_WORDS) {
-    const [said] = words.exec(message) ?? [];
+    const [said] = words.exec(outermost) ?? [];
     if (said !== undefined) return said;
   }
   if (message.startsWith("wanted: ")) return "wanted: an event was missed";

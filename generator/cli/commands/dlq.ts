@@ -2,6 +2,8 @@ import {
   type DeadLetter,
   discardDeadLetter,
   listDeadLetters,
+  messageOf,
+  reasonOf,
   redriveLetter,
   showDeadLetter,
 } from "meshwright/runtime";
@@ -43,7 +45,7 @@ export async function list(only: string | undefined, { json }: Output): Promise<
         failedAt,
         String(attempts),
         subject,
-        error.split("\n", 1)[0]?.slice(0, 100) ?? "",
+        reasonOf(error).split("\n", 1)[0]?.slice(0, 100) ?? "",
       ]),
     );
   return letters.length === 0 ? 0 : 1;
@@ -73,9 +75,9 @@ export function redrive(name: string, ids: readonly string[], options: Selection
     const outcomes: { readonly id: number; readonly outcome: string; readonly reason?: string }[] = [];
     for (const id of await select({ name, pool }, ids, options)) {
       const result = await redriveLetter({ definition, pool, env, id, logger: quietLogger }).catch(
-        (error: Error) => ({
+        (error: unknown) => ({
           outcome: "failed" as const,
-          reason: error.message,
+          reason: messageOf(error),
         }),
       );
       outcomes.push({ id, ...result });

@@ -8,7 +8,7 @@ import { createLane } from "../../../runtime/consume/lane.js";
 import { buildModel } from "../../../runtime/consume/model.js";
 import { createNewcomers } from "../../../runtime/consume/newcomers.js";
 import { parseMessage } from "../../../runtime/consume/parse.js";
-import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import type { ConsumerDefinition, Tx } from "../../../runtime/definition.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
@@ -393,6 +393,51 @@ describe("poison and failing hooks", () => {
       [2, "not JSON"],
     ]);
     expect(letters[2]?.bodyBytes).toBe(1 << 20);
+  });
+
+  it("says why a hook failed, whatever its library wrapped the reason in", async () => {
+    const wrapped = (cause: unknown) => new Error("Failed query: insert into notes \0", { cause });
+    const refused = async ({ tx }: { tx: Tx }) => {
+      await tx.query("CREATE TEMPORARY TABLE notes (body TEXT NOT NULL)");
+      await tx.query("INSERT INTO notes VALUES (NULL)").catch((cause: unknown) => {
+        throw wrapped(cause);
+      });
+    };
+    const context = contextOf(
+      userConsumer({ hooks: { created: refused }, backoffSeconds: [0.05], attempts: 2 }),
+    );
+    const event = { action: "created", id: "a", seq: 1, version: 1 };
+    await runBatch(context, [event]);
+    const { rows: attempts } = await pool.query("SELECT last_error AS error FROM mesh.attempt");
+    await new Promise((wake) => setTimeout(wake, 100));
+    await runBatch(context, [{ ...event, deliveries: 2 }]);
+    const { rows: letters } = await pool.query("SELECT error FROM mesh.dead_letter");
+    for (const { error } of [...attempts, ...letters])
+      expect(error).toMatch(/^hook: Failed query: .*; caused by: null value in column "body" .* \(23502\)$/);
+    expect([attempts.length, letters.length]).toEqual([1, 1]);
+  });
+
+  it("does not count a deadlock that a library has wrapped", async () => {
+    let deadlocks = 3;
+    const context = contextOf(
+      userConsumer({
+        attempts: 1,
+        hooks: {
+          created: async ({ tx }) => {
+            deadlocks -= 1;
+            if (deadlocks < 0) return;
+            await tx
+              .query("DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$")
+              .catch((cause) => {
+                throw new Error("Failed query", { cause: new Error("driver", { cause }) });
+              });
+          },
+        },
+      }),
+    );
+    const [delivery] = await runBatch(context, [{ action: "created", id: "a", seq: 1, version: 1 }]);
+    expect(delivery?.outcome()).toBe("ack");
+    expect((await pool.query("SELECT FROM mesh.dead_letter")).rowCount).toBe(0);
   });
 
   it("retries a hook that throws, its entity's later events behind it, the others at once", async () => {

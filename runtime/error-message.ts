@@ -1,0 +1,96 @@
+import { inspect } from "node:util";
+
+/*
+ * What an error says, for a log line, a dead letter or a column: libraries wrap the error that tells the
+ * reason ("Failed query: …" around "null value in column …"), and the reason is what somebody has to read.
+ */
+
+export const CAUSED_BY = "; caused by: ";
+
+/** More of one message is noise: a query builder puts the whole statement there, its values included. */
+const LONGEST = 2_000;
+/** Of a chain of causes, and of the errors of an AggregateError. */
+const MOST = 10;
+
+/** Messages of the error and of its causes, outermost first, each once, with their codes. Takes whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return say(error, new Set());
+}
+
+/** The innermost of what `messageOf` says: for a list that has one line for each. */
+export function reasonOf(message: string): string {
+  return message.split(CAUSED_BY).at(-1) ?? message;
+}
+
+/** Errors of the chain, outermost first; ends where it leads back into itself. */
+export function* causesOf(error: unknown): Generator<unknown> {
+  const seen = new Set<unknown>();
+  for (let each = error; each !== undefined && each !== null && seen.size < MOST; each = causeOf(each)) {
+    if (seen.has(each)) return;
+    seen.add(each);
+    yield each;
+  }
+}
+
+function say(error: unknown, seen: Set<unknown>): string {
+  if (error === undefined || error === null) return String(error);
+  let text = "";
+  for (const each of causesOf(error)) {
+    if (seen.has(each)) break;
+    seen.add(each);
+    const said = sayOne(each, seen);
+    if (text === "") text = said;
+    // An error of ours has put what caused it into its own words.
+    else if (!text.includes(said)) text += CAUSED_BY + said;
+  }
+  return text;
+}
+
+function sayOne(error: unknown, seen: Set<unknown>): string {
+  if (!isErrorLike(error)) return cut(describe(error));
+  const parts = Array.isArray(error.errors)
+    ? error.errors
+        .slice(0, MOST)
+        .map((part) => say(part, seen))
+        .filter((part) => part !== "")
+    : [];
+  const own = error.message === "" && parts.length === 0 ? describeName(error) : cut(error.message);
+  const message = [...(own === "" ? [] : [own]), ...(parts.length === 0 ? [] : [parts.join("; ")])].join(
+    ": ",
+  );
+  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+interface ErrorLike {
+  readonly message: string;
+  readonly name?: unknown;
+  readonly errors?: unknown;
+}
+
+/** Also an error of another realm, and what a library throws in place of one. */
+function isErrorLike(value: unknown): value is ErrorLike {
+  return (
+    typeof value === "object" && value !== null && "message" in value && typeof value.message === "string"
+  );
+}
+
+function causeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "cause" in error ? error.cause : undefined;
+}
+
+function describe(value: unknown): string {
+  return typeof value === "string"
+    ? value
+    : inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY });
+}
+
+function describeName({ name }: ErrorLike): string {
+  return typeof name === "string" && name !== "" ? name : "an error without a message";
+}
+
+/** PostgreSQL keeps no NUL in a text. */
+function cut(text: string): string {
+  const storable = text.replaceAll("\0", "\\0");
+  return storable.length <= LONGEST ? storable : `${storable.slice(0, LONGEST)}…`;
+}
