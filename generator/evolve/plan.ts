@@ -5,10 +5,11 @@ import { compareDatabases, type DatabaseState } from "./compare-database.js";
 import { emitReactions } from "./emission/emit.js";
 import { guardReactions } from "./emission/guard.js";
 import { findHistory } from "./history.js";
+import { identifier } from "./names.js";
 import { printMigration } from "./print-migration.js";
 import { type MigrationRefusal, pathTo } from "./refusal.js";
 import { openSqlRender, type Render } from "./render.js";
-import { databaseSchema } from "./schema.js";
+import { type CheckSchema, databaseSchema } from "./schema.js";
 import { titleOf } from "./title.js";
 
 export interface PlanInput {
@@ -99,8 +100,8 @@ function previousState(
 }
 
 /**
- * A newer generator may print the function of an unchanged model otherwise. What no file says yet has no
- * database: it counts as changed, and reaches them all in a migration of its own.
+ * A newer generator may print the function of an unchanged model otherwise, and demand more of a column. What no
+ * file says yet has no database: it counts as changed, and reaches them all in a migration of its own.
  */
 function asWritten(
   { schema, reactions }: DatabaseState,
@@ -109,8 +110,15 @@ function asWritten(
   const files = existing.map(({ text }) => text.replaceAll("\r\n", "\n"));
   const actual = <T extends { readonly text: string }>(item: T): T =>
     files.some((file) => file.includes(item.text)) ? item : { ...item, text: "" };
+  // By its name, which a renaming of its column says too; `one_of` was there from the beginning, and unnamed.
+  const isThere = ({ name, values }: CheckSchema) =>
+    values !== undefined ||
+    files.some((file) =>
+      [`CONSTRAINT ${identifier(name)} CHECK`, `TO ${identifier(name)};`].some((text) => file.includes(text)),
+    );
+  const tables = schema.tables.map((table) => ({ ...table, checks: table.checks.filter(isThere) }));
   return {
-    schema,
+    schema: { tables },
     reactions: { routines: reactions.routines.map(actual), triggers: reactions.triggers.map(actual) },
   };
 }

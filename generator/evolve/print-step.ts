@@ -1,4 +1,4 @@
-import { identifier, identifiers, literal, objectName } from "./names.js";
+import { identifier, identifiers, objectName } from "./names.js";
 import type { Render } from "./render.js";
 import type { CheckSchema, ColumnSchema, ForeignKeySchema, IndexSchema, TableSchema } from "./schema.js";
 import type { Step } from "./steps.js";
@@ -82,6 +82,8 @@ export function printStep(step: Step, render: Render): Block {
         name: identifier(step.constraint.name),
         condition: checkCondition(step.constraint),
       });
+    case "validate_check":
+      return print({ table: identifier(step.table), name: identifier(step.constraint.name) });
     case "add_foreign_key":
       return print({
         table: identifier(step.table),
@@ -178,7 +180,7 @@ function columnDefinition(column: ColumnSchema): string {
 }
 
 function checkCondition(check: CheckSchema): string {
-  return `${identifiers(check.columns)} IN (${check.values.map(literal).join(", ")})`;
+  return check.condition(identifiers(check.columns));
 }
 
 function reference(key: ForeignKeySchema): string {

@@ -1,4 +1,5 @@
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
+import { checkSchemas } from "./checks.js";
 import { objectName } from "./names.js";
 import { type SqlType, sqlDefault, sqlType } from "./types.js";
 
@@ -37,8 +38,12 @@ export interface ConstraintSchema {
   readonly columns: readonly string[];
 }
 
+/** What one column may hold. */
 export interface CheckSchema extends ConstraintSchema {
-  readonly values: readonly string[];
+  /** As SQL over the column, quoted. */
+  readonly condition: (column: string) => string;
+  /** Of a `one_of`; undefined where the condition follows from the messages that tell the column. */
+  readonly values: readonly string[] | undefined;
 }
 
 export interface ForeignKeySchema extends ConstraintSchema {
@@ -60,13 +65,13 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
   return {
     tables: database.tables.map((table) => {
       const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
-      return tableSchema(table, new Set(columns));
+      return { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
     }),
   };
 }
 
 /** `cascaded`: columns by which a cascade rule finds its rows. */
-function tableSchema(table: Table, cascaded: ReadonlySet<string>): TableSchema {
+function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSchema, "checks"> {
   const named = (columns: readonly string[], kind: string) => ({
     name: objectName(table.name, ...columns, kind),
     columns,
@@ -86,9 +91,6 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): TableSchema {
     columns: table.columns.map(columnSchema),
     key: { name: objectName(table.name, "pkey"), columns: [table.key] },
     uniques,
-    checks: table.columns.flatMap((column) =>
-      column.oneOf === undefined ? [] : [{ ...named([column.name], "check"), values: column.oneOf }],
-    ),
     foreignKeys: table.columns.flatMap((column) => {
       if (column.references === undefined) return [];
       const { table: parent, column: target, onDelete } = column.references;

@@ -45,7 +45,9 @@ export type Step =
   | { readonly kind: "set_not_null"; readonly table: string; readonly column: string }
   | { readonly kind: "add_key"; readonly table: string; readonly constraint: ConstraintSchema }
   | { readonly kind: "add_unique"; readonly table: string; readonly constraint: ConstraintSchema }
+  /** From now on; the rows that are there already are for `validate_check`, which writers need not wait for. */
   | { readonly kind: "add_check"; readonly table: string; readonly constraint: CheckSchema }
+  | { readonly kind: "validate_check"; readonly table: string; readonly constraint: CheckSchema }
   | { readonly kind: "create_index"; readonly table: string; readonly index: IndexSchema }
   | { readonly kind: "add_foreign_key"; readonly table: string; readonly constraint: ForeignKeySchema };
 
@@ -74,6 +76,7 @@ const ORDER: readonly (readonly Step["kind"][])[] = [
   ["set_not_null"],
   ["add_key", "add_unique", "add_check", "create_index"],
   ["add_foreign_key"],
+  ["validate_check"],
 ];
 
 /** Steps of one phase keep their order. */

@@ -73,6 +73,7 @@ function describe(step: Step): Part | undefined {
     case "drop_function":
     case "rename_constraint":
     case "rename_index":
+    case "validate_check":
     case "fill_nulls":
       return undefined;
     default:

@@ -1,4 +1,5 @@
 import { DatabaseError } from "pg";
+import type { TableDefinition } from "../definition.js";
 import { isUnavailable } from "../repository/failure.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
 
@@ -6,7 +7,7 @@ import { Problem, type ProblemPart, unavailable } from "./problem.js";
 export type ValueSource = "body" | "target";
 
 /** What PostgreSQL's refusal means to the one who asked; undefined when it is nobody's fault but ours. */
-export function refusalOf(error: unknown, source: ValueSource): Problem | undefined {
+export function refusalOf(error: unknown, source: ValueSource, table?: TableDefinition): Problem | undefined {
   if (isUnavailable(error)) return unavailable("The database is out of reach; try again.", 2, error);
   if (!(error instanceof DatabaseError)) return undefined;
   const code = error.code ?? "";
@@ -22,6 +23,7 @@ export function refusalOf(error: unknown, source: ValueSource): Problem | undefi
       return invalid(
         error,
         `the row breaks the rule ${error.constraint ?? ""} of ${error.table ?? "its table"}`,
+        checkedColumn(error, table),
       );
     case "54000": // program_limit_exceeded: an event that the broker would not take, an id too long for a subject
       return new Problem("large", sentence(error), { cause: error });
@@ -66,8 +68,14 @@ function brokenReference(error: DatabaseError): Problem {
   return new Problem("reference", detail, { errors: partsAt(columns, reason), cause: error });
 }
 
-function invalid(error: DatabaseError, reason: string): Problem {
-  const pointer = error.column === undefined ? "" : `/${error.column}`;
+/** PostgreSQL names the constraint alone, and that is named after table and column; of two that fit the longer is meant. */
+function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
+  const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${table.name}_${name}_`)) ?? [];
+  return fitting.sort((a, b) => b.name.length - a.name.length)[0]?.name;
+}
+
+function invalid(error: DatabaseError, reason: string, column = error.column): Problem {
+  const pointer = column === undefined ? "" : `/${column}`;
   return new Problem("invalid", "PostgreSQL refused a value.", {
     errors: [{ pointer, detail: reason }],
     cause: error,

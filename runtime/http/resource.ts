@@ -64,12 +64,12 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const versions = wanted ? { entity: entityOf(options) } : undefined;
   const leave = await lists.enter();
   if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
-  const stream = await refusing("target", () => openList(pool, resource.table, { filter, versions })).catch(
-    (error: unknown) => {
-      leave();
-      throw error;
-    },
-  );
+  const stream = await refusing(resource, "target", () =>
+    openList(pool, resource.table, { filter, versions }),
+  ).catch((error: unknown) => {
+    leave();
+    throw error;
+  });
   stream.once("close", leave);
   stream.once("error", (error) => {
     logger.error({ error, table: resource.table.name, request: request.id }, "a list broke off half way");
@@ -81,7 +81,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
 async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const { id } = request.params;
-  const row = await refusing("target", () => readRow(pool, resource.table, id));
+  const row = await refusing(resource, "target", () => readRow(pool, resource.table, id));
   if (row === undefined) throw noRow(resource.table, id);
   return reply.type(JSON_TYPE).send(row);
 }
@@ -89,7 +89,7 @@ async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, optio
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const values = readBody(request.body, resource.create);
-  const { key, row } = await refusing("body", () => insertRow(pool, resource.table, values));
+  const { key, row } = await refusing(resource, "body", () => insertRow(pool, resource.table, values));
   const location = `${resource.path}/${encodeURIComponent(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
 }
@@ -99,7 +99,7 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const { id: key } = request.params;
   const patch = readBody(request.body, resource.patch);
   if (resource.table.key in patch) throw keyInPatch(resource.table);
-  const row = await refusing("body", () => updateRow(pool, resource.table, { key, patch }));
+  const row = await refusing(resource, "body", () => updateRow(pool, resource.table, { key, patch }));
   if (row === undefined) throw noRow(resource.table, key);
   return reply.type(JSON_TYPE).send(row);
 }
@@ -107,7 +107,8 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
 async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const { id } = request.params;
-  if (!(await refusing("target", () => deleteRow(pool, resource.table, id)))) throw noRow(resource.table, id);
+  if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, id))))
+    throw noRow(resource.table, id);
   return reply.code(204).send();
 }
 
@@ -145,10 +146,14 @@ function noRow(table: TableDefinition, id: string): Problem {
   );
 }
 
-async function refusing<T>(source: ValueSource, work: () => Promise<T>): Promise<T> {
+async function refusing<T>(
+  { table }: ResourceDefinition,
+  source: ValueSource,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw refusalOf(error, source) ?? error;
+    throw refusalOf(error, source, table) ?? error;
   }
 }

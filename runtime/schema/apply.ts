@@ -1,4 +1,4 @@
-import { type ClientBase, DatabaseError, type Pool } from "pg";
+import { type ClientBase, DatabaseError, escapeIdentifier, type Pool } from "pg";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
@@ -176,13 +176,26 @@ function atLine(error: DatabaseError, file: Migration, statement: Statement): Da
   return error;
 }
 
+/** Rows from before that break a rule which is new: PostgreSQL names table and constraint, and no row. */
+function findingRows({ text }: Migration, { code, constraint, table }: DatabaseError): string | undefined {
+  if (code !== "23514" || constraint === undefined || table === undefined) return undefined;
+  const added = text
+    .split("\n")
+    .find((line) => /^ALTER TABLE .+ NOT VALID;$/.test(line) && line.includes(constraint));
+  const condition = / CHECK \((.*)\) NOT VALID;$/.exec(added ?? "")?.[1];
+  const rule = condition ?? `… the condition that an earlier migration gave ${constraint} …`;
+  return `Rows of ${table} from before break it; find them with SELECT * FROM ${escapeIdentifier(table)} WHERE NOT (${rule}), settle them, and migrate again.`;
+}
+
 /** Keeps the SQLSTATE in sight and says where in the file; a lost connection is not the file's fault and stays as it is. */
 function failedFile(file: Migration, cause: DatabaseError): Error {
   const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
   if (infrastructure) return cause;
   const offset = Number(cause.position ?? Number.NaN);
   const line = Number.isNaN(offset) ? "" : `:${file.text.slice(0, offset - 1).split("\n").length}`;
-  const detail = [cause.detail, cause.hint].filter((part) => part !== undefined).join(" ");
+  const detail = [cause.detail, cause.hint, findingRows(file, cause)]
+    .filter((part) => part !== undefined)
+    .join(" ");
   return new MigrationError(
     `migration ${file.path}${line} failed and was rolled back: ${cause.message} (SQLSTATE ${cause.code ?? "unknown"})` +
       (detail === "" ? "" : `. ${detail}`),

@@ -2,7 +2,7 @@ import type { Event, JsonSchema, Table } from "../../model/mesh.js";
 import { createSchema, patchSchema } from "../schema/body.js";
 import { METADATA_SCHEMA, payloadProperties, requiredFields } from "../schema/event.js";
 import { compileValidator } from "../validators/compile.js";
-import { CODE_POINTS, EQUAL, WITH_METADATA } from "../validators/support.js";
+import { CODE_POINTS, EQUAL, IS_MULTIPLE, WITH_METADATA } from "../validators/support.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
 
@@ -75,5 +75,6 @@ function support(events: readonly Event[], exported: readonly string[]): string[
     ...shared,
     ...(text.includes("= equal;") ? [EQUAL] : []),
     ...(text.includes("= codePoints;") ? [CODE_POINTS] : []),
+    ...(text.includes("= isMultiple;") ? [IS_MULTIPLE] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import { _, type CodeKeywordDefinition, str } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import type { JsonSchema } from "../../model/mesh.js";
@@ -29,10 +30,13 @@ function compile(schema: JsonSchema, { ownProperties }: { readonly ownProperties
     // Formats are annotations in 2020-12, and unknown keywords are a user's right; the front has checked the rest.
     validateFormats: false,
     strict: false,
+    // What JSON.parse makes of 1e400 is no number that PostgreSQL or another reader would take.
+    strictNumbers: true,
     validateSchema: false,
     meta: false,
     logger: false,
   });
+  ajv.removeKeyword("multipleOf").addKeyword(EXACT_MULTIPLE);
   const text = standalone.default(ajv, ajv.compile(schema));
   const [, name, body] =
     /^"use strict";export const validate = (\w+);export default \w+;(.*)$/s.exec(text) ?? [];
@@ -41,6 +45,24 @@ function compile(schema: JsonSchema, { ownProperties }: { readonly ownProperties
   return `(() => {${inlineHelpers(dropUnusedSchema(body, schema))} return ${name};})()`;
 }
 
+/** ajv divides doubles, by which 0.07 is no multiple of 0.01; the owner's database, which knows better, would let it pass. */
+const EXACT_MULTIPLE: CodeKeywordDefinition = {
+  keyword: "multipleOf",
+  type: "number",
+  schemaType: "number",
+  error: {
+    message: ({ schemaCode }) => str`must be multiple of ${schemaCode}`,
+    params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}`,
+  },
+  code(context) {
+    const isMultiple = context.gen.scopeValue("func", {
+      ref: "isMultiple",
+      code: _`require("meshwright/isMultiple").default`,
+    });
+    context.fail(_`!${isMultiple}(${context.data}, ${context.schemaCode})`);
+  },
+};
+
 /** ajv declares the schema for the few keywords that look into it while they run, and for all others too. */
 function dropUnusedSchema(body: string, schema: JsonSchema): string {
   const declaration = `const schema0 = ${JSON.stringify(schema)};`;
@@ -48,10 +70,11 @@ function dropUnusedSchema(body: string, schema: JsonSchema): string {
   return rest.includes("schema0") ? body : rest;
 }
 
-/** The two functions of ajv's that its output asks for by `require`, which an ES module does not have. */
+/** The functions that ajv's output asks for by `require`, which an ES module does not have. */
 const HELPERS: Readonly<Record<string, string>> = {
   "ajv/dist/runtime/equal": "equal",
   "ajv/dist/runtime/ucs2length": "codePoints",
+  "meshwright/isMultiple": "isMultiple",
 };
 
 function inlineHelpers(body: string): string {

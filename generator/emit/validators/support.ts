@@ -18,6 +18,19 @@ export const CODE_POINTS = `function codePoints(text) {
   return count;
 }`;
 
+/** Of decimal numbers as they are written, which their doubles are only near to. */
+export const IS_MULTIPLE = `function isMultiple(value, unit) {
+  if (!Number.isFinite(value)) return false;
+  const [a, b] = [value, unit].map((number) => {
+    const [digits, exponent = "0"] = String(number).split("e");
+    const [whole, fraction = ""] = digits.split(".");
+    return { digits: BigInt(whole + fraction), exponent: Number(exponent) - fraction.length };
+  });
+  const least = Math.min(a.exponent, b.exponent);
+  const scaled = ({ digits, exponent }) => digits * 10n ** BigInt(exponent - least);
+  return scaled(a) % scaled(b) === 0n;
+}`;
+
 /** Every event has the same metadata: it is compiled once per file, and each event adds its payload. */
 export const WITH_METADATA = `function withMetadata(validatePayload) {
   const validate = (data) => {

@@ -3,6 +3,7 @@ import { dollarQuote, identifier, literal, objectName } from "../names.js";
 import type { Render } from "../render.js";
 import { type BodyView, bodyView, payloadColumns } from "./body.js";
 import { condition, mayFall, type Operation, rowSource } from "./condition.js";
+import { refusalViews } from "./refusals.js";
 import type { Reactions, Routine, Trigger } from "./routine.js";
 
 const OPERATIONS: readonly Operation[] = ["insert", "update", "delete"];
@@ -13,7 +14,7 @@ export function emitReactions(mesh: Mesh, service: string, table: Table, render:
   if (events.length === 0) return { routines: [], triggers: [] };
   const emissions = OPERATIONS.flatMap((operation) => {
     const fired = events.filter((event) => event.emit?.on.includes(operation));
-    return fired.length === 0 ? [] : [{ table, operation, events: fired }];
+    return fired.length === 0 ? [] : [{ mesh, table, operation, events: fired }];
   });
   return {
     routines: emissions.map((emission) => emitRoutine(emission, render)),
@@ -26,6 +27,7 @@ export function emitReactions(mesh: Mesh, service: string, table: Table, render:
 }
 
 interface Emission {
+  readonly mesh: Mesh;
   readonly table: Table;
   readonly operation: Operation;
   readonly events: readonly Event[];
@@ -50,13 +52,15 @@ function emitRoutine(emission: Emission, render: Render): Routine {
     const own = events.filter((event) => entityOf(event) === entity);
     return render("emit_statement", statementView(entity, { ...emission, events: own }));
   });
+  const refusals = events.flatMap((event) => refusalViews(event, emission));
   return {
     name,
     table: emission.table.name,
     comment: `${listed(events.map((event) => event.name))} ${MOMENTS[operation]}.`,
     text: render("emit_function", {
       name,
-      quote: dollarQuote(statements.join("\n")),
+      quote: dollarQuote(JSON.stringify(refusals) + statements.join("\n")),
+      refusals,
       statements,
       fallen: mayFall(emission.table, operation)
         ? [{ key: insideFormat(identifier(emission.table.key)) }]

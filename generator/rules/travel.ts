@@ -1,0 +1,59 @@
+import type { Column, Field, Mesh, Table } from "../model/mesh.js";
+
+/*
+ * What a column may hold so that its values can be told: JSON has no NaN and no infinity, ISO 8601 no year beyond
+ * 9999, and a JSON number beyond 2^53 is another number to most of its readers. PostgreSQL holds all of these, so
+ * the row itself has to be refused, whoever writes it. A column that never leaves its table may hold what it likes.
+ */
+
+/** Largest whole number up to which every reader of JSON sees the same. */
+const SAFE = Number.MAX_SAFE_INTEGER;
+
+/** Field types that spell a whole number as text, digit by digit. */
+const AS_TEXT: ReadonlySet<string | undefined> = new Set(["bigint"]);
+
+/** The condition on a column of the table, as SQL over `value`; undefined where each of its values can be told. */
+export function travelRule(
+  column: Column,
+  table: Table,
+  mesh: Mesh,
+): ((value: string) => string) | undefined {
+  const form = FORMS[column.type];
+  if (form === undefined) return undefined;
+  const { fields, served } = journeys(column, table, mesh);
+  if (fields.length === 0 && !served) return undefined;
+  if (column.type === "bigint" && fields.some((field) => AS_TEXT.has(field.type))) return undefined;
+  return form;
+}
+
+/** By column type, since that is what decides which values there are. */
+const FORMS: Readonly<Record<string, (value: string) => string>> = {
+  number: (value) => `${value} > '-Infinity' AND ${value} < 'Infinity'`,
+  bigint: (value) => `${value} BETWEEN -${SAFE} AND ${SAFE}`,
+  timestamp: withinCalendar,
+  timestamptz: withinCalendar,
+};
+
+/** The zone counts for a timestamptz and is passed over for a timestamp, which is UTC. */
+function withinCalendar(value: string): string {
+  return `${value} >= '0001-01-01T00:00:00Z' AND ${value} < '10000-01-01T00:00:00Z'`;
+}
+
+interface Journeys {
+  /** The payload fields that carry it. */
+  readonly fields: readonly Field[];
+  /** A REST resource, and so the snapshots of its copies, shows it. */
+  readonly served: boolean;
+}
+
+function journeys(column: Column, table: Table, mesh: Mesh): Journeys {
+  const owners = mesh.databases.filter(({ tables }) => tables.includes(table)).map(({ service }) => service);
+  const events = mesh.events.filter(
+    ({ service, emit }) => owners.includes(service) && emit?.table === table.name,
+  );
+  const services = mesh.services.filter(({ name }) => owners.includes(name));
+  return {
+    fields: events.flatMap(({ payload }) => payload).filter(({ name }) => name === column.name),
+    served: services.some(({ http }) => http?.resources.some((resource) => resource.table === table.name)),
+  };
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { brief, openService, shop, type TestDatabase, takeEvents } from "./support.js";
+
+const TABLES = `
+items:
+  columns:
+    id: { type: text, key: true }
+    code: { type: text, null: true }
+    label: { type: text, default: ok }
+    state: { type: text, default: new }
+    ratio: { type: number, null: true }
+    due_at: { type: timestamp, null: true }
+    size: { type: bigint, null: true }
+    settings: { type: json, null: true }
+    own_ratio: { type: number, null: true }
+    own_due: { type: timestamp, null: true }
+    own_size: { type: bigint, null: true }
+`;
+const CODE = `{ type: string, pattern: "^[a-z]+$", maxLength: 5, optional: true }`;
+const SETTINGS =
+  "{ type: object, required: [a], additionalProperties: false, properties: { a: { type: integer } }, optional: true }";
+const SUBJECTS = `
+shop.item.{id}.created: { event: ItemCreated, emit: { table: items, on: insert }, payload: { id: string, code: ${CODE}, label: { minLength: 2 }, ratio: number?, due_at: timestamp?, size: integer?, settings: ${SETTINGS} } }
+shop.item.{id}.updated: { event: ItemUpdated, emit: { table: items, on: update }, payload: { id: string, code: ${CODE}, label: string, ratio: number?, settings: ${SETTINGS} } }
+shop.item.{id}.sold: { event: ItemSold, emit: { table: items, on: update, when: { state: sold } }, payload: { id: string, label: { maxLength: 3 } } }
+shop.item.{id}.deleted: { event: ItemDeleted, emit: { table: items, on: delete }, payload: { id: string, label: { enum: [ok, end] } } }
+`;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openService(inject("postgres"), shop(TABLES, SUBJECTS));
+});
+afterAll(() => database.close());
+beforeEach(() =>
+  database.client.query("UPDATE items SET label = 'ok'; DELETE FROM items; DELETE FROM mesh.outbox"),
+);
+
+const insert = (column: string, value: unknown) =>
+  database.client.query(`INSERT INTO items (id, ${column}) VALUES ('i', $1)`, [value]);
+const set = (column: string, value: unknown) =>
+  database.client.query(`UPDATE items SET ${column} = $1 WHERE id = 'i'`, [value]);
+
+describe("what a message cannot tell is refused with its row", () => {
+  const refused: readonly (readonly [column: string, value: unknown, constraint: string])[] = [
+    ["ratio", "NaN", "items_ratio_travels"],
+    ["ratio", "Infinity", "items_ratio_travels"],
+    ["ratio", "-Infinity", "items_ratio_travels"],
+    ["due_at", "infinity", "items_due_at_travels"],
+    ["due_at", "-infinity", "items_due_at_travels"],
+    ["due_at", "10000-01-01", "items_due_at_travels"],
+    ["due_at", "0044-03-15 BC", "items_due_at_travels"],
+    ["size", "9007199254740992", "items_size_travels"],
+    ["size", "-9223372036854775808", "items_size_travels"],
+  ];
+  test.each(refused)("%s %s", async (column, value, constraint) => {
+    const refusal = { code: "23514", constraint, table: "items" };
+    await expect(insert(column, value)).rejects.toMatchObject(refusal);
+    await database.client.query("INSERT INTO items (id) VALUES ('i')");
+    await expect(set(column, value)).rejects.toMatchObject(refusal);
+    expect(brief(await takeEvents(database.client))).toHaveLength(1);
+  });
+
+  test("and all that it can is taken, NULL too; what stays in its table is nobody's business", async () => {
+    await database.client.query(`INSERT INTO items (id, ratio, due_at, size, own_ratio, own_due, own_size) VALUES
+      ('a', 1.7976931348623157e308, '0001-01-01', 9007199254740991, 'NaN', 'infinity', 9223372036854775807),
+      ('b', -5e-324, '9999-12-31 23:59:59.999999', -9007199254740991, '-Infinity', '-infinity', NULL),
+      ('c', NULL, NULL, NULL, NULL, NULL, NULL)`);
+    expect(await takeEvents(database.client)).toHaveLength(3);
+  });
+});
+
+describe("the payload's own schema is enforced at the owner", () => {
+  test("as a CHECK where every row is told by events that demand it", async () => {
+    for (const code of ["A", "abcdef", ""]) {
+      const refusal = { code: "23514", constraint: "items_code_payload", table: "items" };
+      await expect(insert("code", code)).rejects.toMatchObject(refusal);
+    }
+    for (const settings of ["[]", "{}", '{"a": 1, "b": 2}', "null", "1"]) {
+      if (settings === "null") continue;
+      await expect(insert("settings", settings)).rejects.toMatchObject({
+        constraint: "items_settings_payload",
+      });
+    }
+    await insert("code", "abcde");
+    await expect(set("code", "A")).rejects.toMatchObject({ constraint: "items_code_payload" });
+    await set("code", null);
+    await set("settings", '{"a": 1}');
+  });
+
+  test("of an event that only some writes emit: for those rows alone, with the column and before the event", async () => {
+    await expect(insert("label", "x")).rejects.toMatchObject({
+      code: "23514",
+      table: "items",
+      column: "label",
+      constraint: "items_label_created_payload",
+    });
+    await insert("label", "long");
+    // The update event demands nothing of it.
+    await set("label", "x");
+    await set("label", "longer");
+    await expect(set("state", "sold")).rejects.toMatchObject({
+      column: "label",
+      constraint: "items_label_sold_payload",
+    });
+    await set("label", "abc");
+    await set("state", "sold");
+    // It means the event no more.
+    await set("label", "longest");
+    await expect(database.client.query("DELETE FROM items")).rejects.toMatchObject({
+      constraint: "items_label_deleted_payload",
+    });
+    await set("label", "end");
+    await database.client.query("DELETE FROM items");
+    expect((await takeEvents(database.client)).map(({ subject }) => subject.split(".").at(-1))).toEqual([
+      "created",
+      "updated",
+      "updated",
+      "updated",
+      "sold",
+      "updated",
+      "updated",
+      "deleted",
+    ]);
+  });
+
+  test("many rows in one statement: one bad one refuses them all", async () => {
+    const many =
+      "INSERT INTO items (id, label) SELECT n::text, CASE n WHEN 777 THEN 'x' ELSE 'ok' END FROM generate_series(1, 1000) AS n";
+    await expect(database.client.query(many)).rejects.toMatchObject({ column: "label" });
+    expect(await takeEvents(database.client)).toHaveLength(0);
+  });
+});
