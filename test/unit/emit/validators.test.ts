@@ -2,16 +2,16 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { createSchema, patchSchema } from "../../../generator/emit/schema/body.js";
 import { compileValidator } from "../../../generator/emit/validators/compile.js";
-import { CODE_POINTS, EQUAL } from "../../../generator/emit/validators/support.js";
+import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../../generator/emit/validators/support.js";
 import type { Column, JsonSchema, Table } from "../../../generator/model/mesh.js";
 import { ROOT, readMesh, readTree } from "./support.js";
 
 type Validate = (data: unknown) => boolean;
 
-/** Runs the compiled text with nothing but the two helpers beside it: no module, no `require`. */
+/** Runs the compiled text with nothing but the helpers beside it: no module, no `require`. */
 function load(schema: JsonSchema): Validate {
   return new Function(
-    `"use strict"; ${EQUAL}\n${CODE_POINTS}\nreturn ${compileValidator(schema)};`,
+    `"use strict"; ${EQUAL}\n${CODE_POINTS}\n${IS_MULTIPLE}\nreturn ${compileValidator(schema)};`,
   )() as Validate;
 }
 
