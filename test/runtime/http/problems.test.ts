@@ -48,7 +48,7 @@ const cases: readonly Case[] = [
   post("a number beyond every range", '{"username": "x", "score": 1e300}', 422, [""]),
   post("a date that is none", { username: "x", created_at: "2024-02-30T00:00:00Z" }, 422, [""]),
   post("null where there must be a value", { username: "x", display_name: null }, 422, ["/display_name"]),
-  post("a value against a CHECK", { username: "x", level: 100 }, 422, [""]),
+  post("a value against a CHECK", { username: "x", level: 100 }, 422, ["/level"]),
   post("a taken name", { username: "taken" }, 409, ["/username"]),
   post("a taken id", { user_id: "u1", username: "new" }, 409, ["/user_id"]),
   {
