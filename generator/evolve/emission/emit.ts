@@ -48,19 +48,19 @@ function emitRoutine(emission: Emission, render: Render): Routine {
   const name = routineName(emission);
   // One table may speak of several entities; each counts its own versions.
   const entities = [...new Set(events.map(entityOf))];
-  const statements = entities.map((entity) => {
+  const refusals = events.flatMap((event) => refusalViews(event, emission));
+  const emits = entities.map((entity) => {
     const own = events.filter((event) => entityOf(event) === entity);
     return render("emit_statement", statementView(entity, { ...emission, events: own }));
   });
-  const refusals = events.flatMap((event) => refusalViews(event, emission));
+  const statements = [...refusals.map((view) => render("emit_refusal", view)), ...emits];
   return {
     name,
     table: emission.table.name,
     comment: `${listed(events.map((event) => event.name))} ${MOMENTS[operation]}.`,
     text: render("emit_function", {
       name,
-      quote: dollarQuote(JSON.stringify(refusals) + statements.join("\n")),
-      refusals,
+      quote: dollarQuote(statements.join("\n")),
       statements,
       fallen: mayFall(emission.table, operation)
         ? [{ key: insideFormat(identifier(emission.table.key)) }]
