@@ -3,21 +3,26 @@ import type { Program } from "../language/program.js";
 import type { Rule } from "./rule.js";
 import { checkCacheColumns } from "./rules/cache-columns.js";
 import { adviseCacheFreshness } from "./rules/cache-freshness.js";
+import { checkCacheSource } from "./rules/cache-source.js";
 import { checkCacheSync } from "./rules/cache-sync.js";
 import { checkCaches } from "./rules/caches.js";
 import { checkCascadeHooks } from "./rules/cascade-hooks.js";
 import { checkCascadeTargets } from "./rules/cascade-targets.js";
 import { checkCascades } from "./rules/cascades.js";
 import { checkColumnSets } from "./rules/column-sets.js";
-import { checkColumnValues } from "./rules/column-values.js";
+import { adviseDefaults, checkColumnValues } from "./rules/column-values.js";
 import { checkDatabaseOwnership } from "./rules/database-ownership.js";
+import { checkDeletions } from "./rules/deletions.js";
 import { checkDelivery } from "./rules/delivery.js";
+import { checkDurations } from "./rules/durations.js";
+import { adviseEffects, checkEffects } from "./rules/effects.js";
 import { checkEmitConditions } from "./rules/emit-conditions.js";
 import { checkEmits } from "./rules/emits.js";
 import { checkEnvironment } from "./rules/environment.js";
 import { checkEventNames } from "./rules/event-names.js";
 import { checkExternalServices } from "./rules/external-services.js";
 import { checkIdentifiers } from "./rules/identifiers.js";
+import { checkLimits } from "./rules/limits.js";
 import { checkNameCollisions } from "./rules/name-collisions.js";
 import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
 import { checkPayloadFields } from "./rules/payload-fields.js";
@@ -41,6 +46,8 @@ const rules: readonly Rule[] = [
   checkSources,
   checkResources,
   checkDelivery,
+  checkDurations,
+  checkEffects,
   checkEnvironment,
   checkTableKeys,
   checkColumnValues,
@@ -49,6 +56,7 @@ const rules: readonly Rule[] = [
   checkCaches,
   checkCacheColumns,
   checkCacheSync,
+  checkCacheSource,
   checkEventNames,
   checkEmits,
   checkTableEntities,
@@ -58,12 +66,14 @@ const rules: readonly Rule[] = [
   checkCascades,
   checkCascadeTargets,
   checkCascadeHooks,
+  checkDeletions,
+  checkLimits,
   checkIdentifiers,
   checkNameCollisions,
 ];
 
 /** What compiles, runs, and then surprises. */
-const advice: readonly Rule[] = [adviseCacheFreshness];
+const advice: readonly Rule[] = [adviseCacheFreshness, adviseDefaults, adviseEffects];
 
 export function checkProgram(program: Program, report: Report): void {
   for (const rule of rules) rule(program, report);

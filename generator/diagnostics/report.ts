@@ -9,7 +9,9 @@ import { suggest } from "./suggest.js";
 export type Clue =
   | { readonly meant: string; readonly at: Span | undefined }
   /** Where the other of two conflicting things stands. */
-  | { readonly first: Span };
+  | { readonly first: Span }
+  /** As it is to be read. */
+  | { readonly advice: string };
 
 export type Report = <C extends DiagnosticCode>(
   code: C,
@@ -85,6 +87,7 @@ function joinPlaces(found: readonly Found[]): readonly Diagnostic[] {
 }
 
 function hintOf(clue: Clue, source: SourceText): string {
+  if ("advice" in clue) return clue.advice;
   if ("first" in clue) return `the other one is at ${place(source, clue.first)}`;
   return `did you mean "${clue.meant}"${clue.at === undefined ? "" : ` (${place(source, clue.at)})`}?`;
 }

@@ -28,7 +28,10 @@ export function sqlType(type: ColumnType): SqlType {
 }
 
 export function sqlDefault(column: Pick<Column, "type" | "default">): string | undefined {
-  return column.default === undefined ? undefined : printDefault(column.default);
+  if (column.default === undefined) return undefined;
+  const { default: value, type } = column;
+  // A bare 5 is an integer to PostgreSQL, which is no default for jsonb.
+  return type === "json" && value.kind === "literal" ? literal(String(value.value)) : printDefault(value);
 }
 
 function printDefault(value: ColumnDefault): string {

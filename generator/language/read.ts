@@ -114,12 +114,10 @@ function readChoice(
   const stem = value.text.slice(0, value.text.length - suffix.length);
   if (shape.values.includes(stem)) return { kind: "choice", span: value.span, value: stem, suffix };
   const { noun, values } = shape;
-  report(
-    shape.code,
-    value.span,
-    { text: value.text, noun, values },
-    nearest(stem, new Map(values.map((known) => [known, undefined]))),
-  );
+  const advice = shape.foreign?.(stem);
+  const clue =
+    advice === undefined ? nearest(stem, new Map(values.map((known) => [known, undefined]))) : { advice };
+  report(shape.code, value.span, { text: value.text, noun, values }, clue);
   return undefined;
 }
 
@@ -188,6 +186,8 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
     if (known === undefined) {
       if (shape.extensible && key.startsWith("x-")) continue;
       poisoned = true;
+      // The rest of `type: decimal(10, 2)`, which a flow mapping parts at its comma.
+      if (/^\d+\)\??$/.test(key)) continue;
       for (const meant of reportUnknownKey(shape, value, { key, keySpan }, report)) misspelt.add(meant);
       continue;
     }

@@ -47,6 +47,8 @@ export interface ChoiceShape<V extends string> {
   readonly values: readonly V[];
   /** `text?` and `string[]`: what may follow a value. */
   readonly suffixes: readonly string[];
+  /** What to write instead of another tool's word. */
+  readonly foreign: ((written: string) => string | undefined) | undefined;
 }
 
 export interface IntegerShape {
@@ -139,7 +141,7 @@ export function either<A extends Shape, B extends Shape>(short: A, full: B): Eit
 export function choice<const V extends string>(
   noun: string,
   values: readonly V[],
-  options: { readonly code?: ChoiceShape<V>["code"]; readonly suffixes?: readonly string[] } = {},
+  options: Partial<Pick<ChoiceShape<V>, "code" | "suffixes" | "foreign">> = {},
 ): ChoiceShape<V> {
   return {
     kind: "choice",
@@ -147,6 +149,7 @@ export function choice<const V extends string>(
     noun,
     values,
     suffixes: options.suffixes ?? [],
+    foreign: options.foreign,
   };
 }
 

@@ -110,7 +110,20 @@ function readContent(node: Node, span: Span, reader: Reader): Value {
     return measured(reader, { kind: "list", span, definition: span, items });
   }
   if (!isScalar(node)) throw new Error("a YAML node is a mapping, a list, a scalar or an alias");
+  if (isUnstorable(node.value, span, reader)) return { kind: "unread", span, definition: span };
   return readScalar(node.value, node.source, span);
+}
+
+/** Sooner or later each text of the file reaches SQL, a message or an environment. */
+function isUnstorable(value: unknown, span: Span, { report }: Reader): boolean {
+  if (typeof value !== "string") return false;
+  const what = value.includes("\0")
+    ? "a NUL"
+    : /\p{Surrogate}/u.test(value)
+      ? "half a surrogate pair"
+      : undefined;
+  if (what !== undefined) report("unstorable-text", span, { what });
+  return what !== undefined;
 }
 
 function readScalar(value: unknown, source: string | undefined, span: Span): Value {
@@ -160,6 +173,7 @@ function readEntries(pairs: readonly Pair[], reader: Reader): readonly Entry[] {
     }
     const keySpan = spanOf(keyNode);
     const value = readNode(pair.value as Node | null, reader, keySpan.end);
+    if (isUnstorable(keyNode.value, keySpan, reader)) continue;
     const key = typeof keyNode.value === "string" ? keyNode.value : (keyNode.source ?? "");
     if (key === "<<") {
       order.push(readMerge(value, reader));

@@ -1,5 +1,11 @@
 import { nearest, type Report } from "../../diagnostics/report.js";
-import type { ColumnSymbol, EntitySymbol, EventSymbol, TableSymbol } from "../../language/program.js";
+import type {
+  ColumnSymbol,
+  EntitySymbol,
+  EventSymbol,
+  ServiceSymbol,
+  TableSymbol,
+} from "../../language/program.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
@@ -11,6 +17,12 @@ export const adviseCacheFreshness: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     const entity = table.cacheOf && program.entities.get(table.cacheOf.text);
     if (entity === undefined) continue;
+    if (table.node?.get.sync === undefined)
+      report("cache-without-sync", table.span, {
+        entity: entity.origin,
+        owner: entity.service,
+        path: pathOf(sourceOf(entity.events), program.services.get(entity.service)),
+      });
     adviseChanges(table, entity, report);
     for (const column of table.columns.values()) {
       if (!column.key) adviseColumn(column, entity, report);
@@ -56,6 +68,12 @@ function adviseColumn(column: ColumnSymbol, { origin, events }: EntitySymbol, re
     events: updates.flatMap((event) => event.name?.value ?? []),
     conditional: conditional.flatMap((event) => event.name?.value ?? []),
   });
+}
+
+/** Where the owner serves the table already. */
+function pathOf(table: TableSymbol | undefined, owner: ServiceSymbol | undefined): string | undefined {
+  const resources = owner?.node?.get.http?.get.resources?.entries ?? [];
+  return resources.find(({ node }) => node !== undefined && node.value === table?.name)?.name.value;
 }
 
 function tellsOf(event: EventSymbol, change: "update" | "delete"): boolean {

@@ -48,7 +48,13 @@ function checkTrigger(rule: CascadeNode, program: Program, report: Report): void
     event.change !== "delete" &&
     !isPoisoned(event.node, "change")
   ) {
-    report("cascade-not-on-deletion", on.span, { event: on.text, change: event.change });
+    const deletion = program.entities.get(event.origin)?.events.find(({ change }) => change === "delete");
+    report("cascade-not-on-deletion", on.span, {
+      event: on.text,
+      change: event.change,
+      deletion: deletion && `${deletion.origin}.${deletion.subject.value.action}`,
+      emitted: event.table?.name,
+    });
   }
   if (named === undefined) return;
   const service = program.services.get(named.value);

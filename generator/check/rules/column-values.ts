@@ -1,9 +1,9 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/program.js";
-import type { ColumnType } from "../../language/terms.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 import { familyOf } from "../types.js";
+import { isValueOf } from "../values.js";
 
 /** A default is a value of its column, and `one_of` lists values of a text column. */
 export const checkColumnValues: Rule = (program, report) => {
@@ -19,6 +19,11 @@ function checkColumn({ name, type, node }: ColumnSymbol, report: Report): void {
     report("one-of-not-text", oneOf.span, { column: name, type });
     return;
   }
+  oneOf?.items.forEach(({ value, span }, index) => {
+    const first = oneOf.items.find((other) => other.value === value);
+    if (first !== undefined && first !== oneOf.items[index])
+      report("repeated-value", span, { value }, { first: first.span });
+  });
   if (fallback === undefined) return;
   if (!isValueOf(type, fallback.value, { allowsNow: true })) {
     report("invalid-default", fallback.span, { value: fallback.text, type });
@@ -29,43 +34,19 @@ function checkColumn({ name, type, node }: ColumnSymbol, report: Report): void {
   }
 }
 
-const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const timestampForm = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
-const largestInteger = 2 ** 31 - 1;
-
-export function isValueOf(
-  type: ColumnType,
-  value: string | number | boolean,
-  { allowsNow }: { readonly allowsNow: boolean },
-): boolean {
-  switch (type) {
-    case "nanoid":
-    case "text":
-      return typeof value === "string";
-    case "uuid":
-      return typeof value === "string" && uuidForm.test(value);
-    case "integer":
-      return Number.isInteger(value) && Math.abs(Number(value)) <= largestInteger;
-    case "bigint":
-      return Number.isSafeInteger(value);
-    case "number":
-      return typeof value === "number" && Number.isFinite(value);
-    case "boolean":
-      return typeof value === "boolean";
-    case "timestamp":
-      if (value === "now") return allowsNow;
-      return typeof value === "string" && timestampForm.test(value) && !Number.isNaN(Date.parse(value));
-    case "json":
-      return typeof value !== "string" || isJson(value);
+/** A default that is a value, and hardly the one that was meant. */
+export const adviseDefaults: Rule = (program, report) => {
+  for (const { table } of allTables(program)) {
+    for (const { name, type, key, node } of table.columns.values()) {
+      const fallback = node?.get.default;
+      if (fallback === undefined || type === undefined) continue;
+      if (familyOf(type) === "text" && fallback.value === "now" && node?.get.one_of === undefined)
+        report("default-now-as-text", fallback.span, { column: name });
+      else if (
+        (key || node?.get.unique?.value === true) &&
+        !(type === "timestamp" && fallback.value === "now")
+      )
+        report("default-once", fallback.span, { column: name, value: fallback.text, isKey: key });
+    }
   }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return false;
-    throw cause;
-  }
-}
+};

@@ -3,16 +3,18 @@ import type { ScalarNode } from "../../language/node.js";
 import type { ColumnSymbol } from "../../language/program.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../tables.js";
-import { isValueOf } from "./column-values.js";
+import { isValueOf } from "../values.js";
 
 /** A `when` names a column of the emitting table and a value that it can hold. */
 export const checkEmitConditions: Rule = (program, report) => {
-  for (const { node, table } of program.events) {
+  for (const { node, table, operations } of program.events) {
     if (table === undefined) continue;
     for (const { name, node: value } of node?.get.emit?.get.when?.entries ?? []) {
       reportMissingColumn(name, table, report);
       const column = table.columns.get(name.value);
-      if (column !== undefined && value !== undefined) checkValue(column, value, report);
+      if (column?.key && operations.length > 0 && operations.every((operation) => operation === "update"))
+        report("when-never-met", name.span, { column: column.name });
+      else if (column !== undefined && value !== undefined) checkValue(column, value, report);
     }
   }
 };

@@ -31,6 +31,13 @@ function checkChange({ node, operations }: EventSymbol, report: Report): void {
   const said = node?.get.change;
   if (on === undefined || operations.length === 0) return;
   const implied = new Set(operations.map((operation) => changeOfOperation[operation]));
+  if (on.kind === "list") {
+    for (const [index, { value, span }] of on.items.entries()) {
+      const first = on.items.find((other) => other.value === value);
+      if (first !== undefined && first !== on.items[index])
+        report("repeated-value", span, { value }, { first: first.span });
+    }
+  }
   const isMixed = implied.has("delete") && implied.size > 1;
   const contradicts = said !== undefined && said.value !== "none" && !implied.has(said.value);
   if (isMixed) report("conflicting-change", on.span, { operations, said: undefined });

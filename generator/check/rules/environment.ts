@@ -2,9 +2,23 @@ import { builtInVariables } from "../../model/build/environment.js";
 import { databaseUrlVariable, serviceUrlVariable } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 
+/** The driver takes these for what a database's URL leaves open. */
+const driverVariables = [
+  "PGHOST",
+  "PGPORT",
+  "PGUSER",
+  "PGPASSWORD",
+  "PGPASSFILE",
+  "PGDATABASE",
+  "PGOPTIONS",
+  "PGSSLMODE",
+  "PGAPPNAME",
+  "PGCONNECT_TIMEOUT",
+];
+
 /** A service's own variables do not take the names that the runtime reads. */
 export const checkEnvironment: Rule = (program, report) => {
-  const taken = new Set(builtInVariables);
+  const taken = new Set([...builtInVariables, ...driverVariables]);
   for (const name of program.databases.keys()) taken.add(databaseUrlVariable(name));
   for (const name of program.services.keys()) taken.add(serviceUrlVariable(name));
   for (const { node } of program.services.values()) {

@@ -12,9 +12,17 @@ export const cascadeCodes = {
     () => 'say "set_null: table.column" or "delete: table.column"',
   ),
   "cascade-not-on-deletion": error(
-    (p: { event: string; change: string }) =>
+    (p: { event: string; change: string; deletion: string | undefined; emitted: string | undefined }) =>
       `"${p.event}" is no deletion of its entity (its change is ${p.change})`,
-    () => 'rules follow deletions; name a deleted event, or say "change: delete" on the subject',
+    (p) => {
+      const entity = p.event.split(".").slice(0, 2).join(".");
+      if (p.deletion !== undefined) return `rules follow deletions: write "on: ${p.deletion}"`;
+      if (p.emitted === undefined)
+        return 'rules follow deletions: say "change: delete" on the subject if it tells of one';
+      return p.event === `${entity}.deleted`
+        ? 'rules follow deletions: let it be emitted "on: delete"; a row that is only marked stays, with what hangs on it'
+        : `rules follow deletions: add the subject "${entity}.{id}.deleted" with "emit: { table: ${p.emitted}, on: delete }"`;
+    },
   ),
   "cascade-without-subscription": error(
     (p: { service: string; entity: string }) =>
@@ -33,6 +41,11 @@ export const cascadeCodes = {
   ),
   "duplicate-cascade": error(
     (p: { target: string; event: string }) => `there is already a rule for "${p.target}" on "${p.event}"`,
+  ),
+  "before-bypassed": error(
+    (p: { hook: string; table: string; parent: string; event: string }) =>
+      `on "${p.event}" rows of "${p.table}" go with those of "${p.parent}", before "${p.hook}" is called`,
+    (p) => `remove "references" from the column of "${p.table}" that refers to "${p.parent}"`,
   ),
   "before-without-delete": error(() => '"before" precedes the deletion of a row; this rule deletes none'),
   "hook-conflict": error(

@@ -1,4 +1,18 @@
+import type { ColumnType } from "../../model/mesh.js";
 import { error, missingName, warning } from "../definition.js";
+
+/** What a value of the type looks like in mesh.yaml. */
+const FORMS: Readonly<Record<ColumnType, string>> = {
+  nanoid: 'write a text, in quotes where it looks like something else: "5"',
+  text: 'write a text, in quotes where it looks like something else: "5"',
+  uuid: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
+  integer: 'write a whole number from -2147483648 to 2147483647; "bigint" holds larger ones',
+  bigint: "write a whole number within ±(2^53-1)",
+  number: "write a finite number, without quotes",
+  boolean: "write true or false, without quotes",
+  timestamp: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
+  json: `write JSON in quotes, without NUL and half surrogate pairs: '{"a": 1}'`,
+};
 
 /** Tables, their columns, and caches of other services' entities. */
 export const databaseCodes = {
@@ -18,6 +32,10 @@ export const databaseCodes = {
     (p) => `its columns are ${p.known.join(", ")}`,
   ),
   "repeated-column": error((p: { column: string }) => `"${p.column}" stands twice in this list`),
+  "repeated-set": error(
+    (p: { columns: readonly string[] }) => `there is one over ${p.columns.join(", ")} already`,
+    () => "remove one of them",
+  ),
   "missing-table-key": error(
     () => "none of these columns is the key of the table",
     () => 'mark the column that identifies a row with "key: true"',
@@ -31,8 +49,19 @@ export const databaseCodes = {
     () => "a key is a nanoid, text, uuid, integer or bigint that is never null",
   ),
   "invalid-default": error(
-    (p: { value: string; type: string }) => `"${p.value}" is not a default for ${p.type}`,
+    (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,
+    (p) => FORMS[p.type],
   ),
+  "default-now-as-text": warning(
+    (p: { column: string }) => `the default of "${p.column}" is the text "now", not the time`,
+    () => 'the time of the insertion is the default "now" of a "timestamp"',
+  ),
+  "default-once": warning(
+    (p: { column: string; value: string; isKey: boolean }) =>
+      `only one row can have the default "${p.value}": "${p.column}" is ${p.isKey ? "the key" : "unique"}`,
+    () => 'remove "default", so that each row has to say its own',
+  ),
+  "repeated-value": error((p: { value: string }) => `"${p.value}" stands twice in this list`),
   "default-not-allowed": error(
     (p: { value: string; values: readonly string[] }) => `the default "${p.value}" is not in "one_of"`,
     (p) => `use one of ${p.values.join(", ")}`,
@@ -47,6 +76,11 @@ export const databaseCodes = {
   "on-delete-without-reference": error(
     (p: { column: string }) => `"on_delete" says what happens to a reference, but "${p.column}" has none`,
     () => 'add "references: <table>"',
+  ),
+  "deletion-restricted": error(
+    (p: { table: string; column: string; parent: string; event: string }) =>
+      `"${p.table}.${p.column}" keeps rows of "${p.parent}" from being deleted, so "${p.event}" could not be applied`,
+    () => 'say "on_delete: cascade", or "on_delete: set_null" where the column may be null',
   ),
   "set-null-on-not-null": error(
     (p: { column: string }) => `"${p.column}" cannot be set to null`,
@@ -75,6 +109,29 @@ export const databaseCodes = {
   "cache-column-type": error(
     (p: { column: string; type: string; event: string; field: string }) =>
       `"${p.column}" is ${p.type}, but "${p.event}" carries ${p.field}`,
+  ),
+  "cache-key": error(
+    (p: { column: string; entity: string; table: string; key: string }) =>
+      `rows of "${p.entity}" are told apart by "${p.table}.${p.key}", not by "${p.column}"`,
+    (p) => `make "${p.key}" the key of this copy`,
+  ),
+  "cache-column-narrower": error(
+    (p: { column: string; table: string; says: string; holds: string }) =>
+      `"${p.column}" of this copy is ${p.says}, but "${p.table}.${p.column}" may hold ${p.holds}`,
+    (p) => `declare "${p.column}" as "${p.table}" does`,
+  ),
+  "cache-reference": error(
+    (p: { table: string; column: string }) =>
+      `"${p.table}" is a copy: a reference from "${p.column}" would refuse or delete what its owner has`,
+    () => 'remove "references"; a join needs none',
+  ),
+  "cache-without-sync": warning(
+    (p: { entity: string; owner: string; path: string | undefined }) =>
+      `without "sync" this copy of "${p.entity}" is filled by events alone: what was before them, or lost, stays missing`,
+    (p) =>
+      p.path === undefined
+        ? `let "${p.owner}" serve all of "${p.entity}" and say "sync: { from: ${p.owner}, get: <path> }"`
+        : `say "sync: { from: ${p.owner}, get: ${p.path} }"`,
   ),
   "cache-not-told": warning(
     (p: { entity: string; table: string; change: "update" | "delete"; action: string }) =>

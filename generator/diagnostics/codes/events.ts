@@ -26,12 +26,20 @@ export const eventCodes = {
       p.said === undefined
         ? `one event cannot tell of ${p.operations.join(" and ")} alike`
         : `the event says "${p.said}", but is emitted on ${p.operations.join(" and ")}`,
-    (p) =>
-      p.said === undefined ? "give the deletion an event of its own" : 'remove "change": "emit" implies it',
+    (p) => {
+      if (p.said === undefined) return "give the deletion an event of its own";
+      return p.said === "delete"
+        ? 'an event of a deletion is emitted "on: delete"; what only marks a row as deleted is an update: remove "change"'
+        : 'remove "change": "emit" implies it';
+    },
   ),
   "invalid-when": error(
     (p: { column: string; value: string; expected: string }) =>
       `"${p.column}" is never "${p.value}": it is ${p.expected}`,
+  ),
+  "when-never-met": error(
+    (p: { column: string }) => `no update gives "${p.column}" another value: it is the key`,
+    () => 'name another column, or say "on: insert"',
   ),
   "field-type": error(
     (p: { field: string; type: string; column: string }) =>

@@ -24,6 +24,10 @@ export const languageCodes = {
     (p: { label: string; minimum: number; maximum: number }) =>
       `${p.label} must lie between ${p.minimum} and ${p.maximum}`,
   ),
+  "duration-out-of-range": error(
+    (p: { label: string; minimum: string; maximum: string }) =>
+      `${p.label} must lie between ${p.minimum} and ${p.maximum}`,
+  ),
   "unknown-type": error(
     (p: { text: string; noun: string; values: readonly string[] }) => `"${p.text}" is no ${p.noun}`,
     (p) => `the types are ${p.values.join(", ")}`,
@@ -51,6 +55,10 @@ export const languageCodes = {
   "invalid-size": error(
     (p: Word) => `"${p.text}" is not a size`,
     () => 'write a whole number and a unit: "512KiB", "64MiB" or "1GiB"',
+  ),
+  "too-many": error(
+    (p: { what: string; limit: number }) =>
+      `${p.what}, ${p.limit.toLocaleString("en")} ${p.limit === 1 ? "is" : "are"} the most in PostgreSQL`,
   ),
   "reserved-name": error(
     (p: { name: string; use: string }) => `"${p.name}" is taken: ${p.use}`,

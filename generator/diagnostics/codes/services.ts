@@ -1,4 +1,4 @@
-import { error, missingName } from "../definition.js";
+import { error, missingName, warning } from "../definition.js";
 
 /** Services, what they own and what they hear. */
 export const serviceCodes = {
@@ -56,6 +56,20 @@ export const serviceCodes = {
   ),
   "overlapping-path": error(
     (p: { path: string; other: string }) => `"${p.path}" would be read as a row of "${p.other}"`,
+  ),
+  "setting-without-effect": error(
+    (p: { key: string; reason: string }) => `"${p.key}" has no effect: ${p.reason}`,
+    (p) => `remove "${p.key}"`,
+  ),
+  "unused-pattern": warning(
+    (p: { service: string; pattern: string }) =>
+      `"${p.service}" publishes "${p.pattern}", but no subject matches it`,
+    () => 'add the subject under "subjects", or remove the pattern',
+  ),
+  "stream-too-short": error(
+    (p: { what: string; is: number; maxAge: number; reason: string }) =>
+      `${p.what} is ${p.is} s, but messages are kept for ${p.maxAge} s: ${p.reason}`,
+    () => 'raise "max_age", or lower the other',
   ),
   "batch-exceeds-pending": error(
     (p: { batch: number; pending: number }) =>

@@ -3,6 +3,10 @@ import { error } from "../definition.js";
 /** The text is no YAML, or no mapping. */
 export const syntaxCodes = {
   "yaml-syntax": error((p: { reason: string }) => p.reason),
+  "unstorable-text": error(
+    (p: { what: string }) => `this text holds ${p.what}, which neither PostgreSQL nor JSON can carry`,
+    () => "leave it out",
+  ),
   "duplicate-key": error((p: { key: string }) => `"${p.key}" is written twice in this mapping`),
   "unknown-anchor": error(
     (p: { name: string }) => `"*${p.name}" refers to an anchor that does not stand above it`,

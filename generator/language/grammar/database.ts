@@ -1,4 +1,5 @@
 import type { ColumnType } from "../../model/mesh.js";
+import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
 import {
@@ -24,8 +25,10 @@ export const columnTypes: readonly ColumnType[] = [
   "json",
 ];
 
+const columnType = choice("column type", columnTypes, { code: "unknown-type", foreign: foreignColumnType });
+
 const columnMapping = mapping("a column", {
-  type: requiredKey("Its type.", choice("column type", columnTypes, { code: "unknown-type" })),
+  type: requiredKey("Its type.", columnType),
   key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
   unique: key("No two rows share a value.", flag, false),
   null: key("May be null.", flag, false),
@@ -42,7 +45,11 @@ const columnMapping = mapping("a column", {
 });
 
 export const columnShape = either(
-  choice("column type", columnTypes, { code: "unknown-type", suffixes: ["?"] }),
+  choice("column type", columnTypes, {
+    code: "unknown-type",
+    suffixes: ["?"],
+    foreign: foreignColumnType,
+  }),
   columnMapping,
 );
 

@@ -1,4 +1,5 @@
 import type { FieldType } from "../../model/mesh.js";
+import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import {
   choice,
@@ -41,7 +42,11 @@ const jsonSchema: OpenShape = {
 };
 
 const fieldShape = either(
-  choice("field type", fieldTypes, { code: "unknown-type", suffixes: ["[]?", "[]", "?"] }),
+  choice("field type", fieldTypes, {
+    code: "unknown-type",
+    suffixes: ["[]?", "[]", "?"],
+    foreign: foreignFieldType,
+  }),
   jsonSchema,
 );
 

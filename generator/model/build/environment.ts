@@ -14,6 +14,7 @@ export const builtInVariables: readonly string[] = [
   "NATS_PASSWORD",
   "MESH_HOOKS",
   "DATABASE_URL",
+  "MIGRATE",
 ];
 
 /** The documented variables, then the rest of the runtime's, then the service's own by name. */
@@ -40,6 +41,9 @@ export function buildEnvironment(
     variable("NATS_USER", "Broker user of the service; see nats.conf"),
     variable("NATS_PASSWORD", "Password of the broker user"),
     variable("MESH_HOOKS", "Module with the hooks of the service, instead of the one in the hooks folder"),
+    variable("MIGRATE", "on, or off where somebody else migrates: the service then waits for it", {
+      default: "on",
+    }),
     ...ownVariables(service),
   ];
 }

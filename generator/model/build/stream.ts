@@ -19,17 +19,20 @@ export function buildStreams(program: Program, events: EventIndex): readonly Str
 function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): Stream {
   const own = service.node?.get.stream?.get;
   const all = shared?.get;
+  const maxAge = (own?.max_age ?? all?.max_age)?.value ?? seconds(streamDefaults.max_age);
+  const window = (own?.duplicate_window ?? all?.duplicate_window)?.value;
   return {
     name: streamName(service.name),
     service: service.name,
     subjects: buildPatterns(service.publishes).map((pattern) => pattern.filter),
     replicas: (own?.replicas ?? all?.replicas)?.value,
-    maxAgeSeconds: (own?.max_age ?? all?.max_age)?.value ?? seconds(streamDefaults.max_age),
+    maxAgeSeconds: maxAge,
     maxMessages: (own?.max_messages ?? all?.max_messages)?.value ?? streamDefaults.max_messages,
     maxBytes:
       (own?.max_bytes ?? all?.max_bytes)?.value ?? required(size.parse(streamDefaults.max_bytes), "a size"),
+    // The broker takes none that is longer than the messages are kept; an age of 0 keeps them for ever.
     duplicateWindowSeconds:
-      (own?.duplicate_window ?? all?.duplicate_window)?.value ?? seconds(streamDefaults.duplicate_window),
+      window ?? Math.min(seconds(streamDefaults.duplicate_window), maxAge || Number.POSITIVE_INFINITY),
     external: service.external,
   };
 }

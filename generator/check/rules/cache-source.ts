@@ -1,0 +1,80 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/program.js";
+import type { ColumnType } from "../../language/terms.js";
+import { fieldFits } from "../fields.js";
+import type { Rule } from "../rule.js";
+import { allTables } from "../tables.js";
+
+/** A copy can hold whatever its owner's table can, and its rows are found by the same key. */
+export const checkCacheSource: Rule = (program, report) => {
+  for (const { table } of allTables(program)) {
+    if (table.cacheOf === undefined) continue;
+    for (const column of table.columns.values()) {
+      const references = column.node?.get.references;
+      if (references !== undefined)
+        report("cache-reference", references.span, { table: table.name, column: column.name });
+    }
+    const events = program.entities.get(table.cacheOf.text)?.events ?? [];
+    const source = events.find((event) => event.table !== undefined)?.table;
+    if (source !== undefined && !source.poisoned) checkAgainst(table, { source, events }, report);
+  }
+};
+
+function checkAgainst(
+  cache: TableSymbol,
+  { source, events }: { readonly source: TableSymbol; readonly events: readonly EventSymbol[] },
+  report: Report,
+): void {
+  const { key } = cache;
+  const entity = cache.cacheOf?.text ?? "";
+  if (
+    key !== undefined &&
+    source.key !== undefined &&
+    source.columns.has(key.name) &&
+    key.name !== source.key.name
+  )
+    report("cache-key", key.span, { column: key.name, entity, table: source.name, key: source.key.name });
+  for (const column of cache.columns.values()) {
+    const owned = source.columns.get(column.name);
+    if (owned === undefined || owned.poisoned || column.poisoned || !isCarried(column, events)) continue;
+    const narrower = findNarrower(column, owned);
+    if (narrower !== undefined)
+      report("cache-column-narrower", column.span, { column: column.name, table: source.name, ...narrower });
+  }
+}
+
+/** Where an event carries something else, that is the mistake. */
+function isCarried({ name, type }: ColumnSymbol, events: readonly EventSymbol[]): boolean {
+  const fields = events.flatMap(({ fields }) => fields.get(name)?.node ?? []);
+  return type !== undefined && fields.every((field) => fieldFits(field, type));
+}
+
+/** What the copy's column says, and the owner's does not. */
+function findNarrower(
+  copy: ColumnSymbol,
+  owned: ColumnSymbol,
+): { readonly says: string; readonly holds: string } | undefined {
+  if (copy.type !== undefined && owned.type !== undefined && !holds[copy.type].includes(owned.type))
+    return { says: copy.type, holds: owned.type };
+  const isUnique = ({ node, key }: ColumnSymbol) => key || node?.get.unique?.value === true;
+  if (isUnique(copy) && !isUnique(owned)) return { says: "unique", holds: "equal values" };
+  const allowed = copy.node?.get.one_of?.items.map(({ value }) => value);
+  if (allowed === undefined) return undefined;
+  const values = owned.node?.get.one_of?.items.map(({ value }) => value);
+  const extra = values?.filter((value) => !allowed.includes(value));
+  if (extra?.length === 0) return undefined;
+  return { says: `one_of [${allowed.join(", ")}]`, holds: extra?.join(", ") ?? "any text" };
+}
+
+/** By type of the copy's column: the types whose every value it takes. */
+const holds: Readonly<Record<ColumnType, readonly ColumnType[]>> = {
+  nanoid: ["nanoid", "text", "uuid"],
+  text: ["text", "nanoid", "uuid", "timestamp", "integer", "bigint", "number", "boolean", "json"],
+  uuid: ["uuid"],
+  integer: ["integer"],
+  bigint: ["bigint", "integer"],
+  number: ["number", "integer"],
+  boolean: ["boolean"],
+  timestamp: ["timestamp"],
+  json: ["json"],
+};

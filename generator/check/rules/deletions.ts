@@ -1,0 +1,127 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { CascadeNode } from "../../language/grammar.js";
+import type { ColumnSymbol, Program, ServiceSymbol, TableSymbol } from "../../language/program.js";
+import type { Rule } from "../rule.js";
+import { familyOf } from "../types.js";
+
+/**
+ * Nothing stands in the way of a deletion that arrives: no reference refuses it, and none takes rows along
+ * that a hook has to see first. An event whose rows may not go would be tried again, and become a dead letter.
+ */
+export const checkDeletions: Rule = (program, report) => {
+  for (const service of program.services.values()) {
+    if (service.database === undefined || service.database.poisoned) continue;
+    for (const deletion of deletionsOf(service, program)) checkDeletion(deletion, service, report);
+  }
+};
+
+/** The rows that one event removes from a database by itself. */
+interface Deletion {
+  readonly event: string;
+  /** The copy of the entity, which its own deletion removes after the rules have run. */
+  readonly cache: TableSymbol | undefined;
+  readonly rules: readonly CascadeNode[];
+}
+
+function deletionsOf(service: ServiceSymbol, program: Program): readonly Deletion[] {
+  const tables = [...(service.database?.tables.values() ?? [])];
+  return program.events
+    .filter(({ change }) => change === "delete")
+    .map(({ origin, subject }) => {
+      const event = `${origin}.${subject.value.action}`;
+      const cache = tables.find(({ cacheOf }) => cacheOf?.text === origin);
+      return { event, cache, rules: program.cascadesOf(service.name, event) };
+    });
+}
+
+function checkDeletion({ event, cache, rules }: Deletion, service: ServiceSymbol, report: Report): void {
+  const tables = service.database?.tables ?? new Map<string, TableSymbol>();
+  const deleted = rules.flatMap((rule) => {
+    const table = tables.get(rule.get.delete?.value.table ?? "");
+    return table === undefined || table === cache ? [] : [{ table, rule }];
+  });
+  const roots = [...(cache === undefined ? [] : [cache]), ...deleted.map(({ table }) => table)];
+  for (const root of new Set(roots)) {
+    const gone = withReferring(root, tables);
+    for (const { table, column } of referencesTo(gone, tables)) {
+      const isRefused = (column.node?.get.on_delete?.value ?? "restrict") === "restrict";
+      const isSettled = rules.some((rule) => settles(rule, { table, column, root, cache, rules }));
+      if (isRefused && !isSettled && !column.poisoned)
+        report("deletion-restricted", column.node?.get.references?.span ?? column.span, {
+          table: table.name,
+          column: column.name,
+          parent: column.node?.get.references?.value ?? "",
+          event,
+        });
+    }
+    for (const { table, rule } of deleted) {
+      const { before } = rule.get;
+      if (before !== undefined && table !== root && gone.has(table))
+        report("before-bypassed", before.span, {
+          hook: before.value,
+          table: table.name,
+          parent: root.name,
+          event,
+        });
+    }
+  }
+}
+
+/** The table, and those whose rows go with its rows. */
+function withReferring(
+  root: TableSymbol,
+  tables: ReadonlyMap<string, TableSymbol>,
+): ReadonlySet<TableSymbol> {
+  const gone = new Set([root]);
+  // A set is walked over while it grows.
+  for (const parent of gone) {
+    for (const { table, column } of referencesTo(new Set([parent]), tables)) {
+      if (column.node?.get.on_delete?.value === "cascade") gone.add(table);
+    }
+  }
+  return gone;
+}
+
+interface Referring {
+  readonly table: TableSymbol;
+  readonly column: ColumnSymbol;
+}
+
+function referencesTo(
+  parents: ReadonlySet<TableSymbol>,
+  tables: ReadonlyMap<string, TableSymbol>,
+): readonly Referring[] {
+  // A copy has no references; one that is written is told of as such.
+  const own = [...tables.values()].filter(({ cacheOf }) => cacheOf === undefined);
+  return own.flatMap((table) =>
+    [...table.columns.values()].flatMap((column) => {
+      const parent = tables.get(column.node?.get.references?.value ?? "");
+      const fits = familyOf(column.type ?? "text") === familyOf(parent?.key?.type ?? "text");
+      return parent !== undefined && parents.has(parent) && fits ? [{ table, column }] : [];
+    }),
+  );
+}
+
+/**
+ * Whether a rule of the same event has dealt with the rows that refer before their parents go. The copy goes
+ * last, and what refers to it holds the entity's id; other tables go in the order of their names. A hook before
+ * keeps its rows for a while.
+ */
+function settles(
+  { get }: CascadeNode,
+  {
+    table,
+    column,
+    root,
+    cache,
+  }: Referring & {
+    readonly root: TableSymbol;
+    readonly cache: TableSymbol | undefined;
+    readonly rules: readonly CascadeNode[];
+  },
+): boolean {
+  const target = (get.set_null ?? get.delete)?.value;
+  if (get.before !== undefined || target?.table !== table.name) return false;
+  if (root === cache) return target.column === column.name;
+  return get.set_null === undefined && table.name < root.name;
+}

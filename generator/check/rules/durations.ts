@@ -1,0 +1,120 @@
+import type { Report } from "../../diagnostics/report.js";
+import { deliveryDefaults, streamDefaults } from "../../language/grammar/service.js";
+import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
+import type { TextNode } from "../../language/node.js";
+import { covers, type Program, type ServiceSymbol } from "../../language/program.js";
+import { duration } from "../../language/words.js";
+import type { Span } from "../../source/text.js";
+import type { Rule } from "../rule.js";
+import { allTables } from "../tables.js";
+
+/** nats-server takes no shorter ones. */
+const SHORTEST_SECONDS = 0.1;
+/** 2^31 ms, the longest timer of Node, is a little more. */
+const LONGEST_TIMER_SECONDS = 24 * 86_400;
+/** nats-server counts nanoseconds in 63 bits. */
+const LONGEST_AGE_SECONDS = 100 * 365 * 86_400;
+
+type Duration = TextNode<number> | undefined;
+
+/** Broker and timers take each duration as it is written, and messages are kept until they have been tried. */
+export const checkDurations: Rule = (program, report) => {
+  const { delivery, streams } = program.node.get;
+  const services = [...program.services.values()];
+  for (const block of [delivery, ...services.map(({ node }) => node?.get.delivery)])
+    checkDelivery(block, report);
+  for (const block of [streams, ...services.map(({ node }) => node?.get.stream)]) checkStream(block, report);
+  for (const { table } of allTables(program)) {
+    const every = table.node?.get.sync?.get.every;
+    checkRange(
+      every,
+      { label: "every", minimum: [1, "1s"], maximum: [LONGEST_TIMER_SECONDS, "24d"], zero: true },
+      report,
+    );
+  }
+  for (const service of services) checkAge(service, program, report);
+};
+
+function checkDelivery(block: DeliveryNode | undefined, report: Report): void {
+  const maximum = [LONGEST_TIMER_SECONDS, "24d"] as const;
+  checkRange(
+    block?.get.ack_wait,
+    { label: "ack_wait", minimum: [SHORTEST_SECONDS, "100ms"], maximum },
+    report,
+  );
+  for (const wait of block?.get.backoff?.items ?? [])
+    checkRange(wait, { label: "an item of backoff", minimum: [0, "0"], maximum, zero: true }, report);
+}
+
+function checkStream(block: StreamNode | undefined, report: Report): void {
+  const range = { minimum: [SHORTEST_SECONDS, "100ms"], maximum: [LONGEST_AGE_SECONDS, "36500d"] } as const;
+  checkRange(block?.get.max_age, { label: "max_age", ...range, zero: true }, report);
+  checkRange(block?.get.duplicate_window, { label: "duplicate_window", ...range }, report);
+}
+
+interface Range {
+  readonly label: string;
+  readonly minimum: readonly [number, string];
+  readonly maximum: readonly [number, string];
+  /** 0 has a meaning of its own. */
+  readonly zero?: true;
+}
+
+function checkRange(written: Duration, { label, minimum, maximum, zero }: Range, report: Report): void {
+  if (written === undefined || (zero && written.value === 0)) return;
+  if (written.value >= minimum[0] && written.value <= maximum[0]) return;
+  report("duration-out-of-range", written.span, {
+    label: `"${label}"`,
+    minimum: minimum[1],
+    maximum: maximum[1],
+  });
+}
+
+/** A message that is gone before its acknowledgement is due is never delivered again. */
+function checkAge(owner: ServiceSymbol, program: Program, report: Report): void {
+  const stream = resolveStream(owner, program);
+  if (owner.external || owner.publishes.length === 0 || stream.maxAge < SHORTEST_SECONDS) return;
+  if (stream.window > stream.maxAge)
+    report("stream-too-short", stream.at.window, {
+      what: '"duplicate_window"',
+      is: stream.window,
+      maxAge: stream.maxAge,
+      reason: "the broker refuses a longer one",
+    });
+  for (const { name, node, external, subscribes } of program.services.values()) {
+    const hears = program
+      .entitiesOf(owner.name)
+      .some((entity) => subscribes.some(({ value }) => covers(value, entity)));
+    if (external || !hears) continue;
+    const own = node?.get.delivery?.get;
+    const all = program.node.get.delivery?.get;
+    const ackWait = (own?.ack_wait ?? all?.ack_wait)?.value ?? secondsOf(deliveryDefaults.ack_wait);
+    const backoff = (own?.backoff ?? all?.backoff)?.items.map(({ value }) => value);
+    const longest = Math.max(ackWait, ...(backoff ?? deliveryDefaults.backoff.map(secondsOf)));
+    if (longest >= stream.maxAge && longest <= LONGEST_TIMER_SECONDS)
+      report("stream-too-short", stream.at.maxAge, {
+        what: `"${longest === ackWait ? "ack_wait" : "backoff"}" of "${name}"`,
+        is: longest,
+        maxAge: stream.maxAge,
+        reason: "a message would be gone before it is tried again",
+      });
+  }
+}
+
+function resolveStream({ node, span }: ServiceSymbol, program: Program) {
+  const own = node?.get.stream?.get;
+  const all = program.node.get.streams?.get;
+  const maxAge = own?.max_age ?? all?.max_age;
+  const window = own?.duplicate_window ?? all?.duplicate_window;
+  const at = maxAge?.span ?? window?.span ?? span;
+  return {
+    maxAge: maxAge?.value ?? secondsOf(streamDefaults.max_age),
+    // Without a word about it, the window is no longer than the age.
+    window: window?.value ?? 0,
+    at: { maxAge: at, window: window?.span ?? at } satisfies Record<string, Span>,
+  };
+}
+
+function secondsOf(written: string): number {
+  return duration.parse(written) ?? 0;
+}

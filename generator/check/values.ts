@@ -1,0 +1,88 @@
+import type { ColumnType } from "../language/terms.js";
+
+/*
+ * Which values of mesh.yaml PostgreSQL takes as those of a column, and keeps as they are written. Stricter than
+ * PostgreSQL where it would change them: no 24:00, no 61st second, no offset that leads out of the years 1 to 9999.
+ */
+
+const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const smallestInteger = -(2 ** 31);
+const largestInteger = 2 ** 31 - 1;
+
+export function isValueOf(
+  type: ColumnType,
+  value: string | number | boolean,
+  { allowsNow }: { readonly allowsNow: boolean },
+): boolean {
+  switch (type) {
+    case "nanoid":
+    case "text":
+      return typeof value === "string";
+    case "uuid":
+      return typeof value === "string" && uuidForm.test(value);
+    case "integer":
+      return typeof value === "number" && isWholeWithin(value, smallestInteger, largestInteger);
+    case "bigint":
+      return Number.isSafeInteger(value);
+    case "number":
+      return typeof value === "number" && Number.isFinite(value);
+    case "boolean":
+      return typeof value === "boolean";
+    case "timestamp":
+      if (value === "now") return allowsNow;
+      return typeof value === "string" && isMoment(value);
+    case "json":
+      return typeof value === "string" ? isJson(value) : typeof value === "boolean" || Number.isFinite(value);
+  }
+}
+
+function isWholeWithin(value: number, minimum: number, maximum: number): boolean {
+  return Number.isInteger(value) && value >= minimum && value <= maximum;
+}
+
+const momentForm =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,6})?)?(?:Z|([+-])(\d{2})(?::?(\d{2}))?)?)?$/;
+
+/** A day of the calendar, perhaps with a time of day and an offset. */
+function isMoment(text: string): boolean {
+  const [whole, year, month, day, hour = 0, minute = 0, second = 0, sign, hours = 0, minutes = 0] =
+    momentForm.exec(text) ?? [];
+  if (whole === undefined) return false;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return false;
+  if (Number(hours) > 15 || Number(minutes) > 59) return false;
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  // The 30th of February is the 2nd of March to a Date.
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return false;
+  const offset = (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -1 : 1);
+  date.setUTCHours(Number(hour), Number(minute) - offset);
+  return date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999;
+}
+
+/** As jsonb takes it: no NUL, no half of a surrogate pair, no number that numeric cannot hold. */
+function isJson(text: string): boolean {
+  let isStorable = true;
+  try {
+    JSON.parse(text, (key, value: unknown) => {
+      if (isUnstorable(key) || (typeof value === "string" && isUnstorable(value))) isStorable = false;
+      return value;
+    });
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return false;
+    throw cause;
+  }
+  const numbers = text.replace(/"(?:[^"\\]|\\.)*"/g, "").match(/-?\d[\d.eE+-]*/g) ?? [];
+  return isStorable && numbers.every(isNumeric);
+}
+
+function isUnstorable(text: string): boolean {
+  return text.includes("\0") || /\p{Surrogate}/u.test(text);
+}
+
+/** 131,072 digits before the point and 16,383 after it. */
+function isNumeric(text: string): boolean {
+  const [, whole = "", fraction = "", exponent = "0"] =
+    /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  const shift = Number(exponent);
+  return Math.abs(shift) <= 16_000 && whole.length + shift <= 131_072 && fraction.length - shift <= 16_383;
+}
