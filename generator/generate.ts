@@ -31,6 +31,8 @@ export interface Finding {
   readonly code: string;
   /** The keys that lead to it in mesh.yaml; undefined: it is not about what mesh.yaml says. */
   readonly path?: readonly string[];
+  /** The file that it is about instead; generated/ where it is not said. */
+  readonly file?: string;
   readonly message: string;
   readonly hint?: string;
 }

@@ -3,6 +3,7 @@ import type { Diagnostic, Severity } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
 import { applyPlan, type Finding, type OutputPlan, planOutput, type Refusal } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
+import { adviseHooks } from "./hook-files.js";
 import { openOutputFolder } from "./output-folder.js";
 import { readTemplates, readVersion } from "./package.js";
 import { compileProject, GENERATED, reportDiagnostics } from "./project.js";
@@ -50,7 +51,7 @@ export function reportWarnings(warnings: readonly Finding[], compilation: Pick<C
   tellFindings(placeFindings(warnings, "warning", compilation), "warning");
 }
 
-/** As `--json` has them, of the file alone and of its meeting with what was generated before. */
+/** As `--json` has them, errors included, of the file alone and of its meeting with what was generated before. */
 export function warningsToJson(
   warnings: readonly Finding[],
   compilation: Pick<Compilation, "locate" | "diagnostics">,
@@ -70,14 +71,16 @@ function placeFindings(
   severity: Severity,
   { locate }: Pick<Compilation, "locate">,
 ): PlacedFindings {
-  const mistakes = findings.flatMap(({ path, ...finding }) => (path ? [{ ...finding, path, severity }] : []));
+  const mistakes = findings.flatMap(({ path, code, message, hint }) =>
+    path ? [{ code, message, ...(hint !== undefined && { hint }), path, severity }] : [],
+  );
   return { located: locate(mistakes), others: findings.filter(({ path }) => path === undefined) };
 }
 
 function tellFindings({ located, others }: PlacedFindings, severity: Severity): void {
   const paint = severity === "error" ? colour.red : colour.yellow;
-  for (const { code, message, hint } of others) {
-    tell(`${GENERATED} - ${paint(`${severity} ${code}`)}: ${message}`);
+  for (const { code, message, hint, file = GENERATED } of others) {
+    tell(`${file} - ${paint(`${severity} ${code}`)}: ${message}`);
     if (hint) tell(`  ${colour.dim("hint:")} ${hint}`);
   }
   reportDiagnostics(located, false);
@@ -94,7 +97,7 @@ export async function bringUpToDate(): Promise<Mesh | undefined> {
     reportRefusals(plan.refusals, compilation);
     return undefined;
   }
-  reportWarnings(plan.warnings, compilation);
+  reportWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation);
   writeProject(plan);
   if (plan.write.length > 0) tell(colour.dim(`generated ${plan.write.length} files anew`));
   return mesh;

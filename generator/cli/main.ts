@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
 import { type ExitCode, UsageError } from "./exit.js";
+import { readVersion } from "./package.js";
 import { buildProgram } from "./program.js";
 import { colour, tell } from "./terminal.js";
 
@@ -33,7 +34,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-await buildProgram((code) => {
+await buildProgram(await readVersion(), (code) => {
   process.exitCode = code;
 })
   .parseAsync()

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { STATE_FOLDER } from "./dev/endpoints.js";
 import { type ExitCode, UsageError } from "./exit.js";
 
@@ -6,9 +6,10 @@ import { type ExitCode, UsageError } from "./exit.js";
  * Every command, its options and its help. What a command does is loaded when it runs: `mesh --help`
  * and an up-to-date `mesh generate` must not wait for a compiler or a database driver.
  */
-export function buildProgram(finish: (code: ExitCode) => void): Command {
+export function buildProgram(version: string, finish: (code: ExitCode) => void): Command {
   const program = new Command("mesh")
     .description("One mesh.yaml becomes typed services on NATS JetStream and PostgreSQL.")
+    .version(version, "-V, --version", "print the version of this package")
     .option("-C, --directory <folder>", "run as if started there, where mesh.yaml is")
     .showHelpAfterError("(mesh --help says what there is)")
     .exitOverride()
@@ -36,6 +37,7 @@ function enter(directory: string): void {
 type Finish = (code: ExitCode) => void;
 
 function addAuthoring(program: Command, finish: Finish): void {
+  program.commandsGroup("To write a mesh:");
   program
     .command("init")
     .description("start a new mesh in this folder; never overwrites")
@@ -44,7 +46,7 @@ function addAuthoring(program: Command, finish: Finish): void {
     .command("generate")
     .description("compile mesh.yaml into generated/")
     .option("--check", "write nothing; exit 1 and name the files that are not up to date")
-    .option("--watch", "again after every change of mesh.yaml")
+    .addOption(new Option("--watch", "again after every change of mesh.yaml").conflicts("check"))
     .option("--allow-destructive", "let migrations drop tables and columns, and their data")
     .option("--force", "emit also when mesh.yaml and the generator's version are those of the last run")
     .option("--json", "print what was done, or the diagnostics, as JSON")
@@ -57,6 +59,7 @@ function addAuthoring(program: Command, finish: Finish): void {
 }
 
 function addRunning(program: Command, finish: Finish): void {
+  program.commandsGroup("To run it:");
   program
     .command("dev")
     .description("bring up everything from nothing: broker, databases, migrations, all services")
@@ -74,7 +77,7 @@ function addRunning(program: Command, finish: Finish): void {
     .description(
       "make the mesh's streams and durables on the broker, which services under least privilege may not",
     )
-    .option("--replicas <n>", "of a new stream for which mesh.yaml says no number (default 3)", Number)
+    .option("--replicas <n>", "of a new stream for which mesh.yaml says no number (default 3)", replicas)
     .option("--json", "print the result as JSON")
     .action(async (options) => finish(await (await import("./commands/provision.js")).provision(options)));
   program
@@ -88,7 +91,13 @@ function addRunning(program: Command, finish: Finish): void {
     );
 }
 
+function replicas(text: string): number {
+  if (/^[1-5]$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a whole number from 1 to 5.");
+}
+
 function addProving(program: Command, finish: Finish): void {
+  program.commandsGroup("To prove it:");
   program
     .command("simulate")
     .description(
@@ -103,6 +112,7 @@ function addProving(program: Command, finish: Finish): void {
 }
 
 function addOperating(program: Command, finish: Finish): void {
+  program.commandsGroup("To operate it:");
   program
     .command("status")
     .description(

@@ -33,7 +33,7 @@ const PAINT: Paint = {
 export function reportDiagnostics(diagnostics: readonly Diagnostic[], json: boolean | undefined): void {
   if (json) printJson({ diagnostics: diagnosticsToJson(diagnostics) });
   if (json || diagnostics.length === 0) return;
-  process.stderr.write(`${renderDiagnostics(diagnostics, PAINT)}\n`);
+  tell(renderDiagnostics(diagnostics, PAINT));
   const count = countDiagnostics(diagnostics);
   tell(hasErrors(diagnostics) ? colour.red(`${count}; nothing was written`) : colour.yellow(`${count}`));
 }

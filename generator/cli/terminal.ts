@@ -2,16 +2,24 @@ import { stripVTControlCharacters } from "node:util";
 import type { Logger } from "meshwright/runtime";
 import pc from "picocolors";
 
-/** Colours only on a terminal, and never under NO_COLOR: picocolors decides. */
-export const colour = pc;
+const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== "" && FORCE_COLOR !== "0";
+
+/** Each stream decides for itself whether they stay. */
+export const colour = pc.createColors(!NO_COLOR && (isForced || TERM !== "dumb"));
+
+/** Colours only on a terminal: not in a file or a pipe, whatever the other stream is. */
+function write(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(stream.isTTY || isForced ? text : stripVTControlCharacters(text));
+}
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(process.stdout, `${text}\n`);
 }
 
 /** Progress, notices and errors: never in the way of a program that reads stdout. */
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  write(process.stderr, `${text}\n`);
 }
 
 export function printJson(value: unknown): void {

@@ -2,6 +2,8 @@ import { access } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ServiceDefinition, ServiceFactory } from "../definition.js";
+import { findUnknownHooks } from "./hook-names.js";
+import { nearestName } from "./nearest.js";
 
 /** The service's own steps are missing or cannot be loaded. */
 export class HooksError extends Error {
@@ -18,6 +20,7 @@ export async function loadService<Hooks extends object>(
   // A step that is missing in it is found next, by what can name the file and the signature.
   const definition = factory(hooks as Hooks);
   requireHooks(definition, path);
+  refuseUnknown(hooks, definition, path);
   return definition;
 }
 
@@ -86,14 +89,25 @@ function hooksIn(
   const name = exportName(service);
   const hooks = module.default ?? module[name];
   if (typeof hooks === "object" && hooks !== null) return hooks;
+  const meant = nearestName(name, Object.keys(module));
   throw new HooksError(
-    `${path} exports no hooks: it must have a default export or an export "${name}", an object`,
+    `${path} exports no hooks: it must have a default export or an export "${name}", an object` +
+      (meant === undefined || meant === name ? "" : `; is its export "${meant}" meant to be that?`),
   );
 }
 
 /** `file-store` has `fileStoreHooks`. */
 function exportName(service: string): string {
   return `${service.replace(/[-_]+(.)/g, (_, letter: string) => letter.toUpperCase())}Hooks`;
+}
+
+function refuseUnknown(hooks: object, definition: ServiceDefinition, path: string | undefined): void {
+  const unknown = findUnknownHooks(hooks, definition);
+  if (unknown.length === 0) return;
+  const file = path === undefined ? "its hooks" : relative(process.cwd(), path);
+  throw new HooksError(
+    `service "${definition.name}" cannot start with ${file}:\n${unknown.map((line) => `  ${line}`).join("\n")}`,
+  );
 }
 
 /** Throws when a rule of mesh.yaml names a step that nobody wrote: without it, rows would be deleted that must not be yet. */

@@ -2,6 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import { describeFound } from "../../language/read.js";
 import type { Value } from "../../source/value.js";
 import type { Rule } from "../rule.js";
+import { findNonsense } from "../schema-sense.js";
 
 /** A field's own JSON Schema is one that validators can be compiled from. */
 export const checkPayloadSchemas: Rule = (program, report) => {
@@ -22,7 +23,7 @@ const isFlag = (value: Value): boolean => value.kind === "scalar" && typeof valu
 const isText = (value: Value): boolean => value.kind === "scalar" && typeof value.value === "string";
 const isCount = (value: Value): boolean =>
   value.kind === "scalar" && Number.isSafeInteger(value.value) && Number(value.value) >= 0;
-const isNumber = (value: Value): boolean => value.kind === "scalar" && typeof value.value === "number";
+const isNumber = (value: Value): boolean => value.kind === "scalar" && Number.isFinite(value.value);
 const isPattern = (value: Value): boolean =>
   value.kind === "scalar" && typeof value.value === "string" && compiles(value.value);
 const isType = (value: Value): boolean => value.kind === "scalar" && types.has(value.text);
@@ -40,7 +41,7 @@ const schema: Keyword = { nested: "schema" };
 const schemas: Keyword = { nested: "schemas" };
 const properties: Keyword = { nested: "properties" };
 const count: Keyword = { check: isCount, expects: "a whole number of at least 0" };
-const number: Keyword = { check: isNumber, expects: "a number" };
+const number: Keyword = { check: isNumber, expects: "a finite number" };
 const text: Keyword = { check: isText, expects: "a text" };
 const flag: Keyword = { check: isFlag, expects: "true or false" };
 const anything: Keyword = { check: isAnything, expects: "a value" };
@@ -92,6 +93,7 @@ function checkSchema(value: Value, report: Report): void {
     demand(value, isFlag, `a schema is a mapping, not ${describeFound(value)}`, report);
     return;
   }
+  for (const { at, reason } of findNonsense(value)) report("invalid-schema", at.keySpan, { reason });
   for (const { key, keySpan, value: child } of value.entries) {
     const keyword = keywords.get(key);
     if (keyword === undefined)

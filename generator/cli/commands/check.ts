@@ -1,11 +1,19 @@
 import type { ExitCode } from "../exit.js";
+import { reportWarnings, warningsToJson } from "../generation.js";
+import { adviseHooks } from "../hook-files.js";
 import { compileProject, reportDiagnostics } from "../project.js";
-import { colour, print } from "../terminal.js";
+import { colour, print, printJson } from "../terminal.js";
 
 /** Says everything that is wrong with mesh.yaml; a warning alone is no finding. */
 export async function check(options: { readonly json?: boolean }): Promise<ExitCode> {
-  const { mesh, diagnostics } = await compileProject();
-  reportDiagnostics(diagnostics, options.json);
+  const compilation = await compileProject();
+  const { mesh, diagnostics } = compilation;
+  const findings = mesh ? await adviseHooks(mesh) : [];
+  if (options.json) printJson({ diagnostics: warningsToJson(findings, compilation) });
+  else {
+    reportDiagnostics(diagnostics, false);
+    reportWarnings(findings, compilation);
+  }
   if (mesh && !options.json) {
     const { services, events, databases } = mesh;
     print(

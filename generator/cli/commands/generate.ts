@@ -2,6 +2,7 @@ import type { OutputPlan } from "../../generate.js";
 import type { Mesh } from "../../model/mesh.js";
 import type { ExitCode } from "../exit.js";
 import { planProject, reportRefusals, reportWarnings, warningsToJson, writeProject } from "../generation.js";
+import { adviseHooks } from "../hook-files.js";
 import { compileProject, GENERATED, MESH_FILE, reportDiagnostics } from "../project.js";
 import { colour, print, printJson, tell } from "../terminal.js";
 
@@ -16,7 +17,7 @@ export interface GenerateOptions {
 
 /** Compiles mesh.yaml into generated/. All or nothing: any error, and not one file is touched. */
 export async function generate(options: GenerateOptions): Promise<ExitCode> {
-  if (!options.watch || options.check) return await generateOnce(options);
+  if (!options.watch) return await generateOnce(options);
   const { watchMesh } = await import("../watch.js");
   await watchMesh(() => generateOnce(options));
   return 0;
@@ -34,8 +35,9 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
     reportRefusals(plan.refusals, compilation, options.json);
     return 1;
   }
-  if (!options.json) reportWarnings(plan.warnings, compilation);
-  const warnings = warningsToJson(plan.warnings, compilation);
+  const findings = [...plan.warnings, ...(await adviseHooks(mesh))];
+  if (!options.json) reportWarnings(findings, compilation);
+  const warnings = warningsToJson(findings, compilation);
   if (options.check) return reportDrift(plan, { mesh, warnings }, options);
   writeProject(plan);
   if (options.json) printJson({ ...summary(plan), diagnostics: warnings });

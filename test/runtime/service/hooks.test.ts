@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
-import { loadHooks, requireHooks } from "../../../runtime/service/hooks.js";
+import { loadHooks, loadService, requireHooks } from "../../../runtime/service/hooks.js";
 import { defineService } from "./fixture.js";
 
 let root: string;
@@ -13,6 +13,21 @@ beforeEach(async () => {
   await mkdir(join(root, "hooks"));
   main = pathToFileURL(join(root, "generated", "file-store", "main.js")).href;
 });
+
+const listening = {
+  durable: "d",
+  stream: {
+    name: "S",
+    subjects: [],
+    maxAgeSeconds: 1,
+    maxMessages: 1,
+    maxBytes: 1,
+    duplicateWindowSeconds: 1,
+  },
+  filter: "a.b.*.*",
+  origin: "shop.customer",
+  delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
+};
 
 const write = (name: string, text: string) => writeFile(join(root, "hooks", name), text);
 
@@ -47,18 +62,7 @@ test("a step that mesh.yaml names and nobody wrote is asked for, with its signat
   const definition = await defineService();
   const before = { name: "archiveUser", call: undefined as never };
   const consumer = {
-    durable: "d",
-    stream: {
-      name: "S",
-      subjects: [],
-      maxAgeSeconds: 1,
-      maxMessages: 1,
-      maxBytes: 1,
-      duplicateWindowSeconds: 1,
-    },
-    filter: "a.b.*.*",
-    origin: "shop.customer",
-    delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
+    ...listening,
     events: [
       {
         name: "CustomerDeleted",
@@ -83,4 +87,37 @@ test("a step that mesh.yaml names and nobody wrote is asked for, with its signat
       };
     ]
   `);
+});
+
+test("a name that fits nothing is refused, with the one that was meant; so is what cannot be called", async () => {
+  const service = await defineService();
+  const events = ["UserCreated", "UserDeleted"].map((name) => ({
+    name,
+    action: name.slice(4).toLowerCase(),
+    change: "none" as const,
+    validate: (data: unknown): data is never => data !== undefined,
+  }));
+  const consumer = { ...listening, events };
+  const factory = () => ({ ...service, consumers: [consumer] });
+  const load = async (name: string, text: string) => {
+    await write(name, text);
+    return loadService(factory, main, join(root, "hooks", name));
+  };
+  await expect(
+    load("good.mjs", "export default { start() {}, async onUserCreated() {} };"),
+  ).resolves.toBeDefined();
+  await expect(
+    load("class.mjs", "class Hooks { async onUserDeleted() {} } export default new Hooks();"),
+  ).resolves.toBeDefined();
+  await expect(
+    load("bad.mjs", "export default { async onUserCraeted() {}, onUserDeleted: 5, other() {} };"),
+  ).rejects.toThrow(
+    /onUserCraeted fits no event and no rule of this service; did you mean onUserCreated\?\n {2}onUserDeleted is a number, not a function\n {2}other fits no event/,
+  );
+  await expect(load("method.mjs", "export default new (class { onUserDelete() {} })();")).rejects.toThrow(
+    "did you mean onUserDeleted?",
+  );
+  await expect(load("name.mjs", "export const fileStoreHook = {};")).rejects.toThrow(
+    'is its export "fileStoreHook" meant to be that?',
+  );
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileMesh } from "../../../generator/compile.js";
@@ -158,5 +158,56 @@ describe("no text makes the compiler throw", () => {
 
   test("any text", () => {
     fc.assert(fc.property(fc.string({ unit: "grapheme", maxLength: 60 }), holds), { numRuns: 300 });
+  });
+});
+
+describe("no hint leads back to what another one refuses", () => {
+  const folder = new URL("../../scenarios/diagnostics/", import.meta.url);
+  const mechanical = readdirSync(folder).flatMap((scenario) => {
+    const text = readFileSync(new URL(`${scenario}/mesh.yaml`, folder), "utf8");
+    return compileMesh(text, { file: "mesh.yaml" }).diagnostics.flatMap((diagnostic) => {
+      const meant = /^(?:did you mean|write) "([^"]+)"/.exec(diagnostic.hint ?? "")?.[1];
+      return meant === undefined || diagnostic.start.line !== diagnostic.end.line
+        ? []
+        : [{ scenario, text, diagnostic, meant }];
+    });
+  });
+
+  test.each(mechanical)("$scenario: $meant", ({ text, diagnostic, meant }) => {
+    const { start, end, code, line } = diagnostic;
+    const written = line.slice(start.column - 1, end.column - 1);
+    const lines = text.split("\n");
+    const fixed = meant.startsWith("{") || !written.startsWith('"') ? meant : `"${meant}"`;
+    lines[start.line - 1] = line.slice(0, start.column - 1) + fixed + line.slice(end.column - 1);
+    const after = compileMesh(lines.join("\n"), { file: "mesh.yaml" }).diagnostics;
+    const there = after.filter(
+      (other) => other.start.line === start.line && other.start.column === start.column,
+    );
+    expect(there.map((other) => other.code)).not.toContain(code);
+    for (const { hint } of there) expect(hint ?? "").not.toContain(`"${written.replaceAll('"', "")}"`);
+  });
+
+  test("there are such hints", () => {
+    expect(mechanical.length).toBeGreaterThan(40);
+  });
+
+  const shop = readFileSync(new URL("valid/mesh.yaml", folder), "utf8");
+  const emitted = "emit: { table: users, on: delete }";
+  const marked = shop.replace(emitted, "emit: { table: users, on: update, when: { username: gone } }");
+  const codes = (text: string) =>
+    compileMesh(text, { file: "mesh.yaml" }).diagnostics.map(({ code }) => code);
+
+  test("a deletion that only marks its row: both ways out are ways out", () => {
+    const said = marked.replace("event: UserDeleted", "event: UserDeleted\n    change: delete");
+    expect(codes(said)).toEqual(["conflicting-change"]);
+    // "remove change": the rules are told of next, and their hint leads on to a deletion.
+    expect(new Set(codes(marked))).toEqual(new Set(["cascade-not-on-deletion"]));
+    expect(codes(marked.replace("on: update, when: { username: gone }", "on: delete"))).toEqual([]);
+  });
+
+  test("a rule on another event of the entity, where one tells of the deletion and where none does", () => {
+    const wrong = shop.replaceAll("on: auth.user.deleted", "on: auth.user.updated");
+    expect(new Set(codes(wrong))).toEqual(new Set(["cascade-not-on-deletion"]));
+    expect(codes(wrong.replaceAll("on: auth.user.updated", "on: auth.user.deleted"))).toEqual([]);
   });
 });
