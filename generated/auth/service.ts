@@ -39,6 +39,7 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
       { name: "NATS_USER" },
       { name: "NATS_PASSWORD" },
       { name: "MESH_HOOKS" },
+      { name: "MIGRATE", default: "on" },
     ],
     start: hooks.start,
   };

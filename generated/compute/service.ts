@@ -54,6 +54,7 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
       { name: "NATS_USER" },
       { name: "NATS_PASSWORD" },
       { name: "MESH_HOOKS" },
+      { name: "MIGRATE", default: "on" },
       { name: "CONTAINER_CLUSTER", default: "none" },
     ],
     start: hooks.start,

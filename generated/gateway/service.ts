@@ -54,6 +54,7 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
       { name: "NATS_USER" },
       { name: "NATS_PASSWORD" },
       { name: "MESH_HOOKS" },
+      { name: "MIGRATE", default: "on" },
     ],
     start: hooks.start,
   };

@@ -42,6 +42,7 @@ export function dbService(hooks: DbHooks = {}): ServiceDefinition {
       { name: "NATS_USER" },
       { name: "NATS_PASSWORD" },
       { name: "MESH_HOOKS" },
+      { name: "MIGRATE", default: "on" },
     ],
     start: hooks.start,
   };

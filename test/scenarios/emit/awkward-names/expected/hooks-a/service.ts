@@ -35,6 +35,7 @@ export function hooksAService(hooks: HooksAHooks): ServiceDefinition {
       { name: "NATS_USER" },
       { name: "NATS_PASSWORD" },
       { name: "MESH_HOOKS" },
+      { name: "MIGRATE", default: "on" },
     ],
     start: hooks.start,
   };

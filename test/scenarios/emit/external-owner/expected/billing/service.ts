@@ -44,6 +44,7 @@ export function billingService(hooks: BillingHooks = {}): ServiceDefinition {
       { name: "NATS_USER" },
       { name: "NATS_PASSWORD" },
       { name: "MESH_HOOKS" },
+      { name: "MIGRATE", default: "on" },
       { name: "LEDGER_URL", required: true },
       { name: "TAX_RATE", default: "0.2" },
     ],
