@@ -38,6 +38,7 @@ export { type Verification, type VerifyOptions, verifyCache } from "./operate/ve
 export { verifyReferences } from "./operate/verify-references.js";
 // Its data: rows that are written together with their events, and events that no table implies.
 export { type EventToEnqueue, EventTooLarge, enqueueEvent } from "./outbox/enqueue.js";
+export { plural } from "./plural.js";
 export {
   type ReadRepository,
   type Repository,

@@ -86,6 +86,16 @@ export function isUnstorable(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code ?? "").startsWith("22");
 }
 
+/**
+ * What one row of several may be to blame for, beside 22: 23 a constraint, 44 a view's check, 54 too large for an index,
+ * 21 two rows of one key, P0 a trigger's own word; 25P02 an error that a hook hid.
+ */
+const ROW_STATES = /^(2[123]|44|54|P0|25P02)/;
+
+export function isRowRefused(error: unknown): boolean {
+  return error instanceof DatabaseError && ROW_STATES.test(error.code ?? "");
+}
+
 /** 23505 unique_violation */
 export function isUniqueClash(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.code === "23505";

@@ -1,12 +1,24 @@
+import { isUtf8 } from "node:buffer";
+
 /*
  * A JSON array of any length, read in bounded memory: the bytes are cut at commas of the outermost
  * array, and each piece, many elements at once, goes to JSON.parse. Structure is ASCII, so a chunk
- * that ends within a character, a string or an escape does no harm.
+ * that ends within a character, a string or an escape does no harm. An element that is no JSON in a
+ * whole array (a bare NaN, a byte that is no UTF-8) is given as `Unreadable`: the others are read.
  */
 
 /** What came is not a whole JSON array. */
 export class BrokenArray extends Error {
   override readonly name = "BrokenArray";
+}
+
+/** An element that is no JSON. */
+export class Unreadable {
+  constructor(
+    /** As it came, but for bytes that are no UTF-8. */
+    readonly text: string,
+    readonly reason: string,
+  ) {}
 }
 
 const QUOTE = 0x22;
@@ -20,7 +32,10 @@ const CLOSE_BRACE = 0x7d;
 /** No element is this long; what is, is not a list of rows. */
 const MAX_ELEMENT_BYTES = 16 * 1024 * 1024;
 
-/** Gives the elements in groups, as the chunks complete them. Throws `BrokenArray` unless the whole was one array. */
+/**
+ * Gives the elements in groups, as the chunks complete them: values, or `Unreadable`. Throws `BrokenArray` unless
+ * the whole was one array.
+ */
 export async function* splitArray(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly unknown[]> {
   const splitter = createSplitter();
   for await (const chunk of chunks) {
@@ -35,23 +50,13 @@ export interface Splitter {
   end(): void;
 }
 
-type Stage = "before" | "inside" | "after";
-
-export function createSplitter(): Splitter {
-  let stage: Stage = "before";
-  let carried: Buffer = Buffer.alloc(0);
-  let scanned = 0;
+/** Follows the structure byte by byte, within the outermost array: commas between its elements, and what closes it. */
+function createScanner() {
   let depth = 0;
   let inString = false;
   let escaped = false;
-  let count = 0;
-  let separated = false;
-
-  /** Offsets of the last comma between elements and of the closing bracket; -1 for none yet. */
-  function scan(bytes: Buffer): { readonly comma: number; readonly close: number } {
-    let comma = -1;
-    for (let at = scanned; at < bytes.length; at += 1) {
-      const byte = bytes[at];
+  return {
+    see(byte: number | undefined): "comma" | "close" | undefined {
       if (inString) {
         if (escaped) escaped = false;
         else if (byte === BACKSLASH) escaped = true;
@@ -59,21 +64,42 @@ export function createSplitter(): Splitter {
       } else if (byte === QUOTE) inString = true;
       else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
       else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        if (depth === 0) return { comma, close: at };
+        if (depth === 0) return "close";
         depth -= 1;
-      } else if (byte === COMMA && depth === 0) comma = at;
+      } else if (byte === COMMA && depth === 0) return "comma";
+      return undefined;
+    },
+  };
+}
+
+type Stage = "before" | "inside" | "after";
+
+export function createSplitter(): Splitter {
+  let stage: Stage = "before";
+  let carried: Buffer = Buffer.alloc(0);
+  let scanned = 0;
+  const scanner = createScanner();
+  let count = 0;
+  let separated = false;
+
+  /** Offsets of the last comma between elements and of the closing bracket; -1 for none yet. */
+  function scan(bytes: Buffer): { readonly comma: number; readonly close: number } {
+    let comma = -1;
+    for (let at = scanned; at < bytes.length; at += 1) {
+      const place = scanner.see(bytes[at]);
+      if (place === "close") return { comma, close: at };
+      if (place === "comma") comma = at;
     }
     return { comma, close: -1 };
   }
 
   function parse(bytes: Buffer, isLast: boolean): readonly unknown[] {
-    const text = bytes.toString("utf8");
-    if (text.trim() === "") {
+    if (bytes.every(isBlank)) {
       if (isLast && count === 0 && !separated) return [];
       throw new BrokenArray(`not JSON after ${count} elements: a comma too many`);
     }
     if (!isLast) separated = true;
-    const elements = parsePiece(text, count);
+    const elements = parsePiece(bytes) ?? cutPiece(bytes).map((one, at) => parseElement(one, count + at));
     count += elements.length;
     return elements;
   }
@@ -129,11 +155,41 @@ function startOf(bytes: Buffer): number | undefined {
   throw new BrokenArray(`not a JSON array: it starts with ${JSON.stringify(start)}`);
 }
 
-function parsePiece(text: string, before: number): readonly unknown[] {
+/** Undefined where something in it is no JSON. */
+function parsePiece(bytes: Buffer): readonly unknown[] | undefined {
+  if (!isUtf8(bytes)) return undefined;
   try {
-    return JSON.parse(`[${text}]`) as readonly unknown[];
+    return JSON.parse(`[${bytes.toString("utf8")}]`) as readonly unknown[];
+  } catch {
+    return undefined;
+  }
+}
+
+/** At its commas between elements. */
+function cutPiece(bytes: Buffer): readonly Buffer[] {
+  const pieces: Buffer[] = [];
+  let start = 0;
+  const scanner = createScanner();
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (scanner.see(bytes[at]) !== "comma") continue;
+    pieces.push(bytes.subarray(start, at));
+    start = at + 1;
+  }
+  pieces.push(bytes.subarray(start));
+  return pieces;
+}
+
+/** What may stand in a list for a row, however badly it is written: an object in outline, or a word such as NaN. */
+const ELEMENT = /^(?:\{[\s\S]*\}|-?[A-Za-z]+)$/;
+
+function parseElement(bytes: Buffer, before: number): unknown {
+  const text = bytes.toString("utf8").trim();
+  if (!isUtf8(bytes)) return new Unreadable(text, "not UTF-8");
+  try {
+    return JSON.parse(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
+    if (ELEMENT.test(text)) return new Unreadable(text, `not JSON: ${why}`);
     throw new BrokenArray(`not JSON after ${before} elements: ${why}`, { cause });
   }
 }

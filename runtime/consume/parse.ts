@@ -4,6 +4,7 @@ import type { MeshEvent, ValidationError } from "../definition.js";
 import { messageOf } from "../error-message.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Place } from "./order.js";
+import { unfitId } from "./unfit.js";
 
 /** A message that is an event of this consumer, valid by its schema. */
 export interface Incoming extends Place {
@@ -55,18 +56,6 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   const unfit = unfitId(incoming.id);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
-}
-
-/** What PostgreSQL can index with room to spare (2,704 bytes), and the longest token that a publisher of ours sends. */
-const LONGEST_ID_BYTES = 2048;
-
-/** An id is what an event is guarded, counted and put off by: one that cannot be stored could not even fail properly. */
-function unfitId(id: string): string | undefined {
-  if (id.includes("\0")) return "its id holds a NUL";
-  const bytes = Buffer.byteLength(id);
-  return bytes > LONGEST_ID_BYTES
-    ? `its id has ${bytes} bytes, at most ${LONGEST_ID_BYTES} can be kept`
-    : undefined;
 }
 
 export interface EventPlace {

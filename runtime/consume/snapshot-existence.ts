@@ -2,9 +2,9 @@ import { lockStates, writeStates } from "./apply.js";
 import { arrayLiteral } from "./columns.js";
 import { type EntityState, endsUnheard, isPlaceholder } from "./order.js";
 import { laterLives, type ToldLife } from "./snapshot-lives.js";
-import { bornOf, elementsOf, versionOf } from "./snapshot-rows.js";
-import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run } from "./snapshot-run.js";
-import { SnapshotFailed } from "./snapshot-source.js";
+import { bornOf, unfitVersion, versionOf } from "./snapshot-rows.js";
+import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
+import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit.js";
 
 /*
  * A snapshot for a consumer that keeps no cache: which entities there are, and no more. It has no row to
@@ -12,18 +12,28 @@ import { SnapshotFailed } from "./snapshot-source.js";
  */
 
 export interface Existing extends ToldLife {
+  /** Among the elements of the source, from 1. */
+  readonly place: number;
   /** Null from an owner that keeps none. */
   readonly version: number | null;
 }
 
-/** `before` counts the elements of earlier chunks, for messages. */
-export function toExisting(key: string, elements: readonly unknown[], before: number): readonly Existing[] {
-  return elementsOf(elements, before).map(({ element, where }) => {
-    const id = element[key];
-    if (typeof id !== "string" && typeof id !== "number") throw new SnapshotFailed(`${where} has no ${key}`);
-    const version = versionOf(element, where);
-    return { id: String(id), version, born: bornOf(element, version, where) };
+/** `before` counts the elements of earlier chunks. */
+export function toExisting(key: string, elements: readonly unknown[], before: number): Judged<Existing> {
+  const fit: Existing[] = [];
+  const unfit: UnfitRow[] = [];
+  elements.forEach((element, index) => {
+    const { fields = {}, reason } = readElement(element);
+    const place = before + index + 1;
+    const id = entityOf(undefined, fields[key]);
+    const version = versionOf(fields);
+    const why =
+      reason ?? unfitVersion(fields) ?? (id === null ? `it has no ${key} to be known by` : undefined);
+    if (why !== undefined || id === null)
+      unfit.push({ place, id, reason: why ?? "", element: textOf(element) });
+    else fit.push({ id, version, born: bornOf(fields, version), place });
   });
+  return { fit, unfit };
 }
 
 /** Those of which nothing is known, or that they are deleted, or an earlier life: few, but for the first snapshot. */
@@ -34,16 +44,17 @@ WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND sta
   OR (state.version < told.born AND state.exact AND state.stream_seq >= 0)`;
 
 /** Notes ids of the source in `"$told"`, lives that began unheard in `"$later"`, and as alive those that were not known to be. */
-export async function noteExisting(run: Run, chunk: readonly Existing[]): Promise<Outcome> {
-  if (chunk.length === 0) return { done: 0, failed: 0 };
-  return await inParts(run, { items: chunk, work: (part) => notePart(run, part) });
+export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): Promise<Outcome> {
+  await setAsideRows(run, unfit);
+  if (fit.length === 0) return { done: 0, failed: 0 };
+  return await inParts(run, { items: fit, work: (part) => notePart(run, part) });
 }
 
 async function notePart({ client, model, seq }: Run, part: readonly Existing[]): Promise<number> {
   const { origin } = model.definition;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
-  await client.query('INSERT INTO "$told" SELECT unnest($1::text[])', [ids]);
+  await client.query('INSERT INTO "$told" (entity_id) SELECT unnest($1::text[])', [ids]);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
     origin,
     ids,

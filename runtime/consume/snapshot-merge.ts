@@ -5,7 +5,7 @@ import { arrayLiteral, arrayType, quote } from "./columns.js";
 import { isUniqueClash } from "./faults.js";
 import type { CacheModel, ConsumerModel } from "./model.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
-import type { Run } from "./snapshot-run.js";
+import { RowRefused, type Run } from "./snapshot-run.js";
 import { type Merge, mergeStatements, shapeOf } from "./statements.js";
 
 /*
@@ -115,7 +115,10 @@ async function writeAll(
   return written;
 }
 
-/** Values that other rows hold are taken from them first: those rows are restated later in the snapshot, or deleted by it. */
+/**
+ * Values that other rows hold are taken from them first: those rows are restated later in the snapshot, or deleted by it.
+ * A holder that was restated already, with no later event, has the value by the same word: only one can have it.
+ */
 async function makeWay(
   client: PoolClient,
   model: ConsumerModel,
@@ -123,16 +126,15 @@ async function makeWay(
   rows: readonly SnapshotRow[],
 ): Promise<readonly SnapshotRow[]> {
   const clashing = new Set<string>();
-  const key = quote(cache.key.name);
+  // Clashes are rare, and each is looked up among all that were told.
+  await client.query('CREATE INDEX IF NOT EXISTS "$told_entity_id" ON "$told" (entity_id)');
   for (const [place, column] of cache.columns.entries()) {
     if (column.unique !== true) continue;
-    const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
-    const { rows: found } = await client.query<{ id: string }>(
-      `SELECT "$new".id FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
-JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
-      [arrayLiteral(told.map((row) => row.id)), arrayLiteral(told.map((row) => row.cells[place]))],
-    );
-    for (const { id } of found) clashing.add(id);
+    for (const { id, holder } of await findHolders(client, { model, cache, place, rows })) {
+      if (holder !== null)
+        throw new RowRefused(`${column.name} of ${id} is also that of ${holder}, and must be unique`);
+      clashing.add(id);
+    }
   }
   const settled: SnapshotRow[] = [];
   for (const row of rows) {
@@ -140,4 +142,40 @@ JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$ne
     settled.push({ ...row, cells: upsert?.cells ?? row.cells });
   }
   return settled;
+}
+
+interface Clash {
+  readonly id: string;
+  /** Restated by this very snapshot; else null. */
+  readonly holder: string | null;
+}
+
+async function findHolders(
+  client: PoolClient,
+  at: {
+    readonly model: ConsumerModel;
+    readonly cache: CacheModel;
+    readonly place: number;
+    readonly rows: readonly SnapshotRow[];
+  },
+): Promise<readonly Clash[]> {
+  const { model, cache, place, rows } = at;
+  const column = cache.columns[place];
+  if (column === undefined) return [];
+  const key = quote(cache.key.name);
+  const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
+  const { rows: found } = await client.query<Clash>(
+    `SELECT "$new".id, (SELECT "$told".entity_id FROM "$told" JOIN mesh.applied AS state
+    ON state.source = $3 AND state.entity_id = "$told".entity_id AND state.stream_seq <= $4
+  WHERE "$told".entity_id = "$row".${key}::text AND NOT "$told".unfit LIMIT 1) AS holder
+FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
+JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
+    [
+      arrayLiteral(told.map((row) => row.id)),
+      arrayLiteral(told.map((row) => row.cells[place])),
+      model.definition.origin,
+      rows[0]?.seq ?? 0,
+    ],
+  );
+  return found;
 }

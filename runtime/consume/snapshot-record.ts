@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import type { Logger } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { plural } from "../plural.js";
 import type { SnapshotOptions, SnapshotReport } from "./snapshot.js";
 
 /*
@@ -34,7 +35,7 @@ export async function recordSuccess(
   report: SnapshotReport,
   wanted: string | null,
 ): Promise<void> {
-  const error = report.failed > 0 ? `hooks failed on ${report.failed} rows` : null;
+  const error = report.failed > 0 ? `hooks failed on ${plural(report.failed, "row")}` : null;
   await client.query(
     `UPDATE mesh.subscription SET snapshot_at = now(), snapshot_seq = $2, snapshot_rows = $3,
   snapshot_error = CASE WHEN snapshot_error IS DISTINCT FROM $4 THEN snapshot_error ELSE $5 END

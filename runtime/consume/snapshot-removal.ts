@@ -7,12 +7,28 @@ import { hookedEvent, lostDeletions } from "./snapshot-hooks.js";
 import { hasTasks } from "./snapshot-lives.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 import { SnapshotFailed } from "./snapshot-source.js";
+import { nameOf, type SetAside, TOLD_TWICE } from "./unfit.js";
 
 /*
  * What the source no longer has, once all of it was read: removed as a `deleted` event would.
  */
 
 const REMOVAL_ROWS = 500;
+
+/**
+ * Throws `SnapshotFailed` for a source that nothing is taken for deleted on the word of: one whose rows nobody can take,
+ * or mostly name no entity, is more likely wrong than empty.
+ */
+export function refuseDoubtful(setAside: SetAside, rows: number): void {
+  const none = rows > 0 && setAside.count() >= rows;
+  if (!none && setAside.nameless() * 2 <= rows) return;
+  const what = none ? "not one of its rows can be taken" : "most of its rows name no entity";
+  const first = setAside
+    .kept()
+    .slice(0, 3)
+    .map((row) => `${nameOf(row)}: ${row.reason}`);
+  throw new SnapshotFailed(`nothing is taken for deleted, for ${what}: ${first.join("; ")}`);
+}
 
 /** Known here, last touched at or before the noted sequence, and not told: their deletion was missed. */
 export async function removeMissing(run: Run): Promise<Outcome> {
@@ -35,6 +51,20 @@ export async function removeMissing(run: Run): Promise<Outcome> {
   }
   if (total.done > 0 && hasTasks(model)) run.onTasks();
   return total;
+}
+
+/**
+ * Entities of which elements of different chunks tell: those of one chunk were told apart before. The later one was
+ * merged over the other, unless it is of an older version.
+ */
+export async function noteToldTwice({ client, setAside }: Run): Promise<void> {
+  const { rows } = await client.query<{
+    id: string;
+    total: number;
+  }>(`SELECT entity_id AS id, (count(*) OVER ())::integer AS total
+FROM "$told" WHERE NOT unfit GROUP BY entity_id HAVING count(*) > 1 LIMIT 100`);
+  setAside.add(rows.map(({ id }) => ({ place: null, id, reason: TOLD_TWICE, element: null })));
+  setAside.count((rows[0]?.total ?? 0) - rows.length);
 }
 
 const HEARD_MS = 10 * 60_000;

@@ -2,7 +2,7 @@ import type { ColumnDefinition } from "../definition.js";
 import { toCell } from "./columns.js";
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
-import { SnapshotFailed } from "./snapshot-source.js";
+import { entityOf, type Judged, readElement, TOLD_TWICE, textOf, type UnfitRow, unfitId } from "./unfit.js";
 
 /** A row as its source has it. */
 export interface SnapshotRow extends Upsert {
@@ -10,100 +10,135 @@ export interface SnapshotRow extends Upsert {
   readonly version: number | null;
   /** Version at which its present life began, where that is known and it may not be the first. */
   readonly born: number | null;
-  readonly element: Readonly<Record<string, unknown>>;
+  readonly element: Fields;
+  /** Among the elements of the source, from 1. */
+  readonly place: number;
 }
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Checks and converts the elements of a chunk. A field that is absent from one element but not from
  * all was left out for being empty, and means the default; one that the source never tells is left
- * alone. `before` counts the elements of earlier chunks, for messages.
+ * alone. `before` counts the elements of earlier chunks.
  */
 export function toRows(
   cache: CacheModel,
   elements: readonly unknown[],
-  place: { readonly before: number; readonly seq: number },
-): readonly SnapshotRow[] {
-  const objects = elementsOf(elements, place.before);
-  const told = cache.columns.map(({ name }) => objects.some(({ element }) => element[name] !== undefined));
-  return objects.map(({ element, where }) => {
-    const id = element[cache.key.name];
-    checkValue(cache.key, id, where);
-    const cells = cache.columns.map((column, index) => {
-      const value = element[column.name];
-      checkValue(column, value, where);
-      return told[index] === true ? toCell(column, value) : undefined;
-    });
-    const version = versionOf(element, where);
-    return {
-      id: String(id),
-      seq: place.seq,
+  { before, seq }: { readonly before: number; readonly seq: number },
+): Judged<SnapshotRow> {
+  const read = elements.map(readElement);
+  const told = cache.columns.map(({ name }) => read.some(({ fields }) => fields?.[name] !== undefined));
+  const unfit: UnfitRow[] = [];
+  const byEntity = new Map<string, SnapshotRow>();
+  read.forEach((one, index) => {
+    const place = before + index + 1;
+    const id = entityOf(cache.key, one.fields?.[cache.key.name]);
+    const reason = one.reason ?? unfitElement(cache, one.fields ?? {});
+    if (reason !== undefined || one.fields === undefined || id === null) {
+      unfit.push({
+        place,
+        id,
+        reason: reason ?? `it has no ${cache.key.name}`,
+        element: textOf(elements[index]),
+      });
+      return;
+    }
+    const { fields } = one;
+    const cells = cache.columns.map((column, at) =>
+      told[at] === true ? toCell(column, fields[column.name]) : undefined,
+    );
+    const version = versionOf(fields);
+    const row = {
+      id,
+      seq,
       cells,
       whole: true,
       version,
-      born: bornOf(element, version, where),
-      element,
+      born: bornOf(fields, version),
+      element: fields,
+      place,
     };
+    const former = byEntity.get(id);
+    const [later, earlier] = former !== undefined && isOlder(row, former) ? [former, row] : [row, former];
+    if (earlier !== undefined) unfit.push(toldTwice(earlier));
+    byEntity.set(id, later);
   });
+  return { fit: [...byEntity.values()], unfit };
 }
 
-interface SourceElement {
-  readonly element: Readonly<Record<string, unknown>>;
-  /** For messages. */
-  readonly where: string;
+/** The later of two rows of one entity counts, as it does across chunks; unless it says that it is older. */
+function isOlder(row: SnapshotRow, former: SnapshotRow): boolean {
+  return row.version !== null && former.version !== null && row.version < former.version;
 }
 
-/** Throws `SnapshotFailed` on an element that is no object. */
-export function elementsOf(elements: readonly unknown[], before: number): readonly SourceElement[] {
-  return elements.map((element, at) => {
-    const where = `element ${before + at + 1}`;
-    if (isObject(element)) return { element, where };
-    throw new SnapshotFailed(`${where} is not an object`);
-  });
+function toldTwice({ id, place, element }: SnapshotRow): UnfitRow {
+  return { place, id, reason: TOLD_TWICE, element: textOf(element) };
 }
 
-export function versionOf(element: SourceElement["element"], where: string): number | null {
-  return numberOf(element, "_version", where);
+/** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
+function unfitElement(cache: CacheModel, fields: Fields): string | undefined {
+  for (const column of [cache.key, ...cache.columns]) {
+    const reason = unfitValue(column, fields[column.name]);
+    if (reason !== undefined) return reason;
+  }
+  return unfitId(String(fields[cache.key.name])) ?? unfitVersion(fields);
+}
+
+/** Null from an owner that keeps none. */
+export function versionOf(fields: Fields): number | null {
+  return toNumber(fields._version);
 }
 
 /** Null also of a first life, which has none to be told from, and where it is later than the version: that says nothing. */
-export function bornOf(
-  element: SourceElement["element"],
-  version: number | null,
-  where: string,
-): number | null {
-  const born = numberOf(element, "_born", where);
+export function bornOf(fields: Fields, version: number | null): number | null {
+  const born = toNumber(fields._born);
   return born === null || version === null || born <= 1 || born > version ? null : born;
 }
 
-function numberOf(
-  element: SourceElement["element"],
-  name: "_version" | "_born",
-  where: string,
-): number | null {
-  const value = element[name] ?? null;
-  if (value === null || (typeof value === "number" && Number.isSafeInteger(value))) return value;
-  throw new SnapshotFailed(`${where}: ${name} is ${JSON.stringify(value)}`);
+function toNumber(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }
 
-function checkValue(column: ColumnDefinition, value: unknown, where: string): void {
-  if (value === undefined || value === null) {
-    if (column.nullable === true || column.defaulted === true) return;
-    throw new SnapshotFailed(`${where} has no ${column.name}`);
+/** Why what an element says of its version cannot be one. */
+export function unfitVersion(fields: Fields): string | undefined {
+  for (const name of ["_version", "_born"]) {
+    const value = fields[name] ?? null;
+    if (value !== null && !(Number.isSafeInteger(value) && Number(value) >= 0))
+      return `${name} is ${excerpt(value)}`;
   }
-  if (!fits(column, value)) {
-    throw new SnapshotFailed(
-      `${where}: ${column.name} is ${JSON.stringify(value).slice(0, 80)}, not of type ${column.type}`,
-    );
-  }
+  return undefined;
+}
+
+function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {
+  if (value === undefined || value === null)
+    return column.nullable === true || column.defaulted === true ? undefined : `it has no ${column.name}`;
+  if (!fits(column, value)) return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
+  if (typeof value === "string" && !isStorable(value))
+    return `${column.name} is ${excerpt(value)}, which no text can hold`;
+  return column.oneOf === undefined || column.oneOf.includes(String(value))
+    ? undefined
+    : `${column.name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
+}
+
+/** Half of a character would be stored as another one, a NUL not at all. */
+function isStorable(text: string): boolean {
+  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
+}
+
+function excerpt(value: unknown): string {
+  return JSON.stringify(value).slice(0, 80);
 }
 
 function fits(column: ColumnDefinition, value: unknown): boolean {
   switch (column.type) {
     case "integer":
+      // As many bits as the column has.
+      return Number.isInteger(value) && value === (Number(value) | 0);
     case "bigint":
       return Number.isSafeInteger(value);
     case "number":
-      return typeof value === "number";
+      return Number.isFinite(value);
     case "boolean":
       return typeof value === "boolean";
     case "json":
@@ -115,8 +150,4 @@ function fits(column: ColumnDefinition, value: unknown): boolean {
     case "timestamp":
       return typeof value === "string" && !Number.isNaN(Date.parse(value));
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

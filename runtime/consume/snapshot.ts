@@ -11,12 +11,13 @@ import { findingsOf, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
 import { endFormerLives, endNotedLives, wakeFor } from "./snapshot-lives.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./snapshot-merge.js";
 import { recordFailure, recordSuccess, releaseLock, tryLock } from "./snapshot-record.js";
-import { removeMissing, untilHeard } from "./snapshot-removal.js";
+import { noteToldTwice, refuseDoubtful, removeMissing, untilHeard } from "./snapshot-removal.js";
 import { type SnapshotRow, toRows } from "./snapshot-rows.js";
-import { inParts, type Outcome, type Run } from "./snapshot-run.js";
+import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
 import { readSource, SnapshotFailed } from "./snapshot-source.js";
 import { readSnapshotRecord } from "./subscription.js";
 import { withClient } from "./transaction.js";
+import { createSetAside, describeUnfit, recordUnfit, type UnfitRow } from "./unfit.js";
 
 export interface SnapshotReport {
   /** Elements that the source has. */
@@ -25,7 +26,9 @@ export interface SnapshotReport {
   readonly written: number;
   /** Rows, or without a cache entities heard of, that the source no longer has. */
   readonly removed: number;
-  /** Rows left as they were because a hook threw; the next snapshot finds them again. */
+  /** Rows that could not be taken: each was left as it was, and is named in `mesh status`. */
+  readonly unfit: number;
+  /** Of those, rows whose hook threw; the next snapshot, soon, finds them again. */
   readonly failed: number;
   /** Effective sequence noted before the source was read. */
   readonly seq: number;
@@ -86,20 +89,28 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
   const seq = await options.noteSeq();
   const { pool, hookTimeoutMs } = options;
   const apply = { pool, model, logger, origin: "snapshot", hookTimeoutMs } as const;
-  const run: Run = { ...options, client, seq, apply };
+  const setAside = createSetAside();
+  const run: Run = { ...options, client, seq, apply, setAside };
   await client.query(`DROP TABLE IF EXISTS pg_temp."$told", pg_temp."$later", pg_temp."$missing"`);
-  await client.query(`CREATE TEMPORARY TABLE "$told" (entity_id text COLLATE "C");
+  await client.query(`CREATE TEMPORARY TABLE "$told" (entity_id text COLLATE "C", unfit boolean NOT NULL DEFAULT false);
 CREATE TEMPORARY TABLE "$later" (
   place bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, born bigint NOT NULL)`);
   const merged = await mergeSource(run);
   await untilHeard(run);
   const lives = await endNotedLives(run);
+  if (merged.rows > CHUNK_ROWS) await noteToldTwice(run);
+  await recordUnfit(client, model.definition.durable, setAside);
+  refuseDoubtful(setAside, merged.rows);
   const removal = await removeMissing(run);
   await client.query(`DROP TABLE pg_temp."$told", pg_temp."$later", pg_temp."$missing"`);
+  if (removal.failed > 0) await recordUnfit(client, model.definition.durable, setAside);
+  if (setAside.count() > 0)
+    logger.warn(describeUnfit(setAside), "rows that cannot be taken: what is here of them stays as it is");
   return {
     rows: merged.rows,
     written: merged.written,
     removed: removal.done,
+    unfit: setAside.count(),
     failed: merged.failed + lives.failed + removal.failed,
     seq,
     ms: Date.now() - started,
@@ -152,14 +163,15 @@ function prepareWork(run: Run, elements: readonly unknown[], before: number): ()
     const existing = toExisting(key, elements, before);
     return () => noteExisting(run, existing);
   }
-  const rows = toRows(cache, elements, { before, seq: run.seq });
-  const chunk = prepareChunk(cache, definition.origin, rows);
-  return () => mergePrepared(run, chunk);
+  const { fit, unfit } = toRows(cache, elements, { before, seq: run.seq });
+  const chunk = prepareChunk(cache, definition.origin, fit);
+  return () => mergePrepared(run, chunk, unfit);
 }
 
-async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
+async function mergePrepared(run: Run, whole: Chunk, unfit: readonly UnfitRow[]): Promise<Outcome> {
   const { client, model } = run;
   const { rows, cache } = whole;
+  await setAsideRows(run, unfit);
   if (rows.length === 0) return { done: 0, failed: 0 };
   const hooked = hasHookOnRows(model);
   let ended = 0;
@@ -178,8 +190,6 @@ async function mergePrepared(run: Run, whole: Chunk): Promise<Outcome> {
       await callHandlers(client, run.apply, lost);
       return written;
     },
-    // The source has it all the same: it must not be taken for missing.
-    leaveOut: ({ id }) => client.query('INSERT INTO "$told" VALUES ($1)', [id]),
   });
   wakeFor(run, ended);
   return outcome;

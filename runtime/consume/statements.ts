@@ -203,7 +203,7 @@ function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColum
   INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq)
   SELECT $1, ${key}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
 ), "$heard" AS (
-  INSERT INTO "$told" SELECT ${key} FROM "$given"
+  INSERT INTO "$told" (entity_id) SELECT ${key} FROM "$given"
 )
 INSERT INTO ${quote(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
 }
@@ -225,7 +225,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   return `WITH "$given" AS (
   SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS "$given" ("$version", ${shaped.names})
 ), "$heard" AS (
-  INSERT INTO "$told" SELECT "$given".${key}::text FROM "$given"
+  INSERT INTO "$told" (entity_id) SELECT "$given".${key}::text FROM "$given"
 ), "$changed" AS (
   SELECT "$given".* FROM "$given"
   LEFT JOIN LATERAL (

@@ -107,6 +107,8 @@ export interface SnapshotRecord {
   readonly ageSeconds: number | null;
   readonly seq: number | null;
   readonly rows: number | null;
+  /** How many of them it could not take. */
+  readonly unfit: number;
   /** Why the last one failed, or why another is wanted. */
   readonly error: string | null;
 }
@@ -117,10 +119,11 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
     age_seconds: number | null;
     snapshot_seq: string | null;
     snapshot_rows: string | null;
+    snapshot_unfit: string | null;
     snapshot_error: string | null;
   }>(
     `SELECT snapshot_at, extract(epoch FROM now() - snapshot_at)::float8 AS age_seconds, snapshot_seq, snapshot_rows,
-  snapshot_error FROM mesh.subscription WHERE durable = $1`,
+  snapshot_unfit, snapshot_error FROM mesh.subscription WHERE durable = $1`,
     [durable],
   );
   const row = rows[0];
@@ -130,6 +133,7 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
     ageSeconds: row.age_seconds,
     seq: row.snapshot_seq === null ? null : Number(row.snapshot_seq),
     rows: row.snapshot_rows === null ? null : Number(row.snapshot_rows),
+    unfit: Number(row.snapshot_unfit ?? 0),
     error: row.snapshot_error,
   };
 }

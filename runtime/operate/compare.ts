@@ -1,5 +1,10 @@
 import { type ClientBase, escapeIdentifier } from "pg";
+import { isRowRefused } from "../consume/faults.js";
+import { buildModel } from "../consume/model.js";
+import { type SnapshotRow, toRows } from "../consume/snapshot-rows.js";
+import { nameOf, storable, type UnfitRow } from "../consume/unfit.js";
 import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition } from "../definition.js";
+import { messageOf } from "../error-message.js";
 
 /*
  * A cache beside rows of its source, compared by PostgreSQL in the cache's own types, so that 1 and
@@ -7,11 +12,15 @@ import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition 
  * grows with neither side.
  */
 
-export type Finding = "missing" | "extra" | "differing";
+/** `unfit`: what the source says cannot be a row of the cache. */
+export type Finding = "missing" | "extra" | "differing" | "unfit";
 
 export interface FoundRow {
+  /** Of an unfit one without any, its place among the elements of the source. */
   readonly key: string;
   readonly finding: Finding;
+  /** Why it is unfit; else null. */
+  readonly reason: string | null;
   /** The declared columns as each side has them; null where it has no such row. */
   readonly source: object | null;
   readonly cache: object | null;
@@ -20,8 +29,10 @@ export interface FoundRow {
 export interface Comparison {
   /** Columns that are compared: those that events carry. */
   readonly columns: readonly string[];
-  /** Takes rows of the source, many at once. */
-  add(rows: readonly object[]): Promise<void>;
+  /** Takes elements of the source, many at once; `before` counts those that came earlier. */
+  add(elements: readonly unknown[], before?: number): Promise<void>;
+  /** Forgets what was read since the last `confirm`. */
+  restart(): Promise<void>;
   /** The source has no more rows; `keys` when only those were read. Resolves to how many it had. */
   finish(keys?: readonly string[]): Promise<number>;
   /** Keeps, of the findings so far, only what the comparison just finished found again. */
@@ -50,20 +61,46 @@ export async function createComparison(
 ): Promise<Comparison> {
   await client.query(`
     SET TimeZone = 'UTC';
-    CREATE TEMP TABLE "$seen" (key text COLLATE "C");
-    CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source jsonb, cache jsonb);
+    CREATE TEMP TABLE "$seen" (key text COLLATE 'C');
+    CREATE TEMP TABLE "$found" (key text COLLATE 'C', finding text, source jsonb, cache jsonb, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
   const sql = comparisonSql(cache, columns);
+  const model = buildModel({ ...consumer, cache }).cache;
+  if (model === undefined) throw new Error(`${consumer.durable} keeps no cache`);
   let confirming = false;
-  return {
-    columns: [cache.key, ...columns.map(({ name }) => name)],
-    add: async (rows) => {
-      const json = JSON.stringify(rows);
+  const addUnfit = async (rows: readonly UnfitRow[]) => {
+    if (rows.length === 0) return;
+    const named = [rows.map(nameOf), rows.map(({ id }) => id), rows.map(({ reason }) => storable(reason))];
+    await client.query(sql.unfit, named);
+  };
+  /** In halves where PostgreSQL refuses one of them, until it is found. */
+  const addFit = async (rows: readonly SnapshotRow[]): Promise<void> => {
+    const json = JSON.stringify(rows.map(({ element }) => element));
+    try {
       await client.query(sql.compare, [json]);
       await client.query(sql.remember, [json]);
+    } catch (error) {
+      const [only] = rows;
+      if (!isRowRefused(error) || only === undefined) throw error;
+      if (rows.length === 1) return await addUnfit([{ ...only, reason: messageOf(error), element: null }]);
+      const middle = rows.length >> 1;
+      await addFit(rows.slice(0, middle));
+      await addFit(rows.slice(middle));
+    }
+  };
+  const restart = async () => {
+    await client.query('TRUNCATE "$found", "$seen"');
+  };
+  return {
+    columns: [cache.key, ...columns.map(({ name }) => name)],
+    add: async (elements, before = 0) => {
+      const { fit, unfit } = toRows(model, elements, { before, seq: 0 });
+      await addUnfit(unfit);
+      if (fit.length > 0) await addFit(fit);
     },
+    restart,
     finish: async (keys) => {
       await client.query('ANALYZE "$seen"');
       await client.query(sql.extra, [keys ?? null]);
@@ -77,7 +114,7 @@ export async function createComparison(
           : 'INSERT INTO "$suspect" SELECT * FROM "$found"',
       );
       confirming = true;
-      await client.query('TRUNCATE "$found", "$seen"');
+      await restart();
     },
     count: async () => {
       const { rows } = await client.query<{ finding: Finding; rows: number }>(
@@ -85,11 +122,11 @@ export async function createComparison(
       );
       const counts = new Map(rows.map((row) => [row.finding, row.rows]));
       const of = (finding: Finding) => counts.get(finding) ?? 0;
-      return { missing: of("missing"), extra: of("extra"), differing: of("differing") };
+      return { missing: of("missing"), extra: of("extra"), differing: of("differing"), unfit: of("unfit") };
     },
     first: async (limit) => {
       const { rows } = await client.query<FoundRow>(
-        'SELECT key, finding, source, cache FROM "$suspect" ORDER BY key LIMIT $1',
+        'SELECT key, finding, source, cache, reason FROM "$suspect" ORDER BY key LIMIT $1',
         [limit],
       );
       return rows;
@@ -112,11 +149,17 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
   return {
     compare: `
       INSERT INTO "$found"
-      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb("$source"),
-             CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
-      FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
-      WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
-    remember: `INSERT INTO "$seen" SELECT ${source}::text FROM ${given}`,
+      SELECT s.${key}::text, CASE WHEN c.${key} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb(s),
+             CASE WHEN c.${key} IS NOT NULL THEN (SELECT to_jsonb(r) FROM (${cached}) AS r) END
+      FROM ${given} LEFT JOIN ${table} AS c ON c.${key} = s.${key}
+      WHERE ${[`c.${key} IS NULL`, ...differs].join(" OR ")}`,
+    unfit: `
+      WITH unfit AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS unfit (name, id, reason)),
+      seen AS (INSERT INTO "$seen" SELECT id FROM unfit WHERE id IS NOT NULL)
+      INSERT INTO "$found"
+      SELECT unfit.name, 'unfit', NULL, (SELECT to_jsonb(r) FROM (${cached}) AS r WHERE c.${key} IS NOT NULL), unfit.reason
+      FROM unfit LEFT JOIN ${table} AS c ON c.${key}::text = unfit.id`,
+    remember: `INSERT INTO "$seen" SELECT s.${key}::text FROM ${given}`,
     extra: `
       INSERT INTO "$found"
       SELECT ${copy}::text, 'extra', NULL, ${cached}

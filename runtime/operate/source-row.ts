@@ -1,3 +1,4 @@
+import { createSplitter } from "../consume/json-array.js";
 import type { SyncDefinition } from "../definition.js";
 
 export interface SourceRowOptions {
@@ -8,21 +9,23 @@ export interface SourceRowOptions {
 
 const ANSWER_MS = 10_000;
 
-/** One row as its owner has it now; undefined when it has none, or answers for lists alone. */
-export async function readSourceRow(
-  { sync, env, signal }: SourceRowOptions,
-  key: string,
-): Promise<object | undefined> {
+/** One element as its owner has it now, `Unreadable` perhaps; undefined when it has none, or answers for lists alone. */
+export async function readSourceRow({ sync, env, signal }: SourceRowOptions, key: string): Promise<unknown> {
   const url = new URL(`${sync.path}/${encodeURIComponent(key)}`, env[sync.urlVariable]);
   const timeout = AbortSignal.timeout(ANSWER_MS);
   const response = await fetch(url, {
     headers: { accept: "application/json", [sync.header]: credentials(sync.header, env.SERVICE_KEY ?? "") },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });
-  const body = await response.text();
+  const body = Buffer.from(await response.arrayBuffer());
   if (response.status === 404 || response.status === 405) return undefined;
-  if (!response.ok) throw new Error(`GET ${url.href} answered ${response.status}: ${body.slice(0, 200)}`);
-  return JSON.parse(body) as object;
+  if (!response.ok)
+    throw new Error(`GET ${url.href} answered ${response.status}: ${body.toString("utf8", 0, 200)}`);
+  const splitter = createSplitter();
+  const parts = [Buffer.from("["), body, Buffer.from("]")];
+  const elements = parts.flatMap((part) => splitter.push(part));
+  splitter.end();
+  return elements[0];
 }
 
 /** `authorization` takes the scheme; a header of the source's own takes the bare key. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientBase, escapeIdentifier } from "pg";
 import { splitArray } from "../consume/json-array.js";
 import { readSource, sourceOf } from "../consume/snapshot-source.js";
+import { entityOf, readElement } from "../consume/unfit.js";
 import type { CascadeDefinition, ConsumerDefinition, SyncDefinition } from "../definition.js";
 import type { FoundRow } from "./compare.js";
 import type { Verification, VerifyOptions } from "./verify.js";
@@ -43,6 +44,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
         rows,
         missing: 0,
         differing: 0,
+        unfit: 0,
         ...(await readFindings(client, rule, sample)),
         ms: Math.round(performance.now() - started),
       });
@@ -64,10 +66,11 @@ async function readIds(client: ClientBase, sync: SyncDefinition, options: Verify
   await client.query('TRUNCATE "$told"');
   let rows = 0;
   for await (const elements of splitArray(readSource({ sync, env, signal }))) {
-    await client.query('INSERT INTO "$told" SELECT element ->> $2 FROM jsonb_array_elements($1) AS element', [
-      JSON.stringify(elements),
-      sync.key,
-    ]);
+    const ids = elements.flatMap((element) => {
+      const id = entityOf(undefined, readElement(element).fields?.[sync.key ?? ""]);
+      return id === null ? [] : [id];
+    });
+    await client.query('INSERT INTO "$told" SELECT unnest($1::text[])', [ids]);
     rows += elements.length;
     onProgress?.(rows);
   }
@@ -101,7 +104,7 @@ async function readFindings(client: ClientBase, rule: number, sample: number) {
     [rule],
   );
   const shown = await client.query<FoundRow>(
-    `SELECT key, 'extra' AS finding, NULL AS source, row AS cache FROM "$dangling"
+    `SELECT key, 'extra' AS finding, NULL AS source, row AS cache, NULL AS reason FROM "$dangling"
 WHERE rule = $1 ORDER BY key LIMIT $2`,
     [rule, sample],
   );

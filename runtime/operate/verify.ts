@@ -72,8 +72,8 @@ export async function verifyCache(options: VerifyOptions): Promise<Verification>
   }
 }
 
-function total({ missing, extra, differing }: Readonly<Record<Finding, number>>): number {
-  return missing + extra + differing;
+function total({ missing, extra, differing, unfit }: Readonly<Record<Finding, number>>): number {
+  return missing + extra + differing + unfit;
 }
 
 async function compareAll(
@@ -84,7 +84,7 @@ async function compareAll(
   const { env, signal = new AbortController().signal, onProgress } = options;
   let rows = 0;
   for await (const elements of splitArray(readSource({ sync, env, signal }))) {
-    await comparison.add(elements.filter(isRow));
+    await comparison.add(elements, rows);
     rows += elements.length;
     onProgress?.(rows);
   }
@@ -96,20 +96,27 @@ async function compareSuspects(
   sync: SyncDefinition,
   options: VerifyOptions,
 ): Promise<void> {
-  const count = total(await comparison.count());
-  const suspects = count > ONE_BY_ONE ? [] : (await comparison.first(ONE_BY_ONE)).map(({ key }) => key);
-  if (suspects.length === 0) {
-    await compareAll(comparison, sync, options);
-    return;
-  }
-  for (const key of suspects) {
-    const row = await readSourceRow({ sync, env: options.env, signal: options.signal }, key);
+  const counts = await comparison.count();
+  // An unfit element may have no key to be asked for by.
+  const asList = counts.unfit > 0 || total(counts) > ONE_BY_ONE;
+  const suspects = asList ? [] : await comparison.first(ONE_BY_ONE);
+  if (suspects.length > 0 && (await compareEach(comparison, sync, { ...options, suspects }))) return;
+  await comparison.restart();
+  await compareAll(comparison, sync, options);
+}
+
+/** False where the source does not have one by itself that its list had: it may answer for lists alone. */
+async function compareEach(
+  comparison: Comparison,
+  sync: SyncDefinition,
+  { env, signal, suspects }: VerifyOptions & { readonly suspects: readonly FoundRow[] },
+): Promise<boolean> {
+  for (const { key, finding } of suspects) {
+    const row = await readSourceRow({ sync, env, signal }, key);
+    if (row === undefined && finding !== "extra") return false;
     // Compared at once, before another event is under way.
     if (row !== undefined) await comparison.add([row]);
   }
-  await comparison.finish(suspects);
-}
-
-function isRow(element: unknown): element is object {
-  return typeof element === "object" && element !== null;
+  await comparison.finish(suspects.map(({ key }) => key));
+  return true;
 }

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MESH_0001 } from "./0001_mesh.js";
 import { MESH_0002 } from "./0002_life.js";
+import { MESH_0003 } from "./0003_healing.js";
 import { type Migration, MigrationError } from "./ledger.js";
 
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
@@ -11,6 +12,7 @@ const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 export const meshMigrations: readonly Migration[] = [
   { name: "mesh/0001_mesh", text: MESH_0001, path: "mesh/0001_mesh" },
   { name: "mesh/0002_life", text: MESH_0002, path: "mesh/0002_life" },
+  { name: "mesh/0003_healing", text: MESH_0003, path: "mesh/0003_healing" },
 ];
 
 /**

@@ -5,7 +5,7 @@ import { colour, print, printJson, withProgress } from "../terminal.js";
 
 /**
  * Asks the running service, which alone knows where its consumers are. Findings: a source that cannot be
- * read (nothing was changed), and rows left as they were because a hook of theirs threw.
+ * read (nothing was changed), and rows left as they were because they cannot be taken, or a hook of theirs threw.
  */
 export async function resync(name: string, options: { readonly json?: boolean }): Promise<ExitCode> {
   const running = await findRunningMesh(name);
@@ -18,7 +18,7 @@ export async function resync(name: string, options: { readonly json?: boolean })
   if (options.json) printJson({ consumers });
   else if (consumers.length === 0) print(`${name} has no cache with a source`);
   else for (const consumer of consumers) print(`${consumer.durable}: ${outcome(consumer)}`);
-  return consumers.some(({ error, report }) => error !== undefined || (report?.failed ?? 0) > 0) ? 1 : 0;
+  return consumers.some(({ error, report }) => error !== undefined || (report?.unfit ?? 0) > 0) ? 1 : 0;
 }
 
 function unreachable(service: string, url: string, cause: unknown): never {
@@ -33,7 +33,5 @@ function outcome({ report, error }: ResyncResult): string {
   if (error !== undefined) return colour.red(error);
   const facts = Object.entries(report ?? {}).map(([name, value]) => `${name} ${String(value)}`);
   const told = facts.join(", ") || "done";
-  return report && report.failed > 0
-    ? `${colour.red(told)} (the service's log names the hook's error)`
-    : told;
+  return report && report.unfit > 0 ? `${colour.red(told)} (mesh status names the rows)` : told;
 }

@@ -1,4 +1,4 @@
-import type { ConsumerStatus, ServiceStatus } from "meshwright/runtime";
+import { type ConsumerStatus, plural, type ServiceStatus, type SnapshotStatus } from "meshwright/runtime";
 
 /** An outbox whose first event is this old is not merely busy. */
 const LATE_SECONDS = 60;
@@ -62,7 +62,19 @@ function consumerFindings(service: string, consumer: ConsumerStatus): string[] {
       ? [`${service}: ${deadLetters} dead letters of ${durable} (mesh dlq list ${service})`]
       : []),
     ...(snapshot?.error ? [`${service}: ${snapshotTrouble(durable, snapshot.error)}`] : []),
+    ...(snapshot !== null && snapshot.unfit > 0 ? [`${service}: ${unfitRows(durable, snapshot)}`] : []),
   ];
+}
+
+/** How many are named in one line; `--json` has more. */
+const NAMED = 5;
+
+function unfitRows(durable: string, { unfit, unfitRows }: SnapshotStatus): string {
+  const named = unfitRows
+    .slice(0, NAMED)
+    .map(({ place, id, reason }) => `${id ?? `element ${place}`} (${reason})`);
+  const more = unfit - named.length;
+  return `the last snapshot of ${durable} could not take ${plural(unfit, "row")} of its source: ${named.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
 /** `wanted: …` is what a consumer notes when it sees that events were lost; the next snapshot answers it. */

@@ -1,4 +1,4 @@
-import { type FoundRow, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
+import { type FoundRow, plural, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh, required } from "../running-mesh.js";
@@ -35,8 +35,8 @@ async function verifyAll(running: RunningMesh): Promise<readonly Verification[]>
   return results;
 }
 
-function differences({ missing, extra, differing }: Verification): number {
-  return missing + extra + differing;
+function differences({ missing, extra, differing, unfit }: Verification): number {
+  return missing + extra + differing + unfit;
 }
 
 function describeAll(running: RunningMesh, results: readonly Verification[]): void {
@@ -50,13 +50,17 @@ function describeAll(running: RunningMesh, results: readonly Verification[]): vo
 }
 
 function describe(result: Verification): void {
-  const { durable, cache, rows, missing, extra, differing, sample, ms } = result;
+  const { durable, cache, rows, missing, extra, differing, unfit, sample, ms } = result;
+  const found = `${missing} missing, ${extra} extra, ${differing} differing${unfit > 0 ? `, ${unfit} unfit` : ""}`;
   const verdict =
     differences(result) === 0
-      ? colour.green(`equal, ${rows} rows`)
-      : colour.red(`${missing} missing, ${extra} extra, ${differing} differing of ${rows} rows`);
+      ? colour.green(`equal, ${plural(rows, "row")}`)
+      : colour.red(`${found} of ${plural(rows, "row")}`);
   print(`${durable} → ${cache}: ${verdict} ${colour.dim(`(${ms} ms)`)}`);
-  for (const row of sample) print(`  ${row.finding.padEnd(9)} ${row.key}${sides(row)}`);
+  for (const row of sample)
+    print(
+      `  ${row.finding.padEnd(9)} ${row.key}${row.reason === null ? "" : `: ${row.reason}`}${sides(row)}`,
+    );
   const more = differences(result) - sample.length;
   if (more > 0) print(colour.dim(`  … and ${more} more`));
 }

@@ -188,7 +188,7 @@ describe("a snapshot", () => {
     await expect(snapshot(100, { hooks })).resolves.toMatchObject({ removed: 0, failed: 1 });
     expect(await users()).toHaveProperty("bad", "worse");
     const { rows } = await pool.query("SELECT snapshot_error FROM mesh.subscription");
-    expect(rows[0].snapshot_error).toBe("hooks failed on 1 rows");
+    expect(rows[0].snapshot_error).toBe("hooks failed on 1 row");
   });
 
   it("leaves the hook to the event that another replica is just applying", async () => {
@@ -307,14 +307,14 @@ describe("a broken snapshot deletes nothing", () => {
     [
       "a row without its name",
       (_, response) => response.end('[{"user_id":"a"}]'),
-      /element 1 has no username/,
+      /nothing is taken for deleted, for not one of its rows can be taken: a: it has no username/,
     ],
     [
       "a row of the wrong type",
       (_, response) => response.end('[{"user_id":"a","username":5}]'),
       /username is 5, not of type text/,
     ],
-    ["no rows at all", (_, response) => response.end("[null]"), /element 1 is not an object/],
+    ["no rows at all", (_, response) => response.end("[null]"), /element 1: not an object/],
   ];
 
   it.each(cases)("%s", async (_, listener, message) => {

@@ -3,7 +3,7 @@ import { requestResync } from "../../../runtime/operate/resync.js";
 import { startServer, type TestServer } from "../http/fixture.js";
 import { KEY } from "../http/tables.js";
 
-const REPORT = { rows: 3, written: 1, removed: 0, failed: 0, seq: 7, ms: 5 };
+const REPORT = { rows: 3, written: 1, removed: 0, unfit: 0, failed: 0, seq: 7, ms: 5 };
 
 let server: TestServer;
 const asked: string[] = [];

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Pool } from "pg";
 import { expect, inject, test } from "vitest";
 import { serviceStatus } from "../../../runtime/operate/status.js";
+import { meshMigrations } from "../../../runtime/schema/files.js";
 import { migrate } from "../../../runtime/schema/index.js";
 import { createDatabase } from "../../support/servers.js";
 import { recordingLogger } from "../http/recording-logger.js";
@@ -29,7 +30,7 @@ test("a service's standing is read from its database, before its migrations and 
   const definition = await defineService({ consumers: [consumer] });
   expect(await serviceStatus({ definition, pool })).toEqual({
     service: "auth",
-    migrations: { applied: 0, pending: ["mesh/0001_mesh", "mesh/0002_life", "0001_initial.sql"] },
+    migrations: { applied: 0, pending: [...meshMigrations.map(({ name }) => name), "0001_initial.sql"] },
     consumers: [],
   });
   await migrate(pool, {
@@ -48,7 +49,7 @@ test("a service's standing is read from its database, before its migrations and 
     VALUES ('shop.item', 'i', 'r', 't', 'k', 3, 'no cluster')`);
   const status = await serviceStatus({ definition, pool });
   expect(status).toMatchObject({
-    migrations: { applied: 3, pending: [] },
+    migrations: { applied: meshMigrations.length + 1, pending: [] },
     outbox: { waiting: 1, lastSeq: 0 },
     consumers: [
       {

@@ -1,0 +1,47 @@
+/**
+ * Healing that one row cannot stop: what a snapshot could not take; and how long a deletion has been remembered.
+ *
+ * Immutable once released: its sha256 is in every ledger. A change is a new numbered file beside it.
+ */
+export const MESH_0003 = `CREATE TABLE mesh.unfit_row (
+    durable    TEXT COLLATE "C" NOT NULL,
+    place      BIGINT,
+    entity_id  TEXT COLLATE "C",
+    reason     TEXT NOT NULL,
+    element    TEXT,
+    seen_at    TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+CREATE INDEX unfit_row_durable_idx ON mesh.unfit_row (durable);
+COMMENT ON TABLE mesh.unfit_row IS
+    'The first rows of a source that the last snapshot could not take: a copy keeps what it has of them. Written anew by each snapshot.';
+COMMENT ON COLUMN mesh.unfit_row.place IS 'Among the elements of the source, from 1; NULL of a row that was found in the copy.';
+COMMENT ON COLUMN mesh.unfit_row.entity_id IS 'NULL where it names no entity.';
+COMMENT ON COLUMN mesh.unfit_row.element IS 'The start of what the source says of it.';
+
+-- Roles that work with the tables that were there before are to work with this one, whoever migrates.
+DO $$
+DECLARE
+    known RECORD;
+BEGIN
+    FOR known IN
+        SELECT DISTINCT grants.grantee::regrole AS role
+        FROM pg_class AS letters CROSS JOIN LATERAL aclexplode(letters.relacl) AS grants
+        WHERE letters.oid = 'mesh.dead_letter'::regclass AND grants.privilege_type = 'INSERT'
+          AND grants.grantee NOT IN (0, letters.relowner)
+    LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.unfit_row TO %s', known.role);
+    END LOOP;
+END;
+$$;
+
+ALTER TABLE mesh.subscription ADD COLUMN snapshot_unfit BIGINT;
+COMMENT ON COLUMN mesh.subscription.snapshot_unfit IS 'How many rows of its source the last snapshot could not take.';
+
+ALTER TABLE mesh.applied ADD COLUMN deleted_at TIMESTAMPTZ, ADD COLUMN deleted_seq BIGINT;
+COMMENT ON COLUMN mesh.applied.deleted_at IS
+    'When the background work first met this tombstone, which is forgotten once its stream''s "tombstones" have passed since. Of no meaning unless deleted_seq is stream_seq.';
+
+ALTER TABLE mesh.entity_version ADD COLUMN gone_at TIMESTAMPTZ, ADD COLUMN gone_version BIGINT;
+COMMENT ON COLUMN mesh.entity_version.gone_at IS
+    'When the background work first met this counter without its row. Of no meaning unless gone_version is version.';
+`;
