@@ -3,18 +3,29 @@
  * appear out of order: a reader that only goes forward would miss what commits late, and one that always starts
  * at the beginning wades through the dead index entries of everything already published.
  *
- * `pg_current_snapshot()` tells exactly which transactions are still running. What was read up to is settled
- * once every transaction that ran at that moment has ended: none can add a row below it any more.
+ * `pg_current_snapshot()` tells which transactions are running, of those that began before the last one to end; of later
+ * ones it tells nothing, and one of them may have taken a sequence number before a row that is visible did. So whoever finds
+ * rows takes a transaction id as well: what was read up to is settled once every transaction of a lower id has ended, for
+ * none can add a row below it any more.
  * A transaction that runs on for long is set aside instead of holding the mark back; when it ends, everything is
  * read once from the beginning before anything newer is published, for newer rows may be of the same entities.
  */
 
 /** What one statement saw, of every transaction of the server. */
 export interface Snapshot {
-  /** Transactions from here on had not begun. */
+  /** One more than the last transaction that had ended: those from here on were running, or had not begun. */
   readonly next: number;
   /** Begun before `next`, and not yet ended. */
   readonly running: ReadonlySet<number>;
+}
+
+/** What a read found. */
+export interface Seen {
+  readonly snapshot: Snapshot;
+  /** Every row up to here was seen. */
+  readonly upTo: number;
+  /** A transaction that began after the rows were seen; undefined where there were none. */
+  readonly later: number | undefined;
 }
 
 /** Reads the text form `xmin:xmax:xip,xip`. */
@@ -27,16 +38,16 @@ export interface Horizon {
   /** Nothing at or below this sequence can appear any more, but from transactions that were set aside. */
   settled(): number;
   /**
-   * Judges an ordinary read: one that began after `settled()` and saw every row up to `upTo`. False when a
-   * transaction that had been set aside has ended: the rows must not be used, and all be read anew.
+   * Judges an ordinary read: one that began after `settled()`. False when a transaction that had been set aside
+   * has ended: the rows must not be used, and all be read anew.
    */
-  accept(snapshot: Snapshot, upTo: number, now: number): boolean;
+  accept(seen: Seen, now: number): boolean;
 }
 
 interface Mark {
   upTo: number;
-  /** First transaction that had not begun when this much had been read. */
-  readonly next: number;
+  /** Whoever may still add a row below is a transaction before this one. */
+  readonly before: number;
 }
 
 export function createHorizon(setAsideAfterMs: number): Horizon {
@@ -68,16 +79,14 @@ export function createHorizon(setAsideAfterMs: number): Horizon {
 
   return {
     settled: () => settled,
-    accept(snapshot, upTo, now) {
+    accept({ snapshot, upTo, later }, now) {
       if (forgetEnded(snapshot)) return false;
       observe(snapshot, now);
       // A full page that ends before an earlier one did: late rows filled it, and those behind them are still unread.
       for (const mark of marks) mark.upTo = Math.min(mark.upTo, upTo);
-      const last = marks.at(-1);
-      if (last?.next === snapshot.next) last.upTo = upTo;
-      else marks.push({ upTo, next: snapshot.next });
+      if (later !== undefined) marks.push({ upTo, before: later });
       const oldest = oldestRunning(snapshot);
-      const open = marks.findIndex((mark) => mark.next > oldest);
+      const open = marks.findIndex((mark) => mark.before > oldest);
       const passed = open === -1 ? marks.splice(0) : marks.splice(0, open);
       settled = Math.max(settled, passed.at(-1)?.upTo ?? 0);
       return true;

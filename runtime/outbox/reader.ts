@@ -94,7 +94,7 @@ export function createReader(context: ReaderContext, lanes: Lanes): Reader {
     const page = await readPage(seat, { ...limits, rows: PAGE_ROWS, bytes: PAGE_BYTES });
     const last = page.rows.at(-1)?.seq ?? 0;
     const upTo = page.full ? last : Math.max(position, last);
-    if (!horizon.accept(page.snapshot, upTo, now)) {
+    if (!horizon.accept({ ...page, upTo }, now)) {
       expected = true;
       return startSweep();
     }

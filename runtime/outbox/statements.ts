@@ -12,6 +12,8 @@ export interface Page {
   readonly rows: readonly OutboxRow[];
   /** What the statement saw, exactly: the snapshot comes from the same statement as the rows. */
   readonly snapshot: Snapshot;
+  /** A transaction id that was taken after the rows were seen; undefined where there are none. */
+  readonly later: number | undefined;
   /** There may be more. */
   readonly full: boolean;
 }
@@ -28,10 +30,11 @@ export interface PageLimits {
   readonly bytes: number;
 }
 
+/** The subquery runs once, with the first row that is found: polls that find nothing use up no transaction ids. */
 const READ_PAGE = `
-SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers
+SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers, NULL::text AS later
 UNION ALL
-SELECT seq, event_id, subject, body, headers
+SELECT seq, event_id, subject, body, headers, (SELECT pg_current_xact_id()::text)
 FROM (
     SELECT page.*, sum(octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - octet_length(page.body) AS bytes_before
     FROM (
@@ -48,6 +51,7 @@ type PageRow = readonly [
   subject: string,
   body: string,
   headers: Readonly<Record<string, unknown>> | null,
+  later: string | null,
 ];
 
 export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
@@ -56,11 +60,13 @@ export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
   const rows: OutboxRow[] = [];
   let bytes = 0;
   let snapshot: Snapshot | undefined;
-  for (const [seq, eventId, subject, body, headers] of result) {
+  let later: number | undefined;
+  for (const [seq, eventId, subject, body, headers, taken] of result) {
     if (seq === null) {
       snapshot = parseSnapshot(subject);
       continue;
     }
+    later = Number(taken);
     bytes += Buffer.byteLength(body);
     rows.push({
       seq: Number(seq),
@@ -74,7 +80,7 @@ export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
   if (!snapshot) throw new Error("the outbox was read without a snapshot");
   // The parts of a UNION ALL come in order; nothing promises it.
   rows.sort((one, other) => one.seq - other.seq);
-  return { rows, snapshot, full: rows.length === max || bytes >= maxBytes };
+  return { rows, snapshot, later, full: rows.length === max || bytes >= maxBytes };
 }
 
 function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
