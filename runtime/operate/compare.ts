@@ -149,17 +149,17 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
   return {
     compare: `
       INSERT INTO "$found"
-      SELECT s.${key}::text, CASE WHEN c.${key} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb(s),
-             CASE WHEN c.${key} IS NOT NULL THEN (SELECT to_jsonb(r) FROM (${cached}) AS r) END
-      FROM ${given} LEFT JOIN ${table} AS c ON c.${key} = s.${key}
-      WHERE ${[`c.${key} IS NULL`, ...differs].join(" OR ")}`,
+      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb("$source"),
+             CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
+      FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
+      WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
     unfit: `
-      WITH unfit AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS unfit (name, id, reason)),
-      seen AS (INSERT INTO "$seen" SELECT id FROM unfit WHERE id IS NOT NULL)
+      WITH "$unfit" AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS "$unfit" (name, id, reason)),
+      "$heard" AS (INSERT INTO "$seen" SELECT id FROM "$unfit" WHERE id IS NOT NULL)
       INSERT INTO "$found"
-      SELECT unfit.name, 'unfit', NULL, (SELECT to_jsonb(r) FROM (${cached}) AS r WHERE c.${key} IS NOT NULL), unfit.reason
-      FROM unfit LEFT JOIN ${table} AS c ON c.${key}::text = unfit.id`,
-    remember: `INSERT INTO "$seen" SELECT s.${key}::text FROM ${given}`,
+      SELECT "$unfit".name, 'unfit', NULL, CASE WHEN ${copy} IS NOT NULL THEN ${cached} END, "$unfit".reason
+      FROM "$unfit" LEFT JOIN ${table} AS "$copy" ON ${copy}::text = "$unfit".id`,
+    remember: `INSERT INTO "$seen" SELECT ${source}::text FROM ${given}`,
     extra: `
       INSERT INTO "$found"
       SELECT ${copy}::text, 'extra', NULL, ${cached}
@@ -169,7 +169,9 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
   };
 }
 
-function differsSql({ name, type }: ColumnDefinition): string {
+/** What a source leaves out of a column that holds no NULL is the default, as each snapshot takes it. */
+function differsSql({ name, type, nullable }: ColumnDefinition): string {
   const column = escapeIdentifier(name);
-  return `"$source".${column} IS DISTINCT FROM "$copy".${column}${type === "json" ? "::jsonb" : ""}`;
+  const told = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
+  return `${told}"$source".${column} IS DISTINCT FROM "$copy".${column}${type === "json" ? "::jsonb" : ""}`;
 }

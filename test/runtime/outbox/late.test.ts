@@ -92,7 +92,9 @@ describe("an event that commits after later ones", () => {
     writing = false;
     await watching;
     await holder.query("COMMIT");
-    const latest = Math.max(...[...committed].map(([id, at]) => (seen.get(id) ?? Number.POSITIVE_INFINITY) - at));
+    const latest = Math.max(
+      ...[...committed].map(([id, at]) => (seen.get(id) ?? Number.POSITIVE_INFINITY) - at),
+    );
     expect(committed.size).toBeGreaterThan(500);
     expect(latest).toBeLessThan(1_500);
     expect(orderFaults(await owner.wire())).toEqual([]);
