@@ -61,8 +61,8 @@ export async function createComparison(
 ): Promise<Comparison> {
   await client.query(`
     SET TimeZone = 'UTC';
-    CREATE TEMP TABLE "$seen" (key text COLLATE 'C');
-    CREATE TEMP TABLE "$found" (key text COLLATE 'C', finding text, source jsonb, cache jsonb, reason text);
+    CREATE TEMP TABLE "$seen" (key text COLLATE "C");
+    CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source jsonb, cache jsonb, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
