@@ -58,5 +58,6 @@ export {
 // A service, in a process of its own (`runMain`) or in this one (`startService`).
 export { ConfigurationError, type Environment } from "./service/config.js";
 export { HooksError, loadService } from "./service/hooks.js";
+export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
 export { runMain } from "./service/run-main.js";
 export { type RunningService, type StartOptions, startService } from "./service/start.js";

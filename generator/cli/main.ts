@@ -1,38 +1,17 @@
 #!/usr/bin/env node
-import { CommanderError } from "commander";
-import { type ExitCode, UsageError } from "./exit.js";
 import { readVersion } from "./package.js";
 import { buildProgram } from "./program.js";
-import { colour, tell } from "./terminal.js";
+import { report } from "./report.js";
 
-/** The exit code of a failure; says on stderr what failed and, where we know, what to do. */
-function report(error: unknown): ExitCode {
-  // Commander has printed the usage error, or the help that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof UsageError) {
-    tell(`${colour.red("mesh:")} ${error.message}`);
-    if (error.hint) tell(`${colour.dim("hint:")} ${error.hint}`);
-    return 2;
-  }
-  tell(`${colour.red("mesh:")} ${error instanceof Error ? explain(error) : String(error)}`);
-  return 2;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // EIO: the terminal is gone. SIGHUP says so to whoever runs on, and has things to put in order.
+    if (error.code === "EIO") return;
+    if (error.code !== "EPIPE") throw error;
+    // `mesh status | head` closes our output early: no reason for a stack trace.
+    process.exit(0);
+  });
 }
-
-/** The message and its causes; the stack of an internal mistake as well. */
-function explain(error: Error): string {
-  const lines: string[] = [];
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    lines.push(lines.length ? `caused by: ${at.message || at.name}` : at.message || at.name);
-  }
-  if (error instanceof TypeError || error instanceof ReferenceError) lines.push(error.stack ?? "");
-  return lines.join("\n  ");
-}
-
-// `mesh status | head` closes our output early: no reason for a stack trace.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
 
 await buildProgram(await readVersion(), (code) => {
   process.exitCode = code;

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import type { Logger, ServiceFactory } from "../definition.js";
 import { ConfigurationError } from "./config.js";
 import { HooksError, loadService } from "./hooks.js";
+import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";
 import { flushLog } from "./logger.js";
 import { type RunningService, startService } from "./start.js";
 
@@ -17,7 +18,7 @@ const LAST_LINES_MS = 500;
 
 /**
  * The whole life of a service's process: its hooks, its environment, its signals and its exit code.
- * SIGTERM and SIGINT stop it cleanly (exit code 0), a second one at once. Resolves once it listens.
+ * SIGTERM and SIGINT stop it cleanly (exit code 0), a second one at once; so does the end of the npx that started it. Resolves once it listens.
  */
 export async function runMain<Hooks extends object>(
   factory: ServiceFactory<Hooks>,
@@ -26,6 +27,7 @@ export async function runMain<Hooks extends object>(
   const service = await startFrom(factory, mainUrl).catch(refuse);
   watchForCrashes(service.logger);
   stopOnSignals(service);
+  stopWithLauncher(service);
   service.ready.catch(() => exitAfter(service, FAILED));
 }
 
@@ -58,11 +60,22 @@ function watchForCrashes(logger: Logger): void {
   process.on("uncaughtException", (error) => crash(error, "uncaught exception"));
 }
 
+/** Where npm or npx started it, and is gone, nobody would ever send it a signal. */
+function stopWithLauncher(service: RunningService): void {
+  watchLauncher(() => {
+    service.logger.warn({}, "the process that started this one is gone: stopping");
+    exitAfter(service, 0);
+  });
+}
+
 function stopOnSignals(service: RunningService): void {
-  let asked = false;
+  let askedAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (asked) process.exit(FAILED);
-    asked = true;
+    if (askedAt !== undefined) {
+      if (performance.now() - askedAt > SAME_SIGNAL_MS) process.exit(FAILED);
+      return;
+    }
+    askedAt = performance.now();
     service.logger.info({ signal }, "signal received; a second one stops at once");
     exitAfter(service, 0);
   };

@@ -1,12 +1,15 @@
 import { resolve } from "node:path";
+import { SAME_SIGNAL_MS, watchLauncher } from "meshwright/runtime";
 import type { Mesh } from "../../model/mesh.js";
 import { bootMesh } from "../dev/boot.js";
 import { type Endpoints, removeEndpoints, writeEndpoints } from "../dev/endpoints.js";
 import { externalFile } from "../dev/external.js";
 import { createLogFormat } from "../dev/log-lines.js";
+import { endChildren } from "../dev/servers/process.js";
 import { openState, type State } from "../dev/state.js";
 import type { ExitCode } from "../exit.js";
 import { bringUpToDate } from "../generation.js";
+import { report } from "../report.js";
 import { colour, print, printTable, tell } from "../terminal.js";
 
 export interface DevOptions {
@@ -15,33 +18,53 @@ export interface DevOptions {
   readonly state: string;
 }
 
-/** Everything from nothing, until Ctrl-C or SIGTERM; then all of it stops, last started first. */
+/** A service gives itself 25 s; whoever waits longer is not worth waiting for. */
+const STOP_MS = 45_000;
+/** What was only just starting has nothing to finish. */
+const CHILD_MS = 5_000;
+
+/**
+ * Everything from nothing, until Ctrl-C or SIGTERM; then all of it stops, last started first. The same where one of
+ * them does not come up. Ends the process: nothing that it started outlives it.
+ */
 export async function dev(options: DevOptions): Promise<ExitCode> {
-  const stop = stopSignal();
+  const stopped = stopSignal();
+  const ends = openEnds();
+  let code: ExitCode = 1;
+  try {
+    const outcome = await Promise.race([start(options, ends), stopped]);
+    if (outcome === "up") {
+      await stopped;
+      code = 0;
+    }
+    if (outcome !== "refused") tell(colour.dim(code === 0 ? "stopping …" : "stopping before all was up …"));
+  } catch (error) {
+    code = report(error);
+  }
+  setTimeout(() => process.exit(1), STOP_MS).unref();
+  await ends.all();
+  await endChildren(CHILD_MS);
+  process.exit(code);
+}
+
+/** "refused": mesh.yaml has mistakes, and that has been said. */
+async function start(options: DevOptions, ends: Ends): Promise<"up" | "refused"> {
   const started = Date.now();
   const mesh = await bringUpToDate();
-  if (!mesh) return 1;
+  if (!mesh) return "refused";
   const state = await openState(resolve(options.state), options.fresh ?? false);
-  const ends: (() => Promise<void>)[] = [() => state.release(), () => removeEndpoints(state.folder)];
-  try {
-    const endpoints = await Promise.race([boot(mesh, { state, options, ends }), stop]);
-    if (endpoints) {
-      await writeEndpoints(state.folder, endpoints);
-      describe(mesh, endpoints, { state, ms: Date.now() - started });
-      await stop;
-    }
-    tell(colour.dim("stopping …"));
-  } finally {
-    await endAll(ends);
-  }
-  // What a boot that was interrupted still starts is ended with this process.
-  process.exit(0);
+  ends.add(() => state.release());
+  ends.add(() => removeEndpoints(state.folder));
+  const endpoints = await boot(mesh, { state, options, ends });
+  await writeEndpoints(state.folder, endpoints);
+  describe(mesh, endpoints, { state, ms: Date.now() - started });
+  return "up";
 }
 
 interface Run {
   readonly state: State;
   readonly options: DevOptions;
-  readonly ends: (() => Promise<void>)[];
+  readonly ends: Ends;
 }
 
 function boot(mesh: Mesh, { state, options, ends }: Run): Promise<Endpoints> {
@@ -54,28 +77,46 @@ function boot(mesh: Mesh, { state, options, ends }: Run): Promise<Endpoints> {
     onLine: (service, line) => print(format(service, line)),
     onNotice: (service, text) => tell(colour.yellow(`${service} ${text}`)),
     progress: (text) => tell(colour.dim(`${text} …`)),
-    onStarted: (end) => ends.push(end),
+    onStarted: ends.add,
   });
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; the second one does not wait for anybody. */
-function stopSignal(): Promise<void> {
+/** Resolves at the first Ctrl-C or SIGTERM, or when the npx that started us is gone; the second one does not wait for anybody. */
+function stopSignal(): Promise<"stopped"> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedAt: number | undefined;
     const stop = () => {
-      if (asked) process.exit(1);
-      asked = true;
-      resolve();
+      if (askedAt !== undefined && performance.now() - askedAt > SAME_SIGNAL_MS) process.exit(1);
+      askedAt ??= performance.now();
+      resolve("stopped");
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+    watchLauncher(stop);
   });
 }
 
-/** In reverse, so that services go before what they stand on. */
-async function endAll(ends: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const end of ends.toReversed()) {
-    await end().catch((error: Error) => tell(colour.red(`while stopping: ${error.message}`)));
-  }
+interface Ends {
+  /** What is handed over once all is being ended is ended at once. */
+  add(end: () => Promise<void>): void;
+  /** In reverse, so that services go before what they stand on. */
+  all(): Promise<void>;
+}
+
+function openEnds(): Ends {
+  const ends: (() => Promise<void>)[] = [];
+  let ending = false;
+  const run = (end: () => Promise<void>) =>
+    end().catch((error: Error) => tell(colour.red(`while stopping: ${error.message}`)));
+  return {
+    add(end) {
+      if (ending) void run(end);
+      else ends.push(end);
+    },
+    async all() {
+      ending = true;
+      for (const end of ends.toReversed()) await run(end);
+    },
+  };
 }
 
 function describe(mesh: Mesh, endpoints: Endpoints, { state, ms }: { state: State; ms: number }): void {

@@ -24,7 +24,11 @@ export interface BootOptions {
 
 const NATS_PORT = 4222;
 
-/** Brings up broker, databases, streams and services, and resolves when every service is ready, or has said that it cannot be. */
+/**
+ * Brings up broker, databases, streams and services, and resolves when every service is ready, or has said what it
+ * waits for. Rejects as soon as one of the servers does not come up, or a service does not stay up: what was handed
+ * over by then, and what was only just starting, is the caller's to end.
+ */
 export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   const { mesh, state } = options;
   const services = mesh.services.filter((service) => !service.external);
@@ -66,10 +70,12 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   });
   // Sources first: a service that finds its source not there yet says so in the log, and nobody likes a start with warnings.
   for (const wave of startOrder(services, mesh)) {
-    for (const service of wave) running.push(startService(service, environment(service), options));
     await Promise.all(
       wave.map(async (service) => {
-        const trouble = await untilReady(address(ports, service.name), copiesFromExternal(service, mesh));
+        const { supervisor, broken } = startService(service, environment(service), options);
+        running.push(supervisor);
+        const ready = untilReady(address(ports, service.name), copiesFromExternal(service, mesh));
+        const trouble = await Promise.race([ready, broken]);
         if (trouble !== undefined) options.onNotice(service.name, `is not ready yet: ${trouble}`);
       }),
     );
@@ -184,17 +190,46 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   });
 }
 
-function startService(service: Service, env: NodeJS.ProcessEnv, options: BootOptions): Supervisor {
-  return superviseService({
-    folder: resolve("."),
-    service: service.name,
-    env,
-    onLine: (line) => options.onLine(service.name, line),
-    onNotice: (text) => options.onNotice(service.name, text),
-  });
+/** As the runtime ends where it can never work as it is set up. */
+const HOPELESS = "exit code 2";
+const TRIES = 3;
+
+interface Starting {
+  readonly supervisor: Supervisor;
+  /** Rejects when it has shown that it does not come up. Somebody who waits no longer does not hear of it. */
+  readonly broken: Promise<never>;
 }
 
-/** A crash loop shows in the log; the others are started all the same, and the user mends it while they run. */
+function startService(service: Service, env: NodeJS.ProcessEnv, options: BootOptions): Starting {
+  const { name } = service;
+  let refuse: (error: Error) => void = () => {};
+  const broken = new Promise<never>((_, reject) => {
+    refuse = reject;
+  });
+  broken.catch(() => undefined);
+  let ends = 0;
+  const supervisor = superviseService({
+    folder: resolve("."),
+    service: name,
+    env,
+    onLine: (line) => options.onLine(name, line),
+    onNotice: (text) => options.onNotice(name, text),
+    onExit: (how) => {
+      ends += 1;
+      if (how === HOPELESS) refuse(new Error(`service "${name}" cannot start: its log above says why`));
+      if (ends === TRIES) {
+        refuse(
+          new Error(
+            `service "${name}" ended ${ends} times (${how}) before it was ready: its log above says why`,
+          ),
+        );
+      }
+    },
+  });
+  return { supervisor, broken };
+}
+
+/** Who waits for something until then may go on waiting: the others are started all the same. */
 const READY_TIMEOUT_MS = 30_000;
 /** Who copies from a service that we do not run may stay degraded for as long as that one is not there. */
 const DEGRADED_MS = 2_000;

@@ -46,11 +46,15 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   }
 }
 
+const CONNECT_MS = 30_000;
+
 async function createDatabases(
   url: string,
   databases: readonly Database[],
 ): Promise<Omit<DevDatabases, "stop">> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  // A server that dies in between fails the statement; the event beside it would end the process.
+  client.on("error", () => undefined);
   await client.connect();
   const admin: Record<string, string> = {};
   const service: Record<string, string> = {};

@@ -7,6 +7,8 @@ export interface SupervisorOptions {
   readonly onLine: (line: string) => void;
   /** A crash and what is done about it. */
   readonly onNotice: (text: string) => void;
+  /** It ended by itself: `exit code 1`, `SIGKILL`. */
+  readonly onExit: (how: string) => void;
 }
 
 export interface Supervisor {
@@ -26,7 +28,11 @@ export function superviseService(options: SupervisorOptions): Supervisor {
   const stopping = new AbortController();
   let current: ServiceProcess = startServiceProcess(options);
   const ended = keepRunning({
-    exited: () => current.exited,
+    exited: async () => {
+      const how = await current.exited;
+      if (!stopping.signal.aborted) options.onExit(how);
+      return how;
+    },
     start: async () => {
       current = startServiceProcess(options);
     },

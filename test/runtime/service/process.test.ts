@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
-import { afterEach, expect, inject, test } from "vitest";
+import { afterEach, describe, expect, inject, test } from "vitest";
 import { createDatabase, freePort, waitFor } from "../../support/servers.js";
 import { writeMigrations } from "../http/fixture.js";
 import { SQL } from "../http/tables.js";
@@ -27,8 +28,11 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-function run(env: Readonly<Record<string, string>>): ServiceProcess {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN], {
+/** `shell`: what stands between us and it; `"$@"` is its command. */
+function run(env: Readonly<Record<string, string>>, shell?: string): ServiceProcess {
+  const command = [process.execPath, "--import", "tsx", MAIN];
+  const [program = "", ...args] = shell === undefined ? command : ["/bin/sh", "-c", shell, "sh", ...command];
+  const child = spawn(program, args, {
     env: { PATH: process.env.PATH ?? "", SERVICE_KEY: KEY, PORT: "0", ...env },
   });
   children.push(child);
@@ -165,4 +169,49 @@ test("a log that nobody reads keeps it neither from answering nor from stopping"
   child.kill("SIGTERM");
   expect(await exit).toBe(0);
   expect(Date.now() - before).toBeLessThan(3_000);
+});
+
+describe("started by npx, which is gone: nobody could end it any more, so it stops", () => {
+  const npm = { npm_config_user_agent: "npm/11.0.0 node/v20" };
+  const stopped = async (service: ServiceProcess, url: string) => {
+    await waitFor(() => service.output().includes('"msg":"stopped"'), { what: "it to stop" });
+    expect(service.output()).toContain("the process that started this one is gone");
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  };
+
+  test("npx passes a SIGTERM on to its shell alone, which dies of it", async () => {
+    const service = run({ ...(await environment()), ...npm }, '"$@"; exit 0');
+    const url = await service.url();
+    await ready(url);
+    service.child.kill("SIGTERM");
+    await stopped(service, url);
+  });
+
+  test.skipIf(!existsSync("/proc/self/stat"))("npx is killed with -9, its shell waits on", async () => {
+    const service = run({ ...(await environment()), ...npm }, `/bin/sh -c '"$@"; exit 0' sh "$@"; exit 0`);
+    const url = await service.url();
+    await ready(url);
+    service.child.kill("SIGKILL");
+    await stopped(service, url);
+  });
+
+  test("its Ctrl-C, which npx passes on, is one signal and not two", async () => {
+    const service = run({ ...(await environment()), ...npm });
+    await ready(await service.url());
+    service.child.kill("SIGINT");
+    service.child.kill("SIGINT");
+    setTimeout(() => service.child.kill("SIGINT"), 30);
+    expect(await service.exit).toBe(0);
+  });
+
+  test("who was started otherwise outlives the shell that started it", async () => {
+    const service = run(await environment(), '"$@" & echo "child $!"; wait; exit 0');
+    const url = await service.url();
+    await ready(url);
+    const pid = Number(/child (\d+)/.exec(service.output())?.[1]);
+    service.child.kill("SIGTERM");
+    await new Promise((wake) => setTimeout(wake, 1_500));
+    expect((await fetch(`${url}/healthz`)).ok).toBe(true);
+    process.kill(pid, "SIGKILL");
+  });
 });

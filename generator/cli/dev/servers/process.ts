@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
@@ -73,6 +74,8 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
 function untilReady(child: ChildProcess, options: ServerOptions): Promise<void> {
   const tail: string[] = [];
   const log = options.logFile ? createWriteStream(options.logFile, { flags: "a" }) : undefined;
+  // A full disk costs the log, not the mesh.
+  log?.on("error", () => undefined);
   return new Promise((resolve, reject) => {
     const fail = (reason?: string) => {
       clearTimeout(timer);
@@ -120,6 +123,9 @@ const WATCHER = [
   `kill -s KILL "$0"`,
 ].join("; ");
 
+/** Those that still run, with the signal that ends each. */
+const children = new Map<ChildProcess, NodeJS.Signals>();
+
 /**
  * Ends the child when we end, also by SIGKILL, when no handler of ours runs: a shell of a few hundred
  * kilobytes holds the far end of a pipe, and reads its end of file the moment the system closes ours.
@@ -129,11 +135,68 @@ export function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => vo
     child.kill(signal);
   };
   process.once("exit", atExit);
+  children.set(child, signal);
   const watcher = process.platform === "win32" || !child.pid ? undefined : startWatcher(child.pid, signal);
   return () => {
     process.off("exit", atExit);
+    children.delete(child);
     watcher?.kill("SIGKILL");
   };
+}
+
+/** Ends what still runs of all that was started, also what was only just starting, and waits for it; after the time by force. */
+export async function endChildren(withinMs: number): Promise<void> {
+  await Promise.all(
+    [...children].map(async ([child, signal]) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill(signal);
+      const force = setTimeout(() => child.kill("SIGKILL"), withinMs);
+      await exited;
+      clearTimeout(force);
+    }),
+  );
+}
+
+export interface ProgramOptions {
+  readonly cwd?: string;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** It is ended by force after this long. */
+  readonly timeoutMs: number;
+}
+
+/** Runs a program to its end, and resolves to what it printed; it never outlives this process. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  { cwd, user, timeoutMs }: ProgramOptions,
+): Promise<string> {
+  // Its own process group: whether it ends at Ctrl-C is ours to say.
+  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"], detached: true, ...user });
+  const forget = endWithUs(child, "SIGTERM");
+  const printed = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      printed[name] += text;
+    });
+  }
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill("SIGKILL");
+  }, timeoutMs);
+  try {
+    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    if (code === 0) return printed.stdout;
+    const how = timedOut
+      ? `did not end within ${timeoutMs / 1_000} s`
+      : `ended with ${signal ?? `exit code ${code}`}`;
+    const said = (printed.stderr.trim() || printed.stdout.trim()).split("\n").slice(-20).join("\n");
+    throw new Error(`${command} ${how}${said ? `:\n${said}` : ""}`);
+  } finally {
+    clearTimeout(timer);
+    forget();
+  }
 }
 
 function startWatcher(pid: number, signal: NodeJS.Signals): ChildProcess {

@@ -1,0 +1,26 @@
+import { CommanderError } from "commander";
+import { type ExitCode, UsageError } from "./exit.js";
+import { colour, tell } from "./terminal.js";
+
+/** The exit code of a failure; says on stderr what failed and, where we know, what to do. */
+export function report(error: unknown): ExitCode {
+  // Commander has printed the usage error, or the help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UsageError) {
+    tell(`${colour.red("mesh:")} ${error.message}`);
+    if (error.hint) tell(`${colour.dim("hint:")} ${error.hint}`);
+    return 2;
+  }
+  tell(`${colour.red("mesh:")} ${error instanceof Error ? explain(error) : String(error)}`);
+  return 2;
+}
+
+/** The message and its causes; the stack of an internal mistake as well. */
+function explain(error: Error): string {
+  const lines: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    lines.push(lines.length ? `caused by: ${at.message || at.name}` : at.message || at.name);
+  }
+  if (error instanceof TypeError || error instanceof ReferenceError) lines.push(error.stack ?? "");
+  return lines.join("\n  ");
+}
