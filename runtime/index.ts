@@ -59,5 +59,8 @@ export {
 export { ConfigurationError, type Environment } from "./service/config.js";
 export { HooksError, loadService } from "./service/hooks.js";
 export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
+export { createPool } from "./service/pool.js";
+export { requireOwnSessions } from "./service/pooler.js";
 export { runMain } from "./service/run-main.js";
 export { type RunningService, type StartOptions, startService } from "./service/start.js";
+export { checkDatabaseUrl } from "./service/urls.js";

@@ -1,12 +1,13 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { loadService, type ServiceDefinition, type ServiceFactory } from "meshwright/runtime";
-import pg from "pg";
+import { createPool, loadService, type ServiceDefinition, type ServiceFactory } from "meshwright/runtime";
+import type pg from "pg";
 import type { Service } from "../model/mesh.js";
 import { UsageError } from "./exit.js";
 import { GENERATED } from "./project.js";
 import { databaseUrl, type RunningMesh } from "./running-mesh.js";
+import { quietLogger } from "./terminal.js";
 
 /** A service as its own process would have it, to be operated on from outside. */
 export interface LoadedService {
@@ -23,14 +24,8 @@ export async function withService<T>(
   work: (loaded: LoadedService) => Promise<T>,
 ): Promise<T> {
   const definition = await loadDefinition(service);
-  const pool = new pg.Pool({
-    connectionString: databaseUrl(running, service),
-    application_name: "mesh",
-    options: "-c TimeZone=UTC",
-    max: 4,
-  });
-  // A connection that breaks while idle is made anew; one that breaks in use rejects its query.
-  pool.on("error", () => undefined);
+  const url = databaseUrl(running, service);
+  const pool = createPool({ url, service: `${service.name} (mesh)`, max: 4, logger: quietLogger });
   const defaults = definition.environment.map(({ name, default: value }) => [name, value]);
   try {
     return await work({ definition, pool, env: { ...Object.fromEntries(defaults), ...running.env } });

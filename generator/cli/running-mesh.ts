@@ -1,3 +1,4 @@
+import { checkDatabaseUrl } from "meshwright/runtime";
 import type { Mesh, Service } from "../model/mesh.js";
 import { readEndpoints } from "./dev/endpoints.js";
 import { UsageError } from "./exit.js";
@@ -49,10 +50,18 @@ function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[
 }
 
 /** The URL of a service's database. */
-export function databaseUrl({ mesh, env }: RunningMesh, service: Service): string {
-  const variable =
-    mesh.databases.find(({ name }) => name === service.database)?.urlVariable ?? "DATABASE_URL";
-  return env[variable] ?? env.DATABASE_URL ?? missing(variable);
+export function databaseUrl(running: RunningMesh, service: Service): string {
+  const variable = databaseVariable(running, service);
+  const url = running.env[variable] ?? missing(variable);
+  const [problem] = checkDatabaseUrl(variable, url);
+  if (problem !== undefined) throw new UsageError(problem);
+  return url;
+}
+
+/** Where the URL is from: the database's own variable, else DATABASE_URL. */
+export function databaseVariable({ mesh, env }: RunningMesh, service: Service): string {
+  const own = mesh.databases.find(({ name }) => name === service.database)?.urlVariable ?? "DATABASE_URL";
+  return env[own] === undefined && env.DATABASE_URL !== undefined ? "DATABASE_URL" : own;
 }
 
 /** Where a service answers. */

@@ -1,9 +1,12 @@
 import type { ConsumerDefinition, EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ServiceConfig {
   readonly databaseUrl: string;
+  /** The variable that it is from, for messages. */
+  readonly databaseVariable: string;
   /** Absent for a service that neither publishes nor subscribes. */
   readonly broker?: BrokerConfig;
   readonly serviceKey: string;
@@ -43,16 +46,13 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
   const problems: string[] = [];
   const env = withDefaults(definition.environment, given);
   const { database } = definition;
-  const databaseUrl = env[database.urlVariable] ?? env.DATABASE_URL;
+  const databaseVariable = env[database.urlVariable] === undefined ? "DATABASE_URL" : database.urlVariable;
+  const databaseUrl = env[databaseVariable];
   problems.push(
     ...missing(definition, env),
-    ...checkUrl(
-      databaseUrl === env[database.urlVariable] ? database.urlVariable : "DATABASE_URL",
-      databaseUrl,
-      DATABASE,
-    ),
-    ...(env.NATS_URL ?? "").split(",").flatMap((url) => checkUrl("NATS_URL", url.trim() || undefined, NATS)),
-    ...syncVariables(definition.consumers).flatMap((name) => checkUrl(name, env[name], HTTP)),
+    ...checkDatabaseUrl(databaseVariable, databaseUrl),
+    ...checkBrokerUrl("NATS_URL", env.NATS_URL),
+    ...syncVariables(definition.consumers).flatMap((name) => checkServiceUrl(name, env[name])),
     ...checkPort(env.PORT),
     ...checkChoice("LOG_LEVEL", env.LOG_LEVEL, LOG_LEVELS),
     ...checkChoice("MIGRATE", env.MIGRATE, ["on", "off"]),
@@ -63,6 +63,7 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
   if (problems.length > 0) throw new ConfigurationError(definition.name, problems);
   return {
     databaseUrl: databaseUrl ?? "",
+    databaseVariable,
     ...(needsBroker(definition) ? { broker: brokerConfig(env) } : {}),
     serviceKey: env.SERVICE_KEY ?? "",
     host: env.HOST ?? "127.0.0.1",
@@ -125,39 +126,6 @@ function brokerConfig(env: Environment): BrokerConfig {
     ...(env.NATS_USER === undefined ? {} : { user: env.NATS_USER }),
     ...(env.NATS_PASSWORD === undefined ? {} : { password: env.NATS_PASSWORD }),
   };
-}
-
-interface UrlRule {
-  readonly schemes: readonly string[];
-  readonly example: string;
-  /** Taken when the value has none. */
-  readonly scheme?: string;
-  /** A database may be reached by a socket in the file system. */
-  readonly hostless?: true;
-}
-
-const DATABASE: UrlRule = {
-  schemes: ["postgres:", "postgresql:"],
-  example: "postgres://user:password@host:5432/name",
-  hostless: true,
-};
-const NATS: UrlRule = { schemes: ["nats:", "tls:"], example: "nats://host:4222", scheme: "nats://" };
-const HTTP: UrlRule = { schemes: ["http:", "https:"], example: "http://host:8080" };
-
-/** Never quotes the value: a URL may hold a password. */
-function checkUrl(
-  name: string,
-  value: string | undefined,
-  { schemes, example, scheme, hostless }: UrlRule,
-): string[] {
-  if (value === undefined) return [];
-  const text = scheme === undefined || value.includes("://") ? value : scheme + value;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) return [`${name} is not a URL; it looks like ${example}`];
-  if (!schemes.includes(url.protocol))
-    return [`${name} starts with ${url.protocol}//; it looks like ${example}`];
-  if (url.hostname === "" && hostless !== true) return [`${name} has no host; it looks like ${example}`];
-  return [];
 }
 
 function checkPort(value: string | undefined): string[] {

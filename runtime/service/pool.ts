@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { Pool } from "pg";
 import type { Logger } from "../definition.js";
+import { sessionUrl } from "./session.js";
 
 export interface PoolOptions {
   readonly url: string;
@@ -22,17 +23,14 @@ const CONNECT_MS = 5_000;
  */
 const IDLE_TRANSACTION_MS = 120_000;
 
-/** Sessions speak UTC, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
+/** Sessions have our settings, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
 export function createPool({ url, service, max, logger, lockTimeoutMs, stream }: PoolOptions): Pool {
-  const settings = [
-    "-c TimeZone=UTC",
-    `-c idle_in_transaction_session_timeout=${IDLE_TRANSACTION_MS}`,
-    ...(lockTimeoutMs === undefined ? [] : [`-c lock_timeout=${lockTimeoutMs}`]),
-  ];
+  const settings = {
+    idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MS),
+    lock_timeout: String(lockTimeoutMs ?? 0),
+  };
   const pool = new Pool({
-    connectionString: url,
-    application_name: `meshwright ${service}`,
-    options: settings.join(" "),
+    connectionString: sessionUrl(url, `meshwright ${service}`, settings),
     max,
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,

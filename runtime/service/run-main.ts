@@ -28,7 +28,9 @@ export async function runMain<Hooks extends object>(
   watchForCrashes(service.logger);
   stopOnSignals(service);
   stopWithLauncher(service);
-  service.ready.catch(() => exitAfter(service, FAILED));
+  service.ready.catch((error: unknown) =>
+    exitAfter(service, error instanceof ConfigurationError ? USAGE : FAILED),
+  );
 }
 
 async function startFrom<Hooks extends object>(

@@ -6,12 +6,13 @@ import type { Logger, ServiceDefinition } from "../definition.js";
 import { buildServer } from "../http/server.js";
 import { isUnavailable } from "../repository/failure.js";
 import { migrate, migrationState } from "../schema/index.js";
-import { type Environment, readConfig, type ServiceConfig } from "./config.js";
+import { ConfigurationError, type Environment, readConfig, type ServiceConfig } from "./config.js";
 import { readHealth } from "./health.js";
 import { requireHooks } from "./hooks.js";
 import { createLogger } from "./logger.js";
 import { type Parts, startParts } from "./parts.js";
 import { createPool } from "./pool.js";
+import { requireOwnSessions } from "./pooler.js";
 import { retrying } from "./retry.js";
 import { closedReason, type ServiceState } from "./state.js";
 import { stopService } from "./stop.js";
@@ -71,7 +72,7 @@ export async function startService(
     await service.app.listen({ host: config.host, port: config.port });
   } catch (error) {
     await Promise.all([service.pool.end(), service.requestPool.end()]);
-    throw error;
+    throw cannotListen(error) ? unlistenable(error, definition.name, config) : error;
   }
   const [url, port] = addressOf(service);
   logger.info({ url, mesh: definition.mesh }, "listening");
@@ -89,6 +90,22 @@ export async function startService(
       return stopped;
     },
   };
+}
+
+/** An address that is not this machine's, or that nobody can have. A port that is taken may be free later. */
+function cannotListen(error: unknown): error is Error & { readonly code: string } {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    ["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "EINVAL", "EACCES"].includes(error.code)
+  );
+}
+
+function unlistenable({ code }: { readonly code: string }, service: string, { host, port }: ServiceConfig) {
+  return new ConfigurationError(service, [
+    `HOST ${JSON.stringify(host)} and PORT ${port} cannot be listened on (${code}); HOST is an address of this machine, such as 0.0.0.0`,
+  ]);
 }
 
 function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
@@ -129,7 +146,8 @@ function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: 
 async function bringUp(service: Service): Promise<void> {
   const { definition, config, logger, state, pool } = service;
   try {
-    await withDatabase(service, () => pool.query("SELECT 1"));
+    const url = { pool, service: definition.name, variable: config.databaseVariable };
+    await withDatabase(service, () => requireOwnSessions(url));
     state.phase = "applying migrations";
     await withDatabase(service, () => prepareDatabase(service));
     state.phase = "running the start hook";

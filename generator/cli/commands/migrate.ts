@@ -1,10 +1,14 @@
 import { resolve } from "node:path";
-import { migrate as migrateDatabase, migrationState } from "meshwright/runtime";
-import pg from "pg";
+import {
+  createPool,
+  migrate as migrateDatabase,
+  migrationState,
+  requireOwnSessions,
+} from "meshwright/runtime";
 import type { Service } from "../../model/mesh.js";
 import type { ExitCode } from "../exit.js";
 import { GENERATED } from "../project.js";
-import { databaseUrl, findRunningMesh } from "../running-mesh.js";
+import { databaseUrl, databaseVariable, findRunningMesh } from "../running-mesh.js";
 import { print, printJson, quietLogger, withProgress } from "../terminal.js";
 
 export interface MigrateCommandOptions {
@@ -25,7 +29,8 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
   const results: Result[] = [];
   for (const service of running.services) {
     const url = databaseUrl(running, service);
-    const work = () => migrateOne(service, url, options.dryRun ?? false);
+    const variable = databaseVariable(running, service);
+    const work = () => migrateOne(service, { url, variable }, options.dryRun ?? false);
     results.push(await withProgress(`migrating ${service.database}`, work));
   }
   if (options.json) printJson({ databases: results });
@@ -33,12 +38,15 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
   return 0;
 }
 
-async function migrateOne({ name, database }: Service, url: string, dryRun: boolean): Promise<Result> {
-  // Two: one that works, one that looks who is in its way.
-  const pool = new pg.Pool({ connectionString: url, application_name: "mesh migrate", max: 2 });
-  pool.on("error", () => undefined);
+async function migrateOne(
+  { name, database }: Service,
+  { url, variable }: { readonly url: string; readonly variable: string },
+  dryRun: boolean,
+): Promise<Result> {
+  const pool = createPool({ url, service: `${name} (mesh migrate)`, max: 2, logger: quietLogger });
   const files = { service: name, migrations: resolve(GENERATED, name, "migrations") };
   try {
+    await requireOwnSessions({ pool, service: name, variable });
     if (dryRun) {
       const { pending } = await migrationState(pool, files);
       return { service: name, database, applied: [], pending };

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import { afterEach, describe, expect, inject, test } from "vitest";
+import { startPoolingProxy } from "../../support/pooling-proxy.js";
 import { createDatabase, freePort, waitFor } from "../../support/servers.js";
 import { writeMigrations } from "../http/fixture.js";
 import { SQL } from "../http/tables.js";
@@ -75,6 +76,24 @@ test("an environment that cannot work: everything that is wrong on one page, exi
   expect(service.output()).toContain("PORT is");
   expect(service.output()).not.toContain("    at ");
 });
+
+test("a database behind a pooler that shares sessions: exit code 2, and the reason", async () => {
+  const env = await environment();
+  const proxy = await startPoolingProxy(env.AUTH_DB_URL ?? "");
+  const service = run({ ...env, AUTH_DB_URL: proxy.url });
+  expect(await service.exit).toBe(2);
+  expect(service.output()).toContain("AUTH_DB_URL leads to a connection pooler");
+  await proxy.close();
+});
+
+test.each(["nowhere.invalid", "192.0.2.1"])(
+  "a host that is not this machine's, %s: exit code 2",
+  async (HOST) => {
+    const service = run({ ...(await environment()), HOST });
+    expect(await service.exit).toBe(2);
+    expect(service.output()).toContain(`HOST "${HOST}" and PORT 0 cannot be listened on`);
+  },
+);
 
 test("a hooks module that is not there: exit code 2", async () => {
   const service = run({ ...(await environment()), MESH_HOOKS: "/nowhere.js" });

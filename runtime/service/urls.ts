@@ -1,0 +1,95 @@
+import pg from "pg";
+
+/*
+ * What can never work is told at the start, in one line each; what may yet come right, such as a host that is not
+ * there or a password that is refused, is waited for. No value is ever quoted: it may hold a password.
+ */
+
+interface UrlRule {
+  readonly schemes: readonly string[];
+  readonly example: string;
+  /** Taken when the value has none. */
+  readonly scheme?: string;
+  /** A database may be reached by a socket in the file system. */
+  readonly hostless?: true;
+}
+
+const DATABASE: UrlRule = {
+  schemes: ["postgres:", "postgresql:"],
+  example: "postgres://user:password@host:5432/name",
+  hostless: true,
+};
+const BROKER: UrlRule = { schemes: ["nats:", "tls:"], example: "nats://host:4222", scheme: "nats://" };
+const SERVICE: UrlRule = { schemes: ["http:", "https:"], example: "http://host:8080" };
+
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
+
+export function checkDatabaseUrl(name: string, value: string | undefined): readonly string[] {
+  if (value === undefined) return [];
+  const url = parseUrl(name, value, DATABASE);
+  if (typeof url === "string") return [url];
+  const mode = url.searchParams.get("sslmode");
+  if (mode !== null && !SSL_MODES.includes(mode))
+    return [`${name} has the sslmode ${JSON.stringify(mode)}; it is one of ${SSL_MODES.join(", ")}`];
+  const port = url.searchParams.get("port");
+  if (port !== null && !(Number(port) >= 1 && Number(port) <= 65_535))
+    return [`${name} has a port that is not between 1 and 65535`];
+  if ((url.searchParams.get("host") ?? url.hostname).includes(","))
+    return [`${name} names several hosts; give the one to write to, or a name that leads there`];
+  try {
+    // Reads certificates, too: what the driver makes of the URL is for the driver to say.
+    new pg.Client({ connectionString: value });
+  } catch (error) {
+    return [`${name} cannot be used: ${error instanceof Error ? error.message : "the driver refuses it"}`];
+  }
+  return [];
+}
+
+/** One address, or several of a cluster, separated by commas. */
+export function checkBrokerUrl(name: string, value: string | undefined): readonly string[] {
+  if (value === undefined) return [];
+  const problems = value.split(",").flatMap((one) => {
+    const url = parseUrl(name, one.trim(), BROKER);
+    return typeof url === "string" ? [url] : [];
+  });
+  return [...new Set(problems)];
+}
+
+export function checkServiceUrl(name: string, value: string | undefined): readonly string[] {
+  if (value === undefined) return [];
+  const url = parseUrl(name, value, SERVICE);
+  if (typeof url === "string") return [url];
+  if (url.username !== "" || url.password !== "")
+    return [`${name} holds credentials, with which no request can be made; SERVICE_KEY authorizes it`];
+  if (url.search !== "" || url.hash !== "")
+    return [`${name} has a query or a fragment; paths are added to it, so it looks like ${SERVICE.example}`];
+  return [];
+}
+
+/** The URL, or what is wrong with it. */
+function parseUrl(
+  name: string,
+  value: string,
+  { schemes, example, scheme, hostless }: UrlRule,
+): URL | string {
+  const text = scheme === undefined || value.includes("://") ? value : scheme + value;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) return `${name} is not a URL; it looks like ${example}`;
+  if (!schemes.includes(url.protocol))
+    return `${name} starts with ${url.protocol}//; it looks like ${example}`;
+  if (url.hostname === "" && hostless !== true) return `${name} has no host; it looks like ${example}`;
+  if (url.port === "0") return `${name} has port 0, at which nobody answers; it looks like ${example}`;
+  for (const part of [url.username, url.password, url.hostname, url.pathname]) {
+    if (!decodes(part)) return `${name} has a % that encodes nothing; write %25 for it`;
+  }
+  return url;
+}
+
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
