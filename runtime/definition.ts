@@ -113,6 +113,8 @@ export interface TableDefinition<
   readonly cacheOf?: string;
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
   readonly entity?: string;
+  /** What the payloads of its events demand of the values that a row is written with. */
+  readonly rules?: { readonly create?: Validator<object>; readonly patch?: Validator<object> };
   /** Phantom: carries the types, never set. */
   readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch };
 }
@@ -133,6 +135,11 @@ export interface EventDefinition {
   readonly change: "create" | "update" | "delete" | "none";
   /** Narrower where it is generated; a list of events of all kinds knows only the envelope. */
   readonly validate: Validator<MeshEvent>;
+}
+
+/** An event of the service's own, whose messages are validated. */
+export interface PublishedEventDefinition extends Pick<EventDefinition, "name" | "action" | "validate"> {
+  readonly entity: string;
 }
 
 export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition {
@@ -193,6 +200,7 @@ export interface PublishedEvent {
   readonly action: string;
   /** Payload fields in the order of the wire. */
   readonly fields: readonly string[];
+  readonly validate?: Validator<MeshEvent>;
 }
 
 export interface ResourceDefinition {
@@ -213,6 +221,8 @@ export interface ServiceDefinition {
   readonly stream?: StreamDefinition;
   /** Subjects it may publish: `auth.user.*.*`. */
   readonly publishes: readonly string[];
+  /** Own events whose schema says more than the owner's tables can: validated before they are published. */
+  readonly validated?: readonly PublishedEventDefinition[];
   readonly tables: readonly TableDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
   readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };

@@ -37,8 +37,9 @@ export {
 export { type Verification, type VerifyOptions, verifyCache } from "./operate/verify.js";
 export { verifyReferences } from "./operate/verify-references.js";
 // Its data: rows that are written together with their events, and events that no table implies.
-export { type EventToEnqueue, EventTooLarge, enqueueEvent } from "./outbox/enqueue.js";
+export { type EventToEnqueue, EventTooLarge, enqueueEvent, InvalidEvent } from "./outbox/enqueue.js";
 export { plural } from "./plural.js";
+export { InvalidRow } from "./repository/invalid-row.js";
 export {
   type ReadRepository,
   type Repository,

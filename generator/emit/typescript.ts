@@ -39,9 +39,10 @@ function emitValidators(service: Service, lookup: Lookup, printer: Printer): Emi
   const writable = new Set(
     service.http?.resources.filter((resource) => !resource.readonly).map(({ table }) => table),
   );
-  const tables = lookup.tables(service).filter((table) => writable.has(table.name));
-  if (events.length === 0 && tables.length === 0) return [];
-  const { head, body } = validatorsSource(events, tables);
+  const owned = lookup.tables(service);
+  const served = owned.filter((table) => writable.has(table.name));
+  if (events.length === 0 && served.length === 0) return [];
+  const { head, body } = validatorsSource(events, { served, owned });
   return [{ path: `${service.name}/validators.ts`, text: `${printer(head)}\n${body}` }];
 }
 

@@ -136,11 +136,11 @@ function toLetter(row: LetterRow): DeadLetter {
 }
 
 /**
- * `stale`: newer events of the entity were applied since, so it changed nothing, and its hooks did
+ * `queued`: an event of the service's own, back in its outbox. `stale`: newer events of the entity were applied since, so it changed nothing, and its hooks did
  * not run. `refused`: it is still not a valid event; the letter stays as it was.
  */
 export type Redriven =
-  | { readonly outcome: "applied" | "stale" }
+  | { readonly outcome: "applied" | "stale" | "queued" }
   | { readonly outcome: "refused"; readonly reason: string };
 
 export interface RedriveOptions {

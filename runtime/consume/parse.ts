@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
-import type { MeshEvent, ValidationError } from "../definition.js";
+import type { MeshEvent } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { describeErrors } from "../validation.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Place } from "./order.js";
 import { unfitId } from "./unfit.js";
@@ -51,7 +52,8 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
     return reject(`not JSON: ${messageOf(error)}`);
   }
   const { validate, name } = eventModel.definition;
-  if (!validate(data)) return reject(`not a valid ${name}: ${describe(validate.errors)}`, entityOf(data));
+  if (!validate(data))
+    return reject(`not a valid ${name}: ${describeErrors(validate.errors)}`, entityOf(data));
   const incoming = toIncoming(model, eventModel, { event: data, subject, seq });
   const unfit = unfitId(incoming.id);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
@@ -82,14 +84,6 @@ export function toIncoming(model: ConsumerModel, eventModel: EventModel, place: 
 
 function reject(reason: string, entityId?: string): Parsed {
   return { ok: false, rejected: { reason, entityId } };
-}
-
-function describe(errors: readonly ValidationError[] | null | undefined): string {
-  const [first, ...rest] = errors ?? [];
-  if (first === undefined) return "refused by its schema";
-  const where = first.instancePath === "" ? "the message" : first.instancePath;
-  const more = rest.length === 0 ? "" : ` (and ${rest.length} more)`;
-  return `${where} ${first.message ?? first.keyword}${more}`;
 }
 
 function entityOf(data: unknown): string | undefined {

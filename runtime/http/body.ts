@@ -31,13 +31,22 @@ export function readBody(body: unknown, validate: Validator<unknown> | undefined
       errors: [{ pointer: "", detail: "must be a JSON object" }],
     });
   }
-  const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []).map(partOf);
-  errors.push(...unpairedSurrogates(body));
-  if (errors.length > 0) {
-    const count = errors.length === 1 ? "One value is" : `${errors.length} values are`;
-    throw new Problem("invalid", `${count} not as this resource takes them.`, { errors });
-  }
+  const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []);
+  const surrogates = unpairedSurrogates(body);
+  if (errors.length + surrogates.length > 0) throw invalidBody(errors, undefined, surrogates);
   return body;
+}
+
+/** The problem that lists what is wrong with the values of a body. */
+export function invalidBody(
+  errors: readonly ValidationError[],
+  cause: unknown,
+  more: readonly ProblemPart[] = [],
+): Problem {
+  // That a rule holds under a condition is no finding; what breaks it is one of its own.
+  const parts = [...errors.filter(({ keyword }) => keyword !== "if").map(partOf), ...more];
+  const count = parts.length === 1 ? "One value is" : `${parts.length} values are`;
+  return new Problem("invalid", `${count} not as this resource takes them.`, { errors: parts, cause });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

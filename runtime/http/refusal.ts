@@ -1,6 +1,8 @@
 import { DatabaseError } from "pg";
 import type { TableDefinition } from "../definition.js";
 import { isUnavailable } from "../repository/failure.js";
+import { InvalidRow } from "../repository/invalid-row.js";
+import { invalidBody } from "./body.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
 
 /** Where the values came from that PostgreSQL did not like: 422 for a body, 400 for a path or query. */
@@ -9,6 +11,7 @@ export type ValueSource = "body" | "target";
 /** What PostgreSQL's refusal means to the one who asked; undefined when it is nobody's fault but ours. */
 export function refusalOf(error: unknown, source: ValueSource, table?: TableDefinition): Problem | undefined {
   if (isUnavailable(error)) return unavailable("The database is out of reach; try again.", 2, error);
+  if (error instanceof InvalidRow) return invalidBody(error.errors, error);
   if (!(error instanceof DatabaseError)) return undefined;
   const code = error.code ?? "";
   switch (code) {

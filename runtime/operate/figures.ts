@@ -14,7 +14,7 @@ export interface OutboxStatus {
   readonly oldestSeconds: number | null;
   /** Stream sequence of the last confirmed one. */
   readonly lastSeq: number;
-  /** Events that must not be published: of a subject that is not the service's. */
+  /** Events that must not be published: of a subject that is not the service's, or against their schema. */
   readonly deadLetters: number;
 }
 

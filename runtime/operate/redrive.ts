@@ -1,6 +1,8 @@
 import type { Pool } from "pg";
 import { type Redriven, redriveDeadLetter, showDeadLetter } from "../consume/dead-letter.js";
+import { inTransaction } from "../consume/transaction.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
+import { createAdmission } from "../outbox/admission.js";
 import { OUTBOX_LETTERS } from "./figures.js";
 
 export interface RedriveLetterOptions {
@@ -13,15 +15,43 @@ export interface RedriveLetterOptions {
   readonly logger: Logger;
 }
 
+/**
+ * Puts an event of the service's own back into its outbox, under its own id and version. What was published of its
+ * entity since is newer: subscribers then take this one for stale.
+ */
+async function queueAgain(pool: Pool, definition: ServiceDefinition, id: number): Promise<Redriven> {
+  const refusalOf = createAdmission(definition);
+  return await inTransaction(pool, async (client) => {
+    await client.query("SELECT FROM mesh.dead_letter WHERE id = $1 FOR UPDATE", [id]);
+    const letter = await showDeadLetter(client, id);
+    if (letter === undefined) return { outcome: "refused", reason: `there is no dead letter ${id}` };
+    if (letter.redrivenAt !== null)
+      return { outcome: "refused", reason: "it is in the outbox again already" };
+    const error = refusalOf({ subject: letter.subject, body: letter.body.toString("utf8") });
+    if (error !== undefined) {
+      const reason = `${definition.name} may not publish it: ${error}; discard it, or let the mesh allow it, and redrive then`;
+      return { outcome: "refused", reason };
+    }
+    await client.query(
+      `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
+SELECT (headers ->> 'Nats-Msg-Id')::uuid, subject, origin, entity_id,
+       (convert_from(body, 'UTF8')::json #>> '{metadata,version}')::bigint, convert_from(body, 'UTF8'),
+       nullif(headers - 'Nats-Msg-Id', '{}')
+FROM mesh.dead_letter WHERE id = $1`,
+      [id],
+    );
+    await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
+    await client.query("SELECT pg_notify('mesh_outbox', '')");
+    return { outcome: "queued" };
+  });
+}
+
 /** Applies a dead letter in this process, whichever consumer it is of; the service may run meanwhile. */
 export async function redriveLetter(options: RedriveLetterOptions): Promise<Redriven> {
   const { definition, pool, env, id, logger } = options;
   const letter = await showDeadLetter(pool, id);
   if (letter === undefined) return { outcome: "refused", reason: `there is no dead letter ${id}` };
-  if (letter.durable === OUTBOX_LETTERS) {
-    const reason = `${definition.name} may not publish it: ${letter.error}; discard it, or declare the event and write the change again`;
-    return { outcome: "refused", reason };
-  }
+  if (letter.durable === OUTBOX_LETTERS) return await queueAgain(pool, definition, id);
   const consumer = definition.consumers.find(({ durable }) => durable === letter.durable);
   if (consumer === undefined) {
     const reason = `it is of the consumer ${letter.durable}, which ${definition.name} no longer has`;

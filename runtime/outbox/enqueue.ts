@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseError } from "pg";
-import type { PublishedEvent, Tx } from "../definition.js";
+import type { Metadata, PublishedEvent, Tx, ValidationError } from "../definition.js";
 import { subjectOf } from "../subject.js";
+import { describeErrors } from "../validation.js";
 
 export interface EventToEnqueue {
   /** `metadata.source`: `auth-service`. */
@@ -15,6 +16,17 @@ export interface EventToEnqueue {
 /** The event exceeds what the broker takes. The transaction has failed with it: a row it belongs to must not commit alone. */
 export class EventTooLarge extends Error {
   override readonly name = "EventTooLarge";
+}
+
+/** The event breaks its own schema: no subscriber would take it. Nothing was written. */
+export class InvalidEvent extends Error {
+  override readonly name = "InvalidEvent";
+  constructor(
+    message: string,
+    readonly errors: readonly ValidationError[],
+  ) {
+    super(message);
+  }
 }
 
 /** SQLSTATE program_limit_exceeded, as mesh.refuse_event raises it. */
@@ -45,26 +57,34 @@ FROM written CROSS JOIN mesh.relay AS relay`;
 
 /**
  * Writes one event to the outbox within the caller's transaction: it leaves once that commits, or never.
- * Rejects with `EventTooLarge` for one that the broker would not take.
+ * Rejects with `InvalidEvent` for one that breaks its schema, and with `EventTooLarge` for one that the broker would not take.
  */
 export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<void> {
   const { source, service, event, entityId, payload } = outgoing;
   const { entity, action } = event;
   const subject = subjectOf({ service, entity, id: entityId, action });
-  const values = [
-    `${service}.${entity}`,
-    entityId,
-    randomUUID(),
-    source,
-    printPayload(event, payload),
-    subject,
-  ];
+  const eventId = randomUUID();
+  const fields = printPayload(event, payload);
+  refuseInvalid(event, { event_id: eventId, entity_id: entityId, timestamp: 0, source }, fields);
+  const values = [`${service}.${entity}`, entityId, eventId, source, fields, subject];
   try {
     await tx.query(ENQUEUE, values);
   } catch (cause) {
     if (!(cause instanceof DatabaseError) || cause.code !== TOO_LARGE) throw cause;
     throw new EventTooLarge(`${event.name} of ${JSON.stringify(entityId)}: ${cause.message}`, { cause });
   }
+}
+
+/** As its readers will see it, which is not always what was handed over: a date is a text by then. */
+function refuseInvalid({ name, validate }: PublishedEvent, metadata: Metadata, fields: string): void {
+  if (validate === undefined) return;
+  const message: unknown = JSON.parse(`{"metadata":${JSON.stringify(metadata)}${fields}}`);
+  if (validate(message)) return;
+  const reason = describeErrors(validate.errors);
+  throw new InvalidEvent(
+    `${name} of ${JSON.stringify(metadata.entity_id)}: ${reason}`,
+    validate.errors ?? [],
+  );
 }
 
 /** The fields in the order of the wire, as they follow the metadata. */

@@ -1,9 +1,9 @@
 import type { Logger, StreamDefinition } from "../definition.js";
-import { matcher } from "../subject.js";
+import { createAdmission, type Publishing } from "./admission.js";
 import { createHorizon } from "./horizon.js";
 import type { Lanes, OutboxRow } from "./lanes.js";
 import type { Seat } from "./seat.js";
-import { type Backlog, buryRows, markBusy, measureBacklog, readPage } from "./statements.js";
+import { type Backlog, buryRows, markBusy, measureBacklog, type RefusedRow, readPage } from "./statements.js";
 
 const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1_024 * 1_024;
@@ -27,8 +27,7 @@ const GAUGE_EVERY_MS = 5_000;
 export interface ReaderContext {
   readonly seat: Seat;
   readonly stream: StreamDefinition;
-  /** Filters of the subjects that this service may publish. */
-  readonly publishes: readonly string[];
+  readonly publishing: Publishing;
   readonly logger: Logger;
   readonly onBacklog: (found: Backlog) => void;
 }
@@ -45,7 +44,7 @@ export interface Reader {
 /** Fills the lanes from the outbox, in order, and keeps the `busy` flag. */
 export function createReader(context: ReaderContext, lanes: Lanes): Reader {
   const { seat, stream, logger } = context;
-  const ours = matcher(context.publishes);
+  const refusalOf = createAdmission(context.publishing);
   const horizon = createHorizon(LONG_TRANSACTION_MS);
   /** Everything visible up to here was read, but for what the horizon knows of. */
   let position = 0;
@@ -63,14 +62,20 @@ export function createReader(context: ReaderContext, lanes: Lanes): Reader {
     sweepAt = performance.now() + SWEEP_EVERY_MS;
   };
   const accept = async (rows: readonly OutboxRow[]) => {
-    const strays = rows.filter((row) => !ours(row.subject));
-    lanes.add(strays.length === 0 ? rows : rows.filter((row) => ours(row.subject)));
-    if (strays.length === 0) return;
-    const error = `${strays[0]?.subject} is not a subject of this service`;
-    await buryRows(seat, strays, { stream: stream.name, error });
+    const refused: RefusedRow[] = [];
+    const admitted = rows.filter((row) => {
+      const error = refusalOf(row);
+      if (error !== undefined) refused.push({ row, error });
+      return error === undefined;
+    });
+    lanes.add(admitted);
+    const [first] = refused;
+    if (first === undefined) return;
+    await buryRows(seat, refused, stream.name);
+    const { subject, eventId } = first.row;
     logger.error(
-      { rows: strays.length, subject: strays[0]?.subject },
-      "foreign events in the outbox became dead letters",
+      { rows: refused.length, subject, eventId, error: first.error },
+      "events in the outbox that must not be published became dead letters (mesh dlq list)",
     );
   };
   const readSwept = async ({ after, upTo }: { after: number; upTo: number }) => {

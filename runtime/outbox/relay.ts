@@ -13,7 +13,9 @@ export interface RelayOptions {
   /** Of the service's database. Only its settings are used: the relay makes one connection of its own. */
   readonly pool: Pick<pg.Pool, "options">;
   readonly broker: Broker;
-  readonly service: Pick<ServiceDefinition, "name" | "publishes"> & { readonly stream: StreamDefinition };
+  readonly service: Pick<ServiceDefinition, "name" | "publishes" | "validated"> & {
+    readonly stream: StreamDefinition;
+  };
   readonly logger: Logger;
 }
 
@@ -97,14 +99,14 @@ export function startRelay(options: RelayOptions): Relay {
   /** Until the broker is in trouble, or the relay is stopped. Rejects where the database is. */
   const publishFrom = async (seat: Seat) => {
     const { broker, service } = options;
-    const { stream, publishes } = service;
+    const { stream } = service;
     await reconcile({ seat, broker, stream, logger, signal });
     stats.paused = false;
     return drainOutbox({
       seat,
       broker,
       stream,
-      publishes,
+      publishing: service,
       logger,
       signal,
       meter,

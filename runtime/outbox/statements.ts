@@ -97,19 +97,22 @@ export async function releaseRows(seat: Seat, seqs: readonly number[], streamSeq
   );
 }
 
-/** Moves rows that must not be published to the dead letters: an alarm for people, and nothing lost. */
-export async function buryRows(
-  seat: Seat,
-  rows: readonly OutboxRow[],
-  reason: { readonly stream: string; readonly error: string },
-): Promise<void> {
+/** A row that must not be published, and why. */
+export interface RefusedRow {
+  readonly row: OutboxRow;
+  readonly error: string;
+}
+
+/** Moves such rows to the dead letters: an alarm for people, and nothing lost. */
+export async function buryRows(seat: Seat, refused: readonly RefusedRow[], stream: string): Promise<void> {
   await seat.query(
-    `WITH gone AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]) RETURNING *)
+    `WITH refused AS (SELECT * FROM unnest($1::bigint[], $3::text[]) AS refused (seq, error)),
+     gone AS (DELETE FROM mesh.outbox WHERE seq IN (SELECT seq FROM refused) RETURNING *)
      INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, origin, entity_id)
      SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || jsonb_build_object('Nats-Msg-Id', event_id),
-            convert_to(body, 'UTF8'), $3, entity, entity_id
-     FROM gone`,
-    [rows.map((row) => row.seq), reason.stream, reason.error],
+            convert_to(body, 'UTF8'), error, entity, entity_id
+     FROM gone JOIN refused USING (seq)`,
+    [refused.map(({ row }) => row.seq), stream, refused.map(({ error }) => error)],
   );
 }
 

@@ -1,5 +1,6 @@
 import { nanoid } from "nanoid";
 import type { TableDefinition, Tx } from "../definition.js";
+import { refuseInvalid } from "./invalid-row.js";
 import { tableSql } from "./table-sql.js";
 
 /*
@@ -25,6 +26,7 @@ export async function insertRow(
 ): Promise<{ readonly key: string; readonly row: string }> {
   refuseCache(table);
   const given = present(needsNanoid(table, values) ? { ...values, [table.key]: nanoid() } : values);
+  refuseInvalid(table, table.rules?.create, given);
   const { rows } = await db.query<{ key: string; row: string }>(
     tableSql(table).insert(given.map(([name]) => name)),
     parameters(table, given),
@@ -48,6 +50,7 @@ export async function updateRow(
       `the key of ${table.name} cannot be changed: it is the id of the entity everywhere else`,
     );
   }
+  refuseInvalid(table, table.rules?.patch, given);
   const { rows } = await db.query<{ row: string }>(tableSql(table).update(given.map(([name]) => name)), [
     change.key,
     ...parameters(table, given),

@@ -86,7 +86,7 @@ export function redrive(name: string, ids: readonly string[], options: Selection
     else
       for (const { id, outcome, reason } of outcomes)
         print(`${id}: ${outcome}${reason ? `: ${reason}` : ""}`);
-    return outcomes.every(({ outcome }) => outcome === "applied" || outcome === "stale") ? 0 : 1;
+    return outcomes.every(({ outcome }) => ["applied", "stale", "queued"].includes(outcome)) ? 0 : 1;
   });
 }
 

@@ -1,6 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Event, Service } from "../../model/mesh.js";
-import { call, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
+import { call, code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { eventSentence, serviceTitle } from "../wording.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
@@ -52,7 +52,7 @@ function publisherFunction(
   events: readonly Event[],
   imports: Imports,
 ): StatementStructures {
-  const methods = Object.fromEntries(events.map((event) => [event.names.value, publishCall(event)]));
+  const methods = Object.fromEntries(events.map((event) => [event.names.value, publishCall(event, imports)]));
   return {
     kind: StructureKind.Function,
     name: `${service.names.value}Publisher`,
@@ -70,14 +70,15 @@ function publisherFunction(
 function publishFunction({ source, name }: Service, imports: Imports): string {
   const origin = `source: ${JSON.stringify(source)}, service: ${JSON.stringify(name)}`;
   return `const publish =
-  (name: string, entity: string, action: string, fields: readonly string[]) =>
+  (validate: ${imports.type(RUNTIME, "Validator")}<${imports.type(RUNTIME, "MeshEvent")}>, name: string, entity: string, action: string, fields: readonly string[]) =>
   (entityId: string, payload: object) => {
-    const event = { name, entity, action, fields };
+    const event = { name, entity, action, fields, validate };
     return ${imports.value(RUNTIME, "enqueueEvent")}(tx, { ${origin}, event, entityId, payload });
   };`;
 }
 
-function publishCall({ name, entity, action, payload }: Event): Literal {
+function publishCall({ name, entity, action, payload, names }: Event, imports: Imports): Literal {
   const fields = payload.map((field) => field.name);
-  return call("publish", name, entity, action, fields);
+  const validate = code(imports.value("./validators.js", names.validator));
+  return call("publish", validate, name, entity, action, fields);
 }

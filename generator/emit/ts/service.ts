@@ -1,5 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Consumer, EnvironmentVariable, Resource, Service } from "../../model/mesh.js";
+import { isBeyondSql } from "../../rules/payload.js";
 import type { Lookup } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { serviceTitle } from "../wording.js";
@@ -81,6 +82,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
         ? undefined
         : code(imports.value("./events.js", streamConstantName(service))),
     publishes: service.publishes.map((pattern) => pattern.filter),
+    validated: validatedLiteral({ service, lookup, imports }),
     tables: lookup.tables(service).map((table) => code(imports.value("./tables.js", table.names.value))),
     consumers: service.consumers.map((consumer) =>
       code(`${imports.value(consumerModule(consumer), consumerFunctionName(consumer))}(hooks)`),
@@ -94,6 +96,21 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     environment: service.environment.map(variableLiteral),
     start: code("hooks.start"),
   };
+}
+
+/** Own events whose schema PostgreSQL cannot say wholly: the relay looks into these, and into no others. */
+function validatedLiteral({ service, lookup, imports }: Scope): Literal | undefined {
+  const validated = lookup.events(service).filter((event) => {
+    const { emit } = event;
+    return emit !== undefined && isBeyondSql(event, lookup.table(service, emit.table));
+  });
+  if (validated.length === 0) return undefined;
+  return validated.map(({ name, entity, action, names }) => ({
+    name,
+    entity,
+    action,
+    validate: code(imports.value("./validators.js", names.validator)),
+  }));
 }
 
 function resourceLiteral(resource: Resource, { service, lookup, imports }: Scope): Literal {

@@ -1,12 +1,13 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Column, Event, Table } from "../../model/mesh.js";
-import type { Literal } from "../print/layout.js";
+import { code, type Literal } from "../print/layout.js";
 import { mayBeLeftOut } from "../schema/body.js";
 import { constantStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText, Statement } from "./printer.js";
 import { columnType, propertyName } from "./types.js";
+import { rulesValidators } from "./validators.js";
 
 /** tables.ts: rows as types, and each table as the runtime is told of it. */
 export function tablesSource(tables: readonly Table[], events: readonly Event[]): SourceText {
@@ -71,8 +72,17 @@ function tableConstant(table: Table, events: readonly Event[], imports: Imports)
     cacheOf: table.cache?.origin,
     entity: events.find((event) => event.emit?.table === table.name)?.entity,
     columns: table.columns.map(columnLiteral),
+    rules: rulesLiteral(table, events, imports),
   };
   return constantStatement({ name: value, type, value: definition });
+}
+
+function rulesLiteral(table: Table, events: readonly Event[], imports: Imports): Literal | undefined {
+  const rules = rulesValidators(table, events);
+  if (rules.length === 0) return undefined;
+  return Object.fromEntries(
+    rules.map(({ writing, name }) => [writing, code(imports.value("./validators.js", name))]),
+  );
 }
 
 function columnLiteral(column: Column): Literal {

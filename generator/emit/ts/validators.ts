@@ -1,6 +1,7 @@
 import type { Event, JsonSchema, Table } from "../../model/mesh.js";
 import { createSchema, patchSchema } from "../schema/body.js";
 import { METADATA_SCHEMA, payloadProperties, requiredFields } from "../schema/event.js";
+import { rulesSchema, type Writing } from "../schema/rules.js";
 import { compileValidator } from "../validators/compile.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE, WITH_METADATA } from "../validators/support.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
@@ -22,6 +23,21 @@ export function bodyValidators(table: Table): { readonly create: Body; readonly 
   };
 }
 
+interface Rules {
+  readonly writing: Writing;
+  /** `rulesOfNewUsers` */
+  readonly name: string;
+  readonly schema: JsonSchema;
+}
+
+/** What the payloads of a table's events demand of the values that a row is written with; none where that is nothing. */
+export function rulesValidators(table: Table, events: readonly Event[]): readonly Rules[] {
+  return (["create", "patch"] as const).flatMap((writing) => {
+    const schema = rulesSchema(table, events, writing);
+    return schema === undefined ? [] : [{ writing, name: `rulesOf${table.names[writing]}`, schema }];
+  });
+}
+
 /** The whole file, in the two parts that it is made of. */
 export interface ValidatorsSource {
   readonly head: SourceText;
@@ -30,13 +46,19 @@ export interface ValidatorsSource {
 }
 
 /** validators.ts: precompiled by ajv, so that a service compiles and evaluates nothing at run time. */
-export function validatorsSource(events: readonly Event[], tables: readonly Table[]): ValidatorsSource {
+export function validatorsSource(
+  events: readonly Event[],
+  { served, owned }: { readonly served: readonly Table[]; readonly owned: readonly Table[] },
+): ValidatorsSource {
   const imports = gatherImports();
   const exported = [
     ...events.map((event) => eventValidator(event, imports)),
-    ...tables
+    ...served
       .flatMap((table) => Object.values(bodyValidators(table)))
       .map((body) => bodyValidator(body, imports)),
+    ...owned
+      .flatMap((table) => rulesValidators(table, events))
+      .map((rules) => rulesValidator(rules, imports)),
   ];
   return {
     head: {
@@ -59,6 +81,10 @@ function eventValidator(event: Event, imports: Imports): string {
 
 function bodyValidator({ name, type, schema }: Body, imports: Imports): string {
   return exportValidator(name, imports.type("./tables.js", type), compileValidator(schema), imports);
+}
+
+function rulesValidator({ name, schema }: Rules, imports: Imports): string {
+  return exportValidator(name, "object", compileValidator(schema), imports);
 }
 
 function exportValidator(name: string, type: string, expression: string, imports: Imports): string {

@@ -1,0 +1,71 @@
+import type { Column, ColumnType, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
+
+/*
+ * What the payloads of a table's events demand of the values that a row is written with, as a JSON Schema over
+ * column values. PostgreSQL asks the same of the row where it can; this asks all of it, nested documents included.
+ */
+
+export type Writing = "create" | "patch";
+
+/** undefined where the columns' own types say it all. */
+export function rulesSchema(
+  table: Table,
+  events: readonly Event[],
+  writing: Writing,
+): JsonSchema | undefined {
+  const operation = writing === "create" ? "insert" : "update";
+  const emitted = events.filter(
+    ({ emit }) => emit?.table === table.name && emit.on.includes(operation) && table.cache === undefined,
+  );
+  const demands = emitted.flatMap((event) => {
+    const properties = demandedProperties(event, table);
+    return Object.keys(properties).length === 0 ? [] : [meant(event, { properties }, { table, writing })];
+  });
+  const [only] = demands;
+  return demands.length > 1 ? { allOf: demands } : only;
+}
+
+/** Types whose values are in the message as they were in the request. */
+const AS_WRITTEN: ReadonlySet<ColumnType> = new Set([
+  "nanoid",
+  "text",
+  "integer",
+  "bigint",
+  "number",
+  "boolean",
+  "json",
+]);
+
+function demandedProperties(event: Event, table: Table): Record<string, JsonSchema> {
+  const columns = new Map(table.columns.map((column) => [column.name, column]));
+  const demanding = event.payload.filter(
+    ({ name, type }) => type === undefined && AS_WRITTEN.has(columns.get(name)?.type ?? "timestamp"),
+  );
+  return Object.fromEntries(demanding.map(({ name, schema }) => [name, schema]));
+}
+
+/** Only where the values say that the row comes to mean the event; what they leave out, a default may say. */
+function meant(
+  event: Event,
+  rule: JsonSchema,
+  { table, writing }: { readonly table: Table; readonly writing: Writing },
+): JsonSchema {
+  const when = event.emit?.when ?? [];
+  if (when.length === 0) return rule;
+  const properties = Object.fromEntries(
+    when.map(({ column, value }): [string, JsonValue] => [column, { const: value }]),
+  );
+  const said = when.filter(
+    ({ column, value }) =>
+      writing === "patch" ||
+      !isDefault(
+        table.columns.find(({ name }) => name === column),
+        value,
+      ),
+  );
+  return { if: { not: { properties, required: said.map(({ column }) => column) } }, else: rule };
+}
+
+function isDefault(column: Column | undefined, value: string | number | boolean): boolean {
+  return column?.default?.kind === "literal" && column.default.value === value;
+}

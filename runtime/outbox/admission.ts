@@ -1,0 +1,36 @@
+import type { PublishedEventDefinition, ServiceDefinition } from "../definition.js";
+import { matcher, parseSubject } from "../subject.js";
+import { describeErrors } from "../validation.js";
+
+/*
+ * What may leave the outbox. A row that may not becomes a dead letter of its owner, before any subscriber has it:
+ * the event of another service, and one that breaks its own schema where PostgreSQL could not see that.
+ */
+
+export type Publishing = Pick<ServiceDefinition, "publishes" | "validated">;
+
+/** Why an event must not be published; undefined where it may. */
+export type Admission = (event: { readonly subject: string; readonly body: string }) => string | undefined;
+
+/** Events whose schema PostgreSQL enforces wholly are not looked into: for them it costs nothing. */
+export function createAdmission({ publishes, validated = [] }: Publishing): Admission {
+  const ours = matcher(publishes);
+  const validators = new Map(validated.map((event) => [`${event.entity}.${event.action}`, event]));
+  return ({ subject, body }) => {
+    if (!ours(subject)) return `${subject} is not a subject of this service`;
+    if (validators.size === 0) return undefined;
+    const { entity, action } = parseSubject(subject) ?? {};
+    const event = validators.get(`${entity}.${action}`);
+    return event && invalidity(event, body);
+  };
+}
+
+function invalidity({ name, validate }: PublishedEventDefinition, body: string): string | undefined {
+  let data: unknown;
+  try {
+    data = JSON.parse(body);
+  } catch (error) {
+    return `not JSON: ${String(error)}`;
+  }
+  return validate(data) ? undefined : `not a valid ${name}: ${describeErrors(validate.errors)}`;
+}

@@ -1,0 +1,24 @@
+import type { TableDefinition, ValidationError, Validator } from "../definition.js";
+import { describeErrors } from "../validation.js";
+
+/** The events of such a row would break their own schemas: no subscriber would take them. Nothing was written. */
+export class InvalidRow extends Error {
+  override readonly name = "InvalidRow";
+  constructor(
+    readonly table: string,
+    /** Pointers lead into the values that were to be written. */
+    readonly errors: readonly ValidationError[],
+  ) {
+    super(`not a valid row of ${table}: ${describeErrors(errors)}`);
+  }
+}
+
+/** Throws `InvalidRow` where the values break a rule of the events that the row would emit. */
+export function refuseInvalid(
+  { name }: TableDefinition,
+  rules: Validator<object> | undefined,
+  given: readonly (readonly [string, unknown])[],
+): void {
+  if (rules === undefined || rules(Object.fromEntries(given))) return;
+  throw new InvalidRow(name, rules.errors ?? []);
+}
