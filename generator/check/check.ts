@@ -18,6 +18,7 @@ import { checkDurations } from "./rules/durations.js";
 import { adviseEffects, checkEffects } from "./rules/effects.js";
 import { checkEmitConditions } from "./rules/emit-conditions.js";
 import { checkEmits } from "./rules/emits.js";
+import { checkEntityIds } from "./rules/entity-ids.js";
 import { checkEnvironment } from "./rules/environment.js";
 import { checkEventNames } from "./rules/event-names.js";
 import { checkExternalServices } from "./rules/external-services.js";
@@ -60,6 +61,7 @@ const rules: readonly Rule[] = [
   checkEventNames,
   checkEmits,
   checkTableEntities,
+  checkEntityIds,
   checkEmitConditions,
   checkPayloadFields,
   checkPayloadSchemas,

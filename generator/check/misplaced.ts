@@ -15,7 +15,9 @@ export function isUnpublished({ service, subject }: EventSymbol): boolean {
  */
 export function findStrays(program: Program): ReadonlyMap<EventSymbol, EventSymbol> {
   const strays = new Map<EventSymbol, EventSymbol>();
-  const emitted = program.events.filter((event) => event.table !== undefined && !isUnpublished(event));
+  const emitted = program.events.filter(
+    (event) => event.table !== undefined && event.id === undefined && !isUnpublished(event),
+  );
   for (const events of groupBy<TableSymbol | undefined, EventSymbol>(
     emitted,
     (event) => event.table,

@@ -1,6 +1,13 @@
 import { nearest, type Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
-import type { DatabaseSymbol, Program, ServiceSymbol, TableSymbol } from "../language/program.js";
+import type {
+  ColumnSymbol,
+  DatabaseSymbol,
+  EventSymbol,
+  Program,
+  ServiceSymbol,
+  TableSymbol,
+} from "../language/program.js";
 import type { Span } from "../source/text.js";
 
 /** The service's table of that name; else says that it is missing, or whose it is. */
@@ -48,6 +55,11 @@ export function reportMissingColumn(
     { table: table.name, column: written.value, known: [...table.columns.keys()] },
     clue,
   );
+}
+
+/** The column of its table whose value is the entity's id. */
+export function entityColumn({ table, id }: EventSymbol): ColumnSymbol | undefined {
+  return id === undefined ? table?.key : table?.columns.get(id.value);
 }
 
 export interface PlacedTable {

@@ -100,6 +100,8 @@ export interface EventSymbol {
   readonly service: ServiceSymbol | undefined;
   /** The owner's table that it is emitted from. */
   readonly table: TableSymbol | undefined;
+  /** The column of its table that names the entity, where that is not the key: the rows are something else, and tell of it. */
+  readonly id: TextNode<string> | undefined;
   readonly operations: readonly Operation[];
   readonly change: Change;
   readonly fields: ReadonlyMap<string, FieldSymbol>;

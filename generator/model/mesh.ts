@@ -262,6 +262,8 @@ export interface Event {
 /** The owned table whose rows imply the event. */
 export interface Emit {
   readonly table: string;
+  /** Column that names the entity; undefined: the table's key, for its rows are the entity. */
+  readonly id: string | undefined;
   readonly on: readonly ("insert" | "update" | "delete")[];
   /** Column values that the row must have come to hold (on update: and did not hold before). */
   readonly when: readonly { readonly column: string; readonly value: string | number | boolean }[];

@@ -96,5 +96,5 @@ function isTold(column: string, updates: readonly EventSymbol[], source: TableSy
 
 /** The table that the events come from; undefined of an owner that is written by hand. */
 function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
-  return events.find((event) => event.table !== undefined)?.table;
+  return events.find((event) => event.table !== undefined && event.id === undefined)?.table;
 }

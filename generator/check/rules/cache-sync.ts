@@ -40,7 +40,9 @@ function checkPath(
     report("unknown-resource", path.span, { service: owner.name, path: path.value }, clue);
     return;
   }
-  const source = program.entities.get(cacheOf.text)?.events.find((event) => event.table !== undefined)?.table;
+  const source = program.entities
+    .get(cacheOf.text)
+    ?.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
   const table = served.node?.value;
   if (
     source === undefined ||

@@ -2,7 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { ColumnSymbol, Program } from "../../language/program.js";
 import type { Rule } from "../rule.js";
-import { reportMissingColumn, reportMissingTable } from "../tables.js";
+import { entityColumn, reportMissingColumn, reportMissingTable } from "../tables.js";
 import { familyOf } from "../types.js";
 
 /** A rule names a column of a table that its service owns, which can hold the entity's id. */
@@ -34,8 +34,9 @@ function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, 
     report("set-null-on-not-null", target.span, { column: column.name });
   }
   const event = rule.get.on && program.subjects.get(rule.get.on.text);
-  const idType = event?.table?.key?.type ?? "text";
-  const isKnown = event?.table?.key?.type !== undefined;
+  const known = event && entityColumn(event)?.type;
+  const idType = known ?? "text";
+  const isKnown = known !== undefined;
   if (event === undefined || column.type === undefined) return;
   const family = familyOf(column.type);
   if (family !== "other" && (!isKnown || family === familyOf(idType))) return;

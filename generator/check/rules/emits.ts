@@ -26,10 +26,10 @@ function checkEmittingTable(event: EventSymbol, program: Program, report: Report
 }
 
 /** A deletion ends an entity: an event cannot tell of it and of an insert or update alike. */
-function checkChange({ node, operations }: EventSymbol, report: Report): void {
+function checkChange({ node, operations, id }: EventSymbol, report: Report): void {
   const on = node?.get.emit?.get.on;
   const said = node?.get.change;
-  if (on === undefined || operations.length === 0) return;
+  if (on === undefined || operations.length === 0 || id !== undefined) return;
   const implied = new Set(operations.map((operation) => changeOfOperation[operation]));
   if (on.kind === "list") {
     for (const [index, { value, span }] of on.items.entries()) {

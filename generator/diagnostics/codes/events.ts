@@ -21,6 +21,23 @@ export const eventCodes = {
     (p: { table: string; entity: string; other: string }) =>
       `"${p.table}" already emits the events of "${p.other}", its rows cannot also be "${p.entity}"`,
   ),
+  "entity-of-two-keys": error(
+    (p: {
+      entity: string;
+      table: string;
+      key: string;
+      other: string;
+      otherKey: string;
+      column: string | undefined;
+    }) =>
+      `"${p.table}" would publish its "${p.key}" as the id of "${p.entity}", which "${p.other}" emits by "${p.otherKey}"`,
+    (p) =>
+      `say which column of "${p.table}" holds the id: emit: { table: ${p.table}, …, id: ${p.column ?? "<column>"} }; where the rows are the same entity, give both keys one name`,
+  ),
+  "invalid-entity-id": error(
+    (p: { column: string; reason: string }) => `"${p.column}" cannot be the id of the entity: ${p.reason}`,
+    () => "an id is a nanoid, text, uuid, integer or bigint, of the same kind in every table of the entity",
+  ),
   "conflicting-change": error(
     (p: { operations: readonly string[]; said: string | undefined }) =>
       p.said === undefined

@@ -70,7 +70,7 @@ function publisherFunction(
 function publishFunction({ source, name }: Service, imports: Imports): string {
   const origin = `source: ${JSON.stringify(source)}, service: ${JSON.stringify(name)}`;
   return `const publish =
-  (validate: ${imports.type(RUNTIME, "Validator")}<${imports.type(RUNTIME, "MeshEvent")}>, name: string, entity: string, action: string, fields: readonly string[]) =>
+  (validate: ${imports.type(RUNTIME, "Validator")}<${imports.type(RUNTIME, "MeshEvent")}>, name: string, entity: string, action: string, fields: string[]) =>
   (entityId: string, payload: object) => {
     const event = { name, entity, action, fields, validate };
     return ${imports.value(RUNTIME, "enqueueEvent")}(tx, { ${origin}, event, entityId, payload });

@@ -70,7 +70,7 @@ function tableConstant(table: Table, events: readonly Event[], imports: Imports)
     name: table.name,
     key: table.key,
     cacheOf: table.cache?.origin,
-    entity: events.find((event) => event.emit?.table === table.name)?.entity,
+    entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
     columns: table.columns.map(columnLiteral),
     rules: rulesLiteral(table, events, imports),
   };

@@ -58,7 +58,10 @@ function meaning(event: Event, table: Table, operation: Operation): string | und
   }
   // On becoming so: a row that held the values before does not mean the event again.
   if (when.length > 0) return `${holds(event, "after")} AND (${holds(event, "before")}) IS NOT TRUE`;
-  const shown = payloadColumns(event, table).filter((column) => column.name !== table.key);
+  const named = table.columns.filter(({ name }) => name === event.emit?.id);
+  const shown = [...new Set([...payloadColumns(event, table), ...named])].filter(
+    (column) => column.name !== table.key,
+  );
   // A message that shows only the key tells of any change. Without `.*`, a column of that name would be meant.
   if (shown.length === 0) return "before.* IS DISTINCT FROM after.*";
   const side = (row: string) => shown.map((column) => `${row}.${identifier(column.name)}`).join(", ");

@@ -1,8 +1,10 @@
 import type { Event, Mesh, Table } from "../../model/mesh.js";
 import { dollarQuote, identifier, literal, objectName } from "../names.js";
 import type { Render } from "../render.js";
-import { type BodyView, bodyView, payloadColumns } from "./body.js";
+import { bodyView, payloadColumns } from "./body.js";
 import { condition, mayFall, type Operation, rowSource } from "./condition.js";
+import { namedView } from "./named.js";
+import { columnText, commaSeparated, entityOf, separated, subjectExpression } from "./parts.js";
 import { refusalViews } from "./refusals.js";
 import type { Reactions, Routine, Trigger } from "./routine.js";
 
@@ -47,13 +49,21 @@ function emitRoutine(emission: Emission, render: Render): Routine {
   const { events, operation } = emission;
   const name = routineName(emission);
   // One table may speak of several entities; each counts its own versions.
-  const entities = [...new Set(events.map(entityOf))];
+  const own = events.filter(({ emit }) => emit?.id === undefined);
+  const entities = [...new Set(own.map(entityOf))];
   const refusals = events.flatMap((event) => refusalViews(event, emission));
   const emits = entities.map((entity) => {
-    const own = events.filter((event) => entityOf(event) === entity);
-    return render("emit_statement", statementView(entity, { ...emission, events: own }));
+    const ofEntity = own.filter((event) => entityOf(event) === entity);
+    return render("emit_statement", statementView(entity, { ...emission, events: ofEntity }));
   });
-  const statements = [...refusals.map((view) => render("emit_refusal", view)), ...emits];
+  const named = events
+    .filter(({ emit }) => emit?.id !== undefined)
+    .map((event) => namedView(event, emission.table, operation));
+  const statements = [
+    ...refusals.map((view) => render("emit_refusal", view)),
+    ...emits,
+    ...named.map((view) => render("emit_named_statement", view)),
+  ];
   return {
     name,
     table: emission.table.name,
@@ -72,10 +82,6 @@ function emitRoutine(emission: Emission, render: Render): Routine {
 /** As it has to be written inside a quoted template of format(). */
 function insideFormat(text: string): string {
   return text.replaceAll("'", "''").replaceAll("%", "%%");
-}
-
-function entityOf(event: Event): string {
-  return `${event.service}.${event.entity}`;
 }
 
 function listed(names: readonly string[]): string {
@@ -136,7 +142,7 @@ function statementView(entity: string, emission: Emission): StatementView {
   const counts = flags.map((flag) => `changed.${flag}::int`);
   return {
     entity: literal(entity),
-    key: keyText(table, "changed"),
+    key: columnText(table, table.key, "changed"),
     rows: always ? `${operation === "delete" ? "old_rows" : "new_rows"} AS changed` : "changed",
     changed: always ? [] : [changedView(emission, conditions, flags)],
     filter: several ? [flags.map((flag) => `changed.${flag}`).join(" OR ")] : [],
@@ -212,41 +218,6 @@ function flagNames(events: readonly Event[], table: Table): readonly string[] {
     taken.add(name);
     return identifier(name);
   });
-}
-
-function subjectExpression(event: Event, table: Table): string {
-  const key = table.columns.find((column) => column.key)?.type;
-  const safe = key === "uuid" || key === "integer" || key === "bigint";
-  const token = safe ? "version.entity_id" : "mesh.token(version.entity_id)";
-  return `${literal(`${entityOf(event)}.`)} || ${token} || ${literal(`.${event.action}`)}`;
-}
-
-function keyText(table: Table, row: string): string {
-  const column = table.columns.find(({ key }) => key);
-  const text = column?.type === "text" || column?.type === "nanoid";
-  return `${row}.${identifier(table.key)}${text ? "" : "::text"}`;
-}
-
-function separated(body: BodyView): BodyView {
-  return { template: body.template, values: fillLines(commaSeparated(body.values)) };
-}
-
-const LINE_WIDTH = 92;
-
-/** As many on a line as fit it. */
-function fillLines(items: readonly string[]): readonly string[] {
-  const lines: string[] = [];
-  for (const item of items) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + item.length < LINE_WIDTH)
-      lines[lines.length - 1] = `${last} ${item}`;
-    else lines.push(item);
-  }
-  return lines;
-}
-
-function commaSeparated(items: readonly string[]): readonly string[] {
-  return items.map((item, index) => (index < items.length - 1 ? `${item},` : item));
 }
 
 const TRANSITIONS: Readonly<Record<Operation, string>> = {

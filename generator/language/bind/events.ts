@@ -34,17 +34,23 @@ function bindEvent(
   const fields = (node?.get.payload?.entries ?? []).map(
     (entry): FieldSymbol => ({ name: entry.name.value, span: entry.name.span, node: entry.node }),
   );
+  const table =
+    emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value);
+  const named = emit?.get.id;
+  const id = named?.value === table?.key?.name ? undefined : named;
   return {
     subject,
     origin: `${subject.value.service}.${subject.value.entity}`,
     node,
     name: node?.get.event,
     service,
-    table: emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value),
+    table,
+    id,
     operations,
     change:
       node?.get.change?.value ??
-      impliedChange(operations) ??
+      // What becomes of a row that only names the entity says nothing of its beginning and end.
+      (id === undefined ? impliedChange(operations) : undefined) ??
       changeOfAction.get(subject.value.action) ??
       "none",
     fields: new Map(fields.map((field) => [field.name, field])),

@@ -75,7 +75,7 @@ function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
 /** The owner's REST resource over the table that the entity's events are emitted from. */
 function findSource(entity: EntitySymbol, program: Program): Source | undefined {
   const owner = program.services.get(entity.service);
-  const table = entity.events.find((event) => event.table !== undefined)?.table;
+  const table = entity.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
   if (owner === undefined || owner.external || table?.key === undefined) return undefined;
   const paths = (owner.node?.get.http?.get.resources?.entries ?? [])
     .filter((resource) => resource.node?.value === table.name)

@@ -31,6 +31,7 @@ function buildEmit(event: EventSymbol): Emit | undefined {
   if (emit === undefined) return undefined;
   return {
     table: required(event.table, `the table of ${event.subject.text}`).name,
+    id: event.id?.value,
     on: operationOrder.filter((operation) => event.operations.includes(operation)),
     when: (emit.when?.entries ?? [])
       .map(({ name, node }) => ({
