@@ -36,7 +36,7 @@ export interface ComputePublisher {
 /** Writes events to the outbox within the transaction `tx`: they leave once it commits, or never. */
 export function computePublisher(tx: Tx): ComputePublisher {
   const publish =
-    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: readonly string[]) =>
+    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: string[]) =>
     (entityId: string, payload: object) => {
       const event = { name, entity, action, fields, validate };
       return enqueueEvent(tx, { source: "compute-service", service: "compute", event, entityId, payload });

@@ -23,7 +23,7 @@ export interface GatewayPublisher {
 /** Writes events to the outbox within the transaction `tx`: they leave once it commits, or never. */
 export function gatewayPublisher(tx: Tx): GatewayPublisher {
   const publish =
-    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: readonly string[]) =>
+    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: string[]) =>
     (entityId: string, payload: object) => {
       const event = { name, entity, action, fields, validate };
       return enqueueEvent(tx, { source: "gateway-service", service: "gateway", event, entityId, payload });

@@ -32,7 +32,7 @@ export interface SfsPublisher {
 /** Writes events to the outbox within the transaction `tx`: they leave once it commits, or never. */
 export function sfsPublisher(tx: Tx): SfsPublisher {
   const publish =
-    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: readonly string[]) =>
+    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: string[]) =>
     (entityId: string, payload: object) => {
       const event = { name, entity, action, fields, validate };
       return enqueueEvent(tx, { source: "sfs-service", service: "sfs", event, entityId, payload });
