@@ -16,7 +16,7 @@ export interface DbPublisher {
 /** Writes events to the outbox within the transaction `tx`: they leave once it commits, or never. */
 export function dbPublisher(tx: Tx): DbPublisher {
   const publish =
-    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: readonly string[]) =>
+    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: string[]) =>
     (entityId: string, payload: object) => {
       const event = { name, entity, action, fields, validate };
       return enqueueEvent(tx, { source: "db-service", service: "db", event, entityId, payload });

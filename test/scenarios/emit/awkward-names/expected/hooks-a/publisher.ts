@@ -12,7 +12,7 @@ export interface HooksAPublisher {
 /** Writes events to the outbox within the transaction `tx`: they leave once it commits, or never. */
 export function hooksAPublisher(tx: Tx): HooksAPublisher {
   const publish =
-    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: readonly string[]) =>
+    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: string[]) =>
     (entityId: string, payload: object) => {
       const event = { name, entity, action, fields, validate };
       return enqueueEvent(tx, { source: "hooks-a-service", service: "hooks-a", event, entityId, payload });

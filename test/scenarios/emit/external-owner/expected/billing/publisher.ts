@@ -16,7 +16,7 @@ export interface BillingPublisher {
 /** Writes events to the outbox within the transaction `tx`: they leave once it commits, or never. */
 export function billingPublisher(tx: Tx): BillingPublisher {
   const publish =
-    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: readonly string[]) =>
+    (validate: Validator<MeshEvent>, name: string, entity: string, action: string, fields: string[]) =>
     (entityId: string, payload: object) => {
       const event = { name, entity, action, fields, validate };
       return enqueueEvent(tx, { source: "billing-service", service: "billing", event, entityId, payload });
