@@ -1,7 +1,8 @@
+import { type Chain, findChains } from "./chains.js";
 import type { EmittedFile } from "./emit/file.js";
-import { fingerprint, LOCK_FILE, type Lock, type Origin, parseLock, sha256 } from "./emit/lock.js";
-import { findHistory } from "./evolve/history.js";
-import type { Mesh, Service } from "./model/mesh.js";
+import { type FoundLock, fingerprint, LOCK_FILE, type Origin, parseLock, sha256 } from "./emit/lock.js";
+import { restoring } from "./evolve/lineage.js";
+import type { Mesh } from "./model/mesh.js";
 import type { Templates } from "./templates.js";
 
 /*
@@ -9,8 +10,13 @@ import type { Templates } from "./templates.js";
  * ts-morph, ajv and the templates are loaded only when there is something to emit.
  */
 
-/** The output folder, as the cli opens it. Paths are relative to it, with `/` between their parts. */
+/**
+ * The output folder, as the cli opens it. Paths are relative to it, with `/` between their parts; texts have plain
+ * line ends, whatever a checkout has made of them.
+ */
 export interface OutputFolder {
+  /** Names of the folders right inside it. */
+  folders(): readonly string[];
   /** Names of the files right inside a folder; none when it is missing. */
   list(folder: string): readonly string[];
   read(path: string): string | undefined;
@@ -53,7 +59,7 @@ export type PlanMigrations = (input: {
 };
 
 export interface GenerateInput extends Origin {
-  readonly folder: Pick<OutputFolder, "list" | "read">;
+  readonly folder: Pick<OutputFolder, "folders" | "list" | "read">;
   /** Loads the planner: like the emitters, it is not needed when nothing has changed. */
   readonly loadMigrationPlanner: () => Promise<PlanMigrations>;
   readonly allowDestructive: boolean;
@@ -109,7 +115,7 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
     import("./language/json-schema.js"),
   ]);
   const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
-  const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(oldPaths)];
+  const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(({ oldPaths }) => oldPaths)];
   return compare(files, { lock, folder, obsolete });
 }
 
@@ -130,20 +136,22 @@ function isMigration(path: string): boolean {
 
 type Reader = GenerateInput["folder"];
 
-function isUpToDate(lock: Lock, { folder, ...origin }: GenerateInput): boolean {
+function isUpToDate(lock: FoundLock, { folder, ...origin }: GenerateInput): boolean {
+  const migrations = folder
+    .folders()
+    .flatMap((service) => folder.list(`${service}/migrations`).map((name) => `${service}/migrations/${name}`))
+    .filter(isMigration);
   return (
     lock.fingerprint === fingerprint(origin) &&
-    Object.entries(lock.files).every(([path, hash]) => hashOf(folder.read(path)) === hash) &&
-    Object.entries(lock.migrations).every(([service, files]) => {
-      const present = migrationNames(service, folder);
-      return present.length === files.length && files.every(({ name }, index) => present[index] === name);
-    }) &&
-    findTampered(lock, folder, []).length === 0
+    [...Object.entries(lock.files), ...Object.entries(lock.migrations)].every(
+      ([path, hash]) => hashOf(folder.read(path)) === hash,
+    ) &&
+    migrations.every((path) => lock.migrations[path] !== undefined)
   );
 }
 
-function upToDate(lock: Lock): OutputPlan {
-  const keep = [...Object.keys(lock.files), ...lockedMigrations(lock).map(({ path }) => path), LOCK_FILE];
+function upToDate(lock: FoundLock): OutputPlan {
+  const keep = [...Object.keys(lock.files), ...Object.keys(lock.migrations), LOCK_FILE];
   return { write: [], remove: [], keep, drift: [], refusals: [], warnings: [] };
 }
 
@@ -152,7 +160,7 @@ function refuse(refusals: readonly Refusal[]): OutputPlan {
 }
 
 interface Present {
-  readonly lock: Lock | undefined;
+  readonly lock: FoundLock | undefined;
   readonly folder: Reader;
   /** To be removed, unless they come out again. */
   readonly obsolete: readonly string[];
@@ -178,7 +186,7 @@ function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Pres
   };
 }
 
-function driftOf(path: string, lock: Lock | undefined, folder: Reader): Drift["kind"] {
+function driftOf(path: string, lock: FoundLock | undefined, folder: Reader): Drift["kind"] {
   const locked = lock?.files[path];
   const present = folder.read(path);
   if (locked === undefined) return "outdated";
@@ -195,91 +203,27 @@ function hashOf(text: string | undefined): string | undefined {
   return text === undefined ? undefined : sha256(text);
 }
 
-/** The migrations that a service's database has had, and whose folder they are in. */
-interface Chain {
-  readonly service: string;
-  /** The service that had the database when they were generated. */
-  readonly from: string;
-  readonly files: readonly Omit<MigrationFile, "sha256">[];
-  /** Files that stand already where a chain moves in, and that no chain takes away from there. */
-  readonly unexplained: readonly Omit<MigrationFile, "sha256">[];
-}
-
-function findChains(mesh: Mesh, lock: Lock | undefined, folder: Reader): readonly Chain[] {
-  return mesh.services
-    .filter((service) => !service.external)
-    .map((service) => findChain(service, { mesh, lock, folder }));
-}
-
-function findChain(
-  service: Service,
-  { mesh, lock, folder }: { readonly mesh: Mesh; readonly lock: Lock | undefined; readonly folder: Reader },
-): Chain {
-  const { name } = service;
-  const own = readMigrations(name, folder);
-  const from = findHistory(lock?.model, mesh, service)?.service ?? name;
-  if (from === name) {
-    // Where the database it had has gone to another service, what stands here goes with it.
-    const had = lock?.model.databases.find((database) => database.service === name);
-    const isGone = had?.name !== service.database && mesh.databases.some((kept) => kept.name === had?.name);
-    return { service: name, from, files: isGone ? [] : own, unexplained: [] };
-  }
-  const left = readMigrations(from, folder);
-  const namesOf = (files: readonly { readonly name: string }[] = []) =>
-    new Set(files.map((file) => file.name));
-  const locked = namesOf(lock?.migrations[from]);
-  const leaving = namesOf(lock?.migrations[name]);
-  const waiting = namesOf(left);
-  // The user, or a run that was cut off, may have moved some of them already.
-  const moved = own.filter((file) => locked.has(file.name) && !waiting.has(file.name));
-  const files = [...left, ...moved].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { service: name, from, files, unexplained: own.filter((file) => !leaving.has(file.name)) };
-}
-
-/** Where the files of a chain stood before its database had another service. */
-function oldPaths({ service, from, files }: Chain): readonly string[] {
-  return service === from ? [] : files.map(({ name }) => `${from}/migrations/${name}`);
-}
-
-function readMigrations(service: string, folder: Reader): Chain["files"] {
-  return migrationNames(service, folder).map((name) => ({
-    name,
-    text: folder.read(`${service}/migrations/${name}`) ?? "",
-  }));
-}
-
-function migrationNames(service: string, folder: Reader): string[] {
-  return folder
-    .list(`${service}/migrations`)
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
-}
-
-function lockedMigrations(lock: Lock) {
-  return Object.entries(lock.migrations).flatMap(([service, files]) =>
-    files.map(({ name, sha256 }) => ({ service, name, path: `${service}/migrations/${name}`, sha256 })),
-  );
-}
-
 /** Databases may have run a migration the day it was written: it is neither edited nor dropped afterwards. */
-function findTampered(lock: Lock, folder: Reader, chains: readonly Chain[]): Refusal[] {
-  return lockedMigrations(lock).flatMap(({ service, name, path, sha256: locked }) => {
+function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[]): Refusal[] {
+  return Object.entries(lock.migrations).flatMap(([path, locked]) => {
     const found = hashOf(folder.read(path));
-    if (found === locked) return [];
-    const chain = chains.find(({ from }) => from === service);
-    if (found === undefined && hashOf(chain?.files.find((file) => file.name === name)?.text) === locked)
-      return [];
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    // The user, or a run that was cut off, may have moved it already.
+    const isMoved = chains.some(({ files }) =>
+      files.some((file) => file.name === name && hashOf(file.text) === locked),
+    );
+    if (found === locked || (found === undefined && isMoved)) return [];
     return {
       code: found === undefined ? "migration-missing" : "migration-changed",
       message: `${path} ${found === undefined ? "is missing" : "has been changed since it was generated"}`,
-      hint: `restore it from version control; a further change belongs into mesh.yaml and becomes a new migration`,
+      hint: `${restoring(`generated/${path}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
     };
   });
 }
 
 /** Beside a chain that moves in they would be taken for part of it. What a run that was cut off has put there is. */
 function findStrays(chains: readonly Chain[], planned: ReturnType<PlanMigrations>["files"]): Refusal[] {
-  return chains.flatMap(({ service, from, unexplained }) => {
+  return chains.flatMap(({ service, unexplained }) => {
     const isPlanned = ({ name, text }: (typeof unexplained)[number]) =>
       planned[service]?.some((file) => file.name === name && file.text === text);
     return unexplained
@@ -287,7 +231,7 @@ function findStrays(chains: readonly Chain[], planned: ReturnType<PlanMigrations
       .map(({ name }) => ({
         code: "migration-in-the-way",
         path: ["services", service],
-        message: `${service}/migrations/${name} stands where the migrations of "${from}" are to go with their database`,
+        message: `${service}/migrations/${name} stands where the migrations of another service are to go with their database`,
         hint: "it is none of that database's: move it elsewhere, or delete it if no database has had it",
       }));
   });

@@ -11,7 +11,14 @@ export function openOutputFolder(root: string): OutputFolder {
           .filter((entry) => entry.isFile())
           .map((entry) => entry.name),
       ),
-    read: (path) => orElse(undefined, () => readFileSync(join(root, path), "utf8")),
+    folders: () =>
+      orElse([], () =>
+        readdirSync(root, { withFileTypes: true })
+          .filter((entry) => entry.isDirectory())
+          .map((entry) => entry.name)
+          .sort(),
+      ),
+    read: (path) => orElse(undefined, () => readFileSync(join(root, path), "utf8").replaceAll("\r\n", "\n")),
     write(path, text) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);

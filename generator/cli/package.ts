@@ -12,15 +12,17 @@ export async function readVersion(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Text of each template by its path under `templates/`. */
+/** Text of each template by its path under `templates/`, with plain line ends whatever a checkout has made of them. */
 export async function readTemplates(): Promise<Readonly<Record<string, string>>> {
   const root = join(packageFolder(), "templates");
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const texts = await Promise.all(
-    paths.map(
-      async (path) => [relative(root, path).replaceAll(sep, "/"), await readFile(path, "utf8")] as const,
-    ),
+    paths.map(async (path) => [relative(root, path).replaceAll(sep, "/"), await readText(path)] as const),
   );
   return Object.fromEntries(texts);
+}
+
+async function readText(path: string): Promise<string> {
+  return (await readFile(path, "utf8")).replaceAll("\r\n", "\n");
 }

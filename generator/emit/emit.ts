@@ -1,7 +1,7 @@
 import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { openRender, type Render, type Templates } from "../templates.js";
 import { type EmittedFile, HEADER } from "./file.js";
-import { LOCK_FILE, printLock } from "./lock.js";
+import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
 import { printJson } from "./print/layout.js";
 import { eventSchema, schemaFileName } from "./schema/event.js";
@@ -15,7 +15,7 @@ import { rolesView } from "./views/roles.js";
 import { ownServices } from "./wording.js";
 
 export interface Migration {
-  /** `0001_initial.sql` */
+  /** `0001_initial_5f0c9d21ab.sql` */
   readonly name: string;
   readonly text: string;
   readonly sha256: string;
@@ -51,16 +51,15 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   return [...files, ...migrations, { path: LOCK_FILE, text: lock }];
 }
 
-/** `auth/migrations/0001_initial.sql` */
+/** `auth/migrations/0001_initial_5f0c9d21ab.sql` */
 export function migrationPath(service: string, name: string): string {
   return `${service}/migrations/${name}`;
 }
 
-function checksums(mesh: Mesh, { migrations }: EmitContext) {
-  const entries = ownServices(mesh.services).map(({ name }) => {
-    const files = migrations[name] ?? [];
-    return [name, files.map(({ name, sha256 }) => ({ name, sha256 }))] as const;
-  });
+function checksums(mesh: Mesh, { migrations }: EmitContext): Hashes {
+  const entries = ownServices(mesh.services).flatMap(({ name }) =>
+    (migrations[name] ?? []).map((file) => [migrationPath(name, file.name), file.sha256] as const),
+  );
   return Object.fromEntries(entries);
 }
 

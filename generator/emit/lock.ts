@@ -7,18 +7,28 @@ import type { EmittedFile } from "./file.js";
 export const LOCK_FILE = "mesh.lock.json";
 
 export interface Lock {
-  readonly lockVersion: 1;
+  readonly lockVersion: 2;
   readonly generator: string;
   /** Of all that the output follows from: the model, the generator and its templates. */
   readonly fingerprint: string;
   /** sha256 of each emitted file by its path; neither the lock nor the migrations. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Migrations are append-only: these may be joined by others, never change and never go. */
-  readonly migrations: Readonly<
-    Record<string, readonly { readonly name: string; readonly sha256: string }[]>
-  >;
-  /** What mesh.yaml meant: the next run's migrations lead from here. */
-  readonly model: Mesh;
+  readonly files: Hashes;
+  /** The same of migrations. They are append-only: these may be joined by others, never change and never go. */
+  readonly migrations: Hashes;
+}
+
+/** By path. */
+export type Hashes = Readonly<Record<string, string>>;
+
+/**
+ * What an earlier run has left. It saves work and shows what was tampered with, and nothing is built on it: lost, of
+ * another branch or full of conflict markers, it costs a run that emits everything.
+ */
+export interface FoundLock extends Pick<Lock, "files" | "migrations"> {
+  /** undefined where the lock cannot be read as a whole. */
+  readonly fingerprint: string | undefined;
+  /** In locks of older generators, whose migrations do not tell what they lead to. */
+  readonly model: Mesh | undefined;
 }
 
 export function sha256(text: string): string {
@@ -37,57 +47,72 @@ export function fingerprint({ mesh, version, templates }: Origin): string {
   return sha256(JSON.stringify([mesh, version, texts]));
 }
 
-/**
- * The lock as text: one line per file, migration, service, table set and event, so that two branches
- * which each add an event merge without a conflict on one huge line.
- */
-export function printLock(
-  origin: Origin,
-  files: readonly EmittedFile[],
-  migrations: Lock["migrations"],
-): string {
-  const hashes = files
-    .map(({ path, text }) => [path, sha256(text)] as const)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
+/** The lock as text: a line for each file, so that two branches which each add some merge line by line. */
+export function printLock(origin: Origin, files: readonly EmittedFile[], migrations: Hashes): string {
   const lock: Lock = {
-    lockVersion: 1,
+    lockVersion: 2,
     generator: origin.version,
     fingerprint: fingerprint(origin),
-    files: Object.fromEntries(hashes),
-    migrations,
-    model: origin.mesh,
+    files: Object.fromEntries(files.map(({ path, text }) => [path, sha256(text)] as const).sort(byPath)),
+    migrations: Object.fromEntries(Object.entries(migrations).sort(byPath)),
   };
-  return `${printLines(lock, 3, "")}\n`;
+  return `${JSON.stringify(lock, null, 2)}\n`;
 }
 
-/** The lock of an earlier run; undefined where there is none or it cannot be read: everything is emitted anew then. */
-export function parseLock(text: string | undefined): Lock | undefined {
+function byPath([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+/** undefined where there is none. */
+export function parseLock(text: string | undefined): FoundLock | undefined {
   if (text === undefined) return undefined;
+  const lock = parseJson(text);
+  if (lock?.lockVersion === 2) {
+    const { fingerprint, files = {}, migrations = {} } = lock as unknown as Partial<Lock>;
+    return { fingerprint, files, migrations, model: undefined };
+  }
+  if (lock?.lockVersion === 1) return readOldLock(lock as unknown as OldLock);
+  return salvageLock(text);
+}
+
+function parseJson(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const lock: unknown = JSON.parse(text);
-    return isLock(lock) ? lock : undefined;
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-function isLock(value: unknown): value is Lock {
-  return typeof value === "object" && value !== null && "lockVersion" in value && value.lockVersion === 1;
+interface OldLock {
+  readonly files: Hashes;
+  readonly migrations: Readonly<
+    Record<string, readonly { readonly name: string; readonly sha256: string }[]>
+  >;
+  readonly model: Mesh;
 }
 
-/** JSON with its outer levels broken into lines and its inner ones kept on one. */
-function printLines(value: unknown, levels: number, indent: string): string {
-  if (levels === 0 || typeof value !== "object" || value === null) return JSON.stringify(value);
-  const inner = `${indent}  `;
-  const print = (item: unknown) => printLines(item, levels - 1, inner);
-  const [open, lines, close] = Array.isArray(value)
-    ? ["[", value.map(print), "]"]
-    : ["{", definedEntries(value).map(([key, item]) => `${JSON.stringify(key)}: ${print(item)}`), "}"];
-  if (lines.length === 0) return open + close;
-  return `${open}\n${lines.map((line) => inner + line).join(",\n")}\n${indent}${close}`;
+function readOldLock({ files, migrations, model }: OldLock): FoundLock {
+  const hashes = Object.entries(migrations).flatMap(([service, chain]) =>
+    chain.map(({ name, sha256 }) => [`${service}/migrations/${name}`, sha256] as const),
+  );
+  return { fingerprint: undefined, files, migrations: Object.fromEntries(hashes), model };
 }
 
-function definedEntries(value: object): [string, unknown][] {
-  return Object.entries(value).filter(([, item]) => item !== undefined);
+const MIGRATION = /^[^/]+\/migrations\/[^/]+\.sql$/;
+
+/** A merge has left its markers: the lines of both sides are still there to be read. */
+function salvageLock(text: string): FoundLock {
+  const lines = [...text.matchAll(/^\s*"([^"]+)": "([0-9a-f]{64})",?\r?$/gm)];
+  const hashes = lines.flatMap(([, path = "", hash = ""]) =>
+    path.includes(".") ? [[path, hash] as const] : [],
+  );
+  const isMigration = ([path]: readonly [string, string]) => MIGRATION.test(path);
+  return {
+    fingerprint: undefined,
+    files: Object.fromEntries(hashes.filter((line) => !isMigration(line))),
+    migrations: Object.fromEntries(hashes.filter(isMigration)),
+    model: undefined,
+  };
 }

@@ -5,14 +5,13 @@ import { type Kind, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import type { DatabaseSchema, ForeignKeySchema, TableSchema } from "./schema.js";
 import { orderSteps, type Step } from "./steps.js";
+import { digest, type WrittenState } from "./written.js";
 
 /** A database's tables and what their rows set off. */
 export interface DatabaseState {
   readonly schema: DatabaseSchema;
   readonly reactions: Reactions;
 }
-
-const EMPTY: DatabaseState = { schema: { tables: [] }, reactions: { routines: [], triggers: [] } };
 
 const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };
 
@@ -21,13 +20,8 @@ function columnsIn(table: string): Kind {
 }
 
 /** The steps from one state to the other, in order. Nothing that may lose data passes without a word to `refuse`. */
-export function compareDatabases(
-  previous: DatabaseState | undefined,
-  next: DatabaseState,
-  refuse: Refuse,
-): readonly Step[] {
-  const before = previous ?? EMPTY;
-  const tables = matchNames(before.schema.tables, next.schema.tables, TABLES, refuse);
+export function compareDatabases(before: WrittenState, next: DatabaseState, refuse: Refuse): readonly Step[] {
+  const tables = matchNames(before.tables, next.schema.tables, TABLES, refuse);
   const pairs = tables.kept.map((pair) => ({
     ...pair,
     columns: matchNames(pair.previous.columns, pair.next.columns, columnsIn(pair.next.name), refuse),
@@ -87,7 +81,7 @@ function createTables(added: readonly TableSchema[], schema: DatabaseSchema): re
 }
 
 interface ReactionComparison {
-  readonly before: DatabaseState;
+  readonly before: WrittenState;
   readonly next: DatabaseState;
   readonly names: TableNames;
 }
@@ -97,29 +91,31 @@ interface ReactionComparison {
  * but then its text has changed, and it is made anew under the names that a fresh database has.
  */
 function compareReactions({ before, next, names }: ReactionComparison): readonly Step[] {
-  const routines = new Map(before.reactions.routines.map(({ name, text }) => [name, text]));
+  const routines = new Map(before.routines.map((routine) => [routine.name, routine.digest]));
   const keptRoutines = new Set(next.reactions.routines.map(({ name }) => name));
   // The type of a column cannot be changed under a trigger that names it.
   const retyped = new Map([...names.values()].map((name) => [name.table, name.retyped]));
   const blocked = ({ table, columns }: Trigger) => columns.some((column) => retyped.get(table)?.has(column));
-  const triggers = new Set(before.reactions.triggers.map(({ text }) => text));
+  const triggers = new Set(before.triggers.map((trigger) => trigger.digest));
   const keptTriggers = new Set(
-    next.reactions.triggers.filter((item) => !blocked(item)).map(({ text }) => text),
+    next.reactions.triggers.filter((item) => !blocked(item)).map(({ text }) => digest(text)),
   );
   const made = next.schema.tables.flatMap(({ name }): readonly Step[] => [
     ...next.reactions.routines
-      .filter((routine) => routine.table === name && routines.get(routine.name) !== routine.text)
+      .filter((routine) => routine.table === name && routines.get(routine.name) !== digest(routine.text))
       .map((routine): Step => ({ kind: "create_function", routine })),
     ...next.reactions.triggers
-      .filter((trigger) => trigger.table === name && (blocked(trigger) || !triggers.has(trigger.text)))
+      .filter(
+        (trigger) => trigger.table === name && (blocked(trigger) || !triggers.has(digest(trigger.text))),
+      )
       .map((trigger): Step => ({ kind: "create_trigger", trigger })),
   ]);
   return [
-    ...before.reactions.triggers
+    ...before.triggers
       // Those of a dropped table go with it.
-      .filter((trigger) => names.has(trigger.table) && !keptTriggers.has(trigger.text))
+      .filter((trigger) => names.has(trigger.table) && !keptTriggers.has(trigger.digest))
       .map(({ table, name }): Step => ({ kind: "drop_trigger", table, name })),
-    ...before.reactions.routines
+    ...before.routines
       .filter((routine) => !keptRoutines.has(routine.name))
       .map(({ name }): Step => ({ kind: "drop_function", name })),
     ...made,

@@ -1,11 +1,10 @@
 import type { Database, Mesh, Service } from "../model/mesh.js";
 
 /**
- * The database of the last model whose migrations the service's database has had. A migration is known to
- * the database that ran it, so the chain goes where the database goes: to another service, when that is
- * who has it now, and along with its service when only the database's own name is new.
+ * For chains of older generators, which do not say whose they are: the database of their last model whose
+ * migrations the service's database has had.
  */
-export function findHistory(
+export function findLegacyHistory(
   previous: Mesh | undefined,
   next: Mesh,
   { name, database }: Service,

@@ -84,6 +84,13 @@ function findOrigins<T extends Named>(previous: readonly T[], next: readonly T[]
     const shared = source !== undefined && [...origin.values()].includes(source);
     if (source !== undefined && !done && !shared) origin.set(item.name, source);
   }
+  const stay = new Set(next.map(({ name }) => name));
+  for (const item of next) {
+    if (item.renamedFrom === undefined || before.has(item.renamedFrom) || before.has(item.name)) continue;
+    // Another branch gave it another new name.
+    const twin = previous.find((old) => old.renamedFrom === item.renamedFrom && !stay.has(old.name));
+    if (twin !== undefined && ![...origin.values()].includes(twin)) origin.set(item.name, twin);
+  }
   const renamed = new Set(origin.values());
   for (const item of next) {
     const same = before.get(item.name);

@@ -1,30 +1,28 @@
-import { createHash } from "node:crypto";
 import type { Database, Mesh, Service } from "../model/mesh.js";
 import type { Templates } from "../templates.js";
 import { compareDatabases, type DatabaseState } from "./compare-database.js";
+import { continueLineage, printHead } from "./continue.js";
 import { emitReactions } from "./emission/emit.js";
 import { guardReactions } from "./emission/guard.js";
-import { findHistory } from "./history.js";
+import { findLegacyHistory } from "./history.js";
+import { checksum, type ExistingMigration, nameFor, readFollows, readLineage } from "./lineage.js";
 import { identifier } from "./names.js";
 import { printMigration } from "./print-migration.js";
-import { type MigrationRefusal, pathTo } from "./refusal.js";
+import type { MigrationRefusal } from "./refusal.js";
 import { openSqlRender, type Render } from "./render.js";
 import { type CheckSchema, databaseSchema } from "./schema.js";
-import { titleOf } from "./title.js";
+import { asWritten, NOTHING, type Owner, printModel, type WrittenState } from "./written.js";
+
+export type { ExistingMigration } from "./lineage.js";
 
 export interface PlanInput {
-  /** The model of the last generation; undefined when there was none. */
+  /** The last model that an older generator wrote, whose migrations do not tell what they lead to. */
   readonly previous: Mesh | undefined;
   readonly next: Mesh;
-  /** The migrations that the database of each service has, in order, whichever folder they are from. */
+  /** The migrations that the database of each service has, by name, whichever folder they are from. */
   readonly existing: Readonly<Record<string, readonly ExistingMigration[]>>;
   readonly allowDestructive: boolean;
   readonly templates: Templates;
-}
-
-export interface ExistingMigration {
-  readonly name: string;
-  readonly text: string;
 }
 
 export interface PlannedMigration extends ExistingMigration {
@@ -68,46 +66,41 @@ function planService(
   const { render } = context;
   const existing = context.existing[service.name] ?? [];
   const next = databaseState(context.next, database, render);
-  const initial = initialMigration(service, next, render);
-  if (existing.length === 0) return [initial];
-  const previous = previousState(service, existing, context);
-  if (previous === undefined) {
-    if (existing.length === 1 && existing[0]?.text === initial.text) return existing;
-    context.refusals.push(lostModel(service));
-    return existing;
-  }
-  const found: MigrationRefusal[] = [];
-  const steps = compareDatabases(previous, next, ({ at, ...refusal }) =>
-    found.push({ ...refusal, service: service.name, path: pathTo(database.name, at) }),
-  );
-  const refusals = found.filter((refusal) => refusal.impossible === true || !context.allowDestructive);
+  const owner = { service: service.name, database: database.name };
+  if (existing.length === 0) return [initialMigration(owner, next, render)];
+  const legacy = legacyState(service, existing, { ...context, owner, to: next });
+  const refuse = (refusal: MigrationRefusal) => context.refusals.push(refusal);
+  const lineage = readLineage(existing, { service: service.name, legacy, refuse });
+  if (lineage === undefined) return existing;
+  const { allowDestructive } = context;
+  const { file, refusals } = continueLineage(lineage, { owner, next, render, allowDestructive });
   context.refusals.push(...refusals);
-  if (refusals.length > 0 || steps.length === 0) return existing;
-  const { slug, text } = titleOf(steps);
-  const name = `${String(existing.length + 1).padStart(4, "0")}_${slug}.sql`;
-  return [...existing, { name, text: printMigration(`${service.name}: ${text}.`, steps, render) }];
+  const files = lineage.links.map((link) => link.file);
+  return file === undefined ? files : [...files, file];
 }
 
-function previousState(
+/** What a chain of an older generator leads to: its last model, as far as its files say it. */
+function legacyState(
   service: Service,
   existing: readonly ExistingMigration[],
-  { previous, next, render }: ServiceContext,
-): DatabaseState | undefined {
-  const history = findHistory(previous, next, service);
-  return previous === undefined || history === undefined
-    ? undefined
-    : asWritten(databaseState(previous, history, render), existing);
-}
-
-/**
- * A newer generator may print the function of an unchanged model otherwise, and demand more of a column. What no
- * file says yet has no database: it counts as changed, and reaches them all in a migration of its own.
- */
-function asWritten(
-  { schema, reactions }: DatabaseState,
-  existing: readonly ExistingMigration[],
-): DatabaseState {
-  const files = existing.map(({ text }) => text.replaceAll("\r\n", "\n"));
+  {
+    previous,
+    next,
+    render,
+    owner,
+    to,
+  }: ServiceContext & { readonly owner: Owner; readonly to: DatabaseState },
+): WrittenState | undefined {
+  const legacy = existing.filter(({ text }) => readFollows(text) === undefined);
+  const files = legacy.map(({ text }) => text.replaceAll("\r\n", "\n"));
+  if (files.length === 0) return undefined;
+  const history = findLegacyHistory(previous, next, service);
+  if (previous === undefined || history === undefined) {
+    const isFirst = files.length === 1 && files[0] === initialText(owner, { next: to, render, head: [] });
+    return isFirst ? asWritten(to) : undefined;
+  }
+  const { schema, reactions } = databaseState(previous, history, render);
+  // What no file says has no database: an older generator printed it otherwise, or demanded less of a column.
   const actual = <T extends { readonly text: string }>(item: T): T =>
     files.some((file) => file.includes(item.text)) ? item : { ...item, text: "" };
   // By its name, which a renaming of its column says too; `one_of` was there from the beginning, and unnamed.
@@ -117,10 +110,10 @@ function asWritten(
       [`CONSTRAINT ${identifier(name)} CHECK`, `TO ${identifier(name)};`].some((text) => file.includes(text)),
     );
   const tables = schema.tables.map((table) => ({ ...table, checks: table.checks.filter(isThere) }));
-  return {
+  return asWritten({
     schema: { tables },
     reactions: { routines: reactions.routines.map(actual), triggers: reactions.triggers.map(actual) },
-  };
+  });
 }
 
 function databaseState(mesh: Mesh, database: Database, render: Render): DatabaseState {
@@ -137,25 +130,34 @@ function databaseState(mesh: Mesh, database: Database, render: Render): Database
   };
 }
 
-function initialMigration(service: Service, next: DatabaseState, render: Render): ExistingMigration {
-  // Nothing is there yet, so nothing can be refused.
-  const steps = compareDatabases(undefined, next, () => undefined);
-  const tables = next.schema.tables.map((table) => table.name).join(", ");
-  const title = `${service.name}: ${tables}.`;
-  return { name: "0001_initial.sql", text: printMigration(title, steps, render) };
+function initialMigration(owner: Owner, next: DatabaseState, render: Render): ExistingMigration {
+  const head = printHead([], []);
+  const model = printModel(owner, undefined, asWritten(next));
+  const text = initialText(owner, { next, render, head, model });
+  return { name: nameFor(text, { depth: 1, slug: "initial" }), text };
 }
 
-function lostModel(service: Service): MigrationRefusal {
-  return {
-    code: "lost-model",
-    service: service.name,
-    path: ["services", service.name],
-    message: `service "${service.name}" has migrations, but the model they lead to is not known`,
-    hint: "restore mesh.lock.json from version control; if no database has had them, delete its migrations folder",
-    impossible: true,
-  };
+function initialText(
+  { service }: Owner,
+  {
+    next,
+    render,
+    head,
+    model = [],
+  }: {
+    readonly next: DatabaseState;
+    readonly render: Render;
+    readonly head: readonly string[];
+    readonly model?: readonly string[];
+  },
+): string {
+  // Nothing is there yet, so nothing can be refused.
+  const steps = compareDatabases(NOTHING, next, () => undefined);
+  const tables = next.schema.tables.map((table) => table.name).join(", ");
+  const sections = [{ after: undefined, byHand: [], steps }];
+  return printMigration({ title: `${service}: ${tables}.`, head, sections, model }, render);
 }
 
 function withChecksum(file: ExistingMigration): PlannedMigration {
-  return { ...file, sha256: createHash("sha256").update(file.text).digest("hex") };
+  return { ...file, sha256: checksum(file.text) };
 }

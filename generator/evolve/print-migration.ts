@@ -12,8 +12,38 @@ const ABOUT_FUNCTIONS: Block = {
   text: "-- would take rows times rows, and no compilation. OFFSET 0 is a fence: each body is computed once.",
 };
 
+export interface MigrationText {
+  readonly title: string;
+  /** What it says of itself to the runtime, a line each. */
+  readonly head: readonly string[];
+  readonly sections: readonly Section[];
+  /** For the next run. */
+  readonly model: readonly string[];
+}
+
+/** The SQL of a file, or of those of its databases that are on one branch. */
+export interface Section {
+  /** The branch's last file; undefined where there is no other. */
+  readonly after: string | undefined;
+  /** SQL of people, who wrote it on other branches. */
+  readonly byHand: readonly Block[];
+  readonly steps: readonly Step[];
+}
+
+const ABOUT_MODEL = "-- What the database is from here on: the next migration is made from it.";
+
+export function printMigration({ title, head, sections, model }: MigrationText, render: Render): string {
+  const blocks = sections.flatMap((section) => [
+    ...(section.after === undefined ? [] : [{ comment: [], text: `-- after: ${section.after}` }]),
+    ...section.byHand,
+    ...printSteps(section.steps, render),
+  ]);
+  const lines = model.length === 0 ? [] : ["", ABOUT_MODEL, ...model];
+  return `${render("migration", { title, head, blocks, model: lines })}\n`;
+}
+
 /** Statements without a comment of their own join the paragraph before, so that a table's triggers read as one. */
-export function printMigration(title: string, steps: readonly Step[], render: Render): string {
+function printSteps(steps: readonly Step[], render: Render): readonly Block[] {
   const blocks: Block[] = [];
   let last: Step["kind"] | undefined;
   for (const step of steps) {
@@ -29,7 +59,7 @@ export function printMigration(title: string, steps: readonly Step[], render: Re
     }
     last = step.kind;
   }
-  return `${render("migration", { title, blocks })}\n`;
+  return blocks;
 }
 
 function joins(step: Step): boolean {

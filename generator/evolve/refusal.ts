@@ -10,10 +10,17 @@ export interface MigrationRefusal {
     | "swap-names"
     | "unknown-former-name"
     | "shared-former-name"
-    | "lost-model";
+    | "lost-model"
+    | "migration-changed"
+    | "migration-missing"
+    | "migration-unplaced"
+    | "migration-by-hand";
   readonly service: string;
-  /** The keys that lead to it in mesh.yaml; what no longer stands there is told at what it stood in. */
-  readonly path: readonly string[];
+  /**
+   * The keys that lead to it in mesh.yaml; what no longer stands there is told at what it stood in. undefined: it is
+   * about the files.
+   */
+  readonly path?: readonly string[];
   readonly message: string;
   /** How to get there in safe steps. */
   readonly hint: string;

@@ -2,7 +2,8 @@ import { type ClientBase, DatabaseError, escapeIdentifier, type Pool } from "pg"
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
-import { checksum, type Migration, MigrationError } from "./ledger.js";
+import { MigrationError, recordMigrations } from "./ledger.js";
+import type { Pending } from "./lineage.js";
 import { type Statement, splitStatements } from "./statements.js";
 
 /**
@@ -33,7 +34,7 @@ export interface Applying {
 }
 
 /** Applies a file and writes it into the ledger. Waits for locks without end, but never long in a place where others wait behind it. */
-export async function applyFile(file: Migration, applying: Applying): Promise<void> {
+export async function applyFile(file: Pending, applying: Applying): Promise<void> {
   const header = /^(?:--[^\n]*\n|\s*\n)*/.exec(file.text.replaceAll("\r\n", "\n"))?.[0] ?? "";
   const apply = STATEMENT_BY_STATEMENT.test(header) ? applyStatements : applyTransaction;
   const { client, database, signal } = applying;
@@ -71,7 +72,7 @@ interface Waiting extends Applying {
   readonly blockers: readonly Blocker[];
 }
 
-async function waitForLock(file: Migration, waiting: Waiting): Promise<void> {
+async function waitForLock(file: Pending, waiting: Waiting): Promise<void> {
   const { attempt, blockers, logger, signal } = waiting;
   const longest = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
   // The jitter keeps services that met at one lock from meeting there again.
@@ -84,7 +85,7 @@ async function waitForLock(file: Migration, waiting: Waiting): Promise<void> {
 }
 
 /** Nobody queues behind such a statement, so it waits where it is. */
-function tellNowAndThen(file: Migration, { logger }: Applying): (blockers: readonly Blocker[]) => void {
+function tellNowAndThen(file: Pending, { logger }: Applying): (blockers: readonly Blocker[]) => void {
   let toldAt = performance.now();
   return (blockers) => {
     if (performance.now() - toldAt < TELL_EVERY_MS) return;
@@ -100,7 +101,7 @@ function tellNowAndThen(file: Migration, { logger }: Applying): (blockers: reado
  * The service's tables go where its role makes tables, but never into our own schema: a role that is
  * itself called mesh has that first in its path ("$user").
  */
-async function setOwnPath(file: Migration, client: ClientBase, local: boolean): Promise<void> {
+async function setOwnPath(file: Pending, client: ClientBase, local: boolean): Promise<void> {
   const { rows } = await client.query<{ path: string | null }>(
     `SELECT set_config('search_path', string_agg(quote_ident(name), ', ' ORDER BY place), $1) AS path
      FROM unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'`,
@@ -113,22 +114,15 @@ async function setOwnPath(file: Migration, client: ClientBase, local: boolean): 
   }
 }
 
-async function record(file: Migration, client: ClientBase): Promise<void> {
-  await client.query("INSERT INTO mesh.migration (name, sha256) VALUES ($1, $2)", [
-    file.name,
-    checksum(file.text),
-  ]);
-}
-
-async function applyTransaction(file: Migration, { client }: Applying): Promise<void> {
+async function applyTransaction(file: Pending, { client }: Applying): Promise<void> {
   await client.query("BEGIN");
   try {
     await setOwnPath(file, client, true);
     await client.query(
       `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
     );
-    await client.query(file.text);
-    await record(file, client);
+    await client.query(file.sql);
+    await recordMigrations(client, [...file.includes, file]);
     await client.query("COMMIT");
   } catch (cause) {
     await client.query("ROLLBACK").catch(() => undefined);
@@ -137,11 +131,11 @@ async function applyTransaction(file: Migration, { client }: Applying): Promise<
 }
 
 /** Each of its statements may run again, so that a file that was cut off begins anew. */
-async function applyStatements(file: Migration, { client, signal }: Applying): Promise<void> {
+async function applyStatements(file: Pending, { client, signal }: Applying): Promise<void> {
   const { rows } = await client.query<{ path: string }>("SELECT current_setting('search_path') AS path");
   await setOwnPath(file, client, false);
   try {
-    for (const statement of splitStatements(file.text)) {
+    for (const statement of splitStatements(file.sql)) {
       signal?.throwIfAborted();
       await client.query(statement.text).catch(async (error: unknown) => {
         // Who is told to stop has no time: the next run drops it.
@@ -149,7 +143,7 @@ async function applyStatements(file: Migration, { client, signal }: Applying): P
         throw error instanceof DatabaseError ? atLine(error, file, statement) : error;
       });
     }
-    await record(file, client);
+    await recordMigrations(client, [...file.includes, file]);
   } finally {
     await client
       .query("SELECT set_config('search_path', $1, false)", [rows[0]?.path ?? ""])
@@ -166,9 +160,9 @@ async function dropInvalid({ text }: Statement, client: ClientBase): Promise<voi
 }
 
 /** The server counts from the beginning of what it was sent. */
-function atLine(error: DatabaseError, file: Migration, statement: Statement): DatabaseError {
+function atLine(error: DatabaseError, file: Pending, statement: Statement): DatabaseError {
   const before =
-    file.text
+    file.sql
       .split("\n")
       .slice(0, statement.line - 1)
       .join("\n").length + 1;
@@ -177,7 +171,7 @@ function atLine(error: DatabaseError, file: Migration, statement: Statement): Da
 }
 
 /** Rows from before that break a rule which is new: PostgreSQL names table and constraint, and no row. */
-function findingRows({ text }: Migration, { code, constraint, table }: DatabaseError): string | undefined {
+function findingRows({ sql: text }: Pending, { code, constraint, table }: DatabaseError): string | undefined {
   if (code !== "23514" || constraint === undefined || table === undefined) return undefined;
   const added = text
     .split("\n")
@@ -188,11 +182,11 @@ function findingRows({ text }: Migration, { code, constraint, table }: DatabaseE
 }
 
 /** Keeps the SQLSTATE in sight and says where in the file; a lost connection is not the file's fault and stays as it is. */
-function failedFile(file: Migration, cause: DatabaseError): Error {
+function failedFile(file: Pending, cause: DatabaseError): Error {
   const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
   if (infrastructure) return cause;
   const offset = Number(cause.position ?? Number.NaN);
-  const line = Number.isNaN(offset) ? "" : `:${file.text.slice(0, offset - 1).split("\n").length}`;
+  const line = Number.isNaN(offset) ? "" : `:${file.sql.slice(0, offset - 1).split("\n").length}`;
   const detail = [cause.detail, cause.hint, findingRows(file, cause)]
     .filter((part) => part !== undefined)
     .join(" ");

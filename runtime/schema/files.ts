@@ -6,8 +6,6 @@ import { MESH_0002 } from "./0002_life.js";
 import { MESH_0003 } from "./0003_healing.js";
 import { type Migration, MigrationError } from "./ledger.js";
 
-const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
-
 /** The runtime's own migrations: they come first, and create what the services' files stand on. */
 export const meshMigrations: readonly Migration[] = [
   { name: "mesh/0001_mesh", text: MESH_0001, path: "mesh/0001_mesh" },
@@ -16,7 +14,7 @@ export const meshMigrations: readonly Migration[] = [
 ];
 
 /**
- * The service's migrations, in order. The compiler copies no SQL to where it puts a compiled service
+ * The service's migrations, by name. The compiler copies no SQL to where it puts a compiled service
  * (`dist/generated/auth/`): then `generated/<service>/migrations` of the project around it is read,
  * and at last that of the current folder.
  */
@@ -55,37 +53,10 @@ async function listFolder(folder: string): Promise<readonly string[] | undefined
 
 async function readFiles(folder: string, entries: readonly string[]): Promise<readonly Migration[]> {
   const names = entries.filter((name) => name.endsWith(".sql")).sort();
-  names.forEach((name, index) => {
-    checkName(folder, name, index + 1);
-  });
   return await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);
       return { name, path, text: await readFile(path, "utf8") };
     }),
   );
-}
-
-/** Numbers run from 0001 without gaps: a gap is a file that did not travel, a repetition two branches that met. */
-function checkName(folder: string, name: string, expected: number): void {
-  const number = FILE_NAME.exec(name)?.[1];
-  if (number === undefined) {
-    throw new MigrationError(
-      `${join(folder, name)} is not named like a migration; rename it to ${numbered(expected)}_<what>.sql or move it away`,
-    );
-  }
-  if (Number(number) < expected) {
-    throw new MigrationError(
-      `two migrations in ${folder} have the number ${number}; renumber the newer, ${name}`,
-    );
-  }
-  if (Number(number) > expected) {
-    throw new MigrationError(
-      `migration ${numbered(expected)} is missing in ${folder}: ${name} follows a gap; restore it from version control`,
-    );
-  }
-}
-
-function numbered(value: number): string {
-  return String(value).padStart(4, "0");
 }

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ClientBase } from "pg";
+import { readBreaks } from "./head.js";
 
-/** One numbered file of SQL: a transaction, applied once, never changed afterwards. */
+/** One file of SQL: a transaction, applied once, never changed afterwards. */
 export interface Migration {
-  /** `mesh/0001_mesh` for the runtime's own, `0001_initial.sql` for the service's. */
+  /** `mesh/0001_mesh` for the runtime's own, `0001_initial_5f0c9d21ab.sql` for the service's. */
   readonly name: string;
   readonly text: string;
   /** Where a person finds it, for error messages. */
@@ -15,6 +16,11 @@ export interface AppliedMigration {
   readonly name: string;
   readonly sha256: string;
   readonly appliedAt: Date;
+  /**
+   * Why releases that lack the file cannot run on this database; empty when they can, null when nobody said.
+   * It is here for them: they have no file to read it from.
+   */
+  readonly breaks: string | null;
 }
 
 /** The files and the database do not fit together, or a file failed: nothing of that file was applied. */
@@ -29,7 +35,10 @@ export function checksum(text: string): string {
 
 /** Creates the schema and its ledger where they are missing. Call under the migration lock: `IF NOT EXISTS` alone loses races. */
 export async function prepareLedger(client: ClientBase): Promise<void> {
-  const found = await client.query("SELECT to_regclass('mesh.migration') IS NOT NULL AS ready");
+  const found = await client.query<{ ready: boolean }>(
+    `SELECT count(*) > 0 AS ready FROM pg_attribute
+     WHERE attrelid = to_regclass('mesh.migration') AND attname = 'breaks' AND NOT attisdropped`,
+  );
   if (found.rows[0]?.ready === true) return;
   await client.query(`
     CREATE SCHEMA IF NOT EXISTS mesh;
@@ -40,66 +49,37 @@ export async function prepareLedger(client: ClientBase): Promise<void> {
         applied_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
     );
     COMMENT ON TABLE mesh.migration IS 'The migrations that this database has had, with the checksum each had then.';
+    ALTER TABLE mesh.migration ADD COLUMN IF NOT EXISTS breaks TEXT;
+    COMMENT ON COLUMN mesh.migration.breaks IS
+        'Why releases that lack the file cannot run on this database; empty when they can, NULL when nobody said.';
   `);
 }
 
+/** Reads a ledger of older releases, too: `breaks` is not in theirs. */
 export async function readLedger(client: ClientBase): Promise<readonly AppliedMigration[]> {
-  const { rows } = await client.query<{ name: string; sha256: string; applied_at: Date }>(
-    "SELECT name, sha256, applied_at FROM mesh.migration",
-  );
-  return rows.map((row) => ({ name: row.name, sha256: row.sha256, appliedAt: row.applied_at }));
+  const { rows } = await client.query<{
+    name: string;
+    sha256: string;
+    applied_at: Date;
+    breaks: string | null;
+  }>(`SELECT name, sha256, applied_at, to_jsonb(migration) ->> 'breaks' AS breaks FROM mesh.migration`);
+  return rows.map(({ applied_at: appliedAt, ...row }) => ({ ...row, appliedAt }));
 }
 
-/**
- * The migrations that are still to be applied, in order. Throws when the ledger is not the
- * beginning of `files`: a file that was applied has changed or is missing, or a new file would
- * have to go between applied ones.
- */
-export function pendingMigrations(
-  files: readonly Migration[],
-  applied: readonly AppliedMigration[],
-): readonly Migration[] {
-  const known = new Map(files.map((file) => [file.name, file]));
-  for (const entry of applied) {
-    const file = known.get(entry.name);
-    if (file === undefined) throw missingFile(entry);
-    if (checksum(file.text) !== entry.sha256) throw changedFile(file, entry);
+/** In the transaction of the file itself. */
+export async function recordMigrations(client: ClientBase, files: readonly Migration[]): Promise<void> {
+  for (const { name, text } of files) {
+    // The runtime's own only ever add to what older ones know.
+    const breaks = isOwn({ name }) ? "" : readBreaks(text);
+    await client.query("INSERT INTO mesh.migration (name, sha256, breaks) VALUES ($1, $2, $3)", [
+      name,
+      checksum(text),
+      breaks ?? null,
+    ]);
   }
-  const done = new Set(applied.map((entry) => entry.name));
-  const pending = files.filter((file) => !done.has(file.name));
-  // Two chains: what a newer runtime adds to its own comes after files that the service's has applied long ago.
-  for (const chain of [files.filter(isOwn), files.filter((file) => !isOwn(file))]) {
-    const place = chain.findIndex((file) => !done.has(file.name));
-    const [first, later] = [chain[place], chain.slice(place + 1).find((file) => done.has(file.name))];
-    if (first !== undefined && later !== undefined) throw outOfOrder(first, later);
-  }
-  return pending;
 }
 
 /** The runtime's own. */
-function isOwn({ name }: Pick<Migration, "name">): boolean {
+export function isOwn({ name }: Pick<Migration, "name">): boolean {
   return name.startsWith("mesh/");
-}
-
-function missingFile(entry: AppliedMigration): MigrationError {
-  const when = entry.appliedAt.toISOString();
-  const fix = isOwn(entry)
-    ? "this database was migrated by a newer meshwright: run that version or a later one"
-    : "restore the file from version control, or run the release that has it";
-  return new MigrationError(`migration ${entry.name} was applied at ${when} but is missing here; ${fix}`);
-}
-
-function changedFile(file: Migration, entry: AppliedMigration): MigrationError {
-  return new MigrationError(
-    `migration ${file.path} has changed since it was applied at ${entry.appliedAt.toISOString()} ` +
-      `(sha256 ${entry.sha256.slice(0, 12)} then, ${checksum(file.text).slice(0, 12)} now); ` +
-      "restore it from version control and put the change into a new migration",
-  );
-}
-
-function outOfOrder(first: Migration, later: Migration): MigrationError {
-  return new MigrationError(
-    `migration ${first.path} is new but sorts before ${later.name}, which is already applied; ` +
-      "give it the next free number, after every applied one",
-  );
 }

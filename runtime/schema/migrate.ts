@@ -6,10 +6,11 @@ import { meshMigrations, readMigrations } from "./files.js";
 import {
   type AppliedMigration,
   type Migration,
-  pendingMigrations,
   prepareLedger,
   readLedger,
 } from "./ledger.js";
+import type { Pending } from "./lineage.js";
+import { pendingMigrations } from "./pending.js";
 import { withoutTimeouts } from "./timeouts.js";
 
 /** "mesh" in ASCII. Advisory locks are per database, so every service database has its own. */
@@ -64,7 +65,7 @@ export async function migrationState(
   return await withClient(database, async (client) => {
     const found = await client.query("SELECT to_regclass('mesh.migration') IS NOT NULL AS ready");
     const applied = found.rows[0]?.ready === true ? await readLedger(client) : [];
-    return { applied, pending: pendingMigrations(files, applied).map((file) => file.name) };
+    return { applied, pending: namesOf(pendingMigrations(files, applied)) };
   });
 }
 
@@ -134,10 +135,16 @@ async function applyPending(files: readonly Migration[], applying: Applying): Pr
   await prepareLedger(client);
   const ledger = await readLedger(client);
   const pending = pendingMigrations(files, ledger);
-  for (const file of pending) {
+  for (const next of pending) {
     const started = performance.now();
-    await applyFile(file, applying);
-    logger.info({ migration: file.name, ms: Math.round(performance.now() - started) }, "migration applied");
+    await applyFile(next, applying);
+    const ms = Math.round(performance.now() - started);
+    logger.info({ migration: next.name, ms }, "migration applied");
   }
-  return { applied: pending.map((file) => file.name), total: ledger.length + pending.length };
+  const recorded = pending.reduce((sum, { includes }) => sum + 1 + includes.length, 0);
+  return { applied: namesOf(pending), total: ledger.length + recorded };
+}
+
+function namesOf(pending: readonly Pending[]): readonly string[] {
+  return pending.map(({ name }) => name);
 }

@@ -171,22 +171,19 @@ describe("files that do not fit the ledger are refused", () => {
     await expect(runMigrations(url, other.path)).rejects.toThrow(/0001_initial\.sql was applied/);
     await ask(url, "DELETE FROM mesh.migration WHERE name = '0001_initial.sql'");
     await expect(runMigrations(url, other.path)).rejects.toThrow(
-      /0001_another\.sql is new but sorts before 0002_b\.sql, which is already applied; give it the next free number/,
+      /0001_another\.sql is new but comes before 0002_b\.sql, which is already applied; begin it with a line "-- follows: /,
     );
   });
 
   test.each([
-    [
-      { "0001_a.sql": FIRST, "0003_c.sql": SECOND },
-      /migration 0002 is missing in .*: 0003_c\.sql follows a gap/,
-    ],
+    [{ "0001_a.sql": FIRST, "0003_c.sql": SECOND }, /migration 0002 is missing: .*0003_c\.sql follows a gap/],
     [
       { "0001_a.sql": FIRST, "0001_b.sql": SECOND },
-      /two migrations in .* have the number 0001; renumber .*0001_b\.sql/,
+      /0001_b\.sql does not say what it follows; begin it with a line "-- follows: /,
     ],
     [
       { "0001_a.sql": FIRST, "fix.sql": SECOND },
-      /fix\.sql is not named like a migration; rename it to 0002_<what>\.sql/,
+      /fix\.sql does not say what it follows; begin it with a line "-- follows: /,
     ],
   ])("a folder that cannot be whole: %j", async (files, message) => {
     const folder = await openFolder(files);

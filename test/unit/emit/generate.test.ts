@@ -199,7 +199,7 @@ describe("a second run", () => {
   test.each(["", "not json", "{}", '{"lockVersion":99}'])("takes the lock %j for no lock", async (lock) => {
     const folder = memoryFolder({ [LOCK_FILE]: lock });
     await generate(reference, folder);
-    expect(JSON.parse(folder.files.get(LOCK_FILE) ?? "").lockVersion).toBe(1);
+    expect(JSON.parse(folder.files.get(LOCK_FILE) ?? "").lockVersion).toBe(2);
   });
 
   test("writes the lock last, after everything else is in place", async () => {
@@ -215,9 +215,7 @@ describe("migrations", () => {
   test("are emitted as planned, locked, and never removed or rewritten", async () => {
     const folder = memoryFolder({ [first]: "CREATE TABLE users ();" });
     await generate(reference, folder);
-    expect(JSON.parse(folder.files.get(LOCK_FILE) ?? "").migrations.auth).toMatchObject([
-      { name: "0001_initial.sql" },
-    ]);
+    expect(Object.keys(JSON.parse(folder.files.get(LOCK_FILE) ?? "").migrations)).toEqual([first]);
     await generate(reference.replace(/^description:.*$/m, "description: Another."), folder);
     expect(folder.done.filter((step) => step.includes("migrations"))).toEqual([]);
   });
@@ -241,7 +239,7 @@ describe("migrations", () => {
     await generate(reference, folder);
     folder.files.set("auth/migrations/0002_by_hand.sql", "SELECT 1;");
     await generate(reference, folder);
-    expect(JSON.parse(folder.files.get(LOCK_FILE) ?? "").migrations.auth).toHaveLength(2);
+    expect(Object.keys(JSON.parse(folder.files.get(LOCK_FILE) ?? "").migrations)).toHaveLength(2);
   });
 
   test("get what the last run knew and what there is", async () => {
@@ -261,7 +259,7 @@ describe("migrations", () => {
     await generate(reference, folder, { loadMigrationPlanner, distrustLock: true });
     expect(seen).toEqual([
       [undefined, "edd-cloud", services, 1],
-      ["edd-cloud", "edd-cloud", services, 1],
+      [undefined, "edd-cloud", services, 1],
     ]);
   });
 

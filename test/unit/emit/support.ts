@@ -60,6 +60,7 @@ export function memoryFolder(tree: Readonly<Record<string, string>> = {}): Memor
   return {
     files,
     done,
+    folders: () => [...new Set([...files.keys()].flatMap((path) => path.split("/").slice(0, -1)[0] ?? []))],
     list: (folder) =>
       [...files.keys()]
         .filter((path) => dirname(path) === folder)

@@ -1,6 +1,17 @@
 import { describe, expect, inject, test } from "vitest";
+import type { PlannedMigration } from "../../../generator/evolve/index.js";
+import type { Mesh } from "../../../generator/model/mesh.js";
 import { readCatalog } from "./catalog.js";
-import { applyFiles, chain, openDatabase, plan, shop } from "./support.js";
+import {
+  applyFiles,
+  asOldGenerator,
+  chain,
+  openDatabase,
+  plainName,
+  plan,
+  shop,
+  templates,
+} from "./support.js";
 
 /*
  * The independent check of the differ: whatever leads from one model to the other, the catalogs
@@ -15,6 +26,13 @@ shop.item.{id}.deleted: { event: ItemDeleted, emit: { table: items, on: delete }
 const ITEMS = "items: { columns: { id: { type: nanoid, key: true }, name: text } }";
 const items = (more: string, rest = "") =>
   `items:\n  columns:\n    id: { type: nanoid, key: true }\n    name: text\n    ${more}\n${rest}`;
+
+async function expectFresh(files: readonly PlannedMigration[], model: Mesh): Promise<void> {
+  const chained = await openDatabase(inject("postgres"), files);
+  const fresh = await openDatabase(inject("postgres"), chain([model]));
+  expect(await readCatalog(chained.client)).toEqual(await readCatalog(fresh.client));
+  await Promise.all([chained.close(), fresh.close()]);
+}
 
 interface Case {
   readonly what: string;
@@ -215,7 +233,7 @@ describe("a chain of migrations and a fresh database have the same catalogs", ()
     const [before, after] = [shop(...from), shop(...to)];
     const files = chain([before, after]);
     expect(files).toHaveLength(2);
-    if (name) expect(files[1]?.name).toBe(name);
+    if (name) expect(plainName(files[1]?.name ?? "")).toBe(name);
     const chained = await openDatabase(inject("postgres"), files.slice(0, 1));
     if (rows !== undefined) await chained.client.query(rows);
     await applyFiles(chained.client, files);
@@ -238,26 +256,54 @@ describe("a chain of migrations and a fresh database have the same catalogs", ()
 
   test("a newer generator brings its functions to the databases that have the older ones", async () => {
     const model = shop(ITEMS, SUBJECTS);
-    const current = chain([model]);
-    const older = current.map((file) => ({
-      ...file,
-      text: file.text
-        .replace("AS changed\n", "AS changed -- as it was printed once\n")
-        .replace("BEFORE TRUNCATE ON items\n", "BEFORE TRUNCATE ON items -- then\n"),
-    }));
-    const { files } = plan(model, { previous: model, existing: older });
-    expect(files.shop?.map(({ name }) => name)).toEqual(["0001_initial.sql", "0002_events_of_items.sql"]);
-    expect(plan(model, { previous: model, existing: files.shop ?? [] }).files).toEqual(files);
-    const chained = await openDatabase(inject("postgres"), files.shop);
-    const fresh = await openDatabase(inject("postgres"), current);
-    expect(await readCatalog(chained.client)).toEqual(await readCatalog(fresh.client));
-    await Promise.all([chained.close(), fresh.close()]);
+    const emit =
+      templates["sql/emit_function.hbs"]?.replace("BEGIN\n", "BEGIN -- as it was printed once\n") ?? "";
+    const older =
+      plan(model, { templates: { ...templates, "sql/emit_function.hbs": emit } }).files.shop ?? [];
+    expect(older[0]?.text).toContain("as it was printed once");
+    const { files } = plan(model, { existing: older });
+    expect(files.shop?.map(({ name }) => plainName(name))).toEqual([
+      "0001_initial.sql",
+      "0002_events_of_items.sql",
+    ]);
+    expect(plan(model, { existing: files.shop ?? [] }).files).toEqual(files);
+    await expectFresh(files.shop ?? [], model);
+  });
+
+  test("the chain of an older generator goes on from the model in its lock, byte for byte", async () => {
+    const model = shop(ITEMS, SUBJECTS);
+    const older = chain([shop(ITEMS), model]).map(asOldGenerator);
+    const [first] = older;
+    const odd = {
+      ...first,
+      name: "0001_initial.sql",
+      text: first?.text ?? "",
+      sha256: "",
+    };
+    const existing = [odd, ...older.slice(1)];
+    const next = shop(items("price: integer?"), SUBJECTS);
+    expect(plan(next, { existing }).refusals.map(({ code }) => code)).toEqual(["lost-model"]);
+    const { files } = plan(next, { previous: model, existing });
+    expect(files.shop?.slice(0, 2).map(({ text }) => text)).toEqual(existing.map(({ text }) => text));
+    expect(plainName(files.shop?.[2]?.name ?? "")).toBe("0003_add_items_price.sql");
+    // From then on the files tell, and the lock is not asked.
+    expect(plan(next, { existing: files.shop ?? [] }).files).toEqual(files);
+    await expectFresh(files.shop ?? [], next);
+  });
+
+  test("the chain of an older generator that is up to date is told its model, and loses nothing", async () => {
+    const model = shop(ITEMS, SUBJECTS);
+    const existing = chain([model]).map(asOldGenerator);
+    const { files } = plan(model, { previous: model, existing });
+    expect(files.shop?.map(({ name }) => plainName(name))).toEqual(["0001_initial.sql", "0002_model.sql"]);
+    expect(files.shop?.[1]?.text).not.toMatch(/^[^-\n]/m);
+    await expectFresh(files.shop ?? [], model);
   });
 
   test("no migration ever says CASCADE but in ON DELETE CASCADE", () => {
     for (const { from, to } of CASES) {
       const text = chain([shop(...from), shop(...to)])
-        .map((file) => file.text)
+        .map((file) => file.text.replaceAll(/^-- model: .*$/gm, ""))
         .join("\n");
       expect(text.replaceAll("ON DELETE CASCADE", "")).not.toMatch(/\bCASCADE\b/);
     }

@@ -22,7 +22,7 @@ function refusalsOf(from: string, to: string, allowDestructive = false): string 
   if (next === undefined) throw new Error(`the test's mesh does not compile:\n${to}`);
   const { refusals, files } = plan(next, { previous, existing, allowDestructive });
   if (refusals.length > 0) expect(files.shop).toEqual(existing);
-  return renderDiagnostics(locate(refusals));
+  return renderDiagnostics(locate(refusals.map(({ path = [], ...refusal }) => ({ ...refusal, path }))));
 }
 
 /** `mesh.yaml:8:11 - error require-column`, and what is underlined. */

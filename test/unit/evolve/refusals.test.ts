@@ -1,5 +1,5 @@
 import { describe, expect, inject, test } from "vitest";
-import { openDatabase, plan, shop } from "./support.js";
+import { asOldGenerator, openDatabase, plan, shop } from "./support.js";
 
 const table = (columns: string, rest = "") =>
   `items: { ${rest} columns: { id: { type: nanoid, key: true }, ${columns} } }`;
@@ -185,8 +185,8 @@ describe("destructive steps", () => {
 
   test("migrations without the model they lead to are refused, unless they are what would be made anyway", () => {
     const next = shop(table("a: text"));
-    const existing = plan(next).files.shop ?? [];
-    expect(plan(next, { existing })).toEqual(plan(next));
+    const existing = (plan(next).files.shop ?? []).map(asOldGenerator);
+    expect(plan(next, { existing }).refusals).toEqual([]);
     expect(plan(shop(table("b: text")), { existing }).refusals.map(({ code }) => code)).toEqual([
       "lost-model",
     ]);

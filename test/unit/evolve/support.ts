@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,6 +67,7 @@ export interface PlanOptions {
   readonly existing?: readonly PlannedMigration[];
   readonly service?: string;
   readonly allowDestructive?: boolean;
+  readonly templates?: typeof templates;
 }
 
 export function plan(next: Mesh, options: PlanOptions = {}): MigrationPlan {
@@ -74,21 +76,33 @@ export function plan(next: Mesh, options: PlanOptions = {}): MigrationPlan {
     next,
     existing: { [options.service ?? "shop"]: options.existing ?? [] },
     allowDestructive: options.allowDestructive ?? false,
-    templates,
+    templates: options.templates ?? templates,
   });
 }
 
 /** The files of a chain of models: each is generated on top of the one before. */
 export function chain(models: readonly Mesh[], allowDestructive = true): readonly PlannedMigration[] {
   let files: readonly PlannedMigration[] = [];
-  let previous: Mesh | undefined;
   for (const next of models) {
-    const made = plan(next, { ...(previous && { previous }), existing: files, allowDestructive });
+    const made = plan(next, { existing: files, allowDestructive });
     if (made.refusals.length > 0) throw new Error(JSON.stringify(made.refusals));
     files = made.files.shop ?? [];
-    previous = next;
   }
   return files;
+}
+
+/** Without the hash of its text. */
+export function plainName(name: string): string {
+  return name.replace(/_[0-9a-f]{10}\.sql$/, ".sql");
+}
+
+/** As generators before this one wrote it: the number is its place, and nothing tells what it leads to. */
+export function asOldGenerator({ name, text }: { readonly name: string; readonly text: string }) {
+  const lines = text
+    .split("\n")
+    .filter((line) => !/^-- (follows|older releases|model|What the database is).*$/.test(line));
+  const old = `${lines.join("\n").trimEnd()}\n`;
+  return { name: plainName(name), text: old, sha256: createHash("sha256").update(old).digest("hex") };
 }
 
 /** Brings a database to these files as the runtime does it. */
