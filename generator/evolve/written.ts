@@ -56,7 +56,9 @@ type Entry =
 
 type Lists = "uniques" | "checks" | "foreignKeys" | "indexes";
 
-interface TableEntry extends Omit<TableSchema, "name" | Lists>, Partial<Omit<Pick<TableSchema, Lists>, "checks">> {
+interface TableEntry
+  extends Omit<TableSchema, "name" | Lists>,
+    Partial<Omit<Pick<TableSchema, Lists>, "checks">> {
   readonly table: string;
   readonly checks?: readonly WrittenCheck[];
   /** Digests by name. */

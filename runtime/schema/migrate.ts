@@ -3,12 +3,7 @@ import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply.js";
 import { meshMigrations, readMigrations } from "./files.js";
-import {
-  type AppliedMigration,
-  type Migration,
-  prepareLedger,
-  readLedger,
-} from "./ledger.js";
+import { type AppliedMigration, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { pendingMigrations } from "./pending.js";
 import { withoutTimeouts } from "./timeouts.js";

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from "vitest";
 import { readCatalog } from "./catalog.js";
-import { applyFiles, chain, openDatabase, plan, shop } from "./support.js";
+import { applyFiles, asOldGenerator, chain, openDatabase, plan, shop } from "./support.js";
 
 const ITEMS = `
 items:
@@ -24,7 +24,9 @@ describe("rules that reach tables with rows", () => {
     expect(text).toContain(
       "ALTER TABLE items ADD CONSTRAINT items_code_payload CHECK (code ~ '^[a-z]+$') NOT VALID;",
     );
-    expect(text.trimEnd()).toMatch(/ALTER TABLE items VALIDATE CONSTRAINT items_code_payload;$/);
+    expect(text).toMatch(
+      /ALTER TABLE items VALIDATE CONSTRAINT items_code_payload;\n\n-- What the database is/,
+    );
   });
 
   test("name the rows that break them, and leave all as it was", async () => {
@@ -46,7 +48,7 @@ describe("rules that reach tables with rows", () => {
 
   test("reach a database that a generator made which did not know them, once", async () => {
     const current = chain([after]);
-    const older = current.map((file) => ({
+    const older = current.map(asOldGenerator).map((file) => ({
       ...file,
       text: file.text.replaceAll(/ CONSTRAINT items_\w+_(travels|payload) CHECK \(.*\)(,?)$/gm, "$2"),
     }));
