@@ -106,7 +106,9 @@ describe("sessions have our settings", () => {
       `${url}?options=-c%20search_path%3Dshop,public%20-c%20work_mem%3D5MB&sslmode=disable`,
     );
     expect(await settings(pool)).toEqual(OURS);
-    const { rows } = await pool.query("SELECT current_setting('search_path') AS path, current_setting('work_mem') AS memory");
+    const { rows } = await pool.query(
+      "SELECT current_setting('search_path') AS path, current_setting('work_mem') AS memory",
+    );
     expect(Object.values(rows[0])).toEqual(["shop,public", "5MB"]);
   });
 
