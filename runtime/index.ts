@@ -38,7 +38,6 @@ export { type Verification, type VerifyOptions, verifyCache } from "./operate/ve
 export { verifyReferences } from "./operate/verify-references.js";
 // Its data: rows that are written together with their events, and events that no table implies.
 export { type EventToEnqueue, EventTooLarge, enqueueEvent, InvalidEvent } from "./outbox/enqueue.js";
-export { plural } from "./plural.js";
 export { InvalidRow } from "./repository/invalid-row.js";
 export {
   type ReadRepository,

@@ -1,5 +1,6 @@
 import type { Compilation } from "../compile.js";
 import type { Diagnostic, Severity } from "../diagnostics/diagnostic.js";
+import { plural } from "../diagnostics/plural.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
 import { applyPlan, type Finding, type OutputPlan, planOutput, type Refusal } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
@@ -99,6 +100,6 @@ export async function bringUpToDate(): Promise<Mesh | undefined> {
   }
   reportWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation);
   writeProject(plan);
-  if (plan.write.length > 0) tell(colour.dim(`generated ${plan.write.length} files anew`));
+  if (plan.write.length > 0) tell(colour.dim(`generated ${plural(plan.write.length, "file")} anew`));
   return mesh;
 }

@@ -1,4 +1,5 @@
 import type { Position } from "../source/text.js";
+import { plural } from "./plural.js";
 import type { DiagnosticCode } from "./registry.js";
 
 export type Severity = "error" | "warning";
@@ -24,7 +25,7 @@ export interface Diagnostic {
 export function countDiagnostics(diagnostics: readonly Diagnostic[]): string | undefined {
   const counts = (["error", "warning"] as const).flatMap((severity) => {
     const count = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
-    return count === 0 ? [] : `${count} ${severity}${count === 1 ? "" : "s"}`;
+    return count === 0 ? [] : plural(count, severity);
   });
   return counts.length === 0 ? undefined : counts.join(" and ");
 }

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import type { Logger, Tx } from "../definition.js";
+import { plural } from "../plural.js";
 import { settleClashes } from "./clash.js";
 import { arrayLiteral } from "./columns.js";
 import { Early, HandlerFailed, Raced } from "./faults.js";
@@ -238,11 +239,11 @@ async function writeRows(
     if (whole || canInsert(cache, shape)) {
       const { rows: counts } = await run(client, upsertRows(cache, shape, rows));
       const added = Number(counts[0]?.added ?? 0);
-      if (!whole && added > 0) gaps.push(`${added} new rows of ${cache.table.name} came in part`);
+      if (!whole && added > 0) gaps.push(`${plural(added, "new row")} of ${cache.table.name} came in part`);
     } else {
       const { rowCount } = await run(client, updateRows(cache, shape, rows));
       const missing = rows.length - (rowCount ?? 0);
-      if (missing > 0) gaps.push(`${missing} rows of ${cache.table.name} are missing and came in part`);
+      if (missing > 0) gaps.push(`${plural(missing, "missing row")} of ${cache.table.name} came in part`);
     }
   }
   return gaps;

@@ -269,10 +269,14 @@ async function ensureDurable(running: Running) {
   }
 }
 
+/** Nothing is to be done now: what is unacknowledged failed, and is not due again before its backoff has passed. */
+function isIdle(state: ConsumerState | undefined, attemptsWaiting: number): boolean {
+  return state === undefined || (state.pending === 0 && state.ackPending <= attemptsWaiting);
+}
+
 function describe(running: Running): ConsumerStats {
   const { tally, state, attached, options, lastError, lastProgress, attemptsWaiting } = running;
   const connected = attached && options.broker.connected();
-  const idle = state === undefined || (state.pending === 0 && state.ackPending === 0);
   return {
     durable: running.plan.durable,
     connected,
@@ -286,6 +290,6 @@ function describe(running: Running): ConsumerStats {
     lastSnapshot: running.resync.last(),
     lastError: lastError ?? running.resync.lastError(),
     snapshotError: running.resync.lastError(),
-    stalled: !connected || (!idle && Date.now() - lastProgress > STALLED_MS),
+    stalled: !connected || (!isIdle(state, attemptsWaiting) && Date.now() - lastProgress > STALLED_MS),
   };
 }

@@ -1,5 +1,6 @@
 import { DatabaseError } from "pg";
 import { causesOf, messageOf } from "../error-message.js";
+import { plural } from "../plural.js";
 import type { Incoming } from "./parse.js";
 import { ConnectionLost } from "./transaction.js";
 
@@ -29,7 +30,7 @@ export class Raced extends Error {
 export class Early extends Error {
   override readonly name = "Early";
   constructor(readonly events: readonly Incoming[]) {
-    super(`${events.length} events leave out versions of their entities`);
+    super(`${plural(events.length, "event")} before which versions are missing`);
   }
 }
 

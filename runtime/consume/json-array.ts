@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { plural } from "../plural.js";
 
 /*
  * A JSON array of any length, read in bounded memory: the bytes are cut at commas of the outermost
@@ -96,7 +97,7 @@ export function createSplitter(): Splitter {
   function parse(bytes: Buffer, isLast: boolean): readonly unknown[] {
     if (bytes.every(isBlank)) {
       if (isLast && count === 0 && !separated) return [];
-      throw new BrokenArray(`not JSON after ${count} elements: a comma too many`);
+      throw new BrokenArray(`not JSON after ${plural(count, "element")}: a comma too many`);
     }
     if (!isLast) separated = true;
     const elements = parsePiece(bytes) ?? cutPiece(bytes).map((one, at) => parseElement(one, count + at));
@@ -105,7 +106,8 @@ export function createSplitter(): Splitter {
   }
 
   function finish(bytes: Buffer, close: number): readonly unknown[] {
-    if (bytes[close] !== CLOSE_BRACKET) throw new BrokenArray(`a } closes the array after ${count} elements`);
+    if (bytes[close] !== CLOSE_BRACKET)
+      throw new BrokenArray(`a } closes the array after ${plural(count, "element")}`);
     const elements = parse(bytes.subarray(0, close), true);
     stage = "after";
     expectBlank(bytes.subarray(close + 1));
@@ -139,7 +141,7 @@ export function createSplitter(): Splitter {
     end() {
       if (stage !== "after") {
         throw new BrokenArray(
-          stage === "before" ? "nothing came" : `it ends after ${count} elements without its ]`,
+          stage === "before" ? "nothing came" : `it ends after ${plural(count, "element")} without its ]`,
         );
       }
     },
@@ -190,7 +192,7 @@ function parseElement(bytes: Buffer, before: number): unknown {
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     if (ELEMENT.test(text)) return new Unreadable(text, `not JSON: ${why}`);
-    throw new BrokenArray(`not JSON after ${before} elements: ${why}`, { cause });
+    throw new BrokenArray(`not JSON after ${plural(before, "element")}: ${why}`, { cause });
   }
 }
 

@@ -4,6 +4,7 @@ import type { ConsumerStats } from "../consume/consumer.js";
 import type { SnapshotRecord } from "../consume/subscription.js";
 import { countDeadLetters, type OutboxStatus, readOutbox } from "../operate/figures.js";
 import type { Relay } from "../outbox/relay.js";
+import { plural } from "../plural.js";
 import type { RunningParts } from "./parts.js";
 import { publicReason, publicReasonOf } from "./public-reason.js";
 
@@ -63,7 +64,9 @@ function relayReasons(relay: Relay | undefined, outbox: OutboxStatus | undefined
   const why = lastError === undefined ? "" : `: ${publicReason(lastError)}`;
   if (paused === true) return [`relay: paused${why}`];
   if ((parked ?? 0) > 0)
-    return [`relay: ${parked} entities wait, the broker refuses an event of theirs${why}`];
+    return [
+      `relay: the broker refuses an event of each of ${plural(parked ?? 0, "entity", "entities")}${why}`,
+    ];
   const age = Math.round(outbox?.oldestSeconds ?? 0);
   return age > LATE_SECONDS ? [`relay: the oldest event waits for ${age} s${why}`] : [];
 }

@@ -151,7 +151,7 @@ test("what a service may not publish is a dead letter of its outbox, listed and 
   await mesh.databases.auth.query("NOTIFY mesh_outbox");
   await waitFor(async () => (await operate("dlq", "list", "auth")).code === 1, { what: "the dead letter" });
   expect((await operate("status")).body.findings).toContain(
-    "auth: 1 dead letters of its outbox (mesh dlq list auth)",
+    "auth: 1 dead letter of its outbox (mesh dlq list auth)",
   );
   expect((await call(mesh, "auth", "GET /readyz")).body).toMatchObject({
     checks: { outbox: { waiting: 0, oldest_seconds: null, dead_letters: 1 } },

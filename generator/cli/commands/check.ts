@@ -1,3 +1,4 @@
+import { plural } from "../../diagnostics/plural.js";
 import type { ExitCode } from "../exit.js";
 import { reportWarnings, warningsToJson } from "../generation.js";
 import { adviseHooks } from "../hook-files.js";
@@ -17,7 +18,7 @@ export async function check(options: { readonly json?: boolean }): Promise<ExitC
   if (mesh && !options.json) {
     const { services, events, databases } = mesh;
     print(
-      `${colour.green("ok")} ${services.length} services, ${databases.length} databases, ${events.length} events`,
+      `${colour.green("ok")} ${plural(services.length, "service")}, ${plural(databases.length, "database")}, ${plural(events.length, "event")}`,
     );
   }
   return mesh ? 0 : 1;

@@ -1,3 +1,4 @@
+import { plural } from "../../diagnostics/plural.js";
 import type { OutputPlan } from "../../generate.js";
 import type { Mesh } from "../../model/mesh.js";
 import type { ExitCode } from "../exit.js";
@@ -56,7 +57,7 @@ function reportDrift(
     for (const { path, kind } of plan.drift) print(`${GENERATED}/${path}: ${colour.yellow(kind)}`);
     tell(
       colour.red(
-        `${plan.drift.length} files are not what ${MESH_FILE} says: run \`mesh generate\` and commit`,
+        `${plural(plan.drift.length, "file")} not as ${MESH_FILE} says: run \`mesh generate\` and commit`,
       ),
     );
   }
@@ -68,7 +69,7 @@ function summary({ write, remove, keep }: OutputPlan) {
 }
 
 function describe({ write, remove, keep }: OutputPlan, mesh: Mesh, ms: number | undefined): string {
-  const what = `${mesh.services.length} services, ${mesh.events.length} events`;
+  const what = `${plural(mesh.services.length, "service")}, ${plural(mesh.events.length, "event")}`;
   const time = ms === undefined ? "" : colour.dim(` (${Math.round(ms)} ms)`);
   if (write.length === 0 && remove.length === 0) return `${colour.green("up to date")}: ${what}${time}`;
   const parts = [

@@ -1,4 +1,5 @@
-import { type ConsumerStatus, plural, type ServiceStatus, type SnapshotStatus } from "meshwright/runtime";
+import type { ConsumerStatus, ServiceStatus, SnapshotStatus } from "meshwright/runtime";
+import { plural } from "../../diagnostics/plural.js";
 
 /** An outbox whose first event is this old is not merely busy. */
 const LATE_SECONDS = 60;
@@ -44,11 +45,11 @@ function outboxFindings({ service, outbox, stream }: ServiceStatus): string[] {
       : []),
     ...((oldestSeconds ?? 0) > LATE_SECONDS
       ? [
-          `${service}: ${waiting} events wait in the outbox, the first for ${Math.round(oldestSeconds ?? 0)} s`,
+          `${service}: ${plural(waiting ?? 0, "event")} in the outbox, the first for ${Math.round(oldestSeconds ?? 0)} s`,
         ]
       : []),
     ...((deadLetters ?? 0) > 0
-      ? [`${service}: ${deadLetters} dead letters of its outbox (mesh dlq list ${service})`]
+      ? [`${service}: ${plural(deadLetters ?? 0, "dead letter")} of its outbox (mesh dlq list ${service})`]
       : []),
   ];
 }
@@ -59,7 +60,7 @@ function consumerFindings(service: string, consumer: ConsumerStatus): string[] {
   return [
     ...(gone === undefined ? [] : [`${service}: consumer ${durable}: ${gone}`]),
     ...(deadLetters > 0
-      ? [`${service}: ${deadLetters} dead letters of ${durable} (mesh dlq list ${service})`]
+      ? [`${service}: ${plural(deadLetters, "dead letter")} of ${durable} (mesh dlq list ${service})`]
       : []),
     ...(snapshot?.error ? [`${service}: ${snapshotTrouble(durable, snapshot.error)}`] : []),
     ...(snapshot !== null && snapshot.unfit > 0 ? [`${service}: ${unfitRows(durable, snapshot)}`] : []),
@@ -94,6 +95,6 @@ function vanished({ stream, streamFound, broker }: ConsumerStatus): string | und
 function cascadeFindings({ service, cascades }: ServiceStatus): string[] {
   if (cascades === undefined || cascades.failing === 0) return [];
   return [
-    `${service}: ${cascades.failing} rows wait for a hook that fails: ${cascades.lastError ?? "unknown"}`,
+    `${service}: a hook that fails holds up ${plural(cascades.failing, "row")}: ${cascades.lastError ?? "unknown"}`,
   ];
 }

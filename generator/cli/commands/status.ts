@@ -1,4 +1,5 @@
 import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from "meshwright/runtime";
+import { plural } from "../../diagnostics/plural.js";
 import type { Service } from "../../model/mesh.js";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
@@ -107,7 +108,7 @@ function describe(all: readonly ServiceStatus[], findings: readonly string[]): v
         String(broker?.redelivered ?? "-"),
         String(attemptsWaiting),
         String(deadLetters),
-        `${snapshot?.at ? `${snapshot.rows ?? 0} rows at ${snapshot.at}` : "-"}${snapshot?.error ? ", failed since" : ""}`,
+        `${snapshot?.at ? `${plural(snapshot.rows ?? 0, "row")} at ${snapshot.at}` : "-"}${snapshot?.error ? ", failed since" : ""}`,
       ]),
     ),
   );

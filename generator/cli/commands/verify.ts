@@ -1,4 +1,5 @@
-import { type FoundRow, plural, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
+import { type FoundRow, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
+import { plural } from "../../diagnostics/plural.js";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh, required } from "../running-mesh.js";

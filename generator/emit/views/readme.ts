@@ -4,7 +4,7 @@ import { schemaFileName } from "../schema/event.js";
 import { eventSentence, listOf, ownServices, serviceTitle } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./environment.js";
 import { cell, codeList, inCode } from "./markdown.js";
-import { bytes, count, duration } from "./units.js";
+import { bytes, duration, named } from "./units.js";
 
 /** README.md of generated/: the mesh as the tables that people look for. Every value is a finished cell. */
 export interface ReadmeView {
@@ -81,7 +81,7 @@ function streamRow(stream: Stream): ReadmeView["streams"][number] {
   if (stream.external) return { ...names, keeps: "what its owner lets it", window: "-", replicas: "-" };
   const limits = [
     duration(stream.maxAgeSeconds),
-    `${count(stream.maxMessages)} messages`,
+    named(stream.maxMessages, "message"),
     bytes(stream.maxBytes),
   ];
   return {

@@ -15,7 +15,7 @@ export function bytes(count: number): string {
     const size = 1024 ** (units.length - index);
     if (count >= size && count % size === 0) return `${count / size} ${unit}`;
   }
-  return `${count} bytes`;
+  return named(count, "byte");
 }
 
 export function count(value: number): string {
@@ -25,6 +25,10 @@ export function count(value: number): string {
 
 function inUnits(value: number, units: readonly (readonly [string, number])[]): string {
   const [name, size] = units.find(([, size]) => value >= size && value % size === 0) ?? ["second", 1];
-  const amount = value / size;
-  return `${amount} ${name}${amount === 1 ? "" : "s"}`;
+  return named(value / size, name);
+}
+
+/** `1 message`, `2,000 messages` */
+export function named(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }

@@ -278,7 +278,7 @@ describe("events that carry a part", () => {
     const { rows } = await pool.query(
       "SELECT snapshot_error FROM mesh.subscription WHERE durable = 'profile_auth_user'",
     );
-    expect(rows[0].snapshot_error).toContain("missing and came in part");
+    expect(rows[0].snapshot_error).toContain("1 missing row of profile_cache came in part");
   });
 
   it("notices versions that were skipped", async () => {

@@ -137,6 +137,21 @@ VALUES ($1, 1, 'compute_auth_user', 'auth.user', 'a', 1, now() + interval '1 sec
     expect(consumer.stats()).toMatchObject({ connected: true, applied: 4, deadLetters: 0, stalled: false });
   });
 
+  it("is not stalled by an event in its backoff", { timeout: 40_000 }, async () => {
+    const hooks = {
+      created: async () => {
+        throw new Error("not yet");
+      },
+    };
+    const consumer = await start({ hooks, attempts: 5, backoffSeconds: [60] });
+    await waitFor(() => consumer.stats().connected);
+    await say({ id: "a", action: "created", version: 1 });
+    await waitFor(() => consumer.stats().attemptsWaiting === 1 && consumer.stats().ackPending === 1);
+    // Longer than one that settles nothing may take.
+    await new Promise((wake) => setTimeout(wake, 16_000));
+    expect(consumer.stats()).toMatchObject({ attemptsWaiting: 1, ackPending: 1, stalled: false });
+  });
+
   it("starts while database and broker are down, and says so", async () => {
     const broker = await connectJetStream({ url: "nats://127.0.0.1:9", name: "test", logger: silent });
     brokers.push(broker);

@@ -295,7 +295,7 @@ describe("a broken snapshot deletes nothing", () => {
   const cases: readonly (readonly [string, RequestListener, RegExp])[] = [
     ["an error", (_, response) => response.writeHead(500).end("boom"), /answered 500: boom/],
     ["a web page", (_, response) => response.end("<html>"), /not a JSON array/],
-    ["half of it", (_, response) => response.end(whole.slice(0, 50)), /ends after 1 elements/],
+    ["half of it", (_, response) => response.end(whole.slice(0, 50)), /ends after 1 element/],
     [
       "a cut connection",
       (_, response) => {
