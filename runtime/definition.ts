@@ -177,6 +177,8 @@ export interface StreamDefinition {
   readonly maxMessages: number;
   readonly maxBytes: number;
   readonly duplicateWindowSeconds: number;
+  /** How long its consumers remember a deletion, and its owner twice as long; where it is missing, for ever. */
+  readonly tombstoneSeconds?: number | undefined;
   /** An external owner's stream: waited for, never created or changed. */
   readonly external?: true;
 }

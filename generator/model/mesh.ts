@@ -87,6 +87,8 @@ export interface Stream {
   readonly maxMessages: number;
   readonly maxBytes: number;
   readonly duplicateWindowSeconds: number;
+  /** How long a deletion is remembered; undefined: for ever. */
+  readonly tombstoneSeconds: number | undefined;
   /** True for an external owner: services wait for its stream; only `mesh dev` stands in and makes it. */
   readonly external: boolean;
 }

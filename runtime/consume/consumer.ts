@@ -20,7 +20,7 @@ import { persistently } from "./persist.js";
 import { createPredecessors } from "./predecessors.js";
 import { createResync, type Resync } from "./resync.js";
 import type { SnapshotReport } from "./snapshot.js";
-import { type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";
+import { distrustVersions, type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";
 import { startWatch } from "./watch.js";
 
 export interface ConsumerOptions {
@@ -232,6 +232,11 @@ async function attach(running: Running): Promise<void> {
   const wasLost = running.lost !== undefined;
   const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
   if (era === undefined) throw new Error(`stream ${plan.stream} does not exist yet`);
+  if (first && (await persistently(running.batch, () => distrustVersions(pool, model))) > 0)
+    logger.warn(
+      {},
+      "away for longer than its owner remembers deletions: versions that are known here count no more",
+    );
   running.era = era;
   running.state = state;
   running.lastError = undefined;

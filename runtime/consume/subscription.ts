@@ -138,6 +138,20 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
   };
 }
 
+/**
+ * A copy that was away for longer than its owner counts versions on after a deletion may know higher versions of a
+ * former life than there are of the present one: from here on it goes by sequence, until versions are told again.
+ */
+export async function distrustVersions(tx: Tx, { definition }: ConsumerModel): Promise<number> {
+  const { durable, origin, stream } = definition;
+  const { rowCount } = await tx.query(
+    `UPDATE mesh.applied SET version = NULL, exact = false FROM mesh.subscription AS known
+WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2 * $3::double precision) AND source = $2 AND version IS NOT NULL`,
+    [durable, origin, stream.tombstoneSeconds ?? null],
+  );
+  return rowCount ?? 0;
+}
+
 /** Moves `last_seq` on and forgets what no longer serves: run every few minutes by any replica. */
 export async function tidy(tx: Tx, model: ConsumerModel, lastSeq: number): Promise<void> {
   const { durable, delivery, stream } = model.definition;

@@ -29,6 +29,25 @@ export async function readOutbox(pool: Pool): Promise<OutboxStatus> {
   return rows[0] ?? { waiting: 0, oldestSeconds: null, lastSeq: 0, deadLetters: 0 };
 }
 
+export interface Bookkeeping {
+  readonly table: string;
+  /** As PostgreSQL last estimated it; null before it did. */
+  readonly rows: number | null;
+  /** With its indexes. */
+  readonly bytes: number;
+}
+
+/** What is remembered of entities, deleted ones included: the tables that grow with them. */
+export async function readBookkeeping(pool: Pool): Promise<readonly Bookkeeping[]> {
+  const { rows } = await pool.query<Bookkeeping>(
+    `SELECT 'mesh.' || relname AS table, nullif(greatest(reltuples, -1), -1)::double precision AS rows,
+            pg_total_relation_size(oid)::double precision AS bytes
+     FROM pg_class WHERE relnamespace = 'mesh'::regnamespace AND relname IN ('applied', 'entity_version', 'seen')
+     ORDER BY relname`,
+  );
+  return rows;
+}
+
 /** By durable: those that wait for an operator. */
 export async function countDeadLetters(pool: Pool): Promise<ReadonlyMap<string, number>> {
   const { rows } = await pool.query<{ durable: string; letters: number }>(

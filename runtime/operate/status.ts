@@ -3,7 +3,7 @@ import type { Broker, ConsumerState, StreamState } from "../broker/broker.js";
 import { readUnfit, type UnfitRow } from "../consume/unfit.js";
 import type { ConsumerDefinition, ServiceDefinition } from "../definition.js";
 import { migrationState } from "../schema/index.js";
-import { type OutboxStatus, readOutbox } from "./figures.js";
+import { type Bookkeeping, type OutboxStatus, readBookkeeping, readOutbox } from "./figures.js";
 
 export interface ServiceStatus {
   readonly service: string;
@@ -16,6 +16,7 @@ export interface ServiceStatus {
   readonly stream?: StreamState | null;
   readonly consumers: readonly ConsumerStatus[];
   readonly cascades?: CascadeStatus;
+  readonly bookkeeping?: readonly Bookkeeping[];
 }
 
 export interface HealthStatus {
@@ -90,6 +91,7 @@ async function storedStatus({ definition, pool, broker }: StatusOptions): Promis
     ...(state === undefined ? {} : { stream: state }),
     consumers: await Promise.all(consumers.map((consumer) => readConsumer(consumer, pool, broker))),
     cascades: await readCascades(pool),
+    bookkeeping: await readBookkeeping(pool),
   };
 }
 

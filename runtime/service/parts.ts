@@ -10,6 +10,7 @@ import { type StreamWatch, startStreamWatch } from "../outbox/stream-watch.js";
 import { pause } from "../pause.js";
 import type { Environment } from "./config.js";
 import { type PartsReport, reportParts } from "./report.js";
+import { type Forgetting, startForgetting } from "./tombstones.js";
 
 /** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
 export interface Parts {
@@ -37,12 +38,13 @@ export interface RunningParts {
   readonly stream: StreamWatch | undefined;
   readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
   readonly cascades: CascadeWorker | undefined;
+  readonly forgetting: Forgetting | undefined;
 }
 
 export function startParts(options: PartsOptions): Parts {
   const { pool } = options;
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
-  const { broker, relay, stream, consumers, cascades } = parts;
+  const { broker, relay, stream, consumers, cascades, forgetting } = parts;
   return {
     report: () => reportParts(parts, pool),
     resync: async (durable) => {
@@ -50,7 +52,11 @@ export function startParts(options: PartsOptions): Parts {
       return await resyncOne(durable, found?.running);
     },
     stopIntake: async () => {
-      await Promise.all([...consumers.map(({ running }) => running.stop()), cascades?.stop()]);
+      await Promise.all([
+        ...consumers.map(({ running }) => running.stop()),
+        cascades?.stop(),
+        forgetting?.stop(),
+      ]);
     },
     stop: async () => {
       if (broker !== undefined && relay !== undefined) await flushOutbox(pool, broker, relay);
@@ -67,6 +73,7 @@ const NOTHING: RunningParts = {
   stream: undefined,
   consumers: [],
   cascades: undefined,
+  forgetting: undefined,
 };
 
 const FLUSH_MS = 3_000;
@@ -108,7 +115,8 @@ function startAll(options: PartsOptions, broker: Broker): RunningParts {
       onTasks: () => cascades.wake(),
     }),
   }));
-  return { broker, relay, stream, consumers, cascades };
+  const forgetting = startForgetting({ pool, definition, logger });
+  return { broker, relay, stream, consumers, cascades, forgetting };
 }
 
 async function resyncOne(durable: string, consumer: RunningConsumer | undefined): Promise<ResyncResult> {

@@ -32,7 +32,10 @@ export const checkDurations: Rule = (program, report) => {
       report,
     );
   }
-  for (const service of services) checkAge(service, program, report);
+  for (const service of services) {
+    checkAge(service, program, report);
+    checkTombstones(service, program, report);
+  }
 };
 
 function checkDelivery(block: DeliveryNode | undefined, report: Report): void {
@@ -50,6 +53,11 @@ function checkStream(block: StreamNode | undefined, report: Report): void {
   const range = { minimum: [SHORTEST_SECONDS, "100ms"], maximum: [LONGEST_AGE_SECONDS, "36500d"] } as const;
   checkRange(block?.get.max_age, { label: "max_age", ...range, zero: true }, report);
   checkRange(block?.get.duplicate_window, { label: "duplicate_window", ...range }, report);
+  checkRange(
+    block?.get.tombstones,
+    { label: "tombstones", minimum: [60, "1m"], maximum: [LONGEST_AGE_SECONDS, "36500d"], zero: true },
+    report,
+  );
 }
 
 interface Range {
@@ -99,6 +107,16 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
         reason: "a message would be gone before it is tried again",
       });
   }
+}
+
+/** A message that is older than the memory of a deletion could bring the deleted back. */
+function checkTombstones(owner: ServiceSymbol, program: Program, report: Report): void {
+  if (owner.publishes.length === 0) return;
+  const own = owner.node?.get.stream?.get;
+  const said = own?.tombstones ?? program.node.get.streams?.get.tombstones;
+  const { maxAge } = resolveStream(owner, program);
+  if (said === undefined || said.value === 0 || (maxAge > 0 && said.value >= maxAge)) return;
+  report("tombstones-too-short", said.span, { is: said.value, maxAge, owner: owner.name });
 }
 
 function resolveStream({ node, span }: ServiceSymbol, program: Program) {

@@ -113,6 +113,18 @@ function describe(all: readonly ServiceStatus[], findings: readonly string[]): v
     ),
   );
   print("");
+  printTable(
+    ["remembered", "of", "rows", "bytes"],
+    all.flatMap(({ service, bookkeeping = [] }) =>
+      bookkeeping.map(({ table, rows, bytes }) => [
+        service,
+        table,
+        rows === null ? "-" : `~${rows}`,
+        String(bytes),
+      ]),
+    ),
+  );
+  print("");
   for (const finding of findings) print(colour.yellow(finding));
   if (findings.length === 0) print(colour.green("nothing waits for a person"));
 }

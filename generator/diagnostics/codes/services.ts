@@ -71,6 +71,11 @@ export const serviceCodes = {
       `${p.what} is ${p.is} s, but messages are kept for ${p.maxAge} s: ${p.reason}`,
     () => 'raise "max_age", or lower the other',
   ),
+  "tombstones-too-short": error(
+    (p: { is: number; maxAge: number; owner: string }) =>
+      `deletions are remembered for ${p.is} s, but messages of "${p.owner}" are kept ${p.maxAge === 0 ? "for ever" : `for ${p.maxAge} s`}: a late one would bring the deleted back`,
+    () => 'let "tombstones" be at least "max_age"; 0 remembers them for ever',
+  ),
   "batch-exceeds-pending": error(
     (p: { batch: number; pending: number }) =>
       `a batch of ${p.batch} can never fill: the broker stops at ${p.pending} unacknowledged messages`,

@@ -67,6 +67,7 @@ function streamLiteral(stream: Stream): Literal {
     maxMessages: stream.maxMessages,
     maxBytes: stream.maxBytes,
     duplicateWindowSeconds: stream.duplicateWindowSeconds,
+    tombstoneSeconds: stream.tombstoneSeconds,
     external: stream.external ? true : undefined,
   };
 }

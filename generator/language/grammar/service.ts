@@ -49,6 +49,7 @@ export const deliveryShape = mapping("a delivery", {
 
 export const streamDefaults = {
   max_age: "7d",
+  tombstones: "90d",
   max_messages: 1_000_000,
   max_bytes: "1GiB",
   duplicate_window: "2m",
@@ -66,6 +67,11 @@ export const streamShape = mapping("a stream", {
     streamDefaults.max_messages,
   ),
   max_bytes: key("How much is kept.", size, streamDefaults.max_bytes),
+  tombstones: key(
+    "How long a deletion is remembered, so that no late event brings the deleted back; at least `max_age`, 0 for ever. Its owner counts its versions on for twice as long.",
+    duration,
+    streamDefaults.tombstones,
+  ),
   duplicate_window: key(
     "How long the broker remembers message ids.",
     duration,

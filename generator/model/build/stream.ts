@@ -33,8 +33,18 @@ function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): St
     // The broker takes none that is longer than the messages are kept; an age of 0 keeps them for ever.
     duplicateWindowSeconds:
       window ?? Math.min(seconds(streamDefaults.duplicate_window), maxAge || Number.POSITIVE_INFINITY),
+    tombstoneSeconds: tombstonesOf(service, { maxAge, said: (own?.tombstones ?? all?.tombstones)?.value }),
     external: service.external,
   };
+}
+
+/** Not said, it is no shorter than messages are kept; of an external owner, whose stream may keep them longer, for ever. */
+function tombstonesOf(
+  { external }: ServiceSymbol,
+  { maxAge, said }: { readonly maxAge: number; readonly said: number | undefined },
+): number | undefined {
+  if (said !== undefined) return said === 0 ? undefined : said;
+  return external || maxAge === 0 ? undefined : Math.max(seconds(streamDefaults.tombstones), maxAge);
 }
 
 export function seconds(text: string): number {
