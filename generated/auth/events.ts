@@ -29,4 +29,5 @@ export const authStream: StreamDefinition = {
   maxMessages: 1000000,
   maxBytes: 1073741824,
   duplicateWindowSeconds: 120,
+  tombstoneSeconds: 7776000,
 };

@@ -59,4 +59,5 @@ export const computeStream: StreamDefinition = {
   maxMessages: 1000000,
   maxBytes: 1073741824,
   duplicateWindowSeconds: 120,
+  tombstoneSeconds: 7776000,
 };

@@ -40,4 +40,5 @@ export const gatewayStream: StreamDefinition = {
   maxMessages: 1000000,
   maxBytes: 1073741824,
   duplicateWindowSeconds: 120,
+  tombstoneSeconds: 7776000,
 };

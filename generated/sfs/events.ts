@@ -47,4 +47,5 @@ export const sfsStream: StreamDefinition = {
   maxMessages: 1000000,
   maxBytes: 1073741824,
   duplicateWindowSeconds: 120,
+  tombstoneSeconds: 7776000,
 };
