@@ -85,6 +85,7 @@ describe("the model of the reference mesh", () => {
       maxMessages: 1_000_000,
       maxBytes: 1_073_741_824,
       duplicateWindowSeconds: 120,
+      tombstoneSeconds: 90 * 86_400,
       external: false,
     });
   });
