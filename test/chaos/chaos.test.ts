@@ -19,6 +19,7 @@ const OPTIONS: ChaosOptions = {
   minutes: 1,
   soak: undefined,
   rate: 80,
+  users: 24,
   quietMs: 30_000,
   only: undefined,
   patience: 1,

@@ -36,6 +36,7 @@ export async function runChaos(
       mesh,
       random: createRandom(options.seed).fork("writers"),
       rate: options.rate,
+      users: options.users,
     });
     const memory: OracleMemory = { everLost: new Set(), everRestored: new Set(), poison: new Set() };
     const over = () =>

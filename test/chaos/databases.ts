@@ -9,6 +9,10 @@ export interface Databases {
   readonly pools: Readonly<Record<ServiceName, pg.Pool>>;
   /** As the service reaches it through a port of its own. */
   url(service: ServiceName, port: number): string;
+  /** From now on each change of what a service knows of foreign entities is written down, with its time. */
+  keepHistory(): Promise<void>;
+  /** What a service knew of an entity, change by change, the newest last. */
+  history(service: ServiceName, source: string, id: string): Promise<readonly object[]>;
   /** Copies a database while nobody may use it. */
   backUp(service: ServiceName): Promise<void>;
   /** Puts the copy in the place of the database, and forgets the copy. */
@@ -29,6 +33,16 @@ const SETTINGS = {
   shared_buffers: "64MB",
 };
 
+const HISTORY = `CREATE TABLE chaos_history (LIKE mesh.applied,
+  place bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  backend text NOT NULL DEFAULT concat(pg_backend_pid(), ' ', current_setting('application_name'), ' in ', pg_current_xact_id()));
+CREATE FUNCTION chaos_remember() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+  INSERT INTO public.chaos_history (source, entity_id, version, exact, deleted, stream_seq)
+  VALUES (NEW.source, NEW.entity_id, NEW.version, NEW.exact, NEW.deleted, NEW.stream_seq);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION chaos_remember()`;
+
 export async function startDatabases(): Promise<Databases> {
   const server = await startPostgres(SETTINGS);
   for (const service of SERVICES) await server.createDatabase(nameOf(service));
@@ -48,6 +62,17 @@ export async function startDatabases(): Promise<Databases> {
     port,
     pools,
     url,
+    async keepHistory() {
+      for (const service of SERVICES) await pools[service].query(HISTORY);
+    },
+    async history(service, source, id) {
+      const { rows } = await pools[service].query<object>(
+        `SELECT to_char(at, 'HH24:MI:SS.MS') AS at, backend, version, exact, deleted, stream_seq FROM chaos_history
+         WHERE source = $1 AND entity_id = $2 ORDER BY place DESC LIMIT 12`,
+        [source, id],
+      );
+      return rows.reverse();
+    },
     backUp: (service) =>
       admin((client) =>
         whileClosed(client, nameOf(service), async () => {

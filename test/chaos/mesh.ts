@@ -82,6 +82,7 @@ export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMe
     everyMs: 200,
     what: "all services to be ready",
   });
+  await databases.keepHistory();
   return {
     ...setup,
     replicas,

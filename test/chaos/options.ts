@@ -14,6 +14,8 @@ export interface ChaosOptions {
   readonly soak: number | undefined;
   /** Writes per second. */
   readonly rate: number;
+  /** Ids that users share: the fewer, the quicker one is deleted and created again. */
+  readonly users: number;
   /** How long the mesh may take to come to rest. */
   readonly quietMs: number;
   /** Only these kinds of faults. */
@@ -32,6 +34,7 @@ export const USAGE = `npm run chaos [-- options]
   --cluster      three brokers as a JetStream cluster, streams with three replicas
   --minutes M    start no round after M minutes
   --rate R       writes per second (80)
+  --users N      ids that users share (24): with few, each is deleted and created again all the time
   --quiet S      seconds that the mesh may take to come to rest (60)
   --only A,B     only these kinds of faults
   --patience N   end after N rounds with violations (3)
@@ -50,6 +53,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | "help" {
       cluster: { type: "boolean" },
       minutes: { type: "string" },
       rate: { type: "string" },
+      users: { type: "string" },
       quiet: { type: "string" },
       only: { type: "string" },
       patience: { type: "string" },
@@ -68,6 +72,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | "help" {
     minutes: number("minutes", values.minutes),
     soak: number("soak", values.soak),
     rate: number("rate", values.rate) ?? 80,
+    users: number("users", values.users) ?? 24,
     quietMs: (number("quiet", values.quiet) ?? 60) * 1_000,
     only: values.only?.split(","),
     patience: number("patience", values.patience) ?? 3,

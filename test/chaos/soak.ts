@@ -42,7 +42,7 @@ export async function runSoak(options: ChaosOptions, onSample: (text: string) =>
   const started = Date.now();
   try {
     const random = createRandom(options.seed).fork("soak");
-    const writers = createWriters({ mesh, random, rate: options.rate });
+    const writers = createWriters({ mesh, random, rate: options.rate, users: options.users });
     writers.resume();
     while (Date.now() - started < minutes * 60_000) {
       await sleep(SAMPLE_MS);

@@ -72,12 +72,24 @@ export async function checkCascades(looking: Looking): Promise<readonly Violatio
       ...violation(
         "cascades",
         `${service}.${table}.${column}: the row belongs to a former life of its id`,
-        former.map((row) => ({ ...row, born: lives[source].get(row.id) })),
+        await Promise.all(
+          former.map((row) => explain(looking, reference, { ...row, born: lives[source].get(row.id) })),
+        ),
         gap,
       ).map((one) => ({ ...one, final: true as const })),
     );
   }
   return found;
+}
+
+/** With what its service knew of the entity, and when. */
+async function explain<T extends Referring>(
+  { mesh }: Looking,
+  { service, source }: Reference,
+  row: T,
+): Promise<T & { readonly history: readonly string[] }> {
+  const history = await mesh.databases.history(service, source, row.id);
+  return { ...row, history: history.map((state) => Object.values(state).join(" ")) };
 }
 
 async function readLives({ mesh }: Looking, service: ServiceName, sql: string) {

@@ -64,7 +64,10 @@ async function checkCreations(looking: Looking): Promise<readonly Violation[]> {
 }
 
 /** Versions at which users were created in this round, as the stream tells it: it lost nothing. */
-async function readBirths({ mesh, authSeq }: Looking): Promise<ReadonlyMap<string, readonly number[]>> {
+export async function readBirths({
+  mesh,
+  authSeq,
+}: Looking): Promise<ReadonlyMap<string, readonly number[]>> {
   const births = new Map<string, number[]>();
   const last = (await mesh.broker.stream("AUTH"))?.state.last_seq ?? 0;
   for (let seq = authSeq + 1; seq <= last; seq += 1) {

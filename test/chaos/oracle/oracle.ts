@@ -2,6 +2,7 @@ import { checkCaches } from "./caches.js";
 import { checkCascades, checkHooks } from "./cascades.js";
 import { checkEffects } from "./effects.js";
 import { checkLetters } from "./letters.js";
+import { checkLives } from "./lives.js";
 import type { Looking, Violation } from "./violation.js";
 
 /** Everything that must hold while the mesh is at rest, read straight from the databases. */
@@ -12,6 +13,7 @@ export async function readOracle(looking: Looking): Promise<readonly Violation[]
     checkHooks(looking),
     checkLetters(looking),
     checkEffects(looking),
+    checkLives(looking),
   ]);
   return found.flat();
 }

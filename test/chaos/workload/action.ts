@@ -10,6 +10,8 @@ export interface Writing {
   /** Never the same twice in a run. */
   readonly serial: () => number;
   readonly client: Pick<pg.ClientBase, "query">;
+  /** One of the ids that users share, whether somebody has it now or not. */
+  readonly user: () => string;
   /** One call of the service's REST API by whatever replica; rejects when it does not answer. */
   readonly call: (service: ServiceName, request: string, body?: object) => Promise<number>;
 }
@@ -24,13 +26,8 @@ export interface Action {
 }
 
 /** Few, so that ids and names are used again and again. */
-export const USERS = 24;
 const NAMES = 30;
 export const CONTAINERS = 40;
-
-export function anyUser(random: Random): string {
-  return `u${random.between(1, USERS)}`;
-}
 
 export function anyName(random: Random): string {
   return `name-${random.between(1, NAMES)}`;

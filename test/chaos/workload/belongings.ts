@@ -1,5 +1,5 @@
 import { outcomeOf } from "../ledger.js";
-import { type Action, anyContainer, anyUser, knownUser, NothingToDo, type Writing } from "./action.js";
+import { type Action, anyContainer, knownUser, NothingToDo, type Writing } from "./action.js";
 
 /** What users own in the other services, and what hangs on their containers. */
 export const belongingActions: readonly Action[] = [
@@ -85,8 +85,8 @@ export const belongingActions: readonly Action[] = [
     name: "delete ssh keys",
     weight: 2,
     service: "compute",
-    write: async ({ client, random }) => {
-      await client.query("DELETE FROM ssh_keys WHERE user_id = $1", [anyUser(random)]);
+    write: async ({ client, user }) => {
+      await client.query("DELETE FROM ssh_keys WHERE user_id = $1", [user()]);
     },
   },
   {

@@ -1,4 +1,4 @@
-import { type Action, anyName, anyUser, type Writing } from "./action.js";
+import { type Action, anyName, type Writing } from "./action.js";
 
 /** Users come, change, exchange names, go and come back, by SQL and over REST. */
 export const userActions: readonly Action[] = [
@@ -6,8 +6,8 @@ export const userActions: readonly Action[] = [
     name: "create user",
     weight: 12,
     service: "auth",
-    async write({ client, random, ledger }) {
-      const id = anyUser(random);
+    async write({ client, random, user, ledger }) {
+      const id = user();
       await client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, anyName(random)]);
       ledger.users.add(id);
     },
@@ -16,11 +16,11 @@ export const userActions: readonly Action[] = [
     name: "create users, one statement",
     weight: 3,
     service: "auth",
-    async write({ client, random, ledger }) {
+    async write({ client, user, ledger }) {
       const { rows } = await client.query<{ user_id: string }>(
         `INSERT INTO users (user_id, username)
-         SELECT 'u' || n, 'name-' || n FROM generate_series($1::int, $1::int + 4) AS n ON CONFLICT DO NOTHING RETURNING user_id`,
-        [random.between(1, 20)],
+         SELECT DISTINCT id, 'name-' || substr(id, 2) FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING RETURNING user_id`,
+        [[user(), user(), user(), user(), user()]],
       );
       for (const { user_id } of rows) ledger.users.add(user_id);
     },
@@ -29,19 +29,17 @@ export const userActions: readonly Action[] = [
     name: "rename user",
     weight: 12,
     service: "auth",
-    write: ({ client, random }) =>
-      done(
-        client.query("UPDATE users SET username = $2 WHERE user_id = $1", [anyUser(random), anyName(random)]),
-      ),
+    write: ({ client, random, user }) =>
+      done(client.query("UPDATE users SET username = $2 WHERE user_id = $1", [user(), anyName(random)])),
   },
   {
     name: "change display names",
     weight: 12,
     service: "auth",
-    write: ({ client, random, serial }) =>
+    write: ({ client, user, serial }) =>
       done(
         client.query("UPDATE users SET display_name = $2 WHERE user_id = ANY ($1)", [
-          [anyUser(random), anyUser(random), anyUser(random)],
+          [user(), user(), user()],
           `display ${serial()}`,
         ]),
       ),
@@ -51,19 +49,14 @@ export const userActions: readonly Action[] = [
     name: "delete user",
     weight: 10,
     service: "auth",
-    write: ({ client, random }) =>
-      done(client.query("DELETE FROM users WHERE user_id = $1", [anyUser(random)])),
+    write: ({ client, user }) => done(client.query("DELETE FROM users WHERE user_id = $1", [user()])),
   },
   {
     name: "delete users, one statement",
     weight: 2,
     service: "auth",
-    write: ({ client, random }) =>
-      done(
-        client.query("DELETE FROM users WHERE user_id = ANY ($1)", [
-          [anyUser(random), anyUser(random), anyUser(random)],
-        ]),
-      ),
+    write: ({ client, user }) =>
+      done(client.query("DELETE FROM users WHERE user_id = ANY ($1)", [[user(), user(), user()]])),
   },
   { name: "create again", weight: 6, service: "auth", transaction: true, write: createAgain },
   { name: "hand name over", weight: 6, service: "auth", transaction: true, write: handNameOver },
@@ -71,8 +64,8 @@ export const userActions: readonly Action[] = [
     name: "create user by REST",
     weight: 5,
     service: "auth",
-    async write({ call, random, ledger }) {
-      const user_id = anyUser(random);
+    async write({ call, random, user, ledger }) {
+      const user_id = user();
       const status = await call("auth", "POST /api/users", { user_id, username: anyName(random) });
       if (status === 201) ledger.users.add(user_id);
     },
@@ -81,16 +74,16 @@ export const userActions: readonly Action[] = [
     name: "change user by REST",
     weight: 5,
     service: "auth",
-    write: async ({ call, random, serial }) => {
-      await call("auth", `PATCH /api/users/${anyUser(random)}`, { display_name: `rest ${serial()}` });
+    write: async ({ call, user, serial }) => {
+      await call("auth", `PATCH /api/users/${user()}`, { display_name: `rest ${serial()}` });
     },
   },
   {
     name: "delete user by REST",
     weight: 3,
     service: "auth",
-    write: async ({ call, random }) => {
-      await call("auth", `DELETE /api/users/${anyUser(random)}`);
+    write: async ({ call, user }) => {
+      await call("auth", `DELETE /api/users/${user()}`);
     },
   },
 ];
@@ -100,10 +93,10 @@ async function done(query: Promise<unknown>): Promise<void> {
 }
 
 /** A → B and B → A at once, by way of a third name. */
-async function swapNames({ client, random, serial }: Writing): Promise<void> {
+async function swapNames({ client, user, serial }: Writing): Promise<void> {
   const { rows } = await client.query<{ user_id: string; username: string }>(
     "SELECT user_id, username FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR UPDATE",
-    [[anyUser(random), anyUser(random)]],
+    [[user(), user()]],
   );
   const [a, b] = rows;
   if (a === undefined || b === undefined) return;
@@ -114,19 +107,19 @@ async function swapNames({ client, random, serial }: Writing): Promise<void> {
 }
 
 /** Deleted and created in one transaction: another life under the same id. */
-async function createAgain({ client, random }: Writing): Promise<void> {
-  const id = anyUser(random);
+async function createAgain({ client, random, user }: Writing): Promise<void> {
+  const id = user();
   const { rowCount } = await client.query("DELETE FROM users WHERE user_id = $1", [id]);
   if (rowCount === 0) return;
   await client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, anyName(random)]);
 }
 
 /** The name of one who goes is taken by one who stays, in the same transaction. */
-async function handNameOver({ client, random }: Writing): Promise<void> {
-  const heir = anyUser(random);
+async function handNameOver({ client, user }: Writing): Promise<void> {
+  const heir = user();
   const { rows } = await client.query<{ username: string }>(
     "DELETE FROM users WHERE user_id = $1 AND user_id <> $2 RETURNING username",
-    [anyUser(random), heir],
+    [user(), heir],
   );
   const [gone] = rows;
   if (gone === undefined) return;

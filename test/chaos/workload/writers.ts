@@ -22,13 +22,15 @@ export interface WritersOptions {
   readonly random: Random;
   /** Writes per second, over all writers. */
   readonly rate: number;
+  /** Ids that users share. */
+  readonly users: number;
 }
 
 const WRITERS = 6;
 const CALL_MS = 3_000;
 const ACTIONS: readonly Action[] = [...userActions, ...belongingActions];
 
-export function createWriters({ mesh, random, rate }: WritersOptions): Writers {
+export function createWriters({ mesh, random, rate, users }: WritersOptions): Writers {
   const ledger = createLedger();
   const done = new Map<string, number>();
   let serial = 0;
@@ -42,7 +44,8 @@ export function createWriters({ mesh, random, rate }: WritersOptions): Writers {
   const write = async (signal: AbortSignal, own: Random) => {
     while (!signal.aborted) {
       const action = pickAction(own);
-      const context = { random: own, ledger, serial: () => ++serial, call: callOf(mesh, own) };
+      const user = () => `u${own.between(1, users)}`;
+      const context = { random: own, ledger, serial: () => ++serial, user, call: callOf(mesh, own) };
       settle(action, await perform(mesh.databases.pools[action.service], action, context));
       await pauseMs((WRITERS / rate) * 1_000 * (0.5 + own.next()), signal);
     }
