@@ -3,6 +3,7 @@ import type { PulledMessage } from "./delivery.js";
 /** What was delivered and is not taken yet, and who waits for it. */
 export interface Arrivals {
   readonly count: number;
+  readonly all: readonly PulledMessage[];
   add(message: PulledMessage): void;
   /** Resolves when something is added, when `wake` is called, or after the time. */
   wait(ms: number): Promise<void>;
@@ -24,6 +25,9 @@ export function collectArrivals(): Arrivals {
   return {
     get count() {
       return buffer.length;
+    },
+    get all() {
+      return buffer;
     },
     add(message) {
       buffer.push(message);

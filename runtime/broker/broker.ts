@@ -92,6 +92,8 @@ export interface Intake {
    * intake that cannot say leaves it out.
    */
   held?(): number;
+  /** Delivered and not taken yet, those first that `next` gives first. */
+  buffered(): readonly Delivery[];
   /** Stops asking the broker; what was delivered and not taken is handed back for others. Acks are flushed. */
   stop(): Promise<void>;
 }

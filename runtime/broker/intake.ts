@@ -68,6 +68,7 @@ export function openIntake(options: IntakeOptions): Intake {
       return taken;
     },
     held: loans.count,
+    buffered: () => arrivals.all,
     async stop() {
       if (stopped) return;
       stopped = true;

@@ -211,7 +211,10 @@ async function callHook(worker: Worker, rule: CascadeDefinition, row: object, lo
   await Promise.race([rule.before?.call(context), aborted]);
 }
 
-/** A row that went elsewhere meanwhile, or is gone, is nobody's business any more. */
+/**
+ * A row that went elsewhere meanwhile, or is gone, is nobody's business any more. Where another row has its key by now, and
+ * is doomed too, the task has become that one's, and is due.
+ */
 async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
   const { table, column } = rule;
   await inTransaction(pool, async (client) => {
@@ -219,7 +222,12 @@ async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Prom
       `DELETE FROM ${quote(table.name)} WHERE ${quote(table.key)}::text = $1 AND ${quote(column)}::text = $2`,
       [task.row_key, task.entity_id],
     );
-    await client.query("DELETE FROM mesh.cascade_task WHERE id = $1", [task.id]);
+    const { rowCount } = await client.query(
+      "DELETE FROM mesh.cascade_task WHERE id = $1 AND origin = $2 AND entity_id = $3",
+      [task.id, task.origin, task.entity_id],
+    );
+    if (rowCount === 0)
+      await client.query("UPDATE mesh.cascade_task SET leased_until = NULL WHERE id = $1", [task.id]);
   });
 }
 

@@ -4,6 +4,7 @@ import {
   ConsumerGone,
   type ConsumerPlan,
   type ConsumerState,
+  type Delivery,
   DurableAhead,
   type Intake,
 } from "../broker/broker.js";
@@ -78,6 +79,8 @@ export interface Running {
   readonly batch: BatchContext;
   /** Undefined while nothing is taken. */
   intake: Intake | undefined;
+  /** The batch that was taken while the one before is applied. */
+  upcoming: readonly Delivery[];
   /** Of the stream being read; undefined between streams. */
   era: Era | undefined;
   attached: boolean;
@@ -178,6 +181,7 @@ function assemble(options: ConsumerOptions): Running {
       predecessors,
     },
     intake: undefined,
+    upcoming: [],
     era: undefined,
     attached: false,
     lost: undefined,

@@ -6,7 +6,7 @@ import type { Running } from "./consumer.js";
 import { parseMessage } from "./parse.js";
 import { type Heartbeat, persistently, Stopped, startHeartbeat } from "./persist.js";
 import { type PlainBatch, preparePlain } from "./plain.js";
-import type { OnLoan } from "./predecessors.js";
+import { type OnLoan, withoutAction } from "./predecessors.js";
 import { readPosition } from "./subscription.js";
 
 /*
@@ -62,6 +62,7 @@ export async function consumeWhile(running: Running): Promise<void> {
   } finally {
     flow.ended = true;
     running.intake = undefined;
+    running.upcoming = [];
     await intake.stop();
     await next.then(handBack, () => undefined);
     heartbeat.stop();
@@ -72,9 +73,11 @@ async function takeBatch(flow: Flow): Promise<Batch> {
   const { running, intake, heartbeat } = flow;
   const { model, stopping } = running;
   let deliveries: readonly Delivery[] = [];
+  running.upcoming = [];
   while (deliveries.length === 0 && !flow.ended && !stopping.signal.aborted && running.lost === undefined) {
     deliveries = await intake.next(model.definition.delivery.batch, WAIT_MS);
   }
+  running.upcoming = deliveries;
   const release = heartbeat.hold(deliveries);
   // Asked while the batch before is applied and this one is parsed.
   const standing = persistently(running.batch, () =>
@@ -155,14 +158,26 @@ async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefi
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 15;
 
-export async function countOnLoan({ options, plan, intake, era, stopping }: Running): Promise<OnLoan> {
+export async function countOnLoan(running: Running): Promise<OnLoan> {
+  const { options, plan, intake, era, stopping } = running;
   for (let look = 1; ; look += 1) {
     const state = await options.broker.consumerState(plan.stream, plan.durable).catch(() => undefined);
     // The broker is away, so nothing can be said; nor can anything be settled until it is back.
-    if (state === undefined) return { floor: undefined, elsewhere: true };
+    if (state === undefined) return { floor: undefined, elsewhere: true, next: new Map() };
     const elsewhere = state.ackPending > (intake?.held?.() ?? 0);
     const floor = state.ackFloor === undefined ? undefined : (era?.base ?? 0) + state.ackFloor;
-    if (!elsewhere || look === LOOKS) return { floor, elsewhere };
+    if (!elsewhere || look === LOOKS) return { floor, elsewhere, next: firstByEntity(running) };
     await pause(LOOK_AGAIN_MS, stopping.signal);
   }
+}
+
+/** Of what this process takes next, the lowest effective sequence of each entity, by subject without its action. */
+function firstByEntity({ upcoming, intake, era }: Running): ReadonlyMap<string, number> {
+  const firsts = new Map<string, number>();
+  for (const { subject, seq } of [...upcoming, ...(intake?.buffered() ?? [])]) {
+    const entity = withoutAction(subject);
+    const known = firsts.get(entity) ?? Number.POSITIVE_INFINITY;
+    firsts.set(entity, Math.min(known, (era?.base ?? 0) + seq));
+  }
+  return firsts;
 }

@@ -37,21 +37,26 @@ export interface ConsumerModel {
   /** The entity's deletion, for one that is implied or found by a snapshot. */
   readonly deletion: EventModel | undefined;
   /**
-   * An event that a later one overtakes is lost here: it has a hook, which a stale event does not reach,
-   * or carries columns that no other does.
+   * An event that a later one overtakes is lost here: it has a hook, which a stale event does not reach, carries columns
+   * that no other does, or is a deletion, whose cascades an `updated` of the entity's next life knows nothing of.
    */
   readonly orderMatters: boolean;
+  /** Of several events of one entity the last says it all: none has a hook, and each carries every column. */
+  readonly lastSaysAll: boolean;
 }
 
 export function buildModel(definition: ConsumerDefinition): ConsumerModel {
   const cache = definition.cache === undefined ? undefined : buildCache(definition.cache, definition.events);
   const events = definition.events.map((event) => buildEvent(event, cache));
+  const deletion = events.find((event) => event.change === "delete");
+  const lastSaysAll = !events.some((event) => event.definition.handler !== undefined || carriesSome(event));
   return {
     definition,
     cache,
     events: new Map(events.map((event) => [event.definition.action, event])),
-    deletion: events.find((event) => event.change === "delete"),
-    orderMatters: events.some((event) => event.definition.handler !== undefined || carriesSome(event)),
+    deletion,
+    orderMatters: !lastSaysAll || (deletion?.definition.cascades ?? []).length > 0,
+    lastSaysAll,
   };
 }
 

@@ -9,7 +9,8 @@ import { withClient } from "./transaction.js";
 
 /*
  * The usual traffic in one statement: events that all carry a version and every column, where nothing
- * but the cache is touched.
+ * but the cache is touched. Where order matters each must follow what is known of its entity: among versions that
+ * are missing may be a deletion.
  */
 
 /** Made before it is due, while the database is still at work on the batch before. */
@@ -27,8 +28,9 @@ export function preparePlain(context: ApplyContext, events: readonly Incoming[])
   const changes = plainChanges(context.model, events);
   const [first] = changes ?? [];
   if (cache === undefined || changes === undefined || first === undefined) return undefined;
+  const { orderMatters } = context.model;
   const toStatement = (rows: readonly VersionedUpsert[]) =>
-    applyPlain(cache, definition.origin, shapeOf(first), rows);
+    applyPlain({ cache, origin: definition.origin, shape: shapeOf(first), rows, withoutGap: orderMatters });
   const born = changes.filter((change) => change.born).length;
   return {
     events: events.length,
@@ -65,8 +67,7 @@ function plainChanges(
   model: ConsumerModel,
   events: readonly Incoming[],
 ): readonly VersionedUpsert[] | undefined {
-  // Where order matters, each event is looked at: one that leaves a gap may have to wait.
-  if (model.cache === undefined || model.orderMatters) return undefined;
+  if (model.cache === undefined || !model.lastSaysAll) return undefined;
   const last = new Map<string, VersionedUpsert>();
   let shape: string | undefined;
   for (const event of events) {
@@ -79,10 +80,16 @@ function plainChanges(
     const former = last.get(id);
     if (former !== undefined) {
       if (former.version >= version) return undefined;
+      if (model.orderMatters && former.version + 1 < version) return undefined;
       // Put at the end: rows are written in the order of their last events.
       last.delete(id);
     }
-    last.set(id, { ...upsert, version, born: former?.born ?? change === "create" });
+    last.set(id, {
+      ...upsert,
+      version,
+      first: former?.first ?? version,
+      born: former?.born ?? change === "create",
+    });
   }
   return [...last.values()];
 }

@@ -14,6 +14,16 @@ export interface OnLoan {
   readonly floor: number | undefined;
   /** A message is out that this process does not hold. */
   readonly elsewhere: boolean;
+  /**
+   * What this process holds and has not come to yet: the lowest effective sequence of each entity, by subject without its
+   * action. A message that is delivered again comes behind those that were stored after it.
+   */
+  readonly next: ReadonlyMap<string, number>;
+}
+
+/** `auth.user.42` of `auth.user.42.created`. */
+export function withoutAction(subject: string): string {
+  return subject.slice(0, subject.lastIndexOf("."));
 }
 
 export interface Predecessors {
@@ -39,7 +49,10 @@ interface Wait {
 }
 
 const LEAST_PATIENCE_MS = 15_000;
-/** Once a wait was in vain: a history that was evicted leaves a gap per entity, and all of them would wait. */
+/**
+ * While what holds the floor down is what another event has waited for in vain: a history that was evicted leaves a gap
+ * per entity, and all of them would wait for one message that is stuck.
+ */
 const VAIN_PATIENCE_MS = 1_000;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 1_000;
@@ -49,13 +62,15 @@ const MANY = 10_000;
 export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOptions): Predecessors {
   const longest = Math.max(LEAST_PATIENCE_MS, (ackWaitSeconds + 5) * 1000);
   const waiting = new Map<number, Wait>();
-  let patience = longest;
+  /** The floor at which a wait was in vain. */
+  let vain: { readonly floor: number | undefined } | undefined;
 
-  function isOver(event: Incoming, now: number): boolean {
+  function isOver(event: Incoming, floor: number | undefined, now: number): boolean {
     const wait = waiting.get(event.seq);
+    const patience = vain !== undefined && vain.floor === floor ? VAIN_PATIENCE_MS : longest;
     if (wait === undefined || now - wait.since < patience) return false;
     waiting.delete(event.seq);
-    patience = VAIN_PATIENCE_MS;
+    vain = { floor };
     return true;
   }
 
@@ -90,14 +105,14 @@ export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOption
   return {
     async waits(events) {
       const now = Date.now();
-      const hopeful = events.filter((event) => !isOver(event, now));
       const delays = new Map<number, number>();
-      if (hopeful.length === 0) return delays;
-      const { floor, elsewhere } = await onLoan();
+      const { floor, elsewhere, next } = await onLoan();
       forgetSettled(floor);
-      for (const event of hopeful) {
+      for (const event of events) {
+        if (isOver(event, floor, now)) continue;
         const outElsewhere = elsewhere && (floor === undefined || floor < event.seq - 1);
-        if (outElsewhere || followsAnother(event)) delays.set(event.seq, putOff(event, now));
+        const comesNext = (next.get(withoutAction(event.subject)) ?? event.seq) < event.seq;
+        if (outElsewhere || comesNext || followsAnother(event)) delays.set(event.seq, putOff(event, now));
         else waiting.delete(event.seq);
       }
       forgetOld(now);
@@ -106,7 +121,7 @@ export function createPredecessors({ onLoan, ackWaitSeconds }: PredecessorOption
     timesPutOff: (seq) => waiting.get(seq)?.times ?? 0,
     applied(events) {
       if (waiting.size === 0) return;
-      for (const { seq } of events) if (waiting.delete(seq)) patience = longest;
+      for (const { seq } of events) if (waiting.delete(seq)) vain = undefined;
     },
   };
 }

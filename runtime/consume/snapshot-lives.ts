@@ -1,4 +1,6 @@
-import { callHandlers, lockStates, removeEntities, writeStates } from "./apply.js";
+import type { PoolClient } from "pg";
+import { callHandlers, lockStates, readStates, removeEntities, writeStates } from "./apply.js";
+import { arrayLiteral } from "./columns.js";
 import { type ConsumerModel, cascadesOf } from "./model.js";
 import { type EntityState, endsUnheard } from "./order.js";
 import { lostDeletions } from "./snapshot-hooks.js";
@@ -25,14 +27,48 @@ export function laterLives<T extends ToldLife>(told: readonly T[]): readonly (T 
   return told.filter((life): life is T & Later => life.born !== null);
 }
 
+/** In order, like `LOCK_STATES`. */
+const KNOW_ALL = `INSERT INTO mesh.applied (source, entity_id)
+SELECT $1, id COLLATE "C" FROM unnest($2::text[]) AS id GROUP BY 2 ORDER BY 2 ON CONFLICT DO NOTHING`;
+
+/**
+ * Locks the states of these entities, in the order in which everybody does. Those never heard of get one first: an event of
+ * theirs that another replica applies meanwhile has to wait.
+ */
+export async function lockAll(
+  client: PoolClient,
+  origin: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, EntityState>> {
+  await client.query(KNOW_ALL, [origin, arrayLiteral(ids)]);
+  return await lockStates(client, origin, ids);
+}
+
 /**
  * Ends, within the caller's transaction and as a `deleted` event would, what is known here of lives that went
- * before these. A tombstone stays, older than the row that is merged next. Gives their number.
+ * before these. A tombstone stays, older than the row that is merged next. Gives their number; undefined where none is in
+ * doubt, and nothing was locked.
  */
-export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promise<number> {
+export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promise<number | undefined> {
+  const { client, model } = run;
+  const { origin } = model.definition;
   const later = laterLives(told);
-  if (later.length === 0) return 0;
-  return await endLives(run, later, ({ born }, { seq }) => ({
+  if (later.length === 0) return undefined;
+  const known = await readStates(
+    client,
+    origin,
+    later.map(({ id }) => id),
+  );
+  // A version of the present life, or a later one, is known for good.
+  const inDoubt = later.filter(({ id, born }) => (known.get(id)?.version ?? 0) < born);
+  if (inDoubt.length === 0) return undefined;
+  // All that are merged next, not these alone: locked in two goes, they would be locked out of order.
+  await lockAll(
+    client,
+    origin,
+    told.map(({ id }) => id),
+  );
+  return await endLives(run, inDoubt, ({ born }, { seq }) => ({
     version: born - 1,
     exact: true,
     deleted: true,

@@ -21,9 +21,11 @@ export interface Chunk {
   readonly merges: readonly Merge[];
 }
 
+/** In order of id, like every lock: a batch of events that meets a chunk waits, and neither is taken for a deadlock. */
 export function prepareChunk(cache: CacheModel, origin: string, rows: readonly SnapshotRow[]): Chunk {
   const shapes = new Map<string, SnapshotRow[]>();
-  for (const row of rows) {
+  const ordered = [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  for (const row of ordered) {
     const shape = shapeOf(row);
     const ofShape = shapes.get(shape);
     if (ofShape === undefined) shapes.set(shape, [row]);

@@ -1,14 +1,13 @@
 import type { Pool, PoolClient } from "pg";
 import type { Logger } from "../definition.js";
 import { messageOf } from "../error-message.js";
-import { callHandlers, lockStates } from "./apply.js";
-import { arrayLiteral } from "./columns.js";
+import { callHandlers } from "./apply.js";
 import { splitArray } from "./json-array.js";
 import type { Lane } from "./lane.js";
 import type { ConsumerModel } from "./model.js";
 import { noteExisting, toExisting } from "./snapshot-existence.js";
 import { findingsOf, hookedEvent, toLostEvent } from "./snapshot-hooks.js";
-import { endFormerLives, endNotedLives, wakeFor } from "./snapshot-lives.js";
+import { endFormerLives, endNotedLives, lockAll, wakeFor } from "./snapshot-lives.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./snapshot-merge.js";
 import { recordFailure, recordSuccess, releaseLock, tryLock } from "./snapshot-record.js";
 import { noteToldTwice, refuseDoubtful, removeMissing, untilHeard } from "./snapshot-removal.js";
@@ -55,10 +54,6 @@ export interface SnapshotOptions {
 }
 
 const CHUNK_ROWS = 6_000;
-
-/** In order, like `LOCK_STATES`. */
-const KNOW_ALL = `INSERT INTO mesh.applied (source, entity_id)
-SELECT $1, id FROM unnest($2::text[]) AS id GROUP BY id ORDER BY id ON CONFLICT DO NOTHING`;
 
 /**
  * Makes the cache equal to its source; for a consumer without one, finds the deletions that it never
@@ -180,13 +175,14 @@ async function mergePrepared(run: Run, whole: Chunk, unfit: readonly UnfitRow[])
     work: async (part) => {
       const novelty = await beginChunk(client, model, part);
       const former = await endFormerLives(run, part);
-      ended += former;
+      const isLocked = hooked || former !== undefined;
+      ended += former ?? 0;
       const lost = hooked ? await lostEvents(run, part) : [];
       // A merge that is taken back must leave what was done, and the states that hooks were decided by locked: else
       // another replica applies the same events, hooks included, before it is merged again.
-      if (hooked || former > 0) await client.query("SAVEPOINT merge");
+      if (isLocked) await client.query("SAVEPOINT merge");
       const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
-      const written = await mergeChunk(run, { ...chunk, novelty: hooked ? "known" : novelty });
+      const written = await mergeChunk(run, { ...chunk, novelty: isLocked ? "known" : novelty });
       await callHandlers(client, run.apply, lost);
       return written;
     },
@@ -199,12 +195,14 @@ function hasHookOnRows(model: ConsumerModel): boolean {
   return hookedEvent(model, "create") !== undefined || hookedEvent(model, "update") !== undefined;
 }
 
-/** An entity that was never heard of gets a state first: an event of it that another replica applies meanwhile would run the same hook. */
+/** All are locked: an event of one that another replica applies meanwhile would run the same hook. */
 async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
   const { model, client, logger } = run;
   const { origin } = model.definition;
-  const ids = rows.map((row) => row.id);
-  await client.query(KNOW_ALL, [origin, arrayLiteral(ids)]);
-  const known = await lockStates(client, origin, ids);
+  const known = await lockAll(
+    client,
+    origin,
+    rows.map((row) => row.id),
+  );
   return findingsOf(rows, known).flatMap((finding) => toLostEvent(model, finding, logger) ?? []);
 }

@@ -122,8 +122,19 @@ export function canInsert(cache: CacheModel, shape: string): boolean {
 
 export interface VersionedUpsert extends Upsert {
   readonly version: number;
+  /** Of the first event in it; all between are in it, too, where gaps count. */
+  readonly first: number;
   /** Taken for new: where it is there after all, the whole statement is refused as a unique clash. */
   readonly born: boolean;
+}
+
+export interface PlainChanges {
+  readonly cache: CacheModel;
+  readonly origin: string;
+  readonly shape: string;
+  readonly rows: readonly VersionedUpsert[];
+  /** Writes nothing of an entity that is known here, and of which versions in between are missing. */
+  readonly withoutGap: boolean;
 }
 
 /**
@@ -131,12 +142,7 @@ export interface VersionedUpsert extends Upsert {
  * decide between. Writes those that are beyond doubt (as "update" asks most of a tombstone); gives the
  * number of those written that were not taken for new, so that the caller can look closer at the rest.
  */
-export function applyPlain(
-  cache: CacheModel,
-  origin: string,
-  shape: string,
-  upserts: readonly VersionedUpsert[],
-): Statement {
+export function applyPlain({ cache, origin, shape, rows: upserts, withoutGap }: PlainChanges): Statement {
   const shaped = shapeColumns(cache, shape, 5);
   const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const key = quote(cache.key.name);
@@ -144,16 +150,22 @@ export function applyPlain(
   const { names, casts, namesOf } = shaped;
   const state = `INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
   SELECT $1, "$event".${key}::text, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
+  // Locked in order of id, as everywhere: else two replicas lock each other out.
+  const inOrder = `ORDER BY "$event".${key}::text COLLATE "C"`;
+  const merged = upserts.filter(({ first, version }) => first < version);
+  const noGap = withoutGap
+    ? ` AND ${noGapSql(merged.length === 0 ? undefined : 5 + 1 + shaped.places.length)}`
+    : "";
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH "$event" AS (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], ${casts}) AS "$event" ("$version", "$seq", "$born", ${names})
 ), "$first" AS (
-  ${state} WHERE "$event"."$born"
+  ${state} WHERE "$event"."$born" ${inOrder}
 ), "$fresh" AS (
-  ${state} WHERE NOT "$event"."$born"
+  ${state} WHERE NOT "$event"."$born" ${inOrder}
   ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = true, deleted = false,
     stream_seq = greatest(state.stream_seq, excluded.stream_seq)
-  WHERE ${freshSql("state", place)}
+  WHERE ${freshSql("state", place)}${noGap}
   RETURNING state.entity_id
 ), "$arrived" AS (
   INSERT INTO ${table} AS "$row" (${names}) SELECT ${namesOf('"$event"')} FROM "$event" WHERE "$event"."$born" ORDER BY "$event"."$seq"
@@ -165,7 +177,27 @@ ${conflictClause(cache, shaped)}`;
   const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
   const seqs = arrayLiteral(upserts.map((upsert) => upsert.seq));
   const born = arrayLiteral(upserts.map((upsert) => upsert.born));
-  return { text, values: [origin, versions, seqs, born, ...cellArrays(upserts, shaped.places)] };
+  const firsts = Object.fromEntries(merged.map(({ id, first }) => [id, first]));
+  return {
+    text,
+    values: [
+      origin,
+      versions,
+      seqs,
+      born,
+      ...cellArrays(upserts, shaped.places),
+      ...(withoutGap && merged.length > 0 ? [JSON.stringify(firsts)] : []),
+    ],
+  };
+}
+
+/** `leavesGap`, turned round. Where events were merged, the versions of their first ones are in the parameter, by id. */
+function noGapSql(parameter: number | undefined): string {
+  const first =
+    parameter === undefined
+      ? "excluded.version"
+      : `coalesce(($${parameter}::jsonb ->> excluded.entity_id)::bigint, excluded.version)`;
+  return `${first} <= coalesce(state.version, 0) + 1`;
 }
 
 export interface MergeRows {
@@ -237,6 +269,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
 ), "$fresh" AS (
   INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
   SELECT $1, "$changed".${key}::text, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"
+  ORDER BY "$changed".${key}::text COLLATE "C"
   ON CONFLICT (source, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
     exact = excluded.exact, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE CASE
@@ -260,7 +293,10 @@ export function removeRows(cache: CacheModel, ids: readonly string[]): Statement
   };
 }
 
-/** What becomes of the rows that refer to deleted entities. With a hook before it, they are put down for the worker. */
+/**
+ * What becomes of the rows that refer to deleted entities. With a hook before it, they are put down for the worker; a task
+ * for an earlier row of the same key, which has named another entity, is this row's from now on.
+ */
 export function cascade(rule: CascadeDefinition, origin: string, ids: readonly string[]): Statement {
   const table = quote(rule.table.name);
   const column = quote(rule.column);
@@ -270,9 +306,11 @@ export function cascade(rule: CascadeDefinition, origin: string, ids: readonly s
     return { text: `UPDATE ${table} SET ${column} = NULL WHERE ${matches}`, values };
   if (rule.before === undefined) return { text: `DELETE FROM ${table} WHERE ${matches}`, values };
   return {
-    text: `INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key)
+    text: `INSERT INTO mesh.cascade_task AS task (origin, entity_id, rule, table_name, row_key)
 SELECT $2, ${column}::text, $3, $4, ${quote(rule.table.key)}::text FROM ${table} WHERE ${matches}
-ON CONFLICT (rule, table_name, row_key) DO NOTHING`,
+ON CONFLICT (rule, table_name, row_key) DO UPDATE SET origin = excluded.origin, entity_id = excluded.entity_id,
+  attempts = 0, last_error = NULL, next_at = excluded.next_at
+WHERE (task.origin, task.entity_id) <> (excluded.origin, excluded.entity_id)`,
     values: [...values, origin, rule.before.name, rule.table.name],
   };
 }

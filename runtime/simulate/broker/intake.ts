@@ -129,6 +129,7 @@ export function openSimulatedIntake(options: IntakeOptions): Intake {
       if (taken.length > 0) pull();
       return taken.map(({ delivery }) => delivery);
     },
+    buffered: () => buffer.map(({ delivery }) => delivery),
     async stop() {
       if (stopped) return;
       stopped = true;

@@ -165,6 +165,41 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({});
   });
 
+  it("takes what follows as it comes, and looks for what is missing before it goes on", async () => {
+    const missed: string[] = [];
+    const context: BatchContext = {
+      ...contextOf(userConsumer()),
+      predecessors: {
+        waits: async (events) => {
+          missed.push(...events.map(({ id, version }) => `${id} ${version}`));
+          return new Map();
+        },
+        timesPutOff: () => 0,
+        applied: () => undefined,
+      },
+    };
+    const versions = async () => {
+      const { rows } = await pool.query("SELECT entity_id, version FROM mesh.applied ORDER BY 1");
+      return rows.map(({ entity_id, version }) => `${entity_id} ${version}`);
+    };
+    await pool.query("INSERT INTO containers (container_id, user_id) VALUES ('c', 'named')");
+    const update = (id: string, version: number, seq: number): Sent => ({
+      action: "updated",
+      id,
+      version,
+      seq,
+    });
+    await runBatch(context, [update("unheard-of", 6, 1), { action: "created", id: "a", seq: 2, version: 1 }]);
+    await runBatch(context, [update("a", 2, 3), update("unheard-of", 7, 4), update("a", 3, 5)]);
+    expect([missed, await versions()]).toEqual([[], ["a 3", "named null", "unheard-of 7"]]);
+    await runBatch(context, [update("a", 5, 6), update("unheard-of", 8, 7)]);
+    await runBatch(context, [update("a", 6, 8), update("a", 8, 9), update("named", 2, 10)]);
+    expect([missed, await versions()]).toEqual([
+      ["a 5", "a 8", "named 2"],
+      ["a 8", "named 2", "unheard-of 8"],
+    ]);
+  });
+
   it("keeps a deleted entity deleted against late events, and takes a true re-creation", async () => {
     await apply([
       { action: "created", id: "a", seq: 1, version: 1 },
@@ -583,6 +618,29 @@ describe("cascades", () => {
     await apply([{ action: "created", id: "a", seq: 5, version: 3, ...named("again") }]);
     expect((await pool.query("SELECT FROM ssh_keys")).rowCount).toBe(0);
     expect(await users()).toEqual({ a: "again" });
+  });
+
+  it("turns a task that an earlier row of the same key left over to the row that is doomed now", async () => {
+    const hooks = { before: async () => undefined };
+    const taskOf = (user: string) =>
+      pool.query(
+        `INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key, attempts, next_at)
+         VALUES ('auth.user', $1, 'tearDown', 'containers', 'c', 7, now() + interval '5 minutes')`,
+        [user],
+      );
+    const tasks = async () =>
+      (await pool.query("SELECT entity_id, attempts, next_at <= now() AS due FROM mesh.cascade_task")).rows;
+    await taskOf("former");
+    await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
+    await pool.query("INSERT INTO containers (container_id, user_id) VALUES ('c', 'a')");
+    await apply([{ action: "deleted", id: "a", seq: 2, version: 2 }], { hooks });
+    expect(await tasks()).toEqual([{ entity_id: "a", attempts: 0, due: true }]);
+    // The row of a former life of `a` itself: its hook goes on failing at its pace.
+    await pool.query("TRUNCATE mesh.cascade_task");
+    await taskOf("a");
+    await apply([{ action: "created", id: "a", seq: 3, version: 3 }], { hooks });
+    await apply([{ action: "deleted", id: "a", seq: 4, version: 4 }], { hooks });
+    expect(await tasks()).toEqual([{ entity_id: "a", attempts: 7, due: false }]);
   });
 
   it("takes along what an earlier event's hook attached in the same batch", async () => {

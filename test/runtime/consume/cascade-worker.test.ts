@@ -123,6 +123,20 @@ describe("the cascade worker", () => {
     await waitFor(empty);
   });
 
+  it("calls the hook for the row that has taken the key of one that is gone, and is doomed too", async () => {
+    const seen: string[] = [];
+    await doom(1);
+    start(async ({ row }) => {
+      const { user_id } = row as { readonly user_id?: string };
+      seen.push(user_id ?? "");
+      if (user_id !== "a") return;
+      await pool.query("UPDATE containers SET user_id = 'b'");
+      await pool.query("UPDATE mesh.cascade_task SET entity_id = 'b'");
+    });
+    await waitFor(empty);
+    expect(seen).toEqual(["a", "b"]);
+  });
+
   it("shares tasks between replicas: each row's hook is called once", async () => {
     const calls = new Map<string, number>();
     const before: NonNullable<UserHooks["before"]> = async ({ row }) => {

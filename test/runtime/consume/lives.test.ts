@@ -1,9 +1,10 @@
+import type { JsMsg } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunningConsumer } from "../../../runtime/consume/consumer.js";
 import type { ConsumerDefinition } from "../../../runtime/definition.js";
 import { waitFor } from "../../support/servers.js";
 import { openRig, type Rig } from "./rig.js";
-import { type UserEvent, type UserHooks, userConsumer } from "./support.js";
+import { type DefinitionChoices, type UserEvent, type UserHooks, userConsumer } from "./support.js";
 
 /*
  * An id that was deleted and created again is another entity, also where a snapshot is the first to say so.
@@ -223,6 +224,66 @@ describe("no deletion is made up", () => {
       await attach("later");
       expect(seen.filter((what) => what.includes("deleted"))).toEqual(["event deleted former"]);
     });
+  });
+});
+
+describe("an `updated` of a later life that comes first", () => {
+  const durable = "compute_auth_user";
+  const names = async () => (await rig.pool.query("SELECT username FROM user_cache")).rows;
+  const consumes = (choices: DefinitionChoices) => userConsumer({ stream: rig.stream, ...choices });
+  const settled = () => waitFor(() => rig.settled(durable), { what: "every event" });
+
+  it("waits for the deletion and the creation that a replica held which died", async () => {
+    const first = await rig.start(consumes({ ackWaitSeconds: 2 }));
+    await waitFor(() => first.stats().connected);
+    await say(first, ["created", 1, "former"]);
+    await attach("former");
+    await first.stop();
+    await rig.say({ id: "a", action: "deleted", version: 2 });
+    await rig.say({ id: "a", action: "created", version: 3, payload: { username: "later" } });
+    const dead = await rig.nats.jetstream().consumers.get(rig.stream, durable);
+    for await (const message of await dead.fetch({ max_messages: 2, expires: 2_000 }))
+      expect(message.redelivered).toBe(false);
+    await rig.start(consumes({ ackWaitSeconds: 2 }));
+    await rig.say({ id: "b", action: "created", version: 1 });
+    await rig.say({ id: "a", action: "updated", version: 4, payload: { username: "renamed" } });
+    await settled();
+    expect(await attached()).toEqual([]);
+    expect(await names()).toContainEqual({ username: "renamed" });
+  });
+
+  it("waits for those that were handed back, and come to the same process behind it", async () => {
+    const first = await rig.start(consumes({}));
+    await waitFor(() => first.stats().connected);
+    await say(first, ["created", 1, "former"]);
+    await attach("former");
+    await first.stop();
+    await rig.say({ id: "a", action: "deleted", version: 2 });
+    await rig.say({ id: "a", action: "created", version: 3, payload: { username: "later" } });
+    const former = await rig.nats.jetstream().consumers.get(rig.stream, durable);
+    const held: JsMsg[] = [];
+    for await (const message of await former.fetch({ max_messages: 2, expires: 2_000 })) held.push(message);
+    await rig.say({ id: "a", action: "updated", version: 4, payload: { username: "renamed" } });
+    // Busy with a batch, while the next one arrives in the wrong order.
+    const blocker = await rig.pool.connect();
+    await blocker.query("BEGIN; LOCK TABLE user_cache");
+    const replica = await rig.start(consumes({ batch: 1 }));
+    await waitFor(async () => (await rig.manager.consumers.info(rig.stream, durable)).num_ack_pending === 3);
+    for (const message of held) message.nak();
+    await waitFor(async () => (await rig.manager.consumers.info(rig.stream, durable)).num_redelivered === 2);
+    await blocker.query("COMMIT");
+    blocker.release();
+    await settled();
+    expect(replica.stats().applied).toBe(3);
+    expect(await attached()).toEqual([]);
+    expect(await names()).toEqual([{ username: "renamed" }]);
+  });
+
+  it("goes on where what it misses is lost", async () => {
+    const first = await rig.start(consumes({}));
+    await waitFor(() => first.stats().connected);
+    await say(first, ["created", 1, "former"], ["updated", 4, "renamed"], ["updated", 7, "again"]);
+    expect(await names()).toEqual([{ username: "again" }]);
   });
 });
 

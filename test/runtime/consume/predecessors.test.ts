@@ -89,9 +89,11 @@ describe("the wait for a predecessor", () => {
     vi.useRealTimers();
   });
 
-  const event = (seq: number, id = `entity of ${seq}`, version = 7) => ({ seq, id, version }) as Incoming;
-  const waitingOn = (onLoan: OnLoan) =>
-    createPredecessors({ onLoan: async () => onLoan, ackWaitSeconds: 30 });
+  const event = (seq: number, id = `entity of ${seq}`, version = 7) =>
+    ({ seq, id, version, subject: `auth.user.${id}.updated` }) as Incoming;
+  type Out = Omit<OnLoan, "next"> & Partial<OnLoan>;
+  const waitingOn = (out: Out) =>
+    createPredecessors({ onLoan: async () => ({ next: new Map(), ...out }), ackWaitSeconds: 30 });
 
   it("ends a little after the ack wait, and is short from then on, until one was not in vain", async () => {
     const predecessors = waitingOn({ floor: 0, elsewhere: true });
@@ -121,7 +123,7 @@ describe("the wait for a predecessor", () => {
 
   it("goes on while an earlier event of the entity is put off here, and therefore held", async () => {
     const onLoan = { floor: 0, elsewhere: true };
-    const predecessors = createPredecessors({ onLoan: async () => onLoan, ackWaitSeconds: 30 });
+    const predecessors = waitingOn(onLoan);
     await predecessors.waits([event(5, "a", 12)]);
     onLoan.elsewhere = false;
     const follower = event(6, "a", 13);
@@ -130,6 +132,29 @@ describe("the wait for a predecessor", () => {
     // Settled by another replica.
     onLoan.floor = 5;
     expect((await predecessors.waits([follower])).size).toBe(0);
+  });
+
+  it("is short after one in vain only while the same message holds the floor down", async () => {
+    const out = { floor: 0, elsewhere: true };
+    const predecessors = waitingOn(out);
+    await predecessors.waits([event(5)]);
+    vi.advanceTimersByTime(35_000);
+    expect((await predecessors.waits([event(5), event(7)])).has(5)).toBe(false);
+    out.floor = 3;
+    vi.advanceTimersByTime(34_000);
+    expect((await predecessors.waits([event(7)])).has(7)).toBe(true);
+    vi.advanceTimersByTime(1_000);
+    expect((await predecessors.waits([event(7)])).has(7)).toBe(false);
+  });
+
+  it("goes on while an earlier event of the entity is held here and was delivered after it", async () => {
+    const next = new Map([
+      ["auth.user.a", 6],
+      ["auth.user.b", 9],
+    ]);
+    const predecessors = waitingOn({ floor: 0, elsewhere: false, next });
+    const delays = await predecessors.waits([event(7, "a"), event(8, "b"), event(5, "c")]);
+    expect([...delays.keys()]).toEqual([7]);
   });
 
   it("is not begun where everything that is out is held here", async () => {
