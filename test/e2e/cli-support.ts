@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Endpoints } from "../../generator/cli/dev/endpoints.js";
@@ -36,7 +37,15 @@ export interface RunningCommand {
 
 /** Starts a command that runs until it is told to end. */
 export function startCommand(folder: string, ...args: readonly string[]): RunningCommand {
-  const child = spawn(process.execPath, [MESH, ...args], { cwd: folder, env: plainEnvironment() });
+  return watch(spawn(process.execPath, [MESH, ...args], { cwd: folder, env: plainEnvironment() }));
+}
+
+/** A compiled service by plain node, with this environment and no other. */
+export function startCompiled(main: string, env: NodeJS.ProcessEnv): RunningCommand {
+  return watch(spawn(process.execPath, [main], { cwd: tmpdir(), env }));
+}
+
+function watch(child: ChildProcess): RunningCommand {
   endWithUs(child, "SIGKILL");
   const { ended, output } = collect(child);
   return {

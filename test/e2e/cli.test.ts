@@ -12,9 +12,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { mesh, ROOT, startCommand, startDev } from "./cli-support.js";
+import { mesh, ROOT, startCommand, startCompiled, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
 /*
@@ -193,6 +193,20 @@ test("dev runs it, hooks included", async () => {
     const created = await call(services.customers?.http, "/api/customers", { email: "a@b.example" });
     expect(created.status).toBe(201);
     await waitFor(() => dev.output().includes("a customer to sell to"), { what: "the hook's log line" });
+
+    // Compiled as the project's own script does it, a service runs by plain node.
+    const PATH = [join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
+    execFileSync("npm", ["run", "build"], { cwd: folder, stdio: "pipe", env: { ...process.env, PATH } });
+    const compiled = startCompiled(at("dist/generated/orders/main.js"), {
+      NATS_URL: dev.endpoints.nats,
+      ORDERS_DB_URL: dev.endpoints.databases.orders_db,
+      CUSTOMERS_SERVICE_URL: services.customers?.http,
+      SERVICE_KEY: service_key,
+      PORT: "0",
+    });
+    const url = await waitFor(() => /"url":"(http:[^"]+)"/.exec(compiled.output())?.[1], { what: "its URL" });
+    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: "readiness" });
+    expect(await compiled.end()).toMatchObject({ code: 0 });
   } finally {
     expect(await dev.end()).toMatchObject({ code: 0 });
   }

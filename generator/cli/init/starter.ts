@@ -104,18 +104,25 @@ export const STARTER_TSCONFIG = {
     verbatimModuleSyntax: true,
     isolatedModules: true,
     skipLibCheck: true,
+    rootDir: ".",
+    outDir: "dist",
     noEmit: true,
   },
   include: ["generated", "hooks"],
 };
 
+/** The services read their migrations from beside their code, and tsc emits code alone. */
+const COPY_MIGRATIONS =
+  "node -e \"require('node:fs').cpSync('generated', 'dist/generated', { recursive: true, filter: (path) => !path.endsWith('.ts') })\"";
+
 export const STARTER_SCRIPTS: Readonly<Record<string, string>> = {
   generate: "mesh generate",
   dev: "mesh dev",
   check: "mesh generate --check && tsc",
+  build: `tsc --noEmit false && ${COPY_MIGRATIONS}`,
 };
 
-export const STARTER_IGNORES: readonly string[] = ["node_modules/", ".mesh/", ".env"];
+export const STARTER_IGNORES: readonly string[] = ["node_modules/", "dist/", ".mesh/", ".env"];
 
 export const STARTER_DEVELOPMENT: Readonly<Record<string, string>> = {
   "@types/node": "^20.19.0",
