@@ -32,6 +32,7 @@ import { checkPorts } from "./rules/ports.js";
 import { checkReferences } from "./rules/references.js";
 import { checkResources } from "./rules/resources.js";
 import { checkSources } from "./rules/sources.js";
+import { adviseStreamSize, checkStreamSize } from "./rules/stream-size.js";
 import { checkSubjectOwnership } from "./rules/subject-ownership.js";
 import { checkSubscriptions } from "./rules/subscriptions.js";
 import { checkTableEntities } from "./rules/table-entities.js";
@@ -48,6 +49,7 @@ const rules: readonly Rule[] = [
   checkResources,
   checkDelivery,
   checkDurations,
+  checkStreamSize,
   checkEffects,
   checkEnvironment,
   checkTableKeys,
@@ -75,7 +77,7 @@ const rules: readonly Rule[] = [
 ];
 
 /** What compiles, runs, and then surprises. */
-const advice: readonly Rule[] = [adviseCacheFreshness, adviseDefaults, adviseEffects];
+const advice: readonly Rule[] = [adviseCacheFreshness, adviseDefaults, adviseEffects, adviseStreamSize];
 
 export function checkProgram(program: Program, report: Report): void {
   for (const rule of rules) rule(program, report);

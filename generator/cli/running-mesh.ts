@@ -1,4 +1,5 @@
 import { checkDatabaseUrl } from "meshwright/runtime";
+import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Mesh, Service } from "../model/mesh.js";
 import { readEndpoints } from "./dev/endpoints.js";
 import { UsageError } from "./exit.js";
@@ -11,6 +12,8 @@ export interface RunningMesh {
   readonly services: readonly Service[];
   /** What a service would find in its environment: the caller's, else what a running `mesh dev` wrote down. */
   readonly env: NodeJS.ProcessEnv;
+  /** What mesh.yaml is warned of. */
+  readonly warnings: readonly Diagnostic[];
 }
 
 /** `only` narrows it to one service. */
@@ -22,7 +25,7 @@ export async function findRunningMesh(only?: string): Promise<RunningMesh> {
   }
   const given = Object.entries(process.env).filter(([, value]) => value !== "");
   const env = { ...(await developmentEnvironment(mesh)), ...Object.fromEntries(given) };
-  return { mesh, services: chooseServices(mesh, only), env };
+  return { mesh, services: chooseServices(mesh, only), env, warnings: diagnostics };
 }
 
 async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {

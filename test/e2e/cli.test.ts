@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { mesh, ROOT, startCommand, startCompiled, startDev } from "./cli-support.js";
+import { mesh, meshWith, ROOT, startCommand, startCompiled, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
 /*
@@ -172,6 +172,9 @@ test("usage mistakes end with 2 and say what to do", async () => {
     ["run"],
     ["run", "nobody"],
     ["-C", "/nowhere", "check"],
+    ["generate", "--check", "--watch"],
+    ["provision", "--replicas", "many"],
+    ["check", "one", "too", "many"],
   ]) {
     const ended = await mesh(folder, ...args);
     expect(ended.code, args.join(" ")).toBe(2);
@@ -210,6 +213,35 @@ test("dev runs it, hooks included", async () => {
   } finally {
     expect(await dev.end()).toMatchObject({ code: 0 });
   }
+});
+
+test("the installed package knows its version", () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const main = at("node_modules/meshwright/dist/generator/cli/main.js");
+  for (const option of ["--version", "-V"])
+    expect(execFileSync(process.execPath, [main, option], { cwd: folder, encoding: "utf8" })).toBe(
+      `${version}\n`,
+    );
+});
+
+test("every command has its help, refuses what it does not know, and colours no pipe", async () => {
+  const help = (await mesh(ROOT, "--help")).stdout;
+  expect(help).toMatch(/To write a mesh:[\s\S]*To run it:[\s\S]*To prove it:[\s\S]*To operate it:/);
+  const commands = [...help.matchAll(/^ {2}([a-z]+)( |$)/gm)].map(([, name = ""]) => name);
+  expect(commands.length).toBeGreaterThan(10);
+  const under = ["list", "show", "redrive", "discard"].map((name) => ["dlq", name]);
+  for (const command of [...commands.filter((name) => name !== "help").map((name) => [name]), ...under]) {
+    const told = await meshWith(ROOT, { CI: "true", TERM: "xterm" }, ...command, "--help");
+    expect(told, command.join(" ")).toMatchObject({ code: 0, stderr: "" });
+    expect(told.stdout).toContain(`Usage: mesh ${command.join(" ")}`);
+    expect((await mesh(ROOT, ...command, "--nonsense")).code, command.join(" ")).toBe(2);
+  }
+  const broken = at("broken");
+  mkdirSync(broken);
+  writeFileSync(join(broken, "mesh.yaml"), "mesh: 5\n");
+  const checked = await meshWith(broken, { CI: "true", TERM: "xterm" }, "check");
+  expect(checked).toMatchObject({ code: 1, stderr: expect.not.stringContaining("\x1b") });
+  expect((await meshWith(broken, { FORCE_COLOR: "1" }, "check")).stderr).toContain("\x1b");
 });
 
 test("help is quick and complete", async () => {

@@ -118,6 +118,15 @@ test("status, verify, resync and dlq say what they are said to", async () => {
   expect(await mesh(folder, "verify")).toMatchObject({ code: 0 });
 });
 
+test("status names a copy that goes stale by construction, and does not take it for a finding", async () => {
+  const good = readFileSync(at("mesh.yaml"), "utf8");
+  writeFileSync(at("mesh.yaml"), good.replace(/( +)synced_at: .*\n/, "$&$1colour: text?\n"));
+  const status = await mesh(folder, "status");
+  writeFileSync(at("mesh.yaml"), good);
+  expect(status.stdout).toMatch(/mesh\.yaml:\d+:\d+: no event of "auth.user" carries "colour"/);
+  expect(status.code).toBe(0);
+});
+
 test("a compiled service runs by plain node, from its environment alone", async () => {
   const { endpoints } = dev as RunningDev;
   const service = startCompiled(join(ROOT, "dist/generated/sfs/main.js"), {

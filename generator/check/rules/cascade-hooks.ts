@@ -13,6 +13,8 @@ export const checkCascadeHooks: Rule = (program, report) => {
       report("reserved-name", before.span, { name: hook, use: "it is the hook of a service's start" });
     if (handlers.has(hook))
       report("reserved-name", before.span, { name: hook, use: "it is the handler of an event" });
+    if (hook in Object.prototype)
+      report("reserved-name", before.span, { name: hook, use: "every object has a method of that name" });
     const { table } = target.value;
     const first = taken.get(`${service.value} ${hook}`);
     if (first === undefined) taken.set(`${service.value} ${hook}`, { table, before });

@@ -14,9 +14,17 @@ import { findingsOf } from "./status-findings.js";
 export async function status(options: { readonly json?: boolean }): Promise<ExitCode> {
   const running = await findRunningMesh();
   const { all, findings } = await withProgress("asking databases and broker", () => askAll(running));
-  if (options.json) printJson({ services: all, findings });
-  else describe(all, findings);
+  const stale = staleCopies(running);
+  if (options.json) printJson({ services: all, findings, stale });
+  else describe(all, { findings, stale });
   return findings.length === 0 ? 0 : 1;
+}
+
+/** Copies that mesh.yaml lets go stale: nothing lags, and nothing that a person could redrive. No findings: they may be meant. */
+function staleCopies({ warnings }: RunningMesh): readonly string[] {
+  return warnings
+    .filter(({ code }) => code.startsWith("cache-"))
+    .map(({ file, start, message }) => `${file}:${start.line}:${start.column}: ${message}`);
 }
 
 interface Answers {
@@ -76,7 +84,10 @@ async function askOne(
   });
 }
 
-function describe(all: readonly ServiceStatus[], findings: readonly string[]): void {
+function describe(
+  all: readonly ServiceStatus[],
+  { findings, stale }: { readonly findings: readonly string[]; readonly stale: readonly string[] },
+): void {
   printTable(
     ["service", "health", "outbox", "oldest", "dead letters", "cascades waiting"],
     all.map(({ service, health, outbox, cascades }) => [
@@ -125,6 +136,7 @@ function describe(all: readonly ServiceStatus[], findings: readonly string[]): v
     ),
   );
   print("");
+  for (const copy of stale) print(colour.dim(copy));
   for (const finding of findings) print(colour.yellow(finding));
   if (findings.length === 0) print(colour.green("nothing waits for a person"));
 }

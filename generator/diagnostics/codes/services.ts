@@ -76,6 +76,14 @@ export const serviceCodes = {
       `deletions are remembered for ${p.is} s, but messages of "${p.owner}" are kept ${p.maxAge === 0 ? "for ever" : `for ${p.maxAge} s`}: a late one would bring the deleted back`,
     () => 'let "tombstones" be at least "max_age"; 0 remembers them for ever',
   ),
+  "stream-too-small": error(
+    (p: { size: string }) => `a stream of ${p.size} has no room for one event`,
+    () => 'write at least "1MiB", the largest message that nats-server takes by default',
+  ),
+  "stream-below-largest-message": warning(
+    (p: { size: string }) => `an event of more than ${p.size} would never leave the outbox`,
+    () => 'write at least "1MiB", the largest message that nats-server takes by default',
+  ),
   "batch-exceeds-pending": error(
     (p: { batch: number; pending: number }) =>
       `a batch of ${p.batch} can never fill: the broker stops at ${p.pending} unacknowledged messages`,

@@ -35,7 +35,7 @@ const columnMapping = mapping("a column", {
   default: key("Value of a row that names none; `now` for a timestamp.", scalar),
   references: key("A table of the same database whose key this column holds.", tableName),
   on_delete: key(
-    "What happens to this row when the referenced one goes.",
+    "What happens to this row when the referenced one goes; not `restrict` where that is a copy, or goes by a cascade.",
     choice("action for a reference", ["cascade", "set_null", "restrict"]),
     "restrict",
   ),
@@ -59,7 +59,10 @@ const tableShape = mapping("a table", {
     "Columns by name, in the order of the table: a type (`text`, `text?` may be null) or a mapping.",
     dictionary(columnName, columnShape),
   ),
-  unique: key("Sets of columns whose values together are unique.", list(list(columnName, 1))),
+  unique: key(
+    "Sets of columns whose values together are unique; of at most 32 columns.",
+    list(list(columnName, 1)),
+  ),
   indexes: key("Sets of columns to find rows by.", list(list(columnName, 1))),
   cache: key("Makes it a read-only copy of another service's entity, kept by its events.", entity),
   sync: key(

@@ -60,7 +60,11 @@ export const streamShape = mapping("a stream", {
     "Copies in a JetStream cluster; by default 1 under `mesh dev` and 3 in production.",
     integer(1, 5),
   ),
-  max_age: key("How long messages are kept.", duration, streamDefaults.max_age),
+  max_age: key(
+    "How long messages are kept, longer than any `ack_wait` and `backoff` of who hears them; 0 keeps them for ever.",
+    duration,
+    streamDefaults.max_age,
+  ),
   max_messages: key(
     "How many messages are kept.",
     integer(1, Number.MAX_SAFE_INTEGER),
@@ -73,7 +77,7 @@ export const streamShape = mapping("a stream", {
     streamDefaults.tombstones,
   ),
   duplicate_window: key(
-    "How long the broker remembers message ids.",
+    "How long the broker remembers message ids; at most `max_age`.",
     duration,
     streamDefaults.duplicate_window,
   ),
