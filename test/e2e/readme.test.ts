@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { mesh, ROOT, type RunningDev, startCompiled, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
@@ -19,6 +19,9 @@ import { waitFor } from "./support.js";
  * The README's blocks, run as they stand there, one after the other in a clone. Where a sentence says what
  * comes of it, that is looked for.
  */
+
+// Each step runs several commands, whose starts alone take seconds on a machine that is busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 
