@@ -155,7 +155,7 @@ function initialText(
   const steps = compareDatabases(NOTHING, next, () => undefined);
   const tables = next.schema.tables.map((table) => table.name).join(", ");
   const sections = [{ after: undefined, byHand: [], steps }];
-  return printMigration({ title: `${service}: ${tables}.`, head, sections, model }, render);
+  return printMigration({ title: `${service}: ${tables}.`, head, sections, model, fresh: true }, render);
 }
 
 function withChecksum(file: ExistingMigration): PlannedMigration {

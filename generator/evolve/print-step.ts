@@ -56,7 +56,7 @@ export function printStep(step: Step, render: Render): Block {
           type: step.to,
           using: castBetween(step.from, step.to).using(identifier(step.column)),
         },
-        `${step.table}.${step.column}: ${step.from} becomes ${step.to}.`,
+        `${step.table}.${step.column}: ${step.from} becomes ${step.to}. All rows are written anew, and the table is closed meanwhile.`,
       );
     case "set_default":
       return print({ ...onColumn(step), value: step.value });
@@ -96,7 +96,7 @@ export function printStep(step: Step, render: Render): Block {
   }
 }
 
-function onColumn(step: { readonly table: string; readonly column: string }) {
+export function onColumn(step: { readonly table: string; readonly column: string }) {
   return { table: identifier(step.table), column: identifier(step.column) };
 }
 

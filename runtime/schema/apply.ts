@@ -4,6 +4,7 @@ import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
 import { MigrationError, recordMigrations } from "./ledger.js";
 import type { Pending } from "./lineage.js";
+import { readProgress, type Stage, splitStages, writeProgress } from "./stages.js";
 import { type Statement, splitStatements } from "./statements.js";
 
 /**
@@ -21,9 +22,6 @@ const TELL_EVERY_MS = 10_000;
 /** 55P03: the lock was not to be had in time. 40P01: a deadlock, which took this side. */
 const TRY_AGAIN = new Set(["55P03", "40P01"]);
 
-/** In the comment at the head of a file whose statements run one by one, each committing by itself. */
-const STATEMENT_BY_STATEMENT = /^-- transaction: none$/m;
-
 export interface Applying {
   readonly client: ClientBase;
   /** Where a second connection comes from, to see who is in the way. */
@@ -33,32 +31,55 @@ export interface Applying {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Applies a file and writes it into the ledger. Waits for locks without end, but never long in a place where others wait behind it. */
+/**
+ * Applies a file, stage by stage, and writes it into the ledger; one that was cut off goes on behind its last stage.
+ * Waits for locks without end, but never long in a place where others wait behind it.
+ */
 export async function applyFile(file: Pending, applying: Applying): Promise<void> {
-  const header = /^(?:--[^\n]*\n|\s*\n)*/.exec(file.text.replaceAll("\r\n", "\n"))?.[0] ?? "";
-  const apply = STATEMENT_BY_STATEMENT.test(header) ? applyStatements : applyTransaction;
   const { client, database, signal } = applying;
+  const stages = splitStages(file);
   const pid = await backendPid(client);
   const cancel = () => void cancelBackend(database, pid);
   signal?.addEventListener("abort", cancel, { once: true });
   try {
-    for (let attempt = 1; ; attempt += 1) {
-      signal?.throwIfAborted();
-      const onBlocked = apply === applyStatements ? tellNowAndThen(file, applying) : () => undefined;
-      const watch = watchBlockers({ database, pid, onBlocked });
-      try {
-        return await apply(file, applying);
-      } catch (error) {
-        signal?.throwIfAborted();
-        const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? "");
-        if (!again) throw error instanceof DatabaseError ? failedFile(file, error) : error;
-        await waitForLock(file, { ...applying, attempt, blockers: watch.seen() });
-      } finally {
-        await watch.end();
-      }
+    const from = await readProgress(client, file, stages);
+    for (const [index, stage] of stages.entries()) {
+      if (index < from) continue;
+      const progress = { done: index + 1, of: stages.length };
+      const finish = async () => {
+        if (progress.done === progress.of) await recordMigrations(client, [...file.includes, file]);
+        await writeProgress(client, file, progress);
+      };
+      await applyStage(file, stage, { ...applying, pid, finish });
     }
   } finally {
     signal?.removeEventListener("abort", cancel);
+  }
+}
+
+interface Staging extends Applying {
+  readonly pid: number;
+  /** Writes down that the stage is done; within a transaction. */
+  readonly finish: () => Promise<void>;
+}
+
+async function applyStage(file: Pending, stage: Stage, staging: Staging): Promise<void> {
+  const { client, database, pid, signal } = staging;
+  const apply = stage.transaction ? applyTransaction : applyStatements;
+  for (let attempt = 1; ; attempt += 1) {
+    signal?.throwIfAborted();
+    const onBlocked = stage.transaction ? () => undefined : tellNowAndThen(file, staging);
+    const watch = watchBlockers({ database, pid, onBlocked });
+    try {
+      return await apply(file, stage, staging);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? "");
+      if (!again) throw error instanceof DatabaseError ? failedFile(file, stage, error) : error;
+      await waitForLock(file, { ...staging, attempt, blockers: watch.seen() });
+    } finally {
+      await watch.end();
+    }
   }
 }
 
@@ -114,15 +135,15 @@ async function setOwnPath(file: Pending, client: ClientBase, local: boolean): Pr
   }
 }
 
-async function applyTransaction(file: Pending, { client }: Applying): Promise<void> {
+async function applyTransaction(file: Pending, stage: Stage, { client, finish }: Staging): Promise<void> {
   await client.query("BEGIN");
   try {
     await setOwnPath(file, client, true);
     await client.query(
       `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
     );
-    await client.query(file.sql);
-    await recordMigrations(client, [...file.includes, file]);
+    await client.query(stage.text);
+    await finish();
     await client.query("COMMIT");
   } catch (cause) {
     await client.query("ROLLBACK").catch(() => undefined);
@@ -130,20 +151,26 @@ async function applyTransaction(file: Pending, { client }: Applying): Promise<vo
   }
 }
 
-/** Each of its statements may run again, so that a file that was cut off begins anew. */
-async function applyStatements(file: Pending, { client, signal }: Applying): Promise<void> {
+/** Each of its statements may run again, so that a stage that was cut off begins anew. */
+async function applyStatements(
+  file: Pending,
+  stage: Stage,
+  { client, signal, finish }: Staging,
+): Promise<void> {
   const { rows } = await client.query<{ path: string }>("SELECT current_setting('search_path') AS path");
   await setOwnPath(file, client, false);
   try {
-    for (const statement of splitStatements(file.sql)) {
+    for (const statement of splitStatements(stage.text)) {
       signal?.throwIfAborted();
       await client.query(statement.text).catch(async (error: unknown) => {
         // Who is told to stop has no time: the next run drops it.
         if (signal?.aborted !== true) await dropInvalid(statement, client).catch(() => undefined);
-        throw error instanceof DatabaseError ? atLine(error, file, statement) : error;
+        throw error instanceof DatabaseError ? atLine(error, stage, statement) : error;
       });
     }
-    await recordMigrations(client, [...file.includes, file]);
+    await client.query("BEGIN");
+    await finish();
+    await client.query("COMMIT");
   } finally {
     await client
       .query("SELECT set_config('search_path', $1, false)", [rows[0]?.path ?? ""])
@@ -160,9 +187,9 @@ async function dropInvalid({ text }: Statement, client: ClientBase): Promise<voi
 }
 
 /** The server counts from the beginning of what it was sent. */
-function atLine(error: DatabaseError, file: Pending, statement: Statement): DatabaseError {
+function atLine(error: DatabaseError, stage: Stage, statement: Statement): DatabaseError {
   const before =
-    file.sql
+    stage.text
       .split("\n")
       .slice(0, statement.line - 1)
       .join("\n").length + 1;
@@ -181,12 +208,12 @@ function findingRows({ sql: text }: Pending, { code, constraint, table }: Databa
   return `Rows of ${table} from before break it; find them with SELECT * FROM ${escapeIdentifier(table)} WHERE NOT (${rule}), settle them, and migrate again.`;
 }
 
-/** Keeps the SQLSTATE in sight and says where in the file; a lost connection is not the file's fault and stays as it is. */
-function failedFile(file: Pending, cause: DatabaseError): Error {
+/** Keeps the SQLSTATE in sight and says where in the file, which `stage` has the lines of; a lost connection is not the file's fault and stays as it is. */
+function failedFile(file: Pending, stage: Stage, cause: DatabaseError): Error {
   const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
   if (infrastructure) return cause;
   const offset = Number(cause.position ?? Number.NaN);
-  const line = Number.isNaN(offset) ? "" : `:${file.sql.slice(0, offset - 1).split("\n").length}`;
+  const line = Number.isNaN(offset) ? "" : `:${stage.text.slice(0, offset - 1).split("\n").length}`;
   const detail = [cause.detail, cause.hint, findingRows(file, cause)]
     .filter((part) => part !== undefined)
     .join(" ");

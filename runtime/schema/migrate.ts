@@ -3,9 +3,10 @@ import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply.js";
 import { meshMigrations, readMigrations } from "./files.js";
-import { type AppliedMigration, type Migration, prepareLedger, readLedger } from "./ledger.js";
+import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { pendingMigrations } from "./pending.js";
+import { checkUnderWay } from "./stages.js";
 import { withoutTimeouts } from "./timeouts.js";
 
 /** "mesh" in ASCII. Advisory locks are per database, so every service database has its own. */
@@ -130,6 +131,10 @@ async function applyPending(files: readonly Migration[], applying: Applying): Pr
   await prepareLedger(client);
   const ledger = await readLedger(client);
   const pending = pendingMigrations(files, ledger);
+  await checkUnderWay(
+    client,
+    pending.find((file) => !isOwn(file)),
+  );
   for (const next of pending) {
     const started = performance.now();
     await applyFile(next, applying);

@@ -2,6 +2,11 @@
 const TOKEN =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|;|[^'"\-/$;]+|[\s\S]/g;
 
+/** What a file is made of; joined they are the file. */
+export function tokens(sql: string): Iterable<RegExpExecArray> {
+  return sql.matchAll(TOKEN);
+}
+
 export interface Statement {
   readonly text: string;
   /** Line of the file on which it begins, from 1. */
@@ -20,7 +25,7 @@ export function splitStatements(sql: string): readonly Statement[] {
     }
     text = "";
   };
-  for (const { 0: token, index } of sql.matchAll(TOKEN)) {
+  for (const { 0: token, index } of tokens(sql)) {
     if (token === ";") {
       flush();
       continue;
