@@ -64,7 +64,7 @@ interface Staging extends Applying {
 }
 
 async function applyStage(file: Pending, stage: Stage, staging: Staging): Promise<void> {
-  const { client, database, pid, signal } = staging;
+  const { database, pid, signal } = staging;
   const apply = stage.transaction ? applyTransaction : applyStatements;
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();

@@ -73,7 +73,7 @@ async function findingsOf(file: {
   readonly name: string;
   readonly text: string;
 }): Promise<readonly string[]> {
-  const stages = splitStages({ ...file, path: file.name });
+  const stages = splitStages({ sql: file.text });
   const found = await Promise.all(stages.map(({ text, transaction }) => lint(text, transaction)));
   for (const { rule_name } of found.flat()) seen.add(rule_name);
   return found

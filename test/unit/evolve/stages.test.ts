@@ -122,8 +122,10 @@ describe("a stage that fails", () => {
     const changed = files.map((file, index) =>
       index === 0 ? file : { ...file, text: `${file.text}-- more\n` },
     );
-    await expect(applyFiles(database.client, changed)).rejects.toThrow(
-      /has changed since the first 3 of its stages were applied/,
+    await expect(applyFiles(database.client, changed)).rejects.toThrow(/has changed since/);
+    const others = chain([shop(BEFORE), shop(`${AFTER}  unique: [[owner_id]]\n`)]);
+    await expect(applyFiles(database.client, others)).rejects.toThrow(
+      /was begun on this database and not finished, so .* cannot follow/,
     );
     await database.client.query("UPDATE items SET code = id");
     await applyFiles(database.client, files);
