@@ -7,6 +7,9 @@ ALTER TABLE files ADD CONSTRAINT files_size_bytes_travels CHECK (size_bytes BETW
 ALTER TABLE files ADD CONSTRAINT files_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 ALTER TABLE namespaces ADD CONSTRAINT namespaces_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 
+-- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
+-- transaction: none
+
 ALTER TABLE files VALIDATE CONSTRAINT files_size_bytes_travels;
 ALTER TABLE files VALIDATE CONSTRAINT files_created_at_travels;
 ALTER TABLE namespaces VALIDATE CONSTRAINT namespaces_created_at_travels;

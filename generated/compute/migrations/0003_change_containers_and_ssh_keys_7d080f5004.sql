@@ -6,6 +6,9 @@
 ALTER TABLE containers ADD CONSTRAINT containers_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 ALTER TABLE ssh_keys ADD CONSTRAINT ssh_keys_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 
+-- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
+-- transaction: none
+
 ALTER TABLE containers VALIDATE CONSTRAINT containers_created_at_travels;
 ALTER TABLE ssh_keys VALIDATE CONSTRAINT ssh_keys_created_at_travels;
 

@@ -5,6 +5,9 @@
 
 ALTER TABLE users ADD CONSTRAINT users_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 
+-- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
+-- transaction: none
+
 ALTER TABLE users VALIDATE CONSTRAINT users_created_at_travels;
 
 -- What the database is from here on: the next migration is made from it.

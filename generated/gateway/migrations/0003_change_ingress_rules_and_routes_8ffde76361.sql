@@ -6,6 +6,9 @@
 ALTER TABLE ingress_rules ADD CONSTRAINT ingress_rules_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 ALTER TABLE routes ADD CONSTRAINT routes_created_at_travels CHECK (created_at >= '0001-01-01T00:00:00Z' AND created_at < '10000-01-01T00:00:00Z') NOT VALID;
 
+-- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
+-- transaction: none
+
 ALTER TABLE ingress_rules VALIDATE CONSTRAINT ingress_rules_created_at_travels;
 ALTER TABLE routes VALIDATE CONSTRAINT routes_created_at_travels;
 
