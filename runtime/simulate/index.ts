@@ -3,6 +3,7 @@
  * public face, since production loads none of it.
  */
 
+export type { Samples } from "./mesh.js";
 export { describePlan, type Plan } from "./plan.js";
 export { SERVER_SETTINGS } from "./postgres/databases.js";
 export { type Counterexample, type SimulateOptions, type Simulation, simulateMesh } from "./simulate.js";

@@ -23,6 +23,11 @@ export interface SimulatedService {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** By service, table and column: texts that the database reads as values of the column. */
+export type Samples = Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>>
+>;
+
 export interface OwnedTable {
   readonly service: SimulatedService;
   readonly table: TableDefinition;
@@ -30,6 +35,8 @@ export interface OwnedTable {
   readonly columns: readonly ColumnDefinition[];
   /** Whose keys stand in a column: of a table here, or of an entity elsewhere that a cascade names. */
   readonly refersTo: ReadonlyMap<string, OwnedTable>;
+  /** What may stand in columns that the schemas of messages are about. */
+  readonly samples: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A consumer whose origin is a table of this mesh, so that one can be held against the other. */
@@ -39,7 +46,10 @@ export interface Copy {
   readonly owner: OwnedTable;
 }
 
-export async function describeMesh(services: readonly SimulatedService[]): Promise<SimulatedMesh> {
+export async function describeMesh(
+  services: readonly SimulatedService[],
+  samples: Samples = {},
+): Promise<SimulatedMesh> {
   const tables: (OwnedTable & { readonly refersTo: Map<string, OwnedTable> })[] = [];
   for (const service of services) {
     for (const table of service.definition.tables) {
@@ -47,7 +57,8 @@ export async function describeMesh(services: readonly SimulatedService[]): Promi
       const key = table.columns.find(({ name }) => name === table.key);
       if (key === undefined) continue;
       const columns = table.columns.filter((column) => column !== key);
-      tables.push({ service, table, key, columns, refersTo: new Map() });
+      const own = samples[service.definition.name]?.[table.name] ?? {};
+      tables.push({ service, table, key, columns, refersTo: new Map(), samples: own });
     }
   }
   for (const owned of tables) {
@@ -104,8 +115,10 @@ WHERE contype = 'f' AND conrelid = $1::regclass AND cardinality(conkey) = 1 ORDE
 /** The last one attacks the subject that it becomes a token of. */
 const IDS = ["1", "2", "3", "é.*> %4\u0001"];
 
-export function keyOf({ table, key }: OwnedTable, number: number): string {
+export function keyOf({ table, key, samples }: OwnedTable, number: number): string {
   const n = number % IDS.length;
+  const sample = samples[key.name]?.[n];
+  if (sample !== undefined) return sample;
   if (key.type === "integer" || key.type === "bigint") return String(n + 1);
   if (key.type === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
   return `${table.name}-${IDS[n]}`;
@@ -116,6 +129,8 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
   if (column.nullable === true && value === 0) return null;
   const target = owned.refersTo.get(column.name);
   if (target !== undefined) return keyOf(target, value);
+  const samples = owned.samples[column.name] ?? [];
+  if (samples.length > 0) return samples[value % samples.length] ?? null;
   if (column.oneOf !== undefined) return column.oneOf[value % column.oneOf.length] ?? null;
   switch (column.type) {
     case "integer":

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Logger, ServiceDefinition } from "../definition.js";
-import { describeMesh, type SimulatedMesh } from "./mesh.js";
+import { describeMesh, type Samples, type SimulatedMesh } from "./mesh.js";
 import { findViolations } from "./oracle.js";
 import { type Plan, plans } from "./plan.js";
 import { openBackends } from "./postgres/backends.js";
@@ -16,6 +16,8 @@ export interface SimulateOptions {
   readonly databases: Readonly<Record<string, string>>;
   /** What hooks find in their environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Values that the messages' own schemas take. */
+  readonly samples?: Samples;
   readonly seed: number;
   readonly runs: number;
   /** Of a schedule to play again, as a failure named it. */
@@ -110,7 +112,7 @@ interface OpenStage extends Stage {
   close(): Promise<void>;
 }
 
-async function openStage({ services, databases, env, logger }: SimulateOptions): Promise<OpenStage> {
+async function openStage({ services, databases, env, samples, logger }: SimulateOptions): Promise<OpenStage> {
   const prepared = await Promise.all(
     services.map(async (definition) => ({
       definition,
@@ -118,7 +120,7 @@ async function openStage({ services, databases, env, logger }: SimulateOptions):
       env,
     })),
   );
-  const mesh: SimulatedMesh = await describeMesh(prepared);
+  const mesh: SimulatedMesh = await describeMesh(prepared, samples);
   const urls = new Map(prepared.map(({ database }) => [database.name, database.url]));
   const backends = await openBackends((database) => urls.get(database) ?? "");
   const all = prepared.map(({ database }) => database);

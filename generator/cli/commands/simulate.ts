@@ -11,10 +11,12 @@ import {
   simulateMesh,
 } from "meshwright/simulate";
 import pg from "pg";
+import type { Mesh } from "../../model/mesh.js";
 import { removePostgres, startPostgres } from "../dev/servers/postgres.js";
 import { type ExitCode, UsageError } from "../exit.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, MESH_FILE, reportDiagnostics } from "../project.js";
+import { drawSamples } from "../simulate/samples.js";
 import { colour, print, printJson, quietLogger, tell } from "../terminal.js";
 
 export interface SimulateOptions {
@@ -29,7 +31,13 @@ export interface SimulateOptions {
 export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   const seed = readNumber("--seed", options.seed) ?? randomInt(1, 0x7fff_ffff);
   const runs = readNumber("--runs", options.runs) ?? 100;
-  const services = await loadServices();
+  const mesh = await compileMeshFile();
+  const services = await loadServices(mesh);
+  const { samples, missing } = drawSamples(mesh);
+  for (const column of missing)
+    tell(
+      colour.yellow(`no value was found that the payload schemas of ${column} take: such rows are refused`),
+    );
   const folder = await mkdtemp(join(tmpdir(), "mesh-simulate-"));
   const server = await startPostgres({
     folder,
@@ -40,6 +48,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   try {
     const result = await simulateMesh({
       services,
+      samples,
       databases: await createDatabases(server.url, services),
       env: process.env,
       seed,
@@ -68,12 +77,16 @@ function readNumber(option: string, text: string | undefined): number | undefine
   throw new UsageError(`${option} is ${JSON.stringify(text)}; it is a whole number from 1 to 2147483647`);
 }
 
-async function loadServices(): Promise<readonly ServiceDefinition[]> {
+async function compileMeshFile(): Promise<Mesh> {
   const { mesh, diagnostics } = await compileProject();
   if (!mesh) {
     reportDiagnostics(diagnostics, false);
     throw new UsageError(`${MESH_FILE} has errors, so there is nothing to simulate`);
   }
+  return mesh;
+}
+
+async function loadServices(mesh: Mesh): Promise<readonly ServiceDefinition[]> {
   const own = mesh.services.filter((service) => !service.external && service.database !== undefined);
   if (own.length === 0) throw new UsageError(`${MESH_FILE} has no service of its own with a database`);
   const definitions: ServiceDefinition[] = [];

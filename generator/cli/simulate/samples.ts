@@ -1,0 +1,86 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import type { Samples } from "meshwright/simulate";
+import type { Column, JsonSchema, JsonValue, Mesh, Table } from "../../model/mesh.js";
+import { drawnFrom } from "./drawn.js";
+
+/** As many as a writer takes turns with. */
+const WANTED = 5;
+const TRIES = 500;
+/** The same values for every schedule: a seed names a schedule and nothing else. */
+const SEED = 1;
+
+export interface Drawn {
+  readonly samples: Samples;
+  /** Columns that no value was found for: their rows will be refused. */
+  readonly missing: readonly string[];
+}
+
+/** Values that fit the payload schemas of the events that tell a column, for every column that such schemas are about. */
+export function drawSamples(mesh: Mesh): Drawn {
+  const missing: string[] = [];
+  const ofColumn = (column: Column, table: Table, service: string) => {
+    const schemas = schemasOf(column, table, { mesh, service });
+    if (schemas.length === 0) return [];
+    const values = drawValues(column, schemas);
+    if (values.length === 0) missing.push(`${table.name}.${column.name}`);
+    return [[column.name, values] as const];
+  };
+  const ofTable = (table: Table, service: string) =>
+    Object.fromEntries(table.columns.flatMap((column) => ofColumn(column, table, service)));
+  const samples = Object.fromEntries(
+    mesh.databases.map(({ service, tables }) => [
+      service,
+      Object.fromEntries(tables.map((table) => [table.name, ofTable(table, service)])),
+    ]),
+  );
+  return { samples, missing };
+}
+
+function schemasOf(
+  column: Column,
+  table: Table,
+  { mesh, service }: { readonly mesh: Mesh; readonly service: string },
+): readonly JsonSchema[] {
+  const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
+  const fields = events.flatMap(({ payload }) => payload);
+  return fields
+    .filter(({ name, type }) => name === column.name && type === undefined)
+    .map(({ schema }) => schema);
+}
+
+/** As the texts that PostgreSQL reads; those that most of the schemas take, where none fits them all. */
+function drawValues(column: Column, schemas: readonly JsonSchema[]): readonly string[] {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false });
+  const validators = schemas.map((schema) => ajv.compile(schema));
+  const drawn = schemas.flatMap((schema) => fc.sample(drawnFrom(schema), { numRuns: TRIES, seed: SEED }));
+  const candidates = [...(column.oneOf ?? []), ...drawn].filter((value) => fitsColumn(column, value));
+  const scored = candidates.map((value) => ({
+    text: column.type === "json" ? JSON.stringify(value) : String(value),
+    score: validators.filter((validate) => validate(value)).length,
+  }));
+  const best = Math.max(0, ...scored.map(({ score }) => score));
+  const fitting = best === 0 ? [] : scored.filter(({ score }) => score === best).map(({ text }) => text);
+  return [...new Set(fitting)].slice(0, WANTED);
+}
+
+function fitsColumn({ type, oneOf }: Column, value: JsonValue): boolean {
+  switch (type) {
+    case "integer":
+      return Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 31;
+    case "bigint":
+      return Number.isSafeInteger(value);
+    case "number":
+      return typeof value === "number";
+    case "boolean":
+      return typeof value === "boolean";
+    case "json":
+      return value !== null;
+    case "nanoid":
+    case "text":
+      return typeof value === "string" && !value.includes("\0") && oneOf?.includes(value) !== false;
+    default:
+      // Of moments and ids of other types the writer's own values are as good as any.
+      return false;
+  }
+}
