@@ -1,4 +1,5 @@
 import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
+import { emittedFrom } from "./emitted.js";
 import type { Said } from "./said.js";
 import { translateSchema } from "./schema.js";
 
@@ -37,6 +38,7 @@ export function tableConditions(
 
 /** The event's rules that the table's CHECKs do not say already. */
 export function emissionRules(event: Event, table: Table, mesh: Mesh): readonly EmissionRule[] {
+  if (event.payload.every(({ type }) => type !== undefined)) return [];
   return table.columns.flatMap((column) => {
     const checked = tableConditions(column, table, mesh);
     const remaining = (value: string) => {
@@ -56,11 +58,6 @@ export function isBeyondSql(event: Event, table: Table): boolean {
   return table.columns.some((column) =>
     rulesOn(column, event).some(({ schema }) => !translateSchema(schema, column.type, "value").exact),
   );
-}
-
-function emittedFrom(table: Table, mesh: Mesh): readonly Event[] {
-  const owner = mesh.databases.find(({ tables }) => tables.includes(table))?.service;
-  return mesh.events.filter(({ service, emit }) => service === owner && emit?.table === table.name);
 }
 
 function demand(event: Event, column: Column, value: string): readonly string[] {

@@ -1,4 +1,5 @@
 import type { Column, Field, Mesh, Table } from "../model/mesh.js";
+import { emittedFrom } from "./emitted.js";
 
 /*
  * What a column may hold so that its values can be told: JSON has no NaN and no infinity, ISO 8601 no year beyond
@@ -47,13 +48,12 @@ interface Journeys {
 }
 
 function journeys(column: Column, table: Table, mesh: Mesh): Journeys {
-  const owners = mesh.databases.filter(({ tables }) => tables.includes(table)).map(({ service }) => service);
-  const events = mesh.events.filter(
-    ({ service, emit }) => owners.includes(service) && emit?.table === table.name,
-  );
-  const services = mesh.services.filter(({ name }) => owners.includes(name));
+  const owner = mesh.databases.find(({ tables }) => tables.includes(table))?.service;
+  const http = mesh.services.find(({ name }) => name === owner)?.http;
   return {
-    fields: events.flatMap(({ payload }) => payload).filter(({ name }) => name === column.name),
-    served: services.some(({ http }) => http?.resources.some((resource) => resource.table === table.name)),
+    fields: emittedFrom(table, mesh)
+      .flatMap(({ payload }) => payload)
+      .filter(({ name }) => name === column.name),
+    served: http?.resources.some((resource) => resource.table === table.name) === true,
   };
 }

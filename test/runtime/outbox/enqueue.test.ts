@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EventTooLarge, enqueueEvent } from "../../../runtime/outbox/enqueue.js";
+import type { MeshEvent, Validator } from "../../../runtime/definition.js";
+import { EventTooLarge, enqueueEvent, InvalidEvent } from "../../../runtime/outbox/enqueue.js";
 import { waitFor } from "../../support/servers.js";
 import { emitUser, type Owner, openOwner, withTransaction } from "./owner.js";
 
@@ -20,6 +21,25 @@ describe("enqueueEvent", () => {
       body: string;
     }[];
   };
+
+  it("refuses an event that breaks its schema, as its readers would see it", async () => {
+    const validate = ((event: { at?: unknown }) => {
+      const holds = typeof event.at === "string";
+      validate.errors = holds
+        ? null
+        : [{ instancePath: "/at", keyword: "type", params: {}, message: "must be string" }];
+      return holds;
+    }) as Validator<MeshEvent>;
+    const event = { name: "UserSeen", entity: "user", action: "seen", fields: ["at"], validate };
+    const enqueue = (at: unknown) =>
+      withTransaction(owner.pool, (tx) =>
+        enqueueEvent(tx, { source: "s", service: owner.service, event, entityId: "seen", payload: { at } }),
+      );
+    await expect(enqueue(7)).rejects.toThrow(new InvalidEvent('UserSeen of "seen": /at must be string', []));
+    expect(await rows("seen")).toHaveLength(0);
+    await enqueue(new Date());
+    expect(await rows("seen")).toHaveLength(1);
+  });
 
   it("writes the event as it goes on the wire, keys in order", async () => {
     const before = Math.floor(Date.now() / 1_000);
