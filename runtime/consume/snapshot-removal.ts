@@ -58,11 +58,14 @@ export async function removeMissing(run: Run): Promise<Outcome> {
  * merged over the other, unless it is of an older version.
  */
 export async function noteToldTwice({ client, setAside }: Run): Promise<void> {
+  // Room for a million ids, as in `findMissing`.
+  await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
   const { rows } = await client.query<{
     id: string;
     total: number;
   }>(`SELECT entity_id AS id, (count(*) OVER ())::integer AS total
 FROM "$told" WHERE NOT unfit GROUP BY entity_id HAVING count(*) > 1 LIMIT 100`);
+  await client.query("COMMIT");
   setAside.add(rows.map(({ id }) => ({ place: null, id, reason: TOLD_TWICE, element: null })));
   setAside.count((rows[0]?.total ?? 0) - rows.length);
 }
@@ -102,7 +105,6 @@ function missingRows({ cache }: ConsumerModel, origin: string, seq: number): str
  * worse than to leave one that an operator finds with `mesh verify`.
  */
 async function findMissing({ client, model, seq }: Run): Promise<number> {
-  await client.query('ANALYZE "$told"');
   // Bare parameters are not possible in CREATE TABLE AS; the origin is generated, the sequence a number.
   const { rows: quoted } = await client.query<{ origin: string }>("SELECT quote_literal($1) AS origin", [
     model.definition.origin,

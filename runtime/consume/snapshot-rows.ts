@@ -34,7 +34,7 @@ export function toRows(
   read.forEach((one, index) => {
     const place = before + index + 1;
     const id = entityOf(cache.key, one.fields?.[cache.key.name]);
-    const reason = one.reason ?? unfitElement(cache, one.fields ?? {});
+    const reason = one.reason ?? unfitElement(cache, one.fields ?? {}, id);
     if (reason !== undefined || one.fields === undefined || id === null) {
       unfit.push({
         place,
@@ -77,12 +77,19 @@ function toldTwice({ id, place, element }: SnapshotRow): UnfitRow {
 }
 
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
-function unfitElement(cache: CacheModel, fields: Fields): string | undefined {
-  for (const column of [cache.key, ...cache.columns]) {
+function unfitElement(cache: CacheModel, fields: Fields, id: string | null): string | undefined {
+  const { key, columns } = cache;
+  const unfitKey = unfitValue(key, fields[key.name]);
+  if (unfitKey !== undefined) return unfitKey;
+  for (const column of columns) {
     const reason = unfitValue(column, fields[column.name]);
     if (reason !== undefined) return reason;
   }
-  return unfitId(String(fields[cache.key.name])) ?? unfitVersion(fields);
+  return (id === null ? unfitId(String(fields[key.name])) : undefined) ?? unfitVersion(fields);
+}
+
+function isVersion(value: unknown): boolean {
+  return value === undefined || value === null || (Number.isSafeInteger(value) && Number(value) >= 0);
 }
 
 /** Null from an owner that keeps none. */
@@ -102,12 +109,8 @@ function toNumber(value: unknown): number | null {
 
 /** Why what an element says of its version cannot be one. */
 export function unfitVersion(fields: Fields): string | undefined {
-  for (const name of ["_version", "_born"]) {
-    const value = fields[name] ?? null;
-    if (value !== null && !(Number.isSafeInteger(value) && Number(value) >= 0))
-      return `${name} is ${excerpt(value)}`;
-  }
-  return undefined;
+  if (!isVersion(fields._version)) return `_version is ${excerpt(fields._version)}`;
+  return isVersion(fields._born) ? undefined : `_born is ${excerpt(fields._born)}`;
 }
 
 function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {
@@ -121,9 +124,12 @@ function unfitValue(column: ColumnDefinition, value: unknown): string | undefine
     : `${column.name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
 }
 
+/** Beyond the basic plane, or half of that; rare, and quick to see. */
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** Half of a character would be stored as another one, a NUL not at all. */
 function isStorable(text: string): boolean {
-  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
+  return !text.includes("\0") && !(SURROGATE.test(text) && /\p{Surrogate}/u.test(text));
 }
 
 function excerpt(value: unknown): string {

@@ -16,7 +16,7 @@ import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js
 import { readSource, SnapshotFailed } from "./snapshot-source.js";
 import { readSnapshotRecord } from "./subscription.js";
 import { withClient } from "./transaction.js";
-import { createSetAside, describeUnfit, recordUnfit, type UnfitRow } from "./unfit.js";
+import { createSetAside, describeUnfit, readElement, recordUnfit, type UnfitRow } from "./unfit.js";
 
 export interface SnapshotReport {
   /** Elements that the source has. */
@@ -93,7 +93,8 @@ CREATE TEMPORARY TABLE "$later" (
   const merged = await mergeSource(run);
   await untilHeard(run);
   const lives = await endNotedLives(run);
-  if (merged.rows > CHUNK_ROWS) await noteToldTwice(run);
+  await client.query('ANALYZE "$told"');
+  if (merged.rows > CHUNK_ROWS && merged.unversioned) await noteToldTwice(run);
   await recordUnfit(client, model.definition.durable, setAside);
   refuseDoubtful(setAside, merged.rows);
   const removal = await removeMissing(run);
@@ -116,7 +117,8 @@ CREATE TEMPORARY TABLE "$later" (
 async function mergeSource(run: Run) {
   const { sync } = run.model.definition;
   if (sync === undefined) throw new SnapshotFailed("nothing to take a snapshot of");
-  const total = { rows: 0, written: 0, failed: 0 };
+  // An owner of ours tells versions, and reads its rows by their key: none twice.
+  const total = { rows: 0, written: 0, failed: 0, unversioned: false };
   let merging: Promise<Outcome> = Promise.resolve({ done: 0, failed: 0 });
   let gathered: unknown[] = [];
   const settle = async () => {
@@ -128,6 +130,7 @@ async function mergeSource(run: Run) {
     // While the database is at work on the chunk before: what it waits for afterwards is ready.
     const write = prepareWork(run, gathered, total.rows);
     total.rows += gathered.length;
+    total.unversioned ||= gathered.some((element) => readElement(element).fields?._version === undefined);
     gathered = [];
     await settle();
     merging = write();

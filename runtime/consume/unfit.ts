@@ -162,7 +162,8 @@ const LONGEST_ID_BYTES = 2048;
 /** An id is what an event is guarded, counted and put off by: one that cannot be stored could not even fail properly. */
 export function unfitId(id: string): string | undefined {
   if (id.includes("\0")) return "its id holds a NUL";
-  const bytes = Buffer.byteLength(id);
+  // No character takes more than three bytes for each of its units.
+  const bytes = id.length * 3 <= LONGEST_ID_BYTES ? 0 : Buffer.byteLength(id);
   return bytes > LONGEST_ID_BYTES
     ? `its id has ${bytes} bytes, at most ${LONGEST_ID_BYTES} can be kept`
     : undefined;
