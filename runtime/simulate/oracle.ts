@@ -2,6 +2,7 @@ import type { CascadeDefinition } from "../definition.js";
 import { compareCache, quote } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
 import { isLossy } from "./plan.js";
+import { checkUnheardLives } from "./unheard.js";
 import type { Ending } from "./world.js";
 
 /*
@@ -19,6 +20,7 @@ export async function findViolations(ending: Ending): Promise<readonly string[]>
     ...(await Promise.all(copies.map(compareCache))).flat(),
     ...(await Promise.all(copies.map((copy) => checkCascades(ending, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkFormerLives(ending, copy)))).flat(),
+    ...(await Promise.all(copies.map((copy) => checkUnheardLives(ending, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkEffects(ending, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkHooksBefore(ending, copy)))).flat(),
     ...(await checkDeadLetters(ending)),

@@ -61,6 +61,8 @@ interface Task {
 interface Done {
   readonly written?: readonly string[];
   readonly deleted?: readonly string[];
+  /** Of the commit, where more was written after it. */
+  readonly step?: number;
 }
 
 async function perform(client: pg.Client, task: Task): Promise<void> {
@@ -70,13 +72,16 @@ async function perform(client: pg.Client, task: Task): Promise<void> {
     table: owned.table.name,
     key,
   });
-  const { written = [], deleted = [] } = await PERFORM[write.kind](client, task).catch((error: unknown) => {
+  const {
+    written = [],
+    deleted = [],
+    step = world.schedule.steps,
+  } = await PERFORM[write.kind](client, task).catch((error: unknown) => {
     // Refused is refused; a lost answer is no answer.
     if (!(error instanceof pg.DatabaseError))
       for (const key of touched(task)) world.history.doubts(place(key));
     throw error;
   });
-  const step = world.schedule.steps;
   for (const key of deleted) world.history.deletes(place(key), step);
   for (const key of written) {
     // Asked outside of the schedule, which waits: else what comes next would hang on how long this takes.
@@ -111,30 +116,47 @@ const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) =>
     return { written: [keyOf(owned, write.key)] };
   },
   "insert all": insertAll,
-  async update(client, { owned, write }) {
-    const column = owned.columns[write.column % owned.columns.length];
-    if (column === undefined) return {};
-    const id = keyOf(owned, write.key);
-    const sql = `UPDATE ${quote(owned.table.name)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
-    const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
-    // From then on it belongs to another; else it belongs to whom it did.
-    return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
-  },
+  update,
   delete: (client, task) => deletion(client, task, [keyOf(task.owned, task.write.key)]),
   "delete all": (client, task) => deletion(client, task, touched(task)),
-  async recreate(client, task) {
-    const { owned, write } = task;
-    await client.query("BEGIN");
-    const { deleted = [] } = await deletion(client, task, [keyOf(owned, write.key)]);
-    await client.query(...insertion(owned, write));
-    await client.query("COMMIT");
-    return { deleted, written: [keyOf(owned, write.key)] };
+  recreate,
+  async "live again"(client, task) {
+    const done = await recreate(client, task);
+    const { write } = task;
+    // What comes of its first steps in the new life may overtake what comes of its beginning.
+    for (const step of [1, 2])
+      await update(client, {
+        ...task,
+        write: { ...write, column: write.column + step, value: write.value + step },
+      });
+    return done;
   },
   async swap(client, task) {
     await swap(client, task);
     return {};
   },
 };
+
+async function update(client: pg.Client, { owned, write }: Task): Promise<Done> {
+  const column = owned.columns[write.column % owned.columns.length];
+  if (column === undefined) return {};
+  const id = keyOf(owned, write.key);
+  const sql = `UPDATE ${quote(owned.table.name)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
+  const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
+  // From then on it belongs to another; else it belongs to whom it did.
+  return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
+}
+
+/** Deleted and created in one transaction: another life under the same id. */
+async function recreate(client: pg.Client, task: Task): Promise<Done> {
+  const { owned, write } = task;
+  const id = keyOf(owned, write.key);
+  await client.query("BEGIN");
+  const { deleted = [] } = await deletion(client, task, [id]);
+  await client.query(...insertion(owned, write));
+  await client.query("COMMIT");
+  return { deleted, written: [id], step: task.world.schedule.steps };
+}
 
 function keyText({ table }: OwnedTable): string {
   return `${quote(table.key)}::text`;

@@ -39,6 +39,8 @@ interface Referring {
   readonly exact: boolean | null;
   readonly deleted: boolean | null;
   readonly stream_seq: string | null;
+  /** When the row was made, something had been heard of the entity. */
+  readonly heard: boolean;
 }
 
 /** Statements of one service and its clock may lie this far apart for one row and what it refers to. */
@@ -63,7 +65,8 @@ export async function checkCascades(looking: Looking): Promise<readonly Violatio
     );
     const former = referring.filter((row) => {
       const life = lives[source].get(row.id);
-      return life !== undefined && row.made_at.getTime() < life.getTime() - SLACK_MS;
+      const isFormer = life !== undefined && row.made_at.getTime() < life.getTime() - SLACK_MS;
+      return isFormer && (row.heard || !wasForgotten(looking, reference));
     });
     // Without a cache an entity that was only found alive has no life that another could be told from.
     const gap = service === "gateway" && lostForGateway(looking) ? "lives without a cache" : undefined;
@@ -100,7 +103,9 @@ async function readLives({ mesh }: Looking, service: ServiceName, sql: string) {
 async function readReferring({ mesh }: Looking, reference: Reference): Promise<readonly Referring[]> {
   const { service, table, key, column, source } = reference;
   const { rows } = await mesh.databases.pools[service].query<Referring>(
-    `SELECT ${key} AS row, ${column} AS id, created_at AS made_at, version, exact, deleted, stream_seq
+    `SELECT ${key} AS row, ${column} AS id, created_at AS made_at, version, exact, deleted, stream_seq,
+     EXISTS (SELECT FROM chaos_history AS known WHERE known.source = $1 AND known.entity_id = ${column}
+       AND known.at AT TIME ZONE 'UTC' <= created_at AND (known.version IS NOT NULL OR known.stream_seq > 0)) AS heard
      FROM ${table} LEFT JOIN mesh.applied ON source = $1 AND entity_id = ${column} WHERE ${column} IS NOT NULL`,
     [source],
   );
@@ -111,15 +116,15 @@ async function readReferring({ mesh }: Looking, reference: Reference): Promise<r
  * Its owner or this service forgot it, or its events were lost, before the row named it: nothing that could be deleted ever
  * reached this service as it is now. `mesh verify` finds such rows.
  */
-function isUnheardOf(
-  { memory }: Looking,
-  { source, service }: Reference,
-  { version, stream_seq }: Referring,
-): boolean {
+function isUnheardOf(looking: Looking, reference: Reference, { version, stream_seq }: Referring): boolean {
+  return wasForgotten(looking, reference) && version === null && Number(stream_seq ?? 0) === 0;
+}
+
+/** What was never heard of may have lived, and ended, all the same: a row that names it belongs to whichever life comes first. */
+function wasForgotten({ memory }: Looking, { source, service }: Reference): boolean {
   const owner = source === "auth.user" ? "auth" : "compute";
   const { everRestored, everLost } = memory;
-  const forgotten = everRestored.has(owner) || everRestored.has(service) || everLost.has(owner.toUpperCase());
-  return forgotten && version === null && Number(stream_seq ?? 0) === 0;
+  return everRestored.has(owner) || everRestored.has(service) || everLost.has(owner.toUpperCase());
 }
 
 function lostForGateway({ facts }: Looking): boolean {
