@@ -56,7 +56,8 @@ async function readFiles(folder: string, entries: readonly string[]): Promise<re
   return await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);
-      return { name, path, text: await readFile(path, "utf8") };
+      // A checkout may have turned the line ends: functions would be stored with them, and differ from others'.
+      return { name, path, text: (await readFile(path, "utf8")).replaceAll("\r\n", "\n") };
     }),
   );
 }

@@ -51,6 +51,7 @@ test("init writes a mesh that is fine, and refuses to overwrite it", async () =>
     "mesh.yaml",
     "tsconfig.json",
     ".gitignore",
+    ".gitattributes",
     ".vscode/settings.json",
     "hooks/orders.ts",
   ]) {

@@ -1,8 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { type ExitCode, UsageError } from "../exit.js";
-import { completeIgnores, completePackage, readIfPresent } from "../init/project-files.js";
-import { STARTER_HOOKS, STARTER_MESH, STARTER_TSCONFIG } from "../init/starter.js";
+import { completeLines, completePackage, readIfPresent } from "../init/project-files.js";
+import {
+  STARTER_ATTRIBUTES,
+  STARTER_HOOKS,
+  STARTER_IGNORES,
+  STARTER_MESH,
+  STARTER_TSCONFIG,
+} from "../init/starter.js";
 import { readVersion } from "../package.js";
 import { colour, print } from "../terminal.js";
 
@@ -37,7 +43,16 @@ async function starterFiles(): Promise<readonly File[]> {
       complete: true,
     },
     { path: "tsconfig.json", text: json(STARTER_TSCONFIG) },
-    { path: ".gitignore", text: completeIgnores(await readIfPresent(".gitignore")), complete: true },
+    {
+      path: ".gitignore",
+      text: completeLines(await readIfPresent(".gitignore"), STARTER_IGNORES),
+      complete: true,
+    },
+    {
+      path: ".gitattributes",
+      text: completeLines(await readIfPresent(".gitattributes"), STARTER_ATTRIBUTES),
+      complete: true,
+    },
     { path: ".vscode/settings.json", text: json(vscode) },
     { path: "hooks/orders.ts", text: STARTER_HOOKS },
   ];

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { UsageError } from "../exit.js";
-import { STARTER_DEVELOPMENT, STARTER_IGNORES, STARTER_SCRIPTS } from "./starter.js";
+import { STARTER_DEVELOPMENT, STARTER_SCRIPTS } from "./starter.js";
 
 /** package.json with what a mesh needs added; nothing that is there is changed. */
 export function completePackage(present: string | undefined, version: string, name: string): string {
@@ -22,10 +22,10 @@ export function completePackage(present: string | undefined, version: string, na
   return `${JSON.stringify(after, null, 2)}\n`;
 }
 
-/** .gitignore with the lines that a mesh needs; undefined when they are all there. */
-export function completeIgnores(present: string | undefined): string | undefined {
+/** A file for git with the lines that a mesh needs; undefined when they are all there. */
+export function completeLines(present: string | undefined, needed: readonly string[]): string | undefined {
   const lines = new Set((present ?? "").split(/\r?\n/).map((line) => line.trim()));
-  const missing = STARTER_IGNORES.filter((line) => !lines.has(line) && !lines.has(line.replace(/\/$/, "")));
+  const missing = needed.filter((line) => !lines.has(line) && !lines.has(line.replace(/\/$/, "")));
   if (missing.length === 0) return undefined;
   const start = present && !present.endsWith("\n") ? `${present}\n` : (present ?? "");
   return `${start}${missing.join("\n")}\n`;

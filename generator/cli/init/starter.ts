@@ -124,6 +124,12 @@ export const STARTER_SCRIPTS: Readonly<Record<string, string>> = {
 
 export const STARTER_IGNORES: readonly string[] = ["node_modules/", "dist/", ".mesh/", ".env"];
 
+/** The same line ends on every machine, and no generated file in a review's way. */
+export const STARTER_ATTRIBUTES: readonly string[] = [
+  "* text=auto eol=lf",
+  "generated/** linguist-generated",
+];
+
 export const STARTER_DEVELOPMENT: Readonly<Record<string, string>> = {
   "@types/node": "^20.19.0",
   "@types/pg": "^8.20.0",

@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, inject, test } from "vitest";
+import { openOutputFolder } from "../../../generator/cli/output-folder.js";
+import { readTemplates } from "../../../generator/cli/package.js";
+import { compileMesh } from "../../../generator/compile.js";
+import { renderDiagnostics } from "../../../generator/diagnostics/render.js";
+import { planMigrations } from "../../../generator/evolve/index.js";
+import { migrate } from "../../../runtime/schema/index.js";
+import { readCatalog } from "../evolve/catalog.js";
+import { openDatabase, silent } from "../evolve/support.js";
+import { compile, generate, plan, readMesh } from "./support.js";
+
+/*
+ * A checkout on a machine that turns line ends: git writes CRLF, and everything is still what it was.
+ */
+
+const place = mkdtempSync(join(tmpdir(), "mesh-checkout-"));
+afterAll(() => rmSync(place, { recursive: true }));
+
+const git = (folder: string, ...args: readonly string[]) =>
+  execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], {
+    cwd: folder,
+    stdio: "pipe",
+  });
+
+const reference = readMesh("mesh.yaml");
+
+test("a clone with core.autocrlf is up to date, and its services migrate as all others", async () => {
+  const options = {
+    loadMigrationPlanner: async () => planMigrations,
+    templates: await readTemplates(),
+    distrustLock: true,
+  };
+  const [origin, clone] = [join(place, "origin"), join(place, "clone")];
+  mkdirSync(origin);
+  writeFileSync(join(origin, "mesh.yaml"), reference);
+  expect((await generate(reference, openOutputFolder(join(origin, "generated")), options)).refusals).toEqual(
+    [],
+  );
+  git(origin, "init", "-q");
+  git(origin, "add", ".");
+  git(origin, "commit", "-qm", "first");
+  git(place, "clone", "-q", "-c", "core.autocrlf=true", origin, clone);
+  const text = readFileSync(join(clone, "mesh.yaml"), "utf8");
+  expect(text).toContain("\r\n");
+  expect(readFileSync(join(clone, "generated/mesh.lock.json"), "utf8")).toContain("\r\n");
+
+  const folder = openOutputFolder(join(clone, "generated"));
+  expect(await plan(text, folder, options)).toMatchObject({ drift: [], refusals: [] });
+  expect(await plan(text, folder, { ...options, distrustLock: false })).toMatchObject({
+    write: [],
+    drift: [],
+  });
+
+  const folderOf = (root: string) => ({
+    service: "auth",
+    migrations: join(root, "generated/auth/migrations"),
+    logger: silent,
+  });
+  const [plain, turned] = [await openDatabase(inject("postgres")), await openDatabase(inject("postgres"))];
+  await migrate(plain.client, folderOf(origin));
+  await migrate(turned.client, folderOf(clone));
+  expect(await readCatalog(turned.client)).toEqual(await readCatalog(plain.client));
+  expect((await migrate(plain.client, folderOf(clone))).applied).toEqual([]);
+  await Promise.all([plain.close(), turned.close()]);
+}, 60_000);
+
+test("mesh.yaml means the same with CRLF, and its mistakes stand at the same places", () => {
+  const turned = (text: string) => text.replaceAll("\n", "\r\n");
+  expect(compile(turned(reference))).toEqual(compile(reference));
+  const block = reference.replace(
+    /^description: .*$/m,
+    "description: |\n  Two lines,\n  one below the other.",
+  );
+  expect(compile(turned(block))).toEqual(compile(block));
+  const wrong = reference.replace("auth.user.*", "auth.usr.*").replace("type: text", "type: txt");
+  const rendered = (text: string) => renderDiagnostics(compileMesh(text, { file: "mesh.yaml" }).diagnostics);
+  expect(rendered(wrong)).toContain("error");
+  expect(rendered(turned(wrong))).toBe(rendered(wrong));
+});
