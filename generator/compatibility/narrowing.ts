@@ -1,0 +1,78 @@
+import type { JsonSchema, JsonValue } from "../model/mesh.js";
+
+/*
+ * Whether a schema still takes all that it took before. Where that cannot be told it says no: a warning too many is
+ * read, one too few is a dead letter.
+ */
+
+const ANNOTATIONS = new Set(["$schema", "$id", "title", "description", "default", "examples", "$comment"]);
+/** Keywords that demand less when they grow, and when they shrink. */
+const UPPER = new Set(["maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties"]);
+const LOWER = new Set(["minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties"]);
+
+/** What is demanded now of what was taken before; undefined: nothing. */
+export function findNarrowing(before: JsonSchema, now: JsonSchema): string | undefined {
+  const keywords = Object.keys(now).filter((keyword) => !ANNOTATIONS.has(keyword));
+  for (const keyword of keywords) {
+    const demand = isObjectKeyword(keyword)
+      ? findInObject(before, now)
+      : isWider(keyword, before[keyword], now[keyword])
+        ? undefined
+        : describe(keyword, now[keyword]);
+    if (demand !== undefined) return demand;
+  }
+  return undefined;
+}
+
+function isObjectKeyword(keyword: string): boolean {
+  return keyword === "properties" || keyword === "required";
+}
+
+function findInObject(before: JsonSchema, now: JsonSchema): string | undefined {
+  const added = listOf(now.required).find((name) => !listOf(before.required).includes(name));
+  if (added !== undefined) return `that ${JSON.stringify(added)} is there`;
+  const old = before.properties;
+  for (const [name, schema] of Object.entries(isSchema(now.properties) ? now.properties : {})) {
+    // What is new was not written before, and is missing rather than of another kind.
+    const known = isSchema(old) && Object.hasOwn(old, name) ? old[name] : undefined;
+    const demand = isSchema(known) && isSchema(schema) ? findNarrowing(known, schema) : undefined;
+    if (demand !== undefined) return `of ${JSON.stringify(name)} ${demand}`;
+  }
+  return undefined;
+}
+
+function isWider(keyword: string, before: JsonValue | undefined, now: JsonValue | undefined): boolean {
+  if (JSON.stringify(before) === JSON.stringify(now)) return true;
+  if (before === undefined) return false;
+  if (keyword === "type") return typesOf(before).every((type) => takesType(typesOf(now), type));
+  if (keyword === "enum") {
+    const values = new Set(listOf(now).map((value) => JSON.stringify(value)));
+    return listOf(before).every((value) => values.has(JSON.stringify(value)));
+  }
+  if (typeof before === "number" && typeof now === "number") {
+    return (UPPER.has(keyword) && now >= before) || (LOWER.has(keyword) && now <= before);
+  }
+  if (keyword === "items" && isSchema(before) && isSchema(now))
+    return findNarrowing(before, now) === undefined;
+  return keyword === "additionalProperties" && before === false;
+}
+
+function takesType(types: readonly JsonValue[], type: JsonValue): boolean {
+  return types.includes(type) || (type === "integer" && types.includes("number"));
+}
+
+function describe(keyword: string, now: JsonValue | undefined): string {
+  return keyword === "type" ? `the type ${typesOf(now).join(" or ")}` : `${keyword} ${JSON.stringify(now)}`;
+}
+
+function typesOf(value: JsonValue | undefined): readonly JsonValue[] {
+  return typeof value === "string" ? [value] : listOf(value);
+}
+
+function listOf(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isSchema(value: JsonValue | undefined): value is JsonSchema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
