@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline/promises";
 import { stripVTControlCharacters } from "node:util";
 import type { Logger } from "meshwright/runtime";
 import pc from "picocolors";
@@ -34,6 +35,23 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
   const line = (cells: readonly string[]) => cells.map(pad).join("  ").trimEnd();
   print(colour.dim(line(head)));
   for (const row of rows) print(line(row));
+}
+
+/** Somebody is there to be asked. */
+export function isAtTerminal(): boolean {
+  return process.stdin.isTTY === true && process.stderr.isTTY === true;
+}
+
+/** No unless it is answered with y. Not as a terminal of its own, so that Ctrl-C is the signal that it always is. */
+export async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  try {
+    const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+    const answer = await Promise.race([lines.question(`${question} [y/N] `), ended]);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
 }
 
 const PATIENCE_MS = 1_000;

@@ -4,13 +4,14 @@ import type { Mesh } from "../../model/mesh.js";
 import { bootMesh } from "../dev/boot.js";
 import { type Endpoints, removeEndpoints, writeEndpoints } from "../dev/endpoints.js";
 import { externalFile } from "../dev/external.js";
+import { ForeignState } from "../dev/foreign.js";
 import { createLogFormat } from "../dev/log-lines.js";
 import { endChildren } from "../dev/servers/process.js";
 import { openState, type State } from "../dev/state.js";
 import type { ExitCode } from "../exit.js";
 import { bringUpToDate } from "../generation.js";
 import { report } from "../report.js";
-import { colour, print, printTable, tell } from "../terminal.js";
+import { colour, confirm, isAtTerminal, print, printTable, tell } from "../terminal.js";
 
 export interface DevOptions {
   readonly fresh?: boolean;
@@ -32,7 +33,7 @@ export async function dev(options: DevOptions): Promise<ExitCode> {
   const ends = openEnds();
   let code: ExitCode = 1;
   try {
-    const outcome = await Promise.race([start(options, ends), stopped]);
+    const outcome = await Promise.race([startOrAsk(options, ends), stopped]);
     if (outcome === "up") {
       await stopped;
       code = 0;
@@ -45,6 +46,21 @@ export async function dev(options: DevOptions): Promise<ExitCode> {
   await ends.all();
   await endChildren(CHILD_MS);
   process.exit(code);
+}
+
+/** On a state folder of another branch a person at a terminal is asked; everybody else is told the command. */
+async function startOrAsk(options: DevOptions, ends: Ends): Promise<"up" | "refused"> {
+  const first = openEnds();
+  ends.add(() => first.all());
+  try {
+    return await start(options, first);
+  } catch (error) {
+    if (!(error instanceof ForeignState) || !isAtTerminal()) throw error;
+    report(error);
+    if (!(await confirm("start fresh, and forget all data of earlier runs?"))) return "refused";
+    await first.all();
+    return await start({ ...options, fresh: true }, ends);
+  }
 }
 
 /** "refused": mesh.yaml has mistakes, and that has been said. */
@@ -114,7 +130,7 @@ function openEnds(): Ends {
     },
     async all() {
       ending = true;
-      for (const end of ends.toReversed()) await run(end);
+      for (const end of ends.splice(0).toReversed()) await run(end);
     },
   };
 }

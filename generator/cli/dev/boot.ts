@@ -5,6 +5,7 @@ import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
 import { writeExternal } from "./external.js";
+import { requireOwnState } from "./foreign.js";
 import { provision } from "./provision.js";
 import { keepProvisioned } from "./reprovision.js";
 import { freePort, preferPort } from "./servers/ports.js";
@@ -49,6 +50,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
       onNotice: (text) => options.onNotice("postgres", text),
     }).then((started) => handOver(started, options)),
   ]);
+  await requireOwnState(mesh, databases, state.folder);
   const provisioning = {
     login: { url: broker.url },
     replicas: 1,
