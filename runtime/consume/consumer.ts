@@ -96,6 +96,8 @@ export interface Running {
   /** The broker at the watch's last look. */
   instance: string | undefined;
   instanceAt: number;
+  /** At the watch's last look replicas of another release were at work. */
+  otherRelease: boolean;
   attemptsWaiting: number;
   lastError: string | undefined;
   lastSeq: number;
@@ -191,6 +193,7 @@ function assemble(options: ConsumerOptions): Running {
     lossAt: 0,
     instance: undefined,
     instanceAt: 0,
+    otherRelease: false,
     attemptsWaiting: 0,
     lastError: undefined,
     lastSeq: 0,

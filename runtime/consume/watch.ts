@@ -49,13 +49,35 @@ async function keepWatching(running: Running): Promise<void> {
   }
 }
 
+/** Attempts that wait, and whether replicas of another release are at work: their sessions end in another mark. */
+const LOOK = `SELECT (SELECT count(*)::integer FROM mesh.attempt WHERE durable = $1) AS waiting, EXISTS (
+  SELECT FROM pg_stat_activity AS session, regexp_match(session.application_name, '^(.*) [0-9a-f]{8}$') AS theirs,
+    current_setting('application_name') AS own
+  WHERE session.datname = current_database() AND session.application_name <> own
+    AND theirs[1] = (regexp_match(own, '^(.*) [0-9a-f]{8}$'))[1]) AS others`;
+
+/**
+ * An older release applies events to the same rows, and leaves out columns that it does not know: while both run, these
+ * may go stale. Once the last of it is gone the source is asked.
+ */
+function noteRelease(running: Running, others: boolean): void {
+  if (running.otherRelease && !others && running.model.cache !== undefined) {
+    running.options.logger.info(
+      {},
+      "another release has ended: the source is asked for what it did not write",
+    );
+    running.resync.want();
+  }
+  running.otherRelease = others;
+}
+
 async function look(running: Running): Promise<void> {
   const { options, plan, resync, tally, model } = running;
-  const { rows } = await options.pool.query<{ waiting: number }>(
-    "SELECT count(*)::integer AS waiting FROM mesh.attempt WHERE durable = $1",
-    [model.definition.durable],
-  );
+  const { rows } = await options.pool.query<{ waiting: number; others: boolean }>(LOOK, [
+    model.definition.durable,
+  ]);
   running.attemptsWaiting = rows[0]?.waiting ?? 0;
+  noteRelease(running, rows[0]?.others === true);
   if (!options.broker.connected()) return;
   if (!running.attached || running.lost !== undefined) {
     if (running.era !== undefined) await resync.wantIfDue();

@@ -13,6 +13,7 @@ import { createLogger } from "./logger.js";
 import { type Parts, startParts } from "./parts.js";
 import { createPool } from "./pool.js";
 import { requireOwnSessions } from "./pooler.js";
+import { releaseMark } from "./release.js";
 import { retrying } from "./retry.js";
 import { closedReason, type ServiceState } from "./state.js";
 import { stopService } from "./stop.js";
@@ -111,7 +112,7 @@ function unlistenable({ code }: { readonly code: string }, service: string, { ho
 function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
   const shared = { url: config.databaseUrl, service: definition.name, logger };
   const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
-  const pool = createPool({ ...shared, max });
+  const pool = createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max });
   const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const state: ServiceState = { phase: "waiting for the database" };
   const syncing = definition.consumers.filter((consumer) => sourceOf(consumer, config.env) !== undefined);

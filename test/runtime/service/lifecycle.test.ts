@@ -169,7 +169,7 @@ test("stopping finishes the requests under way and takes no new ones", async () 
   await stopped;
   await expect(fetch(`${service.url}/healthz`)).rejects.toThrow();
   const { rows } = await pool.query(
-    "SELECT count(*)::int AS left FROM pg_stat_activity WHERE application_name = 'meshwright auth' AND datname = current_database()",
+    "SELECT count(*)::int AS left FROM pg_stat_activity WHERE application_name LIKE 'meshwright auth%' AND datname = current_database()",
   );
   expect(rows).toEqual([{ left: 0 }]);
   await pool.end();
