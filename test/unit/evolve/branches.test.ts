@@ -233,7 +233,7 @@ describe.each(CASES)("branches that change $what", ({ base, ours, theirs, merged
       expect(await readCatalog(database.client)).toEqual(expected);
       await database.close();
     }
-  });
+  }, 180_000);
 });
 
 describe("branches", () => {
