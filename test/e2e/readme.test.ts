@@ -141,7 +141,11 @@ test("a compiled service runs by plain node, from its environment alone", async 
     PORT: "0",
   });
   const url = await waitFor(() => /"url":"(http:[^"]+)"/.exec(service.output())?.[1], { what: "its URL" });
-  await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: "readiness" });
+  await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: "readiness" }).catch(
+    (cause: unknown) => {
+      throw new Error(`it is not ready:\n${service.output()}`, { cause });
+    },
+  );
   expect(await service.end()).toMatchObject({ code: 0 });
 });
 

@@ -44,7 +44,7 @@ export const adviseDefaults: Rule = (program, report) => {
         report("default-now-as-text", fallback.span, { column: name });
       else if (
         (key || node?.get.unique?.value === true) &&
-        !(type === "timestamp" && fallback.value === "now")
+        !(familyOf(type) !== "text" && fallback.value === "now")
       )
         report("default-once", fallback.span, { column: name, value: fallback.text, isKey: key });
     }

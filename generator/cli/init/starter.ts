@@ -111,9 +111,9 @@ export const STARTER_TSCONFIG = {
   include: ["generated", "hooks"],
 };
 
-/** The services read their migrations from beside their code, and tsc emits code alone. */
+/** The services read their migrations from beside their code; tsc emits code alone, and leaves what it does not know. */
 const COPY_MIGRATIONS =
-  "node -e \"require('node:fs').cpSync('generated', 'dist/generated', { recursive: true, filter: (path) => !path.endsWith('.ts') })\"";
+  "node -e \"const fs = require('node:fs'); for (const name of fs.readdirSync('generated')) { const from = 'generated/' + name + '/migrations'; const to = 'dist/' + from; if (!fs.existsSync(from)) continue; fs.rmSync(to, { recursive: true, force: true }); fs.cpSync(from, to, { recursive: true }); }\"";
 
 export const STARTER_SCRIPTS: Readonly<Record<string, string>> = {
   generate: "mesh generate",
