@@ -88,11 +88,14 @@ export type ColumnType =
   | "number"
   | "boolean"
   | "timestamp"
+  | "timestamptz"
   | "json";
 
 export interface ColumnDefinition {
   readonly name: string;
   readonly type: ColumnType;
+  /** A whole number that travels as a decimal string, in the whole range of 64 bits. */
+  readonly wide?: true;
   readonly nullable?: true;
   /** The database fills it in when it is left out. */
   readonly defaulted?: true;

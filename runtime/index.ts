@@ -22,6 +22,7 @@ export type * from "./definition.js";
 // What an error says, its causes included.
 export { messageOf, reasonOf } from "./error-message.js";
 export type { ResyncResult } from "./http/operate.js";
+export { JsonText } from "./json-text.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";

@@ -37,6 +37,7 @@ import { checkSubjectOwnership } from "./rules/subject-ownership.js";
 import { checkSubscriptions } from "./rules/subscriptions.js";
 import { checkTableEntities } from "./rules/table-entities.js";
 import { checkTableKeys } from "./rules/table-keys.js";
+import { checkWholeNumbers } from "./rules/whole-numbers.js";
 
 const rules: readonly Rule[] = [
   checkDatabaseOwnership,
@@ -67,6 +68,7 @@ const rules: readonly Rule[] = [
   checkEmitConditions,
   checkPayloadFields,
   checkPayloadSchemas,
+  checkWholeNumbers,
   checkCascades,
   checkCascadeTargets,
   checkCascadeHooks,

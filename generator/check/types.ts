@@ -13,8 +13,14 @@ export function familyOf(type: ColumnType): Family {
     case "integer":
     case "bigint":
       return "whole number";
-    default:
+    case "number":
+    case "boolean":
+    case "timestamp":
+    case "timestamptz":
+    case "json":
       return "other";
+    default:
+      return type satisfies never;
   }
 }
 
@@ -24,11 +30,12 @@ export function canBeKey(type: ColumnType): boolean {
 
 /** Column types whose values a field of the type can carry, and the other way round. */
 const carriedBy: Readonly<Record<FieldType, readonly ColumnType[]>> = {
-  string: ["text", "nanoid", "uuid", "timestamp"],
+  string: ["text", "nanoid", "uuid", "timestamp", "timestamptz"],
   nanoid: ["nanoid", "text"],
   uuid: ["uuid", "text"],
-  timestamp: ["timestamp"],
+  timestamp: ["timestamp", "timestamptz"],
   integer: ["integer", "bigint"],
+  bigint: ["integer", "bigint"],
   number: ["number", "integer", "bigint"],
   boolean: ["boolean"],
   json: ["json"],

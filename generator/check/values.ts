@@ -1,4 +1,5 @@
 import type { ColumnType } from "../language/terms.js";
+import { isInt64 } from "../model/int64.js";
 
 /*
  * Which values of mesh.yaml PostgreSQL takes as those of a column, and keeps as they are written. Stricter than
@@ -23,16 +24,19 @@ export function isValueOf(
     case "integer":
       return typeof value === "number" && isWholeWithin(value, smallestInteger, largestInteger);
     case "bigint":
-      return Number.isSafeInteger(value);
+      return typeof value === "string" ? isInt64(value) : Number.isSafeInteger(value);
     case "number":
       return typeof value === "number" && Number.isFinite(value);
     case "boolean":
       return typeof value === "boolean";
     case "timestamp":
+    case "timestamptz":
       if (value === "now") return allowsNow;
       return typeof value === "string" && isMoment(value);
     case "json":
       return typeof value === "string" ? isJson(value) : typeof value === "boolean" || Number.isFinite(value);
+    default:
+      return type satisfies never;
   }
 }
 

@@ -9,6 +9,7 @@ export type SqlType =
   | "DOUBLE PRECISION"
   | "BOOLEAN"
   | "TIMESTAMP"
+  | "TIMESTAMPTZ"
   | "JSONB";
 
 const SQL_TYPES: Readonly<Record<ColumnType, SqlType>> = {
@@ -20,6 +21,7 @@ const SQL_TYPES: Readonly<Record<ColumnType, SqlType>> = {
   number: "DOUBLE PRECISION",
   boolean: "BOOLEAN",
   timestamp: "TIMESTAMP",
+  timestamptz: "TIMESTAMPTZ",
   json: "JSONB",
 };
 
@@ -35,9 +37,29 @@ export function sqlDefault(column: Pick<Column, "type" | "default">): string | u
 }
 
 function printDefault(value: ColumnDefault): string {
-  if (value.kind === "now") return "CURRENT_TIMESTAMP";
-  if (typeof value.value === "string") return literal(value.value);
-  return typeof value.value === "boolean" ? (value.value ? "TRUE" : "FALSE") : String(value.value);
+  switch (value.kind) {
+    case "now":
+      return "CURRENT_TIMESTAMP";
+    case "now_utc":
+      return "(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')";
+    case "moment":
+      return momentConstant(value.value);
+    case "literal":
+      return constant(value.value);
+    default:
+      return value satisfies never;
+  }
+}
+
+/** A value of mesh.yaml as SQL. */
+export function constant(value: string | number | boolean): string {
+  if (typeof value === "string") return literal(value);
+  return typeof value === "boolean" ? (value ? "TRUE" : "FALSE") : String(value);
+}
+
+/** As a plain timestamp in UTC: read as one directly, PostgreSQL would drop the offset in silence. */
+export function momentConstant(text: string): string {
+  return `(TIMESTAMPTZ ${literal(text)} AT TIME ZONE 'UTC')`;
 }
 
 export interface Cast {
@@ -52,6 +74,7 @@ export function castBetween(from: SqlType, to: SqlType): Cast {
   const plain = (column: string) => `${column}::${to}`;
   const key = `${from} > ${to}`;
   if (LOSSLESS.has(key)) return { using: plain, lossless: true };
+  if (MOMENTS[key] !== undefined) return { using: MOMENTS[key], lossless: true };
   if (to === "JSONB") return { using: (column) => `to_jsonb(${column})`, lossless: true };
   if (VIA[key] !== undefined) return { using: VIA[key], lossless: false };
   return { using: DIRECT.has(key) || from === "TEXT" ? plain : throughText(to), lossless: false };
@@ -88,6 +111,13 @@ const LOSSLESS: ReadonlySet<string> = new Set([
   "JSONB > TEXT",
 ]);
 
+/** A plain timestamp is UTC: casts between the two say so, whatever the session's time zone. */
+const MOMENTS: Readonly<Record<string, (column: string) => string>> = {
+  "TIMESTAMP > TIMESTAMPTZ": (column) => `${column} AT TIME ZONE 'UTC'`,
+  "TIMESTAMPTZ > TIMESTAMP": (column) => `${column} AT TIME ZONE 'UTC'`,
+  "TIMESTAMPTZ > TEXT": (column) => `(${column} AT TIME ZONE 'UTC')::TEXT || '+00'`,
+};
+
 /** What the pair means, where no cast says it. */
 const VIA: Readonly<Record<string, (column: string) => string>> = {
   "BOOLEAN > BIGINT": (column) => `${column}::INTEGER::BIGINT`,
@@ -97,6 +127,13 @@ const VIA: Readonly<Record<string, (column: string) => string>> = {
   "INTEGER > TIMESTAMP": (column) => `to_timestamp(${column}) AT TIME ZONE 'UTC'`,
   "BIGINT > TIMESTAMP": (column) => `to_timestamp(${column}) AT TIME ZONE 'UTC'`,
   "DOUBLE PRECISION > TIMESTAMP": (column) => `to_timestamp(${column}) AT TIME ZONE 'UTC'`,
+  "TEXT > TIMESTAMP": (column) => `${column}::TIMESTAMPTZ AT TIME ZONE 'UTC'`,
+  "INTEGER > TIMESTAMPTZ": (column) => `to_timestamp(${column})`,
+  "BIGINT > TIMESTAMPTZ": (column) => `to_timestamp(${column})`,
+  "DOUBLE PRECISION > TIMESTAMPTZ": (column) => `to_timestamp(${column})`,
+  "TIMESTAMPTZ > INTEGER": (column) => `extract(epoch FROM ${column})::INTEGER`,
+  "TIMESTAMPTZ > BIGINT": (column) => `extract(epoch FROM ${column})::BIGINT`,
+  "TIMESTAMPTZ > DOUBLE PRECISION": (column) => `extract(epoch FROM ${column})::DOUBLE PRECISION`,
   "TIMESTAMP > INTEGER": (column) => `extract(epoch FROM ${column})::INTEGER`,
   "TIMESTAMP > BIGINT": (column) => `extract(epoch FROM ${column})::BIGINT`,
   "TIMESTAMP > DOUBLE PRECISION": (column) => `extract(epoch FROM ${column})::DOUBLE PRECISION`,

@@ -211,12 +211,18 @@ export type ColumnType =
   | "number"
   | "boolean"
   | "timestamp"
+  | "timestamptz"
   | "json";
 
 export interface Column {
   readonly name: string;
   readonly description: string | undefined;
   readonly type: ColumnType;
+  /**
+   * A whole number that events carry as `bigint`: a decimal string wherever it travels, in the whole range of
+   * 64 bits. Otherwise it is a JSON number, within what a double holds exactly.
+   */
+  readonly wide: true | undefined;
   readonly nullable: boolean;
   readonly key: boolean;
   readonly unique: boolean;
@@ -227,7 +233,12 @@ export interface Column {
 }
 
 export type ColumnDefault =
+  /** The present moment as the column's type takes it; a plain timestamp reads the clock in the session's time zone. */
   | { readonly kind: "now" }
+  /** The present moment in UTC, whatever the time zone of the session: of a plain timestamp that others write. */
+  | { readonly kind: "now_utc" }
+  /** A moment with its offset. */
+  | { readonly kind: "moment"; readonly value: string }
   | { readonly kind: "literal"; readonly value: string | number | boolean };
 
 export interface Reference {
@@ -285,6 +296,7 @@ export interface Field {
 export type FieldType =
   | "string"
   | "integer"
+  | "bigint"
   | "number"
   | "boolean"
   | "nanoid"

@@ -8,6 +8,7 @@ import type {
 } from "../definition.js";
 import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
+import { wireRow } from "../values.js";
 import { columnOf, quote } from "./columns.js";
 import { buildModel, cascadesOf } from "./model.js";
 import { inTransaction } from "./transaction.js";
@@ -247,26 +248,15 @@ WHERE id = $1`,
 
 async function readDoomedRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
   const { table, column } = rule;
-  const { rows } = await pool.query<Record<string, unknown>>(
-    `SELECT ${selectList(table)} FROM ${quote(table.name)}
+  const { rows } = await pool.query<{ row: string }>(
+    `SELECT ${wireRow(table, '"$doomed"')} AS row FROM ${quote(table.name)} AS "$doomed"
 WHERE ${quote(table.key)} = $1::text::${keyType(table)} AND ${quote(column)}::text = $2`,
     [task.row_key, task.entity_id],
   );
-  return rows[0];
+  return rows[0] && JSON.parse(rows[0].row);
 }
 
 function keyType(table: TableDefinition): string {
   const { type } = columnOf(table, table.key);
   return type === "uuid" || type === "integer" || type === "bigint" ? type : "text";
-}
-
-/** As repositories give rows: times in ISO 8601 UTC, bigint as a number. */
-function selectList(table: TableDefinition): string {
-  return table.columns
-    .map(({ name, type }) => {
-      const column = quote(name);
-      if (type === "timestamp") return `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${column}`;
-      return type === "bigint" ? `${column}::double precision AS ${column}` : column;
-    })
-    .join(", ");
 }

@@ -1,4 +1,6 @@
 import type { ColumnDefinition, ColumnType, TableDefinition } from "../definition.js";
+import { writtenText } from "../json-text.js";
+import { toParameter } from "../values.js";
 
 /*
  * From JSON values to the columns of a table, set-based: one array per column, typed by a cast.
@@ -15,8 +17,9 @@ const ARRAY_TYPES: Readonly<Record<ColumnType, string>> = {
   bigint: "bigint[]",
   number: "double precision[]",
   boolean: "boolean[]",
-  // By way of timestamptz: a cast of '…+02:00' straight to timestamp would drop the offset in silence.
-  timestamp: "timestamptz[]",
+  // Cells are in UTC and say so, which a plain timestamp does not look at.
+  timestamp: "timestamp[]",
+  timestamptz: "timestamptz[]",
   json: "jsonb[]",
 };
 
@@ -34,11 +37,17 @@ export function columnOf(table: TableDefinition, name: string): ColumnDefinition
   return column;
 }
 
-/** What a field becomes in its column. A full event that leaves it out means the default, or NULL. */
-export function toCell(column: ColumnDefinition, value: unknown): unknown {
-  if (value === undefined) return column.defaulted === true || column.nullable !== true ? DEFAULT : null;
-  if (value === null) return column.nullable !== true && column.defaulted === true ? DEFAULT : null;
-  return column.type === "json" ? JSON.stringify(value) : value;
+/**
+ * What the field of an event or snapshot becomes in its column. A full event that leaves it out means the default, or
+ * NULL; null in a column of JSON that is never NULL is the JSON value.
+ */
+export function toCell(column: ColumnDefinition, fields: Readonly<Record<string, unknown>>): unknown {
+  const value = fields[column.name];
+  const { type, nullable, defaulted } = column;
+  if (value === undefined) return defaulted === true || nullable !== true ? DEFAULT : null;
+  if (type === "json") return writtenText(fields, column.name) ?? toParameter(column, value);
+  if (value === null) return nullable !== true && defaulted === true ? DEFAULT : null;
+  return toParameter(column, value);
 }
 
 /**

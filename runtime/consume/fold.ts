@@ -146,7 +146,7 @@ export function toUpsert(model: ConsumerModel, event: Incoming): Upsert {
   const { carries, full, change } = event.model;
   const columns = model.cache?.columns ?? [];
   const cells = columns.map((column, place) =>
-    carries[place] === true ? toCell(column, event.payload[column.name]) : undefined,
+    carries[place] === true ? toCell(column, event.payload) : undefined,
   );
   return { id: event.id, seq: event.seq, cells, whole: full || change === "create" };
 }

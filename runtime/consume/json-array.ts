@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { type Members, parseElements, parseJson } from "../json-text.js";
 import { plural } from "../plural.js";
 
 /*
@@ -33,12 +34,17 @@ const CLOSE_BRACE = 0x7d;
 /** No element is this long; what is, is not a list of rows. */
 const MAX_ELEMENT_BYTES = 16 * 1024 * 1024;
 
+const NONE: Members = new Set();
+
 /**
- * Gives the elements in groups, as the chunks complete them: values, or `Unreadable`. Throws `BrokenArray` unless
- * the whole was one array.
+ * Gives the elements in groups, as the chunks complete them: values, of which the texts of these members are kept, or
+ * `Unreadable`. Throws `BrokenArray` unless the whole was one array.
  */
-export async function* splitArray(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly unknown[]> {
-  const splitter = createSplitter();
+export async function* splitArray(
+  chunks: AsyncIterable<Uint8Array>,
+  members = NONE,
+): AsyncGenerator<readonly unknown[]> {
+  const splitter = createSplitter(members);
   for await (const chunk of chunks) {
     const elements = splitter.push(chunk);
     if (elements.length > 0) yield elements;
@@ -75,7 +81,7 @@ function createScanner() {
 
 type Stage = "before" | "inside" | "after";
 
-export function createSplitter(): Splitter {
+export function createSplitter(members = NONE): Splitter {
   let stage: Stage = "before";
   let carried: Buffer = Buffer.alloc(0);
   let scanned = 0;
@@ -100,7 +106,8 @@ export function createSplitter(): Splitter {
       throw new BrokenArray(`not JSON after ${plural(count, "element")}: a comma too many`);
     }
     if (!isLast) separated = true;
-    const elements = parsePiece(bytes) ?? cutPiece(bytes).map((one, at) => parseElement(one, count + at));
+    const elements =
+      parsePiece(bytes, members) ?? cutPiece(bytes).map((one, at) => parseElement(one, count + at, members));
     count += elements.length;
     return elements;
   }
@@ -158,10 +165,10 @@ function startOf(bytes: Buffer): number | undefined {
 }
 
 /** Undefined where something in it is no JSON. */
-function parsePiece(bytes: Buffer): readonly unknown[] | undefined {
+function parsePiece(bytes: Buffer, members: Members): readonly unknown[] | undefined {
   if (!isUtf8(bytes)) return undefined;
   try {
-    return JSON.parse(`[${bytes.toString("utf8")}]`) as readonly unknown[];
+    return parseElements(bytes.toString("utf8"), members);
   } catch {
     return undefined;
   }
@@ -184,11 +191,11 @@ function cutPiece(bytes: Buffer): readonly Buffer[] {
 /** What may stand in a list for a row, however badly it is written: an object in outline, or a word such as NaN. */
 const ELEMENT = /^(?:\{[\s\S]*\}|-?[A-Za-z]+)$/;
 
-function parseElement(bytes: Buffer, before: number): unknown {
+function parseElement(bytes: Buffer, before: number, members: Members): unknown {
   const text = bytes.toString("utf8").trim();
   if (!isUtf8(bytes)) return new Unreadable(text, "not UTF-8");
   try {
-    return JSON.parse(text);
+    return parseJson(text, members);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     if (ELEMENT.test(text)) return new Unreadable(text, `not JSON: ${why}`);

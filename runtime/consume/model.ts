@@ -1,10 +1,12 @@
 import type {
   CascadeDefinition,
   ColumnDefinition,
+  ColumnType,
   ConsumedEvent,
   ConsumerDefinition,
   TableDefinition,
 } from "../definition.js";
+import { jsonColumns } from "../values.js";
 import { columnOf } from "./columns.js";
 import type { Change } from "./order.js";
 
@@ -17,6 +19,8 @@ export interface CacheModel {
   readonly key: ColumnDefinition;
   /** Every column but the key, in the table's order: the order of an `EventModel`'s cells. */
   readonly columns: readonly ColumnDefinition[];
+  /** Names of columns of JSON, whose text is kept as it came. */
+  readonly json: ReadonlySet<string>;
   /** Places of columns that say when a row was written (`synced_at`): set anew by each upsert. */
   readonly stamps: ReadonlySet<number>;
 }
@@ -26,6 +30,8 @@ export interface EventModel {
   readonly change: Change;
   /** For each of the cache's columns: does the event carry it? */
   readonly carries: readonly boolean[];
+  /** The columns among them whose schema admits more than the column holds, the key included. */
+  readonly checked: readonly ColumnDefinition[];
   /** Carries every column: its row can be written without knowing the former one. */
   readonly full: boolean;
 }
@@ -68,14 +74,26 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
   const columns = table.columns.filter((column) => column.name !== table.key);
   const carried = new Set(events.flatMap((event) => event.columns ?? []));
   const isStamp = (column: ColumnDefinition) =>
-    column.type === "timestamp" && column.defaulted === true && !carried.has(column.name);
+    (column.type === "timestamp" || column.type === "timestamptz") &&
+    column.defaulted === true &&
+    !carried.has(column.name);
   return {
     table,
     key: columnOf(table, table.key),
     columns,
+    json: jsonColumns(columns),
     stamps: new Set(columns.flatMap((column, place) => (isStamp(column) ? [place] : []))),
   };
 }
+
+/** Numbers that JSON.parse has rounded or made infinite, and texts that PostgreSQL would read as some moment. */
+const CHECKED_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
+  "integer",
+  "bigint",
+  "number",
+  "timestamp",
+  "timestamptz",
+]);
 
 function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefined): EventModel {
   const named = new Set(definition.columns ?? []);
@@ -84,6 +102,9 @@ function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefi
     definition,
     change: definition.change,
     carries,
+    checked: (cache?.table.columns ?? []).filter(
+      ({ name, type }) => named.has(name) && CHECKED_TYPES.has(type),
+    ),
     full: carries.every((carried, place) => carried || cache?.stamps.has(place) === true),
   };
 }

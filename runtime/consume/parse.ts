@@ -2,10 +2,14 @@ import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { parseJson } from "../json-text.js";
 import { describeErrors } from "../validation.js";
+import { unfitReason } from "../values.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Place } from "./order.js";
 import { unfitId } from "./unfit.js";
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** A message that is an event of this consumer, valid by its schema. */
 export interface Incoming extends Place {
@@ -47,7 +51,8 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   if (!isUtf8(body)) return reject("not UTF-8");
   let data: unknown;
   try {
-    data = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+    data = parseJson(text, model.cache?.json ?? NONE);
   } catch (error) {
     return reject(`not JSON: ${messageOf(error)}`);
   }
@@ -55,9 +60,20 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   if (!validate(data))
     return reject(`not a valid ${name}: ${describeErrors(validate.errors)}`, entityOf(data));
   const incoming = toIncoming(model, eventModel, { event: data, subject, seq });
-  const unfit = unfitId(incoming.id);
+  const unfit = unfitId(incoming.id) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
+}
+
+/** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */
+function unfitField({ model, payload }: Incoming): string | undefined {
+  for (const column of model.checked) {
+    const value = payload[column.name];
+    if (value === undefined || value === null) continue;
+    const reason = unfitReason(column, value);
+    if (reason !== undefined) return `/${column.name} ${reason}`;
+  }
+  return undefined;
 }
 
 export interface EventPlace {

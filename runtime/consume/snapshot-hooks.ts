@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
 import type { Logger, MeshEvent } from "../definition.js";
+import { wireRow } from "../values.js";
 import { arrayLiteral, arrayType, quote } from "./columns.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Change, EntityState } from "./order.js";
@@ -110,10 +111,10 @@ async function cachedRows(
   const { cache } = model;
   if (cache === undefined) return new Map();
   const key = quote(cache.key.name);
-  const { rows } = await client.query<{ id: string; row: Record<string, unknown> }>(
-    `SELECT "$row".${key}::text AS id, to_jsonb("$row") AS row FROM ${quote(cache.table.name)} AS "$row"
+  const { rows } = await client.query<{ id: string; row: string }>(
+    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${quote(cache.table.name)} AS "$row"
 WHERE "$row".${key} = ANY ($1::${arrayType(cache.key)})`,
     [arrayLiteral(ids)],
   );
-  return new Map(rows.map(({ id, row }) => [id, row]));
+  return new Map(rows.map(({ id, row }) => [id, JSON.parse(row)]));
 }

@@ -1,4 +1,5 @@
 import type { ColumnDefinition } from "../definition.js";
+import { unfitReason } from "../values.js";
 import { toCell } from "./columns.js";
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
@@ -45,9 +46,7 @@ export function toRows(
       return;
     }
     const { fields } = one;
-    const cells = cache.columns.map((column, at) =>
-      told[at] === true ? toCell(column, fields[column.name]) : undefined,
-    );
+    const cells = cache.columns.map((column, at) => (told[at] === true ? toCell(column, fields) : undefined));
     const version = versionOf(fields);
     const row = {
       id,
@@ -114,9 +113,11 @@ export function unfitVersion(fields: Fields): string | undefined {
 }
 
 function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {
+  if (value === null && column.type === "json") return undefined;
   if (value === undefined || value === null)
     return column.nullable === true || column.defaulted === true ? undefined : `it has no ${column.name}`;
-  if (!fits(column, value)) return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
+  if (unfitReason(column, value) !== undefined)
+    return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
   if (typeof value === "string" && !isStorable(value))
     return `${column.name} is ${excerpt(value)}, which no text can hold`;
   return column.oneOf === undefined || column.oneOf.includes(String(value))
@@ -134,26 +135,4 @@ function isStorable(text: string): boolean {
 
 function excerpt(value: unknown): string {
   return JSON.stringify(value).slice(0, 80);
-}
-
-function fits(column: ColumnDefinition, value: unknown): boolean {
-  switch (column.type) {
-    case "integer":
-      // As many bits as the column has.
-      return Number.isInteger(value) && value === (Number(value) | 0);
-    case "bigint":
-      return Number.isSafeInteger(value);
-    case "number":
-      return Number.isFinite(value);
-    case "boolean":
-      return typeof value === "boolean";
-    case "json":
-      return true;
-    case "nanoid":
-    case "text":
-    case "uuid":
-      return typeof value === "string";
-    case "timestamp":
-      return typeof value === "string" && !Number.isNaN(Date.parse(value));
-  }
 }

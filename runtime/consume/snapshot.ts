@@ -138,7 +138,8 @@ async function mergeSource(run: Run) {
     merging.catch(() => undefined);
   };
   try {
-    for await (const elements of splitArray(readSource({ sync, env: run.env, signal: run.signal }))) {
+    const source = readSource({ sync, env: run.env, signal: run.signal });
+    for await (const elements of splitArray(source, run.model.cache?.json)) {
       gathered.push(...elements);
       if (gathered.length >= CHUNK_ROWS) await flush();
     }

@@ -1,4 +1,5 @@
 import type { CascadeDefinition } from "../definition.js";
+import { exactExpression } from "../values.js";
 import { arrayLiteral, arrayType, columnOf, DEFAULT, quote } from "./columns.js";
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
@@ -250,8 +251,8 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const same = shaped.places
     .flatMap((place) => cache.columns[place] ?? [])
     .map(({ name, type }) => {
-      const [old, now] = [`"$old".${quote(name)}`, `"$given".${quote(name)}`];
-      return ` AND ${type === "json" ? `${old}::jsonb` : old} IS NOT DISTINCT FROM ${now}`;
+      const exact = (row: string) => exactExpression({ type }, `${row}.${quote(name)}`);
+      return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
     })
     .join("");
   return `WITH "$given" AS (

@@ -177,6 +177,8 @@ export function entityOf(key: ColumnDefinition | undefined, value: unknown): str
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
   const text = String(value);
   if (unfitId(text) !== undefined) return null;
+  // Rounded: nobody knows whose it is.
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
   switch (key?.type) {
     case "uuid":
       return canonicalUuid(text) ?? null;

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import type { ValidationError, Validator } from "../definition.js";
+import type { TableDefinition, ValidationError, Validator } from "../definition.js";
+import { memberTexts } from "../json-text.js";
 import type { Values } from "../repository/rows.js";
+import { asWritten } from "../values.js";
 import { Problem, type ProblemPart } from "./problem.js";
 
 const MEDIA_TYPES = ["application/json", "application/merge-patch+json"];
@@ -10,7 +12,8 @@ export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(MEDIA_TYPES, { parseAs: "buffer" }, (_request, body, done) => {
     try {
-      done(null, body.length === 0 ? undefined : JSON.parse(decode(body)));
+      const text = decode(body);
+      done(null, text === "" ? undefined : new JsonBody(text, JSON.parse(text)));
     } catch (cause) {
       const reason = cause instanceof SyntaxError ? cause.message : "the body is not UTF-8";
       done(new Problem("malformed", `The body is not JSON: ${reason}.`, { cause }), undefined);
@@ -24,8 +27,21 @@ function decode(body: string | Buffer): string {
   return typeof body === "string" ? body : utf8.decode(body);
 }
 
+/** A request's body, parsed, with its text: numbers have digits there that a double cannot hold. */
+export class JsonBody {
+  constructor(
+    readonly text: string,
+    readonly value: unknown,
+  ) {}
+}
+
 /** The body as column values. Throws the problem that lists everything wrong with it. */
-export function readBody(body: unknown, validate: Validator<unknown> | undefined): Values {
+export function readBody(
+  request: unknown,
+  table: TableDefinition,
+  validate: Validator<unknown> | undefined,
+): Values {
+  const body = request instanceof JsonBody ? request.value : request;
   if (!isObject(body)) {
     throw new Problem("invalid", `The body must be a JSON object; there is ${nameOf(body)}.`, {
       errors: [{ pointer: "", detail: "must be a JSON object" }],
@@ -34,7 +50,19 @@ export function readBody(body: unknown, validate: Validator<unknown> | undefined
   const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []);
   const surrogates = unpairedSurrogates(body);
   if (errors.length + surrogates.length > 0) throw invalidBody(errors, undefined, surrogates);
-  return body;
+  return request instanceof JsonBody ? withDigits(request.text, body, table) : body;
+}
+
+/** Values of JSON, and whole numbers past 2^53, are taken from the text. */
+function withDigits(text: string, body: Values, table: TableDefinition): Values {
+  const columns = table.columns.filter(({ name, type, wide }) => name in body && (type === "json" || wide));
+  if (columns.length === 0) return body;
+  const written = memberTexts(text, new Set(columns.map(({ name }) => name)));
+  const exact = columns.map((column) => [
+    column.name,
+    asWritten(column, body[column.name], written.get(column.name)),
+  ]);
+  return { ...body, ...Object.fromEntries(exact) };
 }
 
 /** The problem that lists what is wrong with the values of a body. */

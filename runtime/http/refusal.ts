@@ -2,6 +2,7 @@ import { DatabaseError } from "pg";
 import type { TableDefinition } from "../definition.js";
 import { isUnavailable } from "../repository/failure.js";
 import { InvalidRow } from "../repository/invalid-row.js";
+import { UnfitValue } from "../values.js";
 import { invalidBody } from "./body.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
 
@@ -12,6 +13,7 @@ export type ValueSource = "body" | "target";
 export function refusalOf(error: unknown, source: ValueSource, table?: TableDefinition): Problem | undefined {
   if (isUnavailable(error)) return unavailable("The database is out of reach; try again.", 2, error);
   if (error instanceof InvalidRow) return invalidBody(error.errors, error);
+  if (error instanceof UnfitValue) return unfit(error);
   if (!(error instanceof DatabaseError)) return undefined;
   const code = error.code ?? "";
   switch (code) {
@@ -28,6 +30,8 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
         `the row breaks the rule ${error.constraint ?? ""} of ${error.table ?? "its table"}`,
         checkedColumn(error, table),
       );
+    case "54001": // statement_too_complex: JSON nested deeper than the server's stack
+      return invalid(error, error.message);
     case "54000": // program_limit_exceeded: an event that the broker would not take, an id too long for a subject
       return new Problem("large", sentence(error), { cause: error });
     case "0A000": // feature_not_supported: the key of a row that has events cannot change
@@ -69,6 +73,13 @@ function brokenReference(error: DatabaseError): Problem {
     target === undefined ? "refers to something that is deleted" : `refers to no row of ${target}`;
   const detail = target === undefined ? sentence(error) : `${columns.join(", ")} ${reason}.`;
   return new Problem("reference", detail, { errors: partsAt(columns, reason), cause: error });
+}
+
+export function unfit(error: UnfitValue): Problem {
+  return new Problem("invalid", "A value is not one that its column can hold.", {
+    errors: [{ pointer: `/${error.column}`, detail: error.reason }],
+    cause: error,
+  });
 }
 
 /** PostgreSQL names the constraint alone, and that is named after table and column; of two that fit the longer is meant. */

@@ -2,10 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
 import type { Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
+import { UnfitValue } from "../values.js";
 import { readBody } from "./body.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
-import { refusalOf, type ValueSource } from "./refusal.js";
+import { refusalOf, unfit, type ValueSource } from "./refusal.js";
 import type { Turnstile } from "./turnstile.js";
 
 export interface ResourceOptions {
@@ -88,7 +89,7 @@ async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, optio
 
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
-  const values = readBody(request.body, resource.create);
+  const values = exactBody(request.body, resource, "create");
   const { key, row } = await refusing(resource, "body", () => insertRow(pool, resource.table, values));
   const location = `${resource.path}/${encodeURIComponent(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
@@ -97,7 +98,7 @@ async function createRow(request: FastifyRequest, reply: FastifyReply, options: 
 async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const { id: key } = request.params;
-  const patch = readBody(request.body, resource.patch);
+  const patch = exactBody(request.body, resource, "patch");
   if (resource.table.key in patch) throw keyInPatch(resource.table);
   const row = await refusing(resource, "body", () => updateRow(pool, resource.table, { key, patch }));
   if (row === undefined) throw noRow(resource.table, key);
@@ -144,6 +145,14 @@ function noRow(table: TableDefinition, id: string): Problem {
     "not-found",
     `There is no row of ${table.name} with the ${table.key} ${JSON.stringify(id)}.`,
   );
+}
+
+function exactBody(body: unknown, resource: ResourceDefinition, kind: "create" | "patch"): Values {
+  try {
+    return readBody(body, resource.table, resource[kind]);
+  } catch (error) {
+    throw error instanceof UnfitValue ? unfit(error) : error;
+  }
 }
 
 async function refusing<T>(

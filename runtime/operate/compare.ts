@@ -5,6 +5,9 @@ import { type SnapshotRow, toRows } from "../consume/snapshot-rows.js";
 import { nameOf, storable, type UnfitRow } from "../consume/unfit.js";
 import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { printJson, writtenText } from "../json-text.js";
+import { utcText } from "../moment.js";
+import { wireRow } from "../values.js";
 
 /*
  * A cache beside rows of its source, compared by PostgreSQL in the cache's own types, so that 1 and
@@ -29,6 +32,8 @@ export interface FoundRow {
 export interface Comparison {
   /** Columns that are compared: those that events carry. */
   readonly columns: readonly string[];
+  /** Columns of which the texts of the source's rows are to be kept, see `writtenText`. */
+  readonly json: ReadonlySet<string>;
   /** Takes elements of the source, many at once; `before` counts those that came earlier. */
   add(elements: readonly unknown[], before?: number): Promise<void>;
   /** Forgets what was read since the last `confirm`. */
@@ -49,7 +54,8 @@ const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
   bigint: "bigint",
   number: "double precision",
   boolean: "boolean",
-  timestamp: "timestamptz",
+  timestamp: "timestamp",
+  timestamptz: "timestamptz",
   json: "jsonb",
 };
 
@@ -60,12 +66,12 @@ export async function createComparison(
   consumer: ConsumerDefinition,
 ): Promise<Comparison> {
   await client.query(`
-    SET TimeZone = 'UTC';
     CREATE TEMP TABLE "$seen" (key text COLLATE "C");
     CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source jsonb, cache jsonb, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
+  const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));
   const sql = comparisonSql(cache, columns);
   const model = buildModel({ ...consumer, cache }).cache;
   if (model === undefined) throw new Error(`${consumer.durable} keeps no cache`);
@@ -77,7 +83,7 @@ export async function createComparison(
   };
   /** In halves where PostgreSQL refuses one of them, until it is found. */
   const addFit = async (rows: readonly SnapshotRow[]): Promise<void> => {
-    const json = JSON.stringify(rows.map(({ element }) => element));
+    const json = `[${rows.map(({ element }) => printRow(compared, element)).join(",")}]`;
     try {
       await client.query(sql.compare, [json]);
       await client.query(sql.remember, [json]);
@@ -95,6 +101,7 @@ export async function createComparison(
   };
   return {
     columns: [cache.key, ...columns.map(({ name }) => name)],
+    json: model.json,
     add: async (elements, before = 0) => {
       const { fit, unfit } = toRows(model, elements, { before, seq: 0 });
       await addUnfit(unfit);
@@ -142,14 +149,14 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
   const record = [...keyColumn, ...columns]
     .map(({ name, type }) => `${escapeIdentifier(name)} ${SQL_TYPES[type]}`)
     .join(", ");
-  const given = `jsonb_to_recordset($1::jsonb) AS "$source" (${record})`;
+  const given = `json_to_recordset($1::json) AS "$source" (${record})`;
   const differs = columns.map((column) => differsSql(column));
-  const fields = [...keyColumn, ...columns].map(({ name }) => `"$copy".${escapeIdentifier(name)}`).join(", ");
-  const cached = `(SELECT to_jsonb("$row") FROM (SELECT ${fields}) AS "$row")`;
+  const shown = (row: string) => `${wireRow({ ...cache, columns: [...keyColumn, ...columns] }, row)}::jsonb`;
+  const [told, cached] = [shown('"$source"'), shown('"$copy"')];
   return {
     compare: `
       INSERT INTO "$found"
-      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, to_jsonb("$source"),
+      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, ${told},
              CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
       FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
       WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
@@ -174,4 +181,20 @@ function differsSql({ name, type, nullable }: ColumnDefinition): string {
   const column = escapeIdentifier(name);
   const told = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
   return `${told}"$source".${column} IS DISTINCT FROM "$copy".${column}${type === "json" ? "::jsonb" : ""}`;
+}
+
+function printRow(columns: readonly ColumnDefinition[], row: SnapshotRow["element"]): string {
+  const members = columns.flatMap((column) => {
+    const value = row[column.name];
+    if (value === undefined) return [];
+    const written = writtenText(row, column.name) ?? printJson(inUtc(column, value));
+    return [`${JSON.stringify(column.name)}:${written}`];
+  });
+  return `{${members.join(",")}}`;
+}
+
+/** A moment without an offset is in UTC, whatever the session's time zone. */
+function inUtc({ type }: ColumnDefinition, value: unknown): unknown {
+  const isMoment = (type === "timestamp" || type === "timestamptz") && typeof value === "string";
+  return isMoment ? (utcText(value) ?? value) : value;
 }

@@ -5,12 +5,17 @@ export interface SourceRowOptions {
   readonly sync: SyncDefinition;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal | undefined;
+  /** Whose texts are kept, see `writtenText`. */
+  readonly members: ReadonlySet<string>;
 }
 
 const ANSWER_MS = 10_000;
 
 /** One element as its owner has it now, `Unreadable` perhaps; undefined when it has none, or answers for lists alone. */
-export async function readSourceRow({ sync, env, signal }: SourceRowOptions, key: string): Promise<unknown> {
+export async function readSourceRow(
+  { sync, env, signal, members }: SourceRowOptions,
+  key: string,
+): Promise<unknown> {
   const url = new URL(`${sync.path}/${encodeURIComponent(key)}`, env[sync.urlVariable]);
   const timeout = AbortSignal.timeout(ANSWER_MS);
   const response = await fetch(url, {
@@ -21,7 +26,7 @@ export async function readSourceRow({ sync, env, signal }: SourceRowOptions, key
   if (response.status === 404 || response.status === 405) return undefined;
   if (!response.ok)
     throw new Error(`GET ${url.href} answered ${response.status}: ${body.toString("utf8", 0, 200)}`);
-  const splitter = createSplitter();
+  const splitter = createSplitter(members);
   const parts = [Buffer.from("["), body, Buffer.from("]")];
   const elements = parts.flatMap((part) => splitter.push(part));
   splitter.end();

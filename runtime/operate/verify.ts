@@ -83,7 +83,7 @@ async function compareAll(
 ): Promise<number> {
   const { env, signal = new AbortController().signal, onProgress } = options;
   let rows = 0;
-  for await (const elements of splitArray(readSource({ sync, env, signal }))) {
+  for await (const elements of splitArray(readSource({ sync, env, signal }), comparison.json)) {
     await comparison.add(elements, rows);
     rows += elements.length;
     onProgress?.(rows);
@@ -112,7 +112,7 @@ async function compareEach(
   { env, signal, suspects }: VerifyOptions & { readonly suspects: readonly FoundRow[] },
 ): Promise<boolean> {
   for (const { key, finding } of suspects) {
-    const row = await readSourceRow({ sync, env, signal }, key);
+    const row = await readSourceRow({ sync, env, signal, members: comparison.json }, key);
     if (row === undefined && finding !== "extra") return false;
     // Compared at once, before another event is under way.
     if (row !== undefined) await comparison.add([row]);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseError } from "pg";
 import type { Metadata, PublishedEvent, Tx, ValidationError } from "../definition.js";
+import { printJson } from "../json-text.js";
 import { subjectOf } from "../subject.js";
 import { describeErrors } from "../validation.js";
 
@@ -92,7 +93,7 @@ function printPayload({ name, fields }: PublishedEvent, payload: object): string
   const values = new Map<string, unknown>(Object.entries(payload));
   let text = "";
   for (const field of fields) {
-    const value: string | undefined = JSON.stringify(values.get(field));
+    const value = printJson(values.get(field));
     if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
     values.delete(field);
   }

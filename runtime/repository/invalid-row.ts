@@ -1,4 +1,5 @@
 import type { TableDefinition, ValidationError, Validator } from "../definition.js";
+import { JsonText } from "../json-text.js";
 import { describeErrors } from "../validation.js";
 
 /** The events of such a row would break their own schemas: no subscriber would take them. Nothing was written. */
@@ -19,6 +20,8 @@ export function refuseInvalid(
   rules: Validator<object> | undefined,
   given: readonly (readonly [string, unknown])[],
 ): void {
-  if (rules === undefined || rules(Object.fromEntries(given))) return;
+  if (rules === undefined) return;
+  const values = given.map(([column, value]) => [column, value instanceof JsonText ? value.toJSON() : value]);
+  if (rules(Object.fromEntries(values))) return;
   throw new InvalidRow(name, rules.errors ?? []);
 }

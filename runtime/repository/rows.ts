@@ -1,5 +1,6 @@
 import { nanoid } from "nanoid";
 import type { TableDefinition, Tx } from "../definition.js";
+import { toParameter } from "../values.js";
 import { refuseInvalid } from "./invalid-row.js";
 import { tableSql } from "./table-sql.js";
 
@@ -14,7 +15,7 @@ export type Key = string | number;
 export type Values = Readonly<Record<string, unknown>>;
 
 export async function readRow(db: Tx, table: TableDefinition, key: Key): Promise<string | undefined> {
-  const { rows } = await db.query<{ row: string }>(tableSql(table).get, [key]);
+  const { rows } = await db.query<{ row: string }>(tableSql(table).get, [keyParameter(table, key)]);
   return rows[0]?.row;
 }
 
@@ -52,7 +53,7 @@ export async function updateRow(
   }
   refuseInvalid(table, table.rules?.patch, given);
   const { rows } = await db.query<{ row: string }>(tableSql(table).update(given.map(([name]) => name)), [
-    change.key,
+    keyParameter(table, change.key),
     ...parameters(table, given),
   ]);
   return rows[0]?.row;
@@ -61,7 +62,7 @@ export async function updateRow(
 /** False: there was no such row. */
 export async function deleteRow(db: Tx, table: TableDefinition, key: Key): Promise<boolean> {
   refuseCache(table);
-  const { rowCount } = await db.query(tableSql(table).delete, [key]);
+  const { rowCount } = await db.query(tableSql(table).delete, [keyParameter(table, key)]);
   return rowCount === 1;
 }
 
@@ -89,10 +90,17 @@ function present(values: Values): [string, unknown][] {
   return Object.entries(values).filter(([, value]) => value !== undefined);
 }
 
-/** The driver would print an array as an SQL array and an object as "[object Object]" in places: JSON is ours to print. */
+/** Throws `UnfitValue` for what the column would not hold as it is. */
 function parameters(table: TableDefinition, given: readonly [string, unknown][]): unknown[] {
-  const json = new Set(table.columns.filter(({ type }) => type === "json").map(({ name }) => name));
-  return given.map(([name, value]) => (json.has(name) && value !== null ? JSON.stringify(value) : value));
+  const columns = new Map(table.columns.map((column) => [column.name, column]));
+  return given.map(([name, value]) => {
+    const column = columns.get(name);
+    return column === undefined ? value : toParameter(column, value);
+  });
+}
+
+function keyParameter(table: TableDefinition, key: Key): unknown {
+  return parameters(table, [[table.key, key]])[0];
 }
 
 function refuseCache(table: TableDefinition): void {

@@ -1,5 +1,6 @@
 import { escapeIdentifier } from "pg";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { TableDefinition } from "../definition.js";
+import { wireExpression, wireRow } from "../values.js";
 
 /** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */
 export interface TableSql {
@@ -44,9 +45,10 @@ function buildSql(table: TableDefinition): TableSql {
   const column = (name: string) => `"$t".${plain(name)}`;
   const name = escapeIdentifier(table.name);
   const key = column(table.key);
-  const fields = table.columns.map(readColumn).join(", ");
-  // A subquery without FROM gives the row its keys as they are; json_build_object would stop at 50 columns.
-  const row = `(SELECT row_to_json("$row")::text FROM (SELECT ${fields}) AS "$row") AS row`;
+  const fields = table.columns
+    .map((field) => `${wireExpression(field, column(field.name))} AS ${plain(field.name)}`)
+    .join(", ");
+  const row = `${wireRow(table, '"$t"')} AS row`;
   return {
     table: name,
     column,
@@ -74,13 +76,6 @@ function buildSql(table: TableDefinition): TableSql {
       return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where(conditions)}) AS "$row"`;
     },
   };
-}
-
-/** A timestamp is ISO 8601 in UTC whatever the session's time zone and DateStyle; PostgreSQL's own JSON would say +00:00. */
-function readColumn(column: ColumnDefinition): string {
-  const name = escapeIdentifier(column.name);
-  if (column.type !== "timestamp") return `"$t".${name}`;
-  return `to_char("$t".${name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ${name}`;
 }
 
 /** Never below the floor: in a restored database the counter may be lower than what the entity's copies have seen. */

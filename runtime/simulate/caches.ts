@@ -1,4 +1,5 @@
 import type { ConsumerDefinition } from "../definition.js";
+import { wireRow } from "../values.js";
 import type { Copy } from "./mesh.js";
 
 /*
@@ -18,9 +19,11 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const { cache } = consumer;
   const columns = comparedColumns(consumer);
   if (cache === undefined || columns.length === 0) return [];
-  const list = columns.map(quote).join(", ");
-  const read = (table: string) =>
-    `SELECT row_to_json("$row")::text AS row FROM (SELECT ${list} FROM ${quote(table)} ORDER BY 1) AS "$row"`;
+  const read = (table: string) => {
+    const compared = cache.columns.filter(({ name }) => columns.includes(name));
+    const row = wireRow({ ...cache, columns: compared }, '"$row"');
+    return `SELECT ${row} AS row FROM ${quote(table)} AS "$row" ORDER BY "$row".${quote(cache.key)}`;
+  };
   const [here, there] = await Promise.all([
     service.database.query<{ row: string }>(read(cache.name)),
     owner.service.database.query<{ row: string }>(read(owner.table.name)),

@@ -140,12 +140,16 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
     case "boolean":
       return String(value % 2 === 0);
     case "timestamp":
+    case "timestamptz":
       return `2026-01-0${value + 1} 00:00:00`;
     case "json":
       return JSON.stringify({ value });
     case "uuid":
       return `00000000-0000-4000-8000-0000000000a${value}`;
-    default:
+    case "nanoid":
+    case "text":
       return `${column.name}-${value}`;
+    default:
+      return column.type satisfies never;
   }
 }

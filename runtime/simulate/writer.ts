@@ -172,7 +172,9 @@ async function deletion(client: pg.Client, { world, owned }: Task, ids: readonly
 }
 
 function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "column">): [string, unknown[]] {
-  const columns = owned.columns.filter(({ type, defaulted }) => !(defaulted && type === "timestamp"));
+  const columns = owned.columns.filter(
+    ({ type, defaulted }) => !(defaulted && (type === "timestamp" || type === "timestamptz")),
+  );
   const names = [owned.table.key, ...columns.map(({ name }) => name)];
   const values = [
     keyOf(owned, write.key),

@@ -66,5 +66,11 @@ export const eventCodes = {
     (p: { field: string; type: string }) => `"${p.field}" is required, but its column may be null`,
     (p) => `write "${p.type}?", or drop "null: true" from the column`,
   ),
+  "mixed-whole-numbers": error(
+    (p: { column: string; type: string; event: string; other: string }) =>
+      `"${p.column}" is ${p.type} here, but ${p.other} in "${p.event}"`,
+    () =>
+      'write "bigint" in all of its events (a decimal string, 64 bits), or "integer" in all (a number within 2^53)',
+  ),
   "invalid-schema": error((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
 };

@@ -1,3 +1,4 @@
+import { INT64 } from "../../model/int64.js";
 import type { Column, JsonSchema, Table } from "../../model/mesh.js";
 
 /** What POST takes. The database fills in what is left out: defaults, nulls, nanoid keys. */
@@ -31,12 +32,18 @@ function properties(columns: readonly Column[]): Record<string, JsonSchema> {
 
 function columnSchema(column: Column): JsonSchema {
   const schema = column.oneOf === undefined ? valueSchema(column) : { enum: column.oneOf };
+  if (column.wide === true) return wideSchema(column);
   if (!column.nullable) return schema;
   if (schema.enum !== undefined) return { enum: [...(column.oneOf ?? []), null] };
   return schema.type === undefined ? schema : { ...schema, type: [schema.type, "null"] };
 }
 
-/** The values that PostgreSQL takes for the type; what it refuses must fail here, as a 400. */
+/** A decimal string, or a number as it is written: its digits are looked at where they are still there. */
+function wideSchema({ nullable }: Column): JsonSchema {
+  return { type: ["string", "integer", ...(nullable ? ["null"] : [])], pattern: INT64 };
+}
+
+/** The values that PostgreSQL takes for the type; what it refuses must fail here, as a 422. */
 function valueSchema(column: Column): JsonSchema {
   switch (column.type) {
     case "nanoid":
@@ -53,12 +60,16 @@ function valueSchema(column: Column): JsonSchema {
     case "boolean":
       return { type: "boolean" };
     case "timestamp":
-      return { type: "string", pattern: RFC_3339 };
+    case "timestamptz":
+      return { type: "string", pattern: MOMENT };
     case "json":
       return {};
+    default:
+      return column.type satisfies never;
   }
 }
 
-const RFC_3339 =
-  "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])[Tt]([01]\\d|2[0-3]):[0-5]\\d:([0-5]\\d|60)(\\.\\d+)?" +
-  "([Zz]|[+-]([01]\\d|2[0-3]):[0-5]\\d)$";
+/** RFC 3339, and offsets that are written shorter. No leap second, which PostgreSQL would make the next minute. */
+const MOMENT =
+  "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])[Tt ]([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d+)?" +
+  "([Zz]|[+-]([01]\\d|2[0-3])(:?[0-5]\\d)?)$";

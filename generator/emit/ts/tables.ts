@@ -90,6 +90,7 @@ function columnLiteral(column: Column): Literal {
   return {
     name: column.name,
     type: column.type,
+    wide: column.wide,
     nullable: flag(column.nullable),
     defaulted: flag(column.default !== undefined || (column.key && column.type === "nanoid")),
     unique: flag(column.unique),

@@ -1,4 +1,4 @@
-import type { Column, JsonSchema, JsonValue } from "../../model/mesh.js";
+import type { Column, ColumnType, JsonSchema, JsonValue } from "../../model/mesh.js";
 
 /** The TypeScript type of the values that a JSON Schema admits; `unknown` where TypeScript cannot tell. */
 export function schemaType(schema: JsonValue | undefined): string {
@@ -16,11 +16,12 @@ export function schemaType(schema: JsonValue | undefined): string {
 
 /** What reading the column gives. */
 export function columnType(column: Column): string {
-  const type = column.oneOf === undefined ? COLUMN_TYPES[column.type] : union(column.oneOf.map(constantType));
+  const plain = column.wide === true ? "string" : COLUMN_TYPES[column.type];
+  const type = column.oneOf === undefined ? plain : union(column.oneOf.map(constantType));
   return column.nullable ? union([type, "null"]) : type;
 }
 
-/** Timestamps are ISO 8601 strings in UTC; a bigint within the safe integers is a number. */
+/** Times are ISO 8601 strings in UTC; a whole number within the safe integers is a number, a wider one a decimal string. */
 const COLUMN_TYPES = {
   nanoid: "string",
   text: "string",
@@ -30,8 +31,9 @@ const COLUMN_TYPES = {
   number: "number",
   boolean: "boolean",
   timestamp: "string",
+  timestamptz: "string",
   json: "unknown",
-} as const;
+} as const satisfies Readonly<Record<ColumnType, string>>;
 
 /** A property's name as TypeScript writes it. */
 export function propertyName(name: string): string {

@@ -63,21 +63,28 @@ function columnOf(table: Table, event: Event, field: Field): Column {
 function fieldExpression(field: Field, column: Column, row: string): string {
   const value = `${row}.${identifier(column.name)}`;
   const printed = jsonExpression(value, column, field);
-  const mayBeNull = column.nullable || column.type === "timestamp";
+  const mayBeNull = column.nullable || column.type === "timestamp" || column.type === "timestamptz";
   return mayBeNull ? `coalesce(${printed}::text, 'null')` : printed;
 }
 
+const TEXTS: ReadonlySet<Field["type"]> = new Set(["string", "nanoid", "uuid", "bigint"]);
+
+/** To the microsecond, in UTC. Says nothing of the session's time zone or DateStyle. */
+const ISO_8601 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+
 function jsonExpression(value: string, column: Column, field: Field): string {
-  const asText = field.type === "string" || field.type === "nanoid" || field.type === "uuid";
+  const asText = TEXTS.has(field.type);
   switch (column.type) {
     case "integer":
     case "bigint":
       return asText ? `to_json(${value}::text)` : value;
     case "json":
       return value;
+    // An infinite timestamp has no ISO form: to_char gives NULL, and the message null.
     case "timestamp":
-      // An infinite timestamp has no ISO form: to_char gives NULL, and the message null.
-      return `to_json(to_char(${value}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))`;
+      return `to_json(to_char(${value}, ${ISO_8601}))`;
+    case "timestamptz":
+      return `to_json(to_char(${value} AT TIME ZONE 'UTC', ${ISO_8601}))`;
     case "number":
     case "boolean":
       return asText ? `to_json(${value}::text)` : `to_json(${value})`;

@@ -1,5 +1,7 @@
-import type { Event, Table } from "../../model/mesh.js";
+import type { Column, ColumnType, Event, Table } from "../../model/mesh.js";
+import { hasOffset, withOffset } from "../../model/moment.js";
 import { identifier, literal } from "../names.js";
+import { constant, momentConstant } from "../types.js";
 import { payloadColumns } from "./body.js";
 
 export type Operation = "insert" | "update" | "delete";
@@ -54,28 +56,38 @@ export function condition(event: Event, table: Table, operation: Operation): str
 function meaning(event: Event, table: Table, operation: Operation): string | undefined {
   const when = event.emit?.when ?? [];
   if (operation !== "update") {
-    return when.length === 0 ? undefined : holds(event, rowSource(table, operation).row);
+    return when.length === 0 ? undefined : holds(event, table, rowSource(table, operation).row);
   }
   // On becoming so: a row that held the values before does not mean the event again.
-  if (when.length > 0) return `${holds(event, "after")} AND (${holds(event, "before")}) IS NOT TRUE`;
+  if (when.length > 0)
+    return `${holds(event, table, "after")} AND (${holds(event, table, "before")}) IS NOT TRUE`;
   const named = table.columns.filter(({ name }) => name === event.emit?.id);
   const shown = [...new Set([...payloadColumns(event, table), ...named])].filter(
     (column) => column.name !== table.key,
   );
   // A message that shows only the key tells of any change. Without `.*`, a column of that name would be meant.
   if (shown.length === 0) return "before.* IS DISTINCT FROM after.*";
-  const side = (row: string) => shown.map((column) => `${row}.${identifier(column.name)}`).join(", ");
+  const side = (row: string) => shown.map((column) => compared(column, row)).join(", ");
   return `(${side("before")}) IS DISTINCT FROM (${side("after")})`;
 }
 
-function holds(event: Event, row: string): string {
-  const terms = (event.emit?.when ?? []).map(
-    ({ column, value }) => `${row}.${identifier(column)} = ${constant(value)}`,
-  );
+/** PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for equal: told apart by how they are printed or stored. */
+function compared({ name, type }: Column, row: string): string {
+  const value = `${row}.${identifier(name)}`;
+  if (type === "json") return `${value}::text`;
+  return type === "number" ? `float8send(${value})` : value;
+}
+
+function holds(event: Event, table: Table, row: string): string {
+  const terms = (event.emit?.when ?? []).map(({ column, value }) => {
+    const type = table.columns.find(({ name }) => name === column)?.type;
+    return `${row}.${identifier(column)} = ${conditionValue(value, type)}`;
+  });
   return terms.join(" AND ");
 }
 
-function constant(value: string | number | boolean): string {
-  if (typeof value === "string") return literal(value);
-  return typeof value === "boolean" ? (value ? "TRUE" : "FALSE") : String(value);
+function conditionValue(value: string | number | boolean, type: ColumnType | undefined): string {
+  if (typeof value !== "string") return constant(value);
+  if (type === "timestamp" && hasOffset(value)) return momentConstant(value);
+  return type === "timestamptz" ? literal(withOffset(value)) : literal(value);
 }

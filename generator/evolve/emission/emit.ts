@@ -72,11 +72,19 @@ function emitRoutine(emission: Emission, render: Render): Routine {
       name,
       quote: dollarQuote(statements.join("\n")),
       statements,
+      settings: events.some((event) => showsNumbers(event, emission.table)) ? [EXACT_NUMBERS] : [],
       fallen: mayFall(emission.table, operation)
         ? [{ key: insideFormat(identifier(emission.table.key)) }]
         : [],
     }),
   };
+}
+
+/** The writer's session may ask for fewer digits than a double has. */
+const EXACT_NUMBERS = "extra_float_digits = 1";
+
+function showsNumbers(event: Event, table: Table): boolean {
+  return payloadColumns(event, table).some(({ type }) => type === "number");
 }
 
 /** As it has to be written inside a quoted template of format(). */

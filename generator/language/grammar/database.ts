@@ -22,6 +22,7 @@ export const columnTypes: readonly ColumnType[] = [
   "number",
   "boolean",
   "timestamp",
+  "timestamptz",
   "json",
 ];
 
@@ -32,7 +33,7 @@ const columnMapping = mapping("a column", {
   key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
   unique: key("No two rows share a value.", flag, false),
   null: key("May be null.", flag, false),
-  default: key("Value of a row that names none; `now` for a timestamp.", scalar),
+  default: key("Value of a row that names none; `now` for a timestamp or timestamptz.", scalar),
   references: key("A table of the same database whose key this column holds.", tableName),
   on_delete: key(
     "What happens to this row when the referenced one goes; not `restrict` where that is a copy, or goes by a cascade.",

@@ -17,6 +17,7 @@ import { columnName, eventName, fieldName, tableName, text } from "../words.js";
 export const fieldTypes: readonly FieldType[] = [
   "string",
   "integer",
+  "bigint",
   "number",
   "boolean",
   "nanoid",

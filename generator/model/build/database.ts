@@ -1,27 +1,33 @@
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/program.js";
-import type { CacheOf, Column, ColumnDefault, Database, Reference, Table } from "../mesh.js";
+import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
+import { hasOffset, withOffset } from "../moment.js";
 import { databaseUrlVariable, serviceUrlVariable, tableNames } from "../names.js";
 import { byName, compareNames } from "../order.js";
 import { required } from "./invariant.js";
 
 export const defaultSyncSeconds = 3_600;
 
-export function buildDatabase(database: DatabaseSymbol): Database {
+type Wide = ReadonlySet<ColumnSymbol>;
+
+export function buildDatabase(database: DatabaseSymbol, wide: Wide): Database {
   return {
     name: database.name,
     service: required(database.owners[0], `the owner of ${database.name}`).name,
     urlVariable: databaseUrlVariable(database.name),
-    tables: [...database.tables.values()].map((table) => buildTable(table, database)).sort(byName),
+    tables: [...database.tables.values()].map((table) => buildTable(table, database, wide)).sort(byName),
   };
 }
 
-function buildTable(table: TableSymbol, database: DatabaseSymbol): Table {
+function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): Table {
   const node = required(table.node, `table ${table.name}`).get;
   return {
     name: table.name,
     description: node.description?.value,
     key: required(table.key, `the key of ${table.name}`).name,
-    columns: [...table.columns.values()].map((column) => buildColumn(column, database)),
+    columns: [...table.columns.values()].map((column) => ({
+      ...buildColumn(column, database, table.cacheOf !== undefined),
+      wide: wide.has(column) ? true : undefined,
+    })),
     unique: columnSets(node.unique),
     indexes: columnSets(node.indexes),
     renamedFrom: node.renamed_from?.value,
@@ -57,7 +63,7 @@ function buildCache({ name, cacheOf, node }: TableSymbol): CacheOf | undefined {
   };
 }
 
-function buildColumn(column: ColumnSymbol, database: DatabaseSymbol): Column {
+function buildColumn(column: ColumnSymbol, database: DatabaseSymbol, isCache: boolean): Omit<Column, "wide"> {
   const details = column.node?.get;
   const type = required(column.type, `the type of ${column.name}`);
   return {
@@ -67,19 +73,25 @@ function buildColumn(column: ColumnSymbol, database: DatabaseSymbol): Column {
     nullable: column.nullable,
     key: column.key,
     unique: details?.unique?.value ?? false,
-    default: buildDefault(details?.default?.value, type === "timestamp"),
+    default: buildDefault(details?.default?.value, type, isCache),
     oneOf: details?.one_of?.items.map((item) => item.value),
     references: buildReference(column, database),
     renamedFrom: details?.renamed_from?.value,
   };
 }
 
+/** Only the runtime, whose sessions are in UTC, writes to a cache: it keeps the documented CURRENT_TIMESTAMP. */
 function buildDefault(
   value: string | number | boolean | undefined,
-  isTimestamp: boolean,
+  type: ColumnType,
+  isCache: boolean,
 ): ColumnDefault | undefined {
   if (value === undefined) return undefined;
-  return isTimestamp && value === "now" ? { kind: "now" } : { kind: "literal", value };
+  if (typeof value !== "string" || (type !== "timestamp" && type !== "timestamptz"))
+    return { kind: "literal", value };
+  if (value === "now") return { kind: type === "timestamptz" || isCache ? "now" : "now_utc" };
+  if (type === "timestamptz") return { kind: "literal", value: withOffset(value) };
+  return hasOffset(value) ? { kind: "moment", value } : { kind: "literal", value };
 }
 
 function buildReference(column: ColumnSymbol, database: DatabaseSymbol): Reference | undefined {

@@ -1,6 +1,7 @@
 import type { EventSymbol, FieldSymbol } from "../../language/program.js";
 import type { FieldType } from "../../language/terms.js";
 import type { Value } from "../../source/value.js";
+import { INT64 } from "../int64.js";
 import type { Emit, Event, Field, JsonSchema, JsonValue } from "../mesh.js";
 import { eventNames } from "../names.js";
 import { compareNames } from "../order.js";
@@ -79,13 +80,21 @@ function describe(schema: JsonSchema, description: string | undefined): JsonSche
 function schemaOfType(type: FieldType): JsonSchema {
   switch (type) {
     case "integer":
+      return { type, minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
     case "number":
     case "boolean":
       return { type };
     case "json":
       return {};
-    default:
+    case "bigint":
+      return { type: "string", pattern: INT64 };
+    case "string":
+    case "nanoid":
+    case "uuid":
+    case "timestamp":
       return { type: "string" };
+    default:
+      return type satisfies never;
   }
 }
 

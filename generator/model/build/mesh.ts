@@ -7,18 +7,20 @@ import { indexEvents } from "./event-index.js";
 import { required } from "./invariant.js";
 import { buildService } from "./service.js";
 import { buildStreams } from "./stream.js";
+import { wideColumns } from "./wide.js";
 
 /** The mesh that a program without errors means; anything missing in it is a bug of the rules, and throws. */
 export function buildMesh(program: Program): Mesh {
   const events = program.events.map(buildEvent).sort(compareEvents);
   const index = indexEvents(events);
+  const wide = wideColumns(program);
   return {
     name: required(program.node.get.mesh, "the name of the mesh").value,
     description: program.node.get.description?.value,
     services: [...program.services.values()]
       .map((service) => buildService(service, index, program))
       .sort(byName),
-    databases: [...program.databases.values()].map((database) => buildDatabase(database)).sort(byName),
+    databases: [...program.databases.values()].map((database) => buildDatabase(database, wide)).sort(byName),
     events,
     streams: buildStreams(program, index),
   };

@@ -109,6 +109,7 @@ const column = (name: string, type: Column["type"], more: Partial<Column> = {}):
   name,
   type,
   description: undefined,
+  wide: undefined,
   nullable: false,
   key: false,
   unique: false,

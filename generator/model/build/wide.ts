@@ -1,0 +1,58 @@
+import { carriersOf, isDecimalText } from "../../language/carriers.js";
+import type { ColumnSymbol, Program, TableSymbol } from "../../language/program.js";
+
+/**
+ * The columns that travel as decimal strings: whole numbers that events carry as `bigint`, and those that hold
+ * the key of such a table, or the id of such an entity, unless events carry them otherwise.
+ */
+export function wideColumns(program: Program): ReadonlySet<ColumnSymbol> {
+  const tables = [...program.databases.values()].flatMap((database) =>
+    [...database.tables.values()].map((table) => ({ table, database })),
+  );
+  const wide = new Set<ColumnSymbol>();
+  const holders = new Map<ColumnSymbol, readonly (ColumnSymbol | undefined)[]>();
+  for (const { table, database } of tables) {
+    const carriers = carriersOf(table, program);
+    for (const column of table.columns.values()) {
+      if (column.type !== "bigint" && column.type !== "integer") continue;
+      const fields = carriers.flatMap((event) => event.fields.get(column.name)?.node ?? []);
+      if (fields.some(isDecimalText)) wide.add(column);
+      if (fields.length > 0) continue;
+      const references = column.node?.get.references?.value;
+      const parent = references === undefined ? undefined : database.tables.get(references)?.key;
+      holders.set(column, [parent, ...cascadedKeys(table, column, program)]);
+    }
+  }
+  let size: number;
+  do {
+    size = wide.size;
+    for (const [column, keys] of holders)
+      if (keys.some((key) => key !== undefined && wide.has(key))) wide.add(column);
+  } while (wide.size > size);
+  return wide;
+}
+
+/** Keys of the entities on whose deletion a cascade looks the column up. */
+function cascadedKeys(
+  table: TableSymbol,
+  column: ColumnSymbol,
+  program: Program,
+): readonly (ColumnSymbol | undefined)[] {
+  const rules = program.cascades.filter(({ get }) => {
+    const target = (get.set_null ?? get.delete)?.value;
+    const service = program.services.get(get.service?.value ?? "");
+    return (
+      target?.table === table.name &&
+      target.column === column.name &&
+      service?.database?.tables.get(table.name) === table
+    );
+  });
+  return rules.flatMap(({ get }) => {
+    const origin = get.on === undefined ? "" : `${get.on.value.service}.${get.on.value.entity}`;
+    const owners = program.entities.get(origin)?.events.map((event) => event.table?.key) ?? [];
+    const caches = [...program.databases.values()].flatMap((database) =>
+      [...database.tables.values()].filter(({ cacheOf }) => cacheOf?.text === origin).map(({ key }) => key),
+    );
+    return [...owners, ...caches];
+  });
+}

@@ -1,0 +1,27 @@
+/*
+ * Moments as texts. Columns hold UTC: a text without an offset is in UTC, one with another offset is moved there. Read as
+ * a plain timestamp, PostgreSQL would drop the offset in silence; read as one with a time zone, it would take the session's.
+ */
+
+const MOMENT =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?(?:[Zz]|([+-])(\d{2})(?::?(\d{2}))?)?)?$/;
+
+/** The moment as ISO 8601 in UTC, its fraction as it was written; undefined for what is no moment of the years 1 to 9999. */
+export function utcText(text: string): string | undefined {
+  const found = MOMENT.exec(text);
+  if (found === null) return undefined;
+  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", sign] = found;
+  const [offsetHours = "0", offsetMinutes = "0"] = found.slice(9);
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
+  const moment = new Date(0);
+  // Not Date.UTC, which takes the year 99 for 1999.
+  moment.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  // A day that its month lacks moves on to the next month.
+  if (moment.getUTCMonth() !== Number(month) - 1 || moment.getUTCDate() !== Number(day)) return undefined;
+  const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * (sign === "-" ? -1 : 1);
+  moment.setUTCHours(Number(hour), Number(minute) - offset, Number(second));
+  const inUtc = moment.getUTCFullYear();
+  if (inUtc < 1 || inUtc > 9999) return undefined;
+  return `${moment.toISOString().slice(0, 19)}${fraction}Z`;
+}
