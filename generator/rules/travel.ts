@@ -1,4 +1,4 @@
-import type { Column, Field, Mesh, Table } from "../model/mesh.js";
+import type { Column, ColumnType, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
 
 /*
@@ -10,9 +10,6 @@ import { emittedFrom } from "./emitted.js";
 /** Largest whole number up to which every reader of JSON sees the same. */
 const SAFE = Number.MAX_SAFE_INTEGER;
 
-/** Field types that spell a whole number as text, digit by digit. */
-const AS_TEXT: ReadonlySet<string | undefined> = new Set(["bigint"]);
-
 /** The condition on a column of the table, as SQL over `value`; undefined where each of its values can be told. */
 export function travelRule(
   column: Column,
@@ -23,12 +20,17 @@ export function travelRule(
   if (form === undefined) return undefined;
   const { fields, served } = journeys(column, table, mesh);
   if (fields.length === 0 && !served) return undefined;
-  if (column.type === "bigint" && fields.some((field) => AS_TEXT.has(field.type))) return undefined;
-  return form;
+  return column.wide === true ? undefined : form;
 }
 
 /** By column type, since that is what decides which values there are. */
-const FORMS: Readonly<Record<string, (value: string) => string>> = {
+const FORMS: Readonly<Record<ColumnType, ((value: string) => string) | undefined>> = {
+  nanoid: undefined,
+  text: undefined,
+  uuid: undefined,
+  integer: undefined,
+  boolean: undefined,
+  json: undefined,
   number: (value) => `${value} > '-Infinity' AND ${value} < 'Infinity'`,
   bigint: (value) => `${value} BETWEEN -${SAFE} AND ${SAFE}`,
   timestamp: withinCalendar,
