@@ -69,12 +69,24 @@ function findNarrower(
 /** By type of the copy's column: the types whose every value it takes. */
 const holds: Readonly<Record<ColumnType, readonly ColumnType[]>> = {
   nanoid: ["nanoid", "text", "uuid"],
-  text: ["text", "nanoid", "uuid", "timestamp", "integer", "bigint", "number", "boolean", "json"],
+  text: [
+    "text",
+    "nanoid",
+    "uuid",
+    "timestamp",
+    "timestamptz",
+    "integer",
+    "bigint",
+    "number",
+    "boolean",
+    "json",
+  ],
   uuid: ["uuid"],
   integer: ["integer"],
   bigint: ["bigint", "integer"],
   number: ["number", "integer"],
   boolean: ["boolean"],
-  timestamp: ["timestamp"],
+  timestamp: ["timestamp", "timestamptz"],
+  timestamptz: ["timestamptz", "timestamp"],
   json: ["json"],
 };

@@ -7,10 +7,11 @@ const FORMS: Readonly<Record<ColumnType, string>> = {
   text: 'write a text, in quotes where it looks like something else: "5"',
   uuid: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
   integer: 'write a whole number from -2147483648 to 2147483647; "bigint" holds larger ones',
-  bigint: "write a whole number within ±(2^53-1)",
+  bigint: 'write a whole number; beyond ±(2^53-1) in quotes: "9007199254740993"',
   number: "write a finite number, without quotes",
   boolean: "write true or false, without quotes",
   timestamp: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
+  timestamptz: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
   json: `write JSON in quotes, without NUL and half surrogate pairs: '{"a": 1}'`,
 };
 

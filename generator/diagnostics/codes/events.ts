@@ -70,7 +70,7 @@ export const eventCodes = {
     (p: { column: string; type: string; event: string; other: string }) =>
       `"${p.column}" is ${p.type} here, but ${p.other} in "${p.event}"`,
     () =>
-      'write "bigint" in all of its events (a decimal string, 64 bits), or "integer" in all (a number within 2^53)',
+      "one form in all of its events: bigint (a decimal string, 64 bits) or integer (a number within 2^53)",
   ),
   "invalid-schema": error((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
 };
