@@ -45,8 +45,9 @@ export function toCell(column: ColumnDefinition, fields: Readonly<Record<string,
   const value = fields[column.name];
   const { type, nullable, defaulted } = column;
   if (value === undefined) return defaulted === true || nullable !== true ? DEFAULT : null;
+  if (value === null && nullable === true) return null;
   if (type === "json") return writtenText(fields, column.name) ?? toParameter(column, value);
-  if (value === null) return nullable !== true && defaulted === true ? DEFAULT : null;
+  if (value === null) return defaulted === true ? DEFAULT : null;
   return toParameter(column, value);
 }
 

@@ -1,0 +1,388 @@
+import fc from "fast-check";
+import type pg from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { JsonText } from "../../../runtime/json-text.js";
+import { tableRepository } from "../../../runtime/repository/repository.js";
+import { samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
+import { type Exact, openExact } from "./fixture.js";
+
+let mesh: Exact;
+beforeAll(async () => {
+  mesh = await openExact();
+});
+afterAll(() => mesh?.close());
+beforeEach(async () => {
+  await mesh.lab.client.query("DELETE FROM samples");
+  await mesh.carry();
+  await mesh.archive.client.query("DELETE FROM sample_cache");
+});
+
+const COLUMNS = samples.columns.map(({ name }) => name);
+
+/** Values as PostgreSQL itself prints them: exactly, in UTC. */
+async function rowText(client: pg.Client, table: string, id: string): Promise<unknown> {
+  await client.query("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 3");
+  const moments = new Set(["taken_at", "due_at", "seen_at", "told_at"]);
+  const fields = COLUMNS.map((name) =>
+    moments.has(name) ? `regexp_replace(${name}::text, '\\+00$', '') AS ${name}` : `${name}::text AS ${name}`,
+  );
+  const { rows } = await client.query(
+    `SELECT ${fields.join(", ")} FROM ${table} WHERE sample_id::text = $1`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** The texts of the columns in a JSON object, digits kept. */
+async function fieldTexts(text: string): Promise<unknown> {
+  const fields = COLUMNS.map((name) => `$1::json -> '${name}' #>> '{}' AS ${name}`);
+  const json = COLUMNS.map((name) => `($1::json -> '${name}')::text AS "${name} json"`);
+  const { rows } = await mesh.lab.client.query(`SELECT ${[...fields, ...json].join(", ")}`, [text]);
+  return rows[0];
+}
+
+/** Row, event, answer, list and copy say the same; so does a copy that is healed by a snapshot. */
+async function expectSame(id: string): Promise<void> {
+  const [body = ""] = (await mesh.carry()).slice(-1);
+  const row = await rowText(mesh.lab.client, "samples", id);
+  expect(row, "the row").toBeDefined();
+  const told = await fieldTexts(body);
+  const one = await mesh.request("GET", `/api/samples/${encodeURIComponent(id)}`);
+  expect(one.status).toBe(200);
+  expect(await fieldTexts(one.text), "answer and event").toEqual(told);
+  const list = await mesh.request("GET", `/api/samples?sample_id=${id}`);
+  expect(await fieldTexts(list.text.trim().slice(1, -1)), "list and event").toEqual(told);
+  expect(await rowText(mesh.archive.client, "sample_cache", id), "copy by event").toEqual(row);
+  await mesh.archive.client.query("DELETE FROM sample_cache");
+  await mesh.snapshot();
+  expect(await rowText(mesh.archive.client, "sample_cache", id), "copy by snapshot").toEqual(row);
+  expect(await mesh.verify()).toMatchObject({ missing: 0, extra: 0, differing: 0 });
+}
+
+const INT64 = fc.oneof(
+  fc.constantFrom(
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9007199254740993",
+    "9007199254740992",
+    "0",
+    "-1",
+  ),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+);
+const RATIO = fc.oneof(
+  fc.constantFrom("-0", "5e-324", "1.7976931348623157e308", "1e21", "0.1", "0.30000000000000004", "1e-7"),
+  fc
+    .double({ noNaN: true, noDefaultInfinity: true })
+    .map((value) => (Object.is(value, -0) ? "-0" : String(value))),
+);
+const NUMBER = fc.oneof(
+  fc.constantFrom(
+    "1189733241589370990",
+    "1e400",
+    "0.1000000000000000055511151231257827",
+    "1.10",
+    "-0",
+    "1E-30",
+  ),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+);
+const DOCUMENT: fc.Arbitrary<string> = fc.letrec<{ json: string }>((tie) => ({
+  json: fc.oneof(
+    { depthSize: "small" },
+    NUMBER,
+    fc.constantFrom("null", "true", '""', "[]", "{}"),
+    fc
+      .string()
+      .filter((text) => !/[\0\p{Surrogate}]/u.test(text))
+      .map((text) => JSON.stringify(text)),
+    fc.array(tie("json"), { maxLength: 4 }).map((items) => `[${items.join(" , ")}]`),
+    fc
+      .array(fc.tuple(fc.constantFrom("a", "a", "__proto__", "constructor", "é\\n", "b"), tie("json")), {
+        maxLength: 4,
+      })
+      .map((members) => `{${members.map(([name, value]) => `"${name}" : ${value}`).join(",")}}`),
+  ),
+})).json;
+const MOMENT = fc
+  .tuple(
+    fc.date({
+      min: new Date("0001-01-03T00:00:00Z"),
+      max: new Date("9999-12-29T00:00:00Z"),
+      noInvalidDate: true,
+    }),
+    fc.integer({ min: 0, max: 999_999 }),
+    fc.constantFrom("Z", "z", "+02:00", "-05:30", "+14", "-00:00", "+0545"),
+  )
+  .map(
+    ([date, micros, offset]) =>
+      `${date.toISOString().slice(0, 19)}.${String(micros).padStart(6, "0")}${offset}`,
+  );
+const LABEL = fc
+  .oneof(fc.constantFrom("a\\b", "'\"$$ %s %%", "Infinity", "null"), fc.string())
+  .filter((text) => !/[\0\p{Surrogate}]/u.test(text));
+
+const SAMPLE = fc.record({
+  sample_id: INT64,
+  small: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).map(String),
+  narrow: fc.maxSafeInteger().map(String),
+  wide: INT64,
+  ratio: RATIO,
+  flag: fc.boolean().map(String),
+  label: LABEL.map((text) => JSON.stringify(text)),
+  taken_at: MOMENT,
+  due_at: MOMENT,
+  seen_at: MOMENT,
+  told_at: MOMENT,
+  doc: DOCUMENT,
+  notes: fc.constantFrom("null", '{"n":1.10}', "[9007199254740993]"),
+});
+type Sample = typeof SAMPLE extends fc.Arbitrary<infer T> ? T : never;
+
+/** What a session may have set that PostgreSQL's printing or reading depends on. */
+const ODD_SESSION = `SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = -10;
+SET IntervalStyle = 'sql_standard'; SET bytea_output = 'escape'; SET lc_numeric = 'C'`;
+
+async function byHand(sample: Sample): Promise<void> {
+  const client = await mesh.lab.connect();
+  await client.query(ODD_SESSION);
+  const at = (name: string, zone: boolean) =>
+    `($${COLUMN_AT[name]}::timestamptz${zone ? "" : " AT TIME ZONE 'UTC'"})`;
+  await client.query(
+    `INSERT INTO samples (${NAMES.join(", ")}) VALUES ($1::text::bigint, $2::text::integer, $3::text::bigint,
+      $4::text::bigint, $5::text::float8, $6::text::boolean, $7, ${at("taken_at", false)}, ${at("due_at", false)},
+      ${at("seen_at", true)}, ${at("told_at", true)}, $12::text::jsonb, $13::text::jsonb)`,
+    NAMES.map((name) =>
+      name === "label"
+        ? JSON.parse(sample.label)
+        : name === "notes" && sample.notes === "null"
+          ? null
+          : sample[name],
+    ),
+  );
+  await client.end();
+}
+
+const NAMES = [
+  "sample_id",
+  "small",
+  "narrow",
+  "wide",
+  "ratio",
+  "flag",
+  "label",
+  "taken_at",
+  "due_at",
+  "seen_at",
+  "told_at",
+  "doc",
+  "notes",
+] as const;
+const COLUMN_AT: Readonly<Record<string, number>> = Object.fromEntries(
+  NAMES.map((name, at) => [name, at + 1]),
+);
+const TEXTS = new Set<string>(["sample_id", "wide", "taken_at", "due_at", "seen_at", "told_at"]);
+
+async function byRest(sample: Sample): Promise<void> {
+  const members = NAMES.map(
+    (name) => `"${name}": ${TEXTS.has(name) ? JSON.stringify(sample[name]) : sample[name]}`,
+  );
+  const { status, text } = await mesh.request("POST", "/api/samples", `{${members.join(",\n")}}`);
+  expect(status, text).toBe(201);
+}
+
+async function byRepository(sample: Sample): Promise<void> {
+  const { small, narrow, ratio, flag, label, doc, notes, ...texts } = sample;
+  await tableRepository(mesh.pool, samples).create({
+    ...texts,
+    small: Number(small),
+    narrow: Number(narrow),
+    ratio: Number(ratio),
+    flag: flag === "true",
+    label: JSON.parse(label),
+    doc: new JsonText(doc),
+    notes: notes === "null" ? null : new JsonText(notes),
+  });
+}
+
+describe("every value of every type is told as it is", () => {
+  test.each([
+    ["SQL, from a session with odd settings", byHand],
+    ["REST", byRest],
+    ["a repository", byRepository],
+  ] as const)(
+    "by %s",
+    async (_, write) => {
+      await fc.assert(
+        fc.asyncProperty(SAMPLE, async (sample) => {
+          await mesh.lab.client.query("DELETE FROM samples");
+          await mesh.carry();
+          await write(sample);
+          await expectSame(sample.sample_id);
+          const { rows } = await mesh.lab.client.query(
+            "SELECT seen_at = $1::timestamptz AND taken_at = $2::timestamptz AT TIME ZONE 'UTC' AND ratio::text = $3::float8::text AND doc::text = $4::jsonb::text AS same FROM samples",
+            [sample.seen_at, sample.taken_at, sample.ratio, sample.doc],
+          );
+          expect(rows).toEqual([{ same: true }]);
+        }),
+        { numRuns: 25 },
+      );
+    },
+    120_000,
+  );
+});
+
+describe("whole numbers past 2^53", () => {
+  test("neighbours stay two rows, are verified, healed, and found by their keys", async () => {
+    const ids = ["9007199254740992", "9007199254740993", "9223372036854775807", "-9223372036854775808"];
+    for (const id of ids)
+      expect((await mesh.request("POST", "/api/samples", `{"sample_id": "${id}"}`)).status).toBe(201);
+    await mesh.carry();
+    const held = async () =>
+      (await mesh.archive.client.query("SELECT sample_id::text AS id FROM sample_cache ORDER BY sample_id"))
+        .rows;
+    const all = [...ids].sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1)).map((id) => ({ id }));
+    expect(await held()).toEqual(all);
+    expect(await mesh.verify()).toMatchObject({ rows: 4, missing: 0, extra: 0, differing: 0 });
+    await mesh.archive.client.query(
+      "UPDATE sample_cache SET wide = wide - 1 WHERE sample_id = 9007199254740993",
+    );
+    expect(await mesh.verify()).toMatchObject({ differing: 1, sample: [{ key: "9007199254740993" }] });
+    await mesh.snapshot();
+    expect(await mesh.verify()).toMatchObject({ differing: 0 });
+    for (const id of ids) {
+      const { status, text } = await mesh.request("GET", `/api/samples/${id}`);
+      expect([status, JSON.parse(text).sample_id]).toEqual([200, id]);
+    }
+    expect((await mesh.request("DELETE", "/api/samples/9007199254740993")).status).toBe(204);
+    await mesh.carry();
+    expect(await held()).toEqual(all.filter(({ id }) => id !== "9007199254740993"));
+  });
+
+  test("a cascade takes the rows of exactly the one that is gone", async () => {
+    await mesh.archive.client.query(`DELETE FROM notes; INSERT INTO notes (note_id, sample_id) VALUES
+      ('a', 9007199254740995), ('b', 9007199254740996)`);
+    await mesh.request("POST", "/api/samples", '{"sample_id": 9007199254740995}');
+    await mesh.request("DELETE", "/api/samples/9007199254740995");
+    await mesh.carry();
+    expect((await mesh.archive.client.query("SELECT note_id FROM notes")).rows).toEqual([{ note_id: "b" }]);
+  });
+
+  test("a number in a body keeps its digits where the column is wide, and is refused where it is not", async () => {
+    const wide = await mesh.request(
+      "POST",
+      "/api/samples",
+      '{"sample_id": 9007199254740993, "wide": 9223372036854775807}',
+    );
+    expect([wide.status, JSON.parse(wide.text)]).toMatchObject([
+      201,
+      { sample_id: "9007199254740993", wide: "9223372036854775807" },
+    ]);
+    for (const body of [
+      '{"sample_id": "1", "narrow": 9007199254740993}',
+      '{"sample_id": "1", "narrow": "9007199254740993"}',
+      '{"sample_id": 9223372036854775808}',
+      '{"sample_id": "9223372036854775808"}',
+      '{"sample_id": "01"}',
+    ])
+      expect((await mesh.request("POST", "/api/samples", body)).status, body).toBe(422);
+    expect((await mesh.request("GET", "/api/samples?narrow=9007199254740993")).status).toBe(422);
+    expect((await mesh.request("GET", "/api/samples?wide=9223372036854775807")).text).toContain(
+      "9007199254740993",
+    );
+    await expect(
+      tableRepository(mesh.pool, samples).update("9007199254740993", { narrow: 2 ** 53 }),
+    ).rejects.toThrow("narrow is not a whole number within 2^53");
+  });
+
+  test("a message with a number that a reader would round is refused", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "7"}');
+    const { rows } = await mesh.lab.client.query<{ body: string }>("SELECT body FROM mesh.outbox");
+    const body = rows[0]?.body ?? "";
+    await expect(mesh.apply(body.replace('"narrow":0', '"narrow":9007199254740993'))).rejects.toThrow(
+      "/narrow",
+    );
+    await expect(mesh.apply(body.replace('"ratio":0', '"ratio":1e400'))).rejects.toThrow("/ratio");
+    await expect(mesh.apply(body.replace(/"taken_at":"[^"]*"/, '"taken_at":"tomorrow"'))).rejects.toThrow(
+      "/taken_at",
+    );
+    await expect(mesh.apply(body.replace(/"wide":"[^"]*"/, '"wide":"9223372036854775808"'))).rejects.toThrow(
+      "/wide",
+    );
+  });
+});
+
+describe("JSON", () => {
+  test.each([
+    ['{"id": 1189733241589370990}', '{"id": 1189733241589370990}'],
+    ["[0.1000000000000000055511151231257827, 1.10]", "[0.1000000000000000055511151231257827, 1.10]"],
+    ['{"a": 1, "a": 2.50}', '{"a": 2.50}'],
+    ['{"__proto__": {"x": 1.0}}', '{"__proto__": {"x": 1.0}}'],
+    ["null", "null"],
+  ])("%s stays itself", async (doc, stored) => {
+    await mesh.request("POST", "/api/samples", `{"doc": 0, "sample_id": "1", "doc": ${doc}}`);
+    const { rows } = await mesh.lab.client.query("SELECT doc::text FROM samples");
+    expect(rows).toEqual([{ doc: stored }]);
+    await expectSame("1");
+  });
+
+  test("a change of digits alone is told", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "1", "doc": {"a": 1.1}, "ratio": 0}');
+    await mesh.carry();
+    await mesh.request("PATCH", "/api/samples/1", '{"doc": {"a": 1.10}, "ratio": -0}');
+    await expectSame("1");
+    const { rows } = await mesh.archive.client.query("SELECT doc::text, ratio::text FROM sample_cache");
+    expect(rows).toEqual([{ doc: '{"a": 1.10}', ratio: "-0" }]);
+  });
+});
+
+describe("moments", () => {
+  const due = async () =>
+    (
+      await mesh.lab.client.query(
+        "SELECT due_at::text, told_at AT TIME ZONE 'UTC' = due_at AS same FROM samples",
+      )
+    ).rows[0];
+  test("an offset is heeded by POST, PATCH, filters and defaults", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "1"}');
+    expect(await due()).toMatchObject({ due_at: "2026-01-01 10:00:00" });
+    await mesh.request(
+      "PATCH",
+      "/api/samples/1",
+      '{"due_at": "2026-01-01T12:00:00.000001+02:00", "told_at": "2026-01-01t10:00:00.000001z"}',
+    );
+    expect(await due()).toEqual({ due_at: "2026-01-01 10:00:00.000001", same: true });
+    for (const text of [
+      "2026-01-01T12:00:00.000001%2B02",
+      "2026-01-01T10:00:00.000001",
+      "2026-01-01%2005:00:00.000001-0500",
+    ]) {
+      expect((await mesh.request("GET", `/api/samples?due_at=${text}`)).text, text).toContain('"sample_id"');
+      expect((await mesh.request("GET", `/api/samples?told_at=${text}`)).text, text).toContain('"sample_id"');
+    }
+    for (const text of ["2026-02-30T00:00:00%2B02:00", "tomorrow", "2026-01-01T23:59:60Z"])
+      expect((await mesh.request("GET", `/api/samples?due_at=${text}`)).status, text).toBe(422);
+  });
+
+  test("the present moment is UTC, whatever the session of the writer says", async () => {
+    const client = await mesh.lab.connect();
+    await client.query(`${ODD_SESSION}; INSERT INTO samples (sample_id) VALUES (1)`);
+    const { rows } = await mesh.lab.client.query(
+      "SELECT abs(extract(epoch FROM taken_at - now() AT TIME ZONE 'UTC')) < 60 AS right FROM samples",
+    );
+    expect(rows).toEqual([{ right: true }]);
+    await expectSame("1");
+  });
+
+  test("a condition on a moment and a wide number is met by the values that mean them", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "1", "due_at": "2020-01-01T00:00:00Z"}');
+    await mesh.carry();
+    await mesh.request(
+      "PATCH",
+      "/api/samples/1",
+      '{"due_at": "2026-01-01T10:00:00Z", "wide": "-9223372036854775808"}',
+    );
+    const { rows } = await mesh.lab.client.query("SELECT subject FROM mesh.outbox ORDER BY seq");
+    expect(rows.map(({ subject }) => subject)).toContain("lab.sample.1.due");
+  });
+});
