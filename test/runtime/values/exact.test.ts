@@ -225,7 +225,7 @@ describe("every value of every type is told as it is", () => {
           );
           expect(rows).toEqual([{ same: true }]);
         }),
-        { numRuns: 25 },
+        { numRuns: 15 },
       );
     },
     120_000,
