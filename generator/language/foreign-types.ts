@@ -39,7 +39,7 @@ const equivalents: readonly Equivalent[] = [
       "bigint, biginteger, int8, int64, uint64, long, bigint unsigned, int unsigned, int128, hugeint",
     ),
     column: () => 'write "bigint"',
-    field: () => 'write "integer" within ±(2^53-1), else "string"',
+    field: () => 'write "bigint", which travels as a decimal text, or "integer" within ±(2^53-1)',
   },
   {
     words: words(
@@ -58,14 +58,19 @@ const equivalents: readonly Equivalent[] = [
   {
     words: words("decimal, numeric, dec, money, smallmoney, currency, bigdecimal, decimal128, fixed point"),
     column: () => '"bigint" in the smallest unit (cents) or "text" hold it exactly; "number" rounds',
-    field: () => '"integer" in the smallest unit (cents) or "string" hold it exactly; "number" rounds',
+    field: () =>
+      '"integer" or "bigint" in the smallest unit (cents), or "string", hold it exactly; "number" rounds',
   },
   { words: words("bool, bit, logical, flag"), ...quoted("boolean", "boolean") },
   {
-    words: words(
-      "datetime, datetime2, smalldatetime, instant, localdatetime, zoneddatetime, date-time, timestamptz, datetimeoffset, timestamp without time zone, timestamp with time zone, timestamp",
-    ),
+    words: words("datetime, datetime2, smalldatetime, localdatetime, timestamp without time zone, timestamp"),
     ...same('write "timestamp", which is UTC'),
+  },
+  {
+    words: words(
+      "timestamptz, timestamp with time zone, instant, zoneddatetime, offsetdatetime, datetimeoffset, date-time",
+    ),
+    ...quoted("timestamptz", "timestamp"),
   },
   {
     words: words(

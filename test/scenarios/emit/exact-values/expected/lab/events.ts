@@ -58,4 +58,5 @@ export const labStream: StreamDefinition = {
   maxMessages: 1000000,
   maxBytes: 1073741824,
   duplicateWindowSeconds: 120,
+  tombstoneSeconds: 7776000,
 };
