@@ -58,7 +58,8 @@ const KEYWORDS: Readonly<Record<string, Say>> = {
   minItems: (least, subject) => subject.array((array) => exactly(`jsonb_array_length(${array}) >= ${least}`)),
   maxItems: (most, subject) => subject.array((array) => exactly(`jsonb_array_length(${array}) <= ${most}`)),
   uniqueItems: (unique, subject) => (unique === false ? exactly(true) : subject.array(() => UNSAID)),
-  properties: deeper("object"),
+  properties: (schemas, subject) =>
+    subject.object(() => (Object.values(schemas as JsonSchema).every(saysNothing) ? exactly(true) : UNSAID)),
   propertyNames: deeper("object"),
   minProperties: deeper("object"),
   maxProperties: deeper("object"),
@@ -91,12 +92,10 @@ function matches(text: string, pattern: string): Said {
 
 /** Only a document has what this speaks of; there it is more than a condition of one level says. */
 function deeper(kind: "object" | "array"): Say {
-  return (operand, subject) => {
-    const trivial =
-      isSchema(operand) && Object.values(operand).every((each) => isSchema(each) && isEmpty(each));
-    return trivial ? exactly(true) : subject[kind](() => UNSAID);
-  };
+  return (_, subject) => subject[kind](() => UNSAID);
 }
+
+const saysNothing = (schema: JsonValue): boolean => schema === true || (isSchema(schema) && isEmpty(schema));
 
 function isEmpty(schema: JsonSchema): boolean {
   return Object.keys(schema).length === 0;
@@ -110,7 +109,7 @@ function hasKeys(object: string, names: readonly JsonValue[]): Said {
 }
 
 function hasOnly(object: string, schema: JsonValue, names: readonly string[]): Said {
-  if (schema === true || (isSchema(schema) && isEmpty(schema))) return exactly(true);
+  if (saysNothing(schema)) return exactly(true);
   if (schema !== false) return UNSAID;
   const known = names.filter(isStorable).map(literal).join(", ");
   return exactly(`${object} - ARRAY[${known}]::text[] = '{}'::jsonb`);
