@@ -9,8 +9,16 @@ const MAX_IDENTIFIER_BYTES = 63;
  */
 export function objectName(...parts: readonly string[]): string {
   const name = parts.join("_");
-  if (Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES) return name;
-  const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  return Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES ? name : hashedName(name, name);
+}
+
+/** The same where other parts would join to the same name, as `a_b` and `c` do beside `a` and `b_c`. */
+export function distinctName(...parts: readonly string[]): string {
+  return hashedName(parts.join("_"), parts.join("\0"));
+}
+
+function hashedName(name: string, whole: string): string {
+  const hash = createHash("sha256").update(whole).digest("hex").slice(0, 8);
   return `${cutToBytes(name, MAX_IDENTIFIER_BYTES - hash.length - 1)}_${hash}`;
 }
 

@@ -1,6 +1,6 @@
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { checkSchemas } from "./checks.js";
-import { objectName } from "./names.js";
+import { distinctName, objectName } from "./names.js";
 import { type SqlType, sqlDefault, sqlType } from "./types.js";
 
 /*
@@ -62,12 +62,28 @@ const ON_DELETE = { cascade: "CASCADE", set_null: "SET NULL", restrict: "RESTRIC
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
   const consumers = mesh.services.find((service) => service.name === database.service)?.consumers ?? [];
   const cascades = consumers.flatMap((consumer) => consumer.cascades);
-  return {
-    tables: database.tables.map((table) => {
-      const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
-      return { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
-    }),
-  };
+  const tables = database.tables.map((table) => {
+    const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
+    return { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
+  });
+  return { tables: distinguishIndexes(tables) };
+}
+
+/** Tables and indexes, those of keys and UNIQUE among them, share one room of names. */
+function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchema[] {
+  const taken = new Map<string, number>();
+  const names = tables.flatMap((table) => [table, table.key, ...table.uniques, ...table.indexes]);
+  for (const { name } of names) taken.set(name, (taken.get(name) ?? 0) + 1);
+  return tables.map((table) => {
+    const distinct = <T extends ConstraintSchema>(item: T, kind: string): T =>
+      taken.get(item.name) === 1 ? item : { ...item, name: distinctName(table.name, ...item.columns, kind) };
+    return {
+      ...table,
+      key: distinct(table.key, "pkey"),
+      uniques: table.uniques.map((unique) => distinct(unique, "key")),
+      indexes: table.indexes.map((index) => distinct(index, "idx")),
+    };
+  });
 }
 
 /** `cascaded`: columns by which a cascade rule finds its rows. */

@@ -23,23 +23,12 @@ export function upperSnakeCase(name: string): string {
   return name.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase();
 }
 
-/** What strict-mode modules refuse as the name of a constant or function. */
+/** What strict-mode modules refuse as the name of a constant or function; `then` would make a promise of what has it. */
 const reservedWords: ReadonlySet<string> = new Set(
   (
     "arguments async await break case catch class const continue debugger default delete do else enum eval export " +
     "extends false finally for function if implements import in instanceof interface let new null package private " +
-    "protected public return static super switch this throw true try typeof undefined var void while with yield"
-  ).split(" "),
-);
-
-/** Types that generated files import or that the language brings along: an event of that name would hide them. */
-export const reservedTypes: ReadonlySet<string> = new Set(
-  (
-    "Array BeforeContext BeforeDelete Boolean CascadeDefinition ConsumedEvent ConsumerDefinition Date DeliveryDefinition Error " +
-    "EventDefinition Function Handler HandlerContext Logger Map MeshEvent Metadata NaN Number Object Omit Partial Patch Payload " +
-    "Pick Promise PublishedEvent ReadRepository Readonly Record Repository Required RegExp ServiceDefinition " +
-    "ServiceFactory Set StartContext StartHook StreamDefinition String Symbol SyncDefinition TableDefinition Tx URL " +
-    "Validator"
+    "protected public return static super switch then this throw true try typeof undefined var void while with yield"
   ).split(" "),
 );
 

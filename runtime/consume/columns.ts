@@ -1,4 +1,5 @@
 import type { ColumnDefinition, ColumnType, TableDefinition } from "../definition.js";
+import { fieldOf } from "../field.js";
 import { writtenText } from "../json-text.js";
 import { toParameter } from "../values.js";
 
@@ -42,7 +43,7 @@ export function columnOf(table: TableDefinition, name: string): ColumnDefinition
  * NULL; null in a column of JSON that is never NULL is the JSON value.
  */
 export function toCell(column: ColumnDefinition, fields: Readonly<Record<string, unknown>>): unknown {
-  const value = fields[column.name];
+  const value = fieldOf(fields, column.name);
   const { type, nullable, defaulted } = column;
   if (value === undefined) return defaulted === true || nullable !== true ? DEFAULT : null;
   if (value === null && nullable === true) return null;

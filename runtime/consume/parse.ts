@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { fieldOf } from "../field.js";
 import { parseJson } from "../json-text.js";
 import { describeErrors } from "../validation.js";
 import { unfitReason } from "../values.js";
@@ -85,7 +86,7 @@ export interface EventPlace {
 export function toIncoming(model: ConsumerModel, eventModel: EventModel, place: EventPlace): Incoming {
   const { metadata } = place.event;
   const payload = place.event as unknown as Readonly<Record<string, unknown>>;
-  const key = model.cache === undefined ? undefined : payload[model.cache.table.key];
+  const key = model.cache === undefined ? undefined : fieldOf(payload, model.cache.table.key);
   return {
     model: eventModel,
     change: eventModel.change,

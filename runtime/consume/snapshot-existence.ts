@@ -1,3 +1,4 @@
+import { fieldOf } from "../field.js";
 import { lockStates, writeStates } from "./apply.js";
 import { arrayLiteral } from "./columns.js";
 import { type EntityState, endsUnheard, isPlaceholder } from "./order.js";
@@ -25,7 +26,7 @@ export function toExisting(key: string, elements: readonly unknown[], before: nu
   elements.forEach((element, index) => {
     const { fields = {}, reason } = readElement(element);
     const place = before + index + 1;
-    const id = entityOf(undefined, fields[key]);
+    const id = entityOf(undefined, fieldOf(fields, key));
     const version = versionOf(fields);
     const why =
       reason ?? unfitVersion(fields) ?? (id === null ? `it has no ${key} to be known by` : undefined);

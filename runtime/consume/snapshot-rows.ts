@@ -1,4 +1,5 @@
 import type { ColumnDefinition } from "../definition.js";
+import { fieldOf } from "../field.js";
 import { unfitReason } from "../values.js";
 import { toCell } from "./columns.js";
 import type { Upsert } from "./fold.js";
@@ -29,12 +30,14 @@ export function toRows(
   { before, seq }: { readonly before: number; readonly seq: number },
 ): Judged<SnapshotRow> {
   const read = elements.map(readElement);
-  const told = cache.columns.map(({ name }) => read.some(({ fields }) => fields?.[name] !== undefined));
+  const told = cache.columns.map(({ name }) =>
+    read.some(({ fields = {} }) => fieldOf(fields, name) !== undefined),
+  );
   const unfit: UnfitRow[] = [];
   const byEntity = new Map<string, SnapshotRow>();
   read.forEach((one, index) => {
     const place = before + index + 1;
-    const id = entityOf(cache.key, one.fields?.[cache.key.name]);
+    const id = entityOf(cache.key, fieldOf(one.fields ?? {}, cache.key.name));
     const reason = one.reason ?? unfitElement(cache, one.fields ?? {}, id);
     if (reason !== undefined || one.fields === undefined || id === null) {
       unfit.push({
@@ -78,13 +81,13 @@ function toldTwice({ id, place, element }: SnapshotRow): UnfitRow {
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
 function unfitElement(cache: CacheModel, fields: Fields, id: string | null): string | undefined {
   const { key, columns } = cache;
-  const unfitKey = unfitValue(key, fields[key.name]);
+  const unfitKey = unfitValue(key, fieldOf(fields, key.name));
   if (unfitKey !== undefined) return unfitKey;
   for (const column of columns) {
-    const reason = unfitValue(column, fields[column.name]);
+    const reason = unfitValue(column, fieldOf(fields, column.name));
     if (reason !== undefined) return reason;
   }
-  return (id === null ? unfitId(String(fields[key.name])) : undefined) ?? unfitVersion(fields);
+  return (id === null ? unfitId(String(fieldOf(fields, key.name))) : undefined) ?? unfitVersion(fields);
 }
 
 function isVersion(value: unknown): boolean {

@@ -99,7 +99,7 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const { resource, pool } = options;
   const { id: key } = request.params;
   const patch = exactBody(request.body, resource, "patch");
-  if (resource.table.key in patch) throw keyInPatch(resource.table);
+  if (Object.hasOwn(patch, resource.table.key)) throw keyInPatch(resource.table);
   const row = await refusing(resource, "body", () => updateRow(pool, resource.table, { key, patch }));
   if (row === undefined) throw noRow(resource.table, key);
   return reply.type(JSON_TYPE).send(row);

@@ -1,5 +1,6 @@
 import { nanoid } from "nanoid";
 import type { TableDefinition, Tx } from "../definition.js";
+import { fieldOf } from "../field.js";
 import { toParameter } from "../values.js";
 import { refuseInvalid } from "./invalid-row.js";
 import { tableSql } from "./table-sql.js";
@@ -82,7 +83,7 @@ export function equalities(
 }
 
 function needsNanoid(table: TableDefinition, values: Values): boolean {
-  if (values[table.key] !== undefined) return false;
+  if (fieldOf(values, table.key) !== undefined) return false;
   return table.columns.some((column) => column.name === table.key && column.type === "nanoid");
 }
 

@@ -19,7 +19,7 @@ export function findUnknownHooks(hooks: object, definition: ServiceDefinition): 
 
 /** Of an instance of a class as well, whose methods are its prototype's. */
 function withInherited(hooks: object): Readonly<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
+  const found: Record<string, unknown> = Object.create(null);
   for (let at = hooks; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
     const own = at === hooks ? Object.keys(at) : Object.getOwnPropertyNames(at);
     for (const name of own)

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { ServiceDefinition, ServiceFactory } from "../definition.js";
+import type { CascadeDefinition, ServiceDefinition, ServiceFactory } from "../definition.js";
 import { findUnknownHooks } from "./hook-names.js";
 import { nearestName } from "./nearest.js";
 
@@ -98,7 +98,13 @@ function hooksIn(
 
 /** `file-store` has `fileStoreHooks`. */
 function exportName(service: string): string {
-  return `${service.replace(/[-_]+(.)/g, (_, letter: string) => letter.toUpperCase())}Hooks`;
+  const parts = service.split(/[-_]+/).filter((part) => part !== "");
+  return `${parts.map((part, at) => (at === 0 ? part : part.charAt(0).toUpperCase() + part.slice(1))).join("")}Hooks`;
+}
+
+/** A step called `valueOf` is found on every object: what an object inherits from no one is no step that somebody wrote. */
+function isWritten({ name, call }: NonNullable<CascadeDefinition["before"]>): boolean {
+  return typeof call === "function" && call !== Reflect.get(Object.prototype, name);
 }
 
 function refuseUnknown(hooks: object, definition: ServiceDefinition, path: string | undefined): void {
@@ -116,7 +122,7 @@ export function requireHooks(definition: ServiceDefinition, path?: string): void
     consumer.events.flatMap((event) =>
       (event.cascades ?? [])
         // Typed as present; what a JavaScript module or a cast left out is seen only here.
-        .filter(({ before }) => before !== undefined && typeof before.call !== "function")
+        .filter(({ before }) => before !== undefined && !isWritten(before))
         .map(({ before, table }) => ({
           name: before?.name ?? "",
           table: table.name,

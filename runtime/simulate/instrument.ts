@@ -65,7 +65,7 @@ function watchHandler(world: World, actor: Actor, { consumer, event }: Place): H
     const { metadata } = context.event as { readonly metadata: EffectMetadata };
     if (own !== undefined) await world.schedule.outside(actor, own(context));
     await context.tx.query(
-      `INSERT INTO mesh_sim.effect (durable, origin, event_id, entity_id, version, action, change)
+      `INSERT INTO mesh_sim."$effect" (durable, origin, event_id, entity_id, version, action, change)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`,
       [
         consumer.durable,

@@ -108,7 +108,7 @@ async function checkEffects(ending: Ending, copy: Copy): Promise<readonly string
   const { plan } = ending.world;
   const { consumer, service } = copy;
   const effects = await service.database.query<Effect>(
-    "SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim.effect WHERE durable = $1 ORDER BY place",
+    'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY place',
     [consumer.durable],
   );
   const found: string[] = [];

@@ -1,5 +1,4 @@
 import type { EventSymbol } from "../../language/program.js";
-import { reservedTypes } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 
 /** An event's name is its type and its schema file, over the whole mesh and on any file system. */
@@ -8,12 +7,6 @@ export const checkEventNames: Rule = (program, report) => {
   for (const event of program.events) {
     const { name } = event;
     if (name === undefined) continue;
-    if (reservedTypes.has(name.value)) {
-      report("reserved-name", name.span, {
-        name: name.value,
-        use: "generated code uses a type of that name",
-      });
-    }
     const folded = name.value.toLowerCase();
     const first = taken.get(folded);
     if (first?.name === undefined) taken.set(folded, event);

@@ -7,6 +7,9 @@ import { allTables } from "../tables.js";
 export const checkIdentifiers: Rule = (program, report) => {
   for (const { name, span } of program.services.values()) {
     checkReserved(name, reservedServices, span, report);
+    if (deviceName.test(name))
+      report("reserved-name", span, { name, use: "Windows takes it for a device, not a folder" });
+    checkPrefix(name, "PostgreSQL keeps roles of that prefix for itself", span, report);
     checkLength(name, span, report, {
       limit: 32,
       reason: "streams and consumers are named after their services",
@@ -14,10 +17,24 @@ export const checkIdentifiers: Rule = (program, report) => {
   }
   for (const { name, span } of program.databases.values()) {
     checkReserved(name, reservedDatabases, span, report);
+    checkPrefix(name, "PostgreSQL keeps roles of that prefix for itself", span, report);
     checkLength(name, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
   }
+  for (const { name, subject } of program.events) {
+    const { entity, action } = subject.value;
+    const reason = "files and consumers are named after it";
+    checkLength(entity, subject.span, report, { limit: 128, reason });
+    checkLength(action, subject.span, report, { limit: 128, reason });
+    if (name === undefined) continue;
+    checkLength(name.value, name.span, report, { limit: 128, reason });
+    if (deviceName.test(name.value))
+      report("reserved-name", name.span, {
+        name: name.value,
+        use: "Windows takes it for a device, not a file",
+      });
+  }
   for (const { table } of allTables(program)) {
-    checkReserved(table.name, reservedTables, table.span, report);
+    checkPrefix(table.name, "PostgreSQL looks for it among its own catalogs first", table.span, report);
     checkLength(table.name, table.span, report, {
       limit: 48,
       reason: "its triggers are named after it within PostgreSQL's 63",
@@ -29,7 +46,14 @@ export const checkIdentifiers: Rule = (program, report) => {
   }
 };
 
-const reservedServices = new Map([["schemas", "the generated folder keeps the JSON Schemas there"]]);
+const reservedServices = new Map([
+  ["schemas", "the generated folder keeps the JSON Schemas there"],
+  ["node_modules", "Node and TypeScript look for packages in a folder of that name"],
+  ["mesh_operator", "it is the broker's user who operates the mesh"],
+  ["mesh-operator", "its password's variable is that of the broker's user who operates the mesh"],
+]);
+/** Whatever follows their first dot. */
+const deviceName = /^(con|prn|aux|nul|(com|lpt)[1-9])$/i;
 const reservedDatabases = new Map([
   ["nats", "NATS_URL is the URL of the broker"],
   ["database", "DATABASE_URL stands in for the URL of any database"],
@@ -37,7 +61,6 @@ const reservedDatabases = new Map([
   ["template0", "PostgreSQL has a database of that name"],
   ["template1", "PostgreSQL has a database of that name"],
 ]);
-const reservedTables = new Map([["mesh", "the runtime keeps its own tables in the schema of that name"]]);
 const reservedColumns = new Map(
   ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"].map((name) => [
     name,
@@ -53,6 +76,10 @@ function checkReserved(
 ): void {
   const use = reserved.get(name);
   if (use !== undefined) report("reserved-name", span, { name, use });
+}
+
+function checkPrefix(name: string, use: string, span: Span, report: Report): void {
+  if (name.startsWith("pg_")) report("reserved-name", span, { name, use });
 }
 
 function checkLength(

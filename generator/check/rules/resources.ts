@@ -9,6 +9,11 @@ export const checkResources: Rule = (program, report) => {
       if (/^\/(healthz|readyz|operate)(\/|$)/.test(path.value))
         report("reserved-name", path.span, { name: path.value, use: "every service answers there itself" });
       if (table !== undefined) reportMissingTable(table, service, program, report);
+      if (/^\/(healthz|readyz|operate)(\/|$)/.test(path.value))
+        report("reserved-name", path.span, {
+          name: path.value,
+          use: "every service answers its operators there",
+        });
       const around = resources.find((other) => path.value.startsWith(`${other.name.value}/`));
       if (around === undefined) continue;
       report(

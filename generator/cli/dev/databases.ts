@@ -72,18 +72,27 @@ async function createDatabases(
 /** The role's password is made up anew for each run: only our children ever hear it. */
 async function createOwned(client: pg.Client, database: Database, url: string): Promise<string> {
   const name = client.escapeIdentifier(database.name);
+  const owner = ownerOf(database);
+  const ownerName = client.escapeIdentifier(owner);
   const password = randomBytes(18).toString("base64url");
-  const role = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [database.name]);
-  await client.query(`${role.rowCount ? "ALTER" : "CREATE"} ROLE ${name} LOGIN PASSWORD '${password}'`);
+  const role = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [owner]);
+  await client.query(`${role.rowCount ? "ALTER" : "CREATE"} ROLE ${ownerName} LOGIN PASSWORD '${password}'`);
   const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [database.name]);
   if (!found.rowCount) {
-    await client.query(`CREATE DATABASE ${name} OWNER ${name}`);
+    await client.query(`CREATE DATABASE ${name} OWNER ${ownerName}`);
     await client.query(`REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`);
   }
   const own = new URL(withPath(url, database.name));
-  own.username = encodeURIComponent(database.name);
+  own.username = encodeURIComponent(owner);
   own.password = password;
   return own.href;
+}
+
+/** Words that are no role to PostgreSQL; and a role called as the runtime's schema would find that before its own tables. */
+const NO_ROLES: ReadonlySet<string> = new Set(["public", "none", "mesh"]);
+
+function ownerOf({ name }: Database): string {
+  return NO_ROLES.has(name) ? `${name}$owner` : name;
 }
 
 function withPath(url: string, database: string): string {

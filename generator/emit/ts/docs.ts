@@ -1,11 +1,17 @@
 /** Columns of a doc comment's text: with its frame and an interface's indentation it stays within the line. */
 const TEXT_WIDTH = 100;
 
-/** The text of a doc comment, as ts-morph takes it: nothing in it can end the comment early. */
+/** The text of a doc comment, as ts-morph takes it: nothing in it can end the comment early, or is an order to the compiler. */
 export function docs(...paragraphs: readonly string[]): string[] {
   const text = paragraphs
     .filter((paragraph) => paragraph.trim() !== "")
-    .flatMap((paragraph) => paragraph.trim().replaceAll("*/", "*\\/").split("\n"))
+    .flatMap((paragraph) =>
+      paragraph
+        .trim()
+        .replaceAll("*/", "*\\/")
+        .replaceAll("@ts-", "@\\ts-")
+        .split(/\r\n|[\r\n\u2028\u2029]/),
+    )
     .flatMap(wrap)
     .join("\n");
   return text === "" ? [] : [text.includes("\n") ? `\n${text}` : text];

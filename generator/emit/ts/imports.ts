@@ -18,7 +18,7 @@ interface Imported {
   kind: "type" | "value";
 }
 
-/** `declared`: names that the file declares itself, which an import must not hide behind. */
+/** `declared`: names that the file declares itself or knows without an import, which no import may hide. */
 export function gatherImports(...declared: readonly string[]): Imports {
   const taken = new Set(declared);
   const modules = new Map<string, Map<string, Imported>>();

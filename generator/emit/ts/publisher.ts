@@ -9,7 +9,7 @@ import type { SourceText } from "./printer.js";
 /** publisher.ts: the service's own events, and no others, as methods. */
 export function publisherSource(service: Service, events: readonly Event[]): SourceText {
   const { type, value } = service.names;
-  const imports = gatherImports(`${type}Publisher`, `${value}Publisher`, "tx", "publish");
+  const imports = gatherImports(`${type}Publisher`, `${value}Publisher`, "tx", "publish", "Promise");
   return {
     imports,
     statements: [publisherInterface(service, events, imports), publisherFunction(service, events, imports)],

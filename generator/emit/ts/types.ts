@@ -87,7 +87,7 @@ function constantType(value: JsonValue): string {
   const members = Object.entries(value).map(
     ([name, item]) => `readonly ${propertyName(name)}: ${constantType(item)}`,
   );
-  return members.length === 0 ? "Readonly<Record<string, never>>" : `{ ${members.join("; ")} }`;
+  return members.length === 0 ? "{ readonly [key: string]: never }" : `{ ${members.join("; ")} }`;
 }
 
 function withoutAllOf({ allOf: _, ...schema }: JsonSchema): JsonSchema {

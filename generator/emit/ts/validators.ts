@@ -95,7 +95,7 @@ function exportValidator(name: string, type: string, expression: string, imports
 function support(events: readonly Event[], exported: readonly string[]): string[] {
   const metadata = { type: "object", properties: { metadata: METADATA_SCHEMA }, required: ["metadata"] };
   const shared =
-    events.length === 0 ? [] : [WITH_METADATA, `const validateMetadata = ${compileValidator(metadata)};`];
+    events.length === 0 ? [] : [WITH_METADATA, `const metadata = ${compileValidator(metadata)};`];
   const text = [...exported, ...shared].join("\n");
   return [
     ...shared,

@@ -34,10 +34,10 @@ export const IS_MULTIPLE = `function isMultiple(value, unit) {
 /** Every event has the same metadata: it is compiled once per file, and each event adds its payload. */
 export const WITH_METADATA = `function withMetadata(validatePayload) {
   const validate = (data) => {
-    const hasMetadata = validateMetadata(data);
+    const hasMetadata = metadata(data);
     const hasPayload = validatePayload(data);
     if (hasMetadata && hasPayload) validate.errors = null;
-    else validate.errors = [...(validateMetadata.errors ?? []), ...(validatePayload.errors ?? [])];
+    else validate.errors = [...(metadata.errors ?? []), ...(validatePayload.errors ?? [])];
     return hasMetadata && hasPayload;
   };
   return validate;

@@ -67,12 +67,27 @@ export function environmentView(services: readonly Service[], header: string): E
 
 function line(variable: SharedVariable): (reader: Reader) => string {
   return ({ required, default: value, example }) =>
-    required ? `${variable.name}=${example ?? ""}` : `# ${variable.name}=${value ?? example ?? ""}`;
+    required
+      ? `${variable.name}=${inShell(example ?? "")}`
+      : commented(`${variable.name}=${inShell(value ?? example ?? "")}`);
+}
+
+/** As a shell and the readers of such files take it: in single quotes, where it would be more than a word without them. */
+function inShell(value: string): string {
+  return /^[\w.,:;/@%+=?*~^[\]{}-]*$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
+}
+
+function commented(text: string): string {
+  return text
+    .split(/\r\n|[\r\n]/)
+    .map((part) => `# ${part}`)
+    .join("\n");
 }
 
 /** One file serves all services, so a variable that differs between them can only be shown. */
 function ownLine(variable: SharedVariable): (reader: Reader) => string {
-  return (reader) => `# ${variable.name}=${reader.default ?? reader.example ?? ""} (${reader.service})`;
+  return (reader) =>
+    commented(`${variable.name}=${inShell(reader.default ?? reader.example ?? "")} (${reader.service})`);
 }
 
 function names(variable: SharedVariable): string {
@@ -80,6 +95,6 @@ function names(variable: SharedVariable): string {
 }
 
 function oneLine(text: string): string {
-  const line = text.replaceAll(/\s*\n\s*/g, " ").trim();
+  const line = text.replaceAll(/\s*[\r\n]\s*/g, " ").trim();
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }

@@ -1,8 +1,9 @@
 /** A table's cell: what would end the cell or the row is defused. */
 export function cell(text: string): string {
   return text
-    .replaceAll("|", "\\|")
-    .replaceAll(/\s*\n\s*/g, " ")
+    .replaceAll(/[\\|]/g, "\\$&")
+    .replaceAll("<", "&lt;")
+    .replaceAll(/\s*[\r\n]\s*/g, " ")
     .trim();
 }
 

@@ -207,7 +207,9 @@ function changedView(
   const { row, from } = rowSource(table, operation);
   const shown = events.flatMap((event) => payloadColumns(event, table)).map((column) => column.name);
   const columns = [...new Set([table.key, ...shown])].map((name) => `${row}.${identifier(name)}`);
-  const flagged = flags.map((flag, index) => `${conditions[index] ?? "true"} AS ${flag}`);
+  const flagged = flags.map(
+    (flag, index) => `${flagValue(conditions[index], events[index], table)} AS ${flag}`,
+  );
   const [only] = conditions;
   return {
     columns: columns.join(", ") + (flags.length > 0 ? "," : ""),
@@ -217,12 +219,19 @@ function changedView(
   };
 }
 
+/** Never NULL: flags are counted, and a column that holds none of its events' values may hold none at all. */
+function flagValue(condition: string | undefined, event: Event | undefined, table: Table): string {
+  const when = event?.emit?.when ?? [];
+  const mayBeNull = when.some(({ column }) => table.columns.find(({ name }) => name === column)?.nullable);
+  return mayBeNull ? `(${condition}) IS TRUE` : (condition ?? "true");
+}
+
 /** Names beside the table's own columns; underscores keep them apart where a column has the name already. */
 function flagNames(events: readonly Event[], table: Table): readonly string[] {
   const taken = new Set(table.columns.map((column) => column.name));
   return events.map((event) => {
-    let name = `is_${event.action}`;
-    while (taken.has(name)) name += "_";
+    let name = objectName("is", event.action);
+    for (let more = "_"; taken.has(name); more += "_") name = objectName("is", event.action + more);
     taken.add(name);
     return identifier(name);
   });

@@ -1,5 +1,5 @@
 import type { Mesh, Table } from "../../model/mesh.js";
-import { identifier, literal, objectName } from "../names.js";
+import { distinctName, identifier, literal, objectName } from "../names.js";
 import type { Render } from "../render.js";
 import type { Reactions } from "./routine.js";
 
@@ -9,7 +9,10 @@ import type { Reactions } from "./routine.js";
  * they hold under any interleaving: whichever of the two commits first is seen by the other.
  */
 export function guardReactions(mesh: Mesh, service: string, table: Table, render: Render): Reactions {
-  const guards = guardedColumns(mesh, service, table).map((guard) => guardOf(guard, table, render));
+  const isShared = ({ column }: GuardedColumn) => sharesName(cascadesOf(mesh, service), table.name, column);
+  const guards = guardedColumns(mesh, service, table).map((guard) =>
+    guardOf({ ...guard, nameOf: isShared(guard) ? distinctName : objectName }, table, render),
+  );
   return {
     routines: guards.flatMap((guard) => guard.routines),
     triggers: guards.flatMap((guard) => guard.triggers),
@@ -23,12 +26,7 @@ interface GuardedColumn {
 }
 
 function guardedColumns(mesh: Mesh, service: string, table: Table): readonly GuardedColumn[] {
-  const consumers = mesh.services.find(({ name }) => name === service)?.consumers ?? [];
-  const rules = consumers.flatMap((consumer) =>
-    consumer.cascades
-      .filter((cascade) => cascade.table === table.name)
-      .map((cascade) => ({ column: cascade.column, origin: consumer.origin })),
-  );
+  const rules = cascadesOf(mesh, service).filter((cascade) => cascade.table === table.name);
   const columns = table.columns.map(({ name }) => name);
   return columns.flatMap((column) => {
     const origins = new Set(rules.filter((rule) => rule.column === column).map(({ origin }) => origin));
@@ -36,9 +34,28 @@ function guardedColumns(mesh: Mesh, service: string, table: Table): readonly Gua
   });
 }
 
-function guardOf({ column, origins }: GuardedColumn, table: Table, render: Render): Reactions {
-  const name = (operation: string) =>
-    `mesh.${identifier(objectName("guard", table.name, column, operation))}`;
+function cascadesOf(mesh: Mesh, service: string) {
+  const consumers = mesh.services.find(({ name }) => name === service)?.consumers ?? [];
+  return consumers.flatMap(({ cascades, origin }) => cascades.map((cascade) => ({ ...cascade, origin })));
+}
+
+/** Whether another table's guard would have the same functions: they stand in one schema. */
+function sharesName(
+  cascades: readonly { table: string; column: string }[],
+  table: string,
+  column: string,
+): boolean {
+  return cascades.some(
+    (other) => other.table !== table && `${other.table}_${other.column}` === `${table}_${column}`,
+  );
+}
+
+interface NamedGuard extends GuardedColumn {
+  readonly nameOf: (...parts: readonly string[]) => string;
+}
+
+function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: Render): Reactions {
+  const name = (operation: string) => `mesh.${identifier(nameOf("guard", table.name, column, operation))}`;
   const trigger = (operation: string) => objectName("guard", column, operation);
   const isText = ["text", "nanoid"].includes(table.columns.find((own) => own.name === column)?.type ?? "");
   const view = {

@@ -58,10 +58,19 @@ export function nameConsumer(
   heard: readonly EntitySymbol[],
 ): ConsumerIdentity {
   const isAmbiguous = heard.some((other) => other.entity === entity && other.service !== publisher);
+  // `a-b` and `c` beside `a` and `b-c`: a dot, which no name holds, tells them apart.
+  const file = (from: string, of: string) => `${from}-${of}.ts`;
+  const isFileTaken = heard.some(
+    (other) => other.service !== publisher && file(other.service, other.entity) === file(publisher, entity),
+  );
   const stem = isAmbiguous ? `${service}_${publisher}_${entity}` : `${service}_${entity}`;
   return {
     durable: durableName(service, publisher, entity),
-    names: { type: pascalCase(stem), value: valueName(stem), file: `${publisher}-${entity}.ts` },
+    names: {
+      type: pascalCase(stem),
+      value: valueName(stem),
+      file: isFileTaken ? `${publisher}.${entity}.ts` : file(publisher, entity),
+    },
   };
 }
 

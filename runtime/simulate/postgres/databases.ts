@@ -39,17 +39,18 @@ export interface SimulatedDatabase {
 
 /**
  * `now()` is the world's time: this schema stands before pg_catalog in the search path. The functions of the mesh have a path
- * of their own and keep the server's: what they take it for, `metadata.timestamp`, decides nothing.
+ * of their own and keep the server's: what they take it for, `metadata.timestamp`, decides nothing. The mesh's tables come last
+ * in the path, as they do by default: one called `text` is a type, too.
  */
 const PRELUDE = `
 CREATE SCHEMA mesh_sim;
-CREATE TABLE mesh_sim.clock (now timestamptz NOT NULL) WITH (fillfactor = 10);
-INSERT INTO mesh_sim.clock VALUES (pg_catalog.now());
-CREATE FUNCTION mesh_sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim.clock';
-CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim.clock';
+CREATE TABLE mesh_sim."$clock" (now timestamptz NOT NULL) WITH (fillfactor = 10);
+INSERT INTO mesh_sim."$clock" VALUES (pg_catalog.now());
+CREATE FUNCTION mesh_sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
+CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
 ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
-CREATE TABLE mesh_sim.effect (
+CREATE TABLE mesh_sim."$effect" (
     place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
     entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
@@ -78,7 +79,7 @@ export async function prepareDatabase(
   const { name } = definition.database;
   const database = client.escapeIdentifier(new URL(url).pathname.slice(1));
   await client.query(PRELUDE);
-  await client.query(`ALTER DATABASE ${database} SET search_path = public, mesh_sim, pg_catalog`);
+  await client.query(`ALTER DATABASE ${database} SET search_path = mesh_sim, pg_catalog, public`);
   await client.query(`ALTER DATABASE ${database} SET timezone = 'UTC'`);
   await client.query("SET timezone = 'UTC'");
   const tables = await listTables(client);
