@@ -85,7 +85,7 @@ export async function startDev(
     throw new Error(`mesh dev ended:\n${output()}`);
   });
   failed.catch(() => undefined);
-  const ready = waitFor(() => existsSync(file), { timeoutMs: 60_000, what: "mesh dev to be ready" });
+  const ready = waitFor(() => existsSync(file), { timeoutMs: 110_000, what: "mesh dev to be ready" });
   await Promise.race([ready, failed]).catch((error: unknown) => {
     child.kill("SIGTERM");
     throw error;

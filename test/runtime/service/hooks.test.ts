@@ -121,3 +121,38 @@ test("a name that fits nothing is refused, with the one that was meant; so is wh
     'is its export "fileStoreHook" meant to be that?',
   );
 });
+
+test.each(["valueOf", "toString", "constructor"])(
+  "a step called %s is none for being found on every object",
+  async (name) => {
+    const definition = await defineService();
+    const event = (hooks: object) => ({
+      name: "CustomerDeleted",
+      action: "deleted",
+      change: "delete" as const,
+      validate: Object.assign((_: unknown): _ is never => true, {}),
+      cascades: [
+        {
+          action: "delete" as const,
+          table: { name: "orders", key: "id", columns: [] },
+          column: "customer_id",
+          before: { name, call: Reflect.get(hooks, name) },
+        },
+      ],
+    });
+    const [consumer] =
+      definition.consumers.length > 0 ? definition.consumers : [{ origin: "shop.customer" } as never];
+    const withHooks = (hooks: object) => ({
+      ...definition,
+      consumers: [{ ...consumer, events: [event(hooks)] }],
+    });
+    expect(() => requireHooks(withHooks({}) as never)).toThrow(name);
+    requireHooks(withHooks({ [name]: async () => undefined }) as never);
+  },
+);
+
+test("a service whose name ends in a sign has an export that can be written", async () => {
+  main = pathToFileURL(join(root, "generated", "file-store-", "main.js")).href;
+  await writeFile(join(root, "hooks", "file-store-.mjs"), "export const fileStoreHooks = { a: 1 };");
+  expect((await loadHooks(main, join(root, "hooks", "file-store-.mjs"))).hooks).toEqual({ a: 1 });
+});
