@@ -93,7 +93,10 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
       ...(path === undefined ? {} : { path, endOnFailure: true }),
     });
     const result = { seed, ...total, ms: Math.round(real.now() - started) };
-    if (!details.failed || failing === undefined) return result;
+    if (!details.failed) return result;
+    // Not a promise that was broken: the simulator itself failed, and what it has not played it cannot vouch for.
+    if (failing === undefined)
+      throw new Error("a schedule could not be played", { cause: details.errorInstance });
     const counterexample: Counterexample = {
       path: details.counterexamplePath ?? "",
       shrinks: details.numShrinks,

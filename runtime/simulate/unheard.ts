@@ -20,7 +20,7 @@ export async function checkUnheardLives(ending: Ending, copy: Copy): Promise<rea
   const known = new Map<string, Known[]>();
   const rows = await service.database.query<Known>(
     `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted, stream_seq::integer AS seq
-FROM mesh_sim.known WHERE source = $1 ORDER BY place`,
+FROM mesh_sim."$known" WHERE source = $1 ORDER BY place`,
     [consumer.origin],
   );
   for (const row of rows) known.set(row.id, [...(known.get(row.id) ?? []), row]);

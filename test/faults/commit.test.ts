@@ -57,7 +57,7 @@ describe.each(["before", "after"] as const)(
 
     it("a plain batch, which is one statement: applied once", async () => {
       await copy.start({ attempts: 1 }, { pool });
-      cutter.arm("arrived AS", moment);
+      cutter.arm('"$arrived" AS', moment);
       await copy.say({ id: "a", action: "created", version: 1 });
       await waitFor(() => cutter.cut());
       await copy.say({ id: "a", version: 2, username: "later" });

@@ -54,12 +54,12 @@ CREATE TABLE mesh_sim."$effect" (
     place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
     entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
-CREATE TABLE mesh_sim.known (
+CREATE TABLE mesh_sim."$known" (
     place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source TEXT NOT NULL, entity_id TEXT NOT NULL,
     version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT NOT NULL
 );
 CREATE FUNCTION mesh_sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO mesh_sim.known (source, entity_id, version, deleted, stream_seq)
+  INSERT INTO mesh_sim."$known" (source, entity_id, version, deleted, stream_seq)
   VALUES (NEW.source, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
   RETURN NULL;
 END $$;
@@ -103,7 +103,7 @@ export async function prepareDatabase(
     async setClock(ms) {
       if (ms === clock) return;
       clock = ms;
-      await client.query("UPDATE mesh_sim.clock SET now = to_timestamp($1 / 1000.0)", [ms]);
+      await client.query('UPDATE mesh_sim."$clock" SET now = to_timestamp($1 / 1000.0)', [ms]);
     },
     close: () => client.end(),
   };
@@ -119,7 +119,7 @@ async function listTables(client: pg.Client): Promise<readonly Table[]> {
   const { rows } = await client.query<Table>(
     `SELECT schemaname AS schema, tablename AS name FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'mesh_backup')
-  AND NOT (schemaname = 'mesh' AND tablename = 'migration') AND NOT (schemaname = 'mesh_sim' AND tablename = 'clock')
+  AND NOT (schemaname = 'mesh' AND tablename = 'migration') AND NOT (schemaname = 'mesh_sim' AND tablename = '$clock')
 ORDER BY 1, 2`,
   );
   return rows;
