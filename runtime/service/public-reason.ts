@@ -21,7 +21,7 @@ const OWN_WORDS: readonly RegExp[] = [
   /^no stream takes this subject, or JetStream is not ready$/,
   /^the stream refused/,
   /^larger than the broker's max_payload/,
-  /^hooks failed on \d+ rows$/,
+  /^hooks failed on \d+ rows?$/,
   /^[A-Z][A-Z0-9_]* is not set$/,
 ];
 

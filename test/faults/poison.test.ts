@@ -84,7 +84,7 @@ describe("a hook that never answers", () => {
     };
     const consumer = await copy.start({ hooks: { created }, sync: true }, { hookTimeoutMs: 200 });
     await copy.untilNames({ good: "g" });
-    await waitFor(() => consumer.stats().lastSnapshot?.error === "hooks failed on 1 rows");
+    await waitFor(() => consumer.stats().lastSnapshot?.error === "hooks failed on 1 row");
   });
 });
 
