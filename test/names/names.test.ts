@@ -200,7 +200,7 @@ test("verify compares every column, and resync heals every table", async () => {
   expect(counts.sort()).toEqual(
     tables.map((table) => [table.name, ...(tampered.has(table) ? [1, 1] : [0, 0])]).sort(),
   );
-  expect(await operate("resync")).toMatchObject({ code: 0 });
+  expect(await operate("resync", COPIER)).toMatchObject({ code: 0 });
   expect(await operate("verify")).toMatchObject({ code: 0 });
 }, 180_000);
 

@@ -134,8 +134,8 @@ function meshOfNames(): object {
       payload: { [name.replace("-", "X")]: "string" },
     };
     if (word === "before") continue;
-    // A hook may be called as what every object has.
-    const hook = ["toString", "valueOf", "constructor", "hasOwnProperty"][at % 4];
+    // A hook may be called as what functions, promises and modules have; what every object has is refused.
+    const hook = ["then", "call", "name", "default"][at % 4];
     cascades.push({
       on: `${before}.${before}.deleted`,
       service: name,
