@@ -23,6 +23,8 @@ export interface Resync {
   /** As `want`, when none succeeded within the definition's period, or one is on record as wanted. */
   wantIfDue(): Promise<void>;
   now(): Promise<SnapshotReport | undefined>;
+  /** Whoever asks now gets one that may have read its source already. */
+  underWay(): boolean;
   last(): SnapshotRecord | undefined;
   lastError(): string | undefined;
   /** Resolves when none is under way. Abort the signal first. */
@@ -118,6 +120,7 @@ export function createResync(options: ResyncOptions): Resync {
       await refresh();
       if (isDue(record, sync?.everySeconds ?? 0, Date.now() - ended)) want();
     },
+    underWay: () => current !== undefined,
     last: () => record,
     lastError: () => failure,
     async idle() {

@@ -96,7 +96,8 @@ async function look(running: Running): Promise<void> {
     await forgetSettled(options.pool, model, (running.era?.base ?? 0) + state.ackFloor);
   if (await noteLoss(running, { position, durable: state, delivered })) return;
   noteInstance(running);
-  if (tally.clashes > 0 && state.pending === 0 && state.ackPending === 0) {
+  // One under way may have parked the value itself, and be committed or not: neither is it seen, nor would it be healed.
+  if (tally.clashes > 0 && !resync.underWay() && state.pending === 0 && state.ackPending === 0) {
     tally.clashes = 0;
     if (await hasParkedValues(options.pool, model)) resync.want();
   }

@@ -26,6 +26,8 @@ let nats: NatsConnection;
 let manager: JetStreamManager;
 let source: Server;
 let sourceUsers: object[] | undefined;
+/** What it answers once it has answered. */
+let nextUsers: object[] | undefined;
 let url: string;
 let pool: pg.Pool;
 let stream: string;
@@ -38,6 +40,7 @@ beforeAll(async () => {
   source = createServer((_, response) => {
     if (sourceUsers === undefined) response.writeHead(503).end("down");
     else response.end(JSON.stringify(sourceUsers));
+    sourceUsers = nextUsers ?? sourceUsers;
   });
   await new Promise<void>((resolve) => source.listen(0, "127.0.0.1", resolve));
 });
@@ -53,6 +56,7 @@ beforeEach(async () => {
   consumers = [];
   brokers = [];
   sourceUsers = undefined;
+  nextUsers = undefined;
 });
 afterEach(async () => {
   await Promise.all(consumers.map((consumer) => consumer.stop()));
@@ -280,9 +284,16 @@ describe("snapshots of a running consumer", () => {
     await new Promise((wake) => setTimeout(wake, 800));
     // Read before the second event was written, and noted after it was published.
     sourceUsers = [user("a", "ann", 1), user("b", "ada", 1)];
-    await consumer.resync();
-    expect(await names()).toEqual({ a: "superseded:a", b: "ada" });
-    sourceUsers = [user("a", "ada", 2), user("b", "bob", 2)];
+    nextUsers = [user("a", "ada", 2), user("b", "bob", 2)];
+    // It looks again and again while the snapshot has yet to end.
+    const holder = await pool.connect();
+    await holder.query("BEGIN; LOCK TABLE mesh.subscription IN SHARE MODE");
+    const done = consumer.resync();
+    await untilNames({ a: "superseded:a", b: "ada" }, "the snapshot");
+    await new Promise((wake) => setTimeout(wake, 800));
+    await holder.query("COMMIT");
+    holder.release();
+    await done;
     await untilNames({ a: "ada", b: "bob" }, "the name again");
   });
 
