@@ -110,14 +110,14 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const refusals = [...migrations.refusals, ...findStrays(chains, migrations.files)];
   if (refusals.length > 0) return refuse(refusals);
 
-  const [{ emitMesh }, { meshJsonSchema: languageSchema }, { findNarrowedPayloads }] = await Promise.all([
+  const [{ emitMesh }, { meshJsonSchema: languageSchema }, { findPayloadWarnings }] = await Promise.all([
     import("./emit/emit.js"),
     import("./language/json-schema.js"),
     import("./compatibility/payloads.js"),
   ]);
   const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
   const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(({ oldPaths }) => oldPaths)];
-  const warnings = findNarrowedPayloads(mesh, (path) => folder.read(path));
+  const warnings = findPayloadWarnings(mesh, (path) => folder.read(path));
   return { ...compare(files, { lock, folder, obsolete }), warnings };
 }
 

@@ -1,72 +1,119 @@
 import { eventSchema, schemaFileName } from "../emit/schema/event.js";
 import type { Event, JsonSchema, Mesh } from "../model/mesh.js";
-import { findNarrowing } from "./narrowing.js";
+import { readBefore, type SubjectBefore } from "./before.js";
+import { findNarrowing, isSchema } from "./narrowing.js";
 
-/** What is said at a field in mesh.yaml. */
+/** What is said at a field in mesh.yaml, or at the event that is new or has lost one. */
 export interface PayloadWarning {
-  readonly code: "payload-narrowed";
+  readonly code: "payload-narrowed" | "payload-widened" | "action-added";
   readonly path: readonly string[];
   readonly message: string;
   readonly hint: string;
 }
 
 /**
- * Events that are in a stream while releases change were written to the schema before: where the new one demands
- * more, its subscribers take them for invalid. `read` gives the schemas of the last run, by path.
+ * While releases change, an event meets a schema that is not its own. One that was written before, and is still in its
+ * stream, meets the new one; one of a new publisher meets that of a subscriber's older replicas, which may not know its
+ * action at all. Where the one demands more than the other they take it for invalid. `read` gives the files of the last run.
  */
-export function findNarrowedPayloads(
+export function findPayloadWarnings(
   mesh: Mesh,
   read: (path: string) => string | undefined,
 ): readonly PayloadWarning[] {
+  const before = readBefore(read);
   return mesh.events.flatMap((event) => {
     const subscribers = mesh.services
       .filter(({ consumers }) => consumers.some(({ events }) => events.includes(event.name)))
       .map(({ name }) => name);
-    const before = parse(read(`schemas/${schemaFileName(event)}`));
-    if (subscribers.length === 0 || before === undefined) return [];
-    return event.payload.flatMap(({ name }) => narrowed(event, { name, before, subscribers, mesh }));
+    if (subscribers.length === 0) return [];
+    const compared = { event, subscribers, mesh };
+    const schema = before.schemaOf(schemaFileName(event));
+    return [
+      ...findAddedAction(compared, before.subjects),
+      ...(schema === undefined ? [] : comparePayload(compared, schema)),
+    ];
   });
 }
 
 interface Compared {
-  readonly name: string;
-  readonly before: JsonSchema;
+  readonly event: Event;
   readonly subscribers: readonly string[];
   readonly mesh: Mesh;
 }
 
-function narrowed(event: Event, { name, before, subscribers, mesh }: Compared): readonly PayloadWarning[] {
-  const only = (schema: JsonSchema): JsonSchema => ({
-    properties: pick(schema.properties, name),
-    required: Array.isArray(schema.required) ? schema.required.filter((field) => field === name) : [],
+function comparePayload({ event, ...compared }: Compared, before: JsonSchema): readonly PayloadWarning[] {
+  const now = eventSchema(event);
+  const names = event.payload.map(({ name }) => name);
+  const gone = Object.keys(propertiesOf(before)).filter(
+    (name) => name !== "metadata" && !names.includes(name),
+  );
+  return [...names, ...gone].flatMap((name) => {
+    const [old, next] = [only(before, name), only(now, name)];
+    const path = ["subjects", event.subject, "payload", ...(names.includes(name) ? [name] : [])];
+    const demand = findNarrowing(old, next);
+    if (demand !== undefined) return [narrowed({ event, ...compared }, path, demand)];
+    const former = findNarrowing(next, old);
+    return former === undefined ? [] : [widened({ event, ...compared }, path, former)];
   });
-  const demand = findNarrowing(only(before), only(eventSchema(event)));
-  if (demand === undefined) return [];
+}
+
+function narrowed(
+  { event, subscribers, mesh }: Compared,
+  path: readonly string[],
+  demand: string,
+): PayloadWarning {
   const stream = mesh.streams.find(({ service }) => service === event.service);
   const days = stream === undefined ? "" : ` for ${Math.ceil(stream.maxAgeSeconds / 86_400)} days`;
+  return {
+    code: "payload-narrowed",
+    path,
+    message: `${event.name} now demands ${demand}: events that were written before, and are still in flight, become dead letters of ${subscribers.join(", ")}`,
+    hint: `release it in two steps: publish the new form first and let subscribers take both, and demand it when no older event is left (${stream?.name ?? "the stream"} keeps them${days})`,
+  };
+}
+
+function widened({ event, subscribers }: Compared, path: readonly string[], demand: string): PayloadWarning {
+  return {
+    code: "payload-widened",
+    path,
+    message: `${event.name} no longer demands ${demand}, and replicas of older releases do: what they take meanwhile becomes a dead letter of ${subscribers.join(", ")}`,
+    hint: subscribersFirst(event, subscribers),
+  };
+}
+
+/** A durable takes every action of its entity: what an older replica does not know is not left to a newer one. */
+function findAddedAction(
+  { event, subscribers }: Compared,
+  before: readonly SubjectBefore[],
+): readonly PayloadWarning[] {
+  const known = before.filter(({ service, entity }) => service === event.service && entity === event.entity);
+  if (known.some(({ action }) => action === event.action)) return [];
+  const older = subscribers.filter((name) => known.some((subject) => subject.subscribers.includes(name)));
+  if (older.length === 0) return [];
   return [
     {
-      code: "payload-narrowed",
-      path: ["subjects", event.subject, "payload", name],
-      message: `${event.name} now demands ${demand}: events that were written before, and are still in flight, become dead letters of ${subscribers.join(", ")}`,
-      hint: `release it in two steps: publish the new form first and let subscribers take both, and demand it when no older event is left (${stream?.name ?? "the stream"} keeps them${days})`,
+      code: "action-added",
+      path: ["subjects", event.subject],
+      message: `"${event.action}" is a new action of ${event.service}.${event.entity}, and replicas of older releases do not know it: what they take meanwhile becomes a dead letter of ${older.join(", ")}`,
+      hint: subscribersFirst(event, older),
     },
   ];
 }
 
-function pick(properties: JsonSchema[string] | undefined, name: string): JsonSchema {
-  if (typeof properties !== "object" || properties === null || Array.isArray(properties)) return {};
-  const schema = Object.entries(properties).find(([key]) => key === name)?.[1];
-  return schema === undefined ? {} : { [name]: schema };
+function subscribersFirst({ service }: Event, subscribers: readonly string[]): string {
+  const redrive = subscribers.map((name) => `mesh dlq redrive ${name} --all`).join(", ");
+  return `let no older replica of ${subscribers.join(", ")} run on when ${service} begins to publish it; else, afterwards: ${redrive}`;
 }
 
-/** undefined: there is none, or a merge has left it broken; it is written anew. */
-function parse(text: string | undefined): JsonSchema | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as JsonSchema;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** What the schema says of one property. */
+function only(schema: JsonSchema, name: string): JsonSchema {
+  const property = Object.entries(propertiesOf(schema)).find(([key]) => key === name);
+  return {
+    properties: property === undefined ? {} : Object.fromEntries([property]),
+    required: Array.isArray(schema.required) ? schema.required.filter((field) => field === name) : [],
+  };
+}
+
+function propertiesOf({ properties }: JsonSchema): JsonSchema {
+  return isSchema(properties) ? properties : {};
 }

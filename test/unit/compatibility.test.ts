@@ -65,17 +65,62 @@ describe("a payload that demands more than before", () => {
     expect((await plan(text, folder, { distrustLock: true })).warnings).toEqual([]);
   });
 
-  test.each([
-    ["a new field that may be left out", "display_name: string", "display_name: string, email: string?"],
-    ["a field that may be left out from now on", "display_name: string", "display_name: string?"],
-    ["a field that goes", /, display_name: string/, ""],
-  ])("but not of %s", async (_, from, to) => {
-    expect(await warnedOf(inUserCreated(from, to))).toBe("");
+  test("but not of a new field that may be left out", async () => {
+    const added = inUserCreated("display_name: string", "display_name: string, email: string?");
+    expect(await warnedOf(added)).toBe("");
   });
 
   test("and not where nobody subscribes", async () => {
     const changed = reference.replace("{ file_id: nanoid }", "{ file_id: nanoid, name: string }");
     expect(await warnedOf(() => changed)).toBe("");
+  });
+});
+
+const NEW_ACTION = `  auth.user.{id}.renamed:
+    event: UserRenamed
+    payload: { user_id: nanoid }
+`;
+
+describe("what subscribers of an older release take for invalid", () => {
+  test.each([
+    ["a field that may be left out from now on", "display_name: string", "display_name: string?"],
+    ["a field that goes", /, display_name: string/, ""],
+    ["a type that holds more", "display_name: string", "display_name: { type: [string, integer] }"],
+  ])("is warned of, with who goes first: %s", async (_, from, to) => {
+    const printed = await warnedOf(inUserCreated(from, to));
+    expect(printed).toMatch(/^mesh\.yaml:\d+:\d+ - warning payload-widened: UserCreated no longer demands /m);
+    expect(printed).toContain('"display_name"');
+    expect(printed).toContain("let no older replica of mail, sfs run on when auth begins to publish it");
+    expect(printed.match(/warning/g)).toHaveLength(1);
+  });
+
+  test("is an action that they do not know, once", async () => {
+    const printed = await warnedOf((text) => text + NEW_ACTION);
+    expect(printed).toMatch(
+      /^mesh\.yaml:\d+:\d+ - warning action-added: "renamed" is a new action of auth\.user, .* dead letter of mail, sfs$/m,
+    );
+    expect(printed).toContain("mesh dlq redrive mail --all, mesh dlq redrive sfs --all");
+    const folder = memoryFolder();
+    await generate(reference, folder);
+    await generate(reference + NEW_ACTION, folder);
+    expect((await plan(reference + NEW_ACTION, folder, { distrustLock: true })).warnings).toEqual([]);
+  });
+
+  test("is none of an entity that nobody has heard of before, nor of a new subscriber", async () => {
+    const entity = NEW_ACTION.replace("auth.user", "auth.group").replace("UserRenamed", "GroupRenamed");
+    const heard = (text: string) => text.replaceAll("[auth.user.*]", "[auth.user.*, auth.group.*]");
+    expect(await warnedOf((text) => heard(text) + entity)).toBe("");
+    const unheard = reference.replaceAll(", subscribes: [auth.user.*]", "");
+    const folder = memoryFolder();
+    await generate(unheard, folder);
+    expect((await plan(reference + NEW_ACTION, folder)).warnings).toEqual([]);
+  });
+
+  test("cannot be told where a merge has left the last run's files broken", async () => {
+    const folder = memoryFolder();
+    await generate(reference, folder);
+    folder.files.set("subjects.json", `<<<<<<< ours\n${folder.files.get("subjects.json")}`);
+    expect((await plan(reference + NEW_ACTION, folder)).warnings).toEqual([]);
   });
 });
 
