@@ -1,0 +1,171 @@
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { createDatabase, freePort, startNats, type TestNats } from "../support/servers.js";
+import { mesh, meshWith, ROOT } from "./cli-support.js";
+import { MESH, waitFor } from "./support.js";
+
+/*
+ * Two whole generated releases of one mesh, on one broker and the same databases: each replica of the older is replaced
+ * under traffic, put back, and replaced again.
+ */
+
+const temporary = mkdtempSync(join(tmpdir(), "mesh-rolling-"));
+chmodSync(temporary, 0o755);
+const releases = { older: join(temporary, "older"), newer: join(temporary, "newer") };
+type Release = keyof typeof releases;
+type Service = "customers" | "orders";
+
+let nats: TestNats;
+let env: NodeJS.ProcessEnv;
+let databases: Readonly<Record<Service, pg.Pool>>;
+const running: ServiceProcess[] = [];
+
+/** A column more in the owner's table, in its events, and in the copy. */
+function addPhone(text: string): string {
+  return text
+    .replaceAll(/( +)name: +\{ type: text, default: "" \}\n/g, "$&$1phone: { type: text, null: true }\n")
+    .replaceAll("email: string, name: string }", "email: string, name: string, phone: string? }");
+}
+
+beforeAll(async () => {
+  const { older, newer } = releases;
+  mkdirSync(join(older, "node_modules"), { recursive: true });
+  symlinkSync(ROOT, join(older, "node_modules/meshwright"));
+  expect(await mesh(older, "init")).toMatchObject({ code: 0 });
+  expect(await mesh(older, "generate")).toMatchObject({ code: 0 });
+  cpSync(older, newer, { recursive: true, verbatimSymlinks: true });
+  const file = join(newer, "mesh.yaml");
+  writeFileSync(file, addPhone(readFileSync(file, "utf8")));
+  const generated = await mesh(newer, "generate");
+  expect(generated).toMatchObject({ code: 0 });
+  expect(generated.stderr).not.toContain("warning");
+  expect(generated.stdout.match(/new migration/g)).toHaveLength(2);
+
+  nats = await startNats();
+  const urls = {
+    customers: await createDatabase(inject("postgres"), "customers"),
+    orders: await createDatabase(inject("postgres"), "orders"),
+  };
+  env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    NATS_URL: nats.url,
+    SERVICE_KEY: "k",
+    CUSTOMERS_DB_URL: urls.customers,
+    ORDERS_DB_URL: urls.orders,
+    CUSTOMERS_SERVICE_URL: `http://127.0.0.1:${await freePort()}`,
+  };
+  const pool = (connectionString: string) => new pg.Pool({ connectionString, max: 4 });
+  databases = { customers: pool(urls.customers), orders: pool(urls.orders) };
+}, 180_000);
+
+afterAll(async () => {
+  await Promise.all(running.map((each) => each.stop()));
+  await Promise.all(Object.values(databases ?? {}).map((pool) => pool.end()));
+  await nats?.remove();
+  rmSync(temporary, { recursive: true, force: true });
+});
+
+/** A replica that is ready. Those of the owner take the port at which it is asked in turns. */
+async function start(release: Release, service: Service): Promise<ServiceProcess> {
+  const log: string[] = [];
+  const port = await freePort();
+  const onLine = (line: string) => log.push(line);
+  const options = { service, folder: releases[release], main: MESH, onLine };
+  const replica = startServiceProcess({ ...options, env: { ...env, PORT: String(port) } });
+  running.push(replica);
+  const isReady = async () => {
+    if (!replica.running()) throw new Error(`${release} ${service} ended:\n${log.slice(-15).join("\n")}`);
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+    return answer?.ok === true;
+  };
+  await waitFor(isReady, { timeoutMs: 60_000, what: `${release} ${service}: ${log.slice(-5).join("\n")}` });
+  if (service === "customers") env.CUSTOMERS_SERVICE_URL = `http://127.0.0.1:${port}`;
+  return replica;
+}
+
+/** One after the other, as a rolling deploy does: a new one is ready before an old one goes. */
+async function replace(old: ServiceProcess, release: Release, service: Service): Promise<ServiceProcess> {
+  const next = await start(release, service);
+  expect(await old.stop()).toBe("exit code 0");
+  return next;
+}
+
+/** Customers that come, are renamed, and partly go, each in a transaction of its own, until told to end. */
+function traffic(prefix: string) {
+  let [count, going] = [0, true];
+  const say = (sql: string, id: string) => databases.customers.query(sql, [id]);
+  const ended = (async () => {
+    for (; going && count < 3_000; count += 1) {
+      const id = `${prefix}${count}`;
+      await say("INSERT INTO customers (customer_id, email) VALUES ($1::text, $1::text || '@x.example')", id);
+      await say("UPDATE customers SET name = 'named ' || $1::text WHERE customer_id = $1::text", id);
+      if (count % 7 === 0) await say("DELETE FROM customers WHERE customer_id = $1::text", id);
+      await new Promise((wake) => setTimeout(wake, 5));
+    }
+  })();
+  return async () => {
+    going = false;
+    await ended;
+    expect(count).toBeGreaterThan(20);
+  };
+}
+
+async function rowsOf(service: Service, columns: string): Promise<string> {
+  const table = service === "customers" ? "customers" : "customer_cache";
+  const { rows } = await databases[service].query(`SELECT ${columns} FROM ${table} ORDER BY customer_id`);
+  return JSON.stringify(rows);
+}
+
+/** Nothing lost, nothing stale, nothing refused. */
+async function expectCopied(columns: string): Promise<void> {
+  await waitFor(async () => (await rowsOf("customers", columns)) === (await rowsOf("orders", columns)), {
+    timeoutMs: 30_000,
+    what: `the copy of ${columns}`,
+  });
+  for (const pool of Object.values(databases)) {
+    const { rows } = await pool.query("SELECT subject, error FROM mesh.dead_letter");
+    expect(rows).toEqual([]);
+  }
+}
+
+const OLD = "customer_id, email, name";
+const ALL = `${OLD}, phone`;
+
+test("replicas are replaced by those of a newer release, by the older ones again, and once more", async () => {
+  let customers = await start("older", "customers");
+  let orders = await start("older", "orders");
+  const forth = traffic("a");
+  orders = await replace(orders, "newer", "orders");
+  customers = await replace(customers, "newer", "customers");
+  await databases.customers.query("UPDATE customers SET phone = 'p' || customer_id");
+  await forth();
+  await expectCopied(ALL);
+
+  const back = traffic("b");
+  customers = await replace(customers, "older", "customers");
+  orders = await replace(orders, "older", "orders");
+  await back();
+  await expectCopied(OLD);
+
+  await databases.customers.query("UPDATE customers SET phone = 'q' || customer_id");
+  const again = traffic("c");
+  customers = await replace(customers, "newer", "customers");
+  orders = await replace(orders, "newer", "orders");
+  await again();
+  await expectCopied(ALL);
+  expect(await meshWith(releases.newer, env, "verify")).toMatchObject({ code: 0 });
+}, 240_000);
