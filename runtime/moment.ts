@@ -6,6 +6,8 @@
 const MOMENT =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?(?:[Zz]|([+-])(\d{2})(?::?(\d{2}))?)?)?$/;
 
+const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 /** The moment as ISO 8601 in UTC, its fraction as it was written; undefined for what is no moment of the years 1 to 9999. */
 export function utcText(text: string): string | undefined {
   const found = MOMENT.exec(text);
@@ -23,5 +25,7 @@ export function utcText(text: string): string | undefined {
   moment.setUTCHours(Number(hour), Number(minute) - offset, Number(second));
   const inUtc = moment.getUTCFullYear();
   if (inUtc < 1 || inUtc > 9999) return undefined;
+  // A column rounds to microseconds, here into the year 10000.
+  if (moment.getTime() === LAST_SECOND && Number(`0${fraction}`) >= 0.9999995) return undefined;
   return `${moment.toISOString().slice(0, 19)}${fraction}Z`;
 }

@@ -46,7 +46,7 @@ export function openSubject(type: ColumnType, value: string): Subject {
       return numberSubject({ plain: value, exact: value }, exactly(true));
     case "number":
       return numberSubject(
-        { plain: value, exact: `${value}::text::numeric` },
+        { plain: value, exact: `mesh.decimal_of(${value})` },
         exactly(`${value} = trunc(${value})`),
       );
     case "boolean":

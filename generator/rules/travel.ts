@@ -3,8 +3,9 @@ import { emittedFrom } from "./emitted.js";
 
 /*
  * What a column may hold so that its values can be told: JSON has no NaN and no infinity, ISO 8601 no year beyond
- * 9999, and a JSON number beyond 2^53 is another number to most of its readers. PostgreSQL holds all of these, so
- * the row itself has to be refused, whoever writes it. A column that never leaves its table may hold what it likes.
+ * 9999, and a JSON number beyond 2^53 is another number to most of its readers; where a column may be NULL, null
+ * means that and not the JSON value. PostgreSQL holds all of these, so the row itself has to be refused, whoever writes
+ * it. A column that never leaves its table may hold what it likes.
  */
 
 /** Largest whole number up to which every reader of JSON sees the same. */
@@ -16,7 +17,7 @@ export function travelRule(
   table: Table,
   mesh: Mesh,
 ): ((value: string) => string) | undefined {
-  const form = FORMS[column.type];
+  const form = column.type === "json" && column.nullable ? notNull : FORMS[column.type];
   if (form === undefined) return undefined;
   const { fields, served } = journeys(column, table, mesh);
   if (fields.length === 0 && !served) return undefined;
@@ -36,6 +37,10 @@ const FORMS: Readonly<Record<ColumnType, ((value: string) => string) | undefined
   timestamp: withinCalendar,
   timestamptz: withinCalendar,
 };
+
+function notNull(value: string): string {
+  return `jsonb_typeof(${value}) <> 'null'`;
+}
 
 /** The zone counts for a timestamptz and is passed over for a timestamp, which is UTC. */
 function withinCalendar(value: string): string {

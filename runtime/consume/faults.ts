@@ -73,8 +73,17 @@ export function isInfrastructureFailure(error: unknown): boolean {
 
 /** Trouble that only the database can have: a hook may meet ECONNREFUSED elsewhere, and that is counted. */
 function isDatabaseTrouble(error: unknown): boolean {
-  if (error instanceof DatabaseError) return INFRASTRUCTURE_STATES.test(error.code ?? "");
+  const state = stateOf(error);
+  if (state !== undefined) return INFRASTRUCTURE_STATES.test(state);
   return error instanceof Error && CONNECTION_LOST.test(error.message);
+}
+
+/** SQLSTATE of what a database said, through whichever driver, or copy of it, a hook asked. */
+function stateOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (!(error instanceof DatabaseError) && !("severity" in error)) return undefined;
+  const code = codeOf(error);
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
 function hasSystemCause(error: Error): boolean {

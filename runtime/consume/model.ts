@@ -88,6 +88,9 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
 
 /** Numbers that JSON.parse has rounded or made infinite, and texts that PostgreSQL would read as some moment. */
 const CHECKED_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
+  "nanoid",
+  "text",
+  "uuid",
   "integer",
   "bigint",
   "number",

@@ -5,7 +5,7 @@ import { messageOf } from "../error-message.js";
 import { fieldOf } from "../field.js";
 import { parseJson } from "../json-text.js";
 import { describeErrors } from "../validation.js";
-import { unfitReason } from "../values.js";
+import { unfitReason, unstorableReason } from "../values.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Place } from "./order.js";
 import { unfitId } from "./unfit.js";
@@ -61,9 +61,15 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   if (!validate(data))
     return reject(`not a valid ${name}: ${describeErrors(validate.errors)}`, entityOf(data));
   const incoming = toIncoming(model, eventModel, { event: data, subject, seq });
-  const unfit = unfitId(incoming.id) ?? unfitField(incoming);
+  const unfit = unfitId(incoming.id) ?? unfitVersion(incoming) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
+}
+
+/** Beyond 2^53 it may be another one than was written. */
+function unfitVersion({ version }: Incoming): string | undefined {
+  if (version === null || Number.isSafeInteger(version)) return undefined;
+  return "/metadata/version is not a whole number within 2^53";
 }
 
 /** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */
@@ -71,7 +77,8 @@ function unfitField({ model, payload }: Incoming): string | undefined {
   for (const column of model.checked) {
     const value = payload[column.name];
     if (value === undefined || value === null) continue;
-    const reason = unfitReason(column, value);
+    const reason =
+      unfitReason(column, value) ?? (typeof value === "string" ? unstorableReason(value) : undefined);
     if (reason !== undefined) return `/${column.name} ${reason}`;
   }
   return undefined;

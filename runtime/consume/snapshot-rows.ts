@@ -1,6 +1,6 @@
 import type { ColumnDefinition } from "../definition.js";
 import { fieldOf } from "../field.js";
-import { unfitReason } from "../values.js";
+import { unfitReason, unstorableReason } from "../values.js";
 import { toCell } from "./columns.js";
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
@@ -121,19 +121,11 @@ function unfitValue(column: ColumnDefinition, value: unknown): string | undefine
     return column.nullable === true || column.defaulted === true ? undefined : `it has no ${column.name}`;
   if (unfitReason(column, value) !== undefined)
     return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
-  if (typeof value === "string" && !isStorable(value))
+  if (typeof value === "string" && unstorableReason(value) !== undefined)
     return `${column.name} is ${excerpt(value)}, which no text can hold`;
   return column.oneOf === undefined || column.oneOf.includes(String(value))
     ? undefined
     : `${column.name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
-}
-
-/** Beyond the basic plane, or half of that; rare, and quick to see. */
-const SURROGATE = /[\ud800-\udfff]/;
-
-/** Half of a character would be stored as another one, a NUL not at all. */
-function isStorable(text: string): boolean {
-  return !text.includes("\0") && !(SURROGATE.test(text) && /\p{Surrogate}/u.test(text));
 }
 
 function excerpt(value: unknown): string {

@@ -7,11 +7,11 @@ import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition 
 import { messageOf } from "../error-message.js";
 import { printJson, writtenText } from "../json-text.js";
 import { utcText } from "../moment.js";
-import { wireRow } from "../values.js";
+import { exactExpression, wireRow } from "../values.js";
 
 /*
- * A cache beside rows of its source, compared by PostgreSQL in the cache's own types, so that 1 and
- * 1.0, or two spellings of one moment, are equal. Keys and findings lie in temporary tables: memory
+ * A cache beside rows of its source, compared by PostgreSQL in the cache's own types, so that whole numbers 1 and
+ * 1.0, or two spellings of one moment, are equal; exactly, so that 1.1 and 1.10 within a document are not. Keys and findings lie in temporary tables: memory
  * grows with neither side.
  */
 
@@ -27,6 +27,9 @@ export interface FoundRow {
   /** The declared columns as each side has them; null where it has no such row. */
   readonly source: object | null;
   readonly cache: object | null;
+  /** The same as JSON, where numbers have all their digits. */
+  readonly sourceText: string | null;
+  readonly cacheText: string | null;
 }
 
 export interface Comparison {
@@ -46,7 +49,8 @@ export interface Comparison {
   first(limit: number): Promise<readonly FoundRow[]>;
 }
 
-const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
+/** A document comes as its text: a record would take its null for NULL. */
+const RECORD_TYPES: Readonly<Record<ColumnType, string>> = {
   nanoid: "text",
   text: "text",
   uuid: "uuid",
@@ -56,7 +60,7 @@ const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
   boolean: "boolean",
   timestamp: "timestamp",
   timestamptz: "timestamptz",
-  json: "jsonb",
+  json: "text",
 };
 
 /** On one connection, which holds the temporary tables until it is closed. */
@@ -67,7 +71,7 @@ export async function createComparison(
 ): Promise<Comparison> {
   await client.query(`
     CREATE TEMP TABLE "$seen" (key text COLLATE "C");
-    CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source jsonb, cache jsonb, reason text);
+    CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source json, cache json, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
@@ -133,7 +137,8 @@ export async function createComparison(
     },
     first: async (limit) => {
       const { rows } = await client.query<FoundRow>(
-        'SELECT key, finding, source, cache, reason FROM "$suspect" ORDER BY key LIMIT $1',
+        `SELECT key, finding, reason, source, cache, source::text AS "sourceText", cache::text AS "cacheText"
+FROM "$suspect" ORDER BY key LIMIT $1`,
         [limit],
       );
       return rows;
@@ -146,12 +151,14 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
   const table = escapeIdentifier(cache.name);
   const [source, copy] = [`"$source".${key}`, `"$copy".${key}`];
   const keyColumn = cache.columns.filter(({ name }) => name === cache.key);
-  const record = [...keyColumn, ...columns]
-    .map(({ name, type }) => `${escapeIdentifier(name)} ${SQL_TYPES[type]}`)
-    .join(", ");
-  const given = `json_to_recordset($1::json) AS "$source" (${record})`;
+  const compared = [...keyColumn, ...columns];
+  const record = compared.map(({ name, type }) => `${escapeIdentifier(name)} ${RECORD_TYPES[type]}`);
+  const values = compared.map(({ name, type }) =>
+    type === "json" ? `${escapeIdentifier(name)}::jsonb` : escapeIdentifier(name),
+  );
+  const given = `(SELECT ${values.join(", ")} FROM json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
   const differs = columns.map((column) => differsSql(column));
-  const shown = (row: string) => `${wireRow({ ...cache, columns: [...keyColumn, ...columns] }, row)}::jsonb`;
+  const shown = (row: string) => `${wireRow({ ...cache, columns: compared }, row)}::json`;
   const [told, cached] = [shown('"$source"'), shown('"$copy"')];
   return {
     compare: `
@@ -180,17 +187,25 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
 function differsSql({ name, type, nullable }: ColumnDefinition): string {
   const column = escapeIdentifier(name);
   const told = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
-  return `${told}"$source".${column} IS DISTINCT FROM "$copy".${column}${type === "json" ? "::jsonb" : ""}`;
+  const exact = (row: string) => exactExpression({ type }, `${row}.${column}`);
+  return `${told}${exact('"$source"')} IS DISTINCT FROM ${exact('"$copy"')}`;
 }
 
 function printRow(columns: readonly ColumnDefinition[], row: SnapshotRow["element"]): string {
   const members = columns.flatMap((column) => {
     const value = row[column.name];
     if (value === undefined) return [];
-    const written = writtenText(row, column.name) ?? printJson(inUtc(column, value));
+    const written = column.type === "json" ? documentText(column, row) : printJson(inUtc(column, value));
     return [`${JSON.stringify(column.name)}:${written}`];
   });
   return `{${members.join(",")}}`;
+}
+
+/** As the JSON of a text. */
+function documentText({ name, nullable }: ColumnDefinition, row: SnapshotRow["element"]): string {
+  const value = row[name];
+  if (value === null && nullable === true) return "null";
+  return JSON.stringify(writtenText(row, name) ?? printJson(value));
 }
 
 /** A moment without an offset is in UTC, whatever the session's time zone. */

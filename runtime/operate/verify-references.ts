@@ -104,7 +104,8 @@ async function readFindings(client: ClientBase, rule: number, sample: number) {
     [rule],
   );
   const shown = await client.query<FoundRow>(
-    `SELECT key, 'extra' AS finding, NULL AS source, row AS cache, NULL AS reason FROM "$dangling"
+    `SELECT key, 'extra' AS finding, NULL AS reason, NULL AS source, row AS cache,
+  NULL AS "sourceText", row::text AS "cacheText" FROM "$dangling"
 WHERE rule = $1 ORDER BY key LIMIT $2`,
     [rule, sample],
   );

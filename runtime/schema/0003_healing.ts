@@ -1,5 +1,6 @@
 /**
- * Healing that one row cannot stop: what a snapshot could not take; and how long a deletion has been remembered.
+ * Healing that one row cannot stop: what a snapshot could not take; how long a deletion has been remembered; and numbers
+ * as messages show them, for rules about their digits.
  *
  * Immutable once released: its sha256 is in every ledger. A change is a new numbered file beside it.
  */
@@ -44,4 +45,10 @@ COMMENT ON COLUMN mesh.applied.deleted_at IS
 ALTER TABLE mesh.entity_version ADD COLUMN gone_at TIMESTAMPTZ, ADD COLUMN gone_version BIGINT;
 COMMENT ON COLUMN mesh.entity_version.gone_at IS
     'When the background work first met this counter without its row. Of no meaning unless gone_version is version.';
+
+-- How many digits a text of a double has is the writer's setting, which a rule must not depend on.
+CREATE FUNCTION mesh.decimal_of(value DOUBLE PRECISION) RETURNS NUMERIC
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
+COMMENT ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) IS 'The number with the digits that a message shows of it.';
 `;

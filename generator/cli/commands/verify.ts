@@ -69,10 +69,9 @@ function describe(result: Verification): void {
 /** A row may hold a megabyte; `--json` gives all of it. */
 const SHOWN = 200;
 
-function sides({ source, cache }: FoundRow): string {
-  const side = (name: string, row: object | null) =>
-    row ? `\n    ${name}  ${shorten(JSON.stringify(row))}` : "";
-  return colour.dim(side("source", source) + side("cache ", cache));
+function sides({ sourceText, cacheText }: FoundRow): string {
+  const side = (name: string, row: string | null) => (row ? `\n    ${name}  ${shorten(row)}` : "");
+  return colour.dim(side("source", sourceText) + side("cache ", cacheText));
 }
 
 function shorten(text: string): string {

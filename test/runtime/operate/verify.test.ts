@@ -54,7 +54,7 @@ beforeAll(async () => {
   source = await startServer();
   pool = new Pool({ connectionString: await createMigratedDatabase(CACHE), max: 4 });
   await source.pool.query(`INSERT INTO users (user_id, username, score, settings, created_at)
-    SELECT 'u' || i, 'n' || i, nullif(i % 3, 0), '{"b": [1, 2], "a": 1.0}', '2024-01-01T00:00:00.123456+02' FROM generate_series(1, ${ROWS}) AS i`);
+    SELECT 'u' || i, 'n' || i, nullif(i % 3, 0), '{"b": [1, 2], "a": 1}', '2024-01-01T00:00:00.123456+02' FROM generate_series(1, ${ROWS}) AS i`);
 });
 afterAll(async () => {
   await source.close();

@@ -15,14 +15,17 @@ items:
     own_ratio: { type: number, null: true }
     own_due: { type: timestamp, null: true }
     own_size: { type: bigint, null: true }
+    price: { type: number, null: true }
+    rate: { type: number, default: 0.5 }
 `;
 const CODE = `{ type: string, pattern: "^[a-z]+$", maxLength: 5, optional: true }`;
 const SETTINGS =
   "{ type: object, required: [a], additionalProperties: false, properties: { a: { type: integer } }, optional: true }";
+const PRICE = `{ type: number, multipleOf: 0.01, optional: true }`;
 const SUBJECTS = `
-shop.item.{id}.created: { event: ItemCreated, emit: { table: items, on: insert }, payload: { id: string, code: ${CODE}, label: { minLength: 2 }, ratio: number?, due_at: timestamp?, size: integer?, settings: ${SETTINGS} } }
-shop.item.{id}.updated: { event: ItemUpdated, emit: { table: items, on: update }, payload: { id: string, code: ${CODE}, label: string, ratio: number?, settings: ${SETTINGS} } }
-shop.item.{id}.sold: { event: ItemSold, emit: { table: items, on: update, when: { state: sold } }, payload: { id: string, label: { maxLength: 3 } } }
+shop.item.{id}.created: { event: ItemCreated, emit: { table: items, on: insert }, payload: { id: string, code: ${CODE}, label: { minLength: 2 }, ratio: number?, due_at: timestamp?, size: integer?, settings: ${SETTINGS}, price: ${PRICE} } }
+shop.item.{id}.updated: { event: ItemUpdated, emit: { table: items, on: update }, payload: { id: string, code: ${CODE}, label: string, ratio: number?, settings: ${SETTINGS}, price: ${PRICE} } }
+shop.item.{id}.sold: { event: ItemSold, emit: { table: items, on: update, when: { state: sold } }, payload: { id: string, label: { maxLength: 3 }, rate: { multipleOf: 0.1 } } }
 shop.item.{id}.deleted: { event: ItemDeleted, emit: { table: items, on: delete }, payload: { id: string, label: { enum: [ok, end] } } }
 `;
 
@@ -121,6 +124,23 @@ describe("the payload's own schema is enforced at the owner", () => {
       "updated",
       "deleted",
     ]);
+  });
+
+  test("of digits, whatever the session of the writer would print", async () => {
+    for (const digits of [-15, -4, 0, 1, 3]) {
+      await database.client.query(`SET extra_float_digits = ${digits}`);
+      await expect(insert("price", 0.1234567)).rejects.toMatchObject({ constraint: "items_price_payload" });
+      await expect(insert("price", 1.0000000001)).rejects.toMatchObject({
+        constraint: "items_price_payload",
+      });
+      await insert("price", 123456789.01);
+      await set("rate", 0.30000000000000004);
+      await expect(set("state", "sold")).rejects.toMatchObject({ constraint: "items_rate_sold_payload" });
+      await set("rate", 0.3);
+      await set("state", "sold");
+      await database.client.query("DELETE FROM items");
+    }
+    await database.client.query("RESET extra_float_digits");
   });
 
   test("many rows in one statement: one bad one refuses them all", async () => {

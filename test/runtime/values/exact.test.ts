@@ -309,6 +309,57 @@ describe("whole numbers past 2^53", () => {
     await expect(mesh.apply(body.replace(/"wide":"[^"]*"/, '"wide":"9223372036854775808"'))).rejects.toThrow(
       "/wide",
     );
+    await expect(mesh.apply(body.replace(/"version":\d+/, '"version":9007199254740993'))).rejects.toThrow(
+      "/metadata/version",
+    );
+  });
+});
+
+describe("a text with half of a surrogate pair", () => {
+  test("is refused in a message, and by repositories, which would write U+FFFD in its place", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "7", "label": "x"}');
+    const { rows } = await mesh.lab.client.query<{ body: string }>("SELECT body FROM mesh.outbox");
+    const body = rows[0]?.body ?? "";
+    for (const text of ['"a\\ud800b"', '"\\uDC00"', '"\\u0000"'])
+      await expect(mesh.apply(body.replace('"label":"x"', `"label":${text}`)), text).rejects.toThrow(
+        "/label",
+      );
+    await mesh.apply(body.replace('"label":"x"', '"label":"\\ud83d\\ude00"'));
+    const { rows: copies } = await mesh.archive.client.query("SELECT label FROM sample_cache");
+    expect(copies).toEqual([{ label: "😀" }]);
+    const repository = tableRepository(mesh.pool, samples);
+    await expect(repository.create({ sample_id: "8", label: "\ud800" })).rejects.toThrow("label has half");
+    await expect(repository.update("7", { label: "a\udc00" })).rejects.toThrow("label has half");
+    const listed = repository.list({ label: "\ud800" })[Symbol.asyncIterator]().next();
+    await expect(listed).rejects.toThrow("label has half");
+  });
+});
+
+describe("verify sees what PostgreSQL takes for equal", () => {
+  const given = '{"sample_id": "1", "doc": {"a": 1.10}, "notes": [1.0], "ratio": -0}';
+  test.each([
+    ["digits of a document", "doc", `'{"a": 1.1}'`, '{"a": 1.10}'],
+    ["digits of one that may be NULL", "notes", "'[1]'", "[1.0]"],
+    ["the sign of zero", "ratio", "0", "-0"],
+  ])("%s", async (_, column, wrong, right) => {
+    await mesh.request("POST", "/api/samples", given);
+    await mesh.carry();
+    expect(await mesh.verify()).toMatchObject({ differing: 0 });
+    await mesh.archive.client.query(`UPDATE sample_cache SET ${column} = ${wrong}`);
+    const { differing, sample } = await mesh.verify();
+    expect(differing).toBe(1);
+    expect(sample[0]?.sourceText).toContain(`"${column}":${right}`);
+    expect(sample[0]?.cacheText).toContain(`"${column}":${wrong.replaceAll("'", "")}`);
+    await mesh.snapshot();
+    expect(await mesh.verify()).toMatchObject({ differing: 0 });
+  });
+
+  test("a document that is null", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "1", "doc": null}');
+    await mesh.carry();
+    expect(await mesh.verify()).toMatchObject({ differing: 0 });
+    await mesh.archive.client.query("UPDATE sample_cache SET doc = '{}'");
+    expect(await mesh.verify()).toMatchObject({ differing: 1 });
   });
 });
 
@@ -323,6 +374,19 @@ describe("JSON", () => {
     await mesh.request("POST", "/api/samples", `{"doc": 0, "sample_id": "1", "doc": ${doc}}`);
     const { rows } = await mesh.lab.client.query("SELECT doc::text FROM samples");
     expect(rows).toEqual([{ doc: stored }]);
+    await expectSame("1");
+  });
+
+  test("null in a column that may be NULL is NULL, and refused where SQL means the JSON value", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "1", "notes": null}');
+    const refusal = { code: "23514", constraint: "samples_notes_travels" };
+    const { client } = mesh.lab;
+    await expect(client.query("UPDATE samples SET notes = 'null'")).rejects.toMatchObject(refusal);
+    await client.query(`UPDATE samples SET notes = '[null]', doc = 'null'`);
+    await expectSame("1");
+    await client.query("UPDATE samples SET notes = NULL");
+    const { rows } = await client.query("SELECT notes IS NULL AS nothing, doc::text FROM samples");
+    expect(rows).toEqual([{ nothing: true, doc: "null" }]);
     await expectSame("1");
   });
 
@@ -360,7 +424,13 @@ describe("moments", () => {
       expect((await mesh.request("GET", `/api/samples?due_at=${text}`)).text, text).toContain('"sample_id"');
       expect((await mesh.request("GET", `/api/samples?told_at=${text}`)).text, text).toContain('"sample_id"');
     }
-    for (const text of ["2026-02-30T00:00:00%2B02:00", "tomorrow", "2026-01-01T23:59:60Z"])
+    for (const text of [
+      "2026-02-30T00:00:00%2B02:00",
+      "tomorrow",
+      "2026-01-01T23:59:60Z",
+      "9999-12-31T23:59:59.9999995Z",
+      "9999-12-31T19:59:59.9999999-04:00",
+    ])
       expect((await mesh.request("GET", `/api/samples?due_at=${text}`)).status, text).toBe(422);
   });
 

@@ -1,23 +1,25 @@
 import fc from "fast-check";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { compileValidator } from "../../../generator/emit/validators/compile.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../../generator/emit/validators/support.js";
 import type { ColumnType, JsonSchema, JsonValue } from "../../../generator/model/mesh.js";
 import { together } from "../../../generator/rules/said.js";
 import { translateSchema } from "../../../generator/rules/schema.js";
+import { openDatabase, type TestDatabase } from "../evolve/support.js";
 
 /*
  * What SQL says of a schema is what the emitted validator says: the same where it is said exactly, and otherwise
  * nothing that the validator lets pass is refused.
  */
 
+let database: TestDatabase;
 let client: pg.Client;
 beforeAll(async () => {
-  client = new pg.Client(inject("postgres"));
-  await client.connect();
+  database = await openDatabase(inject("postgres"), []);
+  client = database.client;
 });
-afterAll(() => client.end());
+afterAll(() => database.close());
 
 const text = fc.array(fc.constantFrom(..."abAZ09 -_é😀\n"), { maxLength: 5 }).map((each) => each.join(""));
 const whole = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.integer());
