@@ -43,6 +43,9 @@ function findInObject(before: JsonSchema, now: JsonSchema): string | undefined {
 
 function isWider(keyword: string, before: JsonValue | undefined, now: JsonValue | undefined): boolean {
   if (JSON.stringify(before) === JSON.stringify(now)) return true;
+  // No whole number beyond these could be told before either: a message that tried was not the one that was meant.
+  if (keyword === "minimum" && now === Number.MIN_SAFE_INTEGER) return true;
+  if (keyword === "maximum" && now === Number.MAX_SAFE_INTEGER) return true;
   if (before === undefined) return false;
   if (keyword === "type") return typesOf(before).every((type) => takesType(typesOf(now), type));
   if (keyword === "enum") {

@@ -70,6 +70,12 @@ describe("a payload that demands more than before", () => {
     expect(await warnedOf(added)).toBe("");
   });
 
+  test("nor of the bounds of what a JSON number tells exactly", () => {
+    const bounds = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+    expect(findNarrowing({ type: "integer" }, { type: "integer", ...bounds })).toBeUndefined();
+    expect(findNarrowing({ type: "integer" }, { type: "integer", ...bounds, minimum: 0 })).toBe("minimum 0");
+  });
+
   test("and not where nobody subscribes", async () => {
     const changed = reference.replace("{ file_id: nanoid }", "{ file_id: nanoid, name: string }");
     expect(await warnedOf(() => changed)).toBe("");
