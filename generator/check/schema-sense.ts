@@ -61,7 +61,7 @@ function idleKeywords(entries: Entries): readonly Nonsense[] {
   const types = typesOf(entries);
   if (types === undefined) return [];
   return [...entries.values()].flatMap((at) => {
-    const wanted = appliesTo[at.key];
+    const wanted = Object.hasOwn(appliesTo, at.key) ? appliesTo[at.key] : undefined;
     if (wanted === undefined || wanted.some((type) => types.includes(type))) return [];
     return [{ at, reason: `"${at.key}" has no effect on ${types.join(" or ")}` }];
   });

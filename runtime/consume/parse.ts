@@ -75,7 +75,7 @@ function unfitVersion({ version }: Incoming): string | undefined {
 /** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */
 function unfitField({ model, payload }: Incoming): string | undefined {
   for (const column of model.checked) {
-    const value = payload[column.name];
+    const value = fieldOf(payload, column.name);
     if (value === undefined || value === null) continue;
     const reason =
       unfitReason(column, value) ?? (typeof value === "string" ? unstorableReason(value) : undefined);

@@ -55,7 +55,9 @@ export function readBody(
 
 /** Values of JSON, and whole numbers past 2^53, are taken from the text. */
 function withDigits(text: string, body: Values, table: TableDefinition): Values {
-  const columns = table.columns.filter(({ name, type, wide }) => name in body && (type === "json" || wide));
+  const columns = table.columns.filter(
+    ({ name, type, wide }) => Object.hasOwn(body, name) && (type === "json" || wide),
+  );
   if (columns.length === 0) return body;
   const written = memberTexts(text, new Set(columns.map(({ name }) => name)));
   const exact = columns.map((column) => [

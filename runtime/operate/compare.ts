@@ -5,6 +5,7 @@ import { type SnapshotRow, toRows } from "../consume/snapshot-rows.js";
 import { nameOf, storable, type UnfitRow } from "../consume/unfit.js";
 import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { fieldOf } from "../field.js";
 import { printJson, writtenText } from "../json-text.js";
 import { utcText } from "../moment.js";
 import { exactExpression, wireRow } from "../values.js";
@@ -193,7 +194,7 @@ function differsSql({ name, type, nullable }: ColumnDefinition): string {
 
 function printRow(columns: readonly ColumnDefinition[], row: SnapshotRow["element"]): string {
   const members = columns.flatMap((column) => {
-    const value = row[column.name];
+    const value = fieldOf(row, column.name);
     if (value === undefined) return [];
     const written = column.type === "json" ? documentText(column, row) : printJson(inUtc(column, value));
     return [`${JSON.stringify(column.name)}:${written}`];

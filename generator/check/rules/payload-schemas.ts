@@ -1,6 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import { describeFound } from "../../language/read.js";
-import type { Value } from "../../source/value.js";
+import type { Entry, Value } from "../../source/value.js";
 import type { Rule } from "../rule.js";
 import { findNonsense } from "../schema-sense.js";
 
@@ -113,11 +113,20 @@ function checkNested(
   else if (kind === "schemas" && value.kind === "list")
     for (const item of value.items) checkSchema(item, report);
   else if (kind === "properties" && value.kind === "mapping")
-    for (const entry of value.entries) checkSchema(entry.value, report);
+    for (const entry of value.entries) checkProperty(entry, report);
   else if (value.kind !== "unread")
     report("invalid-schema", value.span, {
       reason: `"${key}" is ${kind === "schemas" ? "a list" : "a mapping"} of schemas`,
     });
+}
+
+function checkProperty({ key, keySpan, value }: Entry, report: Report): void {
+  // ajv leaves it out: its rules would not hold, and where no others are allowed it would be refused.
+  if (key === "__proto__")
+    report("invalid-schema", keySpan, {
+      reason: '"__proto__" is no property in JavaScript that could be checked',
+    });
+  checkSchema(value, report);
 }
 
 function demand(value: Value, holds: (value: Value) => boolean, reason: string, report: Report): void {
