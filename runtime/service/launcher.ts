@@ -13,12 +13,14 @@ export const SAME_SIGNAL_MS = launchedByNpm ? 500 : 0;
 
 const LOOK_MS = 500;
 
-/** Calls back once, when what started this process through npm is gone. Whoever was started otherwise may outlive it. */
+/**
+ * Calls back once, when what started this process through npm is gone, as it may be before this one has come so far.
+ * Whoever was started otherwise may outlive it.
+ */
 export function watchLauncher(onGone: () => void): void {
   if (!launchedByNpm) return;
-  const before = ancestors();
   const timer = setInterval(() => {
-    if (ancestors() === before) return;
+    if (!startedAsOrphan && ancestors() === startedBy) return;
     clearInterval(timer);
     onGone();
   }, LOOK_MS);
@@ -30,6 +32,25 @@ function ancestors(): string {
   return `${process.ppid} ${parentOf(process.ppid)}`;
 }
 
+const LAUNCHER = /^([^\0]*\/)?(node|npm|npx|yarn|pnpm|bun)/;
+
+/** npm and its like are node, or are called by their names; all of them are, where the system does not tell. */
+function hasLauncher(): boolean {
+  for (let pid = process.ppid; pid > 0; pid = Number(parentOf(pid))) {
+    const command = commandOf(pid);
+    if (command === undefined || LAUNCHER.test(command)) return true;
+  }
+  return false;
+}
+
+function commandOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
 function parentOf(pid: number): string {
   try {
     // The name before it is in parentheses, and may hold any of these.
@@ -38,3 +59,7 @@ function parentOf(pid: number): string {
     return "";
   }
 }
+
+/** As this module is loaded: a service listens only a while later. */
+const startedBy = ancestors();
+const startedAsOrphan = launchedByNpm && !hasLauncher();

@@ -75,8 +75,11 @@ function parseUrl(
   const text = scheme === undefined || value.includes("://") ? value : scheme + value;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) return `${name} is not a URL; it looks like ${example}`;
-  if (!schemes.includes(url.protocol))
-    return `${name} starts with ${url.protocol}//; it looks like ${example}`;
+  if (!schemes.includes(url.protocol)) {
+    // What stands before a colon is a host, or a user: it is not told of as a scheme.
+    const said = text.includes("://") ? `starts with ${url.protocol}//` : "has no scheme";
+    return `${name} ${said}; it looks like ${example}`;
+  }
   if (url.hostname === "" && hostless !== true) return `${name} has no host; it looks like ${example}`;
   if (url.port === "0") return `${name} has port 0, at which nobody answers; it looks like ${example}`;
   for (const part of [url.username, url.password, url.hostname, url.pathname]) {

@@ -93,7 +93,9 @@ test("an optional source may be missing, not wrong; one that a cache needs as we
   const { AUTH_SERVICE_URL, ...rest } = complete;
   const lenient = { ...definition, consumers: [optional] };
   expect(problemsOf(rest, lenient)).toEqual([]);
-  expect(problemsOf({ ...rest, AUTH_SERVICE_URL: "auth:80" }, lenient)).toHaveLength(1);
+  expect(problemsOf({ ...rest, AUTH_SERVICE_URL: "auth:80" }, lenient)).toEqual([
+    "AUTH_SERVICE_URL has no scheme; it looks like http://host:8080",
+  ]);
   expect(problemsOf(rest, { ...definition, consumers: [optional, consumer] })).toHaveLength(1);
 });
 
@@ -121,6 +123,7 @@ test.each([
   ["NATS_URL", "http://h:4222"],
   ["NATS_URL", "nats://"],
   ["AUTH_SERVICE_URL", "auth:80"],
+  ["SFS_DB_URL", "hunter2:p@h/d"],
   ["PORT", "80a"],
   ["PORT", "65536"],
   ["PORT", "-1"],

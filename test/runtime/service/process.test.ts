@@ -214,6 +214,16 @@ describe("started by npx, which is gone: nobody could end it any more, so it sto
     await stopped(service, url);
   });
 
+  test.skipIf(!existsSync("/proc/self/stat"))("npx is killed before the service has begun", async () => {
+    const service = run(
+      { ...(await environment()), ...npm },
+      `/bin/sh -c 'echo begun; sleep 1; "$@"; exit 0' sh "$@"; exit 0`,
+    );
+    await waitFor(() => service.output().includes("begun"));
+    service.child.kill("SIGKILL");
+    await stopped(service, await service.url());
+  });
+
   test("its Ctrl-C, which npx passes on, is one signal and not two", async () => {
     const service = run({ ...(await environment()), ...npm });
     await ready(await service.url());
