@@ -1,6 +1,6 @@
 /**
- * Healing that one row cannot stop: what a snapshot could not take; how long a deletion has been remembered; and numbers
- * as messages show them, for rules about their digits.
+ * Healing that one row cannot stop: what a snapshot could not take; how long a deletion has been remembered; numbers
+ * as messages show them, for rules about their digits; and statements that triggers of others run within ours.
  *
  * Immutable once released: its sha256 is in every ledger. A change is a new numbered file beside it.
  */
@@ -51,4 +51,27 @@ CREATE FUNCTION mesh.decimal_of(value DOUBLE PRECISION) RETURNS NUMERIC
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
 COMMENT ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) IS 'The number with the digits that a message shows of it.';
+
+-- A trigger of the user may change rows that the statement which fired it has just written: those changes are told
+-- first, and the statement's own would be told last though they are older.
+CREATE FUNCTION mesh.told_within(relation OID, depth INTEGER) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+DECLARE
+    setting TEXT := 'mesh.depth_' || relation;
+    deepest INTEGER := coalesce(nullif(current_setting(setting, true), ''), '1')::integer;
+BEGIN
+    IF depth > deepest THEN PERFORM set_config(setting, depth::text, true); END IF;
+    RETURN deepest > depth;
+END;
+$$;
+COMMENT ON FUNCTION mesh.told_within(OID, INTEGER) IS
+    'Notes for the transaction how deep within triggers events of the table were told; true where that was deeper than here.';
+CREATE FUNCTION mesh.refuse_overtaken(table_name TEXT) RETURNS VOID LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', table_name
+        USING ERRCODE = '0A000', TABLE = table_name,
+              DETAIL = 'Its events would be told before those of the statement, which are older.',
+              HINT = 'Change the rows in a BEFORE trigger, or write them one by one.';
+END;
+$$;
+COMMENT ON FUNCTION mesh.refuse_overtaken(TEXT) IS 'Always raises 0A000.';
 `;

@@ -73,11 +73,17 @@ function emitRoutine(emission: Emission, render: Render): Routine {
       quote: dollarQuote(statements.join("\n")),
       statements,
       settings: events.some((event) => showsNumbers(event, emission.table)) ? [EXACT_NUMBERS] : [],
+      overtaken: operation === "delete" ? [] : [overtakenView(emission)],
       fallen: mayFall(emission.table, operation)
         ? [{ key: insideFormat(identifier(emission.table.key)) }]
         : [],
     }),
   };
+}
+
+/** `gone`: whether a row that is no more is fine; where foreign keys may delete it beside an update, that is not told. */
+function overtakenView({ table, operation }: Emission): { readonly key: string; readonly gone: boolean } {
+  return { key: insideFormat(identifier(table.key)), gone: mayFall(table, operation) };
 }
 
 /** The writer's session may ask for fewer digits than a double has. */
