@@ -24,6 +24,7 @@ interface Choices {
   readonly path?: string;
   readonly shrinks?: number;
   readonly sfs?: SfsHooks;
+  readonly onRun?: () => void;
 }
 
 let worlds = 0;
@@ -54,6 +55,16 @@ describe("simulated schedules", () => {
   it("are the same from the same seed", { timeout: 120_000 }, async () => {
     const [first, second] = [await simulate({ seed: 5, runs: 4 }), await simulate({ seed: 5, runs: 4 })];
     expect({ ...second, ms: 0 }).toEqual({ ...first, ms: 0 });
+  });
+
+  it("fail, and keep no promise, where one breaks off", { timeout: 60_000 }, async () => {
+    const onRun = () => {
+      throw new Error("no relation of that name");
+    };
+    await expect(simulate({ seed: 3, runs: 2, onRun })).rejects.toMatchObject({
+      message: "a schedule could not be played",
+      cause: { message: expect.stringContaining("no relation of that name") },
+    });
   });
 
   it("find what breaks a promise, make it smaller, and play it again", { timeout: 240_000 }, async () => {
