@@ -85,6 +85,7 @@ export function createCast(stage: Stage, plan: Plan, means: Means): Cast {
     async mend() {
       world.note({ name: "world" }, "faults end");
       endTroubles(troubles);
+      world.schedule.endStalls();
       world.server.setUp(true);
       for (const life of world.lives()) life.actor.frozen = false;
       startAll();

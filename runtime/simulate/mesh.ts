@@ -13,7 +13,7 @@ import type { SimulatedDatabase } from "./postgres/databases.js";
 
 export interface SimulatedMesh {
   readonly services: readonly SimulatedService[];
-  /** Tables that writers write to. */
+  /** Tables that writers write to, those first that most others refer to: what happens to their rows tells most. */
   readonly tables: readonly OwnedTable[];
 }
 
@@ -71,7 +71,9 @@ export async function describeMesh(
       if (target !== undefined) owned.refersTo.set(column, target);
     }
   }
-  return { services, tables };
+  const referrers = (target: OwnedTable) =>
+    tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
+  return { services, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
 }
 
 export function copiesOf({ services, tables }: SimulatedMesh): readonly Copy[] {

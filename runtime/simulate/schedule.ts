@@ -16,6 +16,8 @@ export interface Actor {
   frozen: boolean;
   /** How often it is chosen, relative to others: slow processes make other schedules than fast ones. */
   weight: number;
+  /** Up to this step it comes only after all others: it has stalled, between any two things that it does. */
+  stalledUntil?: number;
 }
 
 /** A statement that waits for a lock: it is under way, and ends when somebody else's step lets it. */
@@ -40,6 +42,8 @@ export interface Schedule {
   tidied(): Promise<void>;
   /** Does one thing: a step, or, when there is none, the next timer. False when nothing is left to be done. */
   turn(): Promise<boolean>;
+  /** From here on nobody stalls. */
+  endStalls(): void;
   /** Steps performed so far. */
   readonly steps: number;
   /** Something waits to be done by somebody who can. */
@@ -67,6 +71,12 @@ interface Step {
 
 /** Now and then time goes on although something could be done: whoever has not been chosen was slow. */
 const TIME_FLIES = 0.02;
+/** Of those chosen, so many stall instead: others get ahead of what they have in hand. */
+const STALLS = 0.015;
+/** In steps of others. A whole life, from its creation to its end, is about a hundred. */
+const STALL_STEPS = [10, 30, 100, 250] as const;
+/** While all who could do something have stalled, more is left to timers. */
+const TIME_FLIES_IN_STALL = 0.5;
 /** Longer than the database takes to find a deadlock. */
 const DEADLOCK_MS = 10;
 /** A hook that neither ends nor does anything that is seen here waits for a timer of its own. */
@@ -78,11 +88,13 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
   const outside = new Map<Actor, Set<Promise<unknown>>>();
   let held: Promise<unknown> | undefined;
   let steps = 0;
+  let stalls = true;
 
   const post = (actor: Actor, what: string, perform: Performance) => {
     if (actor.alive) waiting.push({ actor, what, perform });
   };
   const runnable = () => waiting.filter(({ actor }) => !actor.frozen);
+  const isStalled = ({ actor }: Step) => stalls && (actor.stalledUntil ?? 0) > steps;
   const choose = (able: readonly Step[]): Step => {
     const actors = [...new Set(able.map(({ actor }) => actor))];
     let place = random.int(actors.reduce((sum, { weight }) => sum + weight, 0));
@@ -168,6 +180,9 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
       return mine;
     },
     tidied,
+    endStalls() {
+      stalls = false;
+    },
     async turn() {
       await settle();
       await tidied();
@@ -175,8 +190,13 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
       waiting = waiting.filter(({ actor }) => actor.alive);
       if (await release()) return true;
       const able = runnable();
-      if (able.length > 0 && !random.chance(TIME_FLIES)) {
-        await perform(choose(able));
+      const ready = able.filter((step) => !isStalled(step));
+      if (stalls && ready.length > 0 && random.chance(STALLS)) {
+        choose(ready).actor.stalledUntil = steps + random.pick(STALL_STEPS);
+        return true;
+      }
+      if (able.length > 0 && !random.chance(ready.length > 0 ? TIME_FLIES : TIME_FLIES_IN_STALL)) {
+        await perform(choose(ready.length > 0 ? ready : able));
         return true;
       }
       if (time.next()) return true;
