@@ -114,7 +114,7 @@ function readChoice(
   const stem = value.text.slice(0, value.text.length - suffix.length);
   if (shape.values.includes(stem)) return { kind: "choice", span: value.span, value: stem, suffix };
   const { noun, values } = shape;
-  const advice = shape.foreign?.(stem);
+  const advice = shape.foreign?.(stem)?.replace(/^write "(\w+)"/, (_, word) => `write "${word}${suffix}"`);
   const clue =
     advice === undefined ? nearest(stem, new Map(values.map((known) => [known, undefined]))) : { advice };
   report(shape.code, value.span, { text: value.text, noun, values }, clue);
