@@ -1,7 +1,7 @@
+import type { MigrationFile, OutputFolder } from "./emit/file.js";
 import type { FoundLock } from "./emit/lock.js";
 import { readFollows } from "./evolve/lineage.js";
 import { readModel } from "./evolve/written.js";
-import type { MigrationFile, OutputFolder } from "./generate.js";
 import type { Mesh, Service } from "./model/mesh.js";
 
 /*

@@ -1,5 +1,5 @@
 import { type Chain, findChains } from "./chains.js";
-import type { EmittedFile } from "./emit/file.js";
+import type { EmittedFile, MigrationFile, OutputFolder } from "./emit/file.js";
 import { type FoundLock, fingerprint, LOCK_FILE, type Origin, parseLock, sha256 } from "./emit/lock.js";
 import { restoring } from "./evolve/lineage.js";
 import type { Mesh } from "./model/mesh.js";
@@ -9,28 +9,6 @@ import type { Templates } from "./templates.js";
  * The heart of `mesh generate`: what is to be written and removed, decided before anything is touched.
  * ts-morph, ajv and the templates are loaded only when there is something to emit.
  */
-
-/**
- * The output folder, as the cli opens it. Paths are relative to it, with `/` between their parts; texts have plain
- * line ends, whatever a checkout has made of them.
- */
-export interface OutputFolder {
-  /** Names of the folders right inside it. */
-  folders(): readonly string[];
-  /** Names of the files right inside a folder; none when it is missing. */
-  list(folder: string): readonly string[];
-  read(path: string): string | undefined;
-  /** Makes the folders on the way. */
-  write(path: string, text: string): void;
-  /** Removes the folders that this leaves empty. */
-  remove(path: string): void;
-}
-
-export interface MigrationFile {
-  readonly name: string;
-  readonly text: string;
-  readonly sha256: string;
-}
 
 /** What only shows where the mesh meets what was generated before. */
 export interface Finding {

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { OutputFolder } from "../generate.js";
+import type { OutputFolder } from "../emit/file.js";
 
 /** The output folder on disk. A folder that is not there reads as an empty one. */
 export function openOutputFolder(root: string): OutputFolder {

@@ -1,17 +1,11 @@
 import { type TableNames, tableName } from "./compare-names.js";
 import { compareTable } from "./compare-table.js";
-import type { Reactions, Trigger } from "./emission/routine.js";
+import type { Trigger } from "./emission/routine.js";
 import { type Kind, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
-import type { DatabaseSchema, ForeignKeySchema, TableSchema } from "./schema.js";
+import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./schema.js";
 import { orderSteps, type Step } from "./steps.js";
 import { digest, type WrittenState } from "./written.js";
-
-/** A database's tables and what their rows set off. */
-export interface DatabaseState {
-  readonly schema: DatabaseSchema;
-  readonly reactions: Reactions;
-}
 
 const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };
 

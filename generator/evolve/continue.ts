@@ -1,10 +1,11 @@
 import { findBreaks } from "./breaks.js";
-import { compareDatabases, type DatabaseState } from "./compare-database.js";
+import { compareDatabases } from "./compare-database.js";
 import { type ExistingMigration, type Lineage, type Link, nameFor } from "./lineage.js";
 import { printMigration, type Section } from "./print-migration.js";
 import type { Block } from "./print-step.js";
 import { type MigrationRefusal, type PlaceInDatabase, pathTo } from "./refusal.js";
 import type { Render } from "./render.js";
+import type { DatabaseState } from "./schema.js";
 import type { Step } from "./steps.js";
 import { titleOf } from "./title.js";
 import { asWritten, type Owner, printModel, type WrittenState } from "./written.js";

@@ -1,6 +1,7 @@
 import type { Database, Mesh, Service } from "../model/mesh.js";
 import type { Templates } from "../templates.js";
-import { compareDatabases, type DatabaseState } from "./compare-database.js";
+import { databaseSchema } from "./build-schema.js";
+import { compareDatabases } from "./compare-database.js";
 import { continueLineage, printHead } from "./continue.js";
 import { emitReactions } from "./emission/emit.js";
 import { guardReactions } from "./emission/guard.js";
@@ -10,7 +11,7 @@ import { identifier } from "./names.js";
 import { printMigration } from "./print-migration.js";
 import type { MigrationRefusal } from "./refusal.js";
 import { openSqlRender, type Render } from "./render.js";
-import { type CheckSchema, databaseSchema } from "./schema.js";
+import type { CheckSchema, DatabaseState } from "./schema.js";
 import { asWritten, NOTHING, type Owner, printModel, type WrittenState } from "./written.js";
 
 export type { ExistingMigration } from "./lineage.js";

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DatabaseState } from "./compare-database.js";
-import type { CheckSchema, TableSchema } from "./schema.js";
+import type { CheckSchema, DatabaseState, TableSchema } from "./schema.js";
 
 /*
  * What a database is after its migrations, as they themselves tell it at their ends, a line of JSON for each table

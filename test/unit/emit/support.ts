@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileMesh } from "../../../generator/compile.js";
+import type { OutputFolder } from "../../../generator/emit/file.js";
 import { sha256 } from "../../../generator/emit/lock.js";
 import {
   applyPlan,
   type GenerateInput,
-  type OutputFolder,
   type OutputPlan,
   type PlanMigrations,
   planOutput,
