@@ -126,7 +126,8 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
     case "nanoid":
     case "text":
     case "uuid":
-      if (typeof value === "string" && hasHalfPair(value)) throw new UnfitValue(name, HALF_PAIR);
+      // The driver would write half a character as U+FFFD.
+      if (typeof value === "string" && !value.isWellFormed()) throw new UnfitValue(name, HALF_PAIR);
       return value;
     case "boolean":
       return value;
@@ -135,20 +136,12 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
   }
 }
 
-/** Beyond the basic plane, or half of that; rare, and quick to see. */
-const SURROGATE = /[\ud800-\udfff]/;
-
 const HALF_PAIR = "has half of a surrogate pair";
-
-/** JavaScript would write half a character to the database as U+FFFD: something else than was said. */
-function hasHalfPair(text: string): boolean {
-  return SURROGATE.test(text) && /\p{Surrogate}/u.test(text);
-}
 
 /** Why no text of PostgreSQL is this one; undefined where one is. */
 export function unstorableReason(text: string): string | undefined {
   if (text.includes("\0")) return "has a NUL";
-  return hasHalfPair(text) ? HALF_PAIR : undefined;
+  return text.isWellFormed() ? undefined : HALF_PAIR;
 }
 
 /** A number that is not exact is not the one that was meant; a narrow column has none beyond 2^53. */

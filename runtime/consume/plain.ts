@@ -84,8 +84,12 @@ function plainChanges(
       // Put at the end: rows are written in the order of their last events.
       last.delete(id);
     }
+    // Field by field: spreading the row took half of the time that a batch takes here.
     last.set(id, {
-      ...upsert,
+      id,
+      seq: upsert.seq,
+      cells: upsert.cells,
+      whole: upsert.whole,
       version,
       first: former?.first ?? version,
       born: former?.born ?? change === "create",
