@@ -23,7 +23,7 @@ export function readBreaks(text: string): string | undefined {
 
 /** The comment with which the file begins. */
 function headOf(text: string): readonly string[] {
-  const lines = text.split(/\r?\n/);
+  const lines = text.split("\n");
   const end = lines.findIndex((line) => !line.startsWith("--"));
   return end === -1 ? lines : lines.slice(0, end);
 }

@@ -6,6 +6,7 @@ import { readBreaks } from "./head.js";
 export interface Migration {
   /** `mesh/0001_mesh` for the runtime's own, `0001_initial_5f0c9d21ab.sql` for the service's. */
   readonly name: string;
+  /** Lines end in LF. */
   readonly text: string;
   /** Where a person finds it, for error messages. */
   readonly path: string;
@@ -28,9 +29,9 @@ export class MigrationError extends Error {
   override readonly name = "MigrationError";
 }
 
-/** Line ends are normalised first: a checkout with CRLF is the same migration. */
+/** A checkout with CRLF is the same migration: files are read with LF. */
 export function checksum(text: string): string {
-  return createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex");
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** Creates the schema and its ledger where they are missing. Call under the migration lock: `IF NOT EXISTS` alone loses races. */

@@ -160,7 +160,7 @@ function openAncestors(links: Lineage["links"]): (name: string) => ReadonlySet<s
 /** The head of the file and what stands below "-- after: <name>"; the lines of other sections are left empty. */
 function sectionFor(text: string, follows: Link["follows"], parent: string | undefined): string {
   let section = parent;
-  const lines = text.split(/\r?\n/).map((line) => {
+  const lines = text.split("\n").map((line) => {
     if (line.startsWith("-- after: "))
       section = follows.find((name) => line === `-- after: ${name}`) ?? section;
     return section === parent ? line : "";

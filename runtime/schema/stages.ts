@@ -13,8 +13,7 @@ export interface Stage {
 const BOUNDARY = /^-- transaction: (one|none)$/;
 
 /** A file without boundaries is one transaction. */
-export function splitStages({ sql: text }: Pick<Pending, "sql">): readonly Stage[] {
-  const sql = text.replaceAll("\r\n", "\n");
+export function splitStages({ sql }: Pick<Pending, "sql">): readonly Stage[] {
   const bounds = [...tokens(sql)].flatMap(({ 0: token, index }) => {
     const mode = BOUNDARY.exec(token)?.[1];
     return mode === undefined ? [] : [{ transaction: mode === "one", begin: index }];

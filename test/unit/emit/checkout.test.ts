@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ClientBase } from "pg";
 import { afterAll, expect, inject, test } from "vitest";
 import { openOutputFolder } from "../../../generator/cli/output-folder.js";
 import { readTemplates } from "../../../generator/cli/package.js";
@@ -64,9 +65,19 @@ test("a clone with core.autocrlf is up to date, and its services migrate as all 
   await migrate(plain.client, folderOf(origin));
   await migrate(turned.client, folderOf(clone));
   expect(await readCatalog(turned.client)).toEqual(await readCatalog(plain.client));
+  expect(await readSources(turned.client)).toEqual(await readSources(plain.client));
   expect((await migrate(plain.client, folderOf(clone))).applied).toEqual([]);
   await Promise.all([plain.close(), turned.close()]);
 }, 60_000);
+
+/** The functions' texts as they were written: what PostgreSQL stores, and a comparison of two databases would show. */
+async function readSources(client: ClientBase): Promise<readonly unknown[]> {
+  const { rows } = await client.query(
+    "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'mesh'::regnamespace ORDER BY proname, prosrc",
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  return rows;
+}
 
 test("mesh.yaml means the same with CRLF, and its mistakes stand at the same places", () => {
   const turned = (text: string) => text.replaceAll("\n", "\r\n");
