@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { STATE_FOLDER } from "./dev/endpoints.js";
 import { type ExitCode, UsageError } from "./exit.js";
+import { print, tell } from "./terminal.js";
 
 /**
  * Every command, its options and its help. What a command does is loaded when it runs: `mesh --help`
@@ -13,6 +14,7 @@ export function buildProgram(version: string, finish: (code: ExitCode) => void):
     .option("-C, --directory <folder>", "run as if started there, where mesh.yaml is")
     .showHelpAfterError("(mesh --help says what there is)")
     .exitOverride()
+    .configureOutput({ writeOut: (text) => print(text.trimEnd()), writeErr: (text) => tell(text.trimEnd()) })
     .hook("preAction", (command) => {
       const { directory } = command.opts<{ directory?: string }>();
       if (directory !== undefined) enter(directory);

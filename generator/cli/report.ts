@@ -1,17 +1,21 @@
 import { CommanderError } from "commander";
+import { shorten } from "../quote/visible.js";
 import { type ExitCode, UsageError } from "./exit.js";
 import { colour, tell } from "./terminal.js";
+
+/** A server's message may quote a whole statement or row. */
+const LONGEST = 4_000;
 
 /** The exit code of a failure; says on stderr what failed and, where we know, what to do. */
 export function report(error: unknown): ExitCode {
   // Commander has printed the usage error, or the help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) {
-    tell(`${colour.red("mesh:")} ${error.message}`);
+    tell(`${colour.red("mesh:")} ${shorten(error.message, LONGEST)}`);
     if (error.hint) tell(`${colour.dim("hint:")} ${error.hint}`);
     return 2;
   }
-  tell(`${colour.red("mesh:")} ${error instanceof Error ? explain(error) : String(error)}`);
+  tell(`${colour.red("mesh:")} ${shorten(error instanceof Error ? explain(error) : String(error), LONGEST)}`);
   return 2;
 }
 

@@ -1,40 +1,47 @@
 import { createInterface } from "node:readline/promises";
-import { stripVTControlCharacters } from "node:util";
 import type { Logger } from "meshwright/runtime";
-import pc from "picocolors";
+import { oneLine, shorten } from "../quote/visible.js";
+import { colour, terminalText, widthOf } from "./paint.js";
+
+export { colour } from "./paint.js";
 
 const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
 const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== "" && FORCE_COLOR !== "0";
-
-/** Each stream decides for itself whether they stay. */
-export const colour = pc.createColors(!NO_COLOR && (isForced || TERM !== "dumb"));
+const mayColour = !NO_COLOR && (isForced || TERM !== "dumb");
 
 /** Colours only on a terminal: not in a file or a pipe, whatever the other stream is. */
-function write(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(stream.isTTY || isForced ? text : stripVTControlCharacters(text));
+function textFor(stream: NodeJS.WriteStream, text: string): string {
+  return terminalText(text, mayColour && (stream.isTTY || isForced));
 }
 
 export function print(text: string): void {
-  write(process.stdout, `${text}\n`);
+  process.stdout.write(textFor(process.stdout, `${text}\n`));
 }
 
 /** Progress, notices and errors: never in the way of a program that reads stdout. */
 export function tell(text: string): void {
-  write(process.stderr, `${text}\n`);
+  process.stderr.write(textFor(process.stderr, `${text}\n`));
+}
+
+/** On a terminal, in place of what this said before; undefined takes it away. */
+export function tellInPlace(text: string | undefined): void {
+  process.stderr.write(`\r${textFor(process.stderr, colour.dim(oneLine(text ?? "")))}\x1b[K`);
 }
 
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
-/** Columns as wide as their widest cell, colours not counted; the last one is left ragged. */
+/** Columns as wide as their widest cell; the last one is left ragged. What is long or breaks lines is shortened. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const width = (cell: string | undefined) => stripVTControlCharacters(cell ?? "").length;
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => width(row[at]))));
-  const pad = (cell: string, at: number) => cell + " ".repeat(Math.max(0, (widths[at] ?? 0) - width(cell)));
+  const shown = rows.map((row) => row.map((cell) => shorten(oneLine(cell))));
+  const widths = head.map((title, at) =>
+    shown.reduce((most, row) => Math.max(most, widthOf(row[at] ?? "")), title.length),
+  );
+  const pad = (cell: string, at: number) => cell + " ".repeat(Math.max(0, (widths[at] ?? 0) - widthOf(cell)));
   const line = (cells: readonly string[]) => cells.map(pad).join("  ").trimEnd();
   print(colour.dim(line(head)));
-  for (const row of rows) print(line(row));
+  for (const row of shown) print(line(row));
 }
 
 /** Somebody is there to be asked. */
@@ -47,7 +54,8 @@ export async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   try {
     const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-    const answer = await Promise.race([lines.question(`${question} [y/N] `), ended]);
+    const asked = lines.question(textFor(process.stderr, `${question} [y/N] `));
+    const answer = await Promise.race([asked, ended]);
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     lines.close();
@@ -61,10 +69,7 @@ export async function withProgress<T>(label: string, work: () => Promise<T>): Pr
   const started = Date.now();
   let ticker: NodeJS.Timeout | undefined;
   const terminal = process.stderr.isTTY;
-  const draw = () => {
-    const seconds = Math.round((Date.now() - started) / 1_000);
-    process.stderr.write(`\r${colour.dim(`${label} … ${seconds} s`)}\x1b[K`);
-  };
+  const draw = () => tellInPlace(`${label} … ${Math.round((Date.now() - started) / 1_000)} s`);
   const patience = setTimeout(() => {
     if (!terminal) return tell(`${label} …`);
     draw();
@@ -75,7 +80,7 @@ export async function withProgress<T>(label: string, work: () => Promise<T>): Pr
   } finally {
     clearTimeout(patience);
     clearInterval(ticker);
-    if (ticker) process.stderr.write("\r\x1b[K");
+    if (ticker) tellInPlace(undefined);
   }
 }
 

@@ -1,3 +1,4 @@
+import { oneLine, visible } from "../quote/visible.js";
 import type { Diagnostic, Severity } from "./diagnostic.js";
 
 /** Colour is the caller's choice; each function wraps a piece of text. */
@@ -20,10 +21,10 @@ export function renderDiagnostics(diagnostics: readonly Diagnostic[], paint: Pai
 /** Ends with a line break. */
 export function renderDiagnostic(diagnostic: Diagnostic, paint: Paint = noPaint): string {
   const { file, start, severity, code, message, hint } = diagnostic;
-  const head = `${paint.place(`${file}:${start.line}:${start.column}`)} - ${paint.severity(`${severity} ${code}`, severity)}: ${message}`;
+  const head = `${paint.place(`${file}:${start.line}:${start.column}`)} - ${paint.severity(`${severity} ${code}`, severity)}: ${oneLine(message)}`;
   const lines = [head, ...renderExcerpt(diagnostic, paint)];
   if (diagnostic.also.length > 0) lines.push(`  also at ${renderPlaces(diagnostic)}`);
-  if (hint !== undefined) lines.push(`  ${paint.hint("hint:")} ${hint}`);
+  if (hint !== undefined) lines.push(`  ${paint.hint("hint:")} ${oneLine(hint)}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -42,16 +43,21 @@ function renderExcerpt(diagnostic: Diagnostic, paint: Paint): readonly string[] 
   const { start, end } = diagnostic;
   if (diagnostic.line.trim() === "") return [];
   const from = start.column > MAXIMUM_LINE - 20 ? start.column - 40 : 0;
-  const visible = diagnostic.line.slice(from, from + MAXIMUM_LINE);
+  const cut = diagnostic.line.slice(from, from + MAXIMUM_LINE);
   const column = start.column - 1 - from;
-  const last = end.line === start.line ? end.column - 1 - from : visible.trimEnd().length;
-  const width = Math.max(1, Math.min(last, visible.length) - column);
+  const last = end.line === start.line ? end.column - 1 - from : cut.trimEnd().length;
+  // As they are shown, so that the carets stand under what they mean.
+  const [before, meant, after] = [
+    visible(cut.slice(0, column)),
+    visible(cut.slice(column, last)),
+    visible(cut.slice(Math.max(column, last))),
+  ];
   const gutter = `  ${start.line} | `;
-  // Tabs stay tabs, so that the carets stand under the text whatever the terminal's tab width.
-  const indent = visible.slice(0, column).replace(/[^\t]/g, " ").padEnd(column);
+  // Tabs stay tabs, whatever the terminal's tab width.
+  const indent = before.replace(/[^\t]/g, " ").padEnd(column);
   return [
-    `${gutter}${paint.source(visible)}`,
-    `${" ".repeat(gutter.length - 2)}| ${indent}${paint.underline("^".repeat(width))}`,
+    `${gutter}${paint.source(before + meant + after)}`,
+    `${" ".repeat(gutter.length - 2)}| ${indent}${paint.underline("^".repeat(Math.max(1, meant.length)))}`,
   ];
 }
 

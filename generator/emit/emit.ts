@@ -1,4 +1,5 @@
 import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
+import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
 import { type EmittedFile, HEADER } from "./file.js";
 import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
@@ -31,6 +32,9 @@ export interface EmitContext {
   readonly languageSchema: JsonSchema;
 }
 
+/** To a shell an escape in it would be the characters that it is written with: its view says what may stand there. */
+const ENVIRONMENT = ".env.example";
+
 /** The whole output for a mesh, the lock last. The same mesh and context give the same bytes. */
 export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readonly EmittedFile[]> {
   const lookup = openLookup(mesh);
@@ -40,7 +44,7 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
     ...emitMeshFiles(lookup, render),
     { path: "mesh.schema.json", text: printJson(context.languageSchema) },
     ...mesh.services.flatMap((service) => emitService(service, { lookup, printer, render })),
-  ];
+  ].map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
     (context.migrations[name] ?? []).map((file) => ({
       path: migrationPath(name, file.name),
@@ -71,7 +75,7 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
     { path: "plan.json", text: printJson(planDocument(lookup)) },
     { path: "nats.conf", text: render("broker/nats.conf.hbs", brokerView(lookup, HEADER)) },
     {
-      path: ".env.example",
+      path: ENVIRONMENT,
       text: render("environment/env.hbs", environmentView(ownServices(mesh.services), HEADER)),
     },
     ...mesh.events.map((event) => ({

@@ -10,15 +10,25 @@ export function serviceTitle(service: string): string {
     .join(" ");
 }
 
+/** How a document writes prose of mesh.yaml, and a word of it in code type. */
+export interface Writing {
+  readonly prose: (text: string) => string;
+  readonly code: (word: string) => string;
+}
+
+const DOC_COMMENT: Writing = { prose: String, code: quoted };
+
 /** The description of mesh.yaml, else what makes the event happen. */
-export function eventSentence(event: Event): string {
-  if (event.description !== undefined) return sentence(event.description);
+export function eventSentence(event: Event, { prose, code }: Writing = DOC_COMMENT): string {
+  if (event.description !== undefined) return prose(sentence(event.description));
   if (event.emit === undefined) return `${serviceTitle(event.entity)} ${event.action}.`;
   const { table, on, when } = event.emit;
   const verbs = { insert: "inserted", update: "updated", delete: "deleted" } as const;
   const done = on.map((operation) => verbs[operation]).join(" or ");
-  const held = when.map(({ column, value }) => `\`${column}\` became \`${value}\``).join(" and ");
-  return held === "" ? `A row of \`${table}\` was ${done}.` : `A row of \`${table}\` was ${done}: ${held}.`;
+  const held = when.map(({ column, value }) => `${code(column)} became ${code(String(value))}`).join(" and ");
+  return held === ""
+    ? `A row of ${code(table)} was ${done}.`
+    : `A row of ${code(table)} was ${done}: ${held}.`;
 }
 
 /** `services` as a reader lists them; a dash for none. */

@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { quotedName } from "../quote/sql.js";
+
+export { dollarQuote, literal } from "../quote/sql.js";
 
 /** PostgreSQL cuts longer identifiers silently (NAMEDATALEN - 1), so that two could become one. */
 const MAX_IDENTIFIER_BYTES = 63;
@@ -45,22 +48,9 @@ const RESERVED = new Set(
 
 /** Bare where it can be, so that the SQL reads as a person would write it. */
 export function identifier(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  return /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : quotedName(name);
 }
 
 export function identifiers(names: readonly string[]): string {
   return names.map(identifier).join(", ");
-}
-
-/** A string constant, the same whatever standard_conforming_strings says in the session that runs it. */
-export function literal(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''")}'`;
-  return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
-}
-
-/** The delimiter of a dollar-quoted text that holds none like it. */
-export function dollarQuote(text: string): string {
-  let delimiter = "$$";
-  for (let count = 1; text.includes(delimiter); count += 1) delimiter = `$body${count}$`;
-  return delimiter;
 }

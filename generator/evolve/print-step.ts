@@ -1,3 +1,4 @@
+import { commentLines } from "../quote/sql.js";
 import { identifier, identifiers, objectName } from "./names.js";
 import type { Render } from "./render.js";
 import type { CheckSchema, ColumnSchema, ForeignKeySchema, IndexSchema, TableSchema } from "./schema.js";
@@ -146,9 +147,7 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], ren
 }
 
 function sentences(name: string, description: string): readonly string[] {
-  // PostgreSQL ends a comment at a bare carriage return, too.
-  const [first = "", ...rest] = description.trim().split(/\r\n|\r|\n/);
-  return [`${name}: ${first}`, ...rest];
+  return commentLines(`${name}: ${description.trim()}`);
 }
 
 function withComment({ comment, text }: Block): string {

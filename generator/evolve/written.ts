@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { visible } from "../quote/visible.js";
 import type { CheckSchema, DatabaseState, TableSchema } from "./schema.js";
 
 /*
@@ -88,7 +89,7 @@ export function printModel(
     ...[...old.keys()].filter((name) => !kept.has(name)).map((name) => JSON.stringify({ dropped: name })),
     ...tables.filter(([name, line]) => old.get(name) !== line).map(([, line]) => line),
   ];
-  return lines.map((line) => MODEL + line);
+  return lines.map((line) => MODEL + visible(line));
 }
 
 function printTable(name: string, { tables, routines, triggers }: WrittenState): string {

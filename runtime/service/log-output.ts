@@ -1,10 +1,12 @@
+import { visible } from "../visible.js";
+
 /*
  * Where log lines go. A service must neither wait nor fail to stop because nobody reads its log, so
  * no line is ever written by blocking: a reader that falls behind misses lines, and is told how many.
  */
 
 export interface LogOutput {
-  /** Takes one line with its line feed. Never waits; what the buffer cannot hold is dropped and counted. */
+  /** Takes one line of JSON with its line feed; what a terminal would obey in it is escaped. Never waits; what the buffer cannot hold is dropped and counted. */
   write(line: string): void;
   /** Lines dropped since the start. */
   dropped(): number;
@@ -50,7 +52,7 @@ export function createLogOutput(
         untold += 1;
         return;
       }
-      target.write(line);
+      target.write(visible(line));
     },
     dropped: () => dropped,
     flush: (withinMs) =>

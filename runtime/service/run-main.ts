@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import type { Logger, ServiceFactory } from "../definition.js";
+import { visible } from "../visible.js";
 import { ConfigurationError } from "./config.js";
 import { HooksError, loadService } from "./hooks.js";
 import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";
@@ -44,7 +45,7 @@ async function startFrom<Hooks extends object>(
 /** Before there is a service there is nobody to parse a log: plain text for whoever set it up. */
 function refuse(error: unknown): never {
   const setUp = error instanceof ConfigurationError || error instanceof HooksError;
-  process.stderr.write(`${setUp ? explain(error) : inspect(error)}\n`);
+  process.stderr.write(visible(`${setUp ? explain(error) : inspect(error)}\n`));
   process.exit(setUp ? USAGE : FAILED);
 }
 

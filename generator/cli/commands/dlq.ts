@@ -7,6 +7,7 @@ import {
   redriveLetter,
   showDeadLetter,
 } from "meshwright/runtime";
+import { oneLine, shorten } from "../../quote/visible.js";
 import { type ExitCode, UsageError } from "../exit.js";
 import { type LoadedService, withService } from "../loaded-service.js";
 import { findRunningMesh } from "../running-mesh.js";
@@ -45,7 +46,7 @@ export async function list(only: string | undefined, { json }: Output): Promise<
         failedAt,
         String(attempts),
         subject,
-        reasonOf(error).split("\n", 1)[0]?.slice(0, 100) ?? "",
+        shorten(reasonOf(error).split("\n", 1)[0] ?? "", 100),
       ]),
     );
   return letters.length === 0 ? 0 : 1;
@@ -59,9 +60,8 @@ export function show(name: string, id: string, { json }: Output): Promise<ExitCo
     if (json) printJson({ ...facts, body: body.toString("utf8"), bodyBase64: body.toString("base64") });
     else {
       for (const [fact, value] of Object.entries(facts)) {
-        print(
-          `${colour.dim(fact.padEnd(11))} ${typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "-")}`,
-        );
+        const text = typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "-");
+        print(`${colour.dim(fact.padEnd(11))} ${oneLine(text)}`);
       }
       print(`\n${body.toString("utf8")}`);
     }
@@ -85,7 +85,7 @@ export function redrive(name: string, ids: readonly string[], options: Selection
     if (options.json) printJson({ redriven: outcomes });
     else
       for (const { id, outcome, reason } of outcomes)
-        print(`${id}: ${outcome}${reason ? `: ${reason}` : ""}`);
+        print(`${id}: ${outcome}${reason ? `: ${oneLine(reason)}` : ""}`);
     return outcomes.every(({ outcome }) => ["applied", "stale", "queued"].includes(outcome)) ? 0 : 1;
   });
 }

@@ -12,12 +12,13 @@ import {
 } from "meshwright/simulate";
 import pg from "pg";
 import type { Mesh } from "../../model/mesh.js";
+import { oneLine } from "../../quote/visible.js";
 import { removePostgres, startPostgres } from "../dev/servers/postgres.js";
 import { type ExitCode, UsageError } from "../exit.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, MESH_FILE, reportDiagnostics } from "../project.js";
 import { drawSamples } from "../simulate/samples.js";
-import { colour, print, printJson, quietLogger, tell } from "../terminal.js";
+import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../terminal.js";
 
 export interface SimulateOptions {
   readonly seed?: string;
@@ -128,11 +129,11 @@ function reportProgress(runs: number) {
       shownAt = now;
       const line = `${done.runs} of ${runs} schedules, ${done.steps} steps …`;
       if (!terminal) return tell(line);
-      process.stderr.write(`\r${colour.dim(line)}\x1b[K`);
+      tellInPlace(line);
       shown = true;
     },
     end() {
-      if (shown) process.stderr.write("\r\x1b[K");
+      if (shown) tellInPlace(undefined);
       shown = false;
     },
   };
@@ -157,7 +158,7 @@ function describeFailure(
   { seed, full }: { readonly seed: number; readonly full: string | undefined },
 ): void {
   print(colour.red(`\na promise is broken (made smaller ${shrinks} times):`));
-  for (const violation of violations) print(`  ${violation}`);
+  for (const violation of violations) print(`  ${oneLine(violation)}`);
   print(`\n${describePlan(plan)}`);
   const told = trace.filter(({ what }) => !isRoutine(what));
   print(`the last ${Math.min(TOLD, told.length)} of ${trace.length} steps that are no routine:`);
@@ -173,7 +174,7 @@ function isRoutine(what: string): boolean {
 }
 
 function printLine({ step, ms, actor, what }: Counterexample["trace"][number]): string {
-  return `${String(step).padStart(5)} ${(ms / 1_000).toFixed(3).padStart(9)} s  ${actor.padEnd(11)} ${what}`;
+  return `${String(step).padStart(5)} ${(ms / 1_000).toFixed(3).padStart(9)} s  ${actor.padEnd(11)} ${oneLine(what)}`;
 }
 
 function traceOf({ counterexample }: Simulation): string {

@@ -1,6 +1,7 @@
 import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from "meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import type { Service } from "../../model/mesh.js";
+import { oneLine, shorten } from "../../quote/visible.js";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, findServiceUrl, natsLogin, type RunningMesh } from "../running-mesh.js";
@@ -136,7 +137,7 @@ function describe(
     ),
   );
   print("");
-  for (const copy of stale) print(colour.dim(copy));
-  for (const finding of findings) print(colour.yellow(finding));
+  for (const copy of stale) print(colour.dim(oneLine(copy)));
+  for (const finding of findings) print(colour.yellow(shorten(oneLine(finding), 1_000)));
   if (findings.length === 0) print(colour.green("nothing waits for a person"));
 }

@@ -1,5 +1,6 @@
 import { type FoundRow, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
+import { oneLine, shorten } from "../../quote/visible.js";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh, required } from "../running-mesh.js";
@@ -60,20 +61,18 @@ function describe(result: Verification): void {
   print(`${durable} → ${cache}: ${verdict} ${colour.dim(`(${ms} ms)`)}`);
   for (const row of sample)
     print(
-      `  ${row.finding.padEnd(9)} ${row.key}${row.reason === null ? "" : `: ${row.reason}`}${sides(row)}`,
+      `  ${row.finding.padEnd(9)} ${brief(row.key)}${row.reason === null ? "" : `: ${brief(row.reason)}`}${sides(row)}`,
     );
   const more = differences(result) - sample.length;
   if (more > 0) print(colour.dim(`  … and ${more} more`));
 }
 
-/** A row may hold a megabyte; `--json` gives all of it. */
-const SHOWN = 200;
-
-function sides({ sourceText, cacheText }: FoundRow): string {
-  const side = (name: string, row: string | null) => (row ? `\n    ${name}  ${shorten(row)}` : "");
-  return colour.dim(side("source", sourceText) + side("cache ", cacheText));
+/** A row may hold a megabyte, and its key be as long as a message; `--json` gives all of it. */
+function brief(text: string): string {
+  return shorten(oneLine(text));
 }
 
-function shorten(text: string): string {
-  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length} characters)`;
+function sides({ sourceText, cacheText }: FoundRow): string {
+  const side = (name: string, row: string | null) => (row ? `\n    ${name}  ${brief(row)}` : "");
+  return colour.dim(side("source", sourceText) + side("cache ", cacheText));
 }

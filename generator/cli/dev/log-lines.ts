@@ -1,3 +1,4 @@
+import { oneLine } from "../../quote/visible.js";
 import { colour } from "../terminal.js";
 
 const LEVELS: Readonly<Record<string, string>> = {
@@ -27,7 +28,7 @@ function readable(line: string): string {
   const level = LEVELS[String(entry.level)] ?? String(entry.level).padEnd(5);
   const fields = Object.entries(entry).filter(([name]) => !SAID.has(name));
   const shown = fields.map(([name, value]) => colour.dim(`${name}=${plain(value)}`));
-  return [time.toTimeString().slice(0, 8), level, String(entry.msg ?? ""), ...shown].join(" ");
+  return [time.toTimeString().slice(0, 8), level, oneLine(String(entry.msg ?? "")), ...shown].join(" ");
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,4 +1,5 @@
 import type { Consumer, Service } from "../../model/mesh.js";
+import { natsComment, natsText } from "../../quote/nats.js";
 import type { Lookup } from "../lookup.js";
 
 /** nats.conf: one user per service, allowed what it publishes and what it subscribes to. */
@@ -59,5 +60,6 @@ function operator(): BrokerUser {
 function user(name: string, title: string, publish: readonly string[]): BrokerUser {
   const passwordVariable = `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_NATS_PASSWORD`;
   const subscribe = name === OPERATOR ? ">" : `_INBOX_${name}.>`;
-  return { title, name, passwordVariable, publish: [...new Set(publish)], subscribe };
+  const allowed = [...new Set(publish)].map(natsText);
+  return { title: natsComment(title), name: natsText(name), passwordVariable, publish: allowed, subscribe };
 }

@@ -1,4 +1,5 @@
 import type { EnvironmentVariable, Service } from "../../model/mesh.js";
+import { shellComment, shellExample, shellWord } from "../../quote/shell.js";
 
 /** A variable across the services that read it. */
 export interface SharedVariable {
@@ -57,7 +58,7 @@ export function environmentView(services: readonly Service[], header: string): E
   return {
     header,
     variables: sharedVariables(services).map((variable) => ({
-      comments: [`${oneLine(variable.description)} Read by ${names(variable)}.`],
+      comments: [shellComment(`${sentence(variable.description)} Read by ${names(variable)}.`)],
       lines: isUniform(variable)
         ? variable.readers.slice(0, 1).map(line(variable))
         : variable.readers.map(ownLine(variable)),
@@ -68,33 +69,25 @@ export function environmentView(services: readonly Service[], header: string): E
 function line(variable: SharedVariable): (reader: Reader) => string {
   return ({ required, default: value, example }) =>
     required
-      ? `${variable.name}=${inShell(example ?? "")}`
-      : commented(`${variable.name}=${inShell(value ?? example ?? "")}`);
-}
-
-/** As a shell and the readers of such files take it: in single quotes, where it would be more than a word without them. */
-function inShell(value: string): string {
-  return /^[\w.,:;/@%+=?*~^[\]{}-]*$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
-}
-
-function commented(text: string): string {
-  return text
-    .split(/\r\n|[\r\n]/)
-    .map((part) => `# ${part}`)
-    .join("\n");
+      ? `${variable.name}=${shellExample(example ?? "")}`
+      : shellComment(`${variable.name}=${shellWord(value ?? example ?? "")}`);
 }
 
 /** One file serves all services, so a variable that differs between them can only be shown. */
 function ownLine(variable: SharedVariable): (reader: Reader) => string {
   return (reader) =>
-    commented(`${variable.name}=${inShell(reader.default ?? reader.example ?? "")} (${reader.service})`);
+    shellComment(`${variable.name}=${shellWord(reader.default ?? reader.example ?? "")} (${reader.service})`);
 }
 
 function names(variable: SharedVariable): string {
   return variable.readers.map((reader) => reader.service).join(", ");
 }
 
-function oneLine(text: string): string {
-  const line = text.replaceAll(/\s*[\r\n]\s*/g, " ").trim();
+function sentence(text: string): string {
+  const line = text
+    .split(/[\r\n]+/)
+    .map((part) => part.trim())
+    .join(" ")
+    .trim();
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }

@@ -3,7 +3,7 @@ import type { Lookup, Subscription } from "../lookup.js";
 import { schemaFileName } from "../schema/event.js";
 import { eventSentence, listOf, ownServices, serviceTitle } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./environment.js";
-import { cell, codeList, inCode } from "./markdown.js";
+import { codeList, inCode, prose } from "./markdown.js";
 import { bytes, duration, named } from "./units.js";
 
 /** README.md of generated/: the mesh as the tables that people look for. Every value is a finished cell. */
@@ -33,7 +33,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
   return {
     header,
     title: mesh.name,
-    description: mesh.description ?? "",
+    description: prose(mesh.description ?? ""),
     services: mesh.services.map((service) => serviceRow(service, lookup)),
     entities: entities(lookup),
     streams: mesh.streams.map(streamRow),
@@ -67,7 +67,10 @@ function entities(lookup: Lookup): ReadmeView["entities"] {
 function subjectRow(event: Event): ReadmeView["entities"][number]["subjects"][number] {
   return {
     subject: inCode(event.subject),
-    description: cell(event.description ?? eventSentence(event)),
+    description:
+      event.description === undefined
+        ? eventSentence(event, { prose, code: inCode })
+        : prose(event.description),
     message: `[${event.name}](schemas/${schemaFileName(event)})`,
   };
 }
@@ -121,7 +124,7 @@ function cascadeRow(cascade: Cascade, service: Service, lookup: Lookup): ReadmeV
 function variableRow(variable: SharedVariable): ReadmeView["variables"][number] {
   return {
     name: inCode(variable.name),
-    description: cell(variable.description),
+    description: prose(variable.description),
     services: listOf(variable.readers.map((reader) => reader.service)),
     value: variableValue(variable),
   };

@@ -1,4 +1,5 @@
 import type { Database, Service } from "../../model/mesh.js";
+import { literal, quotedName } from "../../quote/sql.js";
 import { serviceTitle } from "../wording.js";
 
 /** roles.sql: the role that a service runs as. Migrations are another's: the owner of the database. */
@@ -17,13 +18,9 @@ export function rolesView(service: Service, database: Database, header: string):
   return {
     header,
     title: serviceTitle(service.name),
-    role: sqlName(role),
-    roleText: `'${role.replaceAll("'", "''")}'`,
-    database: sqlName(database.name),
-    tables: database.tables.map((table) => sqlName(table.name)),
+    role: quotedName(role),
+    roleText: literal(role),
+    database: quotedName(database.name),
+    tables: database.tables.map((table) => quotedName(table.name)),
   };
-}
-
-function sqlName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

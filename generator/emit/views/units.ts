@@ -1,3 +1,5 @@
+import { grouped } from "../../quote/visible.js";
+
 /** Seconds as people say them: `7 days`, `2 minutes`. Largest unit that leaves no remainder. */
 export function duration(seconds: number): string {
   return inUnits(seconds, [
@@ -18,11 +20,6 @@ export function bytes(count: number): string {
   return named(count, "byte");
 }
 
-export function count(value: number): string {
-  // By hand: loading the locale data would take 24 ms, a thirtieth of a whole cold run.
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
 function inUnits(value: number, units: readonly (readonly [string, number])[]): string {
   const [name, size] = units.find(([, size]) => value >= size && value % size === 0) ?? ["second", 1];
   return named(value / size, name);
@@ -30,5 +27,5 @@ function inUnits(value: number, units: readonly (readonly [string, number])[]): 
 
 /** `1 message`, `2,000 messages` */
 export function named(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+  return `${grouped(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
