@@ -6,7 +6,7 @@ import { condition, mayFall, type Operation, rowSource } from "./condition.js";
 import { namedView } from "./named.js";
 import { columnText, commaSeparated, entityOf, separated, subjectExpression } from "./parts.js";
 import { refusalViews } from "./refusals.js";
-import type { Reactions, Routine, Trigger } from "./routine.js";
+import { type Reactions, type Routine, type RoutineView, routineView, type Trigger } from "./routine.js";
 
 const OPERATIONS: readonly Operation[] = ["insert", "update", "delete"];
 
@@ -35,8 +35,8 @@ interface Emission {
   readonly events: readonly Event[];
 }
 
-function routineName({ table, operation }: Emission): string {
-  return `mesh.${identifier(objectName("emit", table.name, operation))}`;
+function nameRoutine({ table, operation }: Emission): RoutineView {
+  return routineView(objectName("emit", table.name, operation), table.name);
 }
 
 const MOMENTS: Readonly<Record<Operation, string>> = {
@@ -47,7 +47,7 @@ const MOMENTS: Readonly<Record<Operation, string>> = {
 
 function emitRoutine(emission: Emission, render: Render): Routine {
   const { events, operation } = emission;
-  const name = routineName(emission);
+  const named = nameRoutine(emission);
   // One table may speak of several entities; each counts its own versions.
   const own = events.filter(({ emit }) => emit?.id === undefined);
   const entities = [...new Set(own.map(entityOf))];
@@ -56,20 +56,20 @@ function emitRoutine(emission: Emission, render: Render): Routine {
     const ofEntity = own.filter((event) => entityOf(event) === entity);
     return render("emit_statement", statementView(entity, { ...emission, events: ofEntity }));
   });
-  const named = events
+  const told = events
     .filter(({ emit }) => emit?.id !== undefined)
     .map((event) => namedView(event, emission.table, operation));
   const statements = [
     ...refusals.map((view) => render("emit_refusal", view)),
     ...emits,
-    ...named.map((view) => render("emit_named_statement", view)),
+    ...told.map((view) => render("emit_named_statement", view)),
   ];
   return {
-    name,
+    name: named.name,
     table: emission.table.name,
     comment: `${listed(events.map((event) => event.name))} ${MOMENTS[operation]}.`,
     text: render("emit_function", {
-      name,
+      ...named,
       quote: dollarQuote(statements.join("\n")),
       statements,
       settings: events.some((event) => showsNumbers(event, emission.table)) ? [EXACT_NUMBERS] : [],
@@ -257,7 +257,7 @@ function emitTrigger(emission: Emission, render: Render): Trigger {
     table: identifier(table.name),
     moment: `AFTER ${operation.toUpperCase()}`,
     transitions: TRANSITIONS[operation],
-    routine: routineName(emission),
+    routine: nameRoutine(emission).name,
   };
   return { name, table: table.name, columns: [], text: render("statement_trigger", view) };
 }

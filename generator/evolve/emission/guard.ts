@@ -1,7 +1,7 @@
 import type { Mesh, Table } from "../../model/mesh.js";
 import { distinctName, identifier, literal, objectName } from "../names.js";
 import type { Render } from "../render.js";
-import type { Reactions } from "./routine.js";
+import { type Reactions, routineView } from "./routine.js";
 
 /**
  * The guards of the columns by which cascade rules find their rows: a row that named a deleted entity
@@ -55,7 +55,7 @@ interface NamedGuard extends GuardedColumn {
 }
 
 function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: Render): Reactions {
-  const name = (operation: string) => `mesh.${identifier(nameOf("guard", table.name, column, operation))}`;
+  const named = (operation: string) => routineView(nameOf("guard", table.name, column, operation), table.name);
   const trigger = (operation: string) => objectName("guard", column, operation);
   const isText = ["text", "nanoid"].includes(table.columns.find((own) => own.name === column)?.type ?? "");
   const view = {
@@ -68,10 +68,10 @@ function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: 
   };
   const comment = `${table.name}.${column} names no ${origins.join(" or ")} that is deleted.`;
   const routine = (operation: "insert" | "update") => ({
-    name: name(operation),
+    name: named(operation).name,
     table: table.name,
     comment,
-    text: render(`guard_${operation}`, { ...view, name: name(operation) }),
+    text: render(`guard_${operation}`, { ...view, ...named(operation) }),
   });
   return {
     routines: [routine("insert"), routine("update")],
@@ -85,7 +85,7 @@ function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: 
           table: view.table,
           moment: "AFTER INSERT",
           transitions: "NEW TABLE AS new_rows",
-          routine: name("insert"),
+          routine: named("insert").name,
         }),
       },
       {
@@ -95,7 +95,7 @@ function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: 
         text: render("guard_update_trigger", {
           ...view,
           name: identifier(trigger("update")),
-          routine: name("update"),
+          routine: named("update").name,
         }),
       },
     ],

@@ -1,3 +1,5 @@
+import { identifier, literal } from "../names.js";
+
 /** A function of schema `mesh` that belongs to one table of the service. */
 export interface Routine {
   /** With its schema: `mesh.emit_users_insert`. */
@@ -20,4 +22,24 @@ export interface Trigger {
 export interface Reactions {
   readonly routines: readonly Routine[];
   readonly triggers: readonly Trigger[];
+}
+
+/** What the text of every function says of itself. */
+export interface RoutineView {
+  /** With its schema, as SQL writes it. */
+  readonly name: string;
+  /** Quoted SQL strings: its bare name, its name and arguments, the only table that it works for. */
+  readonly nameText: string;
+  readonly callText: string;
+  readonly tableText: string;
+}
+
+export function routineView(name: string, table: string): RoutineView {
+  const qualified = `mesh.${identifier(name)}`;
+  return {
+    name: qualified,
+    nameText: literal(name),
+    callText: literal(`${qualified}()`),
+    tableText: literal(table),
+  };
 }
