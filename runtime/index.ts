@@ -50,6 +50,7 @@ export {
 export type { Key } from "./repository/rows.js";
 export {
   type AppliedMigration,
+  type Grants,
   type MigrateOptions,
   MigrationError,
   type MigrationReport,

@@ -67,6 +67,20 @@ export function databaseVariable({ mesh, env }: RunningMesh, service: Service): 
   return env[own] === undefined && env.DATABASE_URL !== undefined ? "DATABASE_URL" : own;
 }
 
+/** The URL of who migrates a service's database, and the variable that it is from: the owner's, else the service's. */
+export function ownerUrl(
+  running: RunningMesh,
+  service: Service,
+): { readonly url: string; readonly variable: string } {
+  const own = running.mesh.databases.find(({ name }) => name === service.database)?.ownerUrlVariable;
+  const url = own === undefined ? undefined : running.env[own];
+  if (own === undefined || url === undefined)
+    return { url: databaseUrl(running, service), variable: databaseVariable(running, service) };
+  const [problem] = checkDatabaseUrl(own, url);
+  if (problem !== undefined) throw new UsageError(problem);
+  return { url, variable: own };
+}
+
 /** Where a service answers. */
 export function serviceUrl(running: RunningMesh, service: Service): string {
   return findServiceUrl(running, service) ?? missing(serviceVariable(service.name));

@@ -76,7 +76,7 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
     { path: "nats.conf", text: render("broker/nats.conf.hbs", brokerView(lookup, HEADER)) },
     {
       path: ENVIRONMENT,
-      text: render("environment/env.hbs", environmentView(ownServices(mesh.services), HEADER)),
+      text: render("environment/env.hbs", environmentView(mesh, HEADER)),
     },
     ...mesh.events.map((event) => ({
       path: `schemas/${schemaFileName(event)}`,
@@ -95,6 +95,10 @@ function emitService(service: Service, { lookup, printer, render }: Tools): Emit
   const database = lookup.database(service);
   const typescript = emitTypeScript(service, lookup, printer);
   if (service.external || database === undefined) return typescript;
-  const roles = render("database/roles.sql.hbs", rolesView(service, database, HEADER));
-  return [...typescript, { path: `${service.name}/roles.sql`, text: roles }];
+  const view = rolesView(database, HEADER);
+  const sql = ["roles", "grants"].map((name) => ({
+    path: `${service.name}/${name}.sql`,
+    text: render(`database/${name}.sql.hbs`, view),
+  }));
+  return [...typescript, ...sql];
 }

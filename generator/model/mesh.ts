@@ -148,8 +148,16 @@ export interface Delivery {
 export interface Database {
   readonly name: string;
   readonly service: string;
-  /** `SFS_DB_URL` */
+  /** `SFS_DB_URL`: of the role that the service runs as. */
   readonly urlVariable: string;
+  /** `SFS_DB_OWNER_URL`: of the role that migrates. */
+  readonly ownerUrlVariable: string;
+  readonly roles: {
+    /** `sfs_service`: may read and write rows. */
+    readonly service: string;
+    /** `sfs_owner`: owns the database and all that migrations make. */
+    readonly owner: string;
+  };
   readonly tables: readonly Table[];
 }
 

@@ -66,6 +66,16 @@ export function databaseUrlVariable(database: string): string {
   return `${upperSnakeCase(database)}_URL`;
 }
 
+/** `AUTH_DB_OWNER_URL` */
+export function ownerUrlVariable(database: string): string {
+  return `${upperSnakeCase(database)}_OWNER_URL`;
+}
+
+/** Roles belong to the whole server, like databases; no two services have one name. */
+export function databaseRoles(service: string): { readonly service: string; readonly owner: string } {
+  return { service: `${service}_service`, owner: `${service}_owner` };
+}
+
 export function serviceUrlVariable(service: string): string {
   return `${upperSnakeCase(service)}_SERVICE_URL`;
 }

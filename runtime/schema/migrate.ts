@@ -3,6 +3,7 @@ import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply.js";
 import { meshMigrations, readMigrations } from "./files.js";
+import { applyGrants, type Grants } from "./grants.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { pendingMigrations } from "./pending.js";
@@ -19,6 +20,8 @@ export interface MigrateOptions {
   readonly logger: Logger;
   /** Ends the waiting for locks, and for another replica that migrates. */
   readonly signal?: AbortSignal;
+  /** Where the service runs under a role of its own: brought up to date behind the migrations. */
+  readonly grants?: Grants;
 }
 
 export interface MigrationReport {
@@ -26,6 +29,8 @@ export interface MigrationReport {
   readonly applied: readonly string[];
   /** Every migration that the database has now. */
   readonly total: number;
+  /** Whether the grants were renewed: not where nobody asked, or the role is not there. */
+  readonly granted: boolean;
 }
 
 const LOOK_AGAIN_MS = 250;
@@ -44,10 +49,13 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<MigrationReport> {
   const files = [...meshMigrations, ...(await readMigrations(options.migrations, options.service))];
-  const { logger, signal } = options;
+  const { logger, signal, grants } = options;
   return await withClient(database, (client) =>
     withoutTimeouts(client, () =>
-      underLock(client, options, () => applyPending(files, { client, database, logger, signal })),
+      underLock(client, options, async () => {
+        const report = await applyPending(files, { client, database, logger, signal });
+        return { ...report, granted: grants !== undefined && (await applyGrants(client, grants)) };
+      }),
     ),
   );
 }
@@ -63,6 +71,15 @@ export async function migrationState(
     const applied = found.rows[0]?.ready === true ? await readLedger(client) : [];
     return { applied, pending: namesOf(pendingMigrations(files, applied)) };
   });
+}
+
+/** Whether the role of this connection may make what migrations make. */
+export async function mayMigrate(database: Pool | ClientBase): Promise<boolean> {
+  const { rows } = await database.query<{ may: boolean }>(
+    `SELECT CASE WHEN to_regnamespace('mesh') IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+     ELSE has_schema_privilege('mesh', 'CREATE') END AS may`,
+  );
+  return rows[0]?.may === true;
 }
 
 async function withClient<T>(
@@ -126,7 +143,10 @@ async function tryLock(client: ClientBase): Promise<boolean> {
   return rows[0]?.taken === true;
 }
 
-async function applyPending(files: readonly Migration[], applying: Applying): Promise<MigrationReport> {
+async function applyPending(
+  files: readonly Migration[],
+  applying: Applying,
+): Promise<Omit<MigrationReport, "granted">> {
   const { client, logger } = applying;
   await prepareLedger(client);
   const ledger = await readLedger(client);

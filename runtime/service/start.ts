@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
-import type { Pool } from "pg";
+import { DatabaseError, type Pool } from "pg";
 import { connectJetStream } from "../broker/jetstream.js";
 import { sourceOf } from "../consume/snapshot-source.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import { buildServer } from "../http/server.js";
 import { isUnavailable } from "../repository/failure.js";
-import { migrate, migrationState } from "../schema/index.js";
+import { mayMigrate, migrate, migrationState } from "../schema/index.js";
 import { ConfigurationError, type Environment, readConfig, type ServiceConfig } from "./config.js";
 import { readHealth } from "./health.js";
 import { requireHooks } from "./hooks.js";
@@ -174,12 +174,25 @@ class NotMigrated extends Error {
 
 async function prepareDatabase({ definition, config, logger, pool, stopping }: Service): Promise<void> {
   const files = { service: definition.name, migrations: definition.database.migrations };
-  if (config.migrate) {
+  if (config.migrate && (await mayMigrate(pool))) {
     await migrate(pool, { ...files, logger, signal: stopping.signal });
     return;
   }
-  const { pending } = await migrationState(pool, files);
-  if (pending.length > 0) throw new NotMigrated(`MIGRATE=off, and ${pending.join(", ")} not applied yet`);
+  const theRole = `the role of ${config.databaseVariable}`;
+  const { pending } = await migrationState(pool, files).catch((error: unknown) => {
+    if (!lacksGrants(error)) throw error;
+    throw new NotMigrated(
+      `${error.message}: ${theRole} has no grants yet (mesh migrate gives them, as the owner)`,
+    );
+  });
+  if (pending.length === 0) return;
+  const why = config.migrate ? `${theRole} may not migrate (mesh migrate does, as the owner)` : "MIGRATE=off";
+  throw new NotMigrated(`${why}, and ${pending.join(", ")} not applied yet`);
+}
+
+/** 42501: insufficient privilege. */
+function lacksGrants(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.code === "42501";
 }
 
 async function withDatabase<T>({ state, logger, stopping }: Service, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { builtInVariables } from "../../model/build/environment.js";
-import { databaseUrlVariable, serviceUrlVariable } from "../../model/names.js";
+import { databaseUrlVariable, ownerUrlVariable, serviceUrlVariable } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 
 /** The driver takes these for what a database's URL leaves open. */
@@ -19,7 +19,8 @@ const driverVariables = [
 /** A service's own variables do not take the names that the runtime reads. */
 export const checkEnvironment: Rule = (program, report) => {
   const taken = new Set([...builtInVariables, ...driverVariables]);
-  for (const name of program.databases.keys()) taken.add(databaseUrlVariable(name));
+  for (const name of program.databases.keys())
+    taken.add(databaseUrlVariable(name)).add(ownerUrlVariable(name));
   for (const name of program.services.keys()) taken.add(serviceUrlVariable(name));
   for (const { node } of program.services.values()) {
     for (const { name } of node?.get.environment?.entries ?? []) {

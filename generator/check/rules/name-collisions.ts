@@ -3,6 +3,7 @@ import type { Program, ServiceSymbol } from "../../language/program.js";
 import { nameConsumer, subscribedEntities } from "../../model/build/consumer.js";
 import {
   databaseUrlVariable,
+  ownerUrlVariable,
   serviceUrlVariable,
   streamName,
   tableNames,
@@ -16,7 +17,8 @@ export const checkNameCollisions: Rule = (program, report) => {
   const streams = openScope(report);
   const variables = openScope(report);
   for (const { name, span } of program.databases.values()) {
-    variables.claim(databaseUrlVariable(name), { what: `database "${name}"`, span });
+    for (const variable of [databaseUrlVariable(name), ownerUrlVariable(name)])
+      variables.claim(variable, { what: `database "${name}"`, span });
   }
   const durables = openScope(report);
   for (const service of program.services.values()) {

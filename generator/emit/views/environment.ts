@@ -1,7 +1,8 @@
-import type { EnvironmentVariable, Service } from "../../model/mesh.js";
+import type { EnvironmentVariable, Mesh, Service } from "../../model/mesh.js";
 import { shellComment, shellExample, shellWord } from "../../quote/shell.js";
+import { ownServices } from "../wording.js";
 
-/** A variable across the services that read it. */
+/** A variable across the services and commands that read it. */
 export interface SharedVariable {
   readonly name: string;
   readonly description: string;
@@ -15,10 +16,13 @@ export interface Reader {
   readonly example: string | undefined;
 }
 
-/** Every variable once: what must be set first, each part in the order in which the services name it. */
-export function sharedVariables(services: readonly Service[]): readonly SharedVariable[] {
+/**
+ * Every variable once: what must be set first, each part in the order in which the services name it; at last what no
+ * service may know.
+ */
+export function sharedVariables(mesh: Mesh): readonly SharedVariable[] {
   const variables = new Map<string, { description: string; readers: Reader[] }>();
-  for (const service of services) {
+  for (const service of ownServices(mesh.services)) {
     for (const variable of service.environment) {
       const known = variables.get(variable.name) ?? { description: variable.description, readers: [] };
       known.readers.push(reader(service, variable));
@@ -26,9 +30,26 @@ export function sharedVariables(services: readonly Service[]): readonly SharedVa
     }
   }
   const isRequired = ({ readers }: SharedVariable) => readers.some(({ required }) => required);
-  return [...variables]
+  const sorted = [...variables]
     .map(([name, { description, readers }]) => ({ name, description, readers }))
     .sort((a, b) => Number(isRequired(b)) - Number(isRequired(a)));
+  return [...sorted, ...ownerVariables(mesh)];
+}
+
+function ownerVariables({ databases, services }: Mesh): readonly SharedVariable[] {
+  const own = new Set(ownServices(services).map(({ name }) => name));
+  return databases
+    .filter(({ service }) => own.has(service))
+    .map(({ name, urlVariable, ownerUrlVariable, roles }) => ({
+      name: ownerUrlVariable,
+      description: `PostgreSQL URL of ${roles.owner}, who owns ${name} and migrates it; ${urlVariable} where it is not set`,
+      readers: ["mesh migrate", "mesh dev"].map((command) => ({
+        service: command,
+        required: false,
+        default: undefined,
+        example: `postgres://${roles.owner}:password@localhost:5432/${name}`,
+      })),
+    }));
 }
 
 /** Whether the variable means the same to each of its readers. */
@@ -54,10 +75,10 @@ export interface EnvironmentView {
 }
 
 /** .env.example: what must be set stands ready to be filled in, what has a default is commented out. */
-export function environmentView(services: readonly Service[], header: string): EnvironmentView {
+export function environmentView(mesh: Mesh, header: string): EnvironmentView {
   return {
     header,
-    variables: sharedVariables(services).map((variable) => ({
+    variables: sharedVariables(mesh).map((variable) => ({
       comments: [shellComment(`${sentence(variable.description)} Read by ${names(variable)}.`)],
       lines: isUniform(variable)
         ? variable.readers.slice(0, 1).map(line(variable))

@@ -1,7 +1,7 @@
 import type { Cascade, Event, Service, Stream } from "../../model/mesh.js";
 import type { Lookup, Subscription } from "../lookup.js";
 import { schemaFileName } from "../schema/event.js";
-import { eventSentence, listOf, ownServices, serviceTitle } from "../wording.js";
+import { eventSentence, listOf, serviceTitle } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./environment.js";
 import { codeList, inCode, prose } from "./markdown.js";
 import { bytes, duration, named } from "./units.js";
@@ -41,7 +41,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
     cascades: subscriptions.flatMap(({ service, consumer }) =>
       consumer.cascades.map((cascade) => cascadeRow(cascade, service, lookup)),
     ),
-    variables: sharedVariables(ownServices(mesh.services)).map(variableRow),
+    variables: sharedVariables(mesh).map(variableRow),
   };
 }
 

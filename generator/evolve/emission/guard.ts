@@ -55,7 +55,8 @@ interface NamedGuard extends GuardedColumn {
 }
 
 function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: Render): Reactions {
-  const named = (operation: string) => routineView(nameOf("guard", table.name, column, operation), table.name);
+  const named = (operation: string) =>
+    routineView(nameOf("guard", table.name, column, operation), table.name);
   const trigger = (operation: string) => objectName("guard", column, operation);
   const isText = ["text", "nanoid"].includes(table.columns.find((own) => own.name === column)?.type ?? "");
   const view = {

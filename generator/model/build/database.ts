@@ -1,7 +1,13 @@
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/program.js";
 import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
 import { hasOffset, withOffset } from "../moment.js";
-import { databaseUrlVariable, serviceUrlVariable, tableNames } from "../names.js";
+import {
+  databaseRoles,
+  databaseUrlVariable,
+  ownerUrlVariable,
+  serviceUrlVariable,
+  tableNames,
+} from "../names.js";
 import { byName, compareNames } from "../order.js";
 import { required } from "./invariant.js";
 
@@ -10,10 +16,13 @@ export const defaultSyncSeconds = 3_600;
 type Wide = ReadonlySet<ColumnSymbol>;
 
 export function buildDatabase(database: DatabaseSymbol, wide: Wide): Database {
+  const service = required(database.owners[0], `the owner of ${database.name}`).name;
   return {
     name: database.name,
-    service: required(database.owners[0], `the owner of ${database.name}`).name,
+    service,
     urlVariable: databaseUrlVariable(database.name),
+    ownerUrlVariable: ownerUrlVariable(database.name),
+    roles: databaseRoles(service),
     tables: [...database.tables.values()].map((table) => buildTable(table, database, wide)).sort(byName),
   };
 }

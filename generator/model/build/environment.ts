@@ -1,6 +1,6 @@
 import type { ServiceSymbol } from "../../language/program.js";
 import type { Consumer, EnvironmentVariable } from "../mesh.js";
-import { databaseUrlVariable, serviceUrlVariable } from "../names.js";
+import { databaseRoles, databaseUrlVariable, serviceUrlVariable } from "../names.js";
 import { byName, compareNames } from "../order.js";
 
 /** What the runtime itself reads; a mesh cannot use these names for something else. */
@@ -41,9 +41,13 @@ export function buildEnvironment(
     variable("NATS_USER", "Broker user of the service; see nats.conf"),
     variable("NATS_PASSWORD", "Password of the broker user"),
     variable("MESH_HOOKS", "Module with the hooks of the service, instead of the one in the hooks folder"),
-    variable("MIGRATE", "on, or off where somebody else migrates: the service then waits for it", {
-      default: "on",
-    }),
+    variable(
+      "MIGRATE",
+      "on, or off where somebody else migrates: the service then waits for it, as it does under a role that may not migrate",
+      {
+        default: "on",
+      },
+    ),
     ...ownVariables(service),
   ];
 }
@@ -86,13 +90,13 @@ function sourceVariables(consumers: readonly Consumer[]): readonly EnvironmentVa
   );
 }
 
-function databaseVariables({ database }: ServiceSymbol): readonly EnvironmentVariable[] {
+function databaseVariables({ database, name: service }: ServiceSymbol): readonly EnvironmentVariable[] {
   if (database === undefined) return [];
   const { name } = database;
   return [
     variable(databaseUrlVariable(name), `PostgreSQL URL of ${name}; DATABASE_URL where it is not set`, {
       required: true,
-      example: `postgres://postgres@localhost:5432/${name}`,
+      example: `postgres://${databaseRoles(service).service}:password@localhost:5432/${name}`,
     }),
   ];
 }

@@ -1,0 +1,37 @@
+import { expect, inject, test } from "vitest";
+import { authService } from "../../generated/auth/service.js";
+import { startService } from "../../runtime/service/start.js";
+import { createRoledDatabase, migrateAs } from "../support/roles.js";
+import { waitFor } from "../support/servers.js";
+import { silent } from "../unit/evolve/support.js";
+
+/*
+ * A service whose role may not migrate: it says so, waits, and goes on once the owner has.
+ */
+
+test("waits for the owner, whatever MIGRATE says", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "auth");
+  const env = {
+    AUTH_DB_URL: database.service,
+    NATS_URL: inject("nats"),
+    SERVICE_KEY: "key",
+    PORT: "0",
+    CONTAINER_CLUSTER: "none",
+  };
+  const service = await startService(authService(), env, { logger: silent });
+  const reasons = async () => {
+    const answer = await fetch(`${service.url}/readyz`);
+    return ((await answer.json()) as { readonly reasons?: readonly string[] }).reasons?.join("; ") ?? "ready";
+  };
+  try {
+    const refused =
+      /^applying migrations: the role of AUTH_DB_URL may not migrate \(mesh migrate does, as the owner\), and mesh\/0001_mesh, .* not applied yet$/;
+    await waitFor(async () => refused.test(await reasons()));
+    await migrateAs(database.owner, "auth");
+    await waitFor(async () => (await reasons()).includes("has no grants yet"));
+    expect(await migrateAs(database.owner, "auth", database)).toMatchObject({ applied: [], granted: true });
+    await waitFor(async () => (await reasons()) === "ready");
+  } finally {
+    await service.stop();
+  }
+});

@@ -1,0 +1,118 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { type Grants, type MigrationReport, migrate } from "../../runtime/schema/index.js";
+import { silent } from "../unit/evolve/support.js";
+import { createDatabase } from "./servers.js";
+
+/*
+ * Databases as the emitted roles.sql and grants.sql make them: an owner, and a role that the service runs as.
+ */
+
+const GENERATED = fileURLToPath(new URL("../../generated/", import.meta.url));
+
+export interface RoledDatabase {
+  readonly name: string;
+  /** Superuser. */
+  readonly admin: string;
+  readonly owner: string;
+  readonly service: string;
+  readonly roles: { readonly owner: string; readonly service: string };
+  readonly grants: Grants;
+}
+
+export interface RolesOptions {
+  /** Folder of the generated files. */
+  readonly generated?: string;
+}
+
+/** The emitted file for a database of another name. */
+export function readSql(service: string, file: string, database: string, generated = GENERATED): string {
+  return renamed(readFileSync(join(generated, service, file), "utf8"), service, database);
+}
+
+/** Several services, tests and runs share a server, whose roles are everybody's: they are called like the database here. */
+function renamed(sql: string, service: string, database: string): string {
+  return sql
+    .replaceAll(`${service}_owner`, `${database}_owner`)
+    .replaceAll(`${service}_service`, `${database}_service`)
+    .replaceAll(`"${service}_db"`, `"${database}"`);
+}
+
+/** A new, empty database with the roles of one of the reference mesh's services. */
+export async function createRoledDatabase(
+  adminUrl: string,
+  service: string,
+  { generated = GENERATED }: RolesOptions = {},
+): Promise<RoledDatabase> {
+  const admin = await createDatabase(adminUrl, `${service}_db`);
+  const name = new URL(admin).pathname.slice(1);
+  const read = (file: string) => readSql(service, file, name, generated);
+  const roles = { owner: `${name}_owner`, service: `${name}_service` };
+  const password = randomBytes(9).toString("base64url");
+  // Advisory locks are a database's own: this one is taken where all meet, for each closes the same two databases.
+  await withClient(adminUrl, async (shared) => {
+    await shared.query("SELECT pg_advisory_lock(1919905395)");
+    await withClient(admin, async (client) => {
+      await client.query(read("roles.sql"));
+      for (const role of Object.values(roles))
+        await client.query(`ALTER ROLE ${client.escapeIdentifier(role)} PASSWORD '${password}'`);
+    });
+  });
+  return {
+    name,
+    admin,
+    owner: withLogin(admin, roles.owner, password),
+    service: withLogin(admin, roles.service, password),
+    roles,
+    grants: { role: roles.service, sql: read("grants.sql") },
+  };
+}
+
+export interface MigrateAsOptions {
+  readonly grants?: Grants;
+  readonly generated?: string;
+  /** Names of the files to take, where not all. */
+  readonly only?: (name: string) => boolean;
+}
+
+/** As `mesh migrate` does it: the files, then the grants. */
+export async function migrateAs(
+  url: string,
+  service: string,
+  { grants, generated = GENERATED, only }: MigrateAsOptions = {},
+): Promise<MigrationReport> {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  pool.on("error", () => undefined);
+  const folder = join(generated, service, "migrations");
+  const migrations = only === undefined ? folder : await mkdtemp(join(tmpdir(), "mesh-some-"));
+  try {
+    for (const name of only === undefined ? [] : (await readdir(folder)).filter(only))
+      await copyFile(join(folder, name), join(migrations, name));
+    return await migrate(pool, { service, migrations, logger: silent, ...(grants && { grants }) });
+  } finally {
+    await pool.end();
+    if (only !== undefined) await rm(migrations, { recursive: true });
+  }
+}
+
+export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function withLogin(url: string, user: string, password: string): string {
+  const changed = new URL(url);
+  changed.username = encodeURIComponent(user);
+  changed.password = password;
+  return changed.href;
+}
