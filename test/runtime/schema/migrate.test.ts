@@ -28,15 +28,17 @@ describe("migrate", () => {
   test("applies the runtime's files, then the service's, and nothing twice", async () => {
     const folder = await openFolder({ "0001_initial.sql": FIRST, "README.md": "no migration" });
     const first = await runMigrations(url, folder.path);
-    expect(first).toEqual({ applied: [...OURS, "0001_initial.sql"], total: OURS.length + 1 });
+    expect(first).toEqual({ applied: [...OURS, "0001_initial.sql"], total: OURS.length + 1, granted: false });
     expect(await runMigrations(url, pathToFileURL(`${folder.path}/`))).toEqual({
       applied: [],
       total: OURS.length + 1,
+      granted: false,
     });
     await folder.write("0002_add_items_price.sql", SECOND);
     expect(await runMigrations(url, folder.path)).toEqual({
       applied: ["0002_add_items_price.sql"],
       total: OURS.length + 2,
+      granted: false,
     });
     expect((await ledger()).map((entry) => entry.name)).toEqual([
       ...OURS,
