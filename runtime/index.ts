@@ -25,6 +25,7 @@ export type { ResyncResult } from "./http/operate.js";
 export { JsonText } from "./json-text.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
+export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
 export { type ResyncOptions, requestResync } from "./operate/resync.js";
 export {

@@ -132,11 +132,27 @@ function addOperating(program: Command, finish: Finish): void {
     );
   program
     .command("resync")
-    .description("rebuild a service's caches from their sources, cascades of missed deletions included")
+    .description(
+      "rebuild a service's caches from their sources, cascades of missed deletions included; exit 1 while something differs",
+    )
     .argument("<service>")
+    .option(
+      "--trust-source",
+      "take the source's word over later versions that are known here, as after a forged event",
+    )
     .option("--json", "print the result as JSON")
     .action(async (service: string, options) =>
       finish(await (await import("./commands/resync.js")).resync(service, options)),
+    );
+  program
+    .command("lower-versions")
+    .description(
+      "bring a service's version counters back that a forged event has put where nothing counts; then resync its subscribers",
+    )
+    .argument("<service>", "the owner, whose events are refused")
+    .option("--json", "print the result as JSON")
+    .action(async (service: string, options) =>
+      finish(await (await import("./commands/lower-versions.js")).lowerVersions(service, options)),
     );
 }
 

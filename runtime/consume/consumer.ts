@@ -19,7 +19,7 @@ import { buildModel, type ConsumerModel } from "./model.js";
 import { createNewcomers } from "./newcomers.js";
 import { persistently } from "./persist.js";
 import { createPredecessors } from "./predecessors.js";
-import { createResync, type Resync } from "./resync.js";
+import { createResync, type Resync, type SnapshotChoice } from "./resync.js";
 import type { SnapshotReport } from "./snapshot.js";
 import { distrustVersions, type Era, enterEra, type SnapshotRecord, tidy } from "./subscription.js";
 import { startWatch } from "./watch.js";
@@ -63,7 +63,7 @@ export interface ConsumerStats {
 export interface RunningConsumer {
   stats(): ConsumerStats;
   /** Takes a snapshot now. Undefined when the consumer has no source, or another replica is taking one. */
-  resync(): Promise<SnapshotReport | undefined>;
+  resync(how?: SnapshotChoice): Promise<SnapshotReport | undefined>;
   /** Finishes the batch in hand, hands back what was prefetched, and takes no more. */
   stop(): Promise<void>;
 }
@@ -114,7 +114,7 @@ export function startConsumer(options: ConsumerOptions): RunningConsumer {
   const ended = live(running);
   return {
     stats: () => describe(running),
-    resync: () => running.resync.now(),
+    resync: (how) => running.resync.now(how),
     async stop() {
       running.stopping.abort();
       await ended;

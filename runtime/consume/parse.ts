@@ -6,6 +6,7 @@ import { fieldOf } from "../field.js";
 import { parseJson } from "../json-text.js";
 import { describeErrors } from "../validation.js";
 import { unfitReason, unstorableReason } from "../values.js";
+import { HIGHEST_VERSION } from "../version.js";
 import type { ConsumerModel, EventModel } from "./model.js";
 import type { Place } from "./order.js";
 import { unfitId } from "./unfit.js";
@@ -66,10 +67,10 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   return { ok: true, incoming };
 }
 
-/** Beyond 2^53 it may be another one than was written. */
+/** Validators of an older generator know no maximum. */
 function unfitVersion({ version }: Incoming): string | undefined {
-  if (version === null || Number.isSafeInteger(version)) return undefined;
-  return "/metadata/version is not a whole number within 2^53";
+  if (version === null || version <= HIGHEST_VERSION) return undefined;
+  return `/metadata/version must be <= ${HIGHEST_VERSION}`;
 }
 
 /** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */

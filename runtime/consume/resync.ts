@@ -22,13 +22,18 @@ export interface Resync {
   wantFor(reason: string): Promise<void>;
   /** As `want`, when none succeeded within the definition's period, or one is on record as wanted. */
   wantIfDue(): Promise<void>;
-  now(): Promise<SnapshotReport | undefined>;
+  now(how?: SnapshotChoice): Promise<SnapshotReport | undefined>;
   /** Whoever asks now gets one that may have read its source already. */
   underWay(): boolean;
   last(): SnapshotRecord | undefined;
   lastError(): string | undefined;
   /** Resolves when none is under way. Abort the signal first. */
   idle(): Promise<void>;
+}
+
+export interface SnapshotChoice {
+  /** Takes the source's word where the guard knows later versions. */
+  readonly trustSource?: boolean;
 }
 
 export interface ResyncOptions {
@@ -70,10 +75,11 @@ export function createResync(options: ResyncOptions): Resync {
     record = await readSnapshotRecord(pool, durable);
   }
 
-  /** Whoever asks while one is under way gets that one's outcome: it is as new as can be. */
-  function now(): Promise<SnapshotReport | undefined> {
-    if (sync === undefined) return Promise.resolve(undefined);
-    current ??= take(options)
+  /** Whoever asks while one is under way gets that one's outcome: it is as new as can be. But it may trust less. */
+  async function now(how: SnapshotChoice = {}): Promise<SnapshotReport | undefined> {
+    if (sync === undefined) return undefined;
+    if (how.trustSource === true) while (current !== undefined) await Promise.allSettled([current]);
+    current ??= take(options, how)
       .then(
         (report) => {
           failure = undefined;
@@ -88,7 +94,7 @@ export function createResync(options: ResyncOptions): Resync {
         current = undefined;
         ended = Date.now();
       });
-    return current;
+    return await current;
   }
 
   async function untilDone(): Promise<void> {
@@ -139,14 +145,10 @@ function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLa
   return everySeconds > 0 && (age > everySeconds || age < 0);
 }
 
-async function take({
-  broker,
-  plan,
-  era,
-  model,
-  logger,
-  ...options
-}: ResyncOptions): Promise<SnapshotReport | undefined> {
+async function take(
+  { broker, plan, era, model, logger, ...options }: ResyncOptions,
+  how: SnapshotChoice,
+): Promise<SnapshotReport | undefined> {
   const { stream } = plan;
   const noteSeq = async () => {
     const [state, now] = [await readPosition(broker, plan), era()];
@@ -160,7 +162,7 @@ async function take({
     if (state.pending === 0 && state.ackPending === 0) return true;
     return (era()?.base ?? 0) + (state.ackFloor ?? 0) >= seq;
   };
-  const report = await takeSnapshot({ ...options, model, logger, noteSeq, settledUpTo });
+  const report = await takeSnapshot({ ...options, ...how, model, logger, noteSeq, settledUpTo });
   if (report === undefined) logger.info({}, "another replica is taking a snapshot");
   else logger.info(report, "snapshot taken");
   return report;

@@ -5,6 +5,7 @@ import { type EntityState, endsUnheard, isPlaceholder } from "./order.js";
 import { laterLives, type ToldLife } from "./snapshot-lives.js";
 import { bornOf, unfitVersion, versionOf } from "./snapshot-rows.js";
 import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
+import { noteAhead } from "./snapshot-trust.js";
 import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit.js";
 
 /*
@@ -51,11 +52,13 @@ export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): 
   return await inParts(run, { items: fit, work: (part) => notePart(run, part) });
 }
 
-async function notePart({ client, model, seq }: Run, part: readonly Existing[]): Promise<number> {
+async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
+  const { client, model, seq } = run;
   const { origin } = model.definition;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
   await client.query('INSERT INTO "$told" (entity_id) SELECT unnest($1::text[])', [ids]);
+  await noteAhead(run, part);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
     origin,
     ids,

@@ -1,6 +1,7 @@
 import type { ColumnDefinition } from "../definition.js";
 import { fieldOf } from "../field.js";
 import { unfitReason, unstorableReason } from "../values.js";
+import { HIGHEST_VERSION } from "../version.js";
 import { toCell } from "./columns.js";
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
@@ -91,7 +92,8 @@ function unfitElement(cache: CacheModel, fields: Fields, id: string | null): str
 }
 
 function isVersion(value: unknown): boolean {
-  return value === undefined || value === null || (Number.isSafeInteger(value) && Number(value) >= 0);
+  if (value === undefined || value === null) return true;
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= HIGHEST_VERSION;
 }
 
 /** Null from an owner that keeps none. */

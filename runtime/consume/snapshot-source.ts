@@ -26,10 +26,20 @@ export interface SourceOptions {
   readonly sync: SyncDefinition;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Also asks for the highest version of all, rows that are gone included; undefined where the source does not say. */
+  readonly onHighest?: (version: number | undefined) => void;
 }
 
+/** Of a request: whether the answer is to have it. Of an answer: the number. */
+export const HIGHEST_HEADER = "mesh-highest-version";
+
 /** Our own owners add `_version` and `_born` to each element when asked; others do not know the header and ignore it. */
-export async function* readSource({ sync, env, signal }: SourceOptions): AsyncGenerator<Uint8Array> {
+export async function* readSource({
+  sync,
+  env,
+  signal,
+  onHighest,
+}: SourceOptions): AsyncGenerator<Uint8Array> {
   const base = env[sync.urlVariable];
   if (base === undefined || base === "") throw new SnapshotFailed(`${sync.urlVariable} is not set`);
   const url = new URL(sync.path, base);
@@ -40,6 +50,7 @@ export async function* readSource({ sync, env, signal }: SourceOptions): AsyncGe
       headers: {
         ...authorization(sync.header, env.SERVICE_KEY),
         "mesh-snapshot": "versions",
+        ...(onHighest === undefined ? {} : { [HIGHEST_HEADER]: "wanted" }),
         accept: "application/json",
       },
       signal: AbortSignal.any([signal, silence.signal]),
@@ -49,6 +60,8 @@ export async function* readSource({ sync, env, signal }: SourceOptions): AsyncGe
     const text = await watched(response.text());
     throw new SnapshotFailed(`GET ${url.href} answered ${response.status}: ${text.slice(0, 200)}`);
   }
+  const highest = response.headers.get(HIGHEST_HEADER);
+  onHighest?.(highest === null ? undefined : Number(highest));
   const reader = response.body.getReader();
   try {
     for (let part = await watched(reader.read()); !part.done; part = await watched(reader.read())) {

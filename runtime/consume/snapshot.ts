@@ -14,6 +14,14 @@ import { noteToldTwice, refuseDoubtful, removeMissing, untilHeard } from "./snap
 import { type SnapshotRow, toRows } from "./snapshot-rows.js";
 import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
 import { readSource, SnapshotFailed } from "./snapshot-source.js";
+import {
+  type Ahead,
+  CREATE_AHEAD,
+  describeAhead,
+  overrule,
+  readAhead,
+  type Trusted,
+} from "./snapshot-trust.js";
 import { readSnapshotRecord } from "./subscription.js";
 import { withClient } from "./transaction.js";
 import { createSetAside, describeUnfit, readElement, recordUnfit, type UnfitRow } from "./unfit.js";
@@ -29,6 +37,10 @@ export interface SnapshotReport {
   readonly unfit: number;
   /** Of those, rows whose hook threw; the next snapshot, soon, finds them again. */
   readonly failed: number;
+  /** Entities that are known here at versions beyond their source's; what it says of them was passed over. */
+  readonly ahead: number;
+  /** Entities of which the source's word was taken over the guard's, as it was told to. */
+  readonly overruled: number;
   /** Effective sequence noted before the source was read. */
   readonly seq: number;
   readonly ms: number;
@@ -51,6 +63,8 @@ export interface SnapshotOptions {
   /** Unique values were in the way of rows: some may be left parked. */
   readonly onClash: () => void;
   readonly hookTimeoutMs?: number | undefined;
+  /** Takes the source's word where the guard knows later versions. */
+  readonly trustSource?: boolean;
 }
 
 const CHUNK_ROWS = 6_000;
@@ -66,7 +80,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<SnapshotRe
     if (!(await tryLock(client, durable))) return undefined;
     const wanted = (await readSnapshotRecord(client, durable))?.error ?? null;
     try {
-      const report = await snapshotLocked(options, client);
+      const report = await readTwiceWhereOverruled(options, client);
       await recordSuccess(client, durable, report, wanted);
       return report;
     } catch (error) {
@@ -78,18 +92,40 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<SnapshotRe
   });
 }
 
+/**
+ * What the guard was made to forget, the next reading merges, hooks and cascades included. That one is later than every
+ * event that was passed over meanwhile.
+ */
+async function readTwiceWhereOverruled(
+  options: SnapshotOptions,
+  client: PoolClient,
+): Promise<SnapshotReport> {
+  const first = await snapshotLocked(options, client);
+  if (first.overruled === 0) return first;
+  const second = await snapshotLocked({ ...options, trustSource: false }, client);
+  return {
+    ...second,
+    written: first.written + second.written,
+    removed: first.removed + second.removed,
+    overruled: first.overruled,
+    ms: first.ms + second.ms,
+  };
+}
+
 async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Promise<SnapshotReport> {
   const started = Date.now();
-  const { model, logger } = options;
+  const { model, logger, trustSource = false } = options;
   const seq = await options.noteSeq();
   const { pool, hookTimeoutMs } = options;
   const apply = { pool, model, logger, origin: "snapshot", hookTimeoutMs } as const;
   const setAside = createSetAside();
   const run: Run = { ...options, client, seq, apply, setAside };
-  await client.query(`DROP TABLE IF EXISTS pg_temp."$told", pg_temp."$later", pg_temp."$missing"`);
+  await client.query(
+    `DROP TABLE IF EXISTS pg_temp."$told", pg_temp."$later", pg_temp."$missing", pg_temp."$ahead"`,
+  );
   await client.query(`CREATE TEMPORARY TABLE "$told" (entity_id text COLLATE "C", unfit boolean NOT NULL DEFAULT false);
 CREATE TEMPORARY TABLE "$later" (
-  place bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, born bigint NOT NULL)`);
+  place bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, born bigint NOT NULL); ${CREATE_AHEAD}`);
   const merged = await mergeSource(run);
   await untilHeard(run);
   const lives = await endNotedLives(run);
@@ -98,27 +134,64 @@ CREATE TEMPORARY TABLE "$later" (
   await recordUnfit(client, model.definition.durable, setAside);
   refuseDoubtful(setAside, merged.rows);
   const removal = await removeMissing(run);
-  await client.query(`DROP TABLE pg_temp."$told", pg_temp."$later", pg_temp."$missing"`);
-  if (removal.failed > 0) await recordUnfit(client, model.definition.durable, setAside);
-  if (setAside.count() > 0)
+  const unfit = setAside.count();
+  const ahead = await readAhead(client);
+  const overruled = trustSource ? await overrule(run, merged) : 0;
+  await client.query(`DROP TABLE pg_temp."$told", pg_temp."$later", pg_temp."$missing", pg_temp."$ahead"`);
+  if (overruled > 0)
+    logger.warn(
+      { ...describeAhead(model, ahead), overruled },
+      "the source's word is taken over later versions that were known here",
+    );
+  const left = overruled > 0 ? NONE_AHEAD : ahead;
+  noteLeft(run, left);
+  if (removal.failed > 0 || left.count > 0) await recordUnfit(client, model.definition.durable, setAside);
+  if (unfit > 0)
     logger.warn(describeUnfit(setAside), "rows that cannot be taken: what is here of them stays as it is");
   return {
     rows: merged.rows,
     written: merged.written,
     removed: removal.done,
-    unfit: setAside.count(),
+    unfit,
     failed: merged.failed + lives.failed + removal.failed,
+    ahead: left.count,
+    overruled,
     seq,
     ms: Date.now() - started,
   };
 }
 
+const NONE_AHEAD: Ahead = { count: 0, first: [] };
+
+/** For `mesh status`, which names what stays as it is. */
+function noteLeft({ model, logger, setAside }: Run, left: Ahead): void {
+  if (left.count === 0) return;
+  setAside.add(left.first);
+  setAside.count(left.count - left.first.length);
+  logger.warn(
+    describeAhead(model, left),
+    "entities are known here at versions beyond their source's: it goes unheard of them until mesh resync --trust-source",
+  );
+}
+
+interface Merged extends Trusted {
+  readonly rows: number;
+  readonly written: number;
+  readonly failed: number;
+}
+
 /** Reads on while the database merges: two chunks in memory, never more. */
-async function mergeSource(run: Run) {
+async function mergeSource(run: Run): Promise<Merged> {
   const { sync } = run.model.definition;
   if (sync === undefined) throw new SnapshotFailed("nothing to take a snapshot of");
   // An owner of ours tells versions, and reads its rows by their key: none twice.
-  const total = { rows: 0, written: 0, failed: 0, unversioned: false };
+  const total = {
+    rows: 0,
+    written: 0,
+    failed: 0,
+    unversioned: false,
+    highest: undefined as number | undefined,
+  };
   let merging: Promise<Outcome> = Promise.resolve({ done: 0, failed: 0 });
   let gathered: unknown[] = [];
   const settle = async () => {
@@ -138,7 +211,11 @@ async function mergeSource(run: Run) {
     merging.catch(() => undefined);
   };
   try {
-    const source = readSource({ sync, env: run.env, signal: run.signal });
+    const onHighest = (version: number | undefined) => {
+      total.highest = version;
+    };
+    const asked = run.trustSource === true ? { onHighest } : {};
+    const source = readSource({ sync, env: run.env, signal: run.signal, ...asked });
     for await (const elements of splitArray(source, run.model.cache?.json)) {
       gathered.push(...elements);
       if (gathered.length >= CHUNK_ROWS) await flush();

@@ -4,6 +4,7 @@ import { arrayLiteral, arrayType, columnOf, DEFAULT, quote } from "./columns.js"
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
 import { freshSql } from "./order.js";
+import { aheadSql } from "./snapshot-trust.js";
 
 /*
  * The SQL of applying, set-based: one array per column. None of it is a named statement: a plan kept
@@ -260,13 +261,18 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
 ), "$heard" AS (
   INSERT INTO "$told" (entity_id) SELECT "$given".${key}::text FROM "$given"
 ), "$changed" AS (
-  SELECT "$given".* FROM "$given"
+  SELECT "$given".*, state.version AS "$known", state.exact AS "$exact", state.deleted AS "$dead", state.stream_seq AS "$at" FROM "$given"
   LEFT JOIN LATERAL (
     SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
   LEFT JOIN LATERAL (
     SELECT * FROM ${quote(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
     state.version = "$given"."$version" AND state.exact AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
+), "$beyond" AS (
+  INSERT INTO "$ahead" (entity_id, version, told)
+  SELECT "$changed".${key}::text, state.version, "$changed"."$version" FROM "$changed"
+  CROSS JOIN LATERAL (SELECT "$known" AS version, "$exact" AS exact, "$dead" AS deleted, "$at" AS stream_seq) AS state
+  WHERE ${aheadSql("state", '"$changed"."$version"', "$2")}
 ), "$fresh" AS (
   INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
   SELECT $1, "$changed".${key}::text, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"

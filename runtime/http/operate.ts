@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { SnapshotChoice } from "../consume/resync.js";
 import type { SnapshotReport } from "../consume/snapshot.js";
 import { Problem } from "./problem.js";
 
@@ -14,20 +15,23 @@ export interface Operations {
   /** Durables of the consumers that have a source to be compared with. */
   readonly resyncable: () => readonly string[];
   /** Reads the source again and repairs the cache, through the same path as at start-up. */
-  readonly resync: (durable: string) => Promise<ResyncResult>;
+  readonly resync: (durable: string, how: SnapshotChoice) => Promise<ResyncResult>;
 }
 
 interface ResyncRequest {
-  Querystring: { readonly durable?: string };
+  Querystring: { readonly durable?: string; readonly trust?: string };
 }
 
 /**
- * `POST /operate/resync`, of one consumer with `?durable=`, else of all. It runs inside the service,
+ * `POST /operate/resync`, of one consumer with `?durable=`, else of all; with `?trust=source` the source's word is taken
+ * where later versions are known here. It runs inside the service,
  * which alone knows where its consumers are; answers when it is done, which can take minutes.
  */
 export function serveOperations(app: FastifyInstance, operations: Operations): void {
   app.post<ResyncRequest>("/operate/resync", async (request) => {
-    const { durable } = request.query;
+    const { durable, trust } = request.query;
+    if (trust !== undefined && trust !== "source")
+      throw new Problem("filter", `"trust" is "source", or left out.`);
     const known = operations.resyncable();
     if (durable !== undefined && !known.includes(durable)) {
       const names = known.length === 0 ? "This service has none" : `It has ${known.join(", ")}`;
@@ -37,7 +41,7 @@ export function serveOperations(app: FastifyInstance, operations: Operations): v
     request.raw.setTimeout(0);
     const consumers: ResyncResult[] = [];
     for (const name of durable === undefined ? known : [durable])
-      consumers.push(await operations.resync(name));
+      consumers.push(await operations.resync(name, { trustSource: trust === "source" }));
     return { consumers };
   });
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
+import { HIGHEST_HEADER } from "../consume/snapshot-source.js";
 import type { Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { UnfitValue } from "../values.js";
@@ -63,6 +64,8 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const filter = readFilter(resource.table, request.query);
   const wanted = request.headers["mesh-snapshot"] === "versions";
   const versions = wanted ? { entity: entityOf(options) } : undefined;
+  if (versions?.entity !== undefined && request.headers[HIGHEST_HEADER] !== undefined)
+    reply.header(HIGHEST_HEADER, await highestVersion(options, versions.entity));
   const leave = await lists.enter();
   if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
   const stream = await refusing(resource, "target", () =>
@@ -77,6 +80,14 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   });
   if (wanted) reply.header("mesh-snapshot", "versions");
   return reply.type(JSON_TYPE).header("vary", "mesh-snapshot").send(stream);
+}
+
+/** Of all that the entity's rows ever had, those that are gone included. */
+async function highestVersion({ resource, pool }: ResourceOptions, entity: string): Promise<string> {
+  const text = `SELECT greatest(version_floor, (SELECT max(version) FROM mesh.entity_version WHERE entity = $1)) AS highest
+FROM mesh.relay`;
+  const { rows } = await refusing(resource, "target", () => pool.query<{ highest: string }>(text, [entity]));
+  return rows[0]?.highest ?? "0";
 }
 
 async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {

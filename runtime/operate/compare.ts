@@ -9,6 +9,7 @@ import { fieldOf } from "../field.js";
 import { printJson, writtenText } from "../json-text.js";
 import { utcText } from "../moment.js";
 import { exactExpression, wireRow } from "../values.js";
+import { type AheadRow, findsAhead } from "./ahead.js";
 
 /*
  * A cache beside rows of its source, compared by PostgreSQL in the cache's own types, so that whole numbers 1 and
@@ -16,14 +17,22 @@ import { exactExpression, wireRow } from "../values.js";
  * grows with neither side.
  */
 
-/** `unfit`: what the source says cannot be a row of the cache. */
-export type Finding = "missing" | "extra" | "differing" | "unfit";
+/**
+ * `unfit`: what the source says cannot be a row of the cache. `ahead`: a later version is known here than the source
+ * has, so what it says goes unheard.
+ */
+export type Finding = "missing" | "extra" | "differing" | "unfit" | "ahead";
+
+/** Everything that differs, in number. */
+export function countFindings(found: Readonly<Record<Finding, number>>): number {
+  return found.missing + found.extra + found.differing + found.unfit + found.ahead;
+}
 
 export interface FoundRow {
   /** Of an unfit one without any, its place among the elements of the source. */
   readonly key: string;
   readonly finding: Finding;
-  /** Why it is unfit; else null. */
+  /** Why it is unfit, or ahead; else null. */
   readonly reason: string | null;
   /** The declared columns as each side has them; null where it has no such row. */
   readonly source: object | null;
@@ -74,6 +83,7 @@ export async function createComparison(
     CREATE TEMP TABLE "$seen" (key text COLLATE "C");
     CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source json, cache json, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
+  const findAhead = await findsAhead(client, consumer.origin);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
   const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));
@@ -85,6 +95,10 @@ export async function createComparison(
     if (rows.length === 0) return;
     const named = [rows.map(nameOf), rows.map(({ id }) => id), rows.map(({ reason }) => storable(reason))];
     await client.query(sql.unfit, named);
+  };
+  const addAhead = async (found: readonly AheadRow[]) => {
+    if (found.length > 0)
+      await client.query(ADD_AHEAD, [found.map(({ id }) => id), found.map(({ reason }) => reason)]);
   };
   /** In halves where PostgreSQL refuses one of them, until it is found. */
   const addFit = async (rows: readonly SnapshotRow[]): Promise<void> => {
@@ -111,6 +125,7 @@ export async function createComparison(
       const { fit, unfit } = toRows(model, elements, { before, seq: 0 });
       await addUnfit(unfit);
       if (fit.length > 0) await addFit(fit);
+      await addAhead(await findAhead(fit));
     },
     restart,
     finish: async (keys) => {
@@ -122,7 +137,7 @@ export async function createComparison(
     confirm: async () => {
       await client.query(
         confirming
-          ? 'DELETE FROM "$suspect" s WHERE NOT EXISTS (SELECT FROM "$found" f WHERE f.key = s.key)'
+          ? `DELETE FROM "$suspect" s WHERE s.finding <> 'ahead' AND NOT EXISTS (SELECT FROM "$found" f WHERE f.key = s.key)`
           : 'INSERT INTO "$suspect" SELECT * FROM "$found"',
       );
       confirming = true;
@@ -134,7 +149,13 @@ export async function createComparison(
       );
       const counts = new Map(rows.map((row) => [row.finding, row.rows]));
       const of = (finding: Finding) => counts.get(finding) ?? 0;
-      return { missing: of("missing"), extra: of("extra"), differing: of("differing"), unfit: of("unfit") };
+      return {
+        missing: of("missing"),
+        extra: of("extra"),
+        differing: of("differing"),
+        unfit: of("unfit"),
+        ahead: of("ahead"),
+      };
     },
     first: async (limit) => {
       const { rows } = await client.query<FoundRow>(
@@ -146,6 +167,9 @@ FROM "$suspect" ORDER BY key LIMIT $1`,
     },
   };
 }
+
+const ADD_AHEAD = `INSERT INTO "$found" SELECT id, 'ahead', NULL, NULL, reason
+FROM unnest($1::text[], $2::text[]) AS found (id, reason)`;
 
 function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinition[]) {
   const key = escapeIdentifier(cache.key);

@@ -6,6 +6,8 @@ export interface ResyncOptions {
   readonly serviceKey: string;
   /** One consumer; else every one that has a source. */
   readonly durable?: string;
+  /** Takes the source's word where later versions are known here. */
+  readonly trustSource?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -14,10 +16,12 @@ export async function requestResync({
   url,
   serviceKey,
   durable,
+  trustSource,
   signal,
 }: ResyncOptions): Promise<readonly ResyncResult[]> {
   const target = new URL("/operate/resync", url);
   if (durable !== undefined) target.searchParams.set("durable", durable);
+  if (trustSource === true) target.searchParams.set("trust", "source");
   const response = await fetch(target, {
     method: "POST",
     headers: { authorization: `Bearer ${serviceKey}` },

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientBase, escapeIdentifier } from "pg";
 import { splitArray } from "../consume/json-array.js";
+import { unfitVersion, versionOf } from "../consume/snapshot-rows.js";
 import { readSource, sourceOf } from "../consume/snapshot-source.js";
 import { entityOf, readElement } from "../consume/unfit.js";
 import type { CascadeDefinition, ConsumerDefinition, SyncDefinition } from "../definition.js";
+import { fieldOf } from "../field.js";
+import { findsAhead } from "./ahead.js";
 import type { FoundRow } from "./compare.js";
 import type { Verification, VerifyOptions } from "./verify.js";
 
@@ -20,13 +23,18 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
   const { consumer, pool, env, settleMs = 1_000, sample = 20, signal } = options;
   const sync = sourceOf(consumer, env);
   const rules = rulesOf(consumer);
-  if (sync === undefined || rules.length === 0) return [];
+  if (sync === undefined) return [];
   const started = performance.now();
   const client = await pool.connect();
   try {
     await client.query(`CREATE TEMP TABLE "$told" (id text COLLATE "C");
       CREATE TEMP TABLE "$dangling" (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);
-    let rows = await readIds(client, sync, options);
+    const findAhead = await findsAhead(client, consumer.origin);
+    const ahead = new Map<string, FoundRow>();
+    const onTold = async (told: Told) => {
+      for (const { id, reason } of await findAhead(told)) ahead.set(id, aheadRow(id, reason));
+    };
+    let rows = await readIds(client, sync, { ...options, onTold });
     for (const [rule, { table, column }] of rules.entries())
       await client.query(findDangling(table.name, table.key, column), [rule]);
     for (let round = 1; round < ROUNDS && (await anyLeft(client)); round += 1) {
@@ -35,19 +43,18 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
       for (const [rule, { table, column }] of rules.entries())
         await client.query(keepDangling(table.name, table.key, column), [rule]);
     }
+    const { durable, origin } = consumer;
+    const none = { missing: 0, extra: 0, differing: 0, unfit: 0, ahead: 0 };
     const results: Verification[] = [];
     for (const [rule, { table, column }] of rules.entries()) {
-      results.push({
-        durable: consumer.durable,
-        cache: table.name,
-        columns: [column],
-        rows,
-        missing: 0,
-        differing: 0,
-        unfit: 0,
-        ...(await readFindings(client, rule, sample)),
-        ms: Math.round(performance.now() - started),
-      });
+      const found = await readFindings(client, rule, sample);
+      const ms = Math.round(performance.now() - started);
+      results.push({ durable, cache: table.name, columns: [column], rows, ...none, ...found, ms });
+    }
+    if (ahead.size > 0) {
+      const ms = Math.round(performance.now() - started);
+      const found = { ahead: ahead.size, sample: [...ahead.values()].slice(0, sample) };
+      results.push({ durable, cache: `versions of ${origin}`, columns: [], rows, ...none, ...found, ms });
     }
     return results;
   } finally {
@@ -61,16 +68,30 @@ function rulesOf({ events }: ConsumerDefinition): readonly CascadeDefinition[] {
   return [...new Map(rules.map((rule) => [`${rule.table.name} ${rule.column}`, rule])).values()];
 }
 
-async function readIds(client: ClientBase, sync: SyncDefinition, options: VerifyOptions): Promise<number> {
-  const { env, signal = new AbortController().signal, onProgress } = options;
+type Told = readonly { readonly id: string; readonly version: number | null }[];
+
+function aheadRow(key: string, reason: string): FoundRow {
+  return { key, finding: "ahead", reason, source: null, cache: null, sourceText: null, cacheText: null };
+}
+
+async function readIds(
+  client: ClientBase,
+  sync: SyncDefinition,
+  options: VerifyOptions & { readonly onTold?: (told: Told) => Promise<void> },
+): Promise<number> {
+  const { env, signal = new AbortController().signal, onProgress, onTold } = options;
   await client.query('TRUNCATE "$told"');
   let rows = 0;
   for await (const elements of splitArray(readSource({ sync, env, signal }))) {
-    const ids = elements.flatMap((element) => {
-      const id = entityOf(undefined, readElement(element).fields?.[sync.key ?? ""]);
-      return id === null ? [] : [id];
+    const told = elements.flatMap((element) => {
+      const { fields = {} } = readElement(element);
+      const id = entityOf(undefined, fieldOf(fields, sync.key ?? ""));
+      return id === null
+        ? []
+        : [{ id, version: unfitVersion(fields) === undefined ? versionOf(fields) : null }];
     });
-    await client.query('INSERT INTO "$told" SELECT unnest($1::text[])', [ids]);
+    await client.query('INSERT INTO "$told" SELECT unnest($1::text[])', [told.map(({ id }) => id)]);
+    await onTold?.(told);
     rows += elements.length;
     onProgress?.(rows);
   }

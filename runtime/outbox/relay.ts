@@ -100,7 +100,7 @@ export function startRelay(options: RelayOptions): Relay {
   const publishFrom = async (seat: Seat) => {
     const { broker, service } = options;
     const { stream } = service;
-    await reconcile({ seat, broker, stream, logger, signal });
+    await reconcile({ seat, broker, stream, publishes: service.publishes, logger, signal });
     stats.paused = false;
     return drainOutbox({
       seat,

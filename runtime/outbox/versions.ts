@@ -17,6 +17,15 @@ export async function lockVersions(seat: Seat): Promise<void> {
   await seat.query("LOCK TABLE mesh.entity_version IN SHARE ROW EXCLUSIVE MODE", []);
 }
 
+/** The highest version that this database has given out, or that every next one exceeds. */
+export async function highestCounted(seat: Seat): Promise<number> {
+  const [row] = await seat.query<[string]>(
+    "SELECT greatest(version_floor, (SELECT max(version) FROM mesh.entity_version)) FROM mesh.relay",
+    [],
+  );
+  return Number(row?.[0] ?? 0);
+}
+
 /**
  * Rows in the outbox that are not above `base(entity, entity_id, version)` get the versions after it, in
  * order, in their bodies too, and the counters follow, with the version at which the present life began if it is one of

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import type { Broker } from "../broker/broker.js";
 import { type CascadeWorker, startCascadeWorker } from "../consume/cascade-worker.js";
 import { type RunningConsumer, startConsumer } from "../consume/consumer.js";
+import type { SnapshotChoice } from "../consume/resync.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import { messageOf } from "../error-message.js";
 import type { ResyncResult } from "../http/operate.js";
@@ -15,7 +16,7 @@ import { type Forgetting, startForgetting } from "./tombstones.js";
 /** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
 export interface Parts {
   readonly report: () => Promise<PartsReport>;
-  readonly resync: (durable: string) => Promise<ResyncResult>;
+  readonly resync: (durable: string, how?: SnapshotChoice) => Promise<ResyncResult>;
   /** Takes no new messages, finishes or hands back what is in flight. Call before the last requests end. */
   readonly stopIntake: () => Promise<void>;
   /** Publishes what it can of the outbox, then leaves the broker. Call after the last write. */
@@ -47,9 +48,9 @@ export function startParts(options: PartsOptions): Parts {
   const { broker, relay, stream, consumers, cascades, forgetting } = parts;
   return {
     report: () => reportParts(parts, pool),
-    resync: async (durable) => {
+    resync: async (durable, how) => {
       const found = consumers.find((consumer) => consumer.durable === durable);
-      return await resyncOne(durable, found?.running);
+      return await resyncOne(durable, () => found?.running.resync(how));
     },
     stopIntake: async () => {
       await Promise.all([
@@ -119,9 +120,12 @@ function startAll(options: PartsOptions, broker: Broker): RunningParts {
   return { broker, relay, stream, consumers, cascades, forgetting };
 }
 
-async function resyncOne(durable: string, consumer: RunningConsumer | undefined): Promise<ResyncResult> {
+async function resyncOne(
+  durable: string,
+  resync: () => ReturnType<RunningConsumer["resync"]> | undefined,
+): Promise<ResyncResult> {
   try {
-    const report = await consumer?.resync();
+    const report = await resync();
     return report === undefined
       ? { durable, error: "another replica is reading the source" }
       : { durable, report };

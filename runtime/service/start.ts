@@ -125,7 +125,8 @@ function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: 
     health: () => readHealth({ state, pool, parts: () => service.parts }),
     operations: {
       resyncable: () => syncing.map(({ durable }) => durable),
-      resync: async (durable) => (await service.parts?.resync(durable)) ?? { durable, error: "not started" },
+      resync: async (durable, how) =>
+        (await service.parts?.resync(durable, how)) ?? { durable, error: "not started" },
     },
     closed: () => closedReason(state),
   });

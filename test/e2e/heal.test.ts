@@ -64,6 +64,10 @@ test("a route goes with its container though the event of the deletion was lost,
   const ahead = { container_id: "not-made-yet", host: "ahead.test", target: "http://10.0.0.2" };
   await call(mesh, "gateway", "POST /api/routes", ahead);
   expect(await verifyGateway()).toMatchObject({ code: 1, extra: 1 });
+  // Which only a person can tell apart from a lost deletion: it is left, and said.
+  const resynced = await meshWith(ROOT, mesh.env, "resync", "gateway");
+  expect(resynced.code).toBe(1);
+  expect(resynced.stdout).toContain("what still differs:");
   // Its deletions are events of the gateway's own, as if the lost one had come.
   const bare = await bareClient(mesh.nats.url);
   await waitFor(async () => (await bare.stored("GATEWAY", "gateway.route.*.unregistered")).length === 1);

@@ -1,24 +1,59 @@
-import { type ResyncResult, requestResync } from "meshwright/runtime";
+import { type ResyncResult, requestResync, type Verification } from "meshwright/runtime";
+import { plural } from "../../diagnostics/plural.js";
 import { type ExitCode, UsageError } from "../exit.js";
-import { findRunningMesh, required, serviceUrl } from "../running-mesh.js";
+import {
+  databaseVariable,
+  findRunningMesh,
+  type RunningMesh,
+  required,
+  serviceUrl,
+} from "../running-mesh.js";
 import { colour, print, printJson, withProgress } from "../terminal.js";
+import { areEqual, describeResults, verifyAll } from "./verify.js";
+
+export interface ResyncChoice {
+  readonly json?: boolean;
+  /** Takes the source's word where later versions are known here. */
+  readonly trustSource?: boolean;
+}
 
 /**
- * Asks the running service, which alone knows where its consumers are. Findings: a source that cannot be
- * read (nothing was changed), and rows left as they were because they cannot be taken, or a hook of theirs threw.
+ * Asks the running service, which alone knows where its consumers are, and compares afterwards. Findings: a source that
+ * cannot be read (nothing was changed), rows left as they were because they cannot be taken, or a hook of theirs threw,
+ * entities that are known here at later versions than their source's, and whatever differs all the same.
  */
-export async function resync(name: string, options: { readonly json?: boolean }): Promise<ExitCode> {
+export async function resync(name: string, { json, trustSource = false }: ResyncChoice): Promise<ExitCode> {
   const running = await findRunningMesh(name);
   const consumers: ResyncResult[] = [];
   for (const service of running.services) {
     const target = { url: serviceUrl(running, service), serviceKey: required(running, "SERVICE_KEY") };
-    const work = () => requestResync(target).catch((cause: unknown) => unreachable(name, target.url, cause));
+    const work = () =>
+      requestResync({ ...target, trustSource }).catch((cause: unknown) =>
+        unreachable(name, target.url, cause),
+      );
     consumers.push(...(await withProgress(`${name} reads its sources`, work)));
   }
-  if (options.json) printJson({ consumers });
+  // A source that could not be read a moment ago is not asked again.
+  const isRead = consumers.length > 0 && consumers.every(({ error }) => error === undefined);
+  const verified = isRead ? await verifyWhereKnown(running) : [];
+  const isHealed = consumers.every(isDone) && areEqual(verified ?? []);
+  if (json) printJson({ consumers, ...(verified === undefined ? {} : { verified }) });
   else if (consumers.length === 0) print(`${name} has no cache with a source`);
-  else for (const consumer of consumers) print(`${consumer.durable}: ${outcome(consumer)}`);
-  return consumers.some(({ error, report }) => error !== undefined || (report?.unfit ?? 0) > 0) ? 1 : 0;
+  else describe(running, { name, consumers, verified });
+  return isHealed ? 0 : 1;
+}
+
+function isDone({ error, report }: ResyncResult): boolean {
+  return error === undefined && (report?.unfit ?? 0) === 0 && (report?.ahead ?? 0) === 0;
+}
+
+/** undefined where the database is not known here: then what the service says is all there is. */
+async function verifyWhereKnown(running: RunningMesh): Promise<readonly Verification[] | undefined> {
+  const isKnown = running.services.every(
+    (service) => running.env[databaseVariable(running, service)] !== undefined,
+  );
+  if (!isKnown) return undefined;
+  return await withProgress("comparing with the sources", () => verifyAll(running));
 }
 
 function unreachable(service: string, url: string, cause: unknown): never {
@@ -29,9 +64,45 @@ function unreachable(service: string, url: string, cause: unknown): never {
   );
 }
 
+interface Outcome {
+  readonly name: string;
+  readonly consumers: readonly ResyncResult[];
+  readonly verified: readonly Verification[] | undefined;
+}
+
+function describe(running: RunningMesh, { name, consumers, verified }: Outcome): void {
+  for (const consumer of consumers) print(`${consumer.durable}: ${outcome(consumer)}`);
+  const overruled = sum(consumers, "overruled");
+  if (overruled > 0)
+    print(
+      colour.yellow(
+        `the source's word was taken for ${plural(overruled, "entity", "entities")} of which later versions were known here`,
+      ),
+    );
+  const ahead = sum(consumers, "ahead");
+  if (ahead > 0)
+    print(
+      colour.red(
+        `not healed: ${plural(ahead, "entity", "entities")} known here at later versions than the source has, so that its word counts for old; \`mesh resync ${name} --trust-source\` takes it all the same`,
+      ),
+    );
+  if (verified === undefined)
+    print(
+      colour.dim(`not compared: ${running.services.map((one) => databaseVariable(running, one))} is not set`),
+    );
+  else if (!areEqual(verified)) {
+    print(colour.red("what still differs:"));
+    describeResults(verified);
+  }
+}
+
+function sum(consumers: readonly ResyncResult[], what: "ahead" | "overruled"): number {
+  return consumers.reduce((total, { report }) => total + (report?.[what] ?? 0), 0);
+}
+
 function outcome({ report, error }: ResyncResult): string {
   if (error !== undefined) return colour.red(error);
-  const facts = Object.entries(report ?? {}).map(([name, value]) => `${name} ${String(value)}`);
+  const facts = Object.entries(report ?? {}).map(([fact, value]) => `${fact} ${String(value)}`);
   const told = facts.join(", ") || "done";
   return report && report.unfit > 0 ? `${colour.red(told)} (mesh status names the rows)` : told;
 }

@@ -16,10 +16,14 @@ export async function verify(
   if (options.json) printJson({ caches: results });
   else if (results.length === 0) print("no cache has a source to be compared with");
   else describeAll(running, results);
-  return results.some((result) => differences(result) > 0) ? 1 : 0;
+  return areEqual(results) ? 0 : 1;
 }
 
-async function verifyAll(running: RunningMesh): Promise<readonly Verification[]> {
+export function areEqual(results: readonly Verification[]): boolean {
+  return results.every((result) => differences(result) === 0);
+}
+
+export async function verifyAll(running: RunningMesh): Promise<readonly Verification[]> {
   const SERVICE_KEY = required(running, "SERVICE_KEY");
   const results: Verification[] = [];
   const compared = running.services.filter(({ consumers }) =>
@@ -37,23 +41,30 @@ async function verifyAll(running: RunningMesh): Promise<readonly Verification[]>
   return results;
 }
 
-function differences({ missing, extra, differing, unfit }: Verification): number {
-  return missing + extra + differing + unfit;
+function differences({ missing, extra, differing, unfit, ahead }: Verification): number {
+  return missing + extra + differing + unfit + ahead;
 }
 
 function describeAll(running: RunningMesh, results: readonly Verification[]): void {
+  describeResults(results);
+  const healing = running.services.flatMap(({ name, consumers }) => {
+    const wrong = results.filter(
+      (result) => differences(result) > 0 && consumers.some(({ durable }) => durable === result.durable),
+    );
+    if (wrong.length === 0) return [];
+    return [`mesh resync ${name}${wrong.some(({ ahead }) => ahead > 0) ? " --trust-source" : ""}`];
+  });
+  if (healing.length > 0) print(colour.dim(`healed by: ${healing.join("; ")}`));
+}
+
+export function describeResults(results: readonly Verification[]): void {
   results.forEach(describe);
-  const wrong = results.filter((result) => differences(result) > 0).map(({ durable }) => durable);
-  const healing = running.services.filter(({ consumers }) =>
-    consumers.some((one) => wrong.includes(one.durable)),
-  );
-  if (healing.length > 0)
-    print(colour.dim(`healed by: ${healing.map(({ name }) => `mesh resync ${name}`).join("; ")}`));
 }
 
 function describe(result: Verification): void {
-  const { durable, cache, rows, missing, extra, differing, unfit, sample, ms } = result;
-  const found = `${missing} missing, ${extra} extra, ${differing} differing${unfit > 0 ? `, ${unfit} unfit` : ""}`;
+  const { durable, cache, rows, missing, extra, differing, unfit, ahead, sample, ms } = result;
+  const rare = [unfit > 0 ? `, ${unfit} unfit` : "", ahead > 0 ? `, ${ahead} ahead` : ""].join("");
+  const found = `${missing} missing, ${extra} extra, ${differing} differing${rare}`;
   const verdict =
     differences(result) === 0
       ? colour.green(`equal, ${plural(rows, "row")}`)

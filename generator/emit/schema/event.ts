@@ -1,5 +1,8 @@
 import type { Event, JsonSchema } from "../../model/mesh.js";
 
+/** The runtime's `HIGHEST_VERSION`. */
+const HIGHEST_VERSION = 2 ** 52;
+
 /** The documented `metadata`. `version` is optional: two of the documented messages omit it. */
 export const METADATA_SCHEMA = {
   type: "object",
@@ -8,7 +11,12 @@ export const METADATA_SCHEMA = {
     entity_id: { type: "string", minLength: 1 },
     timestamp: { type: "integer", description: "Unix seconds" },
     source: { type: "string" },
-    version: { type: "integer", minimum: 1, description: "One more with each event" },
+    version: {
+      type: "integer",
+      minimum: 1,
+      maximum: HIGHEST_VERSION,
+      description: "One more with each event",
+    },
   },
   required: ["event_id", "entity_id", "timestamp", "source"],
 } satisfies JsonSchema;

@@ -3,16 +3,28 @@ import { requestResync } from "../../../runtime/operate/resync.js";
 import { startServer, type TestServer } from "../http/fixture.js";
 import { KEY } from "../http/tables.js";
 
-const REPORT = { rows: 3, written: 1, removed: 0, unfit: 0, failed: 0, seq: 7, ms: 5 };
+const REPORT = {
+  rows: 3,
+  written: 1,
+  removed: 0,
+  unfit: 0,
+  failed: 0,
+  ahead: 0,
+  overruled: 0,
+  seq: 7,
+  ms: 5,
+};
 
 let server: TestServer;
 const asked: string[] = [];
+const trusting: string[] = [];
 beforeAll(async () => {
   server = await startServer({
     operations: {
       resyncable: () => ["one", "two"],
-      resync: async (durable) => {
+      resync: async (durable, { trustSource }) => {
         asked.push(durable);
+        if (trustSource === true) trusting.push(durable);
         return durable === "two" ? { durable, error: "the source is down" } : { durable, report: REPORT };
       },
     },
@@ -31,6 +43,14 @@ test("or one of them", async () => {
   asked.length = 0;
   await requestResync({ url: server.url, serviceKey: KEY, durable: "one" });
   expect(asked).toEqual(["one"]);
+});
+
+test("with the source's word over what is known here, where that is asked for", async () => {
+  trusting.length = 0;
+  await requestResync({ url: server.url, serviceKey: KEY, durable: "one" });
+  expect(trusting).toEqual([]);
+  await requestResync({ url: server.url, serviceKey: KEY, trustSource: true });
+  expect(trusting).toEqual(["one", "two"]);
 });
 
 test("an unknown consumer and a wrong key are refused", async () => {

@@ -206,4 +206,51 @@ describe("the relay of a restored database", () => {
     const last = (await owner.broker.streamState(owner.stream.name))?.lastSeq;
     expect(last).toBe(5);
   });
+
+  describe("what counting cannot explain", () => {
+    const put = (subject: string, version: number, id?: string) =>
+      owner.broker.publish({
+        subject: `${owner.service}.${subject}`,
+        id: id ?? randomUUID(),
+        body: Buffer.from(JSON.stringify({ metadata: { version } })),
+      });
+    const counted = async (of: Owner) => {
+      const { rows } = await of.pool.query<{ floor: number; highest: number }>(
+        `SELECT version_floor::float8 AS floor, (SELECT max(version)::float8 FROM mesh.entity_version) AS highest
+FROM mesh.relay`,
+      );
+      return rows[0];
+    };
+
+    it("lifts nothing, whoever the last message tells of, and leaves the rest as it is", async () => {
+      await owner.emit("a", 1);
+      await publishAll(owner);
+      await put("user.a.updated", 1e12);
+      await put("user.a.updated", Number.MAX_SAFE_INTEGER);
+      // Two unknown messages may have counted as far as that, not further.
+      await put("user.b.updated", 1e6);
+      await put("user.%00.updated", 3);
+      await put(`user.${"x".repeat(3000)}.updated`, 3);
+      // An entity of which the service publishes nothing.
+      await put("session.s.updated", 4);
+      await owner.emit("a", 2);
+      await publishAll(owner);
+      expect(await counted(owner)).toEqual({ floor: 0, highest: 2 });
+      expect(await versionsOf(owner, "a")).toEqual([1, 2]);
+      const errors = owner.lines.filter(({ message }) => message.includes("not believed"));
+      expect(errors).toHaveLength(3);
+    });
+
+    it("does not follow a stream that was made anew beyond what it may have forgotten", async () => {
+      await owner.emit("a", 1);
+      await publishAll(owner);
+      await owner.pool.query("UPDATE mesh.relay SET stream_created = 'another'");
+      await put("user.a.updated", 5_000);
+      await put("user.b.updated", 2 ** 40);
+      await owner.emit("a", 2);
+      await publishAll(owner);
+      expect(await versionsOf(owner, "a")).toEqual([1, 5_001]);
+      expect(await counted(owner)).toEqual({ floor: 0, highest: 5_001 });
+    });
+  });
 });

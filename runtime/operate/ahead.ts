@@ -1,0 +1,43 @@
+import type { ClientBase } from "pg";
+import { aheadReason, aheadSql } from "../consume/snapshot-trust.js";
+
+/** An entity of which a later version is known here than its source tells, so that what it says goes unheard. */
+export interface AheadRow {
+  readonly id: string;
+  readonly reason: string;
+}
+
+type ToldVersion = { readonly id: string; readonly version: number | null };
+
+/**
+ * Call it before the source is read: what was applied by then the source has told, so that what the result finds is no
+ * event under way, and needs no second look.
+ */
+export async function findsAhead(
+  client: ClientBase,
+  origin: string,
+): Promise<(told: readonly ToldVersion[]) => Promise<readonly AheadRow[]>> {
+  const { rows } = await client.query<{ seq: string }>(
+    "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE source = $1",
+    [origin],
+  );
+  const seq = rows[0]?.seq ?? "0";
+  return async (told) => {
+    const versioned = told.filter(({ version }) => version !== null);
+    if (versioned.length === 0) return [];
+    const ids = versioned.map(({ id }) => id);
+    const versions = versioned.map(({ version }) => version);
+    const found = await client.query<{ id: string; version: string; told: string }>(FIND_AHEAD, [
+      origin,
+      ids,
+      versions,
+      seq,
+    ]);
+    return found.rows.map(({ id, version, told: at }) => ({ id, reason: aheadReason(version, at) }));
+  };
+}
+
+const FIND_AHEAD = `SELECT told.id, state.version, told.version AS told
+FROM unnest($2::text[], $3::bigint[]) AS told (id, version)
+JOIN LATERAL (SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+WHERE ${aheadSql("state", "told.version", "$4::bigint")}`;
