@@ -7,6 +7,7 @@ import { bindProgram, type Program } from "./language/program.js";
 import { describeFound, readShape } from "./language/read.js";
 import { buildMesh } from "./model/build/mesh.js";
 import type { Mesh } from "./model/mesh.js";
+import { decodeText } from "./source/bytes.js";
 import { createSourceText } from "./source/text.js";
 import type { Value } from "./source/value.js";
 import { readYaml } from "./source/yaml.js";
@@ -21,10 +22,12 @@ export interface Compilation {
 }
 
 /** From the text of mesh.yaml to what it means. Pure; throws only on a bug of the compiler. */
-export function compileMesh(text: string, options: { readonly file: string }): Compilation {
-  const source = createSourceText(text, options.file);
+export function compileMesh(text: string | Uint8Array, options: { readonly file: string }): Compilation {
+  const decoded = typeof text === "string" ? { text, invalidAt: undefined } : decodeText(text);
+  const source = createSourceText(decoded.text, options.file);
   const found = collectDiagnostics(source);
-  const value = readYaml(source, found.report);
+  const value = decoded.invalidAt === undefined ? readYaml(source, found.report) : undefined;
+  if (decoded.invalidAt !== undefined) reportEncoding(decoded.invalidAt, found.report);
   const program = value && readProgram(value, found.report);
   if (program !== undefined) checkProgram(program, found.report);
   const isValid = program !== undefined && !hasErrors(found.list());
@@ -35,6 +38,14 @@ export function compileMesh(text: string, options: { readonly file: string }): C
     diagnostics: found.list(),
     locate: (mistakes) => locateMistakes(mistakes, { source, value }),
   };
+}
+
+function reportEncoding(at: number, report: Report): void {
+  report(
+    "yaml-syntax",
+    { start: at, end: at + 1 },
+    { reason: "this is no UTF-8: save the file in that encoding" },
+  );
 }
 
 function readProgram(value: Value, report: Report): Program | undefined {

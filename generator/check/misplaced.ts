@@ -1,5 +1,6 @@
 import { covers, type EventSymbol, type Program, type TableSymbol } from "../language/program.js";
 import { groupBy } from "../model/group.js";
+import { onceFor } from "./once.js";
 import { foreignPatterns } from "./reach.js";
 
 /** Certain that the event's service does not publish its subject. */
@@ -13,7 +14,7 @@ export function isUnpublished({ service, subject }: EventSymbol): boolean {
  * Events of a table that speak of another entity than most of its events do, each with one of the
  * majority (of equals, the entity that stands first). A misspelt entity shows itself this way.
  */
-export function findStrays(program: Program): ReadonlyMap<EventSymbol, EventSymbol> {
+export const findStrays = onceFor((program: Program): ReadonlyMap<EventSymbol, EventSymbol> => {
   const strays = new Map<EventSymbol, EventSymbol>();
   const emitted = program.events.filter(
     (event) => event.table !== undefined && event.id === undefined && !isUnpublished(event),
@@ -29,4 +30,4 @@ export function findStrays(program: Program): ReadonlyMap<EventSymbol, EventSymb
     }
   }
   return strays;
-}
+});

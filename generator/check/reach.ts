@@ -1,8 +1,9 @@
-import { nearest, type Report } from "../diagnostics/report.js";
+import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
 import { covers, type EntitySymbol, type Program, type ServiceSymbol } from "../language/program.js";
 import type { PatternName } from "../language/words.js";
 import type { Span } from "../source/text.js";
+import { onceFor } from "./once.js";
 
 /** Patterns under `publishes` that begin with another name than the service's own. */
 export function foreignPatterns(service: ServiceSymbol): readonly TextNode<PatternName>[] {
@@ -11,10 +12,20 @@ export function foreignPatterns(service: ServiceSymbol): readonly TextNode<Patte
 
 /** Patterns under `subscribes` that no subject matches. */
 export function deafPatterns(service: ServiceSymbol, program: Program): readonly TextNode<PatternName>[] {
-  return service.subscribes.filter(
-    ({ value }) => !program.entitiesOf(value.service).some((entity) => covers(value, entity)),
-  );
+  return allDeafPatterns(program).get(service) ?? [];
 }
+
+const allDeafPatterns = onceFor(
+  (program: Program) =>
+    new Map(
+      [...program.services.values()].map((service) => [
+        service,
+        service.subscribes.filter(
+          ({ value }) => !program.entitiesOf(value.service).some((entity) => covers(value, entity)),
+        ),
+      ]),
+    ),
+);
 
 /** Certain that the service does not hear the entity; a misspelt subscription may have been meant for it. */
 export function isDeafTo(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
@@ -36,10 +47,12 @@ export function firstOfEach<T>(values: Iterable<T>, keyOf: (value: T) => string)
 export function reportUnknownService(name: string, span: Span, program: Program, report: Report): void {
   if (program.poisoned.services) return;
   // A service that publishes under this name is the one that was meant; its patterns are reported.
-  const isMisspeltOwner = [...program.services.values()].some((service) =>
-    foreignPatterns(service).some((pattern) => pattern.value.service === name),
-  );
-  if (isMisspeltOwner) return;
-  const clue = nearest(name, program.services, (service) => service.span);
-  report("unknown-service", span, { name, known: [...program.services.keys()] }, clue);
+  if (foreignOwners(program).has(name)) return;
+  const clue = report.nearest(name, program.services, (service) => service.span);
+  report("unknown-service", span, { name, known: program.services }, clue);
 }
+
+const foreignOwners = onceFor(
+  (program: Program) =>
+    new Set([...program.services.values()].flatMap(foreignPatterns).map(({ value }) => value.service)),
+);

@@ -1,4 +1,4 @@
-import { nearest, type Report } from "../diagnostics/report.js";
+import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
 import type {
   ColumnSymbol,
@@ -9,6 +9,7 @@ import type {
   TableSymbol,
 } from "../language/program.js";
 import type { Span } from "../source/text.js";
+import { onceFor } from "./once.js";
 
 /** The service's table of that name; else says that it is missing, or whose it is. */
 export function reportMissingTable(
@@ -22,13 +23,13 @@ export function reportMissingTable(
   if (database === undefined) return undefined;
   const table = database.tables.get(written.value);
   if (table !== undefined || database.poisoned || database.owners.length > 1) return table;
-  const near = nearest(written.value, database.tables, (candidate) => candidate.span);
+  const near = report.nearest(written.value, database.tables, (candidate) => candidate.span);
   const owner = ownerOf(written.value, program);
   if (owner === undefined || near !== undefined) {
     report(
       "unknown-table",
       written.span,
-      { table: written.value, database: database.name, known: [...database.tables.keys()] },
+      { table: written.value, database: database.name, known: database.tables },
       near,
     );
   } else {
@@ -38,8 +39,17 @@ export function reportMissingTable(
 }
 
 function ownerOf(table: string, program: Program): ServiceSymbol | undefined {
-  return [...program.databases.values()].find((database) => database.tables.has(table))?.owners[0];
+  return tableOwners(program).get(table);
 }
+
+/** Of tables of one name, the first. */
+const tableOwners = onceFor((program: Program) => {
+  const owners = new Map<string, ServiceSymbol | undefined>();
+  for (const { table, database } of allTables(program)) {
+    if (!owners.has(table.name)) owners.set(table.name, database.owners[0]);
+  }
+  return owners;
+});
 
 /** Says so when the table has no such column. */
 export function reportMissingColumn(
@@ -48,11 +58,11 @@ export function reportMissingColumn(
   report: Report,
 ): void {
   if (table.poisoned || table.columns.has(written.value)) return;
-  const clue = nearest(written.value, table.columns, (column) => column.span);
+  const clue = report.nearest(written.value, table.columns, (column) => column.span);
   report(
     "unknown-column",
     written.span,
-    { table: table.name, column: written.value, known: [...table.columns.keys()] },
+    { table: table.name, column: written.value, known: table.columns },
     clue,
   );
 }

@@ -1,23 +1,18 @@
-import { readFile } from "node:fs/promises";
 import { type Compilation, compileMesh } from "../compile.js";
 import { countDiagnostics, type Diagnostic, hasErrors, type Severity } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson, type Paint, renderDiagnostics } from "../diagnostics/render.js";
+import { MOST_BYTES } from "../source/bytes.js";
 import { UsageError } from "./exit.js";
+import { readRegularFile } from "./regular-file.js";
 import { colour, printJson, tell } from "./terminal.js";
 
 export const MESH_FILE = "mesh.yaml";
 export const GENERATED = "generated";
 
 export async function compileProject(): Promise<Compilation> {
-  const text = await readFile(MESH_FILE, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "ENOENT") throw cause;
-    throw new UsageError(
-      `there is no ${MESH_FILE} in ${process.cwd()}`,
-      "start a new mesh with `mesh init`",
-      { cause },
-    );
-  });
-  return compileMesh(text, { file: MESH_FILE });
+  const bytes = await readRegularFile(MESH_FILE, MOST_BYTES);
+  if (bytes !== undefined) return compileMesh(bytes, { file: MESH_FILE });
+  throw new UsageError(`there is no ${MESH_FILE} in ${process.cwd()}`, "start a new mesh with `mesh init`");
 }
 
 const PAINT: Paint = {

@@ -17,6 +17,8 @@ export interface Diagnostic {
   readonly end: Position;
   /** The other places that use the same missing name. */
   readonly also: readonly Position[];
+  /** How many mistakes it stands for; one where it is not said. */
+  readonly count?: number;
   /** Text of the line that `start` is on, so that rendering needs no file. */
   readonly line: string;
 }
@@ -24,7 +26,10 @@ export interface Diagnostic {
 /** "1 error", "2 errors and 1 warning"; undefined when there are none. */
 export function countDiagnostics(diagnostics: readonly Diagnostic[]): string | undefined {
   const counts = (["error", "warning"] as const).flatMap((severity) => {
-    const count = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+    const count = diagnostics.reduce(
+      (sum, diagnostic) => sum + (diagnostic.severity === severity ? (diagnostic.count ?? 1) : 0),
+      0,
+    );
     return count === 0 ? [] : plural(count, severity);
   });
   return counts.length === 0 ? undefined : counts.join(" and ");

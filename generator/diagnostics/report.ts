@@ -1,5 +1,5 @@
-import { groupBy } from "../model/group.js";
 import { compareNames } from "../model/order.js";
+import { grouped, shorten } from "../quote/visible.js";
 import type { SourceText, Span } from "../source/text.js";
 import type { Diagnostic } from "./diagnostic.js";
 import { type DiagnosticCode, type DiagnosticParameters, definitionOf } from "./registry.js";
@@ -13,77 +13,133 @@ export type Clue =
   /** As it is to be read. */
   | { readonly advice: string };
 
-export type Report = <C extends DiagnosticCode>(
+type Say = <C extends DiagnosticCode>(
   code: C,
   span: Span,
   parameters: DiagnosticParameters<C>,
   clue?: Clue,
 ) => void;
 
+export interface Report extends Say {
+  /** Clue for a name that does not exist: the nearest one that does, and where. In a file full of mistakes only the first get one. */
+  nearest<T>(
+    written: string,
+    candidates: ReadonlyMap<string, T>,
+    spanOf?: (candidate: T) => Span | undefined,
+  ): Clue | undefined;
+}
+
 export interface Diagnostics {
   readonly report: Report;
-  /** By place. One mistake is listed once, however often it is met: an anchored block is met at each use. */
+  /**
+   * By place. One mistake is listed once, however often it is met: an anchored block is met at each use. Of very many
+   * the first are listed, and one more diagnostic says how many others there are.
+   */
   list(): readonly Diagnostic[];
 }
 
-/** Clue for a name that does not exist: the nearest one that does, and where. */
-export function nearest<T>(
-  written: string,
-  candidates: ReadonlyMap<string, T>,
-  spanOf?: (candidate: T) => Span | undefined,
-): Clue | undefined {
-  const meant = suggest(written, candidates.keys());
-  if (meant === undefined) return undefined;
-  const candidate = candidates.get(meant);
-  return { meant, at: candidate === undefined ? undefined : spanOf?.(candidate) };
-}
+const MOST_LISTED = 100;
+/** Names that all suggestions for a file look at together. */
+const MOST_COMPARED = 300_000;
 
+/** One mistake, at all its places. */
 interface Found {
-  readonly offset: number;
-  /** What is equal in all places of one mistake. */
-  readonly mistake: string;
-  readonly diagnostic: Diagnostic;
+  readonly code: DiagnosticCode;
+  /** The first is where it is told. */
+  readonly spans: Span[];
+  readonly message: () => string;
+  readonly hint: () => string | undefined;
 }
 
 export function collectDiagnostics(source: SourceText): Diagnostics {
   const found = new Map<string, Found>();
+  const say: Say = (code, span, parameters, clue) => {
+    const definition = definitionOf(code);
+    const message = () => definition.message(brief(parameters));
+    const mistake = `${code} ${definition.isMissingName ? message() : span.start}`;
+    const known = found.get(mistake);
+    if (known === undefined) {
+      const hint = () => (clue === undefined ? definition.hint?.(brief(parameters)) : hintOf(clue, source));
+      found.set(mistake, { code, spans: [span], message, hint });
+    } else if (definition.isMissingName) known.spans.push(span);
+  };
   return {
-    report(code, span, parameters, clue) {
-      const place = `${code} ${span.start}`;
-      if (found.has(place)) return;
-      const definition = definitionOf(code);
-      const message = definition.message(parameters);
-      const start = source.positionAt(span.start);
-      found.set(place, {
-        offset: span.start,
-        mistake: definition.isMissingName ? `${code} ${message}` : place,
-        diagnostic: {
-          code,
-          severity: definition.severity,
-          message,
-          hint: clue === undefined ? definition.hint?.(parameters) : hintOf(clue, source),
-          file: source.file,
-          start,
-          end: source.positionAt(Math.max(span.start, span.end)),
-          also: [],
-          line: source.lineAt(start.line),
-        },
-      });
-    },
-    list: () => joinPlaces([...found.values()].sort(comparePlaces)),
+    report: Object.assign(say, { nearest: openNearest() }),
+    list: () => listMistakes([...found.values()].map(sortPlaces).sort(comparePlaces), source),
   };
 }
 
-function comparePlaces(a: Found, b: Found): number {
-  return a.offset - b.offset || compareNames(a.diagnostic.code, b.diagnostic.code);
+/** An anchored block is met at each use. */
+function sortPlaces(found: Found): Found {
+  if (found.spans.length === 1) return found;
+  const byStart = new Map(found.spans.map((span) => [span.start, span]));
+  return { ...found, spans: [...byStart.values()].sort((a, b) => a.start - b.start) };
 }
 
-function joinPlaces(found: readonly Found[]): readonly Diagnostic[] {
-  return [...groupBy(found, ({ mistake }) => mistake).values()].flatMap(([first, ...others]) =>
-    first === undefined
-      ? []
-      : [{ ...first.diagnostic, also: others.map(({ diagnostic }) => diagnostic.start) }],
-  );
+function openNearest(): Report["nearest"] {
+  const budget = { left: MOST_COMPARED };
+  return (written, candidates, spanOf) => {
+    const meant = suggest(written, candidates.keys(), budget);
+    if (meant === undefined) return undefined;
+    const candidate = candidates.get(meant);
+    return { meant, at: candidate === undefined ? undefined : spanOf?.(candidate) };
+  };
+}
+
+const MOST_NAMES = 20;
+
+/** Words of the file may be as long as the file, and lists of them too. */
+function brief<P extends object>(parameters: P): P {
+  const short = Object.entries(parameters).map(([name, value]: [string, unknown]) => {
+    if (typeof value === "string") return [name, shorten(value)];
+    if (!Array.isArray(value) || value.length <= MOST_NAMES) return [name, value];
+    return [name, [...value.slice(0, MOST_NAMES), `${grouped(value.length - MOST_NAMES)} more`]];
+  });
+  return Object.fromEntries(short) as P;
+}
+
+function startOf({ spans }: Found): Span {
+  return spans[0] ?? { start: 0, end: 0 };
+}
+
+function comparePlaces(a: Found, b: Found): number {
+  return startOf(a).start - startOf(b).start || compareNames(a.code, b.code);
+}
+
+function listMistakes(found: readonly Found[], source: SourceText): readonly Diagnostic[] {
+  const listed = found.slice(0, MOST_LISTED).map((mistake) => diagnose(mistake, source));
+  return [...listed, ...countRest(found.slice(MOST_LISTED), source)];
+}
+
+function diagnose(found: Found, source: SourceText): Diagnostic {
+  const { code, spans, message, hint } = found;
+  const span = startOf(found);
+  const start = source.positionAt(span.start);
+  return {
+    code,
+    severity: definitionOf(code).severity,
+    message: message(),
+    hint: hint(),
+    file: source.file,
+    start,
+    end: source.positionAt(Math.max(span.start, span.end)),
+    also: spans.slice(1).map((other) => source.positionAt(other.start)),
+    line: source.lineAt(start.line),
+  };
+}
+
+/** At the first that is not listed; an error if there is one among them. */
+function countRest(rest: readonly Found[], source: SourceText): readonly Diagnostic[] {
+  return (["error", "warning"] as const).flatMap((severity) => {
+    const those = rest.filter(({ code }) => definitionOf(code).severity === severity);
+    const [first] = those;
+    if (first === undefined) return [];
+    const count = grouped(those.length);
+    const message = () => definitionOf("more-mistakes").message({ count });
+    const place = { code: "more-mistakes" as const, spans: [startOf(first)], hint: () => undefined };
+    const told = diagnose({ ...place, message }, source);
+    return [{ ...told, severity, count: those.length }];
+  });
 }
 
 function hintOf(clue: Clue, source: SourceText): string {

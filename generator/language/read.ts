@@ -1,4 +1,5 @@
-import { nearest, type Report } from "../diagnostics/report.js";
+import type { Report } from "../diagnostics/report.js";
+import { shorten } from "../quote/visible.js";
 import type { Span } from "../source/text.js";
 import type { MappingValue, ScalarValue, Value } from "../source/value.js";
 import type { NodeOf } from "./node.js";
@@ -116,7 +117,9 @@ function readChoice(
   const { noun, values } = shape;
   const advice = shape.foreign?.(stem)?.replace(/^write "(\w+)"/, (_, word) => `write "${word}${suffix}"`);
   const clue =
-    advice === undefined ? nearest(stem, new Map(values.map((known) => [known, undefined]))) : { advice };
+    advice === undefined
+      ? report.nearest(stem, new Map(values.map((known) => [known, undefined])))
+      : { advice };
   report(shape.code, value.span, { text: value.text, noun, values }, clue);
   return undefined;
 }
@@ -180,6 +183,7 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
   const nodes: Record<string, AnyNode> = {};
   const keySpans: Record<string, Span> = {};
   const misspelt = new Set<string>();
+  let keys: SortedKeys | undefined;
   let poisoned = false;
   for (const { key, keySpan, value: child } of value.entries) {
     const known = Object.hasOwn(shape.keys, key) ? shape.keys[key] : undefined;
@@ -188,7 +192,8 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
       poisoned = true;
       // The rest of `type: decimal(10, 2)`, which a flow mapping parts at its comma.
       if (/^\d+\)\??$/.test(key)) continue;
-      for (const meant of reportUnknownKey(shape, value, { key, keySpan }, report)) misspelt.add(meant);
+      keys ??= sortKeys(shape, value);
+      for (const meant of reportUnknownKey(shape, keys, { key, keySpan }, report)) misspelt.add(meant);
       continue;
     }
     keySpans[key] = keySpan;
@@ -215,18 +220,26 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
 /** Gives the keys that the unknown one may stand for: they are not missed as well. */
 function reportUnknownKey(
   shape: MappingShape<Keys>,
-  value: MappingValue,
+  { known, free }: SortedKeys,
   { key, keySpan }: { readonly key: string; readonly keySpan: Span },
   report: Report,
 ): readonly string[] {
-  const written = new Set(value.entries.map((entry) => entry.key));
-  const known = Object.keys(shape.keys);
-  const free = new Map(
-    known.filter((candidate) => !written.has(candidate)).map((candidate) => [candidate, undefined]),
-  );
-  const clue = nearest(key, free);
+  const clue = report.nearest(key, free);
   report("unknown-key", keySpan, { key, owner: shape.noun, known }, clue);
   return clue !== undefined && "meant" in clue ? [clue.meant] : [];
+}
+
+interface SortedKeys {
+  readonly known: readonly string[];
+  /** Those that the mapping does not have yet. */
+  readonly free: ReadonlyMap<string, undefined>;
+}
+
+function sortKeys(shape: MappingShape<Keys>, value: MappingValue): SortedKeys {
+  const written = new Set(value.entries.map((entry) => entry.key));
+  const known = Object.keys(shape.keys);
+  const free = known.filter((candidate) => !written.has(candidate));
+  return { known, free: new Map(free.map((candidate) => [candidate, undefined])) };
 }
 
 function reportMissingKeys(
@@ -272,7 +285,7 @@ export function describeFound(value: Value): string {
   if (value.kind === "list") return "a list";
   if (value.kind === "unread") return "something unreadable";
   if (value.value === null) return "nothing";
-  if (typeof value.value === "string") return `the text "${value.text}"`;
+  if (typeof value.value === "string") return `the text "${shorten(value.text, 100)}"`;
   return typeof value.value === "boolean" ? `the boolean ${value.text}` : `the number ${value.text}`;
 }
 

@@ -29,9 +29,10 @@ export function createSourceText(text: string, file: string): SourceText {
       return { line: line + 1, column: offset - (lineStarts[line] ?? 0) + 1 };
     },
     lineAt(line) {
-      return text
-        .slice(lineStarts[line - 1] ?? text.length, lineStarts[line] ?? text.length)
-        .replace(/\r?\n$/, "");
+      const start = lineStarts[line - 1] ?? text.length;
+      const next = lineStarts[line];
+      const end = next === undefined ? text.length : next - 1;
+      return text.slice(start, end > start && text[end - 1] === "\r" ? end - 1 : end);
     },
   };
 }

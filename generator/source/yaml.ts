@@ -1,27 +1,22 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument } from "yaml";
-import { nearest, type Report } from "../diagnostics/report.js";
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from "yaml";
+import type { Report } from "../diagnostics/report.js";
+import { MAXIMUM_DEPTH, MAXIMUM_VALUES } from "./limits.js";
+import { parseSyntax } from "./syntax.js";
 import type { SourceText, Span } from "./text.js";
 import type { Entry, Value } from "./value.js";
-
-/** More values than this, once aliases are followed, is an alias bomb and not a mesh. */
-const MAXIMUM_VALUES = 5_000_000;
 
 /**
  * Reads YAML 1.2 with anchors, aliases and `<<` merges. Undefined when the text is empty or is no
  * YAML: what follows a syntax error cannot be trusted, so nothing further is said about such a file.
  */
 export function readYaml(source: SourceText, report: Report): Value | undefined {
-  // The library compares each key with all others of its mapping; `readEntries` does it in linear time.
-  const document = parseDocument(source.text, { uniqueKeys: false, prettyErrors: false, schema: "core" });
-  if (document.errors.length > 0) {
-    reportSyntaxErrors(document, source, report);
-    return undefined;
-  }
+  const document = parseSyntax(source, report);
+  if (document === undefined) return undefined;
   if (document.contents === null || isEmptyScalar(document.contents)) {
     report("empty-file", { start: 0, end: 0 }, {});
     return undefined;
   }
-  const reader: Reader = { anchors: new Map(), sizes: new WeakMap(), report, tooLarge: false };
+  const reader: Reader = { anchors: new Map(), extents: new WeakMap(), report, merged: 0, tooLarge: false };
   const value = readNode(document.contents, reader, 0);
   return reader.tooLarge ? undefined : value;
 }
@@ -29,65 +24,21 @@ export function readYaml(source: SourceText, report: Report): Value | undefined 
 interface Reader {
   /** Filled in file order, so that an alias means the latest anchor above it and never one around it. */
   readonly anchors: Map<string, Value>;
-  /** How many values each value holds once its aliases are followed. */
-  readonly sizes: WeakMap<Value, number>;
+  /** Of each mapping and list, once its aliases are followed. */
+  readonly extents: WeakMap<Value, Extent>;
   readonly report: Report;
+  /** Entries that merges have brought so far. */
+  merged: number;
   tooLarge: boolean;
+}
+
+interface Extent {
+  readonly values: number;
+  readonly depth: number;
 }
 
 function isEmptyScalar(node: Node): boolean {
   return isScalar(node) && node.value === null && (node.source ?? "") === "";
-}
-
-/** The parser stumbles on after an error: until the next top-level key, what it says is its own confusion. */
-function reportSyntaxErrors(document: Document, source: SourceText, report: Report): void {
-  let trustedFrom = 0;
-  for (const error of [...document.errors].sort((a, b) => a.pos[0] - b.pos[0])) {
-    const offset = Math.min(error.pos[0], source.text.length);
-    if (offset < trustedFrom) continue;
-    const opener = /^Flow (?:sequence|map)/.test(error.message)
-      ? findUnclosed(source.text, offset)
-      : undefined;
-    if (opener === undefined) {
-      const span = { start: offset, end: Math.max(offset, error.pos[1]) };
-      report("yaml-syntax", span, { reason: explain(error.code, error.message) });
-    } else {
-      const span = { start: opener, end: opener + 1 };
-      report("yaml-syntax", span, { reason: `this "${source.text[opener]}" is not closed` });
-    }
-    const nextBlock = source.text.slice(offset).search(/\n[A-Za-z]/);
-    trustedFrom = nextBlock === -1 ? source.text.length + 1 : offset + nextBlock + 2;
-  }
-}
-
-/** The nearest bracket before the offset that nothing closes. */
-function findUnclosed(text: string, offset: number): number | undefined {
-  let depth = 0;
-  for (let at = offset - 1; at >= 0; at--) {
-    const character = text[at];
-    if (character === "]" || character === "}") depth++;
-    else if (character === "[" || character === "{") {
-      if (depth === 0) return at;
-      depth--;
-    }
-  }
-  return undefined;
-}
-
-function explain(code: string, message: string): string {
-  switch (code) {
-    case "TAB_AS_INDENT":
-      return "a tab is used for indentation, which YAML does not allow";
-    case "MULTIPLE_DOCS":
-      return 'a second document starts here ("---"): a mesh is one document';
-    case "BAD_ALIAS":
-      return "an anchor or alias needs a name";
-    case "BLOCK_AS_IMPLICIT_KEY":
-    case "MULTILINE_IMPLICIT_KEY":
-      return 'a key and its ":" must stand on one line; look for a missing ":" or a wrong indentation';
-    default:
-      return message.charAt(0).toLowerCase() + message.slice(1).replace(/[.:]?\s*$/, "");
-  }
 }
 
 /** `emptyAt`: where a value that is not written would stand. */
@@ -150,12 +101,12 @@ function readAlias(name: string, span: Span, reader: Reader): Value {
       "unknown-anchor",
       span,
       { name },
-      nearest(name, reader.anchors, (value) => value.span),
+      reader.report.nearest(name, reader.anchors, (value) => value.span),
     );
     return { kind: "unread", span, definition: span };
   }
   const value = { ...target, span };
-  reader.sizes.set(value, sizeOf(reader, target));
+  reader.extents.set(value, extentOf(reader, target));
   return value;
 }
 
@@ -208,13 +159,22 @@ function flattenMerges(
 }
 
 function readMerge(value: Value, reader: Reader): readonly Entry[] {
-  if (value.kind === "mapping") return value.entries;
   if (value.kind === "unread") return [];
-  if (value.kind === "list" && value.items.every((item) => item.kind === "mapping")) {
-    return value.items.flatMap((item) => (item.kind === "mapping" ? item.entries : []));
+  const sources = value.kind === "list" ? value.items : [value];
+  const entries: Entry[] = [];
+  for (const source of sources) {
+    if (source.kind !== "mapping") {
+      reader.report("yaml-syntax", value.span, { reason: 'only mappings can be merged with "<<"' });
+      return [];
+    }
+    reader.merged += source.entries.length;
+    if (reader.merged > MAXIMUM_VALUES) {
+      refuse(reader, value);
+      return [];
+    }
+    for (const entry of source.entries) entries.push(entry);
   }
-  reader.report("yaml-syntax", value.span, { reason: 'only mappings can be merged with "<<"' });
-  return [];
+  return entries;
 }
 
 function measured(reader: Reader, value: Value): Value {
@@ -224,17 +184,32 @@ function measured(reader: Reader, value: Value): Value {
       : value.kind === "list"
         ? value.items
         : [];
-  const size = parts.reduce((sum, part) => sum + sizeOf(reader, part), 1);
-  if (size > MAXIMUM_VALUES && !reader.tooLarge) {
-    reader.tooLarge = true;
-    reader.report("too-many-aliases", value.span, { limit: MAXIMUM_VALUES });
+  let values = 1;
+  let depth = 0;
+  for (const part of parts) {
+    const extent = extentOf(reader, part);
+    values += extent.values;
+    depth = Math.max(depth, extent.depth);
   }
-  reader.sizes.set(value, size);
+  reader.extents.set(value, { values, depth: depth + 1 });
+  if (values > MAXIMUM_VALUES) refuse(reader, value);
+  else if (depth === MAXIMUM_DEPTH && !reader.tooLarge) {
+    reader.tooLarge = true;
+    reader.report("too-deep", value.span, { limit: MAXIMUM_DEPTH });
+  }
   return value;
 }
 
-function sizeOf(reader: Reader, value: Value): number {
-  return reader.sizes.get(value) ?? 1;
+function refuse(reader: Reader, { span }: Value): void {
+  if (!reader.tooLarge) {
+    const limit = `${MAXIMUM_VALUES.toLocaleString("en")} values`;
+    reader.report("too-large", span, { what: "with its aliases followed, this holds", limit });
+  }
+  reader.tooLarge = true;
+}
+
+function extentOf(reader: Reader, value: Value): Extent {
+  return reader.extents.get(value) ?? { values: 1, depth: 0 };
 }
 
 function spanOf(node: Node): Span {

@@ -1,4 +1,4 @@
-import { nearest, type Report } from "../../diagnostics/report.js";
+import type { Report } from "../../diagnostics/report.js";
 import type {
   ColumnSymbol,
   EntitySymbol,
@@ -55,7 +55,7 @@ function adviseColumn(column: ColumnSymbol, { origin, events }: EntitySymbol, re
     if (column.node?.get.default?.value === "now") return;
     const isInSource = source?.columns.has(name) ?? false;
     const fields = new Map(events.flatMap((event) => [...event.fields]));
-    const clue = isInSource ? undefined : nearest(name, fields, (field) => field.span);
+    const clue = isInSource ? undefined : report.nearest(name, fields, (field) => field.span);
     report("cache-column-without-source", span, { column: name, entity: origin, isInSource }, clue);
     return;
   }

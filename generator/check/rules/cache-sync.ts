@@ -1,4 +1,4 @@
-import { nearest, type Report } from "../../diagnostics/report.js";
+import type { Report } from "../../diagnostics/report.js";
 import type { Program, ServiceSymbol, TableSymbol } from "../../language/program.js";
 import { reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
@@ -36,7 +36,7 @@ function checkPath(
   const paths = new Map((resources?.entries ?? []).map((resource) => [resource.name.value, resource]));
   const served = paths.get(path.value);
   if (served === undefined) {
-    const clue = nearest(path.value, paths, (resource) => resource.name.span);
+    const clue = report.nearest(path.value, paths, (resource) => resource.name.span);
     report("unknown-resource", path.span, { service: owner.name, path: path.value }, clue);
     return;
   }

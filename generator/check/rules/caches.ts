@@ -1,4 +1,3 @@
-import { nearest } from "../../diagnostics/report.js";
 import { isPoisoned } from "../../language/node.js";
 import { isDeafTo } from "../reach.js";
 import type { Rule } from "../rule.js";
@@ -20,7 +19,7 @@ export const checkCaches: Rule = (program, report) => {
     const entity = program.entities.get(origin);
     if (entity === undefined) {
       if (!program.poisoned.subjects) {
-        const first = nearest(origin, program.entities, ({ events }) => events[0]?.subject.span);
+        const first = report.nearest(origin, program.entities, ({ events }) => events[0]?.subject.span);
         report("unknown-entity", span, { entity: origin }, first);
       }
       continue;

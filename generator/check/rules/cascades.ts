@@ -1,9 +1,10 @@
-import { nearest, type Report } from "../../diagnostics/report.js";
+import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import { isPoisoned, type TextNode } from "../../language/node.js";
 import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
 import type { SubjectName } from "../../language/words.js";
 import { findStrays, isUnpublished } from "../misplaced.js";
+import { onceFor } from "../once.js";
 import { isDeafTo, reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
 
@@ -85,23 +86,24 @@ function isFirstToMissIt(
 ): boolean {
   const tables = [...(service.database?.tables.values() ?? [])];
   if (tables.some((table) => table.cacheOf?.text === entity.origin)) return false;
-  return (
-    rule ===
-    program.cascades.find(({ get }) => {
-      const of = get.on?.value;
-      return (
-        get.service?.value === service.name &&
-        of !== undefined &&
-        `${of.service}.${of.entity}` === entity.origin
-      );
-    })
-  );
+  return rule === firstRules(program).get(`${service.name} ${entity.origin}`);
 }
+
+/** The first of a service on each entity. */
+const firstRules = onceFor((program: Program) => {
+  const rules = new Map<string, CascadeNode>();
+  for (const rule of program.cascades) {
+    const { on, service } = rule.get;
+    const key = `${service?.value} ${on?.value.service}.${on?.value.entity}`;
+    if (!rules.has(key)) rules.set(key, rule);
+  }
+  return rules;
+});
 
 /** Silent where the event that was meant has a misspelt subject itself, which is reported there. */
 function reportUnknownEvent(on: TextNode<SubjectName>, program: Program, report: Report): void {
   if (program.poisoned.subjects) return;
-  const clue = nearest(on.text, program.subjects, (known) => known.subject.span);
+  const clue = report.nearest(on.text, program.subjects, (known) => known.subject.span);
   const meant = clue !== undefined && "meant" in clue ? program.subjects.get(clue.meant) : undefined;
   if (meant !== undefined && (isUnpublished(meant) || findStrays(program).has(meant))) return;
   report("unknown-event", on.span, { event: on.text }, clue);

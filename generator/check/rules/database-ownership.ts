@@ -1,4 +1,3 @@
-import { nearest } from "../../diagnostics/report.js";
 import { isPoisoned } from "../../language/node.js";
 import type { Rule } from "../rule.js";
 
@@ -14,7 +13,7 @@ export const checkDatabaseOwnership: Rule = (program, report) => {
         "unknown-database",
         written.span,
         { name: written.value },
-        nearest(written.value, program.databases, (it) => it.span),
+        report.nearest(written.value, program.databases, (it) => it.span),
       );
     }
     if (written !== undefined || external) continue;

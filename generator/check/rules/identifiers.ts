@@ -88,5 +88,6 @@ function checkLength(
   report: Report,
   { limit, reason }: { readonly limit: number; readonly reason: string },
 ): void {
-  if (Buffer.byteLength(name) > limit) report("name-too-long", span, { name, limit, reason });
+  const bytes = Buffer.byteLength(name);
+  if (bytes > limit) report("name-too-long", span, { name, bytes, limit, reason });
 }

@@ -1,4 +1,4 @@
-import { nearest, type Report } from "../../diagnostics/report.js";
+import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, DatabaseSymbol } from "../../language/program.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
@@ -26,11 +26,11 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
   const target = database.tables.get(references.value);
   if (target === undefined) {
     if (database.poisoned) return;
-    const clue = nearest(references.value, database.tables, (table) => table.span);
+    const clue = report.nearest(references.value, database.tables, (table) => table.span);
     report(
       "unknown-table",
       references.span,
-      { table: references.value, database: database.name, known: [...database.tables.keys()] },
+      { table: references.value, database: database.name, known: database.tables },
       clue,
     );
     return;

@@ -1,4 +1,4 @@
-import { nearest, type Report } from "../../diagnostics/report.js";
+import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol, Program, ServiceSymbol } from "../../language/program.js";
 import { isUnpublished } from "../misplaced.js";
 import { firstOfEach, foreignPatterns, reportUnknownService } from "../reach.js";
@@ -30,7 +30,7 @@ function checkEntity(event: EventSymbol, program: Program, report: Report): void
 function checkPublished(event: EventSymbol, service: ServiceSymbol, report: Report): void {
   if (!isUnpublished(event)) return;
   const patterns = new Map(service.publishes.map((pattern) => [pattern.text, pattern]));
-  const clue = nearest(`${event.origin}.*`, patterns, (pattern) => pattern.span);
+  const clue = report.nearest(`${event.origin}.*`, patterns, (pattern) => pattern.span);
   report(
     "unpublished-subject",
     event.subject.span,

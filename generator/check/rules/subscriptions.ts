@@ -1,4 +1,3 @@
-import { nearest } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { Span } from "../../source/text.js";
 import { deafPatterns } from "../reach.js";
@@ -14,7 +13,7 @@ export const checkSubscriptions: Rule = (program, report) => {
         "unknown-subject",
         span,
         { service: service.name, pattern: text },
-        nearest(text, published, (at) => at),
+        report.nearest(text, published, (at) => at),
       );
     }
   }

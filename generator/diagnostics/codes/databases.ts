@@ -1,5 +1,6 @@
 import type { ColumnType } from "../../model/mesh.js";
 import { error, missingName, warning } from "../definition.js";
+import { type Known, namesOf } from "../known.js";
 
 /** What a value of the type looks like in mesh.yaml. */
 const FORMS: Readonly<Record<ColumnType, string>> = {
@@ -18,9 +19,8 @@ const FORMS: Readonly<Record<ColumnType, string>> = {
 /** Tables, their columns, and caches of other services' entities. */
 export const databaseCodes = {
   "unknown-table": missingName(
-    (p: { table: string; database: string; known: readonly string[] }) =>
-      `"${p.database}" has no table "${p.table}"`,
-    (p) => (p.known.length === 0 ? "it has no tables" : `its tables are ${p.known.join(", ")}`),
+    (p: { table: string; database: string; known: Known }) => `"${p.database}" has no table "${p.table}"`,
+    (p) => (p.known.size === 0 ? "it has no tables" : `its tables are ${namesOf(p.known)}`),
   ),
   "foreign-table": error(
     (p: { table: string; owner: string; service: string }) =>
@@ -28,9 +28,8 @@ export const databaseCodes = {
     (p) => `"${p.service}" sees rows of "${p.owner}" through a cache of its events`,
   ),
   "unknown-column": missingName(
-    (p: { table: string; column: string; known: readonly string[] }) =>
-      `"${p.table}" has no column "${p.column}"`,
-    (p) => `its columns are ${p.known.join(", ")}`,
+    (p: { table: string; column: string; known: Known }) => `"${p.table}" has no column "${p.column}"`,
+    (p) => `its columns are ${namesOf(p.known)}`,
   ),
   "repeated-column": error((p: { column: string }) => `"${p.column}" stands twice in this list`),
   "repeated-set": error(

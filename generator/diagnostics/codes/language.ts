@@ -65,8 +65,8 @@ export const languageCodes = {
     () => "choose another name",
   ),
   "name-too-long": error(
-    (p: { name: string; limit: number; reason: string }) =>
-      `"${p.name}" has ${Buffer.byteLength(p.name)} bytes, ${p.limit} is the most: ${p.reason}`,
+    (p: { name: string; bytes: number; limit: number; reason: string }) =>
+      `"${p.name}" has ${p.bytes} bytes, ${p.limit} is the most: ${p.reason}`,
   ),
   "name-collision": error(
     (p: { what: string; other: string; generated: string }) =>

@@ -1,10 +1,11 @@
 import { error, missingName, warning } from "../definition.js";
+import { type Known, namesOf } from "../known.js";
 
 /** Services, what they own and what they hear. */
 export const serviceCodes = {
   "unknown-service": missingName(
-    (p: { name: string; known: readonly string[] }) => `there is no service "${p.name}"`,
-    (p) => `the services are ${p.known.join(", ")}`,
+    (p: { name: string; known: Known }) => `there is no service "${p.name}"`,
+    (p) => `the services are ${namesOf(p.known)}`,
   ),
   "unknown-database": missingName(
     (p: { name: string }) => `there is no database "${p.name}"`,

@@ -12,10 +12,13 @@ export const syntaxCodes = {
     (p: { name: string }) => `"*${p.name}" refers to an anchor that does not stand above it`,
     (p) => `mark the value it repeats with &${p.name}`,
   ),
-  "too-many-aliases": error(
-    (p: { limit: number }) =>
-      `with its aliases followed, this holds more than ${p.limit.toLocaleString("en")} values`,
+  "too-large": error(
+    (p: { what: string; limit: string }) => `${p.what} more than ${p.limit}, the most that a mesh may have`,
   ),
+  "too-deep": error(
+    (p: { limit: number }) => `more than ${p.limit} mappings and lists stand within each other here`,
+  ),
+  "more-mistakes": error((p: { count: string }) => `${p.count} more are not listed: mend those above first`),
   "empty-file": error(
     () => "the file is empty",
     () => 'a mesh starts with "mesh: <name>" and lists its services; `mesh init` writes an example',
