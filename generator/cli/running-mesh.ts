@@ -1,7 +1,7 @@
 import { checkDatabaseUrl } from "meshwright/runtime";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Mesh, Service } from "../model/mesh.js";
-import { readEndpoints } from "./dev/endpoints.js";
+import { type Endpoints, readEndpoints } from "./dev/endpoints.js";
 import { UsageError } from "./exit.js";
 import { compileProject, MESH_FILE, reportDiagnostics } from "./project.js";
 
@@ -33,6 +33,7 @@ async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
   if (!endpoints) return {};
   return {
     NATS_URL: endpoints.nats,
+    ...operatorVariables(endpoints),
     SERVICE_KEY: endpoints.service_key,
     ...Object.fromEntries(
       mesh.databases.map(({ name, urlVariable }) => [urlVariable, endpoints.databases[name]]),
@@ -41,6 +42,12 @@ async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
       mesh.services.map(({ name }) => [serviceVariable(name), endpoints.services[name]?.http]),
     ),
   };
+}
+
+/** Somebody else's broker does not know the one of `mesh dev`. */
+function operatorVariables({ nats_operator: operator }: Endpoints): NodeJS.ProcessEnv {
+  if (operator === undefined || process.env.NATS_URL) return {};
+  return { NATS_USER: operator.user, NATS_PASSWORD: operator.pass };
 }
 
 function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[] {

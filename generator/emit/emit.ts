@@ -8,7 +8,7 @@ import { printJson } from "./print/layout.js";
 import { eventSchema, schemaFileName } from "./schema/event.js";
 import { openPrinter, type Printer } from "./ts/printer.js";
 import { emitTypeScript } from "./typescript.js";
-import { brokerView } from "./views/broker.js";
+import { type BrokerOptions, brokerView } from "./views/broker.js";
 import { environmentView } from "./views/environment.js";
 import { planDocument, subjectsDocument } from "./views/plan.js";
 import { readmeView } from "./views/readme.js";
@@ -73,7 +73,7 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
     { path: "README.md", text: render("docs/README.md.hbs", readmeView(lookup, HEADER)) },
     { path: "subjects.json", text: printJson(subjectsDocument(lookup)) },
     { path: "plan.json", text: printJson(planDocument(lookup)) },
-    { path: "nats.conf", text: render("broker/nats.conf.hbs", brokerView(lookup, HEADER)) },
+    { path: "nats.conf", text: renderBroker(lookup, render) },
     {
       path: ENVIRONMENT,
       text: render("environment/env.hbs", environmentView(mesh, HEADER)),
@@ -83,6 +83,15 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
       text: printJson(eventSchema(event)),
     })),
   ];
+}
+
+function renderBroker(lookup: Lookup, render: Render, options?: BrokerOptions): string {
+  return render("broker/nats.conf.hbs", brokerView(lookup, HEADER, options));
+}
+
+/** nats.conf as `mesh dev` runs it: the emitted one, and an account for whoever has no credentials. */
+export function emitDevBroker(mesh: Mesh, templates: Templates): string {
+  return renderBroker(openLookup(mesh), openRender(templates), { listener: true });
 }
 
 interface Tools {

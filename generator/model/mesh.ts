@@ -89,8 +89,10 @@ export interface Stream {
   readonly duplicateWindowSeconds: number;
   /** How long a deletion is remembered; undefined: for ever. */
   readonly tombstoneSeconds: number | undefined;
-  /** True for an external owner: services wait for its stream; only `mesh dev` stands in and makes it. */
+  /** True for an external owner: services wait for its stream. */
   readonly external: boolean;
+  /** True where the file says how an external owner's stream is kept: it is then provisioned like any other; else only `mesh dev` stands in and makes it. */
+  readonly described: true | undefined;
 }
 
 /** One durable pull consumer: one service, one subscribed entity. */

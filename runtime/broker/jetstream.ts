@@ -19,6 +19,9 @@ import { ensureStream, readStream, stateOf } from "./streams.js";
  *    `$JS.API.STREAM.MSG.GET.S`;
  *  - where no provisioner does it, to create and adjust: `$JS.API.STREAM.CREATE.S`,
  *    `$JS.API.STREAM.UPDATE.S`, `$JS.API.CONSUMER.CREATE.S.D.>`, and, before 2.14, `$JS.API.CONSUMER.DELETE.S.D`.
+ *
+ * These permissions alone let a user do everything: the broker sends answers wherever a request says. So the generated
+ * nats.conf gives each service an account of its own, which imports these subjects from the one that has JetStream.
  */
 
 /** How long a question to the broker waits for a connection, and for its answer. */

@@ -6,7 +6,8 @@ import type { Connection } from "./connection.js";
 /** An idle broker answers a pull this often; more than two missing answers mean that it forgot the pull. */
 const HEARTBEAT_MS = 1_000;
 const SILENCE_MS = 2_500;
-const PULL_EXPIRES_MS = 30_000;
+/** Short: in a cluster, the broker goes on delivering to a pull from another account whose inbox is gone until then. */
+const PULL_EXPIRES_MS = 5_000;
 
 export interface PullOptions {
   readonly connection: Connection;
@@ -66,7 +67,10 @@ export function openPulls(options: PullOptions): Pulls {
     const reply = message.reply;
     if (reply) {
       if (from === inbox) asked = Math.max(0, asked - 1);
-      return onMessage(message, reply, heardAt);
+      onMessage(message, reply, heardAt);
+      // From another account, the broker takes such a message for the end of the pull, and delivers the rest to nobody.
+      if (from === inbox && message.data.length === 0 && !message.headers) renew();
+      return;
     }
     // A status of a pull that was given up with its inbox says nothing about the present ones.
     if (from === inbox) readStatus(message);

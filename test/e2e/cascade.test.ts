@@ -22,7 +22,7 @@ let bare: BareClient;
 beforeAll(async () => {
   writeFileSync(cluster.CLUSTER_LOG, "");
   mesh = await startMesh({ env: { compute: cluster } });
-  bare = await bareClient(mesh.nats.url);
+  bare = await bareClient(mesh.operatorUrl);
 });
 
 afterAll(async () => {

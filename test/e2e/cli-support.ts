@@ -155,3 +155,11 @@ export function alive(pids: readonly number[]): readonly number[] {
     return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   });
 }
+
+/** The broker of a running `mesh dev`, for whoever may do anything there. */
+export function operatorUrl({ nats, nats_operator: operator }: Endpoints): string {
+  const url = new URL(nats);
+  url.username = operator?.user ?? "";
+  url.password = operator?.pass ?? "";
+  return url.href;
+}

@@ -203,6 +203,8 @@ test("dev runs it, hooks included", async () => {
     execFileSync("npm", ["run", "build"], { cwd: folder, stdio: "pipe", env: { ...process.env, PATH } });
     const compiled = startCompiled(at("dist/generated/orders/main.js"), {
       NATS_URL: dev.endpoints.nats,
+      NATS_USER: dev.endpoints.nats_operator?.user,
+      NATS_PASSWORD: dev.endpoints.nats_operator?.pass,
       ORDERS_DB_URL: dev.endpoints.databases.orders_db,
       CUSTOMERS_SERVICE_URL: services.customers?.http,
       SERVICE_KEY: service_key,

@@ -7,6 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { startBroker } from "../../generator/cli/dev/broker.js";
 import { openState } from "../../generator/cli/dev/state.js";
 import { superviseServer } from "../../generator/cli/dev/supervisor.js";
+import { compile, readMesh } from "../unit/emit/support.js";
 import { alive, hasProc, mesh, ROOT, type RunningDev, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
@@ -35,7 +36,7 @@ async function query(url: string | undefined, sql: string): Promise<Readonly<Rec
 test("from nothing: servers, databases, services and endpoints.json, and a registration goes through", async () => {
   running = await startDev(ROOT, state);
   const { endpoints } = running;
-  expect(Object.keys(endpoints)).toEqual(["nats", "databases", "services", "service_key"]);
+  expect(Object.keys(endpoints)).toEqual(["nats", "nats_operator", "databases", "services", "service_key"]);
   expect(Object.keys(endpoints.databases).sort()).toEqual(["auth_db", "compute_db", "gateway_db", "sfs_db"]);
   expect(Object.keys(endpoints.services).sort()).toEqual(["auth", "compute", "gateway", "sfs"]);
   expect(statSync(join(state, "endpoints.json")).mode & 0o077).toBe(0);
@@ -49,11 +50,37 @@ test("from nothing: servers, databases, services and endpoints.json, and a regis
   await waitFor(async () => (await query(endpoints.databases.sfs_db, "SELECT FROM user_cache")).length === 1);
 });
 
-test("a bare client at the broker's URL may do anything", async () => {
-  const connection = await connect({ servers: running?.endpoints.nats ?? "" });
-  const streams = await (await connection.jetstreamManager()).streams.names().next();
-  await connection.close();
-  expect([...streams].sort()).toEqual(["AUTH", "COMPUTE", "GATEWAY", "SFS"]);
+test("a bare client at the broker's URL hears every event, and can do nothing else", async () => {
+  const { nats, nats_operator } = (running as RunningDev).endpoints;
+  const stranger = await connect({ servers: nats, inboxPrefix: "_INBOX_stranger" });
+  const operator = await connect({ servers: nats, ...nats_operator });
+  const refused: string[] = [];
+  void (async () => {
+    for await (const status of stranger.status()) refused.push(String(status.permissionContext?.subject));
+  })();
+  const heard: string[] = [];
+  stranger.subscribe(">", { callback: (_error, message) => heard.push(message.subject) });
+  const subjects = ["auth.user.by-stranger.created", "$JS.API.STREAM.NAMES", "anything"];
+  for (const subject of subjects) stranger.publish(subject, "{}", { reply: "_INBOX_stranger.x" });
+  await stranger.flush();
+  await waitFor(() => refused.length === 3, { what: "the refusals" });
+  expect(refused).toEqual(subjects);
+  await operator.jetstream().publish("gateway.route.by-operator.registered", "{}");
+  const registered = await fetch(`${running?.endpoints.services.auth?.http}/api/users`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${running?.endpoints.service_key}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({ username: "heard" }),
+  });
+  const { user_id: id } = (await registered.json()) as { readonly user_id: string };
+  await waitFor(() => heard.includes(`auth.user.${id}.created`), { what: "the stranger to hear of her" });
+  // Neither pulls nor acks, nor whatever else passes through the mesh.
+  expect(heard).toEqual(["gateway.route.by-operator.registered", `auth.user.${id}.created`]);
+  await query(running?.endpoints.databases.auth_db, "DELETE FROM users WHERE username = 'heard'");
+  await waitFor(() => heard.includes(`auth.user.${id}.deleted`), { what: "her deletion" });
+  await Promise.all([stranger.close(), operator.close()]);
 });
 
 test("a service's database lets no other service in", async () => {
@@ -94,7 +121,7 @@ function serverPid(dev: RunningDev, program: RegExp): number {
 
 test.skipIf(!hasProc)("servers that are killed are started again, on their ports and data", async () => {
   const dev = running as RunningDev;
-  const { nats, databases, services, service_key } = dev.endpoints;
+  const { nats, nats_operator, databases, services, service_key } = dev.endpoints;
   for (const [name, program] of [
     ["nats-server", /\/nats-server[^/]*$/],
     ["postgres", /\/postgres$/],
@@ -108,7 +135,7 @@ test.skipIf(!hasProc)("servers that are killed are started again, on their ports
     );
     await waitFor(() => dev.output().includes(`${name} runs again`), { what: `${name} to run again` });
   }
-  const connection = await connect({ servers: nats });
+  const connection = await connect({ servers: nats, ...nats_operator });
   const streams = await (await connection.jetstreamManager()).streams.names().next();
   expect([...streams].sort()).toEqual(["AUTH", "COMPUTE", "GATEWAY", "SFS"]);
   await connection.close();
@@ -123,8 +150,8 @@ test.skipIf(!hasProc)("servers that are killed are started again, on their ports
 
 test("a durable and a stream that vanish are noticed, made anew, and what was lost is healed", async () => {
   const dev = running as RunningDev;
-  const { nats, databases, services, service_key } = dev.endpoints;
-  const connection = await connect({ servers: nats });
+  const { nats, nats_operator, databases, services, service_key } = dev.endpoints;
+  const connection = await connect({ servers: nats, ...nats_operator });
   const manager = await connection.jetstreamManager();
   const names = async () =>
     (await query(databases.sfs_db, "SELECT username FROM user_cache ORDER BY 1")).map((row) => row.username);
@@ -240,11 +267,9 @@ test("--fresh forgets data and key", async () => {
 
 test("broker permissions: a service publishes its own subjects and no other's, and reads no other's messages", async () => {
   const own = await openState(join(temporary, "permissions"), true);
-  const services = ["auth", "compute", "gateway", "sfs"];
   const broker = await startBroker({
     state: own,
-    services,
-    generated: join(ROOT, "generated"),
+    mesh: compile(readMesh("mesh.yaml")),
     port: undefined,
     progress: () => {},
   });

@@ -19,7 +19,7 @@ import { afterEach, expect, inject, test } from "vitest";
 import { parseDocument } from "yaml";
 import { startServiceProcess } from "../../generator/cli/dev/service-process.js";
 import { createDatabase, freePort, startNats } from "../support/servers.js";
-import { mesh, meshWith, ROOT, startDev } from "./cli-support.js";
+import { mesh, meshWith, operatorUrl, ROOT, startDev } from "./cli-support.js";
 import { bareClient, MESH, waitFor } from "./support.js";
 
 /*
@@ -55,9 +55,14 @@ async function makeProject(change: (document: Document) => void): Promise<string
   return folder;
 }
 
-/** A publisher written by hand that SFS hears. */
+/** A publisher written by hand that SFS hears, and that hears of users itself. */
 function addLegacy(document: Document): void {
-  document.setIn(["services", "legacy"], { source: "legacy-go", external: true, publishes: ["legacy.*"] });
+  document.setIn(["services", "legacy"], {
+    source: "legacy-go",
+    external: true,
+    publishes: ["legacy.*"],
+    subscribes: ["auth.user.*"],
+  });
   document.setIn(["services", "sfs", "subscribes"], ["auth.user.*", "legacy.thing.*"]);
   const event = { event: "LegacyHappened", payload: { thing_id: "string" } };
   document.setIn(["subjects", "legacy.thing.{id}.happened"], event);
@@ -108,13 +113,27 @@ test("dev provisions for an external publisher and lets it in under its own perm
     servers: nats,
     user: given.NATS_USER ?? "",
     pass: given.NATS_PASSWORD ?? "",
-    inboxPrefix: "_INBOX_legacy",
   });
   const ack = await legacy.jetstream().publish("legacy.thing.x.happened", message("x", { thing_id: "x" }));
   expect(ack.stream).toBe("LEGACY");
+  expect(readFileSync(file, "utf8")).toContain("from the durable legacy_auth_user of the stream AUTH");
+  const durable = await legacy.jetstream().consumers.get("AUTH", "legacy_auth_user");
+  const waiting = durable.next({ expires: 10_000 });
+  const registered = await fetch(`${services.auth?.http}/api/users`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${dev.endpoints.service_key}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({ username: "ada" }),
+  });
+  expect(registered.status).toBe(201);
+  const heard = await waiting;
+  expect(heard?.json()).toMatchObject({ username: "ada" });
+  expect(await heard?.ackAck()).toBe(true);
   await legacy.close();
 
-  const bare = await bareClient(nats);
+  const bare = await bareClient(operatorUrl(dev.endpoints));
   await bare.publish("legacy.thing.y.happened", message("y", { thing_id: "y" }));
   await bare.drained("LEGACY", "sfs_legacy_thing");
   const { delivered } = await bare.jsm.consumers.info("LEGACY", "sfs_legacy_thing");
@@ -137,7 +156,7 @@ test("dev starts copies of an external owner that does not run: they follow its 
   const dev = await startDev(folder, join(folder, ".mesh"));
   cleanups.push(() => dev.end());
   expect(Date.now() - started).toBeLessThan(25_000);
-  const bare = await bareClient(dev.endpoints.nats);
+  const bare = await bareClient(operatorUrl(dev.endpoints));
   cleanups.push(() => bare.close());
   const pool = new pg.Pool({ connectionString: dev.endpoints.databases.sfs_db, max: 1 });
   pool.on("error", () => undefined);

@@ -43,7 +43,7 @@ async function verifyGateway() {
 
 /** Deletes it at its owner while the gateway is away, and loses the event. */
 async function deleteUnheard(container: string): Promise<void> {
-  const bare = await bareClient(mesh.nats.url);
+  const bare = await bareClient(mesh.operatorUrl);
   await call(mesh, "compute", `DELETE /api/containers/${container}`);
   await waitFor(async () => (await bare.stored("COMPUTE", "compute.container.*.deleted")).length === 1);
   await bare.jsm.streams.purge("COMPUTE");
@@ -69,7 +69,7 @@ test("a route goes with its container though the event of the deletion was lost,
   expect(resynced.code).toBe(1);
   expect(resynced.stdout).toContain("what still differs:");
   // Its deletions are events of the gateway's own, as if the lost one had come.
-  const bare = await bareClient(mesh.nats.url);
+  const bare = await bareClient(mesh.operatorUrl);
   await waitFor(async () => (await bare.stored("GATEWAY", "gateway.route.*.unregistered")).length === 1);
   await bare.close();
 });

@@ -43,7 +43,7 @@ test("who was deleted and registered again while the services were off inherits 
 
   await call(mesh, "auth", `DELETE /api/users/${user}`);
   await mesh.databases.auth.query("INSERT INTO users (user_id, username) VALUES ($1, 'later')", [user]);
-  const bare = await bareClient(mesh.nats.url);
+  const bare = await bareClient(mesh.operatorUrl);
   await waitFor(async () => (await bare.stored("AUTH", "auth.user.*.*")).length === 3, {
     what: "all three events",
   });

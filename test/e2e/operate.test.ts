@@ -16,7 +16,7 @@ let bare: BareClient;
 
 beforeAll(async () => {
   mesh = await startMesh();
-  bare = await bareClient(mesh.nats.url);
+  bare = await bareClient(mesh.operatorUrl);
 });
 
 afterAll(async () => {

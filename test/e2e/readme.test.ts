@@ -134,6 +134,8 @@ test("a compiled service runs by plain node, from its environment alone", async 
   const { endpoints } = dev as RunningDev;
   const service = startCompiled(join(ROOT, "dist/generated/sfs/main.js"), {
     NATS_URL: endpoints.nats,
+    NATS_USER: endpoints.nats_operator?.user,
+    NATS_PASSWORD: endpoints.nats_operator?.pass,
     SFS_DB_URL: endpoints.databases.sfs_db,
     AUTH_SERVICE_URL: endpoints.services.auth?.http,
     SERVICE_KEY: endpoints.service_key,

@@ -90,7 +90,7 @@ test("kill -9 of publisher and consumer in the middle of traffic: after a restar
   await traffic;
   await mesh.services.auth.start();
   await complete(3_000);
-  const bare = await bareClient(mesh.nats.url);
+  const bare = await bareClient(mesh.operatorUrl);
   await waitFor(async () => (await bare.jsm.consumers.info("AUTH", "sfs_auth_user")).num_pending === 0);
   expect(await bare.stored("AUTH", "auth.user.*.created")).not.toHaveLength(0);
   await bare.close();

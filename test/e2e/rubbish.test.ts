@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { meshWith, ROOT } from "./cli-support.js";
-import { bareClient, startMesh, type TestMesh, waitFor } from "./support.js";
+import { startMesh, type TestMesh, waitFor } from "./support.js";
 
 /*
  * The owner of all users is written by hand, and says of some of them what nobody can take: the copy is healed all the same,
@@ -21,9 +21,6 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => source.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
   mesh = await startMesh({ start: [], env: { sfs: { AUTH_SERVICE_URL: url } } });
-  const bare = await bareClient(mesh.nats.url);
-  await bare.jsm.streams.add({ name: "AUTH", subjects: ["auth.user.*.*"] });
-  await bare.close();
   await mesh.services.sfs.start();
 }, 60_000);
 afterAll(async () => {

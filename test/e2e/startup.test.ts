@@ -18,7 +18,7 @@ test("start-up sync fills the cache with the broker holding nothing, and removes
 
   await call(mesh, "auth", `DELETE /api/users/${gone}`);
   await mesh.databases.auth.query("UPDATE users SET display_name = 'new' WHERE user_id = $1", [kept]);
-  const bare = await bareClient(mesh.nats.url);
+  const bare = await bareClient(mesh.operatorUrl);
   await waitFor(async () => (await bare.stored("AUTH", "auth.user.*.*")).length === 4, {
     what: "all four events",
   });

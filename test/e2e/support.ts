@@ -5,7 +5,9 @@ import { connect, headers, type JetStreamClient, type JetStreamManager, type Nat
 import pg from "pg";
 import { inject } from "vitest";
 import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
-import { createDatabase, freePort, startNats, type TestNats, waitFor } from "../support/servers.js";
+import { startMeshBroker } from "../support/mesh-broker.js";
+import { createDatabase, freePort, type TestNats, waitFor } from "../support/servers.js";
+import { compile, readMesh } from "../unit/emit/support.js";
 
 export { waitFor } from "../support/servers.js";
 
@@ -39,6 +41,8 @@ export interface TestService {
 
 export interface TestMesh {
   readonly nats: TestNats;
+  /** For a bare client that may do anything. */
+  readonly operatorUrl: string;
   readonly key: string;
   readonly services: Readonly<Record<ServiceName, TestService>>;
   readonly databases: Readonly<Record<ServiceName, pg.Pool>>;
@@ -56,17 +60,20 @@ export interface MeshOptions {
   readonly env?: Partial<Record<ServiceName, NodeJS.ProcessEnv>>;
 }
 
-/** The reference mesh from nothing: own broker, own databases, free ports. */
+/** The reference mesh from nothing: own broker under the emitted permissions, own databases, free ports. */
 export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
   if (!existsSync(MESH)) throw new Error("the CLI is not built: npm run build");
-  const nats = await startNats();
+  const broker = await startMeshBroker({
+    mesh: compile(readMesh("mesh.yaml")),
+    permissions: readMesh("generated/nats.conf"),
+  });
   const key = randomUUID();
   const urls = await eachService((service) => createDatabase(inject("postgres"), `${service}_db`));
   const ports = await eachService(() => freePort());
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
-    NATS_URL: nats.url,
+    ...broker.environment(),
     SERVICE_KEY: key,
     ...Object.fromEntries(
       SERVICES.flatMap((service) => [
@@ -77,6 +84,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
   };
   const environment = (service: ServiceName): NodeJS.ProcessEnv => ({
     ...env,
+    ...broker.environment(service),
     PORT: String(ports[service]),
     MESH_HOOKS: fileURLToPath(new URL(`hooks/${service}.ts`, import.meta.url)),
     ...options.env?.[service],
@@ -90,7 +98,8 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
   );
   await Promise.all((options.start ?? SERVICES).map((service) => services[service].start()));
   return {
-    nats,
+    nats: broker.nats,
+    operatorUrl: broker.operatorUrl,
     key,
     services,
     databases: pools,
@@ -105,7 +114,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
     async stop() {
       await Promise.all([...Object.values(services), ...replicas].map((service) => service.stop()));
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
-      await nats.remove();
+      await broker.remove();
     },
   };
 }
@@ -235,7 +244,8 @@ export interface BareMessage {
 }
 
 export async function bareClient(url: string): Promise<BareClient> {
-  const connection = await connect({ servers: url });
+  const { username: user, password: pass } = new URL(url);
+  const connection = await connect({ servers: new URL(url).host, ...(user && { user, pass }) });
   const js = connection.jetstream();
   const jsm = await connection.jetstreamManager();
   return {

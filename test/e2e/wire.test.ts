@@ -21,7 +21,7 @@ let bare: BareClient;
 
 beforeAll(async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
-  bare = await bareClient(mesh.nats.url);
+  bare = await bareClient(mesh.operatorUrl);
 });
 
 afterAll(async () => {

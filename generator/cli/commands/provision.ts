@@ -36,8 +36,11 @@ export async function provision(options: ProvisionOptions): Promise<ExitCode> {
     for (const notice of notices) tell(colour.yellow(notice));
     print(`streams   ${streams.join(", ") || "none"}`);
     print(`durables  ${durables.join(", ") || "none"}`);
-    for (const { name, external } of running.mesh.streams.filter(({ name }) => missing.includes(name))) {
-      const why = external ? "its owner is external and has to make it" : "this user may not make it";
+    for (const { name, external, described } of running.mesh.streams.filter(({ name }) =>
+      missing.includes(name),
+    )) {
+      const owners = external && !described;
+      const why = owners ? "its owner is external and has to make it" : "this user may not make it";
       print(colour.yellow(`missing   ${name}: ${why}`));
     }
   }

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import type { Mesh, Service, Sync } from "../../model/mesh.js";
-import { GENERATED } from "../project.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
@@ -37,8 +36,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   const [broker, databases] = await Promise.all([
     startBroker({
       state,
-      services: mesh.services.map((service) => service.name),
-      generated: resolve(GENERATED),
+      mesh,
       port: await port(NATS_PORT),
       progress: options.progress,
       onNotice: (text) => options.onNotice("nats-server", text),
@@ -52,7 +50,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   ]);
   await requireOwnState(mesh, databases, state.folder);
   const provisioning = {
-    login: { url: broker.url },
+    login: { url: broker.url, ...broker.operator },
     replicas: 1,
     standIn: true,
     onNotice: options.onNotice,
@@ -61,10 +59,11 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   options.onStarted(await keepProvisioned(mesh, provisioning));
   const ports = await choosePorts(mesh.services, port);
   const environment = serviceEnvironment({ ports, broker, databases, options });
-  for (const { name } of mesh.services.filter((service) => service.external)) {
+  for (const service of mesh.services.filter((one) => one.external)) {
+    const { name } = service;
     const variables = { NATS_URL: broker.url, ...broker.environment(name), SERVICE_KEY: state.serviceKey };
     const port = isExpected(name, mesh) ? { PORT: String(ports.get(name)) } : {};
-    options.onStarted(await writeExternal(state.folder, name, { ...variables, ...port }));
+    options.onStarted(await writeExternal(state.folder, service, { ...variables, ...port }));
   }
   const running: Supervisor[] = [];
   options.onStarted(async () => {
@@ -84,6 +83,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   }
   return {
     nats: broker.url,
+    nats_operator: broker.operator && { user: broker.operator.user, pass: broker.operator.password },
     databases: databases.admin,
     services: Object.fromEntries(
       services.map((service) => [service.name, { http: address(ports, service.name) }]),

@@ -1,60 +1,77 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { emitDevBroker } from "../../emit/emit.js";
+import { LISTENER, LISTENER_PASSWORD, OPERATOR, passwordVariableOf } from "../../emit/views/broker.js";
+import type { Mesh } from "../../model/mesh.js";
+import { readTemplates } from "../package.js";
 import { type NatsServer, startNats } from "./servers/nats.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 
 export interface DevBroker {
-  /** A client without credentials may do anything here; the services are held to their permissions. */
+  /** The services are held to their permissions here; a client without credentials hears every event, and no more. */
   readonly url: string;
+  /** Who may do everything with the mesh's streams. Undefined at a broker of the user's that was given without credentials. */
+  readonly operator: BrokerLogin | undefined;
   /** Broker variables of one service's environment. */
   environment(service: string): NodeJS.ProcessEnv;
   stop(): Promise<void>;
 }
 
+export interface BrokerLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
 export interface BrokerOptions {
-  readonly state: State;
-  /** External ones too: the server takes no user without a password. */
-  readonly services: readonly string[];
-  /** Folder of generated/nats.conf. */
-  readonly generated: string;
+  readonly state: Pick<State, "nats">;
+  readonly mesh: Mesh;
   readonly port: number | undefined;
   readonly progress: (text: string) => void;
   /** Its server died, and what is done about it. */
   readonly onNotice?: (text: string) => void;
 }
 
-/** The user of generated/nats.conf who provisions and operates. */
-const OPERATOR = "mesh_operator";
-
-/** The broker at NATS_URL, else an embedded one under the generated permissions, with passwords made up for this run. */
+/** The broker at NATS_URL, else an embedded one under the mesh's permissions, with passwords made up for this run. */
 export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
   const given = process.env.NATS_URL;
-  if (given) return { url: given, environment: () => ({}), stop: async () => {} };
-  const permissions = await readFile(join(options.generated, "nats.conf"), "utf8");
-  const passwords = new Map([OPERATOR, ...options.services].map((user) => [user, makePassword()]));
+  if (given)
+    return { url: given, operator: givenLogin(given), environment: () => ({}), stop: async () => {} };
+  const { mesh, state } = options;
+  // External ones too: the server takes no user without a password.
+  const users = [OPERATOR, ...mesh.services.map(({ name }) => name)];
+  const passwords = new Map(users.map((user) => [user, makePassword()]));
+  const password = (user: string) => passwords.get(user) ?? "";
   const server: NatsServer = await startNats({
-    folder: options.state.nats,
+    folder: state.nats,
     port: options.port,
     // Its text and not an include: the server resolves those against its own file's folder, absolute paths too.
-    configuration: `${permissions}\nno_auth_user: ${OPERATOR}\n`,
-    env: Object.fromEntries([...passwords].map(([user, password]) => [passwordVariable(user), password])),
+    configuration: `${emitDevBroker(mesh, await readTemplates())}\nno_auth_user: ${LISTENER}\n`,
+    env: {
+      ...Object.fromEntries(users.map((user) => [passwordVariableOf(user), password(user)])),
+      [LISTENER_PASSWORD]: makePassword(),
+    },
     progress: options.progress,
   });
   return {
     url: server.url,
-    environment: (service) => ({ NATS_USER: service, NATS_PASSWORD: passwords.get(service) }),
+    operator: { user: OPERATOR, password: password(OPERATOR) },
+    environment: (service) => ({ NATS_USER: service, NATS_PASSWORD: password(service) }),
     stop: superviseServer({ server, onNotice: options.onNotice ?? (() => {}) }),
   };
+}
+
+/** At a broker of the user's: who may make streams and durables there, as its variables or its URL say. */
+function givenLogin(urls: string): BrokerLogin | undefined {
+  const { NATS_USER: user, NATS_PASSWORD: password } = process.env;
+  if (user) return { user, password: password ?? "" };
+  const url = urls
+    .split(",")
+    .map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`))
+    .find(({ username }) => username !== "");
+  return url && { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
 }
 
 /** A letter first: the server reads a variable's value as configuration, where digits would become a number. */
 function makePassword(): string {
   return `p${randomBytes(16).toString("hex")}`;
-}
-
-/** As generated/nats.conf names it. */
-function passwordVariable(user: string): string {
-  return `${user.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_NATS_PASSWORD`;
 }

@@ -3,8 +3,10 @@ import { join } from "node:path";
 
 /** `.mesh/endpoints.json`: where a running `mesh dev` is, for scripts, tests and the other commands. */
 export interface Endpoints {
-  /** A bare client at this URL may do anything. */
+  /** A client without credentials hears every event here, and can do nothing else. */
   readonly nats: string;
+  /** Who may hear and publish every subject of the mesh, and use its JetStream. Not known of a broker that asks nobody who he is. */
+  readonly nats_operator: { readonly user: string; readonly pass: string } | undefined;
   /** Superuser URL of each database. */
   readonly databases: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, { readonly http: string }>>;

@@ -1,5 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Service } from "../../model/mesh.js";
+import { shellWord } from "../../quote/shell.js";
 
 /** What a service that is written by hand needs to take part in this run, to be sourced by a shell. */
 export function externalFile(folder: string, service: string): string {
@@ -9,13 +11,19 @@ export function externalFile(folder: string, service: string): string {
 /** Holds a password, made up for this run: readable by its owner alone. Resolves to the way to remove it. */
 export async function writeExternal(
   folder: string,
-  service: string,
+  { name, consumers }: Service,
   variables: NodeJS.ProcessEnv,
 ): Promise<() => Promise<void>> {
-  const file = externalFile(folder, service);
-  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
-  const note = `# ${service} is external. As this user it must take _INBOX_${service} as the prefix of its inboxes.\n`;
+  const file = externalFile(folder, name);
+  const notes = [
+    `# ${name} is external. Any client of NATS publishes its events as this user.`,
+    ...consumers.map(
+      ({ stream, durable, filter }) =>
+        `# It hears ${filter} from the durable ${durable} of the stream ${stream}.`,
+    ),
+  ];
+  const lines = Object.entries(variables).map(([variable, value]) => `${variable}=${shellWord(value ?? "")}`);
   await rm(file, { force: true });
-  await writeFile(file, note + lines.join(""), { mode: 0o600 });
+  await writeFile(file, `${[...notes, ...lines].join("\n")}\n`, { mode: 0o600 });
   return () => rm(file, { force: true });
 }

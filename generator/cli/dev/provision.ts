@@ -33,7 +33,7 @@ export async function provisionOn(
   options: Omit<Provisioning, "login">,
 ): Promise<readonly string[]> {
   for (const stream of mesh.streams) {
-    if (!stream.external) await makeStream(broker, stream, options);
+    if (!stream.external || stream.described) await makeStream(broker, stream, options);
     else if (options.standIn) await standInForOwner(broker, stream, options);
   }
   const present = new Set<string>();
@@ -54,7 +54,7 @@ export async function provisionOn(
 
 async function makeStream(
   broker: Broker,
-  { external: _, replicas, ...stream }: Stream,
+  { external: _, described: __, replicas, ...stream }: Stream,
   options: Omit<Provisioning, "login">,
 ): Promise<void> {
   // What stands keeps the replicas that its operator gave it, unless the file says a number.

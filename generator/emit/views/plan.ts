@@ -40,12 +40,14 @@ function subjectEntry(event: Event, subscribers: readonly string[]): Literal {
   };
 }
 
-/** Of an external owner's stream only what we rely on: how it keeps its messages is its owner's affair. */
+/** Of an external owner's stream only what we rely on, unless the file says how it keeps its messages. */
 function streamPlan(stream: Stream): Literal {
   const { name, subjects, service } = stream;
-  if (stream.external) return { service, external: true, config: { name, subjects } };
+  const external = stream.external ? true : undefined;
+  if (external && !stream.described) return { service, external, config: { name, subjects } };
   return {
     service,
+    external,
     config: {
       name,
       subjects,
@@ -64,6 +66,7 @@ function streamPlan(stream: Stream): Literal {
 function consumerPlan({ service, consumer }: Subscription): Literal {
   return {
     service: service.name,
+    external: service.external ? true : undefined,
     stream: consumer.stream,
     origin: consumer.origin,
     events: consumer.events,
@@ -77,7 +80,9 @@ function consumerPlan({ service, consumer }: Subscription): Literal {
       max_deliver: -1,
       max_ack_pending: consumer.delivery.maxAckPending,
     },
-    delivery: { attempts: consumer.delivery.attempts, backoff_seconds: consumer.delivery.backoffSeconds },
+    delivery: service.external
+      ? undefined
+      : { attempts: consumer.delivery.attempts, backoff_seconds: consumer.delivery.backoffSeconds },
   };
 }
 

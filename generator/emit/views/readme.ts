@@ -81,7 +81,8 @@ function streamRow(stream: Stream): ReadmeView["streams"][number] {
     owner: serviceTitle(stream.service),
     subjects: codeList(stream.subjects),
   };
-  if (stream.external) return { ...names, keeps: "what its owner lets it", window: "-", replicas: "-" };
+  if (stream.external && !stream.described)
+    return { ...names, keeps: "what its owner lets it", window: "-", replicas: "-" };
   const limits = [
     duration(stream.maxAgeSeconds),
     named(stream.maxMessages, "message"),

@@ -9,13 +9,12 @@ import { required } from "./invariant.js";
 import { filterOf } from "./pattern.js";
 import { seconds } from "./stream.js";
 
-/** One for each entity that the service subscribes to; none for a service that is not generated. */
+/** One for each entity that the service subscribes to. Of an external one its durable alone has an effect. */
 export function buildConsumers(
   service: ServiceSymbol,
   events: EventIndex,
   program: Program,
 ): readonly Consumer[] {
-  if (service.external) return [];
   const heard = subscribedEntities(service, program);
   const delivery = buildDelivery(service, program);
   return heard.map((entity) => {
@@ -31,7 +30,7 @@ export function buildConsumers(
       entity: entity.entity,
       events: received.map((event) => event.name),
       cache,
-      source: cache === undefined ? findSource(entity, program) : undefined,
+      source: cache === undefined && !service.external ? findSource(entity, program) : undefined,
       cascades: buildCascades(service.name, received, program),
       delivery,
       names,

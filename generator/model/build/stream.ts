@@ -35,6 +35,7 @@ function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): St
       window ?? Math.min(seconds(streamDefaults.duplicate_window), maxAge || Number.POSITIVE_INFINITY),
     tombstoneSeconds: tombstonesOf(service, { maxAge, said: (own?.tombstones ?? all?.tombstones)?.value }),
     external: service.external,
+    described: service.external && own !== undefined ? true : undefined,
   };
 }
 

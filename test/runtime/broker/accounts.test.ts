@@ -1,0 +1,115 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { connect } from "nats";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connectJetStream } from "../../../runtime/broker/jetstream.js";
+import { startNats, type TestNats, waitFor } from "../../support/servers.js";
+import { brokerContract } from "./contract.js";
+import { durablePlan, streamPlan, subjectIn, take } from "./plans.js";
+import { recordingLogger } from "./recording-logger.js";
+
+/*
+ * JetStream of another account, as the generated nats.conf has it, with the difference that this service may make its
+ * streams and durables itself, under any name.
+ */
+
+const CALLS = [
+  "STREAM.CREATE.*",
+  "STREAM.UPDATE.*",
+  "STREAM.INFO.*",
+  "STREAM.MSG.GET.*",
+  "CONSUMER.CREATE.>",
+  "CONSUMER.DURABLE.CREATE.>",
+  "CONSUMER.DELETE.*.*",
+  "CONSUMER.INFO.*.*",
+  "CONSUMER.MSG.NEXT.*.*",
+];
+const PLAIN = ["*.*.*.*", "$JS.ACK.>"];
+
+function exported(subject: string): string {
+  return `{ service: "${subject}"${subject.includes("NEXT") ? ", response_type: Stream" : ""} }`;
+}
+
+function imported(subject: string): string {
+  const from = `{ account: MESH, subject: "${subject}" }`;
+  return subject.startsWith("$JS.API")
+    ? `{ service: ${from}, to: "JS.MESH.API${subject.slice("$JS.API".length)}" }`
+    : `{ service: ${from} }`;
+}
+
+const subjects = [...CALLS.map((call) => `$JS.API.${call}`), ...PLAIN];
+const configuration = `accounts {
+  MESH {
+    jetstream: enabled
+    users: [{ user: operator, password: secret }]
+    exports: [ ${subjects.map(exported).join("\n")} ]
+  }
+  service {
+    users: [{ user: contract, password: secret }]
+    mappings: { "$JS.API.>": "JS.MESH.API.>" }
+    imports: [ ${subjects.map(imported).join("\n")} ]
+  }
+}`;
+
+let nats: TestNats;
+beforeAll(async () => {
+  nats = await startNats({ configuration });
+});
+afterAll(() => nats?.remove());
+
+async function open() {
+  const broker = await connectJetStream({
+    url: nats.url,
+    name: "contract",
+    user: "contract",
+    password: "secret",
+    logger: recordingLogger(),
+  });
+  const admin = await connect({ servers: nats.url, user: "operator", pass: "secret" });
+  const manager = await admin.jetstreamManager();
+  await waitFor(() => broker.connected());
+  return { broker, admin, manager };
+}
+
+brokerContract("JetStream in another account", async () => {
+  const { broker, admin, manager } = await open();
+  return {
+    broker,
+    deleteStream: async (name) => {
+      await manager.streams.delete(name);
+    },
+    deleteConsumer: async (stream, durable) => {
+      await manager.consumers.delete(stream, durable);
+    },
+    close: async () => {
+      await broker.close();
+      await admin.close();
+    },
+  };
+});
+
+test("an empty message without headers ends no more than its own pull", async () => {
+  const { broker, admin } = await open();
+  const stream = streamPlan();
+  await broker.ensureStream(stream);
+  // What the broker had sent to nobody by then comes again after the ack wait.
+  const plan = durablePlan(stream, { ackWaitSeconds: 1 });
+  await broker.ensureConsumer(plan);
+  const intake = await broker.consume(plan, 100);
+  const js = admin.jetstream();
+  for (let n = 0; n < 50; n += 1) await js.publish(subjectIn(stream, `e${n}`), n % 10 === 0 ? "" : "{}");
+  const taken = await take(intake, 50, 8_000);
+  for (const message of taken) message.ack();
+  expect(new Set(taken.map(({ seq }) => seq)).size).toBe(50);
+  const started = performance.now();
+  await js.publish(subjectIn(stream, "empty"));
+  const [empty] = await take(intake, 1);
+  empty?.ack();
+  await pause(100);
+  await js.publish(subjectIn(stream, "after"), "{}");
+  await take(intake, 1);
+  // A pull that nobody answers any more would only be suspected after 2.5 s of silence.
+  expect(performance.now() - started).toBeLessThan(1_500);
+  await intake.stop();
+  await broker.close();
+  await admin.close();
+});

@@ -1,0 +1,80 @@
+import { provision } from "../../generator/cli/dev/provision.js";
+import { keepProvisioned } from "../../generator/cli/dev/reprovision.js";
+import { OPERATOR, passwordVariableOf } from "../../generator/emit/views/broker.js";
+import type { Mesh } from "../../generator/model/mesh.js";
+import { startNats, type TestNats } from "./servers.js";
+
+/*
+ * A broker as an operator would set it up: under the nats.conf that is emitted for the mesh, with its streams and
+ * durables, which no service may make.
+ */
+
+export interface MeshBroker {
+  readonly nats: TestNats;
+  /** With the operator's credentials in it: may do everything in the mesh's account. */
+  readonly operatorUrl: string;
+  /** What a service would find in its environment; of the operator without a name. */
+  environment(service?: string): Readonly<Record<"NATS_URL" | "NATS_USER" | "NATS_PASSWORD", string>>;
+  /** Makes streams and durables anew that vanish, as `mesh dev` does, until the broker is removed. */
+  keepProvisioned(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface MeshBrokerOptions {
+  readonly mesh: Mesh;
+  /** Text of the emitted nats.conf. */
+  readonly permissions: string;
+  /** More configuration of the server: a cluster. */
+  readonly configuration?: string;
+}
+
+/** The password of a user of `startMeshBroker`. */
+export function passwordOf(user: string): string {
+  return `pw_${user}`;
+}
+
+/** Passwords of all users of a mesh, as nats.conf wants them. */
+export function passwordVariables(mesh: Mesh): NodeJS.ProcessEnv {
+  const users = [OPERATOR, ...mesh.services.map(({ name }) => name)];
+  return Object.fromEntries(users.map((user) => [passwordVariableOf(user), passwordOf(user)]));
+}
+
+/** `nats://mesh_operator:…@127.0.0.1:4222` */
+export function withLogin(url: string, user = OPERATOR, password = passwordOf(user)): string {
+  const with_ = new URL(url);
+  with_.username = user;
+  with_.password = password;
+  return with_.href;
+}
+
+export function natsVariables(url: string, user = OPERATOR) {
+  return { NATS_URL: url, NATS_USER: user, NATS_PASSWORD: passwordOf(user) } as const;
+}
+
+export async function startMeshBroker(options: MeshBrokerOptions): Promise<MeshBroker> {
+  const { mesh, permissions, configuration = "" } = options;
+  const nats = await startNats({
+    configuration: `${permissions}\n${configuration}`,
+    env: passwordVariables(mesh),
+  });
+  const provisioning = {
+    login: { url: nats.url, user: OPERATOR, password: passwordOf(OPERATOR) },
+    replicas: 1,
+    standIn: true,
+    onNotice: () => {},
+  };
+  await provision(mesh, provisioning);
+  const stops: (() => Promise<void>)[] = [];
+  return {
+    nats,
+    operatorUrl: withLogin(nats.url),
+    environment: (service) => natsVariables(nats.url, service),
+    async keepProvisioned() {
+      stops.push(await keepProvisioned(mesh, provisioning));
+    },
+    async remove() {
+      for (const stop of stops) await stop();
+      await nats.remove();
+    },
+  };
+}
