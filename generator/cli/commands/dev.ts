@@ -141,11 +141,15 @@ function describe(mesh: Mesh, endpoints: Endpoints, { state, ms }: { state: Stat
     colour.bold(service.name),
     endpoints.services[service.name]?.http ??
       colour.dim(`external: ${externalFile(state.folder, service.name)}`),
-    service.database ? (endpoints.databases[service.database] ?? "") : "",
+    service.database ? placeOf(endpoints.databases[service.database] ?? "") : "",
   ]);
   printTable(["service", "http", "database"], rows);
-  print(`\nbroker       ${endpoints.nats}`);
-  print(`service key  ${endpoints.service_key}  ${colour.dim("(Authorization: Bearer …)")}`);
-  print(`endpoints    ${state.folder}/endpoints.json`);
+  print(`\nbroker     ${placeOf(endpoints.nats)}`);
+  print(`endpoints  ${state.folder}/endpoints.json ${colour.dim("with passwords and the service key")}`);
   print(colour.green(`ready in ${(ms / 1_000).toFixed(1)} s`) + colour.dim(" · Ctrl-C stops all of it\n"));
+}
+
+/** URLs without who logs in there: terminals are looked at, and their text is kept. */
+function placeOf(urls: string): string {
+  return urls.replaceAll(/\/\/[^,\s]*@/g, "//").replaceAll(/\?[^,\s]*/g, "");
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Mesh, Service, Sync } from "../../model/mesh.js";
+import { migrateDatabase } from "../migrate-database.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
@@ -49,6 +50,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
     }).then((started) => handOver(started, options)),
   ]);
   await requireOwnState(mesh, databases, state.folder);
+  await migrateOwned(databases, options);
   const provisioning = {
     login: { url: broker.url, ...broker.operator },
     replicas: 1,
@@ -84,12 +86,29 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   return {
     nats: broker.url,
     nats_operator: broker.operator && { user: broker.operator.user, pass: broker.operator.password },
-    databases: databases.admin,
+    databases: databases.owner,
     services: Object.fromEntries(
       services.map((service) => [service.name, { http: address(ports, service.name) }]),
     ),
     service_key: state.serviceKey,
   };
+}
+
+/** A service whose role owns its database, as a URL of the environment may name one, migrates by itself. */
+function isOwned({ owner, service }: DevDatabases, database: string): boolean {
+  return owner[database] !== service[database];
+}
+
+async function migrateOwned(databases: DevDatabases, { mesh }: BootOptions): Promise<void> {
+  const owned = mesh.databases.filter(({ name }) => isOwned(databases, name));
+  await Promise.all(
+    owned.map((database) =>
+      migrateDatabase(database, {
+        url: databases.owner[database.name] ?? "",
+        variable: database.ownerUrlVariable,
+      }),
+    ),
+  );
 }
 
 function handOver<T extends { stop(): Promise<void> }>(started: T, options: BootOptions): T {
@@ -178,7 +197,9 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
     ),
   );
   const variables = new Map(options.mesh.databases.map(({ name, urlVariable }) => [name, urlVariable]));
-  const secret = new Set(variables.values());
+  const secret = new Set(
+    options.mesh.databases.flatMap(({ urlVariable, ownerUrlVariable }) => [urlVariable, ownerUrlVariable]),
+  );
   const inherited = Object.entries(process.env).filter(([name]) => !secret.has(name));
   return (service) => ({
     ...Object.fromEntries(inherited),
@@ -186,6 +207,7 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
     ...broker.environment(service.name),
     NATS_URL: broker.url,
     ...(service.database && { [variables.get(service.database) ?? ""]: databases.service[service.database] }),
+    ...(service.database && isOwned(databases, service.database) && { MIGRATE: "off" }),
     SERVICE_KEY: options.state.serviceKey,
     HOST: "127.0.0.1",
     PORT: String(ports.get(service.name)),

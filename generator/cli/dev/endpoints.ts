@@ -7,7 +7,7 @@ export interface Endpoints {
   readonly nats: string;
   /** Who may hear and publish every subject of the mesh, and use its JetStream. Not known of a broker that asks nobody who he is. */
   readonly nats_operator: { readonly user: string; readonly pass: string } | undefined;
-  /** Superuser URL of each database. */
+  /** URL of each database's owner, who may read and write every table. */
   readonly databases: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, { readonly http: string }>>;
   readonly service_key: string;

@@ -4,7 +4,7 @@ import pg from "pg";
 import type { Mesh } from "../../model/mesh.js";
 import { UsageError } from "../exit.js";
 import { GENERATED } from "../project.js";
-import type { DevDatabases } from "./databases.js";
+import { type DevDatabases, isGiven } from "./databases.js";
 
 /** The state folder is of another branch, or of another mesh: no service would ever start on it. */
 export class ForeignState extends UsageError {
@@ -12,12 +12,11 @@ export class ForeignState extends UsageError {
 }
 
 /** Asked before any service runs, which could only end again and again. Rejects with `ForeignState`. */
-export async function requireOwnState(mesh: Mesh, { admin }: DevDatabases, folder: string): Promise<void> {
-  // What the environment names is the user's own, and not in the state folder.
-  const own = mesh.databases.filter(({ urlVariable }) => !process.env[urlVariable]);
+export async function requireOwnState(mesh: Mesh, { owner }: DevDatabases, folder: string): Promise<void> {
+  const own = mesh.databases.filter((database) => !isGiven(database));
   const reasons = await Promise.all(
     own.map(async ({ name, service }) => {
-      const reason = await findMisfit(admin[name], service);
+      const reason = await findMisfit(owner[name], service);
       return reason === undefined ? [] : [`  ${name}: ${reason}`];
     }),
   );

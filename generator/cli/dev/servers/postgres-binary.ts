@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, readdir, readFile, realpath, rename, rm, stat, symlink } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, realpath, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
-import { exists, isExecutable, reachableByOthers } from "./files.js";
+import { isExecutable, isOwnFolder, reachableByOthers } from "./files.js";
 import { installedPackage, onPath } from "./npm-package.js";
 
 /** Earlier servers have no gen_random_uuid(), which the outbox triggers call. */
@@ -66,14 +66,14 @@ async function reachableCopy(folder: string): Promise<string> {
   if (await reachableByOthers(join(native, "bin", "postgres"))) return native;
   const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as { version: string };
   const copy = join(tmpdir(), `meshwright-postgres-${version}`);
-  if ((await exists(copy)) && (await stat(copy)).uid === 0) return copy;
+  if (await isOwnFolder(copy)) return copy;
   const partial = `${copy}.${process.pid}`;
   await mkdir(partial, { mode: 0o755 });
   await cp(native, partial, { recursive: true, verbatimSymlinks: true });
   await rename(partial, copy).catch(async (error: NodeJS.ErrnoException) => {
     // A concurrent run was first.
     await rm(partial, { recursive: true, force: true });
-    if (!(await exists(copy)) || (await stat(copy)).uid !== 0) throw error;
+    if (!(await isOwnFolder(copy))) throw error;
   });
   return copy;
 }

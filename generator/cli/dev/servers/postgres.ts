@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chown, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { exists, makePrivateFolder, reachableByOthers, type User } from "./files.js";
+import { exists, isOwnFolder, makeOwnFolder, reachableByOthers, type User } from "./files.js";
 import { answers, freePort } from "./ports.js";
 import { findPostgres } from "./postgres-binary.js";
 import { runProgram, ServerFailed, type ServerProcess, startServer } from "./process.js";
@@ -73,17 +73,16 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
 /** Removes data that `startPostgres` left for this folder, wherever it had to put it. */
 export async function removePostgres(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
-  await rm(fallbackFolder(folder), { recursive: true, force: true });
+  const fallback = fallbackFolder(folder);
+  if (await isOwnFolder(fallback)) await rm(fallback, { recursive: true, force: true });
 }
 
+/** A folder of ours, in which PostgreSQL's user owns the data alone: what we write and read beside it nobody can replace. */
 async function enterableFolder(wanted: string, user: User | undefined): Promise<string> {
-  await makePrivateFolder(wanted, user);
+  await makeOwnFolder(wanted, user);
   if (!user || (await reachableByOthers(wanted))) return wanted;
   const fallback = fallbackFolder(wanted);
-  await makePrivateFolder(fallback, undefined);
-  const owner = (await stat(fallback)).uid;
-  if (owner !== 0 && owner !== user.uid) throw new Error(`${fallback} belongs to user ${owner}: remove it`);
-  await chown(fallback, user.uid, user.gid);
+  await makeOwnFolder(fallback, user);
   return fallback;
 }
 
@@ -110,9 +109,11 @@ async function initialise(cluster: Cluster & { progress: (text: string) => void 
   if (await exists(complete)) return readFile(secret, "utf8");
   cluster.progress("creating a PostgreSQL cluster");
   await rm(data, { recursive: true, force: true });
+  await mkdir(data, { mode: 0o700 });
   const password = randomBytes(18).toString("base64url");
-  await writeFile(secret, password, { mode: 0o600 });
-  if (user) await chown(secret, user.uid, user.gid);
+  await rm(secret, { force: true });
+  await writeFile(secret, password, { mode: 0o600, flag: "wx" });
+  if (user) for (const path of [data, secret]) await chown(path, user.uid, user.gid);
   // Not "mesh": "$user" comes first in the search path, and a role of that name would live in that schema.
   const args = ["-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "scram-sha-256", "--no-sync"];
   await runProgram(join(bin, "initdb"), [...args, `--pwfile=${secret}`], {

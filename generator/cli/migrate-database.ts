@@ -1,0 +1,42 @@
+import { resolve } from "node:path";
+import { createPool, migrate, migrationState, requireOwnSessions } from "meshwright/runtime";
+import type { Database } from "../model/mesh.js";
+import { GENERATED } from "./project.js";
+import { readGrants } from "./roles.js";
+import { quietLogger } from "./terminal.js";
+
+export interface DatabaseOwner {
+  /** Of who migrates, and the variable that it is from. */
+  readonly url: string;
+  readonly variable: string;
+}
+
+export interface MigratedDatabase {
+  readonly service: string;
+  readonly database: string;
+  readonly applied: readonly string[];
+  readonly pending: readonly string[];
+  /** The role whose grants were renewed; null where there is none, or it migrates itself. */
+  readonly granted: string | null;
+}
+
+/** Applies what is pending as the owner, and renews the grants of the role that the service runs as. */
+export async function migrateDatabase(
+  database: Database,
+  { url, variable }: DatabaseOwner,
+  dryRun = false,
+): Promise<MigratedDatabase> {
+  const { name, service } = database;
+  const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger: quietLogger });
+  const files = { service, migrations: resolve(GENERATED, service, "migrations") };
+  const result = { service, database: name, applied: [], pending: [], granted: null };
+  try {
+    await requireOwnSessions({ pool, service, variable });
+    if (dryRun) return { ...result, pending: (await migrationState(pool, files)).pending };
+    const grants = await readGrants(database);
+    const { applied, granted } = await migrate(pool, { ...files, grants, logger: quietLogger });
+    return { ...result, applied, granted: granted ? grants.role : null };
+  } finally {
+    await pool.end();
+  }
+}

@@ -1,0 +1,127 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startPostgres } from "../../generator/cli/dev/servers/postgres.js";
+import { meshMigrations } from "../../runtime/schema/files.js";
+import type { Migration } from "../../runtime/schema/index.js";
+import { hasProc, ROOT, type RunningDev, startDev } from "../e2e/cli-support.js";
+import { migrateAs, withClient } from "../support/roles.js";
+
+/*
+ * `mesh dev`, on a state folder of a release in which each database had one role: the role that is called like it.
+ */
+
+let dev: RunningDev;
+let state = "";
+
+beforeAll(async () => {
+  state = mkdtempSync(join(tmpdir(), "mesh-old-state-"));
+  // PostgreSQL runs under another uid where we are root, and has to get through.
+  chmodSync(state, 0o755);
+  await leaveOldState(join(state, "postgres"));
+  dev = await startDev(ROOT, state);
+}, 120_000);
+
+afterAll(async () => {
+  await dev?.end();
+  rmSync(state, { recursive: true, force: true });
+});
+
+async function leaveOldState(folder: string): Promise<void> {
+  const server = await startPostgres({ folder });
+  const url = new URL(server.url);
+  try {
+    await withClient(url.href, async (client) => {
+      await client.query("CREATE ROLE auth_db LOGIN PASSWORD 'old'");
+      await client.query("CREATE DATABASE auth_db OWNER auth_db");
+    });
+    url.pathname = "/auth_db";
+    const former = new URL(url);
+    [former.username, former.password] = ["auth_db", "old"];
+    const newer = (meshMigrations as Migration[]).splice(3);
+    await migrateAs(former.href, "auth", { only: (name) => name < "0004" }).finally(() =>
+      (meshMigrations as Migration[]).push(...newer),
+    );
+    await withClient(former.href, (client) =>
+      client.query(
+        "INSERT INTO users (user_id, username) VALUES ('old', 'of-old'); CREATE TABLE by_a_hook (x text)",
+      ),
+    );
+    await withClient(url.href, (client) => client.query("CREATE TABLE by_hand AS SELECT 1 AS x"));
+  } finally {
+    await server.stop();
+  }
+}
+
+const owner = (database: string) => dev.endpoints.databases[database] ?? "";
+
+test("what was there is its owner's, who may read and write all of it", async () => {
+  await withClient(owner("auth_db"), async (client) => {
+    const { rows } = await client.query("SELECT user_id FROM users UNION ALL SELECT x::text FROM by_hand");
+    expect(rows).toEqual([{ user_id: "old" }, { user_id: "1" }]);
+    await client.query("INSERT INTO by_a_hook VALUES ('x'); UPDATE by_hand SET x = 2");
+    const owners = await client.query(
+      `SELECT DISTINCT relowner::regrole::text AS owner FROM pg_class
+       WHERE relkind IN ('r', 'i', 'S') AND relnamespace IN ('public'::regnamespace, 'mesh'::regnamespace)`,
+    );
+    expect(owners.rows).toEqual([{ owner: "auth_owner" }]);
+    const { rows: found } = await client.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'auth_db'");
+    expect(found).toEqual([{ rolcanlogin: false }]);
+    expect((await client.query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).rows).toEqual([
+      { rolsuper: false },
+    ]);
+  });
+});
+
+test("the old row's event, and those to come, reach the copies", async () => {
+  await withClient(owner("auth_db"), (client) =>
+    client.query("INSERT INTO users (user_id, username) VALUES ('new', 'of-new')"),
+  );
+  await withClient(owner("sfs_db"), async (client) => {
+    for (let waited = 0; waited < 100; waited += 1) {
+      if ((await client.query("SELECT FROM user_cache")).rowCount === 2) return;
+      await new Promise((wake) => setTimeout(wake, 100));
+    }
+    throw new Error("the copy does not have both users");
+  });
+});
+
+test.skipIf(!hasProc)(
+  "a service has its role's password, and its owner's nowhere in its environment",
+  async () => {
+    const environment = readFileSync(`/proc/${dev.servicePid("auth")}/environ`, "utf8").split("\0");
+    const value = (name: string) =>
+      environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+    expect(value("MIGRATE")).toBe("off");
+    const url = value("AUTH_DB_URL") ?? "";
+    expect(new URL(url).username).toBe("auth_service");
+    expect(environment.join("\n")).not.toContain(new URL(owner("auth_db")).password);
+    await withClient(url, async (client) => {
+      expect((await client.query("SELECT FROM users")).rowCount).toBe(2);
+      for (const attempt of [
+        "CREATE TABLE mine ()",
+        "SELECT * FROM by_hand",
+        "ALTER TABLE users DISABLE TRIGGER USER",
+      ])
+        await expect(client.query(attempt)).rejects.toMatchObject({ code: "42501" });
+    });
+    const elsewhere = new URL(url);
+    for (const name of ["postgres", "template1", "sfs_db"]) {
+      elsewhere.pathname = `/${name}`;
+      await expect(withClient(elsewhere.href, (client) => client.query("SELECT 1"))).rejects.toMatchObject({
+        code: "42501",
+      });
+    }
+  },
+);
+
+test("nothing that it prints lets anybody in", () => {
+  const output = dev.output();
+  expect(output).toContain("postgresql://127.0.0.1:");
+  expect(output).toContain(join(state, "endpoints.json"));
+  expect(output).not.toContain(dev.endpoints.service_key);
+  for (const url of Object.values(dev.endpoints.databases))
+    expect(output).not.toContain(new URL(url).password);
+  expect(output).not.toContain(readFileSync(join(state, "postgres", "data.password"), "utf8"));
+});
