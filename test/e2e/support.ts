@@ -6,7 +6,8 @@ import pg from "pg";
 import { inject } from "vitest";
 import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
 import { startMeshBroker } from "../support/mesh-broker.js";
-import { createDatabase, freePort, type TestNats, waitFor } from "../support/servers.js";
+import { createRoledDatabase, migrateAs } from "../support/roles.js";
+import { freePort, type TestNats, waitFor } from "../support/servers.js";
 import { compile, readMesh } from "../unit/emit/support.js";
 
 export { waitFor } from "../support/servers.js";
@@ -45,6 +46,7 @@ export interface TestMesh {
   readonly operatorUrl: string;
   readonly key: string;
   readonly services: Readonly<Record<ServiceName, TestService>>;
+  /** As a superuser: the test's own, not of the services, which run under the emitted roles. */
   readonly databases: Readonly<Record<ServiceName, pg.Pool>>;
   readonly urls: Readonly<Record<ServiceName, string>>;
   /** What an operator would set to reach it. */
@@ -60,7 +62,7 @@ export interface MeshOptions {
   readonly env?: Partial<Record<ServiceName, NodeJS.ProcessEnv>>;
 }
 
-/** The reference mesh from nothing: own broker under the emitted permissions, own databases, free ports. */
+/** The reference mesh from nothing: own broker under the emitted permissions, own databases under the emitted roles, free ports. */
 export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
   if (!existsSync(MESH)) throw new Error("the CLI is not built: npm run build");
   const broker = await startMeshBroker({
@@ -68,7 +70,12 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
     permissions: readMesh("generated/nats.conf"),
   });
   const key = randomUUID();
-  const urls = await eachService((service) => createDatabase(inject("postgres"), `${service}_db`));
+  const made = await eachService(async (service) => {
+    const database = await createRoledDatabase(inject("postgres"), service);
+    await migrateAs(database.owner, service, database);
+    return database;
+  });
+  const urls = await eachService(async (service) => made[service].admin);
   const ports = await eachService(() => freePort());
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
@@ -77,7 +84,8 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
     SERVICE_KEY: key,
     ...Object.fromEntries(
       SERVICES.flatMap((service) => [
-        [`${service.toUpperCase()}_DB_URL`, urls[service]],
+        [`${service.toUpperCase()}_DB_URL`, made[service].service],
+        [`${service.toUpperCase()}_DB_OWNER_URL`, made[service].owner],
         [`${service.toUpperCase()}_SERVICE_URL`, `http://127.0.0.1:${ports[service]}`],
       ]),
     ),
@@ -95,6 +103,9 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
   ) as Record<ServiceName, TestService>;
   const pools = await eachService(
     async (service) => new pg.Pool({ connectionString: urls[service], max: 4 }),
+  );
+  await pools.sfs.query(
+    `CREATE TABLE handled (user_id text, process int); GRANT INSERT ON handled TO "${made.sfs.roles.service}"`,
   );
   await Promise.all((options.start ?? SERVICES).map((service) => services[service].start()));
   return {

@@ -7,6 +7,7 @@ import type { ServiceDefinition } from "../../runtime/definition.js";
 import { requestResync } from "../../runtime/operate/resync.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { recordingLogger } from "../runtime/broker/recording-logger.js";
+import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { createDatabase, freePort, startNats, type TestNats, waitFor } from "../support/servers.js";
 
 /*
@@ -51,10 +52,12 @@ export interface PairOptions {
 export async function openPair({ hooks, tune = (same) => same }: PairOptions = {}): Promise<Pair> {
   const nats = await startNats();
   const postgres = inject("postgres");
-  const urls = {
-    auth: await createDatabase(postgres, "auth_db"),
-    sfs: await createDatabase(postgres, "sfs_db"),
+  const made = {
+    auth: await createRoledDatabase(postgres, "auth"),
+    sfs: await createRoledDatabase(postgres, "sfs"),
   };
+  for (const name of ["auth", "sfs"] as const) await migrateAs(made[name].owner, name, made[name]);
+  const urls = { auth: made.auth.admin, sfs: made.sfs.admin };
   const pools = { auth: openPool(urls.auth), sfs: openPool(urls.sfs) };
   const ports = { auth: await freePort(), sfs: await freePort() };
   const key = randomUUID();
@@ -62,8 +65,8 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
   const env = {
     NATS_URL: nats.url,
     SERVICE_KEY: key,
-    AUTH_DB_URL: urls.auth,
-    SFS_DB_URL: urls.sfs,
+    AUTH_DB_URL: made.auth.service,
+    SFS_DB_URL: made.sfs.service,
     AUTH_SERVICE_URL: `http://127.0.0.1:${ports.auth}`,
   };
   const definitions = { auth: () => authService(), sfs: () => sfsService(hooks) };

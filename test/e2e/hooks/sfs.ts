@@ -4,7 +4,6 @@ import type { SfsHooks } from "../../../generated/sfs/service.js";
 export const sfsHooks: SfsHooks = {
   async onUserCreated({ event, tx }) {
     if (event.username.startsWith("poison")) throw new Error("this handler refuses poison");
-    await tx.query("CREATE TABLE IF NOT EXISTS handled (user_id text, process int)");
     await tx.query("INSERT INTO handled VALUES ($1, $2)", [event.user_id, process.pid]);
   },
 };
