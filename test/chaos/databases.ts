@@ -1,4 +1,5 @@
 import pg from "pg";
+import { giveRoles, migrateAs, type RoledDatabase } from "../support/roles.js";
 import { startPostgres, type TestPostgres } from "../support/servers.js";
 import { SERVICES, type ServiceName } from "./project.js";
 
@@ -7,7 +8,7 @@ export interface Databases {
   readonly server: TestPostgres;
   readonly port: number;
   readonly pools: Readonly<Record<ServiceName, pg.Pool>>;
-  /** As the service reaches it through a port of its own. */
+  /** As the service reaches it through a port of its own, under the role that the emitted files give it. */
   url(service: ServiceName, port: number): string;
   /** From now on each change of what a service knows of foreign entities is written down, with its time. */
   keepHistory(): Promise<void>;
@@ -43,18 +44,23 @@ CREATE FUNCTION chaos_remember() RETURNS trigger LANGUAGE plpgsql SECURITY DEFIN
 END $$;
 CREATE TRIGGER chaos_remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION chaos_remember()`;
 
-export async function startDatabases(): Promise<Databases> {
+/** `generated`: of the project whose services are to run on them. Their owners have migrated them. */
+export async function startDatabases(generated: string): Promise<Databases> {
   const server = await startPostgres(SETTINGS);
-  for (const service of SERVICES) await server.createDatabase(nameOf(service));
+  const roled = new Map<ServiceName, RoledDatabase>();
+  for (const service of SERVICES) {
+    const database = await giveRoles(await server.createDatabase(nameOf(service)), service, generated);
+    await migrateAs(database.owner, service, { ...database, generated });
+    roled.set(service, database);
+  }
   const url = (service: ServiceName, port: number) => {
-    const target = new URL(server.url);
+    const target = new URL(roled.get(service)?.service ?? "");
     target.port = String(port);
-    target.pathname = `/${nameOf(service)}`;
     return target.href;
   };
   const port = Number(new URL(server.url).port);
   const pools = Object.fromEntries(
-    SERVICES.map((service) => [service, openPool(url(service, port))]),
+    SERVICES.map((service) => [service, openPool(roled.get(service)?.admin ?? "")]),
   ) as Record<ServiceName, pg.Pool>;
   const admin = <T>(work: (client: pg.Client) => Promise<T>) => asAdmin(server.url, work);
   return {

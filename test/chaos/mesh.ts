@@ -51,19 +51,20 @@ export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMe
   // PostgreSQL runs under another uid where we are root, and has to get through.
   await chmod(folder, 0o755);
   const streamReplicas = options.cluster ? 3 : 1;
-  const [project, broker, databases] = await Promise.all([
+  const [project, broker] = await Promise.all([
     makeProject({
       folder: join(folder, "project"),
       replicas: streamReplicas,
       ackWaitSeconds: options.ackWaitSeconds ?? 5,
     }),
     startBroker(folder, options.cluster ? 3 : 1),
-    startDatabases(),
   ]);
+  const databases = await startDatabases(join(project.folder, "generated"));
   await mkdir(join(folder, "logs"));
   await databases.pools.sfs.query(`CREATE TABLE effects (
     event_id text, user_id text, version bigint, action text, origin text, process integer,
-    at timestamptz NOT NULL DEFAULT clock_timestamp())`);
+    at timestamptz NOT NULL DEFAULT clock_timestamp());
+    GRANT INSERT ON effects TO sfs_db_service`);
   const crashes: string[] = [];
   const setup: Setup = {
     folder,

@@ -13,13 +13,14 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
-import { createDatabase, freePort, startNats, type TestNats } from "../support/servers.js";
+import { createRoledDatabase, migrateAs, type RoledDatabase, readSql } from "../support/roles.js";
+import { freePort, startNats, type TestNats } from "../support/servers.js";
 import { mesh, meshWith, ROOT } from "./cli-support.js";
 import { MESH, waitFor } from "./support.js";
 
 /*
  * Two whole generated releases of one mesh, on one broker and the same databases: each replica of the older is replaced
- * under traffic, put back, and replaced again.
+ * under traffic, put back, and replaced again. The services run under the emitted roles.
  */
 
 const temporary = mkdtempSync(join(tmpdir(), "mesh-rolling-"));
@@ -30,6 +31,7 @@ type Service = "customers" | "orders";
 
 let nats: TestNats;
 let env: NodeJS.ProcessEnv;
+let roled: Readonly<Record<Service, RoledDatabase>>;
 let databases: Readonly<Record<Service, pg.Pool>>;
 const running: ServiceProcess[] = [];
 
@@ -55,21 +57,21 @@ beforeAll(async () => {
   expect(generated.stdout.match(/new migration/g)).toHaveLength(2);
 
   nats = await startNats();
-  const urls = {
-    customers: await createDatabase(inject("postgres"), "customers"),
-    orders: await createDatabase(inject("postgres"), "orders"),
+  roled = {
+    customers: await createRoledDatabase(inject("postgres"), "customers", join(older, "generated")),
+    orders: await createRoledDatabase(inject("postgres"), "orders", join(older, "generated")),
   };
   env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     NATS_URL: nats.url,
     SERVICE_KEY: "k",
-    CUSTOMERS_DB_URL: urls.customers,
-    ORDERS_DB_URL: urls.orders,
+    CUSTOMERS_DB_URL: roled.customers.service,
+    ORDERS_DB_URL: roled.orders.service,
     CUSTOMERS_SERVICE_URL: `http://127.0.0.1:${await freePort()}`,
   };
   const pool = (connectionString: string) => new pg.Pool({ connectionString, max: 4 });
-  databases = { customers: pool(urls.customers), orders: pool(urls.orders) };
+  databases = { customers: pool(roled.customers.owner), orders: pool(roled.orders.owner) };
 }, 180_000);
 
 afterAll(async () => {
@@ -79,8 +81,17 @@ afterAll(async () => {
   rmSync(temporary, { recursive: true, force: true });
 });
 
+/** As the release's own `mesh migrate` does it, before its replicas come. */
+async function migrateTo(release: Release, service: Service): Promise<void> {
+  const generated = join(releases[release], "generated");
+  const { name, owner, roles } = roled[service];
+  const grants = { role: roles.service, sql: readSql(service, "grants.sql", name, generated) };
+  await migrateAs(owner, service, { generated, grants });
+}
+
 /** A replica that is ready. Those of the owner take the port at which it is asked in turns. */
 async function start(release: Release, service: Service): Promise<ServiceProcess> {
+  await migrateTo(release, service);
   const log: string[] = [];
   const port = await freePort();
   const onLine = (line: string) => log.push(line);

@@ -25,11 +25,6 @@ export interface RoledDatabase {
   readonly grants: Grants;
 }
 
-export interface RolesOptions {
-  /** Folder of the generated files. */
-  readonly generated?: string;
-}
-
 /** The emitted file for a database of another name. */
 export function readSql(service: string, file: string, database: string, generated = GENERATED): string {
   return renamed(readFileSync(join(generated, service, file), "utf8"), service, database);
@@ -47,16 +42,26 @@ function renamed(sql: string, service: string, database: string): string {
 export async function createRoledDatabase(
   adminUrl: string,
   service: string,
-  { generated = GENERATED }: RolesOptions = {},
+  generated = GENERATED,
 ): Promise<RoledDatabase> {
-  const admin = await createDatabase(adminUrl, `${service}_db`);
+  return await giveRoles(await createDatabase(adminUrl, `${service}_db`), service, generated);
+}
+
+/** The same for a database that is there, by a superuser's URL. */
+export async function giveRoles(
+  admin: string,
+  service: string,
+  generated = GENERATED,
+): Promise<RoledDatabase> {
   const name = new URL(admin).pathname.slice(1);
   const read = (file: string) => readSql(service, file, name, generated);
   const roles = { owner: `${name}_owner`, service: `${name}_service` };
   const password = randomBytes(9).toString("base64url");
+  const shared = new URL(admin);
+  shared.pathname = "/postgres";
   // Advisory locks are a database's own: this one is taken where all meet, for each closes the same two databases.
-  await withClient(adminUrl, async (shared) => {
-    await shared.query("SELECT pg_advisory_lock(1919905395)");
+  await withClient(shared.href, async (lock) => {
+    await lock.query("SELECT pg_advisory_lock(1919905395)");
     await withClient(admin, async (client) => {
       await client.query(read("roles.sql"));
       for (const role of Object.values(roles))
