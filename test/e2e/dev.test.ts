@@ -87,7 +87,7 @@ test("a service's database lets no other service in", async () => {
   const urls = running?.endpoints.databases ?? {};
   const access = await query(
     urls.auth_db,
-    "SELECT r.rolname || ' ' || d.datname AS access FROM pg_roles r, pg_database d WHERE r.rolname LIKE '%\\_service' AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1",
+    "SELECT r.rolname || ' ' || d.datname AS access FROM pg_roles r, pg_database d WHERE r.rolname LIKE '%\\_service' AND d.datallowconn AND has_database_privilege(r.oid, d.oid, 'CONNECT') ORDER BY 1",
   );
   expect(access.map((row) => row.access)).toEqual(
     ["auth", "compute", "gateway", "sfs"].map((service) => `${service}_service ${service}_db`),
