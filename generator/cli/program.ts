@@ -84,7 +84,9 @@ function addRunning(program: Command, finish: Finish): void {
     .action(async (options) => finish(await (await import("./commands/provision.js")).provision(options)));
   program
     .command("migrate")
-    .description("bring databases to the newest migration as their owners, and grant the services' roles what they need")
+    .description(
+      "bring databases to the newest migration as their owners, and grant the services' roles what they need",
+    )
     .argument("[service]", "only this one's database")
     .option("--dry-run", "only name what would be applied")
     .option("--json", "print the result as JSON")

@@ -49,7 +49,7 @@ export async function startDatabases(generated: string): Promise<Databases> {
   const server = await startPostgres(SETTINGS);
   const roled = new Map<ServiceName, RoledDatabase>();
   for (const service of SERVICES) {
-    const database = await giveRoles(await server.createDatabase(nameOf(service)), service, generated);
+    const database = await giveRoles(await server.createDatabase(nameOf(service)), service, { generated });
     await migrateAs(database.owner, service, { ...database, generated });
     roled.set(service, database);
   }

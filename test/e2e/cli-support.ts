@@ -69,14 +69,20 @@ export interface RunningDev {
 }
 
 /** `mesh dev` on free ports, ready. */
-export async function startDev(
+export function startDev(folder: string, state: string, ...args: readonly string[]): Promise<RunningDev> {
+  return startDevWith(folder, {}, state, ...args);
+}
+
+/** The same with more environment. */
+export async function startDevWith(
   folder: string,
+  env: NodeJS.ProcessEnv,
   state: string,
   ...args: readonly string[]
 ): Promise<RunningDev> {
   const child = spawn(process.execPath, [MESH, "dev", "--free-ports", "--state", state, ...args], {
     cwd: folder,
-    env: plainEnvironment(),
+    env: { ...plainEnvironment(), ...env },
   });
   endWithUs(child, "SIGTERM");
   const { ended, output } = collect(child);

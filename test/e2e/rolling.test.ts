@@ -51,15 +51,16 @@ beforeAll(async () => {
   cpSync(older, newer, { recursive: true, verbatimSymlinks: true });
   const file = join(newer, "mesh.yaml");
   writeFileSync(file, addPhone(readFileSync(file, "utf8")));
-  const generated = await mesh(newer, "generate");
-  expect(generated).toMatchObject({ code: 0 });
-  expect(generated.stderr).not.toContain("warning");
-  expect(generated.stdout.match(/new migration/g)).toHaveLength(2);
+  const made = await mesh(newer, "generate");
+  expect(made).toMatchObject({ code: 0 });
+  expect(made.stderr).not.toContain("warning");
+  expect(made.stdout.match(/new migration/g)).toHaveLength(2);
 
   nats = await startNats();
+  const generated = join(older, "generated");
   roled = {
-    customers: await createRoledDatabase(inject("postgres"), "customers", join(older, "generated")),
-    orders: await createRoledDatabase(inject("postgres"), "orders", join(older, "generated")),
+    customers: await createRoledDatabase(inject("postgres"), "customers", { generated }),
+    orders: await createRoledDatabase(inject("postgres"), "orders", { generated }),
   };
   env = {
     PATH: process.env.PATH,
@@ -85,7 +86,7 @@ afterAll(async () => {
 async function migrateTo(release: Release, service: Service): Promise<void> {
   const generated = join(releases[release], "generated");
   const { name, owner, roles } = roled[service];
-  const grants = { role: roles.service, sql: readSql(service, "grants.sql", name, generated) };
+  const grants = { role: roles.service, sql: readSql(service, "grants.sql", name, { generated }) };
   await migrateAs(owner, service, { generated, grants });
 }
 

@@ -1,18 +1,21 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { startPostgres } from "../../generator/cli/dev/servers/postgres.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import type { Migration } from "../../runtime/schema/index.js";
-import { hasProc, ROOT, type RunningDev, startDev } from "../e2e/cli-support.js";
-import { migrateAs, withClient } from "../support/roles.js";
+import { hasProc, ROOT, type RunningDev, startDevWith } from "../e2e/cli-support.js";
+import { createRoledDatabase, migrateAs, type RoledDatabase, withClient } from "../support/roles.js";
 
 /*
- * `mesh dev`, on a state folder of a release in which each database had one role: the role that is called like it.
+ * `mesh dev`, on a state folder of a release in which each database had one role: the role that is called like it. Two
+ * databases are the user's own: of one the environment names a role for all, of the other its two.
  */
 
 let dev: RunningDev;
+let compute: RoledDatabase;
+let gateway: RoledDatabase;
 let state = "";
 
 beforeAll(async () => {
@@ -20,7 +23,14 @@ beforeAll(async () => {
   // PostgreSQL runs under another uid where we are root, and has to get through.
   chmodSync(state, 0o755);
   await leaveOldState(join(state, "postgres"));
-  dev = await startDev(ROOT, state);
+  compute = await createRoledDatabase(inject("postgres"), "compute");
+  gateway = await createRoledDatabase(inject("postgres"), "gateway", { namesAsEmitted: true });
+  const given = {
+    COMPUTE_DB_URL: compute.owner,
+    GATEWAY_DB_URL: gateway.service,
+    GATEWAY_DB_OWNER_URL: gateway.owner,
+  };
+  dev = await startDevWith(ROOT, given, state);
 }, 120_000);
 
 afterAll(async () => {
@@ -115,6 +125,22 @@ test.skipIf(!hasProc)(
     }
   },
 );
+
+test("what the environment names is used as it says", async () => {
+  expect(dev.endpoints.databases.compute_db).toBe(compute.owner);
+  expect(dev.endpoints.databases.gateway_db).toBe(gateway.owner);
+  for (const service of ["compute", "gateway"]) {
+    const health = await fetch(`${dev.endpoints.services[service]?.http}/readyz`);
+    expect(await health.json()).toMatchObject({ status: "ready" });
+  }
+  const { rows } = await withClient(gateway.admin, (client) =>
+    client.query(
+      "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'gateway%' AND datname = $1",
+      [gateway.name],
+    ),
+  );
+  expect(rows).toEqual([{ usename: "gateway_service" }]);
+});
 
 test("nothing that it prints lets anybody in", () => {
   const output = dev.output();

@@ -25,37 +25,49 @@ export interface RoledDatabase {
   readonly grants: Grants;
 }
 
-/** The emitted file for a database of another name. */
-export function readSql(service: string, file: string, database: string, generated = GENERATED): string {
-  return renamed(readFileSync(join(generated, service, file), "utf8"), service, database);
+export interface RolesOptions {
+  /** Folder of the generated files. */
+  readonly generated?: string;
+  /** Roles belong to the whole server, which tests share: unless this is set, they are called like the database. */
+  readonly namesAsEmitted?: boolean;
 }
 
-/** Several services, tests and runs share a server, whose roles are everybody's: they are called like the database here. */
-function renamed(sql: string, service: string, database: string): string {
+/** The emitted file for a database of another name. */
+export function readSql(
+  service: string,
+  file: string,
+  database: string,
+  { generated = GENERATED, namesAsEmitted = false }: RolesOptions = {},
+): string {
+  const sql = readFileSync(join(generated, service, file), "utf8").replaceAll(
+    `"${service}_db"`,
+    `"${database}"`,
+  );
+  if (namesAsEmitted) return sql;
   return sql
     .replaceAll(`${service}_owner`, `${database}_owner`)
-    .replaceAll(`${service}_service`, `${database}_service`)
-    .replaceAll(`"${service}_db"`, `"${database}"`);
+    .replaceAll(`${service}_service`, `${database}_service`);
 }
 
 /** A new, empty database with the roles of one of the reference mesh's services. */
 export async function createRoledDatabase(
   adminUrl: string,
   service: string,
-  generated = GENERATED,
+  options: RolesOptions = {},
 ): Promise<RoledDatabase> {
-  return await giveRoles(await createDatabase(adminUrl, `${service}_db`), service, generated);
+  return await giveRoles(await createDatabase(adminUrl, `${service}_db`), service, options);
 }
 
 /** The same for a database that is there, by a superuser's URL. */
 export async function giveRoles(
   admin: string,
   service: string,
-  generated = GENERATED,
+  options: RolesOptions = {},
 ): Promise<RoledDatabase> {
   const name = new URL(admin).pathname.slice(1);
-  const read = (file: string) => readSql(service, file, name, generated);
-  const roles = { owner: `${name}_owner`, service: `${name}_service` };
+  const read = (file: string) => readSql(service, file, name, options);
+  const called = options.namesAsEmitted === true ? service : name;
+  const roles = { owner: `${called}_owner`, service: `${called}_service` };
   const password = randomBytes(9).toString("base64url");
   const shared = new URL(admin);
   shared.pathname = "/postgres";

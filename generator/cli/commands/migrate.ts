@@ -1,7 +1,7 @@
 import type { ExitCode } from "../exit.js";
 import { type MigratedDatabase, migrateDatabase } from "../migrate-database.js";
 import { findRunningMesh, ownerUrl } from "../running-mesh.js";
-import { print, printJson, withProgress } from "../terminal.js";
+import { colour, print, printJson, tell, withProgress } from "../terminal.js";
 
 export interface MigrateCommandOptions {
   readonly dryRun?: boolean;
@@ -17,7 +17,14 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
     if (database === undefined) continue;
     const owner = ownerUrl(running, service);
     const work = () => migrateDatabase(database, owner, options.dryRun);
-    results.push(await withProgress(`migrating ${database.name}`, work));
+    const result = await withProgress(`migrating ${database.name}`, work);
+    results.push(result);
+    if (result.granted === null && owner.variable === database.ownerUrlVariable && !options.dryRun)
+      tell(
+        colour.yellow(
+          `${database.name} has no role ${database.roles.service} to grant anything: run roles.sql`,
+        ),
+      );
   }
   if (options.json) printJson({ databases: results });
   else results.forEach(describe);
