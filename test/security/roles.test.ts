@@ -308,6 +308,33 @@ describe.each(["owner", "superuser"] as const)("in a database that its %s migrat
     );
   });
 
+  test("nor does it have what somebody has granted by default to everybody", async () => {
+    const before = await stateOf(admin);
+    const maker = migrator === "owner" ? owner : "postgres";
+    await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON TABLES TO ${role}, PUBLIC;
+      ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON FUNCTIONS TO ${role}`);
+    await withClient(migrator === "owner" ? database.owner : database.admin, async (client) => {
+      const { rows } = await client.query<{ text: string }>(
+        "SELECT pg_get_functiondef('mesh.emit_files_delete'::regproc) AS text",
+      );
+      // As a migration makes a function, and the runtime a table of its own.
+      await client.query(`DROP TRIGGER emit_delete ON files; DROP FUNCTION mesh.emit_files_delete();
+        ${rows[0]?.text}; SELECT mesh.keep_private('mesh.emit_files_delete()');
+        CREATE TABLE mesh.of_tomorrow (name TEXT)`);
+      const found = await client.query(MATRIX, [database.roles.service]);
+      expect(found.rows.filter(({ line }) => line.includes("emit_files_delete"))).toEqual([]);
+      await client.query(database.grants.sql);
+      const after = await client.query<{ line: string }>(MATRIX, [database.roles.service]);
+      expect(after.rows.map(({ line }) => line)).toEqual(MAY);
+      await client.query(`DROP TABLE mesh.of_tomorrow;
+        CREATE TRIGGER emit_delete AFTER DELETE ON files REFERENCING OLD TABLE AS old_rows
+          FOR EACH STATEMENT EXECUTE FUNCTION mesh.emit_files_delete()`);
+    });
+    await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON TABLES FROM ${role}, PUBLIC;
+      ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON FUNCTIONS FROM ${role}`);
+    expect(await stateOf(admin)).toEqual(before);
+  });
+
   test("may do exactly this", async () => {
     const { rows } = await admin.query<{ line: string }>(MATRIX, [database.roles.service]);
     expect(rows.map(({ line }) => line)).toEqual(MAY);
