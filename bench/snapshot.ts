@@ -147,7 +147,7 @@ async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
   const report = await takeSnapshot({
     pool,
     model: buildModel(sfsUserConsumer()),
-    env: { AUTH_SERVICE_URL: `http://127.0.0.1:${port}`, SERVICE_KEY: "bench" },
+    env: { AUTH_SERVICE_URL: `http://127.0.0.1:${port}`, SFS_TO_AUTH_KEY: "bench" },
     logger: quiet,
     signal: new AbortController().signal,
     noteSeq: async () => 1,

@@ -163,6 +163,8 @@ export interface DeliveryDefinition {
 export interface SyncDefinition {
   /** Environment variable with the source's base URL: `AUTH_SERVICE_URL`. */
   readonly urlVariable: string;
+  /** Environment variable with what is shown there: `SFS_TO_AUTH_KEY`. */
+  readonly keyVariable: string;
   readonly path: string;
   readonly header: string;
   readonly everySeconds: number;
@@ -231,9 +233,28 @@ export interface ServiceDefinition {
   readonly tables: readonly TableDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
   readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };
+  /** Other services that may call it, and nothing but what is said here. */
+  readonly callers?: readonly CallerDefinition[];
+  /** What its hooks call, beside the sources of its consumers. */
+  readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
   readonly environment: readonly EnvironmentDefinition[];
   /** Steps of the service's own at start-up; throwing refuses the start. */
   readonly start?: StartHook | undefined;
+}
+
+export interface CallerDefinition {
+  readonly name: string;
+  /** Environment variable with what it shows: `SFS_TO_AUTH_KEY`. */
+  readonly keyVariable: string;
+  readonly grants: readonly GrantDefinition[];
+}
+
+export type CallVerb = "get" | "post" | "patch" | "delete";
+
+export interface GrantDefinition {
+  /** `/api/users`, and the rows below it. */
+  readonly path: string;
+  readonly verbs: readonly CallVerb[];
 }
 
 export interface EnvironmentDefinition {

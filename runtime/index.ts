@@ -21,6 +21,8 @@ export {
 export type * from "./definition.js";
 // What an error says, its causes included.
 export { messageOf, reasonOf } from "./error-message.js";
+// Keys: what suffices to know one by, and the one to show of a variable that may hold two.
+export { digestText, shownKey } from "./http/keys.js";
 export type { ResyncResult } from "./http/operate.js";
 export { JsonText } from "./json-text.js";
 export type { Finding, FoundRow } from "./operate/compare.js";

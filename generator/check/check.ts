@@ -6,6 +6,7 @@ import { adviseCacheFreshness } from "./rules/cache-freshness.js";
 import { checkCacheSource } from "./rules/cache-source.js";
 import { checkCacheSync } from "./rules/cache-sync.js";
 import { checkCaches } from "./rules/caches.js";
+import { checkCalls } from "./rules/calls.js";
 import { checkCascadeHooks } from "./rules/cascade-hooks.js";
 import { checkCascadeTargets } from "./rules/cascade-targets.js";
 import { checkCascades } from "./rules/cascades.js";
@@ -61,6 +62,7 @@ const rules: readonly Rule[] = [
   checkCacheColumns,
   checkCacheSync,
   checkCacheSource,
+  checkCalls,
   checkEventNames,
   checkEmits,
   checkTableEntities,

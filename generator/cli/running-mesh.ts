@@ -1,7 +1,8 @@
-import { checkDatabaseUrl } from "meshwright/runtime";
+import { checkDatabaseUrl, shownKey } from "meshwright/runtime";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Mesh, Service } from "../model/mesh.js";
-import { type Endpoints, readEndpoints } from "./dev/endpoints.js";
+import { type Endpoints, readEndpoints, STATE_FOLDER } from "./dev/endpoints.js";
+import { readExternal } from "./dev/external.js";
 import { UsageError } from "./exit.js";
 import { compileProject, MESH_FILE, reportDiagnostics } from "./project.js";
 
@@ -34,7 +35,8 @@ async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
   return {
     NATS_URL: endpoints.nats,
     ...operatorVariables(endpoints),
-    SERVICE_KEY: endpoints.service_key,
+    OPERATOR_KEY: endpoints.service_key,
+    ...(await externalKeys(mesh)),
     ...Object.fromEntries(
       mesh.databases.map(({ name, urlVariable }) => [urlVariable, endpoints.databases[name]]),
     ),
@@ -48,6 +50,15 @@ async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
 function operatorVariables({ nats_operator: operator }: Endpoints): NodeJS.ProcessEnv {
   if (operator === undefined || process.env.NATS_URL) return {};
   return { NATS_USER: operator.user, NATS_PASSWORD: operator.pass };
+}
+
+/** Those with which our services call what is written by hand: only there are they not the operator's to replace. */
+async function externalKeys(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
+  const files = mesh.services
+    .filter(({ external }) => external)
+    .map(({ name }) => readExternal(STATE_FOLDER, name));
+  const known = Object.assign({}, ...(await Promise.all(files))) as NodeJS.ProcessEnv;
+  return Object.fromEntries(mesh.calls.map(({ keyVariable }) => [keyVariable, known[keyVariable]]));
 }
 
 function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[] {
@@ -112,8 +123,34 @@ export function natsLogin(running: RunningMesh): {
   };
 }
 
-export function required({ env }: RunningMesh, variable: "NATS_URL" | "SERVICE_KEY"): string {
+export function required({ env }: RunningMesh, variable: "NATS_URL"): string {
   return env[variable] ?? missing(variable);
+}
+
+/** The key of operators. */
+export function operatorKey({ env }: RunningMesh): string {
+  const key = shownKey(env.OPERATOR_KEY ?? missing("OPERATOR_KEY"));
+  if (key.startsWith("sha256:"))
+    throw new UsageError(
+      "OPERATOR_KEY is a digest, by which services know the key; here it has to be the key itself",
+    );
+  return key;
+}
+
+/**
+ * What opens a service's sources: the service's own key where it is at hand, else the operator's; which no service
+ * that is written by hand is shown.
+ */
+export function sourceKeys(running: RunningMesh, service: Service): NodeJS.ProcessEnv {
+  const { mesh, env } = running;
+  const isExternal = (name: string) => mesh.services.some((one) => one.name === name && one.external);
+  const calls = mesh.calls.filter(({ caller }) => caller === service.name);
+  return Object.fromEntries(
+    calls.map(({ callee, keyVariable }) => [
+      keyVariable,
+      env[keyVariable] ?? (isExternal(callee) ? missing(keyVariable) : operatorKey(running)),
+    ]),
+  );
 }
 
 /** `AUTH_SERVICE_URL` */

@@ -14,7 +14,30 @@ export interface Mesh {
   readonly databases: readonly Database[];
   readonly events: readonly Event[];
   readonly streams: readonly Stream[];
+  /** By caller, then callee. */
+  readonly calls: readonly Call[];
 }
+
+/** What one service may call of another over HTTP, and everything else is refused to it. */
+export interface Call {
+  readonly caller: string;
+  readonly callee: string;
+  /** `AUTH_SERVICE_URL` */
+  readonly urlVariable: string;
+  /** `SFS_TO_AUTH_KEY`: what the caller shows, and the callee knows it by. No other pair has the same. */
+  readonly keyVariable: string;
+  /** `existence` alone: the caller runs without it, and lost deletions stay unnoticed. */
+  readonly reasons: readonly ("sync" | "existence" | "declared")[];
+  readonly grants: readonly Grant[];
+}
+
+export interface Grant {
+  /** `/api/users`, and the rows below it. */
+  readonly path: string;
+  readonly verbs: readonly CallVerb[];
+}
+
+export type CallVerb = "get" | "post" | "patch" | "delete";
 
 export interface Service {
   /** As written: `sfs`. First token of its subjects, folder under `generated/`. */
@@ -201,7 +224,9 @@ export interface Sync {
   readonly path: string;
   /** `AUTH_SERVICE_URL` */
   readonly urlVariable: string;
-  /** Header that carries the service key: `authorization` sends `Bearer <key>`, any other the bare key. */
+  /** `SFS_TO_AUTH_KEY` */
+  readonly keyVariable: string;
+  /** Header that carries the key: `authorization` sends `Bearer <key>`, any other the bare key. */
   readonly header: string;
   /** Seconds between periodic checks of the cache against its source; 0 turns them off. */
   readonly everySeconds: number;

@@ -79,3 +79,8 @@ export function databaseRoles(service: string): { readonly service: string; read
 export function serviceUrlVariable(service: string): string {
   return `${upperSnakeCase(service)}_SERVICE_URL`;
 }
+
+/** `SFS_TO_AUTH_KEY`: one secret, one name, on either side. */
+export function callKeyVariable(caller: string, callee: string): string {
+  return `${upperSnakeCase(caller)}_TO_${upperSnakeCase(callee)}_KEY`;
+}

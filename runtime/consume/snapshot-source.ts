@@ -1,5 +1,6 @@
 import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
 import { messageOf } from "../error-message.js";
+import { refusalText, requestSource } from "./source-request.js";
 
 /*
  * The source of a snapshot: one GET, streamed.
@@ -46,19 +47,19 @@ export async function* readSource({
   const silence = new AbortController();
   const watched = <T>(waiting: Promise<T>) => withinSilence(waiting, silence, url);
   const response = await watched(
-    fetch(url, {
+    requestSource(url, {
+      sync,
+      env,
       headers: {
-        ...authorization(sync.header, env.SERVICE_KEY),
         "mesh-snapshot": "versions",
         ...(onHighest === undefined ? {} : { [HIGHEST_HEADER]: "wanted" }),
-        accept: "application/json",
       },
       signal: AbortSignal.any([signal, silence.signal]),
     }),
   );
   if (!response.ok || response.body === null) {
-    const text = await watched(response.text());
-    throw new SnapshotFailed(`GET ${url.href} answered ${response.status}: ${text.slice(0, 200)}`);
+    const text = await watched(refusalText(response));
+    throw new SnapshotFailed(`GET ${url.href} answered ${response.status}: ${text}`);
   }
   const highest = response.headers.get(HIGHEST_HEADER);
   onHighest?.(highest === null ? undefined : Number(highest));
@@ -71,12 +72,6 @@ export async function* readSource({
     // Also when the reader of this generator gave up half way: the source must not go on sending.
     silence.abort();
   }
-}
-
-/** `authorization` takes the scheme; a header of the source's own takes the bare key. */
-function authorization(header: string, key: string | undefined): Record<string, string> {
-  if (key === undefined) return {};
-  return { [header]: header.toLowerCase() === "authorization" ? `Bearer ${key}` : key };
 }
 
 async function withinSilence<T>(waiting: Promise<T>, silence: AbortController, url: URL): Promise<T> {

@@ -43,9 +43,16 @@ export function sendProblem(problem: Problem, request: FastifyRequest, reply: Fa
     .send(JSON.stringify(document));
 }
 
-/** A request that is not HTTP, or not in time, never gets as far as a route. */
-export function answerUnparsed(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+/** For the client to read the answer, and to close its side. */
+const LINGER_MS = 1_000;
+
+/** A request that is not HTTP, or not in time, never gets as far as a route. Nobody keeps the connection after that. */
+export function answerUnparsed(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  isAnswering: boolean,
+): void {
+  if (error.code === "ECONNRESET" || !socket.writable || isAnswering) {
     socket.destroy();
     return;
   }
@@ -55,6 +62,8 @@ export function answerUnparsed(error: Error & { readonly code?: string }, socket
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
       `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(linger));
 }
 
 function unparsedProblem(code: string | undefined): Problem {

@@ -11,8 +11,11 @@ export interface ListOptions {
   readonly filter: Values;
   /** Adds `_version` and `_born` to each element: those of that entity (`auth.user`), 0 and null when it never had an event. */
   readonly versions?: { readonly entity: string | undefined } | undefined;
+  /** How long the reader may take for one chunk, before it is taken for gone. Default 60000. */
+  readonly chunkMs?: number;
 }
 
+const CHUNK_MS = 60_000;
 /** Bytes of a chunk: large enough that a chunk's cost vanishes, small enough for many lists at once. */
 const CHUNK_BYTES = 256 * 1024;
 const FIRST_ROWS = 32;
@@ -32,7 +35,8 @@ export async function openList(pool: Pool, table: TableDefinition, options: List
     client.release(error);
   };
   try {
-    return await streamRows(readChunks({ client, lost: loss.lost }, table, options), release);
+    const chunks = readChunks({ client, lost: loss.lost }, table, options);
+    return await streamRows(chunks, { chunkMs: options.chunkMs ?? CHUNK_MS, release });
   } catch (error) {
     // A refused filter leaves the connection as good as it was.
     release(error instanceof Error && isUnavailable(error) ? error : undefined);
@@ -90,10 +94,16 @@ function readChunks(
   };
 }
 
-/** `release` is called exactly once, however the stream ends, and only when no read is under way. */
-async function streamRows(chunks: Chunks, release: (error?: Error) => void): Promise<Readable> {
+interface Streaming {
+  readonly chunkMs: number;
+  /** Called exactly once, however the stream ends, and only when no read is under way. */
+  readonly release: (error?: Error) => void;
+}
+
+async function streamRows(chunks: Chunks, { chunkMs, release }: Streaming): Promise<Readable> {
   let ahead: Promise<readonly string[]> = chunks.next();
   let opening = "[";
+  let patience: NodeJS.Timeout | undefined;
   await ahead;
 
   const push = async (stream: Readable) => {
@@ -109,14 +119,17 @@ async function streamRows(chunks: Chunks, release: (error?: Error) => void): Pro
     // PostgreSQL makes the next rows while these travel: one chunk ahead, never more.
     ahead = chunks.next();
     ahead.catch(() => undefined);
+    patience = setTimeout(() => stream.destroy(new Error("its reader takes too long")), chunkMs);
     stream.push(chunk);
   };
 
   return new Readable({
     read() {
+      clearTimeout(patience);
       push(this).catch((error: Error) => this.destroy(error));
     },
     destroy(error, done) {
+      clearTimeout(patience);
       ahead
         .then(() => chunks.close())
         .then(

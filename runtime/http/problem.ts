@@ -1,3 +1,5 @@
+import { clip } from "../clip.js";
+
 /*
  * RFC 9457 problem documents: what every answer but a success says.
  */
@@ -5,7 +7,8 @@
 const KINDS = {
   malformed: [400, "The request is malformed"],
   filter: [400, "The filter is not one of this resource"],
-  unauthorized: [401, "The service key is missing or wrong"],
+  unauthorized: [401, "The key is missing or wrong"],
+  forbidden: [403, "The key does not open this"],
   "not-found": [404, "There is no such resource"],
   method: [405, "The resource does not have this method"],
   slow: [408, "The request took too long to arrive"],
@@ -68,13 +71,20 @@ export function unavailable(detail: string, seconds: number, cause?: unknown): P
 
 export const PROBLEM_TYPE = "application/problem+json";
 
+/** More findings than these help nobody, and whoever sends the body could have any number. */
+const MOST_PARTS = 50;
+
 export function problemDocument(problem: Problem, instance?: string): ProblemDocument {
   return {
     type: `urn:meshwright:problem:${problem.kind}`,
     title: KINDS[problem.kind][1],
     status: problem.status,
-    ...(problem.detail === "" ? {} : { detail: problem.detail }),
-    ...(instance === undefined ? {} : { instance }),
-    ...(problem.errors.length === 0 ? {} : { errors: problem.errors }),
+    ...(problem.detail === "" ? {} : { detail: clip(problem.detail) }),
+    ...(instance === undefined ? {} : { instance: clip(instance) }),
+    ...(problem.errors.length === 0 ? {} : { errors: problem.errors.slice(0, MOST_PARTS).map(clipPart) }),
   };
+}
+
+function clipPart({ pointer, detail }: ProblemPart): ProblemPart {
+  return { pointer: clip(pointer), detail: clip(detail) };
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
 import { HIGHEST_HEADER } from "../consume/snapshot-source.js";
-import type { Logger, ResourceDefinition, TableDefinition } from "../definition.js";
+import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { UnfitValue } from "../values.js";
 import { readBody } from "./body.js";
@@ -17,6 +17,8 @@ export interface ResourceOptions {
   /** Bounds the lists under way: each holds a connection for as long as its reader takes. */
   readonly lists: Turnstile;
   readonly logger: Logger;
+  /** How long the reader of a list may take for one chunk of it. */
+  readonly chunkMs: number;
 }
 
 interface Item {
@@ -42,25 +44,31 @@ export function serveResource(app: FastifyInstance, options: ResourceOptions): v
   const { path, table } = options.resource;
   const methods = resourceMethods(options.resource);
   const item = `${path}/:id`;
+  const may = (verb: CallVerb) => ({ config: { access: { path, verb } } });
+  const mayAny = { config: { access: { path } } };
 
-  app.get(path, { exposeHeadRoute: false }, (request, reply) => sendList(request, reply, options));
-  app.head(path, (request, reply) => {
+  app.get(path, { ...may("get"), exposeHeadRoute: false }, (request, reply) =>
+    sendList(request, reply, options),
+  );
+  app.head(path, may("get"), (request, reply) => {
     readFilter(table, request.query);
     return reply.type(JSON_TYPE).send();
   });
-  app.get<Item>(item, (request, reply) => sendRow(request, reply, options));
-  app.options(path, (_request, reply) =>
+  app.get<Item>(item, may("get"), (request, reply) => sendRow(request, reply, options));
+  app.options(path, mayAny, (_request, reply) =>
     reply.code(204).header("allow", methods.collection.join(", ")).send(),
   );
-  app.options(item, (_request, reply) => reply.code(204).header("allow", methods.item.join(", ")).send());
+  app.options(item, mayAny, (_request, reply) =>
+    reply.code(204).header("allow", methods.item.join(", ")).send(),
+  );
   if (table.cacheOf !== undefined) return;
-  app.post(path, (request, reply) => createRow(request, reply, options));
-  app.patch<Item>(item, (request, reply) => patchRow(request, reply, options));
-  app.delete<Item>(item, (request, reply) => removeRow(request, reply, options));
+  app.post(path, may("post"), (request, reply) => createRow(request, reply, options));
+  app.patch<Item>(item, may("patch"), (request, reply) => patchRow(request, reply, options));
+  app.delete<Item>(item, may("delete"), (request, reply) => removeRow(request, reply, options));
 }
 
 async function sendList(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
-  const { resource, pool, lists, logger } = options;
+  const { resource, pool, lists, logger, chunkMs } = options;
   const filter = readFilter(resource.table, request.query);
   const wanted = request.headers["mesh-snapshot"] === "versions";
   const versions = wanted ? { entity: entityOf(options) } : undefined;
@@ -69,7 +77,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const leave = await lists.enter();
   if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
   const stream = await refusing(resource, "target", () =>
-    openList(pool, resource.table, { filter, versions }),
+    openList(pool, resource.table, { filter, versions, chunkMs }),
   ).catch((error: unknown) => {
     leave();
     throw error;

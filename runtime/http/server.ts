@@ -2,22 +2,25 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Pool } from "pg";
+import { clip } from "../clip.js";
 import type { Logger, ResourceDefinition } from "../definition.js";
+import type { KnownKeys } from "./authenticate.js";
 import { acceptJson } from "./body.js";
+import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { answerUnparsed, sendProblem, toProblem } from "./failure.js";
+import { guard, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health.js";
 import { type Operations, serveOperations } from "./operate.js";
-import { Problem, unavailable } from "./problem.js";
+import { Problem } from "./problem.js";
 import { resourceMethods, serveResource } from "./resource.js";
-import { createKeyCheck } from "./service-key.js";
 import { createTurnstile } from "./turnstile.js";
 
 export interface HttpOptions {
   readonly service: string;
   readonly resources: readonly ResourceDefinition[];
   readonly pool: Pool;
-  /** Every request but health must carry it: `Authorization: Bearer <key>`. */
-  readonly serviceKey: string;
+  /** Every request but health must carry one of them: `Authorization: Bearer <key>`. */
+  readonly keys: KnownKeys;
   readonly logger: Logger;
   readonly health: () => Promise<Health>;
   readonly operations: Operations;
@@ -26,18 +29,28 @@ export interface HttpOptions {
   readonly limits?: Partial<HttpLimits>;
 }
 
-export interface HttpLimits {
+export interface HttpLimits extends ConnectionLimits {
   readonly bodyBytes: number;
   /** For a whole request to arrive. */
   readonly requestMs: number;
   /** Without a byte either way: a reader that stopped reading gives its connections back. */
   readonly idleMs: number;
+  /** For the reader of a list to take a quarter of a megabyte: one that trickles holds a connection as well. */
+  readonly chunkMs: number;
   /** Lists at once. Each holds one connection of the pool. */
   readonly lists: number;
 }
 
 /** Bodies may be larger than the broker's usual largest event: PostgreSQL measures the event, and says so better. */
-const LIMITS: HttpLimits = { bodyBytes: 2 * 1024 * 1024, requestMs: 30_000, idleMs: 60_000, lists: 5 };
+const LIMITS: HttpLimits = {
+  bodyBytes: 2 * 1024 * 1024,
+  requestMs: 30_000,
+  idleMs: 60_000,
+  chunkMs: 60_000,
+  lists: 5,
+  connections: 1_000,
+  strangers: 500,
+};
 const LIST_WAIT_MS = 10_000;
 const LONGEST_ID = 8192;
 
@@ -50,8 +63,8 @@ export function buildServer(options: HttpOptions): FastifyInstance {
     requestTimeout: limits.requestMs,
     connectionTimeout: limits.idleMs,
     http: {
-      headersTimeout: Math.min(limits.requestMs, 20_000),
-      connectionsCheckingInterval: Math.min(limits.requestMs, 5_000),
+      headersTimeout: Math.min(limits.requestMs, 10_000),
+      connectionsCheckingInterval: Math.min(limits.requestMs, 2_000),
       // Node's own refusal is no problem document; `guard` refuses instead.
       requireHostHeader: false,
     },
@@ -61,11 +74,12 @@ export function buildServer(options: HttpOptions): FastifyInstance {
     genReqId: requestId,
     routerOptions: { maxParamLength: LONGEST_ID, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => void sendProblem(toProblem(error), request, reply),
-    clientErrorHandler: answerUnparsed,
+    clientErrorHandler: (error, socket) => answerUnparsed(error, socket, connections.isAnswering(socket)),
   });
+  const connections = limitConnections(app.server, limits, logger);
   acceptJson(app);
   logRequests(app, logger);
-  guard(app, options);
+  guard(app, { ...options, connections });
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.status >= 500) {
@@ -81,7 +95,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   serveOperations(app, options.operations);
   const lists = createTurnstile(limits.lists, LIST_WAIT_MS);
   for (const resource of resources) {
-    serveResource(app, { service: options.service, resource, pool, lists, logger });
+    serveResource(app, { service: options.service, resource, pool, lists, logger, chunkMs: limits.chunkMs });
   }
   return app;
 }
@@ -94,13 +108,13 @@ function requestId({ headers }: Pick<IncomingMessage, "headers">): string {
 
 function logRequests(app: FastifyInstance, logger: Logger): void {
   app.addHook("onRequest", async (request, reply) => {
-    reply.header("x-request-id", request.id);
+    reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
   });
   app.addHook("onResponse", async (request, reply) => {
     const fields = {
       request: request.id,
       method: request.method,
-      path: request.url.split("?", 1)[0],
+      path: clip(request.url.split("?", 1)[0] ?? ""),
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
       ...(reply.raw.writableFinished ? {} : { aborted: true }),
@@ -108,24 +122,6 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
     if (isOpen(request)) logger.debug(fields, "request");
     else logger.info(fields, "request");
   });
-}
-
-/** Runs before the body is read, for unknown paths too: a stranger learns nothing but that a key is needed. */
-function guard(app: FastifyInstance, { service, serviceKey, closed }: HttpOptions): void {
-  const checkKey = createKeyCheck(service, serviceKey);
-  app.addHook("onRequest", async (request) => {
-    if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
-      throw new Problem("malformed", "The Host header is missing.");
-    }
-    if (isOpen(request)) return;
-    checkKey(request.headers.authorization);
-    const reason = closed();
-    if (reason !== undefined) throw unavailable(reason, 2);
-  });
-}
-
-function isOpen(request: FastifyRequest): boolean {
-  return OPEN_PATHS.has(request.routeOptions.url);
 }
 
 /** 405 where the path is one of ours and only the method is not, else 404. */

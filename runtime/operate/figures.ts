@@ -1,8 +1,14 @@
-import type { Pool } from "pg";
+import type { ClientBase, Pool } from "pg";
 
 /*
  * Figures of a service's database that both `/readyz` and `mesh status` show.
  */
+
+/** A pool, or one session of it. */
+export type Queryable = Pick<Pool, "query"> | Pick<ClientBase, "query">;
+
+/** Letters beyond this number are not counted: anyone may ask. */
+const MOST_LETTERS = 10_000;
 
 /** The relay's dead letters lie beside the consumers', under this name. */
 export const OUTBOX_LETTERS = "outbox";
@@ -14,16 +20,16 @@ export interface OutboxStatus {
   readonly oldestSeconds: number | null;
   /** Stream sequence of the last confirmed one. */
   readonly lastSeq: number;
-  /** Events that must not be published: of a subject that is not the service's, or against their schema. */
+  /** Events that must not be published: of a subject that is not the service's, or against their schema; counted up to 10,000. */
   readonly deadLetters: number;
 }
 
-export async function readOutbox(pool: Pool): Promise<OutboxStatus> {
+export async function readOutbox(pool: Queryable): Promise<OutboxStatus> {
   const { rows } = await pool.query<OutboxStatus>(
     `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS waiting,
             (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "oldestSeconds",
             (SELECT last_seq FROM mesh.relay)::double precision AS "lastSeq",
-            (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL)::integer AS "deadLetters"`,
+            (SELECT count(*) FROM (SELECT FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS "deadLetters"`,
     [OUTBOX_LETTERS],
   );
   return rows[0] ?? { waiting: 0, oldestSeconds: null, lastSeq: 0, deadLetters: 0 };
@@ -48,10 +54,16 @@ export async function readBookkeeping(pool: Pool): Promise<readonly Bookkeeping[
   return rows;
 }
 
-/** By durable: those that wait for an operator. */
-export async function countDeadLetters(pool: Pool): Promise<ReadonlyMap<string, number>> {
+/** By durable: those that wait for an operator, counted up to 10,000 each. */
+export async function countDeadLetters(
+  pool: Queryable,
+  durables: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
   const { rows } = await pool.query<{ durable: string; letters: number }>(
-    "SELECT durable, count(*)::integer AS letters FROM mesh.dead_letter WHERE redriven_at IS NULL GROUP BY durable",
+    `SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
+       WHERE letter.durable = known.durable AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS letters
+     FROM unnest($1::text[]) AS known (durable)`,
+    [durables],
   );
   return new Map(rows.map(({ durable, letters }) => [durable, letters]));
 }

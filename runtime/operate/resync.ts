@@ -1,9 +1,10 @@
+import { refusalText } from "../consume/source-request.js";
 import type { ResyncResult } from "../http/operate.js";
 
 export interface ResyncOptions {
   /** Of the running service. */
   readonly url: string;
-  readonly serviceKey: string;
+  readonly operatorKey: string;
   /** One consumer; else every one that has a source. */
   readonly durable?: string;
   /** Takes the source's word where later versions are known here. */
@@ -14,7 +15,7 @@ export interface ResyncOptions {
 /** Makes a running service read its sources again. Resolves when it is done; each consumer succeeds or fails by itself. */
 export async function requestResync({
   url,
-  serviceKey,
+  operatorKey,
   durable,
   trustSource,
   signal,
@@ -24,11 +25,12 @@ export async function requestResync({
   if (trustSource === true) target.searchParams.set("trust", "source");
   const response = await fetch(target, {
     method: "POST",
-    headers: { authorization: `Bearer ${serviceKey}` },
+    headers: { authorization: `Bearer ${operatorKey}` },
+    redirect: "manual",
     ...(signal === undefined ? {} : { signal }),
   });
-  const body = await response.text();
-  if (!response.ok) throw new Error(`POST ${target.href} answered ${response.status}: ${body.slice(0, 300)}`);
-  const { consumers } = JSON.parse(body) as { readonly consumers: readonly ResyncResult[] };
+  if (!response.ok)
+    throw new Error(`POST ${target.href} answered ${response.status}: ${await refusalText(response)}`);
+  const { consumers } = (await response.json()) as { readonly consumers: readonly ResyncResult[] };
   return consumers;
 }

@@ -1,4 +1,5 @@
 import { createSplitter } from "../consume/json-array.js";
+import { readStart, refusalText, requestSource } from "../consume/source-request.js";
 import type { SyncDefinition } from "../definition.js";
 
 export interface SourceRowOptions {
@@ -10,6 +11,8 @@ export interface SourceRowOptions {
 }
 
 const ANSWER_MS = 10_000;
+/** No row is longer: PostgreSQL has no value of more than a gigabyte, and no event travels with a tenth of this. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /** One element as its owner has it now, `Unreadable` perhaps; undefined when it has none, or answers for lists alone. */
 export async function readSourceRow(
@@ -18,22 +21,21 @@ export async function readSourceRow(
 ): Promise<unknown> {
   const url = new URL(`${sync.path}/${encodeURIComponent(key)}`, env[sync.urlVariable]);
   const timeout = AbortSignal.timeout(ANSWER_MS);
-  const response = await fetch(url, {
-    headers: { accept: "application/json", [sync.header]: credentials(sync.header, env.SERVICE_KEY ?? "") },
+  const response = await requestSource(url, {
+    sync,
+    env,
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });
-  const body = Buffer.from(await response.arrayBuffer());
-  if (response.status === 404 || response.status === 405) return undefined;
+  if (response.status === 404 || response.status === 405) {
+    await response.body?.cancel();
+    return undefined;
+  }
   if (!response.ok)
-    throw new Error(`GET ${url.href} answered ${response.status}: ${body.toString("utf8", 0, 200)}`);
+    throw new Error(`GET ${url.href} answered ${response.status}: ${await refusalText(response)}`);
+  const body = await readStart(response, MOST_BYTES);
   const splitter = createSplitter(members);
   const parts = [Buffer.from("["), body, Buffer.from("]")];
   const elements = parts.flatMap((part) => splitter.push(part));
   splitter.end();
   return elements[0];
-}
-
-/** `authorization` takes the scheme; a header of the source's own takes the bare key. */
-function credentials(header: string, key: string): string {
-  return header.toLowerCase() === "authorization" ? `Bearer ${key}` : key;
 }

@@ -10,7 +10,7 @@ export interface VerifyOptions {
   /** Of the cache's database. */
   readonly pool: Pool;
   readonly consumer: ConsumerDefinition;
-  /** The source's URL, under the name that mesh.yaml gives it, and SERVICE_KEY. */
+  /** The source's URL, and the key to show there, under the names that mesh.yaml gives them. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
   /** How long an event may be under way before its row counts as wrong; 1 000. */

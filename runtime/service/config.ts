@@ -1,4 +1,6 @@
-import type { ConsumerDefinition, EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+import type { KnownKeys } from "../http/authenticate.js";
+import { OPERATOR_KEY, readKeys } from "./keys.js";
 import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,14 +11,16 @@ export interface ServiceConfig {
   readonly databaseVariable: string;
   /** Absent for a service that neither publishes nor subscribes. */
   readonly broker?: BrokerConfig;
-  readonly serviceKey: string;
+  readonly keys: KnownKeys;
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
   /** False (`MIGRATE=off`): someone else migrates, and this service waits for it. */
   readonly migrate: boolean;
-  /** The process's environment with the defaults of mesh.yaml filled in. */
+  /** The process's environment with the defaults of mesh.yaml filled in, and of two keys the one that is to be shown. */
   readonly env: Environment;
+  /** To be logged at the start. */
+  readonly warnings: readonly string[];
 }
 
 export interface BrokerConfig {
@@ -46,13 +50,15 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
   const problems: string[] = [];
   const env = withDefaults(definition.environment, given);
   const { database } = definition;
+  const keys = readKeys(definition, env);
   const databaseVariable = env[database.urlVariable] === undefined ? "DATABASE_URL" : database.urlVariable;
   const databaseUrl = env[databaseVariable];
   problems.push(
     ...missing(definition, env),
     ...checkDatabaseUrl(databaseVariable, databaseUrl),
     ...checkBrokerUrl("NATS_URL", env.NATS_URL),
-    ...syncVariables(definition.consumers).flatMap((name) => checkServiceUrl(name, env[name])),
+    ...calledServices(definition).flatMap(({ urlVariable: name }) => checkServiceUrl(name, env[name])),
+    ...keys.problems,
     ...checkPort(env.PORT),
     ...checkChoice("LOG_LEVEL", env.LOG_LEVEL, LOG_LEVELS),
     ...checkChoice("MIGRATE", env.MIGRATE, ["on", "off"]),
@@ -65,12 +71,13 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
     databaseUrl: databaseUrl ?? "",
     databaseVariable,
     ...(needsBroker(definition) ? { broker: brokerConfig(env) } : {}),
-    serviceKey: env.SERVICE_KEY ?? "",
+    keys: keys.known,
     host: env.HOST ?? "127.0.0.1",
     port: Number(env.PORT ?? definition.http?.port ?? DEFAULT_PORT),
     logLevel: env.LOG_LEVEL ?? "info",
     migrate: env.MIGRATE !== "off",
-    env,
+    env: { ...env, ...keys.shown },
+    warnings: keys.warnings,
   };
 }
 
@@ -85,16 +92,20 @@ function withDefaults(variables: readonly EnvironmentDefinition[], given: Enviro
 function missing(definition: ServiceDefinition, env: Environment): string[] {
   const { urlVariable } = definition.database;
   const declared = definition.environment.filter((variable) => variable.required).map(({ name }) => name);
+  // Where an optional source is told of, the key for it must be there as well.
+  const called = calledServices(definition).filter(
+    (one) => one.optional !== true || env[one.urlVariable] !== undefined,
+  );
   const needed = new Set([
-    "SERVICE_KEY",
+    OPERATOR_KEY,
     ...(needsBroker(definition) ? ["NATS_URL"] : []),
-    ...syncVariables(definition.consumers.filter(({ sync }) => sync?.optional !== true)),
+    ...called.flatMap((one) => [one.urlVariable, one.keyVariable]),
     ...declared,
   ]);
   needed.delete(urlVariable);
   const absent = [...needed]
     .filter((name) => env[name] === undefined)
-    .map((name) => `${name} is not set${hint(name)}`);
+    .map((name) => `${name} is not set${hint(name, env)}`);
   if (env[urlVariable] === undefined && env.DATABASE_URL === undefined) {
     absent.unshift(
       `${urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${definition.database.name}`,
@@ -103,9 +114,13 @@ function missing(definition: ServiceDefinition, env: Environment): string[] {
   return absent;
 }
 
-function hint(name: string): string {
-  if (name === "SERVICE_KEY")
-    return ": the key that callers of this service's API must send, the same for the whole mesh";
+function hint(name: string, env: Environment): string {
+  if (name === OPERATOR_KEY) {
+    const former = env.SERVICE_KEY === undefined ? "" : " (SERVICE_KEY, one key for all, is no longer read)";
+    return `: the key that opens everything to operators, or sha256: and its SHA-256 in hex, which suffices here${former}`;
+  }
+  const [, caller, callee] = /^(.+)_TO_(.+)_KEY$/.exec(name) ?? [];
+  if (caller !== undefined) return `: the key that ${caller} shows to ${callee}, the same on either side`;
   if (name === "NATS_URL") return ": nats://host:4222";
   return name.endsWith("_SERVICE_URL")
     ? `: http://${name.slice(0, -"_SERVICE_URL".length).toLowerCase()}-service:80`
@@ -116,8 +131,14 @@ function needsBroker(definition: ServiceDefinition): boolean {
   return definition.stream !== undefined || definition.consumers.length > 0;
 }
 
-function syncVariables(consumers: readonly ConsumerDefinition[]): string[] {
-  return [...new Set(consumers.flatMap(({ sync }) => (sync === undefined ? [] : [sync.urlVariable])))];
+function calledServices({ consumers, calls = [] }: ServiceDefinition): readonly CalledService[] {
+  return [...consumers.flatMap(({ sync }) => sync ?? []), ...calls];
+}
+
+interface CalledService {
+  readonly urlVariable: string;
+  readonly keyVariable: string;
+  readonly optional?: true;
 }
 
 function brokerConfig(env: Environment): BrokerConfig {

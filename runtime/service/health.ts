@@ -1,58 +1,125 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import type { Health } from "../http/health.js";
 import type { Parts } from "./parts.js";
+import type { PartsReport } from "./report.js";
 import type { ServiceState } from "./state.js";
 
 export interface HealthOptions {
   readonly state: ServiceState;
+  /** Of nobody else: whoever asks, events and requests do not wait. */
   readonly pool: Pool;
   /** undefined until they are started. */
   readonly parts: () => Parts | undefined;
 }
 
 /** A database that does not answer within this time is as good as down. */
-const PATIENCE_MS = 2_000;
+export const HEALTH_TIMEOUT_MS = 2_000;
+/** However many ask, the database is asked once in this time. */
+const FRESH_MS = 1_000;
 
 /**
  * What `/readyz` says. Without its database a service can do nothing: unready. Without the broker it
  * serves reads and writes, whose events wait in the outbox: degraded, so that traffic keeps coming.
  */
-export async function readHealth({ state, pool, parts }: HealthOptions): Promise<Health> {
-  const database = await checkDatabase(pool);
-  const running = parts();
-  const part = (database.status === "up" ? await running?.report() : undefined) ?? {
-    checks: {},
-    reasons: [],
+export function openHealth({ state, pool, parts }: HealthOptions): () => Promise<Health> {
+  const look = shareFor(FRESH_MS, (running: Parts | undefined) => readFigures(pool, running));
+  return async () => {
+    const { database, report } = await look(parts());
+    const blocking = [
+      // Never out of date: it tells a load balancer to come, and to go.
+      ...(state.phase === "serving" ? [] : [describePhase(state)]),
+      ...(database.status === "up" ? [] : [`database: ${database.error}`]),
+    ];
+    const reasons = [...blocking, ...report.reasons];
+    const checks = { service: { phase: state.phase }, database, ...report.checks };
+    const status = blocking.length > 0 ? "unready" : reasons.length > 0 ? "degraded" : "ready";
+    return { status, ...(reasons.length === 0 ? {} : { reasons }), checks };
   };
-  const blocking = [
-    ...(state.phase === "serving" ? [] : [describePhase(state)]),
-    ...(database.status === "up" ? [] : [`database: ${database.error}`]),
-  ];
-  const reasons = [...blocking, ...part.reasons];
-  const checks = { service: { phase: state.phase }, database, ...part.checks };
-  const status = blocking.length > 0 ? "unready" : reasons.length > 0 ? "degraded" : "ready";
-  return { status, ...(reasons.length === 0 ? {} : { reasons }), checks };
+}
+
+/** One call for all who ask while it runs, and for a time after; another one at once for another argument. */
+function shareFor<A, T>(ms: number, work: (of: A) => Promise<T>): (of: A) => Promise<T> {
+  let last: { readonly of: A; readonly result: Promise<T>; until: number } | undefined;
+  return (of) => {
+    if (last !== undefined && last.of === of && performance.now() < last.until) return last.result;
+    const current = { of, result: work(of), until: Number.POSITIVE_INFINITY };
+    const settled = () => {
+      current.until = performance.now() + ms;
+    };
+    current.result.then(settled, settled);
+    last = current;
+    return current.result;
+  };
+}
+
+interface Figures {
+  readonly database: DatabaseCheck;
+  readonly report: PartsReport;
 }
 
 type DatabaseCheck = { readonly status: "up" } | { readonly status: "down"; readonly error: string };
 
-async function checkDatabase(pool: Pool): Promise<DatabaseCheck> {
-  const asked: Promise<DatabaseCheck> = pool.query("SELECT 1").then(
-    () => ({ status: "up" }),
-    (error: unknown) => ({ status: "down", error: describe(error) }),
-  );
-  const timer = new AbortController();
-  const waited: Promise<DatabaseCheck> = sleep(PATIENCE_MS, undefined, {
-    ref: false,
-    signal: timer.signal,
-  }).then(
-    () => ({ status: "down", error: `no answer within ${PATIENCE_MS} ms` }),
-    () => ({ status: "down", error: "answered" }),
-  );
-  const first = await Promise.race([asked, waited]);
-  timer.abort();
-  return first;
+const NOTHING: PartsReport = { checks: {}, reasons: [] };
+
+/** Never rejects. A connection that does not answer is given up: what it waits for would keep the next ones waiting. */
+async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figures> {
+  const down = (error: string): Figures => ({ database: { status: "down", error }, report: NOTHING });
+  let session: Session;
+  try {
+    session = await openSession(pool);
+  } catch (error) {
+    return down(describe(error));
+  }
+  try {
+    await session.client.query("SELECT 1");
+  } catch (error) {
+    const silent = session.isGivenUp();
+    session.end();
+    return down(silent ? `no answer within ${HEALTH_TIMEOUT_MS} ms` : describe(error));
+  }
+  session.refresh();
+  // A figure that does not come in time is left out: a long count is no reason to turn traffic away.
+  const report = (await running?.report(session.client)) ?? NOTHING;
+  session.end();
+  return { database: { status: "up" }, report };
+}
+
+interface Session {
+  readonly client: PoolClient;
+  /** Starts its time anew. */
+  readonly refresh: () => void;
+  readonly isGivenUp: () => boolean;
+  readonly end: () => void;
+}
+
+/** Closed, and what it runs rejected, when it is not ended in time. */
+async function openSession(pool: Pool): Promise<Session> {
+  const client = await pool.connect();
+  let broken = false;
+  let released = false;
+  const onError = () => {
+    broken = true;
+  };
+  const release = (close: boolean) => {
+    if (released) return;
+    released = true;
+    if (!close) client.off("error", onError);
+    client.release(close);
+  };
+  const timer = setTimeout(() => {
+    broken = true;
+    release(true);
+  }, HEALTH_TIMEOUT_MS);
+  client.on("error", onError);
+  return {
+    client,
+    refresh: () => timer.refresh(),
+    isGivenUp: () => released,
+    end: () => {
+      clearTimeout(timer);
+      release(broken);
+    },
+  };
 }
 
 function describePhase({ phase, trouble }: ServiceState): string {

@@ -10,12 +10,13 @@ import { type Relay, startRelay } from "../outbox/relay.js";
 import { type StreamWatch, startStreamWatch } from "../outbox/stream-watch.js";
 import { pause } from "../pause.js";
 import type { Environment } from "./config.js";
-import { type PartsReport, reportParts } from "./report.js";
+import { type PartsReport, type Queryable, reportParts } from "./report.js";
 import { type Forgetting, startForgetting } from "./tombstones.js";
 
 /** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
 export interface Parts {
-  readonly report: () => Promise<PartsReport>;
+  /** Figures are read through this session. */
+  readonly report: (database: Queryable) => Promise<PartsReport>;
   readonly resync: (durable: string, how?: SnapshotChoice) => Promise<ResyncResult>;
   /** Takes no new messages, finishes or hands back what is in flight. Call before the last requests end. */
   readonly stopIntake: () => Promise<void>;
@@ -47,7 +48,7 @@ export function startParts(options: PartsOptions): Parts {
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
   const { broker, relay, stream, consumers, cascades, forgetting } = parts;
   return {
-    report: () => reportParts(parts, pool),
+    report: (database) => reportParts(parts, database),
     resync: async (durable, how) => {
       const found = consumers.find((consumer) => consumer.durable === durable);
       return await resyncOne(durable, () => found?.running.resync(how));

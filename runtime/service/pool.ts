@@ -10,6 +10,10 @@ export interface PoolOptions {
   readonly logger: Logger;
   /** How long a statement waits for a row that someone else holds; without it, for ever. */
   readonly lockTimeoutMs?: number;
+  /** How long to wait for a connection. Default 5000. */
+  readonly connectTimeoutMs?: number;
+  /** How long a statement may run; without it, for ever. */
+  readonly statementTimeoutMs?: number;
   /** The way to the server, where it is not the network's. */
   readonly stream?: () => Duplex;
 }
@@ -24,15 +28,17 @@ const CONNECT_MS = 5_000;
 const IDLE_TRANSACTION_MS = 120_000;
 
 /** Sessions have our settings, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
-export function createPool({ url, service, max, logger, lockTimeoutMs, stream }: PoolOptions): Pool {
+export function createPool(options: PoolOptions): Pool {
+  const { url, service, max, logger, lockTimeoutMs, statementTimeoutMs, connectTimeoutMs, stream } = options;
   const settings = {
     idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MS),
     lock_timeout: String(lockTimeoutMs ?? 0),
+    statement_timeout: String(statementTimeoutMs ?? 0),
   };
   const pool = new Pool({
     connectionString: sessionUrl(url, `meshwright ${service}`, settings),
     max,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: connectTimeoutMs ?? CONNECT_MS,
     keepAlive: true,
     ...(stream === undefined ? {} : { stream }),
   });

@@ -1,12 +1,13 @@
-import type { Pool } from "pg";
 import type { CascadeWorkerStats } from "../consume/cascade-worker.js";
 import type { ConsumerStats } from "../consume/consumer.js";
 import type { SnapshotRecord } from "../consume/subscription.js";
-import { countDeadLetters, type OutboxStatus, readOutbox } from "../operate/figures.js";
+import { countDeadLetters, type OutboxStatus, type Queryable, readOutbox } from "../operate/figures.js";
 import type { Relay } from "../outbox/relay.js";
 import { plural } from "../plural.js";
 import type { RunningParts } from "./parts.js";
 import { publicReason, publicReasonOf } from "./public-reason.js";
+
+export type { Queryable } from "../operate/figures.js";
 
 export interface PartsReport {
   readonly checks: Readonly<Record<string, unknown>>;
@@ -15,11 +16,14 @@ export interface PartsReport {
 }
 
 /** How the parts are doing, for `/readyz`: figures as they are, failures by their class, since anyone may ask. */
-export async function reportParts(parts: RunningParts, pool: Pool): Promise<PartsReport> {
+export async function reportParts(parts: RunningParts, database: Queryable): Promise<PartsReport> {
   const { broker, relay, stream, consumers, cascades } = parts;
   if (broker === undefined) return { checks: {}, reasons: [] };
   const connected = broker.connected();
-  const { outbox, letters } = await readFigures(pool);
+  const { outbox, letters } = await readFigures(
+    database,
+    consumers.map(({ durable }) => durable),
+  );
   const stats = consumers.map(({ running }) => running.stats());
   return {
     checks: {
@@ -40,11 +44,9 @@ export async function reportParts(parts: RunningParts, pool: Pool): Promise<Part
 }
 
 /** An unreachable database is reported on its own. */
-async function readFigures(pool: Pool) {
-  const [outbox, letters] = await Promise.all([
-    readOutbox(pool).catch(() => undefined),
-    countDeadLetters(pool).catch(() => new Map<string, number>()),
-  ]);
+async function readFigures(database: Queryable, durables: readonly string[]) {
+  const outbox = await readOutbox(database).catch(() => undefined);
+  const letters = await countDeadLetters(database, durables).catch(() => new Map<string, number>());
   return { outbox, letters };
 }
 

@@ -7,7 +7,7 @@ import { buildServer } from "../http/server.js";
 import { isUnavailable } from "../repository/failure.js";
 import { mayMigrate, migrate, migrationState } from "../schema/index.js";
 import { ConfigurationError, type Environment, readConfig, type ServiceConfig } from "./config.js";
-import { readHealth } from "./health.js";
+import { HEALTH_TIMEOUT_MS, openHealth } from "./health.js";
 import { requireHooks } from "./hooks.js";
 import { createLogger } from "./logger.js";
 import { type Parts, startParts } from "./parts.js";
@@ -16,7 +16,7 @@ import { requireOwnSessions } from "./pooler.js";
 import { releaseMark } from "./release.js";
 import { retrying } from "./retry.js";
 import { closedReason, type ServiceState } from "./state.js";
-import { stopService } from "./stop.js";
+import { closePools, stopService } from "./stop.js";
 
 export interface RunningService {
   readonly url: string;
@@ -42,6 +42,8 @@ export interface Service {
   readonly pool: Pool;
   /** For requests: however many there are, events flow on. */
   readonly requestPool: Pool;
+  /** For `/readyz`: it needs no key, so nobody else waits for it. */
+  readonly healthPool: Pool;
   readonly app: FastifyInstance;
   /** Aborted by stop: ends every wait of the start. */
   readonly stopping: AbortController;
@@ -72,11 +74,12 @@ export async function startService(
   try {
     await service.app.listen({ host: config.host, port: config.port });
   } catch (error) {
-    await Promise.all([service.pool.end(), service.requestPool.end()]);
+    await closePools(service);
     throw cannotListen(error) ? unlistenable(error, definition.name, config) : error;
   }
   const [url, port] = addressOf(service);
   logger.info({ url, mesh: definition.mesh }, "listening");
+  for (const warning of config.warnings) logger.warn({}, warning);
   const ready = bringUp(service);
   // Refusals are logged where they happen; a caller that does not ask must not be ended by one.
   ready.catch(() => undefined);
@@ -114,15 +117,21 @@ function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: 
   const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
   const pool = createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max });
   const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const healthPool = createPool({
+    ...shared,
+    max: 1,
+    connectTimeoutMs: HEALTH_TIMEOUT_MS,
+    statementTimeoutMs: HEALTH_TIMEOUT_MS / 2,
+  });
   const state: ServiceState = { phase: "waiting for the database" };
   const syncing = definition.consumers.filter((consumer) => sourceOf(consumer, config.env) !== undefined);
   const app = buildServer({
     service: definition.name,
     resources: definition.http?.resources ?? [],
     pool: requestPool,
-    serviceKey: config.serviceKey,
+    keys: config.keys,
     logger,
-    health: () => readHealth({ state, pool, parts: () => service.parts }),
+    health: openHealth({ state, pool: healthPool, parts: () => service.parts }),
     operations: {
       resyncable: () => syncing.map(({ durable }) => durable),
       resync: async (durable, how) =>
@@ -138,6 +147,7 @@ function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: 
     state,
     pool,
     requestPool,
+    healthPool,
     app,
     stopping,
     parts: undefined,

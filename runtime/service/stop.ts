@@ -30,9 +30,12 @@ export async function stopService(service: Service, ready: Promise<void>): Promi
     attempt("HTTP", () => closeHttp(app)),
   ]);
   await attempt("the relay", () => service.parts?.stop());
-  const pools = Promise.all([service.pool.end(), service.requestPool.end()]);
-  await attempt("the database connections", () => within(POOL_GRACE_MS, pools));
+  await attempt("the database connections", () => within(POOL_GRACE_MS, closePools(service)));
   logger.info({}, "stopped");
+}
+
+export async function closePools({ pool, requestPool, healthPool }: Service): Promise<void> {
+  await Promise.all([pool, requestPool, healthPool].map((one) => one.end()));
 }
 
 /** Finishes the requests under way; those that take too long are cut off. */

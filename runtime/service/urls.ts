@@ -60,7 +60,7 @@ export function checkServiceUrl(name: string, value: string | undefined): readon
   const url = parseUrl(name, value, SERVICE);
   if (typeof url === "string") return [url];
   if (url.username !== "" || url.password !== "")
-    return [`${name} holds credentials, with which no request can be made; SERVICE_KEY authorizes it`];
+    return [`${name} holds credentials, with which no request can be made; a key of its own authorizes it`];
   if (url.search !== "" || url.hash !== "")
     return [`${name} has a query or a fragment; paths are added to it, so it looks like ${SERVICE.example}`];
   return [];

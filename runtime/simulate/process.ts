@@ -124,7 +124,7 @@ function sourceVariables({ definition }: SimulatedService, name: string): Record
   const variables = definition.consumers.flatMap(({ sync, origin }) =>
     sync === undefined ? [] : [[sync.urlVariable, sourceUrl(name, origin.split(".")[0] ?? "")] as const],
   );
-  return { ...Object.fromEntries(variables), SERVICE_KEY: "simulated" };
+  return Object.fromEntries(variables);
 }
 
 /** What a service warns of belongs into the trace; the rest is what the trace says anyhow. */

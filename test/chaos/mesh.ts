@@ -1,7 +1,8 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { digestText } from "../../runtime/http/keys.js";
 import { freePort, waitFor } from "../support/servers.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 import { type ChaosBroker, startBroker } from "./broker.js";
@@ -143,6 +144,17 @@ const SOURCES: Partial<Record<ServiceName, ServiceName>> = {
   gateway: "compute",
 };
 
+/** What a service shows to its source, and its callers to it: nobody has another's. */
+function keysOf(service: ServiceName, seed: string): Record<string, string> {
+  const pairs = Object.entries(SOURCES).filter((pair) => pair.includes(service));
+  return Object.fromEntries(
+    pairs.map(([caller, callee]) => {
+      const pair = `${caller}_TO_${callee}`.toUpperCase();
+      return [`${pair}_KEY`, createHash("sha256").update(`${seed} ${pair}`).digest("hex")];
+    }),
+  );
+}
+
 async function buildReplica(setup: Setup, { service, name, ports }: Build) {
   const { folder, project, broker, databases, key, clusterLog, clusterDown } = setup;
   const link = async (to: string, targets: readonly number[]): Promise<Link> => {
@@ -174,7 +186,8 @@ async function buildReplica(setup: Setup, { service, name, ports }: Build) {
       ...(toSource === undefined
         ? {}
         : { [`${source?.toUpperCase()}_SERVICE_URL`]: `http://127.0.0.1:${portsOf(toSource)[0]}` }),
-      SERVICE_KEY: key,
+      OPERATOR_KEY: digestText(key),
+      ...keysOf(service, key),
       PORT: String(ports.get(name)),
       MESH_HOOKS: project.hooks(service),
       CLUSTER_LOG: clusterLog,

@@ -26,7 +26,7 @@ export interface RunningMesh {
     sql: string,
     ...values: unknown[]
   ): Promise<T[]>;
-  /** A REST call with the service key; rejects unless it answers with `status`. */
+  /** A REST call with the operator's key; rejects unless it answers with `status`. */
   call(service: string, request: string, body?: object): Promise<Readonly<Record<string, unknown>>>;
   stop(): Promise<void>;
 }
@@ -72,7 +72,7 @@ export async function bootMesh(): Promise<RunningMesh> {
 
 /** The demo brings its own servers, whatever the shell that starts it points to. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const ours = /^(NATS_URL|SERVICE_KEY|MESH_HOOKS|.*_DB_URL|DATABASE_URL)$/;
+  const ours = /^(NATS_URL|OPERATOR_KEY|\w+_TO_\w+_KEY|MESH_HOOKS|.*_DB_URL|DATABASE_URL)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import {
   appendFileSync,
   chmodSync,
@@ -207,7 +208,8 @@ test("dev runs it, hooks included", async () => {
       NATS_PASSWORD: dev.endpoints.nats_operator?.pass,
       ORDERS_DB_URL: dev.endpoints.databases.orders_db,
       CUSTOMERS_SERVICE_URL: services.customers?.http,
-      SERVICE_KEY: service_key,
+      OPERATOR_KEY: randomUUID(),
+      ORDERS_TO_CUSTOMERS_KEY: service_key,
       PORT: "0",
     });
     const url = await waitFor(() => /"url":"(http:[^"]+)"/.exec(compiled.output())?.[1], { what: "its URL" });

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import {
   chmodSync,
   cpSync,
@@ -138,7 +139,8 @@ test("a compiled service runs by plain node, from its environment alone", async 
     NATS_PASSWORD: endpoints.nats_operator?.pass,
     SFS_DB_URL: endpoints.databases.sfs_db,
     AUTH_SERVICE_URL: endpoints.services.auth?.http,
-    SERVICE_KEY: endpoints.service_key,
+    OPERATOR_KEY: randomUUID(),
+    SFS_TO_AUTH_KEY: endpoints.service_key,
     HOST: "127.0.0.1",
     PORT: "0",
   });

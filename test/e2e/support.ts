@@ -16,6 +16,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const MESH = fileURLToPath(new URL("../../dist/generator/cli/main.js", import.meta.url));
 
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
+/** Who calls whom. */
+const PAIRS = ["SFS_TO_AUTH", "COMPUTE_TO_AUTH", "GATEWAY_TO_COMPUTE"];
 export type ServiceName = (typeof SERVICES)[number];
 
 /** A service that does not answer within this time hangs: better a failed call that says so than a test that runs out. */
@@ -81,7 +83,8 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     ...broker.environment(),
-    SERVICE_KEY: key,
+    OPERATOR_KEY: key,
+    ...Object.fromEntries(PAIRS.map((pair) => [`${pair}_KEY`, randomUUID()])),
     ...Object.fromEntries(
       SERVICES.flatMap((service) => [
         [`${service.toUpperCase()}_DB_URL`, made[service].service],
@@ -184,7 +187,7 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** One REST call with the service key. */
+/** One REST call with the operator's key. */
 export async function call(
   mesh: TestMesh,
   service: ServiceName,

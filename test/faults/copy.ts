@@ -96,7 +96,7 @@ export async function openCopy({ natsUrl = inject("nats") }: CopyOptions = {}): 
         pool,
         broker: overrides.broker ?? (await connectBroker()),
         definition: userConsumer({ stream, ...choices }),
-        env: { AUTH_SERVICE_URL: sourceUrl, SERVICE_KEY: "k" },
+        env: { AUTH_SERVICE_URL: sourceUrl, SFS_TO_AUTH_KEY: "k" },
         logger: silent,
         watchMs: 100,
         ...overrides,

@@ -64,7 +64,9 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
   const running = new Map<Name, RunningService>();
   const env = {
     NATS_URL: nats.url,
-    SERVICE_KEY: key,
+    OPERATOR_KEY: key,
+    SFS_TO_AUTH_KEY: randomUUID(),
+    COMPUTE_TO_AUTH_KEY: randomUUID(),
     AUTH_DB_URL: made.auth.service,
     SFS_DB_URL: made.sfs.service,
     AUTH_SERVICE_URL: `http://127.0.0.1:${ports.auth}`,
@@ -111,7 +113,7 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
       await waitFor(async () => (await left()).rowCount === 0, { what: "an empty outbox" });
     },
     async resync() {
-      const [result] = await requestResync({ url: `http://127.0.0.1:${ports.sfs}`, serviceKey: key });
+      const [result] = await requestResync({ url: `http://127.0.0.1:${ports.sfs}`, operatorKey: key });
       if (result?.report === undefined) throw new Error(`no snapshot: ${result?.error}`);
     },
     backUp: (name) => backUp(postgres, urls[name]),

@@ -48,7 +48,7 @@ const nameHere = async (id: string) => (await cached(mesh, "sfs", id))?.display_
 
 async function resync(service: ServiceName, trustSource: boolean) {
   const { url } = mesh.services[service];
-  const [result] = await requestResync({ url, serviceKey: mesh.key, trustSource });
+  const [result] = await requestResync({ url, operatorKey: mesh.key, trustSource });
   return result?.report;
 }
 

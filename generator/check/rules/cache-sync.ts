@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Program, ServiceSymbol, TableSymbol } from "../../language/program.js";
 import { reportUnknownService } from "../reach.js";
+import { findResource } from "../resources.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
@@ -29,17 +30,15 @@ function checkPath(
   program: Program,
   report: Report,
 ): void {
-  const path = node?.get.sync?.get.get;
-  if (path === undefined || cacheOf === undefined || owner.external || owner.node === undefined) return;
-  const resources = owner.node.get.http?.get.resources;
-  if (resources?.poisoned || owner.node.poisoned || owner.node.get.http?.poisoned) return;
-  const paths = new Map((resources?.entries ?? []).map((resource) => [resource.name.value, resource]));
-  const served = paths.get(path.value);
-  if (served === undefined) {
-    const clue = report.nearest(path.value, paths, (resource) => resource.name.span);
-    report("unknown-resource", path.span, { service: owner.name, path: path.value }, clue);
-    return;
-  }
+  const { get: path, header } = node?.get.sync?.get ?? {};
+  if (path === undefined || cacheOf === undefined) return;
+  if (header !== undefined && header.value !== "authorization" && !owner.external)
+    report("setting-without-effect", header.span, {
+      key: header.text,
+      reason: `"${owner.name}" is generated, and takes its key in "authorization" alone`,
+    });
+  const served = findResource({ service: owner, path }, report);
+  if (served === undefined) return;
   const source = program.entities
     .get(cacheOf.text)
     ?.events.find((event) => event.table !== undefined && event.id === undefined)?.table;

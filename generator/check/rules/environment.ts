@@ -1,3 +1,4 @@
+import { callsOf } from "../../model/build/call.js";
 import { builtInVariables } from "../../model/build/environment.js";
 import { databaseUrlVariable, ownerUrlVariable, serviceUrlVariable } from "../../model/names.js";
 import type { Rule } from "../rule.js";
@@ -22,6 +23,8 @@ export const checkEnvironment: Rule = (program, report) => {
   for (const name of program.databases.keys())
     taken.add(databaseUrlVariable(name)).add(ownerUrlVariable(name));
   for (const name of program.services.keys()) taken.add(serviceUrlVariable(name));
+  for (const service of program.services.values())
+    for (const { keyVariable } of callsOf(service, program)) taken.add(keyVariable);
   for (const { node } of program.services.values()) {
     for (const { name } of node?.get.environment?.entries ?? []) {
       if (taken.has(name.value))

@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Program, ServiceSymbol } from "../../language/program.js";
+import { callsOf } from "../../model/build/call.js";
 import { nameConsumer, subscribedEntities } from "../../model/build/consumer.js";
 import {
   databaseUrlVariable,
@@ -27,6 +28,10 @@ export const checkNameCollisions: Rule = (program, report) => {
       what: `service "${service.name}"`,
       span: service.span,
     });
+    for (const { callee, keyVariable } of callsOf(service, program)) {
+      const what = `the key of "${service.name}" for "${callee}"`;
+      variables.claim(keyVariable, { what, span: service.span });
+    }
     checkTypes(service, program, report);
     checkConsumers(service, program, { durables, hooks: openScope(report) });
   }

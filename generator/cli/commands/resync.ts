@@ -4,8 +4,8 @@ import { type ExitCode, UsageError } from "../exit.js";
 import {
   databaseVariable,
   findRunningMesh,
+  operatorKey,
   type RunningMesh,
-  required,
   serviceUrl,
 } from "../running-mesh.js";
 import { colour, print, printJson, withProgress } from "../terminal.js";
@@ -26,7 +26,7 @@ export async function resync(name: string, { json, trustSource = false }: Resync
   const running = await findRunningMesh(name);
   const consumers: ResyncResult[] = [];
   for (const service of running.services) {
-    const target = { url: serviceUrl(running, service), serviceKey: required(running, "SERVICE_KEY") };
+    const target = { url: serviceUrl(running, service), operatorKey: operatorKey(running) };
     const work = () =>
       requestResync({ ...target, trustSource }).catch((cause: unknown) =>
         unreachable(name, target.url, cause),
@@ -59,7 +59,7 @@ async function verifyWhereKnown(running: RunningMesh): Promise<readonly Verifica
 function unreachable(service: string, url: string, cause: unknown): never {
   throw new UsageError(
     `${service} at ${url} did not take the request`,
-    "is it running, with this service key?",
+    "is it running, with this operator key?",
     { cause },
   );
 }

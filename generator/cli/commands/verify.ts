@@ -3,7 +3,7 @@ import { plural } from "../../diagnostics/plural.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import type { ExitCode } from "../exit.js";
 import { withService } from "../loaded-service.js";
-import { findRunningMesh, type RunningMesh, required } from "../running-mesh.js";
+import { findRunningMesh, type RunningMesh, sourceKeys } from "../running-mesh.js";
 import { colour, print, printJson, withProgress } from "../terminal.js";
 
 /** Caches with their sources, and rows that cascades would take with what they hang on. Compares on the live mesh; what is merely under way does not count. Rejects where a source cannot be read: then nothing is known. */
@@ -24,15 +24,15 @@ export function areEqual(results: readonly Verification[]): boolean {
 }
 
 export async function verifyAll(running: RunningMesh): Promise<readonly Verification[]> {
-  const SERVICE_KEY = required(running, "SERVICE_KEY");
   const results: Verification[] = [];
   const compared = running.services.filter(({ consumers }) =>
     consumers.some(({ cache, source }) => cache !== undefined || source !== undefined),
   );
   for (const service of compared) {
+    const keys = sourceKeys(running, service);
     await withService(running, service, async ({ definition, pool, env }) => {
       for (const consumer of definition.consumers.filter(({ sync }) => sync)) {
-        const options = { pool, consumer, env: { ...env, SERVICE_KEY } };
+        const options = { pool, consumer, env: { ...env, ...keys } };
         if (consumer.cache) results.push(await verifyCache(options));
         else results.push(...(await verifyReferences(options)));
       }

@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
-import type { Mesh, Service, Sync } from "../../model/mesh.js";
+import type { Mesh, Service } from "../../model/mesh.js";
 import { migrateDatabase } from "../migrate-database.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
 import { writeExternal } from "./external.js";
 import { requireOwnState } from "./foreign.js";
+import { type DevKeys, makeKeys } from "./keys.js";
 import { provision } from "./provision.js";
 import { keepProvisioned } from "./reprovision.js";
 import { freePort, preferPort } from "./servers/ports.js";
@@ -60,10 +61,11 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   await provision(mesh, provisioning);
   options.onStarted(await keepProvisioned(mesh, provisioning));
   const ports = await choosePorts(mesh.services, port);
-  const environment = serviceEnvironment({ ports, broker, databases, options });
+  const keys = makeKeys(mesh.calls, { operatorKey: state.operatorKey, external: externalNames(mesh) });
+  const environment = serviceEnvironment({ ports, broker, databases, keys, options });
   for (const service of mesh.services.filter((one) => one.external)) {
     const { name } = service;
-    const variables = { NATS_URL: broker.url, ...broker.environment(name), SERVICE_KEY: state.serviceKey };
+    const variables = { NATS_URL: broker.url, ...broker.environment(name), ...keys.of(name) };
     const port = isExpected(name, mesh) ? { PORT: String(ports.get(name)) } : {};
     options.onStarted(await writeExternal(state.folder, service, { ...variables, ...port }));
   }
@@ -90,7 +92,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
     services: Object.fromEntries(
       services.map((service) => [service.name, { http: address(ports, service.name) }]),
     ),
-    service_key: state.serviceKey,
+    service_key: state.operatorKey,
   };
 }
 
@@ -122,9 +124,7 @@ function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonl
   let left = services;
   while (left.length > 0) {
     const waiting = new Set(left.map(({ name }) => name));
-    const free = left.filter(
-      (service) => !sourcesOf(service, mesh).some(({ service: name }) => waiting.has(name)),
-    );
+    const free = left.filter((service) => !sourcesOf(service, mesh).some((source) => waiting.has(source)));
     const wave = free.length > 0 ? free : left;
     waves.push(wave);
     left = left.filter((service) => !wave.includes(service));
@@ -133,25 +133,24 @@ function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonl
 }
 
 /** Where this service reads snapshots, for its caches and without one. */
-function sourcesOf({ database, consumers }: Service, mesh: Mesh): readonly Sync[] {
-  const tables = mesh.databases.find(({ name }) => name === database)?.tables ?? [];
-  return [...tables.map(({ cache }) => cache?.sync), ...consumers.map(({ source }) => source)].filter(
-    (sync) => sync !== undefined,
-  );
+function sourcesOf({ name }: Service, { calls }: Mesh): readonly string[] {
+  return calls
+    .filter(({ caller, reasons }) => caller === name && reasons.some((reason) => reason !== "declared"))
+    .map(({ callee }) => callee);
 }
 
-/** Whether somebody reads snapshots from this service at a port that we chose. */
-function isExpected(service: string, mesh: Mesh): boolean {
-  return allSources(mesh).some((sync) => sync.service === service && !process.env[sync.urlVariable]);
-}
-
-function allSources(mesh: Mesh): readonly Sync[] {
-  return mesh.services.flatMap((service) => sourcesOf(service, mesh));
+/** Whether somebody calls this service at a port that we chose. */
+function isExpected(service: string, { calls }: Mesh): boolean {
+  return calls.some(({ callee, urlVariable }) => callee === service && !process.env[urlVariable]);
 }
 
 function copiesFromExternal(service: Service, mesh: Mesh): boolean {
-  const external = mesh.services.filter((one) => one.external).map(({ name }) => name);
-  return sourcesOf(service, mesh).some((source) => external.includes(source.service));
+  const external = externalNames(mesh);
+  return sourcesOf(service, mesh).some((source) => external.has(source));
+}
+
+function externalNames(mesh: Mesh): ReadonlySet<string> {
+  return new Set(mesh.services.filter((one) => one.external).map(({ name }) => name));
 }
 
 type Ports = ReadonlyMap<string, number>;
@@ -180,35 +179,35 @@ interface EnvironmentParts {
   readonly ports: Ports;
   readonly broker: DevBroker;
   readonly databases: DevDatabases;
+  readonly keys: DevKeys;
   readonly options: BootOptions;
 }
 
 /** A service's whole environment: ours where dev decides, the caller's (`KUBECONFIG`, `LOG_LEVEL`) otherwise. */
 function serviceEnvironment(parts: EnvironmentParts): (service: Service) => NodeJS.ProcessEnv {
-  const { ports, broker, databases, options } = parts;
-  const external = new Set(
-    options.mesh.services.filter((service) => service.external).map(({ name }) => name),
-  );
+  const { ports, broker, databases, keys, options } = parts;
+  const external = externalNames(options.mesh);
   const sourceUrl = (service: string, variable: string) =>
     (external.has(service) ? process.env[variable] : undefined) || address(ports, service);
-  const sources = Object.fromEntries(
-    allSources(options.mesh).flatMap(({ service, urlVariable }) =>
-      ports.has(service) ? [[urlVariable, sourceUrl(service, urlVariable)] as const] : [],
+  const called = Object.fromEntries(
+    options.mesh.calls.flatMap(({ callee, urlVariable }) =>
+      ports.has(callee) ? [[urlVariable, sourceUrl(callee, urlVariable)] as const] : [],
     ),
   );
   const variables = new Map(options.mesh.databases.map(({ name, urlVariable }) => [name, urlVariable]));
-  const secret = new Set(
-    options.mesh.databases.flatMap(({ urlVariable, ownerUrlVariable }) => [urlVariable, ownerUrlVariable]),
-  );
+  const secret = new Set([
+    ...options.mesh.databases.flatMap(({ urlVariable, ownerUrlVariable }) => [urlVariable, ownerUrlVariable]),
+    ...keys.variables,
+  ]);
   const inherited = Object.entries(process.env).filter(([name]) => !secret.has(name));
   return (service) => ({
     ...Object.fromEntries(inherited),
-    ...sources,
+    ...called,
     ...broker.environment(service.name),
     NATS_URL: broker.url,
     ...(service.database && { [variables.get(service.database) ?? ""]: databases.service[service.database] }),
     ...(service.database && isOwned(databases, service.database) && { MIGRATE: "off" }),
-    SERVICE_KEY: options.state.serviceKey,
+    ...keys.of(service.name),
     HOST: "127.0.0.1",
     PORT: String(ports.get(service.name)),
   });

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Service } from "../../model/mesh.js";
 import { shellWord } from "../../quote/shell.js";
@@ -8,7 +8,7 @@ export function externalFile(folder: string, service: string): string {
   return join(folder, `${service}.env`);
 }
 
-/** Holds a password, made up for this run: readable by its owner alone. Resolves to the way to remove it. */
+/** Holds a password and keys, made up for this run: readable by its owner alone. Resolves to the way to remove it. */
 export async function writeExternal(
   folder: string,
   { name, consumers }: Service,
@@ -26,4 +26,12 @@ export async function writeExternal(
   await rm(file, { force: true });
   await writeFile(file, `${[...notes, ...lines].join("\n")}\n`, { mode: 0o600 });
   return () => rm(file, { force: true });
+}
+
+/** The same, for our own commands; nothing where no such file is. */
+export async function readExternal(folder: string, service: string): Promise<NodeJS.ProcessEnv> {
+  const text = await readFile(externalFile(folder, service), "utf8").catch(() => "");
+  return Object.fromEntries(
+    [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+  );
 }

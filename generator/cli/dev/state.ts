@@ -9,8 +9,8 @@ export interface State {
   readonly folder: string;
   readonly postgres: string;
   readonly nats: string;
-  /** Authorizes every REST call and every sync; survives restarts, so that a shell that holds it keeps working. */
-  readonly serviceKey: string;
+  /** Opens everything of every service; survives restarts, so that a shell that holds it keeps working. */
+  readonly operatorKey: string;
   /** Lets the next run have the folder. */
   release(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export async function openState(folder: string, fresh: boolean): Promise<State> 
     folder,
     postgres,
     nats,
-    serviceKey: process.env.SERVICE_KEY || (await keptKey(keyFile)),
+    operatorKey: process.env.OPERATOR_KEY || (await keptKey(keyFile)),
     release: () => rm(lock, { force: true }),
   };
 }
@@ -70,7 +70,11 @@ async function isMesh(pid: number): Promise<boolean> {
 async function keptKey(file: string): Promise<string> {
   const kept = await readFile(file, "utf8").catch(() => "");
   if (kept.trim()) return kept.trim();
-  const key = randomBytes(24).toString("base64url");
+  const key = makeKey();
   await writeFile(file, `${key}\n`, { mode: 0o600 });
   return key;
+}
+
+export function makeKey(): string {
+  return randomBytes(24).toString("base64url");
 }

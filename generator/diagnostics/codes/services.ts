@@ -55,6 +55,11 @@ export const serviceCodes = {
     (p: { source: string; first: string; second: string }) =>
       `the events of "${p.first}" and "${p.second}" would carry the same source "${p.source}"`,
   ),
+  "call-of-copy": error(
+    (p: { verb: string; path: string; service: string; entity: string }) =>
+      `"${p.path}" of "${p.service}" is a copy of "${p.entity}", which can only be read: there is no "${p.verb}"`,
+    () => "call the service that owns the entity",
+  ),
   "overlapping-path": error(
     (p: { path: string; other: string }) => `"${p.path}" would be read as a row of "${p.other}"`,
   ),

@@ -79,6 +79,7 @@ function consumerLiteral(scope: ConsumerScope): Literal {
     cache: cache === undefined ? undefined : code(imports.value("../tables.js", cache.names.value)),
     sync: sync && {
       urlVariable: sync.urlVariable,
+      keyVariable: sync.keyVariable,
       path: sync.path,
       header: sync.header,
       everySeconds: sync.everySeconds,

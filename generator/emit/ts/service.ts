@@ -93,9 +93,29 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
         resourceLiteral(resource, { service, lookup, imports }),
       ),
     },
+    callers: callersLiteral(service, lookup),
+    calls: callsLiteral(service, lookup),
     environment: service.environment.map(variableLiteral),
     start: code("hooks.start"),
   };
+}
+
+/** Who may call what of it; undefined where nobody may call anything. */
+function callersLiteral({ name }: Service, { mesh }: Lookup): Literal | undefined {
+  const callers = mesh.calls.filter(({ callee }) => callee === name);
+  if (callers.length === 0) return undefined;
+  return callers.map(({ caller, keyVariable, grants }) => ({
+    name: caller,
+    keyVariable,
+    grants: grants.map(({ path, verbs }) => ({ path, verbs })),
+  }));
+}
+
+/** What its hooks call: where that is, and what they show there. */
+function callsLiteral({ name }: Service, { mesh }: Lookup): Literal | undefined {
+  const calls = mesh.calls.filter(({ caller, reasons }) => caller === name && reasons.includes("declared"));
+  if (calls.length === 0) return undefined;
+  return calls.map(({ urlVariable, keyVariable }) => ({ urlVariable, keyVariable }));
 }
 
 /** Own events whose schema PostgreSQL cannot say wholly: the relay looks into these, and into no others. */

@@ -1,4 +1,4 @@
-import type { Cascade, Event, Service, Stream } from "../../model/mesh.js";
+import type { Call, Cascade, Event, Service, Stream } from "../../model/mesh.js";
 import type { Lookup, Subscription } from "../lookup.js";
 import { schemaFileName } from "../schema/event.js";
 import { eventSentence, listOf, serviceTitle } from "../wording.js";
@@ -24,6 +24,7 @@ export interface ReadmeView {
     "durable" | "service" | "stream" | "filter" | "cache" | "attempts",
     string
   >[];
+  readonly calls: readonly Record<"caller" | "callee" | "may" | "key", string>[];
   readonly cascades: readonly Record<"subject" | "service" | "action", string>[];
   readonly variables: readonly Record<"name" | "description" | "services" | "value", string>[];
 }
@@ -38,6 +39,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
     entities: entities(lookup),
     streams: mesh.streams.map(streamRow),
     consumers: subscriptions.map(consumerRow),
+    calls: mesh.calls.map(callRow),
     cascades: subscriptions.flatMap(({ service, consumer }) =>
       consumer.cascades.map((cascade) => cascadeRow(cascade, service, lookup)),
     ),
@@ -105,6 +107,15 @@ function consumerRow({ service, consumer }: Subscription): ReadmeView["consumers
     filter: inCode(consumer.filter),
     cache: consumer.cache === undefined ? "-" : inCode(consumer.cache),
     attempts: `${attempts}, after waits of ${backoffSeconds.map(duration).join(", ")}`,
+  };
+}
+
+function callRow({ caller, callee, grants, keyVariable }: Call): ReadmeView["calls"][number] {
+  return {
+    caller: serviceTitle(caller),
+    callee: serviceTitle(callee),
+    may: grants.map(({ path, verbs }) => `${verbs.join(", ")} ${inCode(path)}`).join("; "),
+    key: inCode(keyVariable),
   };
 }
 

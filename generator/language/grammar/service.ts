@@ -1,9 +1,21 @@
-import { dictionary, either, flag, integer, key, list, mapping, requiredKey, scalar } from "../shape.js";
+import {
+  choice,
+  dictionary,
+  either,
+  flag,
+  integer,
+  key,
+  list,
+  mapping,
+  requiredKey,
+  scalar,
+} from "../shape.js";
 import {
   databaseName,
   duration,
   pattern,
   resourcePath,
+  serviceName,
   size,
   sourceName,
   tableName,
@@ -93,6 +105,22 @@ const variableShape = either(
   }),
 );
 
+/** The words of CRUD, and the other methods of HTTP. */
+const foreignVerbs: ReadonlyMap<string, string> = new Map([
+  ...["get", "post", "patch", "delete"].map((verb) => [verb, verb] as const),
+  ...["read", "list", "head", "select"].map((word) => [word, "get"] as const),
+  ...["create", "insert", "add"].map((word) => [word, "post"] as const),
+  ...["update", "put", "write"].map((word) => [word, "patch"] as const),
+  ...["remove", "del"].map((word) => [word, "delete"] as const),
+]);
+
+const callVerb = choice("verb", ["get", "post", "patch", "delete"], {
+  foreign: (written) => {
+    const verb = foreignVerbs.get(written.toLowerCase());
+    return verb && `write "${verb}"`;
+  },
+});
+
 export const serviceShape = mapping("a service", {
   source: key("`metadata.source` of every event that it publishes; by default `<name>-service`.", sourceName),
   description: key("What the service is for.", text),
@@ -116,6 +144,10 @@ export const serviceShape = mapping("a service", {
         dictionary(resourcePath, tableName),
       ),
     }),
+  ),
+  calls: key(
+    "What it calls of other services over HTTP, by service and path, beside what its copies are filled from; anything else is refused to it.",
+    dictionary(serviceName, dictionary(resourcePath, list(callVerb, 1))),
   ),
   environment: key(
     "Environment variables of its hooks: a default value, or its description.",

@@ -1,7 +1,14 @@
 import { deliveryDefaults } from "../../language/grammar/service.js";
 import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
 import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
-import { durableName, pascalCase, serviceUrlVariable, streamName, valueName } from "../names.js";
+import {
+  callKeyVariable,
+  durableName,
+  pascalCase,
+  serviceUrlVariable,
+  streamName,
+  valueName,
+} from "../names.js";
 import { compareNames } from "../order.js";
 import { defaultSyncSeconds } from "./database.js";
 import type { EventIndex } from "./event-index.js";
@@ -30,7 +37,7 @@ export function buildConsumers(
       entity: entity.entity,
       events: received.map((event) => event.name),
       cache,
-      source: cache === undefined && !service.external ? findSource(entity, program) : undefined,
+      source: cache === undefined && !service.external ? findSource(entity, service, program) : undefined,
       cascades: buildCascades(service.name, received, program),
       delivery,
       names,
@@ -73,7 +80,7 @@ export function nameConsumer(
   };
 }
 
-function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
+export function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
   for (const table of service.database?.tables.values() ?? []) {
     if (table.cacheOf?.text === origin) return table.name;
   }
@@ -81,7 +88,11 @@ function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
 }
 
 /** The owner's REST resource over the table that the entity's events are emitted from. */
-function findSource(entity: EntitySymbol, program: Program): Source | undefined {
+export function findSource(
+  entity: EntitySymbol,
+  { name: reader }: ServiceSymbol,
+  program: Program,
+): Source | undefined {
   const owner = program.services.get(entity.service);
   const table = entity.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
   if (owner === undefined || owner.external || table?.key === undefined) return undefined;
@@ -95,6 +106,7 @@ function findSource(entity: EntitySymbol, program: Program): Source | undefined 
     service: owner.name,
     path,
     urlVariable: serviceUrlVariable(owner.name),
+    keyVariable: callKeyVariable(reader, owner.name),
     header: "authorization",
     everySeconds: defaultSyncSeconds,
     key: table.key.name,

@@ -2,6 +2,7 @@ import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/p
 import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
 import { hasOffset, withOffset } from "../moment.js";
 import {
+  callKeyVariable,
   databaseRoles,
   databaseUrlVariable,
   ownerUrlVariable,
@@ -40,7 +41,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     unique: columnSets(node.unique),
     indexes: columnSets(node.indexes),
     renamedFrom: node.renamed_from?.value,
-    cache: buildCache(table),
+    cache: buildCache(table, database),
     names: tableNames(table.name),
   };
 }
@@ -54,7 +55,7 @@ function columnSets(
     .sort((a, b) => compareNames(a.join(), b.join()));
 }
 
-function buildCache({ name, cacheOf, node }: TableSymbol): CacheOf | undefined {
+function buildCache({ name, cacheOf, node }: TableSymbol, { owners }: DatabaseSymbol): CacheOf | undefined {
   if (cacheOf === undefined) return undefined;
   const { service, entity } = cacheOf.value;
   const sync = node?.get.sync?.get;
@@ -66,6 +67,7 @@ function buildCache({ name, cacheOf, node }: TableSymbol): CacheOf | undefined {
       service,
       path: required(sync.get, `the path of the sync of ${name}`).value,
       urlVariable: serviceUrlVariable(service),
+      keyVariable: callKeyVariable(required(owners[0], `the owner of ${name}`).name, service),
       header: sync.header?.value ?? "authorization",
       everySeconds: sync.every?.value ?? defaultSyncSeconds,
     },

@@ -1,12 +1,12 @@
 import type { ServiceSymbol } from "../../language/program.js";
-import type { Consumer, EnvironmentVariable } from "../mesh.js";
-import { databaseRoles, databaseUrlVariable, serviceUrlVariable } from "../names.js";
-import { byName, compareNames } from "../order.js";
+import type { Call, EnvironmentVariable } from "../mesh.js";
+import { databaseRoles, databaseUrlVariable } from "../names.js";
+import { byName } from "../order.js";
 
 /** What the runtime itself reads; a mesh cannot use these names for something else. */
 export const builtInVariables: readonly string[] = [
   "NATS_URL",
-  "SERVICE_KEY",
+  "OPERATOR_KEY",
   "PORT",
   "HOST",
   "LOG_LEVEL",
@@ -20,22 +20,22 @@ export const builtInVariables: readonly string[] = [
 /** The documented variables, then the rest of the runtime's, then the service's own by name. */
 export function buildEnvironment(
   service: ServiceSymbol,
-  consumers: readonly Consumer[],
+  calls: readonly Call[],
 ): readonly EnvironmentVariable[] {
   if (service.external) return [];
-  const needed = syncVariables(service);
+  const out = calls.filter(({ caller }) => caller === service.name);
+  const within = calls.filter(({ callee, caller }) => callee === service.name && caller !== service.name);
   return [
     variable("NATS_URL", "NATS JetStream URL", { required: true, example: "nats://nats:4222" }),
-    ...needed,
-    ...sourceVariables(consumers).filter(({ name }) => !needed.some((one) => one.name === name)),
+    ...out.filter(isRequired).map(urlVariable),
+    ...out.filter((call) => !isRequired(call)).map(urlVariable),
     ...databaseVariables(service),
     variable(
-      "SERVICE_KEY",
-      "Key that services show each other: expected from callers, sent to snapshot sources",
-      {
-        required: true,
-      },
+      "OPERATOR_KEY",
+      "Key that may call everything, for operators alone; a service needs no more of it than `sha256:` and its SHA-256 in hex",
+      { required: true },
     ),
+    ...[...out, ...within].map(keyVariable),
     ...httpVariables(service),
     variable("LOG_LEVEL", "trace, debug, info, warn, error or silent", { default: "info" }),
     variable("NATS_USER", "Broker user of the service; see nats.conf"),
@@ -52,6 +52,32 @@ export function buildEnvironment(
   ];
 }
 
+/** Not required to find lost deletions: what a mesh without caches was deployed with goes on starting it. */
+function isRequired({ reasons }: Call): boolean {
+  return reasons.some((reason) => reason !== "existence");
+}
+
+function urlVariable(call: Call): EnvironmentVariable {
+  const { callee, reasons } = call;
+  const purpose = reasons.includes("sync")
+    ? " for the initial sync"
+    : reasons.includes("declared")
+      ? ", which it calls"
+      : ", to find what it deleted while the event was lost";
+  return variable(call.urlVariable, `URL of the ${callee} service${purpose}`, {
+    ...(isRequired(call) ? { required: true } : {}),
+    example: `http://${callee}-service:80`,
+  });
+}
+
+function keyVariable(call: Call): EnvironmentVariable {
+  return variable(
+    call.keyVariable,
+    `Key that ${call.caller} shows to ${call.callee}, and to nobody else; two, separated by a comma, while the first replaces the second`,
+    isRequired(call) ? { required: true } : {},
+  );
+}
+
 function variable(
   name: string,
   description: string,
@@ -64,30 +90,6 @@ function variable(
     default: rest.default,
     example: rest.example,
   };
-}
-
-function syncVariables(service: ServiceSymbol): readonly EnvironmentVariable[] {
-  const sources = new Set<string>();
-  for (const table of service.database?.tables.values() ?? []) {
-    if (table.cacheOf !== undefined && table.node?.get.sync !== undefined)
-      sources.add(table.cacheOf.value.service);
-  }
-  return [...sources].sort(compareNames).map((source) =>
-    variable(serviceUrlVariable(source), `URL of the ${source} service for the initial sync`, {
-      required: true,
-      example: `http://${source}-service:80`,
-    }),
-  );
-}
-
-/** Not required: what a mesh without caches was deployed with goes on starting it. */
-function sourceVariables(consumers: readonly Consumer[]): readonly EnvironmentVariable[] {
-  const sources = new Map(consumers.flatMap(({ source }) => (source ? [[source.service, source]] : [])));
-  return [...sources.values()].map(({ service, urlVariable }) =>
-    variable(urlVariable, `URL of the ${service} service, to find what it deleted while the event was lost`, {
-      example: `http://${service}-service:80`,
-    }),
-  );
 }
 
 function databaseVariables({ database, name: service }: ServiceSymbol): readonly EnvironmentVariable[] {

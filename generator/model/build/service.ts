@@ -1,5 +1,5 @@
 import type { Program, ServiceSymbol } from "../../language/program.js";
-import type { Http, Resource, Service } from "../mesh.js";
+import type { Call, Http, Resource, Service } from "../mesh.js";
 import { pascalCase, streamName, valueName } from "../names.js";
 import { compareNames } from "../order.js";
 import { buildConsumers } from "./consumer.js";
@@ -8,7 +8,14 @@ import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
 import { buildPatterns } from "./pattern.js";
 
-export function buildService(service: ServiceSymbol, events: EventIndex, program: Program): Service {
+export interface ServiceParts {
+  readonly events: EventIndex;
+  /** Of the whole mesh. */
+  readonly calls: readonly Call[];
+  readonly program: Program;
+}
+
+export function buildService(service: ServiceSymbol, { events, calls, program }: ServiceParts): Service {
   const own = events.ofService(service.name).map((event) => event.name);
   const consumers = buildConsumers(service, events, program);
   return {
@@ -23,7 +30,7 @@ export function buildService(service: ServiceSymbol, events: EventIndex, program
     events: own,
     consumers,
     http: buildHttp(service),
-    environment: buildEnvironment(service, consumers),
+    environment: buildEnvironment(service, calls),
     names: { type: pascalCase(service.name), value: valueName(service.name) },
   };
 }

@@ -75,7 +75,10 @@ async function start(
     pool,
     broker,
     definition: userConsumer({ stream, ...choices }),
-    env: { AUTH_SERVICE_URL: `http://127.0.0.1:${(source.address() as AddressInfo).port}`, SERVICE_KEY: "k" },
+    env: {
+      AUTH_SERVICE_URL: `http://127.0.0.1:${(source.address() as AddressInfo).port}`,
+      SFS_TO_AUTH_KEY: "k",
+    },
     logger: silent,
     watchMs: 200,
     ...overrides,

@@ -139,7 +139,7 @@ describe("a consumer without a cache", () => {
     const warnings: string[] = [];
     const logger: Logger = { ...silent, warn: (_, message) => warnings.push(message), child: () => logger };
     const consumer = await rig.start(withoutCache({ stream: rig.stream }), {
-      env: { SERVICE_KEY: "k" },
+      env: { SFS_TO_AUTH_KEY: "k" },
       logger,
     });
     await waitFor(() => consumer.stats().connected);

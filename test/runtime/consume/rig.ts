@@ -64,7 +64,7 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
     async start(definition, overrides = {}) {
       const own = await connectJetStream({ url: broker, name: "test", logger: silent });
       brokers.push(own);
-      const env = { AUTH_SERVICE_URL: url, SERVICE_KEY: "k" };
+      const env = { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: "k" };
       const options = {
         pool,
         broker: own,

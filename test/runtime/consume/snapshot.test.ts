@@ -68,7 +68,7 @@ async function snapshot(
     model: buildModel(userConsumer({ ...choices, sync: true })),
     env: {
       AUTH_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      SERVICE_KEY: "secret",
+      SFS_TO_AUTH_KEY: "secret",
     },
     logger: silent,
     signal: new AbortController().signal,

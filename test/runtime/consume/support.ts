@@ -202,6 +202,7 @@ export function userConsumer(choices: DefinitionChoices = {}): ConsumerDefinitio
       ? {
           sync: {
             urlVariable: "AUTH_SERVICE_URL",
+            keyVariable: "SFS_TO_AUTH_KEY",
             path: "/api/users",
             header: "authorization",
             everySeconds: choices.everySeconds ?? 3600,

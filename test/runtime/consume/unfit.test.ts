@@ -87,7 +87,7 @@ afterEach(async () => {
 
 const env = () => ({
   AUTH_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-  SERVICE_KEY: "secret",
+  SFS_TO_AUTH_KEY: "secret",
 });
 
 async function snapshot(definition = thingConsumer(), logger = recordingLogger()) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { Pool } from "pg";
 import { inject } from "vitest";
+import { keyDigests } from "../../../runtime/http/keys.js";
 import { buildServer, type HttpOptions } from "../../../runtime/http/server.js";
 import { migrate } from "../../../runtime/schema/index.js";
 import { createDatabase } from "../../support/servers.js";
@@ -40,7 +41,7 @@ export async function startServer(options: Partial<HttpOptions> = {}): Promise<T
     service: "auth",
     resources,
     pool,
-    serviceKey: KEY,
+    keys: { operator: keyDigests(KEY), callers: [] },
     logger: recording.logger,
     health: async () => ({ status: "ready", checks: {} }),
     operations: { resyncable: () => [], resync: async (durable) => ({ durable }) },

@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 test("every consumer reads its source again, and each succeeds or fails by itself", async () => {
-  expect(await requestResync({ url: server.url, serviceKey: KEY })).toEqual([
+  expect(await requestResync({ url: server.url, operatorKey: KEY })).toEqual([
     { durable: "one", report: REPORT },
     { durable: "two", error: "the source is down" },
   ]);
@@ -41,20 +41,20 @@ test("every consumer reads its source again, and each succeeds or fails by itsel
 
 test("or one of them", async () => {
   asked.length = 0;
-  await requestResync({ url: server.url, serviceKey: KEY, durable: "one" });
+  await requestResync({ url: server.url, operatorKey: KEY, durable: "one" });
   expect(asked).toEqual(["one"]);
 });
 
 test("with the source's word over what is known here, where that is asked for", async () => {
   trusting.length = 0;
-  await requestResync({ url: server.url, serviceKey: KEY, durable: "one" });
+  await requestResync({ url: server.url, operatorKey: KEY, durable: "one" });
   expect(trusting).toEqual([]);
-  await requestResync({ url: server.url, serviceKey: KEY, trustSource: true });
+  await requestResync({ url: server.url, operatorKey: KEY, trustSource: true });
   expect(trusting).toEqual(["one", "two"]);
 });
 
 test("an unknown consumer and a wrong key are refused", async () => {
-  const unknown = requestResync({ url: server.url, serviceKey: KEY, durable: "three" });
+  const unknown = requestResync({ url: server.url, operatorKey: KEY, durable: "three" });
   await expect(unknown).rejects.toThrow("answered 404");
-  await expect(requestResync({ url: server.url, serviceKey: "wrong" })).rejects.toThrow("answered 401");
+  await expect(requestResync({ url: server.url, operatorKey: "wrong" })).rejects.toThrow("answered 401");
 });

@@ -34,7 +34,13 @@ const consumer: ConsumerDefinition = {
   filter: "auth.user.*.*",
   origin: "auth.user",
   cache,
-  sync: { urlVariable: "AUTH_SERVICE_URL", path: "/api/users", header: "authorization", everySeconds: 0 },
+  sync: {
+    urlVariable: "AUTH_SERVICE_URL",
+    keyVariable: "SFS_TO_AUTH_KEY",
+    path: "/api/users",
+    header: "authorization",
+    everySeconds: 0,
+  },
   delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
   events: [
     {
@@ -75,7 +81,7 @@ const verify = (more: object = {}) =>
   verifyCache({
     pool,
     consumer,
-    env: { AUTH_SERVICE_URL: source.url, SERVICE_KEY: KEY },
+    env: { AUTH_SERVICE_URL: source.url, SFS_TO_AUTH_KEY: KEY },
     settleMs: 200,
     ...more,
   });
@@ -136,10 +142,12 @@ test("a source that breaks off, refuses or is down says nothing about the cache"
   });
   await new Promise<void>((resolve) => broken.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
-  await expect(verify({ env: { AUTH_SERVICE_URL: url, SERVICE_KEY: KEY } })).rejects.toThrow();
+  await expect(verify({ env: { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: KEY } })).rejects.toThrow();
   broken.close();
-  await expect(verify({ env: { AUTH_SERVICE_URL: url, SERVICE_KEY: KEY } })).rejects.toThrow("ECONNREFUSED");
-  await expect(verify({ env: { AUTH_SERVICE_URL: source.url, SERVICE_KEY: "wrong" } })).rejects.toThrow(
+  await expect(verify({ env: { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: KEY } })).rejects.toThrow(
+    "ECONNREFUSED",
+  );
+  await expect(verify({ env: { AUTH_SERVICE_URL: source.url, SFS_TO_AUTH_KEY: "wrong" } })).rejects.toThrow(
     "401",
   );
   await expect(verify({ consumer: { ...consumer, sync: undefined } })).rejects.toThrow("no cache");

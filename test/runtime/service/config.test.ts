@@ -12,6 +12,7 @@ const stream = {
 };
 const sync = {
   urlVariable: "AUTH_SERVICE_URL",
+  keyVariable: "SFS_TO_AUTH_KEY",
   path: "/api/users",
   header: "authorization",
   everySeconds: 0,
@@ -44,7 +45,8 @@ const definition: ServiceDefinition = {
 const complete = {
   SFS_DB_URL: "postgres://u:p@localhost/sfs",
   NATS_URL: "nats://a:4222,b:4223",
-  SERVICE_KEY: "k",
+  OPERATOR_KEY: "the key of the operators",
+  SFS_TO_AUTH_KEY: "the key of sfs for auth",
   AUTH_SERVICE_URL: "http://auth:80",
   SHAPE: "round",
 };
@@ -81,16 +83,18 @@ test("DATABASE_URL serves where the service's own variable is not set", () => {
 test("everything that is missing is said at once", () => {
   expect(problemsOf({}).map((problem) => problem.split(" ")[0])).toEqual([
     "SFS_DB_URL",
-    "SERVICE_KEY",
+    "OPERATOR_KEY",
     "NATS_URL",
     "AUTH_SERVICE_URL",
+    "SFS_TO_AUTH_KEY",
     "SHAPE",
   ]);
 });
 
 test("an optional source may be missing, not wrong; one that a cache needs as well is not optional", () => {
   const optional = { ...consumer, sync: { ...sync, key: "user_id", optional: true as const } };
-  const { AUTH_SERVICE_URL, ...rest } = complete;
+  const { AUTH_SERVICE_URL, SFS_TO_AUTH_KEY, ...without } = complete;
+  const rest = { ...without, SFS_TO_AUTH_KEY };
   const lenient = { ...definition, consumers: [optional] };
   expect(problemsOf(rest, lenient)).toEqual([]);
   expect(problemsOf({ ...rest, AUTH_SERVICE_URL: "auth:80" }, lenient)).toEqual([

@@ -20,7 +20,7 @@ async function start(
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningService> {
-  const all = { AUTH_DB_URL: databaseUrl, SERVICE_KEY: KEY, PORT: "0", ...env };
+  const all = { AUTH_DB_URL: databaseUrl, OPERATOR_KEY: KEY, PORT: "0", ...env };
   const service = await startService(definition, all, { logger: recordingLogger().logger });
   started.push(service);
   return service;

@@ -33,7 +33,9 @@ test("the parts of a service stop to their end though its database is away by th
     },
   });
   const parts = startParts({ definition, broker, env: {}, pool, logger: silent });
-  await waitFor(async () => JSON.stringify((await parts.report()).checks).includes('"leader":true'));
+  await waitFor(async () =>
+    JSON.stringify((await parts.report(owner.pool)).checks).includes('"leader":true'),
+  );
   away = true;
   await parts.stopIntake();
   await parts.stop();

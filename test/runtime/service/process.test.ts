@@ -34,7 +34,7 @@ function run(env: Readonly<Record<string, string>>, shell?: string): ServiceProc
   const command = [process.execPath, "--import", "tsx", MAIN];
   const [program = "", ...args] = shell === undefined ? command : ["/bin/sh", "-c", shell, "sh", ...command];
   const child = spawn(program, args, {
-    env: { PATH: process.env.PATH ?? "", SERVICE_KEY: KEY, PORT: "0", ...env },
+    env: { PATH: process.env.PATH ?? "", OPERATOR_KEY: KEY, PORT: "0", ...env },
   });
   children.push(child);
   let output = "";
@@ -69,10 +69,10 @@ async function hooks(text: string): Promise<string> {
 const ready = (url: string) => waitFor(async () => (await fetch(`${url}/readyz`)).status === 200);
 
 test("an environment that cannot work: everything that is wrong on one page, exit code 2", async () => {
-  const service = run({ PORT: "http", SERVICE_KEY: "" });
+  const service = run({ PORT: "http", OPERATOR_KEY: "" });
   expect(await service.exit).toBe(2);
   expect(service.output()).toContain("AUTH_DB_URL is not set");
-  expect(service.output()).toContain("SERVICE_KEY is not set");
+  expect(service.output()).toContain("OPERATOR_KEY is not set");
   expect(service.output()).toContain("PORT is");
   expect(service.output()).not.toContain("    at ");
 });
@@ -168,7 +168,7 @@ test("a log that nobody reads keeps it neither from answering nor from stopping"
   const port = String(await freePort());
   const url = `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, ["--import", "tsx", MAIN], {
-    env: { PATH: process.env.PATH ?? "", SERVICE_KEY: KEY, PORT: port, ...(await environment()) },
+    env: { PATH: process.env.PATH ?? "", OPERATOR_KEY: KEY, PORT: port, ...(await environment()) },
     stdio: ["ignore", "pipe", "ignore"],
   });
   children.push(child);

@@ -152,7 +152,7 @@ describe("a pooler", () => {
   });
 
   test("refuses the start of a service at once, and for good", async () => {
-    const env = { AUTH_DB_URL: await proxied(), SERVICE_KEY: KEY, PORT: "0" };
+    const env = { AUTH_DB_URL: await proxied(), OPERATOR_KEY: KEY, PORT: "0" };
     const service = await startService(await defineService(), env, { logger: silent });
     await expect(service.ready).rejects.toBeInstanceOf(ConfigurationError);
     await service.stop();

@@ -7,6 +7,7 @@ import { buildModel } from "../../../runtime/consume/model.js";
 import { parseMessage } from "../../../runtime/consume/parse.js";
 import { takeSnapshot } from "../../../runtime/consume/snapshot.js";
 import { inTransaction } from "../../../runtime/consume/transaction.js";
+import { keyDigests } from "../../../runtime/http/keys.js";
 import { buildServer } from "../../../runtime/http/server.js";
 import { type Verification, verifyCache } from "../../../runtime/operate/verify.js";
 import { archiveSampleConsumer } from "../../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
@@ -50,7 +51,7 @@ export async function openExact(): Promise<Exact> {
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   const consumer = archiveSampleConsumer();
   const model = buildModel(consumer);
-  const env = { LAB_SERVICE_URL: url, SERVICE_KEY: KEY };
+  const env = { LAB_SERVICE_URL: url, ARCHIVE_TO_LAB_KEY: KEY };
   let seq = 0;
   const apply = async (body: string, action = "created") => {
     seq += 1;
@@ -118,7 +119,7 @@ function serve(pool: pg.Pool): FastifyInstance {
       { path: "/api/samples", table: samples, create: validateNewSamples, patch: validateSamplesPatch },
     ],
     pool,
-    serviceKey: KEY,
+    keys: { operator: keyDigests(KEY), callers: [] },
     logger: silent,
     health: async () => ({ status: "ready", checks: {} }),
     operations: { resyncable: () => [], resync: async (durable) => ({ durable }) },

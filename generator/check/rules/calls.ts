@@ -1,0 +1,47 @@
+import type { Report } from "../../diagnostics/report.js";
+import type { Program, ServiceSymbol } from "../../language/program.js";
+import { impliedUses } from "../../model/build/call.js";
+import { reportUnknownService } from "../reach.js";
+import { findResource } from "../resources.js";
+import type { Rule } from "../rule.js";
+
+/** A call goes to another service, to a path that it serves, with a verb that it takes there; and is said once. */
+export const checkCalls: Rule = (program, report) => {
+  for (const caller of program.services.values()) {
+    for (const { name: callee, node: paths } of caller.node?.get.calls?.entries ?? []) {
+      const target = program.services.get(callee.value);
+      const without = (reason: string) =>
+        report("setting-without-effect", callee.span, { key: callee.value, reason });
+      if (target === undefined) reportUnknownService(callee.value, callee.span, program, report);
+      else if (target === caller) without("a service needs no leave to use what it owns");
+      else if (paths?.entries.length === 0 && !paths.poisoned) without("it names no path");
+      else checkPaths(caller, target, program, report);
+    }
+  }
+};
+
+function checkPaths(caller: ServiceSymbol, callee: ServiceSymbol, program: Program, report: Report): void {
+  const paths = caller.node?.get.calls?.entries.find(({ name }) => name.value === callee.name)?.node;
+  const synced = impliedUses(caller, program).filter(
+    (use) => use.callee === callee.name && use.reason === "sync",
+  );
+  for (const { name: path, node: verbs } of paths?.entries ?? []) {
+    const resource = findResource({ service: callee, path }, report);
+    const table = resource?.node && callee.database?.tables.get(resource.node.value);
+    const seen = new Map<string, { start: number; end: number }>();
+    for (const { value: verb, span } of verbs?.items ?? []) {
+      const first = seen.get(verb);
+      seen.set(verb, span);
+      if (first !== undefined) report("repeated-value", span, { value: verb }, { first });
+      else if (verb === "get" && synced.some((use) => use.path === path.value))
+        report("setting-without-effect", span, { key: verb, reason: "its copies are filled from there" });
+      else if (verb !== "get" && table?.cacheOf !== undefined)
+        report("call-of-copy", span, {
+          verb,
+          path: path.value,
+          service: callee.name,
+          entity: table.cacheOf.text,
+        });
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { createAuthenticator, type KnownKeys } from "./authenticate.js";
+import { authorize } from "./authorize.js";
+import type { Connections } from "./connections.js";
+import { OPEN_PATHS } from "./health.js";
+import { Problem, unavailable } from "./problem.js";
+
+export interface GuardOptions {
+  readonly service: string;
+  readonly keys: KnownKeys;
+  readonly connections: Connections;
+  /** Why requests cannot be served yet, or no longer; undefined once they can. */
+  readonly closed: () => string | undefined;
+}
+
+/** Runs before the body is read, for unknown paths too: a stranger learns nothing but that a key is needed. */
+export function guard(app: FastifyInstance, { service, keys, connections, closed }: GuardOptions): void {
+  const authenticate = createAuthenticator(service, keys);
+  app.addHook("onRequest", async (request) => {
+    refuseAmbiguous(request.raw);
+    if (isOpen(request)) return;
+    const principal = authenticate(request.headers.authorization);
+    connections.trust(request.raw.socket);
+    authorize(principal, request.routeOptions.config?.access, service);
+    const reason = closed();
+    if (reason !== undefined) throw unavailable(reason, 2);
+  });
+}
+
+/** Whether it needs no key. */
+export function isOpen(request: FastifyRequest): boolean {
+  return OPEN_PATHS.has(request.routeOptions.url);
+}
+
+/** Headers of which a proxy may have read another one than we do. */
+const SINGLE = ["host", "authorization"];
+
+function refuseAmbiguous({ httpVersion, headers, rawHeaders }: IncomingMessage): void {
+  if (httpVersion === "1.1" && headers.host === undefined)
+    throw new Problem("malformed", "The Host header is missing.");
+  const names = rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
+  const repeated = SINGLE.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (repeated !== undefined)
+    throw new Problem("malformed", `The header ${repeated} is given more than once.`);
+}

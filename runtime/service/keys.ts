@@ -1,0 +1,81 @@
+import type { ServiceDefinition } from "../definition.js";
+import type { KnownKeys } from "../http/authenticate.js";
+import { checkKeys, isShort, keyDigests, shownKey } from "../http/keys.js";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface KeyReading {
+  readonly known: KnownKeys;
+  /** Each variable with the one key that is to be shown. */
+  readonly shown: Environment;
+  readonly problems: readonly string[];
+  /** What works, and gives more away than it has to. */
+  readonly warnings: readonly string[];
+}
+
+export const OPERATOR_KEY = "OPERATOR_KEY";
+
+/** The keys by which this service knows others, and those that it shows to them. */
+export function readKeys(definition: ServiceDefinition, env: Environment): KeyReading {
+  const callers = definition.callers ?? [];
+  const known = [...callers.map(({ keyVariable }) => keyVariable), OPERATOR_KEY];
+  const shown = shownVariables(definition);
+  const malformed = [
+    ...shown.flatMap((name) => checkKeys(name, env[name], "shown")),
+    ...known.filter((name) => !shown.includes(name)).flatMap((name) => checkKeys(name, env[name], "known")),
+  ];
+  const held = [...new Set([...known, ...shown])].flatMap((name) => {
+    const value = env[name];
+    return value === undefined || malformed.length > 0 ? [] : [{ name, value, digests: keyDigests(value) }];
+  });
+  return {
+    known: {
+      operator: held.find(({ name }) => name === OPERATOR_KEY)?.digests ?? [],
+      callers: callers.flatMap(({ name, keyVariable, grants }) => {
+        const digests = held.find((one) => one.name === keyVariable)?.digests;
+        return digests === undefined ? [] : [{ name, digests, grants }];
+      }),
+    },
+    shown: Object.fromEntries(
+      shown.flatMap((name) => (env[name] === undefined ? [] : [[name, shownKey(env[name])]])),
+    ),
+    problems: [
+      ...malformed,
+      ...pairsOf(held)
+        .filter(([one, other]) => one.name === OPERATOR_KEY || other.name === OPERATOR_KEY)
+        .map(
+          ([one, other]) =>
+            `${one.name === OPERATOR_KEY ? other.name : one.name} is the OPERATOR_KEY as well; whoever is shown it could do everything`,
+        ),
+    ],
+    warnings: [
+      ...pairsOf(held).map(
+        ([one, other]) => `${one.name} and ${other.name} are one key: who has it may do what both may`,
+      ),
+      ...held
+        .filter(({ value }) => isShort(value))
+        .map(({ name }) => `${name} is short enough to be guessed; "openssl rand -base64 32" makes one`),
+    ],
+  };
+}
+
+/** What the sources of its consumers and the services that its hooks call are shown. */
+export function shownVariables({ consumers, calls = [] }: ServiceDefinition): readonly string[] {
+  const syncs = consumers.flatMap(({ sync }) => sync?.keyVariable ?? []);
+  return [...new Set([...syncs, ...calls.map(({ keyVariable }) => keyVariable)])];
+}
+
+interface Held {
+  readonly name: string;
+  readonly digests: readonly Buffer[];
+}
+
+/** Variables that share a key. */
+function pairsOf<H extends Held>(held: readonly H[]): readonly (readonly [H, H])[] {
+  return held.flatMap((one, at) =>
+    held
+      .slice(at + 1)
+      .filter((other) => one.digests.some((key) => other.digests.some((its) => its.equals(key))))
+      .map((other) => [one, other] as const),
+  );
+}
