@@ -7,6 +7,7 @@ import type { Logger, ResourceDefinition } from "../definition.js";
 import type { KnownKeys } from "./authenticate.js";
 import { acceptJson } from "./body.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
+import { inviteBodies } from "./continue.js";
 import { answerUnparsed, sendProblem, toProblem } from "./failure.js";
 import { guard, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health.js";
@@ -80,6 +81,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   acceptJson(app);
   logRequests(app, logger);
   guard(app, { ...options, connections });
+  inviteBodies(app);
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.status >= 500) {
