@@ -119,6 +119,7 @@ function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: 
   const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const healthPool = createPool({
     ...shared,
+    service: `${definition.name} readiness`,
     max: 1,
     connectTimeoutMs: HEALTH_TIMEOUT_MS,
     statementTimeoutMs: HEALTH_TIMEOUT_MS / 2,

@@ -76,7 +76,10 @@ test("however many strangers hold connections, probes and callers get in, and wh
   });
   await waitFor(() => answers.includes("200 OK"));
   for (let round = 0; round < 100; round += 1) await stubborn(server.port);
-  await waitFor(async () => (await held(server)) <= 21, { what: "the oldest strangers to be gone" });
+  await waitFor(async () => (await held(server)) <= 21, {
+    timeoutMs: 2_000,
+    what: "the oldest strangers to be gone",
+  });
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   expect((await server.request("GET", "/api/users")).status).toBe(200);
   answers = "";
@@ -249,9 +252,10 @@ test("whoever asks for readiness keeps no event waiting", { timeout: 60_000 }, a
   });
   await writer.connect();
   ends.push(() => writer.end());
-  const waiting =
-    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-  expect((await writer.query(waiting)).rowCount).toBe(1);
+  const waiting = await writer.query(
+    "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+  );
+  expect(waiting.rows).toEqual([{ application_name: "meshwright auth readiness" }]);
   const started = performance.now();
   await writer.query("INSERT INTO users (user_id, username) VALUES ('u1', 'one')");
   await waitFor(async () => (await writer.query("SELECT FROM mesh.outbox")).rowCount === 0, {

@@ -264,10 +264,11 @@ test("what is no `Bearer <key>`, or only nearly one, opens nothing", async () =>
 });
 
 test("a header made to be slow to read is not", async () => {
-  const started = performance.now();
   const evil = `Bearer a${" ".repeat(15_000)}b`;
-  expect((await send("auth", "GET /api/users", evil)).status).toBe(401);
-  expect(performance.now() - started).toBeLessThan(500);
+  const started = performance.now();
+  for (let round = 0; round < 10; round += 1)
+    expect((await send("auth", "GET /api/users", evil)).status).toBe(401);
+  expect(performance.now() - started).toBeLessThan(1_500);
 });
 
 test("no key was logged, whoever showed which", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { ServiceDefinition } from "../../../runtime/definition.js";
+import { digestText } from "../../../runtime/http/keys.js";
 import { ConfigurationError, readConfig } from "../../../runtime/service/config.js";
 
 const stream = {
@@ -103,7 +104,60 @@ test("an optional source may be missing, not wrong; one that a cache needs as we
   expect(problemsOf(rest, { ...definition, consumers: [optional, consumer] })).toHaveLength(1);
 });
 
+test("a key is demanded where its URL is set, and named by whose it is", () => {
+  const optional = { ...consumer, sync: { ...sync, key: "user_id", optional: true as const } };
+  const { SFS_TO_AUTH_KEY, OPERATOR_KEY, ...rest } = complete;
+  expect(problemsOf({ ...rest, SERVICE_KEY: "k" }, { ...definition, consumers: [optional] })).toEqual([
+    expect.stringMatching(
+      /^OPERATOR_KEY is not set: .* \(SERVICE_KEY, one key for all, is no longer read\)$/,
+    ),
+    "SFS_TO_AUTH_KEY is not set: the key that SFS shows to AUTH, the same on either side",
+  ]);
+});
+
+const called: ServiceDefinition = {
+  ...definition,
+  callers: [
+    { name: "web", keyVariable: "WEB_TO_SFS_KEY", grants: [{ path: "/api/files", verbs: ["get"] }] },
+    { name: "mail", keyVariable: "MAIL_TO_SFS_KEY", grants: [{ path: "/api/files", verbs: ["post"] }] },
+  ],
+};
+
+test("of its callers' keys it keeps digests, of two that it shows the first; a caller without a key is not known", () => {
+  const config = readConfig(called, {
+    ...complete,
+    SFS_TO_AUTH_KEY: "a new key for sfs, the old key of sfs",
+    WEB_TO_SFS_KEY: "a,b",
+  });
+  expect(config.env.SFS_TO_AUTH_KEY).toBe("a new key for sfs");
+  expect(config.keys.callers.map(({ name, digests }) => [name, digests.length])).toEqual([["web", 2]]);
+  expect(JSON.stringify(config.keys)).not.toContain("the key of");
+  expect(config.warnings).toEqual([expect.stringMatching(/^WEB_TO_SFS_KEY is short enough to be guessed/)]);
+});
+
+test("one key for two pairs is warned of, as it is while one key for all is replaced; the operators' is refused", () => {
+  const one = "the one key of a former release";
+  const shared = { ...complete, WEB_TO_SFS_KEY: one, MAIL_TO_SFS_KEY: `a new key for the mail,${one}` };
+  expect(readConfig(called, shared).warnings).toEqual([
+    "WEB_TO_SFS_KEY and MAIL_TO_SFS_KEY are one key: who has it may do what both may",
+  ]);
+  for (const name of ["WEB_TO_SFS_KEY", "SFS_TO_AUTH_KEY"])
+    expect(problemsOf({ ...complete, [name]: `another key,${complete.OPERATOR_KEY}` }, called)).toEqual([
+      `${name} is the OPERATOR_KEY as well; whoever is shown it could do everything`,
+    ]);
+  const known = digestText(complete.OPERATOR_KEY);
+  expect(
+    problemsOf({ ...complete, OPERATOR_KEY: known, WEB_TO_SFS_KEY: complete.OPERATOR_KEY }, called),
+  ).toHaveLength(1);
+});
+
 test.each([
+  ["OPERATOR_KEY", "hunter2,hunter3,hunter4"],
+  ["OPERATOR_KEY", "hunter2,"],
+  ["OPERATOR_KEY", "hunter2\nhunter3"],
+  ["OPERATOR_KEY", "sha256:hunter2"],
+  ["SFS_TO_AUTH_KEY", "hunter2ä"],
+  ["SFS_TO_AUTH_KEY", digestText("hunter2")],
   ["SFS_DB_URL", "mysql://u:hunter2@h/db"],
   ["SFS_DB_URL", "not a url hunter2"],
   ["SFS_DB_URL", "postgres://u:p@h:99999/d"],
