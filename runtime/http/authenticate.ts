@@ -9,6 +9,11 @@ export type Principal =
   /** Several share a key only while each of them is given its own. */
   | { readonly kind: "service"; readonly name: string; readonly grants: readonly GrantDefinition[] };
 
+/** For the log, and to tell whose turn it is. */
+export function principalName(principal: Principal): string {
+  return principal.kind === "operator" ? "operator" : principal.name;
+}
+
 export interface KnownKeys {
   /** Digests. */
   readonly operator: readonly Buffer[];

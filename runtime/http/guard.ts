@@ -1,10 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { createAuthenticator, type KnownKeys } from "./authenticate.js";
+import { createAuthenticator, type KnownKeys, type Principal } from "./authenticate.js";
 import { authorize } from "./authorize.js";
 import type { Connections } from "./connections.js";
 import { OPEN_PATHS } from "./health.js";
 import { Problem, unavailable } from "./problem.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** undefined where none is needed, or none was let in. */
+    principal: Principal | undefined;
+  }
+}
 
 export interface GuardOptions {
   readonly service: string;
@@ -17,10 +24,12 @@ export interface GuardOptions {
 /** Runs before the body is read, for unknown paths too: a stranger learns nothing but that a key is needed. */
 export function guard(app: FastifyInstance, { service, keys, connections, closed }: GuardOptions): void {
   const authenticate = createAuthenticator(service, keys);
+  app.decorateRequest("principal", undefined);
   app.addHook("onRequest", async (request) => {
     refuseAmbiguous(request.raw);
     if (isOpen(request)) return;
     const principal = authenticate(request.headers.authorization);
+    request.principal = principal;
     connections.trust(request.raw.socket);
     authorize(principal, request.routeOptions.config?.access, service);
     const reason = closed();

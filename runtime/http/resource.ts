@@ -8,14 +8,14 @@ import { readBody } from "./body.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
 import { refusalOf, unfit, type ValueSource } from "./refusal.js";
-import type { Turnstile } from "./turnstile.js";
+import type { SharedTurnstile } from "./turnstile.js";
 
 export interface ResourceOptions {
   readonly service: string;
   readonly resource: ResourceDefinition;
   readonly pool: Pool;
   /** Bounds the lists under way: each holds a connection for as long as its reader takes. */
-  readonly lists: Turnstile;
+  readonly lists: SharedTurnstile;
   readonly logger: Logger;
   /** How long the reader of a list may take for one chunk of it. */
   readonly chunkMs: number;
@@ -74,7 +74,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const versions = wanted ? { entity: entityOf(options) } : undefined;
   if (versions?.entity !== undefined && request.headers[HIGHEST_HEADER] !== undefined)
     reply.header(HIGHEST_HEADER, await highestVersion(options, versions.entity));
-  const leave = await lists.enter();
+  const leave = await lists.enter(callerOf(request));
   if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
   const stream = await refusing(resource, "target", () =>
     openList(pool, resource.table, { filter, versions, chunkMs }),
@@ -130,6 +130,11 @@ async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, opt
   if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, id))))
     throw noRow(resource.table, id);
   return reply.code(204).send();
+}
+
+/** undefined for an operator, who is not made to share. */
+function callerOf({ principal }: FastifyRequest): string | undefined {
+  return principal?.kind === "service" ? principal.name : undefined;
 }
 
 /** `?user_id=x&name=y`: columns and the values they must equal. */

@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Pool } from "pg";
 import { clip } from "../clip.js";
 import type { Logger, ResourceDefinition } from "../definition.js";
-import type { KnownKeys } from "./authenticate.js";
+import { type KnownKeys, principalName } from "./authenticate.js";
 import { acceptJson } from "./body.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { inviteBodies } from "./continue.js";
@@ -14,7 +14,7 @@ import { type Health, OPEN_PATHS, serveHealth } from "./health.js";
 import { type Operations, serveOperations } from "./operate.js";
 import { Problem } from "./problem.js";
 import { resourceMethods, serveResource } from "./resource.js";
-import { createTurnstile } from "./turnstile.js";
+import { createSharedTurnstile } from "./turnstile.js";
 
 export interface HttpOptions {
   readonly service: string;
@@ -38,7 +38,7 @@ export interface HttpLimits extends ConnectionLimits {
   readonly idleMs: number;
   /** For the reader of a list to take a quarter of a megabyte: one that trickles holds a connection as well. */
   readonly chunkMs: number;
-  /** Lists at once. Each holds one connection of the pool. */
+  /** Lists at once. Each holds one connection of the pool; one calling service never has all of them. */
   readonly lists: number;
 }
 
@@ -95,7 +95,11 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => sendProblem(missing(request, resources), request, reply));
   serveHealth(app, options.health);
   serveOperations(app, options.operations);
-  const lists = createTurnstile(limits.lists, LIST_WAIT_MS);
+  const lists = createSharedTurnstile({
+    places: limits.lists,
+    each: Math.max(1, limits.lists - 2),
+    waitMs: LIST_WAIT_MS,
+  });
   for (const resource of resources) {
     serveResource(app, { service: options.service, resource, pool, lists, logger, chunkMs: limits.chunkMs });
   }
@@ -118,6 +122,7 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
       method: request.method,
       path: clip(request.url.split("?", 1)[0] ?? ""),
       status: reply.statusCode,
+      ...(request.principal && { by: principalName(request.principal) }),
       ms: Math.round(reply.elapsedTime),
       ...(reply.raw.writableFinished ? {} : { aborted: true }),
     };

@@ -35,3 +35,41 @@ export function createTurnstile(places: number, waitMs: number): Turnstile {
     },
   };
 }
+
+/** The same for several, of whom none can take all places. */
+export interface SharedTurnstile {
+  /** `who` is let in as often as is one's share; undefined, as often as there are places. */
+  enter(who: string | undefined): Promise<(() => void) | undefined>;
+}
+
+export interface SharedPlaces {
+  readonly places: number;
+  readonly each: number;
+  readonly waitMs: number;
+}
+
+export function createSharedTurnstile({ places, each, waitMs }: SharedPlaces): SharedTurnstile {
+  const all = createTurnstile(places, waitMs);
+  const shares = new Map<string, Turnstile>();
+  const shareOf = (who: string) => {
+    const share = shares.get(who) ?? createTurnstile(each, waitMs);
+    shares.set(who, share);
+    return share;
+  };
+  return {
+    enter: async (who) => {
+      if (who === undefined) return await all.enter();
+      const leaveShare = await shareOf(who).enter();
+      if (leaveShare === undefined) return undefined;
+      const leaveAll = await all.enter();
+      if (leaveAll === undefined) leaveShare();
+      return (
+        leaveAll &&
+        (() => {
+          leaveAll();
+          leaveShare();
+        })
+      );
+    },
+  };
+}

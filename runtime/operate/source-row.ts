@@ -11,8 +11,8 @@ export interface SourceRowOptions {
 }
 
 const ANSWER_MS = 10_000;
-/** No row is longer: PostgreSQL has no value of more than a gigabyte, and no event travels with a tenth of this. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/** More than the longest element that is read of a list. */
+const MOST_BYTES = 17 * 1024 * 1024;
 
 /** One element as its owner has it now, `Unreadable` perhaps; undefined when it has none, or answers for lists alone. */
 export async function readSourceRow(

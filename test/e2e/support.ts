@@ -5,6 +5,7 @@ import { connect, headers, type JetStreamClient, type JetStreamManager, type Nat
 import pg from "pg";
 import { inject } from "vitest";
 import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { referenceKeys } from "../support/keys.js";
 import { startMeshBroker } from "../support/mesh-broker.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { freePort, type TestNats, waitFor } from "../support/servers.js";
@@ -16,8 +17,6 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const MESH = fileURLToPath(new URL("../../dist/generator/cli/main.js", import.meta.url));
 
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
-/** Who calls whom. */
-const PAIRS = ["SFS_TO_AUTH", "COMPUTE_TO_AUTH", "GATEWAY_TO_COMPUTE"];
 export type ServiceName = (typeof SERVICES)[number];
 
 /** A service that does not answer within this time hangs: better a failed call that says so than a test that runs out. */
@@ -83,8 +82,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     ...broker.environment(),
-    OPERATOR_KEY: key,
-    ...Object.fromEntries(PAIRS.map((pair) => [`${pair}_KEY`, randomUUID()])),
+    ...referenceKeys(key),
     ...Object.fromEntries(
       SERVICES.flatMap((service) => [
         [`${service.toUpperCase()}_DB_URL`, made[service].service],

@@ -7,6 +7,7 @@ import type { ServiceDefinition } from "../../runtime/definition.js";
 import { requestResync } from "../../runtime/operate/resync.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { recordingLogger } from "../runtime/broker/recording-logger.js";
+import { referenceKeys } from "../support/keys.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { createDatabase, freePort, startNats, type TestNats, waitFor } from "../support/servers.js";
 
@@ -64,9 +65,7 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
   const running = new Map<Name, RunningService>();
   const env = {
     NATS_URL: nats.url,
-    OPERATOR_KEY: key,
-    SFS_TO_AUTH_KEY: randomUUID(),
-    COMPUTE_TO_AUTH_KEY: randomUUID(),
+    ...referenceKeys(key),
     AUTH_DB_URL: made.auth.service,
     SFS_DB_URL: made.sfs.service,
     AUTH_SERVICE_URL: `http://127.0.0.1:${ports.auth}`,

@@ -4,6 +4,7 @@ import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import type { Health } from "../../runtime/http/health.js";
+import { keyDigests } from "../../runtime/http/keys.js";
 import type { HttpLimits } from "../../runtime/http/server.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { KEY, sendRaw, startServer, type TestServer } from "../runtime/http/fixture.js";
@@ -120,6 +121,43 @@ test("a reader that trickles gives its connection and its place back", { timeout
     what: "the connection to be idle again",
   });
   expect((await server.request("GET", "/api/users?username=7")).status).toBe(200);
+});
+
+test("one service that reads lists without an end leaves places to the others", async () => {
+  const callers = ["sfs", "web"].map((name) => ({
+    name,
+    digests: keyDigests(`the key of ${name}`),
+    grants: [{ path: "/api/users", verbs: ["get" as const] }],
+  }));
+  const server = await startServer({ keys: { operator: keyDigests(KEY), callers } });
+  ends.push(() => server.close());
+  await server.pool.query(
+    "INSERT INTO users (user_id, username, display_name) SELECT i, i, repeat('x', 2000) FROM generate_series(1, 10000) i",
+  );
+  for (let round = 0; round < 10; round += 1) {
+    const greedy = await stubborn(server.port);
+    greedy.pause();
+    greedy.write("GET /api/users HTTP/1.1\r\nhost: a\r\nauthorization: Bearer the key of sfs\r\n\r\n");
+  }
+  await waitFor(() => server.pool.totalCount - server.pool.idleCount === 3, {
+    what: "three lists under way",
+  });
+  const started = performance.now();
+  for (const key of ["the key of web", KEY]) {
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await fetch(`${server.url}/api/users?username=7`, { headers })).status).toBe(200);
+  }
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test("a document nested without an end is refused, and nothing falls over", async () => {
+  const deep = `${"[".repeat(500_000)}${"]".repeat(500_000)}`;
+  for (const body of [deep, `{"username": "u", "settings": ${deep}}`, `{"username": ${deep}}`]) {
+    const answer = await shared.request("POST", "/api/users", { body });
+    expect(answer.status).toBe(422);
+    expect((await answer.text()).length).toBeLessThan(2_000);
+  }
+  expect((await shared.request("GET", "/api/users")).status).toBe(200);
 });
 
 test("a body is invited only from who may send it, and refused before it is sent", async () => {

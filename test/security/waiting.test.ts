@@ -1,6 +1,7 @@
 import { expect, inject, test } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import { startService } from "../../runtime/service/start.js";
+import { referenceKeys } from "../support/keys.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { waitFor } from "../support/servers.js";
 import { silent } from "../unit/evolve/support.js";
@@ -14,7 +15,7 @@ test("waits for the owner, whatever MIGRATE says", async () => {
   const env = {
     AUTH_DB_URL: database.service,
     NATS_URL: inject("nats"),
-    SERVICE_KEY: "key",
+    ...referenceKeys(),
     PORT: "0",
     CONTAINER_CLUSTER: "none",
   };
