@@ -1,6 +1,6 @@
 import { checkDatabaseUrl, shownKey } from "meshwright/runtime";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
-import type { Mesh, Service } from "../model/mesh.js";
+import type { Call, Mesh, Service } from "../model/mesh.js";
 import { type Endpoints, readEndpoints, STATE_FOLDER } from "./dev/endpoints.js";
 import { readExternal } from "./dev/external.js";
 import { UsageError } from "./exit.js";
@@ -142,15 +142,28 @@ export function operatorKey({ env }: RunningMesh): string {
  * that is written by hand is shown.
  */
 export function sourceKeys(running: RunningMesh, service: Service): NodeJS.ProcessEnv {
-  const { mesh, env } = running;
-  const isExternal = (name: string) => mesh.services.some((one) => one.name === name && one.external);
-  const calls = mesh.calls.filter(({ caller }) => caller === service.name);
   return Object.fromEntries(
-    calls.map(({ callee, keyVariable }) => [
+    sourceCalls(running, service).map(({ callee, keyVariable }) => [
       keyVariable,
-      env[keyVariable] ?? (isExternal(callee) ? missing(keyVariable) : operatorKey(running)),
+      running.env[keyVariable] ?? (isExternal(running, callee) ? missing(keyVariable) : operatorKey(running)),
     ]),
   );
+}
+
+export function areSourceKeysKnown(running: RunningMesh, service: Service): boolean {
+  return sourceCalls(running, service).every(
+    ({ callee, keyVariable }) => running.env[keyVariable] !== undefined || !isExternal(running, callee),
+  );
+}
+
+function sourceCalls({ mesh }: RunningMesh, { name }: Service): readonly Call[] {
+  return mesh.calls.filter(
+    ({ caller, reasons }) => caller === name && reasons.some((reason) => reason !== "declared"),
+  );
+}
+
+function isExternal({ mesh }: RunningMesh, name: string): boolean {
+  return mesh.services.some((service) => service.name === name && service.external);
 }
 
 /** `AUTH_SERVICE_URL` */

@@ -2,6 +2,7 @@ import { type ResyncResult, requestResync, type Verification } from "meshwright/
 import { plural } from "../../diagnostics/plural.js";
 import { type ExitCode, UsageError } from "../exit.js";
 import {
+  areSourceKeysKnown,
   databaseVariable,
   findRunningMesh,
   operatorKey,
@@ -47,10 +48,11 @@ function isDone({ error, report }: ResyncResult): boolean {
   return error === undefined && (report?.unfit ?? 0) === 0 && (report?.ahead ?? 0) === 0;
 }
 
-/** undefined where the database is not known here: then what the service says is all there is. */
+/** undefined where the database, or a key to show a source, is not known here: then what the service says is all there is. */
 async function verifyWhereKnown(running: RunningMesh): Promise<readonly Verification[] | undefined> {
   const isKnown = running.services.every(
-    (service) => running.env[databaseVariable(running, service)] !== undefined,
+    (service) =>
+      running.env[databaseVariable(running, service)] !== undefined && areSourceKeysKnown(running, service),
   );
   if (!isKnown) return undefined;
   return await withProgress("comparing with the sources", () => verifyAll(running));

@@ -32,6 +32,11 @@ export async function writeExternal(
 export async function readExternal(folder: string, service: string): Promise<NodeJS.ProcessEnv> {
   const text = await readFile(externalFile(folder, service), "utf8").catch(() => "");
   return Object.fromEntries(
-    [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+    [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", word = ""]) => [name, unquote(word)]),
   );
+}
+
+/** What `shellWord` made of it. */
+function unquote(word: string): string {
+  return word.startsWith("'") ? word.slice(1, -1).replaceAll("'\\''", "'") : word;
 }

@@ -62,11 +62,37 @@ describe("the model of the reference mesh", () => {
     });
   });
 
+  test("what is synced is called, under a key of the two", () => {
+    expect(
+      mesh.calls.map(({ caller, callee, keyVariable, reasons, grants }) => [
+        caller,
+        callee,
+        keyVariable,
+        reasons,
+        grants,
+      ]),
+    ).toEqual([
+      ["compute", "auth", "COMPUTE_TO_AUTH_KEY", ["sync"], [{ path: "/api/users", verbs: ["get"] }]],
+      [
+        "gateway",
+        "compute",
+        "GATEWAY_TO_COMPUTE_KEY",
+        ["existence"],
+        [{ path: "/api/containers", verbs: ["get"] }],
+      ],
+      ["sfs", "auth", "SFS_TO_AUTH_KEY", ["sync"], [{ path: "/api/users", verbs: ["get"] }]],
+    ]);
+  });
+
   test("an aliased table is a table of its own", () => {
     const caches = ["sfs_db", "compute_db"].map((name) =>
       find(find(mesh.databases, name).tables, "user_cache"),
     );
-    expect(caches[0]).toEqual(caches[1]);
+    expect(caches.map((table) => table.cache?.sync?.keyVariable)).toEqual([
+      "SFS_TO_AUTH_KEY",
+      "COMPUTE_TO_AUTH_KEY",
+    ]);
+    expect(caches[0]?.columns).toEqual(caches[1]?.columns);
     expect(caches[0]?.columns.map((column) => column.name)).toEqual([
       "user_id",
       "username",
