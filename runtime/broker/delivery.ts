@@ -1,4 +1,5 @@
 import type { Msg } from "nats";
+import { readAckSubject } from "./ack-subject.js";
 import type { Delivery } from "./broker.js";
 import type { Loan } from "./loans.js";
 
@@ -9,9 +10,7 @@ const WORKING = Buffer.from("+WPI");
 
 /**
  * A pulled message. A class, since there are tens of thousands a second: what is not asked for is not
- * parsed. Its reply subject says where it comes from:
- * `$JS.ACK.<stream>.<durable>.<deliveries>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>`,
- * with `<domain>.<account>` after `ACK`, and a random token at the end, from newer servers.
+ * parsed. Its reply subject says where it comes from.
  */
 export class PulledMessage implements Delivery {
   readonly stream: string;
@@ -20,21 +19,22 @@ export class PulledMessage implements Delivery {
   /** When the broker was last told that it is being worked on, by `performance.now()`. */
   touchedAt: number;
   private readonly nanoseconds: string;
+  private readonly loan: Loan;
   private settled = false;
 
   constructor(
     private readonly message: Msg,
     reply: string,
     now: number,
-    private readonly loan: Loan,
+    lend: (seq: number) => Loan,
   ) {
-    const tokens = reply.split(".");
-    const at = tokens.length >= 11 ? 4 : 2;
-    this.stream = tokens[at] ?? "";
-    this.deliveries = Number(tokens[at + 2]);
-    this.seq = Number(tokens[at + 3]);
-    this.nanoseconds = tokens[at + 5] ?? "0";
+    const { stream, deliveries, seq, nanoseconds } = readAckSubject(reply);
+    this.stream = stream;
+    this.deliveries = deliveries;
+    this.seq = seq;
+    this.nanoseconds = nanoseconds;
     this.touchedAt = now;
+    this.loan = lend(seq);
   }
 
   get subject(): string {
@@ -81,7 +81,7 @@ export class PulledMessage implements Delivery {
     if (this.settled) return false;
     this.settled = true;
     this.message.respond(answer);
-    this.loan.end();
+    this.loan.end(this.seq);
     return true;
   }
 }

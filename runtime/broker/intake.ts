@@ -5,8 +5,9 @@ import type { ConsumerPlan, Intake } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";
 import { countLoans } from "./loans.js";
-import { openPulls } from "./pulls.js";
+import { openPulls, PULL_EXPIRES_MS } from "./pulls.js";
 import { createSuspicion } from "./suspicion.js";
+import { createUndelivered } from "./undelivered.js";
 
 const WATCH_MS = 500;
 const FLUSH_TIMEOUT_MS = 2_000;
@@ -34,7 +35,7 @@ export function openIntake(options: IntakeOptions): Intake {
   const over = () => stopped || suspicion.gone() !== undefined;
   const receive = (message: Msg, reply: string, now: number) => {
     suspicion.lift();
-    const pulled = new PulledMessage(message, reply, now, loans.begin());
+    const pulled = new PulledMessage(message, reply, now, loans.begin);
     if (stopped) pulled.handBack();
     else arrivals.add(pulled);
   };
@@ -45,6 +46,12 @@ export function openIntake(options: IntakeOptions): Intake {
     holdsOff: suspicion.holdsOff,
     onMessage: receive,
     onTrouble: suspicion.raise,
+    onEnded: (reply) => undelivered.behind(reply),
+  });
+  const undelivered = createUndelivered({
+    ...options,
+    pullExpiresMs: PULL_EXPIRES_MS,
+    holds: loans.holds,
   });
   const stopWatching = watch((now, frozen) => {
     // We were frozen, not the broker: what it said meanwhile is read after this timer.
@@ -74,6 +81,7 @@ export function openIntake(options: IntakeOptions): Intake {
       stopped = true;
       stopWatching();
       suspicion.stop();
+      undelivered.stop();
       stopStatus();
       arrivals.wake();
       const client = connection.client();

@@ -1,13 +1,15 @@
 /** What a message tells the intake that lent it. */
 export interface Loan {
   /** It is settled. */
-  end(): void;
+  end(seq: number): void;
   /** It comes to nobody before the delay has passed, and counts as lent until then. */
   postpone(delayMs: number): void;
 }
 
 export interface Loans {
-  begin(): Loan;
+  begin(seq: number): Loan;
+  /** Neither settled nor handed back. */
+  holds(seq: number): boolean;
   count(): number;
 }
 
@@ -17,6 +19,7 @@ const FEW = 1_000;
 /** All messages share one `Loan`: there are tens of thousands a second, and it only counts. */
 export function countLoans(): Loans {
   let open = 0;
+  const seqs = new Set<number>();
   let postponed: number[] = [];
   let room = FEW;
   const forgetDue = () => {
@@ -25,8 +28,9 @@ export function countLoans(): Loans {
     room = Math.max(FEW, 2 * postponed.length);
   };
   const loan: Loan = {
-    end: () => {
+    end: (seq) => {
       open -= 1;
+      seqs.delete(seq);
     },
     postpone: (delayMs) => {
       postponed.push(performance.now() + delayMs);
@@ -34,10 +38,12 @@ export function countLoans(): Loans {
     },
   };
   return {
-    begin: () => {
+    begin: (seq) => {
       open += 1;
+      seqs.add(seq);
       return loan;
     },
+    holds: (seq) => seqs.has(seq),
     count: () => {
       forgetDue();
       return open + postponed.length;

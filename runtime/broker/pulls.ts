@@ -2,12 +2,13 @@ import { createInbox, type Msg, nanos, type Subscription } from "nats";
 import { messageOf } from "../error-message.js";
 import type { ConsumerPlan } from "./broker.js";
 import type { Connection } from "./connection.js";
+import { endsPull } from "./undelivered.js";
 
 /** An idle broker answers a pull this often; more than two missing answers mean that it forgot the pull. */
 const HEARTBEAT_MS = 1_000;
 const SILENCE_MS = 2_500;
 /** Short: in a cluster, the broker goes on delivering to a pull from another account whose inbox is gone until then. */
-const PULL_EXPIRES_MS = 5_000;
+export const PULL_EXPIRES_MS = 5_000;
 
 export interface PullOptions {
   readonly connection: Connection;
@@ -22,6 +23,8 @@ export interface PullOptions {
   readonly holdsOff: () => boolean;
   readonly onMessage: (message: Msg, reply: string, now: number) => void;
   readonly onTrouble: (reason: string) => void;
+  /** With this message, of which that is the reply subject, the broker may have ended the pull. */
+  readonly onEnded: (reply: string) => void;
 }
 
 /**
@@ -43,7 +46,7 @@ export interface Pulls {
 }
 
 export function openPulls(options: PullOptions): Pulls {
-  const { connection, plan, prefetch, waiting, over, holdsOff, onMessage, onTrouble } = options;
+  const { connection, plan, prefetch, waiting, over, holdsOff, onMessage, onTrouble, onEnded } = options;
   const subject = `$JS.API.CONSUMER.MSG.NEXT.${plan.stream}.${plan.durable}`;
   let asked = 0;
   let inbox: Subscription | undefined;
@@ -68,8 +71,10 @@ export function openPulls(options: PullOptions): Pulls {
     if (reply) {
       if (from === inbox) asked = Math.max(0, asked - 1);
       onMessage(message, reply, heardAt);
-      // From another account, the broker takes such a message for the end of the pull, and delivers the rest to nobody.
-      if (from === inbox && message.data.length === 0 && !message.headers) renew();
+      if (from === inbox && endsPull(message)) {
+        renew();
+        onEnded(reply);
+      }
       return;
     }
     // A status of a pull that was given up with its inbox says nothing about the present ones.

@@ -7,6 +7,8 @@ import {
   type StreamInfo,
 } from "nats";
 import { type NatsServer, startNats } from "../../generator/cli/dev/servers/nats.js";
+import type { Mesh } from "../../generator/model/mesh.js";
+import { OPERATOR, passwordOf, passwordVariables } from "../support/mesh-broker.js";
 import { freePort, waitFor } from "../support/servers.js";
 
 /** The broker of a run, one server or a JetStream cluster, and an operator's own connection to it, past all proxies. */
@@ -30,9 +32,24 @@ export interface BrokerNode {
   readonly server: NatsServer;
 }
 
-export async function startBroker(folder: string, nodes: 1 | 3): Promise<ChaosBroker> {
-  const started = nodes === 1 ? [await startNode(folder, 1)] : await startCluster(folder);
+/** The emitted nats.conf, and whose passwords it wants. */
+export interface Permissions {
+  readonly mesh: Mesh;
+  readonly configuration: string;
+}
+
+/** Without permissions anybody may do anything. */
+export async function startBroker(
+  folder: string,
+  nodes: 1 | 3,
+  permissions?: Permissions,
+): Promise<ChaosBroker> {
+  const started =
+    nodes === 1
+      ? [await startNode({ folder, number: 1, permissions })]
+      : await startCluster(folder, permissions);
   const connection = await connect({
+    ...(permissions && { user: OPERATOR, pass: passwordOf(OPERATOR) }),
     servers: started.map((node) => node.server.url.replace("nats://", "")),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
@@ -64,24 +81,40 @@ export async function startBroker(folder: string, nodes: 1 | 3): Promise<ChaosBr
   };
 }
 
-async function startNode(folder: string, number: number, configuration?: string): Promise<BrokerNode> {
+interface Node {
+  readonly folder: string;
+  readonly number: number;
+  readonly permissions: Permissions | undefined;
+  readonly configuration?: string;
+}
+
+async function startNode({ folder, number, permissions, configuration = "" }: Node): Promise<BrokerNode> {
   const own = join(folder, `nats-${number}`);
-  const server = await startNats({ folder: own, ...(configuration === undefined ? {} : { configuration }) });
+  const server = await startNats({
+    folder: own,
+    configuration: `${permissions?.configuration ?? ""}\n${configuration}`,
+    ...(permissions && { env: passwordVariables(permissions.mesh) }),
+  });
   const port = Number(new URL(server.url).port);
-  return { name: `mesh_${port}`, port, folder: join(own, "jetstream"), server };
+  const account = permissions === undefined ? "$G" : "MESH";
+  return { name: `mesh_${port}`, port, folder: join(own, "jetstream", account, "streams"), server };
 }
 
 /** `no_advertise`: otherwise clients learn the nodes' own addresses, and go round the proxies. */
-async function startCluster(folder: string): Promise<readonly BrokerNode[]> {
+async function startCluster(
+  folder: string,
+  permissions: Permissions | undefined,
+): Promise<readonly BrokerNode[]> {
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const routes = ports.map((port) => `nats-route://127.0.0.1:${port}`).join(", ");
   return await Promise.all(
     ports.map((port, place) =>
-      startNode(
+      startNode({
         folder,
-        place + 1,
-        `cluster { name: chaos, listen: "127.0.0.1:${port}", routes: [${routes}], no_advertise: true }`,
-      ),
+        number: place + 1,
+        permissions,
+        configuration: `cluster { name: chaos, listen: "127.0.0.1:${port}", routes: [${routes}], no_advertise: true }`,
+      }),
     ),
   );
 }

@@ -2,7 +2,11 @@ import { createHash, randomUUID } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { provision } from "../../generator/cli/dev/provision.js";
+import { keepProvisioned } from "../../generator/cli/dev/reprovision.js";
+import type { Mesh } from "../../generator/model/mesh.js";
 import { digestText } from "../../runtime/http/keys.js";
+import { OPERATOR, passwordOf } from "../support/mesh-broker.js";
 import { freePort, waitFor } from "../support/servers.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 import { type ChaosBroker, startBroker } from "./broker.js";
@@ -52,15 +56,14 @@ export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMe
   // PostgreSQL runs under another uid where we are root, and has to get through.
   await chmod(folder, 0o755);
   const streamReplicas = options.cluster ? 3 : 1;
-  const [project, broker] = await Promise.all([
-    makeProject({
-      folder: join(folder, "project"),
-      replicas: streamReplicas,
-      ackWaitSeconds: options.ackWaitSeconds ?? 5,
-    }),
-    startBroker(folder, options.cluster ? 3 : 1),
-  ]);
+  const project = await makeProject({
+    folder: join(folder, "project"),
+    replicas: streamReplicas,
+    ackWaitSeconds: options.ackWaitSeconds ?? 5,
+  });
   const databases = await startDatabases(join(project.folder, "generated"));
+  const broker = await startBroker(folder, options.cluster ? 3 : 1, project.permissions);
+  const stopProvisioning = await provisionChaos(project.permissions.mesh, broker, streamReplicas);
   await mkdir(join(folder, "logs"));
   await databases.pools.sfs.query(`CREATE TABLE effects (
     event_id text, user_id text, version bigint, action text, origin text, process integer,
@@ -80,7 +83,7 @@ export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMe
   const { replicas, links } = await buildReplicas(setup);
   for (const replica of replicas) replica.start();
   await waitFor(async () => (await Promise.all(replicas.map((one) => one.health()))).every(isReady), {
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     everyMs: 200,
     what: "all services to be ready",
   });
@@ -96,11 +99,28 @@ export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMe
       for (const replica of replicas) replica.thaw();
       await Promise.all(replicas.map((replica) => replica.stop()));
       await Promise.all(links.flatMap((link) => link.proxies.map((proxy) => proxy.close())));
+      await stopProvisioning();
       await broker.stop();
       await databases.stop();
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** As the operator does beforehand, and whoever is to make anew what a fault has deleted: no service may. */
+async function provisionChaos(
+  mesh: Mesh,
+  broker: ChaosBroker,
+  replicas: number,
+): Promise<() => Promise<void>> {
+  const url = broker.nodes.map((node) => node.server.url).join(",");
+  const login = { url, user: OPERATOR, password: passwordOf(OPERATOR) };
+  const provisioning = { login, replicas, standIn: false, onNotice: () => {} };
+  await waitFor(() => provision(mesh, provisioning).then(() => true), {
+    timeoutMs: 60_000,
+    what: "streams and durables to be made",
+  });
+  return keepProvisioned(mesh, provisioning);
 }
 
 function isReady(health: { readonly status: string } | undefined): boolean {
@@ -182,6 +202,8 @@ async function buildReplica(setup: Setup, { service, name, ports }: Build) {
       NATS_URL: portsOf(toBroker)
         .map((port) => `nats://127.0.0.1:${port}`)
         .join(","),
+      NATS_USER: service,
+      NATS_PASSWORD: passwordOf(service),
       [`${service.toUpperCase()}_DB_URL`]: databases.url(service, portsOf(toDatabase)[0] ?? 0),
       ...(toSource === undefined
         ? {}

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ts } from "ts-morph";
+import { compile } from "../unit/emit/support.js";
+import type { Permissions } from "./broker.js";
 
 /*
  * The reference mesh as a user would deploy it: generated from mesh.yaml into a project of its own,
@@ -29,6 +31,8 @@ export interface Project {
   /** The compiled entry point of a service. */
   main(service: ServiceName): string;
   hooks(service: ServiceName): string;
+  /** As they are emitted for it. */
+  readonly permissions: Permissions;
 }
 
 export async function makeProject(options: ProjectOptions): Promise<Project> {
@@ -41,7 +45,8 @@ export async function makeProject(options: ProjectOptions): Promise<Project> {
     ...(replicas === 1 ? [] : [`streams: { replicas: ${replicas} }`]),
   ];
   const mesh = await readFile(join(ROOT, "mesh.yaml"), "utf8");
-  await writeFile(join(folder, "mesh.yaml"), `${mesh}\n${settings.join("\n")}\n`);
+  const text = `${mesh}\n${settings.join("\n")}\n`;
+  await writeFile(join(folder, "mesh.yaml"), text);
   await promisify(execFile)(process.execPath, [CLI, "generate"], { cwd: folder });
   await compileFolder(join(folder, "generated"));
   await mkdir(join(folder, "hooks"));
@@ -52,6 +57,10 @@ export async function makeProject(options: ProjectOptions): Promise<Project> {
   await compileFolder(join(folder, "hooks"));
   return {
     folder,
+    permissions: {
+      mesh: compile(text),
+      configuration: await readFile(join(folder, "generated/nats.conf"), "utf8"),
+    },
     main: (service) => join(folder, `generated/${service}/main.js`),
     hooks: (service) => join(folder, `hooks/${service}.js`),
   };

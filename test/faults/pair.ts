@@ -8,8 +8,10 @@ import { requestResync } from "../../runtime/operate/resync.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { recordingLogger } from "../runtime/broker/recording-logger.js";
 import { referenceKeys } from "../support/keys.js";
+import { startMeshBroker } from "../support/mesh-broker.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
-import { createDatabase, freePort, startNats, type TestNats, waitFor } from "../support/servers.js";
+import { createDatabase, freePort, type TestNats, waitFor } from "../support/servers.js";
+import { compile, readMesh } from "../unit/emit/support.js";
 
 /*
  * An owner and a copy of it: Auth and SFS of the reference mesh, whole services, in this process. Broker and
@@ -51,7 +53,11 @@ export interface PairOptions {
 }
 
 export async function openPair({ hooks, tune = (same) => same }: PairOptions = {}): Promise<Pair> {
-  const nats = await startNats();
+  const broker = await startMeshBroker({
+    mesh: compile(readMesh("mesh.yaml")),
+    permissions: readMesh("generated/nats.conf"),
+  });
+  await broker.keepProvisioned();
   const postgres = inject("postgres");
   const made = {
     auth: await createRoledDatabase(postgres, "auth"),
@@ -64,7 +70,6 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
   const key = randomUUID();
   const running = new Map<Name, RunningService>();
   const env = {
-    NATS_URL: nats.url,
     ...referenceKeys(key),
     AUTH_DB_URL: made.auth.service,
     SFS_DB_URL: made.sfs.service,
@@ -78,13 +83,13 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
   const source = () => read(pools.auth, "SELECT user_id, username FROM users ORDER BY user_id");
   const cache = () => read(pools.sfs, "SELECT user_id, username FROM user_cache ORDER BY user_id");
   return {
-    nats,
+    nats: broker.nats,
     pools,
     async start(name) {
       const options = { logger: recordingLogger() };
       const service = await startService(
         tune(definitions[name]()),
-        { ...env, PORT: String(ports[name]) },
+        { ...env, ...broker.environment(name), PORT: String(ports[name]) },
         options,
       );
       running.set(name, service);
@@ -119,7 +124,7 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
     async close() {
       await Promise.all([stop("auth"), stop("sfs")]);
       await Promise.all([pools.auth.end(), pools.sfs.end()]);
-      await nats.remove();
+      await broker.remove();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { connect } from "nats";
 import { afterEach, describe, expect, it } from "vitest";
+import { OPERATOR, passwordOf } from "../support/mesh-broker.js";
 import { waitFor } from "../support/servers.js";
 import { openPair, type Pair } from "./pair.js";
 
@@ -54,7 +55,7 @@ describe("the owner's database is restored from a backup", () => {
     const restore = await liveOn();
     await pair.stop("auth");
     await restore();
-    const admin = await connect({ servers: pair.nats.url });
+    const admin = await connect({ servers: pair.nats.url, user: OPERATOR, pass: passwordOf(OPERATOR) });
     await (await admin.jetstreamManager()).streams.purge("AUTH");
     await admin.close();
     await pair.start("auth");

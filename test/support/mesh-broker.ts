@@ -4,6 +4,8 @@ import { OPERATOR, passwordVariableOf } from "../../generator/emit/views/broker.
 import type { Mesh } from "../../generator/model/mesh.js";
 import { startNats, type TestNats } from "./servers.js";
 
+export { OPERATOR } from "../../generator/emit/views/broker.js";
+
 /*
  * A broker as an operator would set it up: under the nats.conf that is emitted for the mesh, with its streams and
  * durables, which no service may make.

@@ -88,7 +88,7 @@ async function loseTail({ mesh, facts }: Striking, streams: readonly string[]): 
   if (node === undefined) throw new Error("a mesh without a broker");
   const copy = join(mesh.folder, "tail");
   const folders = streams.map((stream) => ({
-    live: join(node.folder, "$G/streams", stream),
+    live: join(node.folder, stream),
     saved: join(copy, stream),
   }));
   await node.server.stop();
