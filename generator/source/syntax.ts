@@ -29,8 +29,8 @@ export function parseSyntax(source: SourceText, report: Report): Document | unde
 
 const NOWHERE = { start: 0, end: 0 };
 
-/** All that YAML allows in a text, within quotes and comments too. */
-const UNPRINTABLE = /[^\t\n\r -~\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
+/** What YAML does not allow in a text, within quotes and comments neither. */
+const UNPRINTABLE = /[^\P{Cc}\t\n\r\u007f-\u009f]|\p{Cs}|\r(?!\n)/u;
 
 function hasUnprintable(text: string, report: Report): boolean {
   const found = UNPRINTABLE.exec(text);
