@@ -29,10 +29,20 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
       port: 8081,
       resources: [{ path: "/api/users", table: users, create: validateNewUsers, patch: validateUsersPatch }],
     },
+    callers: [
+      {
+        name: "compute",
+        keyVariable: "COMPUTE_TO_AUTH_KEY",
+        grants: [{ path: "/api/users", verbs: ["get"] }],
+      },
+      { name: "sfs", keyVariable: "SFS_TO_AUTH_KEY", grants: [{ path: "/api/users", verbs: ["get"] }] },
+    ],
     environment: [
       { name: "NATS_URL", required: true },
       { name: "AUTH_DB_URL", required: true },
-      { name: "SERVICE_KEY", required: true },
+      { name: "OPERATOR_KEY", required: true },
+      { name: "COMPUTE_TO_AUTH_KEY", required: true },
+      { name: "SFS_TO_AUTH_KEY", required: true },
       { name: "PORT", default: "8081" },
       { name: "HOST", default: "127.0.0.1" },
       { name: "LOG_LEVEL", default: "info" },

@@ -43,11 +43,20 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
         { path: "/api/ssh-keys", table: sshKeys, create: validateNewSshKeys, patch: validateSshKeysPatch },
       ],
     },
+    callers: [
+      {
+        name: "gateway",
+        keyVariable: "GATEWAY_TO_COMPUTE_KEY",
+        grants: [{ path: "/api/containers", verbs: ["get"] }],
+      },
+    ],
     environment: [
       { name: "NATS_URL", required: true },
       { name: "AUTH_SERVICE_URL", required: true },
       { name: "COMPUTE_DB_URL", required: true },
-      { name: "SERVICE_KEY", required: true },
+      { name: "OPERATOR_KEY", required: true },
+      { name: "COMPUTE_TO_AUTH_KEY", required: true },
+      { name: "GATEWAY_TO_COMPUTE_KEY" },
       { name: "PORT", default: "8083" },
       { name: "HOST", default: "127.0.0.1" },
       { name: "LOG_LEVEL", default: "info" },

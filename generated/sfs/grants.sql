@@ -2,10 +2,12 @@
 -- What "sfs_service", the role that SFS runs as, may do: what stands here, and nothing else in schema mesh. The owner
 -- of the tables runs this, connected to "sfs_db", after each migration: `mesh migrate` and `mesh dev` do.
 BEGIN;
-REVOKE ALL ON SCHEMA mesh FROM "sfs_service";
-REVOKE ALL ON ALL TABLES IN SCHEMA mesh FROM "sfs_service";
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM "sfs_service";
-REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM "sfs_service";
+REVOKE ALL ON SCHEMA mesh FROM PUBLIC, "sfs_service";
+REVOKE ALL ON ALL TABLES IN SCHEMA mesh FROM PUBLIC, "sfs_service";
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM PUBLIC, "sfs_service";
+REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM PUBLIC, "sfs_service";
+-- CHECK constraints call it as whoever writes a row.
+GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) TO PUBLIC;
 
 -- The service's rows; triggers write their events as the owner.
 REVOKE ALL ON "files" FROM "sfs_service";

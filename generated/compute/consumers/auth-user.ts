@@ -29,6 +29,7 @@ export function computeUserConsumer(hooks: ComputeUserHooks): ConsumerDefinition
     cache: userCache,
     sync: {
       urlVariable: "AUTH_SERVICE_URL",
+      keyVariable: "COMPUTE_TO_AUTH_KEY",
       path: "/api/users",
       header: "authorization",
       everySeconds: 3600,

@@ -39,6 +39,7 @@ export function gatewayContainerConsumer(hooks: GatewayContainerHooks = {}): Con
     origin: "compute.container",
     sync: {
       urlVariable: "COMPUTE_SERVICE_URL",
+      keyVariable: "GATEWAY_TO_COMPUTE_KEY",
       path: "/api/containers",
       header: "authorization",
       everySeconds: 3600,

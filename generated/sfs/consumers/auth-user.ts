@@ -27,6 +27,7 @@ export function sfsUserConsumer(hooks: SfsUserHooks = {}): ConsumerDefinition {
     cache: userCache,
     sync: {
       urlVariable: "AUTH_SERVICE_URL",
+      keyVariable: "SFS_TO_AUTH_KEY",
       path: "/api/users",
       header: "authorization",
       everySeconds: 3600,

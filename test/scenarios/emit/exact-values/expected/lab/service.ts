@@ -37,10 +37,18 @@ export function labService(hooks: LabHooks = {}): ServiceDefinition {
         { path: "/api/samples", table: samples, create: validateNewSamples, patch: validateSamplesPatch },
       ],
     },
+    callers: [
+      {
+        name: "archive",
+        keyVariable: "ARCHIVE_TO_LAB_KEY",
+        grants: [{ path: "/api/samples", verbs: ["get"] }],
+      },
+    ],
     environment: [
       { name: "NATS_URL", required: true },
       { name: "LAB_DB_URL", required: true },
-      { name: "SERVICE_KEY", required: true },
+      { name: "OPERATOR_KEY", required: true },
+      { name: "ARCHIVE_TO_LAB_KEY", required: true },
       { name: "PORT", default: "8081" },
       { name: "HOST", default: "127.0.0.1" },
       { name: "LOG_LEVEL", default: "info" },

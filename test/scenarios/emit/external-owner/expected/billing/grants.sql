@@ -2,10 +2,12 @@
 -- What "billing_service", the role that Billing runs as, may do: what stands here, and nothing else in schema mesh. The owner
 -- of the tables runs this, connected to "billing_db", after each migration: `mesh migrate` and `mesh dev` do.
 BEGIN;
-REVOKE ALL ON SCHEMA mesh FROM "billing_service";
-REVOKE ALL ON ALL TABLES IN SCHEMA mesh FROM "billing_service";
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM "billing_service";
-REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM "billing_service";
+REVOKE ALL ON SCHEMA mesh FROM PUBLIC, "billing_service";
+REVOKE ALL ON ALL TABLES IN SCHEMA mesh FROM PUBLIC, "billing_service";
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM PUBLIC, "billing_service";
+REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM PUBLIC, "billing_service";
+-- CHECK constraints call it as whoever writes a row.
+GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) TO PUBLIC;
 
 -- The service's rows; triggers write their events as the owner.
 REVOKE ALL ON "account_cache" FROM "billing_service";

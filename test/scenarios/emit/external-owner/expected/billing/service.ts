@@ -33,11 +33,24 @@ export function billingService(hooks: BillingHooks = {}): ServiceDefinition {
         { path: "/api/invoices", table: invoices, create: validateNewInvoices, patch: validateInvoicesPatch },
       ],
     },
+    callers: [
+      {
+        name: "identity",
+        keyVariable: "IDENTITY_TO_BILLING_KEY",
+        grants: [
+          { path: "/api/accounts", verbs: ["get"] },
+          { path: "/api/invoices", verbs: ["get", "post", "patch"] },
+        ],
+      },
+    ],
+    calls: [{ urlVariable: "IDENTITY_SERVICE_URL", keyVariable: "BILLING_TO_IDENTITY_KEY" }],
     environment: [
       { name: "NATS_URL", required: true },
       { name: "IDENTITY_SERVICE_URL", required: true },
       { name: "BILLING_DB_URL", required: true },
-      { name: "SERVICE_KEY", required: true },
+      { name: "OPERATOR_KEY", required: true },
+      { name: "BILLING_TO_IDENTITY_KEY", required: true },
+      { name: "IDENTITY_TO_BILLING_KEY", required: true },
       { name: "PORT", default: "9001" },
       { name: "HOST", default: "127.0.0.1" },
       { name: "LOG_LEVEL", default: "info" },

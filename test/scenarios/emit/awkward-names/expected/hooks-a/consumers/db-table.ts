@@ -22,6 +22,7 @@ export function hooksATableConsumer(hooks: HooksATableHooks = {}): ConsumerDefin
     origin: "db.table",
     sync: {
       urlVariable: "DB_SERVICE_URL",
+      keyVariable: "HOOKS_A_TO_DB_KEY",
       path: "/table",
       header: "authorization",
       everySeconds: 3600,

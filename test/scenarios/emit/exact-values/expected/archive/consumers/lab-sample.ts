@@ -43,6 +43,7 @@ export function archiveSampleConsumer(hooks: ArchiveSampleHooks = {}): ConsumerD
     cache: sampleCache,
     sync: {
       urlVariable: "LAB_SERVICE_URL",
+      keyVariable: "ARCHIVE_TO_LAB_KEY",
       path: "/api/samples",
       header: "authorization",
       everySeconds: 3600,

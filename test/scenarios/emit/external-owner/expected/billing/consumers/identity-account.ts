@@ -36,6 +36,7 @@ export function billingAccountConsumer(hooks: BillingAccountHooks = {}): Consume
     cache: accountCache,
     sync: {
       urlVariable: "IDENTITY_SERVICE_URL",
+      keyVariable: "BILLING_TO_IDENTITY_KEY",
       path: "/v1/accounts",
       header: "x-service-key",
       everySeconds: 600,
