@@ -31,6 +31,7 @@ describe("the owner's database is restored from a backup", () => {
     await waitFor(async () => {
       await pair.resync();
       expect(await pair.cache()).toEqual(await pair.source());
+      return true;
     });
     expect((await pair.cache()).map(({ user_id }) => user_id)).toEqual(["deleted", "renamed", "same"]);
     await pair.write("UPDATE users SET username = username || '!'");

@@ -135,8 +135,7 @@ test("what the environment names is used as it says", async () => {
   }
   const { rows } = await withClient(gateway.admin, (client) =>
     client.query(
-      "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'gateway%' AND datname = $1",
-      [gateway.name],
+      "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
     ),
   );
   expect(rows).toEqual([{ usename: "gateway_service" }]);
