@@ -5,7 +5,7 @@ import { ConfigurationError } from "./config.js";
 import { HooksError, loadService } from "./hooks.js";
 import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";
 import { flushLog } from "./logger.js";
-import { type RunningService, startService } from "./start.js";
+import { PortTaken, type RunningService, startService } from "./start.js";
 
 /** Exit codes of a service: refused or crashed, and "this can never work as it is set up". */
 const FAILED = 1;
@@ -44,6 +44,10 @@ async function startFrom<Hooks extends object>(
 
 /** Before there is a service there is nobody to parse a log: plain text for whoever set it up. */
 function refuse(error: unknown): never {
+  if (error instanceof PortTaken) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(FAILED);
+  }
   const setUp = error instanceof ConfigurationError || error instanceof HooksError;
   process.stderr.write(visible(`${setUp ? explain(error) : inspect(error)}\n`));
   process.exit(setUp ? USAGE : FAILED);

@@ -75,6 +75,7 @@ export async function startService(
     await service.app.listen({ host: config.host, port: config.port });
   } catch (error) {
     await closePools(service);
+    if (isTaken(error)) throw new PortTaken(config, error);
     throw cannotListen(error) ? unlistenable(error, definition.name, config) : error;
   }
   const [url, port] = addressOf(service);
@@ -96,7 +97,21 @@ export async function startService(
   };
 }
 
-/** An address that is not this machine's, or that nobody can have. A port that is taken may be free later. */
+/** It may be free later: a former replica may be about to stop. */
+export class PortTaken extends Error {
+  override readonly name = "PortTaken";
+  constructor({ host, port }: ServiceConfig, cause: Error) {
+    super(`port ${port} of ${host} is taken by another process: end it, or set PORT to another one`, {
+      cause,
+    });
+  }
+}
+
+function isTaken(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+}
+
+/** An address that is not this machine's, or that nobody can have. */
 function cannotListen(error: unknown): error is Error & { readonly code: string } {
   return (
     error instanceof Error &&

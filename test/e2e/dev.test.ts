@@ -5,6 +5,8 @@ import { connect } from "nats";
 import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { startBroker } from "../../generator/cli/dev/broker.js";
+import { holdPort } from "../../generator/cli/dev/servers/ports.js";
+import { holdPorts } from "../../generator/cli/dev/service-ports.js";
 import { openState } from "../../generator/cli/dev/state.js";
 import { superviseServer } from "../../generator/cli/dev/supervisor.js";
 import { compile, readMesh } from "../unit/emit/support.js";
@@ -98,6 +100,20 @@ test("a second mesh dev on the same state is refused, and says who has it", asyn
   const second = await mesh(ROOT, "dev", "--state", state);
   expect(second.code).toBe(2);
   expect(second.stderr).toContain(String(running?.pid));
+});
+
+test("two meshes that come up at once choose different ports, and each has its own when it binds it", async () => {
+  const { services } = compile(readMesh("mesh.yaml"));
+  const all = await Promise.all([holdPorts(services, false), holdPorts(services, false)]);
+  const chosen = all.flatMap((ports) => services.map(({ name }) => ports.of(name)));
+  expect(new Set(chosen).size).toBe(2 * services.length);
+  for (const ports of all) {
+    await ports.release("auth");
+    const held = await holdPort(ports.of("auth"));
+    expect(held?.port).toBe(ports.of("auth"));
+    await held?.release();
+    await ports.releaseAll();
+  }
 });
 
 test.skipIf(!hasProc)("a service that is killed is started again, with a notice", async () => {

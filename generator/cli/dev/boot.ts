@@ -10,6 +10,7 @@ import { type DevKeys, makeKeys } from "./keys.js";
 import { provision } from "./provision.js";
 import { keepProvisioned } from "./reprovision.js";
 import { freePort, preferPort } from "./servers/ports.js";
+import { holdPorts, type ServicePorts } from "./service-ports.js";
 import type { State } from "./state.js";
 import { type Supervisor, superviseService } from "./supervisor.js";
 
@@ -60,13 +61,14 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   };
   await provision(mesh, provisioning);
   options.onStarted(await keepProvisioned(mesh, provisioning));
-  const ports = await choosePorts(mesh.services, port);
+  const ports = await holdPorts(mesh.services, options.freePorts);
+  options.onStarted(ports.releaseAll);
   const keys = makeKeys(mesh.calls, { operatorKey: state.operatorKey, external: externalNames(mesh) });
   const environment = serviceEnvironment({ ports, broker, databases, keys, options });
   for (const service of mesh.services.filter((one) => one.external)) {
     const { name } = service;
     const variables = { NATS_URL: broker.url, ...broker.environment(name), ...keys.of(name) };
-    const port = isExpected(name, mesh) ? { PORT: String(ports.get(name)) } : {};
+    const port = isExpected(name, mesh) ? { PORT: String(ports.of(name)) } : {};
     options.onStarted(await writeExternal(state.folder, service, { ...variables, ...port }));
   }
   const running: Supervisor[] = [];
@@ -77,9 +79,10 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   for (const wave of startOrder(services, mesh)) {
     await Promise.all(
       wave.map(async (service) => {
+        await ports.release(service.name);
         const { supervisor, broken } = startService(service, environment(service), options);
         running.push(supervisor);
-        const ready = untilReady(address(ports, service.name), copiesFromExternal(service, mesh));
+        const ready = untilReady(ports.address(service.name), copiesFromExternal(service, mesh));
         const trouble = await Promise.race([ready, broken]);
         if (trouble !== undefined) options.onNotice(service.name, `is not ready yet: ${trouble}`);
       }),
@@ -90,7 +93,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
     nats_operator: broker.operator && { user: broker.operator.user, pass: broker.operator.password },
     databases: databases.owner,
     services: Object.fromEntries(
-      services.map((service) => [service.name, { http: address(ports, service.name) }]),
+      services.map((service) => [service.name, { http: ports.address(service.name) }]),
     ),
     service_key: state.operatorKey,
   };
@@ -153,30 +156,8 @@ function externalNames(mesh: Mesh): ReadonlySet<string> {
   return new Set(mesh.services.filter((one) => one.external).map(({ name }) => name));
 }
 
-type Ports = ReadonlyMap<string, number>;
-
-/**
- * One after the other: two services may declare one port, and only one of them can have it. An external
- * service's port is where it is expected, unless its URL is given.
- */
-async function choosePorts(
-  services: readonly Service[],
-  port: (wanted: number) => Promise<number>,
-): Promise<Ports> {
-  const ports = new Map<string, number>();
-  for (const service of services) {
-    const wanted = await port(service.http?.port ?? 0);
-    ports.set(service.name, [...ports.values()].includes(wanted) ? await freePort() : wanted);
-  }
-  return ports;
-}
-
-function address(ports: Ports, service: string): string {
-  return `http://127.0.0.1:${ports.get(service)}`;
-}
-
 interface EnvironmentParts {
-  readonly ports: Ports;
+  readonly ports: ServicePorts;
   readonly broker: DevBroker;
   readonly databases: DevDatabases;
   readonly keys: DevKeys;
@@ -188,11 +169,9 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   const { ports, broker, databases, keys, options } = parts;
   const external = externalNames(options.mesh);
   const sourceUrl = (service: string, variable: string) =>
-    (external.has(service) ? process.env[variable] : undefined) || address(ports, service);
+    (external.has(service) ? process.env[variable] : undefined) || ports.address(service);
   const called = Object.fromEntries(
-    options.mesh.calls.flatMap(({ callee, urlVariable }) =>
-      ports.has(callee) ? [[urlVariable, sourceUrl(callee, urlVariable)] as const] : [],
-    ),
+    options.mesh.calls.map(({ callee, urlVariable }) => [urlVariable, sourceUrl(callee, urlVariable)]),
   );
   const variables = new Map(options.mesh.databases.map(({ name, urlVariable }) => [name, urlVariable]));
   const secret = new Set([
@@ -209,7 +188,7 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
     ...(service.database && isOwned(databases, service.database) && { MIGRATE: "off" }),
     ...keys.of(service.name),
     HOST: "127.0.0.1",
-    PORT: String(ports.get(service.name)),
+    PORT: String(ports.of(service.name)),
   });
 }
 

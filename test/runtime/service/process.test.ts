@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -94,6 +95,18 @@ test.each(["nowhere.invalid", "192.0.2.1"])(
     expect(service.output()).toContain(`HOST "${HOST}" and PORT 0 cannot be listened on`);
   },
 );
+
+test("a port that is taken: one line, exit code 1, since it may be free later", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  const service = run({ ...(await environment()), PORT: String(port) });
+  expect(await service.exit).toBe(1);
+  expect(service.output().trim()).toBe(
+    `port ${port} of 127.0.0.1 is taken by another process: end it, or set PORT to another one`,
+  );
+  holder.close();
+});
 
 test("a hooks module that is not there: exit code 2", async () => {
   const service = run({ ...(await environment()), MESH_HOOKS: "/nowhere.js" });

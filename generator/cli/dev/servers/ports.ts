@@ -1,26 +1,43 @@
 import { connect, createServer } from "node:net";
 
 /** A port that was free a moment ago: whoever binds it must be ready to lose the race and ask again. */
-export function freePort(): Promise<number> {
-  return bindPort(0).then(
-    (port) => port ?? Promise.reject(new Error("this machine has no free port on 127.0.0.1")),
-  );
+export async function freePort(): Promise<number> {
+  return await released(await holdFreePort());
 }
 
 /** The wanted port when nobody has it, else a free one: a second mesh on one machine must not be refused. */
 export async function preferPort(wanted: number): Promise<number> {
-  return (await bindPort(wanted)) ?? freePort();
+  return await released((await holdPort(wanted)) ?? (await holdFreePort()));
 }
 
-function bindPort(port: number): Promise<number | undefined> {
+/** A port that nobody else gets before it is released. Who connects to it meanwhile is turned away. */
+export interface HeldPort {
+  readonly port: number;
+  release(): Promise<void>;
+}
+
+export async function holdFreePort(): Promise<HeldPort> {
+  const held = await holdPort(0);
+  if (held === undefined) throw new Error("this machine has no free port on 127.0.0.1");
+  return held;
+}
+
+/** Undefined when somebody has it. */
+export function holdPort(port: number): Promise<HeldPort | undefined> {
   return new Promise((resolve) => {
-    const server = createServer();
+    const server = createServer((socket) => socket.destroy());
     server.once("error", () => resolve(undefined));
     server.listen({ port, host: "127.0.0.1" }, () => {
       const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : undefined));
+      const release = () => new Promise<void>((done) => server.close(() => done()));
+      if (typeof address === "object" && address) resolve({ port: address.port, release });
     });
   });
+}
+
+async function released({ port, release }: HeldPort): Promise<number> {
+  await release();
+  return port;
 }
 
 /** Whether somebody accepts connections there. */
