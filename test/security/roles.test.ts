@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { meshMigrations } from "../../runtime/schema/files.js";
@@ -392,6 +394,31 @@ const MAY = [
   "table public.namespaces SELECT INSERT UPDATE DELETE",
   "table public.user_cache SELECT INSERT UPDATE DELETE",
 ];
+
+test("the runtime writes nothing that it is not granted", () => {
+  const folder = fileURLToPath(new URL("../../runtime/", import.meta.url));
+  // The simulator plays the superuser's part too, and migrations are the owner's.
+  const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith(".ts") && !/^(simulate|schema)\//.test(path),
+  );
+  const text = sources.map((path) => readFileSync(`${folder}/${path}`, "utf8")).join("\n");
+  const needed = new Set([
+    ...[...text.matchAll(/(INSERT) INTO mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
+    ...[...text.matchAll(/(DELETE) FROM mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
+    ...[...text.matchAll(/(UPDATE) mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
+    ...[...text.matchAll(/(?:FROM|JOIN) mesh\.(\w+)/g)].map(([, table]) => `${table} SELECT`),
+    ...[...text.matchAll(/mesh\.(\w+)\(\$/g)].map(([, name]) => `${name} EXECUTE`),
+  ]);
+  expect(needed.size).toBeGreaterThan(30);
+  const granted = new Set(
+    MAY.flatMap((line) => {
+      const [kind, name = "", ...verbs] = line.replaceAll(/ \([^)]*\)/g, "").split(/ |\((?=.*\)$)/);
+      const bare = name.replace(/^mesh\./, "");
+      return kind === "function" ? [`${bare} EXECUTE`] : verbs.map((verb) => `${bare} ${verb}`);
+    }),
+  );
+  expect([...needed].filter((need) => !granted.has(need))).toEqual([]);
+});
 
 describe("a database that was made before there were owners and guards", () => {
   /** As the emitted roles.sql of then granted it, to a role that is called otherwise by now. */
