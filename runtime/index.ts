@@ -57,6 +57,7 @@ export {
   type MigrateOptions,
   MigrationError,
   type MigrationReport,
+  mayMigrate,
   migrate,
   migrationState,
 } from "./schema/index.js";

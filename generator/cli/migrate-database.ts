@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
-import { createPool, migrate, migrationState, requireOwnSessions } from "meshwright/runtime";
+import { createPool, mayMigrate, migrate, migrationState, requireOwnSessions } from "meshwright/runtime";
 import type { Database } from "../model/mesh.js";
+import { UsageError } from "./exit.js";
 import { GENERATED } from "./project.js";
 import { readGrants } from "./roles.js";
 import { quietLogger } from "./terminal.js";
@@ -32,7 +33,16 @@ export async function migrateDatabase(
   const result = { service, database: name, applied: [], pending: [], granted: null };
   try {
     await requireOwnSessions({ pool, service, variable });
-    if (dryRun) return { ...result, pending: (await migrationState(pool, files)).pending };
+    const may = await mayMigrate(pool);
+    if (dryRun || !may) {
+      const { pending } = await migrationState(pool, files);
+      if (dryRun || pending.length === 0) return { ...result, pending };
+      const { ownerUrlVariable, roles } = database;
+      throw new UsageError(
+        `the role of ${variable} may not migrate ${name}`,
+        `set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
+      );
+    }
     const grants = await readGrants(database);
     const { applied, granted } = await migrate(pool, { ...files, grants, logger: quietLogger });
     return { ...result, applied, granted: granted ? grants.role : null };

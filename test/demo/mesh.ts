@@ -72,7 +72,7 @@ export async function bootMesh(): Promise<RunningMesh> {
 
 /** The demo brings its own servers, whatever the shell that starts it points to. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const ours = /^(NATS_URL|OPERATOR_KEY|\w+_TO_\w+_KEY|MESH_HOOKS|.*_DB_URL|DATABASE_URL)$/;
+  const ours = /^(NATS_URL|OPERATOR_KEY|\w+_TO_\w+_KEY|MESH_HOOKS|.*_DB(_OWNER)?_URL|DATABASE_URL)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 

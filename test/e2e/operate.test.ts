@@ -31,7 +31,7 @@ async function operate(...args: readonly string[]) {
   return { code, body: JSON.parse(stdout) };
 }
 
-test("migrate finds nothing to do behind services that migrate themselves", async () => {
+test("migrate finds nothing to do where the owners have migrated", async () => {
   const { code, body } = await operate("migrate");
   expect(code).toBe(0);
   expect(body.databases).toHaveLength(4);

@@ -1,6 +1,7 @@
 import { expect, inject, test } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import { startService } from "../../runtime/service/start.js";
+import { meshWith, ROOT } from "../e2e/cli-support.js";
 import { referenceKeys } from "../support/keys.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { waitFor } from "../support/servers.js";
@@ -35,4 +36,17 @@ test("waits for the owner, whatever MIGRATE says", async () => {
   } finally {
     await service.stop();
   }
+});
+
+test("mesh migrate with the service's role alone says whose URL it needs", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "auth");
+  const ours = { AUTH_DB_URL: database.service };
+  const refused = await meshWith(ROOT, ours, "migrate", "auth");
+  expect(refused).toMatchObject({ code: 2 });
+  expect(refused.stderr).toContain("the role of AUTH_DB_URL may not migrate auth_db");
+  expect(refused.stderr).toContain("set AUTH_DB_OWNER_URL to the URL of auth_owner");
+  const owned = await meshWith(ROOT, { ...ours, AUTH_DB_OWNER_URL: database.owner }, "migrate", "auth");
+  expect(owned).toMatchObject({ code: 0 });
+  // The roles of this test are called otherwise.
+  expect(owned.stderr).toContain("auth_db has no role auth_service to grant anything: run roles.sql");
 });
