@@ -208,13 +208,20 @@ function findingRows({ sql: text }: Pending, { code, constraint, table }: Databa
   return `Rows of ${table} from before break it; find them with SELECT * FROM ${escapeIdentifier(table)} WHERE NOT (${rule}), settle them, and migrate again.`;
 }
 
+/** 42501: insufficient privilege. */
+function namingOwner({ code }: DatabaseError): string | undefined {
+  return code === "42501"
+    ? "Who migrates must own what is there: roles.sql, run by an administrator, gives it to the owner."
+    : undefined;
+}
+
 /** Keeps the SQLSTATE in sight and says where in the file, which `stage` has the lines of; a lost connection is not the file's fault and stays as it is. */
 function failedFile(file: Pending, stage: Stage, cause: DatabaseError): Error {
   const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
   if (infrastructure) return cause;
   const offset = Number(cause.position ?? Number.NaN);
   const line = Number.isNaN(offset) ? "" : `:${stage.text.slice(0, offset - 1).split("\n").length}`;
-  const detail = [cause.detail, cause.hint, findingRows(file, cause)]
+  const detail = [cause.detail, cause.hint, findingRows(file, cause), namingOwner(cause)]
     .filter((part) => part !== undefined)
     .join(" ");
   return new MigrationError(

@@ -1,11 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { meshMigrations } from "../../runtime/schema/files.js";
-import type { Migration } from "../../runtime/schema/index.js";
-import { createRoledDatabase, migrateAs, type RoledDatabase, readSql, withClient } from "../support/roles.js";
-import { createDatabase } from "../support/servers.js";
+import { createRoledDatabase, migrateAs, type RoledDatabase, withClient } from "../support/roles.js";
+import { stateOf } from "./rights.js";
 
 /*
  * What somebody can do who has the password of a service's role: read and write the service's rows, and no more. On a
@@ -38,24 +34,6 @@ const FIRE = "INSERT INTO pg_temp.namespaces VALUES ('n', 'x', 'o', 'private', n
 function trigger(routine: string): string {
   return `CREATE TRIGGER bait AFTER INSERT ON pg_temp.namespaces REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION ${routine}`;
-}
-
-/** Everything that an attack could have changed. */
-const STATE = `
-SELECT 'relation ' || oid::regclass || ' ' || relowner::regrole || ' ' || coalesce(relacl::text, '-') AS line FROM pg_class
-WHERE relnamespace IN ('public'::regnamespace, 'mesh'::regnamespace)
-UNION ALL SELECT 'routine ' || oid::regprocedure || ' ' || proowner::regrole || ' ' || coalesce(proacl::text, '-') || md5(prosrc) FROM pg_proc
-WHERE pronamespace IN ('public'::regnamespace, 'mesh'::regnamespace)
-UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || tgname || ' ' || tgenabled::text FROM pg_trigger WHERE tgrelid::regclass::text !~ '^pg_temp'
-UNION ALL SELECT 'role ' || to_jsonb(role)::text FROM pg_roles AS role WHERE rolname LIKE current_database() || '%'
-UNION ALL SELECT 'member ' || roleid::regrole || ' ' || member::regrole FROM pg_auth_members WHERE member::regrole::text LIKE current_database() || '%'
-UNION ALL SELECT 'schema ' || nspname || ' ' || coalesce(nspacl::text, '-') FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
-UNION ALL SELECT 'database ' || coalesce(datacl::text, '-') || datdba::regrole FROM pg_database WHERE datname = current_database()
-UNION ALL SELECT 'extension ' || extname FROM pg_extension
-ORDER BY 1`;
-
-async function stateOf(client: pg.Client): Promise<readonly string[]> {
-  return (await client.query<{ line: string }>(STATE)).rows.map(({ line }) => line);
 }
 
 describe.each(["owner", "superuser"] as const)("in a database that its %s migrated", (migrator) => {
@@ -289,12 +267,13 @@ describe.each(["owner", "superuser"] as const)("in a database that its %s migrat
     await admin.query(
       `CREATE ROLE ${writer}; GRANT SELECT, INSERT, UPDATE, DELETE ON namespaces, files TO ${writer}`,
     );
+    await admin.query("ALTER TABLE files ADD ratio double precision CHECK (mesh.decimal_of(ratio) < 1)");
     await admin.query(`SET ROLE ${writer}`);
     await admin.query(`INSERT INTO namespaces (namespace_id, name, owner_id) VALUES ('w', 'W', 'u');
-      INSERT INTO files (file_id, namespace_id, path) VALUES ('f', 'w', '/a');
+      INSERT INTO files (file_id, namespace_id, path, ratio) VALUES ('f', 'w', '/a', 0.5);
       UPDATE namespaces SET owner_id = NULL; DELETE FROM files`);
     expect(await codeOf(admin.query("SELECT * FROM mesh.outbox"))).toBe(DENIED);
-    await admin.query("RESET ROLE");
+    await admin.query("RESET ROLE; ALTER TABLE files DROP ratio");
     const { rows } = await admin.query("DELETE FROM mesh.outbox RETURNING subject");
     expect(rows.map(({ subject }) => subject)).toEqual([
       "sfs.namespace.w.created",
@@ -308,182 +287,5 @@ describe.each(["owner", "superuser"] as const)("in a database that its %s migrat
     await admin.query(
       `DELETE FROM namespaces; DELETE FROM mesh.outbox; DROP OWNED BY ${writer}; DROP ROLE ${writer}`,
     );
-  });
-
-  test("nor does it have what somebody has granted by default to everybody", async () => {
-    const before = await stateOf(admin);
-    const maker = migrator === "owner" ? owner : "postgres";
-    await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON TABLES TO ${role}, PUBLIC;
-      ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON FUNCTIONS TO ${role}`);
-    await withClient(migrator === "owner" ? database.owner : database.admin, async (client) => {
-      const { rows } = await client.query<{ text: string }>(
-        "SELECT pg_get_functiondef('mesh.emit_files_delete'::regproc) AS text",
-      );
-      // As a migration makes a function, and the runtime a table of its own.
-      await client.query(`DROP TRIGGER emit_delete ON files; DROP FUNCTION mesh.emit_files_delete();
-        ${rows[0]?.text}; SELECT mesh.keep_private('mesh.emit_files_delete()');
-        CREATE TABLE mesh.of_tomorrow (name TEXT)`);
-      const found = await client.query(MATRIX, [database.roles.service]);
-      expect(found.rows.filter(({ line }) => line.includes("emit_files_delete"))).toEqual([]);
-      await client.query(database.grants.sql);
-      const after = await client.query<{ line: string }>(MATRIX, [database.roles.service]);
-      expect(after.rows.map(({ line }) => line)).toEqual(MAY);
-      await client.query(`DROP TABLE mesh.of_tomorrow;
-        CREATE TRIGGER emit_delete AFTER DELETE ON files REFERENCING OLD TABLE AS old_rows
-          FOR EACH STATEMENT EXECUTE FUNCTION mesh.emit_files_delete()`);
-    });
-    await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON TABLES FROM ${role}, PUBLIC;
-      ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON FUNCTIONS FROM ${role}`);
-    expect(await stateOf(admin)).toEqual(before);
-  });
-
-  test("may do exactly this", async () => {
-    const { rows } = await admin.query<{ line: string }>(MATRIX, [database.roles.service]);
-    expect(rows.map(({ line }) => line)).toEqual(MAY);
-  });
-});
-
-/** Every right that the role has, by itself or through PUBLIC, on what is not PostgreSQL's own. */
-const MATRIX = `
-WITH spaces AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
-SELECT concat_ws(' ', 'schema', nspname, privilege) AS line FROM spaces, unnest(ARRAY['USAGE', 'CREATE']) AS privilege
-WHERE has_schema_privilege($1, oid, privilege)
-UNION ALL
-SELECT concat_ws(' ', kind, nspname || '.' || relname, string_agg(verb, ' ' ORDER BY place)) FROM (
-  SELECT CASE relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, nspname, relname, place,
-    CASE WHEN has_table_privilege($1, rel.oid, privilege) THEN privilege ELSE privilege || ' (' || (
-      SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
-      WHERE attrelid = rel.oid AND attnum > 0 AND NOT attisdropped AND has_column_privilege($1, attrelid, attnum, privilege)) || ')' END AS verb
-  FROM pg_class AS rel JOIN spaces ON spaces.oid = relnamespace,
-    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) WITH ORDINALITY AS verb (privilege, place)
-  WHERE relkind IN ('r', 'v', 'm', 'p', 'f', 'S') AND (has_table_privilege($1, rel.oid, privilege)
-    OR privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND has_any_column_privilege($1, rel.oid, privilege))
-) AS held GROUP BY kind, nspname, relname
-UNION ALL
-SELECT concat_ws(' ', 'function', proc.oid::regprocedure, CASE WHEN prosecdef THEN 'AS OWNER' END)
-FROM pg_proc AS proc JOIN spaces ON spaces.oid = pronamespace WHERE has_function_privilege($1, proc.oid, 'EXECUTE')
-UNION ALL
-SELECT concat_ws(' ', 'database', CASE datname WHEN current_database() THEN 'its own' ELSE datname END, string_agg(privilege, ' '))
-FROM pg_database, unnest(ARRAY['CONNECT', 'TEMPORARY', 'CREATE']) AS privilege
-WHERE datname IN (current_database(), 'postgres', 'template1') AND has_database_privilege($1, pg_database.oid, privilege)
-GROUP BY datname
-UNION ALL
-SELECT concat_ws(' ', 'member of', roleid::regrole) FROM pg_auth_members WHERE member = $1::regrole
-ORDER BY 1`;
-
-const MAY = [
-  "database its own CONNECT TEMPORARY",
-  "function mesh.decimal_of(double precision)",
-  "function mesh.next_version(text,text)",
-  "function mesh.refuse_event(text,integer,integer)",
-  "schema mesh USAGE",
-  "schema public USAGE",
-  "table mesh.applied SELECT INSERT UPDATE DELETE",
-  "table mesh.attempt SELECT INSERT UPDATE DELETE",
-  "table mesh.broker SELECT UPDATE (max_event_bytes)",
-  "table mesh.cascade_task SELECT INSERT UPDATE DELETE",
-  "table mesh.dead_letter SELECT INSERT UPDATE (redriven_at) DELETE",
-  "table mesh.entity_version SELECT INSERT UPDATE DELETE",
-  "table mesh.migration SELECT",
-  "table mesh.outbox SELECT INSERT UPDATE (version, body) DELETE",
-  "table mesh.relay SELECT UPDATE",
-  "table mesh.seen SELECT INSERT DELETE",
-  "table mesh.subscription SELECT INSERT UPDATE",
-  "table mesh.unfit_row SELECT INSERT DELETE",
-  "table public.files SELECT INSERT UPDATE DELETE",
-  "table public.namespaces SELECT INSERT UPDATE DELETE",
-  "table public.user_cache SELECT INSERT UPDATE DELETE",
-];
-
-test("the runtime writes nothing that it is not granted", () => {
-  const folder = fileURLToPath(new URL("../../runtime/", import.meta.url));
-  // The simulator plays the superuser's part too, and migrations are the owner's.
-  const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
-    (path) => path.endsWith(".ts") && !/^(simulate|schema)\//.test(path),
-  );
-  const text = sources.map((path) => readFileSync(`${folder}/${path}`, "utf8")).join("\n");
-  const needed = new Set([
-    ...[...text.matchAll(/(INSERT) INTO mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
-    ...[...text.matchAll(/(DELETE) FROM mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
-    ...[...text.matchAll(/(UPDATE) mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
-    ...[...text.matchAll(/(?:FROM|JOIN) mesh\.(\w+)/g)].map(([, table]) => `${table} SELECT`),
-    ...[...text.matchAll(/mesh\.(\w+)\(\$/g)].map(([, name]) => `${name} EXECUTE`),
-  ]);
-  expect(needed.size).toBeGreaterThan(30);
-  const granted = new Set(
-    MAY.flatMap((line) => {
-      const [kind, name = "", ...verbs] = line.replaceAll(/ \([^)]*\)/g, "").split(/ |\((?=.*\)$)/);
-      const bare = name.replace(/^mesh\./, "");
-      return kind === "function" ? [`${bare} EXECUTE`] : verbs.map((verb) => `${bare} ${verb}`);
-    }),
-  );
-  expect([...needed].filter((need) => !granted.has(need))).toEqual([]);
-});
-
-describe("a database that was made before there were owners and guards", () => {
-  /** As the emitted roles.sql of then granted it, to a role that is called otherwise by now. */
-  const grantAll = (role: string) => `CREATE ROLE ${role} LOGIN PASSWORD 'x';
-    GRANT USAGE ON SCHEMA public, mesh TO ${role};
-    GRANT SELECT, INSERT, UPDATE, DELETE ON namespaces, files, user_cache TO ${role};
-    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA mesh TO ${role};
-    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mesh TO ${role}`;
-
-  async function openOld(): Promise<{ readonly url: string; readonly role: string }> {
-    const url = await createDatabase(inject("postgres"), "old");
-    const newer = (meshMigrations as Migration[]).splice(3);
-    try {
-      await migrateAs(url, "sfs", { only: (name) => name < "0004" });
-    } finally {
-      (meshMigrations as Migration[]).push(...newer);
-    }
-    const role = `${new URL(url).pathname.slice(1)}_role`;
-    await withClient(url, (client) => client.query(grantAll(role)));
-    return { url, role };
-  }
-
-  test("is closed by its migrations alone, and its role works on", async () => {
-    const { url, role } = await openOld();
-    await migrateAs(url, "sfs");
-    await withClient(url, async (client) => {
-      const { rows } = await client.query<{ line: string }>(MATRIX, [role]);
-      const lines = rows.map(({ line }) => line);
-      expect(lines.filter((line) => line.startsWith("function"))).toEqual(
-        MAY.filter((line) => line.startsWith("function")),
-      );
-      expect(lines).toContain("table mesh.migration SELECT");
-      await client.query(`SET ROLE ${role}; INSERT INTO namespaces (namespace_id, name) VALUES ('n', 'N')`);
-      expect((await client.query("SELECT mesh.next_version('a', 'b')::int AS version")).rows).toEqual([
-        { version: 1 },
-      ]);
-      expect((await client.query("DELETE FROM mesh.outbox")).rowCount).toBe(1);
-    });
-  });
-
-  test("becomes the owner's by roles.sql, which may be run again", async () => {
-    const { url } = await openOld();
-    const name = new URL(url).pathname.slice(1);
-    const [sql, again] = [readSql("sfs", "roles.sql", name), readSql("sfs", "roles.sql", name)];
-    await withClient(url, async (client) => {
-      await client.query(sql);
-      const state = await stateOf(client);
-      await client.query(again);
-      expect(await stateOf(client)).toEqual(state);
-      const { rows } = await client.query(
-        `SELECT DISTINCT owner::regrole::text FROM (
-           SELECT relowner FROM pg_class WHERE relnamespace = 'mesh'::regnamespace OR oid = 'namespaces'::regclass
-           UNION SELECT proowner FROM pg_proc WHERE pronamespace = 'mesh'::regnamespace
-           UNION SELECT datdba FROM pg_database WHERE datname = current_database()) AS owners (owner)`,
-      );
-      expect(rows).toEqual([{ owner: `${name}_owner` }]);
-      await client.query(`ALTER ROLE "${name}_owner" PASSWORD 'x'`);
-    });
-    const owner = new URL(url);
-    [owner.username, owner.password] = [`${name}_owner`, "x"];
-    const grants = { role: `${name}_service`, sql: readSql("sfs", "grants.sql", name) };
-    expect(await migrateAs(owner.href, "sfs", { grants })).toMatchObject({ granted: true });
-    await withClient(url, async (client) => {
-      const { rows } = await client.query<{ line: string }>(MATRIX, [`${name}_service`]);
-      expect(rows.map(({ line }) => line)).toEqual(MAY);
-    });
   });
 });

@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { meshMigrations } from "../../runtime/schema/files.js";
+import type { Migration } from "../../runtime/schema/index.js";
+import { createRoledDatabase, migrateAs, type RoledDatabase, readSql, withClient } from "../support/roles.js";
+import { createDatabase } from "../support/servers.js";
+import { MAY, rightsOf, stateOf } from "./rights.js";
+
+/*
+ * The rights of a service's role, one by one: as the emitted files grant them, and as they become where a database was
+ * made before there were such files.
+ */
+
+describe.each(["owner", "superuser"] as const)("in a database that its %s migrated, the role", (migrator) => {
+  let database: RoledDatabase;
+  let admin: pg.Client;
+
+  beforeAll(async () => {
+    database = await createRoledDatabase(inject("postgres"), "sfs");
+    await migrateAs(migrator === "owner" ? database.owner : database.admin, "sfs", database);
+    admin = new pg.Client({ connectionString: database.admin });
+    await admin.connect();
+  });
+  afterAll(() => admin.end());
+
+  test("may do exactly this", async () => {
+    expect(await rightsOf(admin, database.roles.service)).toEqual(MAY);
+  });
+
+  test("does not have what somebody has granted by default to everybody", async () => {
+    const before = await stateOf(admin);
+    const [role, owner] = [database.roles.service, database.roles.owner].map((name) =>
+      admin.escapeIdentifier(name),
+    );
+    const maker = migrator === "owner" ? owner : "postgres";
+    await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON TABLES TO ${role}, PUBLIC;
+      ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON FUNCTIONS TO ${role}`);
+    await withClient(migrator === "owner" ? database.owner : database.admin, async (client) => {
+      const { rows } = await client.query<{ text: string }>(
+        "SELECT pg_get_functiondef('mesh.emit_files_delete'::regproc) AS text",
+      );
+      // As a migration makes a function, and the runtime a table of its own.
+      await client.query(`DROP TRIGGER emit_delete ON files; DROP FUNCTION mesh.emit_files_delete();
+        ${rows[0]?.text}; SELECT mesh.keep_private('mesh.emit_files_delete()');
+        CREATE TABLE mesh.of_tomorrow (name TEXT)`);
+      const made = await rightsOf(client, database.roles.service);
+      expect(made.filter((line) => line.includes("emit_files_delete"))).toEqual([]);
+      await client.query(database.grants.sql);
+      expect(await rightsOf(client, database.roles.service)).toEqual(MAY);
+      await client.query(`DROP TABLE mesh.of_tomorrow;
+        CREATE TRIGGER emit_delete AFTER DELETE ON files REFERENCING OLD TABLE AS old_rows
+          FOR EACH STATEMENT EXECUTE FUNCTION mesh.emit_files_delete()`);
+    });
+    await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON TABLES FROM ${role}, PUBLIC;
+      ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON FUNCTIONS FROM ${role}`);
+    expect(await stateOf(admin)).toEqual(before);
+  });
+});
+
+test("the runtime writes nothing that it is not granted", () => {
+  const folder = fileURLToPath(new URL("../../runtime/", import.meta.url));
+  // The simulator plays the superuser's part too, and migrations are the owner's.
+  const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith(".ts") && !/^(simulate|schema)\//.test(path),
+  );
+  const text = sources.map((path) => readFileSync(`${folder}/${path}`, "utf8")).join("\n");
+  const needed = new Set([
+    ...[...text.matchAll(/(INSERT) INTO mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
+    ...[...text.matchAll(/(DELETE) FROM mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
+    ...[...text.matchAll(/(UPDATE) mesh\.(\w+)/g)].map(([, verb, table]) => `${table} ${verb}`),
+    ...[...text.matchAll(/(?:FROM|JOIN) mesh\.(\w+)/g)].map(([, table]) => `${table} SELECT`),
+    ...[...text.matchAll(/mesh\.(\w+)\(\$/g)].map(([, name]) => `${name} EXECUTE`),
+  ]);
+  expect(needed.size).toBeGreaterThan(30);
+  const granted = new Set(
+    MAY.flatMap((line) => {
+      const [kind, name = "", ...verbs] = line.replaceAll(/ \([^)]*\)/g, "").split(/ |\((?=.*\)$)/);
+      const bare = name.replace(/^mesh\./, "");
+      return kind === "function" ? [`${bare} EXECUTE`] : verbs.map((verb) => `${bare} ${verb}`);
+    }),
+  );
+  expect([...needed].filter((need) => !granted.has(need))).toEqual([]);
+});
+
+describe("a database that was made before there were owners and guards", () => {
+  /** As the emitted roles.sql of then granted it, to a role that is called otherwise by now. */
+  const grantAll = (role: string) => `CREATE ROLE ${role} LOGIN PASSWORD 'x';
+    GRANT USAGE ON SCHEMA public, mesh TO ${role};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON namespaces, files, user_cache TO ${role};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA mesh TO ${role};
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mesh TO ${role}`;
+
+  async function openOld(): Promise<{ readonly url: string; readonly role: string }> {
+    const url = await createDatabase(inject("postgres"), "old");
+    const newer = (meshMigrations as Migration[]).splice(3);
+    try {
+      await migrateAs(url, "sfs", { only: (name) => name < "0004" });
+    } finally {
+      (meshMigrations as Migration[]).push(...newer);
+    }
+    const role = `${new URL(url).pathname.slice(1)}_role`;
+    await withClient(url, (client) => client.query(grantAll(role)));
+    return { url, role };
+  }
+
+  test("is closed by its migrations alone, and its role works on", async () => {
+    const { url, role } = await openOld();
+    await migrateAs(url, "sfs");
+    await withClient(url, async (client) => {
+      const lines = await rightsOf(client, role);
+      expect(lines.filter((line) => line.startsWith("function"))).toEqual(
+        MAY.filter((line) => line.startsWith("function")),
+      );
+      expect(lines).toContain("table mesh.migration SELECT");
+      await client.query(`SET ROLE ${role}; INSERT INTO namespaces (namespace_id, name) VALUES ('n', 'N')`);
+      expect((await client.query("SELECT mesh.next_version('a', 'b')::int AS version")).rows).toEqual([
+        { version: 1 },
+      ]);
+      expect((await client.query("DELETE FROM mesh.outbox")).rowCount).toBe(1);
+    });
+  });
+
+  test("is migrated by nobody who does not own it, and says what is to be done", async () => {
+    const { url, role } = await openOld();
+    await withClient(url, (client) => client.query(`GRANT ALL ON SCHEMA mesh, public TO ${role}`));
+    const former = new URL(url);
+    [former.username, former.password] = [role, "x"];
+    await expect(migrateAs(former.href, "sfs")).rejects.toThrow(
+      /mesh\/0004_privileges failed and was rolled back: must be owner of .*roles\.sql, run by an administrator, gives it to the owner/,
+    );
+  });
+
+  test("becomes the owner's by roles.sql, which may be run again", async () => {
+    const { url } = await openOld();
+    const name = new URL(url).pathname.slice(1);
+    const [sql, again] = [readSql("sfs", "roles.sql", name), readSql("sfs", "roles.sql", name)];
+    await withClient(url, async (client) => {
+      await client.query(sql);
+      const state = await stateOf(client);
+      await client.query(again);
+      expect(await stateOf(client)).toEqual(state);
+      const { rows } = await client.query(
+        `SELECT DISTINCT owner::regrole::text FROM (
+           SELECT relowner FROM pg_class WHERE relnamespace = 'mesh'::regnamespace OR oid = 'namespaces'::regclass
+           UNION SELECT proowner FROM pg_proc WHERE pronamespace = 'mesh'::regnamespace
+           UNION SELECT datdba FROM pg_database WHERE datname = current_database()) AS owners (owner)`,
+      );
+      expect(rows).toEqual([{ owner: `${name}_owner` }]);
+      await client.query(`ALTER ROLE "${name}_owner" PASSWORD 'x'`);
+    });
+    const owner = new URL(url);
+    [owner.username, owner.password] = [`${name}_owner`, "x"];
+    const grants = { role: `${name}_service`, sql: readSql("sfs", "grants.sql", name) };
+    expect(await migrateAs(owner.href, "sfs", { grants })).toMatchObject({ granted: true });
+    await withClient(url, async (client) => {
+      expect(await rightsOf(client, `${name}_service`)).toEqual(MAY);
+    });
+  });
+});
