@@ -14,6 +14,11 @@ export function principalName(principal: Principal): string {
   return principal.kind === "operator" ? "operator" : principal.name;
 }
 
+/** Whose share of the places it is; undefined for an operator, who is not made to share. */
+export function callerOf(principal: Principal | undefined): string | undefined {
+  return principal?.kind === "service" ? principal.name : undefined;
+}
+
 export interface KnownKeys {
   /** Digests. */
   readonly operator: readonly Buffer[];

@@ -4,6 +4,7 @@ import { HIGHEST_HEADER } from "../consume/snapshot-source.js";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { UnfitValue } from "../values.js";
+import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
@@ -74,7 +75,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const versions = wanted ? { entity: entityOf(options) } : undefined;
   if (versions?.entity !== undefined && request.headers[HIGHEST_HEADER] !== undefined)
     reply.header(HIGHEST_HEADER, await highestVersion(options, versions.entity));
-  const leave = await lists.enter(callerOf(request));
+  const leave = await lists.enter(callerOf(request.principal));
   if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
   const stream = await refusing(resource, "target", () =>
     openList(pool, resource.table, { filter, versions, chunkMs }),
@@ -130,11 +131,6 @@ async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, opt
   if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, id))))
     throw noRow(resource.table, id);
   return reply.code(204).send();
-}
-
-/** undefined for an operator, who is not made to share. */
-function callerOf({ principal }: FastifyRequest): string | undefined {
-  return principal?.kind === "service" ? principal.name : undefined;
 }
 
 /** `?user_id=x&name=y`: columns and the values they must equal. */

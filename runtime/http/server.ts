@@ -5,16 +5,16 @@ import type { Pool } from "pg";
 import { clip } from "../clip.js";
 import type { Logger, ResourceDefinition } from "../definition.js";
 import { type KnownKeys, principalName } from "./authenticate.js";
+import { admitBodies } from "./bodies.js";
 import { acceptJson } from "./body.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
-import { inviteBodies } from "./continue.js";
 import { answerUnparsed, sendProblem, toProblem } from "./failure.js";
 import { guard, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health.js";
 import { type Operations, serveOperations } from "./operate.js";
 import { Problem } from "./problem.js";
 import { resourceMethods, serveResource } from "./resource.js";
-import { createSharedTurnstile } from "./turnstile.js";
+import { createSharedTurnstile, type SharedTurnstile } from "./turnstile.js";
 
 export interface HttpOptions {
   readonly service: string;
@@ -38,7 +38,9 @@ export interface HttpLimits extends ConnectionLimits {
   readonly idleMs: number;
   /** For the reader of a list to take a quarter of a megabyte: one that trickles holds a connection as well. */
   readonly chunkMs: number;
-  /** Lists at once. Each holds one connection of the pool; one calling service never has all of them. */
+  /** Large bodies at once. */
+  readonly bodies: number;
+  /** Lists at once. Each holds one connection of the pool. */
   readonly lists: number;
 }
 
@@ -48,11 +50,12 @@ const LIMITS: HttpLimits = {
   requestMs: 30_000,
   idleMs: 60_000,
   chunkMs: 60_000,
+  bodies: 20,
   lists: 5,
   connections: 1_000,
   strangers: 500,
 };
-const LIST_WAIT_MS = 10_000;
+const PLACE_WAIT_MS = 10_000;
 const LONGEST_ID = 8192;
 
 /** The service's HTTP face. Listening and closing are the caller's part. */
@@ -81,7 +84,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   acceptJson(app);
   logRequests(app, logger);
   guard(app, { ...options, connections });
-  inviteBodies(app);
+  admitBodies(app, shareAmong(limits.bodies));
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.status >= 500) {
@@ -95,15 +98,17 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => sendProblem(missing(request, resources), request, reply));
   serveHealth(app, options.health);
   serveOperations(app, options.operations);
-  const lists = createSharedTurnstile({
-    places: limits.lists,
-    each: Math.max(1, limits.lists - 2),
-    waitMs: LIST_WAIT_MS,
-  });
+  const lists = shareAmong(limits.lists);
   for (const resource of resources) {
     serveResource(app, { service: options.service, resource, pool, lists, logger, chunkMs: limits.chunkMs });
   }
   return app;
+}
+
+/** One calling service never has all places. */
+function shareAmong(places: number): SharedTurnstile {
+  const each = Math.max(1, Math.ceil(places / 2));
+  return createSharedTurnstile({ places, each, waitMs: PLACE_WAIT_MS });
 }
 
 /** The caller's own id when it is one, so that a request can be followed across services. */

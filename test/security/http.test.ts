@@ -177,6 +177,26 @@ test("a body is invited only from who may send it, and refused before it is sent
   expect((await server.pool.query("SELECT FROM users")).rowCount).toBe(1);
 });
 
+test("however many large bodies are sent, few are held", { timeout: 30_000 }, async () => {
+  const server = await serve({ bodies: 4, requestMs: 3_000 });
+  const half = `${post}${authorization}content-length: 2000000\r\n\r\n{"username":"${"x".repeat(1_000_000)}`;
+  const sockets: Socket[] = [];
+  server.app.server.on("connection", (socket: Socket) => sockets.push(socket));
+  for (let round = 0; round < 60; round += 1) await stubborn(server.port, half);
+  await sleep(1_000);
+  const taken = sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  expect(taken).toBeGreaterThan(3_000_000);
+  expect(taken).toBeLessThan(4 * 1_000_000 + 60 * 200_000);
+  // Small ones need not wait.
+  const small = await server.request("POST", "/api/users", { body: { username: "small" } });
+  expect(small.status).toBe(201);
+  await waitFor(async () => (await held(server)) <= 1, { timeoutMs: 20_000, what: "all of them to be gone" });
+  const large = await server.request("POST", "/api/users", {
+    body: { username: "large", display_name: "y".repeat(500_000) },
+  });
+  expect(large.status).toBe(201);
+});
+
 test("chunks that never end are cut off by their size", async () => {
   const server = await serve({ bodyBytes: 10_000 });
   const chunk = `1000\r\n${"x".repeat(4096)}\r\n`;

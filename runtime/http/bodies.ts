@@ -1,0 +1,37 @@
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { FastifyInstance } from "fastify";
+import { callerOf } from "./authenticate.js";
+import { unavailable } from "./problem.js";
+import type { SharedTurnstile } from "./turnstile.js";
+
+/** Bodies up to this size are read at once, however many there are; larger ones, and those of no known size, in turn. */
+const SMALL_BYTES = 64 * 1024;
+
+/**
+ * When a body is read: once its sender was let in, and there is room. `Expect: 100-continue` is answered then; Node alone
+ * invites everybody's. Whoever is refused without having been invited sends none, so the connection ends there: the
+ * next bytes could be either.
+ */
+export function admitBodies(app: FastifyInstance, places: SharedTurnstile): void {
+  const waiting = new WeakSet<IncomingMessage>();
+  app.server.on("checkContinue", (request, answer) => {
+    waiting.add(request);
+    app.server.emit("request", request, answer);
+  });
+  app.addHook("preParsing", async (request, reply) => {
+    if (isLarge(request.headers)) {
+      const leave = await places.enter(callerOf(request.principal));
+      if (leave === undefined) throw unavailable("Too many large bodies are being read; try again.", 2);
+      if (reply.raw.closed) leave();
+      else reply.raw.once("close", leave);
+    }
+    if (waiting.delete(request.raw)) reply.raw.writeContinue();
+  });
+  app.addHook("onSend", async ({ raw }, reply) => {
+    if (waiting.has(raw)) reply.header("connection", "close");
+  });
+}
+
+function isLarge(headers: IncomingHttpHeaders): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > SMALL_BYTES;
+}
