@@ -62,6 +62,7 @@ function addLegacy(document: Document): void {
     external: true,
     publishes: ["legacy.*"],
     subscribes: ["auth.user.*"],
+    calls: { auth: { "/api/users": ["patch"] } },
   });
   document.setIn(["services", "sfs", "subscribes"], ["auth.user.*", "legacy.thing.*"]);
   const event = { event: "LegacyHappened", payload: { thing_id: "string" } };
@@ -109,6 +110,18 @@ test("dev provisions for an external publisher and lets it in under its own perm
       .map((line) => line.split("=") as [string, string]),
   );
   expect(given.NATS_URL).toBe(nats);
+  // Its own key for what it calls, and none of anybody else.
+  expect(Object.keys(given).filter((name) => name.endsWith("KEY"))).toEqual(["LEGACY_TO_AUTH_KEY"]);
+  const patched = await fetch(`${services.auth?.http}/api/users/nobody`, {
+    method: "PATCH",
+    headers: { authorization: `Bearer ${given.LEGACY_TO_AUTH_KEY}`, "content-type": "application/json" },
+    body: JSON.stringify({ display_name: "of legacy" }),
+  });
+  expect(patched.status).toBe(404);
+  const listed = await fetch(`${services.auth?.http}/api/users`, {
+    headers: { authorization: `Bearer ${given.LEGACY_TO_AUTH_KEY}` },
+  });
+  expect(listed.status).toBe(403);
   const legacy = await connect({
     servers: nats,
     user: given.NATS_USER ?? "",

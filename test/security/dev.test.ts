@@ -126,6 +126,39 @@ test.skipIf(!hasProc)(
   },
 );
 
+test.skipIf(!hasProc)(
+  "what a service holds opens what it may call, nothing else of any service",
+  async () => {
+    const opened: string[] = [];
+    for (const thief of Object.keys(dev.endpoints.services)) {
+      const environment = readFileSync(`/proc/${dev.servicePid(thief)}/environ`, "utf8").split("\0");
+      expect(environment.join("\n")).not.toContain(dev.endpoints.service_key);
+      const values = environment.map((line) => line.slice(line.indexOf("=") + 1));
+      const keys = [...new Set(values)].filter((value) => /^[\x21-\x7e]{8,300}$/.test(value));
+      for (const [callee, { http }] of Object.entries(dev.endpoints.services)) {
+        for (const request of [
+          "GET /api/users",
+          "GET /api/containers",
+          "DELETE /api/users/x",
+          "POST /operate/resync",
+        ]) {
+          const [method = "", path = ""] = request.split(" ");
+          for (const key of keys) {
+            const headers = { authorization: `Bearer ${key}` };
+            const { status } = await fetch(http + path, { method, headers });
+            if (status !== 401 && status !== 403) opened.push(`${thief}: ${request} of ${callee}`);
+          }
+        }
+      }
+    }
+    expect(opened.sort()).toEqual([
+      "compute: GET /api/users of auth",
+      "gateway: GET /api/containers of compute",
+      "sfs: GET /api/users of auth",
+    ]);
+  },
+);
+
 test("what the environment names is used as it says", async () => {
   expect(dev.endpoints.databases.compute_db).toBe(compute.owner);
   expect(dev.endpoints.databases.gateway_db).toBe(gateway.owner);

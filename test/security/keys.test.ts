@@ -327,6 +327,31 @@ test("two keys are valid at once, the first is shown, and a third one waits for 
   }
 });
 
+test("beside a release with one key for all, each pair is given that key, and opens no more than is its own", async () => {
+  const one = "the one key of the former release";
+  const env = {
+    NATS_URL: nats.url,
+    COMPUTE_DB_URL: await createDatabase(inject("postgres"), "compute_db"),
+    AUTH_SERVICE_URL: url("auth"),
+    OPERATOR_KEY: "a new key of the operators",
+    COMPUTE_TO_AUTH_KEY: one,
+    GATEWAY_TO_COMPUTE_KEY: one,
+    PORT: "0",
+  };
+  const compute = await startService(definitions.compute(), env, { logger: recordingLogger().logger });
+  try {
+    await compute.ready;
+    const status = async (path: string, method = "GET") =>
+      (await fetch(compute.url + path, { method, headers: { authorization: `Bearer ${one}` } })).status;
+    expect(await status("/api/containers")).toBe(200);
+    expect(await status("/api/ssh-keys")).toBe(403);
+    expect(await status("/api/containers/x", "DELETE")).toBe(403);
+    expect(await status("/operate/resync", "POST")).toBe(403);
+  } finally {
+    await compute.stop();
+  }
+});
+
 test("a key goes where it is meant to, and to nobody that an answer names; nor is an endless refusal read", async () => {
   const seen: string[] = [];
   const thief = createServer((request, response) => {
