@@ -25,6 +25,7 @@ export { messageOf, reasonOf } from "./error-message.js";
 export { digestText, shownKey } from "./http/keys.js";
 export type { ResyncResult } from "./http/operate.js";
 export { JsonText } from "./json-text.js";
+export { type LinearPattern, linearPattern } from "./linear-pattern.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
 export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";

@@ -7,6 +7,8 @@ export type CodePoints = readonly (readonly [from: number, to: number])[];
 
 const LAST = 0x10ffff;
 
+export const ANYTHING: CodePoints = [[0, LAST]];
+
 const code = (character: string): number => character.codePointAt(0) ?? 0;
 const only = (...characters: string[]): CodePoints => characters.map((each) => [code(each), code(each)]);
 
@@ -34,6 +36,11 @@ export function complement(set: CodePoints): CodePoints {
   }
   if (next <= LAST) gaps.push([next, LAST]);
   return gaps;
+}
+
+/** Whether some character is in both. */
+export function overlap(set: CodePoints, other: CodePoints): boolean {
+  return set.some(([from, to]) => other.some(([first, last]) => from <= last && first <= to));
 }
 
 function merge(set: CodePoints): CodePoints {

@@ -1,5 +1,6 @@
 import { type AST, RegExpParser } from "@eslint-community/regexpp";
-import { type CodePoints, complement, DIGIT, DOT, printSet, SPACE, union, WORD } from "./code-points.js";
+import { type CodePoints, printSet } from "./code-points.js";
+import { setOf } from "./pattern-sets.js";
 
 /*
  * A JavaScript pattern (with the flag u, as JSON Schema has it) as a regular expression of PostgreSQL that matches
@@ -48,11 +49,9 @@ function join(parts: readonly (Translated | undefined)[], between: string): Tran
 function translateElement(element: AST.Element): Translated | undefined {
   switch (element.type) {
     case "Character":
-      return matching([[element.value, element.value]]);
     case "CharacterSet":
-      return matching(setOf(element));
     case "CharacterClass":
-      return matching(classOf(element));
+      return matching(setOf(element));
     case "Assertion":
       if (element.kind !== "start" && element.kind !== "end") return undefined;
       return { text: element.kind === "start" ? "^" : "$", size: 1, anchored: true };
@@ -87,43 +86,4 @@ const SHORT: Readonly<Record<string, string>> = { "{0,}": "*", "{1,}": "+", "{0,
 function matching(set: CodePoints | undefined): Translated | undefined {
   const text = set && printSet(set);
   return text === undefined ? undefined : { text, size: 1 };
-}
-
-type SingleSet = AST.CharacterSet | AST.CharacterClass["elements"][number];
-
-function classOf({ elements, negate, unicodeSets }: AST.CharacterClass): CodePoints | undefined {
-  if (unicodeSets) return undefined;
-  const sets = elements.map(setOf);
-  const known = sets.filter((set) => set !== undefined);
-  if (known.length < sets.length) return undefined;
-  return negate ? complement(union(known)) : union(known);
-}
-
-function setOf(element: SingleSet): CodePoints | undefined {
-  switch (element.type) {
-    case "Character":
-      return [[element.value, element.value]];
-    case "CharacterClassRange":
-      return [[element.min.value, element.max.value]];
-    case "CharacterSet":
-      return knownSet(element);
-    default:
-      return undefined;
-  }
-}
-
-/** \p{…} is as large as the version of Unicode that each side knows. */
-function knownSet(set: AST.CharacterSet): CodePoints | undefined {
-  switch (set.kind) {
-    case "any":
-      return DOT;
-    case "digit":
-      return set.negate ? complement(DIGIT) : DIGIT;
-    case "word":
-      return set.negate ? complement(WORD) : WORD;
-    case "space":
-      return set.negate ? complement(SPACE) : SPACE;
-    default:
-      return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import { describeFound } from "../../language/read.js";
+import { engineFor } from "../../rules/engine.js";
 import type { Entry, Value } from "../../source/value.js";
 import type { Rule } from "../rule.js";
 import { findNonsense } from "../schema-sense.js";
@@ -24,8 +25,6 @@ const isText = (value: Value): boolean => value.kind === "scalar" && typeof valu
 const isCount = (value: Value): boolean =>
   value.kind === "scalar" && Number.isSafeInteger(value.value) && Number(value.value) >= 0;
 const isNumber = (value: Value): boolean => value.kind === "scalar" && Number.isFinite(value.value);
-const isPattern = (value: Value): boolean =>
-  value.kind === "scalar" && typeof value.value === "string" && compiles(value.value);
 const isType = (value: Value): boolean => value.kind === "scalar" && types.has(value.text);
 const isTypes = (value: Value): boolean =>
   value.kind === "list" ? value.items.length > 0 && value.items.every(isType) : isType(value);
@@ -35,6 +34,7 @@ const isAnything = (): boolean => true;
 
 type Keyword =
   | { readonly check: (value: Value) => boolean; readonly expects: string }
+  | { readonly refuse: (value: Value) => string | undefined }
   | { readonly nested: "schema" | "schemas" | "properties" };
 
 const schema: Keyword = { nested: "schema" };
@@ -58,7 +58,7 @@ const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ["deprecated", flag],
   ["minLength", count],
   ["maxLength", count],
-  ["pattern", { check: isPattern, expects: "a regular expression" }],
+  ["pattern", { refuse: unfitPattern }],
   ["minimum", number],
   ["maximum", number],
   ["exclusiveMinimum", number],
@@ -99,6 +99,7 @@ function checkSchema(value: Value, report: Report): void {
     if (keyword === undefined)
       report("invalid-schema", keySpan, { reason: `"${key}" is no keyword that can be used here` });
     else if ("check" in keyword) demand(child, keyword.check, `"${key}" is ${keyword.expects}`, report);
+    else if ("refuse" in keyword) refuse(child, keyword.refuse(child), report);
     else checkNested(key, keyword.nested, child, report);
   }
 }
@@ -131,6 +132,21 @@ function checkProperty({ key, keySpan, value }: Entry, report: Report): void {
 
 function demand(value: Value, holds: (value: Value) => boolean, reason: string, report: Report): void {
   if (value.kind !== "unread" && !holds(value)) report("invalid-schema", value.span, { reason });
+}
+
+function refuse(value: Value, reason: string | undefined, report: Report): void {
+  if (value.kind !== "unread" && reason !== undefined) report("invalid-schema", value.span, { reason });
+}
+
+const INSTEAD =
+  "a text that somebody sends could keep a service busy for minutes; say it without, with patterns in `allOf` and `not`, or with maxLength";
+
+/** A regular expression that can be run on any text in a time that grows no faster than the text is long. */
+function unfitPattern(value: Value): string | undefined {
+  if (value.kind !== "scalar" || typeof value.value !== "string" || !compiles(value.value))
+    return '"pattern" is a regular expression';
+  const engine = engineFor(value.value);
+  return engine.kind === "none" ? `"pattern" ${engine.reason}: ${INSTEAD}` : undefined;
 }
 
 function compiles(pattern: string): boolean {

@@ -2,7 +2,7 @@ import type { Event, JsonSchema, Table } from "../../model/mesh.js";
 import { createSchema, patchSchema } from "../schema/body.js";
 import { METADATA_SCHEMA, payloadProperties, requiredFields } from "../schema/event.js";
 import { rulesSchema, type Writing } from "../schema/rules.js";
-import { compileValidator } from "../validators/compile.js";
+import { compileValidator, LINEAR_PATTERN } from "../validators/compile.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE, WITH_METADATA } from "../validators/support.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
@@ -88,6 +88,7 @@ function rulesValidator({ name, schema }: Rules, imports: Imports): string {
 }
 
 function exportValidator(name: string, type: string, expression: string, imports: Imports): string {
+  if (expression.includes(`= ${LINEAR_PATTERN}(`)) imports.value(RUNTIME, LINEAR_PATTERN);
   return `export const ${name}: ${imports.type(RUNTIME, "Validator")}<${type}> = ${expression};`;
 }
 

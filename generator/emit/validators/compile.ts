@@ -2,6 +2,7 @@ import { _, type CodeKeywordDefinition, str } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import type { JsonSchema } from "../../model/mesh.js";
+import { engineFor } from "../../rules/engine.js";
 
 const compiled = new Map<string, string>();
 
@@ -42,7 +43,31 @@ function compile(schema: JsonSchema, { ownProperties }: { readonly ownProperties
     /^"use strict";export const validate = (\w+);export default \w+;(.*)$/s.exec(text) ?? [];
   if (name === undefined || body === undefined)
     throw new Error("ajv's standalone output has changed its form");
-  return `(() => {${inlineHelpers(dropUnusedSchema(body, schema))} return ${name};})()`;
+  return `(() => {${chooseEngines(inlineHelpers(dropUnusedSchema(body, schema)))} return ${name};})()`;
+}
+
+/** What the runtime exports for the patterns that JavaScript's own engine must not run. */
+export const LINEAR_PATTERN = "linearPattern";
+
+/** The quotes of such a text within a string of the schema are escaped: nothing there looks like this. */
+const PATTERN = /(const pattern\d+ = )new RegExp\(("(?:[^"\\]|\\.)*"), "u"\);/g;
+
+function chooseEngines(body: string): string {
+  return body.replaceAll(PATTERN, (native: string, declaration: string, literal: string) => {
+    const engine = engineFor(JSON.parse(literal) as string);
+    switch (engine.kind) {
+      case "javascript":
+        return native;
+      case "automata": {
+        const none = engine.none.length === 0 ? "" : `, ${JSON.stringify(engine.none)}`;
+        return `${declaration}${LINEAR_PATTERN}(${JSON.stringify(engine.all)}${none});`;
+      }
+      case "none":
+        throw new Error(`a pattern that no engine runs got here: it ${engine.reason}`);
+      default:
+        return engine satisfies never;
+    }
+  });
 }
 
 /** ajv divides doubles, by which 0.07 is no multiple of 0.01; the owner's database, which knows better, would let it pass. */

@@ -1,0 +1,92 @@
+import { fileURLToPath } from "node:url";
+import { RegExpParser } from "@eslint-community/regexpp";
+import { Project, SyntaxKind } from "ts-morph";
+import { expect, test } from "vitest";
+import { isQuick } from "../../generator/rules/backtracking.js";
+
+/*
+ * Regular expressions of our own that read what strangers send: messages, requests, rows of a source, mesh.yaml. Each
+ * takes JavaScript's engine no longer than the text is long: because it has nothing to choose there, which is shown, or
+ * for the reason that stands here.
+ */
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOMS = [
+  "runtime",
+  "generator/source",
+  "generator/language",
+  "generator/check",
+  "generator/model",
+  "generator/rules",
+];
+/** Under simulation nobody is a stranger. */
+const INSIDE = ["runtime/simulate/"];
+
+const ONE_START = "it can begin at one place of a run alone, and reads on without a choice";
+const ALWAYS_FINDS = "it finds whatever comes, so that nothing is tried twice";
+const OURS = "the text is our own";
+const LAST_ONLY = "one loop, of which only the end is tried again";
+
+const REASONS: Readonly<Record<string, string>> = {
+  "/\\\\[pP]\\{[^}]*\\}/g": OURS,
+  "/\\b(on[A-Z]\\w*)\\s*[(:]/g": OURS,
+  "/\\bexport\\s+(default\\b|\\{|\\*)/": OURS,
+  "/\\bexport\\s+(default\\b|const\\s+\\w+Hooks\\b)/": OURS,
+  "/-?\\d[\\d.eE+-]*/g": ALWAYS_FINDS,
+  '/"(?:[^"\\\\]|\\\\.)*"/g': "the text was read as JSON before: its quotes are paired",
+  '/"(?:[^"\\\\]|\\\\.)*"|-?\\b(?:NaN|Infinity)\\b/g':
+    "it is one element of JSON, cut out by its quotes: they are paired",
+  "/\\[\\d*\\]$/": ONE_START,
+  "/\\s+/g": ALWAYS_FINDS,
+  "/\\s+/": ALWAYS_FINDS,
+  "/^([a-z][\\w -]*?) ?[(<]\\s*([^)>]*)[)>]?/": LAST_ONLY,
+  "/^([a-z][a-z0-9_-]*)(?:\\.([a-z][a-z0-9_-]*))?\\.\\*$/": LAST_ONLY,
+  "/:\\d{2}(\\.\\d+)?[+-]\\d{2}(:?\\d{2})?$/": ONE_START,
+  "/[^A-Za-z0-9]+/": ALWAYS_FINDS,
+  "/[^A-Za-z0-9]+/g": ALWAYS_FINDS,
+  "/(?<!\\\\)(\\\\\\\\)*\\\\u(0000|d[89a-f])/i": ONE_START,
+  "/^(?:\\{[\\s\\S]*\\}|-?[A-Za-z]+)$/": LAST_ONLY,
+  "/^Key \\((.+?)\\)=\\(/": LAST_ONLY,
+  '/^"(.*)"$/': LAST_ONLY,
+  '/is still referenced from table "(.+?)"/': ONE_START,
+  '/is not present in table "(.+?)"/': ONE_START,
+  "/^\\S+\\.\\S+ /": "PostgreSQL's own sentence, which has spaces",
+  '/^CREATE (?:UNIQUE )?INDEX CONCURRENTLY ("(?:[^"]|"")+"|\\w+)/': OURS,
+  "/^ALTER TABLE .+ NOT VALID;$/": OURS,
+  "/ CHECK \\((.*)\\) NOT VALID;$/": OURS,
+  "/[-_]+/": ALWAYS_FINDS,
+  "/^([^\\0]*\\/)?(node|npm|npx|yarn|pnpm|bun)/": OURS,
+  "/^\\d+ \\(.*\\) \\S (\\d+)/s": OURS,
+};
+/** It reads the files of migrations. */
+const OWN_FILES = new Set(["runtime/schema/statements.ts"]);
+
+interface Literal {
+  readonly at: string;
+  readonly text: string;
+}
+
+function literals(): readonly Literal[] {
+  const project = new Project({ skipAddingFilesFromTsConfig: true, skipFileDependencyResolution: true });
+  project.addSourceFilesAtPaths(ROOMS.map((room) => `${ROOT}${room}/**/*.ts`));
+  return project.getSourceFiles().flatMap((file) => {
+    const path = file.getFilePath().slice(ROOT.length);
+    if (OWN_FILES.has(path) || INSIDE.some((folder) => path.startsWith(folder))) return [];
+    return file
+      .getDescendantsOfKind(SyntaxKind.RegularExpressionLiteral)
+      .map((node) => ({ at: `${path}:${node.getStartLineNumber()}`, text: node.getText() }));
+  });
+}
+
+function isShown(text: string): boolean {
+  const [, source = "", flags = ""] = /^\/(.*)\/([a-z]*)$/s.exec(text) ?? [];
+  const parser = new RegExpParser({ ecmaVersion: 2025 });
+  return isQuick(parser.parsePattern(source, 0, source.length, { unicode: flags.includes("u") }));
+}
+
+test("each is quick, or says why it is", () => {
+  const found = literals();
+  expect(found.length).toBeGreaterThan(80);
+  const slow = found.filter(({ text }) => !isShown(text) && REASONS[text] === undefined);
+  expect(slow.map(({ at, text }) => `${at} ${text}`)).toEqual([]);
+});
