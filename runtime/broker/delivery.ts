@@ -50,7 +50,7 @@ export class PulledMessage implements Delivery {
   }
 
   get headers(): Readonly<Record<string, string>> {
-    return headersOf(this.message.headers);
+    return headersOf(() => this.message.headers);
   }
 
   ack(): void {
@@ -86,9 +86,15 @@ export class PulledMessage implements Delivery {
   }
 }
 
-/** The first value of each header, under the name that travelled. */
-export function headersOf(from: Msg["headers"]): Readonly<Record<string, string>> {
-  const all: Record<string, string> = {};
-  if (from) for (const name of from.keys()) all[name] = from.get(name);
-  return all;
+/**
+ * The first value of each header, under the name that travelled; none where the client cannot read them (a value with half
+ * of a line break): the broker takes any bytes, and a message that nobody could even give up would come for ever.
+ */
+export function headersOf(read: () => Msg["headers"]): Readonly<Record<string, string>> {
+  try {
+    const headers = read();
+    return Object.fromEntries(headers?.keys().map((name) => [name, headers.get(name)]) ?? []);
+  } catch {
+    return {};
+  }
 }

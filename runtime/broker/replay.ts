@@ -42,8 +42,9 @@ async function readMessage(
   seq: number,
 ): Promise<StoredMessage | undefined> {
   try {
-    const { subject, data, header, time } = await manager.streams.getMessage(stream, { seq });
-    return { subject, stream, seq, time, body: data, headers: headersOf(header) };
+    const message = await manager.streams.getMessage(stream, { seq });
+    const { subject, data, time } = message;
+    return { subject, stream, seq, time, body: data, headers: headersOf(() => message.header) };
   } catch (error) {
     if (isMessageMissing(error)) return undefined;
     throw error;

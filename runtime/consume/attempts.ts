@@ -1,6 +1,6 @@
 import type { Tx } from "../definition.js";
 import type { ConsumerModel } from "./model.js";
-import type { Incoming } from "./parse.js";
+import type { Addressed } from "./parse.js";
 
 /*
  * Events that failed and are due again, in `mesh.attempt`: shared by all replicas, and written before
@@ -57,7 +57,7 @@ export interface Recorded {
 }
 
 /** Counts an attempt that is about to be made. Until it ends, the event is due when a crash would bring it again. */
-export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Incoming): Promise<Recorded> {
+export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<Recorded> {
   const { durable, stream, origin, delivery } = model.definition;
   const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
     `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
@@ -72,7 +72,7 @@ RETURNING attempts, last_error`,
 export async function postponeAttempt(
   tx: Tx,
   model: ConsumerModel,
-  event: Incoming,
+  event: Addressed,
   outcome: { readonly error: string; readonly delayMs: number },
 ): Promise<void> {
   await tx.query(
@@ -82,7 +82,18 @@ WHERE stream = $1 AND stream_seq = $2`,
   );
 }
 
-export async function forgetAttempt(tx: Tx, model: ConsumerModel, event: Incoming): Promise<void> {
+/** It came to nothing, for another event is waited for: it does not count. */
+export async function withdrawAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
+  await tx.query(
+    `WITH withdrawn AS (
+  UPDATE mesh.attempt SET attempts = attempts - 1, next_at = now() WHERE stream = $1 AND stream_seq = $2 AND attempts > 1
+)
+DELETE FROM mesh.attempt WHERE stream = $1 AND stream_seq = $2 AND attempts <= 1`,
+    [model.definition.stream.name, event.seq],
+  );
+}
+
+export async function forgetAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
   await tx.query("DELETE FROM mesh.attempt WHERE stream = $1 AND stream_seq = $2", [
     model.definition.stream.name,
     event.seq,

@@ -2,10 +2,17 @@ import type { Delivery } from "../broker/broker.js";
 import { messageOf } from "../error-message.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
 import type { Attempt, Standing } from "./attempts.js";
-import { attemptEvent, type CarefulContext, giveUp, putOff, waitsForOrder } from "./careful.js";
+import {
+  attemptEvent,
+  type CarefulContext,
+  giveUp,
+  putOff,
+  rejectedLetter,
+  waitsForOrder,
+} from "./careful.js";
 import { Early, HandlerFailed, isUniqueClash } from "./faults.js";
 import type { Lane } from "./lane.js";
-import type { Incoming, Parsed, Rejected } from "./parse.js";
+import { type Addressed, addressOf, type Incoming, type Parsed, parseMessage } from "./parse.js";
 import { type Persistence, persistently } from "./persist.js";
 import type { Predecessors } from "./predecessors.js";
 
@@ -13,13 +20,25 @@ export interface Received {
   readonly delivery: Delivery;
   /** Effective sequence. */
   readonly seq: number;
-  readonly parsed: Parsed;
+  /** Undefined where it was delivered suspiciously often: reading it may be what ends the process, so that is counted first. */
+  readonly parsed: Parsed | undefined;
 }
 
 /** A message that is an event. */
 export interface Due {
   readonly delivery: Delivery;
   readonly event: Incoming;
+}
+
+/** A message that is read once an attempt at it is on record. */
+export interface Unread {
+  readonly delivery: Delivery;
+  readonly event: Addressed;
+  readonly read: () => Parsed;
+}
+
+export function isUnread(one: Due | Unread): one is Unread {
+  return "read" in one;
 }
 
 /** What is counted while the consumer runs. */
@@ -55,10 +74,11 @@ export async function processBatch(
   batch: readonly Received[],
   attempts: Standing["attempts"],
 ): Promise<void> {
-  const due: Due[] = [];
-  for (const received of batch) {
-    if (received.parsed.ok) due.push({ delivery: received.delivery, event: received.parsed.incoming });
-    else await reject(context, received, received.parsed.rejected);
+  const due: (Due | Unread)[] = [];
+  for (const { delivery, seq, parsed } of batch) {
+    if (parsed === undefined) due.push(unread(context, delivery, seq));
+    else if (parsed.ok) due.push({ delivery, event: parsed.incoming });
+    else await giveUp(context, delivery, rejectedLetter(delivery, seq, parsed.rejected));
   }
   if (due.length === 0) return;
   // A put-off message comes back late; within a batch the stream's order is restored.
@@ -69,15 +89,14 @@ export async function processBatch(
   for (const one of careful) await attemptEvent({ ...context, blocked }, one);
 }
 
-async function reject(context: BatchContext, { delivery, seq }: Received, rejected: Rejected): Promise<void> {
-  const letter = { message: delivery, seq, error: rejected.reason, attempts: 0, entityId: rejected.entityId };
-  await giveUp(context, delivery, letter);
+function unread({ model }: BatchContext, delivery: Delivery, seq: number): Unread {
+  return { delivery, event: addressOf(delivery, seq), read: () => parseMessage(model, delivery, seq) };
 }
 
 interface Sorted {
   readonly ready: readonly Due[];
   /** One by one: they failed before, or were delivered suspiciously often. */
-  readonly careful: readonly Due[];
+  readonly careful: readonly (Due | Unread)[];
 }
 
 /**
@@ -87,14 +106,18 @@ interface Sorted {
 const LOOK_AGAIN_MS = 1_000;
 
 /** Puts off what is not due yet, and what waits behind an event of its entity that is not. */
-function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyMap<number, Attempt>): Sorted {
+function sortOut(
+  context: BatchContext,
+  due: readonly (Due | Unread)[],
+  attempts: ReadonlyMap<number, Attempt>,
+): Sorted {
   const now = Date.now();
   const blockers = earliestByEntity(context, attempts, now);
   for (const [id, until] of context.putOffUntil) if (until <= now) context.putOffUntil.delete(id);
   const here = new Set(due.map(({ event }) => event.seq));
   const suspects = new Set<string>();
   const ready: Due[] = [];
-  const careful: Due[] = [];
+  const careful: (Due | Unread)[] = [];
   for (const one of due) {
     const { event } = one;
     const blocker = blockers.get(event.id);
@@ -107,7 +130,12 @@ function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyM
     if (waits && (blocker.dueAt > now || !here.has(blocker.seq))) {
       const dueInMs = Math.max(blocker.dueAt - now, 0);
       putOff(context, one, blocker.seq === event.seq ? dueInMs : Math.min(dueInMs, LOOK_AGAIN_MS));
-    } else if (waits || suspects.has(event.id) || isSuspicious(context, one)) {
+    } else if (
+      isUnread(one) ||
+      waits ||
+      suspects.has(event.id) ||
+      isSuspicious(context, one.delivery, event.seq)
+    ) {
       suspects.add(event.id);
       careful.push(one);
     } else ready.push(one);
@@ -115,8 +143,12 @@ function sortOut(context: BatchContext, due: readonly Due[], attempts: ReadonlyM
   return { ready, careful };
 }
 
-function isSuspicious({ predecessors }: BatchContext, { delivery, event }: Due): boolean {
-  return delivery.deliveries - (predecessors?.timesPutOff(event.seq) ?? 0) >= SUSPICIOUS_DELIVERIES;
+export function isSuspicious(
+  { predecessors }: Pick<BatchContext, "predecessors">,
+  { deliveries }: Delivery,
+  seq: number,
+): boolean {
+  return deliveries - (predecessors?.timesPutOff(seq) ?? 0) >= SUSPICIOUS_DELIVERIES;
 }
 
 /** An attempt long overdue is of a message that no longer exists: it holds nobody up. */

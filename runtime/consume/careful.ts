@@ -1,11 +1,12 @@
 import type { Delivery } from "../broker/broker.js";
 import { messageOf } from "../error-message.js";
 import { type Applied, applyEvents, readStates } from "./apply.js";
-import { backoffMs, forgetAttempt, postponeAttempt, recordAttempt } from "./attempts.js";
-import type { BatchContext, Due } from "./batch.js";
+import { backoffMs, forgetAttempt, postponeAttempt, recordAttempt, withdrawAttempt } from "./attempts.js";
+import { type BatchContext, type Due, isUnread, type Unread } from "./batch.js";
 import { type GivenUp, recordDeadLetter } from "./dead-letter.js";
 import { HandlerFailed, isUniqueClash, isUnstorable, Raced } from "./faults.js";
 import { foldEvents } from "./fold.js";
+import type { Addressed, Rejected } from "./parse.js";
 import { persistently, Stopped } from "./persist.js";
 import { inTransaction } from "./transaction.js";
 
@@ -25,19 +26,39 @@ const FOLLOW_MS = 100;
 /** `failed`: it was the only one of a batch that failed so; that was an attempt, and is not repeated at once. */
 export async function attemptEvent(
   context: CarefulContext,
-  due: Due,
+  one: Due | Unread,
   failed?: { readonly error: unknown },
 ): Promise<void> {
   const { model, blocked, pool } = context;
-  const until = blocked.get(due.event.id);
-  if (until !== undefined) return putOff(context, due, until - Date.now());
-  if (failed === undefined && (await waitsForPredecessor(context, due))) return;
-  const { attempts, lastError } = await persistently(context, () => recordAttempt(pool, model, due.event));
-  if (failed !== undefined) return await judge(context, due, { attempts, error: failed.error });
+  const until = blocked.get(one.event.id);
+  if (until !== undefined) return putOff(context, one, until - Date.now());
+  if (failed === undefined && !isUnread(one) && (await waitsForPredecessor(context, one))) return;
+  const { attempts, lastError } = await persistently(context, () => recordAttempt(pool, model, one.event));
+  if (failed !== undefined) return await judge(context, one, { attempts, error: failed.error });
   if (attempts > model.definition.delivery.attempts) {
     const error = lastError ?? "the process ended while applying it, each time";
-    return await bury(context, due, { attempts: attempts - 1, error });
+    return await bury(context, one, { attempts: attempts - 1, error });
   }
+  const due = isUnread(one) ? await readDue(context, one) : one;
+  if (due !== undefined) await attemptRead(context, due, attempts);
+}
+
+/** Undefined where it is no event, or waits for one that comes before it; both are seen to. */
+async function readDue(context: CarefulContext, one: Unread): Promise<Due | undefined> {
+  const { model, pool } = context;
+  const { delivery, event } = one;
+  const parsed = one.read();
+  if (!parsed.ok) {
+    await giveUp(context, delivery, rejectedLetter(delivery, event.seq, parsed.rejected), event);
+    return undefined;
+  }
+  const due = { delivery, event: parsed.incoming };
+  if (!(await waitsForPredecessor(context, due))) return due;
+  await persistently(context, () => withdrawAttempt(pool, model, event));
+  return undefined;
+}
+
+async function attemptRead(context: CarefulContext, due: Due, attempts: number): Promise<void> {
   try {
     const applied = await persistently(context, () => context.exclusively(() => applyAlone(context, due)));
     due.delivery.ack();
@@ -96,7 +117,11 @@ interface Failure {
   readonly error: unknown;
 }
 
-async function judge(context: CarefulContext, due: Due, { attempts, error }: Failure): Promise<void> {
+async function judge(
+  context: CarefulContext,
+  due: Due | Unread,
+  { attempts, error }: Failure,
+): Promise<void> {
   const { model, logger, pool, blocked } = context;
   const { delivery, event } = due;
   const last = attempts >= model.definition.delivery.attempts;
@@ -123,9 +148,17 @@ interface Verdict {
   readonly error: string;
 }
 
-async function bury(context: CarefulContext, { delivery, event }: Due, verdict: Verdict): Promise<void> {
+async function bury(
+  context: CarefulContext,
+  { delivery, event }: Due | Unread,
+  verdict: Verdict,
+): Promise<void> {
   const letter = { message: delivery, seq: event.seq, entityId: event.id, ...verdict };
   await giveUp(context, delivery, letter, event);
+}
+
+export function rejectedLetter(message: Delivery, seq: number, { reason, entityId }: Rejected): GivenUp {
+  return { message, seq, error: reason, attempts: 0, entityId };
 }
 
 /** Dead letter and the end of its attempts commit together, before the broker is told to forget the message. */
@@ -133,7 +166,7 @@ export async function giveUp(
   context: BatchContext,
   delivery: Delivery,
   letter: GivenUp,
-  event?: Due["event"],
+  event?: Addressed,
 ): Promise<void> {
   const { model, logger, tally, pool } = context;
   await persistently(context, () =>
@@ -151,7 +184,7 @@ export async function giveUp(
 }
 
 /** Comes again after the event that it waits for. */
-export function putOff(context: BatchContext, { delivery, event }: Due, delayMs: number): void {
+export function putOff(context: BatchContext, { delivery, event }: Due | Unread, delayMs: number): void {
   context.logger.debug(
     { subject: event.subject, seq: event.seq, delayMs },
     "waits behind an event of its entity",

@@ -34,7 +34,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, s
       stream.name,
       seq,
       storable(message.subject),
-      storable(JSON.stringify(message.headers)),
+      JSON.stringify(storableHeaders(message.headers)),
       Buffer.from(message.body),
       storable(error),
       attempts,
@@ -44,9 +44,15 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, s
   );
 }
 
-/** PostgreSQL holds no NUL in text; the body, in bytes, keeps it. */
+/** PostgreSQL holds no NUL in text, and no half of a surrogate pair; the body, in bytes, keeps them. */
 function storable(text: string): string {
-  return text.replaceAll("\0", "\\0").replaceAll("\\u0000", "\\\\0");
+  return text.replaceAll("\0", "\\0").replaceAll(/\p{Surrogate}/gu, "\ufffd");
+}
+
+function storableHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [storable(name), storable(value)]),
+  );
 }
 
 export interface DeadLetter {

@@ -91,9 +91,12 @@ function hasSystemCause(error: Error): boolean {
   return causes.some((cause) => cause instanceof Error && SYSTEM_CODES.has(codeOf(cause) ?? ""));
 }
 
-/** 22: the value itself cannot be stored (a NUL in a text, a number out of range). Trying again changes nothing. */
+/**
+ * 22: the value itself cannot be stored (a NUL in a text, a number out of range); 54: it is too large for an index, or
+ * nested deeper than the server's stack. Trying again changes nothing.
+ */
 export function isUnstorable(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.code ?? "").startsWith("22");
+  return error instanceof DatabaseError && /^(22|54)/.test(error.code ?? "");
 }
 
 /**

@@ -1,7 +1,7 @@
 import { ConsumerGone, type Delivery, type Intake } from "../broker/broker.js";
 import { pause } from "../pause.js";
 import { readStanding, type Standing } from "./attempts.js";
-import { processBatch, type Received } from "./batch.js";
+import { isSuspicious, processBatch, type Received } from "./batch.js";
 import type { Running } from "./consumer.js";
 import { parseMessage } from "./parse.js";
 import { type Heartbeat, persistently, Stopped, startHeartbeat } from "./persist.js";
@@ -89,14 +89,15 @@ async function takeBatch(flow: Flow): Promise<Batch> {
   for (const [at, delivery] of deliveries.entries()) {
     if (at % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
     const seq = base + delivery.seq;
-    received.push({ delivery, seq, parsed: parseMessage(model, delivery, seq) });
+    const unread = isSuspicious(running.batch, delivery, seq);
+    received.push({ delivery, seq, parsed: unread ? undefined : parseMessage(model, delivery, seq) });
   }
   return { received, deliveries, release, standing, prepared: prepareAll(running, received) };
 }
 
 /** Undefined where a message is no event, or the batch is more than one statement. */
 function prepareAll({ batch }: Running, received: readonly Received[]): PlainBatch | undefined {
-  const events = received.flatMap(({ parsed }) => (parsed.ok ? [parsed.incoming] : []));
+  const events = received.flatMap(({ parsed }) => (parsed?.ok ? [parsed.incoming] : []));
   if (events.length < received.length) return undefined;
   return preparePlain(
     batch,

@@ -4,6 +4,7 @@ import type { MeshEvent } from "../definition.js";
 import { messageOf } from "../error-message.js";
 import { fieldOf } from "../field.js";
 import { parseJson } from "../json-text.js";
+import { parseSubject } from "../subject.js";
 import { describeErrors } from "../validation.js";
 import { unfitReason, unstorableReason } from "../values.js";
 import { HIGHEST_VERSION } from "../version.js";
@@ -13,8 +14,23 @@ import { unfitId } from "./unfit.js";
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** What is known of a message whether or not it was read. */
+export interface Addressed {
+  readonly subject: string;
+  /** The entity, as the subject says it where nothing else was read. */
+  readonly id: string;
+  /** Effective sequence. */
+  readonly seq: number;
+}
+
+/** Of a message that is not read yet, since that may be what ends the process. */
+export function addressOf({ subject }: StoredMessage, seq: number): Addressed {
+  const id = parseSubject(subject)?.id ?? "";
+  return { subject, seq, id: unfitId(id) === undefined ? id : "" };
+}
+
 /** A message that is an event of this consumer, valid by its schema. */
-export interface Incoming extends Place {
+export interface Incoming extends Place, Addressed {
   readonly model: EventModel;
   readonly event: MeshEvent;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -58,13 +74,22 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   } catch (error) {
     return reject(`not JSON: ${messageOf(error)}`);
   }
-  const { validate, name } = eventModel.definition;
-  if (!validate(data))
-    return reject(`not a valid ${name}: ${describeErrors(validate.errors)}`, entityOf(data));
-  const incoming = toIncoming(model, eventModel, { event: data, subject, seq });
+  const { name } = eventModel.definition;
+  const invalid = invalidity(eventModel, data);
+  if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, entityOf(data));
+  const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq });
   const unfit = unfitId(incoming.id) ?? unfitVersion(incoming) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
+}
+
+/** A value that is nested deeper than the stack is no valid one either. */
+function invalidity({ definition: { validate } }: EventModel, data: unknown): string | undefined {
+  try {
+    return validate(data) ? undefined : describeErrors(validate.errors);
+  } catch (error) {
+    return `it could not be checked: ${messageOf(error)}`;
+  }
 }
 
 /** Validators of an older generator know no maximum. */

@@ -2,7 +2,7 @@ import pg from "pg";
 import type { Broker, Delivery } from "../../runtime/broker/broker.js";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
 import { startConsumer } from "../../runtime/consume/consumer.js";
-import type { StreamDefinition } from "../../runtime/definition.js";
+import type { StreamDefinition, Validator } from "../../runtime/definition.js";
 import { startRelay } from "../../runtime/outbox/relay.js";
 import { recordingLogger } from "../runtime/broker/recording-logger.js";
 import { silent, userConsumer } from "../runtime/consume/support.js";
@@ -63,6 +63,15 @@ function runConsumer(): void {
       if (event.user_id === "victim" && step === "in the handler, before the commit") die();
     },
   };
-  const options = { definition: userConsumer({ ...definition, hooks }), env: {}, logger: silent };
-  startConsumer({ pool, broker: dying, ...options });
+  const known = userConsumer({ ...definition, hooks });
+  const events = known.events.map((event) => ({ ...event, validate: dyingValidator(event.validate) }));
+  startConsumer({ pool, broker: dying, definition: { ...known, events }, env: {}, logger: silent });
+}
+
+function dyingValidator<T>(validate: Validator<T>): Validator<T> {
+  return Object.assign((data: unknown): data is T => {
+    const { user_id, username } = data as { user_id?: unknown; username?: unknown };
+    if (user_id === "victim" && username !== "later" && step === "while it is read") die();
+    return validate(data);
+  }, {});
 }

@@ -114,31 +114,34 @@ describe("a consumer that is killed", () => {
     expect(await listDeadLetters(copy.pool)).toHaveLength(1);
   });
 
-  it("by an event, each time: a dead letter after its attempts, and the others flow", async () => {
-    await prepare();
-    await copy.say({ id: "victim", action: "created", version: 1 });
-    await copy.say(
-      { id: "other", action: "created", version: 1 },
-      { id: "victim", version: 2, username: "later" },
-    );
-    const killed = doom("in the handler, before the commit", 2);
-    let deaths = 0;
-    for (; deaths < 8 && (await listDeadLetters(copy.pool)).length === 0; deaths += 1) {
-      const child = spawnDoomed(killed);
-      const ended = once(child, "exit");
-      const buried = waitFor(async () => (await listDeadLetters(copy.pool)).length > 0);
-      const survived = await Promise.race([ended.then(() => false), buried.then(() => true)]);
-      buried.catch(() => undefined);
-      if (!survived) continue;
-      await copy.untilNames({ other: "name-other", victim: "later" });
-      child.kill("SIGKILL");
-      await ended;
-      break;
-    }
-    // Two deliveries before it is suspected, and its attempts.
-    expect(deaths).toBe(4);
-    expect(await listDeadLetters(copy.pool)).toMatchObject([
-      { attempts: 2, error: "the process ended while applying it, each time", entityId: "victim" },
-    ]);
-  });
+  it.each(["in the handler, before the commit", "while it is read"])(
+    "by an event, each time, %s: a dead letter after its attempts, and the others flow",
+    async (step) => {
+      await prepare();
+      await copy.say({ id: "victim", action: "created", version: 1 });
+      await copy.say(
+        { id: "other", action: "created", version: 1 },
+        { id: "victim", version: 2, username: "later" },
+      );
+      const killed = doom(step, 2);
+      let deaths = 0;
+      for (; deaths < 8 && (await listDeadLetters(copy.pool)).length === 0; deaths += 1) {
+        const child = spawnDoomed(killed);
+        const ended = once(child, "exit");
+        const buried = waitFor(async () => (await listDeadLetters(copy.pool)).length > 0);
+        const survived = await Promise.race([ended.then(() => false), buried.then(() => true)]);
+        buried.catch(() => undefined);
+        if (!survived) continue;
+        await copy.untilNames({ other: "name-other", victim: "later" });
+        child.kill("SIGKILL");
+        await ended;
+        break;
+      }
+      // Two deliveries before it is suspected, and its attempts.
+      expect(deaths).toBe(4);
+      expect(await listDeadLetters(copy.pool)).toMatchObject([
+        { attempts: 2, error: "the process ended while applying it, each time", entityId: "victim" },
+      ]);
+    },
+  );
 });

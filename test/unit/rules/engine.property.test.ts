@@ -144,7 +144,7 @@ describe("a text keeps a pattern busy for no longer than it is long", () => {
     const compiled = run(source, engine);
     for (const pump of PUMPED) {
       // Small ones agree with JavaScript; where that would not end, a large one ends within a bound far above linear.
-      expect(compiled.test(pump(12))).toBe(new RegExp(source, "u").test(pump(12)));
+      expect(compiled.test(pump(4))).toBe(new RegExp(source, "u").test(pump(4)));
       const before = performance.now();
       compiled.test(pump(200_000));
       expect(performance.now() - before).toBeLessThan(5_000);
