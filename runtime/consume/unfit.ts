@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import type { ColumnDefinition, Tx } from "../definition.js";
+import { messageOf } from "../error-message.js";
 import { Unreadable } from "./json-array.js";
 
 /*
@@ -136,7 +137,16 @@ export function readElement(element: unknown): Told {
 }
 
 export function textOf(element: unknown): string {
-  return element instanceof Unreadable ? element.text : JSON.stringify(element);
+  return element instanceof Unreadable ? element.text : printed(element);
+}
+
+/** As JSON, or that it is nested deeper than the stack. */
+export function printed(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    return `a value that cannot be shown: ${messageOf(error)}`;
+  }
 }
 
 function fieldsOf(element: unknown): Told["fields"] {

@@ -32,5 +32,10 @@ function invalidity({ name, validate }: PublishedEventDefinition, body: string):
   } catch (error) {
     return `not JSON: ${String(error)}`;
   }
-  return validate(data) ? undefined : `not a valid ${name}: ${describeErrors(validate.errors)}`;
+  try {
+    return validate(data) ? undefined : `not a valid ${name}: ${describeErrors(validate.errors)}`;
+  } catch (error) {
+    // Nested deeper than the stack: no subscriber could look into it either.
+    return `not a valid ${name}: it could not be checked: ${String(error)}`;
+  }
 }

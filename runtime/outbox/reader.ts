@@ -5,6 +5,8 @@ import type { Lanes, OutboxRow } from "./lanes.js";
 import type { Seat } from "./seat.js";
 import { type Backlog, buryRows, markBusy, measureBacklog, type RefusedRow, readPage } from "./statements.js";
 
+/** Of the events of one page that must not be published, so many are told with their reasons; all have them on record. */
+const LOGGED = 20;
 const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1_024 * 1_024;
 /** No page is read while more rows than these are held. */
@@ -69,12 +71,11 @@ export function createReader(context: ReaderContext, lanes: Lanes): Reader {
       return error === undefined;
     });
     lanes.add(admitted);
-    const [first] = refused;
-    if (first === undefined) return;
+    if (refused.length === 0) return;
     await buryRows(seat, refused, stream.name);
-    const { subject, eventId } = first.row;
+    const letters = refused.map(({ row, error }) => ({ subject: row.subject, eventId: row.eventId, error }));
     logger.error(
-      { rows: refused.length, subject, eventId, error: first.error },
+      { rows: letters.length, ...letters[0], first: letters.slice(0, LOGGED) },
       "events in the outbox that must not be published became dead letters (mesh dlq list)",
     );
   };
