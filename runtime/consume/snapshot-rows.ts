@@ -5,7 +5,16 @@ import { HIGHEST_VERSION } from "../version.js";
 import { toCell } from "./columns.js";
 import type { Upsert } from "./fold.js";
 import type { CacheModel } from "./model.js";
-import { entityOf, type Judged, printed, readElement, TOLD_TWICE, textOf, type UnfitRow, unfitId } from "./unfit.js";
+import {
+  entityOf,
+  type Judged,
+  printed,
+  readElement,
+  TOLD_TWICE,
+  textOf,
+  type UnfitRow,
+  unfitId,
+} from "./unfit.js";
 
 /** A row as its source has it. */
 export interface SnapshotRow extends Upsert {
