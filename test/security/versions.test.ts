@@ -25,7 +25,7 @@ let mesh: TestMesh;
 let bare: BareClient;
 beforeAll(async () => {
   mesh = await startMesh();
-  bare = await bareClient(mesh.nats.url);
+  bare = await bareClient(mesh.operatorUrl);
 });
 afterAll(async () => {
   await bare?.close();
