@@ -18,7 +18,8 @@ import pg from "pg";
 import { afterEach, expect, inject, test } from "vitest";
 import { parseDocument } from "yaml";
 import { startServiceProcess } from "../../generator/cli/dev/service-process.js";
-import { createDatabase, freePort, startNats } from "../support/servers.js";
+import { createRoledDatabase, migrateAs } from "../support/roles.js";
+import { freePort, startNats } from "../support/servers.js";
 import { mesh, meshWith, operatorUrl, ROOT, startDev } from "./cli-support.js";
 import { bareClient, MESH, waitFor } from "./support.js";
 
@@ -203,10 +204,12 @@ test("run waits for an external owner's stream, status says so, and it is picked
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const databases = await Promise.all(
-    ["auth", "sfs", "compute", "gateway"].map(
-      async (service) =>
-        [`${service.toUpperCase()}_DB_URL`, await createDatabase(inject("postgres"), service)] as const,
-    ),
+    ["auth", "sfs", "compute", "gateway"].map(async (service) => {
+      const generated = join(folder, "generated");
+      const database = await createRoledDatabase(inject("postgres"), service, { generated });
+      await migrateAs(database.owner, service, { ...database, generated });
+      return [`${service.toUpperCase()}_DB_URL`, database.service] as const;
+    }),
   );
   const env = { NATS_URL: nats.url, ...Object.fromEntries(databases), SFS_SERVICE_URL: url };
   const sfs = startServiceProcess({
