@@ -1,6 +1,9 @@
 import { type Chain, findChains } from "./chains.js";
 import type { EmittedFile, MigrationFile, OutputFolder } from "./emit/file.js";
-import { type FoundLock, fingerprint, LOCK_FILE, type Origin, parseLock, sha256 } from "./emit/lock.js";
+import { isMigrationPath } from "./emit/file.js";
+import { type FoundLock, fingerprint, LOCK_FILE, type Origin, sha256 } from "./emit/lock.js";
+import { isMarked } from "./emit/mark.js";
+import { readLock } from "./emit/read-lock.js";
 import { restoring } from "./evolve/lineage.js";
 import type { Mesh } from "./model/mesh.js";
 import type { Templates } from "./templates.js";
@@ -74,7 +77,8 @@ export interface Drift {
 
 export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const { folder, mesh } = input;
-  const lock = parseLock(folder.read(LOCK_FILE));
+  const { lock, problem } = { lock: undefined, ...readLock(folder.read(LOCK_FILE)) };
+  if (problem !== undefined) return refuse([malformedLock(problem)]);
   if (lock !== undefined && !input.distrustLock && isUpToDate(lock, input)) return upToDate(lock);
 
   const chains = findChains(mesh, lock, folder);
@@ -84,7 +88,9 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const planMigrations = await input.loadMigrationPlanner();
   const { allowDestructive, templates } = input;
   const previous = lock?.model;
-  const migrations = planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
+  const planned = () => planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
+  const migrations = previous === undefined ? planned() : attempt(planned);
+  if (migrations === undefined) return refuse([malformedLock("has a model that cannot be read")]);
   const refusals = [...migrations.refusals, ...findStrays(chains, migrations.files)];
   if (refusals.length > 0) return refuse(refusals);
 
@@ -95,8 +101,11 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   ]);
   const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
   const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(({ oldPaths }) => oldPaths)];
-  const warnings = findPayloadWarnings(mesh, (path) => folder.read(path));
-  return { ...compare(files, { lock, folder, obsolete }), warnings };
+  const compared = compare(files, { lock, folder, obsolete });
+  return {
+    ...compared,
+    warnings: [...compared.warnings, ...findPayloadWarnings(mesh, (path) => folder.read(path))],
+  };
 }
 
 /**
@@ -104,14 +113,10 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
  * leaves its old place only when it stands in the new one, and the lock is the last to know.
  */
 export function applyPlan({ remove, write }: OutputPlan, folder: OutputFolder): void {
-  for (const path of remove) if (!isMigration(path)) folder.remove(path);
+  for (const path of remove) if (!isMigrationPath(path)) folder.remove(path);
   for (const { path, text } of write) if (path !== LOCK_FILE) folder.write(path, text);
-  for (const path of remove) if (isMigration(path)) folder.remove(path);
+  for (const path of remove) if (isMigrationPath(path)) folder.remove(path);
   for (const { path, text } of write) if (path === LOCK_FILE) folder.write(path, text);
-}
-
-function isMigration(path: string): boolean {
-  return /^[^/]+\/migrations\/[^/]+\.sql$/.test(path);
 }
 
 type Reader = GenerateInput["folder"];
@@ -120,7 +125,7 @@ function isUpToDate(lock: FoundLock, { folder, ...origin }: GenerateInput): bool
   const migrations = folder
     .folders()
     .flatMap((service) => folder.list(`${service}/migrations`).map((name) => `${service}/migrations/${name}`))
-    .filter(isMigration);
+    .filter(isMigrationPath);
   return (
     lock.fingerprint === fingerprint(origin) &&
     [...Object.entries(lock.files), ...Object.entries(lock.migrations)].every(
@@ -149,9 +154,9 @@ interface Present {
 function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Present): OutputPlan {
   const emitted = new Set(files.map(({ path }) => path));
   const write = files.filter(({ path, text }) => folder.read(path) !== text);
-  const remove = obsolete.filter(
-    (path) => !emitted.has(path) && isInside(path) && folder.read(path) !== undefined,
-  );
+  const stale = obsolete.filter((path) => !emitted.has(path) && folder.read(path) !== undefined);
+  // The lock may be of anybody: what does not say itself that a run wrote it stays.
+  const remove = stale.filter((path) => isMigrationPath(path) || isMarked(path, folder.read(path) ?? ""));
   const written = new Set(write);
   return {
     write,
@@ -162,7 +167,16 @@ function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Pres
       ...remove.map((path): Drift => ({ path, kind: "stale" })),
     ],
     refusals: [],
-    warnings: [],
+    warnings: stale.filter((path) => !remove.includes(path)).map(leftAlone),
+  };
+}
+
+function leftAlone(path: string): Finding {
+  return {
+    code: "left-alone",
+    file: `generated/${path}`,
+    message: "this is no longer generated, and does not say that it ever was: it stays as it is",
+    hint: "remove it, or move it out of generated/",
   };
 }
 
@@ -174,9 +188,22 @@ function driftOf(path: string, lock: FoundLock | undefined, folder: Reader): Dri
   return sha256(present) === locked ? "outdated" : "changed";
 }
 
-/** A lock that was tampered with must not make us delete a file elsewhere. */
-function isInside(path: string): boolean {
-  return !path.startsWith("/") && !path.split(/[\\/]/).includes("..");
+function malformedLock(problem: string): Refusal {
+  return {
+    code: "lock-malformed",
+    file: `generated/${LOCK_FILE}`,
+    message: `the lock ${problem}: no run has left it so`,
+    hint: "restore it from version control, or delete it: the next run makes it anew",
+  };
+}
+
+/** undefined where it throws: a model of an older generator is only as whole as whoever edited the lock has left it. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }
 
 function hashOf(text: string | undefined): string | undefined {

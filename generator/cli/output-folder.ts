@@ -1,48 +1,155 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import type { OutputFolder } from "../emit/file.js";
+import { isPlainPath, type OutputFolder } from "../emit/file.js";
+import { UsageError } from "./exit.js";
 
-/** The output folder on disk. A folder that is not there reads as an empty one. */
+/*
+ * The output folder on disk, which a repository brings along: what is there may be of anybody. Nothing is read or
+ * written through a link, no folder is entered that is one, and what is no file is not opened. A file is written
+ * beside its place and then takes it, so that another name of the old one (a hard link) keeps the old text.
+ */
+
+/** A folder that is not there reads as an empty one. */
 export function openOutputFolder(root: string): OutputFolder {
+  const inRoot = (path: string) => join(root, checked(path, root));
   return {
-    list: (folder) =>
-      orElse([], () =>
-        readdirSync(join(root, folder), { withFileTypes: true })
-          .filter((entry) => entry.isFile())
-          .map((entry) => entry.name),
-      ),
-    folders: () =>
-      orElse([], () =>
-        readdirSync(root, { withFileTypes: true })
-          .filter((entry) => entry.isDirectory())
-          .map((entry) => entry.name)
-          .sort(),
-      ),
-    read: (path) => orElse(undefined, () => readFileSync(join(root, path), "utf8").replaceAll("\r\n", "\n")),
-    write(path, text) {
-      mkdirSync(dirname(join(root, path)), { recursive: true });
-      writeFileSync(join(root, path), text);
+    list(folder) {
+      if (!isFolder(root, checked(folder, root))) return [];
+      const entries = readdirSync(join(root, folder), { withFileTypes: true });
+      for (const entry of entries) {
+        if (!entry.isFile() && !entry.isDirectory()) refuse(join(root, folder, entry.name), entry);
+      }
+      return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
     },
+    folders() {
+      if (!isFolder(root, ".")) return [];
+      return readdirSync(root, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && isPlainPath(entry.name))
+        .map((entry) => entry.name)
+        .sort();
+    },
+    read: (path) => explained(inRoot(path), "read", () => readText(root, path)),
+    write: (path, text) => explained(inRoot(path), "written", () => writeText(root, path, text)),
     remove(path) {
-      rmSync(join(root, path), { force: true });
-      removeEmpty(root, dirname(path));
+      explained(inRoot(path), "removed", () => {
+        if (!isFolder(root, dirname(path)) || statOf(join(root, path), "file") === undefined) return;
+        unlinkSync(join(root, path));
+        removeEmpty(root, dirname(path));
+      });
     },
   };
 }
 
-/** What is missing is no error: a fresh clone, or a file that somebody deleted. */
-function orElse<T>(missing: T, read: () => T): T {
+function checked(path: string, root: string): string {
+  if (isPlainPath(path)) return path;
+  throw new UsageError(`${JSON.stringify(path)} is no path within ${root}`);
+}
+
+/** Windows has neither. Without waiting: a FIFO whose writer never comes would stop us for good. */
+const READING = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+/** Nothing that we write comes near. */
+const LARGEST = 256 * 2 ** 20;
+
+function readText(root: string, path: string): string | undefined {
+  const full = join(root, path);
+  if (!isFolder(root, dirname(path)) || statOf(full, "file") === undefined) return undefined;
+  const file = openSync(full, READING);
   try {
-    return read();
+    const stats = fstatSync(file);
+    if (!stats.isFile()) refuse(full, stats);
+    if (stats.size > LARGEST) throw new UsageError(`${full} is too large to be ours`, "remove it");
+    return readFileSync(file, "utf8").replaceAll("\r\n", "\n");
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeText(root: string, path: string, text: string): void {
+  const [folder, full] = [dirname(path), join(root, path)];
+  makeFolders(root, folder);
+  statOf(full, "file");
+  const beside = join(root, folder, `.mesh-${randomBytes(8).toString("hex")}.tmp`);
+  const file = openSync(beside, WRITING);
+  try {
+    // Whoever has put a link in a folder's place since we looked has got an empty file by it, and gets no text.
+    if (!isFolder(root, folder)) throw new UsageError(`${join(root, folder)} is gone`);
+    writeFileSync(file, text);
+    renameSync(beside, full);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return missing;
+    unlinkSync(beside);
     throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function makeFolders(root: string, folder: string): void {
+  for (const at of foldersTo(root, folder)) {
+    if (statOf(at, "folder") === undefined) mkdirSync(at, { recursive: at === root });
+  }
+}
+
+/** Whether it is there; each folder on the way, and itself, is looked at each time. */
+function isFolder(root: string, folder: string): boolean {
+  return foldersTo(root, folder).every((at) => statOf(at, "folder") !== undefined);
+}
+
+/** From the root on. */
+function foldersTo(root: string, folder: string): readonly string[] {
+  const parts = folder === "." ? [] : folder.split("/");
+  return [root, ...parts.map((_, index) => join(root, ...parts.slice(0, index + 1)))];
+}
+
+/** undefined where nothing is; refuses what is something else. */
+function statOf(path: string, wanted: "file" | "folder"): Stats | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || (wanted === "file" ? stats.isFile() : stats.isDirectory())) return stats;
+  return refuse(path, stats, wanted);
+}
+
+type Kind = Pick<Stats, "isSymbolicLink" | "isDirectory" | "isFile">;
+
+function refuse(path: string, kind: Kind, wanted: "file" | "folder" = "file"): never {
+  const found = kind.isSymbolicLink()
+    ? "a link, which is not followed"
+    : kind.isDirectory()
+      ? "a folder"
+      : kind.isFile()
+        ? "a file"
+        : "neither file nor folder";
+  throw new UsageError(`${path} is ${found}: a ${wanted} is to be there`, "remove it, or move it elsewhere");
+}
+
+/** What the system refuses in one line: a folder that is read-only, a disk that is full. */
+function explained<T>(path: string, done: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === undefined) throw cause;
+    throw new UsageError(`${path} cannot be ${done} (${code})`, undefined, { cause });
   }
 }
 
 function removeEmpty(root: string, folder: string): void {
-  for (let at = folder; at !== "." && at !== ""; at = dirname(at)) {
+  for (let at = folder; at !== "."; at = dirname(at)) {
     if (readdirSync(join(root, at)).length > 0) return;
     rmdirSync(join(root, at));
   }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { shellWord } from "../quote/shell.js";
 import type { MigrationRefusal } from "./refusal.js";
 import { type Model, readModel, type WrittenState } from "./written.js";
 
@@ -154,7 +155,8 @@ function findWrong(files: readonly ExistingMigration[], service: string): readon
 
 /** Git finds the commit that brought the file, on whichever branch that was. */
 export function restoring(path: string): string {
-  return `restore it: git checkout $(git log --all -1 --diff-filter=A --format=%h -- ${path}) -- ${path}`;
+  const word = shellWord(path);
+  return `restore it: git checkout $(git log --all -1 --diff-filter=A --format=%h -- ${word}) -- ${word}`;
 }
 
 function pathOf(service: string, name: string): string {

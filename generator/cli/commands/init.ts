@@ -1,7 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { type ExitCode, UsageError } from "../exit.js";
-import { completeLines, completePackage, readIfPresent } from "../init/project-files.js";
+import { completeLines, completePackage } from "../init/project-files.js";
 import {
   STARTER_ATTRIBUTES,
   STARTER_HOOKS,
@@ -9,8 +8,12 @@ import {
   STARTER_MESH,
   STARTER_TSCONFIG,
 } from "../init/starter.js";
+import { openOutputFolder } from "../output-folder.js";
 import { readVersion } from "../package.js";
 import { colour, print } from "../terminal.js";
+
+/** Like the output: nothing is written through a link. */
+const folder = openOutputFolder(".");
 
 interface File {
   readonly path: string;
@@ -22,7 +25,7 @@ interface File {
 
 /** Writes a small mesh to start from. Never overwrites: a folder with a mesh.yaml is refused, other files are left or added to. */
 export async function init(): Promise<ExitCode> {
-  if ((await readIfPresent("mesh.yaml")) !== undefined) {
+  if (folder.read("mesh.yaml") !== undefined) {
     throw new UsageError(
       "mesh.yaml exists: nothing was written",
       "mesh init starts a new mesh in an empty folder",
@@ -39,18 +42,18 @@ async function starterFiles(): Promise<readonly File[]> {
     { path: "mesh.yaml", text: STARTER_MESH },
     {
       path: "package.json",
-      text: completePackage(await readIfPresent("package.json"), await readVersion(), packageName()),
+      text: completePackage(folder.read("package.json"), await readVersion(), packageName()),
       complete: true,
     },
     { path: "tsconfig.json", text: json(STARTER_TSCONFIG) },
     {
       path: ".gitignore",
-      text: completeLines(await readIfPresent(".gitignore"), STARTER_IGNORES),
+      text: completeLines(folder.read(".gitignore"), STARTER_IGNORES),
       complete: true,
     },
     {
       path: ".gitattributes",
-      text: completeLines(await readIfPresent(".gitattributes"), STARTER_ATTRIBUTES),
+      text: completeLines(folder.read(".gitattributes"), STARTER_ATTRIBUTES),
       complete: true,
     },
     { path: ".vscode/settings.json", text: json(vscode) },
@@ -59,14 +62,13 @@ async function starterFiles(): Promise<readonly File[]> {
 }
 
 async function write({ path, text, complete }: File): Promise<void> {
-  const present = await readIfPresent(path);
+  const present = folder.read(path);
   const keep = text === undefined || text === present || (present !== undefined && !complete);
   print(
     `  ${keep ? colour.dim("kept   ") : colour.green(present === undefined ? "wrote  " : "added  ")} ${path}`,
   );
   if (keep) return;
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
+  folder.write(path, text);
 }
 
 function packageName(): string {

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { UsageError } from "../exit.js";
 import { STARTER_DEVELOPMENT, STARTER_SCRIPTS } from "./starter.js";
 
@@ -29,13 +28,6 @@ export function completeLines(present: string | undefined, needed: readonly stri
   if (missing.length === 0) return undefined;
   const start = present && !present.endsWith("\n") ? `${present}\n` : (present ?? "");
   return `${start}${missing.join("\n")}\n`;
-}
-
-export function readIfPresent(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
 }
 
 function parsePackage(text: string): Record<string, unknown> {

@@ -196,12 +196,6 @@ describe("a second run", () => {
     expect(folder.files.has("sfs/main.ts")).toBe(true);
   });
 
-  test.each(["", "not json", "{}", '{"lockVersion":99}'])("takes the lock %j for no lock", async (lock) => {
-    const folder = memoryFolder({ [LOCK_FILE]: lock });
-    await generate(reference, folder);
-    expect(JSON.parse(folder.files.get(LOCK_FILE) ?? "").lockVersion).toBe(2);
-  });
-
   test("writes the lock last, after everything else is in place", async () => {
     const folder = memoryFolder();
     await generate(reference, folder);

@@ -1,0 +1,114 @@
+import type { Mesh } from "../model/mesh.js";
+import { isMigrationPath, isPlainPath } from "./file.js";
+import type { FoundLock, Hashes } from "./lock.js";
+
+/*
+ * The lock as it is found: of an earlier run, of a merge, or of whoever sent us a branch. Nothing in it is believed
+ * before it has the shape that a run gives it; the paths in it are read, compared and removed.
+ */
+
+/** `problem` ends a sentence about the file. */
+export type LockReading =
+  | { readonly lock: FoundLock | undefined; readonly problem?: never }
+  | { readonly problem: string };
+
+export function readLock(text: string | undefined): LockReading {
+  if (text === undefined) return { lock: undefined };
+  if (/^(?:<{7}|={7}|>{7})/m.test(text)) return { lock: salvageLock(text) };
+  const value = parseJson(text);
+  if (!isRecord(value)) return { problem: "is no JSON object" };
+  if (value.lockVersion === 2) return readCurrent(value);
+  if (value.lockVersion === 1) return readOld(value);
+  return { problem: `has "lockVersion": ${show(value.lockVersion)}, and this generator knows 1 and 2` };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function readCurrent({ fingerprint, files, migrations }: Fields): LockReading {
+  if (typeof fingerprint !== "string" || !HASH.test(fingerprint)) return { problem: 'has no "fingerprint"' };
+  const problem =
+    problemOf("files", files, isFilePath) ?? problemOf("migrations", migrations, isMigrationPath);
+  if (problem !== undefined) return { problem };
+  return {
+    lock: { fingerprint, files: files as Hashes, migrations: migrations as Hashes, model: undefined },
+  };
+}
+
+function readOld({ files, migrations, model }: Fields): LockReading {
+  const hashes = isRecord(migrations) ? chainHashes(migrations) : undefined;
+  const problem = problemOf("files", files, isFilePath) ?? problemOf("migrations", hashes, isMigrationPath);
+  if (problem !== undefined) return { problem };
+  if (!isModel(model)) return { problem: 'has no "model" as the generator of its time wrote it' };
+  return { lock: { fingerprint: undefined, files: files as Hashes, migrations: hashes as Hashes, model } };
+}
+
+function chainHashes(migrations: Fields): Fields | undefined {
+  const chains = Object.entries(migrations);
+  if (!chains.every(([, chain]) => isListOf(chain, ({ name }) => typeof name === "string"))) return undefined;
+  return Object.fromEntries(
+    chains.flatMap(([service, chain]) =>
+      (chain as readonly Fields[]).map((file) => [`${service}/migrations/${String(file.name)}`, file.sha256]),
+    ),
+  );
+}
+
+const HASH = /^[0-9a-f]{64}$/;
+
+function problemOf(key: string, value: unknown, isPath: (path: string) => boolean): string | undefined {
+  if (!isRecord(value)) return `has no "${key}" with a hash for each path`;
+  for (const [path, hash] of Object.entries(value)) {
+    if (!isPath(path)) return `names ${show(path)} under "${key}", which no run writes`;
+    if (typeof hash !== "string" || !HASH.test(hash)) return `has no sha256 for ${show(path)}`;
+  }
+  return undefined;
+}
+
+function isFilePath(path: string): boolean {
+  return isPlainPath(path) && !isMigrationPath(path);
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value)?.slice(0, 100) ?? "nothing";
+}
+
+function isListOf(value: unknown, fits: (item: Fields) => boolean): value is readonly Fields[] {
+  return Array.isArray(value) && value.every((item) => isRecord(item) && fits(item));
+}
+
+/** As far as the chains are told apart by it; what a migration is made from is read by who makes it. */
+function isModel(value: unknown): value is Mesh {
+  if (!isRecord(value)) return false;
+  const isNamed = ({ name }: Fields) => typeof name === "string";
+  const isDatabase = ({ name, service, tables }: Fields) =>
+    typeof name === "string" && typeof service === "string" && isListOf(tables, isNamed);
+  return (
+    isListOf(value.services, isNamed) &&
+    isListOf(value.events, isNamed) &&
+    isListOf(value.databases, isDatabase)
+  );
+}
+
+/** A merge has left its markers: the lines of both sides are still there to be read. */
+function salvageLock(text: string): FoundLock {
+  const lines = [...text.matchAll(/^\s*"([^"]+)": "([0-9a-f]{64})",?\r?$/gm)];
+  const hashes = lines.map(([, path = "", hash = ""]) => [path, hash] as const);
+  return {
+    fingerprint: undefined,
+    files: Object.fromEntries(hashes.filter(([path]) => path.includes(".") && isFilePath(path))),
+    migrations: Object.fromEntries(hashes.filter(([path]) => isMigrationPath(path))),
+    model: undefined,
+  };
+}
