@@ -196,8 +196,9 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
       for (const meant of reportUnknownKey(shape, keys, { key, keySpan }, report)) misspelt.add(meant);
       continue;
     }
-    keySpans[key] = keySpan;
+    // As if it were not there: neither said nor missed.
     if (isNothing(child) && !known.required) continue;
+    keySpans[key] = keySpan;
     const node = read(known.shape, child, `"${key}"`, report);
     if (node === undefined) poisoned = true;
     else nodes[key] = node;

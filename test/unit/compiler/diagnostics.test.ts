@@ -100,6 +100,14 @@ test("one misspelt word is one diagnostic", () => {
   expect(noisy).toEqual([]);
 });
 
+test("a key without a value is as if it were not there", () => {
+  const rule = "service: sfs, set_null: namespaces.owner_id";
+  const { diagnostics } = compileMesh(reference.replace(rule, "service: sfs, set_null:"), {
+    file: "mesh.yaml",
+  });
+  expect(diagnostics.map(({ code }) => code)).toEqual(["cascade-action"]);
+});
+
 describe("no text makes the compiler throw", () => {
   const lines = reference.split("\n");
   const tokens = reference.match(/[\w./-]+|[{}[\]:,&*"-]/g) ?? [];
