@@ -13,14 +13,16 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { type MeshBroker, startMeshBroker } from "../support/mesh-broker.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, readSql } from "../support/roles.js";
-import { freePort, startNats, type TestNats } from "../support/servers.js";
+import { freePort } from "../support/servers.js";
+import { compile } from "../unit/emit/support.js";
 import { mesh, meshWith, ROOT } from "./cli-support.js";
 import { MESH, waitFor } from "./support.js";
 
 /*
  * Two whole generated releases of one mesh, on one broker and the same databases: each replica of the older is replaced
- * under traffic, put back, and replaced again. The services run under the emitted roles.
+ * under traffic, put back, and replaced again. The services run under the emitted accounts and roles.
  */
 
 const temporary = mkdtempSync(join(tmpdir(), "mesh-rolling-"));
@@ -29,7 +31,7 @@ const releases = { older: join(temporary, "older"), newer: join(temporary, "newe
 type Release = keyof typeof releases;
 type Service = "customers" | "orders";
 
-let nats: TestNats;
+let broker: MeshBroker;
 let env: NodeJS.ProcessEnv;
 let roled: Readonly<Record<Service, RoledDatabase>>;
 let databases: Readonly<Record<Service, pg.Pool>>;
@@ -56,7 +58,10 @@ beforeAll(async () => {
   expect(made.stderr).not.toContain("warning");
   expect(made.stdout.match(/new migration/g)).toHaveLength(2);
 
-  nats = await startNats();
+  broker = await startMeshBroker({
+    mesh: compile(readFileSync(join(older, "mesh.yaml"), "utf8")),
+    permissions: readFileSync(join(older, "generated/nats.conf"), "utf8"),
+  });
   const generated = join(older, "generated");
   roled = {
     customers: await createRoledDatabase(inject("postgres"), "customers", { generated }),
@@ -65,7 +70,6 @@ beforeAll(async () => {
   env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
-    NATS_URL: nats.url,
     OPERATOR_KEY: "the key of the operators",
     ORDERS_TO_CUSTOMERS_KEY: "the key of orders",
     CUSTOMERS_DB_URL: roled.customers.service,
@@ -79,7 +83,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(running.map((each) => each.stop()));
   await Promise.all(Object.values(databases ?? {}).map((pool) => pool.end()));
-  await nats?.remove();
+  await broker?.remove();
   rmSync(temporary, { recursive: true, force: true });
 });
 
@@ -98,7 +102,10 @@ async function start(release: Release, service: Service): Promise<ServiceProcess
   const port = await freePort();
   const onLine = (line: string) => log.push(line);
   const options = { service, folder: releases[release], main: MESH, onLine };
-  const replica = startServiceProcess({ ...options, env: { ...env, PORT: String(port) } });
+  const replica = startServiceProcess({
+    ...options,
+    env: { ...env, ...broker.environment(service), PORT: String(port) },
+  });
   running.push(replica);
   const isReady = async () => {
     if (!replica.running()) throw new Error(`${release} ${service} ended:\n${log.slice(-15).join("\n")}`);

@@ -10,6 +10,7 @@ import {
   meshOfAll,
   startBrokerMesh,
 } from "./broker-mesh.js";
+import { emitAll } from "./emitted.js";
 
 /*
  * Who may do what at the broker: every service, every subject, every operation, answers included, under the emitted
@@ -128,6 +129,12 @@ describe("a service reaches, of all subjects, what it publishes and the calls th
   });
 });
 
+/** nats-server before 2.9.15 does not survive a request from another account whose answer goes to a wildcard. */
+function isBearable(reply: string): boolean {
+  const [, minor = 0, patch = 0] = (broker.operator.info?.version ?? "").split(".").map(Number);
+  return !reply.includes("*") || minor > 9 || patch >= 15;
+}
+
 describe("no answer goes where the service may not", () => {
   const requestsOf = (subject: string): readonly string[] => {
     if (subject.includes("MSG.NEXT")) return ['{"batch":1,"no_wait":true}', '{"batch":1,"expires":1000000}'];
@@ -143,7 +150,8 @@ describe("no answer goes where the service may not", () => {
     const before = await stateOfMesh();
     const listening = await listenInMesh(forbidden);
     let cells = 0;
-    for (const reply of [...forbidden, ...own, `_INBOX_${name}.x1`]) {
+    const replies = [...forbidden, ...own, `_INBOX_${name}.x1`].filter(isBearable);
+    for (const reply of replies) {
       for (const subject of own) {
         for (const request of requestsOf(subject)) {
           client.publish(subject, request, { reply });
@@ -155,7 +163,7 @@ describe("no answer goes where the service may not", () => {
     await listening.stop();
     expect([...listening.heard.keys()]).toEqual([]);
     expect(withoutOwn(await stateOfMesh(), name)).toEqual(withoutOwn(before, name));
-    expect(cells).toBeGreaterThan(own.length * subjects.length - 1);
+    expect(cells).toBeGreaterThanOrEqual(own.length * replies.length);
     await client.close();
   });
 });
@@ -313,8 +321,40 @@ test("services written by hand need a user, a password and any client", async ()
   await Promise.all([legacy.close(), audit.close()]);
 });
 
-test("the settings of an external owner's stream are the broker's", async () => {
+test("an external service is in the plan as it is in the file, and its stream's settings are the broker's", async () => {
+  const plan = JSON.parse((await emitAll(mesh))["plan.json"] ?? "{}");
+  expect(plan.streams).toContainEqual(
+    expect.objectContaining({
+      service: "legacy",
+      external: true,
+      config: expect.objectContaining({ max_age: 86_400e9, max_msgs: 5_000 }),
+    }),
+  );
+  const heard = plan.consumers.filter((one: { service: string }) => one.service === "audit");
+  expect(heard.map((one: { config: { durable_name: string } }) => one.config.durable_name)).toEqual([
+    "audit_auth_user",
+    "audit_legacy_thing",
+  ]);
   expect((await manager.streams.info("LEGACY")).config).toMatchObject({ max_age: 86_400e9, max_msgs: 5_000 });
+});
+
+test("who has nothing is refused everything, since the broker takes an empty list for all subjects", async () => {
+  const mute = await broker.connectAs("mute");
+  const refused: string[] = [];
+  void (async () => {
+    for await (const status of mute.status()) {
+      const { operation, subject } = status.permissionContext ?? {};
+      refused.push(`${operation} ${subject}`);
+    }
+  })();
+  mute.publish("mute.thing.x1.happened");
+  mute.publish("anything");
+  mute.subscribe("anything", { callback: () => undefined });
+  mute.subscribe("_INBOX.>", { callback: () => undefined });
+  await mute.flush();
+  const all = ["publish mute.thing.x1.happened", "publish anything", "subscription anything"];
+  await expect.poll(() => refused).toEqual([...all, "subscription _INBOX.>"]);
+  await mute.close();
 });
 
 test("without credentials nobody gets in", async () => {

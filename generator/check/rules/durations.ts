@@ -81,7 +81,9 @@ function checkRange(written: Duration, { label, minimum, maximum, zero }: Range,
 /** A message that is gone before its acknowledgement is due is never delivered again. */
 function checkAge(owner: ServiceSymbol, program: Program, report: Report): void {
   const stream = resolveStream(owner, program);
-  if (owner.external || owner.publishes.length === 0 || stream.maxAge < SHORTEST_SECONDS) return;
+  // How an external owner's stream is kept is not known here, unless the file says so.
+  if (owner.external && owner.node?.get.stream === undefined) return;
+  if (owner.publishes.length === 0 || stream.maxAge < SHORTEST_SECONDS) return;
   if (stream.window > stream.maxAge)
     report("stream-too-short", stream.at.window, {
       what: '"duplicate_window"',
@@ -93,12 +95,14 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
     const hears = program
       .entitiesOf(owner.name)
       .some((entity) => subscribes.some(({ value }) => covers(value, entity)));
-    if (external || !hears) continue;
+    if (!hears) continue;
     const own = node?.get.delivery?.get;
     const all = program.node.get.delivery?.get;
     const ackWait = (own?.ack_wait ?? all?.ack_wait)?.value ?? secondsOf(deliveryDefaults.ack_wait);
     const backoff = (own?.backoff ?? all?.backoff)?.items.map(({ value }) => value);
-    const longest = Math.max(ackWait, ...(backoff ?? deliveryDefaults.backoff.map(secondsOf)));
+    // When an external service tries again is its own code's affair.
+    const waits = external ? [] : (backoff ?? deliveryDefaults.backoff.map(secondsOf));
+    const longest = Math.max(ackWait, ...waits);
     if (longest >= stream.maxAge && longest <= LONGEST_TIMER_SECONDS)
       report("stream-too-short", stream.at.maxAge, {
         what: `"${longest === ackWait ? "ack_wait" : "backoff"}" of "${name}"`,

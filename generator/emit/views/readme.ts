@@ -106,7 +106,9 @@ function consumerRow({ service, consumer }: Subscription): ReadmeView["consumers
     stream: inCode(consumer.stream),
     filter: inCode(consumer.filter),
     cache: consumer.cache === undefined ? "-" : inCode(consumer.cache),
-    attempts: `${attempts}, after waits of ${backoffSeconds.map(duration).join(", ")}`,
+    attempts: service.external
+      ? "as its own code has it"
+      : `${attempts}, after waits of ${backoffSeconds.map(duration).join(", ")}`,
   };
 }
 
