@@ -117,7 +117,9 @@ test("a migration that fails refuses the start", async () => {
 test("a port that is taken rejects", async () => {
   const url = await createDatabase(inject("postgres"), "life");
   const first = await start(await defineService(), url);
-  await expect(start(await defineService(), url, { PORT: String(first.port) })).rejects.toThrow("is taken by");
+  await expect(start(await defineService(), url, { PORT: String(first.port) })).rejects.toThrow(
+    "is taken by",
+  );
 });
 
 test("with the broker down it serves reads and writes, and says that it is degraded", async () => {
