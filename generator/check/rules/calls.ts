@@ -1,4 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
+import type { ServiceNode } from "../../language/grammar.js";
 import type { Program, ServiceSymbol } from "../../language/program.js";
 import { impliedUses } from "../../model/build/call.js";
 import { reportUnknownService } from "../reach.js";
@@ -15,13 +16,19 @@ export const checkCalls: Rule = (program, report) => {
       if (target === undefined) reportUnknownService(callee.value, callee.span, program, report);
       else if (target === caller) without("a service needs no leave to use what it owns");
       else if (paths?.entries.length === 0 && !paths.poisoned) without("it names no path");
-      else checkPaths(caller, target, program, report);
+      else checkPaths({ caller, callee: target, paths }, program, report);
     }
   }
 };
 
-function checkPaths(caller: ServiceSymbol, callee: ServiceSymbol, program: Program, report: Report): void {
-  const paths = caller.node?.get.calls?.entries.find(({ name }) => name.value === callee.name)?.node;
+interface Called {
+  readonly caller: ServiceSymbol;
+  readonly callee: ServiceSymbol;
+  /** Under the callee's name; undefined: misread. */
+  readonly paths: NonNullable<ServiceNode["get"]["calls"]>["entries"][number]["node"];
+}
+
+function checkPaths({ caller, callee, paths }: Called, program: Program, report: Report): void {
   const synced = impliedUses(caller, program).filter(
     (use) => use.callee === callee.name && use.reason === "sync",
   );
