@@ -64,9 +64,15 @@ function eventText(id: string, parts: Readonly<Record<string, string>> = {}): st
   return `{"metadata":${inner},"user_id":${user_id ?? JSON.stringify(id)},"username":${username ?? JSON.stringify(id)},"display_name":"h"${more ?? ""}}`;
 }
 
+interface Chance {
+  readonly roll: (below: number) => number;
+  /** Counts the messages of the kind, so that each of its variants comes. */
+  readonly turn: number;
+}
+
 type Kind = (
   id: string,
-  roll: (below: number) => number,
+  chance: Chance,
 ) => Omit<Hostile, "kind" | "subject"> & {
   readonly subject?: string;
 };
@@ -75,7 +81,7 @@ const text = (body: string, reason: RegExp | undefined): ReturnType<Kind> => ({
   body: Buffer.from(body),
   reason,
 });
-const pick = <T>(from: readonly T[], roll: (below: number) => number): T => from[roll(from.length)] as T;
+const pick = <T>(from: readonly T[], turn: number): T => from[turn % from.length] as T;
 const header = (...lines: readonly (string | Buffer)[]) =>
   Buffer.concat([
     Buffer.from("NATS/1.0\r\n"),
@@ -86,20 +92,20 @@ const nested = (open: string, inner: string, close: string, depth: number) =>
   open.repeat(depth) + inner + close.repeat(depth);
 
 const KINDS: Readonly<Record<string, Kind>> = {
-  "truncated JSON": (id, roll) => {
+  "truncated JSON": (id, { roll }) => {
     const whole = eventText(id);
     return text(whole.slice(0, 1 + roll(whole.length - 1)), /^not JSON: /);
   },
-  "random bytes": (_, roll) => ({
+  "random bytes": (_, { roll }) => ({
     body: Buffer.from(Array.from({ length: 1 + roll(300) }, () => roll(256))),
     reason: /^(not JSON|not UTF-8|not a valid)/,
   }),
   empty: () => text("", /^empty message$/),
-  "no object": (_, roll) =>
-    text(pick(["null", "1", "true", '"x"', "[]", "[{}]", "1e999"], roll), /^not a valid UserCreated: /),
-  "wrong types": (id, roll) => {
-    const wrong = pick(["1", "null", "[]", "{}", "true"], roll);
-    const field = pick(["user_id", "username", "event_id", "entity_id", "source", "metadata"], roll);
+  "no object": (_, { turn }) =>
+    text(pick(["null", "1", "true", '"x"', "[]", "[{}]", "1e999"], turn), /^not a valid UserCreated: /),
+  "wrong types": (id, { turn }) => {
+    const wrong = pick(["1", "null", "[]", "{}", "true"], turn);
+    const field = pick(["user_id", "username", "event_id", "entity_id", "source", "metadata"], turn);
     return text(
       eventText(id, { [field]: wrong }),
       new RegExp(`^not a valid UserCreated: .*${field === "metadata" ? "metadata" : ""}`),
@@ -112,7 +118,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       `{"metadata":${JSON.stringify({ event_id: "x", entity_id: id, timestamp: 1, source: "x" })}}`,
       /required property 'user_id' \(and 2 more\)/,
     ),
-  "bad version": (id, roll) =>
+  "bad version": (id, { turn }) =>
     text(
       eventText(id, {
         version: pick(
@@ -131,36 +137,36 @@ const KINDS: Readonly<Record<string, Kind>> = {
             "true",
             "-0",
           ],
-          roll,
+          turn,
         ),
       }),
       /\/metadata\/version must be/,
     ),
-  "bad timestamp": (id, roll) =>
+  "bad timestamp": (id, { turn }) =>
     text(
-      eventText(id, { timestamp: pick(['"1"', "1.5", "null", "1e400"], roll) }),
+      eventText(id, { timestamp: pick(['"1"', "1.5", "null", "1e400"], turn) }),
       /\/metadata\/timestamp must be/,
     ),
-  "huge number": (id, roll) =>
+  "huge number": (id, { roll }) =>
     text(eventText(id, { user_id: `${roll(9) + 1}${"0".repeat(400)}` }), /\/user_id must be string/),
-  "deep arrays": (id, roll) =>
+  "deep arrays": (id, { turn }) =>
     text(
-      eventText(id, { username: nested("[", "", "]", pick([1_000, 10_000, 100_000], roll)) }),
+      eventText(id, { username: nested("[", "", "]", pick([1_000, 10_000, 100_000], turn)) }),
       /\/username must be string/,
     ),
-  "deep objects": (_, roll) =>
-    text(nested('{"metadata":', "1", "}", pick([1_000, 10_000, 50_000], roll)), /^not a valid UserCreated: /),
-  "deep root": (_, roll) =>
-    text(nested("[", "", "]", pick([10_000, 200_000], roll)), /^not a valid UserCreated: /),
+  "deep objects": (_, { turn }) =>
+    text(nested('{"metadata":', "1", "}", pick([1_000, 10_000, 50_000], turn)), /^not a valid UserCreated: /),
+  "deep root": (_, { turn }) =>
+    text(nested("[", "", "]", pick([10_000, 200_000], turn)), /^not a valid UserCreated: /),
   "deep and open": () => text("[".repeat(100_000), /^not JSON: /),
   __proto__: (id) =>
     text(
       `{"__proto__":{"metadata":{"event_id":"x","entity_id":"x","timestamp":1,"source":"x"},"user_id":"${id}","username":"x","display_name":""}}`,
       /required property 'metadata'/,
     ),
-  "invalid UTF-8": (id, roll) => {
+  "invalid UTF-8": (id, { roll, turn }) => {
     const body = Buffer.from(eventText(id));
-    body[body.length - 5 - roll(20)] = pick([0xff, 0xc0, 0x80, 0xfe], roll);
+    body[body.length - 5 - roll(20)] = pick([0xff, 0xc0, 0x80, 0xfe], turn);
     return { body, reason: /^not UTF-8$/ };
   },
   "NUL in an id": (id) => text(eventText(id, { user_id: `"${id}\\u0000"` }), /its id holds a NUL/),
@@ -173,7 +179,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     ...text(eventText(id), /^unknown action "/),
     subject: `auth.user.${id}.${"exploded".repeat(1 + (id.length % 5))}`,
   }),
-  "headers that nobody reads": (id, roll) => ({
+  "headers that nobody reads": (id, { turn }) => ({
     body: Buffer.from("not JSON"),
     headers: pick(
       [
@@ -191,7 +197,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
         Buffer.from("garbage\r\n\r\n"),
         header("Nats-Pending-Messages: 9", "Nats-Consumer-Stalled: x"),
       ],
-      roll,
+      turn,
     ),
     reason: /^not JSON: /,
   }),
@@ -211,7 +217,11 @@ function makeHostile(count: number): readonly Hostile[] {
   return Array.from({ length: count }, (_, at) => {
     const [kind, make] = kinds[at % kinds.length] as [string, Kind];
     const id = `hostile-${at}`;
-    return { kind, subject: `auth.user.${id}.created`, ...make(id, roll) };
+    return {
+      kind,
+      subject: `auth.user.${id}.created`,
+      ...make(id, { roll, turn: Math.floor(at / kinds.length) }),
+    };
   });
 }
 
