@@ -1,18 +1,20 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { createSchema, patchSchema } from "../../../generator/emit/schema/body.js";
-import { compileValidator } from "../../../generator/emit/validators/compile.js";
+import { compileValidator, LINEAR_PATTERN } from "../../../generator/emit/validators/compile.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../../generator/emit/validators/support.js";
 import type { Column, JsonSchema, Table } from "../../../generator/model/mesh.js";
+import { linearPattern } from "../../../runtime/linear-pattern.js";
 import { ROOT, readMesh, readTree } from "./support.js";
 
 type Validate = (data: unknown) => boolean;
 
-/** Runs the compiled text with nothing but the helpers beside it: no module, no `require`. */
+/** Runs the compiled text with nothing but the helpers beside it, and what it imports: no module, no `require`. */
 function load(schema: JsonSchema): Validate {
   return new Function(
+    LINEAR_PATTERN,
     `"use strict"; ${EQUAL}\n${CODE_POINTS}\n${IS_MULTIPLE}\nreturn ${compileValidator(schema)};`,
-  )() as Validate;
+  )(linearPattern) as Validate;
 }
 
 const SCHEMAS: readonly JsonSchema[] = [
@@ -23,6 +25,10 @@ const SCHEMAS: readonly JsonSchema[] = [
   { type: "string", minLength: 2, maxLength: 3 },
   { type: "string", pattern: "^\\p{L}+$" },
   { type: "object", properties: { a: { type: "string" } }, required: ["a"], additionalProperties: false },
+  // Ambiguous, so that they run on automata.
+  { type: "string", pattern: "^([a-z0-9_]+)*$" },
+  { type: "string", pattern: "^(?=.*[a-z])(?!ab).+$", minLength: 2 },
+  { type: "array", items: { pattern: "(a|\\p{L})+1?$" } },
   { type: "object", propertyNames: { pattern: "^[a-z]$" }, minProperties: 1, maxProperties: 2 },
   { type: "object", properties: { constructor: { type: "string" } }, required: ["constructor", "toString"] },
   { anyOf: [{ type: "string" }, { type: "object", additionalProperties: { type: "integer" } }] },
@@ -87,6 +93,16 @@ describe("a compiled validator", () => {
     const expected = ajv.compile(schema);
     const compiled = load(schema);
     for (const value of VALUES) expect([value, compiled(value)]).toEqual([value, expected(value)]);
+  });
+
+  test("says the pattern as it was written, whatever runs it", () => {
+    const validate = load({ type: "string", pattern: "^(a+)+$" }) as Validate & {
+      errors: readonly { readonly message: string }[];
+    };
+    expect(validate("b")).toBe(false);
+    expect(validate.errors[0]?.message).toBe('must match pattern "^(a+)+$"');
+    expect(compileValidator({ pattern: "^(a+)+$" })).toContain(`${LINEAR_PATTERN}(["`);
+    expect(compileValidator({ pattern: "^a+$" })).not.toContain(LINEAR_PATTERN);
   });
 
   test("tells all reasons at once", () => {
