@@ -8,7 +8,7 @@ import { endsPull } from "./undelivered.js";
 const HEARTBEAT_MS = 1_000;
 const SILENCE_MS = 2_500;
 /** Short: in a cluster, the broker goes on delivering to a pull from another account whose inbox is gone until then. */
-export const PULL_EXPIRES_MS = 5_000;
+export const PULL_EXPIRES_MS = 2_000;
 
 export interface PullOptions {
   readonly connection: Connection;

@@ -237,7 +237,7 @@ function listenerAccount(events: readonly Event[]): BrokerAccount {
       passwordVariable: LISTENER_PASSWORD,
       permissions: permissions([], [">"]),
     },
-    blocks: [block("imports: [", imports, "]")].filter(({ lines }) => lines.length > 0),
+    blocks: [LIMITS, block("imports: [", imports, "]")].filter(({ lines }) => lines.length > 0),
   };
 }
 
