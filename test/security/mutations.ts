@@ -74,7 +74,8 @@ function sayFreely(mesh: Mapping, draw: Draw): void {
   );
   const subjects = mappingsIn(mappingAt(mesh, "subjects"));
   const text = attack(draw);
-  switch (draw(9)) {
+  const isBare = [services, columns, subjects].some((parts) => parts.length === 0);
+  switch (isBare ? 0 : draw(9)) {
     case 0:
       pick([mesh, ...services, ...tables, ...subjects], draw).description = text;
       break;
