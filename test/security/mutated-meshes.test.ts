@@ -25,7 +25,7 @@ import { CANARY, UNSEEN } from "./texts.js";
  * else a share is tried, and MUTATED_FROM=5000 begins elsewhere: a failure names its mesh.
  */
 
-const COUNT = Number(process.env.MUTATED_MESHES ?? 250);
+const COUNT = Number(process.env.MUTATED_MESHES ?? 200);
 const FROM = Number(process.env.MUTATED_FROM ?? 0);
 const BATCH = 50;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };

@@ -4,6 +4,7 @@ import { terminalText } from "../../generator/cli/paint.js";
 import { compileMesh } from "../../generator/compile.js";
 import { renderDiagnostics } from "../../generator/diagnostics/render.js";
 import { natsText } from "../../generator/quote/nats.js";
+import { literal } from "../../generator/quote/sql.js";
 import { splitStages } from "../../runtime/schema/stages.js";
 import { createLogOutput, type LogTarget } from "../../runtime/service/log-output.js";
 import { compile } from "../unit/emit/support.js";
@@ -120,6 +121,10 @@ describe("README.md is of the generator's headings, tables and links alone", () 
       /<|(?<!\\)\](?:\(|\[|:)(?!schemas\/|subjects\.json|plan\.json|\.env\.example|nats\.conf)/,
     );
   });
+});
+
+test("a constant of SQL stands on one line, where no checkout changes its line breaks", () => {
+  expect(ATTACKS.map(literal).filter((sql) => /[\r\n]/.test(sql))).toEqual([]);
 });
 
 test("nats.conf: a text within quotes ends where it ends", () => {
