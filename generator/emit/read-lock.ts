@@ -14,8 +14,8 @@ export type LockReading =
 
 export function readLock(text: string | undefined): LockReading {
   if (text === undefined) return { lock: undefined };
-  if (/^(?:<{7}|={7}|>{7})/m.test(text)) return { lock: salvageLock(text) };
   const value = parseJson(text);
+  if (value === undefined) return { lock: salvageLock(text) };
   if (!isRecord(value)) return { problem: "is no JSON object" };
   if (value.lockVersion === 2) return readCurrent(value);
   if (value.lockVersion === 1) return readOld(value);
@@ -101,7 +101,7 @@ function isModel(value: unknown): value is Mesh {
   );
 }
 
-/** A merge has left its markers: the lines of both sides are still there to be read. */
+/** A merge has left its markers, or lines of both sides: what is still there to be read, as far as a run writes it. */
 function salvageLock(text: string): FoundLock {
   const lines = [...text.matchAll(/^\s*"([^"]+)": "([0-9a-f]{64})",?\r?$/gm)];
   const hashes = lines.map(([, path = "", hash = ""]) => [path, hash] as const);

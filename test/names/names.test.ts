@@ -74,6 +74,14 @@ async function call(service: string, request: string, body?: object) {
   return answer;
 }
 
+/** URL of the broker with the login of whoever may do everything there. */
+function asOperator({ endpoints }: RunningDev): string {
+  const url = new URL(endpoints.nats);
+  url.username = endpoints.nats_operator?.user ?? "";
+  url.password = endpoints.nats_operator?.pass ?? "";
+  return url.href;
+}
+
 const quote = (name: string) => `"${name}"`;
 const keyOf = (table: WordTable) => table.columns[0]?.name ?? "";
 
@@ -209,7 +217,7 @@ test("a `when` holds any text, and its event is written for it alone", async () 
   for (const [at, text] of HOSTILE.entries())
     await call(OWNER, `PATCH /hostile/${id}`, { [`hostile_${at}`]: text });
   await call(OWNER, `PATCH /hostile/${id}`, { hostile_0: "other" });
-  const bare = await bareClient(dev.endpoints.nats);
+  const bare = await bareClient(asOperator(dev));
   const subjects = await waitFor(async () => {
     const stored = await bare.stored(OWNER.toUpperCase(), `${OWNER}.hostile.>`);
     return stored.length >= HOSTILE.length
@@ -250,7 +258,7 @@ test("a deletion cascades by a column of any name, and nothing can name what is 
 });
 
 test("what is no event becomes a dead letter, whatever its entity is called, and is read and redriven", async () => {
-  const bare = await bareClient(dev.endpoints.nats);
+  const bare = await bareClient(asOperator(dev));
   for (const name of SHARP) await bare.publish(`${OWNER}.${name}.x.created`, "{}");
   const letters = await waitFor(async () => {
     const listed = await operate("dlq", "list", COPIER);

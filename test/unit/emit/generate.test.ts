@@ -196,6 +196,15 @@ describe("a second run", () => {
     expect(folder.files.has("sfs/main.ts")).toBe(true);
   });
 
+  test.each(["", "not json"])(
+    "takes the lock %j, of which a merge has left nothing, for none",
+    async (lock) => {
+      const folder = memoryFolder({ [LOCK_FILE]: lock });
+      await generate(reference, folder);
+      expect(JSON.parse(folder.files.get(LOCK_FILE) ?? "").lockVersion).toBe(2);
+    },
+  );
+
   test("writes the lock last, after everything else is in place", async () => {
     const folder = memoryFolder();
     await generate(reference, folder);
