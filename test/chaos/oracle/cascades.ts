@@ -41,6 +41,8 @@ interface Referring {
   readonly stream_seq: string | null;
   /** When the row was made, something had been heard of the entity. */
   readonly heard: boolean;
+  /** When a snapshot was the first to tell of the entity; null where an event was. */
+  readonly met_at: Date | null;
 }
 
 /** Statements of one service and its clock may lie this far apart for one row and what it refers to. */
@@ -66,7 +68,10 @@ export async function checkCascades(looking: Looking): Promise<readonly Violatio
     const former = referring.filter((row) => {
       const life = lives[source].get(row.id);
       const isFormer = life !== undefined && row.made_at.getTime() < life.getTime() - SLACK_MS;
-      return isFormer && (row.heard || !wasForgotten(looking, reference));
+      if (!isFormer || row.heard) return isFormer;
+      // Read while the broker was away, the source may be lives ahead of its stream.
+      const isMetInThisLife = row.met_at !== null && row.met_at.getTime() >= life.getTime();
+      return !isMetInThisLife && !wasForgotten(looking, reference);
     });
     // Without a cache an entity that was only found alive has no life that another could be told from.
     const gap = service === "gateway" && lostForGateway(looking) ? "lives without a cache" : undefined;
@@ -105,7 +110,11 @@ async function readReferring({ mesh }: Looking, reference: Reference): Promise<r
   const { rows } = await mesh.databases.pools[service].query<Referring>(
     `SELECT ${key} AS row, ${column} AS id, created_at AS made_at, version, exact, deleted, stream_seq,
      EXISTS (SELECT FROM chaos_history AS known WHERE known.source = $1 AND known.entity_id = ${column}
-       AND known.at AT TIME ZONE 'UTC' <= created_at AND (known.version IS NOT NULL OR known.stream_seq > 0)) AS heard
+       AND known.at AT TIME ZONE 'UTC' <= created_at AND (known.version IS NOT NULL OR known.stream_seq > 0)) AS heard,
+     (SELECT first.at FROM (SELECT at, stream_seq FROM chaos_history WHERE source = $1 AND entity_id = ${column}
+       AND version IS NOT NULL ORDER BY at LIMIT 1) AS first
+       WHERE EXISTS (SELECT FROM chaos_history AS told WHERE told.source = $1 AND told.entity_id <> ${column}
+         AND told.stream_seq = first.stream_seq)) AS met_at
      FROM ${table} LEFT JOIN mesh.applied ON source = $1 AND entity_id = ${column} WHERE ${column} IS NOT NULL`,
     [source],
   );

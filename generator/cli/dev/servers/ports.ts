@@ -16,10 +16,17 @@ export interface HeldPort {
   release(): Promise<void>;
 }
 
+/** Below those from which systems take the ports of outgoing connections: one of these would be taken before it is bound. */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_000;
+const TRIES = 100;
+
 export async function holdFreePort(): Promise<HeldPort> {
-  const held = await holdPort(0);
-  if (held === undefined) throw new Error("this machine has no free port on 127.0.0.1");
-  return held;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const held = await holdPort(FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT)));
+    if (held !== undefined) return held;
+  }
+  throw new Error(`this machine has no free port on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT}`);
 }
 
 /** Undefined when somebody has it. */
