@@ -6,7 +6,7 @@ export default defineConfig({
     // Generated code imports the package by name; tests run it against the source, not the last build.
     alias: {
       "meshwright/runtime": fileURLToPath(new URL("./runtime/index.ts", import.meta.url)),
-      "meshwright/simulate": fileURLToPath(new URL("./runtime/simulate/index.ts", import.meta.url)),
+      "meshwright/simulate": fileURLToPath(new URL("./simulator/index.ts", import.meta.url)),
     },
   },
   test: {

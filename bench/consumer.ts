@@ -7,10 +7,10 @@ import { authStream, type UserCreated } from "../generated/auth/events.js";
 import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
 import type { Broker, ConsumerPlan } from "../runtime/broker/broker.js";
 import { connectJetStream } from "../runtime/broker/jetstream.js";
-import { startConsumer } from "../runtime/consume/consumer.js";
-import { buildModel } from "../runtime/consume/model.js";
-import { parseMessage } from "../runtime/consume/parse.js";
+import { startConsumer } from "../runtime/consumer/consumer.js";
 import type { ConsumerDefinition, Logger } from "../runtime/definition.js";
+import { buildModel } from "../runtime/inbox/consumer-model.js";
+import { parseMessage } from "../runtime/inbox/parse.js";
 import { meshMigrations } from "../runtime/schema/files.js";
 import { median } from "./report.js";
 

@@ -7,10 +7,10 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
-import { createLane } from "../runtime/consume/lane.js";
-import { buildModel } from "../runtime/consume/model.js";
-import { takeSnapshot } from "../runtime/consume/snapshot.js";
+import { createLane } from "../runtime/database/mutex.js";
 import type { Logger } from "../runtime/definition.js";
+import { buildModel } from "../runtime/inbox/consumer-model.js";
+import { takeSnapshot } from "../runtime/resync/snapshot.js";
 import { meshMigrations } from "../runtime/schema/files.js";
 import { median } from "./report.js";
 

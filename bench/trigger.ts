@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nanoid } from "nanoid";
 import pg from "pg";
 import { compileMesh } from "../generator/compile.js";
-import { planMigrations } from "../generator/evolve/index.js";
+import { planMigrations } from "../generator/migrations/index.js";
 import type { Logger } from "../runtime/definition.js";
 import { migrate } from "../runtime/schema/index.js";
 

@@ -16,16 +16,14 @@ export {
   type RedriveOptions,
   redriveDeadLetter,
   showDeadLetter,
-} from "./consume/dead-letter.js";
+} from "./consumer/dead-letters.js";
+export { createPool } from "./database/pool.js";
+export { requireOwnSessions } from "./database/pooler.js";
 // What generated code says to the runtime, and the types that hooks are written with.
 export type * from "./definition.js";
-// What an error says, its causes included.
-export { messageOf, reasonOf } from "./error-message.js";
 // Keys: what suffices to know one by, and the one to show of a variable that may hold two.
 export { digestText, shownKey } from "./http/keys.js";
 export type { ResyncResult } from "./http/operate.js";
-export { JsonText } from "./json-text.js";
-export { type LinearPattern, linearPattern } from "./linear-pattern.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
 export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";
@@ -66,8 +64,10 @@ export {
 export { ConfigurationError, type Environment } from "./service/config.js";
 export { HooksError, loadService } from "./service/hooks.js";
 export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
-export { createPool } from "./service/pool.js";
-export { requireOwnSessions } from "./service/pooler.js";
 export { runMain } from "./service/run-main.js";
 export { type RunningService, type StartOptions, startService } from "./service/start.js";
 export { checkDatabaseUrl } from "./service/urls.js";
+// What an error says, its causes included.
+export { messageOf, reasonOf } from "./text/error-message.js";
+export { JsonText } from "./values/json-text.js";
+export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";

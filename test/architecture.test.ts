@@ -8,7 +8,17 @@ import { expect, test } from "vitest";
  */
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const FOLDERS = ["generator", "runtime", "generated", "hooks", "test", "bench", "templates", ".ci"];
+const FOLDERS = [
+  "generator",
+  "runtime",
+  "simulator",
+  "generated",
+  "hooks",
+  "test",
+  "bench",
+  "templates",
+  ".ci",
+];
 
 function filesUnder(folder: string): string[] {
   const entries = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true });
@@ -54,13 +64,16 @@ test("generator and runtime never import each other; only the cli loads the runt
   expect(
     broken(
       ({ file, target }) =>
-        within(file, "generator") && !within(file, "generator/cli") && target.startsWith("meshwright"),
+        within(file, "generator") &&
+        !within(file, "generator/cli") &&
+        !within(file, "generator/dev") &&
+        target.startsWith("meshwright"),
     ),
   ).toEqual([]);
 });
 
 test("emit sees only the model", () => {
-  const rooms = ["source", "language", "check", "diagnostics", "evolve", "cli"].map(
+  const rooms = ["source", "language", "check", "diagnostics", "cli", "dev"].map(
     (room) => `generator/${room}`,
   );
   expect(
@@ -76,7 +89,10 @@ test("the compiler is pure: only the cli touches the process, the disk and the n
   expect(
     broken(
       ({ file, target }) =>
-        within(file, "generator") && !within(file, "generator/cli") && effects.test(target),
+        within(file, "generator") &&
+        !within(file, "generator/cli") &&
+        !within(file, "generator/dev") &&
+        effects.test(target),
     ),
   ).toEqual([]);
 });
@@ -91,7 +107,7 @@ test("generated code sees only the runtime's public face and its own siblings", 
 });
 
 test("nothing imports the cli but itself and tests", () => {
-  const mayUse = ["generator/cli", "test", "bench"];
+  const mayUse = ["generator/cli", "generator/dev", "test", "bench"];
   expect(
     broken(
       ({ file, target }) => within(target, "generator/cli") && !mayUse.some((room) => within(file, room)),

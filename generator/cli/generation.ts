@@ -25,7 +25,7 @@ export async function planProject(mesh: Mesh, options: GenerationOptions = {}): 
       version,
       templates,
       folder: openOutputFolder(GENERATED),
-      loadMigrationPlanner: async () => (await import("../evolve/plan.js")).planMigrations,
+      loadMigrationPlanner: async () => (await import("../migrations/plan.js")).planMigrations,
       allowDestructive: options.allowDestructive ?? false,
       distrustLock: options.distrustLock ?? false,
     }),

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { STATE_FOLDER } from "./dev/endpoints.js";
+import { STATE_FOLDER } from "../dev/endpoints.js";
 import { type ExitCode, UsageError } from "./exit.js";
 import { print, tell } from "./terminal.js";
 

@@ -1,8 +1,8 @@
 import { checkDatabaseUrl, shownKey } from "meshwright/runtime";
+import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js";
+import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Call, Mesh, Service } from "../model/mesh.js";
-import { type Endpoints, readEndpoints, STATE_FOLDER } from "./dev/endpoints.js";
-import { readExternal } from "./dev/external.js";
 import { UsageError } from "./exit.js";
 import { compileProject, MESH_FILE, reportDiagnostics } from "./project.js";
 

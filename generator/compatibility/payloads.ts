@@ -1,4 +1,4 @@
-import { eventSchema, schemaFileName } from "../emit/schema/event.js";
+import { eventSchema, schemaFileName } from "../emit/json-schema/event.js";
 import type { Event, JsonSchema, Mesh } from "../model/mesh.js";
 import { readBefore, type SubjectBefore } from "./before.js";
 import { findNarrowing, isSchema } from "./narrowing.js";

@@ -1,18 +1,18 @@
 import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
+import { type BrokerOptions, brokerView } from "./documents/broker.js";
+import { environmentView } from "./documents/environment.js";
+import { planDocument, subjectsDocument } from "./documents/plan.js";
+import { readmeView } from "./documents/readme.js";
+import { rolesView } from "./documents/roles.js";
 import { type EmittedFile, HEADER } from "./file.js";
+import { eventSchema, schemaFileName } from "./json-schema/event.js";
 import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
 import { printJson } from "./print/layout.js";
-import { eventSchema, schemaFileName } from "./schema/event.js";
-import { openPrinter, type Printer } from "./ts/printer.js";
-import { emitTypeScript } from "./typescript.js";
-import { type BrokerOptions, brokerView } from "./views/broker.js";
-import { environmentView } from "./views/environment.js";
-import { planDocument, subjectsDocument } from "./views/plan.js";
-import { readmeView } from "./views/readme.js";
-import { rolesView } from "./views/roles.js";
+import { openPrinter, type Printer } from "./typescript/printer.js";
+import { emitTypeScript } from "./typescript/typescript.js";
 import { ownServices } from "./wording.js";
 
 export interface Migration {

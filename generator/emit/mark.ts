@@ -1,5 +1,5 @@
 import { HEADER } from "./file.js";
-import { METADATA_SCHEMA } from "./schema/event.js";
+import { METADATA_SCHEMA } from "./json-schema/event.js";
 
 /** Whether a text says that a run wrote it. JSON has no comments: a message's schema is known by what each of them has. */
 export function isMarked(path: string, text: string): boolean {

@@ -1,4 +1,4 @@
-import { literal } from "../evolve/names.js";
+import { literal } from "../emit/sql/sql-names.js";
 import type { ColumnType, JsonSchema, JsonValue } from "../model/mesh.js";
 import { translatePattern } from "./pattern.js";
 import { allOf, anyOf, exactly, not, oneOf, type Said, UNSAID } from "./said.js";

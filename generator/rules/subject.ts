@@ -1,4 +1,4 @@
-import { literal } from "../evolve/names.js";
+import { literal } from "../emit/sql/sql-names.js";
 import type { ColumnType, JsonValue } from "../model/mesh.js";
 import { allOf, exactly, type Said, together, UNSAID } from "./said.js";
 

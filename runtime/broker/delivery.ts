@@ -1,7 +1,7 @@
 import type { Msg } from "nats";
 import { readAckSubject } from "./ack-subject.js";
 import type { Delivery } from "./broker.js";
-import type { Loan } from "./loans.js";
+import type { Loan } from "./in-flight.js";
 
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");

@@ -1,10 +1,10 @@
 import type { JetStreamManager, NatsConnection } from "nats";
 import type { Broker } from "./broker.js";
+import { isDenied } from "./broker-errors.js";
 import { type ConnectOptions, openConnection } from "./connection.js";
-import { consumerStateOf, ensureConsumer, readConsumer } from "./consumers.js";
-import { isDenied } from "./faults.js";
-import { openIntake } from "./intake.js";
+import { consumerStateOf, ensureConsumer, readConsumer } from "./durables.js";
 import { createPublishing } from "./publishing.js";
+import { openIntake } from "./pull-subscription.js";
 import { replayStream } from "./replay.js";
 import { ensureStream, readStream, stateOf } from "./streams.js";
 

@@ -1,7 +1,7 @@
 import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "nats";
 import { type OutgoingMessage, type PublishAck, PublishFailed } from "./broker.js";
+import { isDenied, isTooLarge, quotedAsByBroker, refusalOf } from "./broker-errors.js";
 import type { Connection } from "./connection.js";
-import { isDenied, isTooLarge, quotedAsByBroker, refusalOf } from "./faults.js";
 import { refusePublish } from "./refusal.js";
 
 const ACK_TIMEOUT_MS = 5_000;

@@ -1,8 +1,8 @@
 import type { JetStreamManager } from "nats";
 import { matches } from "../subject.js";
 import type { StoredMessage } from "./broker.js";
+import { isMessageMissing } from "./broker-errors.js";
 import { headersOf } from "./delivery.js";
-import { isMessageMissing } from "./faults.js";
 
 /** Requests under way at a time. */
 const WINDOW = 64;

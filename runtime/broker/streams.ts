@@ -9,9 +9,9 @@ import {
   type StreamInfo,
 } from "nats";
 import type { Logger, StreamDefinition } from "../definition.js";
-import { messageOf } from "../error-message.js";
+import { messageOf } from "../text/error-message.js";
 import type { StreamState } from "./broker.js";
-import { isDenied, isStreamMissing, isStreamTaken, isUnsupported } from "./faults.js";
+import { isDenied, isStreamMissing, isStreamTaken, isUnsupported } from "./broker-errors.js";
 
 /** Undefined for a stream that does not exist or that we may not ask about. */
 export async function readStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {

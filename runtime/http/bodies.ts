@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { callerOf } from "./authenticate.js";
+import type { SharedTurnstile } from "./concurrency-limit.js";
 import { unavailable } from "./problem.js";
-import type { SharedTurnstile } from "./turnstile.js";
 
 /** Bodies up to this size are read at once, however many there are; larger ones, and those of no known size, in turn. */
 const SMALL_BYTES = 64 * 1024;

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { TableDefinition, ValidationError, Validator } from "../definition.js";
-import { memberTexts } from "../json-text.js";
 import type { Values } from "../repository/rows.js";
-import { asWritten } from "../values.js";
+import { memberTexts } from "../values/json-text.js";
+import { asWritten } from "../values/values.js";
 import { Problem, type ProblemPart } from "./problem.js";
 
 const MEDIA_TYPES = ["application/json", "application/merge-patch+json"];

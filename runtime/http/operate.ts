@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import type { SnapshotChoice } from "../consume/resync.js";
-import type { SnapshotReport } from "../consume/snapshot.js";
+import type { SnapshotChoice } from "../resync/resync.js";
+import type { SnapshotReport } from "../resync/snapshot.js";
 import { Problem } from "./problem.js";
 
 export interface ResyncResult {

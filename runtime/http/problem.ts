@@ -1,4 +1,4 @@
-import { clip } from "../clip.js";
+import { clip } from "../text/clip.js";
 
 /*
  * RFC 9457 problem documents: what every answer but a success says.

@@ -2,7 +2,7 @@ import { DatabaseError } from "pg";
 import type { TableDefinition } from "../definition.js";
 import { isUnavailable } from "../repository/failure.js";
 import { InvalidRow } from "../repository/invalid-row.js";
-import { UnfitValue } from "../values.js";
+import { UnfitValue } from "../values/values.js";
 import { invalidBody } from "./body.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
 

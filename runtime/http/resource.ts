@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
-import { HIGHEST_HEADER } from "../consume/snapshot-source.js";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
-import { UnfitValue } from "../values.js";
+import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
+import { UnfitValue } from "../values/values.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
+import type { SharedTurnstile } from "./concurrency-limit.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
 import { refusalOf, unfit, type ValueSource } from "./refusal.js";
-import type { SharedTurnstile } from "./turnstile.js";
 
 export interface ResourceOptions {
   readonly service: string;

@@ -2,11 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Pool } from "pg";
-import { clip } from "../clip.js";
 import type { Logger, ResourceDefinition } from "../definition.js";
+import { clip } from "../text/clip.js";
 import { type KnownKeys, principalName } from "./authenticate.js";
 import { admitBodies } from "./bodies.js";
 import { acceptJson } from "./body.js";
+import { createSharedTurnstile, type SharedTurnstile } from "./concurrency-limit.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { answerUnparsed, sendProblem, toProblem } from "./failure.js";
 import { guard, isOpen } from "./guard.js";
@@ -14,7 +15,6 @@ import { type Health, OPEN_PATHS, serveHealth } from "./health.js";
 import { type Operations, serveOperations } from "./operate.js";
 import { Problem } from "./problem.js";
 import { resourceMethods, serveResource } from "./resource.js";
-import { createSharedTurnstile, type SharedTurnstile } from "./turnstile.js";
 
 export interface HttpOptions {
   readonly service: string;

@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { aheadReason, aheadSql } from "../consume/snapshot-trust.js";
+import { aheadReason, aheadSql } from "../resync/source-trust.js";
 
 /** An entity of which a later version is known here than its source tells, so that what it says goes unheard. */
 export interface AheadRow {

@@ -1,14 +1,14 @@
 import { type ClientBase, escapeIdentifier } from "pg";
-import { isRowRefused } from "../consume/faults.js";
-import { buildModel } from "../consume/model.js";
-import { type SnapshotRow, toRows } from "../consume/snapshot-rows.js";
-import { nameOf, storable, type UnfitRow } from "../consume/unfit.js";
+import { isRowRefused } from "../database/error-classes.js";
 import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition } from "../definition.js";
-import { messageOf } from "../error-message.js";
-import { fieldOf } from "../field.js";
-import { printJson, writtenText } from "../json-text.js";
-import { utcText } from "../moment.js";
-import { exactExpression, wireRow } from "../values.js";
+import { buildModel } from "../inbox/consumer-model.js";
+import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";
+import { nameOf, storable, type UnfitRow } from "../resync/unfit-rows.js";
+import { messageOf } from "../text/error-message.js";
+import { fieldOf } from "../values/field.js";
+import { printJson, writtenText } from "../values/json-text.js";
+import { utcText } from "../values/moment.js";
+import { exactExpression, wireRow } from "../values/values.js";
 import { type AheadRow, findsAhead } from "./ahead.js";
 
 /*

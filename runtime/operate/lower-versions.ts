@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { inTransaction } from "../consume/transaction.js";
-import { PLAUSIBLE_VERSION } from "../version.js";
+import { inTransaction } from "../database/transaction.js";
+import { PLAUSIBLE_VERSION } from "../values/version.js";
 
 export interface LoweredVersions {
   /** Entities whose counters were beyond what can be counted. */

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { type Redriven, redriveDeadLetter, showDeadLetter } from "../consume/dead-letter.js";
-import { inTransaction } from "../consume/transaction.js";
+import { type Redriven, redriveDeadLetter, showDeadLetter } from "../consumer/dead-letters.js";
+import { inTransaction } from "../database/transaction.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import { createAdmission } from "../outbox/admission.js";
 import { OUTBOX_LETTERS } from "./figures.js";

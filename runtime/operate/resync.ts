@@ -1,5 +1,5 @@
-import { refusalText } from "../consume/source-request.js";
 import type { ResyncResult } from "../http/operate.js";
+import { refusalText } from "../resync/source-request.js";
 
 export interface ResyncOptions {
   /** Of the running service. */

@@ -1,6 +1,6 @@
-import { createSplitter } from "../consume/json-array.js";
-import { readStart, refusalText, requestSource } from "../consume/source-request.js";
 import type { SyncDefinition } from "../definition.js";
+import { createSplitter } from "../resync/json-array.js";
+import { readStart, refusalText, requestSource } from "../resync/source-request.js";
 
 export interface SourceRowOptions {
   readonly sync: SyncDefinition;

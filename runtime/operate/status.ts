@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerState, StreamState } from "../broker/broker.js";
-import { readUnfit, type UnfitRow } from "../consume/unfit.js";
 import type { ConsumerDefinition, ServiceDefinition } from "../definition.js";
+import { readUnfit, type UnfitRow } from "../resync/unfit-rows.js";
 import { migrationState } from "../schema/index.js";
 import { type Bookkeeping, type OutboxStatus, readBookkeeping, readOutbox } from "./figures.js";
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientBase, escapeIdentifier } from "pg";
-import { splitArray } from "../consume/json-array.js";
-import { unfitVersion, versionOf } from "../consume/snapshot-rows.js";
-import { readSource, sourceOf } from "../consume/snapshot-source.js";
-import { entityOf, readElement } from "../consume/unfit.js";
 import type { CascadeDefinition, ConsumerDefinition, SyncDefinition } from "../definition.js";
-import { fieldOf } from "../field.js";
+import { splitArray } from "../resync/json-array.js";
+import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";
+import { readSource, sourceOf } from "../resync/snapshot-source.js";
+import { entityOf, readElement } from "../resync/unfit-rows.js";
+import { fieldOf } from "../values/field.js";
 import { findsAhead } from "./ahead.js";
 import type { FoundRow } from "./compare.js";
 import type { Verification, VerifyOptions } from "./verify.js";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
-import { splitArray } from "../consume/json-array.js";
-import { readSource } from "../consume/snapshot-source.js";
 import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
+import { splitArray } from "../resync/json-array.js";
+import { readSource } from "../resync/snapshot-source.js";
 import { type Comparison, countFindings, createComparison, type Finding, type FoundRow } from "./compare.js";
 import { readSourceRow } from "./source-row.js";
 

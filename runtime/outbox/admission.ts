@@ -1,6 +1,6 @@
 import type { PublishedEventDefinition, ServiceDefinition } from "../definition.js";
 import { matcher, parseSubject } from "../subject.js";
-import { describeErrors } from "../validation.js";
+import { describeErrors } from "../values/validation.js";
 
 /*
  * What may leave the outbox. A row that may not becomes a dead letter of its owner, before any subscriber has it:

@@ -1,10 +1,10 @@
 import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/broker.js";
-import { messageOf as describeError } from "../error-message.js";
-import { createAlarm } from "./alarm.js";
+import { messageOf as describeError } from "../text/error-message.js";
 import { backoff } from "./backoff.js";
-import { createLanes, type OutboxRow } from "./lanes.js";
-import { createReader, type ReaderContext } from "./reader.js";
-import { releaseRows } from "./statements.js";
+import { createReader, type ReaderContext } from "./outbox-reader.js";
+import { releaseRows } from "./outbox-statements.js";
+import { createLanes, type OutboxRow } from "./per-key-queues.js";
+import { createAlarm } from "./wake-up.js";
 
 /** Publishes without an ack yet. More buys nothing: the broker is busy long before. */
 const IN_FLIGHT = 1_024;

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseError } from "pg";
 import type { Metadata, PublishedEvent, Tx, ValidationError } from "../definition.js";
-import { printJson } from "../json-text.js";
 import { subjectOf } from "../subject.js";
-import { describeErrors } from "../validation.js";
+import { printJson } from "../values/json-text.js";
+import { describeErrors } from "../values/validation.js";
 
 export interface EventToEnqueue {
   /** `metadata.source`: `auth-service`. */

@@ -1,13 +1,13 @@
 import type pg from "pg";
 import type { Broker } from "../broker/broker.js";
 import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
-import { messageOf } from "../error-message.js";
-import { createAlarm } from "./alarm.js";
+import { messageOf } from "../text/error-message.js";
 import { backoff } from "./backoff.js";
 import { drainOutbox } from "./drain.js";
-import { reconcile } from "./recovery.js";
-import { type Seat, takeSeat } from "./seat.js";
-import { type Backlog, measureBacklog } from "./statements.js";
+import { type Seat, takeSeat } from "./leader-lease.js";
+import { type Backlog, measureBacklog } from "./outbox-statements.js";
+import { reconcile } from "./version-recovery.js";
+import { createAlarm } from "./wake-up.js";
 
 export interface RelayOptions {
   /** Of the service's database. Only its settings are used: the relay makes one connection of its own. */

@@ -1,4 +1,4 @@
-import type { Seat } from "./seat.js";
+import type { Seat } from "./leader-lease.js";
 
 /*
  * Moving versions on, so that what is published next is newer than anything consumers have seen. Each of these

@@ -1,6 +1,6 @@
 import type { TableDefinition, ValidationError, Validator } from "../definition.js";
-import { JsonText } from "../json-text.js";
-import { describeErrors } from "../validation.js";
+import { JsonText } from "../values/json-text.js";
+import { describeErrors } from "../values/validation.js";
 
 /** The events of such a row would break their own schemas: no subscriber would take them. Nothing was written. */
 export class InvalidRow extends Error {

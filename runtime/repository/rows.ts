@@ -1,7 +1,7 @@
 import { nanoid } from "nanoid";
 import type { TableDefinition, Tx } from "../definition.js";
-import { fieldOf } from "../field.js";
-import { toParameter } from "../values.js";
+import { fieldOf } from "../values/field.js";
+import { toParameter } from "../values/values.js";
 import { refuseInvalid } from "./invalid-row.js";
 import { tableSql } from "./table-sql.js";
 

@@ -1,6 +1,6 @@
 import { escapeIdentifier } from "pg";
 import type { TableDefinition } from "../definition.js";
-import { wireExpression, wireRow } from "../values.js";
+import { wireExpression, wireRow } from "../values/values.js";
 
 /** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */
 export interface TableSql {

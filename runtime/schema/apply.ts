@@ -4,8 +4,8 @@ import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
 import { MigrationError, recordMigrations } from "./ledger.js";
 import type { Pending } from "./lineage.js";
+import { type Statement, splitStatements } from "./split-statements.js";
 import { readProgress, type Stage, splitStages, writeProgress } from "./stages.js";
-import { type Statement, splitStatements } from "./statements.js";
 
 /**
  * How long a migration waits for a lock, in ms. Whoever comes to the table meanwhile waits behind it, readers

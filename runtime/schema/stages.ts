@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { checksum, type Migration, MigrationError } from "./ledger.js";
 import type { Pending } from "./lineage.js";
-import { tokens } from "./statements.js";
+import { tokens } from "./split-statements.js";
 
 /** A part of a file that is one transaction, or whose statements commit one by one. */
 export interface Stage {

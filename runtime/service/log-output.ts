@@ -1,4 +1,4 @@
-import { visible } from "../visible.js";
+import { visible } from "../text/visible.js";
 
 /*
  * Where log lines go. A service must neither wait nor fail to stop because nobody reads its log, so

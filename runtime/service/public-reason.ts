@@ -1,4 +1,4 @@
-import { CAUSED_BY } from "../error-message.js";
+import { CAUSED_BY } from "../text/error-message.js";
 
 /*
  * `/readyz` needs no key, so what it says of a failure is its class. The message itself may name

@@ -1,9 +1,9 @@
-import type { CascadeWorkerStats } from "../consume/cascade-worker.js";
-import type { ConsumerStats } from "../consume/consumer.js";
-import type { SnapshotRecord } from "../consume/subscription.js";
+import type { CascadeWorkerStats } from "../cascade/cascade-worker.js";
+import type { ConsumerStats } from "../consumer/consumer.js";
+import type { SnapshotRecord } from "../consumer/stream-epoch.js";
 import { countDeadLetters, type OutboxStatus, type Queryable, readOutbox } from "../operate/figures.js";
 import type { Relay } from "../outbox/relay.js";
-import { plural } from "../plural.js";
+import { plural } from "../text/plural.js";
 import type { RunningParts } from "./parts.js";
 import { publicReason, publicReasonOf } from "./public-reason.js";
 

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import type { Logger, ServiceFactory } from "../definition.js";
-import { visible } from "../visible.js";
+import { visible } from "../text/visible.js";
 import { ConfigurationError } from "./config.js";
 import { HooksError, loadService } from "./hooks.js";
 import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";

@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from "pg";
-import { arrayLiteral, arrayType, columnOf, quote } from "../consume/columns.js";
+import { arrayLiteral, arrayType, columnOf, quote } from "../database/columns.js";
 import type { Logger, ServiceDefinition, StreamDefinition, TableDefinition } from "../definition.js";
-import { messageOf } from "../error-message.js";
 import { pause } from "../pause.js";
+import { messageOf } from "../text/error-message.js";
 
 /*
  * What is remembered of the deleted, so that no late event brings them back, does not grow for ever: each stream says

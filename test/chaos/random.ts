@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Random as Choices, createRandom as createChoices } from "../../runtime/simulate/random.js";
+import { type Random as Choices, createRandom as createChoices } from "../../simulator/random.js";
 
 /** Chance from a seed: the same seed plans the same rounds. */
 export interface Random extends Pick<Choices, "int" | "chance" | "pick"> {

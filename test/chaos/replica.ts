@@ -1,5 +1,5 @@
 import { appendFileSync } from "node:fs";
-import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { type ServiceProcess, startServiceProcess } from "../../generator/dev/service-process.js";
 import type { ServiceName } from "./project.js";
 
 /** One process of a service, restarted on the same port whatever ended it. */

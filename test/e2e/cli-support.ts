@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Endpoints } from "../../generator/cli/dev/endpoints.js";
-import { endWithUs } from "../../generator/cli/dev/servers/process.js";
+import type { Endpoints } from "../../generator/dev/endpoints.js";
+import { endWithUs } from "../../generator/dev/servers/process.js";
 import { MESH, waitFor } from "./support.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -17,7 +17,7 @@ import { connect } from "nats";
 import pg from "pg";
 import { afterEach, expect, inject, test } from "vitest";
 import { parseDocument } from "yaml";
-import { startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { startServiceProcess } from "../../generator/dev/service-process.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { freePort, startNats } from "../support/servers.js";
 import { mesh, meshWith, operatorUrl, ROOT, startDev } from "./cli-support.js";

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { type ServiceProcess, startServiceProcess } from "../../generator/dev/service-process.js";
 import { type MeshBroker, startMeshBroker } from "../support/mesh-broker.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, readSql } from "../support/roles.js";
 import { freePort } from "../support/servers.js";

@@ -4,14 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, expect, test, vi } from "vitest";
-import { verifySum } from "../../generator/cli/dev/servers/npm-package.js";
-import { freePort, preferPort } from "../../generator/cli/dev/servers/ports.js";
-import {
-  type PostgresServer,
-  removePostgres,
-  startPostgres,
-} from "../../generator/cli/dev/servers/postgres.js";
-import { embeddedPostgres } from "../../generator/cli/dev/servers/postgres-binary.js";
+import { verifySum } from "../../generator/dev/servers/npm-package.js";
+import { freePort, preferPort } from "../../generator/dev/servers/ports.js";
+import { type PostgresServer, removePostgres, startPostgres } from "../../generator/dev/servers/postgres.js";
+import { embeddedPostgres } from "../../generator/dev/servers/postgres-binary.js";
 import { startNats } from "../support/servers.js";
 import { alive, hasProc } from "./cli-support.js";
 import { bareClient, waitFor } from "./support.js";

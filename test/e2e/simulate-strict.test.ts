@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { drawSamples } from "../../generator/cli/simulate/samples.js";
 import { compileMesh } from "../../generator/compile.js";
-import { openDatabase, plan } from "../unit/evolve/support.js";
+import { openDatabase, plan } from "../unit/migrations/support.js";
 import { mesh, ROOT } from "./cli-support.js";
 
 const MESH = `

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { connect, headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "nats";
 import pg from "pg";
 import { inject } from "vitest";
-import { type ServiceProcess, startServiceProcess } from "../../generator/cli/dev/service-process.js";
+import { type ServiceProcess, startServiceProcess } from "../../generator/dev/service-process.js";
 import { referenceKeys } from "../support/keys.js";
 import { startMeshBroker } from "../support/mesh-broker.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";

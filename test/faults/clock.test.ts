@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readStanding } from "../../runtime/consume/attempts.js";
+import { readStanding } from "../../runtime/consumer/retries.js";
 import { waitFor } from "../support/servers.js";
 import { type Copy, DURABLE, openCopy } from "./copy.js";
 

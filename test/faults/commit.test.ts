@@ -1,9 +1,9 @@
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { listDeadLetters } from "../../runtime/consume/dead-letter.js";
+import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
 import { startRelay } from "../../runtime/outbox/relay.js";
 import { streamPlan } from "../runtime/broker/plans.js";
-import { createPool, silent, type UserHooks } from "../runtime/consume/support.js";
+import { createPool, silent, type UserHooks } from "../runtime/consumer/support.js";
 import { openOwner, orderFaults } from "../runtime/outbox/owner.js";
 import { waitFor } from "../support/servers.js";
 import { type CommitCutter, startCommitCutter } from "./commit-cutter.js";

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { listDeadLetters } from "../../runtime/consume/dead-letter.js";
+import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
 import { waitFor } from "../support/servers.js";
 import { type Copy, openCopy, type Said } from "./copy.js";
 

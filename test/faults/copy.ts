@@ -6,7 +6,11 @@ import type pg from "pg";
 import { inject } from "vitest";
 import type { Broker } from "../../runtime/broker/broker.js";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
-import { type ConsumerOptions, type RunningConsumer, startConsumer } from "../../runtime/consume/consumer.js";
+import {
+  type ConsumerOptions,
+  type RunningConsumer,
+  startConsumer,
+} from "../../runtime/consumer/consumer.js";
 import {
   createPool,
   createServiceDatabase,
@@ -14,7 +18,7 @@ import {
   eventBody,
   silent,
   userConsumer,
-} from "../runtime/consume/support.js";
+} from "../runtime/consumer/support.js";
 import { waitFor } from "../support/servers.js";
 
 /*

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { StreamDefinition } from "../../runtime/definition.js";
-import type { DefinitionChoices } from "../runtime/consume/support.js";
+import type { DefinitionChoices } from "../runtime/consumer/support.js";
 
 /** What a doomed process is told. With a stream it is a relay, else a consumer. */
 export interface Doom {

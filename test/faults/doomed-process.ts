@@ -1,11 +1,11 @@
 import pg from "pg";
 import type { Broker, Delivery } from "../../runtime/broker/broker.js";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
-import { startConsumer } from "../../runtime/consume/consumer.js";
+import { startConsumer } from "../../runtime/consumer/consumer.js";
 import type { StreamDefinition, Validator } from "../../runtime/definition.js";
 import { startRelay } from "../../runtime/outbox/relay.js";
 import { recordingLogger } from "../runtime/broker/recording-logger.js";
-import { silent, userConsumer } from "../runtime/consume/support.js";
+import { silent, userConsumer } from "../runtime/consumer/support.js";
 import type { Doom } from "./doom.js";
 
 /*

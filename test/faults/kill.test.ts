@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
-import { listDeadLetters } from "../../runtime/consume/dead-letter.js";
+import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
 import { streamPlan } from "../runtime/broker/plans.js";
 import { emitUser, type Owner, openOwner, orderFaults } from "../runtime/outbox/owner.js";
 import { waitFor } from "../support/servers.js";

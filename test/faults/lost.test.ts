@@ -2,9 +2,9 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "vitest";
-import { type NatsServer, startNats } from "../../generator/cli/dev/servers/nats.js";
-import type { RunningConsumer } from "../../runtime/consume/consumer.js";
-import type { UserHooks } from "../runtime/consume/support.js";
+import { type NatsServer, startNats } from "../../generator/dev/servers/nats.js";
+import type { RunningConsumer } from "../../runtime/consumer/consumer.js";
+import type { UserHooks } from "../runtime/consumer/support.js";
 import { waitFor } from "../support/servers.js";
 import { type Copy, openCopy } from "./copy.js";
 

@@ -1,8 +1,8 @@
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { listDeadLetters, redriveDeadLetter } from "../../runtime/consume/dead-letter.js";
+import { listDeadLetters, redriveDeadLetter } from "../../runtime/consumer/dead-letters.js";
 import type { Tx } from "../../runtime/definition.js";
-import { silent, type UserHooks, userConsumer } from "../runtime/consume/support.js";
+import { silent, type UserHooks, userConsumer } from "../runtime/consumer/support.js";
 import { waitFor } from "../support/servers.js";
 import { type Copy, openCopy } from "./copy.js";
 

@@ -1,9 +1,9 @@
 import pg from "pg";
 import { expect, inject, test } from "vitest";
-import { buildModel } from "../../runtime/consume/model.js";
-import { parseMessage } from "../../runtime/consume/parse.js";
 import type { ColumnType, ConsumerDefinition, TableDefinition } from "../../runtime/definition.js";
 import { JsonBody, readBody } from "../../runtime/http/body.js";
+import { buildModel } from "../../runtime/inbox/consumer-model.js";
+import { parseMessage } from "../../runtime/inbox/parse.js";
 import { createComparison } from "../../runtime/operate/compare.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import { createDatabase } from "../support/servers.js";

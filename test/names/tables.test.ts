@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { tableRepository } from "../../runtime/repository/repository.js";
 import { migrate } from "../../runtime/schema/index.js";
 import { createDatabase } from "../support/servers.js";
-import { silent } from "../unit/evolve/support.js";
+import { silent } from "../unit/migrations/support.js";
 import { allWords } from "./mesh-of-words.js";
 import { compile, generate, makeProject } from "./project.js";
 import { SHARP, wordsOfTypeScript } from "./words.js";

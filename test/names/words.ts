@@ -14,14 +14,18 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Files whose SQL runs where tables of a mesh are in sight. */
 const SQL_SOURCES = [
   "templates/sql",
-  "generator/evolve/emission",
-  "runtime/consume",
+  "generator/emit/sql",
+  "runtime/inbox",
+  "runtime/consumer",
+  "runtime/resync",
+  "runtime/cascade",
+  "runtime/database",
   "runtime/http",
   "runtime/operate",
   "runtime/outbox",
   "runtime/repository",
   "runtime/schema",
-  "runtime/simulate",
+  "simulator",
 ];
 
 const STRINGS = /`[^`]*`|"[^"\n]*"|'[^'\n]*'/g;

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { startPostgres } from "../../generator/cli/dev/servers/postgres.js";
+import { startPostgres } from "../../generator/dev/servers/postgres.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import type { Migration } from "../../runtime/schema/index.js";
 import { hasProc, ROOT, type RunningDev, startDevWith } from "../e2e/cli-support.js";

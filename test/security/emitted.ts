@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { type PlannedMigration, planMigrations } from "../../generator/evolve/plan.js";
 import { planOutput } from "../../generator/generate.js";
+import { type PlannedMigration, planMigrations } from "../../generator/migrations/plan.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { memoryFolder, ROOT, readTree } from "../unit/emit/support.js";
 

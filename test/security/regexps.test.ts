@@ -20,7 +20,7 @@ const ROOMS = [
   "generator/rules",
 ];
 /** Under simulation nobody is a stranger. */
-const INSIDE = ["runtime/simulate/"];
+const INSIDE = ["simulator/"];
 
 const ONE_START = "it can begin at one place of a run alone, and reads on without a choice";
 const ALWAYS_FINDS = "it finds whatever comes, so that nothing is tried twice";
@@ -60,7 +60,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "/^\\d+ \\(.*\\) \\S (\\d+)/s": OURS,
 };
 /** It reads the files of migrations. */
-const OWN_FILES = new Set(["runtime/schema/statements.ts"]);
+const OWN_FILES = new Set(["runtime/schema/split-statements.ts"]);
 
 interface Literal {
   readonly at: string;

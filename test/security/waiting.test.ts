@@ -5,7 +5,7 @@ import { meshWith, ROOT } from "../e2e/cli-support.js";
 import { referenceKeys } from "../support/keys.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { waitFor } from "../support/servers.js";
-import { silent } from "../unit/evolve/support.js";
+import { silent } from "../unit/migrations/support.js";
 
 /*
  * A service whose role may not migrate: it says so, waits, and goes on once the owner has.

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { type Grants, type MigrationReport, migrate } from "../../runtime/schema/index.js";
-import { silent } from "../unit/evolve/support.js";
+import { silent } from "../unit/migrations/support.js";
 import { createDatabase } from "./servers.js";
 
 /*

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { messageOf, reasonOf } from "../../runtime/error-message.js";
+import { messageOf, reasonOf } from "../../runtime/text/error-message.js";
 
 const coded = (message: string, code: string) => Object.assign(new Error(message), { code });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { buildModel } from "../../runtime/consume/model.js";
-import { toRows } from "../../runtime/consume/snapshot-rows.js";
-import { fieldOf } from "../../runtime/field.js";
+import { buildModel } from "../../runtime/inbox/consumer-model.js";
+import { toRows } from "../../runtime/resync/snapshot-rows.js";
+import { fieldOf } from "../../runtime/values/field.js";
 
 const table = {
   name: "copies",

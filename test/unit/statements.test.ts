@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { splitStatements } from "../../runtime/schema/statements.js";
+import { splitStatements } from "../../runtime/schema/split-statements.js";
 
 test("statements end at their semicolons, and at no other", () => {
   const sql = `-- a comment; no statement

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { METADATA_SCHEMA } from "../../generator/emit/schema/event.js";
+import { METADATA_SCHEMA } from "../../generator/emit/json-schema/event.js";
 import { MESH_0005 } from "../../runtime/schema/0005_versions.js";
-import { HIGHEST_VERSION, PLAUSIBLE_VERSION } from "../../runtime/version.js";
+import { HIGHEST_VERSION, PLAUSIBLE_VERSION } from "../../runtime/values/version.js";
 
 it("the highest version is the same in the schema of every event, in SQL and in the runtime", () => {
   expect(METADATA_SCHEMA.properties.version.maximum).toBe(HIGHEST_VERSION);

@@ -11,9 +11,9 @@ import {
   simulateMesh,
 } from "meshwright/simulate";
 import pg from "pg";
+import { removePostgres, startPostgres } from "../../dev/servers/postgres.js";
 import type { Mesh } from "../../model/mesh.js";
 import { oneLine } from "../../quote/visible.js";
-import { removePostgres, startPostgres } from "../dev/servers/postgres.js";
 import { type ExitCode, UsageError } from "../exit.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, MESH_FILE, reportDiagnostics } from "../project.js";

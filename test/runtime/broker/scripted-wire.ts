@@ -1,4 +1,4 @@
-import type { Wire } from "../../../runtime/simulate/broker/index.js";
+import type { Wire } from "../../../simulator/broker/index.js";
 
 export interface ScriptedWire extends Wire {
   /** Labels of the crossings that wait, in the order in which they were begun. */

@@ -5,7 +5,7 @@ import {
   connectSimulated,
   createSimulatedServer,
   type SimulatedBroker,
-} from "../../../runtime/simulate/broker/index.js";
+} from "../../../simulator/broker/index.js";
 import { bytes, durablePlan, streamPlan, subjectIn } from "./plans.js";
 import { recordingLogger } from "./recording-logger.js";
 import { scriptedWire, settled } from "./scripted-wire.js";

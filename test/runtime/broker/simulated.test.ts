@@ -1,4 +1,4 @@
-import { connectSimulated, createSimulatedServer } from "../../../runtime/simulate/broker/index.js";
+import { connectSimulated, createSimulatedServer } from "../../../simulator/broker/index.js";
 import { waitFor } from "../../support/servers.js";
 import { brokerContract } from "./contract.js";
 import { recordingLogger } from "./recording-logger.js";

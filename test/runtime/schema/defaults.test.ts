@@ -2,7 +2,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { isValueOf } from "../../../generator/check/values.js";
-import { sqlDefault, sqlType } from "../../../generator/evolve/types.js";
+import { sqlDefault, sqlType } from "../../../generator/emit/sql/sql-types.js";
 import { columnTypes } from "../../../generator/language/grammar/database.js";
 import type { ColumnType } from "../../../generator/model/mesh.js";
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, inject, test, vi } from "vites
 import { meshMigrations } from "../../../runtime/schema/files.js";
 import { type Migration, MigrationError, migrate, migrationState } from "../../../runtime/schema/index.js";
 import { createDatabase } from "../../support/servers.js";
-import { silent } from "../../unit/evolve/support.js";
+import { silent } from "../../unit/migrations/support.js";
 import { ask, openFolder, removeFolders, runMigrations } from "./support.js";
 
 const FIRST = "CREATE TABLE items (id TEXT PRIMARY KEY);\nINSERT INTO items VALUES ('a');\n";

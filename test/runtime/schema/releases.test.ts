@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { Mesh } from "../../../generator/model/mesh.js";
 import { migrationState } from "../../../runtime/schema/index.js";
 import { createDatabase } from "../../support/servers.js";
-import { chain, shop } from "../../unit/evolve/support.js";
+import { chain, shop } from "../../unit/migrations/support.js";
 import { ask, openFolder, removeFolders, runMigrations } from "./support.js";
 
 /*

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type MigrationReport, migrate } from "../../../runtime/schema/index.js";
-import { silent } from "../../unit/evolve/support.js";
+import { silent } from "../../unit/migrations/support.js";
 
 export interface Folder {
   readonly path: string;

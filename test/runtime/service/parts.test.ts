@@ -3,7 +3,7 @@ import type { Broker } from "../../../runtime/broker/broker.js";
 import type { ServiceDefinition } from "../../../runtime/definition.js";
 import { startParts } from "../../../runtime/service/parts.js";
 import { waitFor } from "../../support/servers.js";
-import { silent } from "../consume/support.js";
+import { silent } from "../consumer/support.js";
 import { openOwner } from "../outbox/owner.js";
 import { defineService } from "./fixture.js";
 

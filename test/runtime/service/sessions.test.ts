@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { createPool } from "../../../runtime/database/pool.js";
+import { requireOwnSessions } from "../../../runtime/database/pooler.js";
 import { ConfigurationError } from "../../../runtime/service/config.js";
-import { createPool } from "../../../runtime/service/pool.js";
-import { requireOwnSessions } from "../../../runtime/service/pooler.js";
 import { startService } from "../../../runtime/service/start.js";
 import { startPoolingProxy } from "../../support/pooling-proxy.js";
 import { createDatabase, freePort, waitFor } from "../../support/servers.js";
-import { silent } from "../../unit/evolve/support.js";
+import { silent } from "../../unit/migrations/support.js";
 import { ask } from "../schema/support.js";
 import { defineService, KEY } from "./fixture.js";
 

@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { type ApplyContext, applyBatch } from "../../../runtime/consume/apply.js";
-import { buildModel } from "../../../runtime/consume/model.js";
-import { parseMessage } from "../../../runtime/consume/parse.js";
-import { distrustVersions } from "../../../runtime/consume/subscription.js";
+import { distrustVersions } from "../../../runtime/consumer/stream-epoch.js";
 import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
+import { type ApplyContext, applyBatch } from "../../../runtime/inbox/apply.js";
+import { buildModel } from "../../../runtime/inbox/consumer-model.js";
+import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { readBookkeeping } from "../../../runtime/operate/figures.js";
 import { forgetDeleted } from "../../../runtime/service/tombstones.js";
 import {
@@ -14,7 +14,7 @@ import {
   type Sent,
   silent,
   userConsumer,
-} from "../consume/support.js";
+} from "../consumer/support.js";
 
 const DAY = 86_400;
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type compile, openDatabase, plan, shop, type TestDatabase } from "../../unit/evolve/support.js";
+import { type compile, openDatabase, plan, shop, type TestDatabase } from "../../unit/migrations/support.js";
 
 export { shop, type TestDatabase };
 
@@ -12,7 +12,7 @@ export async function openService(
   return await openDatabase(adminUrl, plan(mesh).files[service] ?? []);
 }
 
-export { compile, referenceText } from "../../unit/evolve/support.js";
+export { compile, referenceText } from "../../unit/migrations/support.js";
 
 export interface Written {
   readonly seq: number;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { JsonText } from "../../../runtime/json-text.js";
 import { tableRepository } from "../../../runtime/repository/repository.js";
+import { JsonText } from "../../../runtime/values/json-text.js";
 import { samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
 import { type Exact, openExact } from "./fixture.js";
 

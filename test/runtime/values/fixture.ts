@@ -2,21 +2,21 @@ import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import pg from "pg";
 import { inject } from "vitest";
-import { applyEvents } from "../../../runtime/consume/apply.js";
-import { buildModel } from "../../../runtime/consume/model.js";
-import { parseMessage } from "../../../runtime/consume/parse.js";
-import { takeSnapshot } from "../../../runtime/consume/snapshot.js";
-import { inTransaction } from "../../../runtime/consume/transaction.js";
+import { inTransaction } from "../../../runtime/database/transaction.js";
 import { keyDigests } from "../../../runtime/http/keys.js";
 import { buildServer } from "../../../runtime/http/server.js";
+import { applyEvents } from "../../../runtime/inbox/apply.js";
+import { buildModel } from "../../../runtime/inbox/consumer-model.js";
+import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { type Verification, verifyCache } from "../../../runtime/operate/verify.js";
+import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import { archiveSampleConsumer } from "../../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
 import { samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
 import {
   validateNewSamples,
   validateSamplesPatch,
 } from "../../scenarios/emit/exact-values/expected/lab/validators.js";
-import { compile, openDatabase, plan, silent, type TestDatabase } from "../../unit/evolve/support.js";
+import { compile, openDatabase, plan, silent, type TestDatabase } from "../../unit/migrations/support.js";
 
 /*
  * The owner and the copy of the scenario `exact-values` on a real PostgreSQL, with the generated definitions, triggers

@@ -8,10 +8,10 @@ import { openOutputFolder } from "../../../generator/cli/output-folder.js";
 import { readTemplates } from "../../../generator/cli/package.js";
 import { compileMesh } from "../../../generator/compile.js";
 import { renderDiagnostics } from "../../../generator/diagnostics/render.js";
-import { planMigrations } from "../../../generator/evolve/index.js";
+import { planMigrations } from "../../../generator/migrations/index.js";
 import { migrate } from "../../../runtime/schema/index.js";
-import { readCatalog } from "../evolve/catalog.js";
-import { openDatabase, silent } from "../evolve/support.js";
+import { readCatalog } from "../migrations/catalog.js";
+import { openDatabase, silent } from "../migrations/support.js";
 import { compile, generate, plan, readMesh } from "./support.js";
 
 /*

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { docs } from "../../../generator/emit/ts/docs.js";
-import { gatherImports } from "../../../generator/emit/ts/imports.js";
-import { schemaType } from "../../../generator/emit/ts/types.js";
+import { docs } from "../../../generator/emit/typescript/docs.js";
+import { gatherImports } from "../../../generator/emit/typescript/imports.js";
+import { schemaType } from "../../../generator/emit/typescript/types.js";
 import type { JsonSchema } from "../../../generator/model/mesh.js";
 
 test.each<[JsonSchema, string]>([

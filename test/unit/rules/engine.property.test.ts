@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createSchema } from "../../../generator/emit/schema/body.js";
+import { createSchema } from "../../../generator/emit/json-schema/body.js";
 import { type Engine, engineFor } from "../../../generator/rules/engine.js";
-import { linearPattern } from "../../../runtime/linear-pattern.js";
+import { linearPattern } from "../../../runtime/values/linear-pattern.js";
 
 /*
  * Whichever engine runs a pattern, it matches what JavaScript says that the pattern matches; and none lets a text keep

@@ -6,7 +6,7 @@ import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../../generator/emit/validat
 import type { ColumnType, JsonSchema, JsonValue } from "../../../generator/model/mesh.js";
 import { together } from "../../../generator/rules/said.js";
 import { translateSchema } from "../../../generator/rules/schema.js";
-import { openDatabase, type TestDatabase } from "../evolve/support.js";
+import { openDatabase, type TestDatabase } from "../migrations/support.js";
 
 /*
  * What SQL says of a schema is what the emitted validator says: the same where it is said exactly, and otherwise

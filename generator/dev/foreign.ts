@@ -1,0 +1,44 @@
+import { resolve } from "node:path";
+import { MigrationError, migrationState } from "meshwright/runtime";
+import pg from "pg";
+import { UsageError } from "../cli/exit.js";
+import { GENERATED } from "../cli/project.js";
+import type { Mesh } from "../model/mesh.js";
+import { type DevDatabases, isGiven } from "./databases.js";
+
+/** The state folder is of another branch, or of another mesh: no service would ever start on it. */
+export class ForeignState extends UsageError {
+  override readonly name = "UsageError";
+}
+
+/** Asked before any service runs, which could only end again and again. Rejects with `ForeignState`. */
+export async function requireOwnState(mesh: Mesh, { owner }: DevDatabases, folder: string): Promise<void> {
+  const own = mesh.databases.filter((database) => !isGiven(database));
+  const reasons = await Promise.all(
+    own.map(async ({ name, service }) => {
+      const reason = await findMisfit(owner[name], service);
+      return reason === undefined ? [] : [`  ${name}: ${reason}`];
+    }),
+  );
+  const found = reasons.flat();
+  if (found.length === 0) return;
+  throw new ForeignState(
+    `the databases in ${folder} are of another branch, or of another mesh:\n${found.join("\n")}`,
+    "forget them with `mesh dev --fresh`, go back to the branch that made them, or use another --state folder",
+  );
+}
+
+async function findMisfit(url: string | undefined, service: string): Promise<string | undefined> {
+  if (url === undefined) return undefined;
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await migrationState(client, { service, migrations: resolve(GENERATED, service, "migrations") });
+    return undefined;
+  } catch (error) {
+    if (error instanceof MigrationError) return error.message;
+    throw error;
+  } finally {
+    await client.end();
+  }
+}

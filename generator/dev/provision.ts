@@ -1,0 +1,93 @@
+import { type Broker, connectJetStream } from "meshwright/runtime";
+import { quietLogger } from "../cli/terminal.js";
+import type { Mesh, Stream } from "../model/mesh.js";
+
+export interface Provisioning {
+  /** Who may create streams and durables. Without user and password, as the URL says. */
+  readonly login: { readonly url: string; readonly user?: string; readonly password?: string };
+  /** Of a new stream for which the file says no number. A broker that is no cluster keeps one. */
+  readonly replicas: number;
+  /** Makes the streams of external owners too: on a laptop nobody else does. */
+  readonly standIn: boolean;
+  readonly onNotice: (service: string, text: string) => void;
+}
+
+/**
+ * Creates the streams and durables that the services may use and may not create themselves, as
+ * whoever operates the broker. What is there already is brought up to the plan and keeps its messages;
+ * an external owner's stream stays as it is. Resolves with the streams that are still missing.
+ */
+export async function provision(mesh: Mesh, options: Provisioning): Promise<readonly string[]> {
+  const broker = await connectJetStream({ ...options.login, name: "mesh_operator", logger: quietLogger });
+  try {
+    return await provisionOn(broker, mesh, options);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** The same on a connection that is kept: for whoever provisions again and again. */
+export async function provisionOn(
+  broker: Broker,
+  mesh: Mesh,
+  options: Omit<Provisioning, "login">,
+): Promise<readonly string[]> {
+  for (const stream of mesh.streams) {
+    if (!stream.external || stream.described) await makeStream(broker, stream, options);
+    else if (options.standIn) await standInForOwner(broker, stream, options);
+  }
+  const present = new Set<string>();
+  for (const { name } of mesh.streams) if (await broker.streamState(name)) present.add(name);
+  for (const consumer of mesh.services.flatMap((service) => service.consumers)) {
+    // An external owner's stream that could not be made; its consumers wait for it.
+    if (!present.has(consumer.stream)) continue;
+    await broker.ensureConsumer({
+      stream: consumer.stream,
+      durable: consumer.durable,
+      filter: consumer.filter,
+      ackWaitSeconds: consumer.delivery.ackWaitSeconds,
+      maxAckPending: consumer.delivery.maxAckPending,
+    });
+  }
+  return mesh.streams.map(({ name }) => name).filter((name) => !present.has(name));
+}
+
+async function makeStream(
+  broker: Broker,
+  { external: _, described: __, replicas, ...stream }: Stream,
+  options: Omit<Provisioning, "login">,
+): Promise<void> {
+  // What stands keeps the replicas that its operator gave it, unless the file says a number.
+  if (replicas !== undefined || options.replicas === 1 || (await broker.streamState(stream.name))) {
+    await broker.ensureStream({ ...stream, ...(replicas === undefined ? {} : { replicas }) });
+    return;
+  }
+  try {
+    await broker.ensureStream({ ...stream, replicas: options.replicas });
+  } catch (error) {
+    if (!(error instanceof Error) || !/non-clustered|no suitable peers/.test(error.message)) throw error;
+    options.onNotice(
+      stream.service,
+      `stream ${stream.name} has one replica, not ${options.replicas}: ${error.message}`,
+    );
+    await broker.ensureStream(stream);
+  }
+}
+
+/**
+ * On a laptop nobody else makes an external owner's stream: the owner's own user may not, and may not even run.
+ * An owner that keeps these subjects in a stream of another name makes this impossible, which ends nothing.
+ */
+async function standInForOwner(
+  broker: Broker,
+  stream: Stream,
+  options: Omit<Provisioning, "login">,
+): Promise<void> {
+  if (await broker.streamState(stream.name)) return;
+  await makeStream(broker, stream, options).catch((error: Error) =>
+    options.onNotice(
+      stream.service,
+      `is external, and its stream ${stream.name} cannot be made: ${error.message}`,
+    ),
+  );
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Broker, connectJetStream } from "meshwright/runtime";
+import { quietLogger } from "../cli/terminal.js";
+import type { Mesh } from "../model/mesh.js";
+import { type Provisioning, provisionOn } from "./provision.js";
+
+const LOOK_MS = 2_000;
+
+/**
+ * Provisions again whenever a stream or a durable has vanished: under their own permissions the
+ * services cannot, and under `mesh dev` there is nobody else. Returns the way to stop.
+ */
+export async function keepProvisioned(mesh: Mesh, options: Provisioning): Promise<() => Promise<void>> {
+  const broker = await connectJetStream({ ...options.login, name: "mesh_operator", logger: quietLogger });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  // What could not be made at the start has been told of, and was never lost.
+  const told = new Set((await findMissing(broker, mesh)).map(({ what }) => what));
+  const keepLooking = async () => {
+    while (!signal.aborted) {
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || !broker.connected()) continue;
+      // A broker on its way down or up: the next look is in two seconds.
+      await replaceMissing(broker, mesh, { ...options, told }).catch(() => undefined);
+    }
+  };
+  const ended = keepLooking();
+  return async () => {
+    stopping.abort();
+    // First: a question under way ends with its connection.
+    await broker.close();
+    await ended;
+  };
+}
+
+interface Looking extends Provisioning {
+  /** What is missing and was said to be: one that cannot be made is not told of every two seconds. */
+  readonly told: Set<string>;
+}
+
+async function replaceMissing(broker: Broker, mesh: Mesh, options: Looking): Promise<void> {
+  const missing = await findMissing(broker, mesh);
+  const { told } = options;
+  for (const what of told) if (!missing.some((one) => one.what === what)) told.delete(what);
+  const news = missing.filter(({ what }) => !told.has(what));
+  for (const { what } of news) told.add(what);
+  if (missing.length === 0) return;
+  for (const { service, what } of news) options.onNotice(service, `has lost its ${what}: making it anew`);
+  await provisionOn(broker, mesh, { ...options, onNotice: news.length > 0 ? options.onNotice : () => {} });
+}
+
+interface Missing {
+  readonly service: string;
+  readonly what: string;
+}
+
+async function findMissing(broker: Broker, mesh: Mesh): Promise<readonly Missing[]> {
+  const missing: Missing[] = [];
+  for (const { name, service } of mesh.streams) {
+    if (!(await broker.streamState(name))) missing.push({ service, what: `stream ${name}` });
+  }
+  for (const { name: service, consumers } of mesh.services) {
+    for (const { stream, durable } of consumers) {
+      if (!(await broker.consumerState(stream, durable)))
+        missing.push({ service, what: `durable ${durable}` });
+    }
+  }
+  return missing;
+}

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { endWithUs } from "./servers/process.js";
+
+export interface ServiceProcessOptions {
+  readonly service: string;
+  /** The folder of mesh.yaml. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onLine: (line: string) => void;
+  /** The compiled CLI; the one beside this file unless told. */
+  readonly main?: string;
+}
+
+export interface ServiceProcess {
+  readonly pid: number;
+  readonly running: () => boolean;
+  /** Resolves to how it ended: `exit code 1`, `SIGKILL`. */
+  readonly exited: Promise<string>;
+  /** SIGTERM: it finishes or hands back what is in flight. SIGKILL when that takes longer than `graceMs`. */
+  stop(graceMs?: number): Promise<string>;
+  /** SIGKILL: a crash. */
+  kill(): Promise<string>;
+}
+
+/** A service gives itself 25 s to stop cleanly. */
+const GRACE_MS = 30_000;
+
+const MAIN = fileURLToPath(new URL("../cli/main.js", import.meta.url));
+
+/** Starts one generated service as `mesh run` does, with exactly this environment. It never outlives this process. */
+export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
+  const child = spawn(process.execPath, [options.main ?? MAIN, "run", options.service], {
+    cwd: options.folder,
+    env: options.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const exited = untilExit(child);
+  const stopWatching = endWithUs(child, "SIGTERM");
+  void exited.then(stopWatching);
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on("line", options.onLine);
+  }
+  const end = async (signal: NodeJS.Signals, graceMs: number) => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
+    const how = await exited;
+    clearTimeout(force);
+    return how;
+  };
+  return {
+    pid: child.pid ?? 0,
+    running: () => child.exitCode === null && child.signalCode === null,
+    exited,
+    stop: (graceMs = GRACE_MS) => end("SIGTERM", graceMs),
+    kill: () => end("SIGKILL", GRACE_MS),
+  };
+}
+
+function untilExit(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    // `close` comes after the last log line was read, unlike `exit`.
+    child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+}

@@ -1,0 +1,91 @@
+import type { Event, Stream } from "../../model/mesh.js";
+import { schemaFileName } from "../json-schema/event.js";
+import type { Lookup, Subscription } from "../lookup.js";
+import type { Literal } from "../print/layout.js";
+
+/** plan.json: what a provisioner creates, in the words of JetStream's API, so that it can be passed on as it is. */
+export function planDocument({ mesh, subscriptions }: Lookup): Literal {
+  return {
+    mesh: mesh.name,
+    streams: mesh.streams.map(streamPlan),
+    consumers: subscriptions.map(consumerPlan),
+  };
+}
+
+/** subjects.json: every subject, who publishes it and who hears it. */
+export function subjectsDocument({ mesh, subscriptions }: Lookup): Literal {
+  const subscribers = new Map<string, string[]>();
+  for (const { service, consumer } of subscriptions) {
+    for (const event of consumer.events) {
+      subscribers.set(event, [...(subscribers.get(event) ?? []), service.name]);
+    }
+  }
+  return {
+    mesh: mesh.name,
+    subjects: mesh.events.map((event) => subjectEntry(event, subscribers.get(event.name) ?? [])),
+  };
+}
+
+function subjectEntry(event: Event, subscribers: readonly string[]): Literal {
+  return {
+    subject: event.subject,
+    description: event.description,
+    event: event.name,
+    schema: `schemas/${schemaFileName(event)}`,
+    service: event.service,
+    entity: event.entity,
+    action: event.action,
+    change: event.change,
+    subscribers,
+  };
+}
+
+/** Of an external owner's stream only what we rely on, unless the file says how it keeps its messages. */
+function streamPlan(stream: Stream): Literal {
+  const { name, subjects, service } = stream;
+  const external = stream.external ? true : undefined;
+  if (external && !stream.described) return { service, external, config: { name, subjects } };
+  return {
+    service,
+    external,
+    config: {
+      name,
+      subjects,
+      retention: "limits",
+      storage: "file",
+      discard: "old",
+      num_replicas: stream.replicas,
+      max_age: nanoseconds(stream.maxAgeSeconds),
+      max_msgs: stream.maxMessages,
+      max_bytes: stream.maxBytes,
+      duplicate_window: nanoseconds(stream.duplicateWindowSeconds),
+    },
+  };
+}
+
+function consumerPlan({ service, consumer }: Subscription): Literal {
+  return {
+    service: service.name,
+    external: service.external ? true : undefined,
+    stream: consumer.stream,
+    origin: consumer.origin,
+    events: consumer.events,
+    cache: consumer.cache,
+    config: {
+      durable_name: consumer.durable,
+      filter_subject: consumer.filter,
+      deliver_policy: "all",
+      ack_policy: "explicit",
+      ack_wait: nanoseconds(consumer.delivery.ackWaitSeconds),
+      max_deliver: -1,
+      max_ack_pending: consumer.delivery.maxAckPending,
+    },
+    delivery: service.external
+      ? undefined
+      : { attempts: consumer.delivery.attempts, backoff_seconds: consumer.delivery.backoffSeconds },
+  };
+}
+
+function nanoseconds(seconds: number): number {
+  return seconds * 1e9;
+}

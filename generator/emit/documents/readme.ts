@@ -1,0 +1,154 @@
+import type { Call, Cascade, Event, Service, Stream } from "../../model/mesh.js";
+import { schemaFileName } from "../json-schema/event.js";
+import type { Lookup, Subscription } from "../lookup.js";
+import { eventSentence, listOf, serviceTitle } from "../wording.js";
+import { isUniform, type SharedVariable, sharedVariables } from "./environment.js";
+import { codeList, inCode, prose } from "./markdown.js";
+import { bytes, duration, named } from "./units.js";
+
+/** README.md of generated/: the mesh as the tables that people look for. Every value is a finished cell. */
+export interface ReadmeView {
+  readonly header: string;
+  readonly title: string;
+  readonly description: string;
+  readonly services: readonly Record<"service" | "database" | "owns" | "publishes" | "subscribes", string>[];
+  readonly entities: readonly {
+    readonly title: string;
+    readonly subjects: readonly Record<"subject" | "description" | "message", string>[];
+  }[];
+  readonly streams: readonly Record<
+    "stream" | "owner" | "subjects" | "keeps" | "window" | "replicas",
+    string
+  >[];
+  readonly consumers: readonly Record<
+    "durable" | "service" | "stream" | "filter" | "cache" | "attempts",
+    string
+  >[];
+  readonly calls: readonly Record<"caller" | "callee" | "may" | "key", string>[];
+  readonly cascades: readonly Record<"subject" | "service" | "action", string>[];
+  readonly variables: readonly Record<"name" | "description" | "services" | "value", string>[];
+}
+
+export function readmeView(lookup: Lookup, header: string): ReadmeView {
+  const { mesh, subscriptions } = lookup;
+  return {
+    header,
+    title: mesh.name,
+    description: prose(mesh.description ?? ""),
+    services: mesh.services.map((service) => serviceRow(service, lookup)),
+    entities: entities(lookup),
+    streams: mesh.streams.map(streamRow),
+    consumers: subscriptions.map(consumerRow),
+    calls: mesh.calls.map(callRow),
+    cascades: subscriptions.flatMap(({ service, consumer }) =>
+      consumer.cascades.map((cascade) => cascadeRow(cascade, service, lookup)),
+    ),
+    variables: sharedVariables(mesh).map(variableRow),
+  };
+}
+
+function serviceRow(service: Service, lookup: Lookup): ReadmeView["services"][number] {
+  return {
+    service: `**${serviceTitle(service.name)}**${service.external ? " (external)" : ""}`,
+    database: service.database === undefined ? "-" : inCode(service.database),
+    owns: listOf(lookup.tables(service).map((table) => table.name)),
+    publishes: codeList(service.publishes.map((pattern) => pattern.text)),
+    subscribes: codeList(service.subscribes.map((pattern) => pattern.text)),
+  };
+}
+
+function entities(lookup: Lookup): ReadmeView["entities"] {
+  const groups = new Map<string, Event[]>();
+  for (const event of lookup.mesh.events) {
+    const title = `${serviceTitle(event.entity)} events of ${serviceTitle(event.service)}`;
+    groups.set(title, [...(groups.get(title) ?? []), event]);
+  }
+  return [...groups].map(([title, events]) => ({ title, subjects: events.map(subjectRow) }));
+}
+
+function subjectRow(event: Event): ReadmeView["entities"][number]["subjects"][number] {
+  return {
+    subject: inCode(event.subject),
+    description:
+      event.description === undefined
+        ? eventSentence(event, { prose, code: inCode })
+        : prose(event.description),
+    message: `[${event.name}](schemas/${schemaFileName(event)})`,
+  };
+}
+
+function streamRow(stream: Stream): ReadmeView["streams"][number] {
+  const names = {
+    stream: inCode(stream.name),
+    owner: serviceTitle(stream.service),
+    subjects: codeList(stream.subjects),
+  };
+  if (stream.external && !stream.described)
+    return { ...names, keeps: "what its owner lets it", window: "-", replicas: "-" };
+  const limits = [
+    duration(stream.maxAgeSeconds),
+    named(stream.maxMessages, "message"),
+    bytes(stream.maxBytes),
+  ];
+  return {
+    ...names,
+    keeps: limits.join(", "),
+    window: duration(stream.duplicateWindowSeconds),
+    replicas: stream.replicas === undefined ? "1 in development, 3 in production" : String(stream.replicas),
+  };
+}
+
+function consumerRow({ service, consumer }: Subscription): ReadmeView["consumers"][number] {
+  const { attempts, backoffSeconds } = consumer.delivery;
+  return {
+    durable: inCode(consumer.durable),
+    service: serviceTitle(service.name),
+    stream: inCode(consumer.stream),
+    filter: inCode(consumer.filter),
+    cache: consumer.cache === undefined ? "-" : inCode(consumer.cache),
+    attempts: service.external
+      ? "as its own code has it"
+      : `${attempts}, after waits of ${backoffSeconds.map(duration).join(", ")}`,
+  };
+}
+
+function callRow({ caller, callee, grants, keyVariable }: Call): ReadmeView["calls"][number] {
+  return {
+    caller: serviceTitle(caller),
+    callee: serviceTitle(callee),
+    may: grants.map(({ path, verbs }) => `${verbs.join(", ")} ${inCode(path)}`).join("; "),
+    key: inCode(keyVariable),
+  };
+}
+
+function cascadeRow(cascade: Cascade, service: Service, lookup: Lookup): ReadmeView["cascades"][number] {
+  const { table, column, before } = cascade;
+  const held = inCode(`${table}.${column}`);
+  const first = before === undefined ? "" : `, ${inCode(before)} first`;
+  return {
+    subject: inCode(lookup.event(cascade.event).subject),
+    service: `**${serviceTitle(service.name)}**`,
+    action:
+      cascade.action === "set_null"
+        ? `${held} set to NULL`
+        : `rows of ${inCode(table)} deleted by ${held}${first}`,
+  };
+}
+
+function variableRow(variable: SharedVariable): ReadmeView["variables"][number] {
+  return {
+    name: inCode(variable.name),
+    description: prose(variable.description),
+    services: listOf(variable.readers.map((reader) => reader.service)),
+    value: variableValue(variable),
+  };
+}
+
+function variableValue(variable: SharedVariable): string {
+  const shown = variable.readers.map(({ required, default: value }) => {
+    if (required) return "required";
+    return value === undefined ? "-" : inCode(value);
+  });
+  if (isUniform(variable)) return shown[0] ?? "-";
+  return variable.readers.map(({ service }, index) => `${service}: ${shown[index]}`).join(", ");
+}

@@ -1,0 +1,96 @@
+import { type Printed, printStages } from "../../migrations/stages.js";
+import type { Step } from "../../migrations/steps.js";
+import { type Block, printStep } from "./print-step.js";
+import type { Render } from "./render.js";
+
+/** Told once per file, where functions follow that need it. */
+const ABOUT_FUNCTIONS: Block = {
+  comment: [
+    "Rows and their events commit together. Each function below writes the events of one statement with one",
+    "statement: versions first (their counters stay locked until commit, which orders the events of an entity),",
+    "then the outbox. Its plan is cached and serves one row as well as thousands: hence no nested loops, which",
+  ],
+  text: "-- would take rows times rows, and no compilation. OFFSET 0 is a fence: each body is computed once.",
+};
+
+export interface MigrationText {
+  readonly title: string;
+  /** What it says of itself to the runtime, a line each. */
+  readonly head: readonly string[];
+  readonly sections: readonly Section[];
+  /** For the next run. */
+  readonly model: readonly string[];
+  /** For a database without rows: in one piece. */
+  readonly fresh?: true;
+}
+
+/** The SQL of a file, or of those of its databases that are on one branch. */
+export interface Section {
+  /** The branch's last file; undefined where there is no other. */
+  readonly after: string | undefined;
+  /** SQL of people, who wrote it on other branches. */
+  readonly byHand: readonly Block[];
+  readonly steps: readonly Step[];
+}
+
+const ABOUT_MODEL = "-- What the database is from here on: the next migration is made from it.";
+
+const BESIDE_TRAFFIC: readonly string[] = [
+  "From here on each statement commits by itself, and works while others read and write. After a cut it is done again.",
+  "transaction: none",
+];
+const AT_ONCE: readonly string[] = [
+  "From here on all together, without a look at the rows.",
+  "transaction: one",
+];
+
+export function printMigration(
+  { title, head, sections, model, fresh }: MigrationText,
+  render: Render,
+): string {
+  const blocks = sections.flatMap(({ after, byHand, steps }) => [
+    ...(after === undefined ? [] : [{ comment: [], text: `-- after: ${after}` }]),
+    ...byHand,
+    ...(fresh ? joinParagraphs(printWhole(steps, render)) : printStaged(steps, byHand.length > 0, render)),
+  ]);
+  const lines = model.length === 0 ? [] : ["", ABOUT_MODEL, ...model];
+  return `${render("migration", { title, head, blocks, model: lines })}\n`;
+}
+
+function printWhole(steps: readonly Step[], render: Render): readonly Printed[] {
+  return steps.map((step) => ({ kind: step.kind, block: printStep(step, render) }));
+}
+
+/** A file, and a section of it, begins as one transaction; what a person wrote before may have ended that. */
+function printStaged(steps: readonly Step[], behindOther: boolean, render: Render): readonly Block[] {
+  return printStages(steps, render).flatMap(({ transaction, printed }, index) => [
+    ...(index === 0 && transaction && !behindOther ? [] : [boundary(transaction ? AT_ONCE : BESIDE_TRAFFIC)]),
+    ...joinParagraphs(printed),
+  ]);
+}
+
+function boundary(lines: readonly string[]): Block {
+  return { comment: lines.slice(0, -1), text: `-- ${lines.at(-1)}` };
+}
+
+/** Statements without a comment of their own join the paragraph before, so that a table's triggers read as one. */
+function joinParagraphs(printed: readonly Printed[]): readonly Block[] {
+  const blocks: Block[] = [];
+  let last: Step["kind"] | undefined;
+  for (const { kind, block } of printed) {
+    const previous = blocks.at(-1);
+    if (kind === "create_function" && printed.find((each) => each.kind === kind)?.block === block) {
+      blocks.push(ABOUT_FUNCTIONS, block);
+    } else if (previous !== undefined && block.comment.length === 0 && last === kind && joins(kind)) {
+      blocks[blocks.length - 1] = { ...previous, text: `${previous.text}\n${block.text}` };
+    } else {
+      blocks.push(block);
+    }
+    last = kind;
+  }
+  return blocks;
+}
+
+function joins(kind: Step["kind"]): boolean {
+  return kind !== "create_table" && kind !== "create_function";
+}

@@ -1,0 +1,193 @@
+import type {
+  CheckSchema,
+  ColumnSchema,
+  ForeignKeySchema,
+  IndexSchema,
+  TableSchema,
+} from "../../migrations/schema.js";
+import type { Step } from "../../migrations/steps.js";
+import { commentLines } from "../../quote/sql.js";
+import type { Render } from "./render.js";
+import { identifier, identifiers, objectName } from "./sql-names.js";
+import { castBetween } from "./sql-types.js";
+
+/** A paragraph of a migration: what it is for, then its SQL. */
+export interface Block {
+  readonly comment: readonly string[];
+  readonly text: string;
+}
+
+export function printStep(step: Step, render: Render): Block {
+  const print = (view: object, ...comment: readonly string[]): Block => ({
+    comment,
+    text: render(step.kind, view),
+  });
+  switch (step.kind) {
+    case "create_table":
+      return printTable(step.table, step.inline, render);
+    case "create_function":
+      return { comment: [step.routine.comment], text: step.routine.text };
+    case "create_trigger":
+      return { comment: [], text: step.trigger.text };
+    case "create_index":
+      return printIndex(step.table, step.index, render);
+    case "drop_function":
+      return print({ name: step.name });
+    case "drop_index":
+      return print({ name: identifier(step.name) });
+    case "drop_trigger":
+    case "drop_foreign_key":
+    case "drop_constraint":
+      return print({ table: identifier(step.table), name: identifier(step.name) });
+    case "drop_table":
+      return print({ table: identifier(step.table) }, `${step.table} goes, with its rows.`);
+    case "drop_column":
+      return print(onColumn(step), `${step.table}.${step.column} goes, with its values.`);
+    case "rename_table":
+      return print(renaming(step), `${step.from} is called ${step.to} from now on; its rows stay.`);
+    case "rename_column":
+      return print(
+        { ...renaming(step), table: identifier(step.table) },
+        `${step.table}.${step.from} is called ${step.to} from now on; its values stay.`,
+      );
+    case "rename_constraint":
+      return print({ ...renaming(step), table: identifier(step.table) });
+    case "rename_index":
+      return print(renaming(step));
+    case "add_column":
+      return print({ table: identifier(step.table), definition: columnDefinition(step.column) });
+    case "change_type":
+      return print(
+        {
+          ...onColumn(step),
+          type: step.to,
+          using: castBetween(step.from, step.to).using(identifier(step.column)),
+        },
+        `${step.table}.${step.column}: ${step.from} becomes ${step.to}. All rows are written anew, and the table is closed meanwhile.`,
+      );
+    case "set_default":
+      return print({ ...onColumn(step), value: step.value });
+    case "fill_nulls":
+      return print(
+        { ...onColumn(step), value: step.value },
+        "Rows without a value get the default, and write their events.",
+      );
+    case "drop_default":
+    case "drop_not_null":
+    case "set_not_null":
+      return print(onColumn(step));
+    case "add_key":
+    case "add_unique":
+      return print({
+        table: identifier(step.table),
+        name: identifier(step.constraint.name),
+        columns: identifiers(step.constraint.columns),
+      });
+    case "add_check":
+      return print({
+        table: identifier(step.table),
+        name: identifier(step.constraint.name),
+        condition: checkCondition(step.constraint),
+      });
+    case "validate_check":
+      return print({ table: identifier(step.table), name: identifier(step.constraint.name) });
+    case "add_foreign_key":
+      return print({
+        table: identifier(step.table),
+        name: identifier(step.constraint.name),
+        columns: identifiers(step.constraint.columns),
+        references: reference(step.constraint),
+      });
+    default:
+      return step satisfies never;
+  }
+}
+
+export function onColumn(step: { readonly table: string; readonly column: string }) {
+  return { table: identifier(step.table), column: identifier(step.column) };
+}
+
+function renaming(step: { readonly from: string; readonly to: string }) {
+  return { from: identifier(step.from), to: identifier(step.to) };
+}
+
+/** Constraints stand with their column where there is one, as in the documented table. */
+function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], render: Render): Block {
+  const own = <T extends { readonly columns: readonly string[] }>(items: readonly T[], column: string) =>
+    items.filter((item) => item.columns.length === 1 && item.columns[0] === column);
+  const columns = table.columns.map((column) =>
+    [
+      // A primary key is NOT NULL by itself.
+      columnDefinition({ ...column, nullable: column.nullable || table.key.columns.includes(column.name) }),
+      ...own([table.key], column.name).map(
+        ({ name }) => `${nameUnless(name, [table.name], "pkey")}PRIMARY KEY`,
+      ),
+      ...own(table.uniques, column.name).map(
+        ({ name }) => `${nameUnless(name, [table.name, column.name], "key")}UNIQUE`,
+      ),
+      ...own(table.checks, column.name).map(
+        (check) =>
+          `${nameUnless(check.name, [table.name, column.name], "check")}CHECK (${checkCondition(check)})`,
+      ),
+      ...own(inline, column.name).map(
+        (key) => `${nameUnless(key.name, [table.name, column.name], "fkey")}REFERENCES ${reference(key)}`,
+      ),
+    ].join(" "),
+  );
+  const sets = table.uniques
+    .filter((unique) => unique.columns.length > 1)
+    .map(
+      (unique) =>
+        `${nameUnless(unique.name, [table.name, ...unique.columns], "key")}UNIQUE (${identifiers(unique.columns)})`,
+    );
+  const lines = [...columns, ...sets];
+  const create = render("create_table", {
+    table: identifier(table.name),
+    lines: lines.map((line, index) => (index < lines.length - 1 ? `${line},` : line)),
+  });
+  const indexes = table.indexes.map((index) => withComment(printIndex(table.name, index, render)));
+  return {
+    comment: table.description === undefined ? [] : sentences(table.name, table.description),
+    text: [create, ...indexes].join("\n"),
+  };
+}
+
+function sentences(name: string, description: string): readonly string[] {
+  return commentLines(`${name}: ${description.trim()}`);
+}
+
+function withComment({ comment, text }: Block): string {
+  return [...comment.map((line) => `-- ${line}`), text].join("\n");
+}
+
+function printIndex(table: string, index: IndexSchema, render: Render): Block {
+  const view = {
+    name: identifier(index.name),
+    table: identifier(table),
+    columns: identifiers(index.columns),
+  };
+  return {
+    comment: index.reason === undefined ? [] : [`Implied: ${index.reason}.`],
+    text: render("create_index", view),
+  };
+}
+
+/** PostgreSQL gives an unnamed constraint the same name, unless it would have to cut it. */
+function nameUnless(name: string, parts: readonly string[], kind: string): string {
+  const unnamed = [...parts, kind].join("_");
+  return name === unnamed && name === objectName(...parts, kind) ? "" : `CONSTRAINT ${identifier(name)} `;
+}
+
+function columnDefinition(column: ColumnSchema): string {
+  const required = column.nullable ? [] : ["NOT NULL"];
+  const byDefault = column.default === undefined ? [] : [`DEFAULT ${column.default}`];
+  return [identifier(column.name), column.type, ...required, ...byDefault].join(" ");
+}
+
+function checkCondition(check: CheckSchema): string {
+  return check.condition(identifiers(check.columns));
+}
+
+function reference(key: ForeignKeySchema): string {
+  return `${identifier(key.table)} (${identifier(key.target)}) ON DELETE ${key.onDelete}`;
+}

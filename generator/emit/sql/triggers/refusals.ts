@@ -1,0 +1,40 @@
+import type { Event, Mesh, Table } from "../../../model/mesh.js";
+import { emissionRules } from "../../../rules/payload.js";
+import { identifier, literal, objectName } from "../sql-names.js";
+import { condition, type Operation, rowSource } from "./condition.js";
+
+/** A rule of an event's payload that a row must keep for the event to be written. */
+export interface RefusalView {
+  readonly from: string;
+  /** Rows that mean the event and break the rule. */
+  readonly where: string;
+  /** Quoted SQL strings. */
+  readonly message: string;
+  readonly constraint: string;
+  readonly table: string;
+  readonly column: string;
+}
+
+export interface Emitting {
+  readonly mesh: Mesh;
+  readonly table: Table;
+  readonly operation: Operation;
+}
+
+/** Those that no CHECK of the table says, since not every write of a row emits the event. */
+export function refusalViews(event: Event, { mesh, table, operation }: Emitting): readonly RefusalView[] {
+  const { row, from } = rowSource(table, operation);
+  const meant = condition(event, table, operation);
+  return emissionRules(event, table, mesh).map(({ column, condition: rule }) => {
+    const kept = `(${rule(`${row}.${identifier(column.name)}`)}) IS FALSE`;
+    const rules = `the rules that ${event.name} has for ${column.name}`;
+    return {
+      from,
+      where: meant === undefined ? kept : `(${meant}) AND ${kept}`,
+      message: literal(`new row for relation "${table.name}" breaks ${rules}`.replaceAll("%", "%%")),
+      constraint: literal(objectName(table.name, column.name, event.action, "payload")),
+      table: literal(table.name),
+      column: literal(column.name),
+    };
+  });
+}

@@ -1,0 +1,70 @@
+import type { Service } from "../../model/mesh.js";
+import type { EmittedFile } from "../file.js";
+import type { Lookup } from "../lookup.js";
+import { consumerSource } from "./consumer.js";
+import { eventsSource } from "./events.js";
+import { mainSource } from "./main.js";
+import type { Printer, SourceText } from "./printer.js";
+import { publisherSource } from "./publisher.js";
+import { repositoriesSource } from "./repositories.js";
+import { serviceSource } from "./service.js";
+import { tablesSource } from "./tables.js";
+import { validatorsSource } from "./validators.js";
+
+/** A service's TypeScript. Of an external one: its messages and their validators, for those who hear it. */
+export function emitTypeScript(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
+  const print = ([name, source]: NamedSource): EmittedFile => ({
+    path: `${service.name}/${name}`,
+    text: printer(source),
+  });
+  const contract = contractSources(service, lookup).map(print);
+  const validators = emitValidators(service, lookup, printer);
+  if (service.external) return [...contract, ...validators];
+  return [...contract, ...validators, ...ownSources(service, lookup).map(print)];
+}
+
+/** A file of the service's folder. */
+type NamedSource = readonly [name: string, source: SourceText];
+
+function contractSources(service: Service, lookup: Lookup): NamedSource[] {
+  const events = lookup.events(service);
+  const stream = service.stream === undefined ? undefined : lookup.stream(service.stream);
+  return events.length === 0 && stream === undefined
+    ? []
+    : [["events.ts", eventsSource(service, events, stream)]];
+}
+
+function emitValidators(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
+  const events = lookup.events(service);
+  const writable = new Set(
+    service.http?.resources.filter((resource) => !resource.readonly).map(({ table }) => table),
+  );
+  const owned = lookup.tables(service);
+  const served = owned.filter((table) => writable.has(table.name));
+  if (events.length === 0 && served.length === 0) return [];
+  const { head, body } = validatorsSource(events, { served, owned });
+  return [{ path: `${service.name}/validators.ts`, text: `${printer(head)}\n${body}` }];
+}
+
+function ownSources(service: Service, lookup: Lookup): NamedSource[] {
+  const events = lookup.events(service);
+  const tables = lookup.tables(service);
+  const publisher: NamedSource[] = [["publisher.ts", publisherSource(service, events)]];
+  const data: NamedSource[] = [
+    ["tables.ts", tablesSource(tables, events)],
+    ["repositories.ts", repositoriesSource(tables)],
+  ];
+  const consumers = service.consumers.map(
+    (consumer): NamedSource => [
+      `consumers/${consumer.names.file}`,
+      consumerSource({ service, consumer }, lookup),
+    ],
+  );
+  return [
+    ...(events.length === 0 ? [] : publisher),
+    ...(tables.length === 0 ? [] : data),
+    ...consumers,
+    ["service.ts", serviceSource(service, lookup)],
+    ["main.ts", mainSource(service)],
+  ];
+}

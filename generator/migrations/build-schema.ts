@@ -1,0 +1,87 @@
+import { distinctName, objectName } from "../emit/sql/sql-names.js";
+import { sqlDefault, sqlType } from "../emit/sql/sql-types.js";
+import type { Column, Database, Mesh, Table } from "../model/mesh.js";
+import { checkSchemas } from "./checks.js";
+import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./schema.js";
+
+const ON_DELETE = { cascade: "CASCADE", set_null: "SET NULL", restrict: "RESTRICT" } as const;
+
+export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
+  const consumers = mesh.services.find((service) => service.name === database.service)?.consumers ?? [];
+  const cascades = consumers.flatMap((consumer) => consumer.cascades);
+  const tables = database.tables.map((table) => {
+    const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
+    return { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
+  });
+  return { tables: distinguishIndexes(tables) };
+}
+
+/** Tables and indexes, those of keys and UNIQUE among them, share one room of names. */
+function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchema[] {
+  const taken = new Map<string, number>();
+  const names = tables.flatMap((table) => [table, table.key, ...table.uniques, ...table.indexes]);
+  for (const { name } of names) taken.set(name, (taken.get(name) ?? 0) + 1);
+  return tables.map((table) => {
+    const distinct = <T extends ConstraintSchema>(item: T, kind: string): T =>
+      taken.get(item.name) === 1 ? item : { ...item, name: distinctName(table.name, ...item.columns, kind) };
+    return {
+      ...table,
+      key: distinct(table.key, "pkey"),
+      uniques: table.uniques.map((unique) => distinct(unique, "key")),
+      indexes: table.indexes.map((index) => distinct(index, "idx")),
+    };
+  });
+}
+
+/** `cascaded`: columns by which a cascade rule finds its rows. */
+function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSchema, "checks"> {
+  const named = (columns: readonly string[], kind: string) => ({
+    name: objectName(table.name, ...columns, kind),
+    columns,
+  });
+  const alone = table.columns.filter((column) => column.unique && !column.key);
+  const uniques = [
+    ...alone.map((column) => named([column.name], "key")),
+    ...table.unique.map((columns) => named(columns, "key")),
+  ];
+  const indexes = table.indexes.map((columns) => ({ ...named(columns, "idx"), reason: undefined }));
+  const leading = new Set([table.key, ...[...uniques, ...indexes].map(({ columns }) => columns[0])]);
+  const implied = table.columns.filter((column) => !leading.has(column.name) && isLookedUp(column, cascaded));
+  return {
+    name: table.name,
+    renamedFrom: table.renamedFrom,
+    description: table.description,
+    columns: table.columns.map(columnSchema),
+    key: { name: objectName(table.name, "pkey"), columns: [table.key] },
+    uniques,
+    foreignKeys: table.columns.flatMap((column) => {
+      if (column.references === undefined) return [];
+      const { table: parent, column: target, onDelete } = column.references;
+      return [{ ...named([column.name], "fkey"), table: parent, target, onDelete: ON_DELETE[onDelete] }];
+    }),
+    indexes: [
+      ...indexes,
+      ...implied.map((column) => ({
+        ...named([column.name], "idx"),
+        reason: cascaded.has(column.name)
+          ? "a cascade finds its rows by this column"
+          : "deleting what it references looks rows up by this column",
+      })),
+    ],
+  };
+}
+
+/** Without an index each deletion of a parent would read the whole table. */
+function isLookedUp(column: Column, cascaded: ReadonlySet<string>): boolean {
+  return column.references !== undefined || cascaded.has(column.name);
+}
+
+function columnSchema(column: Column): ColumnSchema {
+  return {
+    name: column.name,
+    renamedFrom: column.renamedFrom,
+    type: sqlType(column.type),
+    nullable: column.nullable && !column.key,
+    default: sqlDefault(column),
+  };
+}

@@ -1,0 +1,126 @@
+import type { MigrationFile, OutputFolder } from "../emit/file.js";
+import type { FoundLock } from "../emit/lock.js";
+import type { Mesh, Service } from "../model/mesh.js";
+import { readFollows } from "./lineage.js";
+import { readModel } from "./written.js";
+
+/*
+ * Which migrations each service's database has had, whichever folder they are in. A migration is known to the
+ * database that ran it, so a chain goes where its database goes: to another service, when that is who has it now,
+ * and along with its service when only the database's own name is new.
+ */
+
+export type File = Omit<MigrationFile, "sha256">;
+type Reader = Pick<OutputFolder, "list" | "read" | "folders">;
+
+export interface Chain {
+  readonly service: string;
+  readonly files: readonly File[];
+  /** Where those stand that are in the folder of another service. */
+  readonly oldPaths: readonly string[];
+  /** Files in the service's folder that are neither of this chain nor of one that leaves. */
+  readonly unexplained: readonly File[];
+}
+
+/** Files of one folder of which each follows another of them, or is followed. */
+interface Fragment {
+  readonly folder: string;
+  readonly files: readonly File[];
+  /** Of the databases that its ends are for; several where branches met, none where no file says. */
+  readonly databases: ReadonlySet<string>;
+}
+
+export function findChains(mesh: Mesh, lock: FoundLock | undefined, folder: Reader): readonly Chain[] {
+  const fragments = folder.folders().flatMap((name) => readFragments(name, { lock, folder }));
+  return mesh.services
+    .filter((service) => !service.external)
+    .map((service) => findChain(service, mesh, fragments));
+}
+
+function findChain({ name, database }: Service, mesh: Mesh, fragments: readonly Fragment[]): Chain {
+  const own = fragments.filter((fragment) => fragment.folder === name);
+  const isKept = (known: string) => mesh.databases.some((kept) => kept.name === known);
+  const ofDatabase = fragments.filter(({ databases }) => database !== undefined && databases.has(database));
+  const free = own.filter(({ databases }) => ![...databases].some(isKept));
+  const mine = ofDatabase.length > 0 ? ofDatabase : free;
+  const strangers = own.filter((fragment) => !mine.includes(fragment) && fragment.databases.size === 0);
+  const elsewhere = mine.filter((fragment) => fragment.folder !== name);
+  // Where none comes from elsewhere they are of this chain, and only do not say what they follow.
+  const all = [...mine, ...(elsewhere.length === 0 ? strangers : [])].flatMap(({ files }) => files);
+  const files = [...new Map(all.map((file) => [file.name, file])).values()];
+  return {
+    service: name,
+    files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    oldPaths: elsewhere.flatMap((fragment) =>
+      fragment.files.map((file) => migrationPath(fragment.folder, file)),
+    ),
+    unexplained: elsewhere.length === 0 ? [] : strangers.flatMap((fragment) => fragment.files),
+  };
+}
+
+function readFragments(
+  name: string,
+  { lock, folder }: { readonly lock: FoundLock | undefined; readonly folder: Reader },
+): readonly Fragment[] {
+  const rest = new Set(readMigrations(name, folder));
+  const numbered = [...rest].filter(({ text }) => readFollows(text) === undefined);
+  const follows = (file: File) =>
+    readFollows(file.text) ??
+    numbered
+      .slice(0, numbered.indexOf(file))
+      .slice(-1)
+      .map((before) => before.name);
+  const fragments: Fragment[] = [];
+  for (const first of rest) {
+    const files = [first];
+    rest.delete(first);
+    for (const file of files) {
+      const near = [...rest].filter(
+        (other) => follows(other).includes(file.name) || follows(file).includes(other.name),
+      );
+      for (const other of near) rest.delete(other);
+      files.push(...near);
+    }
+    const followed = new Set(files.flatMap(follows));
+    const databases = files
+      .filter((file) => !followed.has(file.name))
+      .flatMap((end) => databaseOf(end, { files, follows }) ?? databaseInLock(name, lock) ?? []);
+    fragments.push({ folder: name, files, databases: new Set(databases) });
+  }
+  return fragments;
+}
+
+/** As the file says, or the nearest before it that says so. */
+function databaseOf(
+  end: File,
+  {
+    files,
+    follows,
+  }: { readonly files: readonly File[]; readonly follows: (file: File) => readonly string[] },
+): string | undefined {
+  const before = new Set([end]);
+  for (const file of before) {
+    const model = readModel(file.text);
+    if (model !== undefined) return model.owner.database;
+    for (const parent of files) if (follows(file).includes(parent.name)) before.add(parent);
+  }
+  return undefined;
+}
+
+/** Of a chain by an older generator. */
+function databaseInLock(service: string, lock: FoundLock | undefined): string | undefined {
+  const isOwn = lock?.model?.services.some((owner) => owner.name === service && !owner.external);
+  return isOwn ? lock?.model?.databases.find((database) => database.service === service)?.name : undefined;
+}
+
+function readMigrations(service: string, folder: Reader): readonly File[] {
+  return folder
+    .list(`${service}/migrations`)
+    .filter((name) => name.endsWith(".sql"))
+    .sort()
+    .map((name) => ({ name, text: folder.read(`${service}/migrations/${name}`) ?? "" }));
+}
+
+function migrationPath(service: string, { name }: Pick<File, "name">): string {
+  return `${service}/migrations/${name}`;
+}

@@ -1,0 +1,44 @@
+import { literal, objectName } from "../emit/sql/sql-names.js";
+import type { Column, Mesh, Table } from "../model/mesh.js";
+import { tableConditions } from "../rules/payload.js";
+import { conjunction } from "../rules/said.js";
+import { travelRule } from "../rules/travel.js";
+import type { CheckSchema } from "./schema.js";
+
+/**
+ * The CHECK constraints of a table. What its messages cannot tell is refused by the owner alone: a copy holds what
+ * its owner told, and has no word in it.
+ */
+export function checkSchemas(table: Table, mesh: Mesh): readonly CheckSchema[] {
+  return table.columns.flatMap((column) => [
+    ...oneOf(column, table),
+    ...(table.cache === undefined ? [...travels(column, table, mesh), ...payload(column, table, mesh)] : []),
+  ]);
+}
+
+function oneOf({ name, oneOf: values }: Column, table: Table): readonly CheckSchema[] {
+  if (values === undefined) return [];
+  const condition = (column: string) => `${column} IN (${values.map(literal).join(", ")})`;
+  return [{ ...named(table, name, "check"), values, condition }];
+}
+
+function travels(column: Column, table: Table, mesh: Mesh): readonly CheckSchema[] {
+  const condition = travelRule(column, table, mesh);
+  return condition === undefined
+    ? []
+    : [{ ...named(table, column.name, "travels"), values: undefined, condition }];
+}
+
+/** The rules of the payloads that every row comes by; without what `one_of` says already. */
+function payload(column: Column, table: Table, mesh: Mesh): readonly CheckSchema[] {
+  const rules = tableConditions(column, table, mesh);
+  const [known] = oneOf(column, table);
+  const remaining = (value: string) => rules(value).filter((rule) => rule !== known?.condition(value));
+  if (remaining("value").length === 0) return [];
+  const condition = (value: string) => conjunction(remaining(value));
+  return [{ ...named(table, column.name, "payload"), values: undefined, condition }];
+}
+
+function named(table: Table, column: string, kind: string) {
+  return { name: objectName(table.name, column, kind), columns: [column] };
+}

@@ -1,0 +1,117 @@
+import type { Trigger } from "../emit/sql/triggers/routine.js";
+import { type TableNames, tableName } from "./compare-names.js";
+import { compareTable } from "./compare-table.js";
+import { type Kind, matchNames } from "./match.js";
+import { ALLOW, type Refuse } from "./refusal.js";
+import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./schema.js";
+import { orderSteps, type Step } from "./steps.js";
+import { digest, type WrittenState } from "./written.js";
+
+const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };
+
+function columnsIn(table: string): Kind {
+  return { one: "column", of: ` of "${table}"`, within: { table }, place: (column) => ({ table, column }) };
+}
+
+/** The steps from one state to the other, in order. Nothing that may lose data passes without a word to `refuse`. */
+export function compareDatabases(before: WrittenState, next: DatabaseState, refuse: Refuse): readonly Step[] {
+  const tables = matchNames(before.tables, next.schema.tables, TABLES, refuse);
+  const pairs = tables.kept.map((pair) => ({
+    ...pair,
+    columns: matchNames(pair.previous.columns, pair.next.columns, columnsIn(pair.next.name), refuse),
+  }));
+  const names: TableNames = new Map(
+    pairs.map((pair) => [pair.previous.name, tableName(pair.next.name, pair.columns)]),
+  );
+  return orderSteps([
+    ...tables.dropped.flatMap((table) =>
+      dropTable(table, tables.dropped, tables.unclear ? () => undefined : refuse),
+    ),
+    ...tables.renames.map((rename): Step => ({ kind: "rename_table", ...rename })),
+    ...pairs.flatMap((pair) => compareTable(pair, names, refuse)),
+    ...createTables(tables.added, next.schema),
+    ...compareReactions({ before, next, names }),
+  ]);
+}
+
+function dropTable(table: TableSchema, dropped: readonly TableSchema[], refuse: Refuse): readonly Step[] {
+  refuse({
+    code: "drop-table",
+    at: {},
+    message: `table "${table.name}" would be dropped with all of its rows`,
+    hint: `if it has a new name, say renamed_from: ${table.name} on the new table; to drop it, take it out of use first, then generate with ${ALLOW}`,
+  });
+  // Foreign keys between tables that go together would hold each other back; without CASCADE they go first.
+  const between = table.foreignKeys.filter(
+    (key) => key.table !== table.name && dropped.some((other) => other.name === key.table),
+  );
+  return [
+    ...between.map(({ name }): Step => ({ kind: "drop_foreign_key", table: table.name, name })),
+    { kind: "drop_table", table: table.name },
+  ];
+}
+
+/** Referenced tables first, with their keys inline; where tables refer to each other in a circle the key is added afterwards. */
+function createTables(added: readonly TableSchema[], schema: DatabaseSchema): readonly Step[] {
+  const pending = new Set(added.map((table) => table.name));
+  const present = new Set(schema.tables.map((table) => table.name).filter((name) => !pending.has(name)));
+  const steps: Step[] = [];
+  const later: Step[] = [];
+  let waiting = [...added];
+  while (waiting.length > 0) {
+    const ready = (key: ForeignKeySchema, table: TableSchema) =>
+      key.table === table.name || present.has(key.table);
+    const next = waiting.find((table) => table.foreignKeys.every((key) => ready(key, table))) ?? waiting[0];
+    if (next === undefined) break;
+    const inline = next.foreignKeys.filter((key) => ready(key, next));
+    steps.push({ kind: "create_table", table: next, inline });
+    for (const constraint of next.foreignKeys.filter((key) => !inline.includes(key))) {
+      later.push({ kind: "add_foreign_key", table: next.name, constraint });
+    }
+    present.add(next.name);
+    waiting = waiting.filter((table) => table !== next);
+  }
+  return [...steps, ...later];
+}
+
+interface ReactionComparison {
+  readonly before: WrittenState;
+  readonly next: DatabaseState;
+  readonly names: TableNames;
+}
+
+/**
+ * Functions and triggers are compared as text. A trigger follows its table through a renaming by itself,
+ * but then its text has changed, and it is made anew under the names that a fresh database has.
+ */
+function compareReactions({ before, next, names }: ReactionComparison): readonly Step[] {
+  const routines = new Map(before.routines.map((routine) => [routine.name, routine.digest]));
+  const keptRoutines = new Set(next.reactions.routines.map(({ name }) => name));
+  // The type of a column cannot be changed under a trigger that names it.
+  const retyped = new Map([...names.values()].map((name) => [name.table, name.retyped]));
+  const blocked = ({ table, columns }: Trigger) => columns.some((column) => retyped.get(table)?.has(column));
+  const triggers = new Set(before.triggers.map((trigger) => trigger.digest));
+  const keptTriggers = new Set(
+    next.reactions.triggers.filter((item) => !blocked(item)).map(({ text }) => digest(text)),
+  );
+  const made = next.schema.tables.flatMap(({ name }): readonly Step[] => [
+    ...next.reactions.routines
+      .filter((routine) => routine.table === name && routines.get(routine.name) !== digest(routine.text))
+      .map((routine): Step => ({ kind: "create_function", routine })),
+    ...next.reactions.triggers
+      .filter(
+        (trigger) => trigger.table === name && (blocked(trigger) || !triggers.has(digest(trigger.text))),
+      )
+      .map((trigger): Step => ({ kind: "create_trigger", trigger })),
+  ]);
+  return [
+    ...before.triggers
+      // Those of a dropped table go with it.
+      .filter((trigger) => names.has(trigger.table) && !keptTriggers.has(trigger.digest))
+      .map(({ table, name }): Step => ({ kind: "drop_trigger", table, name })),
+    ...before.routines
+      .filter((routine) => !keptRoutines.has(routine.name))
+      .map(({ name }): Step => ({ kind: "drop_function", name })),
+    ...made,
+  ];
+}

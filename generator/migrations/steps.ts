@@ -1,0 +1,85 @@
+import type { SqlType } from "../emit/sql/sql-types.js";
+import type { Routine, Trigger } from "../emit/sql/triggers/routine.js";
+import type {
+  CheckSchema,
+  ColumnSchema,
+  ConstraintSchema,
+  ForeignKeySchema,
+  IndexSchema,
+  TableSchema,
+} from "./schema.js";
+
+/** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
+export type Step =
+  | { readonly kind: "drop_trigger"; readonly table: string; readonly name: string }
+  | { readonly kind: "drop_foreign_key"; readonly table: string; readonly name: string }
+  | { readonly kind: "drop_constraint"; readonly table: string; readonly name: string }
+  | { readonly kind: "drop_index"; readonly name: string }
+  | { readonly kind: "drop_column"; readonly table: string; readonly column: string }
+  | { readonly kind: "drop_table"; readonly table: string }
+  | { readonly kind: "drop_function"; readonly name: string }
+  | { readonly kind: "rename_table"; readonly from: string; readonly to: string }
+  | { readonly kind: "rename_column"; readonly table: string; readonly from: string; readonly to: string }
+  | { readonly kind: "rename_constraint"; readonly table: string; readonly from: string; readonly to: string }
+  | { readonly kind: "rename_index"; readonly from: string; readonly to: string }
+  | { readonly kind: "drop_default"; readonly table: string; readonly column: string }
+  | {
+      readonly kind: "change_type";
+      readonly table: string;
+      readonly column: string;
+      readonly from: SqlType;
+      readonly to: SqlType;
+    }
+  | { readonly kind: "drop_not_null"; readonly table: string; readonly column: string }
+  /** With its indexes; its foreign keys as far as what they reference exists by then. */
+  | {
+      readonly kind: "create_table";
+      readonly table: TableSchema;
+      readonly inline: readonly ForeignKeySchema[];
+    }
+  | { readonly kind: "add_column"; readonly table: string; readonly column: ColumnSchema }
+  | { readonly kind: "set_default"; readonly table: string; readonly column: string; readonly value: string }
+  | { readonly kind: "create_function"; readonly routine: Routine }
+  | { readonly kind: "create_trigger"; readonly trigger: Trigger }
+  | { readonly kind: "fill_nulls"; readonly table: string; readonly column: string; readonly value: string }
+  | { readonly kind: "set_not_null"; readonly table: string; readonly column: string }
+  | { readonly kind: "add_key"; readonly table: string; readonly constraint: ConstraintSchema }
+  | { readonly kind: "add_unique"; readonly table: string; readonly constraint: ConstraintSchema }
+  /** From now on; the rows that are there already are for `validate_check`, which writers need not wait for. */
+  | { readonly kind: "add_check"; readonly table: string; readonly constraint: CheckSchema }
+  | { readonly kind: "validate_check"; readonly table: string; readonly constraint: CheckSchema }
+  | { readonly kind: "create_index"; readonly table: string; readonly index: IndexSchema }
+  | { readonly kind: "add_foreign_key"; readonly table: string; readonly constraint: ForeignKeySchema };
+
+/**
+ * The order of a migration. What goes leaves first, so that its name is free; then what stays gets
+ * its new name and shape; then what comes is made. Functions and triggers are in place before
+ * rows are filled, so that the filling emits its events; foreign keys come last, when every key exists.
+ */
+const ORDER: readonly (readonly Step["kind"][])[] = [
+  ["drop_trigger"],
+  ["drop_foreign_key"],
+  ["drop_constraint", "drop_index"],
+  ["drop_column"],
+  ["drop_table"],
+  ["drop_function"],
+  ["rename_table"],
+  ["rename_column"],
+  ["rename_constraint", "rename_index"],
+  ["drop_default", "drop_not_null"],
+  ["change_type"],
+  ["set_default"],
+  ["create_table"],
+  ["add_column"],
+  ["create_function", "create_trigger"],
+  ["fill_nulls"],
+  ["set_not_null"],
+  ["add_key", "add_unique", "add_check", "create_index"],
+  ["add_foreign_key"],
+  ["validate_check"],
+];
+
+/** Steps of one phase keep their order. */
+export function orderSteps(steps: readonly Step[]): readonly Step[] {
+  return ORDER.flatMap((kinds) => steps.filter((step) => kinds.includes(step.kind)));
+}

@@ -1,0 +1,262 @@
+import type { Pool } from "pg";
+import { columnOf, quote } from "../database/columns.js";
+import { inTransaction } from "../database/transaction.js";
+import type {
+  BeforeContext,
+  CascadeDefinition,
+  ConsumerDefinition,
+  Logger,
+  TableDefinition,
+} from "../definition.js";
+import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
+import { pause } from "../pause.js";
+import { messageOf } from "../text/error-message.js";
+import { wireRow } from "../values/values.js";
+
+/*
+ * Rows that a cascade dooms and whose `before` hook comes first. Tasks are leased, so any number of
+ * replicas share them; a hook is called at least once per row, outside any transaction; row and task
+ * go together, so the row's own `deleted` event is written with them. Without end: a hook that never
+ * succeeds keeps its row, and says why in `last_error`.
+ */
+
+export interface CascadeWorkerOptions {
+  readonly pool: Pool;
+  readonly consumers: readonly ConsumerDefinition[];
+  readonly logger: Logger;
+  /** Hooks at work at once; 8. */
+  readonly parallel?: number;
+  /** A call that takes longer is aborted and counts as failed; 60 000. */
+  readonly timeoutMs?: number;
+  /** For tasks whose wake-up was missed; 5 000. */
+  readonly pollMs?: number;
+  /** Before the second attempt, doubled from then on up to five minutes; 1 000. */
+  readonly backoffMs?: number;
+}
+
+export interface CascadeWorkerStats {
+  readonly running: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly lastError: string | undefined;
+}
+
+export interface CascadeWorker {
+  /** Looks for tasks now: call it after a commit that may have put some down. */
+  wake(): void;
+  stats(): CascadeWorkerStats;
+  /** Aborts the calls under way; their tasks are due again at once. */
+  stop(): Promise<void>;
+}
+
+interface Task {
+  readonly id: string;
+  readonly origin: string;
+  readonly entity_id: string;
+  readonly rule: string;
+  readonly table_name: string;
+  readonly row_key: string;
+  readonly attempts: number;
+}
+
+interface Worker {
+  readonly options: Required<CascadeWorkerOptions>;
+  readonly rules: ReadonlyMap<string, CascadeDefinition>;
+  readonly stopping: AbortController;
+  readonly running: Set<Promise<void>>;
+  /** Ids of the tasks whose hook is being called here. */
+  readonly leased: Set<string>;
+  readonly tally: { done: number; failed: number; lastError: string | undefined };
+}
+
+const LONGEST_BACKOFF_MS = 300_000;
+/** Short, and renewed while a hook is at work: what a killed process had leased must not wait for the longest hook. */
+const LEASE_SECONDS = 15;
+const RENEW_MS = 4_000;
+/** Nothing is put off or leased for so long: the database's clock was set back since, and it is due. */
+const BEYOND_SECONDS = (2 * LONGEST_BACKOFF_MS) / 1_000;
+
+export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
+  const options = { parallel: 8, timeoutMs: 60_000, pollMs: 5_000, backoffMs: 1_000, ...given };
+  const worker: Worker = {
+    options,
+    rules: collectRules(options.consumers),
+    stopping: new AbortController(),
+    running: new Set(),
+    leased: new Set(),
+    tally: { done: 0, failed: 0, lastError: undefined },
+  };
+  let nap = new AbortController();
+  const wake = () => nap.abort();
+  const nextNap = () => {
+    nap = new AbortController();
+    return nap.signal;
+  };
+  const ended = worker.rules.size === 0 ? Promise.resolve() : workOn(worker, nextNap, wake);
+  const renewal = setInterval(() => void renewLeases(worker), RENEW_MS);
+  renewal.unref();
+  return {
+    wake,
+    stats: () => ({ running: worker.running.size, ...worker.tally }),
+    async stop() {
+      worker.stopping.abort(new Error("the service is stopping"));
+      wake();
+      await ended;
+      await Promise.all(worker.running);
+      clearInterval(renewal);
+    },
+  };
+}
+
+function collectRules(consumers: readonly ConsumerDefinition[]): ReadonlyMap<string, CascadeDefinition> {
+  const rules = consumers.flatMap((definition) =>
+    cascadesOf(buildModel(definition)).flatMap((rule): (readonly [string, CascadeDefinition])[] =>
+      rule.before === undefined
+        ? []
+        : [[ruleKey(definition.origin, rule.before.name, rule.table.name), rule]],
+    ),
+  );
+  return new Map(rules);
+}
+
+function ruleKey(origin: string, rule: string, table: string): string {
+  return [origin, rule, table].join("\n");
+}
+
+async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
+  const { options, stopping, running, leased, tally } = worker;
+  while (!stopping.signal.aborted) {
+    // Before looking: a wake-up that comes while looking must not be slept over.
+    const nap = nextNap();
+    try {
+      for (const task of await leaseTasks(worker, options.parallel - running.size)) {
+        leased.add(task.id);
+        const call = performTask(worker, task).finally(() => {
+          running.delete(call);
+          leased.delete(task.id);
+          wake();
+        });
+        running.add(call);
+      }
+    } catch (error) {
+      tally.lastError = messageOf(error);
+      options.logger.warn({ error: tally.lastError }, "cascade tasks could not be read");
+      await pause(1_000, stopping.signal);
+    }
+    await pause(options.pollMs, nap);
+  }
+}
+
+/** `attempts` is counted with the lease: a hook that kills the process backs off too. */
+async function leaseTasks({ options, stopping }: Worker, free: number): Promise<readonly Task[]> {
+  if (free <= 0 || stopping.signal.aborted) return [];
+  const { rows } = await options.pool.query<Task>(
+    `UPDATE mesh.cascade_task SET attempts = attempts + 1, leased_until = now() + make_interval(secs => $2)
+WHERE id IN (
+  SELECT id FROM mesh.cascade_task
+  WHERE (next_at <= now() OR next_at > now() + make_interval(secs => $4))
+    AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + make_interval(secs => $4))
+    AND origin = ANY ($3)
+  ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING id, origin, entity_id, rule, table_name, row_key, attempts`,
+    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.origin), BEYOND_SECONDS],
+  );
+  return rows;
+}
+
+async function renewLeases({ options, leased }: Worker): Promise<void> {
+  if (leased.size === 0) return;
+  try {
+    await options.pool.query(
+      "UPDATE mesh.cascade_task SET leased_until = now() + make_interval(secs => $2) WHERE id = ANY ($1::bigint[]) AND leased_until IS NOT NULL",
+      [[...leased], LEASE_SECONDS],
+    );
+  } catch (error) {
+    // Another worker may call the hook too, which hooks are told to bear.
+    options.logger.debug({ error: messageOf(error) }, "leases of cascade tasks could not be renewed");
+  }
+}
+
+async function performTask(worker: Worker, task: Task): Promise<void> {
+  const { options, rules, tally } = worker;
+  const logger = options.logger.child({ rule: task.rule, row: task.row_key });
+  try {
+    const rule = rules.get(ruleKey(task.origin, task.rule, task.table_name));
+    if (rule === undefined)
+      throw new Error(`no hook ${task.rule} for ${task.table_name} in this version of the service`);
+    const row = await readDoomedRow(options.pool, rule, task);
+    if (row !== undefined) await callHook(worker, rule, row, logger);
+    await finishTask(options.pool, rule, task);
+    tally.done += 1;
+  } catch (error) {
+    tally.failed += 1;
+    tally.lastError = messageOf(error);
+    logger.warn(
+      { attempts: task.attempts, error: tally.lastError },
+      "a hook before a deletion failed; the row stays",
+    );
+    await postponeTask(worker, task, tally.lastError);
+  }
+}
+
+async function callHook(worker: Worker, rule: CascadeDefinition, row: object, logger: Logger): Promise<void> {
+  const { stopping, options } = worker;
+  const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(options.timeoutMs)]);
+  // Told to stop since the lease: whoever listens from here on would never hear of it.
+  signal.throwIfAborted();
+  const context: BeforeContext<never> = { row: row as never, logger, signal };
+  // A hook need not heed its signal; it is waited for no longer all the same.
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  await Promise.race([rule.before?.call(context), aborted]);
+}
+
+/**
+ * A row that went elsewhere meanwhile, or is gone, is nobody's business any more. Where another row has its key by now, and
+ * is doomed too, the task has become that one's, and is due.
+ */
+async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
+  const { table, column } = rule;
+  await inTransaction(pool, async (client) => {
+    await client.query(
+      `DELETE FROM ${quote(table.name)} WHERE ${quote(table.key)}::text = $1 AND ${quote(column)}::text = $2`,
+      [task.row_key, task.entity_id],
+    );
+    const { rowCount } = await client.query(
+      "DELETE FROM mesh.cascade_task WHERE id = $1 AND origin = $2 AND entity_id = $3",
+      [task.id, task.origin, task.entity_id],
+    );
+    if (rowCount === 0)
+      await client.query("UPDATE mesh.cascade_task SET leased_until = NULL WHERE id = $1", [task.id]);
+  });
+}
+
+async function postponeTask({ options, stopping }: Worker, task: Task, error: string): Promise<void> {
+  const doubled = options.backoffMs * 2 ** Math.min(task.attempts - 1, 20);
+  const delayMs = stopping.signal.aborted ? 0 : Math.min(doubled, LONGEST_BACKOFF_MS);
+  try {
+    await options.pool.query(
+      `UPDATE mesh.cascade_task SET last_error = $2, leased_until = NULL, next_at = now() + make_interval(secs => $3)
+WHERE id = $1`,
+      [task.id, error, delayMs / 1000],
+    );
+  } catch (cause) {
+    options.logger.debug({ error: messageOf(cause) }, "a cascade task waits for the end of its lease");
+  }
+}
+
+async function readDoomedRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
+  const { table, column } = rule;
+  const { rows } = await pool.query<{ row: string }>(
+    `SELECT ${wireRow(table, '"$doomed"')} AS row FROM ${quote(table.name)} AS "$doomed"
+WHERE ${quote(table.key)} = $1::text::${keyType(table)} AND ${quote(column)}::text = $2`,
+    [task.row_key, task.entity_id],
+  );
+  return rows[0] && JSON.parse(rows[0].row);
+}
+
+function keyType(table: TableDefinition): string {
+  const { type } = columnOf(table, table.key);
+  return type === "uuid" || type === "integer" || type === "bigint" ? type : "text";
+}

@@ -1,0 +1,191 @@
+import type { Pool } from "pg";
+import type { StoredMessage } from "../broker/broker.js";
+import { Raced } from "../database/error-classes.js";
+import { inTransaction } from "../database/transaction.js";
+import type { ConsumerDefinition, Logger, Tx } from "../definition.js";
+import { applyEvents } from "../inbox/apply.js";
+import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
+import { parseMessage } from "../inbox/parse.js";
+
+/*
+ * Messages that were given up, in the consumer's database: written before the broker is told to
+ * forget them, read and redriven by an operator.
+ */
+
+export interface GivenUp {
+  readonly message: StoredMessage;
+  /** Effective sequence. */
+  readonly seq: number;
+  readonly error: string;
+  readonly attempts: number;
+  readonly entityId: string | undefined;
+}
+
+/** Once per message and durable: a second writing, after a crash between here and the broker, changes nothing. */
+export async function recordDeadLetter(tx: Tx, model: ConsumerModel, letter: GivenUp): Promise<void> {
+  const { message, seq, error, attempts, entityId } = letter;
+  const { durable, stream, origin } = model.definition;
+  await tx.query(
+    `INSERT INTO mesh.dead_letter
+  (durable, stream, stream_seq, subject, headers, body, error, attempts, origin, entity_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, stream_seq) DO NOTHING`,
+    [
+      durable,
+      stream.name,
+      seq,
+      storable(message.subject),
+      JSON.stringify(storableHeaders(message.headers)),
+      Buffer.from(message.body),
+      storable(error),
+      attempts,
+      origin,
+      entityId === undefined ? null : storable(entityId),
+    ],
+  );
+}
+
+/** PostgreSQL holds no NUL in text, and no half of a surrogate pair; the body, in bytes, keeps them. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\\0").replaceAll(/\p{Surrogate}/gu, "\ufffd");
+}
+
+function storableHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [storable(name), storable(value)]),
+  );
+}
+
+export interface DeadLetter {
+  readonly id: number;
+  readonly durable: string;
+  readonly stream: string;
+  readonly seq: number;
+  readonly subject: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly error: string;
+  readonly attempts: number;
+  readonly entityId: string | null;
+  readonly failedAt: string;
+  readonly redrivenAt: string | null;
+  readonly bodyBytes: number;
+}
+
+interface LetterRow {
+  readonly id: string;
+  readonly durable: string;
+  readonly stream: string;
+  readonly stream_seq: string;
+  readonly subject: string;
+  readonly headers: Record<string, string>;
+  readonly error: string;
+  readonly attempts: number;
+  readonly entity_id: string | null;
+  readonly failed_at: Date;
+  readonly redriven_at: Date | null;
+  readonly body_bytes: number;
+}
+
+const COLUMNS = `id, durable, stream, stream_seq, subject, headers, error, attempts, entity_id, failed_at,
+  redriven_at, octet_length(body) AS body_bytes`;
+
+export interface DeadLetterFilter {
+  readonly durable?: string;
+  /** Those already redriven too. */
+  readonly all?: boolean;
+  readonly limit?: number;
+}
+
+/** Newest first. */
+export async function listDeadLetters(tx: Tx, filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
+  const { rows } = await tx.query<LetterRow>(
+    `SELECT ${COLUMNS} FROM mesh.dead_letter
+WHERE ($1::text IS NULL OR durable = $1) AND ($2 OR redriven_at IS NULL) ORDER BY id DESC LIMIT $3`,
+    [filter.durable ?? null, filter.all ?? false, filter.limit ?? 100],
+  );
+  return rows.map(toLetter);
+}
+
+/** With the body as it came; undefined when there is none of this id. */
+export async function showDeadLetter(
+  tx: Tx,
+  id: number,
+): Promise<(DeadLetter & { readonly body: Buffer }) | undefined> {
+  const { rows } = await tx.query<LetterRow & { readonly body: Buffer }>(
+    `SELECT ${COLUMNS}, body FROM mesh.dead_letter WHERE id = $1`,
+    [id],
+  );
+  const row = rows[0];
+  return row === undefined ? undefined : { ...toLetter(row), body: row.body };
+}
+
+/** False when there was none of this id. */
+export async function discardDeadLetter(tx: Tx, id: number): Promise<boolean> {
+  const { rowCount } = await tx.query("DELETE FROM mesh.dead_letter WHERE id = $1", [id]);
+  return (rowCount ?? 0) > 0;
+}
+
+function toLetter(row: LetterRow): DeadLetter {
+  return {
+    id: Number(row.id),
+    durable: row.durable,
+    stream: row.stream,
+    seq: Number(row.stream_seq),
+    subject: row.subject,
+    headers: row.headers,
+    error: row.error,
+    attempts: row.attempts,
+    entityId: row.entity_id,
+    failedAt: row.failed_at.toISOString(),
+    redrivenAt: row.redriven_at?.toISOString() ?? null,
+    bodyBytes: row.body_bytes,
+  };
+}
+
+/**
+ * `queued`: an event of the service's own, back in its outbox. `stale`: newer events of the entity were applied since, so it changed nothing, and its hooks did
+ * not run. `refused`: it is still not a valid event; the letter stays as it was.
+ */
+export type Redriven =
+  | { readonly outcome: "applied" | "stale" | "queued" }
+  | { readonly outcome: "refused"; readonly reason: string };
+
+export interface RedriveOptions {
+  readonly pool: Pool;
+  /** Of the letter's durable, hooks passed in. */
+  readonly definition: ConsumerDefinition;
+  readonly id: number;
+  readonly logger: Logger;
+}
+
+/** Applies a stored event by the same path as a delivered one, under its own place in the stream. Rejects with what a hook throws; the letter stays. */
+export async function redriveDeadLetter(options: RedriveOptions): Promise<Redriven> {
+  for (;;) {
+    try {
+      return await redriveOnce(options);
+    } catch (error) {
+      if (!(error instanceof Raced)) throw error;
+    }
+  }
+}
+
+async function redriveOnce({ pool, definition, id, logger }: RedriveOptions): Promise<Redriven> {
+  const model = buildModel(definition);
+  return await inTransaction(pool, async (client) => {
+    await client.query("SELECT FROM mesh.dead_letter WHERE id = $1 FOR UPDATE", [id]);
+    const letter = await showDeadLetter(client, id);
+    if (letter === undefined) return { outcome: "refused", reason: `there is no dead letter ${id}` };
+    if (letter.durable !== definition.durable) {
+      return {
+        outcome: "refused",
+        reason: `it is a dead letter of ${letter.durable}, not of ${definition.durable}`,
+      };
+    }
+    const message = { ...letter, time: new Date(letter.failedAt) };
+    const parsed = parseMessage(model, message, letter.seq);
+    if (!parsed.ok) return { outcome: "refused", reason: parsed.rejected.reason };
+    const context = { pool, model, logger, origin: "event", settleClashes: true } as const;
+    const applied = await applyEvents(client, context, [parsed.incoming]);
+    await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
+    return { outcome: applied.fresh > 0 ? "applied" : "stale" };
+  });
+}

@@ -1,0 +1,126 @@
+import type { Tx } from "../definition.js";
+import type { ConsumerModel } from "../inbox/consumer-model.js";
+import type { Addressed } from "../inbox/parse.js";
+
+/*
+ * Events that failed and are due again, in `mesh.attempt`: shared by all replicas, and written before
+ * an attempt, so that one which kills the process is counted too.
+ */
+
+export interface Attempt {
+  readonly seq: number;
+  readonly entityId: string;
+  readonly attempts: number;
+  /** By this process's clock, from the time that is left by the database's: the two may be an hour apart. */
+  readonly dueAt: number;
+}
+
+/** What has to be known before a batch. */
+export interface Standing {
+  /** The base that all replicas agree on; undefined before the first entry. */
+  readonly base: number | undefined;
+  /** Of this durable, by effective sequence; usually none. */
+  readonly attempts: ReadonlyMap<number, Attempt>;
+}
+
+type StandingRow = readonly [string, string | null, string, number, number];
+
+export async function readStanding(tx: Tx, durable: string): Promise<Standing> {
+  const { rows } = await tx.query<[...StandingRow]>({
+    name: "mesh-standing",
+    text: `SELECT subscription.seq_base, attempt.stream_seq, attempt.entity_id, attempt.attempts,
+  extract(epoch FROM attempt.next_at - clock_timestamp())::float8
+FROM mesh.subscription LEFT JOIN mesh.attempt USING (durable)
+WHERE subscription.durable = $1 ORDER BY attempt.stream_seq`,
+    values: [durable],
+    rowMode: "array",
+  });
+  const attempts = new Map<number, Attempt>();
+  const now = Date.now();
+  for (const [, seq, entityId, count, dueInSeconds] of rows) {
+    if (seq === null) continue;
+    attempts.set(Number(seq), {
+      seq: Number(seq),
+      entityId,
+      attempts: count,
+      dueAt: now + dueInSeconds * 1_000,
+    });
+  }
+  const base = rows[0]?.[0];
+  return { base: base === undefined ? undefined : Number(base), attempts };
+}
+
+export interface Recorded {
+  readonly attempts: number;
+  /** Of the attempt before; null when that one ended the process. */
+  readonly lastError: string | null;
+}
+
+/** Counts an attempt that is about to be made. Until it ends, the event is due when a crash would bring it again. */
+export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<Recorded> {
+  const { durable, stream, origin, delivery } = model.definition;
+  const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
+    `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+VALUES ($1, $2, $3, $4, $5, 1, now() + make_interval(secs => $6))
+ON CONFLICT (stream, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
+RETURNING attempts, last_error`,
+    [stream.name, event.seq, durable, origin, event.id, delivery.ackWaitSeconds],
+  );
+  return { attempts: rows[0]?.attempts ?? 1, lastError: rows[0]?.last_error ?? null };
+}
+
+export async function postponeAttempt(
+  tx: Tx,
+  model: ConsumerModel,
+  event: Addressed,
+  outcome: { readonly error: string; readonly delayMs: number },
+): Promise<void> {
+  await tx.query(
+    `UPDATE mesh.attempt SET last_error = $3, next_at = now() + make_interval(secs => $4)
+WHERE stream = $1 AND stream_seq = $2`,
+    [model.definition.stream.name, event.seq, outcome.error, outcome.delayMs / 1000],
+  );
+}
+
+/** It came to nothing, for another event is waited for: it does not count. */
+export async function withdrawAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
+  await tx.query(
+    `WITH withdrawn AS (
+  UPDATE mesh.attempt SET attempts = attempts - 1, next_at = now() WHERE stream = $1 AND stream_seq = $2 AND attempts > 1
+)
+DELETE FROM mesh.attempt WHERE stream = $1 AND stream_seq = $2 AND attempts <= 1`,
+    [model.definition.stream.name, event.seq],
+  );
+}
+
+export async function forgetAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
+  await tx.query("DELETE FROM mesh.attempt WHERE stream = $1 AND stream_seq = $2", [
+    model.definition.stream.name,
+    event.seq,
+  ]);
+}
+
+/**
+ * Forgets attempts at messages that are settled: another replica was given one of them a second time, and applied
+ * it, between the failure here and its record. Left standing, it would hold up its entity's later events.
+ */
+export async function forgetSettled(tx: Tx, model: ConsumerModel, upTo: number): Promise<void> {
+  await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq <= $2", [
+    model.definition.durable,
+    upTo,
+  ]);
+}
+
+/**
+ * Forgets attempts at messages beyond the end of the stream, which has lost them. Others will stand under their sequences, and
+ * owe nothing to them.
+ */
+export async function forgetLost(tx: Tx, durable: string, end: number): Promise<void> {
+  await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq > $2", [durable, end]);
+}
+
+/** Before the attempt after `attempts`. */
+export function backoffMs(model: ConsumerModel, attempts: number): number {
+  const steps = model.definition.delivery.backoffSeconds;
+  return (steps[Math.min(attempts, steps.length) - 1] ?? 1) * 1000;
+}

@@ -1,0 +1,67 @@
+import type { ColumnDefinition, ColumnType, TableDefinition } from "../definition.js";
+import { fieldOf } from "../values/field.js";
+import { writtenText } from "../values/json-text.js";
+import { toParameter } from "../values/values.js";
+
+/*
+ * From JSON values to the columns of a table, set-based: one array per column, typed by a cast.
+ */
+
+/** Left out, though events of its kind carry it: the column's default. */
+export const DEFAULT = Symbol("DEFAULT");
+
+const ARRAY_TYPES: Readonly<Record<ColumnType, string>> = {
+  nanoid: "text[]",
+  text: "text[]",
+  uuid: "uuid[]",
+  integer: "integer[]",
+  bigint: "bigint[]",
+  number: "double precision[]",
+  boolean: "boolean[]",
+  // Cells are in UTC and say so, which a plain timestamp does not look at.
+  timestamp: "timestamp[]",
+  timestamptz: "timestamptz[]",
+  json: "jsonb[]",
+};
+
+export function arrayType(column: ColumnDefinition): string {
+  return ARRAY_TYPES[column.type];
+}
+
+export function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+export function columnOf(table: TableDefinition, name: string): ColumnDefinition {
+  const column = table.columns.find((candidate) => candidate.name === name);
+  if (column === undefined) throw new Error(`table ${table.name} has no column ${name}`);
+  return column;
+}
+
+/**
+ * What the field of an event or snapshot becomes in its column. A full event that leaves it out means the default, or
+ * NULL; null in a column of JSON that is never NULL is the JSON value.
+ */
+export function toCell(column: ColumnDefinition, fields: Readonly<Record<string, unknown>>): unknown {
+  const value = fieldOf(fields, column.name);
+  const { type, nullable, defaulted } = column;
+  if (value === undefined) return defaulted === true || nullable !== true ? DEFAULT : null;
+  if (value === null && nullable === true) return null;
+  if (type === "json") return writtenText(fields, column.name) ?? toParameter(column, value);
+  if (value === null) return defaulted === true ? DEFAULT : null;
+  return toParameter(column, value);
+}
+
+/**
+ * A PostgreSQL array literal. JSON text is one but for its escapes, and the engine writes it many
+ * times faster than the driver does; a backslash anywhere sends it the long way round.
+ */
+export function arrayLiteral(values: readonly unknown[]): string {
+  const json = JSON.stringify(values);
+  return json.includes("\\") ? `{${values.map(element).join(",")}}` : `{${json.slice(1, -1)}}`;
+}
+
+function element(value: unknown): string {
+  if (value === null || value === undefined) return "NULL";
+  return `"${String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}

@@ -1,0 +1,117 @@
+import { columnOf } from "../database/columns.js";
+import type {
+  CascadeDefinition,
+  ColumnDefinition,
+  ColumnType,
+  ConsumedEvent,
+  ConsumerDefinition,
+  TableDefinition,
+} from "../definition.js";
+import { jsonColumns } from "../values/values.js";
+import type { Change } from "./order.js";
+
+/*
+ * A consumer's definition, resolved once, so that nothing is looked up per event.
+ */
+
+export interface CacheModel {
+  readonly table: TableDefinition;
+  readonly key: ColumnDefinition;
+  /** Every column but the key, in the table's order: the order of an `EventModel`'s cells. */
+  readonly columns: readonly ColumnDefinition[];
+  /** Names of columns of JSON, whose text is kept as it came. */
+  readonly json: ReadonlySet<string>;
+  /** Places of columns that say when a row was written (`synced_at`): set anew by each upsert. */
+  readonly stamps: ReadonlySet<number>;
+}
+
+export interface EventModel {
+  readonly definition: ConsumedEvent<never>;
+  readonly change: Change;
+  /** For each of the cache's columns: does the event carry it? */
+  readonly carries: readonly boolean[];
+  /** The columns among them whose schema admits more than the column holds, the key included. */
+  readonly checked: readonly ColumnDefinition[];
+  /** Carries every column: its row can be written without knowing the former one. */
+  readonly full: boolean;
+}
+
+export interface ConsumerModel {
+  readonly definition: ConsumerDefinition;
+  readonly cache: CacheModel | undefined;
+  readonly events: ReadonlyMap<string, EventModel>;
+  /** The entity's deletion, for one that is implied or found by a snapshot. */
+  readonly deletion: EventModel | undefined;
+  /**
+   * An event that a later one overtakes is lost here: it has a hook, which a stale event does not reach, carries columns
+   * that no other does, or is a deletion, whose cascades an `updated` of the entity's next life knows nothing of.
+   */
+  readonly orderMatters: boolean;
+  /** Of several events of one entity the last says it all: none has a hook, and each carries every column. */
+  readonly lastSaysAll: boolean;
+}
+
+export function buildModel(definition: ConsumerDefinition): ConsumerModel {
+  const cache = definition.cache === undefined ? undefined : buildCache(definition.cache, definition.events);
+  const events = definition.events.map((event) => buildEvent(event, cache));
+  const deletion = events.find((event) => event.change === "delete");
+  const lastSaysAll = !events.some((event) => event.definition.handler !== undefined || carriesSome(event));
+  return {
+    definition,
+    cache,
+    events: new Map(events.map((event) => [event.definition.action, event])),
+    deletion,
+    orderMatters: !lastSaysAll || (deletion?.definition.cascades ?? []).length > 0,
+    lastSaysAll,
+  };
+}
+
+function carriesSome({ change, full }: EventModel): boolean {
+  return (change === "create" || change === "update") && !full;
+}
+
+function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {
+  const columns = table.columns.filter((column) => column.name !== table.key);
+  const carried = new Set(events.flatMap((event) => event.columns ?? []));
+  const isStamp = (column: ColumnDefinition) =>
+    (column.type === "timestamp" || column.type === "timestamptz") &&
+    column.defaulted === true &&
+    !carried.has(column.name);
+  return {
+    table,
+    key: columnOf(table, table.key),
+    columns,
+    json: jsonColumns(columns),
+    stamps: new Set(columns.flatMap((column, place) => (isStamp(column) ? [place] : []))),
+  };
+}
+
+/** Numbers that JSON.parse has rounded or made infinite, and texts that PostgreSQL would read as some moment. */
+const CHECKED_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
+  "nanoid",
+  "text",
+  "uuid",
+  "integer",
+  "bigint",
+  "number",
+  "timestamp",
+  "timestamptz",
+]);
+
+function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefined): EventModel {
+  const named = new Set(definition.columns ?? []);
+  const carries = (cache?.columns ?? []).map((column) => named.has(column.name));
+  return {
+    definition,
+    change: definition.change,
+    carries,
+    checked: (cache?.table.columns ?? []).filter(
+      ({ name, type }) => named.has(name) && CHECKED_TYPES.has(type),
+    ),
+    full: carries.every((carried, place) => carried || cache?.stamps.has(place) === true),
+  };
+}
+
+export function cascadesOf(model: ConsumerModel): readonly CascadeDefinition[] {
+  return model.deletion?.definition.cascades ?? [];
+}

@@ -1,0 +1,144 @@
+import { isUtf8 } from "node:buffer";
+import type { StoredMessage } from "../broker/broker.js";
+import type { MeshEvent } from "../definition.js";
+import { unfitId } from "../resync/unfit-rows.js";
+import { parseSubject } from "../subject.js";
+import { messageOf } from "../text/error-message.js";
+import { fieldOf } from "../values/field.js";
+import { parseJson } from "../values/json-text.js";
+import { describeErrors } from "../values/validation.js";
+import { unfitReason, unstorableReason } from "../values/values.js";
+import { HIGHEST_VERSION } from "../values/version.js";
+import type { ConsumerModel, EventModel } from "./consumer-model.js";
+import type { Place } from "./order.js";
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What is known of a message whether or not it was read. */
+export interface Addressed {
+  readonly subject: string;
+  /** The entity, as the subject says it where nothing else was read. */
+  readonly id: string;
+  /** Effective sequence. */
+  readonly seq: number;
+}
+
+/** Of a message that is not read yet, since that may be what ends the process. */
+export function addressOf({ subject }: StoredMessage, seq: number): Addressed {
+  const id = parseSubject(subject)?.id ?? "";
+  return { subject, seq, id: unfitId(id) === undefined ? id : "" };
+}
+
+/** A message that is an event of this consumer, valid by its schema. */
+export interface Incoming extends Place, Addressed {
+  readonly model: EventModel;
+  readonly event: MeshEvent;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly subject: string;
+  /**
+   * The entity: the cache's key as the payload says it, else `metadata.entity_id`. The key is what the
+   * row, its snapshot and the rows that refer to it are known by; an `entity_id` that disagrees (the
+   * documented example's does) must not give one row two histories.
+   */
+  readonly id: string;
+}
+
+/** A message that can never be applied, and why. */
+export interface Rejected {
+  readonly reason: string;
+  readonly entityId: string | undefined;
+}
+
+export type Parsed =
+  | { readonly ok: true; readonly incoming: Incoming }
+  | { readonly ok: false; readonly rejected: Rejected };
+
+/**
+ * `metadata.source` is not looked at: who may publish a subject is the broker's permission, and a
+ * publisher's name in the body proves nothing.
+ */
+export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: number): Parsed {
+  const { subject, body } = message;
+  const action = subject.slice(subject.lastIndexOf(".") + 1);
+  const eventModel = model.events.get(action);
+  if (eventModel === undefined) {
+    const known = [...model.events.keys()].join(", ");
+    return reject(`unknown action "${action}" of ${model.definition.origin}; known: ${known}`);
+  }
+  if (body.length === 0) return reject("empty message");
+  if (!isUtf8(body)) return reject("not UTF-8");
+  let data: unknown;
+  try {
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+    data = parseJson(text, model.cache?.json ?? NONE);
+  } catch (error) {
+    return reject(`not JSON: ${messageOf(error)}`);
+  }
+  const { name } = eventModel.definition;
+  const invalid = invalidity(eventModel, data);
+  if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, entityOf(data));
+  const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq });
+  const unfit = unfitId(incoming.id) ?? unfitVersion(incoming) ?? unfitField(incoming);
+  if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
+  return { ok: true, incoming };
+}
+
+/** A value that is nested deeper than the stack is no valid one either. */
+function invalidity({ definition: { validate } }: EventModel, data: unknown): string | undefined {
+  try {
+    return validate(data) ? undefined : describeErrors(validate.errors);
+  } catch (error) {
+    return `it could not be checked: ${messageOf(error)}`;
+  }
+}
+
+/** Validators of an older generator know no maximum. */
+function unfitVersion({ version }: Incoming): string | undefined {
+  if (version === null || version <= HIGHEST_VERSION) return undefined;
+  return `/metadata/version must be <= ${HIGHEST_VERSION}`;
+}
+
+/** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */
+function unfitField({ model, payload }: Incoming): string | undefined {
+  for (const column of model.checked) {
+    const value = fieldOf(payload, column.name);
+    if (value === undefined || value === null) continue;
+    const reason =
+      unfitReason(column, value) ?? (typeof value === "string" ? unstorableReason(value) : undefined);
+    if (reason !== undefined) return `/${column.name} ${reason}`;
+  }
+  return undefined;
+}
+
+export interface EventPlace {
+  readonly event: MeshEvent;
+  readonly subject: string;
+  readonly seq: number;
+}
+
+export function toIncoming(model: ConsumerModel, eventModel: EventModel, place: EventPlace): Incoming {
+  const { metadata } = place.event;
+  const payload = place.event as unknown as Readonly<Record<string, unknown>>;
+  const key = model.cache === undefined ? undefined : fieldOf(payload, model.cache.table.key);
+  return {
+    model: eventModel,
+    change: eventModel.change,
+    event: place.event,
+    payload,
+    subject: place.subject,
+    id: key === undefined || key === null ? metadata.entity_id : String(key),
+    version: metadata.version ?? null,
+    seq: place.seq,
+  };
+}
+
+function reject(reason: string, entityId?: string): Parsed {
+  return { ok: false, rejected: { reason, entityId } };
+}
+
+function entityOf(data: unknown): string | undefined {
+  if (typeof data !== "object" || data === null || !("metadata" in data)) return undefined;
+  const { metadata } = data;
+  if (typeof metadata !== "object" || metadata === null || !("entity_id" in metadata)) return undefined;
+  return typeof metadata.entity_id === "string" ? metadata.entity_id : undefined;
+}

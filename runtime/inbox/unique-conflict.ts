@@ -1,0 +1,86 @@
+import { arrayType, quote } from "../database/columns.js";
+import type { Tx } from "../definition.js";
+import type { CacheModel, ConsumerModel } from "./consumer-model.js";
+import type { Upsert } from "./plan-batch.js";
+
+/*
+ * Two entities claim one value of a unique column. At their source they never held it together: one
+ * gave it up in an event that is not here yet (another replica has it, it was lost, or the two
+ * swapped). The later claim wins; the other is parked under a value of its own until its event or a
+ * snapshot says what became of it.
+ */
+
+export function parkedValue(id: string): string {
+  return `superseded:${id}`;
+}
+
+/** Gives the rows as they can be written now; rows in the table that have to make way are parked. */
+export async function settleClashes(
+  tx: Tx,
+  model: ConsumerModel,
+  upserts: readonly Upsert[],
+): Promise<readonly Upsert[]> {
+  const { cache } = model;
+  if (cache === undefined) return upserts;
+  const places = cache.columns.flatMap((column, place) => (column.unique === true ? [place] : []));
+  const settled: Upsert[] = [];
+  for (const upsert of upserts) {
+    let row = upsert;
+    for (const place of places) {
+      if (await holdsLaterClaim({ tx, model, cache, place, upsert })) row = parkCell(cache, row, place);
+    }
+    settled.push(row);
+  }
+  return settled;
+}
+
+interface Claim {
+  readonly tx: Tx;
+  readonly model: ConsumerModel;
+  readonly cache: CacheModel;
+  readonly place: number;
+  readonly upsert: Upsert;
+}
+
+/** True when another row holds the value by a later event; a holder by an earlier one is parked. */
+async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Promise<boolean> {
+  const column = cache.columns[place];
+  const value = upsert.cells[place];
+  if (column === undefined || value === null || value === undefined || typeof value === "symbol")
+    return false;
+  const [table, name, key] = [quote(cache.table.name), quote(column.name), quote(cache.key.name)];
+  const type = arrayType(column).slice(0, -2);
+  const { rows } = await tx.query<{ id: string }>(
+    `SELECT "$row".${key}::text AS id FROM ${table} AS "$row" WHERE "$row".${name} = $1::${type} AND "$row".${key}::text <> $2`,
+    [value, upsert.id],
+  );
+  const holder = rows[0];
+  if (holder === undefined) return false;
+  // Locked: another replica may be applying a later claim of the holder to this very value, and parking it would undo that.
+  const { rows: states } = await tx.query<{ seq: string }>(
+    "SELECT stream_seq AS seq FROM mesh.applied WHERE source = $1 AND entity_id = $2 FOR UPDATE",
+    [model.definition.origin, holder.id],
+  );
+  if (Number(states[0]?.seq ?? 0) > upsert.seq) return true;
+  // The value again in the condition: the holder may have been renamed meanwhile, and must keep that name.
+  await tx.query(`UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2 AND ${name} = $3::${type}`, [
+    parked(cache, place, holder.id),
+    holder.id,
+    value,
+  ]);
+  return false;
+}
+
+function parkCell(cache: CacheModel, upsert: Upsert, place: number): Upsert {
+  const cells = upsert.cells.map((cell, at) => (at === place ? parked(cache, place, upsert.id) : cell));
+  return { ...upsert, cells };
+}
+
+function parked(cache: CacheModel, place: number, id: string): string | null {
+  const column = cache.columns[place];
+  if (column?.type === "text" || column?.type === "nanoid") return parkedValue(id);
+  if (column?.nullable === true) return null;
+  throw new Error(
+    `${cache.table.name}.${column?.name} is unique and neither text nor nullable: a clash cannot be parked`,
+  );
+}

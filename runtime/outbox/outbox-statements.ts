@@ -1,0 +1,149 @@
+import { entityOf } from "../subject.js";
+import type { Seat } from "./leader-lease.js";
+import { parseSnapshot, type Snapshot } from "./low-watermark.js";
+import type { OutboxRow } from "./per-key-queues.js";
+
+/*
+ * The relay's statements. All of them run on the connection that holds the lock: a relay that lost the lock
+ * has lost the connection with it, and can delete nothing.
+ */
+
+export interface Page {
+  readonly rows: readonly OutboxRow[];
+  /** What the statement saw, exactly: the snapshot comes from the same statement as the rows. */
+  readonly snapshot: Snapshot;
+  /** A transaction id that was taken after the rows were seen; undefined where there are none. */
+  readonly later: number | undefined;
+  /** There may be more. */
+  readonly full: boolean;
+}
+
+export interface PageLimits {
+  /** Exclusive. */
+  readonly after: number;
+  /** Inclusive. */
+  readonly upTo: number;
+  /** Sequences to leave out. */
+  readonly known: readonly number[];
+  readonly rows: number;
+  /** Stops after the row that reaches this, so that large bodies do not fill the memory. */
+  readonly bytes: number;
+}
+
+/** The subquery runs once, with the first row that is found: polls that find nothing use up no transaction ids. */
+const READ_PAGE = `
+SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers, NULL::text AS later
+UNION ALL
+SELECT seq, event_id, subject, body, headers, (SELECT pg_current_xact_id()::text)
+FROM (
+    SELECT page.*, sum(octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - octet_length(page.body) AS bytes_before
+    FROM (
+        SELECT seq, event_id, subject, body, headers FROM mesh.outbox
+        WHERE seq > $1 AND seq <= $2 AND NOT EXISTS (SELECT FROM unnest($3::bigint[]) AS known WHERE known = seq)
+        ORDER BY seq LIMIT $4
+    ) AS page
+) AS measured
+WHERE bytes_before < $5`;
+
+type PageRow = readonly [
+  seq: string | null,
+  eventId: string,
+  subject: string,
+  body: string,
+  headers: Readonly<Record<string, unknown>> | null,
+  later: string | null,
+];
+
+export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
+  const { after, upTo, known, rows: max, bytes: maxBytes } = limits;
+  const result = await seat.query<PageRow>(READ_PAGE, [after, upTo, known, max, maxBytes]);
+  const rows: OutboxRow[] = [];
+  let bytes = 0;
+  let snapshot: Snapshot | undefined;
+  let later: number | undefined;
+  for (const [seq, eventId, subject, body, headers, taken] of result) {
+    if (seq === null) {
+      snapshot = parseSnapshot(subject);
+      continue;
+    }
+    later = Number(taken);
+    bytes += Buffer.byteLength(body);
+    rows.push({
+      seq: Number(seq),
+      eventId,
+      subject,
+      entity: entityOf(subject),
+      body,
+      headers: headers ? textHeaders(headers) : undefined,
+    });
+  }
+  if (!snapshot) throw new Error("the outbox was read without a snapshot");
+  // The parts of a UNION ALL come in order; nothing promises it.
+  rows.sort((one, other) => one.seq - other.seq);
+  return { rows, snapshot, later, full: rows.length === max || bytes >= maxBytes };
+}
+
+function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  const entries = Object.entries(headers).filter(([, value]) => typeof value === "string");
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** Releases published rows, and notes up to where every message of the stream is known to be acknowledged. */
+export async function releaseRows(seat: Seat, seqs: readonly number[], streamSeq: number): Promise<void> {
+  await seat.query(
+    `WITH released AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]))
+     UPDATE mesh.relay SET last_seq = greatest(last_seq, $2)`,
+    [seqs, streamSeq],
+  );
+}
+
+/** A row that must not be published, and why. */
+export interface RefusedRow {
+  readonly row: OutboxRow;
+  readonly error: string;
+}
+
+/** Moves such rows to the dead letters: an alarm for people, and nothing lost. */
+export async function buryRows(seat: Seat, refused: readonly RefusedRow[], stream: string): Promise<void> {
+  await seat.query(
+    `WITH refused AS (SELECT * FROM unnest($1::bigint[], $3::text[]) AS refused (seq, error)),
+     gone AS (DELETE FROM mesh.outbox WHERE seq IN (SELECT seq FROM refused) RETURNING *)
+     INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, origin, entity_id)
+     SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || jsonb_build_object('Nats-Msg-Id', event_id),
+            convert_to(body, 'UTF8'), error, entity, entity_id
+     FROM gone JOIN refused USING (seq)`,
+    [refused.map(({ row }) => row.seq), stream, refused.map(({ error }) => error)],
+  );
+}
+
+export async function markBusy(seat: Seat, busy: boolean): Promise<void> {
+  await seat.query("UPDATE mesh.relay SET busy = $1 WHERE busy <> $1", [busy]);
+}
+
+/** What remains of the broker's limit for a body: the rest is for headers. */
+const HEADER_BYTES = 512;
+/** Less is no limit that a mesh could work under, and the table refuses it. */
+const SMALLEST_LIMIT = 512;
+
+export async function noteEventLimit(seat: Seat, maxPayload: number): Promise<void> {
+  await seat.query("UPDATE mesh.broker SET max_event_bytes = $1 WHERE max_event_bytes <> $1", [
+    Math.max(SMALLEST_LIMIT, maxPayload - HEADER_BYTES),
+  ]);
+}
+
+export interface Backlog {
+  /** Counted up to a limit: a gauge must not cost what it measures. */
+  readonly rows: number;
+  readonly oldestSeconds: number;
+}
+
+const COUNT_LIMIT = 100_000;
+
+export async function measureBacklog(seat: Seat): Promise<Backlog> {
+  const [found] = await seat.query<readonly [string, number | null]>(
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${COUNT_LIMIT}) AS counted),
+            (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM mesh.outbox ORDER BY seq LIMIT 1)`,
+    [],
+  );
+  return { rows: Number(found?.[0] ?? 0), oldestSeconds: Math.max(0, found?.[1] ?? 0) };
+}

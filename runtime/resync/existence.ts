@@ -1,0 +1,109 @@
+import { arrayLiteral } from "../database/columns.js";
+import { lockStates, writeStates } from "../inbox/apply.js";
+import { type EntityState, endsUnheard, isPlaceholder } from "../inbox/order.js";
+import { fieldOf } from "../values/field.js";
+import { laterLives, type ToldLife } from "./incarnations.js";
+import { bornOf, unfitVersion, versionOf } from "./snapshot-rows.js";
+import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
+import { noteAhead } from "./source-trust.js";
+import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
+
+/*
+ * A snapshot for a consumer that keeps no cache: which entities there are, and no more. It has no row to
+ * bring up to date, so it never makes an event stale: one that is still on its way must reach its hook.
+ */
+
+export interface Existing extends ToldLife {
+  /** Among the elements of the source, from 1. */
+  readonly place: number;
+  /** Null from an owner that keeps none. */
+  readonly version: number | null;
+}
+
+/** `before` counts the elements of earlier chunks. */
+export function toExisting(key: string, elements: readonly unknown[], before: number): Judged<Existing> {
+  const fit: Existing[] = [];
+  const unfit: UnfitRow[] = [];
+  elements.forEach((element, index) => {
+    const { fields = {}, reason } = readElement(element);
+    const place = before + index + 1;
+    const id = entityOf(undefined, fieldOf(fields, key));
+    const version = versionOf(fields);
+    const why =
+      reason ?? unfitVersion(fields) ?? (id === null ? `it has no ${key} to be known by` : undefined);
+    if (why !== undefined || id === null)
+      unfit.push({ place, id, reason: why ?? "", element: textOf(element) });
+    else fit.push({ id, version, born: bornOf(fields, version), place });
+  });
+  return { fit, unfit };
+}
+
+/** Those of which nothing is known, or that they are deleted, or an earlier life: few, but for the first snapshot. */
+const DOUBTFUL = `SELECT told.id FROM unnest($2::text[], $3::bigint[]) AS told (id, born)
+LEFT JOIN LATERAL (
+  SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq = 0)
+  OR (state.version < told.born AND state.exact AND state.stream_seq >= 0)`;
+
+/** Notes ids of the source in `"$told"`, lives that began unheard in `"$later"`, and as alive those that were not known to be. */
+export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): Promise<Outcome> {
+  await setAsideRows(run, unfit);
+  if (fit.length === 0) return { done: 0, failed: 0 };
+  return await inParts(run, { items: fit, work: (part) => notePart(run, part) });
+}
+
+async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
+  const { client, model, seq } = run;
+  const { origin } = model.definition;
+  const ids = arrayLiteral(part.map(({ id }) => id));
+  await client.query("BEGIN");
+  await client.query('INSERT INTO "$told" (entity_id) SELECT unnest($1::text[])', [ids]);
+  await noteAhead(run, part);
+  const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
+    origin,
+    ids,
+    arrayLiteral(part.map(({ born }) => born)),
+  ]);
+  if (rows.length === 0) return 0;
+  const doubtful = new Set(rows.map(({ id }) => id));
+  const known = await lockStates(client, origin, [...doubtful]);
+  const later = laterLives(part).filter(({ id, born }) => {
+    const state = doubtful.has(id) ? known.get(id) : undefined;
+    return state !== undefined && endsUnheard(state, born);
+  });
+  if (later.length > 0)
+    await client.query(
+      'INSERT INTO "$later" (entity_id, born) SELECT * FROM unnest($1::text[], $2::bigint[])',
+      [arrayLiteral(later.map(({ id }) => id)), arrayLiteral(later.map(({ born }) => born))],
+    );
+  const states = new Map<string, EntityState>();
+  for (const told of part) {
+    const state = doubtful.has(told.id) ? stateOnceTold(known.get(told.id), told.version, seq) : undefined;
+    if (state !== undefined) states.set(told.id, state);
+  }
+  if (states.size > 0) await writeStates(client, origin, states, known);
+  return states.size;
+}
+
+/** What becomes of an entity that the source has; undefined where that is no news. */
+export function stateOnceTold(
+  state: EntityState | undefined,
+  version: number | null,
+  seq: number,
+): EntityState | undefined {
+  const alive = { exact: true, deleted: false, seq: BEFORE_ALL_EVENTS };
+  // Version 0: every event of it is still news.
+  if (state === undefined || isPlaceholder(state)) return { ...alive, version: 0 };
+  if (!state.deleted || !outlives(state, version, seq)) return undefined;
+  // A deletion that a snapshot found had a version of its own, and may still come.
+  return { ...alive, version: (state.version ?? 0) + (state.exact ? 0 : 1) };
+}
+
+/** As with a cache: by version where the tombstone has one, else by what was applied when the source was read. */
+function outlives(tombstone: EntityState, version: number | null, seq: number): boolean {
+  if (version !== null && tombstone.version !== null) {
+    if (version < tombstone.version) return false;
+    if (tombstone.exact) return version > tombstone.version;
+  }
+  return tombstone.seq <= seq;
+}

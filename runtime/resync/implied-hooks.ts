@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import type { PoolClient } from "pg";
+import { arrayLiteral, arrayType, quote } from "../database/columns.js";
+import type { Logger, MeshEvent } from "../definition.js";
+import type { ConsumerModel, EventModel } from "../inbox/consumer-model.js";
+import type { Change, EntityState } from "../inbox/order.js";
+import { type Incoming, toIncoming } from "../inbox/parse.js";
+import { wireRow } from "../values/values.js";
+import type { SnapshotRow } from "./snapshot-rows.js";
+
+/*
+ * Events that were lost, or that a snapshot overtook, read off what it or a later event shows: their
+ * hooks run all the same, and the events, should they still come, are stale then.
+ */
+
+export interface Finding {
+  readonly id: string;
+  readonly change: Change;
+  readonly version: number | null;
+  readonly seq: number;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+/** The event that would have said it; undefined when no event with a hook does. */
+export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logger): Incoming | undefined {
+  const eventModel = hookedEvent(model, finding.change);
+  if (eventModel === undefined) return undefined;
+  const { origin } = model.definition;
+  const { _version, _born, ...payload } = finding.payload;
+  const event: MeshEvent = {
+    metadata: {
+      event_id: randomUUID(),
+      entity_id: finding.id,
+      timestamp: Math.floor(Date.now() / 1000),
+      source: origin.slice(0, origin.indexOf(".")),
+      ...(finding.version === null ? {} : { version: finding.version }),
+    },
+    ...payload,
+  };
+  const { name, action, validate } = eventModel.definition;
+  if (!validate(event)) {
+    logger.warn(
+      { entityId: finding.id, event: name },
+      "the snapshot does not tell enough for this event's hook",
+    );
+    return undefined;
+  }
+  return toIncoming(model, eventModel, {
+    event,
+    subject: `${origin}.${finding.id}.${action}`,
+    seq: finding.seq,
+  });
+}
+
+export function hookedEvent(model: ConsumerModel, change: Change): EventModel | undefined {
+  return [...model.events.values()].find(
+    (event) => event.change === change && event.definition.handler !== undefined,
+  );
+}
+
+/** Which rows are news here, as far as hooks are concerned: unknown or deleted ones, and those at a later version. */
+export function findingsOf(
+  rows: readonly SnapshotRow[],
+  known: ReadonlyMap<string, EntityState>,
+): readonly Finding[] {
+  return rows.flatMap((row): Finding[] => {
+    const state = known.get(row.id);
+    const { id, version, seq, element } = row;
+    const unknown = state === undefined || state.deleted || (state.version === null && state.seq === 0);
+    const newer = version !== null && state?.version != null && version > state.version;
+    if (!unknown && !newer) return [];
+    if (!newer && state !== undefined && state.seq > seq) return [];
+    return [{ id, change: unknown ? "create" : "update", version, seq, payload: element }];
+  });
+}
+
+export interface Deletions {
+  /** With the effective sequence at which each was found. */
+  readonly places: readonly { readonly id: string; readonly seq: number }[];
+  readonly logger: Logger;
+}
+
+/** Of entities that are about to be deleted, the events that never came: with what is still known of each. */
+export async function lostDeletions(
+  client: PoolClient,
+  model: ConsumerModel,
+  { places, logger }: Deletions,
+): Promise<readonly Incoming[]> {
+  if (places.length === 0 || hookedEvent(model, "delete") === undefined) return [];
+  const ids = places.map(({ id }) => id);
+  const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
+  return places.flatMap(({ id, seq }) => {
+    const payload = rows.get(id);
+    if (payload === undefined) return [];
+    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
+  });
+}
+
+/** Without a cache nothing else is known: enough for an event that carries no more. */
+function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
+  const key = definition.sync?.key;
+  return new Map(ids.map((id) => [id, key === undefined ? {} : { [key]: id }]));
+}
+
+/** What the cache holds of entities that are about to be deleted: all that can be said of them. */
+async function cachedRows(
+  client: PoolClient,
+  model: ConsumerModel,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
+  const { cache } = model;
+  if (cache === undefined) return new Map();
+  const key = quote(cache.key.name);
+  const { rows } = await client.query<{ id: string; row: string }>(
+    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${quote(cache.table.name)} AS "$row"
+WHERE "$row".${key} = ANY ($1::${arrayType(cache.key)})`,
+    [arrayLiteral(ids)],
+  );
+  return new Map(rows.map(({ id, row }) => [id, JSON.parse(row)]));
+}

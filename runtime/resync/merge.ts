@@ -1,0 +1,183 @@
+import type { PoolClient, QueryResult } from "pg";
+import { arrayLiteral, arrayType, quote } from "../database/columns.js";
+import { isUniqueClash } from "../database/error-classes.js";
+import { run } from "../inbox/apply.js";
+import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
+import { type Merge, mergeStatements, shapeOf } from "../inbox/inbox-statements.js";
+import { settleClashes } from "../inbox/unique-conflict.js";
+import type { SnapshotRow } from "./snapshot-rows.js";
+import { RowRefused, type Run } from "./snapshot-run.js";
+
+/*
+ * Rows of a snapshot into the cache. The snapshot is the source as it was after the noted sequence:
+ * it beats whatever was applied up to there, and versions tell the rest.
+ */
+
+/** Rows with the statements that write them: made while the database is still at work on the chunk before. */
+export interface Chunk {
+  readonly cache: CacheModel;
+  readonly rows: readonly SnapshotRow[];
+  /** One per shape of row. */
+  readonly merges: readonly Merge[];
+}
+
+/** In order of id, like every lock: a batch of events that meets a chunk waits, and neither is taken for a deadlock. */
+export function prepareChunk(cache: CacheModel, origin: string, rows: readonly SnapshotRow[]): Chunk {
+  const shapes = new Map<string, SnapshotRow[]>();
+  const ordered = [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  for (const row of ordered) {
+    const shape = shapeOf(row);
+    const ofShape = shapes.get(shape);
+    if (ofShape === undefined) shapes.set(shape, [row]);
+    else ofShape.push(row);
+  }
+  return {
+    cache,
+    rows,
+    merges: [...shapes].map(([shape, ofShape]) => mergeStatements({ cache, origin, shape, rows: ofShape })),
+  };
+}
+
+/** A chunk of which none of this many rows is known is taken for new. */
+const PROBES = 32;
+
+/** What is known of a chunk before it is merged. */
+export type Novelty = "new" | "known";
+
+/**
+ * Opens the transaction of a chunk, and looks a few of its rows up, to tell a cache that is being
+ * filled from one that is checked; by index, since a table that just began to fill has no statistics yet.
+ *
+ * It is not flushed to disk by itself: what a crash of the server takes back the next snapshot brings,
+ * and the record that this one succeeded flushes all before it. An event that is acked as stale because
+ * of one of these rows has locked it, so its own, durable commit comes after theirs in the log.
+ */
+export async function beginChunk(
+  client: PoolClient,
+  model: ConsumerModel,
+  rows: readonly SnapshotRow[],
+): Promise<Novelty> {
+  const step = Math.ceil(rows.length / PROBES);
+  const probes = rows.filter((_, at) => at % step === 0).map((row) => client.escapeLiteral(row.id));
+  // One round trip, and therefore without parameters.
+  const answers: unknown =
+    await client.query(`BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off;
+SAVEPOINT merge; SELECT FROM mesh.applied
+WHERE source = ${client.escapeLiteral(model.definition.origin)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
+  const found = (answers as readonly QueryResult[]).at(-1)?.rowCount ?? 0;
+  return found === 0 ? "new" : "known";
+}
+
+/**
+ * Merges a chunk within the caller's transaction. Gives the number of rows that were written. New rows
+ * are simply inserted, at half the cost of an insert that looks for a conflict first; one that is there
+ * after all refuses the statement, and the chunk is merged like any other.
+ */
+export async function mergeChunk(
+  { client, model, onClash }: Run,
+  chunk: Chunk & { readonly novelty: Novelty },
+): Promise<number> {
+  const { cache, rows, merges, novelty } = chunk;
+  if (novelty === "new") {
+    const added = await unlessClashing(client, () => writeAll(client, merges, "insert"));
+    if (added !== undefined) return added;
+  }
+  const merged = await unlessClashing(client, () => writeAll(client, merges, "merge"), cache);
+  if (merged !== undefined) return merged;
+  onClash();
+  const settled = await makeWay(client, model, cache, rows);
+  return await writeAll(client, prepareChunk(cache, model.definition.origin, settled).merges, "merge");
+}
+
+/** Undefined, and nothing done, where a unique value is in the way: of this cache, or of any table. */
+async function unlessClashing(
+  client: PoolClient,
+  write: () => Promise<number>,
+  cache?: CacheModel,
+): Promise<number | undefined> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isUniqueClash(error) || (cache !== undefined && error.table !== cache.table.name)) throw error;
+    await client.query("ROLLBACK TO SAVEPOINT merge");
+    return undefined;
+  }
+}
+
+async function writeAll(
+  client: PoolClient,
+  merges: readonly Merge[],
+  how: "insert" | "merge",
+): Promise<number> {
+  let written = 0;
+  for (const merge of merges) {
+    const { rowCount } = await run(client, { text: merge[how], values: merge.values });
+    written += rowCount ?? 0;
+  }
+  return written;
+}
+
+/**
+ * Values that other rows hold are taken from them first: those rows are restated later in the snapshot, or deleted by it.
+ * A holder that was restated already, with no later event, has the value by the same word: only one can have it.
+ */
+async function makeWay(
+  client: PoolClient,
+  model: ConsumerModel,
+  cache: CacheModel,
+  rows: readonly SnapshotRow[],
+): Promise<readonly SnapshotRow[]> {
+  const clashing = new Set<string>();
+  // Clashes are rare, and each is looked up among all that were told.
+  await client.query('CREATE INDEX IF NOT EXISTS "$told_entity_id" ON "$told" (entity_id)');
+  for (const [place, column] of cache.columns.entries()) {
+    if (column.unique !== true) continue;
+    for (const { id, holder } of await findHolders(client, { model, cache, place, rows })) {
+      if (holder !== null)
+        throw new RowRefused(`${column.name} of ${id} is also that of ${holder}, and must be unique`);
+      clashing.add(id);
+    }
+  }
+  const settled: SnapshotRow[] = [];
+  for (const row of rows) {
+    const [upsert] = clashing.has(row.id) ? await settleClashes(client, model, [row]) : [row];
+    settled.push({ ...row, cells: upsert?.cells ?? row.cells });
+  }
+  return settled;
+}
+
+interface Clash {
+  readonly id: string;
+  /** Restated by this very snapshot; else null. */
+  readonly holder: string | null;
+}
+
+async function findHolders(
+  client: PoolClient,
+  at: {
+    readonly model: ConsumerModel;
+    readonly cache: CacheModel;
+    readonly place: number;
+    readonly rows: readonly SnapshotRow[];
+  },
+): Promise<readonly Clash[]> {
+  const { model, cache, place, rows } = at;
+  const column = cache.columns[place];
+  if (column === undefined) return [];
+  const key = quote(cache.key.name);
+  const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
+  const { rows: found } = await client.query<Clash>(
+    `SELECT "$new".id, (SELECT "$told".entity_id FROM "$told" JOIN mesh.applied AS state
+    ON state.source = $3 AND state.entity_id = "$told".entity_id AND state.stream_seq <= $4
+  WHERE "$told".entity_id = "$row".${key}::text AND NOT "$told".unfit LIMIT 1) AS holder
+FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
+JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
+    [
+      arrayLiteral(told.map((row) => row.id)),
+      arrayLiteral(told.map((row) => row.cells[place])),
+      model.definition.origin,
+      rows[0]?.seq ?? 0,
+    ],
+  );
+  return found;
+}

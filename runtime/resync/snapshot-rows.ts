@@ -1,0 +1,144 @@
+import { toCell } from "../database/columns.js";
+import type { ColumnDefinition } from "../definition.js";
+import type { CacheModel } from "../inbox/consumer-model.js";
+import type { Upsert } from "../inbox/plan-batch.js";
+import { fieldOf } from "../values/field.js";
+import { unfitReason, unstorableReason } from "../values/values.js";
+import { HIGHEST_VERSION } from "../values/version.js";
+import {
+  entityOf,
+  type Judged,
+  printed,
+  readElement,
+  TOLD_TWICE,
+  textOf,
+  type UnfitRow,
+  unfitId,
+} from "./unfit-rows.js";
+
+/** A row as its source has it. */
+export interface SnapshotRow extends Upsert {
+  /** Null from an owner that keeps none. */
+  readonly version: number | null;
+  /** Version at which its present life began, where that is known and it may not be the first. */
+  readonly born: number | null;
+  readonly element: Fields;
+  /** Among the elements of the source, from 1. */
+  readonly place: number;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks and converts the elements of a chunk. A field that is absent from one element but not from
+ * all was left out for being empty, and means the default; one that the source never tells is left
+ * alone. `before` counts the elements of earlier chunks.
+ */
+export function toRows(
+  cache: CacheModel,
+  elements: readonly unknown[],
+  { before, seq }: { readonly before: number; readonly seq: number },
+): Judged<SnapshotRow> {
+  const read = elements.map(readElement);
+  const told = cache.columns.map(({ name }) =>
+    read.some(({ fields = {} }) => fieldOf(fields, name) !== undefined),
+  );
+  const unfit: UnfitRow[] = [];
+  const byEntity = new Map<string, SnapshotRow>();
+  read.forEach((one, index) => {
+    const place = before + index + 1;
+    const id = entityOf(cache.key, fieldOf(one.fields ?? {}, cache.key.name));
+    const reason = one.reason ?? unfitElement(cache, one.fields ?? {}, id);
+    if (reason !== undefined || one.fields === undefined || id === null) {
+      unfit.push({
+        place,
+        id,
+        reason: reason ?? `it has no ${cache.key.name}`,
+        element: textOf(elements[index]),
+      });
+      return;
+    }
+    const { fields } = one;
+    const cells = cache.columns.map((column, at) => (told[at] === true ? toCell(column, fields) : undefined));
+    const version = versionOf(fields);
+    const row = {
+      id,
+      seq,
+      cells,
+      whole: true,
+      version,
+      born: bornOf(fields, version),
+      element: fields,
+      place,
+    };
+    const former = byEntity.get(id);
+    const [later, earlier] = former !== undefined && isOlder(row, former) ? [former, row] : [row, former];
+    if (earlier !== undefined) unfit.push(toldTwice(earlier));
+    byEntity.set(id, later);
+  });
+  return { fit: [...byEntity.values()], unfit };
+}
+
+/** The later of two rows of one entity counts, as it does across chunks; unless it says that it is older. */
+function isOlder(row: SnapshotRow, former: SnapshotRow): boolean {
+  return row.version !== null && former.version !== null && row.version < former.version;
+}
+
+function toldTwice({ id, place, element }: SnapshotRow): UnfitRow {
+  return { place, id, reason: TOLD_TWICE, element: textOf(element) };
+}
+
+/** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
+function unfitElement(cache: CacheModel, fields: Fields, id: string | null): string | undefined {
+  const { key, columns } = cache;
+  const unfitKey = unfitValue(key, fieldOf(fields, key.name));
+  if (unfitKey !== undefined) return unfitKey;
+  for (const column of columns) {
+    const reason = unfitValue(column, fieldOf(fields, column.name));
+    if (reason !== undefined) return reason;
+  }
+  return (id === null ? unfitId(String(fieldOf(fields, key.name))) : undefined) ?? unfitVersion(fields);
+}
+
+function isVersion(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= HIGHEST_VERSION;
+}
+
+/** Null from an owner that keeps none. */
+export function versionOf(fields: Fields): number | null {
+  return toNumber(fields._version);
+}
+
+/** Null also of a first life, which has none to be told from, and where it is later than the version: that says nothing. */
+export function bornOf(fields: Fields, version: number | null): number | null {
+  const born = toNumber(fields._born);
+  return born === null || version === null || born <= 1 || born > version ? null : born;
+}
+
+function toNumber(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+/** Why what an element says of its version cannot be one. */
+export function unfitVersion(fields: Fields): string | undefined {
+  if (!isVersion(fields._version)) return `_version is ${excerpt(fields._version)}`;
+  return isVersion(fields._born) ? undefined : `_born is ${excerpt(fields._born)}`;
+}
+
+function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {
+  if (value === null && column.type === "json") return undefined;
+  if (value === undefined || value === null)
+    return column.nullable === true || column.defaulted === true ? undefined : `it has no ${column.name}`;
+  if (unfitReason(column, value) !== undefined)
+    return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
+  if (typeof value === "string" && unstorableReason(value) !== undefined)
+    return `${column.name} is ${excerpt(value)}, which no text can hold`;
+  return column.oneOf === undefined || column.oneOf.includes(String(value))
+    ? undefined
+    : `${column.name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
+}
+
+function excerpt(value: unknown): string {
+  return printed(value).slice(0, 80);
+}

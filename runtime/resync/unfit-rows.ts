@@ -1,0 +1,208 @@
+import type { PoolClient } from "pg";
+import type { ColumnDefinition, Tx } from "../definition.js";
+import { messageOf } from "../text/error-message.js";
+import { Unreadable } from "./json-array.js";
+
+/*
+ * Rows of a source that a snapshot cannot take: poison there, as a dead letter is in a stream. Each is set aside,
+ * named and counted; what a copy has of it stays as it is, and all others are healed.
+ */
+
+export interface UnfitRow {
+  /** Place among the elements of the source, from 1; null of one that was found in the copy. */
+  readonly place: number | null;
+  /** Null where it names no entity that a copy could hold. */
+  readonly id: string | null;
+  readonly reason: string;
+  /** What the source says of it, as JSON; null where it says nothing. */
+  readonly element: string | null;
+}
+
+/** The elements of a chunk, sorted. */
+export interface Judged<Fit> {
+  readonly fit: readonly Fit[];
+  readonly unfit: readonly UnfitRow[];
+}
+
+export const TOLD_TWICE = "another element has the same key";
+
+/** As many are kept and shown; all are counted. */
+const KEPT = 1_000;
+const LOGGED = 10;
+const REASON_CHARACTERS = 500;
+const ELEMENT_CHARACTERS = 2_000;
+
+/** What one snapshot sets aside, in bounded memory. */
+export interface SetAside {
+  add(rows: readonly UnfitRow[]): void;
+  /** More than `add` was told of, that are known by their number alone. */
+  count(more?: number): number;
+  /** Of those, elements that name no entity. */
+  nameless(): number;
+  /** The first of them. */
+  kept(): readonly UnfitRow[];
+}
+
+export function createSetAside(): SetAside {
+  const kept: UnfitRow[] = [];
+  let count = 0;
+  let nameless = 0;
+  return {
+    add(rows) {
+      count += rows.length;
+      for (const row of rows) {
+        if (row.id === null) nameless += 1;
+        if (kept.length < KEPT) kept.push(shorten(row));
+      }
+    },
+    count(more = 0) {
+      count += more;
+      return count;
+    },
+    nameless: () => nameless,
+    kept: () => kept,
+  };
+}
+
+function shorten({ place, id, reason, element }: UnfitRow): UnfitRow {
+  return {
+    place,
+    id: id?.slice(0, REASON_CHARACTERS) ?? null,
+    reason: reason.slice(0, REASON_CHARACTERS),
+    element: element?.slice(0, ELEMENT_CHARACTERS) ?? null,
+  };
+}
+
+/** For the log, which must not grow with what a source gets wrong. */
+export function describeUnfit(setAside: SetAside): object {
+  const first = setAside.kept().slice(0, LOGGED);
+  return { rows: setAside.count(), first: first.map((row) => `${nameOf(row)}: ${row.reason}`) };
+}
+
+/** How people are told which row it is. */
+export function nameOf({ place, id }: Pick<UnfitRow, "place" | "id">): string {
+  return id ?? `element ${place}`;
+}
+
+/** What the snapshot that is being taken has set aside takes the place of what the last one did. */
+export async function recordUnfit(client: PoolClient, durable: string, setAside: SetAside): Promise<void> {
+  const kept = setAside.kept();
+  await client.query("BEGIN");
+  await client.query("UPDATE mesh.subscription SET snapshot_unfit = $2 WHERE durable = $1", [
+    durable,
+    setAside.count(),
+  ]);
+  await client.query("DELETE FROM mesh.unfit_row WHERE durable = $1", [durable]);
+  if (kept.length > 0)
+    await client.query(
+      `INSERT INTO mesh.unfit_row (durable, place, entity_id, reason, element)
+SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[])`,
+      [
+        durable,
+        kept.map(({ place }) => place),
+        kept.map(({ id }) => id && storable(id)),
+        kept.map(({ reason }) => storable(reason)),
+        kept.map(({ element }) => element && storable(element)),
+      ],
+    );
+  await client.query("COMMIT");
+}
+
+/** The first of those that the last snapshot of a durable set aside. */
+export async function readUnfit(tx: Tx, durable: string, limit: number): Promise<readonly UnfitRow[]> {
+  const { rows } = await tx.query<UnfitRow>(
+    `SELECT place::double precision, entity_id AS id, reason, element FROM mesh.unfit_row
+WHERE durable = $1 ORDER BY place NULLS LAST, entity_id LIMIT $2`,
+    [durable, limit],
+  );
+  return rows;
+}
+
+/** PostgreSQL holds no NUL in text. */
+export function storable(text: string): string {
+  return text.replaceAll("\0", "\\0");
+}
+
+/** What an element is, as far as it can be said: the fields of an object, and why it is no row. */
+export interface Told {
+  readonly fields: Readonly<Record<string, unknown>> | undefined;
+  readonly reason: string | undefined;
+}
+
+export function readElement(element: unknown): Told {
+  if (element instanceof Unreadable)
+    return { fields: fieldsOf(readLeniently(element.text)), reason: element.reason };
+  const fields = fieldsOf(element);
+  return { fields, reason: fields === undefined ? "not an object" : undefined };
+}
+
+export function textOf(element: unknown): string {
+  return element instanceof Unreadable ? element.text : printed(element);
+}
+
+/** As JSON, or that it is nested deeper than the stack. */
+export function printed(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    return `a value that cannot be shown: ${messageOf(error)}`;
+  }
+}
+
+function fieldsOf(element: unknown): Told["fields"] {
+  return typeof element === "object" && element !== null && !Array.isArray(element)
+    ? (element as Record<string, unknown>)
+    : undefined;
+}
+
+const STRING_OR_WORD = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
+
+/** Of an element that is JSON but for what other languages write for a number that is none, so that its id is known. */
+function readLeniently(text: string): unknown {
+  try {
+    return JSON.parse(text.replaceAll(STRING_OR_WORD, (match) => (match.startsWith('"') ? match : "null")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What PostgreSQL can index with room to spare (2,704 bytes), and the longest token that a publisher of ours sends. */
+const LONGEST_ID_BYTES = 2048;
+
+/** An id is what an event is guarded, counted and put off by: one that cannot be stored could not even fail properly. */
+export function unfitId(id: string): string | undefined {
+  if (id.includes("\0")) return "its id holds a NUL";
+  // No character takes more than three bytes for each of its units.
+  const bytes = id.length * 3 <= LONGEST_ID_BYTES ? 0 : Buffer.byteLength(id);
+  return bytes > LONGEST_ID_BYTES
+    ? `its id has ${bytes} bytes, at most ${LONGEST_ID_BYTES} can be kept`
+    : undefined;
+}
+
+/**
+ * The entity that a key's value names, as PostgreSQL would print it; read generously, since a row that is set aside
+ * must not be taken for missing. Null where no copy could hold it.
+ */
+export function entityOf(key: ColumnDefinition | undefined, value: unknown): string | null {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
+  const text = String(value);
+  if (unfitId(text) !== undefined) return null;
+  // Rounded: nobody knows whose it is.
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
+  switch (key?.type) {
+    case "uuid":
+      return canonicalUuid(text) ?? null;
+    case "integer":
+    case "bigint":
+      return /^-?\d{1,19}$/.test(text) ? String(BigInt(text)) : null;
+    default:
+      return text;
+  }
+}
+
+function canonicalUuid(text: string): string | undefined {
+  const digits = text.replaceAll(/[{}-]/g, "").toLowerCase();
+  return /^[0-9a-f]{32}$/.test(digits)
+    ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
+    : undefined;
+}

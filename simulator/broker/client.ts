@@ -1,0 +1,87 @@
+import type { Broker, StoredMessage } from "../../runtime/broker/broker.js";
+import type { Logger } from "../../runtime/definition.js";
+import { matches } from "../../runtime/subject.js";
+import { type Adversary, benign, directWire, type Wire } from "./adversary.js";
+import { openSimulatedConnection, type SimulatedConnection } from "./connection.js";
+import { openSimulatedIntake } from "./intake.js";
+import { createSimulatedPublishing } from "./publishing.js";
+import type { SimulatedServer } from "./server.js";
+
+export interface SimulatedClientOptions {
+  readonly server: SimulatedServer;
+  /** The process: a label in traces. */
+  readonly name: string;
+  readonly wire?: Wire;
+  readonly adversary?: Adversary;
+  readonly logger: Logger;
+}
+
+export interface SimulatedBroker extends Broker {
+  /** The connection is lost, and made again by a crossing. What was on its way may have arrived or not. */
+  cut(): void;
+  /**
+   * The process is gone: no crossing of it is performed any more, and what it had on loan comes again after the ack wait.
+   * Code of it that still runs finds a broker that is away for ever, so that it can be stopped.
+   */
+  die(): void;
+}
+
+/** A client of the simulated server. As with JetStream, it begins disconnected: its first crossing connects it. */
+export function connectSimulated(options: SimulatedClientOptions): SimulatedBroker {
+  const { server, name, wire = directWire, adversary = benign, logger } = options;
+  const { port } = server;
+  const connection = openSimulatedConnection({ port, name, wire, logger });
+  let maxPayload: number | undefined;
+  connection.onStatus((status) => {
+    if (status.kind === "connected") maxPayload = port.maxPayload;
+  });
+  return {
+    publish: createSimulatedPublishing({ connection, adversary, maxPayload: port.maxPayload }),
+    maxPayload: () => maxPayload,
+    connected: connection.connected,
+    onStatus: connection.onStatus,
+    async ensureStream(plan) {
+      const { made, state } = await connection.ask(`ensure stream ${plan.name}`, (at) =>
+        at.ensureStream(plan),
+      );
+      if (made) logger.info({ stream: plan.name, subjects: plan.subjects }, "stream created");
+      return state;
+    },
+    streamState: (stream) => connection.ask(`state of stream ${stream}`, (at) => at.streamState(stream)),
+    async ensureConsumer(plan) {
+      const { durable, stream, filter } = plan;
+      const ensured = await connection.ask(`ensure durable ${durable}`, (at) => at.ensureConsumer(plan));
+      if (ensured.created) logger.info({ stream, durable, filter }, "durable created");
+      return ensured;
+    },
+    consumerState: (stream, durable) =>
+      connection.ask(`state of durable ${durable}`, (at) => at.consumerState(stream, durable)),
+    async consume(plan, prefetch) {
+      await connection.attached();
+      return openSimulatedIntake({ connection, port, adversary, plan, prefetch });
+    },
+    replay: (stream, filter, fromSeq) => replay(connection, { stream, filter, fromSeq }),
+    cut: connection.cut,
+    die: connection.die,
+    close: connection.close,
+  };
+}
+
+/** Messages read in one crossing. */
+const WINDOW = 64;
+
+async function* replay(
+  connection: SimulatedConnection,
+  range: { readonly stream: string; readonly filter: string; readonly fromSeq: number },
+): AsyncIterable<StoredMessage> {
+  const { stream, filter, fromSeq } = range;
+  const state = await connection.ask(`state of stream ${stream}`, (at) => at.streamState(stream));
+  if (!state) throw new Error(`stream ${stream} does not exist, or may not be read`);
+  for (let from = Math.max(fromSeq, state.firstSeq); from <= state.lastSeq; from += WINDOW) {
+    const to = Math.min(state.lastSeq, from + WINDOW - 1);
+    const stored = await connection.ask(`replay ${stream} #${from}`, (at) => at.read(stream, from, to));
+    for (const { subject, seq, time, body, headers } of stored) {
+      if (matches(filter, subject)) yield { subject, stream, seq, time: new Date(time), body, headers };
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { Delivery } from "../../runtime/broker/broker.js";
+import type { Adversary } from "./adversary.js";
+import type { SimulatedConnection } from "./connection.js";
+import type { Taken } from "./durable.js";
+import type { ServerPort } from "./port.js";
+import type { DurablePlace } from "./world.js";
+
+export interface Lender {
+  readonly connection: SimulatedConnection;
+  readonly adversary: Adversary;
+  readonly place: DurablePlace;
+  readonly ackWaitMs: number;
+}
+
+/** A pulled message, as its taker and the intake that holds it see it. */
+export interface Held {
+  readonly delivery: Delivery;
+  /** When the server was last told that it is being worked on. */
+  touchedAt(): number;
+}
+
+/** What settles it crosses once, if at all: nobody waits for it, and nobody hears that it was lost. */
+export function createDelivery(lender: Lender, { entry, deliveries }: Taken): Held {
+  const { connection, adversary, place, ackWaitMs } = lender;
+  const { subject, stream, seq, time, body, headers } = entry;
+  let settled = false;
+  let touchedAt = Date.now();
+
+  const send = (verb: string, work: (port: ServerPort) => void) => {
+    const what = `${verb} ${place.durable} #${seq}`;
+    connection.send(what, (port) => {
+      if (!adversary.losesSettling(what)) work(port);
+    });
+  };
+  const settle = (verb: string, work: (port: ServerPort) => void) => {
+    if (settled) return;
+    settled = true;
+    send(verb, work);
+  };
+  const delivery: Delivery = {
+    subject,
+    stream,
+    seq,
+    time: new Date(time),
+    body,
+    headers,
+    deliveries,
+    ack: () => settle("ack", (port) => port.settle(place, seq)),
+    term: () => settle("term", (port) => port.settle(place, seq)),
+    nak: (delayMs) => settle("nak", (port) => port.postpone(place, seq, Math.max(0, delayMs))),
+    working() {
+      if (settled) return;
+      touchedAt = Date.now();
+      send("working", (port) => port.postpone(place, seq, ackWaitMs));
+    },
+  };
+  return { delivery, touchedAt: () => touchedAt };
+}

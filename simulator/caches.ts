@@ -1,0 +1,40 @@
+import type { ConsumerDefinition } from "../runtime/definition.js";
+import { wireRow } from "../runtime/values/values.js";
+import type { Copy } from "./mesh.js";
+
+/*
+ * Convergence: a cache against the table that it is a copy of.
+ */
+
+export const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
+
+/** Columns that events carry, the key included. */
+function comparedColumns({ cache, events }: ConsumerDefinition): readonly string[] {
+  const carried = new Set(events.flatMap(({ columns = [] }) => columns));
+  return (cache?.columns ?? []).map(({ name }) => name).filter((name) => carried.has(name));
+}
+
+/** Rows that its source does not have like that, and those that it lacks, one line each. */
+export async function compareCache({ service, consumer, owner }: Copy): Promise<readonly string[]> {
+  const { cache } = consumer;
+  const columns = comparedColumns(consumer);
+  if (cache === undefined || columns.length === 0) return [];
+  const read = (table: string) => {
+    const compared = cache.columns.filter(({ name }) => columns.includes(name));
+    const row = wireRow({ ...cache, columns: compared }, '"$row"');
+    return `SELECT ${row} AS row FROM ${quote(table)} AS "$row" ORDER BY "$row".${quote(cache.key)}`;
+  };
+  const [here, there] = await Promise.all([
+    service.database.query<{ row: string }>(read(cache.name)),
+    owner.service.database.query<{ row: string }>(read(owner.table.name)),
+  ]);
+  const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
+  return [
+    ...[...owned]
+      .filter((row) => !cached.has(row))
+      .map((row) => `${consumer.durable}: the cache lacks ${row}`),
+    ...[...cached]
+      .filter((row) => !owned.has(row))
+      .map((row) => `${consumer.durable}: the cache has ${row}, its source does not`),
+  ];
+}

@@ -1,0 +1,104 @@
+import type {
+  CascadeDefinition,
+  ConsumedEvent,
+  ConsumerDefinition,
+  Handler,
+  ServiceDefinition,
+} from "../runtime/definition.js";
+import type { Actor } from "./schedule.js";
+import type { World } from "./world.js";
+
+/*
+ * The service as it is generated, user's hooks and all, with its periods shortened, and its hooks watched: each
+ * effect leaves a row in its transaction, each call before a deletion is written down outside of any.
+ */
+
+/** Long enough to be waited for, short enough for a schedule to see the end of them. */
+const ACK_WAIT_SECONDS = 3;
+const SNAPSHOT_SECONDS = 4;
+const BACKOFF_SECONDS = [0.1, 0.5, 1];
+/** Small, so that a schedule has several batches. */
+const BATCH = 5;
+
+export function instrument(world: World, actor: Actor, definition: ServiceDefinition): ServiceDefinition {
+  return {
+    ...definition,
+    consumers: definition.consumers.map((consumer) => instrumentConsumer(world, actor, consumer)),
+  };
+}
+
+function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefinition): ConsumerDefinition {
+  const { sync, delivery, events } = consumer;
+  return {
+    ...consumer,
+    ...(sync === undefined
+      ? {}
+      : { sync: { ...sync, everySeconds: world.plan.periodic ? SNAPSHOT_SECONDS : 0 } }),
+    delivery: {
+      ...delivery,
+      ackWaitSeconds: ACK_WAIT_SECONDS,
+      backoffSeconds: BACKOFF_SECONDS,
+      batch: BATCH,
+    },
+    events: events.map((event) => instrumentEvent(world, actor, { consumer, event })),
+  };
+}
+
+interface Place {
+  readonly consumer: ConsumerDefinition;
+  readonly event: ConsumedEvent<never>;
+}
+
+function instrumentEvent(world: World, actor: Actor, { consumer, event }: Place): ConsumedEvent<never> {
+  const { handler, cascades } = event;
+  const watched = handler !== undefined || world.plan.effects;
+  return {
+    ...event,
+    ...(watched ? { handler: watchHandler(world, actor, { consumer, event }) } : {}),
+    ...(cascades === undefined ? {} : { cascades: cascades.map((rule) => watchRule(world, actor, rule)) }),
+  };
+}
+
+function watchHandler(world: World, actor: Actor, { consumer, event }: Place): Handler<never> {
+  const own = event.handler;
+  const handler: Handler<never> = async (context) => {
+    const { metadata } = context.event as { readonly metadata: EffectMetadata };
+    if (own !== undefined) await world.schedule.outside(actor, own(context));
+    await context.tx.query(
+      `INSERT INTO mesh_sim."$effect" (durable, origin, event_id, entity_id, version, action, change)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      [
+        consumer.durable,
+        context.origin,
+        metadata.event_id,
+        metadata.entity_id,
+        metadata.version ?? null,
+        event.action,
+        event.change,
+      ],
+    );
+    if (world.hookFails(`${consumer.durable} ${metadata.event_id}`))
+      throw new Error("simulated: this hook fails");
+  };
+  return handler;
+}
+
+interface EffectMetadata {
+  readonly event_id: string;
+  readonly entity_id: string;
+  readonly version?: number;
+}
+
+function watchRule(world: World, actor: Actor, rule: CascadeDefinition): CascadeDefinition {
+  const { before, table } = rule;
+  if (before === undefined) return rule;
+  const call: (typeof before)["call"] = async (context) => {
+    const row = context.row as Readonly<Record<string, unknown>>;
+    const id = String(row[table.key]);
+    if (world.hookFails(`${before.name} ${id}`)) throw new Error("simulated: this hook fails");
+    await world.schedule.outside(actor, before.call(context));
+    // Outside of every transaction: what was called stays called.
+    world.calledBefore(table.name, id);
+  };
+  return { ...rule, before: { ...before, call } };
+}

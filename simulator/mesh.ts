@@ -1,0 +1,157 @@
+import type {
+  ColumnDefinition,
+  ConsumerDefinition,
+  ServiceDefinition,
+  TableDefinition,
+} from "../runtime/definition.js";
+import type { SimulatedDatabase } from "./postgres/databases.js";
+
+/*
+ * The mesh as the simulator needs it: which rows can be written, and what may stand in them. From the generated
+ * definitions; what those do not say (foreign keys), the database does.
+ */
+
+export interface SimulatedMesh {
+  readonly services: readonly SimulatedService[];
+  /** Tables that writers write to, those first that most others refer to: what happens to their rows tells most. */
+  readonly tables: readonly OwnedTable[];
+}
+
+export interface SimulatedService {
+  readonly definition: ServiceDefinition;
+  readonly database: SimulatedDatabase;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** By service, table and column: texts that the database reads as values of the column. */
+export type Samples = Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>>
+>;
+
+export interface OwnedTable {
+  readonly service: SimulatedService;
+  readonly table: TableDefinition;
+  readonly key: ColumnDefinition;
+  readonly columns: readonly ColumnDefinition[];
+  /** Whose keys stand in a column: of a table here, or of an entity elsewhere that a cascade names. */
+  readonly refersTo: ReadonlyMap<string, OwnedTable>;
+  /** What may stand in columns that the schemas of messages are about. */
+  readonly samples: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A consumer whose origin is a table of this mesh, so that one can be held against the other. */
+export interface Copy {
+  readonly service: SimulatedService;
+  readonly consumer: ConsumerDefinition;
+  readonly owner: OwnedTable;
+}
+
+export async function describeMesh(
+  services: readonly SimulatedService[],
+  samples: Samples = {},
+): Promise<SimulatedMesh> {
+  const tables: (OwnedTable & { readonly refersTo: Map<string, OwnedTable> })[] = [];
+  for (const service of services) {
+    for (const table of service.definition.tables) {
+      if (table.cacheOf !== undefined) continue;
+      const key = table.columns.find(({ name }) => name === table.key);
+      if (key === undefined) continue;
+      const columns = table.columns.filter((column) => column !== key);
+      const own = samples[service.definition.name]?.[table.name] ?? {};
+      tables.push({ service, table, key, columns, refersTo: new Map(), samples: own });
+    }
+  }
+  for (const owned of tables) {
+    for (const [column, name] of await foreignKeys(owned)) {
+      const target = tables.find(({ service, table }) => service === owned.service && table.name === name);
+      if (target !== undefined) owned.refersTo.set(column, target);
+    }
+    for (const { origin, column } of cascadesInto(owned)) {
+      const target = findOwner(tables, origin);
+      if (target !== undefined) owned.refersTo.set(column, target);
+    }
+  }
+  const referrers = (target: OwnedTable) =>
+    tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
+  return { services, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
+}
+
+export function copiesOf({ services, tables }: SimulatedMesh): readonly Copy[] {
+  return services.flatMap((service) =>
+    service.definition.consumers.flatMap((consumer): Copy[] => {
+      const owner = findOwner(tables, consumer.origin);
+      return owner === undefined ? [] : [{ service, consumer, owner }];
+    }),
+  );
+}
+
+function findOwner(tables: readonly OwnedTable[], origin: string): OwnedTable | undefined {
+  return tables.find(
+    ({ service, table }) =>
+      `${service.definition.name}.${table.entity}` === origin && table.entity !== undefined,
+  );
+}
+
+function cascadesInto({
+  service,
+  table,
+}: OwnedTable): { readonly origin: string; readonly column: string }[] {
+  return service.definition.consumers.flatMap(({ origin, events }) =>
+    events
+      .flatMap(({ cascades = [] }) => cascades)
+      .filter((rule) => rule.table.name === table.name)
+      .map(({ column }) => ({ origin, column })),
+  );
+}
+
+async function foreignKeys({ service, table }: OwnedTable): Promise<ReadonlyMap<string, string>> {
+  const rows = await service.database.query<{ column: string; target: string }>(
+    `SELECT attname AS column, confrelid::regclass::text AS target
+FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+WHERE contype = 'f' AND conrelid = $1::regclass AND cardinality(conkey) = 1 ORDER BY 1`,
+    [`"${table.name}"`],
+  );
+  return new Map(rows.map(({ column, target }) => [column, target.replaceAll('"', "")]));
+}
+
+/** The last one attacks the subject that it becomes a token of. */
+const IDS = ["1", "2", "3", "é.*> %4\u0001"];
+
+export function keyOf({ table, key, samples }: OwnedTable, number: number): string {
+  const n = number % IDS.length;
+  const sample = samples[key.name]?.[n];
+  if (sample !== undefined) return sample;
+  if (key.type === "integer" || key.type === "bigint") return String(n + 1);
+  if (key.type === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
+  return `${table.name}-${IDS[n]}`;
+}
+
+/** As text: the database makes of it what the column wants. Null where that is allowed, now and then. */
+export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: number): string | null {
+  if (column.nullable === true && value === 0) return null;
+  const target = owned.refersTo.get(column.name);
+  if (target !== undefined) return keyOf(target, value);
+  const samples = owned.samples[column.name] ?? [];
+  if (samples.length > 0) return samples[value % samples.length] ?? null;
+  if (column.oneOf !== undefined) return column.oneOf[value % column.oneOf.length] ?? null;
+  switch (column.type) {
+    case "integer":
+    case "bigint":
+    case "number":
+      return String(value + 1);
+    case "boolean":
+      return String(value % 2 === 0);
+    case "timestamp":
+    case "timestamptz":
+      return `2026-01-0${value + 1} 00:00:00`;
+    case "json":
+      return JSON.stringify({ value });
+    case "uuid":
+      return `00000000-0000-4000-8000-0000000000a${value}`;
+    case "nanoid":
+    case "text":
+      return `${column.name}-${value}`;
+    default:
+      return column.type satisfies never;
+  }
+}
