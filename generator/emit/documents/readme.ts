@@ -4,6 +4,7 @@ import type { Lookup, Subscription } from "../lookup.js";
 import { eventSentence, listOf, serviceTitle } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./environment.js";
 import { codeList, inCode, prose } from "./markdown.js";
+import { type PictureView, pictureView } from "./picture.js";
 import { bytes, duration, named } from "./units.js";
 
 /** README.md of generated/: the mesh as the tables that people look for. Every value is a finished cell. */
@@ -11,6 +12,7 @@ export interface ReadmeView {
   readonly header: string;
   readonly title: string;
   readonly description: string;
+  readonly picture: PictureView;
   readonly services: readonly Record<"service" | "database" | "owns" | "publishes" | "subscribes", string>[];
   readonly entities: readonly {
     readonly title: string;
@@ -35,6 +37,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
     header,
     title: mesh.name,
     description: prose(mesh.description ?? ""),
+    picture: pictureView(lookup),
     services: mesh.services.map((service) => serviceRow(service, lookup)),
     entities: entities(lookup),
     streams: mesh.streams.map(streamRow),
