@@ -1,6 +1,7 @@
 import type { FieldNode } from "../language/grammar.js";
-import type { ColumnType, FieldType } from "../language/terms.js";
 import type { Value } from "../source/value.js";
+import type { ColumnType } from "../vocabulary/column-types.js";
+import type { FieldType } from "../vocabulary/field-types.js";
 import { carries } from "./types.js";
 
 export function isOptional(field: FieldNode): boolean {

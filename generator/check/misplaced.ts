@@ -1,5 +1,6 @@
-import { covers, type EventSymbol, type Program, type TableSymbol } from "../language/program.js";
-import { groupBy } from "../model/group.js";
+import { groupBy } from "../collections/group-by.js";
+import { covers, type Program } from "../language/program.js";
+import type { EventSymbol, TableSymbol } from "../language/symbols.js";
 import { onceFor } from "./once.js";
 import { foreignPatterns } from "./reach.js";
 

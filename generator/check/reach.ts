@@ -1,6 +1,7 @@
 import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
-import { covers, type EntitySymbol, type Program, type ServiceSymbol } from "../language/program.js";
+import { covers, type Program } from "../language/program.js";
+import type { EntitySymbol, ServiceSymbol } from "../language/symbols.js";
 import type { PatternName } from "../language/words.js";
 import type { Span } from "../source/text.js";
 import { onceFor } from "./once.js";

@@ -1,6 +1,6 @@
 import type { Report } from "../diagnostics/report.js";
 import type { NamedNode, TextNode } from "../language/node.js";
-import type { ServiceSymbol } from "../language/program.js";
+import type { ServiceSymbol } from "../language/symbols.js";
 
 interface Sought {
   readonly service: ServiceSymbol;

@@ -1,13 +1,13 @@
 import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
+import type { Program } from "../language/program.js";
 import type {
   ColumnSymbol,
   DatabaseSymbol,
   EventSymbol,
-  Program,
   ServiceSymbol,
   TableSymbol,
-} from "../language/program.js";
+} from "../language/symbols.js";
 import type { Span } from "../source/text.js";
 import { onceFor } from "./once.js";
 

@@ -1,4 +1,5 @@
-import type { ColumnType, FieldType } from "../language/terms.js";
+import type { ColumnType } from "../vocabulary/column-types.js";
+import type { FieldType } from "../vocabulary/field-types.js";
 
 /** Column types that hold the same values in SQL: a key and what refers to it must agree on this. */
 type Family = "text" | "uuid" | "whole number" | "other";

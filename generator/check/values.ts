@@ -1,5 +1,5 @@
-import type { ColumnType } from "../language/terms.js";
 import { isInt64 } from "../model/int64.js";
+import type { ColumnType } from "../vocabulary/column-types.js";
 
 /*
  * Which values of mesh.yaml PostgreSQL takes as those of a column, and keeps as they are written. Stricter than

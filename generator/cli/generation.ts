@@ -1,14 +1,16 @@
 import type { Compilation } from "../compile.js";
-import type { Diagnostic, Severity } from "../diagnostics/diagnostic.js";
+import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import { plural } from "../diagnostics/plural.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
+import type { Severity } from "../diagnostics/severity.js";
 import { applyPlan, type Finding, type OutputPlan, planOutput, type Refusal } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
+import { openOutputFolder } from "../project/output-folder.js";
+import { readTemplates, readVersion } from "../project/package.js";
+import { GENERATED } from "../project/paths.js";
+import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
 import { adviseHooks } from "./hook-files.js";
-import { openOutputFolder } from "./output-folder.js";
-import { readTemplates, readVersion } from "./package.js";
-import { compileProject, GENERATED, reportDiagnostics } from "./project.js";
-import { colour, printJson, tell, withProgress } from "./terminal.js";
+import { compileProject, reportDiagnostics } from "./project.js";
 
 export interface GenerationOptions {
   readonly allowDestructive?: boolean | undefined;

@@ -4,10 +4,10 @@ import { pathToFileURL } from "node:url";
 import { createPool, loadService, type ServiceDefinition, type ServiceFactory } from "meshwright/runtime";
 import type pg from "pg";
 import type { Service } from "../model/mesh.js";
-import { UsageError } from "./exit.js";
-import { GENERATED } from "./project.js";
+import { GENERATED } from "../project/paths.js";
+import { UsageError } from "../project/usage-error.js";
+import { quietLogger } from "../terminal/terminal.js";
 import { databaseUrl, type RunningMesh } from "./running-mesh.js";
-import { quietLogger } from "./terminal.js";
 
 /** A service as its own process would have it, to be operated on from outside. */
 export interface LoadedService {

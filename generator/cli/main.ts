@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readVersion } from "./package.js";
+import { readVersion } from "../project/package.js";
 import { buildProgram } from "./program.js";
 import { report } from "./report.js";
 

@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { STATE_FOLDER } from "../dev/endpoints.js";
-import { type ExitCode, UsageError } from "./exit.js";
-import { print, tell } from "./terminal.js";
+import { UsageError } from "../project/usage-error.js";
+import { print, tell } from "../terminal/terminal.js";
+import type { ExitCode } from "./exit-code.js";
 
 /**
  * Every command, its options and its help. What a command does is loaded when it runs: `mesh --help`

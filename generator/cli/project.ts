@@ -1,13 +1,12 @@
 import { type Compilation, compileMesh } from "../compile.js";
-import { countDiagnostics, type Diagnostic, hasErrors, type Severity } from "../diagnostics/diagnostic.js";
+import { countDiagnostics, type Diagnostic, hasErrors } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson, type Paint, renderDiagnostics } from "../diagnostics/render.js";
+import type { Severity } from "../diagnostics/severity.js";
+import { MESH_FILE } from "../project/paths.js";
+import { readRegularFile } from "../project/regular-file.js";
+import { UsageError } from "../project/usage-error.js";
 import { MOST_BYTES } from "../source/bytes.js";
-import { UsageError } from "./exit.js";
-import { readRegularFile } from "./regular-file.js";
-import { colour, printJson, tell } from "./terminal.js";
-
-export const MESH_FILE = "mesh.yaml";
-export const GENERATED = "generated";
+import { colour, printJson, tell } from "../terminal/terminal.js";
 
 export async function compileProject(): Promise<Compilation> {
   const bytes = await readRegularFile(MESH_FILE, MOST_BYTES);

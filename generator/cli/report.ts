@@ -1,7 +1,8 @@
 import { CommanderError } from "commander";
+import { UsageError } from "../project/usage-error.js";
 import { shorten } from "../quote/visible.js";
-import { type ExitCode, UsageError } from "./exit.js";
-import { colour, tell } from "./terminal.js";
+import { colour, tell } from "../terminal/terminal.js";
+import type { ExitCode } from "./exit-code.js";
 
 /** A server's message may quote a whole statement or row. */
 const LONGEST = 4_000;

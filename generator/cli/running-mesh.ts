@@ -3,8 +3,9 @@ import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js
 import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Call, Mesh, Service } from "../model/mesh.js";
-import { UsageError } from "./exit.js";
-import { compileProject, MESH_FILE, reportDiagnostics } from "./project.js";
+import { MESH_FILE } from "../project/paths.js";
+import { UsageError } from "../project/usage-error.js";
+import { compileProject, reportDiagnostics } from "./project.js";
 
 /** A mesh that runs somewhere, and how to reach it. */
 export interface RunningMesh {

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { watch } from "chokidar";
-import type { ExitCode } from "./exit.js";
-import { MESH_FILE } from "./project.js";
-import { colour, tell } from "./terminal.js";
+import { MESH_FILE } from "../project/paths.js";
+import { colour, tell } from "../terminal/terminal.js";
+import type { ExitCode } from "./exit-code.js";
 
 /** Editors save in several steps; a run per step would read half a file. */
 const SETTLE_MS = 30;

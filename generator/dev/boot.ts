@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { migrateDatabase } from "../cli/migrate-database.js";
 import type { Mesh, Service } from "../model/mesh.js";
+import { migrateDatabase } from "../project/migrate-database.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readTemplates } from "../cli/package.js";
 import { LISTENER, LISTENER_PASSWORD, OPERATOR, passwordVariableOf } from "../emit/documents/broker.js";
 import { emitDevBroker } from "../emit/emit.js";
 import type { Mesh } from "../model/mesh.js";
+import { readTemplates } from "../project/package.js";
 import { type NatsServer, startNats } from "./servers/nats.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";

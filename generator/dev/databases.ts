@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { readRoles } from "../cli/roles.js";
 import type { Database } from "../model/mesh.js";
+import { readRoles } from "../project/roles.js";
 import { type PostgresServer, startPostgres } from "./servers/postgres.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { MigrationError, migrationState } from "meshwright/runtime";
 import pg from "pg";
-import { UsageError } from "../cli/exit.js";
-import { GENERATED } from "../cli/project.js";
 import type { Mesh } from "../model/mesh.js";
+import { GENERATED } from "../project/paths.js";
+import { UsageError } from "../project/usage-error.js";
 import { type DevDatabases, isGiven } from "./databases.js";
 
 /** The state folder is of another branch, or of another mesh: no service would ever start on it. */

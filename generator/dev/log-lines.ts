@@ -1,5 +1,5 @@
-import { colour } from "../cli/terminal.js";
 import { oneLine } from "../quote/visible.js";
+import { colour } from "../terminal/terminal.js";
 
 const LEVELS: Readonly<Record<string, string>> = {
   warn: colour.yellow("warn "),

@@ -1,6 +1,6 @@
 import { type Broker, connectJetStream } from "meshwright/runtime";
-import { quietLogger } from "../cli/terminal.js";
 import type { Mesh, Stream } from "../model/mesh.js";
+import { quietLogger } from "../terminal/terminal.js";
 
 export interface Provisioning {
   /** Who may create streams and durables. Without user and password, as the URL says. */

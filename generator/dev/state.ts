@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { UsageError } from "../cli/exit.js";
+import { UsageError } from "../project/usage-error.js";
 import { removePostgres } from "./servers/postgres.js";
 
 /** Where `mesh dev` keeps everything between runs. */

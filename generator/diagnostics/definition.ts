@@ -1,4 +1,4 @@
-import type { Severity } from "./diagnostic.js";
+import type { Severity } from "./severity.js";
 
 /** A kind of mistake. `P` holds what its texts mention; the compiler checks every report against it. */
 export interface Definition<P extends object> {

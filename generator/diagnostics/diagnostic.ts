@@ -1,8 +1,7 @@
 import type { Position } from "../source/text.js";
 import { plural } from "./plural.js";
 import type { DiagnosticCode } from "./registry.js";
-
-export type Severity = "error" | "warning";
+import { type Severity, severities } from "./severity.js";
 
 /** One mistake in mesh.yaml, as data: rendered for people, printed as it is for programs. */
 export interface Diagnostic {
@@ -25,7 +24,7 @@ export interface Diagnostic {
 
 /** "1 error", "2 errors and 1 warning"; undefined when there are none. */
 export function countDiagnostics(diagnostics: readonly Diagnostic[]): string | undefined {
-  const counts = (["error", "warning"] as const).flatMap((severity) => {
+  const counts = severities.flatMap((severity) => {
     const count = diagnostics.reduce(
       (sum, diagnostic) => sum + (diagnostic.severity === severity ? (diagnostic.count ?? 1) : 0),
       0,

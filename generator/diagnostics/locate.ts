@@ -1,7 +1,8 @@
-import { compareNames } from "../model/order.js";
+import { compareNames } from "../collections/compare-names.js";
 import type { SourceText } from "../source/text.js";
 import { nearestEntry, type Value } from "../source/value.js";
-import type { Diagnostic, Severity } from "./diagnostic.js";
+import type { Diagnostic } from "./diagnostic.js";
+import type { Severity } from "./severity.js";
 
 /** A mistake that knows what it is about, and not yet where that is written. */
 export interface Mistake {

@@ -1,5 +1,6 @@
 import { oneLine, visible } from "../quote/visible.js";
-import type { Diagnostic, Severity } from "./diagnostic.js";
+import type { Diagnostic } from "./diagnostic.js";
+import type { Severity } from "./severity.js";
 
 /** Colour is the caller's choice; each function wraps a piece of text. */
 export interface Paint {

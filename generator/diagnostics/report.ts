@@ -1,8 +1,9 @@
-import { compareNames } from "../model/order.js";
+import { compareNames } from "../collections/compare-names.js";
 import { grouped, shorten } from "../quote/visible.js";
 import type { SourceText, Span } from "../source/text.js";
 import type { Diagnostic } from "./diagnostic.js";
 import { type DiagnosticCode, type DiagnosticParameters, definitionOf } from "./registry.js";
+import { severities } from "./severity.js";
 import { suggest } from "./suggest.js";
 
 /** What the file knows about the way out of a mistake; it replaces the hint of the code. */
@@ -130,7 +131,7 @@ function diagnose(found: Found, source: SourceText): Diagnostic {
 
 /** At the first that is not listed; an error if there is one among them. */
 function countRest(rest: readonly Found[], source: SourceText): readonly Diagnostic[] {
-  return (["error", "warning"] as const).flatMap((severity) => {
+  return severities.flatMap((severity) => {
     const those = rest.filter(({ code }) => definitionOf(code).severity === severity);
     const [first] = those;
     if (first === undefined) return [];

@@ -1,5 +1,6 @@
 import type { FieldNode } from "./grammar.js";
-import type { EventSymbol, Program, TableSymbol } from "./program.js";
+import type { Program } from "./program.js";
+import type { EventSymbol, TableSymbol } from "./symbols.js";
 
 /** The events whose fields are a table's columns: those it emits, or those that fill it. */
 export function carriersOf(table: TableSymbol, program: Program): readonly EventSymbol[] {

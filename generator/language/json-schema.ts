@@ -1,4 +1,4 @@
-import type { JsonSchema, JsonValue } from "../model/mesh.js";
+import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
 import { meshShape } from "./grammar.js";
 import type { ChoiceShape, Key, Keys, MappingShape, Shape, TextShape } from "./shape.js";
 

@@ -1,21 +1,11 @@
-import { groupBy } from "../model/group.js";
-import type { Span } from "../source/text.js";
+import { groupBy } from "../collections/group-by.js";
 import { bindDatabases } from "./bind/databases.js";
 import { bindEvents } from "./bind/events.js";
 import { bindServices } from "./bind/services.js";
-import type {
-  CascadeNode,
-  ColumnNode,
-  DatabaseNode,
-  FieldNode,
-  MeshNode,
-  ServiceNode,
-  SubjectNode,
-  TableNode,
-} from "./grammar.js";
-import { isPoisoned, type TextNode } from "./node.js";
-import type { Change, ColumnType, Operation } from "./terms.js";
-import type { PatternName, SubjectName } from "./words.js";
+import type { CascadeNode, MeshNode } from "./grammar.js";
+import { isPoisoned } from "./node.js";
+import type { DatabaseSymbol, EntitySymbol, EventSymbol, ServiceSymbol } from "./symbols.js";
+import type { PatternName } from "./words.js";
 
 /**
  * The file with its names bound: what each part is, where it stands, and which parts it refers to.
@@ -40,86 +30,6 @@ export interface Program {
   readonly poisoned: { readonly services: boolean; readonly databases: boolean; readonly subjects: boolean };
   /** The rules of one service on one event, `auth.user.deleted`. */
   cascadesOf(service: string, event: string): readonly CascadeNode[];
-}
-
-export interface ServiceSymbol {
-  readonly name: string;
-  readonly span: Span;
-  /** undefined: misread, and that has been said. */
-  readonly node: ServiceNode | undefined;
-  readonly external: boolean;
-  readonly source: string;
-  readonly database: DatabaseSymbol | undefined;
-  readonly publishes: readonly TextNode<PatternName>[];
-  readonly subscribes: readonly TextNode<PatternName>[];
-  /** Patterns were misread: do not conclude that it does not publish, or subscribe to, something. */
-  readonly poisoned: { readonly publishes: boolean; readonly subscribes: boolean };
-}
-
-export interface DatabaseSymbol {
-  readonly name: string;
-  readonly span: Span;
-  readonly node: DatabaseNode | undefined;
-  /** The services that say it is theirs: one, in a valid mesh. */
-  readonly owners: ServiceSymbol[];
-  readonly tables: ReadonlyMap<string, TableSymbol>;
-  readonly poisoned: boolean;
-}
-
-export interface TableSymbol {
-  readonly name: string;
-  readonly span: Span;
-  readonly node: TableNode | undefined;
-  readonly columns: ReadonlyMap<string, ColumnSymbol>;
-  readonly key: ColumnSymbol | undefined;
-  /** `auth.user` */
-  readonly cacheOf: TextNode<{ readonly service: string; readonly entity: string }> | undefined;
-  /** Some of its columns were misread: do not conclude that a column does not exist. */
-  readonly poisoned: boolean;
-}
-
-export interface ColumnSymbol {
-  readonly name: string;
-  readonly span: Span;
-  readonly type: ColumnType | undefined;
-  readonly nullable: boolean;
-  readonly key: boolean;
-  /** The full form, where it is written so. */
-  readonly node: Extract<ColumnNode, { kind: "mapping" }> | undefined;
-  /** Some of its properties were misread. */
-  readonly poisoned: boolean;
-}
-
-export interface EventSymbol {
-  readonly subject: TextNode<SubjectName>;
-  /** `auth.user` */
-  readonly origin: string;
-  readonly node: SubjectNode | undefined;
-  /** undefined: misread. */
-  readonly name: TextNode<string> | undefined;
-  readonly service: ServiceSymbol | undefined;
-  /** The owner's table that it is emitted from. */
-  readonly table: TableSymbol | undefined;
-  /** The column of its table that names the entity, where that is not the key: the rows are something else, and tell of it. */
-  readonly id: TextNode<string> | undefined;
-  readonly operations: readonly Operation[];
-  readonly change: Change;
-  readonly fields: ReadonlyMap<string, FieldSymbol>;
-  /** Some of its fields were misread: do not conclude that it does not carry one. */
-  readonly poisoned: boolean;
-}
-
-export interface FieldSymbol {
-  readonly name: string;
-  readonly span: Span;
-  readonly node: FieldNode | undefined;
-}
-
-export interface EntitySymbol {
-  readonly origin: string;
-  readonly service: string;
-  readonly entity: string;
-  readonly events: EventSymbol[];
 }
 
 export function bindProgram(node: MeshNode): Program {

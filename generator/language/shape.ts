@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../model/mesh.js";
+import type { JsonSchema } from "../vocabulary/json-schema.js";
 
 /*
  * A shape says what may stand at a place of mesh.yaml. The grammar is written in shapes once;

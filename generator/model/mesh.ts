@@ -1,3 +1,10 @@
+import type { Change, Operation } from "../vocabulary/changes.js";
+import type { ColumnType } from "../vocabulary/column-types.js";
+import type { FieldType } from "../vocabulary/field-types.js";
+import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
+
+export type { Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };
+
 /**
  * The resolved mesh: what mesh.yaml means, with every name that is printed anywhere computed once.
  *
@@ -237,18 +244,6 @@ export interface Source extends Sync {
   readonly key: string;
 }
 
-export type ColumnType =
-  | "nanoid"
-  | "text"
-  | "uuid"
-  | "integer"
-  | "bigint"
-  | "number"
-  | "boolean"
-  | "timestamp"
-  | "timestamptz"
-  | "json";
-
 export interface Column {
   readonly name: string;
   readonly description: string | undefined;
@@ -294,7 +289,7 @@ export interface Event {
   readonly source: string;
   readonly description: string | undefined;
   /** What it says of its entity; `none` for a mere occurrence. */
-  readonly change: "create" | "update" | "delete" | "none";
+  readonly change: Change;
   readonly emit: Emit | undefined;
   readonly payload: readonly Field[];
   readonly names: {
@@ -312,7 +307,7 @@ export interface Emit {
   readonly table: string;
   /** Column that names the entity; undefined: the table's key, for its rows are the entity. */
   readonly id: string | undefined;
-  readonly on: readonly ("insert" | "update" | "delete")[];
+  readonly on: readonly Operation[];
   /** Column values that the row must have come to hold (on update: and did not hold before). */
   readonly when: readonly { readonly column: string; readonly value: string | number | boolean }[];
 }
@@ -327,23 +322,3 @@ export interface Field {
   /** JSON Schema 2020-12 of the field. */
   readonly schema: JsonSchema;
 }
-
-export type FieldType =
-  | "string"
-  | "integer"
-  | "bigint"
-  | "number"
-  | "boolean"
-  | "nanoid"
-  | "uuid"
-  | "timestamp"
-  | "json";
-
-export type JsonSchema = { readonly [keyword: string]: JsonValue };
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };

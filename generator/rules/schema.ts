@@ -1,5 +1,5 @@
-import { literal } from "../emit/sql/sql-names.js";
 import type { ColumnType, JsonSchema, JsonValue } from "../model/mesh.js";
+import { literal } from "../quote/sql.js";
 import { translatePattern } from "./pattern.js";
 import { allOf, anyOf, exactly, not, oneOf, type Said, UNSAID } from "./said.js";
 import { type JsonType, openSubject, type Subject } from "./subject.js";

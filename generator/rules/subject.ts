@@ -1,5 +1,5 @@
-import { literal } from "../emit/sql/sql-names.js";
 import type { ColumnType, JsonValue } from "../model/mesh.js";
+import { literal } from "../quote/sql.js";
 import { allOf, exactly, type Said, together, UNSAID } from "./said.js";
 
 /*

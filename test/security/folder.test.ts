@@ -15,10 +15,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openOutputFolder } from "../../generator/cli/output-folder.js";
-import { readRegularFile } from "../../generator/cli/regular-file.js";
 import { sha256 } from "../../generator/emit/lock.js";
 import { applyPlan } from "../../generator/generate.js";
+import { openOutputFolder } from "../../generator/project/output-folder.js";
+import { readRegularFile } from "../../generator/project/regular-file.js";
 import { generate, memoryFolder, plan, readMesh } from "../unit/emit/support.js";
 
 /*

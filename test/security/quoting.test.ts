@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { terminalText } from "../../generator/cli/paint.js";
 import { compileMesh } from "../../generator/compile.js";
 import { renderDiagnostics } from "../../generator/diagnostics/render.js";
 import { natsText } from "../../generator/quote/nats.js";
 import { literal } from "../../generator/quote/sql.js";
+import { terminalText } from "../../generator/terminal/paint.js";
 import { splitStages } from "../../runtime/schema/stages.js";
 import { createLogOutput, type LogTarget } from "../../runtime/service/log-output.js";
 import { compile } from "../unit/emit/support.js";

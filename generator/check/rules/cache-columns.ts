@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { ColumnSymbol, EventSymbol, Program, TableSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";

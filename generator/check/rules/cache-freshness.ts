@@ -5,7 +5,7 @@ import type {
   EventSymbol,
   ServiceSymbol,
   TableSymbol,
-} from "../../language/program.js";
+} from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 

@@ -1,6 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/program.js";
-import type { ColumnType } from "../../language/terms.js";
+import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
+import type { ColumnType } from "../../vocabulary/column-types.js";
 import { fieldFits } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";

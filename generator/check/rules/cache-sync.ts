@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { Program, ServiceSymbol, TableSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ServiceSymbol, TableSymbol } from "../../language/symbols.js";
 import { reportUnknownService } from "../reach.js";
 import { findResource } from "../resources.js";
 import type { Rule } from "../rule.js";

@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { ServiceNode } from "../../language/grammar.js";
-import type { Program, ServiceSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import { impliedUses } from "../../model/build/call.js";
 import { reportUnknownService } from "../reach.js";
 import { findResource } from "../resources.js";

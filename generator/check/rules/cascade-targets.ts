@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
-import type { ColumnSymbol, Program } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { entityColumn, reportMissingColumn, reportMissingTable } from "../tables.js";
 import { familyOf } from "../types.js";

@@ -1,7 +1,8 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import { isPoisoned, type TextNode } from "../../language/node.js";
-import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { SubjectName } from "../../language/words.js";
 import { findStrays, isUnpublished } from "../misplaced.js";
 import { onceFor } from "../once.js";

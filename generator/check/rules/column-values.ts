@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { ColumnSymbol } from "../../language/program.js";
+import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 import { familyOf } from "../types.js";

@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
-import type { ColumnSymbol, Program, ServiceSymbol, TableSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ColumnSymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { familyOf } from "../types.js";
 

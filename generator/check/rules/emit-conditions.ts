@@ -1,6 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { ScalarNode } from "../../language/node.js";
-import type { ColumnSymbol } from "../../language/program.js";
+import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../tables.js";
 import { isValueOf } from "../values.js";

@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { EventSymbol, Program } from "../../language/program.js";
-import { changeOfOperation } from "../../language/terms.js";
+import type { Program } from "../../language/program.js";
+import type { EventSymbol } from "../../language/symbols.js";
+import { changeOfOperation } from "../../vocabulary/changes.js";
 import type { Rule } from "../rule.js";
 import { reportMissingTable } from "../tables.js";
 

@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { EventSymbol } from "../../language/program.js";
+import type { EventSymbol } from "../../language/symbols.js";
 import { firstOfEach } from "../reach.js";
 import type { Rule } from "../rule.js";
 import { entityColumn, reportMissingColumn } from "../tables.js";

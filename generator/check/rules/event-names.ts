@@ -1,4 +1,4 @@
-import type { EventSymbol } from "../../language/program.js";
+import type { EventSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 
 /** An event's name is its type and its schema file, over the whole mesh and on any file system. */

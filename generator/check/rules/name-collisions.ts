@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { Program, ServiceSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import { callsOf } from "../../model/build/call.js";
 import { nameConsumer, subscribedEntities } from "../../model/build/consumer.js";
 import {

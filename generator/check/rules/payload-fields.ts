@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { FieldSymbol, TableSymbol } from "../../language/program.js";
+import type { FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../tables.js";

@@ -1,4 +1,4 @@
-import type { ServiceSymbol } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 
 /** `metadata.source` tells services apart. */

@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { EventSymbol, Program, ServiceSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { EventSymbol, ServiceSymbol } from "../../language/symbols.js";
 import { isUnpublished } from "../misplaced.js";
 import { firstOfEach, foreignPatterns, reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";

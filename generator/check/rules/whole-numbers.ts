@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import { carriersOf, isDecimalText } from "../../language/carriers.js";
-import type { ColumnSymbol, EventSymbol, FieldSymbol, Program, TableSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";

@@ -1,9 +1,9 @@
 import { plural } from "../../diagnostics/plural.js";
-import type { ExitCode } from "../exit.js";
+import { colour, print, printJson } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { reportWarnings, warningsToJson } from "../generation.js";
 import { adviseHooks } from "../hook-files.js";
 import { compileProject, reportDiagnostics } from "../project.js";
-import { colour, print, printJson } from "../terminal.js";
 
 /** Says everything that is wrong with mesh.yaml; a warning alone is no finding. */
 export async function check(options: { readonly json?: boolean }): Promise<ExitCode> {

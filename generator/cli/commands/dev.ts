@@ -8,10 +8,10 @@ import { createLogFormat } from "../../dev/log-lines.js";
 import { endChildren } from "../../dev/servers/process.js";
 import { openState, type State } from "../../dev/state.js";
 import type { Mesh } from "../../model/mesh.js";
-import type { ExitCode } from "../exit.js";
+import { colour, confirm, isAtTerminal, print, printTable, tell } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { bringUpToDate } from "../generation.js";
 import { report } from "../report.js";
-import { colour, confirm, isAtTerminal, print, printTable, tell } from "../terminal.js";
 
 export interface DevOptions {
   readonly fresh?: boolean;

@@ -7,11 +7,12 @@ import {
   redriveLetter,
   showDeadLetter,
 } from "meshwright/runtime";
+import { UsageError } from "../../project/usage-error.js";
 import { oneLine, shorten } from "../../quote/visible.js";
-import { type ExitCode, UsageError } from "../exit.js";
+import { colour, print, printJson, printTable, quietLogger } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { type LoadedService, withService } from "../loaded-service.js";
 import { findRunningMesh } from "../running-mesh.js";
-import { colour, print, printJson, printTable, quietLogger } from "../terminal.js";
 
 interface Output {
   readonly json?: boolean;

@@ -1,5 +1,9 @@
 import { basename, resolve } from "node:path";
-import { type ExitCode, UsageError } from "../exit.js";
+import { openOutputFolder } from "../../project/output-folder.js";
+import { readVersion } from "../../project/package.js";
+import { UsageError } from "../../project/usage-error.js";
+import { colour, print } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { completeLines, completePackage } from "../init/project-files.js";
 import {
   STARTER_ATTRIBUTES,
@@ -8,9 +12,6 @@ import {
   STARTER_MESH,
   STARTER_TSCONFIG,
 } from "../init/starter.js";
-import { openOutputFolder } from "../output-folder.js";
-import { readVersion } from "../package.js";
-import { colour, print } from "../terminal.js";
 
 /** Like the output: nothing is written through a link. */
 const folder = openOutputFolder(".");

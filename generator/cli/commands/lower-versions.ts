@@ -1,9 +1,9 @@
 import { lowerVersions as lower } from "meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
-import type { ExitCode } from "../exit.js";
+import { colour, print, printJson } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh } from "../running-mesh.js";
-import { colour, print, printJson } from "../terminal.js";
 
 /** Says what was lowered, and which subscribers are to take the source's word afterwards. */
 export async function lowerVersions(name: string, options: { readonly json?: boolean }): Promise<ExitCode> {

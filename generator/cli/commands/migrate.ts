@@ -1,7 +1,7 @@
-import type { ExitCode } from "../exit.js";
-import { type MigratedDatabase, migrateDatabase } from "../migrate-database.js";
+import { type MigratedDatabase, migrateDatabase } from "../../project/migrate-database.js";
+import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { findRunningMesh, ownerUrl } from "../running-mesh.js";
-import { colour, print, printJson, tell, withProgress } from "../terminal.js";
 
 export interface MigrateCommandOptions {
   readonly dryRun?: boolean;

@@ -1,6 +1,6 @@
-import type { ExitCode } from "../exit.js";
+import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { findRunningMesh, natsLogin } from "../running-mesh.js";
-import { colour, print, printJson, tell, withProgress } from "../terminal.js";
 
 export interface ProvisionOptions {
   readonly replicas?: number;

@@ -1,6 +1,8 @@
 import { type ResyncResult, requestResync, type Verification } from "meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
-import { type ExitCode, UsageError } from "../exit.js";
+import { UsageError } from "../../project/usage-error.js";
+import { colour, print, printJson, withProgress } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import {
   areSourceKeysKnown,
   databaseVariable,
@@ -9,7 +11,6 @@ import {
   type RunningMesh,
   serviceUrl,
 } from "../running-mesh.js";
-import { colour, print, printJson, withProgress } from "../terminal.js";
 import { areEqual, describeResults, verifyAll } from "./verify.js";
 
 export interface ResyncChoice {

@@ -1,7 +1,8 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type ExitCode, UsageError } from "../exit.js";
+import { UsageError } from "../../project/usage-error.js";
+import type { ExitCode } from "../exit-code.js";
 
 /**
  * Runs one generated service in this process, configured by the environment alone. Signals reach its

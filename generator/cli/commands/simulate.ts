@@ -13,12 +13,14 @@ import {
 import pg from "pg";
 import { removePostgres, startPostgres } from "../../dev/servers/postgres.js";
 import type { Mesh } from "../../model/mesh.js";
+import { MESH_FILE } from "../../project/paths.js";
+import { UsageError } from "../../project/usage-error.js";
 import { oneLine } from "../../quote/visible.js";
-import { type ExitCode, UsageError } from "../exit.js";
+import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { loadDefinition } from "../loaded-service.js";
-import { compileProject, MESH_FILE, reportDiagnostics } from "../project.js";
+import { compileProject, reportDiagnostics } from "../project.js";
 import { drawSamples } from "../simulate/samples.js";
-import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../terminal.js";
 
 export interface SimulateOptions {
   readonly seed?: string;

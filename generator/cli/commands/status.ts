@@ -2,10 +2,10 @@ import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from
 import { plural } from "../../diagnostics/plural.js";
 import type { Service } from "../../model/mesh.js";
 import { oneLine, shorten } from "../../quote/visible.js";
-import type { ExitCode } from "../exit.js";
+import { colour, print, printJson, printTable, withProgress } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, findServiceUrl, natsLogin, type RunningMesh } from "../running-mesh.js";
-import { colour, print, printJson, printTable, withProgress } from "../terminal.js";
 import { findingsOf } from "./status-findings.js";
 
 /**

@@ -1,10 +1,10 @@
 import { type FoundRow, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { oneLine, shorten } from "../../quote/visible.js";
-import type { ExitCode } from "../exit.js";
+import { colour, print, printJson, withProgress } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh, sourceKeys } from "../running-mesh.js";
-import { colour, print, printJson, withProgress } from "../terminal.js";
 
 /** Caches with their sources, and rows that cascades would take with what they hang on. Compares on the live mesh; what is merely under way does not count. Rejects where a source cannot be read: then nothing is known. */
 export async function verify(

@@ -1,4 +1,4 @@
-import { UsageError } from "../exit.js";
+import { UsageError } from "../../project/usage-error.js";
 import { STARTER_DEVELOPMENT, STARTER_SCRIPTS } from "./starter.js";
 
 /** package.json with what a mesh needs added; nothing that is there is changed. */

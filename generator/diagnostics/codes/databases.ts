@@ -1,4 +1,4 @@
-import type { ColumnType } from "../../model/mesh.js";
+import type { ColumnType } from "../../vocabulary/column-types.js";
 import { error, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
 

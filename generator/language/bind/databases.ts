@@ -1,7 +1,7 @@
 import type { ColumnNode } from "../grammar/database.js";
 import type { DatabaseNode, MeshNode, TableNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
-import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../program.js";
+import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../symbols.js";
 
 export function bindDatabases(node: MeshNode): Map<string, DatabaseSymbol> {
   const entries = node.get.databases?.entries ?? [];

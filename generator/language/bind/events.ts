@@ -1,7 +1,13 @@
+import {
+  type Change,
+  changeOfAction,
+  changeOfOperation,
+  type Operation,
+  operations,
+} from "../../vocabulary/changes.js";
 import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
-import type { EntitySymbol, EventSymbol, FieldSymbol, ServiceSymbol } from "../program.js";
-import { type Change, changeOfAction, changeOfOperation, type Operation } from "../terms.js";
+import type { EntitySymbol, EventSymbol, FieldSymbol, ServiceSymbol } from "../symbols.js";
 import type { SubjectName } from "../words.js";
 
 interface BoundEvents {
@@ -65,9 +71,7 @@ function operationsOf(emit: EmitNode | undefined): readonly Operation[] {
 }
 
 /** An event of several operations that may bring a row into being has to be able to create. */
-function impliedChange(operations: readonly Operation[]): Change | undefined {
-  const strongest = (["insert", "update", "delete"] as const).find((operation) =>
-    operations.includes(operation),
-  );
+function impliedChange(implied: readonly Operation[]): Change | undefined {
+  const strongest = operations.find((operation) => implied.includes(operation));
   return strongest === undefined ? undefined : changeOfOperation[strongest];
 }

@@ -1,6 +1,6 @@
 import type { MeshNode, ServiceNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
-import type { DatabaseSymbol, ServiceSymbol } from "../program.js";
+import type { DatabaseSymbol, ServiceSymbol } from "../symbols.js";
 
 export function bindServices(
   node: MeshNode,

@@ -1,4 +1,4 @@
-import type { ColumnType } from "../../model/mesh.js";
+import { columnTypes } from "../../vocabulary/column-types.js";
 import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
@@ -12,19 +12,6 @@ import {
   tableName,
   text,
 } from "../words.js";
-
-export const columnTypes: readonly ColumnType[] = [
-  "nanoid",
-  "text",
-  "uuid",
-  "integer",
-  "bigint",
-  "number",
-  "boolean",
-  "timestamp",
-  "timestamptz",
-  "json",
-];
 
 const columnType = choice("column type", columnTypes, { code: "unknown-type", foreign: foreignColumnType });
 

@@ -1,4 +1,5 @@
-import type { FieldType } from "../../model/mesh.js";
+import { changes, operations } from "../../vocabulary/changes.js";
+import { fieldTypes } from "../../vocabulary/field-types.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import {
@@ -14,19 +15,6 @@ import {
 } from "../shape.js";
 import { columnName, eventName, fieldName, tableName, text } from "../words.js";
 
-export const fieldTypes: readonly FieldType[] = [
-  "string",
-  "integer",
-  "bigint",
-  "number",
-  "boolean",
-  "nanoid",
-  "uuid",
-  "timestamp",
-  "json",
-];
-
-const operations = ["insert", "update", "delete"] as const;
 const operation = choice("change of a row", operations);
 
 const jsonSchema: OpenShape = {
@@ -67,7 +55,7 @@ export const subjectShape = mapping("a subject", {
   emit: key("Written to the outbox by the transaction that changes the row.", emitShape),
   change: key(
     "What the event says of its entity. By default what `emit` implies, else what the action is called.",
-    choice("change of an entity", ["create", "update", "delete", "none"]),
+    choice("change of an entity", changes),
   ),
   payload: key(
     "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list) or a JSON Schema.",

@@ -1,7 +1,8 @@
-import type { Program, ServiceSymbol } from "../../language/program.js";
+import { compareNames } from "../../collections/compare-names.js";
+import type { Program } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Call, CallVerb } from "../mesh.js";
 import { callKeyVariable, serviceUrlVariable } from "../names.js";
-import { compareNames } from "../order.js";
 import { cacheOf, findSource, subscribedEntities } from "./consumer.js";
 
 const VERBS: readonly CallVerb[] = ["get", "post", "patch", "delete"];

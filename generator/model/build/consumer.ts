@@ -1,5 +1,7 @@
+import { compareNames } from "../../collections/compare-names.js";
 import { deliveryDefaults } from "../../language/grammar/service.js";
-import type { EntitySymbol, Program, ServiceSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
 import {
   callKeyVariable,
@@ -9,7 +11,6 @@ import {
   streamName,
   valueName,
 } from "../names.js";
-import { compareNames } from "../order.js";
 import { defaultSyncSeconds } from "./database.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";

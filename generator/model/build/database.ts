@@ -1,4 +1,5 @@
-import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/program.js";
+import { byName, compareNames } from "../../collections/compare-names.js";
+import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
 import { hasOffset, withOffset } from "../moment.js";
 import {
@@ -9,7 +10,6 @@ import {
   serviceUrlVariable,
   tableNames,
 } from "../names.js";
-import { byName, compareNames } from "../order.js";
 import { required } from "./invariant.js";
 
 export const defaultSyncSeconds = 3_600;

@@ -1,7 +1,7 @@
-import type { ServiceSymbol } from "../../language/program.js";
+import { byName } from "../../collections/compare-names.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Call, EnvironmentVariable } from "../mesh.js";
 import { databaseRoles, databaseUrlVariable } from "../names.js";
-import { byName } from "../order.js";
 
 /** What the runtime itself reads; a mesh cannot use these names for something else. */
 export const builtInVariables: readonly string[] = [

@@ -1,4 +1,4 @@
-import { groupBy } from "../group.js";
+import { groupBy } from "../../collections/group-by.js";
 import type { Event } from "../mesh.js";
 
 /** Events in canonical order, found by what refers to them. */

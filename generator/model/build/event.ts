@@ -1,10 +1,11 @@
-import type { EventSymbol, FieldSymbol } from "../../language/program.js";
-import type { FieldType } from "../../language/terms.js";
+import { compareNames } from "../../collections/compare-names.js";
+import type { EventSymbol, FieldSymbol } from "../../language/symbols.js";
 import type { Value } from "../../source/value.js";
+import { operations } from "../../vocabulary/changes.js";
+import type { FieldType } from "../../vocabulary/field-types.js";
 import { INT64 } from "../int64.js";
 import type { Emit, Event, Field, JsonSchema, JsonValue } from "../mesh.js";
 import { eventNames } from "../names.js";
-import { compareNames } from "../order.js";
 import { required } from "./invariant.js";
 
 export function buildEvent(event: EventSymbol): Event {
@@ -25,15 +26,13 @@ export function buildEvent(event: EventSymbol): Event {
   };
 }
 
-const operationOrder = ["insert", "update", "delete"] as const;
-
 function buildEmit(event: EventSymbol): Emit | undefined {
   const emit = event.node?.get.emit?.get;
   if (emit === undefined) return undefined;
   return {
     table: required(event.table, `the table of ${event.subject.text}`).name,
     id: event.id?.value,
-    on: operationOrder.filter((operation) => event.operations.includes(operation)),
+    on: operations.filter((operation) => event.operations.includes(operation)),
     when: (emit.when?.entries ?? [])
       .map(({ name, node }) => ({
         column: name.value,

@@ -1,6 +1,7 @@
+import { byName } from "../../collections/compare-names.js";
 import type { Program } from "../../language/program.js";
 import type { Mesh } from "../mesh.js";
-import { byName, compareEvents } from "../order.js";
+import { compareEvents } from "../order.js";
 import { buildCalls } from "./call.js";
 import { buildDatabase } from "./database.js";
 import { buildEvent } from "./event.js";

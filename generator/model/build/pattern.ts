@@ -1,7 +1,7 @@
+import { compareNames } from "../../collections/compare-names.js";
 import type { TextNode } from "../../language/node.js";
 import type { PatternName } from "../../language/words.js";
 import type { SubjectPattern } from "../mesh.js";
-import { compareNames } from "../order.js";
 
 export function buildPatterns(patterns: readonly TextNode<PatternName>[]): readonly SubjectPattern[] {
   return patterns

@@ -1,7 +1,8 @@
-import type { Program, ServiceSymbol } from "../../language/program.js";
+import { compareNames } from "../../collections/compare-names.js";
+import type { Program } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Call, Http, Resource, Service } from "../mesh.js";
 import { pascalCase, streamName, valueName } from "../names.js";
-import { compareNames } from "../order.js";
 import { buildConsumers } from "./consumer.js";
 import { buildEnvironment } from "./environment.js";
 import type { EventIndex } from "./event-index.js";

@@ -1,10 +1,11 @@
+import { byName } from "../../collections/compare-names.js";
 import { streamDefaults } from "../../language/grammar/service.js";
 import type { StreamNode } from "../../language/grammar.js";
-import type { Program, ServiceSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import { duration, size } from "../../language/words.js";
 import type { Stream } from "../mesh.js";
 import { streamName } from "../names.js";
-import { byName } from "../order.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
 import { buildPatterns } from "./pattern.js";

@@ -1,5 +1,6 @@
 import { carriersOf, isDecimalText } from "../../language/carriers.js";
-import type { ColumnSymbol, Program, TableSymbol } from "../../language/program.js";
+import type { Program } from "../../language/program.js";
+import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
 
 /**
  * The columns that travel as decimal strings: whole numbers that events carry as `bigint`, and those that hold

@@ -3,8 +3,8 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { isValueOf } from "../../../generator/check/values.js";
 import { sqlDefault, sqlType } from "../../../generator/emit/sql/sql-types.js";
-import { columnTypes } from "../../../generator/language/grammar/database.js";
 import type { ColumnType } from "../../../generator/model/mesh.js";
+import { columnTypes } from "../../../generator/vocabulary/column-types.js";
 
 /*
  * What the compiler takes as a default, PostgreSQL takes too, and stores as it is written.

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { UsageError } from "./exit.js";
+import { UsageError } from "./usage-error.js";
 
 /** Windows has neither. Without waiting: a FIFO whose writer never comes would stop us for good. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);

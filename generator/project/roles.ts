@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Grants } from "meshwright/runtime";
 import type { Database } from "../model/mesh.js";
-import { GENERATED } from "./project.js";
+import { GENERATED } from "./paths.js";
 
 /** The database's roles, as the generator wrote it down for an administrator. */
 export async function readRoles({ service }: Database): Promise<string> {

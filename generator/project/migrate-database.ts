@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { createPool, mayMigrate, migrate, migrationState, requireOwnSessions } from "meshwright/runtime";
 import type { Database } from "../model/mesh.js";
-import { UsageError } from "./exit.js";
-import { GENERATED } from "./project.js";
+import { quietLogger } from "../terminal/terminal.js";
+import { GENERATED } from "./paths.js";
 import { readGrants } from "./roles.js";
-import { quietLogger } from "./terminal.js";
+import { UsageError } from "./usage-error.js";
 
 export interface DatabaseOwner {
   /** Of who migrates, and the variable that it is from. */

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { isPlainPath, type OutputFolder } from "../emit/file.js";
-import { UsageError } from "./exit.js";
+import { UsageError } from "./usage-error.js";
 
 /*
  * The output folder on disk, which a repository brings along: what is there may be of anybody. Nothing is read or

@@ -1,9 +1,10 @@
-import type { ColumnType, Emit, Event, FieldType } from "../model/mesh.js";
+/** What an event says of its entity; `none` for a mere occurrence. */
+export const changes = ["create", "update", "delete", "none"] as const;
+export type Change = (typeof changes)[number];
 
-/** The closed sets of words, as the model has them. */
-export type Change = Event["change"];
-export type Operation = Emit["on"][number];
-export type { ColumnType, FieldType };
+/** The changes of a row that an event can follow from, in the order of a row's life. */
+export const operations = ["insert", "update", "delete"] as const;
+export type Operation = (typeof operations)[number];
 
 /** What a change of a row says of the entity that the row is. */
 export const changeOfOperation: Readonly<Record<Operation, Change>> = {
