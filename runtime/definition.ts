@@ -194,7 +194,7 @@ export interface ConsumerDefinition {
   readonly stream: StreamDefinition;
   readonly filter: string;
   /** `auth.user` */
-  readonly origin: string;
+  readonly entity: string;
   readonly cache?: TableDefinition;
   readonly sync?: SyncDefinition;
   readonly delivery: DeliveryDefinition;

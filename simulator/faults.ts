@@ -166,14 +166,14 @@ function poison(cast: Cast, fault: Fault): string {
   for (let number = 0; number < fault.count; number += 1) {
     const action =
       fault.ms % 5 === 0 ? "exploded" : (consumer.events[number % consumer.events.length]?.action ?? "");
-    const subject = `${consumer.origin}.poison-${troubles.poison.length + 1}.${action}`;
+    const subject = `${consumer.entity}.poison-${troubles.poison.length + 1}.${action}`;
     const stored = world.server.inject(
       subject,
       Buffer.from(POISON[(fault.ms + number) % POISON.length] ?? ""),
     );
     if (stored) troubles.poison.push(subject);
   }
-  return `${fault.count} messages that nobody can read for ${consumer.origin}`;
+  return `${fault.count} messages that nobody can read for ${consumer.entity}`;
 }
 
 /** Its backup is of now; after the time all its processes are killed, and find what was then. */

@@ -39,7 +39,7 @@ export interface OwnedTable {
   readonly samples: Readonly<Record<string, readonly string[]>>;
 }
 
-/** A consumer whose origin is a table of this mesh, so that one can be held against the other. */
+/** A consumer whose entity is a table of this mesh, so that one can be held against the other. */
 export interface Copy {
   readonly service: SimulatedService;
   readonly consumer: ConsumerDefinition;
@@ -66,8 +66,8 @@ export async function describeMesh(
       const target = tables.find(({ service, table }) => service === owned.service && table.name === name);
       if (target !== undefined) owned.refersTo.set(column, target);
     }
-    for (const { origin, column } of cascadesInto(owned)) {
-      const target = findOwner(tables, origin);
+    for (const { entity, column } of cascadesInto(owned)) {
+      const target = findOwner(tables, entity);
       if (target !== undefined) owned.refersTo.set(column, target);
     }
   }
@@ -79,28 +79,28 @@ export async function describeMesh(
 export function copiesOf({ services, tables }: SimulatedMesh): readonly Copy[] {
   return services.flatMap((service) =>
     service.definition.consumers.flatMap((consumer): Copy[] => {
-      const owner = findOwner(tables, consumer.origin);
+      const owner = findOwner(tables, consumer.entity);
       return owner === undefined ? [] : [{ service, consumer, owner }];
     }),
   );
 }
 
-function findOwner(tables: readonly OwnedTable[], origin: string): OwnedTable | undefined {
+function findOwner(tables: readonly OwnedTable[], entity: string): OwnedTable | undefined {
   return tables.find(
     ({ service, table }) =>
-      `${service.definition.name}.${table.entity}` === origin && table.entity !== undefined,
+      `${service.definition.name}.${table.entity}` === entity && table.entity !== undefined,
   );
 }
 
 function cascadesInto({
   service,
   table,
-}: OwnedTable): { readonly origin: string; readonly column: string }[] {
-  return service.definition.consumers.flatMap(({ origin, events }) =>
+}: OwnedTable): { readonly entity: string; readonly column: string }[] {
+  return service.definition.consumers.flatMap(({ entity, events }) =>
     events
       .flatMap(({ cascades = [] }) => cascades)
       .filter((rule) => rule.table.name === table.name)
-      .map(({ column }) => ({ origin, column })),
+      .map(({ column }) => ({ entity, column })),
   );
 }
 

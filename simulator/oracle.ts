@@ -36,12 +36,12 @@ async function checkCascades(ending: Ending, copy: Copy): Promise<readonly strin
   const living = new Set((await keysOf(copy)).map(({ id }) => id));
   const known = await owner.service.database.query<{ id: string }>(
     "SELECT entity_id AS id FROM mesh.entity_version WHERE entity = $1",
-    [consumer.origin],
+    [consumer.entity],
   );
   const gone = new Set(known.map(({ id }) => id).filter((id) => !living.has(id)));
   const states = await service.database.query<{ id: string; deleted: boolean; heard: boolean }>(
     "SELECT entity_id AS id, deleted, version IS NOT NULL OR stream_seq > 0 AS heard FROM mesh.applied WHERE source = $1",
-    [consumer.origin],
+    [consumer.entity],
   );
   const found: string[] = [];
   for (const rule of rules) {
@@ -143,7 +143,7 @@ async function checkLives(
   const living = new Set((await keysOf(copy)).map(({ id }) => id));
   const states = await service.database.query<{ id: string; deleted: boolean }>(
     "SELECT entity_id AS id, deleted FROM mesh.applied WHERE source = $1 AND (version IS NOT NULL OR stream_seq > 0)",
-    [consumer.origin],
+    [consumer.entity],
   );
   return states.flatMap(({ id }) => {
     const told = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);
@@ -201,8 +201,8 @@ async function checkDeadLetters(ending: Ending): Promise<readonly string[]> {
         found.push(`${durable}: ${subject} is a dead letter ${count} times`);
     }
     if (isLossy(plan)) continue;
-    for (const { durable, origin } of definition.consumers) {
-      const expected = ending.poison.filter((subject) => subject.startsWith(`${origin}.`));
+    for (const { durable, entity } of definition.consumers) {
+      const expected = ending.poison.filter((subject) => subject.startsWith(`${entity}.`));
       const told = new Set(
         letters.filter((letter) => letter.durable === durable).map(({ subject }) => subject),
       );

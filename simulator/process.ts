@@ -121,8 +121,8 @@ export function startLife(world: World, { service, name, weight }: Birth): Life 
 
 /** Where it finds the sources of its caches. */
 function sourceVariables({ definition }: SimulatedService, name: string): Record<string, string> {
-  const variables = definition.consumers.flatMap(({ sync, origin }) =>
-    sync === undefined ? [] : [[sync.urlVariable, sourceUrl(name, origin.split(".")[0] ?? "")] as const],
+  const variables = definition.consumers.flatMap(({ sync, entity }) =>
+    sync === undefined ? [] : [[sync.urlVariable, sourceUrl(name, entity.split(".")[0] ?? "")] as const],
   );
   return Object.fromEntries(variables);
 }

@@ -21,7 +21,7 @@ export async function checkUnheardLives(ending: Ending, copy: Copy): Promise<rea
   const rows = await service.database.query<Known>(
     `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted, stream_seq::integer AS seq
 FROM mesh_sim."$known" WHERE source = $1 ORDER BY place`,
-    [consumer.origin],
+    [consumer.entity],
   );
   for (const row of rows) known.set(row.id, [...(known.get(row.id) ?? []), row]);
   const births = readBirths(ending, copy);
@@ -47,7 +47,7 @@ function readBirths({ world, poison }: Ending, { consumer, owner }: Copy): Reado
   const births = new Map<string, number[]>();
   if (creation === undefined || stream === undefined) return births;
   for (const { subject, body } of world.server.log(stream.name)) {
-    if (!subject.startsWith(`${consumer.origin}.`) || !subject.endsWith(`.${creation}`)) continue;
+    if (!subject.startsWith(`${consumer.entity}.`) || !subject.endsWith(`.${creation}`)) continue;
     if (poison.includes(subject)) continue;
     const { metadata } = JSON.parse(Buffer.from(body).toString()) as {
       readonly metadata: { readonly entity_id: string; readonly version: number };

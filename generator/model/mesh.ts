@@ -132,10 +132,9 @@ export interface Consumer {
   readonly stream: string;
   /** `auth.user.*.*` */
   readonly filter: string;
-  /** Owner and entity: `auth.user`; the `source` column of mesh.applied. */
-  readonly origin: string;
-  readonly publisher: string;
+  /** `auth.user`: whose events it receives. */
   readonly entity: string;
+  readonly publisher: string;
   /** Names of the events it receives, in canonical order. */
   readonly events: readonly string[];
   /** The cache table it keeps, in the service's database. */
@@ -219,8 +218,6 @@ export interface Table {
 
 export interface CacheOf {
   /** `auth.user` */
-  readonly origin: string;
-  readonly service: string;
   readonly entity: string;
   readonly sync: Sync | undefined;
 }

@@ -113,14 +113,14 @@ function collectRules(consumers: readonly ConsumerDefinition[]): ReadonlyMap<str
     cascadesOf(buildModel(definition)).flatMap((rule): (readonly [string, CascadeDefinition])[] =>
       rule.before === undefined
         ? []
-        : [[ruleKey(definition.origin, rule.before.name, rule.table.name), rule]],
+        : [[ruleKey(definition.entity, rule.before.name, rule.table.name), rule]],
     ),
   );
   return new Map(rules);
 }
 
-function ruleKey(origin: string, rule: string, table: string): string {
-  return [origin, rule, table].join("\n");
+function ruleKey(entity: string, rule: string, table: string): string {
+  return [entity, rule, table].join("\n");
 }
 
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
@@ -159,7 +159,7 @@ WHERE id IN (
     AND origin = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id, origin, entity_id, rule, table_name, row_key, attempts`,
-    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.origin), BEYOND_SECONDS],
+    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.entity), BEYOND_SECONDS],
   );
   return rows;
 }

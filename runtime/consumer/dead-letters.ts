@@ -24,7 +24,7 @@ export interface GivenUp {
 /** Once per message and durable: a second writing, after a crash between here and the broker, changes nothing. */
 export async function recordDeadLetter(tx: Tx, model: ConsumerModel, letter: GivenUp): Promise<void> {
   const { message, seq, error, attempts, entityId } = letter;
-  const { durable, stream, origin } = model.definition;
+  const { durable, stream, entity } = model.definition;
   await tx.query(
     `INSERT INTO mesh.dead_letter
   (durable, stream, stream_seq, subject, headers, body, error, attempts, origin, entity_id)
@@ -38,7 +38,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, s
       Buffer.from(message.body),
       storable(error),
       attempts,
-      origin,
+      entity,
       entityId === undefined ? null : storable(entityId),
     ],
   );

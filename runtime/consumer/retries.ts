@@ -58,13 +58,13 @@ export interface Recorded {
 
 /** Counts an attempt that is about to be made. Until it ends, the event is due when a crash would bring it again. */
 export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<Recorded> {
-  const { durable, stream, origin, delivery } = model.definition;
+  const { durable, stream, entity, delivery } = model.definition;
   const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
     `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
 VALUES ($1, $2, $3, $4, $5, 1, now() + make_interval(secs => $6))
 ON CONFLICT (stream, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
 RETURNING attempts, last_error`,
-    [stream.name, event.seq, durable, origin, event.id, delivery.ackWaitSeconds],
+    [stream.name, event.seq, durable, entity, event.id, delivery.ackWaitSeconds],
   );
   return { attempts: rows[0]?.attempts ?? 1, lastError: rows[0]?.last_error ?? null };
 }

@@ -96,7 +96,7 @@ async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Pr
   (SELECT max(stream_seq) FROM mesh.applied WHERE source = $1),
   (SELECT max(stream_seq) FROM mesh.dead_letter WHERE durable = $2),
   (SELECT last_seq FROM mesh.subscription WHERE durable = $2), 0) AS highest`,
-    [model.definition.origin, durable],
+    [model.definition.entity, durable],
   );
   return Number(rows[0]?.highest ?? 0);
 }
@@ -143,11 +143,11 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
  * former life than there are of the present one: from here on it goes by sequence, until versions are told again.
  */
 export async function distrustVersions(tx: Tx, { definition }: ConsumerModel): Promise<number> {
-  const { durable, origin, stream } = definition;
+  const { durable, entity, stream } = definition;
   const { rowCount } = await tx.query(
     `UPDATE mesh.applied SET version = NULL, exact = false FROM mesh.subscription AS known
 WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2 * $3::double precision) AND source = $2 AND version IS NOT NULL`,
-    [durable, origin, stream.tombstoneSeconds ?? null],
+    [durable, entity, stream.tombstoneSeconds ?? null],
   );
   return rowCount ?? 0;
 }

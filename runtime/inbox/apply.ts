@@ -79,7 +79,7 @@ export async function applyEvents(
   events: readonly Incoming[],
 ): Promise<Applied> {
   const { model } = context;
-  const known = await lockStates(client, model.definition.origin, [
+  const known = await lockStates(client, model.definition.entity, [
     ...new Set(events.map((event) => event.id)),
   ]);
   const news = await withoutDuplicates(client, events);
@@ -87,7 +87,7 @@ export async function applyEvents(
   refuseEarly(context, folded);
   const gaps = [...folded.gaps];
   for (const round of folded.rounds) {
-    await writeStates(client, model.definition.origin, round.states, known);
+    await writeStates(client, model.definition.entity, round.states, known);
     if (round.removals.size > 0) await removeRound(client, context, round);
     const upserts = [...round.upserts.values()];
     const settled = context.settleClashes === true ? await settleClashes(client, model, upserts) : upserts;
@@ -124,19 +124,19 @@ function refuseEarly({ mayLeaveGap }: ApplyContext, { early }: Folded): void {
 
 export async function lockStates(
   client: PoolClient,
-  origin: string,
+  entity: string,
   ids: readonly string[],
 ): Promise<Map<string, EntityState>> {
-  return await selectStates(client, LOCK_STATES, [origin, arrayLiteral(ids)]);
+  return await selectStates(client, LOCK_STATES, [entity, arrayLiteral(ids)]);
 }
 
 /** As they stand; they may be others a moment later. */
 export async function readStates(
   tx: Tx,
-  origin: string,
+  entity: string,
   ids: readonly string[],
 ): Promise<Map<string, EntityState>> {
-  return await selectStates(tx, READ_STATES, [origin, arrayLiteral(ids)]);
+  return await selectStates(tx, READ_STATES, [entity, arrayLiteral(ids)]);
 }
 
 type StateRow = [id: string, version: string | null, exact: boolean, deleted: boolean, seq: string];
@@ -182,7 +182,7 @@ function identityOf(event: Incoming): string {
 /** Alone and first: it waits for whoever is attaching rows, and the statements of the cascades then see those rows. */
 export async function writeStates(
   client: PoolClient,
-  origin: string,
+  entity: string,
   states: ReadonlyMap<string, EntityState>,
   known: Map<string, EntityState>,
 ): Promise<void> {
@@ -195,7 +195,7 @@ export async function writeStates(
       }),
     );
   const { rows } = await client.query<{ added: number }>(WRITE_STATES, [
-    origin,
+    entity,
     arrayLiteral(ids),
     column((state) => state.version),
     column((state) => state.exact),
@@ -214,7 +214,7 @@ export async function removeEntities(
   model: ConsumerModel,
   ids: readonly string[],
 ): Promise<void> {
-  for (const rule of cascadesOf(model)) await run(client, cascade(rule, model.definition.origin, ids));
+  for (const rule of cascadesOf(model)) await run(client, cascade(rule, model.definition.entity, ids));
   if (model.cache !== undefined) await run(client, removeRows(model.cache, ids));
 }
 

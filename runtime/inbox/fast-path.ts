@@ -30,7 +30,7 @@ export function preparePlain(context: ApplyContext, events: readonly Incoming[])
   if (cache === undefined || changes === undefined || first === undefined) return undefined;
   const { orderMatters } = context.model;
   const toStatement = (rows: readonly VersionedUpsert[]) =>
-    applyPlain({ cache, origin: definition.origin, shape: shapeOf(first), rows, withoutGap: orderMatters });
+    applyPlain({ cache, entity: definition.entity, shape: shapeOf(first), rows, withoutGap: orderMatters });
   const born = changes.filter((change) => change.born).length;
   return {
     events: events.length,

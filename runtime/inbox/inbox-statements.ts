@@ -27,7 +27,7 @@ WHERE source = $1 AND entity_id = ANY ($2::text[]) ORDER BY entity_id`;
 export const LOCK_STATES = `${READ_STATES} FOR UPDATE`;
 
 /**
- * New states of a round, $1 the origin. Counts the rows that were not there before, by xmax, which is
+ * New states of a round, $1 the entity. Counts the rows that were not there before, by xmax, which is
  * 0 in a row that was inserted and our own id in one that was locked for the update.
  */
 export const WRITE_STATES = `WITH written AS (
@@ -132,7 +132,7 @@ export interface VersionedUpsert extends Upsert {
 
 export interface PlainChanges {
   readonly cache: CacheModel;
-  readonly origin: string;
+  readonly entity: string;
   readonly shape: string;
   readonly rows: readonly VersionedUpsert[];
   /** Writes nothing of an entity that is known here, and of which versions in between are missing. */
@@ -144,7 +144,7 @@ export interface PlainChanges {
  * decide between. Writes those that are beyond doubt (as "update" asks most of a tombstone); gives the
  * number of those written that were not taken for new, so that the caller can look closer at the rest.
  */
-export function applyPlain({ cache, origin, shape, rows: upserts, withoutGap }: PlainChanges): Statement {
+export function applyPlain({ cache, entity, shape, rows: upserts, withoutGap }: PlainChanges): Statement {
   const shaped = shapeColumns(cache, shape, 5);
   const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const key = quote(cache.key.name);
@@ -183,7 +183,7 @@ ${conflictClause(cache, shaped)}`;
   return {
     text,
     values: [
-      origin,
+      entity,
       versions,
       seqs,
       born,
@@ -204,7 +204,7 @@ function noGapSql(parameter: number | undefined): string {
 
 export interface MergeRows {
   readonly cache: CacheModel;
-  readonly origin: string;
+  readonly entity: string;
   readonly shape: string;
   /** All of one snapshot: their seq is the noted one. */
   readonly rows: readonly (Upsert & { readonly version: number | null })[];
@@ -219,13 +219,13 @@ export interface Merge {
 }
 
 /** Rows of a snapshot, with their guard, in one statement, which also notes their ids in `"$told"`. */
-export function mergeStatements({ cache, origin, shape, rows }: MergeRows): Merge {
+export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merge {
   const shaped = shapeColumns(cache, shape, 4);
   const versions = arrayLiteral(rows.map((row) => row.version));
   return {
     insert: insertNewText(cache, shaped),
     merge: mergeText(cache, shaped),
-    values: [origin, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
   };
 }
 
@@ -304,7 +304,7 @@ export function removeRows(cache: CacheModel, ids: readonly string[]): Statement
  * What becomes of the rows that refer to deleted entities. With a hook before it, they are put down for the worker; a task
  * for an earlier row of the same key, which has named another entity, is this row's from now on.
  */
-export function cascade(rule: CascadeDefinition, origin: string, ids: readonly string[]): Statement {
+export function cascade(rule: CascadeDefinition, entity: string, ids: readonly string[]): Statement {
   const table = quote(rule.table.name);
   const column = quote(rule.column);
   const matches = `${column} = ANY ($1::${arrayType(columnOf(rule.table, rule.column))})`;
@@ -318,6 +318,6 @@ SELECT $2, ${column}::text, $3, $4, ${quote(rule.table.key)}::text FROM ${table}
 ON CONFLICT (rule, table_name, row_key) DO UPDATE SET origin = excluded.origin, entity_id = excluded.entity_id,
   attempts = 0, last_error = NULL, next_at = excluded.next_at
 WHERE (task.origin, task.entity_id) <> (excluded.origin, excluded.entity_id)`,
-    values: [...values, origin, rule.before.name, rule.table.name],
+    values: [...values, entity, rule.before.name, rule.table.name],
   };
 }

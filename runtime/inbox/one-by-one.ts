@@ -88,7 +88,7 @@ async function waitsForPredecessor(context: CarefulContext, due: Due): Promise<b
   const { pool, model, predecessors, blocked } = context;
   if (predecessors === undefined || !waitsForOrder(context)) return false;
   const { event } = due;
-  const known = await persistently(context, () => readStates(pool, model.definition.origin, [event.id]));
+  const known = await persistently(context, () => readStates(pool, model.definition.entity, [event.id]));
   const { early } = foldEvents(model, [event], known);
   const delayMs = early.length === 0 ? undefined : (await predecessors.waits(early)).get(event.seq);
   if (delayMs === undefined) return false;

@@ -63,7 +63,7 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   const eventModel = model.events.get(action);
   if (eventModel === undefined) {
     const known = [...model.events.keys()].join(", ");
-    return reject(`unknown action "${action}" of ${model.definition.origin}; known: ${known}`);
+    return reject(`unknown action "${action}" of ${model.definition.entity}; known: ${known}`);
   }
   if (body.length === 0) return reject("empty message");
   if (!isUtf8(body)) return reject("not UTF-8");

@@ -15,11 +15,11 @@ type ToldVersion = { readonly id: string; readonly version: number | null };
  */
 export async function findsAhead(
   client: ClientBase,
-  origin: string,
+  entity: string,
 ): Promise<(told: readonly ToldVersion[]) => Promise<readonly AheadRow[]>> {
   const { rows } = await client.query<{ seq: string }>(
     "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE source = $1",
-    [origin],
+    [entity],
   );
   const seq = rows[0]?.seq ?? "0";
   return async (told) => {
@@ -28,7 +28,7 @@ export async function findsAhead(
     const ids = versioned.map(({ id }) => id);
     const versions = versioned.map(({ version }) => version);
     const found = await client.query<{ id: string; version: string; told: string }>(FIND_AHEAD, [
-      origin,
+      entity,
       ids,
       versions,
       seq,

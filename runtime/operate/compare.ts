@@ -83,7 +83,7 @@ export async function createComparison(
     CREATE TEMP TABLE "$seen" (key text COLLATE "C");
     CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source json, cache json, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
-  const findAhead = await findsAhead(client, consumer.origin);
+  const findAhead = await findsAhead(client, consumer.entity);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
   const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
   const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));

@@ -29,7 +29,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
   try {
     await client.query(`CREATE TEMP TABLE "$told" (id text COLLATE "C");
       CREATE TEMP TABLE "$dangling" (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);
-    const findAhead = await findsAhead(client, consumer.origin);
+    const findAhead = await findsAhead(client, consumer.entity);
     const ahead = new Map<string, FoundRow>();
     const onTold = async (told: Told) => {
       for (const { id, reason } of await findAhead(told)) ahead.set(id, aheadRow(id, reason));
@@ -43,7 +43,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
       for (const [rule, { table, column }] of rules.entries())
         await client.query(keepDangling(table.name, table.key, column), [rule]);
     }
-    const { durable, origin } = consumer;
+    const { durable, entity } = consumer;
     const none = { missing: 0, extra: 0, differing: 0, unfit: 0, ahead: 0 };
     const results: Verification[] = [];
     for (const [rule, { table, column }] of rules.entries()) {
@@ -54,7 +54,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
     if (ahead.size > 0) {
       const ms = Math.round(performance.now() - started);
       const found = { ahead: ahead.size, sample: [...ahead.values()].slice(0, sample) };
-      results.push({ durable, cache: `versions of ${origin}`, columns: [], rows, ...none, ...found, ms });
+      results.push({ durable, cache: `versions of ${entity}`, columns: [], rows, ...none, ...found, ms });
     }
     return results;
   } finally {

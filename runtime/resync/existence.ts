@@ -54,19 +54,19 @@ export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): 
 
 async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
   const { client, model, seq } = run;
-  const { origin } = model.definition;
+  const { entity } = model.definition;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
   await client.query('INSERT INTO "$told" (entity_id) SELECT unnest($1::text[])', [ids]);
   await noteAhead(run, part);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
-    origin,
+    entity,
     ids,
     arrayLiteral(part.map(({ born }) => born)),
   ]);
   if (rows.length === 0) return 0;
   const doubtful = new Set(rows.map(({ id }) => id));
-  const known = await lockStates(client, origin, [...doubtful]);
+  const known = await lockStates(client, entity, [...doubtful]);
   const later = laterLives(part).filter(({ id, born }) => {
     const state = doubtful.has(id) ? known.get(id) : undefined;
     return state !== undefined && endsUnheard(state, born);
@@ -81,7 +81,7 @@ async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
     const state = doubtful.has(told.id) ? stateOnceTold(known.get(told.id), told.version, seq) : undefined;
     if (state !== undefined) states.set(told.id, state);
   }
-  if (states.size > 0) await writeStates(client, origin, states, known);
+  if (states.size > 0) await writeStates(client, entity, states, known);
   return states.size;
 }
 

@@ -25,14 +25,14 @@ export interface Finding {
 export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logger): Incoming | undefined {
   const eventModel = hookedEvent(model, finding.change);
   if (eventModel === undefined) return undefined;
-  const { origin } = model.definition;
+  const { entity } = model.definition;
   const { _version, _born, ...payload } = finding.payload;
   const event: MeshEvent = {
     metadata: {
       event_id: randomUUID(),
       entity_id: finding.id,
       timestamp: Math.floor(Date.now() / 1000),
-      source: origin.slice(0, origin.indexOf(".")),
+      source: entity.slice(0, entity.indexOf(".")),
       ...(finding.version === null ? {} : { version: finding.version }),
     },
     ...payload,
@@ -47,7 +47,7 @@ export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logg
   }
   return toIncoming(model, eventModel, {
     event,
-    subject: `${origin}.${finding.id}.${action}`,
+    subject: `${entity}.${finding.id}.${action}`,
     seq: finding.seq,
   });
 }

@@ -37,11 +37,11 @@ SELECT $1, id COLLATE "C" FROM unnest($2::text[]) AS id GROUP BY 2 ORDER BY 2 ON
  */
 export async function lockAll(
   client: PoolClient,
-  origin: string,
+  entity: string,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, EntityState>> {
-  await client.query(KNOW_ALL, [origin, arrayLiteral(ids)]);
-  return await lockStates(client, origin, ids);
+  await client.query(KNOW_ALL, [entity, arrayLiteral(ids)]);
+  return await lockStates(client, entity, ids);
 }
 
 /**
@@ -51,12 +51,12 @@ export async function lockAll(
  */
 export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promise<number | undefined> {
   const { client, model } = run;
-  const { origin } = model.definition;
+  const { entity } = model.definition;
   const later = laterLives(told);
   if (later.length === 0) return undefined;
   const known = await readStates(
     client,
-    origin,
+    entity,
     later.map(({ id }) => id),
   );
   // A version of the present life, or a later one, is known for good.
@@ -65,7 +65,7 @@ export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promi
   // All that are merged next, not these alone: locked in two goes, they would be locked out of order.
   await lockAll(
     client,
-    origin,
+    entity,
     told.map(({ id }) => id),
   );
   return await endLives(run, inDoubt, ({ born }, { seq }) => ({
@@ -128,10 +128,10 @@ async function endLives(
   toState: (life: Later, known: EntityState) => EntityState,
 ): Promise<number> {
   const { client, model, logger, seq, apply } = run;
-  const { origin } = model.definition;
+  const { entity } = model.definition;
   const known = await lockStates(
     client,
-    origin,
+    entity,
     later.map(({ id }) => id),
   );
   const states = new Map<string, EntityState>();
@@ -142,7 +142,7 @@ async function endLives(
   if (states.size === 0) return 0;
   const ids = [...states.keys()];
   const lost = await lostDeletions(client, model, { places: ids.map((id) => ({ id, seq })), logger });
-  await writeStates(client, origin, states, known);
+  await writeStates(client, entity, states, known);
   await removeEntities(client, model, ids);
   await callHandlers(client, apply, lost);
   return ids.length;

@@ -22,7 +22,7 @@ export interface Chunk {
 }
 
 /** In order of id, like every lock: a batch of events that meets a chunk waits, and neither is taken for a deadlock. */
-export function prepareChunk(cache: CacheModel, origin: string, rows: readonly SnapshotRow[]): Chunk {
+export function prepareChunk(cache: CacheModel, entity: string, rows: readonly SnapshotRow[]): Chunk {
   const shapes = new Map<string, SnapshotRow[]>();
   const ordered = [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   for (const row of ordered) {
@@ -34,7 +34,7 @@ export function prepareChunk(cache: CacheModel, origin: string, rows: readonly S
   return {
     cache,
     rows,
-    merges: [...shapes].map(([shape, ofShape]) => mergeStatements({ cache, origin, shape, rows: ofShape })),
+    merges: [...shapes].map(([shape, ofShape]) => mergeStatements({ cache, entity, shape, rows: ofShape })),
   };
 }
 
@@ -63,7 +63,7 @@ export async function beginChunk(
   const answers: unknown =
     await client.query(`BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off;
 SAVEPOINT merge; SELECT FROM mesh.applied
-WHERE source = ${client.escapeLiteral(model.definition.origin)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
+WHERE source = ${client.escapeLiteral(model.definition.entity)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
   const found = (answers as readonly QueryResult[]).at(-1)?.rowCount ?? 0;
   return found === 0 ? "new" : "known";
 }
@@ -86,7 +86,7 @@ export async function mergeChunk(
   if (merged !== undefined) return merged;
   onClash();
   const settled = await makeWay(client, model, cache, rows);
-  return await writeAll(client, prepareChunk(cache, model.definition.origin, settled).merges, "merge");
+  return await writeAll(client, prepareChunk(cache, model.definition.entity, settled).merges, "merge");
 }
 
 /** Undefined, and nothing done, where a unique value is in the way: of this cache, or of any table. */
@@ -175,7 +175,7 @@ JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$ne
     [
       arrayLiteral(told.map((row) => row.id)),
       arrayLiteral(told.map((row) => row.cells[place])),
-      model.definition.origin,
+      model.definition.entity,
       rows[0]?.seq ?? 0,
     ],
   );

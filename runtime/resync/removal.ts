@@ -89,11 +89,11 @@ export async function untilHeard({ model, settledUpTo, seq, signal }: Run): Prom
 }
 
 /** Of the rows of the cache, those that are not told. */
-function missingRows({ cache }: ConsumerModel, origin: string, seq: number): string {
+function missingRows({ cache }: ConsumerModel, entity: string, seq: number): string {
   if (cache === undefined) return "";
   const key = `"$row".${quote(cache.key.name)}::text`;
   return `SELECT ${key} AS id FROM ${quote(cache.table.name)} AS "$row"
-  LEFT JOIN mesh.applied AS state ON state.source = ${origin} AND state.entity_id = ${key}
+  LEFT JOIN mesh.applied AS state ON state.source = ${entity} AND state.entity_id = ${key}
   WHERE coalesce(state.stream_seq, 0) <= ${seq}
     AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = ${key})
   UNION`;
@@ -105,18 +105,18 @@ function missingRows({ cache }: ConsumerModel, origin: string, seq: number): str
  * worse than to leave one that an operator finds with `mesh verify`.
  */
 async function findMissing({ client, model, seq }: Run): Promise<number> {
-  // Bare parameters are not possible in CREATE TABLE AS; the origin is generated, the sequence a number.
-  const { rows: quoted } = await client.query<{ origin: string }>("SELECT quote_literal($1) AS origin", [
-    model.definition.origin,
+  // Bare parameters are not possible in CREATE TABLE AS; the entity is generated, the sequence a number.
+  const { rows: quoted } = await client.query<{ entity: string }>("SELECT quote_literal($1) AS entity", [
+    model.definition.entity,
   ]);
-  const origin = quoted[0]?.origin ?? "";
+  const entity = quoted[0]?.entity ?? "";
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
   const { rowCount } = await client.query(`CREATE TEMPORARY TABLE "$missing" AS
 SELECT row_number() OVER () AS place, id FROM (
-  ${missingRows(model, origin, seq)}
+  ${missingRows(model, entity, seq)}
   SELECT entity_id AS id FROM mesh.applied AS state
-  WHERE source = ${origin} AND NOT deleted AND stream_seq <= ${seq} AND (version IS NOT NULL OR stream_seq > 0)
+  WHERE source = ${entity} AND NOT deleted AND stream_seq <= ${seq} AND (version IS NOT NULL OR stream_seq > 0)
     AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = state.entity_id)
 ) AS missing`);
   await client.query("COMMIT");
@@ -127,7 +127,7 @@ SELECT row_number() OVER () AS place, id FROM (
 async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const { client, model, logger, seq } = run;
   await client.query("BEGIN");
-  const known = await lockStates(client, model.definition.origin, ids);
+  const known = await lockStates(client, model.definition.entity, ids);
   const gone = ids.filter((id) => {
     const state = known.get(id);
     // Without a cache there is no row either that could outlast a deletion that came meanwhile.
@@ -138,7 +138,7 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   );
   const places = gone.map((id) => ({ id, seq }));
   const lost = await lostDeletions(client, model, { places, logger });
-  await writeStates(client, model.definition.origin, states, known);
+  await writeStates(client, model.definition.entity, states, known);
   await removeEntities(client, model, gone);
   await callHandlers(client, run.apply, lost);
   return gone.length;

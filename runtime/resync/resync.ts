@@ -56,12 +56,12 @@ const LONGEST_RETRY_MS = 60_000;
 
 export function createResync(options: ResyncOptions): Resync {
   const { model, signal, pool, logger } = options;
-  const { durable, origin } = model.definition;
+  const { durable, entity } = model.definition;
   const sync = sourceOf(model.definition, options.env);
   if (sync === undefined && model.definition.sync !== undefined) {
     const variable = model.definition.sync.urlVariable;
     logger.warn(
-      { origin, variable },
+      { entity, variable },
       "the variable is not set: deletions whose events are lost cannot be found",
     );
   }

@@ -240,7 +240,7 @@ function prepareWork(run: Run, elements: readonly unknown[], before: number): ()
     return () => noteExisting(run, existing);
   }
   const { fit, unfit } = toRows(cache, elements, { before, seq: run.seq });
-  const chunk = prepareChunk(cache, definition.origin, fit);
+  const chunk = prepareChunk(cache, definition.entity, fit);
   return () => mergePrepared(run, chunk, unfit);
 }
 
@@ -262,7 +262,7 @@ async function mergePrepared(run: Run, whole: Chunk, unfit: readonly UnfitRow[])
       // A merge that is taken back must leave what was done, and the states that hooks were decided by locked: else
       // another replica applies the same events, hooks included, before it is merged again.
       if (isLocked) await client.query("SAVEPOINT merge");
-      const chunk = part === rows ? whole : prepareChunk(cache, model.definition.origin, part);
+      const chunk = part === rows ? whole : prepareChunk(cache, model.definition.entity, part);
       const written = await mergeChunk(run, { ...chunk, novelty: isLocked ? "known" : novelty });
       await callHandlers(client, run.apply, lost);
       return written;
@@ -279,10 +279,10 @@ function hasHookOnRows(model: ConsumerModel): boolean {
 /** All are locked: an event of one that another replica applies meanwhile would run the same hook. */
 async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
   const { model, client, logger } = run;
-  const { origin } = model.definition;
+  const { entity } = model.definition;
   const known = await lockAll(
     client,
-    origin,
+    entity,
     rows.map((row) => row.id),
   );
   return findingsOf(rows, known).flatMap((finding) => toLostEvent(model, finding, logger) ?? []);

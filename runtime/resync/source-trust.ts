@@ -33,7 +33,7 @@ export async function noteAhead(
   told: readonly { readonly id: string; readonly version: number | null }[],
 ): Promise<void> {
   await client.query(NOTE_AHEAD, [
-    model.definition.origin,
+    model.definition.entity,
     arrayLiteral(told.map(({ id }) => id)),
     arrayLiteral(told.map(({ version }) => version)),
     seq,
@@ -104,11 +104,11 @@ FROM "$doubted" WHERE state.source = $1 AND state.entity_id = "$doubted".entity_
 /** Takes back what the guard knows beyond its source. Gives the number of entities; their rows are for the next snapshot. */
 export async function overrule(run: Run, trusted: Trusted): Promise<number> {
   const { client, model, seq } = run;
-  const { origin } = model.definition;
+  const { entity } = model.definition;
   await client.query("BEGIN");
-  const lowered = await client.query(TAKE_BACK, [origin, model.cache !== undefined, seq]);
+  const lowered = await client.query(TAKE_BACK, [entity, model.cache !== undefined, seq]);
   const highest = trusted.unversioned ? null : (trusted.highest ?? null);
-  const forgotten = await client.query(FORGET, [origin, seq, highest, trusted.unversioned]);
+  const forgotten = await client.query(FORGET, [entity, seq, highest, trusted.unversioned]);
   await client.query("COMMIT");
   return (lowered.rowCount ?? 0) + (forgotten.rowCount ?? 0);
 }
@@ -116,5 +116,5 @@ export async function overrule(run: Run, trusted: Trusted): Promise<number> {
 /** Rows of the caller's model that the guard keeps from being healed. */
 export function describeAhead({ definition }: ConsumerModel, { count, first }: Ahead): object {
   const shown = first.slice(0, 10).map(({ id, reason }) => `${id}: ${reason}`);
-  return { origin: definition.origin, entities: count, first: shown };
+  return { entity: definition.entity, entities: count, first: shown };
 }

@@ -126,7 +126,7 @@ export function requireHooks(definition: ServiceDefinition, path?: string): void
         .map(({ before, table }) => ({
           name: before?.name ?? "",
           table: table.name,
-          on: `${consumer.origin}.${event.action}`,
+          on: `${consumer.entity}.${event.action}`,
         })),
     ),
   );

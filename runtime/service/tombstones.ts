@@ -81,9 +81,9 @@ export async function forgetDeleted(
     );
     if (rows[0]?.locked !== true) return undefined;
     let tombstones = 0;
-    for (const [origin, seconds] of origins(definition))
-      tombstones += await eachPage(client, { known: APPLIED_PAGE, of: origin, signal }, (ids) =>
-        forgetTombstones(client, { origin, ids, seconds }),
+    for (const [entity, seconds] of entities(definition))
+      tombstones += await eachPage(client, { known: APPLIED_PAGE, of: entity, signal }, (ids) =>
+        forgetTombstones(client, { entity, ids, seconds }),
       );
     let counters = 0;
     for (const { entity, table, seconds } of ownEntities(definition))
@@ -101,10 +101,10 @@ export async function forgetDeleted(
   }
 }
 
-function origins({ consumers }: ForgettingOptions["definition"]): ReadonlyMap<string, number> {
+function entities({ consumers }: ForgettingOptions["definition"]): ReadonlyMap<string, number> {
   return new Map(
-    consumers.flatMap(({ origin, stream: { tombstoneSeconds } }) =>
-      tombstoneSeconds === undefined ? [] : [[origin, tombstoneSeconds] as const],
+    consumers.flatMap(({ entity, stream: { tombstoneSeconds } }) =>
+      tombstoneSeconds === undefined ? [] : [[entity, tombstoneSeconds] as const],
     ),
   );
 }
@@ -170,11 +170,11 @@ DELETE FROM mesh.applied AS state USING gone WHERE state.source = $1 AND state.e
 
 async function forgetTombstones(
   client: PoolClient,
-  page: { readonly origin: string; readonly ids: readonly string[]; readonly seconds: number },
+  page: { readonly entity: string; readonly ids: readonly string[]; readonly seconds: number },
 ): Promise<number> {
   const ids = arrayLiteral(page.ids);
-  const { rowCount } = await client.query(FORGET_TOMBSTONES, [page.origin, ids, page.seconds]);
-  await client.query(NOTE_TOMBSTONES, [page.origin, ids]);
+  const { rowCount } = await client.query(FORGET_TOMBSTONES, [page.entity, ids, page.seconds]);
+  await client.query(NOTE_TOMBSTONES, [page.entity, ids]);
   return rowCount ?? 0;
 }
 

@@ -47,7 +47,7 @@ function consumerOf(cache: TableDefinition): ConsumerDefinition {
       duplicateWindowSeconds: 1,
     },
     filter: "a.b.*.*",
-    origin: "a.b",
+    entity: "a.b",
     cache,
     delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
     events: [

@@ -25,7 +25,7 @@ export function computeUserConsumer(hooks: ComputeUserHooks): ConsumerDefinition
     durable: "compute_auth_user",
     stream: authStream,
     filter: "auth.user.*.*",
-    origin: "auth.user",
+    entity: "auth.user",
     cache: userCache,
     sync: {
       urlVariable: "AUTH_SERVICE_URL",

@@ -36,7 +36,7 @@ export function gatewayContainerConsumer(hooks: GatewayContainerHooks = {}): Con
     durable: "gateway_compute_container",
     stream: computeStream,
     filter: "compute.container.*.*",
-    origin: "compute.container",
+    entity: "compute.container",
     sync: {
       urlVariable: "COMPUTE_SERVICE_URL",
       keyVariable: "GATEWAY_TO_COMPUTE_KEY",

@@ -23,7 +23,7 @@ export function sfsUserConsumer(hooks: SfsUserHooks = {}): ConsumerDefinition {
     durable: "sfs_auth_user",
     stream: authStream,
     filter: "auth.user.*.*",
-    origin: "auth.user",
+    entity: "auth.user",
     cache: userCache,
     sync: {
       urlVariable: "AUTH_SERVICE_URL",

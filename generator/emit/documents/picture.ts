@@ -45,7 +45,7 @@ function arrowLines({ consumer }: Subscription, lookup: Lookup): readonly string
   const cascades = consumer.cascades.map(
     (cascade) => `${lookup.event(cascade.event).action}: ${outcome(cascade)}`,
   );
-  return [`${consumer.publisher}.${consumer.entity}.*`, cache, ...cascades];
+  return [`${consumer.entity}.*`, cache, ...cascades];
 }
 
 function outcome({ action, table, column }: Cascade): string {

@@ -68,7 +68,7 @@ function consumerPlan({ service, consumer }: Subscription): Literal {
     service: service.name,
     external: service.external ? true : undefined,
     stream: consumer.stream,
-    origin: consumer.origin,
+    entity: consumer.entity,
     events: consumer.events,
     cache: consumer.cache,
     config: {

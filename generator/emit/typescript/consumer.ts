@@ -30,7 +30,7 @@ function hooksInterface(scope: ConsumerScope): StatementStructures {
     name: hooksName(consumer),
     isExported: true,
     docs: docs(
-      `${optional} of the ${serviceTitle(service.name)} service for \`${consumer.origin}.*\`; ` +
+      `${optional} of the ${serviceTitle(service.name)} service for \`${consumer.entity}.*\`; ` +
         "a handler runs last, inside the event's transaction.",
     ),
     properties: hookProperties(scope),
@@ -53,7 +53,7 @@ function consumerFunction(scope: ConsumerScope): StatementStructures {
 }
 
 function purpose({ service, consumer }: ConsumerScope): string {
-  const from = quoted(`${consumer.origin}.*`);
+  const from = quoted(`${consumer.entity}.*`);
   const title = serviceTitle(service.name);
   const cascades = consumer.cascades.length > 0;
   if (consumer.cache === undefined) {
@@ -75,7 +75,7 @@ function consumerLiteral(scope: ConsumerScope): Literal {
     durable: consumer.durable,
     stream: code(stream),
     filter: consumer.filter,
-    origin: consumer.origin,
+    entity: consumer.entity,
     cache: cache === undefined ? undefined : code(imports.value("../tables.js", cache.names.value)),
     sync: sync && {
       urlVariable: sync.urlVariable,

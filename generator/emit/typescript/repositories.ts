@@ -29,7 +29,7 @@ function repositoryFunction(table: Table, imports: Imports): StatementStructures
     docs: docs(
       table.cache === undefined
         ? `Rows of \`${table.name}\`: what is written here commits or rolls back with its events.`
-        : `Rows of \`${table.name}\`, the copy of \`${table.cache.origin}\`: only its events write to it.`,
+        : `Rows of \`${table.name}\`, the copy of \`${table.cache.entity}\`: only its events write to it.`,
     ),
     parameters: [{ name: "db", type: imports.type(RUNTIME, "Tx") }],
     returnType,

@@ -22,7 +22,7 @@ export function tablesSource(tables: readonly Table[], events: readonly Event[])
 
 function rowInterface(table: Table): StatementStructures {
   const copy =
-    table.cache === undefined ? "" : ` A read-only copy, kept by \`${table.cache.origin}.*\` events.`;
+    table.cache === undefined ? "" : ` A read-only copy, kept by \`${table.cache.entity}.*\` events.`;
   return {
     kind: StructureKind.Interface,
     name: table.names.row,
@@ -69,7 +69,7 @@ function tableConstant(table: Table, events: readonly Event[], imports: Imports)
   const definition: Literal = {
     name: table.name,
     key: table.key,
-    cacheOf: table.cache?.origin,
+    cacheOf: table.cache?.entity,
     entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
     columns: table.columns.map(columnLiteral),
     rules: rulesLiteral(table, events, imports),

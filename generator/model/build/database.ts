@@ -60,9 +60,7 @@ function buildCache({ name, cacheOf, node }: TableSymbol, { owners }: DatabaseSy
   const { service, entity } = cacheOf.value;
   const sync = node?.get.sync?.get;
   return {
-    origin: `${service}.${entity}`,
-    service,
-    entity,
+    entity: `${service}.${entity}`,
     sync: sync && {
       service,
       path: required(sync.get, `the path of the sync of ${name}`).value,

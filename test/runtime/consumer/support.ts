@@ -196,7 +196,7 @@ export function userConsumer(choices: DefinitionChoices = {}): ConsumerDefinitio
       duplicateWindowSeconds: 120,
     },
     filter: `${stream}.user.*.*`,
-    origin: "auth.user",
+    entity: "auth.user",
     cache: userCache,
     ...(choices.sync === true
       ? {

@@ -23,7 +23,7 @@ test("a service's standing is read from its database, before its migrations and 
     durable: "auth_shop_item",
     stream,
     filter: "shop.item.*.*",
-    origin: "shop.item",
+    entity: "shop.item",
     delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
     events: [],
   };

@@ -32,7 +32,7 @@ const consumer: ConsumerDefinition = {
     duplicateWindowSeconds: 1,
   },
   filter: "auth.user.*.*",
-  origin: "auth.user",
+  entity: "auth.user",
   cache,
   sync: {
     urlVariable: "AUTH_SERVICE_URL",

@@ -23,7 +23,7 @@ const consumer = {
   durable: "d",
   stream,
   filter: "auth.user.*.*",
-  origin: "auth.user",
+  entity: "auth.user",
   sync,
   delivery,
   events: [],

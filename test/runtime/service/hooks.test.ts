@@ -25,7 +25,7 @@ const listening = {
     duplicateWindowSeconds: 1,
   },
   filter: "a.b.*.*",
-  origin: "shop.customer",
+  entity: "shop.customer",
   delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
 };
 
@@ -141,7 +141,7 @@ test.each(["valueOf", "toString", "constructor"])(
       ],
     });
     const [consumer] =
-      definition.consumers.length > 0 ? definition.consumers : [{ origin: "shop.customer" } as never];
+      definition.consumers.length > 0 ? definition.consumers : [{ entity: "shop.customer" } as never];
     const withHooks = (hooks: object) => ({
       ...definition,
       consumers: [{ ...consumer, events: [event(hooks)] }],

@@ -37,7 +37,7 @@ function consumerOf(stream: string): ConsumerDefinition {
       duplicateWindowSeconds: 60,
     },
     filter: `${stream.toLowerCase()}.item.*.*`,
-    origin: "shop.item",
+    entity: "shop.item",
     cache,
     sync: {
       urlVariable: "SHOP_SERVICE_URL",

@@ -46,7 +46,7 @@ describe("the model of the reference mesh", () => {
       durable: "compute_auth_user",
       stream: "AUTH",
       filter: "auth.user.*.*",
-      origin: "auth.user",
+      entity: "auth.user",
       cache: "user_cache",
       names: { type: "ComputeUser", value: "computeUser", file: "auth-user.ts" },
       cascades: [
@@ -238,7 +238,7 @@ subjects:
       "publishes: [class.*]\n    subscribes: [class.*]",
     );
     const own = compile(`${text}  class.lesson.{id}.held: { event: LessonHeld }\n`);
-    expect(find(own.services, "class").consumers.map((consumer) => consumer.origin)).toEqual([
+    expect(find(own.services, "class").consumers.map((consumer) => consumer.entity)).toEqual([
       "class.lesson",
     ]);
   });

@@ -22,21 +22,21 @@ export function guardReactions(mesh: Mesh, service: string, table: Table, render
 interface GuardedColumn {
   readonly column: string;
   /** `auth.user`: whose ids the column holds. */
-  readonly origins: readonly string[];
+  readonly entities: readonly string[];
 }
 
 function guardedColumns(mesh: Mesh, service: string, table: Table): readonly GuardedColumn[] {
   const rules = cascadesOf(mesh, service).filter((cascade) => cascade.table === table.name);
   const columns = table.columns.map(({ name }) => name);
   return columns.flatMap((column) => {
-    const origins = new Set(rules.filter((rule) => rule.column === column).map(({ origin }) => origin));
-    return origins.size === 0 ? [] : [{ column, origins: [...origins].sort() }];
+    const entities = new Set(rules.filter((rule) => rule.column === column).map(({ entity }) => entity));
+    return entities.size === 0 ? [] : [{ column, entities: [...entities].sort() }];
   });
 }
 
 function cascadesOf(mesh: Mesh, service: string) {
   const consumers = mesh.services.find(({ name }) => name === service)?.consumers ?? [];
-  return consumers.flatMap(({ cascades, origin }) => cascades.map((cascade) => ({ ...cascade, origin })));
+  return consumers.flatMap(({ cascades, entity }) => cascades.map((cascade) => ({ ...cascade, entity })));
 }
 
 /** Whether another table's guard would have the same functions: they stand in one schema. */
@@ -54,7 +54,7 @@ interface NamedGuard extends GuardedColumn {
   readonly nameOf: (...parts: readonly string[]) => string;
 }
 
-function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: Render): Reactions {
+function guardOf({ column, entities, nameOf }: NamedGuard, table: Table, render: Render): Reactions {
   const named = (operation: string) =>
     routineView(nameOf("guard", table.name, column, operation), table.name);
   const trigger = (operation: string) => objectName("guard", column, operation);
@@ -65,9 +65,9 @@ function guardOf({ column, origins, nameOf }: NamedGuard, table: Table, render: 
     column: identifier(column),
     columnText: literal(column),
     cast: isText ? "" : "::text",
-    origins: origins.map((origin) => literal(origin)),
+    entities: entities.map((entity) => literal(entity)),
   };
-  const comment = `${table.name}.${column} names no ${origins.join(" or ")} that is deleted.`;
+  const comment = `${table.name}.${column} names no ${entities.join(" or ")} that is deleted.`;
   const routine = (operation: "insert" | "update") => ({
     name: named(operation).name,
     table: table.name,

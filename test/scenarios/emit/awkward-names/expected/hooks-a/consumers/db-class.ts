@@ -18,7 +18,7 @@ export function hooksAClassConsumer(hooks: HooksAClassHooks): ConsumerDefinition
     durable: "hooks-a_db_class",
     stream: dbStream,
     filter: "db.class.*.*",
-    origin: "db.class",
+    entity: "db.class",
     delivery: {
       attempts: 5,
       backoffSeconds: [1, 5, 30],

@@ -19,7 +19,7 @@ export function hooksATableConsumer(hooks: HooksATableHooks = {}): ConsumerDefin
     durable: "hooks-a_db_table",
     stream: dbStream,
     filter: "db.table.*.*",
-    origin: "db.table",
+    entity: "db.table",
     sync: {
       urlVariable: "DB_SERVICE_URL",
       keyVariable: "HOOKS_A_TO_DB_KEY",

@@ -39,7 +39,7 @@ export function archiveSampleConsumer(hooks: ArchiveSampleHooks = {}): ConsumerD
     durable: "archive_lab_sample",
     stream: labStream,
     filter: "lab.sample.*.*",
-    origin: "lab.sample",
+    entity: "lab.sample",
     cache: sampleCache,
     sync: {
       urlVariable: "LAB_SERVICE_URL",

@@ -32,7 +32,7 @@ export function billingAccountConsumer(hooks: BillingAccountHooks = {}): Consume
     durable: "billing_identity_account",
     stream: identityStream,
     filter: "identity.account.*.*",
-    origin: "identity.account",
+    entity: "identity.account",
     cache: accountCache,
     sync: {
       urlVariable: "IDENTITY_SERVICE_URL",
