@@ -2,19 +2,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MESH_0001 } from "./0001_mesh.js";
-import { MESH_0002 } from "./0002_life.js";
-import { MESH_0003 } from "./0003_healing.js";
-import { MESH_0004 } from "./0004_privileges.js";
-import { MESH_0005 } from "./0005_versions.js";
 import { type Migration, MigrationError } from "./ledger.js";
 
 /** The runtime's own migrations: they come first, and create what the services' files stand on. */
 export const meshMigrations: readonly Migration[] = [
   { name: "mesh/0001_mesh", text: MESH_0001, path: "mesh/0001_mesh" },
-  { name: "mesh/0002_life", text: MESH_0002, path: "mesh/0002_life" },
-  { name: "mesh/0003_healing", text: MESH_0003, path: "mesh/0003_healing" },
-  { name: "mesh/0004_privileges", text: MESH_0004, path: "mesh/0004_privileges" },
-  { name: "mesh/0005_versions", text: MESH_0005, path: "mesh/0005_versions" },
 ];
 
 /**

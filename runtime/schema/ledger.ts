@@ -36,34 +36,30 @@ export function checksum(text: string): string {
 
 /** Creates the schema and its ledger where they are missing. Call under the migration lock: `IF NOT EXISTS` alone loses races. */
 export async function prepareLedger(client: ClientBase): Promise<void> {
-  const found = await client.query<{ ready: boolean }>(
-    `SELECT count(*) > 0 AS ready FROM pg_attribute
-     WHERE attrelid = to_regclass('mesh.migration') AND attname = 'breaks' AND NOT attisdropped`,
-  );
+  const found = await client.query("SELECT to_regclass('mesh.migration') IS NOT NULL AS ready");
   if (found.rows[0]?.ready === true) return;
   await client.query(`
     CREATE SCHEMA IF NOT EXISTS mesh;
     COMMENT ON SCHEMA mesh IS 'What meshwright keeps beside the service''s own tables.';
-    CREATE TABLE IF NOT EXISTS mesh.migration (
+    CREATE TABLE mesh.migration (
         name        TEXT COLLATE "C" PRIMARY KEY,
         sha256      TEXT NOT NULL,
-        applied_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        applied_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+        breaks      TEXT
     );
     COMMENT ON TABLE mesh.migration IS 'The migrations that this database has had, with the checksum each had then.';
-    ALTER TABLE mesh.migration ADD COLUMN IF NOT EXISTS breaks TEXT;
     COMMENT ON COLUMN mesh.migration.breaks IS
         'Why releases that lack the file cannot run on this database; empty when they can, NULL when nobody said.';
   `);
 }
 
-/** Reads a ledger of older releases, too: `breaks` is not in theirs. */
 export async function readLedger(client: ClientBase): Promise<readonly AppliedMigration[]> {
   const { rows } = await client.query<{
     name: string;
     sha256: string;
     applied_at: Date;
     breaks: string | null;
-  }>(`SELECT name, sha256, applied_at, to_jsonb(migration) ->> 'breaks' AS breaks FROM mesh.migration`);
+  }>("SELECT name, sha256, applied_at, breaks FROM mesh.migration");
   return rows.map(({ applied_at: appliedAt, ...row }) => ({ ...row, appliedAt }));
 }
 

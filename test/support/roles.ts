@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -93,27 +91,21 @@ export async function giveRoles(
 export interface MigrateAsOptions {
   readonly grants?: Grants;
   readonly generated?: string;
-  /** Names of the files to take, where not all. */
-  readonly only?: (name: string) => boolean;
 }
 
 /** As `mesh migrate` does it: the files, then the grants. */
 export async function migrateAs(
   url: string,
   service: string,
-  { grants, generated = GENERATED, only }: MigrateAsOptions = {},
+  { grants, generated = GENERATED }: MigrateAsOptions = {},
 ): Promise<MigrationReport> {
   const pool = new pg.Pool({ connectionString: url, max: 2 });
   pool.on("error", () => undefined);
-  const folder = join(generated, service, "migrations");
-  const migrations = only === undefined ? folder : await mkdtemp(join(tmpdir(), "mesh-some-"));
+  const migrations = join(generated, service, "migrations");
   try {
-    for (const name of only === undefined ? [] : (await readdir(folder)).filter(only))
-      await copyFile(join(folder, name), join(migrations, name));
     return await migrate(pool, { service, migrations, logger: silent, ...(grants && { grants }) });
   } finally {
     await pool.end();
-    if (only !== undefined) await rm(migrations, { recursive: true });
   }
 }
 

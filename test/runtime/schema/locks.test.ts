@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import type { Logger } from "../../../runtime/definition.js";
-import { MigrationError, migrate } from "../../../runtime/schema/index.js";
+import { meshMigrations } from "../../../runtime/schema/files.js";
+import { type Migration, MigrationError, migrate } from "../../../runtime/schema/index.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
 import { ask, openFolder, removeFolders, runMigrations } from "./support.js";
 
@@ -136,16 +137,21 @@ describe("a file that needs a table for itself", () => {
 
   test("the runtime's own files too", async () => {
     const folder = await ready();
-    await ask(url, "DELETE FROM mesh.migration WHERE name = 'mesh/0002_life'");
-    await ask(url, "ALTER TABLE mesh.entity_version DROP COLUMN born");
+    const next = {
+      name: "mesh/0002_next",
+      path: "mesh/0002_next",
+      text: "ALTER TABLE mesh.entity_version ADD COLUMN next INTEGER;",
+    };
+    (meshMigrations as Migration[]).push(next);
+    onTestFinished(() => void (meshMigrations as Migration[]).pop());
     const reader = await openReader("SELECT FROM mesh.entity_version");
     const { done, lines } = await runLogged(folder.path);
-    await waitFor(() => lines.some(({ message }) => message.includes("mesh/0002_life needs a lock")));
+    await waitFor(() => lines.some(({ message }) => message.includes("mesh/0002_next needs a lock")));
     const started = performance.now();
     await ask(url, "INSERT INTO mesh.entity_version VALUES ('shop.item', 'a', 1)");
     expect(performance.now() - started).toBeLessThan(3_000);
     await reader.query("COMMIT");
-    expect((await done).applied).toContain("mesh/0002_life");
+    expect((await done).applied).toContain("mesh/0002_next");
   });
 
   test("stops waiting when it is told to, and leaves nothing half done", async () => {

@@ -117,15 +117,15 @@ test("old, new, old and new again, also with migrations off", async () => {
     await client.connect();
     const state = await migrationState(client, { service: "shop", migrations: folder.path });
     expect(state.pending).toEqual([]);
-    expect(state.applied.length).toBeGreaterThan(2);
+    expect(state.applied).toHaveLength(3);
     await client.end();
   }
 });
 
-test("a ledger of releases that did not say it is read, and their migrations are asked for", async () => {
+test("a missing migration that did not say whether older releases run on is asked for", async () => {
   const [old, all] = [chain([OLD]), chain([OLD, items(`${COLUMNS}; price: integer?`)])];
   await runMigrations(url, (await folderOf(all)).path);
-  await ask(url, "ALTER TABLE mesh.migration DROP COLUMN breaks");
+  await ask(url, "UPDATE mesh.migration SET breaks = NULL");
   const folder = await folderOf(old);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
