@@ -6,6 +6,8 @@
 // The broker: to provision streams and durables, to listen, to test.
 export * from "./broker/broker.js";
 export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
+// A service, in a process of its own (`runMain`) or in this one (`startService`).
+export { ConfigurationError } from "./configuration-error.js";
 // What an operator does, as functions.
 export {
   type DeadLetter,
@@ -21,14 +23,12 @@ export { createPool } from "./database/pool.js";
 export { requireOwnSessions } from "./database/pooler.js";
 // What generated code says to the runtime, and the types that hooks are written with.
 export type * from "./definition.js";
-// Keys: what suffices to know one by, and the one to show of a variable that may hold two.
-export { digestText, shownKey } from "./http/keys.js";
-export type { ResyncResult } from "./http/operate.js";
+export type { ResyncResult } from "./http/operate-routes.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
 export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
-export { type ResyncOptions, requestResync } from "./operate/resync.js";
+export { type ResyncOptions, requestResync } from "./operate/request-resync.js";
 export {
   type CascadeStatus,
   type ConsumerStatus,
@@ -60,8 +60,7 @@ export {
   migrate,
   migrationState,
 } from "./schema/index.js";
-// A service, in a process of its own (`runMain`) or in this one (`startService`).
-export { ConfigurationError, type Environment } from "./service/config.js";
+export type { Environment } from "./service/config.js";
 export { HooksError, loadService } from "./service/hooks.js";
 export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
 export { runMain } from "./service/run-main.js";
@@ -69,5 +68,7 @@ export { type RunningService, type StartOptions, startService } from "./service/
 export { checkDatabaseUrl } from "./service/urls.js";
 // What an error says, its causes included.
 export { messageOf, reasonOf } from "./text/error-message.js";
+// Keys: what suffices to know one by, and the one to show of a variable that may hold two.
+export { digestText, shownKey } from "./values/access-keys.js";
 export { JsonText } from "./values/json-text.js";
 export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";

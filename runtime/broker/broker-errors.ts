@@ -2,16 +2,17 @@ import { ErrorCode, NatsError } from "nats";
 import { PublishFailed } from "./broker.js";
 
 /*
- * What the broker means by its errors. The numbers are the `err_code`s of nats-server's errors.json.
+ * Error mapping of the broker: what its errors and the client's mean. The numbers are the `err_code`s of nats-server's
+ * errors.json.
  */
 
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const MESSAGE_NOT_FOUND = 10037;
 const STREAM_EXISTS = 10058;
-/** Both mean a durable of the name with other settings; which one depends on the server's version. */
+/** Both mean that a durable of this name has other settings; which of them is sent depends on the server's version. */
 const CONSUMER_EXISTS: ReadonlySet<number | undefined> = new Set([10013, 10148]);
-/** Refusals that the same message meets again whatever becomes of the broker. */
+/** Refusals of the message itself: publishing it again cannot succeed. */
 const MESSAGE_FAULTS = new Set([
   10054, // larger than the stream's max_msg_size
   10097, // headers larger than 64 KiB
@@ -21,7 +22,7 @@ export function isDenied(error: unknown): boolean {
   return error instanceof NatsError && error.isPermissionError();
 }
 
-export function isTooLarge(error: unknown): boolean {
+function isTooLarge(error: unknown): boolean {
   return error instanceof NatsError && error.code === ErrorCode.MaxPayloadExceeded;
 }
 
@@ -45,7 +46,7 @@ export function isMessageMissing(error: unknown): boolean {
   return apiCode(error) === MESSAGE_NOT_FOUND;
 }
 
-/** What the client says, before it sends anything, of what the server is too old for. */
+/** The client refuses to send a request for which the server is too old. */
 export function isUnsupported(error: unknown): boolean {
   return error instanceof Error && / requires server /.test(error.message);
 }
@@ -54,8 +55,11 @@ function apiCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
-/** Full streams (`discard: new`), lost quorums, ids in flight (nats-server#6415) all pass; only a few refusals are the message's own. */
-export function refusalOf(error: {
+/**
+ * The error of a publish ack. Only a few are the message's own: full streams (`discard: new`), lost quorums and ids in
+ * flight (nats-server#6415) all pass.
+ */
+export function publishRefused(error: {
   readonly err_code?: number;
   readonly description?: string;
 }): PublishFailed {
@@ -63,7 +67,16 @@ export function refusalOf(error: {
   return new PublishFailed(`the stream refused: ${error.description ?? "no reason given"}`, fault);
 }
 
-/** The broker quotes a denied subject as Go does. */
+/** What the client throws before anything is sent: an impossible header, a body that is too large, a closed connection. */
+export function sendFailed(cause: unknown): PublishFailed {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const fault = isTooLarge(cause) || /header/i.test(message) || isDenied(cause) ? "message" : "broker";
+  return new PublishFailed(isTooLarge(cause) ? "larger than the broker's max_payload" : message, fault, {
+    cause,
+  });
+}
+
+/** A denied subject as the broker's error quotes it, which is how Go does. */
 export function quotedAsByBroker(subject: string): string {
   return subject.replace(/["\\]/g, "\\$&");
 }

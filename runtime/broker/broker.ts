@@ -1,4 +1,5 @@
 import type { StreamDefinition } from "../definition.js";
+import { isPublishable } from "../subject.js";
 
 /*
  * The broker as the runtime needs it. JetStream implements it for real; the simulator implements it
@@ -151,4 +152,12 @@ export class PublishFailed extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** What every broker refuses before it sends anything: a subject that is not one message's, an empty id. */
+export function refuseUnpublishable({ subject, id }: OutgoingMessage): PublishFailed | undefined {
+  if (!isPublishable(subject)) {
+    return new PublishFailed(`${JSON.stringify(subject)} is not the subject of one message`, "message");
+  }
+  return id === "" ? new PublishFailed(`the message on ${subject} has no id`, "message") : undefined;
 }

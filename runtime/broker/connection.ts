@@ -1,4 +1,5 @@
 import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
+import { backOff } from "../back-off.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import type { BrokerStatus } from "./broker.js";
@@ -35,6 +36,7 @@ const DIAL_TIMEOUT_MS = 5_000;
 /** A broker that froze is noticed after three of these; a closed socket at once. */
 const PING_INTERVAL_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 2_000;
+const reconnectAfter = backOff({ from: 250, to: 4_000 });
 
 /** Starts connecting and returns; the first connection may come at any time later. */
 export function openConnection(options: ConnectOptions): Connection {
@@ -93,7 +95,7 @@ export function openConnection(options: ConnectOptions): Connection {
       } catch (error) {
         report({ kind: "error", message: error instanceof Error ? error.message : String(error) });
       }
-      await pause(reconnectDelay(failures), closing.signal);
+      await pause(reconnectAfter(failures), closing.signal);
     }
   };
   void keep();
@@ -153,17 +155,12 @@ function clientOptions({ url, name, user, password }: ConnectOptions): Connectio
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
     maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => reconnectDelay(0),
+    reconnectDelayHandler: () => reconnectAfter(0),
     // By default the client gives up when its login is refused twice; passwords get rotated.
     ignoreAuthErrorAbort: true,
     // Otherwise each request captures a stack: a tenth of the publishing rate.
     noAsyncTraces: true,
   };
-}
-
-/** Spread out, so that the clients of a restarted broker do not come back as one. */
-function reconnectDelay(failures: number): number {
-  return Math.min(250 * 2 ** failures, 4_000) * (0.5 + Math.random());
 }
 
 function describeDenial({ operation, subject }: { operation: string; subject: string }): string {

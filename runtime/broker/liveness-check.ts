@@ -1,12 +1,13 @@
 import type { JetStreamManager, NatsConnection } from "nats";
+import { backOff } from "../back-off.js";
 import type { Logger } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { ConsumerGone, type ConsumerPlan } from "./broker.js";
 import { isConsumerMissing, isStreamMissing } from "./broker-errors.js";
 import type { Connection } from "./connection.js";
 
-/** After a refused pull. Doubles up to the longest while refusals last. */
-const RETRY_MS = { first: 100, longest: 2_000 } as const;
+/** After a refused pull. */
+const retryAfter = backOff({ from: 100, to: 2_000 });
 /** No answer to pulls, and no permission to ask why: after this time the durable is taken for gone. */
 const UNEXPLAINED_MS = 5_000;
 
@@ -36,7 +37,7 @@ export interface Suspicion {
 export function createSuspicion(options: SuspicionOptions): Suspicion {
   const { plan, logger, onRetry, onGone } = options;
   let retryAt = 0;
-  let retryMs: number = RETRY_MS.first;
+  let failures = 0;
   let retry: NodeJS.Timeout | undefined;
   let asking = false;
   let gone: ConsumerGone | undefined;
@@ -48,8 +49,8 @@ export function createSuspicion(options: SuspicionOptions): Suspicion {
   return {
     raise(reason) {
       if (stopped || gone || asking) return;
-      retryAt = performance.now() + retryMs;
-      retryMs = Math.min(retryMs * 2, RETRY_MS.longest);
+      retryAt = performance.now() + retryAfter(failures);
+      failures += 1;
       logger.debug({ durable: plan.durable, reason }, "pull interrupted");
       asking = true;
       void inquiry.ask(reason).finally(() => {
@@ -59,7 +60,7 @@ export function createSuspicion(options: SuspicionOptions): Suspicion {
       });
     },
     lift() {
-      retryMs = RETRY_MS.first;
+      failures = 0;
       inquiry.explain();
     },
     holdsOff: () => performance.now() < retryAt,

@@ -1,8 +1,7 @@
 import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "nats";
-import { type OutgoingMessage, type PublishAck, PublishFailed } from "./broker.js";
-import { isDenied, isTooLarge, quotedAsByBroker, refusalOf } from "./broker-errors.js";
+import { type OutgoingMessage, type PublishAck, PublishFailed, refuseUnpublishable } from "./broker.js";
+import { publishRefused, quotedAsByBroker, sendFailed } from "./broker-errors.js";
 import type { Connection } from "./connection.js";
-import { refusePublish } from "./refusal.js";
 
 const ACK_TIMEOUT_MS = 5_000;
 const SWEEP_MS = 500;
@@ -83,7 +82,7 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
       new Promise((resolve, reject) => {
         const client = connection.client();
         if (!client) return reject(new PublishFailed("the broker is not connected", "broker"));
-        const refusal = refusePublish(message);
+        const refusal = refuseUnpublishable(message);
         if (refusal) return reject(refusal);
         counter += 1;
         const token = counter.toString(36);
@@ -92,7 +91,7 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
           const reply = inbox + token;
           client.publish(message.subject, message.body, { reply, headers: headersOf(message) });
         } catch (cause) {
-          return reject(failedToSend(cause));
+          return reject(sendFailed(cause));
         }
         const deadline = performance.now() + ACK_TIMEOUT_MS;
         pending.set(token, { subject: message.subject, deadline, resolve, reject });
@@ -115,15 +114,6 @@ function headersOf({ id, headers: extra }: OutgoingMessage): MsgHdrs {
   return all;
 }
 
-/** What the client throws before anything is sent: a header that cannot be, a body that is too large, a closed connection. */
-function failedToSend(cause: unknown): PublishFailed {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const fault = isTooLarge(cause) || /header/i.test(message) || isDenied(cause) ? "message" : "broker";
-  return new PublishFailed(isTooLarge(cause) ? "larger than the broker's max_payload" : message, fault, {
-    cause,
-  });
-}
-
 interface AckBody {
   readonly stream?: string;
   readonly seq?: number;
@@ -141,7 +131,7 @@ function readAck(message: Msg): PublishAck | PublishFailed {
   } catch (cause) {
     return new PublishFailed("the answer to a publish is not an ack", "broker", { cause });
   }
-  if (ack.error) return refusalOf(ack.error);
+  if (ack.error) return publishRefused(ack.error);
   if (!ack.stream || ack.seq === undefined) {
     return new PublishFailed("the answer to a publish is not an ack", "broker");
   }

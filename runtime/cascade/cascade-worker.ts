@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { backOff } from "../back-off.js";
 import { columnOf, quote } from "../database/columns.js";
 import { inTransaction } from "../database/transaction.js";
 import type {
@@ -233,8 +234,8 @@ async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Prom
 }
 
 async function postponeTask({ options, stopping }: Worker, task: Task, error: string): Promise<void> {
-  const doubled = options.backoffMs * 2 ** Math.min(task.attempts - 1, 20);
-  const delayMs = stopping.signal.aborted ? 0 : Math.min(doubled, LONGEST_BACKOFF_MS);
+  const delayAfter = backOff({ from: options.backoffMs, to: LONGEST_BACKOFF_MS });
+  const delayMs = stopping.signal.aborted ? 0 : delayAfter(task.attempts - 1);
   try {
     await options.pool.query(
       `UPDATE mesh.cascade_task SET last_error = $2, leased_until = NULL, next_at = now() + make_interval(secs => $3)

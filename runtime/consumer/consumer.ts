@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { backOff } from "../back-off.js";
 import {
   type Broker,
   ConsumerGone,
@@ -9,7 +10,7 @@ import {
   type Intake,
 } from "../broker/broker.js";
 import { createLane } from "../database/mutex.js";
-import { persistently } from "../database/persist.js";
+import { retryUntilAnswered } from "../database/retry.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
 import type { BatchContext, Tally } from "../inbox/batch.js";
 import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
@@ -202,13 +203,15 @@ function assemble(options: ConsumerOptions): Running {
   return running;
 }
 
+const attachAfter = backOff({ from: 200, to: 5_000 });
+
 /** Attaches, consumes, and attaches again when what it was attached to is gone. */
 async function live(running: Running): Promise<void> {
   const { stopping, options } = running;
-  for (let wait = 200; !stopping.signal.aborted; wait = Math.min(wait * 2, 5_000)) {
+  for (let failures = 0; !stopping.signal.aborted; failures += 1) {
     try {
       await attach(running);
-      wait = 200;
+      failures = 0;
       await consumeWhile(running);
     } catch (error) {
       if (stopping.signal.aborted) return;
@@ -221,7 +224,7 @@ async function live(running: Running): Promise<void> {
     } finally {
       running.attached = false;
     }
-    await pause(wait * (0.75 + Math.random() / 2), stopping.signal);
+    await pause(attachAfter(failures), stopping.signal);
   }
 }
 
@@ -237,9 +240,9 @@ async function attach(running: Running): Promise<void> {
   const madeAnew = running.state !== undefined && running.state.created !== state.created;
   // Of what came before this, the durable may have passed over some.
   const wasLost = running.lost !== undefined;
-  const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
+  const era = await retryUntilAnswered(running.batch, () => enterEra(pool, model, { broker, plan }));
   if (era === undefined) throw new Error(`stream ${plan.stream} does not exist yet`);
-  if (first && (await persistently(running.batch, () => distrustVersions(pool, model))) > 0)
+  if (first && (await retryUntilAnswered(running.batch, () => distrustVersions(pool, model))) > 0)
     logger.warn(
       {},
       "away for longer than its owner remembers deletions: versions that are known here count no more",
@@ -272,7 +275,7 @@ async function ensureDurable(running: Running) {
     return await broker.ensureConsumer(plan);
   } catch (error) {
     if (error instanceof DurableAhead && running.lost !== AHEAD) {
-      const era = await persistently(running.batch, () => enterEra(pool, model, { broker, plan }));
+      const era = await retryUntilAnswered(running.batch, () => enterEra(pool, model, { broker, plan }));
       running.era = era ?? running.era;
       running.lost = AHEAD;
       running.resync.want();

@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
 import type { StoredMessage } from "../broker/broker.js";
-import { Raced } from "../database/error-classes.js";
 import { inTransaction } from "../database/transaction.js";
 import type { ConsumerDefinition, Logger, Tx } from "../definition.js";
 import { applyEvents } from "../inbox/apply.js";
+import { Raced } from "../inbox/apply-errors.js";
 import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
 import { parseMessage } from "../inbox/parse.js";
 
@@ -46,7 +46,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, s
 
 /** PostgreSQL holds no NUL in text, and no half of a surrogate pair; the body, in bytes, keeps them. */
 function storable(text: string): string {
-  return text.replaceAll("\0", "\\0").replaceAll(/\p{Surrogate}/gu, "\ufffd");
+  return text.replaceAll("\0", "\\0").toWellFormed();
 }
 
 function storableHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {

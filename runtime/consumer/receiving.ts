@@ -1,5 +1,6 @@
+import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js";
 import { ConsumerGone, type Delivery, type Intake } from "../broker/broker.js";
-import { type Heartbeat, persistently, Stopped, startHeartbeat } from "../database/persist.js";
+import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { isSuspicious, processBatch, type Received } from "../inbox/batch.js";
 import { type PlainBatch, preparePlain } from "../inbox/fast-path.js";
 import { parseMessage } from "../inbox/parse.js";
@@ -17,7 +18,7 @@ import { readPosition } from "./stream-epoch.js";
 interface Flow {
   readonly running: Running;
   readonly intake: Intake;
-  readonly heartbeat: Heartbeat;
+  readonly heartbeat: AckHeartbeat;
   /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
   highest: number;
   /** The intake is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */
@@ -46,7 +47,7 @@ export async function consumeWhile(running: Running): Promise<void> {
   const { delivery } = model.definition;
   const intake = await options.broker.consume(plan, delivery.batch * 2);
   running.intake = intake;
-  const heartbeat = startHeartbeat(delivery.ackWaitSeconds);
+  const heartbeat = startAckHeartbeat(delivery.ackWaitSeconds);
   const flow: Flow = { running, intake, heartbeat, highest: 0, ended: false };
   let next = takeBatch(flow);
   try {
@@ -80,7 +81,7 @@ async function takeBatch(flow: Flow): Promise<Batch> {
   running.upcoming = deliveries;
   const release = heartbeat.hold(deliveries);
   // Asked while the batch before is applied and this one is parsed.
-  const standing = persistently(running.batch, () =>
+  const standing = retryUntilAnswered(running.batch, () =>
     readStanding(running.options.pool, model.definition.durable),
   );
   standing.catch(() => undefined);
@@ -148,7 +149,7 @@ async function checkEra(flow: Flow, { deliveries }: Batch, base: number | undefi
     if (position.lastSeq < flow.highest)
       throw new ConsumerGone(`stream ${plan.stream} has lost its newest messages`);
     const reason = `the durable went back from ${flow.highest}`;
-    await persistently(flow.running.batch, () => flow.running.resync.wantFor(reason));
+    await retryUntilAnswered(flow.running.batch, () => flow.running.resync.wantFor(reason));
     flow.highest = Math.max(0, ...firsts);
   }
   if (base !== era?.base)

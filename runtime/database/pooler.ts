@@ -1,5 +1,5 @@
 import pg, { type ClientBase, DatabaseError, type Pool } from "pg";
-import { ConfigurationError } from "../service/config.js";
+import { ConfigurationError } from "../configuration-error.js";
 
 /*
  * What a service keeps in a session: the relay's and the migrations' advisory locks, LISTEN, and the settings its SQL

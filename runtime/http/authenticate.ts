@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { GrantDefinition } from "../definition.js";
-import { digest } from "./keys.js";
+import { digest } from "../values/access-keys.js";
 import { Problem } from "./problem.js";
 
 /** Whom a request is from. End users are to be a kind of their own beside these. */

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import type { TableDefinition, ValidationError, Validator } from "../definition.js";
+import type { TableDefinition, Validator } from "../definition.js";
 import type { Values } from "../repository/rows.js";
 import { memberTexts } from "../values/json-text.js";
 import { asWritten } from "../values/values.js";
+import { invalidBody } from "./http-errors.js";
 import { Problem, type ProblemPart } from "./problem.js";
 
 const MEDIA_TYPES = ["application/json", "application/merge-patch+json"];
@@ -67,18 +68,6 @@ function withDigits(text: string, body: Values, table: TableDefinition): Values 
   return { ...body, ...Object.fromEntries(exact) };
 }
 
-/** The problem that lists what is wrong with the values of a body. */
-export function invalidBody(
-  errors: readonly ValidationError[],
-  cause: unknown,
-  more: readonly ProblemPart[] = [],
-): Problem {
-  // That a rule holds under a condition is no finding; what breaks it is one of its own.
-  const parts = [...errors.filter(({ keyword }) => keyword !== "if").map(partOf), ...more];
-  const count = parts.length === 1 ? "One value is" : `${parts.length} values are`;
-  return new Problem("invalid", `${count} not as this resource takes them.`, { errors: parts, cause });
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -89,24 +78,9 @@ function nameOf(body: unknown): string {
   return Array.isArray(body) ? "an array" : `a ${typeof body}`;
 }
 
-function partOf({ instancePath, keyword, params, message }: ValidationError): ProblemPart {
-  const named = (name: unknown) =>
-    `${instancePath}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
-  switch (keyword) {
-    case "required":
-      return { pointer: named(params.missingProperty), detail: "is required" };
-    case "additionalProperties":
-      return { pointer: named(params.additionalProperty), detail: "is not a field that can be set here" };
-    case "enum":
-      return { pointer: instancePath, detail: `must be one of ${JSON.stringify(params.allowedValues)}` };
-    default:
-      return { pointer: instancePath, detail: message ?? `breaks the rule "${keyword}"` };
-  }
-}
-
-/** JavaScript would write half a character to the database as U+FFFD: something else than was sent. */
+/** The driver would write half of a surrogate pair as U+FFFD: not what was sent. */
 function unpairedSurrogates(body: Values): ProblemPart[] {
   return Object.entries(body)
-    .filter(([, value]) => typeof value === "string" && /\p{Surrogate}/u.test(value))
+    .filter(([, value]) => typeof value === "string" && !value.isWellFormed())
     .map(([name]) => ({ pointer: `/${name}`, detail: "has half of a surrogate pair" }));
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { createAuthenticator, type KnownKeys, type Principal } from "./authenticate.js";
 import { authorize } from "./authorize.js";
 import type { Connections } from "./connections.js";
-import { OPEN_PATHS } from "./health.js";
+import { OPEN_PATHS } from "./health-routes.js";
 import { Problem, unavailable } from "./problem.js";
 
 declare module "fastify" {

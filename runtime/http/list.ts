@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import type { Pool, PoolClient } from "pg";
 import Cursor from "pg-cursor";
+import { isUnavailable } from "../database/database-errors.js";
 import type { TableDefinition } from "../definition.js";
-import { isUnavailable } from "../repository/failure.js";
 import { equalities, type Values } from "../repository/rows.js";
 import { tableSql } from "../repository/table-sql.js";
 

@@ -3,13 +3,12 @@ import type { Pool } from "pg";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
-import { UnfitValue } from "../values/values.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import type { SharedTurnstile } from "./concurrency-limit.js";
+import { refusalOf, type ValueSource } from "./http-errors.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
-import { refusalOf, unfit, type ValueSource } from "./refusal.js";
 
 export interface ResourceOptions {
   readonly service: string;
@@ -109,7 +108,7 @@ async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, optio
 
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
-  const values = exactBody(request.body, resource, "create");
+  const values = readBody(request.body, resource.table, resource.create);
   const { key, row } = await refusing(resource, "body", () => insertRow(pool, resource.table, values));
   const location = `${resource.path}/${encodeURIComponent(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
@@ -118,7 +117,7 @@ async function createRow(request: FastifyRequest, reply: FastifyReply, options: 
 async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const { id: key } = request.params;
-  const patch = exactBody(request.body, resource, "patch");
+  const patch = readBody(request.body, resource.table, resource.patch);
   if (Object.hasOwn(patch, resource.table.key)) throw keyInPatch(resource.table);
   const row = await refusing(resource, "body", () => updateRow(pool, resource.table, { key, patch }));
   if (row === undefined) throw noRow(resource.table, key);
@@ -165,14 +164,6 @@ function noRow(table: TableDefinition, id: string): Problem {
     "not-found",
     `There is no row of ${table.name} with the ${table.key} ${JSON.stringify(id)}.`,
   );
-}
-
-function exactBody(body: unknown, resource: ResourceDefinition, kind: "create" | "patch"): Values {
-  try {
-    return readBody(body, resource.table, resource[kind]);
-  } catch (error) {
-    throw error instanceof UnfitValue ? unfit(error) : error;
-  }
 }
 
 async function refusing<T>(

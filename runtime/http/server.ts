@@ -9,11 +9,12 @@ import { admitBodies } from "./bodies.js";
 import { acceptJson } from "./body.js";
 import { createSharedTurnstile, type SharedTurnstile } from "./concurrency-limit.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
-import { answerUnparsed, sendProblem, toProblem } from "./failure.js";
 import { guard, isOpen } from "./guard.js";
-import { type Health, OPEN_PATHS, serveHealth } from "./health.js";
-import { type Operations, serveOperations } from "./operate.js";
+import { type Health, OPEN_PATHS, serveHealth } from "./health-routes.js";
+import { problemOf } from "./http-errors.js";
+import { type Operations, serveOperations } from "./operate-routes.js";
 import { Problem } from "./problem.js";
+import { answerUnparsed, sendProblem } from "./problem-answers.js";
 import { resourceMethods, serveResource } from "./resource.js";
 
 export interface HttpOptions {
@@ -77,7 +78,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
     return503OnClosing: false,
     genReqId: requestId,
     routerOptions: { maxParamLength: LONGEST_ID, ignoreTrailingSlash: true },
-    frameworkErrors: (error, request, reply) => void sendProblem(toProblem(error), request, reply),
+    frameworkErrors: (error, request, reply) => void sendProblem(problemOf(error), request, reply),
     clientErrorHandler: (error, socket) => answerUnparsed(error, socket, connections.isAnswering(socket)),
   });
   const connections = limitConnections(app.server, limits, logger);
@@ -86,7 +87,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   guard(app, { ...options, connections });
   admitBodies(app, shareAmong(limits.bodies));
   app.setErrorHandler((error, request, reply) => {
-    const problem = toProblem(error);
+    const problem = problemOf(error);
     if (problem.status >= 500) {
       logger.error(
         { error: problem.cause ?? problem, request: request.id, status: problem.status },

@@ -1,11 +1,12 @@
 import type { Pool, PoolClient } from "pg";
 import { callHook, HOOK_MS } from "../cascade/hook-call.js";
 import { arrayLiteral } from "../database/columns.js";
-import { Early, HandlerFailed, Raced } from "../database/error-classes.js";
+import { HandlerFailed } from "../database/database-errors.js";
 import { inTransaction } from "../database/transaction.js";
 import type { Logger, Tx } from "../definition.js";
 import { lostDeletions } from "../resync/implied-hooks.js";
 import { plural } from "../text/plural.js";
+import { Early, Raced } from "./apply-errors.js";
 import { type ConsumerModel, cascadesOf } from "./consumer-model.js";
 import { applyPrepared, type PlainBatch, preparePlain } from "./fast-path.js";
 import {

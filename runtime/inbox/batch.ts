@@ -1,10 +1,11 @@
 import type { Delivery } from "../broker/broker.js";
 import type { Attempt, Standing } from "../consumer/retries.js";
-import { Early, HandlerFailed, isUniqueClash } from "../database/error-classes.js";
+import { HandlerFailed, hasState } from "../database/database-errors.js";
 import type { Lane } from "../database/mutex.js";
-import { type Persistence, persistently } from "../database/persist.js";
+import { type RetryContext, retryUntilAnswered } from "../database/retry.js";
 import { messageOf } from "../text/error-message.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
+import { Early } from "./apply-errors.js";
 import {
   attemptEvent,
   type CarefulContext,
@@ -50,7 +51,7 @@ export interface Tally {
   clashes: number;
 }
 
-export interface BatchContext extends ApplyContext, Persistence {
+export interface BatchContext extends ApplyContext, RetryContext {
   readonly tally: Tally;
   /** Keeps a batch and a chunk of a snapshot of the same process from locking each other out. */
   readonly exclusively: Lane;
@@ -188,7 +189,7 @@ async function applyInOrder(
   const order = waitsForOrder(context) ? { mayLeaveGap } : {};
   try {
     const incoming = due.map(({ event }) => event);
-    const applied = await persistently(context, () =>
+    const applied = await retryUntilAnswered(context, () =>
       context.exclusively(() => applyBatch(context.pool, { ...context, ...order }, incoming)),
     );
     for (const { delivery } of due) delivery.ack();
@@ -242,7 +243,7 @@ async function isolate(context: CarefulContext, { due, error, mayLeaveGap }: Fai
   const [only] = due;
   if (due.length === 1 && only !== undefined) {
     // A clash is not a failure yet: on its own the event settles it. Nothing else is tried twice at once.
-    return await attemptEvent(context, only, isUniqueClash(error) ? undefined : { error });
+    return await attemptEvent(context, only, hasState(error, "unique_violation") ? undefined : { error });
   }
   context.logger.debug(
     { events: due.length, error: messageOf(error) },

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { isUniqueClash } from "../database/error-classes.js";
+import { hasState } from "../database/database-errors.js";
 import { withClient } from "../database/transaction.js";
 import { type ApplyContext, run } from "./apply.js";
 import type { ConsumerModel } from "./consumer-model.js";
@@ -51,7 +51,7 @@ export async function applyPrepared(pool: Pool, context: ApplyContext, plain: Pl
       return rowCount === entities - born;
     } catch (error) {
       // As a whole, so nothing was written.
-      if (!isUniqueClash(error)) throw error;
+      if (!hasState(error, "unique_violation")) throw error;
       context.newcomers?.refused();
     }
   }

@@ -7,11 +7,12 @@ import {
   recordAttempt,
   withdrawAttempt,
 } from "../consumer/retries.js";
-import { HandlerFailed, isUniqueClash, isUnstorable, Raced } from "../database/error-classes.js";
-import { persistently, Stopped } from "../database/persist.js";
+import { HandlerFailed, hasState, isUnstorable } from "../database/database-errors.js";
+import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { inTransaction } from "../database/transaction.js";
 import { messageOf } from "../text/error-message.js";
 import { type Applied, applyEvents, readStates } from "./apply.js";
+import { Raced } from "./apply-errors.js";
 import { type BatchContext, type Due, isUnread, type Unread } from "./batch.js";
 import type { Addressed, Rejected } from "./parse.js";
 import { foldEvents } from "./plan-batch.js";
@@ -39,7 +40,9 @@ export async function attemptEvent(
   const until = blocked.get(one.event.id);
   if (until !== undefined) return putOff(context, one, until - Date.now());
   if (failed === undefined && !isUnread(one) && (await waitsForPredecessor(context, one))) return;
-  const { attempts, lastError } = await persistently(context, () => recordAttempt(pool, model, one.event));
+  const { attempts, lastError } = await retryUntilAnswered(context, () =>
+    recordAttempt(pool, model, one.event),
+  );
   if (failed !== undefined) return await judge(context, one, { attempts, error: failed.error });
   if (attempts > model.definition.delivery.attempts) {
     const error = lastError ?? "the process ended while applying it, each time";
@@ -60,13 +63,15 @@ async function readDue(context: CarefulContext, one: Unread): Promise<Due | unde
   }
   const due = { delivery, event: parsed.incoming };
   if (!(await waitsForPredecessor(context, due))) return due;
-  await persistently(context, () => withdrawAttempt(pool, model, event));
+  await retryUntilAnswered(context, () => withdrawAttempt(pool, model, event));
   return undefined;
 }
 
 async function attemptRead(context: CarefulContext, due: Due, attempts: number): Promise<void> {
   try {
-    const applied = await persistently(context, () => context.exclusively(() => applyAlone(context, due)));
+    const applied = await retryUntilAnswered(context, () =>
+      context.exclusively(() => applyAlone(context, due)),
+    );
     due.delivery.ack();
     context.predecessors?.applied([due.event]);
     context.tally.applied += applied.fresh;
@@ -88,7 +93,9 @@ async function waitsForPredecessor(context: CarefulContext, due: Due): Promise<b
   const { pool, model, predecessors, blocked } = context;
   if (predecessors === undefined || !waitsForOrder(context)) return false;
   const { event } = due;
-  const known = await persistently(context, () => readStates(pool, model.definition.entity, [event.id]));
+  const known = await retryUntilAnswered(context, () =>
+    readStates(pool, model.definition.entity, [event.id]),
+  );
   const { early } = foldEvents(model, [event], known);
   const delayMs = early.length === 0 ? undefined : (await predecessors.waits(early)).get(event.seq);
   if (delayMs === undefined) return false;
@@ -115,7 +122,7 @@ async function applyAlone(context: CarefulContext, { event }: Due): Promise<Appl
 }
 
 function isCacheClash(context: CarefulContext, error: unknown): boolean {
-  return isUniqueClash(error) && error.table === context.model.cache?.table.name;
+  return hasState(error, "unique_violation") && error.table === context.model.cache?.table.name;
 }
 
 interface Failure {
@@ -135,7 +142,9 @@ async function judge(
     return await bury(context, due, { attempts, error: describe(error) });
   }
   const delayMs = backoffMs(model, attempts);
-  await persistently(context, () => postponeAttempt(pool, model, event, { error: describe(error), delayMs }));
+  await retryUntilAnswered(context, () =>
+    postponeAttempt(pool, model, event, { error: describe(error), delayMs }),
+  );
   blocked.set(event.id, Date.now() + delayMs);
   context.putOffUntil.set(event.id, Date.now() + delayMs);
   logger.warn(
@@ -175,7 +184,7 @@ export async function giveUp(
   event?: Addressed,
 ): Promise<void> {
   const { model, logger, tally, pool } = context;
-  await persistently(context, () =>
+  await retryUntilAnswered(context, () =>
     inTransaction(pool, async (client) => {
       await recordDeadLetter(client, model, letter);
       if (event !== undefined) await forgetAttempt(client, model, event);

@@ -1,5 +1,5 @@
 import { type ClientBase, escapeIdentifier } from "pg";
-import { isRowRefused } from "../database/error-classes.js";
+import { isRowRefused } from "../database/database-errors.js";
 import type { ColumnDefinition, ColumnType, ConsumerDefinition, TableDefinition } from "../definition.js";
 import { buildModel } from "../inbox/consumer-model.js";
 import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";

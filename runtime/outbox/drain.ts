@@ -1,6 +1,6 @@
+import { backOff } from "../back-off.js";
 import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/broker.js";
 import { messageOf as describeError } from "../text/error-message.js";
-import { backoff } from "./backoff.js";
 import { createReader, type ReaderContext } from "./outbox-reader.js";
 import { releaseRows } from "./outbox-statements.js";
 import { createLanes, type OutboxRow } from "./per-key-queues.js";
@@ -13,7 +13,7 @@ const RELEASE_AFTER_MS = 20;
 const RELEASE_AT_LAST_MS = 100;
 
 /** An entity whose event the broker refuses. */
-const PARK_MS = { first: 1_000, longest: 60_000 } as const;
+const parkFor = backOff({ from: 1_000, to: 60_000 });
 
 export interface DrainContext extends ReaderContext {
   readonly broker: Broker;
@@ -87,7 +87,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   const park = (row: OutboxRow, failure: PublishFailed) => {
     const strikes = lanes.strikes(row);
     unanswered.delete(row);
-    lanes.park(row, performance.now() + backoff(strikes, PARK_MS));
+    lanes.park(row, performance.now() + parkFor(strikes));
     meter.parked(lanes.parked());
     const { subject, eventId, seq } = row;
     context.logger.error(

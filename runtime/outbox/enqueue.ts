@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { DatabaseError } from "pg";
+import { hasState } from "../database/database-errors.js";
 import type { Metadata, PublishedEvent, Tx, ValidationError } from "../definition.js";
 import { subjectOf } from "../subject.js";
 import { printJson } from "../values/json-text.js";
@@ -29,9 +29,6 @@ export class InvalidEvent extends Error {
     super(message);
   }
 }
-
-/** SQLSTATE program_limit_exceeded, as mesh.refuse_event raises it. */
-const TOO_LARGE = "54000";
 
 /**
  * What the triggers do, in one statement: takes the entity's next version (its counter stays locked until
@@ -71,7 +68,8 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
   try {
     await tx.query(ENQUEUE, values);
   } catch (cause) {
-    if (!(cause instanceof DatabaseError) || cause.code !== TOO_LARGE) throw cause;
+    // Raised by mesh.refuse_event.
+    if (!hasState(cause, "program_limit_exceeded")) throw cause;
     throw new EventTooLarge(`${event.name} of ${JSON.stringify(entityId)}: ${cause.message}`, { cause });
   }
 }

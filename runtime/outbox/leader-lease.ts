@@ -1,4 +1,5 @@
 import pg from "pg";
+import { backOff } from "../back-off.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
@@ -11,7 +12,7 @@ import { messageOf } from "../text/error-message.js";
 /** "mesh" in ASCII, and 1 for the relay. A lock of two numbers never meets one of a single number, such as the migrations'. */
 const LOCK = [0x6d_65_73_68, 1] as const;
 
-const TRY_EVERY_MS = 1_000;
+const pollMs = backOff({ from: 1_000, to: 1_000 });
 const QUERY_TIMEOUT_MS = 30_000;
 /** Older proof than this, and the connection must be heard from before anything is published. */
 const PROOF_LASTS_MS = 1_500;
@@ -53,7 +54,7 @@ export async function takeSeat(options: SeatOptions): Promise<Seat | undefined> 
         return seat;
       }
       options.onStandby();
-      await pause(TRY_EVERY_MS * (0.75 + Math.random() / 2), options.signal);
+      await pause(pollMs(0), options.signal);
     }
   } catch (error) {
     await seat.leave();

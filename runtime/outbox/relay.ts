@@ -1,8 +1,8 @@
 import type pg from "pg";
+import { backOff } from "../back-off.js";
 import type { Broker } from "../broker/broker.js";
 import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
-import { backoff } from "./backoff.js";
 import { drainOutbox } from "./drain.js";
 import { type Seat, takeSeat } from "./leader-lease.js";
 import { type Backlog, measureBacklog } from "./outbox-statements.js";
@@ -41,7 +41,7 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
-const PAUSE_MS = { first: 100, longest: 15_000 } as const;
+const pauseAfter = backOff({ from: 100, to: 15_000 });
 
 /** Publishes the outbox of one database in order, for as long as it runs, whatever fails meanwhile. */
 export function startRelay(options: RelayOptions): Relay {
@@ -71,7 +71,7 @@ export function startRelay(options: RelayOptions): Relay {
     const message = messageOf(error);
     stats.paused = true;
     stats.lastError = message;
-    const waitMs = backoff(failures, PAUSE_MS);
+    const waitMs = pauseAfter(failures);
     failures += 1;
     logger.warn({ error: message, waitMs: Math.round(waitMs) }, what);
     await alarm.wait(performance.now() + waitMs);

@@ -1,6 +1,6 @@
 import type { PoolClient, QueryResult } from "pg";
 import { arrayLiteral, arrayType, quote } from "../database/columns.js";
-import { isUniqueClash } from "../database/error-classes.js";
+import { hasState } from "../database/database-errors.js";
 import { run } from "../inbox/apply.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { type Merge, mergeStatements, shapeOf } from "../inbox/inbox-statements.js";
@@ -98,7 +98,8 @@ async function unlessClashing(
   try {
     return await write();
   } catch (error) {
-    if (!isUniqueClash(error) || (cache !== undefined && error.table !== cache.table.name)) throw error;
+    if (!hasState(error, "unique_violation") || (cache !== undefined && error.table !== cache.table.name))
+      throw error;
     await client.query("ROLLBACK TO SAVEPOINT merge");
     return undefined;
   }

@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { backOff } from "../back-off.js";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from "../consumer/stream-epoch.js";
 import type { Lane } from "../database/mutex.js";
@@ -51,8 +52,8 @@ export interface ResyncOptions {
   readonly hookTimeoutMs?: number | undefined;
 }
 
-const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+const retryAfter = backOff({ from: 1_000, to: LONGEST_RETRY_MS });
 
 export function createResync(options: ResyncOptions): Resync {
   const { model, signal, pool, logger } = options;
@@ -98,14 +99,15 @@ export function createResync(options: ResyncOptions): Resync {
   }
 
   async function untilDone(): Promise<void> {
-    for (let wait = FIRST_RETRY_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      const retryMs = Math.round(retryAfter(failures));
       try {
         await now();
         return await refresh();
       } catch (error) {
-        logger.warn({ error: messageOf(error), retryMs: wait }, "no snapshot; what is here stays as it is");
+        logger.warn({ error: messageOf(error), retryMs }, "no snapshot; what is here stays as it is");
       }
-      await pause(wait * (1 + Math.random()), signal);
+      await pause(retryMs, signal);
     }
   }
 

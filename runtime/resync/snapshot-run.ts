@@ -1,8 +1,9 @@
 import type { PoolClient } from "pg";
 import { arrayLiteral } from "../database/columns.js";
-import { HandlerFailed, isInfrastructureFailure, isRowRefused, Raced } from "../database/error-classes.js";
+import { HandlerFailed, isInfrastructureFailure, isRowRefused } from "../database/database-errors.js";
 import { CommitRefused } from "../database/transaction.js";
 import type { ApplyContext } from "../inbox/apply.js";
+import { Raced } from "../inbox/apply-errors.js";
 import { messageOf } from "../text/error-message.js";
 import type { SnapshotOptions } from "./snapshot.js";
 import { type SetAside, textOf, type UnfitRow } from "./unfit-rows.js";

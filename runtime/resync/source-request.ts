@@ -1,5 +1,5 @@
 import type { SyncDefinition } from "../definition.js";
-import { shownKey } from "../http/keys.js";
+import { shownKey } from "../values/access-keys.js";
 
 export interface SourceRequest {
   readonly sync: SyncDefinition;

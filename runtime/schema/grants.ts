@@ -1,4 +1,5 @@
-import { type ClientBase, DatabaseError } from "pg";
+import type { ClientBase } from "pg";
+import { hasState } from "../database/database-errors.js";
 import { MigrationError } from "./ledger.js";
 
 /** What the role that a service runs as may do. */
@@ -21,8 +22,7 @@ export async function applyGrants(client: ClientBase, { role, sql }: Grants): Pr
     await client.query(sql);
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
-    // 42501: insufficient privilege.
-    if (!(error instanceof DatabaseError) || error.code !== "42501") throw error;
+    if (!hasState(error, "insufficient_privilege")) throw error;
     throw new MigrationError(
       `the grants of role "${role}" were not renewed: ${error.message}; who migrates must own all tables: run roles.sql as an administrator`,
       { cause: error },

@@ -1,7 +1,8 @@
 import type { ClientBase, Pool, PoolClient } from "pg";
+import { backOff } from "../back-off.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
-import { type Applying, applyFile } from "./apply.js";
+import { type Applying, applyFile } from "./apply-file.js";
 import { meshMigrations, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
@@ -33,7 +34,7 @@ export interface MigrationReport {
   readonly granted: boolean;
 }
 
-const LOOK_AGAIN_MS = 250;
+const lockPollMs = backOff({ from: 250, to: 250 });
 
 /**
  * Brings the database to the newest migration: the runtime's first, then the service's, a transaction
@@ -125,7 +126,7 @@ async function underLock<T>(
 ): Promise<T> {
   for (let told = false; !(await tryLock(client)); told = true) {
     if (!told) logger.info({}, "another process migrates this database: waiting for it");
-    await pause(LOOK_AGAIN_MS * (0.75 + Math.random() / 2), signal);
+    await pause(lockPollMs(0), signal);
     signal?.throwIfAborted();
   }
   try {

@@ -1,6 +1,7 @@
+import { ConfigurationError } from "../configuration-error.js";
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
-import { OPERATOR_KEY, readKeys } from "./keys.js";
+import { OPERATOR_KEY, readKeys } from "./service-keys.js";
 import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,18 +29,6 @@ export interface BrokerConfig {
   readonly url: string;
   readonly user?: string;
   readonly password?: string;
-}
-
-/** Names everything that is wrong, so that it is mended in one go. */
-export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
-  constructor(
-    readonly service: string,
-    readonly problems: readonly string[],
-  ) {
-    const list = problems.map((problem) => `  ${problem}`).join("\n");
-    super(`service "${service}" cannot start with this environment:\n${list}`);
-  }
 }
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];

@@ -3,7 +3,7 @@ import type { Broker } from "../broker/broker.js";
 import { type CascadeWorker, startCascadeWorker } from "../cascade/cascade-worker.js";
 import { type RunningConsumer, startConsumer } from "../consumer/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
-import type { ResyncResult } from "../http/operate.js";
+import type { ResyncResult } from "../http/operate-routes.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
 import { type StreamWatch, startStreamWatch } from "../outbox/stream-monitor.js";
 import { pause } from "../pause.js";

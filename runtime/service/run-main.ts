@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
+import { ConfigurationError } from "../configuration-error.js";
 import type { Logger, ServiceFactory } from "../definition.js";
 import { visible } from "../text/visible.js";
-import { ConfigurationError } from "./config.js";
 import { HooksError, loadService } from "./hooks.js";
 import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";
 import { flushLog } from "./logger.js";

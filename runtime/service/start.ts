@@ -1,20 +1,21 @@
 import type { FastifyInstance } from "fastify";
-import { DatabaseError, type Pool } from "pg";
+import type { Pool } from "pg";
 import { connectJetStream } from "../broker/jetstream.js";
+import { ConfigurationError } from "../configuration-error.js";
+import { hasState, isUnavailable } from "../database/database-errors.js";
 import { createPool } from "../database/pool.js";
 import { requireOwnSessions } from "../database/pooler.js";
+import { retryWhile } from "../database/retry.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import { buildServer } from "../http/server.js";
-import { isUnavailable } from "../repository/failure.js";
 import { sourceOf } from "../resync/snapshot-source.js";
 import { mayMigrate, migrate, migrationState } from "../schema/index.js";
-import { ConfigurationError, type Environment, readConfig, type ServiceConfig } from "./config.js";
-import { HEALTH_TIMEOUT_MS, openHealth } from "./health.js";
+import { type Environment, readConfig, type ServiceConfig } from "./config.js";
 import { requireHooks } from "./hooks.js";
 import { createLogger } from "./logger.js";
 import { type Parts, startParts } from "./parts.js";
+import { HEALTH_TIMEOUT_MS, openHealth } from "./readiness.js";
 import { releaseMark } from "./release.js";
-import { retrying } from "./retry.js";
 import { closedReason, type ServiceState } from "./state.js";
 import { closePools, stopService } from "./stop.js";
 
@@ -207,7 +208,7 @@ async function prepareDatabase({ definition, config, logger, pool, stopping }: S
   }
   const theRole = `the role of ${config.databaseVariable}`;
   const { pending } = await migrationState(pool, files).catch((error: unknown) => {
-    if (!lacksGrants(error)) throw error;
+    if (!hasState(error, "insufficient_privilege")) throw error;
     throw new NotMigrated(
       `${error.message}: ${theRole} has no grants yet (mesh migrate gives them, as the owner)`,
     );
@@ -217,14 +218,9 @@ async function prepareDatabase({ definition, config, logger, pool, stopping }: S
   throw new NotMigrated(`${why}, and ${pending.join(", ")} not applied yet`);
 }
 
-/** 42501: insufficient privilege. */
-function lacksGrants(error: unknown): error is DatabaseError {
-  return error instanceof DatabaseError && error.code === "42501";
-}
-
 async function withDatabase<T>({ state, logger, stopping }: Service, work: () => Promise<T>): Promise<T> {
-  const result = await retrying(work, {
-    retry: (error) => isUnavailable(error) || error instanceof NotMigrated,
+  const result = await retryWhile(work, {
+    isRetryable: (error) => isUnavailable(error) || error instanceof NotMigrated,
     onFailure: (error, waitMs) => {
       state.trouble = error instanceof NotMigrated ? error.message : "the database is out of reach";
       logger.warn({ error, waitMs }, state.trouble);

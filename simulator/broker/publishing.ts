@@ -1,5 +1,9 @@
-import { type OutgoingMessage, type PublishAck, PublishFailed } from "../../runtime/broker/broker.js";
-import { refusePublish } from "../../runtime/broker/refusal.js";
+import {
+  type OutgoingMessage,
+  type PublishAck,
+  PublishFailed,
+  refuseUnpublishable,
+} from "../../runtime/broker/broker.js";
 import type { Adversary } from "./adversary.js";
 import { type SimulatedConnection, within } from "./connection.js";
 import { headerBytes, MESSAGE_ID, unsendableHeader } from "./headers.js";
@@ -30,7 +34,7 @@ export function createSimulatedPublishing(
   };
   return async (message) => {
     if (!connection.connected()) throw new PublishFailed("the broker is not connected", "broker");
-    const refusal = refusePublish(message) ?? refuseSize(message, options.maxPayload);
+    const refusal = refuseUnpublishable(message) ?? refuseSize(message, options.maxPayload);
     if (refusal) throw refusal;
     let wanted = true;
     const stored = deliver(message, turn, () => wanted);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { provision } from "../../generator/dev/provision.js";
 import { keepProvisioned } from "../../generator/dev/reprovision.js";
 import type { Mesh } from "../../generator/model/mesh.js";
-import { digestText } from "../../runtime/http/keys.js";
+import { digestText } from "../../runtime/values/access-keys.js";
 import { OPERATOR, passwordOf } from "../support/mesh-broker.js";
 import { freePort, waitFor } from "../support/servers.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";

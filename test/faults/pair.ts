@@ -4,7 +4,7 @@ import { inject } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import { type SfsHooks, sfsService } from "../../generated/sfs/service.js";
 import type { ServiceDefinition } from "../../runtime/definition.js";
-import { requestResync } from "../../runtime/operate/resync.js";
+import { requestResync } from "../../runtime/operate/request-resync.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { recordingLogger } from "../runtime/broker/recording-logger.js";
 import { referenceKeys } from "../support/keys.js";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lowerVersions } from "../../runtime/operate/lower-versions.js";
-import { requestResync } from "../../runtime/operate/resync.js";
+import { requestResync } from "../../runtime/operate/request-resync.js";
 import { HIGHEST_VERSION } from "../../runtime/values/version.js";
 import { type Ended, meshWith, ROOT } from "../e2e/cli-support.js";
 import {

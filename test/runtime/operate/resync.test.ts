@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { requestResync } from "../../../runtime/operate/resync.js";
+import { requestResync } from "../../../runtime/operate/request-resync.js";
 import { startServer, type TestServer } from "../http/fixture.js";
 import { KEY } from "../http/tables.js";
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { ConfigurationError } from "../../../runtime/configuration-error.js";
 import type { ServiceDefinition } from "../../../runtime/definition.js";
-import { digestText } from "../../../runtime/http/keys.js";
-import { ConfigurationError, readConfig } from "../../../runtime/service/config.js";
+import { readConfig } from "../../../runtime/service/config.js";
+import { digestText } from "../../../runtime/values/access-keys.js";
 
 const stream = {
   name: "SFS",

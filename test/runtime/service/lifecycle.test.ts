@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from "node:http";
 import { Pool } from "pg";
 import { afterEach, expect, inject, test } from "vitest";
 import type { ServiceDefinition, StreamDefinition } from "../../../runtime/definition.js";
-import type { Health } from "../../../runtime/http/health.js";
+import type { Health } from "../../../runtime/http/health-routes.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
 import { startTcpProxy } from "../../support/tcp-proxy.js";

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, inject, test } from "vitest";
 import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
-import type { Health } from "../../../runtime/http/health.js";
+import type { Health } from "../../../runtime/http/health-routes.js";
 import { publicReason } from "../../../runtime/service/public-reason.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
 import { createDatabase, waitFor } from "../../support/servers.js";

@@ -3,13 +3,13 @@ import type { FastifyInstance } from "fastify";
 import pg from "pg";
 import { inject } from "vitest";
 import { inTransaction } from "../../../runtime/database/transaction.js";
-import { keyDigests } from "../../../runtime/http/keys.js";
 import { buildServer } from "../../../runtime/http/server.js";
 import { applyEvents } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { type Verification, verifyCache } from "../../../runtime/operate/verify.js";
 import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
+import { keyDigests } from "../../../runtime/values/access-keys.js";
 import { archiveSampleConsumer } from "../../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
 import { samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
 import {

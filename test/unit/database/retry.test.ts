@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { persistently } from "../../../runtime/database/persist.js";
+import { retryUntilAnswered } from "../../../runtime/database/retry.js";
 import { ConnectionLost } from "../../../runtime/database/transaction.js";
 
 test("trouble is over when the infrastructure answers, also where what it answers is a refusal", async () => {
@@ -12,6 +12,6 @@ test("trouble is over when the infrastructure answers, also where what it answer
   const work = async () => {
     throw answers.shift() ?? new Error("asked too often");
   };
-  await expect(persistently(persistence, work)).rejects.toThrow("no such value");
+  await expect(retryUntilAnswered(persistence, work)).rejects.toThrow("no such value");
   expect(told).toEqual(["the connection was lost", undefined]);
 });

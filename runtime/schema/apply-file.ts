@@ -1,4 +1,6 @@
 import { type ClientBase, DatabaseError, escapeIdentifier, type Pool } from "pg";
+import { backOff } from "../back-off.js";
+import { classify, STATE } from "../database/database-errors.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
@@ -12,15 +14,11 @@ import { readProgress, type Stage, splitStages, writeProgress } from "./stages.j
  * included; so it gives up soon, lets them pass, and comes again.
  */
 const LOCK_TIMEOUT_MS = 500;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
+const pauseAfter = backOff({ from: 500, to: 10_000 });
 /** A process that freezes in the middle must not keep a table locked. */
 const IDLE_TIMEOUT_MS = 10_000;
 /** A statement that waits without being in anybody's way says so this often. */
 const TELL_EVERY_MS = 10_000;
-
-/** 55P03: the lock was not to be had in time. 40P01: a deadlock, which took this side. */
-const TRY_AGAIN = new Set(["55P03", "40P01"]);
 
 export interface Applying {
   readonly client: ClientBase;
@@ -74,8 +72,8 @@ async function applyStage(file: Pending, stage: Stage, staging: Staging): Promis
       return await apply(file, stage, staging);
     } catch (error) {
       signal?.throwIfAborted();
-      const again = error instanceof DatabaseError && TRY_AGAIN.has(error.code ?? "");
-      if (!again) throw error instanceof DatabaseError ? failedFile(file, stage, error) : error;
+      if (classify(error) !== "contended")
+        throw error instanceof DatabaseError ? failedFile(file, stage, error) : error;
       await waitForLock(file, { ...staging, attempt, blockers: watch.seen() });
     } finally {
       await watch.end();
@@ -95,9 +93,7 @@ interface Waiting extends Applying {
 
 async function waitForLock(file: Pending, waiting: Waiting): Promise<void> {
   const { attempt, blockers, logger, signal } = waiting;
-  const longest = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
-  // The jitter keeps services that met at one lock from meeting there again.
-  const waitMs = Math.round(longest * (0.75 + Math.random() / 2));
+  const waitMs = Math.round(pauseAfter(attempt - 1));
   logger.warn(
     { migration: file.name, attempt, waitMs, blockers },
     `migration ${file.name} needs a lock that is held by ${describeBlockers(blockers)}; it lets others pass and tries again`,
@@ -199,7 +195,7 @@ function atLine(error: DatabaseError, stage: Stage, statement: Statement): Datab
 
 /** Rows from before that break a rule which is new: PostgreSQL names table and constraint, and no row. */
 function findingRows({ sql: text }: Pending, { code, constraint, table }: DatabaseError): string | undefined {
-  if (code !== "23514" || constraint === undefined || table === undefined) return undefined;
+  if (code !== STATE.check_violation || constraint === undefined || table === undefined) return undefined;
   const added = text
     .split("\n")
     .find((line) => /^ALTER TABLE .+ NOT VALID;$/.test(line) && line.includes(constraint));
@@ -208,17 +204,15 @@ function findingRows({ sql: text }: Pending, { code, constraint, table }: Databa
   return `Rows of ${table} from before break it; find them with SELECT * FROM ${escapeIdentifier(table)} WHERE NOT (${rule}), settle them, and migrate again.`;
 }
 
-/** 42501: insufficient privilege. */
 function namingOwner({ code }: DatabaseError): string | undefined {
-  return code === "42501"
+  return code === STATE.insufficient_privilege
     ? "Who migrates must own what is there: roles.sql, run by an administrator, gives it to the owner."
     : undefined;
 }
 
 /** Keeps the SQLSTATE in sight and says where in the file, which `stage` has the lines of; a lost connection is not the file's fault and stays as it is. */
 function failedFile(file: Pending, stage: Stage, cause: DatabaseError): Error {
-  const infrastructure = /^(08|53|57P)/.test(cause.code ?? "");
-  if (infrastructure) return cause;
+  if (classify(cause) === "unavailable") return cause;
   const offset = Number(cause.position ?? Number.NaN);
   const line = Number.isNaN(offset) ? "" : `:${stage.text.slice(0, offset - 1).split("\n").length}`;
   const detail = [cause.detail, cause.hint, findingRows(file, cause), namingOwner(cause)]

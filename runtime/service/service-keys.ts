@@ -1,6 +1,6 @@
 import type { ServiceDefinition } from "../definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
-import { checkKeys, isShort, keyDigests, shownKey } from "../http/keys.js";
+import { checkKeys, isShort, keyDigests, shownKey } from "../values/access-keys.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import type { Health } from "../http/health.js";
+import type { Health } from "../http/health-routes.js";
 import type { Parts } from "./parts.js";
 import type { PartsReport } from "./report.js";
 import type { ServiceState } from "./state.js";

@@ -1,4 +1,4 @@
-import type { ResyncResult } from "../http/operate.js";
+import type { ResyncResult } from "../http/operate-routes.js";
 import { refusalText } from "../resync/source-request.js";
 
 export interface ResyncOptions {

@@ -1,0 +1,167 @@
+import { DatabaseError } from "pg";
+import { classify, isUnavailable, STATE } from "../database/database-errors.js";
+import type { TableDefinition, ValidationError } from "../definition.js";
+import { InvalidRow } from "../repository/invalid-row.js";
+import { UnfitValue } from "../values/values.js";
+import { Problem, type ProblemPart, unavailable } from "./problem.js";
+
+/*
+ * Error mapping of HTTP: the problem document that each error of a request becomes.
+ */
+
+/** Every error that a request can end with, as a problem. An unforeseen one is a 500 whose reason only the log has. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof InvalidRow) return invalidBody(error.errors, error);
+  if (error instanceof UnfitValue) return unfitValue(error);
+  if (isUnavailable(error)) return unavailable("The database is out of reach; try again.", 2, error);
+  const { code, statusCode, message } = describe(error);
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
+    return new Problem("large", "The body is too large.", { cause: error });
+  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
+    return new Problem("media", "Send application/json.", {
+      headers: { accept: "application/json" },
+      cause: error,
+    });
+  }
+  if (statusCode >= 400 && statusCode < 500) return new Problem("malformed", message, { cause: error });
+  return new Problem("internal", "The reason is in the service's log, under this request's id.", {
+    cause: error,
+  });
+}
+
+function describe(error: unknown): {
+  readonly code: string;
+  readonly statusCode: number;
+  readonly message: string;
+} {
+  if (!(error instanceof Error)) return { code: "", statusCode: 500, message: String(error) };
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const statusCode = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
+  return { code, statusCode, message: error.message };
+}
+
+/** The problem that lists what is wrong with the values of a body. */
+export function invalidBody(
+  errors: readonly ValidationError[],
+  cause: unknown,
+  more: readonly ProblemPart[] = [],
+): Problem {
+  // That a rule holds under a condition is no finding; what breaks it is one of its own.
+  const parts = [...errors.filter(({ keyword }) => keyword !== "if").map(partOf), ...more];
+  const count = parts.length === 1 ? "One value is" : `${parts.length} values are`;
+  return new Problem("invalid", `${count} not as this resource takes them.`, { errors: parts, cause });
+}
+
+function partOf({ instancePath, keyword, params, message }: ValidationError): ProblemPart {
+  const named = (name: unknown) =>
+    `${instancePath}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  switch (keyword) {
+    case "required":
+      return { pointer: named(params.missingProperty), detail: "is required" };
+    case "additionalProperties":
+      return { pointer: named(params.additionalProperty), detail: "is not a field that can be set here" };
+    case "enum":
+      return { pointer: instancePath, detail: `must be one of ${JSON.stringify(params.allowedValues)}` };
+    default:
+      return { pointer: instancePath, detail: message ?? `breaks the rule "${keyword}"` };
+  }
+}
+
+function unfitValue(error: UnfitValue): Problem {
+  return new Problem("invalid", "A value is not one that its column can hold.", {
+    errors: [{ pointer: `/${error.column}`, detail: error.reason }],
+    cause: error,
+  });
+}
+
+/** Where the values came from that PostgreSQL refuses: 422 for a body, 400 for a path or query. */
+export type ValueSource = "body" | "target";
+
+/** PostgreSQL's refusal of what a request asked for, as a problem of the one who asked; undefined where we are at fault. */
+export function refusalOf(error: unknown, source: ValueSource, table?: TableDefinition): Problem | undefined {
+  if (!(error instanceof DatabaseError)) return undefined;
+  switch (error.code) {
+    case STATE.unique_violation:
+    case STATE.exclusion_violation:
+      return taken(error);
+    // Also raised for a reference to an entity whose deletion was applied.
+    case STATE.foreign_key_violation:
+      return brokenReference(error);
+    case STATE.not_null_violation:
+      return invalid(error, `${error.column ?? "a column"} must have a value`);
+    case STATE.check_violation:
+      return invalid(
+        error,
+        `the row breaks the rule ${error.constraint ?? ""} of ${error.table ?? "its table"}`,
+        checkedColumn(error, table),
+      );
+    // JSON nested deeper than the server's stack.
+    case STATE.statement_too_complex:
+    // The key of a row that has events cannot change.
+    case STATE.feature_not_supported:
+      return invalid(error, error.message);
+    // An event that the broker would not take, an id too long for a subject.
+    case STATE.program_limit_exceeded:
+      return new Problem("large", sentence(error), { cause: error });
+    case STATE.undefined_table:
+    case STATE.invalid_schema_name:
+      return unavailable("The database is not migrated yet.", 5, error);
+  }
+  if (classify(error) !== "unstorable") return undefined;
+  if (source === "target") return new Problem("malformed", `${error.message}.`, { cause: error });
+  return invalid(error, error.message);
+}
+
+/** `Key (namespace_id, path)=(n1, /a) already exists.` A quoted name may hold anything but the end of the list. */
+function keyColumns(error: DatabaseError): readonly string[] {
+  const list = /^Key \((.+?)\)=\(/.exec(error.detail ?? "")?.[1];
+  return list?.split(", ").map((name) => name.replace(/^"(.*)"$/, "$1")) ?? [];
+}
+
+function taken(error: DatabaseError): Problem {
+  const columns = keyColumns(error);
+  const names = columns.length === 0 ? (error.constraint ?? "a unique value") : columns.join(", ");
+  const detail =
+    columns.length > 1
+      ? `Another row of ${error.table} has these values of ${names} together.`
+      : `Another row of ${error.table} has this value of ${names}.`;
+  return new Problem("taken", detail, { errors: partsAt(columns, "is already taken"), cause: error });
+}
+
+function brokenReference(error: DatabaseError): Problem {
+  const stillReferred = /is still referenced from table "(.+?)"/.exec(error.detail ?? "")?.[1];
+  if (stillReferred !== undefined) {
+    return new Problem("reference", `Rows of ${stillReferred} still refer to this one.`, { cause: error });
+  }
+  const target = /is not present in table "(.+?)"/.exec(error.detail ?? "")?.[1];
+  const columns = error.column === undefined ? keyColumns(error) : [error.column];
+  const reason =
+    target === undefined ? "refers to something that is deleted" : `refers to no row of ${target}`;
+  const detail = target === undefined ? sentence(error) : `${columns.join(", ")} ${reason}.`;
+  return new Problem("reference", detail, { errors: partsAt(columns, reason), cause: error });
+}
+
+/** PostgreSQL names the constraint alone, and that is named after table and column; of two that fit the longer is meant. */
+function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
+  const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${table.name}_${name}_`)) ?? [];
+  return fitting.sort((a, b) => b.name.length - a.name.length)[0]?.name;
+}
+
+function invalid(error: DatabaseError, reason: string, column = error.column): Problem {
+  const pointer = column === undefined ? "" : `/${column}`;
+  return new Problem("invalid", "PostgreSQL refused a value.", {
+    errors: [{ pointer, detail: reason }],
+    cause: error,
+  });
+}
+
+function partsAt(columns: readonly string[], detail: string): readonly ProblemPart[] {
+  return columns.map((column) => ({ pointer: `/${column}`, detail }));
+}
+
+/** PostgreSQL starts in lower case; a qualified name stays as it is. */
+function sentence({ message }: DatabaseError): string {
+  const named = /^\S+\.\S+ /.test(message);
+  return `${named ? message : message.charAt(0).toUpperCase() + message.slice(1)}.`;
+}
