@@ -1,32 +1,32 @@
 import type { Adversary } from "./broker/index.js";
 import type { Network } from "./plan.js";
-import type { DatabaseNetwork, SimulatedSocket } from "./postgres/socket.js";
-import type { Life } from "./process.js";
+import type { DatabaseNetwork, RequestFault, SimulatedSocket } from "./postgres/socket.js";
 import type { Random } from "./random.js";
 import type { Actor, Schedule } from "./schedule.js";
-import type { Stage, World } from "./world.js";
+import type { ServiceProcess, Testbed, World } from "./world.js";
 
 /*
- * What goes wrong, and how the broker, the databases and the sources of a world go by it.
+ * Which faults are active, and what the broker, the databases, the snapshot sources and the hooks of a world do while
+ * they are.
  */
 
-/** What is wrong at the moment. */
-export interface Troubles {
+export interface ActiveFaults {
   network: Network;
   readonly downDatabases: Set<string>;
-  /** By actor: what becomes of its next request to the database. */
-  readonly cuts: Map<Actor, "before" | "after">;
-  /** So many of the next readings of a source go wrong. */
+  /** By actor: where its connection breaks at its next request to the database. */
+  readonly cuts: Map<Actor, Exclude<RequestFault, "none">>;
+  /** How many of the next snapshot requests fail. */
   sourceFailures: number;
   hooksFail: boolean;
-  /** By database: how far its clock is off. */
+  /** By database: by how many ms its clock is off. */
   readonly skew: Map<string, number>;
+  /** Subjects of the poison messages so far. */
   readonly poison: string[];
-  /** Faults that have begun and are yet to strike. */
-  coming: number;
+  /** How many faults are prepared and strike later. */
+  scheduled: number;
 }
 
-export function createTroubles(network: Network): Troubles {
+export function createActiveFaults(network: Network): ActiveFaults {
   return {
     network,
     downDatabases: new Set(),
@@ -35,91 +35,94 @@ export function createTroubles(network: Network): Troubles {
     hooksFail: false,
     skew: new Map(),
     poison: [],
-    coming: 0,
+    scheduled: 0,
   };
 }
 
-/** Clocks stay off, and nobody takes poison back: neither is a fault that ends. */
-export function endTroubles(troubles: Troubles): void {
-  troubles.network = { loss: 0, duplicates: 0, reorder: 0 };
-  troubles.downDatabases.clear();
-  troubles.cuts.clear();
-  troubles.sourceFailures = 0;
-  troubles.hooksFail = false;
+/** Ends those that end: clocks stay off, and poison stays in its stream. */
+export function endActiveFaults(faults: ActiveFaults): void {
+  faults.network = { loss: 0, duplicates: 0, reorder: 0 };
+  faults.downDatabases.clear();
+  faults.cuts.clear();
+  faults.sourceFailures = 0;
+  faults.hooksFail = false;
 }
 
-export function createAdversary(troubles: Troubles, random: Random): Adversary {
+export function createAdversary(faults: ActiveFaults, random: Random): Adversary {
   return {
     pick(due, max) {
       const places = due.map((_, place) => place);
-      if (!random.chance(0.2 * troubles.network.reorder)) return places.slice(0, max);
+      if (!random.chance(0.2 * faults.network.reorder)) return places.slice(0, max);
       const chosen: number[] = [];
-      // Some now, in any order; the rest later.
+      // Delivers some now, in any order, and keeps the rest for later.
       while (places.length > 0 && chosen.length < max && !random.chance(0.25)) {
         chosen.push(...places.splice(random.int(places.length), 1));
       }
       return chosen;
     },
-    losesSettling: () => random.chance(0.06 * troubles.network.loss),
+    losesSettling: () => random.chance(0.06 * faults.network.loss),
     losesPublish() {
-      if (!random.chance(0.04 * troubles.network.loss)) return undefined;
+      if (!random.chance(0.04 * faults.network.loss)) return undefined;
       return random.pick(["before", "after"]);
     },
-    duplicates: () => random.chance(0.1 * troubles.network.duplicates),
+    duplicates: () => random.chance(0.1 * faults.network.duplicates),
   };
 }
 
 interface NetworkParts {
-  readonly stage: Stage;
+  readonly testbed: Testbed;
   readonly schedule: Schedule;
   readonly random: Random;
-  readonly troubles: Troubles;
-  readonly lives: () => readonly Life[];
+  readonly faults: ActiveFaults;
+  readonly processes: () => readonly ServiceProcess[];
 }
 
-/** A notification is heard now and then: the poll has to do where it is not. */
-const HEARD = 0.2;
+/** The share of notifications that arrive. The relay must get by on its poll where none does. */
+const NOTIFIED = 0.2;
 
 export function createDatabaseNetwork({
-  stage,
+  testbed,
   schedule,
   random,
-  troubles,
-  lives,
+  faults,
+  processes,
 }: NetworkParts): DatabaseNetwork {
-  const databases = new Map(stage.mesh.services.map(({ database }) => [database.name, database]));
+  const databases = new Map(testbed.mesh.services.map(({ database }) => [database.name, database]));
   return {
     schedule,
-    backends: stage.backends,
+    backends: testbed.backends,
     sockets: new Set<SimulatedSocket>(),
-    down: (database) => troubles.downDatabases.has(database),
-    fate(actor) {
-      const cut = troubles.cuts.get(actor);
-      troubles.cuts.delete(actor);
-      return cut ?? "carried";
+    down: (database) => faults.downDatabases.has(database),
+    nextFault(actor) {
+      const cut = faults.cuts.get(actor);
+      faults.cuts.delete(actor);
+      return cut ?? "none";
     },
     async syncClock(database) {
-      await databases.get(database)?.setClock(Date.now() + (troubles.skew.get(database) ?? 0));
+      await databases.get(database)?.setClock(Date.now() + (faults.skew.get(database) ?? 0));
     },
     onCommit(database) {
-      if (!random.chance(HEARD)) return;
-      for (const life of lives()) if (life.service.database.name === database) life.ring();
+      if (!random.chance(NOTIFIED)) return;
+      for (const process of processes()) if (process.service.database.name === database) process.notify();
     },
   };
 }
 
-/** Sources and hooks, as the processes call them. */
-export function createMishaps(troubles: Troubles, random: Random): Pick<World, "sourceFate" | "hookFails"> {
+/** The faults of snapshot sources and hooks, as the processes ask for them. */
+export function createCallFaults(
+  faults: ActiveFaults,
+  random: Random,
+): Pick<World, "nextSourceFault" | "hookFails"> {
   const hookFailures = new Map<string, number>();
   return {
-    sourceFate() {
-      if (troubles.sourceFailures === 0) return "whole";
-      troubles.sourceFailures -= 1;
+    nextSourceFault() {
+      if (faults.sourceFailures === 0) return "none";
+      faults.sourceFailures -= 1;
       return random.pick(["fails", "breaks", "ends"]);
     },
     hookFails(call) {
       const times = hookFailures.get(call) ?? 0;
-      if (!troubles.hooksFail || times >= 2) return false;
+      if (!faults.hooksFail || times >= 2) return false;
       hookFailures.set(call, times + 1);
       return true;
     },

@@ -1,20 +1,19 @@
+import { escapeIdentifier as quote } from "pg";
 import type { ConsumerDefinition } from "../runtime/definition.js";
 import { wireRow } from "../runtime/values/values.js";
 import type { Copy } from "./mesh.js";
 
 /*
- * Convergence: a cache against the table that it is a copy of.
+ * Convergence: compares a cache with the owned table that it copies.
  */
 
-export const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
-
-/** Columns that events carry, the key included. */
+/** The cache's columns that events carry, the key included. */
 function comparedColumns({ cache, events }: ConsumerDefinition): readonly string[] {
   const carried = new Set(events.flatMap(({ columns = [] }) => columns));
   return (cache?.columns ?? []).map(({ name }) => name).filter((name) => carried.has(name));
 }
 
-/** Rows that its source does not have like that, and those that it lacks, one line each. */
+/** One line for each row that differs: rows that the cache lacks, and rows that only the cache has. */
 export async function compareCache({ service, consumer, owner }: Copy): Promise<readonly string[]> {
   const { cache } = consumer;
   const columns = comparedColumns(consumer);

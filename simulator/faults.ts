@@ -1,89 +1,89 @@
+import type { Harness, ReplicaSlot } from "./harness.js";
 import type { SimulatedService } from "./mesh.js";
 import type { Fault, FaultKind } from "./plan.js";
-import type { Cast, Role } from "./replica-slots.js";
 
 /*
- * What goes wrong. Each fault is one pull at the world's strings; most of them let go by themselves after a time.
+ * What each kind of fault does to a world. Most faults end by themselves after their time.
  */
 
-type Pull = (cast: Cast, fault: Fault) => string | Promise<string>;
+/** Gives the fault's line in the trace. */
+type FaultAction = (harness: Harness, fault: Fault) => string | Promise<string>;
 
 const HOUR_MS = 3_600_000;
 
-/** Does it, and notes it in the trace. */
-export async function applyFault(cast: Cast, fault: Fault): Promise<void> {
-  const what = await PULLS[fault.kind](cast, fault);
-  cast.world.note({ name: "fault" }, what);
+export async function applyFault(harness: Harness, fault: Fault): Promise<void> {
+  const what = await ACTIONS[fault.kind](harness, fault);
+  harness.world.note({ name: "fault" }, what);
 }
 
-const PULLS: Readonly<Record<FaultKind, Pull>> = {
-  kill(cast, fault) {
-    const role = roleOf(cast, fault);
-    cast.kill(role, fault.ms);
-    return `kill -9 of ${role.name}, for ${fault.ms} ms`;
+const ACTIONS: Readonly<Record<FaultKind, FaultAction>> = {
+  kill(harness, fault) {
+    const slot = slotOf(harness, fault);
+    harness.kill(slot, fault.ms);
+    return `kill -9 of ${slot.name}, for ${fault.ms} ms`;
   },
-  freeze(cast, fault) {
-    const role = roleOf(cast, fault);
-    const life = role.life;
-    // Longer than the relay's proof of its seat lasts.
+  freeze(harness, fault) {
+    const slot = slotOf(harness, fault);
+    const { process } = slot;
+    // Longer than a relay trusts a leader lease that it validated.
     const ms = fault.ms + 1_500;
-    if (life !== undefined) {
-      life.actor.frozen = true;
+    if (process !== undefined) {
+      process.actor.frozen = true;
       setTimeout(() => {
-        life.actor.frozen = false;
+        process.actor.frozen = false;
       }, ms);
     }
-    return `${role.name} is frozen for ${ms} ms`;
+    return `${slot.name} is frozen for ${ms} ms`;
   },
-  stop(cast, fault) {
-    const role = roleOf(cast, fault);
-    const { life } = role;
-    if (life !== undefined) void stopAndStart(cast, role, fault.ms);
-    return `SIGTERM for ${role.name}`;
+  stop(harness, fault) {
+    const slot = slotOf(harness, fault);
+    const { process } = slot;
+    if (process !== undefined) void stopAndStart(harness, slot, fault.ms);
+    return `SIGTERM for ${slot.name}`;
   },
   "broker down"({ world }, { ms }) {
     world.server.setUp(false);
     setTimeout(() => world.server.setUp(true), ms);
     return `the broker is down for ${ms} ms`;
   },
-  "database down"(cast, fault) {
-    const { database } = serviceOf(cast, fault);
-    cast.troubles.downDatabases.add(database.name);
-    cast.cutAll(database.name);
-    setTimeout(() => cast.troubles.downDatabases.delete(database.name), fault.ms);
+  "database down"(harness, fault) {
+    const { database } = serviceOf(harness, fault);
+    harness.activeFaults.downDatabases.add(database.name);
+    harness.cutAll(database.name);
+    setTimeout(() => harness.activeFaults.downDatabases.delete(database.name), fault.ms);
     return `${database.name} is down for ${fault.ms} ms`;
   },
-  "cut the database"(cast, fault) {
-    const { life, name } = roleOf(cast, fault);
+  "cut the database"(harness, fault) {
+    const { process, name } = slotOf(harness, fault);
     const when = fault.count % 2 === 0 ? "before" : "after";
-    if (life !== undefined) cast.troubles.cuts.set(life.actor, when);
+    if (process !== undefined) harness.activeFaults.cuts.set(process.actor, when);
     return `${name} loses its database connection ${when} its next statement is executed`;
   },
-  "cut the broker"(cast, fault) {
-    const { life, name } = roleOf(cast, fault);
-    life?.cutBroker();
+  "cut the broker"(harness, fault) {
+    const { process, name } = slotOf(harness, fault);
+    process?.cutBroker();
     return `${name} loses its connection to the broker`;
   },
-  resync(cast, fault) {
-    const { life, name, service } = roleOf(cast, fault);
-    for (const { durable } of service.definition.consumers) void life?.parts()?.resync(durable);
+  resync(harness, fault) {
+    const { process, name, service } = slotOf(harness, fault);
+    for (const { durable } of service.definition.consumers) void process?.parts()?.resync(durable);
     return `${name} is told to resync`;
   },
-  "source fails"({ troubles }, { count }) {
-    troubles.sourceFailures += count;
+  "source fails"({ activeFaults }, { count }) {
+    activeFaults.sourceFailures += count;
     return `the next ${count} readings of a source fail`;
   },
-  "hook fails"({ troubles }, { ms }) {
-    troubles.hooksFail = true;
+  "hook fails"({ activeFaults }, { ms }) {
+    activeFaults.hooksFail = true;
     setTimeout(() => {
-      troubles.hooksFail = false;
+      activeFaults.hooksFail = false;
     }, ms);
     return `hooks fail for ${ms} ms`;
   },
-  poison: (cast, fault) => poison(cast, fault),
-  redeliver(cast, fault) {
-    const { world } = cast;
-    const consumers = consumersOf(cast);
+  poison: (harness, fault) => poison(harness, fault),
+  redeliver(harness, fault) {
+    const { world } = harness;
+    const consumers = consumersOf(harness);
     const consumer = consumers[fault.target % consumers.length];
     const log = consumer === undefined ? [] : world.server.log(consumer.stream.name);
     const again = Array.from(
@@ -94,104 +94,105 @@ const PULLS: Readonly<Record<FaultKind, Pull>> = {
       if (consumer) world.server.redeliver(consumer.stream.name, consumer.durable, seq);
     return `${consumer?.durable ?? "nobody"} is delivered ${again.map((seq) => `#${seq}`).join(", ")} again`;
   },
-  clock(cast, fault) {
-    const { database } = serviceOf(cast, fault);
+  clock(harness, fault) {
+    const { database } = serviceOf(harness, fault);
     const ms = fault.count % 2 === 0 ? HOUR_MS : -HOUR_MS;
-    cast.troubles.skew.set(database.name, ms);
+    harness.activeFaults.skew.set(database.name, ms);
     return `the clock of ${database.name} is off by ${ms / HOUR_MS} h`;
   },
-  "delete the durable"(cast, fault) {
-    const consumers = consumersOf(cast);
+  "delete the durable"(harness, fault) {
+    const consumers = consumersOf(harness);
     const consumer = consumers[fault.target % consumers.length];
-    if (consumer !== undefined) cast.world.server.deleteConsumer(consumer.stream.name, consumer.durable);
+    if (consumer !== undefined) harness.world.server.deleteConsumer(consumer.stream.name, consumer.durable);
     return `the durable ${consumer?.durable ?? "of nobody"} is deleted`;
   },
-  "delete the stream"(cast, fault) {
-    const stream = streamOf(cast, fault);
-    cast.world.server.deleteStream(stream);
+  "delete the stream"(harness, fault) {
+    const stream = streamOf(harness, fault);
+    harness.world.server.deleteStream(stream);
     return `stream ${stream} is deleted`;
   },
-  "purge the stream"(cast, fault) {
-    const stream = streamOf(cast, fault);
-    cast.world.server.purge(stream);
+  "purge the stream"(harness, fault) {
+    const stream = streamOf(harness, fault);
+    harness.world.server.purge(stream);
     return `stream ${stream} is purged`;
   },
-  "lose the tail"(cast, fault) {
-    const stream = streamOf(cast, fault);
-    cast.world.server.loseTail(stream, fault.count);
+  "lose the tail"(harness, fault) {
+    const stream = streamOf(harness, fault);
+    harness.world.server.loseTail(stream, fault.count);
     return `stream ${stream} loses its last ${fault.count} messages`;
   },
-  "restore the database": (cast, fault) => restore(cast, fault),
+  "restore the database": (harness, fault) => restore(harness, fault),
 };
 
-function roleOf({ roles }: Cast, { target }: Fault): Role {
-  return roles[target % roles.length] as Role;
+function slotOf({ slots }: Harness, { target }: Fault): ReplicaSlot {
+  return slots[target % slots.length] as ReplicaSlot;
 }
 
-function serviceOf({ world }: Cast, { target }: Fault): SimulatedService {
+function serviceOf({ world }: Harness, { target }: Fault): SimulatedService {
   return world.mesh.services[target % world.mesh.services.length] as SimulatedService;
 }
 
-function consumersOf({ world }: Cast) {
+function consumersOf({ world }: Harness) {
   return world.mesh.services.flatMap(({ definition }) => definition.consumers);
 }
 
-function streamOf({ world }: Cast, { target }: Fault): string {
+function streamOf({ world }: Harness, { target }: Fault): string {
   const names = world.mesh.services.flatMap(({ definition }) => definition.stream?.name ?? []);
   return names[target % names.length] ?? "";
 }
 
-/** A service that does not end by itself within this is a finding. */
+/** Virtual time within which a service must end after SIGTERM. */
 const STOP_WITHIN_MS = 60_000;
 
-async function stopAndStart(cast: Cast, role: Role, downMs: number): Promise<void> {
-  const { life } = role;
+async function stopAndStart(harness: Harness, slot: ReplicaSlot, downMs: number): Promise<void> {
+  const { process } = slot;
   const limit = setTimeout(() => {
-    if (role.life === life && life?.actor.alive) cast.world.fail(`${role.name} did not end after SIGTERM`);
+    if (slot.process === process && process?.actor.alive)
+      harness.world.fail(`${slot.name} did not end after SIGTERM`);
   }, STOP_WITHIN_MS);
-  await life?.stop();
+  await process?.stop();
   clearTimeout(limit);
-  if (role.life !== life) return;
-  cast.kill(role, downMs);
+  if (slot.process !== process) return;
+  harness.kill(slot, downMs);
 }
 
-/** Bodies that no schema takes, on subjects that somebody reads. */
+/** Bodies that every schema refuses. */
 const POISON = ["", "no JSON", "{", "null", '{"metadata":{}}', "\u0000", "[1,2,3]"];
 
-function poison(cast: Cast, fault: Fault): string {
-  const { world, troubles } = cast;
-  const consumers = consumersOf(cast);
+function poison(harness: Harness, fault: Fault): string {
+  const { world, activeFaults } = harness;
+  const consumers = consumersOf(harness);
   const consumer = consumers[fault.target % consumers.length];
   if (consumer === undefined) return "nobody is poisoned";
   for (let number = 0; number < fault.count; number += 1) {
     const action =
       fault.ms % 5 === 0 ? "exploded" : (consumer.events[number % consumer.events.length]?.action ?? "");
-    const subject = `${consumer.entity}.poison-${troubles.poison.length + 1}.${action}`;
+    const subject = `${consumer.entity}.poison-${activeFaults.poison.length + 1}.${action}`;
     const stored = world.server.inject(
       subject,
       Buffer.from(POISON[(fault.ms + number) % POISON.length] ?? ""),
     );
-    if (stored) troubles.poison.push(subject);
+    if (stored) activeFaults.poison.push(subject);
   }
   return `${fault.count} messages that nobody can read for ${consumer.entity}`;
 }
 
-/** Its backup is of now; after the time all its processes are killed, and find what was then. */
-async function restore(cast: Cast, fault: Fault): Promise<string> {
-  const { database, definition } = serviceOf(cast, fault);
-  const { schedule } = cast.world;
+/** Backs a database up now. After the fault's time kills the service's processes, restores it and starts them again. */
+async function restore(harness: Harness, fault: Fault): Promise<string> {
+  const { database, definition } = serviceOf(harness, fault);
+  const { schedule } = harness.world;
   await database.backUp();
-  cast.troubles.coming += 1;
+  harness.activeFaults.scheduled += 1;
   setTimeout(() => {
-    cast.troubles.coming -= 1;
-    cast.world.note({ name: "fault" }, `${database.name} is restored from its backup`);
-    const roles = cast.roles.filter(({ service }) => service.definition === definition);
-    for (const role of roles) {
-      role.life?.crash();
-      role.life = undefined;
+    harness.activeFaults.scheduled -= 1;
+    harness.world.note({ name: "fault" }, `${database.name} is restored from its backup`);
+    const slots = harness.slots.filter(({ service }) => service.definition === definition);
+    for (const slot of slots) {
+      slot.process?.kill();
+      slot.process = undefined;
     }
-    cast.cutAll(database.name);
-    void schedule.hold(() => database.restore()).then(() => roles.forEach(cast.start));
+    harness.cutAll(database.name);
+    void schedule.hold(() => database.restore()).then(() => slots.forEach(harness.start));
   }, fault.ms);
   return `${database.name} is backed up`;
 }

@@ -1,19 +1,19 @@
 /*
- * When writers committed what, by the step of the schedule: what happened before what is never in doubt here.
+ * When the writers committed what, as a step of the schedule: so the order of any two commits is known.
  */
 
 export interface History {
-  /** Step at which a row was last written; undefined when no writer did, or nobody knows whether it did. */
-  written(service: string, table: string, key: string): number | undefined;
-  /** Step at which it was last deleted by a writer. */
-  deleted(service: string, table: string, key: string): number | undefined;
+  /** The step at which a row was last written; undefined when no writer wrote it, or when that is not known. */
+  lastWritten(place: RowPlace): number | undefined;
+  /** The step at which a writer last deleted it. */
+  lastDeleted(place: RowPlace): number | undefined;
 }
 
 export interface Recorder extends History {
-  wrote(place: RowPlace, step: number): void;
-  deletes(place: RowPlace, step: number): void;
-  /** The answer to a commit was lost: nothing is known of these rows until they are written again. */
-  doubts(place: RowPlace): void;
+  recordWrite(place: RowPlace, step: number): void;
+  recordDeletion(place: RowPlace, step: number): void;
+  /** The answer to a COMMIT was lost: what the row is now is not known until it is written again. */
+  recordUnknown(place: RowPlace): void;
 }
 
 export interface RowPlace {
@@ -25,13 +25,12 @@ export interface RowPlace {
 export function createHistory(): Recorder {
   const written = new Map<string, number>();
   const deleted = new Map<string, number>();
-  const name = (service: string, table: string, key: string) => `${service} ${table} ${key}`;
-  const at = ({ service, table, key }: RowPlace) => name(service, table, key);
+  const at = ({ service, table, key }: RowPlace) => `${service} ${table} ${key}`;
   return {
-    written: (...place) => written.get(name(...place)),
-    deleted: (...place) => deleted.get(name(...place)),
-    wrote: (place, step) => written.set(at(place), step),
-    deletes: (place, step) => deleted.set(at(place), step),
-    doubts: (place) => written.delete(at(place)),
+    lastWritten: (place) => written.get(at(place)),
+    lastDeleted: (place) => deleted.get(at(place)),
+    recordWrite: (place, step) => written.set(at(place), step),
+    recordDeletion: (place, step) => deleted.set(at(place), step),
+    recordUnknown: (place) => written.delete(at(place)),
   };
 }

@@ -9,15 +9,15 @@ import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
 
 /*
- * The service as it is generated, user's hooks and all, with its periods shortened, and its hooks watched: each
- * effect leaves a row in its transaction, each call before a deletion is written down outside of any.
+ * The generated service with the user's hooks, shorter periods, and a record of what hooks did: each handler inserts
+ * a row in its own transaction, each call of a `before` hook is recorded outside of any transaction.
  */
 
-/** Long enough to be waited for, short enough for a schedule to see the end of them. */
+/** Short enough for a schedule to see them end, long enough for something to happen meanwhile. */
 const ACK_WAIT_SECONDS = 3;
 const SNAPSHOT_SECONDS = 4;
 const BACKOFF_SECONDS = [0.1, 0.5, 1];
-/** Small, so that a schedule has several batches. */
+/** Messages per batch: few, so that a schedule has several batches. */
 const BATCH = 5;
 
 export function instrument(world: World, actor: Actor, definition: ServiceDefinition): ServiceDefinition {
@@ -51,19 +51,19 @@ interface Place {
 
 function instrumentEvent(world: World, actor: Actor, { consumer, event }: Place): ConsumedEvent<never> {
   const { handler, cascades } = event;
-  const watched = handler !== undefined || world.plan.effects;
+  const recorded = handler !== undefined || world.plan.effects;
   return {
     ...event,
-    ...(watched ? { handler: watchHandler(world, actor, { consumer, event }) } : {}),
-    ...(cascades === undefined ? {} : { cascades: cascades.map((rule) => watchRule(world, actor, rule)) }),
+    ...(recorded ? { handler: recordHandler(world, actor, { consumer, event }) } : {}),
+    ...(cascades === undefined ? {} : { cascades: cascades.map((rule) => recordRule(world, actor, rule)) }),
   };
 }
 
-function watchHandler(world: World, actor: Actor, { consumer, event }: Place): Handler<never> {
-  const own = event.handler;
+function recordHandler(world: World, actor: Actor, { consumer, event }: Place): Handler<never> {
+  const userHandler = event.handler;
   const handler: Handler<never> = async (context) => {
     const { metadata } = context.event as { readonly metadata: EffectMetadata };
-    if (own !== undefined) await world.schedule.outside(actor, own(context));
+    if (userHandler !== undefined) await world.schedule.outside(actor, userHandler(context));
     await context.tx.query(
       `INSERT INTO mesh_sim."$effect" (durable, origin, event_id, entity_id, version, action, change)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`,
@@ -89,7 +89,7 @@ interface EffectMetadata {
   readonly version?: number;
 }
 
-function watchRule(world: World, actor: Actor, rule: CascadeDefinition): CascadeDefinition {
+function recordRule(world: World, actor: Actor, rule: CascadeDefinition): CascadeDefinition {
   const { before, table } = rule;
   if (before === undefined) return rule;
   const call: (typeof before)["call"] = async (context) => {
@@ -97,8 +97,8 @@ function watchRule(world: World, actor: Actor, rule: CascadeDefinition): Cascade
     const id = String(row[table.key]);
     if (world.hookFails(`${before.name} ${id}`)) throw new Error("simulated: this hook fails");
     await world.schedule.outside(actor, before.call(context));
-    // Outside of every transaction: what was called stays called.
-    world.calledBefore(table.name, id);
+    // Not part of a transaction: a rollback does not undo the call.
+    world.recordHookCall(table.name, id);
   };
   return { ...rule, before: { ...before, call } };
 }

@@ -1,3 +1,4 @@
+import { escapeIdentifier as quote } from "pg";
 import type {
   ColumnDefinition,
   ConsumerDefinition,
@@ -7,13 +8,13 @@ import type {
 import type { SimulatedDatabase } from "./postgres/databases.js";
 
 /*
- * The mesh as the simulator needs it: which rows can be written, and what may stand in them. From the generated
- * definitions; what those do not say (foreign keys), the database does.
+ * The mesh as the simulator needs it: which rows can be written, with which values. Read from the generated
+ * definitions; foreign keys, which those do not have, from the database.
  */
 
 export interface SimulatedMesh {
   readonly services: readonly SimulatedService[];
-  /** Tables that writers write to, those first that most others refer to: what happens to their rows tells most. */
+  /** The tables that writers write to. Those that most others refer to come first. */
   readonly tables: readonly OwnedTable[];
 }
 
@@ -23,7 +24,7 @@ export interface SimulatedService {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** By service, table and column: texts that the database reads as values of the column. */
+/** By service, table and column: texts that PostgreSQL reads as values of the column. */
 export type Samples = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>>
 >;
@@ -33,13 +34,13 @@ export interface OwnedTable {
   readonly table: TableDefinition;
   readonly key: ColumnDefinition;
   readonly columns: readonly ColumnDefinition[];
-  /** Whose keys stand in a column: of a table here, or of an entity elsewhere that a cascade names. */
+  /** By column: the table whose keys it holds, through a foreign key or as the column of a cascade. */
   readonly refersTo: ReadonlyMap<string, OwnedTable>;
-  /** What may stand in columns that the schemas of messages are about. */
-  readonly samples: Readonly<Record<string, readonly string[]>>;
+  /** By column: values that the payload's JSON Schema accepts. */
+  readonly samples: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A consumer whose entity is a table of this mesh, so that one can be held against the other. */
+/** A consumer whose entity has a table in this mesh, so that the two can be compared. */
 export interface Copy {
   readonly service: SimulatedService;
   readonly consumer: ConsumerDefinition;
@@ -57,8 +58,9 @@ export async function describeMesh(
       const key = table.columns.find(({ name }) => name === table.key);
       if (key === undefined) continue;
       const columns = table.columns.filter((column) => column !== key);
-      const own = samples[service.definition.name]?.[table.name] ?? {};
-      tables.push({ service, table, key, columns, refersTo: new Map(), samples: own });
+      const ofTable = own(own(samples, service.definition.name), table.name);
+      const byColumn = new Map(Object.entries(ofTable ?? {}));
+      tables.push({ service, table, key, columns, refersTo: new Map(), samples: byColumn });
     }
   }
   for (const owned of tables) {
@@ -74,6 +76,11 @@ export async function describeMesh(
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
   return { services, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
+}
+
+/** A name in mesh.yaml may be that of an inherited property, such as `constructor`. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 export function copiesOf({ services, tables }: SimulatedMesh): readonly Copy[] {
@@ -106,32 +113,32 @@ function cascadesInto({
 
 async function foreignKeys({ service, table }: OwnedTable): Promise<ReadonlyMap<string, string>> {
   const rows = await service.database.query<{ column: string; target: string }>(
-    `SELECT attname AS column, confrelid::regclass::text AS target
-FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+    `SELECT attname AS column, relname AS target
+FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] JOIN pg_class ON pg_class.oid = confrelid
 WHERE contype = 'f' AND conrelid = $1::regclass AND cardinality(conkey) = 1 ORDER BY 1`,
-    [`"${table.name}"`],
+    [quote(table.name)],
   );
-  return new Map(rows.map(({ column, target }) => [column, target.replaceAll('"', "")]));
+  return new Map(rows.map(({ column, target }) => [column, target]));
 }
 
-/** The last one attacks the subject that it becomes a token of. */
+/** The last one has to be encoded in a subject. */
 const IDS = ["1", "2", "3", "é.*> %4\u0001"];
 
 export function keyOf({ table, key, samples }: OwnedTable, number: number): string {
   const n = number % IDS.length;
-  const sample = samples[key.name]?.[n];
+  const sample = samples.get(key.name)?.[n];
   if (sample !== undefined) return sample;
   if (key.type === "integer" || key.type === "bigint") return String(n + 1);
   if (key.type === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
   return `${table.name}-${IDS[n]}`;
 }
 
-/** As text: the database makes of it what the column wants. Null where that is allowed, now and then. */
+/** A text that PostgreSQL reads as a value of the column; null for value 0 of a nullable column. */
 export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: number): string | null {
   if (column.nullable === true && value === 0) return null;
   const target = owned.refersTo.get(column.name);
   if (target !== undefined) return keyOf(target, value);
-  const samples = owned.samples[column.name] ?? [];
+  const samples = owned.samples.get(column.name) ?? [];
   if (samples.length > 0) return samples[value % samples.length] ?? null;
   if (column.oneOf !== undefined) return column.oneOf[value % column.oneOf.length] ?? null;
   switch (column.type) {

@@ -1,35 +1,36 @@
+import { escapeIdentifier as quote } from "pg";
 import type { CascadeDefinition } from "../runtime/definition.js";
-import { compareCache, quote } from "./caches.js";
+import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
+import { checkMissedDeletions } from "./missed-deletions.js";
 import { isLossy } from "./plan.js";
-import { checkUnheardLives } from "./unheard.js";
-import type { Ending } from "./world.js";
+import type { Outcome } from "./world.js";
 
 /*
- * What must be true once faults have ended and all is quiet. Read from the databases, the broker's log and what hooks left
- * behind, never from what the runtime says of itself.
+ * What must be true once faults have ended and the mesh is quiescent. Read from the databases, the broker's log and the
+ * record of hooks, never from what the runtime reports of itself.
  */
 
-/** Every promise that is broken, one line each; empty when all are kept. */
-export async function findViolations(ending: Ending): Promise<readonly string[]> {
-  const { world, failures, unquiet } = ending;
-  if (unquiet !== undefined) return [...failures, `it never came to rest: ${unquiet}`];
+/** The broken promises, one line each. */
+export async function findViolations(outcome: Outcome): Promise<readonly string[]> {
+  const { world, failures, unfinished } = outcome;
+  if (unfinished !== undefined) return [...failures, `it never became quiescent: ${unfinished}`];
   const copies = copiesOf(world.mesh);
   const found = [
     ...failures,
     ...(await Promise.all(copies.map(compareCache))).flat(),
-    ...(await Promise.all(copies.map((copy) => checkCascades(ending, copy)))).flat(),
-    ...(await Promise.all(copies.map((copy) => checkFormerLives(ending, copy)))).flat(),
-    ...(await Promise.all(copies.map((copy) => checkUnheardLives(ending, copy)))).flat(),
-    ...(await Promise.all(copies.map((copy) => checkEffects(ending, copy)))).flat(),
-    ...(await Promise.all(copies.map((copy) => checkHooksBefore(ending, copy)))).flat(),
-    ...(await checkDeadLetters(ending)),
+    ...(await Promise.all(copies.map((copy) => checkCascades(outcome, copy)))).flat(),
+    ...(await Promise.all(copies.map((copy) => checkOutlivedReferences(outcome, copy)))).flat(),
+    ...(await Promise.all(copies.map((copy) => checkMissedDeletions(outcome, copy)))).flat(),
+    ...(await Promise.all(copies.map((copy) => checkEffects(outcome, copy)))).flat(),
+    ...(await Promise.all(copies.map((copy) => checkHooksBefore(outcome, copy)))).flat(),
+    ...(await checkDeadLetters(outcome)),
   ];
   return found;
 }
 
-/** No row that a rule names is left. */
-async function checkCascades(ending: Ending, copy: Copy): Promise<readonly string[]> {
+/** No row refers to a deleted entity through a column that a cascade rule names. */
+async function checkCascades(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
   const { consumer, owner, service } = copy;
   const rules = consumer.events.flatMap(({ cascades = [] }) => cascades);
   if (rules.length === 0) return [];
@@ -47,8 +48,8 @@ async function checkCascades(ending: Ending, copy: Copy): Promise<readonly strin
   for (const rule of rules) {
     for (const { id, count } of await countRows(copy, rule)) {
       const state = states.find((one) => one.id === id);
-      // Of an entity that was never heard of here nothing can be known: its events were lost before it was named.
-      const lost = isLossy(ending.world.plan) && state?.heard !== true;
+      // Its events were lost before anything referred to it: the consumer cannot know of its deletion.
+      const lost = isLossy(outcome.world.plan) && state?.heard !== true;
       if (!gone.has(id) || lost) continue;
       found.push(
         `${consumer.durable}: ${count} rows of ${rule.table.name} name ${JSON.stringify(id)}, which is deleted`,
@@ -59,23 +60,31 @@ async function checkCascades(ending: Ending, copy: Copy): Promise<readonly strin
 }
 
 /**
- * No row is left that named an entity when it was deleted, though there is one of the same id again: it is another. Told
- * by the steps at which writers committed; what was lost on purpose may take its deletion along.
+ * No row that referred to an entity when it was deleted is left, though an entity of the same id exists again. The steps at
+ * which writers committed tell which came first. Not checked where messages were lost on purpose.
  */
-async function checkFormerLives(ending: Ending, copy: Copy): Promise<readonly string[]> {
+async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
   const { consumer, owner, service } = copy;
-  if (isLossy(ending.world.plan)) return [];
+  if (isLossy(outcome.world.plan)) return [];
   const found: string[] = [];
   for (const { table, column } of consumer.events.flatMap(({ cascades = [] }) => cascades)) {
     const rows = await service.database.query<{ key: string; id: string }>(
       `SELECT ${quote(table.key)}::text AS key, ${quote(column)}::text AS id FROM ${quote(table.name)} WHERE ${quote(column)} IS NOT NULL`,
     );
     for (const { key, id } of rows) {
-      const written = ending.history.written(service.definition.name, table.name, key);
-      const deleted = ending.history.deleted(owner.service.definition.name, owner.table.name, id);
+      const written = outcome.history.lastWritten({
+        service: service.definition.name,
+        table: table.name,
+        key,
+      });
+      const deleted = outcome.history.lastDeleted({
+        service: owner.service.definition.name,
+        table: owner.table.name,
+        key: id,
+      });
       if (written === undefined || deleted === undefined || written > deleted) continue;
       found.push(
-        `${consumer.durable}: ${table.name} ${JSON.stringify(key)} belongs to a former ${JSON.stringify(id)} (written at step ${written}, deleted at ${deleted})`,
+        `${consumer.durable}: ${table.name} ${JSON.stringify(key)} refers to an earlier incarnation of ${JSON.stringify(id)} (written at step ${written}, deleted at ${deleted})`,
       );
     }
   }
@@ -103,9 +112,9 @@ interface Effect {
   readonly origin: string;
 }
 
-/** No effect twice; none missing, as far as what was lost on purpose allows to say. */
-async function checkEffects(ending: Ending, copy: Copy): Promise<readonly string[]> {
-  const { plan } = ending.world;
+/** No hook ran twice for an event, and none is missing as far as messages lost on purpose allow to say. */
+async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
+  const { plan } = outcome.world;
   const { consumer, service } = copy;
   const effects = await service.database.query<Effect>(
     'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY place',
@@ -114,28 +123,28 @@ async function checkEffects(ending: Ending, copy: Copy): Promise<readonly string
   const found: string[] = [];
   const seen = new Set<string>();
   for (const { entity_id: id, event_id, version, action, origin } of effects) {
-    // What a restored owner publishes once more, under a later version, is another event.
-    const marks = isLossy(plan)
+    // A restored owner may publish an event again under a later version: that counts as another event.
+    const keys = isLossy(plan)
       ? [`${event_id} ${version}`]
       : [event_id, ...(version === null ? [] : [`${id} ${action} ${version}`])];
-    if (marks.some((mark) => seen.has(mark)))
+    if (keys.some((key) => seen.has(key)))
       found.push(
         `${consumer.durable}: the hook for ${action} of ${JSON.stringify(id)}, version ${version} (${origin}) ran twice`,
       );
-    for (const mark of marks) seen.add(mark);
+    for (const key of keys) seen.add(key);
   }
-  if (plan.effects) found.push(...(await checkLives(ending, copy, effects)));
+  if (plan.effects) found.push(...(await checkLastIncarnation(outcome, copy, effects)));
   return found;
 }
 
-/** Of each entity, the hooks of its last life ran: created, and deleted where it is gone. */
-async function checkLives(
-  { world }: Ending,
+/** For the last incarnation of each entity the creation hook ran, and the deletion hook where it is deleted. */
+async function checkLastIncarnation(
+  { world }: Outcome,
   copy: Copy,
   effects: readonly Effect[],
 ): Promise<readonly string[]> {
   const { consumer, service } = copy;
-  // Of what was lost a list of ids cannot tell enough for a hook.
+  // A snapshot without a cache has ids only: too little to call hooks for events that were lost.
   if (consumer.cache === undefined && isLossy(world.plan)) return [];
   const { events, durable } = consumer;
   const changes = new Set(events.map(({ change }) => change));
@@ -146,11 +155,11 @@ async function checkLives(
     [consumer.entity],
   );
   return states.flatMap(({ id }) => {
-    const told = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);
-    const last = told.findLast((change) => change === "create" || change === "delete");
-    // Of a creation that was lost an update may be the first to tell, before a snapshot does.
-    const greeted = last === "create" || (isLossy(world.plan) && told.at(-1) === "update");
-    if (living.has(id) && !greeted)
+    const ran = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);
+    const last = ran.findLast((change) => change === "create" || change === "delete");
+    // After a lost creation an update may be the first event that is applied.
+    const created = last === "create" || (isLossy(world.plan) && ran.at(-1) === "update");
+    if (living.has(id) && !created)
       return [`${durable}: no hook for the creation of ${JSON.stringify(id)} ran`];
     if (!living.has(id) && last === "create")
       return [`${durable}: no hook for the deletion of ${JSON.stringify(id)} ran`];
@@ -158,22 +167,22 @@ async function checkLives(
   });
 }
 
-/** A row that a cascade removed was announced to its hook. */
-async function checkHooksBefore(ending: Ending, { consumer, service }: Copy): Promise<readonly string[]> {
+/** The `before` hook was called for each row that a cascade removed. */
+async function checkHooksBefore(outcome: Outcome, { consumer, service }: Copy): Promise<readonly string[]> {
   const rules = consumer.events
     .flatMap(({ cascades = [] }) => cascades)
     .filter(({ before }) => before !== undefined);
   const { definition } = service;
-  if (isLossy(ending.world.plan) || definition.stream === undefined) return [];
-  const log = ending.world.server.log(definition.stream.name);
+  if (isLossy(outcome.world.plan) || definition.stream === undefined) return [];
+  const log = outcome.world.server.log(definition.stream.name);
   return rules.flatMap(({ table }) => {
     const prefix = `${definition.name}.${table.entity}.`;
     const deleted = log
       .filter(({ subject }) => subject.startsWith(prefix) && subject.endsWith(".deleted"))
       .map(({ body }) => entityIn(body));
     return [...new Set(deleted)]
-      .filter((id) => id !== undefined && !ending.deletedByHand.has(`${table.name} ${id}`))
-      .filter((id) => !ending.called.has(`${table.name} ${id}`))
+      .filter((id) => id !== undefined && !outcome.writerDeletions.has(`${table.name} ${id}`))
+      .filter((id) => !outcome.hookCalls.has(`${table.name} ${id}`))
       .map((id) => `${consumer.durable}: ${table.name} ${JSON.stringify(id)} was removed without its hook`);
   });
 }
@@ -187,28 +196,28 @@ function entityIn(body: Uint8Array): string | undefined {
   }
 }
 
-/** Each message that nobody can read is one dead letter per reader, and nothing else is one. */
-async function checkDeadLetters(ending: Ending): Promise<readonly string[]> {
-  const { plan, mesh } = ending.world;
+/** Each poison message is one dead letter per consumer, and nothing else is a dead letter. */
+async function checkDeadLetters(outcome: Outcome): Promise<readonly string[]> {
+  const { plan, mesh } = outcome.world;
   const found: string[] = [];
   for (const { database, definition } of mesh.services) {
     const letters = await database.query<{ durable: string; subject: string; error: string; count: number }>(
       "SELECT durable, subject, min(error) AS error, count(*)::integer AS count FROM mesh.dead_letter GROUP BY 1, 2",
     );
     for (const { durable, subject, error, count } of letters) {
-      if (!ending.poison.includes(subject)) found.push(`${durable}: ${subject} is a dead letter: ${error}`);
+      if (!outcome.poison.includes(subject)) found.push(`${durable}: ${subject} is a dead letter: ${error}`);
       else if (count > 1 && !isLossy(plan))
         found.push(`${durable}: ${subject} is a dead letter ${count} times`);
     }
     if (isLossy(plan)) continue;
     for (const { durable, entity } of definition.consumers) {
-      const expected = ending.poison.filter((subject) => subject.startsWith(`${entity}.`));
-      const told = new Set(
+      const expected = outcome.poison.filter((subject) => subject.startsWith(`${entity}.`));
+      const dead = new Set(
         letters.filter((letter) => letter.durable === durable).map(({ subject }) => subject),
       );
       found.push(
         ...expected
-          .filter((subject) => !told.has(subject))
+          .filter((subject) => !dead.has(subject))
           .map((subject) => `${durable}: ${subject} vanished, it is no dead letter`),
       );
     }

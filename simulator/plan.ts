@@ -1,31 +1,31 @@
 import fc from "fast-check";
 
 /*
- * What happens in one schedule, as data: fast-check makes it from a seed and shrinks it to the least that
- * still fails. Places are numbers that the world takes modulo what it has, so a plan fits every mesh.
+ * What happens in one schedule, as data: fast-check generates it from a seed and shrinks it to the smallest that still
+ * fails. Tables, keys and targets are numbers, taken modulo what the mesh has, so a plan fits every mesh.
  */
 
 export interface Plan {
-  /** Seed of everything that is not said here: who comes next, what is lost, what is delivered when. */
+  /** Seed of all other choices: which actor comes next, what is lost, what is delivered when. */
   readonly schedule: number;
   /** Processes of each service. */
   readonly replicas: number;
-  /** Every event is given a handler that writes down that it ran. Without, only the user's own run. */
+  /** True: every event has a handler, which records that it ran. False: only the user's handlers run. */
   readonly effects: boolean;
-  /** Snapshots come every few seconds, and mend much. Without, only at a start, after a loss, and in the end. */
+  /** True: snapshots every few seconds, which repair much. False: only at a start, after a loss, and in the end. */
   readonly periodic: boolean;
   readonly network: Network;
-  /** One list per writer; they write at the same time. */
+  /** One list per writer. Writers run concurrently. */
   readonly writers: readonly (readonly Write[])[];
   readonly faults: readonly Fault[];
 }
 
-/** From 0, a network that does nothing wrong, to 3. */
+/** Levels from 0, where nothing goes wrong, to 3. */
 export interface Network {
-  /** Acks, publishes and their acks that get lost. */
+  /** Of acks, publishes and publish acks. */
   readonly loss: number;
   readonly duplicates: number;
-  /** Messages that are delivered in another order, or much later. */
+  /** Out-of-order and late delivery. */
   readonly reorder: number;
 }
 
@@ -35,7 +35,7 @@ export const WRITES = [
   "delete",
   "swap",
   "recreate",
-  "live again",
+  "recreate and update",
   "insert all",
   "delete all",
 ] as const;
@@ -46,7 +46,7 @@ export interface Write {
   readonly key: number;
   readonly column: number;
   readonly value: number;
-  /** Of virtual time, before it. */
+  /** Virtual time before it. */
   readonly pauseMs: number;
 }
 
@@ -72,7 +72,7 @@ export const FAULTS = [
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
-/** Faults after which messages are lost for good: what they said is found again, they are not. */
+/** Faults that lose messages for good. Snapshots restore the state, but not the events. */
 export const LOSSY: ReadonlySet<FaultKind> = new Set([
   "delete the stream",
   "purge the stream",
@@ -82,14 +82,14 @@ export const LOSSY: ReadonlySet<FaultKind> = new Set([
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** After so many steps. */
+  /** Step of the schedule after which it strikes. */
   readonly at: number;
   readonly target: number;
   readonly ms: number;
   readonly count: number;
 }
 
-/** Few keys, so that writers meet; few values, so that unique ones are taken. */
+/** Few keys, so that writers touch the same rows; few values, so that unique ones conflict. */
 export const KEYS = 4;
 export const VALUES = 5;
 
@@ -102,7 +102,7 @@ const write: fc.Arbitrary<Write> = fc.record({
     { weight: 3, arbitrary: fc.constant(WRITES[5]) },
     { weight: 1, arbitrary: fc.constantFrom(...WRITES.slice(6)) },
   ),
-  // The first one more often than the others: it is what they hang on. So with keys: else few rows have a second life.
+  // Table 0, to which most others refer, and key 0 more often than the rest: else few ids get a second incarnation.
   table: fc.oneof({ weight: 2, arbitrary: fc.nat({ max: 99 }) }, { weight: 2, arbitrary: fc.constant(0) }),
   key: fc.oneof(
     { weight: 1, arbitrary: fc.nat({ max: KEYS - 1 }) },
@@ -128,7 +128,7 @@ const level = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat({ max: 3
 
 export const plans: fc.Arbitrary<Plan> = fc.record({
   schedule: fc.noShrink(fc.integer({ min: 1, max: 0x7fff_ffff })),
-  // Mostly two: what one of them has in its hands the other may get ahead of.
+  // Mostly two, so that one can overtake what the other is working on.
   replicas: fc.oneof(
     { withCrossShrink: true },
     { weight: 1, arbitrary: fc.constant(1) },
@@ -145,7 +145,7 @@ export function isLossy({ faults }: Plan): boolean {
   return faults.some(({ kind }) => LOSSY.has(kind));
 }
 
-/** For people: what is written, and what goes wrong meanwhile. */
+/** A description for people, one line for each writer and fault. */
 export function describePlan({
   schedule,
   replicas,

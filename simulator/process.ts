@@ -1,4 +1,3 @@
-import type { Pool } from "pg";
 import { createPool } from "../runtime/database/pool.js";
 import type { Logger } from "../runtime/definition.js";
 import { type Parts, startParts } from "../runtime/service/parts.js";
@@ -7,36 +6,14 @@ import { instrument } from "./instrument.js";
 import type { SimulatedService } from "./mesh.js";
 import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
-import { sourceUrl } from "./source.js";
-import type { World } from "./world.js";
+import { sourceUrl } from "./simulated-fetch.js";
+import type { ServiceProcess, World } from "./world.js";
 
 /*
- * A process of a service: the runtime's own parts, on a pool, a broker and a network that can break.
+ * A process of a service: the runtime's own parts on a connection pool, a broker and a network that can break.
  */
 
-/** From one start to one end. What was started in a life that ended can never do anything again. */
-export interface Life {
-  readonly actor: Actor;
-  readonly service: SimulatedService;
-  /** For lists that others read. */
-  readonly requests: Pool;
-  /** Rejects nothing: resolves when the process dies. */
-  readonly crashed: Promise<void>;
-  /** It takes requests. */
-  serving(): boolean;
-  parts(): Parts | undefined;
-  /** Breaks its connections to the database, or to the broker. */
-  cutDatabase(): void;
-  cutBroker(): void;
-  /** Somebody committed something: whoever listens may hear of it. */
-  ring(): void;
-  /** kill -9 */
-  crash(): void;
-  /** SIGTERM: resolves when it has ended by itself. */
-  stop(): Promise<void>;
-}
-
-export interface Birth {
+export interface ProcessOptions {
   readonly service: SimulatedService;
   /** `sfs-1` */
   readonly name: string;
@@ -46,10 +23,10 @@ export interface Birth {
 const PART_CONNECTIONS = 8;
 const REQUEST_CONNECTIONS = 4;
 
-export function startLife(world: World, { service, name, weight }: Birth): Life {
+export function startProcess(world: World, { service, name, weight }: ProcessOptions): ServiceProcess {
   const actor: Actor = { name, weight, alive: true, frozen: false };
   const sockets = new Set<SimulatedSocket>();
-  const logger = noteTrouble(world, actor);
+  const logger = traceWarnings(world, actor);
   const stream = () => {
     const socket = new SimulatedSocket(actor, service.database.name, world.databaseNetwork);
     sockets.add(socket);
@@ -69,49 +46,49 @@ export function startLife(world: World, { service, name, weight }: Birth): Life 
   const definition = instrument(world, actor, service.definition);
   const env = { ...service.env, ...sourceVariables(service, name) };
   let parts: Parts | undefined;
-  const born = (async () => {
+  const started = (async () => {
     await definition.start?.({ env, logger });
     if (actor.alive) parts = startParts({ definition, broker, env, pool, logger });
   })();
   world.schedule
-    .outside(actor, born)
+    .outside(actor, started)
     .catch((error: unknown) => world.fail(`${name} refuses to start: ${error}`));
-  let tellCrash = () => {};
-  const crashed = new Promise<void>((resolve) => {
-    tellCrash = resolve;
+  let resolveEnded = () => {};
+  const ended = new Promise<void>((resolve) => {
+    resolveEnded = resolve;
   });
-  const die = () => {
+  const kill = () => {
     actor.alive = false;
-    tellCrash();
+    resolveEnded();
     broker.die();
     for (const socket of sockets) void socket.hangUp();
-    // Nothing that it does any more is done; but its loops would go on for ever, beyond the end of the world.
+    // None of its steps are performed any more. Its loops still have to be stopped, or they would outlive the world.
     parts?.stopIntake().catch(() => undefined);
     parts?.stop().catch(() => undefined);
   };
   const end = async () => {
-    await born.catch(() => undefined);
+    await started.catch(() => undefined);
     await parts?.stopIntake();
     await parts?.stop();
     await Promise.all([pool.end(), requests.end()]);
-    if (actor.alive) die();
+    if (actor.alive) kill();
   };
   let stopped: Promise<void> | undefined;
   return {
     actor,
     service,
     requests,
-    crashed,
+    ended,
     serving: () => actor.alive && parts !== undefined,
     parts: () => parts,
     cutDatabase: () => {
       for (const socket of [...sockets]) socket.cut();
     },
     cutBroker: () => broker.cut(),
-    ring: () => {
-      for (const socket of sockets) socket.ring("mesh_outbox");
+    notify: () => {
+      for (const socket of sockets) socket.notify("mesh_outbox");
     },
-    crash: die,
+    kill,
     stop: () => {
       stopped ??= end();
       return stopped;
@@ -119,7 +96,7 @@ export function startLife(world: World, { service, name, weight }: Birth): Life 
   };
 }
 
-/** Where it finds the sources of its caches. */
+/** The variables that say where its caches' sources are. */
 function sourceVariables({ definition }: SimulatedService, name: string): Record<string, string> {
   const variables = definition.consumers.flatMap(({ sync, entity }) =>
     sync === undefined ? [] : [[sync.urlVariable, sourceUrl(name, entity.split(".")[0] ?? "")] as const],
@@ -127,8 +104,8 @@ function sourceVariables({ definition }: SimulatedService, name: string): Record
   return Object.fromEntries(variables);
 }
 
-/** What a service warns of belongs into the trace; the rest is what the trace says anyhow. */
-function noteTrouble(world: World, actor: Actor): Logger {
+/** A logger that puts warnings and errors into the trace. Other lines only repeat what the trace says. */
+function traceWarnings(world: World, actor: Actor): Logger {
   const note = (fields: object, text: string) => {
     if (!actor.alive) return;
     const { error } = fields as { readonly error?: unknown };

@@ -1,63 +1,66 @@
+import type { Harness } from "./harness.js";
 import type { SimulatedService } from "./mesh.js";
-import type { Cast } from "./replica-slots.js";
 
 /*
- * When a mesh has nothing left to do.
+ * When a mesh is quiescent: nothing is queued, in flight, due for a retry or due for a snapshot.
  */
 
-interface Left {
+export interface PendingWork {
+  readonly what: string;
+  /** Every event was applied; only snapshots are due. */
+  readonly onlySnapshots: boolean;
+}
+
+/** The first thing that is still to be done; undefined when the mesh is quiescent. */
+export async function findPendingWork(
+  harness: Harness,
+  faultsEndedAt: number,
+): Promise<PendingWork | undefined> {
+  const { world } = harness;
+  let snapshots: string | undefined;
+  const pending = (what: string): PendingWork => ({ what, onlySnapshots: false });
+  for (const service of world.mesh.services) {
+    const { name } = service.definition;
+    const { outbox, attempts, tasks, stale } = await countPending(harness, service, faultsEndedAt);
+    if (outbox > 0) return pending(`${outbox} events in the outbox of ${name}`);
+    if (attempts > 0) return pending(`${attempts} events that ${name} tries again`);
+    if (tasks > 0) return pending(`${tasks} cascades of ${name} that wait for their hook`);
+    if (stale > 0) snapshots = `${stale} snapshots of ${name} that are due`;
+    for (const { durable, stream } of service.definition.consumers) {
+      const state = world.server.port.consumerState(stream.name, durable);
+      if (state === undefined) return pending(`the durable ${durable} is not there`);
+      if (state.pending + state.ackPending > 0)
+        return pending(`${state.pending} messages for ${durable}, ${state.ackPending} without an ack`);
+    }
+  }
+  return snapshots === undefined ? undefined : { what: snapshots, onlySnapshots: true };
+}
+
+interface PendingCounts {
   readonly outbox: number;
   readonly attempts: number;
   readonly tasks: number;
+  /** Snapshots older than the end of the faults. */
   readonly stale: number;
 }
 
-export interface Leftover {
-  readonly what: string;
-  /** All that events tell has arrived; only snapshots are due. */
-  readonly arrived: boolean;
-}
-
-/** What somebody still has to do; undefined when there is nothing. */
-export async function whatIsLeft(cast: Cast, sinceMs: number): Promise<Leftover | undefined> {
-  const { world } = cast;
-  let due: string | undefined;
-  const underWay = (what: string): Leftover => ({ what, arrived: false });
-  for (const service of world.mesh.services) {
-    const { name } = service.definition;
-    const { outbox, attempts, tasks, stale } = await countLeft(cast, service, sinceMs);
-    if (outbox > 0) return underWay(`${outbox} events in the outbox of ${name}`);
-    if (attempts > 0) return underWay(`${attempts} events that ${name} tries again`);
-    if (tasks > 0) return underWay(`${tasks} cascades of ${name} that wait for their hook`);
-    if (stale > 0) due = `${stale} snapshots of ${name} that are due`;
-    for (const { durable, stream } of service.definition.consumers) {
-      const state = world.server.port.consumerState(stream.name, durable);
-      if (state === undefined) return underWay(`the durable ${durable} is not there`);
-      const { pending, ackPending } = state;
-      if (pending + ackPending > 0)
-        return underWay(`${pending} messages for ${durable}, ${ackPending} without an ack`);
-    }
-  }
-  return due === undefined ? undefined : { what: due, arrived: true };
-}
-
-async function countLeft(
-  cast: Cast,
+async function countPending(
+  { world, activeFaults }: Harness,
   { definition, database }: SimulatedService,
-  sinceMs: number,
-): Promise<Left> {
+  faultsEndedAt: number,
+): Promise<PendingCounts> {
   const synced = definition.consumers.filter(({ sync }) => sync !== undefined).map(({ durable }) => durable);
-  const now = Date.now() + (cast.troubles.skew.get(database.name) ?? 0);
-  // Later than now: taken before its clock was set back, so before that, too.
-  const mendedAt = now - cast.world.time.elapsed() + sinceMs;
-  const [left] = await database.query<Left>(
+  const now = Date.now() + (activeFaults.skew.get(database.name) ?? 0);
+  const staleBefore = now - world.time.elapsed() + faultsEndedAt;
+  // A snapshot later than now was taken before the database's clock was set back, so it is stale, too.
+  const [counts] = await database.query<PendingCounts>(
     `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
   (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
    WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_at > to_timestamp($3 / 1000.0)
      OR snapshot_error IS NOT NULL)::integer AS stale`,
-    [synced, mendedAt, now],
+    [synced, staleBefore, now],
   );
-  if (left === undefined) throw new Error(`${database.name} does not answer`);
-  return left;
+  if (counts === undefined) throw new Error(`${database.name} does not answer`);
+  return counts;
 }

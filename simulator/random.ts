@@ -1,13 +1,13 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
-/** Every choice of a schedule comes from one of these, so that its seed is the schedule. */
+/** The source of every choice in a schedule, so that the same seed gives the same schedule. */
 export interface Random {
-  /** From 0 up to, and without, `below`. */
+  /** At least 0, less than `below`. */
   int(below: number): number;
   chance(probability: number): boolean;
   pick<T>(items: readonly T[]): T;
-  /** From 0 up to, and without, 1: what `Math.random` is while a schedule runs. */
+  /** At least 0, less than 1. Replaces `Math.random` while a schedule runs. */
   fraction(): number;
 }
 

@@ -2,51 +2,51 @@ import type { Random } from "./random.js";
 import { realPause, type VirtualTime } from "./time.js";
 
 /*
- * Who does what next. Everything that leaves a simulated process, to the database, the broker or another
- * service, is a step: it waits here until it is chosen, and is done to its end before the next is chosen. So the
- * order of all effects is the seed's, on a database that knows nothing of it.
+ * Who does what next. Everything that leaves a simulated process, to the database, the broker or another service, is a
+ * step. A step waits here until it is chosen, and ends before the next is chosen. So the seed decides the order of all
+ * effects, also on a real database.
  */
 
-/** Whatever takes steps: a process of a service, a writer, the world itself. */
+/** What takes steps: a process of a service, or a writer. */
 export interface Actor {
   readonly name: string;
-  /** A dead one's steps are never performed. */
+  /** Steps of a dead actor are never performed. */
   alive: boolean;
-  /** A frozen one's steps wait until it thaws, as after SIGSTOP. */
+  /** Steps of a frozen actor wait until it is no longer frozen, as after SIGSTOP. */
   frozen: boolean;
-  /** How often it is chosen, relative to others: slow processes make other schedules than fast ones. */
+  /** How often it is chosen, relative to others. */
   weight: number;
-  /** Up to this step it comes only after all others: it has stalled, between any two things that it does. */
+  /** Up to this step of the schedule it is chosen only when no other actor can act. */
   stalledUntil?: number;
 }
 
-/** A statement that waits for a lock: it is under way, and ends when somebody else's step lets it. */
+/** A statement that waits for a lock. It ends when a step of another actor releases that lock. */
 export interface Blocked {
-  readonly still: () => Promise<boolean>;
-  /** Resolves when it has ended. */
+  readonly isWaiting: () => Promise<boolean>;
+  /** Waits for its answer and delivers it. */
   readonly finish: () => Promise<void>;
 }
 
 export type Performance = () => Promise<Blocked | undefined>;
 
 export interface Schedule {
-  /** Puts a step down. It is performed when it is chosen; never, when the actor dies before. */
+  /** Queues a step. It is performed when it is chosen, or never, if the actor dies before. */
   post(actor: Actor, what: string, perform: Performance): void;
-  /** Puts a step down that gives something. Stays pending for ever when the actor dies. */
+  /** Queues a step and resolves with its result. Stays pending for ever if the actor dies before. */
   step<T>(actor: Actor, what: string, work: () => T | Promise<T>): Promise<T>;
-  /** Work of an actor that is no step, such as a hook that waits for a file: nothing else is done meanwhile. */
+  /** Work of an actor that is not a step, such as a hook that reads a file. No step is chosen until it ends. */
   outside<T>(actor: Actor, work: Promise<T>): Promise<T>;
-  /** Nothing else is done before this has ended, after what is held already: a server that tidies up after a client that is gone. */
+  /** Work of no actor, such as the server's clean-up after a client is gone. No step is chosen until it ends; one at a time. */
   hold<T>(work: () => Promise<T>): Promise<T>;
-  /** Resolves when nothing is held. */
-  tidied(): Promise<void>;
-  /** Does one thing: a step, or, when there is none, the next timer. False when nothing is left to be done. */
+  /** Resolves when all work given to `hold` has ended. */
+  heldEnded(): Promise<void>;
+  /** Performs one step, or, when there is none, fires the next timer. False when nothing is left to be done. */
   turn(): Promise<boolean>;
-  /** From here on nobody stalls. */
+  /** From here on no actor stalls. */
   endStalls(): void;
   /** Steps performed so far. */
   readonly steps: number;
-  /** Something waits to be done by somebody who can. */
+  /** A step can be performed, or a statement waits for a lock. */
   busy(): boolean;
 }
 
@@ -69,17 +69,17 @@ interface Step {
   readonly perform: Performance;
 }
 
-/** Now and then time goes on although something could be done: whoever has not been chosen was slow. */
-const TIME_FLIES = 0.02;
-/** Of those chosen, so many stall instead: others get ahead of what they have in hand. */
-const STALLS = 0.015;
-/** In steps of others. A whole life, from its creation to its end, is about a hundred. */
+/** Chance that a timer fires although a step could be performed: the actors were slow. */
+const TIMER_FIRST = 0.02;
+/** Chance that a chosen actor stalls instead: others overtake it in the middle of its work. */
+const STALL = 0.015;
+/** Length of a stall, in steps. An entity from its creation to its deletion takes about a hundred. */
 const STALL_STEPS = [10, 30, 100, 250] as const;
-/** While all who could do something have stalled, more is left to timers. */
-const TIME_FLIES_IN_STALL = 0.5;
-/** Longer than the database takes to find a deadlock. */
+/** The same chance while every actor that could act has stalled. */
+const TIMER_FIRST_IN_STALL = 0.5;
+/** Real time; longer than the database takes to find a deadlock. */
 const DEADLOCK_MS = 10;
-/** A hook that neither ends nor does anything that is seen here waits for a timer of its own. */
+/** Real time given to work outside: a hook that does nothing visible for so long waits for a virtual timer. */
 const OUTSIDE_MS = 250;
 
 export function createSchedule({ random, time, onStep }: ScheduleOptions): Schedule {
@@ -116,11 +116,11 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
     });
     if (lock !== undefined) blocked.push({ step, lock });
   };
-  /** True when one of the statements that waited for a lock has it now. */
+  /** True if one of the statements that waited for a lock has it now, and was finished. */
   const release = async () => {
     blocked = blocked.filter(({ step }) => step.actor.alive);
     for (const one of blocked) {
-      if (await one.lock.still()) continue;
+      if (await one.lock.isWaiting()) continue;
       await one.lock.finish();
       blocked = blocked.filter((other) => other !== one);
       onStep({
@@ -143,7 +143,7 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
     }
   };
 
-  const tidied = async () => {
+  const heldEnded = async () => {
     while (held !== undefined) {
       const last = held;
       await last;
@@ -179,23 +179,23 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
       held = ended;
       return mine;
     },
-    tidied,
+    heldEnded,
     endStalls() {
       stalls = false;
     },
     async turn() {
       await settle();
-      await tidied();
+      await heldEnded();
       await awaitOutside();
       waiting = waiting.filter(({ actor }) => actor.alive);
       if (await release()) return true;
       const able = runnable();
       const ready = able.filter((step) => !isStalled(step));
-      if (stalls && ready.length > 0 && random.chance(STALLS)) {
+      if (stalls && ready.length > 0 && random.chance(STALL)) {
         choose(ready).actor.stalledUntil = steps + random.pick(STALL_STEPS);
         return true;
       }
-      if (able.length > 0 && !random.chance(ready.length > 0 ? TIME_FLIES : TIME_FLIES_IN_STALL)) {
+      if (able.length > 0 && !random.chance(ready.length > 0 ? TIMER_FIRST : TIMER_FIRST_IN_STALL)) {
         await perform(choose(ready.length > 0 ? ready : able));
         return true;
       }
@@ -211,7 +211,7 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
   };
 }
 
-/** Lets everything that follows from the last step run, until it waits for another: promises, streams and ticks. */
+/** Runs what follows from the last step (promises, streams, ticks) until everything waits for a step or a timer. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

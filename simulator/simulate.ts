@@ -5,28 +5,29 @@ import { findViolations } from "./oracle.js";
 import { type Plan, plans } from "./plan.js";
 import { openBackends } from "./postgres/backends.js";
 import { prepareDatabase, type SimulatedDatabase } from "./postgres/databases.js";
+import { runPlan } from "./run-plan.js";
 import type { TraceLine } from "./schedule.js";
 import { real } from "./time.js";
-import { type Ending, play, type Stage } from "./world.js";
+import type { Outcome, Testbed } from "./world.js";
 
 export interface SimulateOptions {
-  /** Every service of ours, hooks passed in. */
+  /** The mesh's generated services, with their hooks. */
   readonly services: readonly ServiceDefinition[];
-  /** URL of an empty database for each, by service. Nothing else may use that server meanwhile: its transactions would show. */
+  /** By service: URL of an empty database. Nothing else may use its server: other transactions would change the schedule. */
   readonly databases: Readonly<Record<string, string>>;
-  /** What hooks find in their environment. */
+  /** The environment that hooks get. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Values that the messages' own schemas take. */
+  /** Values that the payloads' JSON Schemas accept. */
   readonly samples?: Samples;
   readonly seed: number;
   readonly runs: number;
-  /** Of a schedule to play again, as a failure named it. */
+  /** Path of one schedule to run again, from a counterexample. */
   readonly path?: string;
-  /** How often a failing schedule is tried smaller; 100. Most of what can be left out is found long before. */
+  /** How many smaller schedules are tried after a failure. Default 100. */
   readonly shrinks?: number;
   readonly logger: Logger;
   readonly onRun?: (done: Progress) => void;
-  /** A promise is broken; from here on the schedule is made smaller. */
+  /** Called once, when a promise is broken and before the schedule is made smaller. */
   readonly onFailure?: (violations: readonly string[]) => void;
 }
 
@@ -39,18 +40,19 @@ export interface Simulation {
   readonly seed: number;
   readonly runs: number;
   readonly steps: number;
-  /** Of the worlds, and of the clock on the wall. */
+  /** Virtual time of all schedules together. */
   readonly virtualMs: number;
+  /** Real time. */
   readonly ms: number;
-  /** How often each fault was pulled. */
+  /** How often each fault was part of a schedule. */
   readonly faults: Readonly<Record<string, number>>;
   readonly counterexample?: Counterexample;
 }
 
 export interface Counterexample {
-  /** With the seed, plays exactly this schedule again. */
+  /** Together with the seed, runs exactly this schedule again. */
   readonly path: string;
-  /** How often it was made smaller. */
+  /** How often the schedule was made smaller. */
   readonly shrinks: number;
   readonly plan: Plan;
   readonly violations: readonly string[];
@@ -59,31 +61,31 @@ export interface Counterexample {
 
 const SHRINKS = 100;
 
-/** Plays so many schedules; ends at the first that breaks a promise, with the least of it that still does. */
+/** Runs `runs` schedules. At the first that breaks a promise, finds the smallest one that still does, and ends. */
 export async function simulateMesh(options: SimulateOptions): Promise<Simulation> {
   const started = real.now();
-  const stage = await openStage(options);
+  const testbed = await openTestbed(options);
   const total = { runs: 0, steps: 0, virtualMs: 0, faults: {} as Record<string, number> };
-  let failing: { readonly ending: Ending; readonly violations: readonly string[] } | undefined;
+  let failing: { readonly outcome: Outcome; readonly violations: readonly string[] } | undefined;
   try {
     let smaller = 0;
     const property = fc.asyncProperty(plans, async (plan) => {
-      // A smaller plan that is not tried counts as one that does not fail: then the least so far is the answer.
+      // Plans beyond the limit count as passing, so the smallest failing one so far is the answer.
       if (failing !== undefined) smaller += 1;
       if (smaller > (options.shrinks ?? SHRINKS)) return;
-      // A path names one schedule; where that keeps every promise, its neighbours would be tried.
+      // A path names one schedule. If that one passes, fast-check would go on to others.
       if (options.path !== undefined && total.runs > 0) return;
-      for (const database of stage.all) await database.reset();
-      const ending = await play(stage, plan);
-      const violations = await findViolations(ending);
+      for (const database of testbed.all) await database.reset();
+      const outcome = await runPlan(testbed, plan);
+      const violations = await findViolations(outcome);
       total.runs += 1;
-      total.steps += ending.steps;
-      total.virtualMs += ending.virtualMs;
+      total.steps += outcome.steps;
+      total.virtualMs += outcome.virtualMs;
       for (const { kind } of plan.faults) total.faults[kind] = (total.faults[kind] ?? 0) + 1;
       options.onRun?.(total);
       if (violations.length === 0) return;
       if (failing === undefined) options.onFailure?.(violations);
-      failing = { ending, violations };
+      failing = { outcome, violations };
       throw new Error(violations.join("\n"));
     });
     const { seed, runs, path } = options;
@@ -94,28 +96,34 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
     });
     const result = { seed, ...total, ms: Math.round(real.now() - started) };
     if (!details.failed) return result;
-    // Not a promise that was broken: the simulator itself failed, and what it has not played it cannot vouch for.
+    // No promise was broken: the simulator itself failed.
     if (failing === undefined)
-      throw new Error("a schedule could not be played", { cause: details.errorInstance });
+      throw new Error("a schedule could not be run", { cause: details.errorInstance });
     const counterexample: Counterexample = {
       path: details.counterexamplePath ?? "",
       shrinks: details.numShrinks,
-      plan: failing.ending.world.plan,
+      plan: failing.outcome.world.plan,
       violations: failing.violations,
-      trace: failing.ending.trace,
+      trace: failing.outcome.trace,
     };
     return { ...result, counterexample };
   } finally {
-    await stage.close();
+    await testbed.close();
   }
 }
 
-interface OpenStage extends Stage {
+interface OpenTestbed extends Testbed {
   readonly all: readonly SimulatedDatabase[];
   close(): Promise<void>;
 }
 
-async function openStage({ services, databases, env, samples, logger }: SimulateOptions): Promise<OpenStage> {
+async function openTestbed({
+  services,
+  databases,
+  env,
+  samples,
+  logger,
+}: SimulateOptions): Promise<OpenTestbed> {
   const prepared = await Promise.all(
     services.map(async (definition) => ({
       definition,

@@ -2,20 +2,20 @@ import { install } from "@sinonjs/fake-timers";
 import type { Random } from "./random.js";
 
 /*
- * Time of a simulated world: it stands still while anything can be done, and moves to the next timer when
- * nothing can. Hours of back-off pass in the time that their work takes.
+ * The virtual time of a world. It stands still while a step can be performed, and jumps to the next timer when none
+ * can, so that hours of back-off take no real time.
  */
 
 export interface VirtualTime {
   /** Milliseconds since the world began. */
   elapsed(): number;
-  /** Moves to the next timer and fires it. False when there is none. */
+  /** Jumps to the next timer and fires it. False when there is none. */
   next(): boolean;
-  /** Gives the process its own time back. */
+  /** Restores the real clock, timers and `Math.random`. */
   end(): void;
 }
 
-/** The real ones, whatever is installed meanwhile: for what happens outside of the world. */
+/** The real timers and clock, also while virtual time is installed: for work outside of the world. */
 export const real = {
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
@@ -23,8 +23,8 @@ export const real = {
 };
 
 /**
- * Timers, clocks and randomness of this process are the world's until `end`. One at a time. It begins now: column
- * defaults take the server's time, and must not look long past.
+ * Replaces timers, clocks and `Math.random` of this Node process until `end`. Only one virtual time at once. It starts at
+ * the real time, because column defaults use the server's clock and must not differ much.
  */
 export function beginTime(random: Random): VirtualTime {
   const beginning = Date.now();
@@ -32,7 +32,7 @@ export function beginTime(random: Random): VirtualTime {
     now: beginning,
     toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"],
   });
-  // Node makes at least a millisecond of any delay; here half of one would be none, and come again for ever.
+  // Node's shortest delay is 1 ms. Fake timers would take 0.5 ms for none, and a loop of them would never end.
   const { setTimeout: start } = globalThis;
   globalThis.setTimeout = ((work: () => void, ms = 1, ...rest: []) =>
     start(work, Math.max(1, Math.ceil(ms)), ...rest)) as typeof setTimeout;

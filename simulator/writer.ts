@@ -1,4 +1,4 @@
-import pg from "pg";
+import pg, { escapeIdentifier as quote } from "pg";
 import { keyOf, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
 import { SimulatedSocket } from "./postgres/socket.js";
@@ -6,13 +6,11 @@ import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
 
 /*
- * Whoever writes rows without any service: an application, a person at psql. What the database refuses is refused;
- * what becomes of a commit whose answer is lost is for the database to know.
+ * Writes to owned tables with plain SQL, as an application or a person at psql would, without any service. Statements
+ * that the database refuses are left out.
  */
 
-const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
-
-/** Does its writes one after the other, and resolves. */
+/** Performs the writes one after the other. Never rejects for what a write runs into. */
 export async function runWriter(world: World, name: string, writes: readonly Write[]): Promise<void> {
   const actor: Actor = { name, alive: true, frozen: false, weight: 2 };
   const clients = new Map<SimulatedService, pg.Client>();
@@ -57,11 +55,11 @@ interface Task {
   readonly write: Write;
 }
 
-/** Of one write, once it is committed. */
-interface Done {
+/** What one write changed: keys of rows. */
+interface Committed {
   readonly written?: readonly string[];
   readonly deleted?: readonly string[];
-  /** Of the commit, where more was written after it. */
+  /** Step of the commit; the present step if absent. */
   readonly step?: number;
 }
 
@@ -77,30 +75,30 @@ async function perform(client: pg.Client, task: Task): Promise<void> {
     deleted = [],
     step = world.schedule.steps,
   } = await PERFORM[write.kind](client, task).catch((error: unknown) => {
-    // Refused is refused; a lost answer is no answer.
+    // An error from the database means that nothing was written; a lost answer does not.
     if (!(error instanceof pg.DatabaseError))
-      for (const key of touched(task)) world.history.doubts(place(key));
+      for (const key of touched(task)) world.history.recordUnknown(place(key));
     throw error;
   });
-  for (const key of deleted) world.history.deletes(place(key), step);
+  for (const key of deleted) world.history.recordDeletion(place(key), step);
   for (const key of written) {
-    // Asked outside of the schedule, which waits: else what comes next would hang on how long this takes.
-    const ahead = await world.schedule.hold(() => isAhead(owned, key));
-    if (ahead) world.history.doubts(place(key));
-    else world.history.wrote(place(key), step);
+    // Held, so that how long the query takes does not decide what comes next.
+    const unknown = await world.schedule.hold(() => refersToUnknown(owned, key));
+    if (unknown) world.history.recordUnknown(place(key));
+    else world.history.recordWrite(place(key), step);
   }
 }
 
-/** It names somebody of whom nothing was heard here yet: to which of their lives it belongs nobody can say. */
-async function isAhead({ service, table, key, refersTo }: OwnedTable, id: string): Promise<boolean> {
+/** The row refers to an entity of which nothing was applied here yet: to which of its incarnations is not known. */
+async function refersToUnknown({ service, table, key, refersTo }: OwnedTable, id: string): Promise<boolean> {
   for (const [column, { service: other }] of refersTo) {
     if (other === service) continue;
-    const [found] = await service.database.query<{ heard: boolean }>(
+    const [found] = await service.database.query<{ known: boolean }>(
       `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${quote(table.name)} AS "$row" ON state.entity_id = "$row".${quote(column)}::text
-WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq > 0)) AS heard`,
+WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq > 0)) AS known`,
       [id],
     );
-    if (found?.heard !== true) return true;
+    if (found?.known !== true) return true;
   }
   return false;
 }
@@ -110,7 +108,7 @@ function touched({ owned, write }: Task): readonly string[] {
   return Array.from({ length: KEYS }, (_, number) => keyOf(owned, number));
 }
 
-const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) => Promise<Done>>> = {
+const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) => Promise<Committed>>> = {
   async insert(client, { owned, write }) {
     await client.query(...insertion(owned, write));
     return { written: [keyOf(owned, write.key)] };
@@ -120,10 +118,10 @@ const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) =>
   delete: (client, task) => deletion(client, task, [keyOf(task.owned, task.write.key)]),
   "delete all": (client, task) => deletion(client, task, touched(task)),
   recreate,
-  async "live again"(client, task) {
+  async "recreate and update"(client, task) {
     const done = await recreate(client, task);
     const { write } = task;
-    // What comes of its first steps in the new life may overtake what comes of its beginning.
+    // Their events may overtake the new incarnation's `created` event.
     for (const step of [1, 2])
       await update(client, {
         ...task,
@@ -137,18 +135,18 @@ const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) =>
   },
 };
 
-async function update(client: pg.Client, { owned, write }: Task): Promise<Done> {
+async function update(client: pg.Client, { owned, write }: Task): Promise<Committed> {
   const column = owned.columns[write.column % owned.columns.length];
   if (column === undefined) return {};
   const id = keyOf(owned, write.key);
   const sql = `UPDATE ${quote(owned.table.name)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
   const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
-  // From then on it belongs to another; else it belongs to whom it did.
+  // Only a change of a reference counts as a write: other updates leave the row with the entity it refers to.
   return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
 }
 
-/** Deleted and created in one transaction: another life under the same id. */
-async function recreate(client: pg.Client, task: Task): Promise<Done> {
+/** Deletes and creates in one transaction: a new incarnation under the same id. */
+async function recreate(client: pg.Client, task: Task): Promise<Committed> {
   const { owned, write } = task;
   const id = keyOf(owned, write.key);
   await client.query("BEGIN");
@@ -162,8 +160,12 @@ function keyText({ table }: OwnedTable): string {
   return `${quote(table.key)}::text`;
 }
 
-async function deletion(client: pg.Client, { world, owned }: Task, ids: readonly string[]): Promise<Done> {
-  for (const id of ids) world.deletedByHand(owned, id);
+async function deletion(
+  client: pg.Client,
+  { world, owned }: Task,
+  ids: readonly string[],
+): Promise<Committed> {
+  for (const id of ids) world.recordWriterDeletion(owned, id);
   const { rows } = await client.query<{ key: string }>(
     `DELETE FROM ${quote(owned.table.name)} WHERE ${keyText(owned)} = ANY ($1) RETURNING ${keyText(owned)} AS key`,
     [ids],
@@ -187,8 +189,8 @@ function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "colu
   ];
 }
 
-/** In one transaction, each with values of its own. */
-async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Done> {
+/** Inserts a row for every key in one transaction, each with other values. */
+async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Committed> {
   const written: string[] = [];
   await client.query("BEGIN");
   for (let key = 0; key < KEYS; key += 1) {
@@ -200,7 +202,7 @@ async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Don
   return { written };
 }
 
-/** Two rows exchange a unique value, by way of a third, as one transaction. */
+/** Two rows exchange a unique value in one transaction, by way of a third value. */
 async function swap(client: pg.Client, { owned, write }: Task): Promise<void> {
   const column = owned.columns.find(({ unique, type }) => unique === true && type === "text");
   if (column === undefined) return;

@@ -1,19 +1,18 @@
 /*
- * What stands between a client and the simulated server: the network, which performs crossings, and the
- * adversary, who decides what goes wrong with them. Both are asked in the order of the schedule, so
- * the same answers make the same run.
+ * What stands between a client and the simulated server: the wire, which carries requests, and the adversary, which
+ * decides what goes wrong with them. Both are called in the order of the schedule, so the same answers make the same run.
  */
 
-/** One crossing of the network. The simulator performs it when its schedule says so, or never, when the process has crashed. */
+/** Carries one request. The simulator performs it when its schedule chooses it, or never, if the process has crashed. */
 export interface Wire {
   /**
-   * Settles as `work` does, which is run at most once, synchronously. `what` is its label in a trace:
+   * Settles as `work` does, which runs at most once, synchronously. `what` is its label in a trace:
    * `publish auth.user.u1.created`, `ack sfs_auth_user #12`, `pull sfs_auth_user`.
    */
   cross<T>(what: string, work: () => T): Promise<T>;
 }
 
-/** Performs at once. */
+/** Carries every request at once. */
 export const directWire: Wire = {
   cross: (_, work) => new Promise((resolve) => resolve(work())),
 };
@@ -22,19 +21,19 @@ export const directWire: Wire = {
 export interface DueMessage {
   readonly seq: number;
   readonly subject: string;
-  /** How often it was delivered before. */
+  /** Number of earlier deliveries. */
   readonly deliveries: number;
 }
 
-/** What an adversarial network does. The default (`benign`) does nothing of it. */
+/** What goes wrong on the network. The default (`benign`) does everything right. */
 export interface Adversary {
-  /** Places in `due` of what this pull gets, in this order; may be fewer than all, may leave a gap, never more than max. */
+  /** Indexes in `due` of the messages that this pull gets, in this order. May leave some out; never more than `max`. */
   pick(due: readonly DueMessage[], max: number): readonly number[];
   /** This ack, nak, term or working is lost on its way. */
   losesSettling(what: string): boolean;
-  /** This publish is lost before it is stored / its ack is lost after it was stored. */
+  /** `before`: the publish is lost before it is stored. `after`: it is stored and its ack is lost. */
   losesPublish(subject: string): "before" | "after" | undefined;
-  /** A message that was just stored is delivered to this durable twice (within or outside the window it makes no difference to a consumer). */
+  /** This durable gets the message, which was just stored, twice. */
   duplicates(durable: string, seq: number): boolean;
 }
 

@@ -3,13 +3,13 @@ import type { Logger } from "../../runtime/definition.js";
 import { matches } from "../../runtime/subject.js";
 import { type Adversary, benign, directWire, type Wire } from "./adversary.js";
 import { openSimulatedConnection, type SimulatedConnection } from "./connection.js";
-import { openSimulatedIntake } from "./intake.js";
 import { createSimulatedPublishing } from "./publishing.js";
+import { openPullSubscription } from "./pull-subscription.js";
 import type { SimulatedServer } from "./server.js";
 
 export interface SimulatedClientOptions {
   readonly server: SimulatedServer;
-  /** The process: a label in traces. */
+  /** The process's name in traces. */
   readonly name: string;
   readonly wire?: Wire;
   readonly adversary?: Adversary;
@@ -17,16 +17,16 @@ export interface SimulatedClientOptions {
 }
 
 export interface SimulatedBroker extends Broker {
-  /** The connection is lost, and made again by a crossing. What was on its way may have arrived or not. */
+  /** Breaks the connection; the client reconnects. Requests in flight may have arrived or not. */
   cut(): void;
   /**
-   * The process is gone: no crossing of it is performed any more, and what it had on loan comes again after the ack wait.
-   * Code of it that still runs finds a broker that is away for ever, so that it can be stopped.
+   * The process is gone: none of its requests is carried any more, and what it had in flight is redelivered after the ack
+   * wait. Its code that still runs sees a broker that is unreachable for ever, so that it can be stopped.
    */
   die(): void;
 }
 
-/** A client of the simulated server. As with JetStream, it begins disconnected: its first crossing connects it. */
+/** A client of the simulated server. As with JetStream, it starts disconnected and connects by itself. */
 export function connectSimulated(options: SimulatedClientOptions): SimulatedBroker {
   const { server, name, wire = directWire, adversary = benign, logger } = options;
   const { port } = server;
@@ -58,7 +58,7 @@ export function connectSimulated(options: SimulatedClientOptions): SimulatedBrok
       connection.ask(`state of durable ${durable}`, (at) => at.consumerState(stream, durable)),
     async consume(plan, prefetch) {
       await connection.attached();
-      return openSimulatedIntake({ connection, port, adversary, plan, prefetch });
+      return openPullSubscription({ connection, port, adversary, plan, prefetch });
     },
     replay: (stream, filter, fromSeq) => replay(connection, { stream, filter, fromSeq }),
     cut: connection.cut,
@@ -67,8 +67,8 @@ export function connectSimulated(options: SimulatedClientOptions): SimulatedBrok
   };
 }
 
-/** Messages read in one crossing. */
-const WINDOW = 64;
+/** Messages read per request. */
+const REPLAY_BATCH = 64;
 
 async function* replay(
   connection: SimulatedConnection,
@@ -77,8 +77,8 @@ async function* replay(
   const { stream, filter, fromSeq } = range;
   const state = await connection.ask(`state of stream ${stream}`, (at) => at.streamState(stream));
   if (!state) throw new Error(`stream ${stream} does not exist, or may not be read`);
-  for (let from = Math.max(fromSeq, state.firstSeq); from <= state.lastSeq; from += WINDOW) {
-    const to = Math.min(state.lastSeq, from + WINDOW - 1);
+  for (let from = Math.max(fromSeq, state.firstSeq); from <= state.lastSeq; from += REPLAY_BATCH) {
+    const to = Math.min(state.lastSeq, from + REPLAY_BATCH - 1);
     const stored = await connection.ask(`replay ${stream} #${from}`, (at) => at.read(stream, from, to));
     for (const { subject, seq, time, body, headers } of stored) {
       if (matches(filter, subject)) yield { subject, stream, seq, time: new Date(time), body, headers };

@@ -4,33 +4,33 @@ import type { Logger } from "../../runtime/definition.js";
 import type { Wire } from "./adversary.js";
 import type { ServerPort } from "./port.js";
 
-/** The connection went, before or after the server did what it was asked. */
+/** The connection was lost, before or after the server performed the request. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
 }
 
 const FLUSH_TIMEOUT_MS = 2_000;
-const QUESTION_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 
 export interface SimulatedConnection {
   connected(): boolean;
-  /** Aborts when there will be no connection any more. */
+  /** Aborts when the client is closed or its process is gone. */
   readonly ended: AbortSignal;
-  /** One crossing over the present connection. Rejects with `ConnectionLost` as soon as that is lost, also when it has arrived. */
+  /** Sends a request over the present connection. Rejects with `ConnectionLost` as soon as that is lost, also after the request arrived. */
   cross<T>(what: string, work: (port: ServerPort) => T): Promise<T>;
-  /** A crossing that nobody waits for. Lost with the connection. */
+  /** Sends a request without waiting for it. Lost with the connection. */
   send(what: string, work: (port: ServerPort) => void): void;
-  /** Resolves when there is a connection; rejects with `BrokerAway` when that takes too long. */
+  /** Resolves when connected. Rejects with `BrokerAway` after 5 s. */
   attached(): Promise<void>;
-  /** Waits for a connection, and for the answer. Rejects with `BrokerAway` when either takes too long. */
+  /** Waits for a connection and for the answer. Rejects with `BrokerAway` when either takes 5 s. */
   ask<T>(what: string, work: (port: ServerPort) => T): Promise<T>;
   /** Never resolves: rejects when the connection is lost. */
   lost(): Promise<never>;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
-  /** Waits until what is under way has crossed: not for ever, and not without a connection. */
+  /** Waits until the requests in flight have ended; at most twice 2 s, and not while disconnected. */
   flush(): Promise<void>;
   cut(): void;
-  /** Nothing crosses any more. Silent: a process that is gone sees no status. */
+  /** Sends nothing any more, and reports no status. */
   die(): void;
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export interface ConnectionOptions {
   readonly logger: Logger;
 }
 
-/** One connection from its beginning to its loss. */
+/** One connection, until it is lost. */
 interface Session {
   readonly losses: Set<(loss: ConnectionLost) => void>;
 }
@@ -50,7 +50,7 @@ interface Session {
 export function openSimulatedConnection(options: ConnectionOptions): SimulatedConnection {
   const { port, name, wire, logger } = options;
   const listeners = new Set<(status: BrokerStatus) => void>();
-  const underWay = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<unknown>>();
   let session: Session | undefined;
   let connecting = false;
   const ended = new AbortController();
@@ -66,14 +66,14 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
       .then(
         (there) => {
           connecting = false;
-          if (there && port.up() && !ended.signal.aborted) rise();
+          if (there && port.up() && !ended.signal.aborted) onConnected();
           else connect();
         },
-        // The network takes nothing from us any more.
+        // The wire carries nothing for a dead process.
         () => undefined,
       );
   };
-  const rise = () => {
+  const onConnected = () => {
     session = { losses: new Set() };
     logger.info({ server: "simulated" }, "broker connected");
     report({ kind: "connected", server: "simulated" });
@@ -86,14 +86,14 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
     for (const fail of [...was.losses]) fail(loss);
     return true;
   };
-  const fall = (reason: string) => {
+  const disconnect = (reason: string) => {
     if (!lose(reason)) return;
     logger.warn({}, "broker disconnected");
     report({ kind: "disconnected" });
   };
   const stopUp = port.onUp((up) => {
     if (up) connect();
-    else fall("the connection to the broker was lost before the answer");
+    else disconnect("the connection to the broker was lost before the answer");
   });
 
   const cross = <T>(what: string, work: (port: ServerPort) => T): Promise<T> => {
@@ -114,8 +114,8 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
       () => undefined,
       () => undefined,
     );
-    underWay.add(settled);
-    void settled.then(() => underWay.delete(settled));
+    inFlight.add(settled);
+    void settled.then(() => inFlight.delete(settled));
     return crossing;
   };
   const attached = () =>
@@ -128,7 +128,7 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
       const timer = setTimeout(() => {
         done();
         reject(new BrokerAway("the broker is not connected"));
-      }, QUESTION_TIMEOUT_MS);
+      }, REQUEST_TIMEOUT_MS);
       const listener = (status: BrokerStatus) => {
         if (status.kind !== "connected") return;
         done();
@@ -137,9 +137,9 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
       listeners.add(listener);
     });
   const flush = async () => {
-    // Twice: what a pull still brings in is handed back by another crossing.
+    // Twice: messages that a pull in flight brings are handed back by another request.
     for (let round = 0; round < 2 && session; round += 1) {
-      await within(FLUSH_TIMEOUT_MS, Promise.all([...underWay]));
+      await within(FLUSH_TIMEOUT_MS, Promise.all([...inFlight]));
     }
   };
 
@@ -154,8 +154,8 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
     async ask(what, work) {
       await attached();
       const asked = cross(what, work).then((answer) => ({ answer }));
-      const answered = await within(QUESTION_TIMEOUT_MS, asked);
-      if (!answered) throw new BrokerAway(`no answer within ${QUESTION_TIMEOUT_MS} ms: ${what}`);
+      const answered = await within(REQUEST_TIMEOUT_MS, asked);
+      if (!answered) throw new BrokerAway(`no answer within ${REQUEST_TIMEOUT_MS} ms: ${what}`);
       return answered.answer;
     },
     lost: () =>
@@ -168,7 +168,7 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
       return () => void listeners.delete(listener);
     },
     cut() {
-      fall("the connection to the broker was lost before the answer");
+      disconnect("the connection to the broker was lost before the answer");
       connect();
     },
     die() {
@@ -181,12 +181,12 @@ export function openSimulatedConnection(options: ConnectionOptions): SimulatedCo
       if (ended.signal.aborted) return;
       ended.abort();
       stopUp();
-      fall("the connection to the broker was closed before the answer");
+      disconnect("the connection to the broker was closed before the answer");
     },
   };
 }
 
-/** Undefined after the time. By the clock of this moment, which may be the simulator's. */
+/** Resolves with undefined after the time, by the installed clock, which may be virtual. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {

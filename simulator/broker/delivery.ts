@@ -3,25 +3,25 @@ import type { Adversary } from "./adversary.js";
 import type { SimulatedConnection } from "./connection.js";
 import type { Taken } from "./durable.js";
 import type { ServerPort } from "./port.js";
-import type { DurablePlace } from "./world.js";
+import type { DurablePlace } from "./server-state.js";
 
-export interface Lender {
+export interface DeliveryContext {
   readonly connection: SimulatedConnection;
   readonly adversary: Adversary;
   readonly place: DurablePlace;
   readonly ackWaitMs: number;
 }
 
-/** A pulled message, as its taker and the intake that holds it see it. */
-export interface Held {
+/** A message in the prefetch buffer. */
+export interface Outstanding {
   readonly delivery: Delivery;
-  /** When the server was last told that it is being worked on. */
+  /** When (ms) the ack wait was last started anew. */
   touchedAt(): number;
 }
 
-/** What settles it crosses once, if at all: nobody waits for it, and nobody hears that it was lost. */
-export function createDelivery(lender: Lender, { entry, deliveries }: Taken): Held {
-  const { connection, adversary, place, ackWaitMs } = lender;
+/** A delivery settles once. Its ack, nak or term is sent without waiting, and may be lost. */
+export function createDelivery(context: DeliveryContext, { entry, deliveries }: Taken): Outstanding {
+  const { connection, adversary, place, ackWaitMs } = context;
   const { subject, stream, seq, time, body, headers } = entry;
   let settled = false;
   let touchedAt = Date.now();

@@ -4,7 +4,7 @@ const PREAMBLE_BYTES = "NATS/1.0\r\n\r\n".length;
 /** Printable ASCII without a colon. */
 const NAME = /^[!-9;-~]+$/;
 
-/** What the headers add to a message on the wire: they count towards `max_payload`. */
+/** Size of the headers on the wire in bytes: they count towards `max_payload`. */
 export function headerBytes(headers: Readonly<Record<string, string>>): number {
   let bytes = PREAMBLE_BYTES;
   for (const [name, value] of Object.entries(headers)) {
@@ -13,7 +13,7 @@ export function headerBytes(headers: Readonly<Record<string, string>>): number {
   return bytes;
 }
 
-/** The name of the first header that the protocol cannot carry. */
+/** The name of the first header that the protocol cannot carry; undefined when all can be. */
 export function unsendableHeader(headers: Readonly<Record<string, string>>): string | undefined {
   return Object.entries(headers).find(([name, value]) => !NAME.test(name) || /[\r\n]/.test(value))?.[0];
 }

@@ -1,10 +1,9 @@
 /**
- * A broker in memory that keeps the contract of the real one, for schedules that no real one can be brought
- * to follow. Everything in it happens by the clock of the moment (`Date.now`, `setTimeout`) and by the answers
- * of `Wire` and `Adversary`: the same answers make the same run.
+ * A broker in memory with the contract of the real one, for schedules that no real broker can be made to follow. All it
+ * depends on is the clock (`Date.now`, `setTimeout`, which may be virtual) and the answers of `Wire` and `Adversary`.
  */
 export { type Adversary, benign, type DueMessage, directWire, type Wire } from "./adversary.js";
 export { connectSimulated, type SimulatedBroker, type SimulatedClientOptions } from "./client.js";
 export type { ServerPort } from "./port.js";
 export { createSimulatedServer, type SimulatedServer, type SimulatedServerOptions } from "./server.js";
-export type { Departure, LoggedMessage } from "./stream.js";
+export type { LoggedMessage, Removal } from "./stream.js";

@@ -18,8 +18,8 @@ export interface PublishingOptions {
 }
 
 /**
- * A publish is two crossings: to the stream, and the ack's way back. Publishes of one client reach the stream in
- * the order of the calls, as over one connection they do; their acks come back in any.
+ * A publish is two messages on the wire: to the stream, and the ack back. Publishes of one client reach the stream in the
+ * order of the calls, as over one connection; acks come back in any order.
  */
 export function createSimulatedPublishing(
   options: PublishingOptions,
@@ -38,8 +38,8 @@ export function createSimulatedPublishing(
     if (refusal) throw refusal;
     let wanted = true;
     const stored = deliver(message, turn, () => wanted);
-    const answered = within(ACK_TIMEOUT_MS, comeBack(connection, message.subject, stored));
-    // Whoever waits for an ack that never comes must not hold up the next one for longer than that.
+    const answered = within(ACK_TIMEOUT_MS, awaitAck(connection, message.subject, stored));
+    // A publish whose ack never comes delays the next one by the ack time-out at most.
     turn = Promise.race([stored, answered]).catch(() => undefined);
     try {
       const ack = await answered;
@@ -63,7 +63,7 @@ function arrive(port: ServerPort, message: OutgoingMessage, adversary: Adversary
   return loses === "after" ? "lost" : (ack ?? "no stream");
 }
 
-async function comeBack(
+async function awaitAck(
   connection: SimulatedConnection,
   subject: string,
   stored: Promise<Answer>,

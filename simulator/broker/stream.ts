@@ -3,35 +3,35 @@ import type { StreamDefinition } from "../../runtime/definition.js";
 import { matches } from "../../runtime/subject.js";
 import { headerBytes, MESSAGE_ID } from "./headers.js";
 
-/** A message as the stream stored it. `gone` says what became of it; absent while it is still there. */
+/** A message as the stream stored it. `gone` says why it is no longer there; absent while it is. */
 export interface LoggedMessage {
   readonly stream: string;
-  /** Time of creation of the stream that stored it: sequences repeat when a stream is made anew. */
+  /** When the stream that stored it was created: sequences repeat after a stream is recreated. */
   readonly created: string;
   readonly seq: number;
   readonly subject: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
   readonly time: Date;
-  readonly gone?: Departure;
+  readonly gone?: Removal;
 }
 
-/** `evicted`: by the stream's limits. `purged` and `deleted`: by an operator. `lost`: with the stream's tail. */
-export type Departure = "evicted" | "purged" | "lost" | "deleted";
+/** `evicted`: by the stream's limits. `purged`, `deleted`: by an operator. `lost`: with the stream's tail. */
+export type Removal = "evicted" | "purged" | "lost" | "deleted";
 
 export type Entry = { -readonly [K in keyof LoggedMessage]: LoggedMessage[K] };
 
-/** One incarnation of a stream. Its log outlives it. */
+/** A stream from its creation to its deletion. Its log is kept longer. */
 export interface SimulatedStream {
   readonly created: string;
   plan: StreamDefinition;
-  /** What is there, in order of sequence. */
+  /** The stored messages, in order of sequence. */
   readonly messages: Map<number, Entry>;
   lastSeq: number;
-  /** First sequence that may still be there; 0 before the first message, as JetStream has it. */
+  /** The first sequence that may still be stored; 0 before the first message, as in JetStream. */
   firstSeq: number;
   bytes: number;
-  /** Ids of the dedupe window, oldest first. */
+  /** The message ids of the dedupe window, oldest first. */
   readonly window: Map<string, { readonly seq: number; readonly at: number }>;
   readonly log: Entry[];
 }
@@ -54,7 +54,7 @@ export interface Incoming {
   readonly body: Uint8Array;
 }
 
-/** Undefined when the window holds its id already: then `seq` is that message's. */
+/** `entry` is undefined for a duplicate within the dedupe window; `seq` is then the first message's. */
 export function append(
   stream: SimulatedStream,
   { subject, headers, body }: Incoming,
@@ -68,7 +68,7 @@ export function append(
   if (stream.firstSeq === 0) stream.firstSeq = 1;
   const seq = stream.lastSeq;
   const time = new Date(now);
-  // Copied: a publisher may use its buffer again, as it may after a real publish.
+  // Copied: a publisher may reuse its buffer, as after a real publish.
   const entry: Entry = {
     stream: stream.plan.name,
     created: stream.created,
@@ -96,7 +96,7 @@ function sizeOf({ subject, headers, body }: Entry): number {
   return subject.length + headerBytes(headers) + body.length;
 }
 
-/** Applies the limits, `discard: old`. Gives the sequences that went. */
+/** Applies the limits with `discard: old`. Returns the removed sequences. */
 export function evict(stream: SimulatedStream): readonly number[] {
   const { maxAgeSeconds, maxMessages, maxBytes } = stream.plan;
   const oldest = Date.now() - maxAgeSeconds * 1_000;
@@ -111,12 +111,12 @@ export function evict(stream: SimulatedStream): readonly number[] {
   return evicted;
 }
 
-/** Zero and less mean no limit. */
+/** A limit of zero or less is none. */
 function isOver(is: number, limit: number): boolean {
   return limit > 0 && is > limit;
 }
 
-export function remove(stream: SimulatedStream, entry: Entry, why: Departure): void {
+export function remove(stream: SimulatedStream, entry: Entry, why: Removal): void {
   stream.messages.delete(entry.seq);
   stream.bytes -= sizeOf(entry);
   entry.gone = why;
@@ -125,12 +125,12 @@ export function remove(stream: SimulatedStream, entry: Entry, why: Departure): v
   stream.firstSeq = first ?? stream.lastSeq + 1;
 }
 
-/** The last messages vanish, and their sequences and ids are free again: the server that starts up has never seen them. */
+/** The last messages vanish; their sequences and ids can be used again, as the restarted server never saw them. */
 export function loseTail(stream: SimulatedStream, count: number): void {
-  const down = Math.max(0, stream.lastSeq - count);
-  for (const entry of [...stream.messages.values()]) if (entry.seq > down) remove(stream, entry, "lost");
-  for (const [id, { seq }] of stream.window) if (seq > down) stream.window.delete(id);
-  stream.lastSeq = down;
+  const end = Math.max(0, stream.lastSeq - count);
+  for (const entry of [...stream.messages.values()]) if (entry.seq > end) remove(stream, entry, "lost");
+  for (const [id, { seq }] of stream.window) if (seq > end) stream.window.delete(id);
+  stream.lastSeq = end;
   const [first] = stream.messages.keys();
-  stream.firstSeq = first ?? (down === 0 ? 0 : down + 1);
+  stream.firstSeq = first ?? (end === 0 ? 0 : end + 1);
 }

@@ -4,8 +4,8 @@ import { real } from "../time.js";
 import { createAnswer, createSplitter, query, type Request } from "./protocol.js";
 
 /*
- * Connections to the real server, lent to the simulated ones. Kept from schedule to schedule: to make one takes
- * longer than everything that is asked over it.
+ * A pool of connections to the real server, for the simulated sockets. Kept from schedule to schedule, since opening
+ * one takes longer than all the requests of a schedule over it.
  */
 
 export interface Backend {
@@ -13,15 +13,15 @@ export interface Backend {
   readonly pid: number;
   /** Sends a request and resolves with the answer's bytes. One at a time. */
   ask(request: Request): Promise<Buffer>;
-  /** An answer is still to come. */
+  /** A request is in flight. */
   readonly asked: boolean;
 }
 
 export interface Backends {
-  lend(database: string): Promise<Backend>;
-  /** As when a client is gone: what was open is rolled back, locks are let go. Resolves when that is so. */
-  giveBack(backend: Backend): Promise<void>;
-  /** It waits for a lock that another session holds. */
+  acquire(database: string): Promise<Backend>;
+  /** Rolls back what is open and releases all locks, as when a client is gone. Resolves when that is done. */
+  release(backend: Backend): Promise<void>;
+  /** True while its statement waits for a lock that another session holds. */
   blocked(backend: Backend): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -43,17 +43,17 @@ export async function openBackends(urlOf: (database: string) => string): Promise
   };
 
   return {
-    async lend(database) {
+    async acquire(database) {
       const kept = idle.get(database)?.pop();
       if (kept !== undefined) return kept;
       const made = await openBackend(database, urlOf(database));
       all.add(made);
       return made;
     },
-    async giveBack(backend) {
+    async release(backend) {
       const open = backend as OpenBackend;
       if (open.asked) {
-        // Its answer may never come: it waits for somebody who waits for it.
+        // Its statement may wait for a lock that the caller holds: the answer would never come.
         all.delete(open);
         const gone = new Promise((resolve) => open.socket.once("close", resolve));
         await ask("SELECT pg_terminate_backend($1) AS found", [open.pid], open.database);
@@ -81,7 +81,7 @@ export function requestOf(sql: string): Request {
   return { messages: [{ type: "Q", bytes: query(sql) }], sql, label: sql };
 }
 
-/** Lets the driver log in, then takes the socket from under it: from there on bytes are carried, not understood. */
+/** Lets the driver log in, then takes its socket over: from then on bytes are passed on without the driver. */
 async function openBackend(database: string, url: string): Promise<OpenBackend> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -99,7 +99,7 @@ async function openBackend(database: string, url: string): Promise<OpenBackend> 
   let answer: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => {
     for (const one of split(chunk)) {
-      // When one arrives is the real server's affair; the schedule rings by itself.
+      // Notifications would come at times that the schedule does not choose; it sends its own.
       if (one.type === "A") continue;
       answer.push(one.bytes);
       if (complete?.(one) !== true) continue;
@@ -128,10 +128,10 @@ async function openBackend(database: string, url: string): Promise<OpenBackend> 
   };
 }
 
-/** Statements that take longer are asked about: they may wait for a lock. */
-const PATIENCE_MS = 3;
+/** Real time after which a statement is suspected of waiting for a lock. */
+const LOCK_CHECK_MS = 3;
 
-/** Resolves with true once the answer is there, with false when the statement waits for a lock. */
+/** Resolves with true when the answer is there, with false when the statement waits for a lock. */
 export async function answeredOrBlocked(
   backends: Backends,
   backend: Backend,
@@ -140,7 +140,7 @@ export async function answeredOrBlocked(
   for (;;) {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => {
-      timer = real.setTimeout(() => resolve(false), PATIENCE_MS) as NodeJS.Timeout;
+      timer = real.setTimeout(() => resolve(false), LOCK_CHECK_MS) as NodeJS.Timeout;
     });
     const answered = await Promise.race([answer.then(() => true as const), late]);
     real.clearTimeout(timer);

@@ -1,16 +1,14 @@
-import pg from "pg";
+import pg, { escapeIdentifier as quote } from "pg";
 import type { Logger, ServiceDefinition } from "../../runtime/definition.js";
 import { migrate } from "../../runtime/schema/index.js";
 
 /*
- * The databases of a simulated world: real ones, migrated once, emptied before each schedule, and looked at
- * from outside of it.
+ * The databases of a simulated world: real ones, migrated once, emptied before each schedule.
  */
 
 /**
- * For a server of which schedules have the sole use. Durability is of no use to a database that lives for minutes;
- * what a server does in the background would come at other moments each time; and a deadlock is found at once, by
- * whoever closes it.
+ * Settings for a server that only the simulator uses. Databases that live for minutes need no durability. Work in the
+ * background would come at other moments in each run. A deadlock is found at once, by the session that closes it.
  */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: "off",
@@ -24,23 +22,23 @@ export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
 export interface SimulatedDatabase {
   readonly name: string;
   readonly url: string;
-  /** Outside of the schedule: sees what is committed. */
+  /** Not a step of the schedule: sees what is committed. */
   query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  /** Empties it. */
+  /** Deletes all rows. */
   reset(): Promise<void>;
-  /** Keeps what it holds now, in place of the backup before. */
+  /** Copies all rows, in place of an earlier backup. */
   backUp(): Promise<void>;
-  /** Brings the backup back. Nobody may be connected. */
+  /** Replaces all rows with those of the backup. No transaction may be open. */
   restore(): Promise<void>;
-  /** What its `now()` says from here on. */
+  /** Sets what its `now()` says from here on. */
   setClock(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * `now()` is the world's time: this schema stands before pg_catalog in the search path. The functions of the mesh have a path
- * of their own and keep the server's: what they take it for, `metadata.timestamp`, decides nothing. The mesh's tables come last
- * in the path, as they do by default: one called `text` is a type, too.
+ * Makes `now()` the world's virtual time: `mesh_sim` stands before pg_catalog in the search path. The functions of `mesh`
+ * have a search path of their own and keep the server's time; they use it for `metadata.timestamp`, which decides nothing.
+ * `public` comes last, as by default, since a table called `text` is also a type.
  */
 const PRELUDE = `
 CREATE SCHEMA mesh_sim;
@@ -91,14 +89,14 @@ export async function prepareDatabase(
     query: async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
       (await client.query<Row>(sql, [...values])).rows,
     reset: async () => {
-      // Listed anew: hooks may have made tables.
+      // Hooks may have created tables since.
       await client.query(cleaning(await listTables(client), await listSequences(client)));
     },
     backUp: async () => {
-      await client.query(copying(tables, { from: own, to: kept }) + KEEP_SEQUENCES);
+      await client.query(copying(tables, { from: original, to: backup }) + KEEP_SEQUENCES);
     },
     restore: async () => {
-      await client.query(copying(tables, { from: kept, to: own }) + RESTORE_SEQUENCES);
+      await client.query(copying(tables, { from: backup, to: original }) + RESTORE_SEQUENCES);
     },
     async setClock(ms) {
       if (ms === clock) return;
@@ -114,7 +112,7 @@ interface Table {
   readonly name: string;
 }
 
-/** Those of the service and of the mesh, and what hooks made for themselves. Ledger and clock stay. */
+/** The tables of the service, of `mesh` and of hooks, without the list of migrations and the clock. */
 async function listTables(client: pg.Client): Promise<readonly Table[]> {
   const { rows } = await client.query<Table>(
     `SELECT schemaname AS schema, tablename AS name FROM pg_tables
@@ -132,13 +130,12 @@ async function listSequences(client: pg.Client): Promise<readonly string[]> {
   return rows.map(({ name }) => name);
 }
 
-const quote = (identifier: string) => `"${identifier.replaceAll('"', '""')}"`;
-const own = ({ schema, name }: Table) => `${quote(schema)}.${quote(name)}`;
-const kept = ({ schema, name }: Table) => `mesh_backup.${quote(`${schema}.${name}`)}`;
+const original = ({ schema, name }: Table) => `${quote(schema)}.${quote(name)}`;
+const backup = ({ schema, name }: Table) => `mesh_backup.${quote(`${schema}.${name}`)}`;
 
-/** No trigger fires and no foreign key is checked: the rows go as if they had never been. */
-const QUIETLY = "SET session_replication_role = replica;";
-const LOUDLY = "SET session_replication_role = origin;";
+/** Triggers do not fire and foreign keys are not checked. */
+const TRIGGERS_OFF = "SET session_replication_role = replica;";
+const TRIGGERS_ON = "SET session_replication_role = origin;";
 
 const KEEP_SEQUENCES = `DELETE FROM mesh_backup.sequence; INSERT INTO mesh_backup.sequence
 SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences;`;
@@ -147,18 +144,18 @@ const RESTORE_SEQUENCES =
 
 function cleaning(tables: readonly Table[], sequences: readonly string[]): string {
   return [
-    QUIETLY,
-    ...tables.map((table) => `DELETE FROM ${own(table)};`),
+    TRIGGERS_OFF,
+    ...tables.map((table) => `DELETE FROM ${original(table)};`),
     ...sequences.map((name) => `ALTER SEQUENCE ${name} RESTART;`),
     "INSERT INTO mesh.broker DEFAULT VALUES; INSERT INTO mesh.relay DEFAULT VALUES;",
-    LOUDLY,
+    TRIGGERS_ON,
   ].join("\n");
 }
 
 function backupTables(tables: readonly Table[]): string {
   return [
     "CREATE SCHEMA mesh_backup; CREATE TABLE mesh_backup.sequence (name TEXT, value BIGINT);",
-    ...tables.map((table) => `CREATE TABLE ${kept(table)} (LIKE ${own(table)});`),
+    ...tables.map((table) => `CREATE TABLE ${backup(table)} (LIKE ${original(table)});`),
   ].join("\n");
 }
 
@@ -167,11 +164,11 @@ function copying(
   { from, to }: { readonly from: (table: Table) => string; readonly to: (table: Table) => string },
 ): string {
   return [
-    QUIETLY,
+    TRIGGERS_OFF,
     ...tables.flatMap((table) => [
       `DELETE FROM ${to(table)};`,
       `INSERT INTO ${to(table)} OVERRIDING SYSTEM VALUE SELECT * FROM ${from(table)};`,
     ]),
-    LOUDLY,
+    TRIGGERS_ON,
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 /*
- * As much of PostgreSQL's protocol (version 3) as it takes to carry requests and answers whole: every message
- * is a letter, a length that counts itself, and a body.
+ * The part of PostgreSQL's protocol (version 3) that is needed to pass on requests and answers whole. A message is a
+ * type letter, a length that includes itself, and a body.
  */
 
 export interface Message {
@@ -9,7 +9,7 @@ export interface Message {
   readonly bytes: Buffer;
 }
 
-/** Cuts a stream of bytes into messages; keeps the part of one that is still to come. */
+/** Splits a stream of bytes into messages, and keeps an incomplete one until its rest arrives. */
 export function createSplitter(): (chunk: Buffer) => readonly Message[] {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
@@ -39,7 +39,7 @@ export function query(sql: string): Buffer {
   return message("Q", `${sql}\0`);
 }
 
-/** What a server says that lets everybody in. */
+/** A server's answer to a startup message: no password is asked for. */
 export function welcome(pid: number): Buffer {
   const key = Buffer.alloc(8);
   key.writeInt32BE(pid);
@@ -52,7 +52,7 @@ export function welcome(pid: number): Buffer {
   ]);
 }
 
-/** A notification, as if another session had rung. */
+/** A notification, as `NOTIFY` of another session causes. */
 export function notification(channel: string): Buffer {
   return message("A", Buffer.concat([Buffer.alloc(4), Buffer.from(`${channel}\0\0`)]));
 }
@@ -65,7 +65,7 @@ export interface Request {
   readonly sql: string;
 }
 
-/** Query, Sync and Flush make the server answer. */
+/** Query, Sync and Flush: the server answers what was sent up to there. */
 const ASKING = new Set(["Q", "S", "H"]);
 
 export function createRequests(): (messages: readonly Message[]) => readonly Request[] {
@@ -109,9 +109,9 @@ function shorten(sql: string): string {
   return line.length <= SHOWN ? line : `${line.slice(0, SHOWN)}…`;
 }
 
-/** Tells when the answer to a request is complete. */
+/** Gives a function that takes the answer's messages in order, and says which one completes it. */
 export function createAnswer({ messages }: Request): (answer: Message) => boolean {
-  // After Query and Sync the server says that it is ready; after Flush it says nothing: the answers are counted.
+  // After Query and Sync comes ReadyForQuery. After Flush nothing marks the end, so the answers are counted.
   if (messages.at(-1)?.type !== "H") return ({ type }) => type === "Z";
   const expected = messages.map(({ type }) => ENDS[type]).filter((ends) => ends !== undefined);
   let ended = 0;

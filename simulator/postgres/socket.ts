@@ -4,23 +4,26 @@ import { answeredOrBlocked, type Backend, type Backends } from "./backends.js";
 import { createRequests, createSplitter, notification, type Request, welcome } from "./protocol.js";
 
 /*
- * The network between a process and its database, as the driver sees it: a socket. Each request with its
- * answer is one step, so a process can die, or its connection break, before a statement, or after it was
- * executed and before anybody heard of it.
+ * The network between a process and its database, as a socket for the driver. Each request with its answer is one
+ * step, so a process can die, or its connection break, before a statement runs, or after it ran and before its answer
+ * arrives.
  */
+
+/** Where the connection breaks: nowhere, before the request reaches the server, or before its answer arrives. */
+export type RequestFault = "none" | "before" | "after";
 
 export interface DatabaseNetwork {
   readonly schedule: Schedule;
   readonly backends: Backends;
-  /** Every connection that is open. */
+  /** Every open connection. */
   readonly sockets: Set<SimulatedSocket>;
-  /** The server is away: connections are refused. */
+  /** True while the server refuses connections. */
   down(database: string): boolean;
-  /** What becomes of the next request: carried; or the connection breaks before it arrives, or before its answer does. */
-  fate(actor: Actor): "carried" | "before" | "after";
-  /** Before a statement that asks for the time. */
+  /** Decides what happens to this actor's next request. */
+  nextFault(actor: Actor): RequestFault;
+  /** Sets the database's clock to virtual time. Called before a statement that may read it. */
   syncClock(database: string): Promise<void>;
-  /** After a statement that may have committed something. */
+  /** Called after a statement that may have committed something. */
   onCommit(database: string): void;
 }
 
@@ -32,7 +35,7 @@ export class SimulatedSocket extends Duplex {
   private welcomed = false;
   private asking = false;
   private listening = false;
-  private rung = false;
+  private notified = false;
 
   constructor(
     private readonly actor: Actor,
@@ -49,7 +52,7 @@ export class SimulatedSocket extends Duplex {
       if (this.destroyed) return undefined;
       if (network.down(database)) this.destroy(refused(database));
       else {
-        this.backend = await network.backends.lend(database);
+        this.backend = await network.backends.acquire(database);
         this.emit("connect");
       }
       return undefined;
@@ -75,9 +78,9 @@ export class SimulatedSocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    if (this.welcomed) this.hear(chunk);
+    if (this.welcomed) this.receive(chunk);
     else {
-      // The first thing a client says has no letter; whoever asks is let in.
+      // A startup message has no type letter. Every client is let in.
       this.welcomed = true;
       this.push(welcome(this.backend?.pid ?? 0));
     }
@@ -93,32 +96,32 @@ export class SimulatedSocket extends Duplex {
     void this.hangUp().then(() => done(error));
   }
 
-  /** The server's side notices that the client is gone. The client, if it still lives, is not told. */
+  /** The server notices that the client is gone: rolls back and releases its locks. Nothing is said to the client. */
   async hangUp(): Promise<void> {
     const { backend, network } = this;
     this.backend = undefined;
     network.sockets.delete(this);
     if (backend === undefined) return;
-    await network.schedule.hold(() => network.backends.giveBack(backend));
+    await network.schedule.hold(() => network.backends.release(backend));
   }
 
-  /** The connection breaks under the client's hands. */
+  /** Breaks the connection: the client sees ECONNRESET. */
   cut(): void {
     if (!this.destroyed) this.destroy(reset());
   }
 
-  /** Another session rang: heard by those who listen. */
-  ring(channel: string): void {
-    if (!this.listening || this.destroyed || this.rung) return;
-    this.rung = true;
+  /** Delivers a notification, if the client listens. */
+  notify(channel: string): void {
+    if (!this.listening || this.destroyed || this.notified) return;
+    this.notified = true;
     this.network.schedule.post(this.actor, `is notified on ${channel}`, async () => {
-      this.rung = false;
+      this.notified = false;
       if (!this.destroyed) this.push(notification(channel));
       return undefined;
     });
   }
 
-  private hear(chunk: Buffer): void {
+  private receive(chunk: Buffer): void {
     const messages = this.split(chunk);
     this.queue.push(...this.toRequests(messages));
     if (messages.some(({ type }) => type === "X")) this.destroy();
@@ -135,21 +138,21 @@ export class SimulatedSocket extends Duplex {
   private async carry(request: Request): Promise<Blocked | undefined> {
     const { network, database, backend, actor } = this;
     if (this.destroyed || backend === undefined) return undefined;
-    const fate = network.fate(actor);
-    if (fate === "before") {
+    const fault = network.nextFault(actor);
+    if (fault === "before") {
       this.cut();
       return undefined;
     }
     if (asksForTime(request.sql)) await network.syncClock(database);
     if (request.sql.startsWith("LISTEN")) this.listening = true;
     const answer = backend.ask(request);
-    // Whoever hangs up while it waits for a lock does not hear how it ended.
+    // Rejects when the client hangs up while its statement waits for a lock.
     answer.catch(() => undefined);
     const deliver = async () => {
       const bytes = await answer.catch(() => undefined);
       if (COMMITTING.test(request.sql)) network.onCommit(database);
       if (this.destroyed) return;
-      if (bytes === undefined || fate === "after") return this.cut();
+      if (bytes === undefined || fault === "after") return this.cut();
       this.asking = false;
       this.push(bytes);
       this.askNext();
@@ -158,11 +161,11 @@ export class SimulatedSocket extends Duplex {
       await deliver();
       return undefined;
     }
-    return { still: () => network.backends.blocked(backend), finish: deliver };
+    return { isWaiting: () => network.backends.blocked(backend), finish: deliver };
   }
 }
 
-/** One that was prepared before may: it is not said again what it is. */
+/** A statement that was prepared before may: its text is not sent again. */
 function asksForTime(sql: string): boolean {
   return sql.startsWith("(") || sql.includes("now()") || sql.includes("clock_timestamp()");
 }

@@ -3,7 +3,7 @@ import Cursor from "pg-cursor";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { openList } from "../../runtime/http/list.js";
 import { type Backends, openBackends } from "../../simulator/postgres/backends.js";
-import { type DatabaseNetwork, SimulatedSocket } from "../../simulator/postgres/socket.js";
+import { type DatabaseNetwork, type RequestFault, SimulatedSocket } from "../../simulator/postgres/socket.js";
 import { createRandom } from "../../simulator/random.js";
 import { type Actor, createSchedule, type Schedule } from "../../simulator/schedule.js";
 import { createDatabase } from "../support/servers.js";
@@ -29,7 +29,7 @@ const still = { elapsed: () => 0, next: () => false, end: () => undefined };
 describe("a simulated connection", () => {
   let schedule: Schedule;
   let steps: string[];
-  let fates: ("carried" | "before" | "after")[];
+  let faults: RequestFault[];
   let network: DatabaseNetwork;
   const actorOf = (name: string): Actor => ({ name, alive: true, frozen: false, weight: 1 });
   const clientOf = (actor: Actor) => {
@@ -51,7 +51,7 @@ describe("a simulated connection", () => {
 
   beforeEach(async () => {
     steps = [];
-    fates = [];
+    faults = [];
     schedule = createSchedule({
       random: createRandom(1),
       time: still,
@@ -62,7 +62,7 @@ describe("a simulated connection", () => {
       backends,
       sockets: new Set(),
       down: () => false,
-      fate: () => fates.shift() ?? "carried",
+      nextFault: () => faults.shift() ?? "none",
       syncClock: async () => undefined,
       onCommit: () => undefined,
     };
@@ -114,13 +114,13 @@ describe("a simulated connection", () => {
   });
 
   it("breaks before a statement, or after it and before its answer", async () => {
-    for (const [fate, rows] of [
+    for (const [fault, rows] of [
       ["before", 0],
       ["after", 1],
     ] as const) {
       const client = clientOf(actorOf("a"));
       await during(client.connect());
-      fates = [fate];
+      faults = [fault];
       await expect(during(client.query("INSERT INTO t VALUES (9, 9)"))).rejects.toThrow(
         /ECONNRESET|terminated/,
       );
@@ -139,7 +139,7 @@ describe("a simulated connection", () => {
     pool.on("error", () => undefined);
     await during(pool.query("INSERT INTO t VALUES (1, 1)"));
     // The statement, its rows, and the sync.
-    fates = ["carried", "carried", "before"];
+    faults = ["none", "none", "before"];
     const table = { name: "t", key: "id", columns: [{ name: "id", type: "integer" }] } as const;
     await expect(during(openList(pool, table, { filter: {} }))).rejects.toThrow(/ECONNRESET|terminated/);
     expect(pool.totalCount).toBe(0);

@@ -62,7 +62,7 @@ describe("simulated schedules", () => {
       throw new Error("no relation of that name");
     };
     await expect(simulate({ seed: 3, runs: 2, onRun })).rejects.toMatchObject({
-      message: "a schedule could not be played",
+      message: "a schedule could not be run",
       cause: { message: expect.stringContaining("no relation of that name") },
     });
   });

@@ -1,14 +1,14 @@
-/** Who waits for a durable, and the one timer that wakes them when something on loan comes due. */
-export interface Alarms {
+/** By durable: who waits for its messages, and one timer for the next redelivery that comes due. */
+export interface WakeUps {
   listen(key: string, wake: () => void): () => void;
-  /** Wakes everyone who waits for this durable. */
+  /** Calls everyone who waits for this durable. */
   wake(key: string): void;
-  /** What is on loan has changed: the timer is set to what comes due first. */
+  /** Sets the timer to what comes due first. To be called when what is in flight has changed. */
   reset(key: string): void;
 }
 
-/** Timers run only while somebody listens, so that a world in which nobody does comes to rest. */
-export function createAlarms(dueTimes: (key: string) => Iterable<number>): Alarms {
+/** Timers run only while somebody listens: without listeners virtual time has nothing to jump to. */
+export function createWakeUps(dueTimes: (key: string) => Iterable<number>): WakeUps {
   const listeners = new Map<string, Set<() => void>>();
   const timers = new Map<string, { readonly at: number; readonly timer: ReturnType<typeof setTimeout> }>();
 
@@ -20,7 +20,7 @@ export function createAlarms(dueTimes: (key: string) => Iterable<number>): Alarm
     if (armed) clearTimeout(armed.timer);
     timers.delete(key);
   };
-  const ring = (key: string) => {
+  const fire = (key: string) => {
     timers.delete(key);
     const now = Date.now();
     if ([...dueTimes(key)].some((at) => at <= now)) wake(key);
@@ -30,12 +30,12 @@ export function createAlarms(dueTimes: (key: string) => Iterable<number>): Alarm
     if (!listeners.get(key)?.size) return;
     const now = Date.now();
     let first: number | undefined;
-    // What is due already was rung for.
+    // For what is due already, listeners were woken.
     for (const at of dueTimes(key)) if (at > now && (first === undefined || at < first)) first = at;
     const armed = timers.get(key);
     if (first === undefined || (armed && armed.at <= first)) return;
     disarm(key);
-    timers.set(key, { at: first, timer: setTimeout(ring, first - now, key) });
+    timers.set(key, { at: first, timer: setTimeout(fire, first - now, key) });
   };
 
   return {

@@ -1,14 +1,14 @@
 import type { ConsumerPlan, Delivery, Intake } from "../../runtime/broker/broker.js";
 import type { Adversary } from "./adversary.js";
 import { ConnectionLost, type SimulatedConnection } from "./connection.js";
-import { createDelivery, type Held } from "./delivery.js";
+import { createDelivery, type Outstanding } from "./delivery.js";
 import type { Pulled } from "./durable.js";
 import type { ServerPort } from "./port.js";
 
-/** How soon to ask again for what the adversary kept back. */
-const ASK_AGAIN_MS = 50;
+/** Delay before the next pull for messages that the adversary held back. */
+const RETRY_PULL_MS = 50;
 
-export interface IntakeOptions {
+export interface PullOptions {
   readonly connection: SimulatedConnection;
   readonly port: ServerPort;
   readonly adversary: Adversary;
@@ -17,20 +17,20 @@ export interface IntakeOptions {
 }
 
 /**
- * Pulls for one durable. A pull that found nothing is not repeated until the server wakes it: so it stands
- * there, as a real one does, and an idle consumer crosses nothing.
+ * Pulls for one durable. A pull that found nothing is repeated only when the server wakes it, as a pending pull of a real
+ * client is answered later: an idle consumer sends no requests.
  */
-export function openSimulatedIntake(options: IntakeOptions): Intake {
+export function openPullSubscription(options: PullOptions): Intake {
   const { connection, port, adversary, plan, prefetch } = options;
   const place = { stream: plan.stream, durable: plan.durable };
   const ackWaitMs = plan.ackWaitSeconds * 1_000;
-  let buffer: Held[] = [];
+  let buffer: Outstanding[] = [];
   let pulling = false;
   let idle = false;
   let stopped = false;
   let gone: unknown;
-  let asking: ReturnType<typeof setTimeout> | undefined;
-  let keeping: ReturnType<typeof setTimeout> | undefined;
+  let retrying: ReturnType<typeof setTimeout> | undefined;
+  let extending: ReturnType<typeof setTimeout> | undefined;
   const takers = new Set<() => void>();
 
   const wakeTakers = () => {
@@ -39,7 +39,7 @@ export function openSimulatedIntake(options: IntakeOptions): Intake {
 
   const room = () => prefetch - buffer.length;
   const pull = () => {
-    // Few large requests: at half, so that the next one is there before the last one is used up.
+    // Pull when half the buffer is free: few large requests, and the next one is answered before the buffer is empty.
     if (pulling || idle || stopped || gone || room() < Math.max(1, prefetch / 2)) return;
     if (!connection.connected()) return;
     pulling = true;
@@ -57,42 +57,43 @@ export function openSimulatedIntake(options: IntakeOptions): Intake {
       });
   };
   const receive = ({ taken, more }: Pulled, wanted: number) => {
-    const lender = { connection, adversary, place, ackWaitMs };
-    const held = taken.map((one) => createDelivery(lender, one));
-    if (stopped) return handBack(held);
-    buffer.push(...held);
-    keep();
-    if (more && taken.length < wanted) askAgain();
+    const context = { connection, adversary, place, ackWaitMs };
+    const outstanding = taken.map((one) => createDelivery(context, one));
+    if (stopped) return handBack(outstanding);
+    buffer.push(...outstanding);
+    extendAckWaits();
+    if (more && taken.length < wanted) retryPull();
     else if (more) idle = false;
     if (taken.length > 0) wakeTakers();
   };
   const interrupted = (cause: unknown) => {
-    // Asked again at the next connection. Whatever else is not `ConsumerGone` is a mistake of the simulator's, to be seen.
+    // Pulled again after the reconnect. Other errors (`ConsumerGone`, or a mistake in the simulator) go to the taker.
     if (cause instanceof ConnectionLost) return;
     gone = cause;
     wakeTakers();
   };
-  const askAgain = () => {
-    clearTimeout(asking);
-    asking = setTimeout(rouse, ASK_AGAIN_MS);
+  const retryPull = () => {
+    clearTimeout(retrying);
+    retrying = setTimeout(pullAgain, RETRY_PULL_MS);
   };
-  const rouse = () => {
+  const pullAgain = () => {
     idle = false;
     pull();
   };
 
-  /** Starts the ack wait of what nobody took yet anew, in time. */
-  const keep = () => {
-    if (keeping !== undefined || buffer.length === 0 || stopped) return;
-    keeping = setTimeout(() => {
-      keeping = undefined;
+  /** Extends the ack wait of buffered messages before it ends. */
+  const extendAckWaits = () => {
+    if (extending !== undefined || buffer.length === 0 || stopped) return;
+    extending = setTimeout(() => {
+      extending = undefined;
       const now = Date.now();
-      for (const held of buffer) if (now - held.touchedAt() >= ackWaitMs / 3) held.delivery.working();
-      keep();
+      for (const outstanding of buffer)
+        if (now - outstanding.touchedAt() >= ackWaitMs / 3) outstanding.delivery.working();
+      extendAckWaits();
     }, ackWaitMs / 3);
   };
-  const handBack = (held: readonly Held[]) => {
-    for (const { delivery } of held) delivery.nak(0);
+  const handBack = (outstanding: readonly Outstanding[]) => {
+    for (const { delivery } of outstanding) delivery.nak(0);
   };
   const arrival = (waitMs: number) =>
     new Promise<void>((resolve) => {
@@ -106,16 +107,16 @@ export function openSimulatedIntake(options: IntakeOptions): Intake {
     });
 
   const leave = () => {
-    clearTimeout(asking);
-    clearTimeout(keeping);
+    clearTimeout(retrying);
+    clearTimeout(extending);
     stopListening();
     stopStatus();
     connection.ended.removeEventListener("abort", leave);
   };
-  const stopListening = port.listen(place, rouse);
+  const stopListening = port.listen(place, pullAgain);
   connection.ended.addEventListener("abort", leave);
   const stopStatus = connection.onStatus((status) => {
-    if (status.kind === "connected") rouse();
+    if (status.kind === "connected") pullAgain();
   });
   pull();
 

@@ -1,0 +1,145 @@
+import { parkedValue } from "../runtime/inbox/unique-conflict.js";
+import { compareCache } from "./caches.js";
+import { applyFault } from "./faults.js";
+import { createHarness, type Harness } from "./harness.js";
+import { type Copy, copiesOf } from "./mesh.js";
+import { isLossy, type Plan } from "./plan.js";
+import { findPendingWork } from "./quiescent.js";
+import { createRandom } from "./random.js";
+import { settle } from "./schedule.js";
+import { simulatedFetch } from "./simulated-fetch.js";
+import { beginTime } from "./time.js";
+import type { Outcome, Testbed } from "./world.js";
+import { runWriter } from "./writer.js";
+
+/*
+ * One plan from its start to a quiescent mesh. Faults strike while the writers write; then all faults end, and the mesh
+ * gets time to finish what is pending.
+ */
+
+/** Runs one plan. The databases must be empty; they are left as the plan leaves them, for the oracle to read. */
+export async function runPlan(testbed: Testbed, plan: Plan): Promise<Outcome> {
+  const random = createRandom(plan.schedule);
+  const time = beginTime(random);
+  const actualFetch = globalThis.fetch;
+  try {
+    const harness = createHarness(testbed, plan, { random, time });
+    globalThis.fetch = simulatedFetch(harness.world, actualFetch);
+    return await run(harness);
+  } finally {
+    globalThis.fetch = actualFetch;
+    time.end();
+  }
+}
+
+async function run(harness: Harness): Promise<Outcome> {
+  const { world, activeFaults } = harness;
+  harness.startAll();
+  const isWriting = startWriters(harness);
+  await writeUnderFaults(harness, isWriting);
+  harness.endFaults();
+  const unfinished = await awaitQuiescence(harness, isWriting);
+  const outcome = {
+    world,
+    trace: harness.trace,
+    steps: world.schedule.steps,
+    virtualMs: world.time.elapsed(),
+    failures: harness.failures,
+    hookCalls: harness.hookCalls,
+    writerDeletions: harness.writerDeletions,
+    history: world.history,
+    poison: activeFaults.poison,
+    unfinished,
+  };
+  harness.killAll();
+  await world.schedule.heldEnded();
+  await settle();
+  return outcome;
+}
+
+/** Gives a function that says whether one of them is still writing. */
+function startWriters({ world }: Harness): () => boolean {
+  let writing = true;
+  const writers = world.plan.writers.map((writes, place) => runWriter(world, `writer-${place + 1}`, writes));
+  void Promise.all(writers).then(() => {
+    writing = false;
+  });
+  return () => writing;
+}
+
+/** In steps. Faults that would come later than this are left out. */
+const MAX_FAULT_PHASE_STEPS = 3_000;
+
+async function writeUnderFaults(harness: Harness, isWriting: () => boolean): Promise<void> {
+  const { schedule, plan } = harness.world;
+  const faults = [...plan.faults].sort((a, b) => a.at - b.at);
+  const unfinished = () => schedule.steps < MAX_FAULT_PHASE_STEPS && (isWriting() || faults.length > 0);
+  while (harness.activeFaults.scheduled > 0 || unfinished()) {
+    const due = faults[0] !== undefined && faults[0].at <= schedule.steps ? faults.shift() : undefined;
+    if (due !== undefined) await applyFault(harness, due);
+    else if (!(await schedule.turn())) break;
+  }
+}
+
+/** Virtual time within which the mesh must become quiescent: several times the longest back-off, ack wait or period. */
+const QUIESCENT_WITHIN_MS = 300_000;
+const QUIESCENT_WITHIN_STEPS = 30_000;
+/** Virtual time between two looks for pending work. */
+const LOOK_EVERY_MS = 1_000;
+
+/** Resolves with what is still pending after the time; with undefined when the mesh is quiescent. */
+async function awaitQuiescence(harness: Harness, isWriting: () => boolean): Promise<string | undefined> {
+  const { schedule, time, plan } = harness.world;
+  const faultsEndedAt = time.elapsed();
+  const lastStep = schedule.steps + QUIESCENT_WITHIN_STEPS;
+  let unfinished: string | undefined = "everything";
+  let compared = false;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  while (
+    time.elapsed() - faultsEndedAt < QUIESCENT_WITHIN_MS &&
+    schedule.steps < lastStep &&
+    unfinished !== undefined
+  ) {
+    if (!(await schedule.turn())) break;
+    if (schedule.busy() || time.elapsed() - lookedAt < LOOK_EVERY_MS) continue;
+    lookedAt = time.elapsed();
+    const pending = isWriting()
+      ? { what: "writers write", onlySnapshots: false }
+      : await findPendingWork(harness, faultsEndedAt);
+    unfinished = pending?.what;
+    if (pending?.onlySnapshots === false) continue;
+    if (!compared) await compareBeforeSnapshots(harness);
+    compared = true;
+    if (pending !== undefined && !plan.periodic) requestSnapshots(harness);
+  }
+  return unfinished;
+}
+
+/**
+ * Where no message was lost, events alone make each cache equal to its source. This compares them before the last
+ * snapshots are read, since those would repair what a consumer got wrong.
+ */
+async function compareBeforeSnapshots({ world }: Harness): Promise<void> {
+  if (isLossy(world.plan)) return;
+  for (const copy of copiesOf(world.mesh)) {
+    const found = await compareCache(copy);
+    // After a unique conflict neither row has the value until the next event or snapshot of the row that gave way.
+    const inConflict = found.some((line) => line.includes(parkedValue("")));
+    if (found.length === 0 || inConflict || (await wantsSnapshot(copy))) continue;
+    for (const line of found) world.fail(`before a snapshot, ${line}`);
+  }
+}
+
+/** The consumer knows that it missed something, and is about to read a snapshot. */
+async function wantsSnapshot({ service, consumer }: Copy): Promise<boolean> {
+  const wanted = await service.database.query(
+    "SELECT FROM mesh.subscription WHERE durable = $1 AND starts_with(snapshot_error, 'wanted')",
+    [consumer.durable],
+  );
+  return wanted.length > 0;
+}
+
+function requestSnapshots({ world }: Harness): void {
+  for (const process of world.processes())
+    for (const { durable } of process.service.definition.consumers) void process.parts()?.resync(durable);
+}
