@@ -1,14 +1,9 @@
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  resolve: {
-    // Generated code imports the package by name; tests run it against the source, not the last build.
-    alias: {
-      "meshwright/runtime": fileURLToPath(new URL("./runtime/index.ts", import.meta.url)),
-      "meshwright/simulate": fileURLToPath(new URL("./simulator/index.ts", import.meta.url)),
-    },
-  },
+  // Packages of this workspace are tested from their sources, not from the last build.
+  resolve: { conditions: ["meshwright-source"] },
+  ssr: { resolve: { conditions: ["meshwright-source"] } },
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global.ts"],

@@ -1,4 +1,4 @@
-import type { BeforeContext, StartContext } from "meshwright/runtime";
+import type { BeforeContext, StartContext } from "@meshwright/runtime";
 import type { ComputeHooks } from "../generated/compute/service.js";
 import type { ContainersRow } from "../generated/compute/tables.js";
 import { type Cluster, findClusterSource, openCluster } from "./kubernetes.js";

@@ -4,7 +4,21 @@
  */
 
 // The broker: to provision streams and durables, to listen, to test.
-export * from "./broker/broker.js";
+export {
+  type Broker,
+  type BrokerStatus,
+  ConsumerGone,
+  type ConsumerPlan,
+  type ConsumerState,
+  type Delivery,
+  DurableAhead,
+  type Intake,
+  type OutgoingMessage,
+  type PublishAck,
+  PublishFailed,
+  type StoredMessage,
+  type StreamState,
+} from "./broker/broker.js";
 export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
 // A service, in a process of its own (`runMain`) or in this one (`startService`).
 export { ConfigurationError } from "./configuration-error.js";
@@ -22,7 +36,40 @@ export {
 export { createPool } from "./database/pool.js";
 export { requireOwnSessions } from "./database/pooler.js";
 // What generated code says to the runtime, and the types that hooks are written with.
-export type * from "./definition.js";
+export type {
+  BeforeContext,
+  BeforeDelete,
+  CallerDefinition,
+  CallVerb,
+  CascadeDefinition,
+  ColumnDefinition,
+  ColumnType,
+  ConsumedEvent,
+  ConsumerDefinition,
+  DeliveryDefinition,
+  EnvironmentDefinition,
+  EventDefinition,
+  GrantDefinition,
+  Handler,
+  HandlerContext,
+  Logger,
+  MeshEvent,
+  Metadata,
+  Payload,
+  PublishedEvent,
+  PublishedEventDefinition,
+  ResourceDefinition,
+  ServiceDefinition,
+  ServiceFactory,
+  StartContext,
+  StartHook,
+  StreamDefinition,
+  SyncDefinition,
+  TableDefinition,
+  Tx,
+  ValidationError,
+  Validator,
+} from "./definition.js";
 export type { ResyncResult } from "./http/operate-routes.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";

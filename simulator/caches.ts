@@ -1,6 +1,6 @@
+import type { ConsumerDefinition } from "@meshwright/runtime";
+import { wireRow } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
-import type { ConsumerDefinition } from "../runtime/definition.js";
-import { wireRow } from "../runtime/values/values.js";
 import type { Copy } from "./mesh.js";
 
 /*

@@ -1,6 +1,6 @@
 /**
- * `meshwright/simulate`: runs a mesh under adversarial schedules, repeatable from a seed. Separate from
- * `meshwright/runtime`, because production loads none of it.
+ * `@meshwright/simulator`: runs a mesh under adversarial schedules, repeatable from a seed. Separate from
+ * `@meshwright/runtime`, because production loads none of it.
  */
 
 export type { Samples } from "./mesh.js";

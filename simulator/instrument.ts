@@ -4,7 +4,7 @@ import type {
   ConsumerDefinition,
   Handler,
   ServiceDefinition,
-} from "../runtime/definition.js";
+} from "@meshwright/runtime";
 import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
 

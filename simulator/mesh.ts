@@ -1,10 +1,10 @@
-import { escapeIdentifier as quote } from "pg";
 import type {
   ColumnDefinition,
   ConsumerDefinition,
   ServiceDefinition,
   TableDefinition,
-} from "../runtime/definition.js";
+} from "@meshwright/runtime";
+import { escapeIdentifier as quote } from "pg";
 import type { SimulatedDatabase } from "./postgres/databases.js";
 
 /*

@@ -1,5 +1,5 @@
+import type { CascadeDefinition } from "@meshwright/runtime";
 import { escapeIdentifier as quote } from "pg";
-import type { CascadeDefinition } from "../runtime/definition.js";
 import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";

@@ -1,6 +1,5 @@
-import { createPool } from "../runtime/database/pool.js";
-import type { Logger } from "../runtime/definition.js";
-import { type Parts, startParts } from "../runtime/service/parts.js";
+import { createPool, type Logger } from "@meshwright/runtime";
+import { type Parts, startParts } from "@meshwright/runtime/simulation";
 import { connectSimulated } from "./broker/index.js";
 import { instrument } from "./instrument.js";
 import type { SimulatedService } from "./mesh.js";

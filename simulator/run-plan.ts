@@ -1,4 +1,4 @@
-import { parkedValue } from "../runtime/inbox/unique-conflict.js";
+import { parkedValue } from "@meshwright/runtime/simulation";
 import { compareCache } from "./caches.js";
 import { applyFault } from "./faults.js";
 import { createHarness, type Harness } from "./harness.js";

@@ -1,5 +1,5 @@
+import type { Logger, ServiceDefinition } from "@meshwright/runtime";
 import fc from "fast-check";
-import type { Logger, ServiceDefinition } from "../runtime/definition.js";
 import { describeMesh, type Samples, type SimulatedMesh } from "./mesh.js";
 import { findViolations } from "./oracle.js";
 import { type Plan, plans } from "./plan.js";

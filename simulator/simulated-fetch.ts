@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { openList } from "../runtime/http/list.js";
+import { openList } from "@meshwright/runtime/simulation";
 import type { ServiceProcess, SourceFault, World } from "./world.js";
 
 /*

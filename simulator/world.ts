@@ -1,5 +1,5 @@
+import type { Parts } from "@meshwright/runtime/simulation";
 import type { Pool } from "pg";
-import type { Parts } from "../runtime/service/parts.js";
 import type { Adversary, SimulatedServer } from "./broker/index.js";
 import type { History, Recorder } from "./history.js";
 import type { OwnedTable, SimulatedMesh, SimulatedService } from "./mesh.js";

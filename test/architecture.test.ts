@@ -24,7 +24,8 @@ function filesUnder(folder: string): string[] {
   const entries = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .filter((file) => !/^[^/]+\/dist\//.test(file));
 }
 
 interface Import {
@@ -91,7 +92,21 @@ test("the imports are found at all", () => {
 test("generator and runtime never import each other; only what runs a mesh loads the runtime's public face", () => {
   expect(broken(({ file, target }) => within(file, "runtime") && within(target, "generator"))).toEqual([]);
   expect(broken(({ file, target }) => within(file, "generator") && within(target, "runtime"))).toEqual([]);
-  expect(broken(({ file, target }) => isCompiler(file) && target.startsWith("meshwright"))).toEqual([]);
+  expect(broken(({ file, target }) => isCompiler(file) && target.startsWith("@meshwright/"))).toEqual([]);
+});
+
+test("packages know each other by name; only the simulate command loads the simulator", () => {
+  expect(
+    broken(
+      ({ file, target }) =>
+        target.startsWith("@meshwright/simulator") &&
+        file !== "generator/cli/commands/simulate.ts" &&
+        file !== "generator/cli/simulate/samples.ts",
+    ),
+  ).toEqual([]);
+  expect(
+    broken(({ file, target }) => within(file, "simulator") && /^(runtime|generator)\//.test(target)),
+  ).toEqual([]);
 });
 
 test("emit sees only the model, what quotes and fills in texts, and the steps of migrations", () => {
@@ -140,7 +155,7 @@ test("generated code sees only the runtime's public face and its own siblings", 
   expect(
     broken(
       ({ file, target }) =>
-        within(file, "generated") && target !== "meshwright/runtime" && !within(target, "generated"),
+        within(file, "generated") && target !== "@meshwright/runtime" && !within(target, "generated"),
     ),
   ).toEqual([]);
 });

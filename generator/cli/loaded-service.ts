@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createPool, loadService, type ServiceDefinition, type ServiceFactory } from "meshwright/runtime";
+import { createPool, loadService, type ServiceDefinition, type ServiceFactory } from "@meshwright/runtime";
 import type pg from "pg";
 import type { Service } from "../model/mesh.js";
 import { GENERATED } from "../project/paths.js";

@@ -1,4 +1,4 @@
-import { checkDatabaseUrl, shownKey } from "meshwright/runtime";
+import { checkDatabaseUrl, shownKey } from "@meshwright/runtime";
 import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js";
 import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { MigrationError, migrationState } from "meshwright/runtime";
+import { MigrationError, migrationState } from "@meshwright/runtime";
 import pg from "pg";
 import type { Mesh } from "../model/mesh.js";
 import { GENERATED } from "../project/paths.js";

@@ -1,4 +1,4 @@
-import { digestText } from "meshwright/runtime";
+import { digestText } from "@meshwright/runtime";
 import type { Call } from "../model/mesh.js";
 import { makeKey } from "./state.js";
 

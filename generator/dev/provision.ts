@@ -1,4 +1,4 @@
-import { type Broker, connectJetStream } from "meshwright/runtime";
+import { type Broker, connectJetStream } from "@meshwright/runtime";
 import type { Mesh, Stream } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Broker, connectJetStream } from "meshwright/runtime";
+import { type Broker, connectJetStream } from "@meshwright/runtime";
 import type { Mesh } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 import { type Provisioning, provisionOn } from "./provision.js";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { createPool, mayMigrate, migrate, migrationState, requireOwnSessions } from "meshwright/runtime";
+import { createPool, mayMigrate, migrate, migrationState, requireOwnSessions } from "@meshwright/runtime";
 import type { Database } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 import { GENERATED } from "./paths.js";

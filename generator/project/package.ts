@@ -12,9 +12,9 @@ export async function readVersion(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Text of each template by its path under `templates/`, with plain line ends whatever a checkout has made of them. */
+/** Text of each template that the build copied, by its path, with plain line ends whatever a checkout has made of them. */
 export async function readTemplates(): Promise<Readonly<Record<string, string>>> {
-  const root = join(packageFolder(), "templates");
+  const root = join(packageFolder(), "dist/templates");
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const texts = await Promise.all(

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Grants } from "meshwright/runtime";
+import type { Grants } from "@meshwright/runtime";
 import type { Database } from "../model/mesh.js";
 import { GENERATED } from "./paths.js";
 

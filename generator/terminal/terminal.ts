@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { Logger } from "meshwright/runtime";
+import type { Logger } from "@meshwright/runtime";
 import { oneLine, shorten } from "../quote/visible.js";
 import { colour, terminalText, widthOf } from "./paint.js";
 

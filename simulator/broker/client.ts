@@ -1,6 +1,5 @@
-import type { Broker, StoredMessage } from "../../runtime/broker/broker.js";
-import type { Logger } from "../../runtime/definition.js";
-import { matches } from "../../runtime/subject.js";
+import type { Broker, Logger, StoredMessage } from "@meshwright/runtime";
+import { matches } from "@meshwright/runtime/simulation";
 import { type Adversary, benign, directWire, type Wire } from "./adversary.js";
 import { openSimulatedConnection, type SimulatedConnection } from "./connection.js";
 import { createSimulatedPublishing } from "./publishing.js";

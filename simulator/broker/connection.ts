@@ -1,6 +1,5 @@
-import type { BrokerStatus } from "../../runtime/broker/broker.js";
-import { BrokerAway } from "../../runtime/broker/connection.js";
-import type { Logger } from "../../runtime/definition.js";
+import type { BrokerStatus, Logger } from "@meshwright/runtime";
+import { BrokerAway } from "@meshwright/runtime/simulation";
 import type { Wire } from "./adversary.js";
 import type { ServerPort } from "./port.js";
 

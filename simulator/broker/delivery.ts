@@ -1,4 +1,4 @@
-import type { Delivery } from "../../runtime/broker/broker.js";
+import type { Delivery } from "@meshwright/runtime";
 import type { Adversary } from "./adversary.js";
 import type { SimulatedConnection } from "./connection.js";
 import type { Taken } from "./durable.js";

@@ -1,5 +1,5 @@
-import type { ConsumerPlan, ConsumerState } from "../../runtime/broker/broker.js";
-import { matches } from "../../runtime/subject.js";
+import type { ConsumerPlan, ConsumerState } from "@meshwright/runtime";
+import { matches } from "@meshwright/runtime/simulation";
 import type { Adversary, DueMessage } from "./adversary.js";
 import type { Entry, SimulatedStream } from "./stream.js";
 

@@ -3,9 +3,9 @@ import {
   type ConsumerPlan,
   type ConsumerState,
   type PublishAck,
+  type StreamDefinition,
   type StreamState,
-} from "../../runtime/broker/broker.js";
-import type { StreamDefinition } from "../../runtime/definition.js";
+} from "@meshwright/runtime";
 import type { Adversary } from "./adversary.js";
 import type { Pulled, SimulatedDurable } from "./durable.js";
 import * as durables from "./durable.js";

@@ -1,9 +1,5 @@
-import {
-  type OutgoingMessage,
-  type PublishAck,
-  PublishFailed,
-  refuseUnpublishable,
-} from "../../runtime/broker/broker.js";
+import { type OutgoingMessage, type PublishAck, PublishFailed } from "@meshwright/runtime";
+import { refuseUnpublishable } from "@meshwright/runtime/simulation";
 import type { Adversary } from "./adversary.js";
 import { type SimulatedConnection, within } from "./connection.js";
 import { headerBytes, MESSAGE_ID, unsendableHeader } from "./headers.js";

@@ -1,4 +1,4 @@
-import type { ConsumerPlan, Delivery, Intake } from "../../runtime/broker/broker.js";
+import type { ConsumerPlan, Delivery, Intake } from "@meshwright/runtime";
 import type { Adversary } from "./adversary.js";
 import { ConnectionLost, type SimulatedConnection } from "./connection.js";
 import { createDelivery, type Outstanding } from "./delivery.js";

@@ -1,4 +1,4 @@
-import type { PublishAck } from "../../runtime/broker/broker.js";
+import type { PublishAck } from "@meshwright/runtime";
 import type { Adversary } from "./adversary.js";
 import type { SimulatedDurable } from "./durable.js";
 import * as durables from "./durable.js";

@@ -1,4 +1,4 @@
-import type { PublishAck } from "../../runtime/broker/broker.js";
+import type { PublishAck } from "@meshwright/runtime";
 import * as durables from "./durable.js";
 import { openPort, type ServerPort } from "./port.js";
 import {

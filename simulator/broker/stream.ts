@@ -1,6 +1,5 @@
-import type { StreamState } from "../../runtime/broker/broker.js";
-import type { StreamDefinition } from "../../runtime/definition.js";
-import { matches } from "../../runtime/subject.js";
+import type { StreamDefinition, StreamState } from "@meshwright/runtime";
+import { matches } from "@meshwright/runtime/simulation";
 import { headerBytes, MESSAGE_ID } from "./headers.js";
 
 /** A message as the stream stored it. `gone` says why it is no longer there; absent while it is. */

@@ -1,6 +1,5 @@
+import { type Logger, migrate, type ServiceDefinition } from "@meshwright/runtime";
 import pg, { escapeIdentifier as quote } from "pg";
-import type { Logger, ServiceDefinition } from "../../runtime/definition.js";
-import { migrate } from "../../runtime/schema/index.js";
 
 /*
  * The databases of a simulated world: real ones, migrated once, emptied before each schedule.

@@ -13,7 +13,7 @@ import type { Permissions } from "./broker.js";
  */
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const CLI = join(ROOT, "dist/generator/cli/main.js");
+const CLI = join(ROOT, "generator/dist/cli/main.js");
 
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];
@@ -38,7 +38,7 @@ export interface Project {
 export async function makeProject(options: ProjectOptions): Promise<Project> {
   const { folder, replicas, ackWaitSeconds } = options;
   await mkdir(join(folder, "node_modules"), { recursive: true });
-  await symlink(ROOT, join(folder, "node_modules/meshwright"));
+  await symlink(join(ROOT, "node_modules/@meshwright"), join(folder, "node_modules/@meshwright"));
   await writeFile(join(folder, "package.json"), `{ "name": "chaos", "private": true, "type": "module" }\n`);
   const settings = [
     `delivery: { ack_wait: ${ackWaitSeconds}s }`,

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MESH = join(ROOT, "dist/generator/cli/main.js");
+const MESH = join(ROOT, "generator/dist/cli/main.js");
 
 /** `.mesh/endpoints.json` as `mesh dev` writes it: all that a stranger to the mesh needs. */
 export interface Endpoints {

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { packPackages } from "../support/packages.js";
 import { mesh, meshWith, ROOT, startCommand, startCompiled, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
@@ -31,16 +32,12 @@ beforeAll(() => {
   const modules = at("node_modules");
   mkdirSync(modules);
   for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
+    if (!/^\.|meshwright/.test(name)) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
   }
-  const [packed] = JSON.parse(
-    execFileSync("npm", ["pack", ROOT, "--json", "--ignore-scripts", "--pack-destination", folder], {
-      encoding: "utf8",
-      stdio: "pipe",
-    }),
-  ) as [{ readonly filename: string }];
-  execFileSync("tar", ["-xzf", at(packed.filename), "-C", modules]);
-  execFileSync("mv", [join(modules, "package"), join(modules, "meshwright")]);
+  for (const { name, tarball } of packPackages(folder)) {
+    mkdirSync(join(modules, name), { recursive: true });
+    execFileSync("tar", ["-xzf", tarball, "--strip-components=1", "-C", join(modules, name)]);
+  }
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -221,8 +218,8 @@ test("dev runs it, hooks included", async () => {
 });
 
 test("the installed package knows its version", () => {
-  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  const main = at("node_modules/meshwright/dist/generator/cli/main.js");
+  const { version } = JSON.parse(readFileSync(join(ROOT, "generator/package.json"), "utf8"));
+  const main = at("node_modules/meshwright/dist/cli/main.js");
   for (const option of ["--version", "-V"])
     expect(execFileSync(process.execPath, [main, option], { cwd: folder, encoding: "utf8" })).toBe(
       `${version}\n`,

@@ -45,7 +45,6 @@ async function makeProject(change: (document: Document) => void): Promise<string
   for (const name of readdirSync(join(ROOT, "node_modules"))) {
     if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
   }
-  symlinkSync(ROOT, join(modules, "meshwright"));
   cpSync(join(ROOT, "hooks"), join(folder, "hooks"), { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   const document = parseDocument(readFileSync(join(ROOT, "mesh.yaml"), "utf8"));

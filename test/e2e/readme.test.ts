@@ -45,9 +45,16 @@ const edit = (path: string, change: (text: string) => string) =>
 let dev: RunningDev | undefined;
 
 beforeAll(async () => {
-  for (const name of ["mesh.yaml", "hooks", "generated", "package.json", "tsconfig.json"])
+  for (const name of [
+    "mesh.yaml",
+    "hooks",
+    "generated",
+    "package.json",
+    "tsconfig.json",
+    "tsconfig.base.json",
+  ])
     cpSync(join(ROOT, name), at(name), { recursive: true });
-  for (const name of ["node_modules", "dist", "runtime"]) symlinkSync(join(ROOT, name), at(name));
+  symlinkSync(join(ROOT, "node_modules"), at("node_modules"));
   dev = await startDev(folder, at(".mesh"));
 });
 

@@ -75,7 +75,6 @@ beforeAll(async () => {
   for (const name of readdirSync(join(ROOT, "node_modules"))) {
     if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
   }
-  symlinkSync(ROOT, join(modules, "meshwright"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   writeFileSync(join(folder, "mesh.yaml"), MESH.replace("&event\n", "\n"));
   const generated = await mesh(folder, "generate");

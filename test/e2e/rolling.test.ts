@@ -47,7 +47,7 @@ function addPhone(text: string): string {
 beforeAll(async () => {
   const { older, newer } = releases;
   mkdirSync(join(older, "node_modules"), { recursive: true });
-  symlinkSync(ROOT, join(older, "node_modules/meshwright"));
+  symlinkSync(join(ROOT, "node_modules/@meshwright"), join(older, "node_modules/@meshwright"));
   expect(await mesh(older, "init")).toMatchObject({ code: 0 });
   expect(await mesh(older, "generate")).toMatchObject({ code: 0 });
   cpSync(older, newer, { recursive: true, verbatimSymlinks: true });

@@ -14,7 +14,7 @@ import { compile, readMesh } from "../unit/emit/support.js";
 export { waitFor } from "../support/servers.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-export const MESH = fileURLToPath(new URL("../../dist/generator/cli/main.js", import.meta.url));
+export const MESH = fileURLToPath(new URL("../../generator/dist/cli/main.js", import.meta.url));
 
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];

@@ -14,7 +14,6 @@ export function makeProject(): string {
   mkdirSync(packages);
   for (const name of readdirSync(join(ROOT, "node_modules")))
     if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(packages, name));
-  symlinkSync(ROOT, join(packages, "meshwright"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   return folder;
 }
@@ -32,7 +31,6 @@ export function compile(folder: string): string {
     extends: join(ROOT, "tsconfig.json"),
     compilerOptions: {
       rootDir: "/",
-      paths: { "meshwright/runtime": [join(ROOT, "runtime/index.ts")] },
       typeRoots: [join(ROOT, "node_modules/@types")],
       noUnusedLocals: true,
     },

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { SAME_SIGNAL_MS, watchLauncher } from "meshwright/runtime";
+import { SAME_SIGNAL_MS, watchLauncher } from "@meshwright/runtime";
 import { bootMesh } from "../../dev/boot.js";
 import { type Endpoints, removeEndpoints, writeEndpoints } from "../../dev/endpoints.js";
 import { externalFile } from "../../dev/external.js";

@@ -6,7 +6,7 @@ import {
   reasonOf,
   redriveLetter,
   showDeadLetter,
-} from "meshwright/runtime";
+} from "@meshwright/runtime";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour, print, printJson, printTable, quietLogger } from "../../terminal/terminal.js";

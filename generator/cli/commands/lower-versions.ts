@@ -1,4 +1,4 @@
-import { lowerVersions as lower } from "meshwright/runtime";
+import { lowerVersions as lower } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { colour, print, printJson } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";

@@ -1,4 +1,4 @@
-import { type ResyncResult, requestResync, type Verification } from "meshwright/runtime";
+import { type ResyncResult, requestResync, type Verification } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { UsageError } from "../../project/usage-error.js";
 import { colour, print, printJson, withProgress } from "../../terminal/terminal.js";

@@ -2,14 +2,14 @@ import { randomInt } from "node:crypto";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ServiceDefinition } from "meshwright/runtime";
+import type { ServiceDefinition } from "@meshwright/runtime";
 import {
   type Counterexample,
   describePlan,
   SERVER_SETTINGS,
   type Simulation,
   simulateMesh,
-} from "meshwright/simulate";
+} from "@meshwright/simulator";
 import pg from "pg";
 import { removePostgres, startPostgres } from "../../dev/servers/postgres.js";
 import type { Mesh } from "../../model/mesh.js";

@@ -1,4 +1,4 @@
-import type { ConsumerStatus, ServiceStatus, SnapshotStatus } from "meshwright/runtime";
+import type { ConsumerStatus, ServiceStatus, SnapshotStatus } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 
 /** An outbox whose first event is this old is not merely busy. */

@@ -1,4 +1,4 @@
-import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from "meshwright/runtime";
+import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import type { Service } from "../../model/mesh.js";
 import { oneLine, shorten } from "../../quote/visible.js";

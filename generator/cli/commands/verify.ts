@@ -1,4 +1,4 @@
-import { type FoundRow, type Verification, verifyCache, verifyReferences } from "meshwright/runtime";
+import { type FoundRow, type Verification, verifyCache, verifyReferences } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour, print, printJson, withProgress } from "../../terminal/terminal.js";

@@ -6,8 +6,8 @@ export function completePackage(present: string | undefined, version: string, na
   const before = present === undefined ? { name, private: true, version: "0.1.0" } : parsePackage(present);
   const dependencies = { ...record(before.dependencies) };
   const development = { ...record(before.devDependencies) };
-  if (!("meshwright" in development)) dependencies.meshwright ??= `^${version}`;
-  for (const [dependency, range] of Object.entries(STARTER_DEVELOPMENT)) {
+  dependencies["@meshwright/runtime"] ??= `^${version}`;
+  for (const [dependency, range] of Object.entries({ meshwright: `^${version}`, ...STARTER_DEVELOPMENT })) {
     if (!(dependency in dependencies)) development[dependency] ??= range;
   }
   const after = {

@@ -1,6 +1,6 @@
+import type { Samples } from "@meshwright/simulator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
-import type { Samples } from "meshwright/simulate";
 import type { Column, JsonSchema, JsonValue, Mesh, Table } from "../../model/mesh.js";
 import { drawnFrom } from "./drawn.js";
 

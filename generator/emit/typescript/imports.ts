@@ -2,7 +2,7 @@ import { type ImportDeclarationStructure, StructureKind } from "ts-morph";
 import { LINE_WIDTH } from "../print/layout.js";
 
 /** Where generated code finds the runtime: its one public face. */
-export const RUNTIME = "meshwright/runtime";
+export const RUNTIME = "@meshwright/runtime";
 
 /** What a file imports, gathered while its statements are made: asking for a name is what imports it. */
 export interface Imports {

@@ -1,4 +1,4 @@
-import type { Handler } from "meshwright/runtime";
+import type { Handler } from "@meshwright/runtime";
 import type { UserCreated, UserDeleted, UserUpdated } from "../../../generated/auth/events.js";
 import type { SfsHooks } from "../../../generated/sfs/service.js";
 

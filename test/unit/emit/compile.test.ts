@@ -40,7 +40,7 @@ import { sfsService } from "./generated/sfs/service.js";
 import { usersRepository } from "./generated/auth/repositories.js";
 import { userCacheRepository } from "./generated/sfs/repositories.js";
 import { authPublisher } from "./generated/auth/publisher.js";
-import type { Tx } from "meshwright/runtime";
+import type { Tx } from "@meshwright/runtime";
 declare const tx: Tx;
 export const hooks: ComputeHooks = {
   async deleteContainerNamespace({ row, signal }) { row.namespace satisfies string; signal.throwIfAborted(); },
@@ -102,7 +102,7 @@ const CONFIGURATION = {
     module: "NodeNext",
     moduleResolution: "NodeNext",
     types: ["node"],
-    paths: { "meshwright/runtime": ["./runtime/index.ts"] },
+    paths: { "@meshwright/runtime": ["./runtime/index.ts"] },
     strict: true,
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,

@@ -25,7 +25,7 @@ test("the reference mesh becomes generated/", async () => {
   const committed = readTree(join(ROOT, "generated"));
   const migrations = Object.entries(committed).filter(([path]) => path.includes("/migrations/"));
   const folder = memoryFolder(Object.fromEntries(migrations));
-  const { version } = JSON.parse(readMesh("package.json"));
+  const { version } = JSON.parse(readMesh("generator/package.json"));
   await generate(readMesh("mesh.yaml"), folder, { version });
 
   const fresh = Object.fromEntries(folder.files);

@@ -1,0 +1,12 @@
+/**
+ * `@meshwright/runtime/simulation`: what the simulator runs of a service beside the public face. For the simulator
+ * of the same release alone: these names may change in any version.
+ */
+
+export { refuseUnpublishable } from "./broker/broker.js";
+export { BrokerAway } from "./broker/connection.js";
+export { openList } from "./http/list.js";
+export { parkedValue } from "./inbox/unique-conflict.js";
+export { type Parts, startParts } from "./service/parts.js";
+export { matches } from "./subject.js";
+export { wireRow } from "./values/values.js";

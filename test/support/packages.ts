@@ -1,0 +1,21 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface PackedPackage {
+  readonly name: string;
+  readonly tarball: string;
+}
+
+/** Packs every package of the workspace as it would be published, from the last build, into this folder. */
+export function packPackages(folder: string): readonly PackedPackage[] {
+  const answer = execFileSync(
+    "npm",
+    ["pack", "--workspaces", "--json", "--ignore-scripts", "--pack-destination", folder],
+    { cwd: ROOT, encoding: "utf8", stdio: "pipe" },
+  );
+  const packed = JSON.parse(answer) as readonly { readonly name: string; readonly filename: string }[];
+  return packed.map(({ name, filename }) => ({ name, tarball: join(folder, filename) }));
+}
