@@ -7,7 +7,7 @@ interface KnownState {
   readonly id: string;
   readonly version: number;
   readonly deleted: boolean;
-  readonly seq: number;
+  readonly seq: number | null;
 }
 
 /**
@@ -21,7 +21,7 @@ export async function checkMissedDeletions(outcome: Outcome, copy: Copy): Promis
   const known = new Map<string, KnownState[]>();
   const rows = await service.database.query<KnownState>(
     `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted, stream_seq::integer AS seq
-FROM mesh_sim."$known" WHERE source = $1 ORDER BY place`,
+FROM mesh_sim."$known" WHERE entity = $1 ORDER BY place`,
     [consumer.entity],
   );
   for (const row of rows) known.set(row.id, [...(known.get(row.id) ?? []), row]);
@@ -30,7 +30,7 @@ FROM mesh_sim."$known" WHERE source = $1 ORDER BY place`,
     states.flatMap((now, at) => {
       const before = states[at - 1];
       // Only referred to, or only found in a snapshot: no incarnation is known that another could be told from.
-      if (before === undefined || before.version === 0 || before.seq < 0 || now.seq < 0) return [];
+      if (before === undefined || before.version === 0 || before.seq === null || now.seq === null) return [];
       if (before.deleted || now.deleted) return [];
       const first = (firstVersions.get(id) ?? []).find((one) => one > before.version && one <= now.version);
       if (first === undefined) return [];

@@ -41,7 +41,7 @@ async function checkCascades(outcome: Outcome, copy: Copy): Promise<readonly str
   );
   const gone = new Set(known.map(({ id }) => id).filter((id) => !living.has(id)));
   const states = await service.database.query<{ id: string; deleted: boolean; heard: boolean }>(
-    "SELECT entity_id AS id, deleted, version IS NOT NULL OR stream_seq > 0 AS heard FROM mesh.applied WHERE source = $1",
+    "SELECT entity_id AS id, deleted, version IS NOT NULL OR stream_seq IS NOT NULL AS heard FROM mesh.applied WHERE entity = $1",
     [consumer.entity],
   );
   const found: string[] = [];
@@ -151,7 +151,7 @@ async function checkLastIncarnation(
   if (!changes.has("create") || !changes.has("delete")) return [];
   const living = new Set((await keysOf(copy)).map(({ id }) => id));
   const states = await service.database.query<{ id: string; deleted: boolean }>(
-    "SELECT entity_id AS id, deleted FROM mesh.applied WHERE source = $1 AND (version IS NOT NULL OR stream_seq > 0)",
+    "SELECT entity_id AS id, deleted FROM mesh.applied WHERE entity = $1 AND (version IS NOT NULL OR stream_seq IS NOT NULL)",
     [consumer.entity],
   );
   return states.flatMap(({ id }) => {

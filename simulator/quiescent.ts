@@ -58,7 +58,7 @@ async function countPending(
   (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
   (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
    WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_at > to_timestamp($3 / 1000.0)
-     OR snapshot_error IS NOT NULL)::integer AS stale`,
+     OR snapshot_error IS NOT NULL OR snapshot_wanted IS NOT NULL)::integer AS stale`,
     [synced, staleBefore, now],
   );
   if (counts === undefined) throw new Error(`${database.name} does not answer`);

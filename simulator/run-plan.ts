@@ -133,7 +133,7 @@ async function compareBeforeSnapshots({ world }: Harness): Promise<void> {
 /** The consumer knows that it missed something, and is about to read a snapshot. */
 async function wantsSnapshot({ service, consumer }: Copy): Promise<boolean> {
   const wanted = await service.database.query(
-    "SELECT FROM mesh.subscription WHERE durable = $1 AND starts_with(snapshot_error, 'wanted')",
+    "SELECT FROM mesh.subscription WHERE durable = $1 AND snapshot_wanted IS NOT NULL",
     [consumer.durable],
   );
   return wanted.length > 0;

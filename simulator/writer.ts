@@ -95,7 +95,7 @@ async function refersToUnknown({ service, table, key, refersTo }: OwnedTable, id
     if (other === service) continue;
     const [found] = await service.database.query<{ known: boolean }>(
       `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${quote(table.name)} AS "$row" ON state.entity_id = "$row".${quote(column)}::text
-WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq > 0)) AS known`,
+WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq IS NOT NULL)) AS known`,
       [id],
     );
     if (found?.known !== true) return true;

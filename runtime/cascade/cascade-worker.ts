@@ -52,7 +52,7 @@ export interface CascadeWorker {
 
 interface Task {
   readonly id: string;
-  readonly origin: string;
+  readonly entity: string;
   readonly entity_id: string;
   readonly rule: string;
   readonly table_name: string;
@@ -157,9 +157,9 @@ WHERE id IN (
   SELECT id FROM mesh.cascade_task
   WHERE (next_at <= now() OR next_at > now() + make_interval(secs => $4))
     AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + make_interval(secs => $4))
-    AND origin = ANY ($3)
+    AND entity = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id, origin, entity_id, rule, table_name, row_key, attempts`,
+RETURNING id, entity, entity_id, rule, table_name, row_key, attempts`,
     [free, LEASE_SECONDS, options.consumers.map((definition) => definition.entity), BEYOND_SECONDS],
   );
   return rows;
@@ -182,7 +182,7 @@ async function performTask(worker: Worker, task: Task): Promise<void> {
   const { options, rules, tally } = worker;
   const logger = options.logger.child({ rule: task.rule, row: task.row_key });
   try {
-    const rule = rules.get(ruleKey(task.origin, task.rule, task.table_name));
+    const rule = rules.get(ruleKey(task.entity, task.rule, task.table_name));
     if (rule === undefined)
       throw new Error(`no hook ${task.rule} for ${task.table_name} in this version of the service`);
     const row = await readDoomedRow(options.pool, rule, task);
@@ -225,8 +225,8 @@ async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Prom
       [task.row_key, task.entity_id],
     );
     const { rowCount } = await client.query(
-      "DELETE FROM mesh.cascade_task WHERE id = $1 AND origin = $2 AND entity_id = $3",
-      [task.id, task.origin, task.entity_id],
+      "DELETE FROM mesh.cascade_task WHERE id = $1 AND entity = $2 AND entity_id = $3",
+      [task.id, task.entity, task.entity_id],
     );
     if (rowCount === 0)
       await client.query("UPDATE mesh.cascade_task SET leased_until = NULL WHERE id = $1", [task.id]);

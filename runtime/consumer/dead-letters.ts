@@ -27,7 +27,7 @@ export async function recordDeadLetter(tx: Tx, model: ConsumerModel, letter: Giv
   const { durable, stream, entity } = model.definition;
   await tx.query(
     `INSERT INTO mesh.dead_letter
-  (durable, stream, stream_seq, subject, headers, body, error, attempts, origin, entity_id)
+  (durable, stream, stream_seq, subject, headers, body, error, attempts, entity, entity_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, stream_seq) DO NOTHING`,
     [
       durable,

@@ -28,7 +28,7 @@ type StandingRow = readonly [string, string | null, string, number, number];
 export async function readStanding(tx: Tx, durable: string): Promise<Standing> {
   const { rows } = await tx.query<[...StandingRow]>({
     name: "mesh-standing",
-    text: `SELECT subscription.seq_base, attempt.stream_seq, attempt.entity_id, attempt.attempts,
+    text: `SELECT subscription.seq_offset, attempt.stream_seq, attempt.entity_id, attempt.attempts,
   extract(epoch FROM attempt.next_at - clock_timestamp())::float8
 FROM mesh.subscription LEFT JOIN mesh.attempt USING (durable)
 WHERE subscription.durable = $1 ORDER BY attempt.stream_seq`,
@@ -60,7 +60,7 @@ export interface Recorded {
 export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<Recorded> {
   const { durable, stream, entity, delivery } = model.definition;
   const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
-    `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+    `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
 VALUES ($1, $2, $3, $4, $5, 1, now() + make_interval(secs => $6))
 ON CONFLICT (stream, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
 RETURNING attempts, last_error`,

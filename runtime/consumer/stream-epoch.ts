@@ -43,7 +43,7 @@ export interface Era {
 
 interface SubscriptionRow {
   readonly stream_created: string | null;
-  readonly seq_base: string;
+  readonly seq_offset: string;
 }
 
 export interface EnterOptions {
@@ -71,18 +71,18 @@ export async function enterEra(
       [durable, enter.plan.stream],
     );
     const { rows } = await tx.query<SubscriptionRow>(
-      "SELECT stream_created, seq_base FROM mesh.subscription WHERE durable = $1 FOR UPDATE",
+      "SELECT stream_created, seq_offset FROM mesh.subscription WHERE durable = $1 FOR UPDATE",
       [durable],
     );
     const known = rows[0];
-    const base = Number(known?.seq_base ?? 0);
+    const base = Number(known?.seq_offset ?? 0);
     const same = known?.stream_created === state.created && base + state.lastSeq >= highest;
     await forgetLost(tx, durable, same ? base + state.lastSeq : 0);
     if (same) return { streamCreated: state.created, base, begun: false };
     const first = known?.stream_created == null && highest === 0;
     const next = first ? 0 : Math.max(highest, base);
     await tx.query(
-      "UPDATE mesh.subscription SET stream = $2, stream_created = $3, seq_base = $4, last_seq = $4 WHERE durable = $1",
+      "UPDATE mesh.subscription SET stream = $2, stream_created = $3, seq_offset = $4, last_seq = $4 WHERE durable = $1",
       [durable, enter.plan.stream, state.created, next],
     );
     return { streamCreated: state.created, base: next, begun: !first };
@@ -93,7 +93,7 @@ export async function enterEra(
 async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Promise<number> {
   const { rows } = await tx.query<{ highest: string }>(
     `SELECT greatest(
-  (SELECT max(stream_seq) FROM mesh.applied WHERE source = $1),
+  (SELECT max(stream_seq) FROM mesh.applied WHERE entity = $1),
   (SELECT max(stream_seq) FROM mesh.dead_letter WHERE durable = $2),
   (SELECT last_seq FROM mesh.subscription WHERE durable = $2), 0) AS highest`,
     [model.definition.entity, durable],
@@ -109,8 +109,10 @@ export interface SnapshotRecord {
   readonly rows: number | null;
   /** How many of them it could not take. */
   readonly unfit: number;
-  /** Why the last one failed, or why another is wanted. */
+  /** Why the last one failed. */
   readonly error: string | null;
+  /** Why another is wanted: events were lost since, or nobody knows. */
+  readonly wanted: string | null;
 }
 
 export async function readSnapshotRecord(tx: Tx, durable: string): Promise<SnapshotRecord | undefined> {
@@ -121,9 +123,10 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
     snapshot_rows: string | null;
     snapshot_unfit: string | null;
     snapshot_error: string | null;
+    snapshot_wanted: string | null;
   }>(
     `SELECT snapshot_at, extract(epoch FROM now() - snapshot_at)::float8 AS age_seconds, snapshot_seq, snapshot_rows,
-  snapshot_unfit, snapshot_error FROM mesh.subscription WHERE durable = $1`,
+  snapshot_unfit, snapshot_error, snapshot_wanted FROM mesh.subscription WHERE durable = $1`,
     [durable],
   );
   const row = rows[0];
@@ -135,6 +138,7 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
     rows: row.snapshot_rows === null ? null : Number(row.snapshot_rows),
     unfit: Number(row.snapshot_unfit ?? 0),
     error: row.snapshot_error,
+    wanted: row.snapshot_wanted,
   };
 }
 
@@ -145,8 +149,8 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
 export async function distrustVersions(tx: Tx, { definition }: ConsumerModel): Promise<number> {
   const { durable, entity, stream } = definition;
   const { rowCount } = await tx.query(
-    `UPDATE mesh.applied SET version = NULL, exact = false FROM mesh.subscription AS known
-WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2 * $3::double precision) AND source = $2 AND version IS NOT NULL`,
+    `UPDATE mesh.applied SET version = NULL, versioned = false FROM mesh.subscription AS known
+WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2 * $3::double precision) AND entity = $2 AND version IS NOT NULL`,
     [durable, entity, stream.tombstoneSeconds ?? null],
   );
   return rowCount ?? 0;

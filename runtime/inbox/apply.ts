@@ -140,16 +140,26 @@ export async function readStates(
   return await selectStates(tx, READ_STATES, [entity, arrayLiteral(ids)]);
 }
 
-type StateRow = [id: string, version: string | null, exact: boolean, deleted: boolean, seq: string];
+type StateRow = [
+  id: string,
+  version: string | null,
+  versioned: boolean,
+  deleted: boolean,
+  seq: string | null,
+];
 
 async function selectStates(tx: Tx, text: string, values: string[]): Promise<Map<string, EntityState>> {
   const { rows } = await tx.query<StateRow>({ text, values, rowMode: "array" });
   return new Map(
-    rows.map(([id, version, exact, deleted, seq]) => [
+    rows.map(([id, version, versioned, deleted, seq]) => [
       id,
-      { version: version === null ? null : Number(version), exact, deleted, seq: Number(seq) },
+      { version: toNumber(version), versioned, deleted, seq: toNumber(seq) },
     ]),
   );
+}
+
+function toNumber(text: string | null): number | null {
+  return text === null ? null : Number(text);
 }
 
 /** Drops events without a version that were applied before, under whatever sequence, or stand twice in the batch. */
@@ -199,7 +209,7 @@ export async function writeStates(
     entity,
     arrayLiteral(ids),
     column((state) => state.version),
-    column((state) => state.exact),
+    column((state) => state.versioned),
     column((state) => state.deleted),
     column((state) => state.seq),
   ]);
@@ -270,9 +280,9 @@ export async function callHandlers(
 
 /** Written with the events that showed it: a crash cannot lose it, and the next snapshot answers it. */
 export async function wantSnapshot(tx: Tx, model: ConsumerModel, gaps: readonly string[]): Promise<void> {
-  await tx.query("UPDATE mesh.subscription SET snapshot_error = $2 WHERE durable = $1", [
+  await tx.query("UPDATE mesh.subscription SET snapshot_wanted = $2 WHERE durable = $1", [
     model.definition.durable,
-    `wanted: ${gaps.slice(0, 3).join("; ")}`,
+    gaps.slice(0, 3).join("; "),
   ]);
 }
 

@@ -20,8 +20,8 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
-export const READ_STATES = `SELECT entity_id, version, exact, deleted, stream_seq FROM mesh.applied
-WHERE source = $1 AND entity_id = ANY ($2::text[]) ORDER BY entity_id`;
+export const READ_STATES = `SELECT entity_id, version, versioned, deleted, stream_seq FROM mesh.applied
+WHERE entity = $1 AND entity_id = ANY ($2::text[]) ORDER BY entity_id`;
 
 /** Existing states, locked in order of id, so that two replicas cannot lock each other out. */
 export const LOCK_STATES = `${READ_STATES} FOR UPDATE`;
@@ -31,9 +31,9 @@ export const LOCK_STATES = `${READ_STATES} FOR UPDATE`;
  * 0 in a row that was inserted and our own id in one that was locked for the update.
  */
 export const WRITE_STATES = `WITH written AS (
-  INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::boolean[], $6::bigint[])
-  ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = excluded.exact,
+  ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version, versioned = excluded.versioned,
     deleted = excluded.deleted, stream_seq = excluded.stream_seq
   RETURNING (state.xmax = 0) AS added
 ) SELECT count(*) FILTER (WHERE added)::integer AS added FROM written`;
@@ -150,7 +150,7 @@ export function applyPlain({ cache, entity, shape, rows: upserts, withoutGap }: 
   const key = quote(cache.key.name);
   const table = quote(cache.table.name);
   const { names, casts, namesOf } = shaped;
-  const state = `INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, "$event".${key}::text, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
   // Locked in order of id, as everywhere: else two replicas lock each other out.
   const inOrder = `ORDER BY "$event".${key}::text COLLATE "C"`;
@@ -165,7 +165,7 @@ export function applyPlain({ cache, entity, shape, rows: upserts, withoutGap }: 
   ${state} WHERE "$event"."$born" ${inOrder}
 ), "$fresh" AS (
   ${state} WHERE NOT "$event"."$born" ${inOrder}
-  ON CONFLICT (source, entity_id) DO UPDATE SET version = excluded.version, exact = true, deleted = false,
+  ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version, versioned = true, deleted = false,
     stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE ${freshSql("state", place)}${noGap}
   RETURNING state.entity_id
@@ -234,7 +234,7 @@ function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColum
   return `WITH "$given" AS (
   SELECT * FROM unnest($3::bigint[], ${casts}) AS "$given" ("$version", ${names})
 ), "$fresh" AS (
-  INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq)
+  INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, ${key}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
 ), "$heard" AS (
   INSERT INTO "$told" (entity_id) SELECT ${key} FROM "$given"
@@ -261,29 +261,29 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
 ), "$heard" AS (
   INSERT INTO "$told" (entity_id) SELECT "$given".${key}::text FROM "$given"
 ), "$changed" AS (
-  SELECT "$given".*, state.version AS "$known", state.exact AS "$exact", state.deleted AS "$dead", state.stream_seq AS "$at" FROM "$given"
+  SELECT "$given".*, state.version AS "$known", state.versioned AS "$versioned", state.deleted AS "$dead", state.stream_seq AS "$at" FROM "$given"
   LEFT JOIN LATERAL (
-    SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
+    SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
   LEFT JOIN LATERAL (
     SELECT * FROM ${quote(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
-    state.version = "$given"."$version" AND state.exact AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
+    state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
 ), "$beyond" AS (
   INSERT INTO "$ahead" (entity_id, version, told)
   SELECT "$changed".${key}::text, state.version, "$changed"."$version" FROM "$changed"
-  CROSS JOIN LATERAL (SELECT "$known" AS version, "$exact" AS exact, "$dead" AS deleted, "$at" AS stream_seq) AS state
+  CROSS JOIN LATERAL (SELECT "$known" AS version, "$versioned" AS versioned, "$dead" AS deleted, "$at" AS stream_seq) AS state
   WHERE ${aheadSql("state", '"$changed"."$version"', "$2")}
 ), "$fresh" AS (
-  INSERT INTO mesh.applied AS state (source, entity_id, version, exact, deleted, stream_seq)
+  INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, "$changed".${key}::text, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"
   ORDER BY "$changed".${key}::text COLLATE "C"
-  ON CONFLICT (source, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
-    exact = excluded.exact, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
+  ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
+    versioned = excluded.versioned, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE CASE
     WHEN excluded.version < state.version THEN false
-    WHEN excluded.version > state.version AND state.exact THEN true
-    WHEN excluded.version = state.version AND state.exact THEN NOT state.deleted
-    ELSE state.stream_seq <= excluded.stream_seq
+    WHEN excluded.version > state.version AND state.versioned THEN true
+    WHEN excluded.version = state.version AND state.versioned THEN NOT state.deleted
+    ELSE coalesce(state.stream_seq, 0) <= excluded.stream_seq
   END
   RETURNING state.entity_id
 )
@@ -313,11 +313,11 @@ export function cascade(rule: CascadeDefinition, entity: string, ids: readonly s
     return { text: `UPDATE ${table} SET ${column} = NULL WHERE ${matches}`, values };
   if (rule.before === undefined) return { text: `DELETE FROM ${table} WHERE ${matches}`, values };
   return {
-    text: `INSERT INTO mesh.cascade_task AS task (origin, entity_id, rule, table_name, row_key)
+    text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, rule, table_name, row_key)
 SELECT $2, ${column}::text, $3, $4, ${quote(rule.table.key)}::text FROM ${table} WHERE ${matches}
-ON CONFLICT (rule, table_name, row_key) DO UPDATE SET origin = excluded.origin, entity_id = excluded.entity_id,
+ON CONFLICT (rule, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
   attempts = 0, last_error = NULL, next_at = excluded.next_at
-WHERE (task.origin, task.entity_id) <> (excluded.origin, excluded.entity_id)`,
+WHERE (task.entity, task.entity_id) <> (excluded.entity, excluded.entity_id)`,
     values: [...values, entity, rule.before.name, rule.table.name],
   };
 }

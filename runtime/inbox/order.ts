@@ -11,13 +11,13 @@ export interface EntityState {
   /** Highest version known; null when no event of the entity carried one. */
   readonly version: number | null;
   /** The last applied event carried a version, so `version` is where the entity stands. */
-  readonly exact: boolean;
+  readonly versioned: boolean;
   readonly deleted: boolean;
   /**
-   * Effective sequence of the last applied event; 0 for an entity that was only ever referred to, -1 for
-   * one that a snapshot without a cache found alive and no event has told of since.
+   * Effective sequence of the last applied event or snapshot row. Null while there was none: then the entity was only
+   * referred to, or, with a version, a snapshot for a consumer without a cache found it alive.
    */
-  readonly seq: number;
+  readonly seq: number | null;
 }
 
 /** What the guard has to know of an event. */
@@ -33,9 +33,13 @@ export function isFresh(state: EntityState | undefined, event: Place): boolean {
   if (state === undefined) return true;
   if (event.version !== null && state.version !== null) {
     if (event.version <= state.version) return false;
-    if (state.exact) return true;
+    if (state.versioned) return true;
   }
-  return event.seq > state.seq && !(state.deleted && needsLife(event));
+  return isLater(event, state) && !(state.deleted && needsLife(event));
+}
+
+function isLater(event: Place, state: EntityState): boolean {
+  return state.seq === null || event.seq > state.seq;
 }
 
 function needsLife({ change }: Place): boolean {
@@ -47,8 +51,8 @@ function needsLife({ change }: Place): boolean {
  * its creation is on its way, or it is of the life that ended; which, its source knows.
  */
 export function lacksLife(state: EntityState | undefined, event: Place): boolean {
-  if (state === undefined || state.exact || !state.deleted || event.version === null) return false;
-  return needsLife(event) && event.seq > state.seq && event.version > (state.version ?? 0);
+  if (state === undefined || state.versioned || !state.deleted || event.version === null) return false;
+  return needsLife(event) && isLater(event, state) && event.version > (state.version ?? 0);
 }
 
 /** The state after a fresh event. */
@@ -56,7 +60,7 @@ export function advance(state: EntityState | undefined, event: Place): EntitySta
   const known = state?.version ?? null;
   return {
     version: event.version === null ? known : Math.max(event.version, known ?? event.version),
-    exact: event.version !== null,
+    versioned: event.version !== null,
     // A fresh event of any other kind proves life: of a tombstone it is fresh only as the later one.
     deleted: event.change === "delete",
     seq: Math.max(state?.seq ?? 0, event.seq),
@@ -65,7 +69,7 @@ export function advance(state: EntityState | undefined, event: Place): EntitySta
 
 /** Only ever referred to. */
 export function isPlaceholder({ version, deleted, seq }: EntityState): boolean {
-  return version === null && seq === 0 && !deleted;
+  return version === null && seq === null && !deleted;
 }
 
 /**
@@ -74,7 +78,7 @@ export function isPlaceholder({ version, deleted, seq }: EntityState): boolean {
  * found alive the creation itself may be what comes now.
  */
 export function impliesDeletion(state: EntityState | undefined, event: Place): boolean {
-  if (state === undefined || state.deleted || isPlaceholder(state) || state.seq < 0) return false;
+  if (state === undefined || state.deleted || state.seq === null) return false;
   return event.change === "create" && event.version !== null && event.version > 1;
 }
 
@@ -83,8 +87,8 @@ export function impliesDeletion(state: EntityState | undefined, event: Place): b
  * `impliesDeletion` for what a snapshot tells. Where the last event had no version, or the entity was only found
  * alive, there is no telling which life that was; a deletion that is made up would destroy what is rightly there.
  */
-export function endsUnheard({ version, exact, deleted, seq }: EntityState, born: number): boolean {
-  return !deleted && exact && seq >= 0 && version !== null && version < born;
+export function endsUnheard({ version, versioned, deleted, seq }: EntityState, born: number): boolean {
+  return !deleted && versioned && seq !== null && version !== null && version < born;
 }
 
 /**
@@ -106,7 +110,7 @@ export interface PlaceSql {
 export function freshSql(state: string, event: PlaceSql): string {
   return `CASE
     WHEN ${event.version} <= ${state}.version THEN false
-    WHEN ${event.version} > ${state}.version AND ${state}.exact THEN true
-    ELSE ${event.seq} > ${state}.stream_seq AND NOT (${state}.deleted AND ${event.change} IN ('update', 'none'))
+    WHEN ${event.version} > ${state}.version AND ${state}.versioned THEN true
+    ELSE ${event.seq} > coalesce(${state}.stream_seq, 0) AND NOT (${state}.deleted AND ${event.change} IN ('update', 'none'))
   END`;
 }

@@ -159,6 +159,6 @@ function merge(former: Upsert, later: Upsert): Upsert {
 /** A partial event after one that never came: the columns of the missing one are not known here. */
 function skipsVersions(event: Incoming, state: EntityState | undefined): boolean {
   if (event.model.full || event.change !== "update") return false;
-  if (state?.version == null || event.version === null || !state.exact) return false;
+  if (state?.version == null || event.version === null || !state.versioned) return false;
   return event.version > state.version + 1;
 }

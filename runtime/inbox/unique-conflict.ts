@@ -58,7 +58,7 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
   if (holder === undefined) return false;
   // Locked: another replica may be applying a later claim of the holder to this very value, and parking it would undo that.
   const { rows: states } = await tx.query<{ seq: string }>(
-    "SELECT stream_seq AS seq FROM mesh.applied WHERE source = $1 AND entity_id = $2 FOR UPDATE",
+    "SELECT stream_seq AS seq FROM mesh.applied WHERE entity = $1 AND entity_id = $2 FOR UPDATE",
     [model.definition.entity, holder.id],
   );
   if (Number(states[0]?.seq ?? 0) > upsert.seq) return true;

@@ -18,7 +18,7 @@ export async function findsAhead(
   entity: string,
 ): Promise<(told: readonly ToldVersion[]) => Promise<readonly AheadRow[]>> {
   const { rows } = await client.query<{ seq: string }>(
-    "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE source = $1",
+    "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE entity = $1",
     [entity],
   );
   const seq = rows[0]?.seq ?? "0";
@@ -39,5 +39,5 @@ export async function findsAhead(
 
 const FIND_AHEAD = `SELECT told.id, state.version, told.version AS told
 FROM unnest($2::text[], $3::bigint[]) AS told (id, version)
-JOIN LATERAL (SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+JOIN LATERAL (SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = told.id OFFSET 0) AS state ON true
 WHERE ${aheadSql("state", "told.version", "$4::bigint")}`;

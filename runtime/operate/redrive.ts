@@ -34,7 +34,7 @@ async function queueAgain(pool: Pool, definition: ServiceDefinition, id: number)
     }
     await client.query(
       `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
-SELECT (headers ->> 'Nats-Msg-Id')::uuid, subject, origin, entity_id,
+SELECT (headers ->> 'Nats-Msg-Id')::uuid, subject, entity, entity_id,
        (convert_from(body, 'UTF8')::json #>> '{metadata,version}')::bigint, convert_from(body, 'UTF8'),
        nullif(headers - 'Nats-Msg-Id', '{}')
 FROM mesh.dead_letter WHERE id = $1`,

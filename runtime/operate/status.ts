@@ -47,6 +47,8 @@ export interface SnapshotStatus {
   readonly at: string | null;
   readonly rows: number | null;
   readonly error: string | null;
+  /** Why another is wanted; null when nothing was missed since. */
+  readonly wanted: string | null;
   /** Rows of the source that it could not take, and the first of them. */
   readonly unfit: number;
   readonly unfitRows: readonly UnfitRow[];
@@ -160,7 +162,7 @@ async function readConsumer(
   const { rows } = await pool.query<ConsumerRow>(
     `SELECT last_seq::double precision,
             json_build_object('at', to_char(snapshot_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-                              'rows', snapshot_rows, 'error', snapshot_error,
+                              'rows', snapshot_rows, 'error', snapshot_error, 'wanted', snapshot_wanted,
                               'unfit', coalesce((to_jsonb(known) ->> 'snapshot_unfit')::integer, 0)) AS snapshot,
             (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL)::integer AS dead_letters,
             (SELECT count(*) FROM mesh.attempt WHERE durable = $1)::integer AS attempts

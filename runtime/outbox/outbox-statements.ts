@@ -108,7 +108,7 @@ export async function buryRows(seat: Seat, refused: readonly RefusedRow[], strea
   await seat.query(
     `WITH refused AS (SELECT * FROM unnest($1::bigint[], $3::text[]) AS refused (seq, error)),
      gone AS (DELETE FROM mesh.outbox WHERE seq IN (SELECT seq FROM refused) RETURNING *)
-     INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, origin, entity_id)
+     INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, entity, entity_id)
      SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || jsonb_build_object('Nats-Msg-Id', event_id),
             convert_to(body, 'UTF8'), error, entity, entity_id
      FROM gone JOIN refused USING (seq)`,

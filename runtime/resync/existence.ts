@@ -4,7 +4,7 @@ import { type EntityState, endsUnheard, isPlaceholder } from "../inbox/order.js"
 import { fieldOf } from "../values/field.js";
 import { laterLives, type ToldLife } from "./incarnations.js";
 import { bornOf, unfitVersion, versionOf } from "./snapshot-rows.js";
-import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
+import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
 import { noteAhead } from "./source-trust.js";
 import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
 
@@ -41,9 +41,9 @@ export function toExisting(key: string, elements: readonly unknown[], before: nu
 /** Those of which nothing is known, or that they are deleted, or an earlier life: few, but for the first snapshot. */
 const DOUBTFUL = `SELECT told.id FROM unnest($2::text[], $3::bigint[]) AS told (id, born)
 LEFT JOIN LATERAL (
-  SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
-WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq = 0)
-  OR (state.version < told.born AND state.exact AND state.stream_seq >= 0)`;
+  SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq IS NULL)
+  OR (state.version < told.born AND state.versioned AND state.stream_seq IS NOT NULL)`;
 
 /** Notes ids of the source in `"$told"`, lives that began unheard in `"$later"`, and as alive those that were not known to be. */
 export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): Promise<Outcome> {
@@ -91,19 +91,19 @@ export function stateOnceTold(
   version: number | null,
   seq: number,
 ): EntityState | undefined {
-  const alive = { exact: true, deleted: false, seq: BEFORE_ALL_EVENTS };
+  const alive = { versioned: true, deleted: false, seq: null };
   // Version 0: every event of it is still news.
   if (state === undefined || isPlaceholder(state)) return { ...alive, version: 0 };
   if (!state.deleted || !outlives(state, version, seq)) return undefined;
   // A deletion that a snapshot found had a version of its own, and may still come.
-  return { ...alive, version: (state.version ?? 0) + (state.exact ? 0 : 1) };
+  return { ...alive, version: (state.version ?? 0) + (state.versioned ? 0 : 1) };
 }
 
 /** As with a cache: by version where the tombstone has one, else by what was applied when the source was read. */
 function outlives(tombstone: EntityState, version: number | null, seq: number): boolean {
   if (version !== null && tombstone.version !== null) {
     if (version < tombstone.version) return false;
-    if (tombstone.exact) return version > tombstone.version;
+    if (tombstone.versioned) return version > tombstone.version;
   }
-  return tombstone.seq <= seq;
+  return (tombstone.seq ?? 0) <= seq;
 }

@@ -3,7 +3,7 @@ import type { PoolClient } from "pg";
 import { arrayLiteral, arrayType, quote } from "../database/columns.js";
 import type { Logger, MeshEvent } from "../definition.js";
 import type { ConsumerModel, EventModel } from "../inbox/consumer-model.js";
-import type { Change, EntityState } from "../inbox/order.js";
+import { type Change, type EntityState, isPlaceholder } from "../inbox/order.js";
 import { type Incoming, toIncoming } from "../inbox/parse.js";
 import { wireRow } from "../values/values.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
@@ -66,10 +66,10 @@ export function findingsOf(
   return rows.flatMap((row): Finding[] => {
     const state = known.get(row.id);
     const { id, version, seq, element } = row;
-    const unknown = state === undefined || state.deleted || (state.version === null && state.seq === 0);
+    const unknown = state === undefined || state.deleted || isPlaceholder(state);
     const newer = version !== null && state?.version != null && version > state.version;
     if (!unknown && !newer) return [];
-    if (!newer && state !== undefined && state.seq > seq) return [];
+    if (!newer && state !== undefined && (state.seq ?? 0) > seq) return [];
     return [{ id, change: unknown ? "create" : "update", version, seq, payload: element }];
   });
 }

@@ -4,7 +4,7 @@ import { callHandlers, lockStates, readStates, removeEntities, writeStates } fro
 import { type ConsumerModel, cascadesOf } from "../inbox/consumer-model.js";
 import { type EntityState, endsUnheard } from "../inbox/order.js";
 import { lostDeletions } from "./implied-hooks.js";
-import { BEFORE_ALL_EVENTS, inParts, type Outcome, type Run } from "./snapshot-run.js";
+import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 
 /*
  * An id that was deleted and created again is another entity. A snapshot that tells of the new one before the
@@ -28,7 +28,7 @@ export function laterLives<T extends ToldLife>(told: readonly T[]): readonly (T 
 }
 
 /** In order, like `LOCK_STATES`. */
-const KNOW_ALL = `INSERT INTO mesh.applied (source, entity_id)
+const KNOW_ALL = `INSERT INTO mesh.applied (entity, entity_id)
 SELECT $1, id COLLATE "C" FROM unnest($2::text[]) AS id GROUP BY 2 ORDER BY 2 ON CONFLICT DO NOTHING`;
 
 /**
@@ -70,7 +70,7 @@ export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promi
   );
   return await endLives(run, inDoubt, ({ born }, { seq }) => ({
     version: born - 1,
-    exact: true,
+    versioned: true,
     deleted: true,
     seq,
   }));
@@ -88,9 +88,9 @@ export async function endNotedLives(run: Run): Promise<Outcome> {
   // Every event of the new life is still news.
   const reborn = ({ born }: Later) => ({
     version: born - 1,
-    exact: true,
+    versioned: true,
     deleted: false,
-    seq: BEFORE_ALL_EVENTS,
+    seq: null,
   });
   const work = async (part: readonly Later[]) => {
     await run.client.query("BEGIN");

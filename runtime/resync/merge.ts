@@ -63,7 +63,7 @@ export async function beginChunk(
   const answers: unknown =
     await client.query(`BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off;
 SAVEPOINT merge; SELECT FROM mesh.applied
-WHERE source = ${client.escapeLiteral(model.definition.entity)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
+WHERE entity = ${client.escapeLiteral(model.definition.entity)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
   const found = (answers as readonly QueryResult[]).at(-1)?.rowCount ?? 0;
   return found === 0 ? "new" : "known";
 }
@@ -169,7 +169,7 @@ async function findHolders(
   const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
   const { rows: found } = await client.query<Clash>(
     `SELECT "$new".id, (SELECT "$told".entity_id FROM "$told" JOIN mesh.applied AS state
-    ON state.source = $3 AND state.entity_id = "$told".entity_id AND state.stream_seq <= $4
+    ON state.entity = $3 AND state.entity_id = "$told".entity_id AND coalesce(state.stream_seq, 0) <= $4
   WHERE "$told".entity_id = "$row".${key}::text AND NOT "$told".unfit LIMIT 1) AS holder
 FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
 JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,

@@ -93,7 +93,7 @@ function missingRows({ cache }: ConsumerModel, entity: string, seq: number): str
   if (cache === undefined) return "";
   const key = `"$row".${quote(cache.key.name)}::text`;
   return `SELECT ${key} AS id FROM ${quote(cache.table.name)} AS "$row"
-  LEFT JOIN mesh.applied AS state ON state.source = ${entity} AND state.entity_id = ${key}
+  LEFT JOIN mesh.applied AS state ON state.entity = ${entity} AND state.entity_id = ${key}
   WHERE coalesce(state.stream_seq, 0) <= ${seq}
     AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = ${key})
   UNION`;
@@ -116,7 +116,7 @@ async function findMissing({ client, model, seq }: Run): Promise<number> {
 SELECT row_number() OVER () AS place, id FROM (
   ${missingRows(model, entity, seq)}
   SELECT entity_id AS id FROM mesh.applied AS state
-  WHERE source = ${entity} AND NOT deleted AND stream_seq <= ${seq} AND (version IS NOT NULL OR stream_seq > 0)
+  WHERE entity = ${entity} AND NOT deleted AND coalesce(stream_seq, 0) <= ${seq} AND (version IS NOT NULL OR stream_seq IS NOT NULL)
     AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = state.entity_id)
 ) AS missing`);
   await client.query("COMMIT");
@@ -134,7 +134,7 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
     return (state?.seq ?? 0) <= seq && !(model.cache === undefined && state?.deleted === true);
   });
   const states = new Map<string, EntityState>(
-    gone.map((id) => [id, { version: known.get(id)?.version ?? null, exact: false, deleted: true, seq }]),
+    gone.map((id) => [id, { version: known.get(id)?.version ?? null, versioned: false, deleted: true, seq }]),
   );
   const places = gone.map((id) => ({ id, seq }));
   const lost = await lostDeletions(client, model, { places, logger });

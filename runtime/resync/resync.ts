@@ -53,6 +53,7 @@ export interface ResyncOptions {
 }
 
 const LONGEST_RETRY_MS = 60_000;
+const WANTED_RETRY_MS = 5_000;
 const retryAfter = backOff({ from: 1_000, to: LONGEST_RETRY_MS });
 
 export function createResync(options: ResyncOptions): Resync {
@@ -139,9 +140,8 @@ export function createResync(options: ResyncOptions): Resync {
 
 /** What is on record as wrong is not asked for again at once: the source may be what is wrong. */
 function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLastMs: number): boolean {
-  if (record?.error != null)
-    return sinceLastMs > (record.error.startsWith("wanted") ? 5_000 : LONGEST_RETRY_MS);
-  if (record?.at == null) return sinceLastMs > LONGEST_RETRY_MS;
+  if (record?.wanted != null) return sinceLastMs > WANTED_RETRY_MS;
+  if (record?.error != null || record?.at == null) return sinceLastMs > LONGEST_RETRY_MS;
   const age = record.ageSeconds ?? 0;
   // Read in the future: the database's clock was set back since, and nothing is known of its age.
   return everySeconds > 0 && (age > everySeconds || age < 0);

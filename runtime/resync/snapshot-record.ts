@@ -38,7 +38,7 @@ export async function recordSuccess(
   const error = report.failed > 0 ? `hooks failed on ${plural(report.failed, "row")}` : null;
   await client.query(
     `UPDATE mesh.subscription SET snapshot_at = now(), snapshot_seq = $2, snapshot_rows = $3,
-  snapshot_error = CASE WHEN snapshot_error IS DISTINCT FROM $4 THEN snapshot_error ELSE $5 END
+  snapshot_error = $5, snapshot_wanted = CASE WHEN snapshot_wanted IS DISTINCT FROM $4 THEN snapshot_wanted END
 WHERE durable = $1`,
     [durable, report.seq, report.rows, wanted, error],
   );

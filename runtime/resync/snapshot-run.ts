@@ -12,9 +12,6 @@ import { type SetAside, textOf, type UnfitRow } from "./unfit-rows.js";
  * A snapshot that is being taken, and how its work is cut into transactions.
  */
 
-/** As the sequence of a state: found alive, and no event of that life was applied yet. `impliesDeletion` goes by it. */
-export const BEFORE_ALL_EVENTS = -1;
-
 export interface Run extends SnapshotOptions {
   readonly client: PoolClient;
   readonly seq: number;

@@ -78,7 +78,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<SnapshotRe
   const { durable } = options.model.definition;
   return await withClient(options.pool, async (client) => {
     if (!(await tryLock(client, durable))) return undefined;
-    const wanted = (await readSnapshotRecord(client, durable))?.error ?? null;
+    const wanted = (await readSnapshotRecord(client, durable))?.wanted ?? null;
     try {
       const report = await readTwiceWhereOverruled(options, client);
       await recordSuccess(client, durable, report, wanted);

@@ -18,13 +18,13 @@ export const CREATE_AHEAD = `CREATE TEMPORARY TABLE "$ahead" (
  * what lives there at this very version was deleted.
  */
 export function aheadSql(state: string, told: string, seq: string): string {
-  return `(${state}.version > ${told} OR (${state}.version = ${told} AND ${state}.exact AND ${state}.deleted))
-  AND ${state}.stream_seq <= ${seq}`;
+  return `(${state}.version > ${told} OR (${state}.version = ${told} AND ${state}.versioned AND ${state}.deleted))
+  AND coalesce(${state}.stream_seq, 0) <= ${seq}`;
 }
 
 const NOTE_AHEAD = `INSERT INTO "$ahead" (entity_id, version, told)
 SELECT told.id, state.version, told.version FROM unnest($2::text[], $3::bigint[]) AS told (id, version)
-JOIN LATERAL (SELECT * FROM mesh.applied WHERE source = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+JOIN LATERAL (SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = told.id OFFSET 0) AS state ON true
 WHERE ${aheadSql("state", "told.version", "$4")}`;
 
 /** For a consumer without a cache; with one, the statement that merges its rows notes them. */
@@ -82,11 +82,11 @@ export interface Trusted {
 const TAKE_BACK = `WITH "$lowered" AS (
   SELECT state.entity_id, CASE WHEN $2 AND ahead.told > 0 THEN ahead.told - 1 END AS version FROM mesh.applied AS state
   JOIN (SELECT entity_id, min(told) AS told FROM "$ahead" GROUP BY entity_id) AS ahead USING (entity_id)
-  WHERE state.source = $1 AND ${aheadSql("state", "ahead.told", "$3")}
+  WHERE state.entity = $1 AND ${aheadSql("state", "ahead.told", "$3")}
   ORDER BY state.entity_id FOR UPDATE OF state
 )
-UPDATE mesh.applied AS state SET version = "$lowered".version, exact = "$lowered".version IS NOT NULL
-FROM "$lowered" WHERE state.source = $1 AND state.entity_id = "$lowered".entity_id`;
+UPDATE mesh.applied AS state SET version = "$lowered".version, versioned = "$lowered".version IS NOT NULL
+FROM "$lowered" WHERE state.entity = $1 AND state.entity_id = "$lowered".entity_id`;
 
 /**
  * Of what the source does not have any more: a tombstone beyond every version of its owner would keep the entity from
@@ -94,12 +94,12 @@ FROM "$lowered" WHERE state.source = $1 AND state.entity_id = "$lowered".entity_
  */
 const FORGET = `WITH "$doubted" AS (
   SELECT entity_id FROM mesh.applied AS state
-  WHERE source = $1 AND stream_seq <= $2 AND version IS NOT NULL AND ($3::bigint IS NULL OR version > $3)
+  WHERE entity = $1 AND coalesce(stream_seq, 0) <= $2 AND version IS NOT NULL AND ($3::bigint IS NULL OR version > $3)
     AND ($4 OR NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = state.entity_id))
   ORDER BY entity_id FOR UPDATE
 )
-UPDATE mesh.applied AS state SET version = NULL, exact = false
-FROM "$doubted" WHERE state.source = $1 AND state.entity_id = "$doubted".entity_id`;
+UPDATE mesh.applied AS state SET version = NULL, versioned = false
+FROM "$doubted" WHERE state.entity = $1 AND state.entity_id = "$doubted".entity_id`;
 
 /** Takes back what the guard knows beyond its source. Gives the number of entities; their rows are for the next snapshot. */
 export async function overrule(run: Run, trusted: Trusted): Promise<number> {

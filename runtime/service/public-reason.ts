@@ -35,7 +35,6 @@ export function publicReason(message: string): string {
     const [said] = words.exec(outermost) ?? [];
     if (said !== undefined) return said;
   }
-  if (message.startsWith("wanted: ")) return "wanted: an event was missed";
   const answered = /^GET \S+ answered (\d{3}):/.exec(message)?.[1];
   if (answered !== undefined) return `HTTP ${answered} (${ELSEWHERE})`;
   const silent = /^GET \S+ failed: (silent for \d+ s)$/.exec(message)?.[1];

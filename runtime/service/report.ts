@@ -87,6 +87,9 @@ function describeRelay(relay: Relay): object {
   };
 }
 
+/** What anyone may read of why a snapshot is wanted: the reason itself names entities. */
+const SNAPSHOT_REASON = "events were missed";
+
 function consumerReasons({
   durable,
   stalled,
@@ -99,6 +102,7 @@ function consumerReasons({
   const source = snapshotError ?? lastSnapshot?.error ?? undefined;
   if (own !== undefined) return [`consumer ${durable}: ${publicReason(own)}`];
   if (source !== undefined) return [`consumer ${durable}: its last snapshot failed: ${publicReason(source)}`];
+  if (lastSnapshot?.wanted != null) return [`consumer ${durable}: a snapshot is wanted: ${SNAPSHOT_REASON}`];
   return stalled ? [`consumer ${durable}: stalled`] : [];
 }
 
@@ -119,7 +123,8 @@ function describeConsumer(stats: ConsumerStats, letters: ReadonlyMap<string, num
 }
 
 function describeSnapshot(record: SnapshotRecord): SnapshotRecord {
-  return { ...record, error: publicReasonOf(record.error) };
+  const wanted = record.wanted === null ? null : SNAPSHOT_REASON;
+  return { ...record, error: publicReasonOf(record.error), wanted };
 }
 
 function describeCascades(stats: CascadeWorkerStats): object {

@@ -124,7 +124,7 @@ export function counterSeconds(stream: StreamDefinition | undefined): number | u
 }
 
 const APPLIED_PAGE =
-  "SELECT entity_id AS id FROM mesh.applied WHERE source = $1 AND entity_id > $2 ORDER BY entity_id LIMIT $3";
+  "SELECT entity_id AS id FROM mesh.applied WHERE entity = $1 AND entity_id > $2 ORDER BY entity_id LIMIT $3";
 const COUNTER_PAGE =
   "SELECT entity_id AS id FROM mesh.entity_version WHERE entity = $1 AND entity_id > $2 ORDER BY entity_id LIMIT $3";
 
@@ -152,21 +152,21 @@ async function eachPage(
 
 const NOTE_TOMBSTONES = `WITH met AS (
   SELECT entity_id FROM mesh.applied
-  WHERE source = $1 AND entity_id = ANY ($2::text[]) AND deleted AND deleted_seq IS DISTINCT FROM stream_seq
+  WHERE entity = $1 AND entity_id = ANY ($2::text[]) AND deleted AND deleted_seq IS DISTINCT FROM stream_seq
   FOR UPDATE SKIP LOCKED)
 UPDATE mesh.applied AS state SET deleted_at = now(), deleted_seq = state.stream_seq
-FROM met WHERE state.source = $1 AND state.entity_id = met.entity_id`;
+FROM met WHERE state.entity = $1 AND state.entity_id = met.entity_id`;
 
 const FORGET_TOMBSTONES = `WITH gone AS (
   SELECT entity_id FROM mesh.applied AS state
-  WHERE source = $1 AND entity_id = ANY ($2::text[]) AND deleted AND deleted_seq = stream_seq
+  WHERE entity = $1 AND entity_id = ANY ($2::text[]) AND deleted AND deleted_seq = stream_seq
     AND deleted_at < now() - make_interval(secs => $3)
     AND NOT EXISTS (SELECT FROM mesh.dead_letter AS letter
-      WHERE letter.origin = $1 AND letter.entity_id = state.entity_id AND letter.redriven_at IS NULL)
-    AND NOT EXISTS (SELECT FROM mesh.attempt WHERE attempt.origin = $1 AND attempt.entity_id = state.entity_id)
-    AND NOT EXISTS (SELECT FROM mesh.cascade_task AS task WHERE task.origin = $1 AND task.entity_id = state.entity_id)
+      WHERE letter.entity = $1 AND letter.entity_id = state.entity_id AND letter.redriven_at IS NULL)
+    AND NOT EXISTS (SELECT FROM mesh.attempt WHERE attempt.entity = $1 AND attempt.entity_id = state.entity_id)
+    AND NOT EXISTS (SELECT FROM mesh.cascade_task AS task WHERE task.entity = $1 AND task.entity_id = state.entity_id)
   FOR UPDATE OF state SKIP LOCKED)
-DELETE FROM mesh.applied AS state USING gone WHERE state.source = $1 AND state.entity_id = gone.entity_id`;
+DELETE FROM mesh.applied AS state USING gone WHERE state.entity = $1 AND state.entity_id = gone.entity_id`;
 
 async function forgetTombstones(
   client: PoolClient,

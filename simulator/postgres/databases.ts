@@ -52,12 +52,12 @@ CREATE TABLE mesh_sim."$effect" (
     entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
 CREATE TABLE mesh_sim."$known" (
-    place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source TEXT NOT NULL, entity_id TEXT NOT NULL,
-    version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT NOT NULL
+    place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
+    version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT
 );
 CREATE FUNCTION mesh_sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO mesh_sim."$known" (source, entity_id, version, deleted, stream_seq)
-  VALUES (NEW.source, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
+  INSERT INTO mesh_sim."$known" (entity, entity_id, version, deleted, stream_seq)
+  VALUES (NEW.entity, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
   RETURN NULL;
 END $$;
 CREATE TRIGGER remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION mesh_sim.remember();

@@ -38,8 +38,8 @@ const HISTORY = `CREATE TABLE chaos_history (LIKE mesh.applied,
   place bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
   backend text NOT NULL DEFAULT concat(pg_backend_pid(), ' ', current_setting('application_name'), ' in ', pg_current_xact_id()));
 CREATE FUNCTION chaos_remember() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-  INSERT INTO public.chaos_history (source, entity_id, version, exact, deleted, stream_seq)
-  VALUES (NEW.source, NEW.entity_id, NEW.version, NEW.exact, NEW.deleted, NEW.stream_seq);
+  INSERT INTO public.chaos_history (entity, entity_id, version, versioned, deleted, stream_seq)
+  VALUES (NEW.entity, NEW.entity_id, NEW.version, NEW.versioned, NEW.deleted, NEW.stream_seq);
   RETURN NULL;
 END $$;
 CREATE TRIGGER chaos_remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION chaos_remember()`;
@@ -73,8 +73,8 @@ export async function startDatabases(generated: string): Promise<Databases> {
     },
     async history(service, source, id) {
       const { rows } = await pools[service].query<object>(
-        `SELECT to_char(at, 'HH24:MI:SS.MS') AS at, backend, version, exact, deleted, stream_seq FROM chaos_history
-         WHERE source = $1 AND entity_id = $2 ORDER BY place DESC LIMIT 12`,
+        `SELECT to_char(at, 'HH24:MI:SS.MS') AS at, backend, version, versioned, deleted, stream_seq FROM chaos_history
+         WHERE entity = $1 AND entity_id = $2 ORDER BY place DESC LIMIT 12`,
         [source, id],
       );
       return rows.reverse();

@@ -29,7 +29,7 @@ const heard = (container: string) =>
   waitFor(
     async () => {
       const sql =
-        "SELECT FROM mesh.applied WHERE source = 'compute.container' AND entity_id = $1 AND version > 0";
+        "SELECT FROM mesh.applied WHERE entity = 'compute.container' AND entity_id = $1 AND version > 0";
       return (await mesh.databases.gateway.query(sql, [container])).rowCount === 1;
     },
     { what: `the gateway to hear of ${container}` },

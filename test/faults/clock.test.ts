@@ -55,7 +55,7 @@ describe.each([
 
   it("reads from the database how long an attempt has to wait, as another replica does", async () => {
     await copy.pool.query(`INSERT INTO mesh.subscription (durable, stream) VALUES ('${DURABLE}', 'S')`);
-    await copy.pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+    await copy.pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
       VALUES ('S', 1, '${DURABLE}', 'auth.user', 'a', 1, now() + interval '20 s')`);
     moveClock(byMs);
     const { attempts } = await readStanding(copy.pool, DURABLE);

@@ -90,8 +90,8 @@ describe("the tail of a stream", () => {
     await nats.forget();
     await waitFor(async () => (await copy.manager().streams.info(copy.stream)).state.last_seq === 2);
     const newBase = async () => {
-      const { rows } = await copy.pool.query("SELECT seq_base FROM mesh.subscription");
-      return Number(rows[0].seq_base) >= 5;
+      const { rows } = await copy.pool.query("SELECT seq_offset FROM mesh.subscription");
+      return Number(rows[0].seq_offset) >= 5;
     };
     await waitFor(newBase, { timeoutMs: 30_000, what: "sequences with another base" });
     await waitFor(() => consumer.stats().connected);

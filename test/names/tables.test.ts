@@ -194,7 +194,7 @@ test("names that are joined of others are told apart", async () => {
     await pool.query(`DELETE FROM "${table}"`);
   }
   await pool.query(
-    "UPDATE mesh.applied SET deleted = true WHERE source = 'user.user' AND entity_id = 'gone'",
+    "UPDATE mesh.applied SET deleted = true WHERE entity = 'user.user' AND entity_id = 'gone'",
   );
   await expect(pool.query("INSERT INTO joined (id, name_a) VALUES ('1', 'gone')")).rejects.toMatchObject({
     code: "23503",

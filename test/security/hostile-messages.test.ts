@@ -293,7 +293,7 @@ SELECT 'good-' || $1 || '-' || i, 'good ' || $1 || ' ' || i, 'first' FROM genera
   expect(wrong).toEqual([]);
   expect(letters).toHaveLength(all.filter(({ reason }) => reason !== undefined).length);
   // Rows of theirs that a snapshot met, whose source has no such user, are gone again.
-  const heard = "SELECT FROM mesh.applied WHERE source = 'auth.user' AND entity_id LIKE 'hostile-%'";
+  const heard = "SELECT FROM mesh.applied WHERE entity = 'auth.user' AND entity_id LIKE 'hostile-%'";
   const applied = await mesh.databases.sfs.query(heard);
   expect(applied.rowCount).toBe(all.filter(({ reason }) => reason === undefined).length);
   expect(mesh.services.sfs.log.filter((line) => / at .*\.[jt]s:\d+/.test(line))).toEqual([]);

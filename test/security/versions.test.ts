@@ -175,7 +175,7 @@ describe("a forged version", () => {
     const route = { container_id, host: "frozen.test", target: "http://10.0.0.1" };
     await call(mesh, "gateway", "POST /api/routes", route);
     const heard =
-      "SELECT FROM mesh.applied WHERE source = 'compute.container' AND entity_id = $1 AND version >= $2";
+      "SELECT FROM mesh.applied WHERE entity = 'compute.container' AND entity_id = $1 AND version >= $2";
     await waitFor(async () => (await count("gateway", heard, container_id, 1)) === 1);
     const metadata = { event_id: "x", entity_id: container_id, timestamp: 1, source: "x", version: 1e12 };
     const forged = JSON.stringify({ metadata, container_id, user_id: owner });

@@ -26,7 +26,9 @@ function healthFindings({ service, health, consumers }: ServiceStatus): string[]
   if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
   const told = new Set([
     ...health.stalled.map(({ durable }) => durable),
-    ...consumers.filter((one) => vanished(one) || one.snapshot?.error).map(({ durable }) => durable),
+    ...consumers
+      .filter((one) => vanished(one) || one.snapshot?.error || one.snapshot?.wanted)
+      .map(({ durable }) => durable),
   ]);
   const others = health.reasons.filter(
     (reason) => !told.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") && !reason.startsWith("stream "),
@@ -62,7 +64,9 @@ function consumerFindings(service: string, consumer: ConsumerStatus): string[] {
     ...(deadLetters > 0
       ? [`${service}: ${plural(deadLetters, "dead letter")} of ${durable} (mesh dlq list ${service})`]
       : []),
-    ...(snapshot?.error ? [`${service}: ${snapshotTrouble(durable, snapshot.error)}`] : []),
+    ...(snapshot?.error ? [`${service}: the last snapshot of ${durable} failed: ${snapshot.error}`] : []),
+    // A consumer notes it when it sees that events were lost; the next snapshot answers it.
+    ...(snapshot?.wanted ? [`${service}: a snapshot of ${durable} is wanted: ${snapshot.wanted}`] : []),
     ...(snapshot !== null && snapshot.unfit > 0 ? [`${service}: ${unfitRows(durable, snapshot)}`] : []),
   ];
 }
@@ -76,13 +80,6 @@ function unfitRows(durable: string, { unfit, unfitRows }: SnapshotStatus): strin
     .map(({ place, id, reason }) => `${id ?? `element ${place}`} (${reason})`);
   const more = unfit - named.length;
   return `the last snapshot of ${durable} could not take ${plural(unfit, "row")} of its source: ${named.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
-}
-
-/** `wanted: …` is what a consumer notes when it sees that events were lost; the next snapshot answers it. */
-function snapshotTrouble(durable: string, error: string): string {
-  return error.startsWith("wanted: ")
-    ? `a snapshot of ${durable} is ${error}`
-    : `the last snapshot of ${durable} failed: ${error}`;
 }
 
 /** What the broker does not know of it; undefined when all is there, or it was not asked. */

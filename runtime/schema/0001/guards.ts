@@ -47,27 +47,27 @@ END;
 $$;
 COMMENT ON FUNCTION mesh.refuse_truncate() IS 'Always raises 0A000: truncating fires no row trigger, so no event could follow.';
 
-CREATE FUNCTION mesh.refuse_deleted(source TEXT, ids TEXT[], table_name TEXT, column_name TEXT) RETURNS VOID
+CREATE FUNCTION mesh.refuse_deleted(entity TEXT, ids TEXT[], table_name TEXT, column_name TEXT) RETURNS VOID
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone TEXT;
 BEGIN
     -- An id that was never heard of gets a row too: there must be something that a concurrent deletion has to wait for.
-    INSERT INTO mesh.applied (source, entity_id)
-    SELECT refuse_deleted.source, id FROM unnest(ids) AS id WHERE id IS NOT NULL GROUP BY id ORDER BY id
+    INSERT INTO mesh.applied (entity, entity_id)
+    SELECT refuse_deleted.entity, id FROM unnest(ids) AS id WHERE id IS NOT NULL GROUP BY id ORDER BY id
     ON CONFLICT DO NOTHING;
     -- FOR SHARE waits for a deletion in progress, and makes a later one wait for this transaction. "deleted"
     -- is read from the locked rows, after the wait: as a condition it would skip rows before locking them.
     SELECT min(locked.entity_id) FILTER (WHERE locked.deleted) INTO gone
     FROM (
         SELECT applied.entity_id, applied.deleted FROM mesh.applied
-        WHERE applied.source = refuse_deleted.source AND applied.entity_id = ANY (ids)
+        WHERE applied.entity = refuse_deleted.entity AND applied.entity_id = ANY (ids)
         ORDER BY applied.entity_id
         FOR SHARE
     ) AS locked;
     IF gone IS NOT NULL THEN
         -- 23503 foreign_key_violation: what a foreign key within one database would say.
-        RAISE EXCEPTION '%.% refers to % %, which is deleted', table_name, column_name, source, quote_literal(gone)
+        RAISE EXCEPTION '%.% refers to % %, which is deleted', table_name, column_name, entity, quote_literal(gone)
             USING ERRCODE = '23503', TABLE = table_name, COLUMN = column_name,
                   DETAIL = 'Its deletion was applied here, with its cascades; a row attached now would outlive them.';
     END IF;

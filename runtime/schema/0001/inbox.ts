@@ -1,23 +1,23 @@
 /** The consumer's side: an event's effects and the record of it commit together. */
 export const INBOX = `CREATE TABLE mesh.applied (
-    source       TEXT COLLATE "C" NOT NULL,
+    entity       TEXT COLLATE "C" NOT NULL,
     entity_id    TEXT COLLATE "C" NOT NULL,
     version      BIGINT,
-    exact        BOOLEAN NOT NULL DEFAULT false,
+    versioned    BOOLEAN NOT NULL DEFAULT false,
     deleted      BOOLEAN NOT NULL DEFAULT false,
-    stream_seq   BIGINT NOT NULL DEFAULT 0,
+    stream_seq   BIGINT,
     deleted_at   TIMESTAMPTZ,
     deleted_seq  BIGINT,
-    PRIMARY KEY (source, entity_id)
+    PRIMARY KEY (entity, entity_id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE mesh.applied IS
-    'The order guard: the last event applied of each foreign entity. A row with stream_seq 0 and no version was never heard of: rows refer to it, and a snapshot that lacks it proves nothing.';
-COMMENT ON COLUMN mesh.applied.source IS 'Owner and entity: auth.user';
-COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one.';
-COMMENT ON COLUMN mesh.applied.exact IS 'The last applied event carried a version.';
+    'The order guard: the last event applied of each entity of another service, written in the transaction of its effects. An event that is not newer than its row here changes nothing.';
+COMMENT ON COLUMN mesh.applied.entity IS 'auth.user';
+COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one, and for an entity that rows here only refer to.';
+COMMENT ON COLUMN mesh.applied.versioned IS 'The last applied event carried a version, so "version" is where the entity stands.';
 COMMENT ON COLUMN mesh.applied.deleted IS 'A tombstone: no row may refer to it until a true re-creation.';
 COMMENT ON COLUMN mesh.applied.stream_seq IS
-    'Effective sequence (mesh.subscription.seq_base + message sequence) of the last applied event.';
+    'Effective sequence (mesh.subscription.seq_offset + message sequence) of the last applied event or snapshot row. NULL while there was none: with a version, a snapshot of a service without a copy found the entity alive; without one, rows here refer to it and no more is known.';
 COMMENT ON COLUMN mesh.applied.deleted_at IS
     'When the background work first met this tombstone, which is forgotten once its stream''s "tombstones" have passed since. Of no meaning unless deleted_seq is stream_seq.';
 
@@ -33,14 +33,14 @@ CREATE TABLE mesh.attempt (
     stream      TEXT COLLATE "C" NOT NULL,
     stream_seq  BIGINT NOT NULL,
     durable     TEXT COLLATE "C",
-    origin      TEXT COLLATE "C" NOT NULL,
+    entity      TEXT COLLATE "C" NOT NULL,
     entity_id   TEXT COLLATE "C" NOT NULL,
     attempts    INTEGER NOT NULL DEFAULT 0,
     last_error  TEXT,
     next_at     TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (stream, stream_seq)
 );
-CREATE INDEX attempt_origin_entity_id_idx ON mesh.attempt (origin, entity_id);
+CREATE INDEX attempt_entity_entity_id_idx ON mesh.attempt (entity, entity_id);
 COMMENT ON TABLE mesh.attempt IS
     'Events whose handler failed and is due again. Written before each attempt, so that one that kills the process is counted too.';
 
@@ -54,7 +54,7 @@ CREATE TABLE mesh.dead_letter (
     body         BYTEA NOT NULL,
     error        TEXT NOT NULL,
     attempts     INTEGER NOT NULL DEFAULT 0,
-    origin       TEXT COLLATE "C",
+    entity       TEXT COLLATE "C",
     entity_id    TEXT COLLATE "C",
     failed_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
     redriven_at  TIMESTAMPTZ,
@@ -68,7 +68,7 @@ COMMENT ON COLUMN mesh.dead_letter.body IS 'Bytes: what is in here need not be J
 
 CREATE TABLE mesh.cascade_task (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    origin        TEXT COLLATE "C" NOT NULL,
+    entity        TEXT COLLATE "C" NOT NULL,
     entity_id     TEXT COLLATE "C" NOT NULL,
     rule          TEXT COLLATE "C" NOT NULL,
     table_name    TEXT COLLATE "C" NOT NULL,
@@ -86,23 +86,27 @@ COMMENT ON TABLE mesh.cascade_task IS
 COMMENT ON COLUMN mesh.cascade_task.leased_until IS 'A worker is calling the hook; after this time another may.';
 
 CREATE TABLE mesh.subscription (
-    durable         TEXT COLLATE "C" PRIMARY KEY,
-    stream          TEXT COLLATE "C" NOT NULL,
-    stream_created  TEXT,
-    seq_base        BIGINT NOT NULL DEFAULT 0,
-    last_seq        BIGINT NOT NULL DEFAULT 0,
-    snapshot_at     TIMESTAMPTZ,
-    snapshot_seq    BIGINT,
-    snapshot_rows   BIGINT,
-    snapshot_unfit  BIGINT,
-    snapshot_error  TEXT
+    durable          TEXT COLLATE "C" PRIMARY KEY,
+    stream           TEXT COLLATE "C" NOT NULL,
+    stream_created   TEXT,
+    seq_offset       BIGINT NOT NULL DEFAULT 0,
+    last_seq         BIGINT NOT NULL DEFAULT 0,
+    snapshot_at      TIMESTAMPTZ,
+    snapshot_seq     BIGINT,
+    snapshot_rows    BIGINT,
+    snapshot_unfit   BIGINT,
+    snapshot_error   TEXT,
+    snapshot_wanted  TEXT
 );
 COMMENT ON TABLE mesh.subscription IS 'What each durable consumer reads, and how its last snapshot went.';
 COMMENT ON COLUMN mesh.subscription.stream_created IS
     'As the broker says it: another value is another stream, whose sequences start again.';
-COMMENT ON COLUMN mesh.subscription.seq_base IS
+COMMENT ON COLUMN mesh.subscription.seq_offset IS
     'Added to message sequences. Raised when the stream was recreated or shortened, so that effective sequences never go back.';
 COMMENT ON COLUMN mesh.subscription.last_seq IS 'Highest effective sequence applied.';
+COMMENT ON COLUMN mesh.subscription.snapshot_error IS 'Why the last snapshot failed, or what failed in it; NULL when nothing did.';
+COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS
+    'Why another snapshot is wanted: events were lost, or the copy lacks what only its source has. NULL once a snapshot has answered it.';
 COMMENT ON COLUMN mesh.subscription.snapshot_unfit IS 'How many rows of its source the last snapshot could not take.';
 
 CREATE TABLE mesh.unfit_row (

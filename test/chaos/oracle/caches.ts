@@ -17,7 +17,7 @@ export async function checkCaches({ mesh }: Looking): Promise<readonly Violation
   for (const service of ["sfs", "compute"] as const) {
     const { rows: cached } = await pools[service].query<UserRow>(`SELECT ${COLUMNS} FROM user_cache`);
     const { rows: applied } = await pools[service].query<{ entity_id: string }>(
-      "SELECT entity_id, version, exact, deleted, stream_seq FROM mesh.applied WHERE source = 'auth.user'",
+      "SELECT entity_id, version, versioned, deleted, stream_seq FROM mesh.applied WHERE entity = 'auth.user'",
     );
     const { rows: versions } = await pools.auth.query<{ entity_id: string; version: string }>(
       "SELECT entity_id, version FROM mesh.entity_version WHERE entity = 'auth.user'",

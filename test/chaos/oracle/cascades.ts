@@ -36,7 +36,7 @@ interface Referring {
   readonly id: string;
   readonly made_at: Date;
   readonly version: string | null;
-  readonly exact: boolean | null;
+  readonly versioned: boolean | null;
   readonly deleted: boolean | null;
   readonly stream_seq: string | null;
   /** When the row was made, something had been heard of the entity. */
@@ -108,14 +108,14 @@ async function readLives({ mesh }: Looking, service: ServiceName, sql: string) {
 async function readReferring({ mesh }: Looking, reference: Reference): Promise<readonly Referring[]> {
   const { service, table, key, column, source } = reference;
   const { rows } = await mesh.databases.pools[service].query<Referring>(
-    `SELECT ${key} AS row, ${column} AS id, created_at AS made_at, version, exact, deleted, stream_seq,
-     EXISTS (SELECT FROM chaos_history AS known WHERE known.source = $1 AND known.entity_id = ${column}
-       AND known.at AT TIME ZONE 'UTC' <= created_at AND (known.version IS NOT NULL OR known.stream_seq > 0)) AS heard,
-     (SELECT first.at FROM (SELECT at, stream_seq FROM chaos_history WHERE source = $1 AND entity_id = ${column}
+    `SELECT ${key} AS row, ${column} AS id, created_at AS made_at, version, versioned, deleted, stream_seq,
+     EXISTS (SELECT FROM chaos_history AS known WHERE known.entity = $1 AND known.entity_id = ${column}
+       AND known.at AT TIME ZONE 'UTC' <= created_at AND (known.version IS NOT NULL OR known.stream_seq IS NOT NULL)) AS heard,
+     (SELECT first.at FROM (SELECT at, stream_seq FROM chaos_history WHERE entity = $1 AND entity_id = ${column}
        AND version IS NOT NULL ORDER BY at LIMIT 1) AS first
-       WHERE EXISTS (SELECT FROM chaos_history AS told WHERE told.source = $1 AND told.entity_id <> ${column}
+       WHERE EXISTS (SELECT FROM chaos_history AS told WHERE told.entity = $1 AND told.entity_id <> ${column}
          AND told.stream_seq = first.stream_seq)) AS met_at
-     FROM ${table} LEFT JOIN mesh.applied ON source = $1 AND entity_id = ${column} WHERE ${column} IS NOT NULL`,
+     FROM ${table} LEFT JOIN mesh.applied ON entity = $1 AND entity_id = ${column} WHERE ${column} IS NOT NULL`,
     [source],
   );
   return rows;
@@ -126,7 +126,7 @@ async function readReferring({ mesh }: Looking, reference: Reference): Promise<r
  * reached this service as it is now. `mesh verify` finds such rows.
  */
 function isUnheardOf(looking: Looking, reference: Reference, { version, stream_seq }: Referring): boolean {
-  return wasForgotten(looking, reference) && version === null && Number(stream_seq ?? 0) === 0;
+  return wasForgotten(looking, reference) && version === null && stream_seq === null;
 }
 
 /** What was never heard of may have lived, and ended, all the same: a row that names it belongs to whichever life comes first. */

@@ -23,7 +23,7 @@ export async function checkLives(looking: Looking): Promise<readonly Violation[]
     const { rows } = await looking.mesh.databases.pools[service].query<Known>(
       `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted,
        concat_ws(' ', to_char(at, 'HH24:MI:SS.MS'), 'v' || version, CASE WHEN deleted THEN 'deleted' END, 'seq ' || stream_seq, 'by', backend) AS told
-       FROM chaos_history WHERE source = 'auth.user' ORDER BY place`,
+       FROM chaos_history WHERE entity = 'auth.user' ORDER BY place`,
     );
     const passed = [...births].flatMap(([id, versions]) => {
       const known = rows.filter((row) => row.id === id);

@@ -120,7 +120,7 @@ describe("a consumer", () => {
     await untilNames({ a: "ada" }, "the first event");
     // What a failure leaves behind that is recorded after a second delivery of the same message was applied and acked.
     await pool.query(
-      `INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
+      `INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
 VALUES ($1, 1, 'compute_auth_user', 'auth.user', 'a', 1, now() + interval '1 second')`,
       [stream],
     );

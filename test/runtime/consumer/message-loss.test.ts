@@ -100,8 +100,8 @@ describe("messages that a stream loses while its consumer runs", () => {
     await waitFor(async () => (await attempts()).length === 1);
     await consumer.stop();
     await pool.query(
-      `INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts, next_at)
-       SELECT stream, 9, durable, origin, 'b', attempts, next_at FROM mesh.attempt`,
+      `INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
+       SELECT stream, 9, durable, entity, 'b', attempts, next_at FROM mesh.attempt`,
     );
     const again = await rig.start(definition);
     await waitFor(() => again.stats().connected);

@@ -34,7 +34,7 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION guard();
-INSERT INTO mesh.applied (source, entity_id, deleted) VALUES ('auth.user', 'gone', true);
+INSERT INTO mesh.applied (entity, entity_id, deleted) VALUES ('auth.user', 'gone', true);
 `;
 
 export interface UsersRow {

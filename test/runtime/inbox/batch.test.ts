@@ -220,15 +220,15 @@ describe("effect once, in order", () => {
   ])("asks the source of an update after a deletion that was inferred, %s", async (_, choices) => {
     await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
     // As a snapshot leaves it that no longer finds the row: the deletion's own version is not known.
-    await pool.query("UPDATE mesh.applied SET deleted = true, exact = false, stream_seq = 5");
+    await pool.query("UPDATE mesh.applied SET deleted = true, versioned = false, stream_seq = 5");
     await pool.query("DELETE FROM user_cache");
     const wanted = async () =>
-      (await pool.query("SELECT snapshot_error FROM mesh.subscription")).rows[0].snapshot_error;
+      (await pool.query("SELECT snapshot_wanted FROM mesh.subscription")).rows[0].snapshot_wanted;
     await apply([{ action: "updated", id: "a", seq: 4, version: 2, ...named("before") }], choices);
     expect([await users(), await wanted()]).toEqual([{}, null]);
     await apply([{ action: "updated", id: "a", seq: 8, version: 5, ...named("renamed") }], choices);
     expect(await users()).toEqual({});
-    expect(await wanted()).toBe("wanted: a: version 5 came, and its life is not known");
+    expect(await wanted()).toBe("a: version 5 came, and its life is not known");
     await apply([{ action: "created", id: "a", seq: 7, version: 4, ...named("again") }], choices);
     expect(await users()).toEqual({ a: "again" });
   });
@@ -311,9 +311,9 @@ describe("events that carry a part", () => {
     expect(delivery?.outcome()).toBe("ack");
     expect(await listDeadLetters(pool)).toEqual([]);
     const { rows } = await pool.query(
-      "SELECT snapshot_error FROM mesh.subscription WHERE durable = 'profile_auth_user'",
+      "SELECT snapshot_wanted FROM mesh.subscription WHERE durable = 'profile_auth_user'",
     );
-    expect(rows[0].snapshot_error).toContain("1 missing row of profile_cache came in part");
+    expect(rows[0].snapshot_wanted).toContain("1 missing row of profile_cache came in part");
   });
 
   it("notices versions that were skipped", async () => {
@@ -326,9 +326,9 @@ describe("events that carry a part", () => {
       { action: "moved", id: "a", seq: 9, version: 5, payload: { city: "Bern" } },
     ]);
     const { rows } = await pool.query(
-      "SELECT snapshot_error, (SELECT city FROM profile_cache) FROM mesh.subscription WHERE durable = 'profile_auth_user'",
+      "SELECT snapshot_wanted, (SELECT city FROM profile_cache) FROM mesh.subscription WHERE durable = 'profile_auth_user'",
     );
-    expect(rows).toEqual([{ snapshot_error: "wanted: a: versions between 1 and 5", city: "Bern" }]);
+    expect(rows).toEqual([{ snapshot_wanted: "a: versions between 1 and 5", city: "Bern" }]);
   });
 });
 
@@ -558,7 +558,7 @@ describe("poison and failing hooks", () => {
     };
     await apply([{ action: "created", id: "a", seq: 1, version: 1, deliveries: 3 }], { hooks });
     expect(during).toEqual([{ attempts: 1 }]);
-    await pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, origin, entity_id, attempts)
+    await pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id, attempts)
       VALUES ('AUTH', 2, 'compute_auth_user', 'auth.user', 'b', 3)`);
     const [killer] = await apply([{ action: "created", id: "b", seq: 2, version: 1, deliveries: 5 }], {
       hooks,
@@ -624,7 +624,7 @@ describe("cascades", () => {
     const hooks = { before: async () => undefined };
     const taskOf = (user: string) =>
       pool.query(
-        `INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key, attempts, next_at)
+        `INSERT INTO mesh.cascade_task (entity, entity_id, rule, table_name, row_key, attempts, next_at)
          VALUES ('auth.user', $1, 'tearDown', 'containers', 'c', 7, now() + interval '5 minutes')`,
         [user],
       );

@@ -135,7 +135,7 @@ describe("the relay", () => {
       {
         durable: "outbox",
         subject: "foreign.user.a.created",
-        origin: "foreign.user",
+        entity: "foreign.user",
         entity_id: "a",
         text: body,
       },

@@ -153,25 +153,25 @@ describe("a consumer without a cache", () => {
 });
 
 describe("an entity that the source has", () => {
-  const state = { version: 4, exact: true, deleted: true, seq: 50 };
-  const alive = (version: number) => ({ version, exact: true, deleted: false, seq: -1 });
+  const state = { version: 4, versioned: true, deleted: true, seq: 50 };
+  const alive = (version: number) => ({ version, versioned: true, deleted: false, seq: null });
   it.each([
     ["was never heard of", undefined, 7, alive(0)],
-    ["was only referred to", { version: null, exact: false, deleted: false, seq: 0 }, 7, alive(0)],
+    ["was only referred to", { version: null, versioned: false, deleted: false, seq: null }, 7, alive(0)],
     ["is known", { ...state, deleted: false }, 7, undefined],
     ["was deleted before", state, 5, alive(4)],
     ["was deleted after", state, 3, undefined],
     ["was deleted just then", state, 4, undefined],
-    ["was found missing before", { ...state, exact: false }, 6, alive(5)],
+    ["was found missing before", { ...state, versioned: false }, 6, alive(5)],
     [
       "was deleted since, by an owner without versions",
-      { ...state, version: null, exact: false, seq: 101 },
+      { ...state, version: null, versioned: false, seq: 101 },
       null,
       undefined,
     ],
     [
       "was deleted before, by an owner without versions",
-      { ...state, version: null, exact: false },
+      { ...state, version: null, versioned: false },
       null,
       alive(1),
     ],

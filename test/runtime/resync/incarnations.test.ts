@@ -179,9 +179,9 @@ describe("a snapshot that tells of a later life", () => {
 describe("no deletion is made up", () => {
   interface Known {
     readonly version: number | null;
-    readonly exact?: boolean;
+    readonly versioned?: boolean;
     readonly deleted?: boolean;
-    readonly seq?: number;
+    readonly seq?: number | null;
   }
   const cases: readonly (readonly [string, Known, ReturnType<typeof user>])[] = [
     ["updates alone were missed", { version: 1 }, user("now", 9, 1)],
@@ -189,35 +189,38 @@ describe("no deletion is made up", () => {
     ["it began before what is known", { version: 5 }, user("now", 9, 3)],
     ["its beginning is not known", { version: 1 }, user("now", 9, null)],
     ["its owner tells no lives", { version: 1 }, user("now", 9)],
-    ["its owner tells neither versions nor lives", { version: null, exact: false }, user("now")],
+    ["its owner tells neither versions nor lives", { version: null, versioned: false }, user("now")],
     ["it is told without a version", { version: 1 }, user("now", undefined, 9)],
     ["it is told to have begun after its last event", { version: 1 }, user("now", 4, 9)],
-    ["the last event had no version", { version: 1, exact: false }, user("now", 9, 5)],
-    ["no event had a version", { version: null, exact: false }, user("now", 9, 5)],
-    ["it was only referred to", { version: null, exact: false, seq: 0 }, user("now", 9, 5)],
-    ["it was only found alive", { version: 0, seq: -1 }, user("now", 9, 5)],
+    ["the last event had no version", { version: 1, versioned: false }, user("now", 9, 5)],
+    ["no event had a version", { version: null, versioned: false }, user("now", 9, 5)],
+    ["it was only referred to", { version: null, versioned: false, seq: null }, user("now", 9, 5)],
+    ["it was only found alive", { version: 0, seq: null }, user("now", 9, 5)],
   ];
 
   describe.each([
     ["with a cache", definition],
     ["without one", withoutCache],
   ])("%s", (_, make) => {
-    it.each(cases)("where %s", async (_case, { version, exact = true, deleted = false, seq = 1 }, told) => {
-      const consumer = await start(make(noting));
-      await rig.pool.query("INSERT INTO user_cache (user_id, username) VALUES ('a', 'then')");
-      await rig.pool.query("INSERT INTO mesh.applied VALUES ('auth.user', 'a', $1, $2, $3, $4)", [
-        version,
-        exact,
-        deleted,
-        seq,
-      ]);
-      await attach("then");
-      rig.source = [told];
-      await rig.pool.query("UPDATE mesh.subscription SET seq_base = 10");
-      await consumer.resync();
-      expect(await attached()).toEqual(["c-then", "k-then", "n-then"]);
-      expect(seen.filter((what) => what.includes("deleted"))).toEqual([]);
-    });
+    it.each(cases)(
+      "where %s",
+      async (_case, { version, versioned = true, deleted = false, seq = 1 }, told) => {
+        const consumer = await start(make(noting));
+        await rig.pool.query("INSERT INTO user_cache (user_id, username) VALUES ('a', 'then')");
+        await rig.pool.query("INSERT INTO mesh.applied VALUES ('auth.user', 'a', $1, $2, $3, $4)", [
+          version,
+          versioned,
+          deleted,
+          seq,
+        ]);
+        await attach("then");
+        rig.source = [told];
+        await rig.pool.query("UPDATE mesh.subscription SET seq_offset = 10");
+        await consumer.resync();
+        expect(await attached()).toEqual(["c-then", "k-then", "n-then"]);
+        expect(seen.filter((what) => what.includes("deleted"))).toEqual([]);
+      },
+    );
 
     it("where it is known to be deleted: it lives again, and no hook of a deletion runs twice", async () => {
       const consumer = await start(make(noting));

@@ -91,7 +91,7 @@ async function know(...rows: readonly Known[]): Promise<void> {
   for (const { id, name, version, seq } of rows) {
     await pool.query("INSERT INTO user_cache (user_id, username) VALUES ($1, $2)", [id, name]);
     await pool.query(
-      "INSERT INTO mesh.applied (source, entity_id, version, exact, stream_seq) VALUES ('auth.user', $1, $2::bigint, $2::bigint IS NOT NULL, $3)",
+      "INSERT INTO mesh.applied (entity, entity_id, version, versioned, stream_seq) VALUES ('auth.user', $1, $2::bigint, $2::bigint IS NOT NULL, $3)",
       [id, version, seq],
     );
   }
@@ -116,9 +116,9 @@ describe("a snapshot", () => {
     expect(await users()).toEqual({ later: "later", missing: "found", newer: "newest", stale: "new" });
     expect((await pool.query("SELECT key_id FROM ssh_keys")).rows).toEqual([{ key_id: "l" }]);
     const { rows } = await pool.query(
-      "SELECT version, deleted, exact FROM mesh.applied WHERE entity_id = 'gone'",
+      "SELECT version, deleted, versioned FROM mesh.applied WHERE entity_id = 'gone'",
     );
-    expect(rows).toEqual([{ version: "2", deleted: true, exact: false }]);
+    expect(rows).toEqual([{ version: "2", deleted: true, versioned: false }]);
     const record = await pool.query(
       "SELECT snapshot_seq, snapshot_rows, snapshot_error FROM mesh.subscription",
     );
@@ -153,7 +153,7 @@ describe("a snapshot", () => {
   });
 
   it("brings nothing deleted back that was deleted after it was read", async () => {
-    await pool.query(`INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq) VALUES
+    await pool.query(`INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq) VALUES
       ('auth.user', 'a', 3, true, true, 150), ('auth.user', 'b', NULL, false, true, 150), ('auth.user', 'c', 3, true, true, 50)`);
     serve([user("a", "a", 2), user("b", "b"), user("c", "c", 4)]);
     await snapshot(100);
@@ -201,7 +201,7 @@ describe("a snapshot", () => {
     try {
       await replica.query("BEGIN");
       await replica.query(
-        "INSERT INTO mesh.applied (source, entity_id, version, exact, stream_seq) VALUES ('auth.user', 'a', 1, true, 1)",
+        "INSERT INTO mesh.applied (entity, entity_id, version, versioned, stream_seq) VALUES ('auth.user', 'a', 1, true, 1)",
       );
       await replica.query("INSERT INTO user_cache (user_id, username) VALUES ('a', 'ada')");
       const taken = snapshot(100, { hooks: { created } });
@@ -263,7 +263,7 @@ describe("a snapshot", () => {
     });
     await know(known(1), known(77), known(4_001));
     await pool.query(
-      "INSERT INTO mesh.applied (source, entity_id, deleted, stream_seq) VALUES ('auth.user', 'u9001', true, 500)",
+      "INSERT INTO mesh.applied (entity, entity_id, deleted, stream_seq) VALUES ('auth.user', 'u9001', true, 500)",
     );
     serve(Array.from({ length: 14_000 }, (_, at) => user(`u${at}`, `name ${at}`, 2)));
     expect(await snapshot(10)).toMatchObject({ rows: 14_000, written: 13_998, removed: 0 });

@@ -113,7 +113,7 @@ async function know(...ids: readonly string[]): Promise<void> {
     [ids],
   );
   await pool.query(
-    "INSERT INTO mesh.applied (source, entity_id, version, exact, stream_seq) SELECT 'auth.user', unnest($1::text[]), 1, true, 1",
+    "INSERT INTO mesh.applied (entity, entity_id, version, versioned, stream_seq) SELECT 'auth.user', unnest($1::text[]), 1, true, 1",
     [ids],
   );
 }
@@ -378,7 +378,7 @@ describe("without a cache", () => {
   }
 
   it("elements that cannot be read are set aside; what is told of is kept, what is not goes", async () => {
-    await pool.query(`INSERT INTO mesh.applied (source, entity_id, version, exact, stream_seq)
+    await pool.query(`INSERT INTO mesh.applied (entity, entity_id, version, versioned, stream_seq)
       SELECT 'auth.user', unnest(ARRAY['told', 'odd', 'word', 'gone']), 1, true, 1`);
     await pool.query(
       "INSERT INTO containers (container_id, user_id) VALUES ('c', 'gone'), ('d', 'odd'), ('e', 'word')",

@@ -108,7 +108,6 @@ test.each([
   ['invalid input syntax for type integer: "k-secret" (22P02)', "22P02"],
   ["the broker is not connected: connect ECONNREFUSED 10.1.2.3:4222", "the broker is not connected"],
   ["durable a of stream B is gone: consumer not found", "durable a of stream B is gone"],
-  ["wanted: version 3 of k-secret never came", "wanted: an event was missed"],
   ["no namespace for k-secret in auth.internal", "the log says why"],
 ])("of %j anyone may read its class alone", (message, said) => {
   const reason = publicReason(message);

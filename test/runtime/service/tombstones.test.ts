@@ -105,10 +105,10 @@ describe("a tombstone", () => {
   it("stays while a dead letter, an attempt or a cascade waits for its entity, and is not waited for", async () => {
     for (const [at, id] of ["letter", "attempt", "task", "locked", "free"].entries())
       await hear({ id, action: "deleted", seq: at + 1, version: 1 });
-    await pool.query(`INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, body, error, origin, entity_id)
+    await pool.query(`INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, body, error, entity, entity_id)
       VALUES ('d', 's', 1, 's', '', 'e', 'auth.user', 'letter');
-      INSERT INTO mesh.attempt (stream, stream_seq, origin, entity_id) VALUES ('s', 1, 'auth.user', 'attempt');
-      INSERT INTO mesh.cascade_task (origin, entity_id, rule, table_name, row_key) VALUES ('auth.user', 'task', 'r', 't', 'k')`);
+      INSERT INTO mesh.attempt (stream, stream_seq, entity, entity_id) VALUES ('s', 1, 'auth.user', 'attempt');
+      INSERT INTO mesh.cascade_task (entity, entity_id, rule, table_name, row_key) VALUES ('auth.user', 'task', 'r', 't', 'k')`);
     await forget();
     await pass(91);
     const other = await pool.connect();
@@ -123,7 +123,7 @@ describe("a tombstone", () => {
   });
 
   it("is forgotten in pages, by one replica at a time, and never where the stream does not say when", async () => {
-    await pool.query(`INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq)
+    await pool.query(`INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq)
       SELECT 'auth.user', 'u' || i, 2, true, i % 2 = 0, i FROM generate_series(1, 12000) AS i`);
     await forget();
     await pass(91);

@@ -25,8 +25,8 @@ const attach = (session: pg.Client, key: string, user: string) =>
 /** As the consumer applies a deletion: first the guard's row, then, in a statement of its own, the cascade. */
 const recordDeletion = (session: pg.Client, user: string) =>
   session.query(
-    `INSERT INTO mesh.applied (source, entity_id, version, exact, deleted, stream_seq) VALUES ('auth.user', $1, 2, true, true, 5)
-     ON CONFLICT (source, entity_id) DO UPDATE SET deleted = true, version = 2, stream_seq = 5`,
+    `INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq) VALUES ('auth.user', $1, 2, true, true, 5)
+     ON CONFLICT (entity, entity_id) DO UPDATE SET deleted = true, version = 2, stream_seq = 5`,
     [user],
   );
 const cascade = (session: pg.Client, user: string) =>
@@ -48,7 +48,7 @@ describe.each(["known", "never heard of"])("a user that is %s", (state) => {
   beforeEach(async () => {
     if (state === "known") {
       await compute.client.query(
-        "INSERT INTO mesh.applied (source, entity_id, version, exact, stream_seq) VALUES ('auth.user', 'u', 1, true, 4)",
+        "INSERT INTO mesh.applied (entity, entity_id, version, versioned, stream_seq) VALUES ('auth.user', 'u', 1, true, 4)",
       );
     }
   });
@@ -167,6 +167,6 @@ describe("the refusal", () => {
 test("an id that was never heard of leaves a row that proves nothing", async () => {
   await attach(attacher, "k", "new");
   const { rows } = await compute.client.query("SELECT * FROM mesh.applied");
-  const unheard = { version: null, exact: false, deleted: false, deleted_at: null, deleted_seq: null };
-  expect(rows).toEqual([{ source: "auth.user", entity_id: "new", stream_seq: "0", ...unheard }]);
+  const unheard = { version: null, versioned: false, deleted: false, deleted_at: null, deleted_seq: null };
+  expect(rows).toEqual([{ entity: "auth.user", entity_id: "new", stream_seq: null, ...unheard }]);
 });
