@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import type { ColumnType } from "./values/column-types.js";
 
 /*
  * What generated code says to the runtime: plain descriptions, no behaviour. A generated file builds
@@ -79,17 +80,7 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-export type ColumnType =
-  | "nanoid"
-  | "text"
-  | "uuid"
-  | "integer"
-  | "bigint"
-  | "number"
-  | "boolean"
-  | "timestamp"
-  | "timestamptz"
-  | "json";
+export type { ColumnType };
 
 export interface ColumnDefinition {
   readonly name: string;

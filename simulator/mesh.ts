@@ -4,6 +4,7 @@ import type {
   ServiceDefinition,
   TableDefinition,
 } from "@meshwright/runtime";
+import { kindOf } from "@meshwright/runtime/column-types";
 import { escapeIdentifier as quote } from "pg";
 import type { SimulatedDatabase } from "./postgres/databases.js";
 
@@ -128,8 +129,9 @@ export function keyOf({ table, key, samples }: OwnedTable, number: number): stri
   const n = number % IDS.length;
   const sample = samples.get(key.name)?.[n];
   if (sample !== undefined) return sample;
-  if (key.type === "integer" || key.type === "bigint") return String(n + 1);
-  if (key.type === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
+  const kind = kindOf(key.type);
+  if (kind === "whole number") return String(n + 1);
+  if (kind === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
   return `${table.name}-${IDS[n]}`;
 }
 
@@ -141,24 +143,22 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
   const samples = owned.samples.get(column.name) ?? [];
   if (samples.length > 0) return samples[value % samples.length] ?? null;
   if (column.oneOf !== undefined) return column.oneOf[value % column.oneOf.length] ?? null;
-  switch (column.type) {
-    case "integer":
-    case "bigint":
+  const kind = kindOf(column.type);
+  switch (kind) {
+    case "whole number":
     case "number":
       return String(value + 1);
     case "boolean":
       return String(value % 2 === 0);
-    case "timestamp":
-    case "timestamptz":
+    case "moment":
       return `2026-01-0${value + 1} 00:00:00`;
-    case "json":
+    case "document":
       return JSON.stringify({ value });
     case "uuid":
       return `00000000-0000-4000-8000-0000000000a${value}`;
-    case "nanoid":
     case "text":
       return `${column.name}-${value}`;
     default:
-      return column.type satisfies never;
+      return kind satisfies never;
   }
 }

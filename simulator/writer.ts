@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import pg, { escapeIdentifier as quote } from "pg";
 import { keyOf, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
@@ -174,9 +175,7 @@ async function deletion(
 }
 
 function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "column">): [string, unknown[]] {
-  const columns = owned.columns.filter(
-    ({ type, defaulted }) => !(defaulted && (type === "timestamp" || type === "timestamptz")),
-  );
+  const columns = owned.columns.filter(({ type, defaulted }) => !(defaulted && kindOf(type) === "moment"));
   const names = [owned.table.key, ...columns.map(({ name }) => name)];
   const values = [
     keyOf(owned, write.key),
@@ -204,7 +203,7 @@ async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Com
 
 /** Two rows exchange a unique value in one transaction, by way of a third value. */
 async function swap(client: pg.Client, { owned, write }: Task): Promise<void> {
-  const column = owned.columns.find(({ unique, type }) => unique === true && type === "text");
+  const column = owned.columns.find(({ unique, type }) => unique === true && kindOf(type) === "text");
   if (column === undefined) return;
   const [table, name, key] = [owned.table.name, column.name, owned.table.key].map(quote);
   const ids = [keyOf(owned, write.key), keyOf(owned, write.key + 1 + (write.value % (KEYS - 1)))];

@@ -1,8 +1,6 @@
+import { type ColumnType, columnTypes, type FieldType, kindOf } from "@meshwright/runtime/column-types";
 import type { FieldNode } from "../language/grammar.js";
 import type { Value } from "../source/value.js";
-import type { ColumnType } from "../vocabulary/column-types.js";
-import type { FieldType } from "../vocabulary/field-types.js";
-import { carries } from "./types.js";
 
 export function isOptional(field: FieldNode): boolean {
   if (field.kind === "choice") return field.suffix.endsWith("?");
@@ -19,12 +17,13 @@ export function describeField(field: FieldNode): string {
 
 /** Whether the field and the column hold the same values; a JSON Schema without a plain type is trusted. */
 export function fieldFits(field: FieldNode, column: ColumnType): boolean {
-  if (field.kind === "choice") return carries(field.suffix.startsWith("[]") ? "json" : field.value, column);
+  if (field.kind === "choice")
+    return columnTypes[column].fields.includes(field.suffix.startsWith("[]") ? "json" : field.value);
   const type = keywordOf(field, "type");
   if (type?.kind !== "scalar") return true;
-  if (column === "json") return true;
+  if (kindOf(column) === "document") return true;
   const shorthand = shorthandOf.get(type.text);
-  return shorthand === undefined || carries(shorthand, column);
+  return shorthand === undefined || columnTypes[column].fields.includes(shorthand);
 }
 
 const shorthandOf: ReadonlyMap<string, FieldType> = new Map([

@@ -1,5 +1,5 @@
+import { type ColumnType, columnTypes, isWholeOf } from "@meshwright/runtime/column-types";
 import { isInt64 } from "../model/int64.js";
-import type { ColumnType } from "../vocabulary/column-types.js";
 
 /*
  * Which values of mesh.yaml PostgreSQL takes as those of a column, and keeps as they are written. Stricter than
@@ -7,41 +7,32 @@ import type { ColumnType } from "../vocabulary/column-types.js";
  */
 
 const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const smallestInteger = -(2 ** 31);
-const largestInteger = 2 ** 31 - 1;
 
 export function isValueOf(
   type: ColumnType,
   value: string | number | boolean,
   { allowsNow }: { readonly allowsNow: boolean },
 ): boolean {
-  switch (type) {
-    case "nanoid":
+  const { kind, bits } = columnTypes[type];
+  switch (kind) {
     case "text":
       return typeof value === "string";
     case "uuid":
       return typeof value === "string" && uuidForm.test(value);
-    case "integer":
-      return typeof value === "number" && isWholeWithin(value, smallestInteger, largestInteger);
-    case "bigint":
-      return typeof value === "string" ? isInt64(value) : Number.isSafeInteger(value);
+    case "whole number":
+      return typeof value === "string" ? bits === 64 && isInt64(value) : isWholeOf(bits, value);
     case "number":
       return typeof value === "number" && Number.isFinite(value);
     case "boolean":
       return typeof value === "boolean";
-    case "timestamp":
-    case "timestamptz":
+    case "moment":
       if (value === "now") return allowsNow;
       return typeof value === "string" && isMoment(value);
-    case "json":
+    case "document":
       return typeof value === "string" ? isJson(value) : typeof value === "boolean" || Number.isFinite(value);
     default:
-      return type satisfies never;
+      return kind satisfies never;
   }
-}
-
-function isWholeWithin(value: number, minimum: number, maximum: number): boolean {
-  return Number.isInteger(value) && value >= minimum && value <= maximum;
 }
 
 const momentForm =

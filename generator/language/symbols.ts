@@ -1,6 +1,6 @@
+import type { ColumnType } from "@meshwright/runtime/column-types";
 import type { Span } from "../source/text.js";
 import type { Change, Operation } from "../vocabulary/changes.js";
-import type { ColumnType } from "../vocabulary/column-types.js";
 import type { ColumnNode, DatabaseNode, FieldNode, ServiceNode, SubjectNode, TableNode } from "./grammar.js";
 import type { TextNode } from "./node.js";
 import type { PatternName, SubjectName } from "./words.js";

@@ -1,6 +1,5 @@
+import type { ColumnType, FieldType } from "@meshwright/runtime/column-types";
 import type { Change, Operation } from "../vocabulary/changes.js";
-import type { ColumnType } from "../vocabulary/column-types.js";
-import type { FieldType } from "../vocabulary/field-types.js";
 import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
 
 export type { Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { ColumnType, JsonValue } from "../model/mesh.js";
 import { literal } from "../quote/sql.js";
 import { allOf, exactly, type Said, together, UNSAID } from "./said.js";
@@ -33,16 +34,15 @@ const NONE: Omit<Subject, "is" | "equalsOne"> = {
   object: IRRELEVANT,
 };
 
-/** By type, since a column of PostgreSQL shows one kind of JSON value, but for a document. */
+/** By kind, since a column of PostgreSQL shows one kind of JSON value, but for a document. */
 export function openSubject(type: ColumnType, value: string): Subject {
-  switch (type) {
-    case "nanoid":
+  const kind = kindOf(type);
+  switch (kind) {
     case "text":
       return textSubject(value);
     case "uuid":
       return textSubject(`${value}::text`);
-    case "integer":
-    case "bigint":
+    case "whole number":
       return numberSubject({ plain: value, exact: value }, exactly(true));
     case "number":
       return numberSubject(
@@ -51,10 +51,9 @@ export function openSubject(type: ColumnType, value: string): Subject {
       );
     case "boolean":
       return { ...NONE, is: (wanted) => exactly(wanted === "boolean"), equalsOne: equalsBoolean(value) };
-    case "json":
+    case "document":
       return documentSubject(value);
-    case "timestamp":
-    case "timestamptz":
+    case "moment":
       // How a moment is printed is for its message; a rule about that is left to those who see it.
       return {
         ...NONE,
@@ -63,7 +62,7 @@ export function openSubject(type: ColumnType, value: string): Subject {
         text: () => UNSAID,
       };
     default:
-      return type satisfies never;
+      return kind satisfies never;
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Column, ColumnType, Field, Mesh, Table } from "../model/mesh.js";
+import { columnTypes, wholeRange } from "@meshwright/runtime/column-types";
+import type { Column, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
 
 /*
@@ -17,26 +18,33 @@ export function travelRule(
   table: Table,
   mesh: Mesh,
 ): ((value: string) => string) | undefined {
-  const form = column.type === "json" && column.nullable ? notNull : FORMS[column.type];
+  const form = formOf(column);
   if (form === undefined) return undefined;
   const { fields, served } = journeys(column, table, mesh);
   if (fields.length === 0 && !served) return undefined;
   return column.wide === true ? undefined : form;
 }
 
-/** By column type, since that is what decides which values there are. */
-const FORMS: Readonly<Record<ColumnType, ((value: string) => string) | undefined>> = {
-  nanoid: undefined,
-  text: undefined,
-  uuid: undefined,
-  integer: undefined,
-  boolean: undefined,
-  json: undefined,
-  number: (value) => `${value} > '-Infinity' AND ${value} < 'Infinity'`,
-  bigint: (value) => `${value} BETWEEN -${SAFE} AND ${SAFE}`,
-  timestamp: withinCalendar,
-  timestamptz: withinCalendar,
-};
+/** Which values of the column no message can tell. */
+function formOf({ type, nullable }: Column): ((value: string) => string) | undefined {
+  const { kind, bits } = columnTypes[type];
+  switch (kind) {
+    case "text":
+    case "uuid":
+    case "boolean":
+      return undefined;
+    case "whole number":
+      return wholeRange(bits).maximum < SAFE ? undefined : (value) => `${value} BETWEEN -${SAFE} AND ${SAFE}`;
+    case "number":
+      return (value) => `${value} > '-Infinity' AND ${value} < 'Infinity'`;
+    case "moment":
+      return withinCalendar;
+    case "document":
+      return nullable ? notNull : undefined;
+    default:
+      return kind satisfies never;
+  }
+}
 
 function notNull(value: string): string {
   return `jsonb_typeof(${value}) <> 'null'`;

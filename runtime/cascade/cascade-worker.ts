@@ -12,6 +12,7 @@ import type {
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
+import { columnTypes } from "../values/column-types.js";
 import { wireRow } from "../values/values.js";
 
 /*
@@ -258,6 +259,5 @@ WHERE ${quote(table.key)} = $1::text::${keyType(table)} AND ${quote(column)}::te
 }
 
 function keyType(table: TableDefinition): string {
-  const { type } = columnOf(table, table.key);
-  return type === "uuid" || type === "integer" || type === "bigint" ? type : "text";
+  return columnTypes[columnOf(table, table.key).type].sql;
 }

@@ -4,6 +4,7 @@ import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { parkedValue } from "../inbox/unique-conflict.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
+import { kindOf } from "../values/column-types.js";
 import type { Running } from "./consumer.js";
 import { fellBack, findLoss, type Sight } from "./message-loss.js";
 import { forgetSettled } from "./retries.js";
@@ -157,9 +158,7 @@ async function noteLoss(running: Running, now: Sight): Promise<boolean> {
 
 /** Everything has arrived and a value is still parked: the event that would have freed it was lost. */
 async function hasParkedValues(pool: Pool, { cache }: ConsumerModel): Promise<boolean> {
-  const columns = cache?.columns.filter(
-    ({ unique, type }) => unique === true && (type === "text" || type === "nanoid"),
-  );
+  const columns = cache?.columns.filter(({ unique, type }) => unique === true && kindOf(type) === "text");
   if (cache === undefined || columns === undefined || columns.length === 0) return false;
   const parked = columns.map(({ name }) => `starts_with(${quote(name)}, $1)`).join(" OR ");
   const { rows } = await pool.query<{ found: boolean }>(

@@ -1,4 +1,5 @@
-import type { ColumnDefinition, ColumnType, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import { columnTypes, kindOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { writtenText } from "../values/json-text.js";
 import { toParameter } from "../values/values.js";
@@ -10,22 +11,9 @@ import { toParameter } from "../values/values.js";
 /** Left out, though events of its kind carry it: the column's default. */
 export const DEFAULT = Symbol("DEFAULT");
 
-const ARRAY_TYPES: Readonly<Record<ColumnType, string>> = {
-  nanoid: "text[]",
-  text: "text[]",
-  uuid: "uuid[]",
-  integer: "integer[]",
-  bigint: "bigint[]",
-  number: "double precision[]",
-  boolean: "boolean[]",
-  // Cells are in UTC and say so, which a plain timestamp does not look at.
-  timestamp: "timestamp[]",
-  timestamptz: "timestamptz[]",
-  json: "jsonb[]",
-};
-
-export function arrayType(column: ColumnDefinition): string {
-  return ARRAY_TYPES[column.type];
+/** Cells are in UTC and say so, which a plain timestamp does not look at. */
+export function arrayType({ type }: ColumnDefinition): string {
+  return `${columnTypes[type].sql}[]`;
 }
 
 export function quote(identifier: string): string {
@@ -47,7 +35,7 @@ export function toCell(column: ColumnDefinition, fields: Readonly<Record<string,
   const { type, nullable, defaulted } = column;
   if (value === undefined) return defaulted === true || nullable !== true ? DEFAULT : null;
   if (value === null && nullable === true) return null;
-  if (type === "json") return writtenText(fields, column.name) ?? toParameter(column, value);
+  if (kindOf(type) === "document") return writtenText(fields, column.name) ?? toParameter(column, value);
   if (value === null) return defaulted === true ? DEFAULT : null;
   return toParameter(column, value);
 }

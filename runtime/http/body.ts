@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { TableDefinition, Validator } from "../definition.js";
 import type { Values } from "../repository/rows.js";
+import { kindOf } from "../values/column-types.js";
 import { memberTexts } from "../values/json-text.js";
 import { asWritten } from "../values/values.js";
 import { invalidBody } from "./http-errors.js";
@@ -57,7 +58,7 @@ export function readBody(
 /** Values of JSON, and whole numbers past 2^53, are taken from the text. */
 function withDigits(text: string, body: Values, table: TableDefinition): Values {
   const columns = table.columns.filter(
-    ({ name, type, wide }) => Object.hasOwn(body, name) && (type === "json" || wide),
+    ({ name, type, wide }) => Object.hasOwn(body, name) && (kindOf(type) === "document" || wide),
   );
   if (columns.length === 0) return body;
   const written = memberTexts(text, new Set(columns.map(({ name }) => name)));

@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
+import { kindOf } from "../values/column-types.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import type { SharedTurnstile } from "./concurrency-limit.js";
@@ -137,8 +138,8 @@ function readFilter(table: TableDefinition, query: unknown): Values {
   const filter = Object.entries(query as Record<string, string | readonly string[]>);
   for (const [name, value] of filter) {
     const column = table.columns.find((known) => known.name === name);
-    const names = table.columns.filter(({ type }) => type !== "json").map((known) => known.name);
-    if (column === undefined || column.type === "json") {
+    const names = table.columns.filter(({ type }) => kindOf(type) !== "document").map((known) => known.name);
+    if (column === undefined || kindOf(column.type) === "document") {
       const reason = column === undefined ? "there is no such column" : "a JSON column has no equality";
       throw new Problem("filter", `"${name}" does not filter: ${reason}. Columns: ${names.join(", ")}.`);
     }

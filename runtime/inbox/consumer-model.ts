@@ -2,11 +2,11 @@ import { columnOf } from "../database/columns.js";
 import type {
   CascadeDefinition,
   ColumnDefinition,
-  ColumnType,
   ConsumedEvent,
   ConsumerDefinition,
   TableDefinition,
 } from "../definition.js";
+import { kindOf, type ValueKind } from "../values/column-types.js";
 import { jsonColumns } from "../values/values.js";
 import type { Change } from "./order.js";
 
@@ -74,9 +74,7 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
   const columns = table.columns.filter((column) => column.name !== table.key);
   const carried = new Set(events.flatMap((event) => event.columns ?? []));
   const isStamp = (column: ColumnDefinition) =>
-    (column.type === "timestamp" || column.type === "timestamptz") &&
-    column.defaulted === true &&
-    !carried.has(column.name);
+    kindOf(column.type) === "moment" && column.defaulted === true && !carried.has(column.name);
   return {
     table,
     key: columnOf(table, table.key),
@@ -86,17 +84,16 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
   };
 }
 
-/** Numbers that JSON.parse has rounded or made infinite, and texts that PostgreSQL would read as some moment. */
-const CHECKED_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
-  "nanoid",
-  "text",
-  "uuid",
-  "integer",
-  "bigint",
-  "number",
-  "timestamp",
-  "timestamptz",
-]);
+/** Where a schema admits more than a column holds: numbers that JSON.parse has rounded or made infinite, and texts that PostgreSQL would read as some moment. */
+const CHECKED: Readonly<Record<ValueKind, boolean>> = {
+  text: true,
+  uuid: true,
+  "whole number": true,
+  number: true,
+  moment: true,
+  boolean: false,
+  document: false,
+};
 
 function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefined): EventModel {
   const named = new Set(definition.columns ?? []);
@@ -106,7 +103,7 @@ function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefi
     change: definition.change,
     carries,
     checked: (cache?.table.columns ?? []).filter(
-      ({ name, type }) => named.has(name) && CHECKED_TYPES.has(type),
+      ({ name, type }) => named.has(name) && CHECKED[kindOf(type)],
     ),
     full: carries.every((carried, place) => carried || cache?.stamps.has(place) === true),
   };

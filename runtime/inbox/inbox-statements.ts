@@ -1,7 +1,7 @@
 import { arrayLiteral, arrayType, columnOf, DEFAULT, quote } from "../database/columns.js";
 import type { CascadeDefinition } from "../definition.js";
 import { aheadSql } from "../resync/source-trust.js";
-import { exactExpression } from "../values/values.js";
+import { exactExpression } from "../values/column-types.js";
 import type { CacheModel } from "./consumer-model.js";
 import { freshSql } from "./order.js";
 import type { Upsert } from "./plan-batch.js";

@@ -1,5 +1,6 @@
 import { arrayType, quote } from "../database/columns.js";
 import type { Tx } from "../definition.js";
+import { kindOf } from "../values/column-types.js";
 import type { CacheModel, ConsumerModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 
@@ -78,7 +79,7 @@ function parkCell(cache: CacheModel, upsert: Upsert, place: number): Upsert {
 
 function parked(cache: CacheModel, place: number, id: string): string | null {
   const column = cache.columns[place];
-  if (column?.type === "text" || column?.type === "nanoid") return parkedValue(id);
+  if (column !== undefined && kindOf(column.type) === "text") return parkedValue(id);
   if (column?.nullable === true) return null;
   throw new Error(
     `${cache.table.name}.${column?.name} is unique and neither text nor nullable: a clash cannot be parked`,

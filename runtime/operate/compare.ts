@@ -5,10 +5,11 @@ import { buildModel } from "../inbox/consumer-model.js";
 import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";
 import { nameOf, storable, type UnfitRow } from "../resync/unfit-rows.js";
 import { messageOf } from "../text/error-message.js";
+import { columnTypes, exactExpression, kindOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { printJson, writtenText } from "../values/json-text.js";
 import { utcText } from "../values/moment.js";
-import { exactExpression, wireRow } from "../values/values.js";
+import { wireRow } from "../values/values.js";
 import { type AheadRow, findsAhead } from "./ahead.js";
 
 /*
@@ -60,18 +61,9 @@ export interface Comparison {
 }
 
 /** A document comes as its text: a record would take its null for NULL. */
-const RECORD_TYPES: Readonly<Record<ColumnType, string>> = {
-  nanoid: "text",
-  text: "text",
-  uuid: "uuid",
-  integer: "integer",
-  bigint: "bigint",
-  number: "double precision",
-  boolean: "boolean",
-  timestamp: "timestamp",
-  timestamptz: "timestamptz",
-  json: "text",
-};
+function recordType(type: ColumnType): string {
+  return kindOf(type) === "document" ? "text" : columnTypes[type].sql;
+}
 
 /** On one connection, which holds the temporary tables until it is closed. */
 export async function createComparison(
@@ -177,9 +169,9 @@ function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinitio
   const [source, copy] = [`"$source".${key}`, `"$copy".${key}`];
   const keyColumn = cache.columns.filter(({ name }) => name === cache.key);
   const compared = [...keyColumn, ...columns];
-  const record = compared.map(({ name, type }) => `${escapeIdentifier(name)} ${RECORD_TYPES[type]}`);
+  const record = compared.map(({ name, type }) => `${escapeIdentifier(name)} ${recordType(type)}`);
   const values = compared.map(({ name, type }) =>
-    type === "json" ? `${escapeIdentifier(name)}::jsonb` : escapeIdentifier(name),
+    kindOf(type) === "document" ? `${escapeIdentifier(name)}::jsonb` : escapeIdentifier(name),
   );
   const given = `(SELECT ${values.join(", ")} FROM json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
   const differs = columns.map((column) => differsSql(column));
@@ -220,7 +212,8 @@ function printRow(columns: readonly ColumnDefinition[], row: SnapshotRow["elemen
   const members = columns.flatMap((column) => {
     const value = fieldOf(row, column.name);
     if (value === undefined) return [];
-    const written = column.type === "json" ? documentText(column, row) : printJson(inUtc(column, value));
+    const written =
+      kindOf(column.type) === "document" ? documentText(column, row) : printJson(inUtc(column, value));
     return [`${JSON.stringify(column.name)}:${written}`];
   });
   return `{${members.join(",")}}`;
@@ -235,6 +228,5 @@ function documentText({ name, nullable }: ColumnDefinition, row: SnapshotRow["el
 
 /** A moment without an offset is in UTC, whatever the session's time zone. */
 function inUtc({ type }: ColumnDefinition, value: unknown): unknown {
-  const isMoment = (type === "timestamp" || type === "timestamptz") && typeof value === "string";
-  return isMoment ? (utcText(value) ?? value) : value;
+  return kindOf(type) === "moment" && typeof value === "string" ? (utcText(value) ?? value) : value;
 }

@@ -1,6 +1,7 @@
 import { escapeIdentifier } from "pg";
 import type { TableDefinition } from "../definition.js";
-import { wireExpression, wireRow } from "../values/values.js";
+import { wireExpression } from "../values/column-types.js";
+import { wireRow } from "../values/values.js";
 
 /** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */
 export interface TableSql {

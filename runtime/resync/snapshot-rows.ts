@@ -2,6 +2,7 @@ import { toCell } from "../database/columns.js";
 import type { ColumnDefinition } from "../definition.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
 import type { Upsert } from "../inbox/plan-batch.js";
+import { kindOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
@@ -127,7 +128,7 @@ export function unfitVersion(fields: Fields): string | undefined {
 }
 
 function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {
-  if (value === null && column.type === "json") return undefined;
+  if (value === null && kindOf(column.type) === "document") return undefined;
   if (value === undefined || value === null)
     return column.nullable === true || column.defaulted === true ? undefined : `it has no ${column.name}`;
   if (unfitReason(column, value) !== undefined)

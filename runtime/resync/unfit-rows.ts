@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import type { ColumnDefinition, Tx } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
+import { kindOf } from "../values/column-types.js";
 import { Unreadable } from "./json-array.js";
 
 /*
@@ -189,11 +190,10 @@ export function entityOf(key: ColumnDefinition | undefined, value: unknown): str
   if (unfitId(text) !== undefined) return null;
   // Rounded: nobody knows whose it is.
   if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
-  switch (key?.type) {
+  switch (key && kindOf(key.type)) {
     case "uuid":
       return canonicalUuid(text) ?? null;
-    case "integer":
-    case "bigint":
+    case "whole number":
       return /^-?\d{1,19}$/.test(text) ? String(BigInt(text)) : null;
     default:
       return text;

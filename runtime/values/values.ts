@@ -1,4 +1,5 @@
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import { columnTypes, isWholeOf, kindOf, wireExpression } from "./column-types.js";
 import { JsonText, printJson } from "./json-text.js";
 import { utcText } from "./moment.js";
 
@@ -19,30 +20,6 @@ export class UnfitValue extends TypeError {
   }
 }
 
-const ISO_8601 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
-
-/** SQL: the column's value such that PostgreSQL's JSON of it is its form on the wire. */
-export function wireExpression({ type, wide }: ColumnDefinition, value: string): string {
-  switch (type) {
-    case "timestamp":
-      return `to_char(${value}, ${ISO_8601})`;
-    case "timestamptz":
-      return `to_char(${value} AT TIME ZONE 'UTC', ${ISO_8601})`;
-    case "integer":
-    case "bigint":
-      return wide === true ? `${value}::text` : value;
-    case "nanoid":
-    case "text":
-    case "uuid":
-    case "number":
-    case "boolean":
-    case "json":
-      return value;
-    default:
-      return type satisfies never;
-  }
-}
-
 /** SQL: a row of the table as the text of a JSON object, each column in its form on the wire. */
 export function wireRow(table: TableDefinition, row: string): string {
   const fields = table.columns.map((column) => {
@@ -57,15 +34,8 @@ function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 
-/** SQL: the value such that only the very same one is equal: PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for one. */
-export function exactExpression({ type }: Pick<ColumnDefinition, "type">, value: string): string {
-  if (type === "json") return `${value}::jsonb::text`;
-  return type === "number" ? `float8send(${value})` : value;
-}
-
 const DECIMAL = /^[+-]?\d+$/;
 const LARGEST = 2n ** 63n - 1n;
-const LARGEST_INTEGER = 2 ** 31 - 1;
 
 function isWide(text: string): boolean {
   if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return false;
@@ -75,55 +45,49 @@ function isWide(text: string): boolean {
 
 /** Why a parsed JSON value cannot go into the column; undefined where it can. */
 export function unfitReason({ type, wide }: ColumnDefinition, value: unknown): string | undefined {
-  switch (type) {
-    case "integer":
-    case "bigint":
+  const { kind, bits } = columnTypes[type];
+  switch (kind) {
+    case "whole number":
       if (wide === true && typeof value === "string")
         return isWide(value) ? undefined : "is not a whole number of 64 bits";
       if (typeof value !== "number") return "is not a whole number";
       if (!Number.isSafeInteger(value)) return "is not a whole number within 2^53";
-      return type === "integer" && Math.abs(value + 0.5) > LARGEST_INTEGER + 0.5
-        ? "is not a whole number of 32 bits"
-        : undefined;
+      return isWholeOf(bits, value) ? undefined : `is not a whole number of ${bits} bits`;
     case "number":
       return Number.isFinite(value) ? undefined : "is not a finite number";
     case "boolean":
       return typeof value === "boolean" ? undefined : "is not true or false";
-    case "timestamp":
-    case "timestamptz":
+    case "moment":
       if (typeof value !== "string") return "is not a text";
       return utcText(value) === undefined ? "is not a moment in ISO 8601" : undefined;
-    case "nanoid":
     case "text":
     case "uuid":
       return typeof value === "string" ? undefined : "is not a text";
-    case "json":
+    case "document":
       return undefined;
     default:
-      return type satisfies never;
+      return kind satisfies never;
   }
 }
 
 /** A value as a parameter or cell. Throws `UnfitValue` where PostgreSQL would store, or look for, something else. */
 export function toParameter(column: ColumnDefinition, value: unknown): unknown {
   const { name, type } = column;
-  if (type === "json") return value === null && column.nullable === true ? null : printJson(value);
+  const kind = kindOf(type);
+  if (kind === "document") return value === null && column.nullable === true ? null : printJson(value);
   if (value === null || value === undefined) return value;
-  switch (type) {
-    case "timestamp":
-    case "timestamptz": {
+  switch (kind) {
+    case "moment": {
       const moment = utcText(value instanceof Date ? value.toISOString() : String(value));
       if (moment === undefined) throw new UnfitValue(name, "is not a moment in ISO 8601");
       return moment;
     }
-    case "integer":
-    case "bigint":
+    case "whole number":
       refuseInexact(column, value);
       return value;
     case "number":
       // The driver would print 0.
       return Object.is(value, -0) ? "-0" : value;
-    case "nanoid":
     case "text":
     case "uuid":
       // The driver would write half a character as U+FFFD.
@@ -132,7 +96,7 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
     case "boolean":
       return value;
     default:
-      return type satisfies never;
+      return kind satisfies never;
   }
 }
 
@@ -158,7 +122,7 @@ function refuseInexact({ name, wide }: ColumnDefinition, value: unknown): void {
 /** A value of a request with the digits that its text has and the parsed value has not. Throws `UnfitValue`. */
 export function asWritten(column: ColumnDefinition, value: unknown, written: string | undefined): unknown {
   if (written === undefined) return value;
-  if (column.type === "json") return value === null ? null : new JsonText(written);
+  if (kindOf(column.type) === "document") return value === null ? null : new JsonText(written);
   if (column.wide !== true || typeof value !== "number" || Number.isSafeInteger(value)) return value;
   if (!isWide(written)) throw new UnfitValue(column.name, "is not a whole number of 64 bits");
   return written;
@@ -166,5 +130,5 @@ export function asWritten(column: ColumnDefinition, value: unknown, written: str
 
 /** Names of the columns whose values JSON.parse may take digits from; `json` alone has no other form than a number for them. */
 export function jsonColumns(columns: readonly ColumnDefinition[]): ReadonlySet<string> {
-  return new Set(columns.filter(({ type }) => type === "json").map(({ name }) => name));
+  return new Set(columns.filter(({ type }) => kindOf(type) === "document").map(({ name }) => name));
 }

@@ -1,6 +1,6 @@
+import { type ColumnType, columnTypes } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
-import type { ColumnType } from "../../vocabulary/column-types.js";
 import { fieldFits } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
@@ -54,7 +54,7 @@ function findNarrower(
   copy: ColumnSymbol,
   owned: ColumnSymbol,
 ): { readonly says: string; readonly holds: string } | undefined {
-  if (copy.type !== undefined && owned.type !== undefined && !holds[copy.type].includes(owned.type))
+  if (copy.type !== undefined && owned.type !== undefined && !holds(copy.type, owned.type))
     return { says: copy.type, holds: owned.type };
   const isUnique = ({ node, key }: ColumnSymbol) => key || node?.get.unique?.value === true;
   if (isUnique(copy) && !isUnique(owned)) return { says: "unique", holds: "equal values" };
@@ -66,27 +66,7 @@ function findNarrower(
   return { says: `one_of [${allowed.join(", ")}]`, holds: extra?.join(", ") ?? "any text" };
 }
 
-/** By type of the copy's column: the types whose every value it takes. */
-const holds: Readonly<Record<ColumnType, readonly ColumnType[]>> = {
-  nanoid: ["nanoid", "text", "uuid"],
-  text: [
-    "text",
-    "nanoid",
-    "uuid",
-    "timestamp",
-    "timestamptz",
-    "integer",
-    "bigint",
-    "number",
-    "boolean",
-    "json",
-  ],
-  uuid: ["uuid"],
-  integer: ["integer"],
-  bigint: ["bigint", "integer"],
-  number: ["number", "integer"],
-  boolean: ["boolean"],
-  timestamp: ["timestamp", "timestamptz"],
-  timestamptz: ["timestamptz", "timestamp"],
-  json: ["json"],
-};
+/** Whether a column of the copy's type takes every value of the owner's. */
+function holds(copy: ColumnType, owned: ColumnType): boolean {
+  return copy === owned || columnTypes[owned].heldBy.includes(copy);
+}

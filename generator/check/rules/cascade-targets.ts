@@ -1,10 +1,10 @@
+import { columnTypes, kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { entityColumn, reportMissingColumn, reportMissingTable } from "../tables.js";
-import { familyOf } from "../types.js";
 
 /** A rule names a column of a table that its service owns, which can hold the entity's id. */
 export const checkCascadeTargets: Rule = (program, report) => {
@@ -39,8 +39,7 @@ function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, 
   const idType = known ?? "text";
   const isKnown = known !== undefined;
   if (event === undefined || column.type === undefined) return;
-  const family = familyOf(column.type);
-  if (family !== "other" && (!isKnown || family === familyOf(idType))) return;
+  if (columnTypes[column.type].key && (!isKnown || kindOf(column.type) === kindOf(idType))) return;
   report("cascade-type", target.span, {
     column: column.name,
     type: column.type,

@@ -1,8 +1,8 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
-import { familyOf } from "../types.js";
 import { isValueOf } from "../values.js";
 
 /** A default is a value of its column, and `one_of` lists values of a text column. */
@@ -15,7 +15,7 @@ export const checkColumnValues: Rule = (program, report) => {
 function checkColumn({ name, type, node }: ColumnSymbol, report: Report): void {
   if (node === undefined || type === undefined) return;
   const { default: fallback, one_of: oneOf } = node.get;
-  if (oneOf !== undefined && familyOf(type) !== "text") {
+  if (oneOf !== undefined && kindOf(type) !== "text") {
     report("one-of-not-text", oneOf.span, { column: name, type });
     return;
   }
@@ -40,11 +40,11 @@ export const adviseDefaults: Rule = (program, report) => {
     for (const { name, type, key, node } of table.columns.values()) {
       const fallback = node?.get.default;
       if (fallback === undefined || type === undefined) continue;
-      if (familyOf(type) === "text" && fallback.value === "now" && node?.get.one_of === undefined)
+      if (kindOf(type) === "text" && fallback.value === "now" && node?.get.one_of === undefined)
         report("default-now-as-text", fallback.span, { column: name });
       else if (
         (key || node?.get.unique?.value === true) &&
-        !(familyOf(type) !== "text" && fallback.value === "now")
+        !(kindOf(type) !== "text" && fallback.value === "now")
       )
         report("default-once", fallback.span, { column: name, value: fallback.text, isKey: key });
     }

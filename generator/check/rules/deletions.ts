@@ -1,9 +1,9 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { familyOf } from "../types.js";
 
 /**
  * Nothing stands in the way of a deletion that arrives: no reference refuses it, and none takes rows along
@@ -97,7 +97,7 @@ function referencesTo(
   return own.flatMap((table) =>
     [...table.columns.values()].flatMap((column) => {
       const parent = tables.get(column.node?.get.references?.value ?? "");
-      const fits = familyOf(column.type ?? "text") === familyOf(parent?.key?.type ?? "text");
+      const fits = kindOf(column.type ?? "text") === kindOf(parent?.key?.type ?? "text");
       return parent !== undefined && parents.has(parent) && fits ? [{ table, column }] : [];
     }),
   );

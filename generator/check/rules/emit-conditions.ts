@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ScalarNode } from "../../language/node.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
@@ -24,7 +25,7 @@ function checkValue({ name, type, node }: ColumnSymbol, value: ScalarNode, repor
   const oneOf = node?.get.one_of;
   const isAllowed =
     oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value.value);
-  if (type !== "json" && isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
+  if (kindOf(type) !== "document" && isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
   const expected = oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
   report("invalid-when", value.span, { column: name, value: value.text, expected });
 }

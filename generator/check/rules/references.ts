@@ -1,8 +1,8 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, DatabaseSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
-import { familyOf } from "../types.js";
 
 /** A reference leads to a table of the same database, and its column can hold that table's key. */
 export const checkReferences: Rule = (program, report) => {
@@ -36,7 +36,7 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
     return;
   }
   const keyType = target.key?.type;
-  if (type === undefined || keyType === undefined || familyOf(type) === familyOf(keyType)) return;
+  if (type === undefined || keyType === undefined || kindOf(type) === kindOf(keyType)) return;
   report("reference-type", references.span, {
     column: name,
     type,

@@ -1,6 +1,6 @@
+import { columnTypes } from "@meshwright/runtime/column-types";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
-import { canBeKey } from "../types.js";
 
 /** A table has one key column: its value is the entity id on the wire. */
 export const checkTableKeys: Rule = (program, report) => {
@@ -16,7 +16,7 @@ export const checkTableKeys: Rule = (program, report) => {
       report("second-table-key", other.span, { table: table.name, column: key.name }, { first: key.span });
     }
     if (key.nullable) report("invalid-key", key.span, { column: key.name, reason: "it may be null" });
-    if (key.type !== undefined && !canBeKey(key.type)) {
+    if (key.type !== undefined && !columnTypes[key.type].key) {
       report("invalid-key", key.span, { column: key.name, reason: `it is ${key.type}` });
     }
   }

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { carriersOf, isDecimalText } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
@@ -5,14 +6,13 @@ import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "../../
 import { describeField } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
-import { familyOf } from "../types.js";
 
 /** A whole number has one form on the wire: a JSON number in all events of its column, or a decimal string in all. */
 export const checkWholeNumbers: Rule = (program, report) => {
   const reported = new Set<FieldSymbol>();
   for (const { table } of allTables(program)) {
     for (const column of table.columns.values()) {
-      if (column.type === undefined || familyOf(column.type) !== "whole number") continue;
+      if (column.type === undefined || kindOf(column.type) !== "whole number") continue;
       const mixed = firstMixed(column, table, program);
       if (mixed === undefined || reported.has(mixed.field)) continue;
       reported.add(mixed.field);

@@ -1,3 +1,4 @@
+import { columnTypes, isWholeOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Samples } from "@meshwright/simulator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
@@ -56,7 +57,7 @@ function drawValues(column: Column, schemas: readonly JsonSchema[]): readonly st
   const drawn = schemas.flatMap((schema) => fc.sample(drawnFrom(schema), { numRuns: TRIES, seed: SEED }));
   const candidates = [...(column.oneOf ?? []), ...drawn].filter((value) => fitsColumn(column, value));
   const scored = candidates.map((value) => ({
-    text: column.type === "json" ? JSON.stringify(value) : String(value),
+    text: kindOf(column.type) === "document" ? JSON.stringify(value) : String(value),
     score: validators.filter((validate) => validate(value)).length,
   }));
   const best = Math.max(0, ...scored.map(({ score }) => score));
@@ -65,22 +66,23 @@ function drawValues(column: Column, schemas: readonly JsonSchema[]): readonly st
 }
 
 function fitsColumn({ type, oneOf }: Column, value: JsonValue): boolean {
-  switch (type) {
-    case "integer":
-      return Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 31;
-    case "bigint":
-      return Number.isSafeInteger(value);
+  const { kind, bits } = columnTypes[type];
+  switch (kind) {
+    case "whole number":
+      return isWholeOf(bits, value);
     case "number":
       return typeof value === "number";
     case "boolean":
       return typeof value === "boolean";
-    case "json":
+    case "document":
       return value !== null;
-    case "nanoid":
     case "text":
       return typeof value === "string" && !value.includes("\0") && oneOf?.includes(value) !== false;
-    default:
-      // Of moments and ids of other types the writer's own values are as good as any.
+    case "uuid":
+    case "moment":
+      // The writer's own values are as good as any.
       return false;
+    default:
+      return kind satisfies never;
   }
 }

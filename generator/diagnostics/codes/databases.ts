@@ -1,20 +1,6 @@
-import type { ColumnType } from "../../vocabulary/column-types.js";
+import { type ColumnType, columnTypes } from "@meshwright/runtime/column-types";
 import { error, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
-
-/** What a value of the type looks like in mesh.yaml. */
-const FORMS: Readonly<Record<ColumnType, string>> = {
-  nanoid: 'write a text, in quotes where it looks like something else: "5"',
-  text: 'write a text, in quotes where it looks like something else: "5"',
-  uuid: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
-  integer: 'write a whole number from -2147483648 to 2147483647; "bigint" holds larger ones',
-  bigint: 'write a whole number; beyond ±(2^53-1) in quotes: "9007199254740993"',
-  number: "write a finite number, without quotes",
-  boolean: "write true or false, without quotes",
-  timestamp: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
-  timestamptz: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
-  json: `write JSON in quotes, without NUL and half surrogate pairs: '{"a": 1}'`,
-};
 
 /** Tables, their columns, and caches of other services' entities. */
 export const databaseCodes = {
@@ -50,7 +36,7 @@ export const databaseCodes = {
   ),
   "invalid-default": error(
     (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,
-    (p) => FORMS[p.type],
+    (p) => columnTypes[p.type].written,
   ),
   "default-now-as-text": warning(
     (p: { column: string }) => `the default of "${p.column}" is the text "now", not the time`,

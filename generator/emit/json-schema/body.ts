@@ -1,3 +1,4 @@
+import { columnTypes, wholeRange } from "@meshwright/runtime/column-types";
 import { INT64 } from "../../model/int64.js";
 import type { Column, JsonSchema, Table } from "../../model/mesh.js";
 
@@ -23,7 +24,9 @@ export function patchSchema(table: Table): JsonSchema {
 
 /** Whether a row may be created without saying this column. */
 export function mayBeLeftOut(column: Column): boolean {
-  return column.nullable || column.default !== undefined || (column.key && column.type === "nanoid");
+  return (
+    column.nullable || column.default !== undefined || (column.key && columnTypes[column.type].drawn === true)
+  );
 }
 
 function properties(columns: readonly Column[]): Record<string, JsonSchema> {
@@ -45,27 +48,24 @@ function wideSchema({ nullable }: Column): JsonSchema {
 
 /** The values that PostgreSQL takes for the type; what it refuses must fail here, as a 422. */
 function valueSchema(column: Column): JsonSchema {
-  switch (column.type) {
-    case "nanoid":
+  const { kind, bits } = columnTypes[column.type];
+  switch (kind) {
     case "text":
       return { type: "string", ...(column.key ? { minLength: 1 } : {}), pattern: "^[^\\u0000]*$" };
     case "uuid":
       return { type: "string", pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" };
-    case "integer":
-      return { type: "integer", minimum: -(2 ** 31), maximum: 2 ** 31 - 1 };
-    case "bigint":
-      return { type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+    case "whole number":
+      return { type: "integer", ...wholeRange(bits) };
     case "number":
       return { type: "number" };
     case "boolean":
       return { type: "boolean" };
-    case "timestamp":
-    case "timestamptz":
+    case "moment":
       return { type: "string", pattern: MOMENT };
-    case "json":
+    case "document":
       return {};
     default:
-      return column.type satisfies never;
+      return kind satisfies never;
   }
 }
 

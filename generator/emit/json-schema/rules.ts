@@ -1,4 +1,5 @@
-import type { Column, ColumnType, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
+import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
+import type { Column, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
 
 /*
  * What the payloads of a table's events demand of the values that a row is written with, as a JSON Schema over
@@ -25,22 +26,23 @@ export function rulesSchema(
   return demands.length > 1 ? { allOf: demands } : only;
 }
 
-/** Types whose values are in the message as they were in the request. */
-const AS_WRITTEN: ReadonlySet<ColumnType> = new Set([
-  "nanoid",
-  "text",
-  "integer",
-  "bigint",
-  "number",
-  "boolean",
-  "json",
-]);
+/** Whether values are in the message as they were in the request. */
+const AS_WRITTEN: Readonly<Record<ValueKind, boolean>> = {
+  text: true,
+  "whole number": true,
+  number: true,
+  boolean: true,
+  document: true,
+  uuid: false,
+  moment: false,
+};
 
 function demandedProperties(event: Event, table: Table): Record<string, JsonSchema> {
   const columns = new Map(table.columns.map((column) => [column.name, column]));
-  const demanding = event.payload.filter(
-    ({ name, type }) => type === undefined && AS_WRITTEN.has(columns.get(name)?.type ?? "timestamp"),
-  );
+  const demanding = event.payload.filter(({ name, type }) => {
+    const column = columns.get(name);
+    return type === undefined && column !== undefined && AS_WRITTEN[kindOf(column.type)];
+  });
   return Object.fromEntries(demanding.map(({ name, schema }) => [name, schema]));
 }
 

@@ -1,39 +1,21 @@
+import { columnTypes, kindOf, type SqlType as PostgresType } from "@meshwright/runtime/column-types";
 import type { Column, ColumnDefault, ColumnType } from "../../model/mesh.js";
 import { literal } from "./sql-names.js";
 
-export type SqlType =
-  | "TEXT"
-  | "UUID"
-  | "INTEGER"
-  | "BIGINT"
-  | "DOUBLE PRECISION"
-  | "BOOLEAN"
-  | "TIMESTAMP"
-  | "TIMESTAMPTZ"
-  | "JSONB";
-
-const SQL_TYPES: Readonly<Record<ColumnType, SqlType>> = {
-  nanoid: "TEXT",
-  text: "TEXT",
-  uuid: "UUID",
-  integer: "INTEGER",
-  bigint: "BIGINT",
-  number: "DOUBLE PRECISION",
-  boolean: "BOOLEAN",
-  timestamp: "TIMESTAMP",
-  timestamptz: "TIMESTAMPTZ",
-  json: "JSONB",
-};
+/** As migrations print it. */
+export type SqlType = Uppercase<PostgresType>;
 
 export function sqlType(type: ColumnType): SqlType {
-  return SQL_TYPES[type];
+  return columnTypes[type].sql.toUpperCase() as SqlType;
 }
 
 export function sqlDefault(column: Pick<Column, "type" | "default">): string | undefined {
   if (column.default === undefined) return undefined;
   const { default: value, type } = column;
   // A bare 5 is an integer to PostgreSQL, which is no default for jsonb.
-  return type === "json" && value.kind === "literal" ? literal(String(value.value)) : printDefault(value);
+  return kindOf(type) === "document" && value.kind === "literal"
+    ? literal(String(value.value))
+    : printDefault(value);
 }
 
 function printDefault(value: ColumnDefault): string {

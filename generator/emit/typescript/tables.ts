@@ -1,3 +1,4 @@
+import { columnTypes } from "@meshwright/runtime/column-types";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Column, Event, Table } from "../../model/mesh.js";
 import { mayBeLeftOut } from "../json-schema/body.js";
@@ -92,7 +93,7 @@ function columnLiteral(column: Column): Literal {
     type: column.type,
     wide: column.wide,
     nullable: flag(column.nullable),
-    defaulted: flag(column.default !== undefined || (column.key && column.type === "nanoid")),
+    defaulted: flag(column.default !== undefined || (column.key && columnTypes[column.type].drawn === true)),
     unique: flag(column.unique),
     oneOf: column.oneOf,
   };

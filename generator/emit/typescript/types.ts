@@ -1,4 +1,5 @@
-import type { Column, ColumnType, JsonSchema, JsonValue } from "../../model/mesh.js";
+import { columnTypes } from "@meshwright/runtime/column-types";
+import type { Column, JsonSchema, JsonValue } from "../../model/mesh.js";
 
 /** The TypeScript type of the values that a JSON Schema admits; `unknown` where TypeScript cannot tell. */
 export function schemaType(schema: JsonValue | undefined): string {
@@ -14,26 +15,12 @@ export function schemaType(schema: JsonValue | undefined): string {
   return namedType(schema.type, schema);
 }
 
-/** What reading the column gives. */
+/** What reading the column gives: a wide whole number is a decimal string, a moment ISO 8601 in UTC. */
 export function columnType(column: Column): string {
-  const plain = column.wide === true ? "string" : COLUMN_TYPES[column.type];
+  const plain = column.wide === true ? "string" : columnTypes[column.type].typescript;
   const type = column.oneOf === undefined ? plain : union(column.oneOf.map(constantType));
   return column.nullable ? union([type, "null"]) : type;
 }
-
-/** Times are ISO 8601 strings in UTC; a whole number within the safe integers is a number, a wider one a decimal string. */
-const COLUMN_TYPES = {
-  nanoid: "string",
-  text: "string",
-  uuid: "string",
-  integer: "number",
-  bigint: "number",
-  number: "number",
-  boolean: "boolean",
-  timestamp: "string",
-  timestamptz: "string",
-  json: "unknown",
-} as const satisfies Readonly<Record<ColumnType, string>>;
 
 /** A property's name as TypeScript writes it. */
 export function propertyName(name: string): string {

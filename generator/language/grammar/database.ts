@@ -1,4 +1,4 @@
-import { columnTypes } from "../../vocabulary/column-types.js";
+import { columnTypeNames } from "@meshwright/runtime/column-types";
 import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
@@ -13,7 +13,10 @@ import {
   text,
 } from "../words.js";
 
-const columnType = choice("column type", columnTypes, { code: "unknown-type", foreign: foreignColumnType });
+const columnType = choice("column type", columnTypeNames, {
+  code: "unknown-type",
+  foreign: foreignColumnType,
+});
 
 const columnMapping = mapping("a column", {
   type: requiredKey("Its type.", columnType),
@@ -33,7 +36,7 @@ const columnMapping = mapping("a column", {
 });
 
 export const columnShape = either(
-  choice("column type", columnTypes, {
+  choice("column type", columnTypeNames, {
     code: "unknown-type",
     suffixes: ["?"],
     foreign: foreignColumnType,

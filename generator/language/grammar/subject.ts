@@ -1,5 +1,5 @@
+import { fieldTypeNames } from "@meshwright/runtime/column-types";
 import { changes, operations } from "../../vocabulary/changes.js";
-import { fieldTypes } from "../../vocabulary/field-types.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import {
@@ -31,7 +31,7 @@ const jsonSchema: OpenShape = {
 };
 
 const fieldShape = either(
-  choice("field type", fieldTypes, {
+  choice("field type", fieldTypeNames, {
     code: "unknown-type",
     suffixes: ["[]?", "[]", "?"],
     foreign: foreignFieldType,

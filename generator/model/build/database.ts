@@ -1,3 +1,4 @@
+import { columnTypes } from "@meshwright/runtime/column-types";
 import { byName, compareNames } from "../../collections/compare-names.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
@@ -96,10 +97,10 @@ function buildDefault(
   isCache: boolean,
 ): ColumnDefault | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "string" || (type !== "timestamp" && type !== "timestamptz"))
-    return { kind: "literal", value };
-  if (value === "now") return { kind: type === "timestamptz" || isCache ? "now" : "now_utc" };
-  if (type === "timestamptz") return { kind: "literal", value: withOffset(value) };
+  const { kind, zoned } = columnTypes[type];
+  if (typeof value !== "string" || kind !== "moment") return { kind: "literal", value };
+  if (value === "now") return { kind: zoned || isCache ? "now" : "now_utc" };
+  if (zoned) return { kind: "literal", value: withOffset(value) };
   return hasOffset(value) ? { kind: "moment", value } : { kind: "literal", value };
 }
 

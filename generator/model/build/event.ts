@@ -1,8 +1,8 @@
+import type { FieldType } from "@meshwright/runtime/column-types";
 import { compareNames } from "../../collections/compare-names.js";
 import type { EventSymbol, FieldSymbol } from "../../language/symbols.js";
 import type { Value } from "../../source/value.js";
 import { operations } from "../../vocabulary/changes.js";
-import type { FieldType } from "../../vocabulary/field-types.js";
 import { INT64 } from "../int64.js";
 import type { Emit, Event, Field, JsonSchema, JsonValue } from "../mesh.js";
 import { eventNames } from "../names.js";

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import { carriersOf, isDecimalText } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
@@ -15,7 +16,7 @@ export function wideColumns(program: Program): ReadonlySet<ColumnSymbol> {
   for (const { table, database } of tables) {
     const carriers = carriersOf(table, program);
     for (const column of table.columns.values()) {
-      if (column.type !== "bigint" && column.type !== "integer") continue;
+      if (column.type === undefined || kindOf(column.type) !== "whole number") continue;
       const fields = carriers.flatMap((event) => event.fields.get(column.name)?.node ?? []);
       if (fields.some(isDecimalText)) wide.add(column);
       if (fields.length > 0) continue;

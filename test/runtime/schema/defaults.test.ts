@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { isValueOf } from "../../../generator/check/values.js";
 import { sqlDefault, sqlType } from "../../../generator/emit/sql/sql-types.js";
 import type { ColumnType } from "../../../generator/model/mesh.js";
-import { columnTypes } from "../../../generator/vocabulary/column-types.js";
+import { columnTypeNames } from "../../../runtime/values/column-types.js";
 
 /*
  * What the compiler takes as a default, PostgreSQL takes too, and stores as it is written.
@@ -137,7 +137,7 @@ async function holds(type: ColumnType, given: Scalar): Promise<void> {
   if (type === "uuid") expect(kept).toBe(String(given).toLowerCase());
 }
 
-test.each(columnTypes)("what is taken as a default of %s, PostgreSQL keeps", async (type) => {
+test.each(columnTypeNames)("what is taken as a default of %s, PostgreSQL keeps", async (type) => {
   for (const given of odd) await holds(type, given);
   await fc.assert(
     fc.asyncProperty(value, (given) => holds(type, given)),

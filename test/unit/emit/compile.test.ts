@@ -1,7 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { ROOT, readTree, writeTree } from "./support.js";
 
@@ -75,9 +83,10 @@ test("everything emitted compiles under the strict flags", { timeout: 120_000 },
   for (const name of readdirSync(scenarios))
     writeTree(join(folder, name), readTree(join(scenarios, name, "expected")));
   writeTree(join(folder, "generated"), readTree(join(ROOT, "generated")));
-  const { "definition.ts": definition = "" } = readTree(join(ROOT, "runtime"));
-  mkdirSync(join(folder, "runtime"));
-  writeFileSync(join(folder, "runtime/definition.ts"), definition);
+  for (const file of ["definition.ts", "values/column-types.ts"]) {
+    mkdirSync(dirname(join(folder, "runtime", file)), { recursive: true });
+    copyFileSync(join(ROOT, "runtime", file), join(folder, "runtime", file));
+  }
   writeFileSync(join(folder, "runtime/index.ts"), RUNTIME);
   writeFileSync(join(folder, "uses.ts"), USES);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));

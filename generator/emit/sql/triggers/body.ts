@@ -1,3 +1,4 @@
+import { fieldTypes, kindOf, wireExpression } from "@meshwright/runtime/column-types";
 import type { Column, Event, Field, Table } from "../../../model/mesh.js";
 import { identifier, literal } from "../sql-names.js";
 
@@ -63,37 +64,28 @@ function columnOf(table: Table, event: Event, field: Field): Column {
 function fieldExpression(field: Field, column: Column, row: string): string {
   const value = `${row}.${identifier(column.name)}`;
   const printed = jsonExpression(value, column, field);
-  const mayBeNull = column.nullable || column.type === "timestamp" || column.type === "timestamptz";
+  const mayBeNull = column.nullable || kindOf(column.type) === "moment";
   return mayBeNull ? `coalesce(${printed}::text, 'null')` : printed;
 }
 
-const TEXTS: ReadonlySet<Field["type"]> = new Set(["string", "nanoid", "uuid", "bigint"]);
-
-/** To the microsecond, in UTC. Says nothing of the session's time zone or DateStyle. */
-const ISO_8601 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
-
 function jsonExpression(value: string, column: Column, field: Field): string {
-  const asText = TEXTS.has(field.type);
-  switch (column.type) {
-    case "integer":
-    case "bigint":
+  const asText = field.type !== undefined && fieldTypes[field.type] === "string";
+  const kind = kindOf(column.type);
+  switch (kind) {
+    case "whole number":
       return asText ? `to_json(${value}::text)` : value;
-    case "json":
+    case "document":
       return value;
     // An infinite timestamp has no ISO form: to_char gives NULL, and the message null.
-    case "timestamp":
-      return `to_json(to_char(${value}, ${ISO_8601}))`;
-    case "timestamptz":
-      return `to_json(to_char(${value} AT TIME ZONE 'UTC', ${ISO_8601}))`;
+    case "moment":
+    case "text":
+    case "uuid":
+      return `to_json(${wireExpression(column, value)})`;
     case "number":
     case "boolean":
       return asText ? `to_json(${value}::text)` : `to_json(${value})`;
-    case "nanoid":
-    case "text":
-    case "uuid":
-      return `to_json(${value})`;
     default:
-      return column.type satisfies never;
+      return kind satisfies never;
   }
 }
 

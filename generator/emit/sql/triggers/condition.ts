@@ -1,4 +1,5 @@
-import type { Column, ColumnType, Event, Table } from "../../../model/mesh.js";
+import { columnTypes, exactExpression, kindOf } from "@meshwright/runtime/column-types";
+import type { ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { identifier, literal } from "../sql-names.js";
 import { constant, momentConstant } from "../sql-types.js";
@@ -67,15 +68,9 @@ function meaning(event: Event, table: Table, operation: Operation): string | und
   );
   // A message that shows only the key tells of any change. Without `.*`, a column of that name would be meant.
   if (shown.length === 0) return "before.* IS DISTINCT FROM after.*";
-  const side = (row: string) => shown.map((column) => compared(column, row)).join(", ");
+  const side = (row: string) =>
+    shown.map((column) => exactExpression(column, `${row}.${identifier(column.name)}`)).join(", ");
   return `(${side("before")}) IS DISTINCT FROM (${side("after")})`;
-}
-
-/** PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for equal: told apart by how they are printed or stored. */
-function compared({ name, type }: Column, row: string): string {
-  const value = `${row}.${identifier(name)}`;
-  if (type === "json") return `${value}::text`;
-  return type === "number" ? `float8send(${value})` : value;
 }
 
 function holds(event: Event, table: Table, row: string): string {
@@ -88,6 +83,7 @@ function holds(event: Event, table: Table, row: string): string {
 
 function conditionValue(value: string | number | boolean, type: ColumnType | undefined): string {
   if (typeof value !== "string") return constant(value);
-  if (type === "timestamp" && hasOffset(value)) return momentConstant(value);
-  return type === "timestamptz" ? literal(withOffset(value)) : literal(value);
+  if (type === undefined || kindOf(type) !== "moment") return literal(value);
+  if (columnTypes[type].zoned) return literal(withOffset(value));
+  return hasOffset(value) ? momentConstant(value) : literal(value);
 }

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
 import type { Render } from "../render.js";
 import { dollarQuote, identifier, literal, objectName } from "../sql-names.js";
@@ -90,7 +91,7 @@ function overtakenView({ table, operation }: Emission): { readonly key: string; 
 const EXACT_NUMBERS = "extra_float_digits = 1";
 
 function showsNumbers(event: Event, table: Table): boolean {
-  return payloadColumns(event, table).some(({ type }) => type === "number");
+  return payloadColumns(event, table).some(({ type }) => kindOf(type) === "number");
 }
 
 /** As it has to be written inside a quoted template of format(). */

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Mesh, Table } from "../../../model/mesh.js";
 import type { Render } from "../render.js";
 import { distinctName, identifier, literal, objectName } from "../sql-names.js";
@@ -58,7 +59,8 @@ function guardOf({ column, entities, nameOf }: NamedGuard, table: Table, render:
   const named = (operation: string) =>
     routineView(nameOf("guard", table.name, column, operation), table.name);
   const trigger = (operation: string) => objectName("guard", column, operation);
-  const isText = ["text", "nanoid"].includes(table.columns.find((own) => own.name === column)?.type ?? "");
+  const type = table.columns.find((own) => own.name === column)?.type;
+  const isText = type !== undefined && kindOf(type) === "text";
   const view = {
     table: identifier(table.name),
     tableText: literal(table.name),

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Event, Table } from "../../../model/mesh.js";
 import { identifier, literal } from "../sql-names.js";
 import type { BodyView } from "./body.js";
@@ -14,7 +15,7 @@ export function entityOf(event: Event): string {
 /** Of a message whose entity id is `version.entity_id`. */
 export function subjectExpression(event: Event, table: Table): string {
   const key = table.columns.find(({ name }) => name === (event.emit?.id ?? table.key))?.type;
-  const safe = key === "uuid" || key === "integer" || key === "bigint";
+  const safe = key !== undefined && kindOf(key) !== "text";
   const token = safe ? "version.entity_id" : "mesh.token(version.entity_id)";
   return `${literal(`${entityOf(event)}.`)} || ${token} || ${literal(`.${event.action}`)}`;
 }
@@ -22,7 +23,7 @@ export function subjectExpression(event: Event, table: Table): string {
 /** A column of a row as text. */
 export function columnText(table: Table, column: string, row: string): string {
   const type = table.columns.find(({ name }) => name === column)?.type;
-  const text = type === "text" || type === "nanoid";
+  const text = type !== undefined && kindOf(type) === "text";
   return `${row}.${identifier(column)}${text ? "" : "::text"}`;
 }
 
