@@ -209,12 +209,25 @@ export interface ResourceDefinition {
   readonly patch?: Validator<unknown>;
 }
 
+/** The database of a service. */
+export interface DatabaseDefinition {
+  readonly name: string;
+  /** Environment variable with the URL that the service connects with: `AUTH_DB_URL`. */
+  readonly urlVariable: string;
+  /** Environment variable with the URL of who migrates: `AUTH_DB_OWNER_URL`. */
+  readonly ownerUrlVariable: string;
+  /** Roles that roles.sql makes: `auth_owner` and `auth_service`. */
+  readonly roles: { readonly owner: string; readonly service: string };
+  /** Folder of its migrations; `grants.sql` stands beside it. */
+  readonly migrations: URL;
+}
+
 /** A whole service, hooks already passed in. */
 export interface ServiceDefinition {
   readonly mesh: string;
   readonly name: string;
   readonly source: string;
-  readonly database: { readonly name: string; readonly urlVariable: string; readonly migrations: URL };
+  readonly database: DatabaseDefinition;
   /** Where its own events go; absent when it publishes none. */
   readonly stream?: StreamDefinition;
   /** Subjects it may publish: `auth.user.*.*`. */

@@ -46,6 +46,7 @@ export type {
   ColumnType,
   ConsumedEvent,
   ConsumerDefinition,
+  DatabaseDefinition,
   DeliveryDefinition,
   EnvironmentDefinition,
   EventDefinition,
@@ -100,12 +101,16 @@ export type { Key } from "./repository/rows.js";
 export {
   type AppliedMigration,
   type Grants,
+  type MigrateAsOwnerOptions,
+  type MigratedDatabase,
   type MigrateOptions,
   MigrationError,
   type MigrationReport,
   mayMigrate,
   migrate,
+  migrateAsOwner,
   migrationState,
+  type OwnedDatabase,
 } from "./schema/index.js";
 export type { Environment } from "./service/config.js";
 export { HooksError, loadService } from "./service/hooks.js";

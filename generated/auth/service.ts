@@ -19,6 +19,8 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
     database: {
       name: "auth_db",
       urlVariable: "AUTH_DB_URL",
+      ownerUrlVariable: "AUTH_DB_OWNER_URL",
+      roles: { service: "auth_service", owner: "auth_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: authStream,

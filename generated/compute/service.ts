@@ -25,6 +25,8 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
     database: {
       name: "compute_db",
       urlVariable: "COMPUTE_DB_URL",
+      ownerUrlVariable: "COMPUTE_DB_OWNER_URL",
+      roles: { service: "compute_service", owner: "compute_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: computeStream,

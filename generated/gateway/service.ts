@@ -25,6 +25,8 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
     database: {
       name: "gateway_db",
       urlVariable: "GATEWAY_DB_URL",
+      ownerUrlVariable: "GATEWAY_DB_OWNER_URL",
+      roles: { service: "gateway_service", owner: "gateway_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: gatewayStream,

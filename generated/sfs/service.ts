@@ -25,6 +25,8 @@ export function sfsService(hooks: SfsHooks = {}): ServiceDefinition {
     database: {
       name: "sfs_db",
       urlVariable: "SFS_DB_URL",
+      ownerUrlVariable: "SFS_DB_OWNER_URL",
+      roles: { service: "sfs_service", owner: "sfs_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: sfsStream,

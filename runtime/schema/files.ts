@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MESH_0001 } from "./0001_mesh.js";
@@ -15,13 +15,26 @@ export const meshMigrations: readonly Migration[] = [
  * and at last that of the current folder.
  */
 export async function readMigrations(location: URL | string, service: string): Promise<readonly Migration[]> {
+  return await readFiles(await findFolder(location, service));
+}
+
+/** Text of the service's grants.sql, which stands beside the folder of its migrations. */
+export async function readGrants(location: URL | string, service: string): Promise<string> {
+  const path = join(dirname(await findFolder(location, service)), "grants.sql");
+  return await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new MigrationError(`cannot read ${path}: run mesh generate, and ship the file with the service`, {
+      cause,
+    });
+  });
+}
+
+async function findFolder(location: URL | string, service: string): Promise<string> {
   const beside = typeof location === "string" ? location : fileURLToPath(location);
   const around = [...foldersAround(beside), process.cwd()].map((folder) =>
     join(folder, "generated", service, "migrations"),
   );
   for (const folder of [beside, ...around]) {
-    const names = await listFolder(folder);
-    if (names !== undefined) return await readFiles(folder, names);
+    if (await isFolder(folder)) return folder;
   }
   throw new MigrationError(
     `no migrations of service "${service}": neither ${beside} nor ${around.at(-1)} exists; ` +
@@ -35,19 +48,21 @@ function foldersAround(folder: string): readonly string[] {
   return parent === folder ? [] : [parent, ...foldersAround(parent)];
 }
 
-/** undefined when there is no such folder. */
-async function listFolder(folder: string): Promise<readonly string[] | undefined> {
+async function isFolder(folder: string): Promise<boolean> {
   try {
-    return await readdir(folder);
+    return (await stat(folder)).isDirectory();
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) {
-      return undefined;
+      return false;
     }
     throw new MigrationError(`cannot read the migrations in ${folder}`, { cause });
   }
 }
 
-async function readFiles(folder: string, entries: readonly string[]): Promise<readonly Migration[]> {
+async function readFiles(folder: string): Promise<readonly Migration[]> {
+  const entries = await readdir(folder).catch((cause: unknown) => {
+    throw new MigrationError(`cannot read the migrations in ${folder}`, { cause });
+  });
   const names = entries.filter((name) => name.endsWith(".sql")).sort();
   return await Promise.all(
     names.map(async (name) => {

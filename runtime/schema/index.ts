@@ -1,3 +1,9 @@
 export type { Grants } from "./grants.js";
 export { type AppliedMigration, type Migration, MigrationError } from "./ledger.js";
 export { type MigrateOptions, type MigrationReport, mayMigrate, migrate, migrationState } from "./migrate.js";
+export {
+  type MigrateAsOwnerOptions,
+  type MigratedDatabase,
+  migrateAsOwner,
+  type OwnedDatabase,
+} from "./migrate-as-owner.js";

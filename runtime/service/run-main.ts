@@ -1,3 +1,5 @@
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ConfigurationError } from "../configuration-error.js";
 import type { Logger, ServiceFactory } from "../definition.js";
@@ -5,6 +7,7 @@ import { visible } from "../text/visible.js";
 import { HooksError, loadService } from "./hooks.js";
 import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";
 import { flushLog } from "./logger.js";
+import { migrateMain } from "./migrate-main.js";
 import { PortTaken, type RunningService, startService } from "./start.js";
 
 /** Exit codes of a service: refused or crashed, and "this can never work as it is set up". */
@@ -18,13 +21,15 @@ const STOP_MS = 25_000;
 const LAST_LINES_MS = 500;
 
 /**
- * The whole life of a service's process: its hooks, its environment, its signals and its exit code.
+ * The whole life of a service's process. With the argument `migrate` it migrates the database and ends; else it runs: its hooks, its environment, its signals and its exit code.
  * SIGTERM and SIGINT stop it cleanly (exit code 0), a second one at once; so does the end of the npx that started it. Resolves once it listens.
  */
 export async function runMain<Hooks extends object>(
   factory: ServiceFactory<Hooks>,
   mainUrl: string,
 ): Promise<void> {
+  const command = commandOf(mainUrl);
+  if (command !== undefined) return await runCommand(command, factory);
   const service = await startFrom(factory, mainUrl).catch(refuse);
   watchForCrashes(service.logger);
   stopOnSignals(service);
@@ -32,6 +37,24 @@ export async function runMain<Hooks extends object>(
   service.ready.catch((error: unknown) =>
     exitAfter(service, error instanceof ConfigurationError ? USAGE : FAILED),
   );
+}
+
+/** What stands behind the name of main where it is the program of this process; under `mesh run` it is not. */
+function commandOf(mainUrl: string): string | undefined {
+  const [, program, command] = process.argv;
+  const isProgram = program !== undefined && realpathSync(program) === fileURLToPath(mainUrl);
+  return isProgram ? command : undefined;
+}
+
+/** Migrating needs no hooks. */
+async function runCommand(command: string, factory: ServiceFactory<never>): Promise<void> {
+  if (command !== "migrate") {
+    process.stderr.write(
+      visible(`unknown command "${command}": there is "migrate", and without one the service runs\n`),
+    );
+    process.exit(USAGE);
+  }
+  process.exit(await migrateMain(factory({} as never), process.env).catch(refuse));
 }
 
 async function startFrom<Hooks extends object>(

@@ -6,16 +6,14 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { packPackages } from "../support/packages.js";
+import { installPackages } from "../support/packages.js";
 import { mesh, meshWith, ROOT, startCommand, startCompiled, startDev } from "./cli-support.js";
 import { waitFor } from "./support.js";
 
@@ -29,15 +27,7 @@ chmodSync(folder, 0o755);
 const at = (path: string) => join(folder, path);
 
 beforeAll(() => {
-  const modules = at("node_modules");
-  mkdirSync(modules);
-  for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (!/^\.|meshwright/.test(name)) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
-  }
-  for (const { name, tarball } of packPackages(folder)) {
-    mkdirSync(join(modules, name), { recursive: true });
-    execFileSync("tar", ["-xzf", tarball, "--strip-components=1", "-C", join(modules, name)]);
-  }
+  installPackages(folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

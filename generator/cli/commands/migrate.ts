@@ -1,4 +1,5 @@
-import { type MigratedDatabase, migrateDatabase } from "../../project/migrate-database.js";
+import type { MigratedDatabase } from "@meshwright/runtime";
+import { migrateDatabase } from "../../project/migrate-database.js";
 import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
 import { findRunningMesh, ownerUrl } from "../running-mesh.js";

@@ -111,15 +111,16 @@ export const STARTER_TSCONFIG = {
   include: ["generated", "hooks"],
 };
 
-/** The services read their migrations from beside their code; tsc emits code alone, and leaves what it does not know. */
-const COPY_MIGRATIONS =
-  "node -e \"const fs = require('node:fs'); for (const name of fs.readdirSync('generated')) { const from = 'generated/' + name + '/migrations'; const to = 'dist/' + from; if (!fs.existsSync(from)) continue; fs.rmSync(to, { recursive: true, force: true }); fs.cpSync(from, to, { recursive: true }); }\"";
+/** tsc neither removes what is no longer there, nor copies the SQL that services read from beside their code. */
+const CLEAN = "node -e \"fs.rmSync('dist', { recursive: true, force: true })\"";
+const COPY_SQL =
+  "node -e \"fs.cpSync('generated', 'dist/generated', { recursive: true, filter: (path) => fs.statSync(path).isDirectory() || path.endsWith('.sql') })\"";
 
 export const STARTER_SCRIPTS: Readonly<Record<string, string>> = {
   generate: "mesh generate",
   dev: "mesh dev",
   check: "mesh generate --check && tsc",
-  build: `tsc --noEmit false && ${COPY_MIGRATIONS}`,
+  build: `${CLEAN} && tsc --noEmit false && ${COPY_SQL}`,
 };
 
 export const STARTER_IGNORES: readonly string[] = ["node_modules/", "dist/", ".mesh/", ".env"];

@@ -75,6 +75,8 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     database: {
       name: database.name,
       urlVariable: database.urlVariable,
+      ownerUrlVariable: database.ownerUrlVariable,
+      roles: { ...database.roles },
       migrations: code(`new URL("./migrations/", import.meta.url)`),
     },
     stream:

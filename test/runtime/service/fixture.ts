@@ -14,6 +14,8 @@ export async function defineService(more: Partial<ServiceDefinition> = {}): Prom
     database: {
       name: "auth_db",
       urlVariable: "AUTH_DB_URL",
+      ownerUrlVariable: "AUTH_DB_OWNER_URL",
+      roles: { owner: "auth_owner", service: "auth_service" },
       migrations: pathToFileURL(`${await writeMigrations(SQL)}/`),
     },
     publishes: [],

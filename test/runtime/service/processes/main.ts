@@ -15,6 +15,8 @@ function processService(hooks: Hooks): ServiceDefinition {
     database: {
       name: "auth_db",
       urlVariable: "AUTH_DB_URL",
+      ownerUrlVariable: "AUTH_DB_OWNER_URL",
+      roles: { owner: "auth_owner", service: "auth_service" },
       migrations: new URL(`file://${process.env.MIGRATIONS}/`),
     },
     publishes: [],

@@ -19,6 +19,8 @@ export function dbService(hooks: DbHooks = {}): ServiceDefinition {
     database: {
       name: "db_db",
       urlVariable: "DB_DB_URL",
+      ownerUrlVariable: "DB_DB_OWNER_URL",
+      roles: { service: "db_service", owner: "db_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: dbStream,

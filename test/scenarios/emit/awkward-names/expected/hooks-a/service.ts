@@ -20,6 +20,8 @@ export function hooksAService(hooks: HooksAHooks): ServiceDefinition {
     database: {
       name: "hooks_db",
       urlVariable: "HOOKS_DB_URL",
+      ownerUrlVariable: "HOOKS_DB_OWNER_URL",
+      roles: { service: "hooks-a_service", owner: "hooks-a_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: hooksAStream,

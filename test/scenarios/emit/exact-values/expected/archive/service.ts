@@ -19,6 +19,8 @@ export function archiveService(hooks: ArchiveHooks = {}): ServiceDefinition {
     database: {
       name: "archive_db",
       urlVariable: "ARCHIVE_DB_URL",
+      ownerUrlVariable: "ARCHIVE_DB_OWNER_URL",
+      roles: { service: "archive_service", owner: "archive_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     publishes: ["archive.*.*.*"],

@@ -24,6 +24,8 @@ export function labService(hooks: LabHooks = {}): ServiceDefinition {
     database: {
       name: "lab_db",
       urlVariable: "LAB_DB_URL",
+      ownerUrlVariable: "LAB_DB_OWNER_URL",
+      roles: { service: "lab_service", owner: "lab_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: labStream,

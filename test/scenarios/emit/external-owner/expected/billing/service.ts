@@ -20,6 +20,8 @@ export function billingService(hooks: BillingHooks = {}): ServiceDefinition {
     database: {
       name: "billing_db",
       urlVariable: "BILLING_DB_URL",
+      ownerUrlVariable: "BILLING_DB_OWNER_URL",
+      roles: { service: "billing_service", owner: "billing_owner" },
       migrations: new URL("./migrations/", import.meta.url),
     },
     stream: billingStream,

@@ -1,0 +1,68 @@
+import { createPool } from "../database/pool.js";
+import { requireOwnSessions } from "../database/pooler.js";
+import type { Logger } from "../definition.js";
+import { readGrants } from "./files.js";
+import { MigrationError } from "./ledger.js";
+import { mayMigrate, migrate, migrationState } from "./migrate.js";
+
+/** A database whose owner migrates it, and whose service runs as another role. */
+export interface OwnedDatabase {
+  readonly service: string;
+  readonly name: string;
+  /** Folder of the service's migrations; `grants.sql` stands beside it. */
+  readonly migrations: URL | string;
+  /** `AUTH_DB_OWNER_URL` */
+  readonly ownerUrlVariable: string;
+  /** As roles.sql makes them: `auth_owner`, `auth_service`. */
+  readonly roles: { readonly owner: string; readonly service: string };
+}
+
+export interface MigrateAsOwnerOptions {
+  readonly url: string;
+  /** The variable that the URL is from, for messages. */
+  readonly variable: string;
+  readonly logger: Logger;
+  /** Only say what is pending. Default false. */
+  readonly dryRun?: boolean;
+}
+
+export interface MigratedDatabase {
+  readonly service: string;
+  readonly database: string;
+  /** Names of the migrations that this call applied, in order. */
+  readonly applied: readonly string[];
+  /** Names that `dryRun` would apply. */
+  readonly pending: readonly string[];
+  /** The role whose grants were renewed; null where there is none, or it migrates itself. */
+  readonly granted: string | null;
+}
+
+/**
+ * Applies what is pending and renews the grants of the service's role: `mesh migrate`, and `migrate` of a compiled
+ * service. Rejects with `MigrationError` where the role may not migrate, files and database disagree or a file
+ * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
+ */
+export async function migrateAsOwner(
+  { service, name, migrations, ownerUrlVariable, roles }: OwnedDatabase,
+  { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
+): Promise<MigratedDatabase> {
+  const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
+  const files = { service, migrations };
+  const result = { service, database: name, applied: [], pending: [], granted: null };
+  try {
+    await requireOwnSessions({ pool, service, variable });
+    const may = await mayMigrate(pool);
+    if (dryRun || !may) {
+      const { pending } = await migrationState(pool, files);
+      if (dryRun || pending.length === 0) return { ...result, pending };
+      throw new MigrationError(
+        `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
+      );
+    }
+    const grants = { role: roles.service, sql: await readGrants(migrations, service) };
+    const { applied, granted } = await migrate(pool, { ...files, grants, logger });
+    return { ...result, applied, granted: granted ? roles.service : null };
+  } finally {
+    await pool.end();
+  }
+}

@@ -1,0 +1,45 @@
+import { ConfigurationError } from "../configuration-error.js";
+import type { ServiceDefinition } from "../definition.js";
+import { migrateAsOwner } from "../schema/index.js";
+import type { Environment } from "./config.js";
+import { createLogger, flushLog } from "./logger.js";
+import { checkDatabaseUrl } from "./urls.js";
+
+/** For the last lines to leave. */
+const LAST_LINES_MS = 500;
+
+/**
+ * `node main.js migrate`: migrates the service's database as its owner (`AUTH_DB_OWNER_URL`, else the service's own
+ * URL) and grants the service's role what it needs. Resolves with the exit code: 0 also when nothing was to be done,
+ * 1 where it failed. Rejects with `ConfigurationError` without a URL that can work.
+ */
+export async function migrateMain(definition: ServiceDefinition, env: Environment): Promise<number> {
+  const { name: service, database } = definition;
+  const { url, variable } = readOwnerUrl(definition, env);
+  const logger = createLogger(service, env.LOG_LEVEL || "info");
+  try {
+    const { applied, granted } = await migrateAsOwner({ service, ...database }, { url, variable, logger });
+    logger.info({ database: database.name, applied, granted }, "migrated");
+    if (granted === null && variable === database.ownerUrlVariable)
+      logger.warn({ role: database.roles.service }, "there is no such role to grant anything: run roles.sql");
+    return 0;
+  } catch (error) {
+    logger.error({ error }, "not migrated");
+    return 1;
+  } finally {
+    await flushLog(LAST_LINES_MS);
+  }
+}
+
+function readOwnerUrl({ name, database }: ServiceDefinition, env: Environment) {
+  const { ownerUrlVariable, urlVariable } = database;
+  const variable = [ownerUrlVariable, urlVariable, "DATABASE_URL"].find((one) => env[one]);
+  const url = variable === undefined ? undefined : env[variable];
+  if (variable === undefined || url === undefined)
+    throw new ConfigurationError(name, [
+      `${ownerUrlVariable} is not set (nor ${urlVariable}): postgres://${database.roles.owner}:password@host:5432/${database.name}`,
+    ]);
+  const problems = checkDatabaseUrl(variable, url);
+  if (problems.length > 0) throw new ConfigurationError(name, problems);
+  return { url, variable };
+}
