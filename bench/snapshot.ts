@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
-import { createLane } from "../runtime/database/mutex.js";
+import { createMutex } from "../runtime/database/mutex.js";
 import type { Logger } from "../runtime/definition.js";
 import { buildModel } from "../runtime/inbox/consumer-model.js";
 import { takeSnapshot } from "../runtime/resync/snapshot.js";
@@ -151,7 +151,7 @@ async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
     logger: quiet,
     signal: new AbortController().signal,
     noteSeq: async () => 1,
-    exclusively: createLane(),
+    exclusively: createMutex(),
     onTasks: () => undefined,
     onClash: () => undefined,
   });

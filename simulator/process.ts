@@ -62,12 +62,12 @@ export function startProcess(world: World, { service, name, weight }: ProcessOpt
     broker.die();
     for (const socket of sockets) void socket.hangUp();
     // None of its steps are performed any more. Its loops still have to be stopped, or they would outlive the world.
-    parts?.stopIntake().catch(() => undefined);
+    parts?.stopConsuming().catch(() => undefined);
     parts?.stop().catch(() => undefined);
   };
   const end = async () => {
     await started.catch(() => undefined);
-    await parts?.stopIntake();
+    await parts?.stopConsuming();
     await parts?.stop();
     await Promise.all([pool.end(), requests.end()]);
     if (actor.alive) kill();

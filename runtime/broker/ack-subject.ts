@@ -8,7 +8,7 @@ export interface AckSubject {
   readonly stream: string;
   readonly deliveries: number;
   readonly seq: number;
-  /** When the stream stored it, as digits: more than a double holds. */
+  /** When the stream stored it, in nanoseconds since 1970, as text: too many digits for a double. */
   readonly nanoseconds: string;
 }
 
@@ -23,7 +23,7 @@ export function readAckSubject(reply: string): AckSubject {
   };
 }
 
-/** Of another message of the same durable. The broker asks of the consumer's sequence only that it was delivered. */
+/** The ack subject of another message of the same durable. The broker takes any consumer sequence that was delivered. */
 export function ackSubjectOf(
   reply: string,
   { seq, consumerSeq }: { readonly seq: number; readonly consumerSeq: number },

@@ -23,12 +23,12 @@ export interface PublishAck {
 
 export interface StreamState {
   readonly name: string;
-  /** Tells a recreated stream from the one before: the id in its metadata, else its time of creation. */
+  /** Differs in a stream that was created again: the id in its metadata, else its time of creation. */
   readonly created: string;
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly messages: number;
-  /** On disk, where the broker says. */
+  /** Size on disk, where the broker tells it. */
   readonly bytes?: number;
 }
 
@@ -41,18 +41,18 @@ export interface ConsumerPlan {
 }
 
 export interface ConsumerState {
-  /** Messages of the filter that were never delivered. */
+  /** Messages that match the filter and were never delivered. */
   readonly pending: number;
   /** Delivered, not yet acked. */
   readonly ackPending: number;
   readonly redelivered: number;
   readonly created: string;
-  /** Stream sequence of the newest message delivered. When the stream's first is beyond the next one, messages were evicted unread. */
+  /** Stream sequence of the newest delivered message. A first sequence above the next one means that messages were evicted unread. */
   readonly lastDelivered?: number;
   /**
-   * Stream sequence up to which everything delivered is settled. Moves only when something is settled, so it says
-   * nothing of messages of other subjects behind it; for a durable that has settled nothing it is the
-   * one before the stream's first at its creation: 0 in a new stream, and with nats-server 2.9 in any.
+   * Stream sequence up to which every delivered message is settled. The broker moves it only when a message is settled, so messages of
+   * other subjects may follow it. For a durable that has settled nothing it is one below the stream's first sequence at
+   * the durable's creation: 0 in a new stream, and with nats-server 2.9 in every stream.
    */
   readonly ackFloor?: number;
 }
@@ -67,35 +67,37 @@ export interface StoredMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A message on loan. It comes again after the ack wait unless one of these settles it; a second settling does nothing. */
+/**
+ * A message in flight. It is redelivered after the ack wait unless `ack`, `nak` or `term` settles it; a second call of these
+ * does nothing.
+ */
 export interface Delivery extends StoredMessage {
-  /** 1 for the first delivery. Includes deliveries that a crash or the broker caused. */
+  /** Number of this delivery, from 1. Counts redeliveries of every cause: ack wait, nak, crash, broker. */
   readonly deliveries: number;
-  /** Applied: never again. Fire and forget: a lost ack means one redelivery, which the order guard absorbs. */
+  /** Applied: never redelivered. Fire and forget: a lost ack means one redelivery, which the order guard absorbs. */
   ack(): void;
-  /** Again, not before the delay. Never call without a delay: bare naks burn through in milliseconds. */
+  /** Redelivered after the delay in ms. Without a delay a failing message would be redelivered thousands of times a second. */
   nak(delayMs: number): void;
-  /** Poison, safe elsewhere: never again. Plain, since 2.9 ignores a term with a reason. */
+  /** Never redelivered: the message is a dead letter. Sent without a reason, since nats-server 2.9 ignores a term with one. */
   term(): void;
-  /** Still at it: starts the ack wait anew. */
+  /** Still being applied: starts the ack wait again. */
   working(): void;
 }
 
-export interface Intake {
+export interface PullSubscription {
   /**
-   * Up to `max` messages: at once when any wait, else when one comes, else empty after `waitMs`.
-   * Throws `ConsumerGone` when the durable or its stream no longer exists.
+   * Up to `max` messages: at once where any are buffered, else when one is delivered, else none after `waitMs`.
+   * Rejects with `ConsumerGone` when the durable or its stream no longer exists.
    */
   next(max: number, waitMs: number): Promise<readonly Delivery[]>;
   /**
-   * How many messages are on loan to this intake: waiting to be taken, taken and not settled, or handed
-   * back with a delay that has not passed. What the durable counts beyond that is in other hands. An
-   * intake that cannot say leaves it out.
+   * Messages outstanding here: buffered, taken and not settled, or handed back with a delay that has not passed. What the
+   * durable counts beyond that is outstanding at other replicas. Absent where the broker cannot tell.
    */
-  held?(): number;
-  /** Delivered and not taken yet, those first that `next` gives first. */
+  outstanding?(): number;
+  /** Delivered and not taken yet, in the order in which `next` returns them. */
   buffered(): readonly Delivery[];
-  /** Stops asking the broker; what was delivered and not taken is handed back for others. Acks are flushed. */
+  /** Sends no more pulls, hands back what is buffered for other replicas, and flushes the acks. */
   stop(): Promise<void>;
 }
 
@@ -105,24 +107,24 @@ export interface Broker {
   /** Largest payload, headers included, that the broker takes; undefined before the first connection. */
   maxPayload(): number | undefined;
   connected(): boolean;
-  /** Tells the server of this connection from another, and from itself before it was started anew; undefined where that is not known. */
+  /** Id of the connected server's process: differs after a restart, and between the servers of a cluster. Undefined where it is not known. */
   instance?(): string | undefined;
-  /** Creates the stream where it is missing and we may. Resolves undefined when it is missing and we may not (external, or no permission). */
+  /** Creates the stream where it is missing. Resolves to undefined where it is missing and this user may not (external, or no permission). */
   ensureStream(plan: StreamDefinition): Promise<StreamState | undefined>;
   streamState(name: string): Promise<StreamState | undefined>;
   /**
-   * Creates the durable where it is missing (deliver all, explicit ack, unlimited deliveries), and anew where it stands
-   * beyond the end of a stream that lost its newest messages. True when it was created now.
+   * Creates the durable where it is missing (deliver all, explicit ack, unlimited deliveries), and again where it stands
+   * past the end of a stream that lost its newest messages. `created` is true where this call created it.
    */
   ensureConsumer(plan: ConsumerPlan): Promise<{ readonly created: boolean; readonly state: ConsumerState }>;
   consumerState(stream: string, durable: string): Promise<ConsumerState | undefined>;
-  /** Starts pulling for a durable that exists; prefetches about `prefetch` messages. */
-  consume(plan: ConsumerPlan, prefetch: number): Promise<Intake>;
-  /** Reads what is stored, in order, without a durable: from `fromSeq` to the last message at the time of the call. */
+  /** Pulls for a durable that exists. Keeps about `prefetch` messages buffered. */
+  consume(plan: ConsumerPlan, prefetch: number): Promise<PullSubscription>;
+  /** Reads stored messages in order, without a durable: from `fromSeq` to the last one at the time of the call. */
   replay(stream: string, filter: string, fromSeq: number): AsyncIterable<StoredMessage>;
-  /** Called with each change of connection state. Returns the way to stop. */
+  /** Calls `listener` with each change of the connection's state, until the returned function is called. */
   onStatus(listener: (status: BrokerStatus) => void): () => void;
-  /** Flushes and closes. Stop every intake first: draining under one strands its messages until the ack wait. */
+  /** Flushes and closes. Stop every pull subscription first: what it has buffered is otherwise redelivered only after the ack wait. */
   close(): Promise<void>;
 }
 
@@ -131,14 +133,14 @@ export type BrokerStatus =
   | { readonly kind: "disconnected" }
   | { readonly kind: "error"; readonly message: string };
 
-/** The durable, or its stream, is no longer there. */
+/** The durable or its stream no longer exists. */
 export class ConsumerGone extends Error {
   override readonly name = "ConsumerGone";
 }
 
-/** The durable stands beyond the end of its stream, which lost messages: nothing is delivered, and we may not mend it. */
-export class DurableAhead extends Error {
-  override readonly name = "DurableAhead";
+/** The durable stands past the end of a stream that lost messages: nothing is delivered, and this user may not create it again. */
+export class DurablePastEnd extends Error {
+  override readonly name = "DurablePastEnd";
 }
 
 /** The stream did not confirm. */
@@ -146,7 +148,7 @@ export class PublishFailed extends Error {
   override readonly name = "PublishFailed";
   constructor(
     message: string,
-    /** `message`: this message can never be taken as it is. `broker`: the broker or stream is in trouble; later may work. */
+    /** `message`: the broker never takes this message as it is. `broker`: the broker or the stream is in trouble, a retry may succeed. */
     readonly fault: "message" | "broker",
     options?: ErrorOptions,
   ) {

@@ -14,14 +14,14 @@ export interface ConnectOptions {
   readonly logger: Logger;
 }
 
-/** A connection that is kept for ever: through restarts of the broker, refused logins, and a client that gave up. */
+/** A connection that reconnects for ever: after restarts of the broker, refused logins, and a client that gave up. */
 export interface Connection {
-  /** The client while it is connected. After some reconnections it is another one. */
+  /** The client, while it is connected. A reconnection may bring another one. */
   client(): NatsConnection | undefined;
-  /** The client as soon as there is a connection; rejects with `BrokerAway` after the time. */
+  /** Waits for a connection; rejects with `BrokerAway` after the time. */
   connected(withinMs: number): Promise<NatsConnection>;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
-  /** The broker refused a publish: called with the subject as the broker quotes it. */
+  /** Calls `listener` when the broker denies a publish, with the subject as the broker quotes it. */
   onDenied(listener: (subject: string) => void): () => void;
   /** Why there is no connection, as far as is known. */
   lastError(): string | undefined;
@@ -33,12 +33,12 @@ export class BrokerAway extends Error {
 }
 
 const DIAL_TIMEOUT_MS = 5_000;
-/** A broker that froze is noticed after three of these; a closed socket at once. */
+/** A frozen broker is noticed after three unanswered pings, a closed socket at once. */
 const PING_INTERVAL_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 const reconnectAfter = backOff({ from: 250, to: 4_000 });
 
-/** Starts connecting and returns; the first connection may come at any time later. */
+/** Starts to connect and returns at once; the first connection may take any time. */
 export function openConnection(options: ConnectOptions): Connection {
   const { logger } = options;
   const statusListeners = new Set<(status: BrokerStatus) => void>();
@@ -57,22 +57,22 @@ export function openConnection(options: ConnectOptions): Connection {
     }
     for (const listener of statusListeners) listener(status);
   };
-  const rise = (server: string) => {
+  const onUp = (server: string) => {
     up = true;
     lastError = undefined;
     report({ kind: "connected", server });
   };
-  const fall = () => {
+  const onDown = () => {
     if (!up) return;
     up = false;
     report({ kind: "disconnected" });
   };
 
   const follow = async (live: NatsConnection) => {
-    rise(live.getServer());
+    onUp(live.getServer());
     for await (const status of live.status()) {
-      if (status.type === Events.Disconnect) fall();
-      if (status.type === Events.Reconnect) rise(live.getServer());
+      if (status.type === Events.Disconnect) onDown();
+      if (status.type === Events.Reconnect) onUp(live.getServer());
       if (status.type !== Events.Error) continue;
       const denied = status.permissionContext;
       if (denied?.operation === "publish") {
@@ -81,7 +81,7 @@ export function openConnection(options: ConnectOptions): Connection {
       report({ kind: "error", message: denied ? describeDenial(denied) : String(status.data) });
     }
     const reason = await live.closed();
-    fall();
+    onDown();
     if (reason instanceof Error) report({ kind: "error", message: reason.message });
   };
 
@@ -125,7 +125,7 @@ export function openConnection(options: ConnectOptions): Connection {
     async close() {
       closing.abort();
       if (!client || client.isClosed()) return;
-      // Without a connection there is nobody to drain to, and the client would wait for one.
+      // Without a connection `drain` would wait for one.
       if (up) await Promise.race([client.drain(), pause(CLOSE_TIMEOUT_MS, undefined)]);
       await client.close();
     },
@@ -156,7 +156,7 @@ function clientOptions({ url, name, user, password }: ConnectOptions): Connectio
     maxPingOut: 2,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => reconnectAfter(0),
-    // By default the client gives up when its login is refused twice; passwords get rotated.
+    // By default the client gives up after two refused logins, but passwords get rotated.
     ignoreAuthErrorAbort: true,
     // Otherwise each request captures a stack: a tenth of the publishing rate.
     noAsyncTraces: true,

@@ -1,7 +1,7 @@
 import type { Msg } from "nats";
 import { readAckSubject } from "./ack-subject.js";
 import type { Delivery } from "./broker.js";
-import type { Loan } from "./in-flight.js";
+import type { InFlight } from "./in-flight.js";
 
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");
@@ -9,24 +9,24 @@ const TERM = Buffer.from("+TERM");
 const WORKING = Buffer.from("+WPI");
 
 /**
- * A pulled message. A class, since there are tens of thousands a second: what is not asked for is not
- * parsed. Its reply subject says where it comes from.
+ * A pulled message. A class, since there are tens of thousands a second: headers and time are parsed only when they are read.
+ * Its reply subject holds its sequence and its number of deliveries.
  */
 export class PulledMessage implements Delivery {
   readonly stream: string;
   readonly seq: number;
   readonly deliveries: number;
-  /** When the broker was last told that it is being worked on, by `performance.now()`. */
+  /** When the broker last heard of it from us, by `performance.now()`. */
   touchedAt: number;
   private readonly nanoseconds: string;
-  private readonly loan: Loan;
+  private readonly inFlight: InFlight;
   private settled = false;
 
   constructor(
     private readonly message: Msg,
     reply: string,
     now: number,
-    lend: (seq: number) => Loan,
+    begin: (seq: number) => InFlight,
   ) {
     const { stream, deliveries, seq, nanoseconds } = readAckSubject(reply);
     this.stream = stream;
@@ -34,7 +34,7 @@ export class PulledMessage implements Delivery {
     this.seq = seq;
     this.nanoseconds = nanoseconds;
     this.touchedAt = now;
-    this.loan = lend(seq);
+    this.inFlight = begin(seq);
   }
 
   get subject(): string {
@@ -59,7 +59,7 @@ export class PulledMessage implements Delivery {
 
   nak(delayMs: number): void {
     const delay = Math.max(0, Math.round(delayMs * 1_000_000));
-    if (this.settle(Buffer.from(`-NAK {"delay":${delay}}`))) this.loan.postpone(delayMs);
+    if (this.settle(Buffer.from(`-NAK {"delay":${delay}}`))) this.inFlight.postpone(delayMs);
   }
 
   term(): void {
@@ -72,7 +72,7 @@ export class PulledMessage implements Delivery {
     this.message.respond(WORKING);
   }
 
-  /** For another replica, at once. Only for what nobody has looked at. */
+  /** Redelivers it to another replica at once. Only for a message that nobody has taken. */
   handBack(): void {
     this.settle(NAK);
   }
@@ -81,14 +81,14 @@ export class PulledMessage implements Delivery {
     if (this.settled) return false;
     this.settled = true;
     this.message.respond(answer);
-    this.loan.end(this.seq);
+    this.inFlight.end(this.seq);
     return true;
   }
 }
 
 /**
- * The first value of each header, under the name that travelled; none where the client cannot read them (a value with half
- * of a line break): the broker takes any bytes, and a message that nobody could even give up would come for ever.
+ * The first value of each header, under the name that was sent. No headers where the client cannot parse them, such as a value with
+ * half of a line break: the broker accepts any bytes, and a message that throws here would be redelivered for ever.
  */
 export function headersOf(read: () => Msg["headers"]): Readonly<Record<string, string>> {
   try {

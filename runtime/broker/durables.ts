@@ -11,10 +11,10 @@ import type { Logger } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
 import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing } from "./broker-errors.js";
-import { endBefore, removeAhead } from "./past-end.js";
+import { endIfPassed, removePastEnd } from "./past-end.js";
 import { addIdentified, identityOf } from "./streams.js";
 
-/** Undefined for a durable that does not exist, in a stream that may not either, or that we may not ask about. */
+/** Undefined where the durable or its stream does not exist, or where this user may not ask about it. */
 export async function readConsumer(
   manager: JetStreamManager,
   stream: string,
@@ -54,15 +54,15 @@ export async function ensureConsumer(
     present = await manager.consumers.info(plan.stream, plan.durable);
   }
   refuseForeign(present.config, plan);
-  const end = await endBefore(manager, present);
+  const end = await endIfPassed(manager, present);
   if (end !== undefined) {
-    await removeAhead(manager, present, { end, logger });
+    await removePastEnd(manager, present, { end, logger });
     return ensureConsumer(manager, plan, logger);
   }
   return { created: false, state: consumerStateOf(await adjustConsumer(manager, { present, plan, logger })) };
 }
 
-/** Undefined when another was first, with other settings. */
+/** Undefined where somebody else has created it first, with other settings. */
 async function createConsumer(
   manager: JetStreamManager,
   plan: ConsumerPlan,
@@ -89,7 +89,7 @@ function configOf(plan: ConsumerPlan): Partial<ConsumerConfig> {
     deliver_policy: DeliverPolicy.All,
     ack_policy: AckPolicy.Explicit,
     replay_policy: ReplayPolicy.Instant,
-    // Unlimited: the runtime counts failures and dead-letters; the broker would only stop delivering, and say nothing.
+    // Unlimited: the runtime counts failures and dead-letters. At a limit the broker would stop redelivering, silently.
     max_deliver: -1,
     ...adjustable(plan),
   };
@@ -100,8 +100,8 @@ function adjustable(plan: ConsumerPlan): Pick<ConsumerConfig, "ack_wait" | "max_
 }
 
 /**
- * A durable of our name that reads something else. The broker would take a new filter without a word,
- * and 2.9 then starves the consumer; a new filter is a new durable, and to delete the old one is a person's decision.
+ * Throws for a durable of our name that reads something else. The broker would accept the new filter, and nats-server 2.9 would
+ * then starve the consumer. A new filter needs a new durable; deleting the old one is a person's decision.
  */
 function refuseForeign(config: ConsumerConfig, plan: ConsumerPlan): void {
   const filter = config.filter_subject ?? config.filter_subjects?.join(", ") ?? ">";

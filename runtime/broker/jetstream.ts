@@ -4,7 +4,7 @@ import { isDenied } from "./broker-errors.js";
 import { type ConnectOptions, openConnection } from "./connection.js";
 import { consumerStateOf, ensureConsumer, readConsumer } from "./durables.js";
 import { createPublishing } from "./publishing.js";
-import { openIntake } from "./pull-subscription.js";
+import { openPullSubscription } from "./pull-subscription.js";
 import { replayStream } from "./replay.js";
 import { ensureStream, readStream, stateOf } from "./streams.js";
 
@@ -24,12 +24,12 @@ import { ensureStream, readStream, stateOf } from "./streams.js";
  * nats.conf gives each service an account of its own, which imports these subjects from the one that has JetStream.
  */
 
-/** How long a question to the broker waits for a connection, and for its answer. */
-const QUESTION_TIMEOUT_MS = 5_000;
+/** A request to the broker waits this long for a connection, and as long again for its answer. */
+const REQUEST_TIMEOUT_MS = 5_000;
 
 export type { ConnectOptions } from "./connection.js";
 
-/** Resolves at once, also while the broker is down: the connection comes when it can, and comes back for ever. */
+/** Resolves at once, also while the broker is down: it connects when it can, and reconnects for ever. */
 export async function connectJetStream(options: ConnectOptions): Promise<Broker> {
   const { logger } = options;
   const connection = openConnection(options);
@@ -45,11 +45,11 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
     const known = managers.get(client);
     if (known) return known;
     // Without the check: it would need permission to `$JS.API.INFO`.
-    const made = client.jetstreamManager({ checkAPI: false, timeout: QUESTION_TIMEOUT_MS });
+    const made = client.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
     managers.set(client, made);
     return made;
   };
-  const manager = async () => managerOf(await connection.connected(QUESTION_TIMEOUT_MS));
+  const manager = async () => managerOf(await connection.connected(REQUEST_TIMEOUT_MS));
 
   return {
     publish: publishing.publish,
@@ -68,8 +68,8 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
       return info && consumerStateOf(info);
     },
     async consume(plan, prefetch) {
-      await connection.connected(QUESTION_TIMEOUT_MS);
-      return openIntake({ connection, manager: managerOf, inboxPrefix, plan, prefetch, logger });
+      await connection.connected(REQUEST_TIMEOUT_MS);
+      return openPullSubscription({ connection, manager: managerOf, inboxPrefix, plan, prefetch, logger });
     },
     async *replay(stream, filter, fromSeq) {
       const asked = await manager();

@@ -8,62 +8,62 @@ import type { Connection } from "./connection.js";
 
 /** After a refused pull. */
 const retryAfter = backOff({ from: 100, to: 2_000 });
-/** No answer to pulls, and no permission to ask why: after this time the durable is taken for gone. */
+/** A durable that answers no pull, and that we may not ask about, counts as gone after this time. */
 const UNEXPLAINED_MS = 5_000;
 
-export interface SuspicionOptions {
+export interface LivenessCheckOptions {
   readonly connection: Connection;
   readonly manager: (client: NatsConnection) => Promise<JetStreamManager>;
   readonly plan: ConsumerPlan;
   readonly logger: Logger;
-  /** It is time to pull anew. */
+  /** It is time to pull again. */
   readonly onRetry: () => void;
   readonly onGone: () => void;
 }
 
-/** Whether a durable that does not answer is still there. */
-export interface Suspicion {
-  /** A pull failed or the broker is silent: asks whether the durable is still there, and tries again unless it is gone. */
-  raise(reason: string): void;
-  /** The durable delivers. */
-  lift(): void;
-  /** A pull that was just refused is not to be repeated yet. */
-  holdsOff(): boolean;
+/** Whether a durable whose pulls fail still exists. */
+export interface LivenessCheck {
+  /** A pull failed, or the broker is silent: asks the broker whether the durable exists, and retries unless it is gone. */
+  start(reason: string): void;
+  /** The durable has delivered a message: it exists. */
+  pass(): void;
+  /** A pull was refused a moment ago: no other may be sent yet. */
+  isBackingOff(): boolean;
   gone(): ConsumerGone | undefined;
-  /** Nothing comes of it any more. */
+  /** Neither `onRetry` nor `onGone` is called after this. */
   stop(): void;
 }
 
-export function createSuspicion(options: SuspicionOptions): Suspicion {
+export function createLivenessCheck(options: LivenessCheckOptions): LivenessCheck {
   const { plan, logger, onRetry, onGone } = options;
   let retryAt = 0;
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
-  let asking = false;
+  let probing = false;
   let gone: ConsumerGone | undefined;
   let stopped = false;
-  const inquiry = createInquiry(options, (reason, cause) => {
+  const probe = createProbe(options, (reason, cause) => {
     gone = new ConsumerGone(reason, { cause });
     onGone();
   });
   return {
-    raise(reason) {
-      if (stopped || gone || asking) return;
+    start(reason) {
+      if (stopped || gone || probing) return;
       retryAt = performance.now() + retryAfter(failures);
       failures += 1;
       logger.debug({ durable: plan.durable, reason }, "pull interrupted");
-      asking = true;
-      void inquiry.ask(reason).finally(() => {
-        asking = false;
+      probing = true;
+      void probe.send(reason).finally(() => {
+        probing = false;
         if (stopped) return;
         retry = setTimeout(onRetry, Math.max(0, retryAt - performance.now()));
       });
     },
-    lift() {
+    pass() {
       failures = 0;
-      inquiry.explain();
+      probe.answered();
     },
-    holdsOff: () => performance.now() < retryAt,
+    isBackingOff: () => performance.now() < retryAt,
     gone: () => gone,
     stop() {
       stopped = true;
@@ -72,29 +72,29 @@ export function createSuspicion(options: SuspicionOptions): Suspicion {
   };
 }
 
-interface Inquiry {
-  ask(reason: string): Promise<void>;
-  /** The durable has shown that it is there. */
-  explain(): void;
+interface Probe {
+  send(reason: string): Promise<void>;
+  /** The durable has shown that it exists. */
+  answered(): void;
 }
 
-function createInquiry(
-  { connection, manager, plan }: SuspicionOptions,
+function createProbe(
+  { connection, manager, plan }: LivenessCheckOptions,
   lose: (reason: string, cause: unknown) => void,
-): Inquiry {
+): Probe {
   const durable = `durable ${plan.durable} of stream ${plan.stream}`;
   let unexplainedSince: number | undefined;
-  const explain = () => {
+  const answered = () => {
     unexplainedSince = undefined;
   };
   return {
-    explain,
-    async ask(reason) {
+    answered,
+    async send(reason) {
       const client = connection.client();
       if (!client) return;
       try {
         await (await manager(client)).consumers.info(plan.stream, plan.durable);
-        explain();
+        answered();
       } catch (cause) {
         if (isConsumerMissing(cause) || isStreamMissing(cause)) {
           return lose(`${durable} is gone: ${messageOf(cause)}`, cause);

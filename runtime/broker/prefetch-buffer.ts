@@ -1,21 +1,22 @@
 import type { PulledMessage } from "./delivery.js";
 
-/** What was delivered and is not taken yet, and who waits for it. */
-export interface Arrivals {
+/** Messages that were delivered and not taken yet, and the takers that wait for one. */
+export interface PrefetchBuffer {
   readonly count: number;
   readonly all: readonly PulledMessage[];
   add(message: PulledMessage): void;
-  /** Resolves when something is added, when `wake` is called, or after the time. */
+  /** Resolves when a message is added, when `wake` is called, or after the time. */
   wait(ms: number): Promise<void>;
   wake(): void;
-  /** Up to `max`, those first that came first. */
+  /** Up to `max` messages, the oldest first. */
   take(max: number): readonly PulledMessage[];
-  /** Tells the broker of each that it has not heard of for this long that it is being worked on. */
+  /** Sends `working` for each message of which the broker has heard nothing for `afterMs`. */
   extend(now: number, afterMs: number): void;
+  /** Hands all of them back, for other replicas. */
   handBack(): void;
 }
 
-export function collectArrivals(): Arrivals {
+export function createPrefetchBuffer(): PrefetchBuffer {
   let buffer: PulledMessage[] = [];
   const takers = new Set<() => void>();
   const wake = () => {
@@ -48,10 +49,10 @@ export function collectArrivals(): Arrivals {
       return taken;
     },
     extend(now, afterMs) {
-      for (const held of buffer) if (now - held.touchedAt > afterMs) held.working();
+      for (const message of buffer) if (now - message.touchedAt > afterMs) message.working();
     },
     handBack() {
-      for (const held of buffer) held.handBack();
+      for (const message of buffer) message.handBack();
       buffer = [];
     },
   };

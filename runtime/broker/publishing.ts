@@ -4,7 +4,7 @@ import { publishRefused, quotedAsByBroker, sendFailed } from "./broker-errors.js
 import type { Connection } from "./connection.js";
 
 const ACK_TIMEOUT_MS = 5_000;
-const SWEEP_MS = 500;
+const EXPIRY_CHECK_MS = 500;
 
 interface Pending {
   readonly subject: string;
@@ -19,8 +19,8 @@ export interface Publishing {
 }
 
 /**
- * Publishes with acks over one inbox of its own. The client's own publish makes a timer and a random
- * token per message; with thousands in flight those cost more than the message.
+ * Publishes and takes the acks over one inbox of its own. The client's own publish makes a timer and a random token per
+ * message, which cost more than the message where thousands are in flight.
  */
 export function createPublishing(connection: Connection, inboxPrefix: string): Publishing {
   const pending = new Map<string, Pending>();
@@ -28,7 +28,7 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
   let counter = 0;
   let inboxOf: NatsConnection | undefined;
   let subscription: Subscription | undefined;
-  let sweeper: NodeJS.Timeout | undefined;
+  let expiryCheck: NodeJS.Timeout | undefined;
 
   const take = (token: string): Pending | undefined => {
     const waiting = pending.get(token);
@@ -54,19 +54,22 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
     subscription = client.subscribe(`${inbox}*`, { callback: receive });
     inboxOf = client;
   };
-  /** Entries are in order of their deadlines. Runs after the sockets were read: after a freeze of ours the acks lie there. */
-  const sweep = () => {
+  /**
+   * Fails what had no ack in time; entries are in the order of their deadlines. Runs after the sockets were read: when
+   * this process was frozen, the acks are waiting there.
+   */
+  const expire = () => {
     const now = performance.now();
     for (const [token, { deadline, reject }] of pending) {
       if (deadline > now) break;
       pending.delete(token);
       reject(new PublishFailed(`no ack within ${ACK_TIMEOUT_MS} ms`, "broker"));
     }
-    sweeper = pending.size === 0 ? undefined : setTimeout(() => setImmediate(sweep), SWEEP_MS);
+    expiryCheck = pending.size === 0 ? undefined : setTimeout(() => setImmediate(expire), EXPIRY_CHECK_MS);
   };
 
   const stopStatus = connection.onStatus((status) => {
-    // What was on its way may have arrived or not; published again it is told by its id.
+    // A message on its way may have been stored or not; the id of a second publish tells.
     if (status.kind === "disconnected") failAll("the connection to the broker was lost before the ack");
   });
   const stopDenied = connection.onDenied((subject) => {
@@ -95,12 +98,12 @@ export function createPublishing(connection: Connection, inboxPrefix: string): P
         }
         const deadline = performance.now() + ACK_TIMEOUT_MS;
         pending.set(token, { subject: message.subject, deadline, resolve, reject });
-        sweeper ??= setTimeout(() => setImmediate(sweep), SWEEP_MS);
+        expiryCheck ??= setTimeout(() => setImmediate(expire), EXPIRY_CHECK_MS);
       }),
     close() {
       stopStatus();
       stopDenied();
-      clearTimeout(sweeper);
+      clearTimeout(expiryCheck);
       subscription?.unsubscribe();
       failAll("the connection to the broker was closed before the ack");
     },

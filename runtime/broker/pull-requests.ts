@@ -4,49 +4,50 @@ import type { ConsumerPlan } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { endsPull } from "./undelivered.js";
 
-/** An idle broker answers a pull this often; more than two missing answers mean that it forgot the pull. */
+/** An idle broker sends a heartbeat per pull this often. Two missing ones mean that it has forgotten the pull. */
 const HEARTBEAT_MS = 1_000;
 const SILENCE_MS = 2_500;
-/** Short: in a cluster, the broker goes on delivering to a pull from another account whose inbox is gone until then. */
+/** Short: until then a cluster may deliver to a pull from another account whose inbox is gone. */
 export const PULL_EXPIRES_MS = 2_000;
 
 export interface PullOptions {
   readonly connection: Connection;
   readonly inboxPrefix: string;
   readonly plan: ConsumerPlan;
-  /** So many messages are wanted at the most, those that wait included. */
+  /** Messages to have at hand, those that wait to be taken included. */
   readonly prefetch: number;
   readonly waiting: () => number;
-  /** Nothing is to be pulled any more. */
-  readonly over: () => boolean;
-  /** Nothing is to be pulled for now. */
-  readonly holdsOff: () => boolean;
+  /** No pull may be sent any more. */
+  readonly isOver: () => boolean;
+  /** No pull may be sent for now. */
+  readonly isBackingOff: () => boolean;
   readonly onMessage: (message: Msg, reply: string, now: number) => void;
   readonly onTrouble: (reason: string) => void;
-  /** With this message, of which that is the reply subject, the broker may have ended the pull. */
+  /** The broker may have ended the pull with the message that has this reply subject. */
   readonly onEnded: (reply: string) => void;
 }
 
 /**
- * The pulls of one durable. Every message and status of a pull comes to one inbox; `asked` is what the
- * broker still owes us. Whenever that may be wrong (a reconnection, silence), the inbox is given up with
- * its pulls, and a new one starts from zero: the broker drops a pull whose inbox nobody listens to.
+ * The pulls of one durable. Every message and status of a pull comes to one inbox; `asked` counts the messages that the
+ * broker still owes us. Where the count may be wrong (after a reconnection, or silence) a new inbox takes the place of this one, and
+ * the count starts from zero: the broker drops a pull whose inbox nobody listens to.
  */
 export interface Pulls {
-  /** Asks for more, where there is room for enough to be worth a request. */
+  /** Pulls more messages, where at least half of the buffer is free. */
   ask(): void;
-  /** Gives the inbox up, and pulls into another. */
+  /** Leaves the inbox, and pulls into a new one. */
   renew(): void;
-  /** Now and then: asks for more, unless the broker has been silent for too long. */
-  check(now: number): void;
-  /** Silence up to now means nothing. */
-  excuse(now: number): void;
-  /** Stops listening, after all that the broker had already sent. */
+  /** To be called regularly: pulls more, or reports a broker that has been silent for 2.5 s. */
+  poll(now: number): void;
+  /** The silence up to now was ours: it does not count. */
+  excuseSilence(now: number): void;
+  /** Stops listening once all that the broker had already sent has arrived. */
   drain(): Promise<void>;
 }
 
 export function openPulls(options: PullOptions): Pulls {
-  const { connection, plan, prefetch, waiting, over, holdsOff, onMessage, onTrouble, onEnded } = options;
+  const { connection, plan, prefetch, waiting, isOver, isBackingOff, onMessage, onTrouble, onEnded } =
+    options;
   const subject = `$JS.API.CONSUMER.MSG.NEXT.${plan.stream}.${plan.durable}`;
   let asked = 0;
   let inbox: Subscription | undefined;
@@ -55,8 +56,8 @@ export function openPulls(options: PullOptions): Pulls {
   const ask = () => {
     const client = connection.client();
     const room = prefetch - waiting() - asked;
-    if (!client || !inbox || over() || holdsOff()) return;
-    // Few large requests: at half, so that the next one is there before the last one is used up.
+    if (!client || !inbox || isOver() || isBackingOff()) return;
+    // Few large requests: sent at half, the next one is answered before the last one is used up.
     if (room < Math.max(1, prefetch / 2)) return;
     asked += room;
     if (asked === room) heardAt = performance.now();
@@ -77,7 +78,7 @@ export function openPulls(options: PullOptions): Pulls {
       }
       return;
     }
-    // A status of a pull that was given up with its inbox says nothing about the present ones.
+    // The status of a pull into a former inbox says nothing about the present pulls.
     if (from === inbox) readStatus(message);
   };
 
@@ -86,7 +87,7 @@ export function openPulls(options: PullOptions): Pulls {
     if (code === 100) return;
     const reason = message.headers?.description ?? "";
     const owed = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
-    // 404 and 408 end one pull, and so does a 409 that counts what it left.
+    // 404 and 408 end one pull, and so does a 409 that says how many messages it left.
     if (code === 404 || code === 408 || owed > 0) {
       asked = Math.max(0, asked - (owed || asked));
       return code === 409 ? onTrouble(reason) : ask();
@@ -100,9 +101,9 @@ export function openPulls(options: PullOptions): Pulls {
     const former = inbox;
     inbox = undefined;
     asked = 0;
-    // Drained rather than cut: what is on its way still arrives, instead of after the ack wait.
+    // Drained, not closed: what is on its way still arrives, instead of being redelivered after the ack wait.
     if (former && !former.isClosed()) void former.drain().catch(() => undefined);
-    if (!client || over()) return;
+    if (!client || isOver()) return;
     const made: Subscription = client.subscribe(createInbox(options.inboxPrefix), {
       callback: (error, message) => receive(made, error, message),
     });
@@ -114,11 +115,11 @@ export function openPulls(options: PullOptions): Pulls {
   return {
     ask,
     renew,
-    check(now) {
+    poll(now) {
       if (asked > 0 && now - heardAt > SILENCE_MS) onTrouble("the broker is silent");
       else ask();
     },
-    excuse(now) {
+    excuseSilence(now) {
       heardAt = now;
     },
     async drain() {

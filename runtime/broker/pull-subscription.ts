@@ -1,64 +1,64 @@
 import type { JetStreamManager, Msg, NatsConnection } from "nats";
 import type { Logger } from "../definition.js";
-import type { ConsumerPlan, Intake } from "./broker.js";
+import type { ConsumerPlan, PullSubscription } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";
-import { countLoans } from "./in-flight.js";
-import { createSuspicion } from "./liveness-check.js";
-import { collectArrivals } from "./prefetch-buffer.js";
+import { trackInFlight } from "./in-flight.js";
+import { createLivenessCheck } from "./liveness-check.js";
+import { createPrefetchBuffer } from "./prefetch-buffer.js";
 import { openPulls, PULL_EXPIRES_MS } from "./pull-requests.js";
 import { createUndelivered } from "./undelivered.js";
 
-const WATCH_MS = 500;
+const POLL_MS = 500;
 const FLUSH_TIMEOUT_MS = 2_000;
 
-export interface IntakeOptions {
+export interface PullSubscriptionOptions {
   readonly connection: Connection;
   readonly manager: (client: NatsConnection) => Promise<JetStreamManager>;
   readonly inboxPrefix: string;
   readonly plan: ConsumerPlan;
+  /** Messages to have at hand, those in the buffer included. */
   readonly prefetch: number;
   readonly logger: Logger;
 }
 
 /**
- * Pulls for one durable. Speaks the pull protocol itself rather than through the client's `consume()`,
- * whose iterator costs a turn of the event loop per message, cannot be asked for a batch, and waits
- * for ever for a durable that was deleted.
+ * Pulls for one durable. It speaks the pull protocol itself, since the client's `consume()` costs a turn of the event loop per
+ * message, cannot be asked for a batch, and waits for ever for a durable that was deleted.
  */
-export function openIntake(options: IntakeOptions): Intake {
+export function openPullSubscription(options: PullSubscriptionOptions): PullSubscription {
   const { connection, plan } = options;
-  const arrivals = collectArrivals();
-  const loans = countLoans();
+  const buffer = createPrefetchBuffer();
+  const inFlight = trackInFlight();
   let stopped = false;
-  const suspicion = createSuspicion({ ...options, onRetry: () => pulls.renew(), onGone: arrivals.wake });
-  const over = () => stopped || suspicion.gone() !== undefined;
+  const liveness = createLivenessCheck({ ...options, onRetry: () => pulls.renew(), onGone: buffer.wake });
+  const isOver = () => stopped || liveness.gone() !== undefined;
   const receive = (message: Msg, reply: string, now: number) => {
-    suspicion.lift();
-    const pulled = new PulledMessage(message, reply, now, loans.begin);
+    liveness.pass();
+    const pulled = new PulledMessage(message, reply, now, inFlight.begin);
     if (stopped) pulled.handBack();
-    else arrivals.add(pulled);
+    else buffer.add(pulled);
   };
   const pulls = openPulls({
     ...options,
-    waiting: () => arrivals.count,
-    over,
-    holdsOff: suspicion.holdsOff,
+    waiting: () => buffer.count,
+    isOver,
+    isBackingOff: liveness.isBackingOff,
     onMessage: receive,
-    onTrouble: suspicion.raise,
+    onTrouble: liveness.start,
     onEnded: (reply) => undelivered.behind(reply),
   });
   const undelivered = createUndelivered({
     ...options,
     pullExpiresMs: PULL_EXPIRES_MS,
-    holds: loans.holds,
+    isInFlight: inFlight.has,
   });
-  const stopWatching = watch((now, frozen) => {
-    // We were frozen, not the broker: what it said meanwhile is read after this timer.
-    if (frozen) pulls.excuse(now);
-    if (over() || !connection.client()) return;
-    arrivals.extend(now, (plan.ackWaitSeconds * 1_000) / 3);
-    pulls.check(now);
+  const stopPolling = startPolling((now, frozen) => {
+    // This process was frozen, not the broker: what the broker sent meanwhile is read after this timer.
+    if (frozen) pulls.excuseSilence(now);
+    if (isOver() || !connection.client()) return;
+    buffer.extend(now, (plan.ackWaitSeconds * 1_000) / 3);
+    pulls.poll(now);
   });
   const stopStatus = connection.onStatus((status) => {
     if (status.kind === "connected") pulls.renew();
@@ -67,45 +67,45 @@ export function openIntake(options: IntakeOptions): Intake {
 
   return {
     async next(max, waitMs) {
-      if (arrivals.count === 0 && !over() && waitMs > 0) await arrivals.wait(waitMs);
-      const gone = suspicion.gone();
-      if (arrivals.count === 0 && gone) throw gone;
-      const taken = arrivals.take(max);
+      if (buffer.count === 0 && !isOver() && waitMs > 0) await buffer.wait(waitMs);
+      const gone = liveness.gone();
+      if (buffer.count === 0 && gone) throw gone;
+      const taken = buffer.take(max);
       pulls.ask();
       return taken;
     },
-    held: loans.count,
-    buffered: () => arrivals.all,
+    outstanding: inFlight.outstanding,
+    buffered: () => buffer.all,
     async stop() {
       if (stopped) return;
       stopped = true;
-      stopWatching();
-      suspicion.stop();
+      stopPolling();
+      liveness.stop();
       undelivered.stop();
       stopStatus();
-      arrivals.wake();
+      buffer.wake();
       const client = connection.client();
-      // The round trip of the drain brings in what the broker had already sent.
+      // Draining takes a round trip, which brings in what the broker had already sent.
       if (client) await within(pulls.drain(), FLUSH_TIMEOUT_MS);
-      arrivals.handBack();
+      buffer.handBack();
       if (client && !client.isClosed()) await within(client.flush(), FLUSH_TIMEOUT_MS);
     },
   };
 }
 
-/** Looks again and again. `frozen`: this process did not run for a good part of the time since the last look. */
-function watch(look: (now: number, frozen: boolean) => void): () => void {
-  let lookedAt = performance.now();
+/** Calls `poll` every 500 ms. `frozen`: this process has not run for more than 2 s since the last call. */
+function startPolling(poll: (now: number, frozen: boolean) => void): () => void {
+  let polledAt = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    const frozen = now - lookedAt > 4 * WATCH_MS;
-    lookedAt = now;
-    look(now, frozen);
-  }, WATCH_MS);
+    const frozen = now - polledAt > 4 * POLL_MS;
+    polledAt = now;
+    poll(now, frozen);
+  }, POLL_MS);
   return () => clearInterval(timer);
 }
 
-/** Waits no longer than that. Whether the broker heard us before the connection went makes no difference here. */
+/** Waits for `work` no longer than `ms`. A failure is ignored: messages that the broker was not told of are redelivered. */
 async function within(work: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

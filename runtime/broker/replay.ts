@@ -4,12 +4,12 @@ import type { StoredMessage } from "./broker.js";
 import { isMessageMissing } from "./broker-errors.js";
 import { headersOf } from "./delivery.js";
 
-/** Requests under way at a time. */
+/** Requests in flight at a time. */
 const WINDOW = 64;
 
 /**
- * Reads stored messages by sequence, a window of requests at a time: no consumer is made, so nothing is
- * left behind, and two permissions do: `$JS.API.STREAM.INFO.<stream>` and `$JS.API.STREAM.MSG.GET.<stream>`.
+ * Reads stored messages by sequence, a window of requests at a time. It creates no consumer, so it leaves nothing behind, and needs
+ * two permissions only: `$JS.API.STREAM.INFO.<stream>` and `$JS.API.STREAM.MSG.GET.<stream>`.
  */
 export async function* replayStream(
   manager: JetStreamManager,
@@ -35,7 +35,7 @@ export async function* replayStream(
   }
 }
 
-/** Undefined where the stream has none of this sequence any more. */
+/** Undefined where the stream no longer has this sequence. */
 async function readMessage(
   manager: JetStreamManager,
   stream: string,

@@ -13,7 +13,7 @@ import { messageOf } from "../text/error-message.js";
 import type { StreamState } from "./broker.js";
 import { isDenied, isStreamMissing, isStreamTaken, isUnsupported } from "./broker-errors.js";
 
-/** Undefined for a stream that does not exist or that we may not ask about. */
+/** Undefined where the stream does not exist, or this user may not ask about it. */
 export async function readStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
     return await manager.streams.info(name);
@@ -24,12 +24,12 @@ export async function readStream(manager: JetStreamManager, name: string): Promi
 }
 
 /**
- * In a stream's or durable's metadata: what tells it from another of the same name. In a cluster its time of creation
- * does not, for each node gives its own, milliseconds apart: after a change of leader it would look recreated.
+ * Key in the metadata of a stream or durable: an id that tells it from another of the same name. The time of creation does
+ * not serve in a cluster: each node reports its own, milliseconds apart, so a change of leader would look like a recreation.
  */
 const IDENTITY = "meshwright.id";
 
-/** Makes one that has an identity. Brokers before 2.10 know no metadata, and the client refuses to send it: theirs have none. */
+/** Adds a stream or durable with an id in its metadata. Brokers before 2.10 have no metadata, and the client does not send it to them. */
 export async function addIdentified<Config extends object, Info>(
   config: Config,
   add: (config: Config & { readonly metadata?: Record<string, string> }) => Promise<Info>,
@@ -80,7 +80,7 @@ async function createStream(
     logger.info({ stream: plan.name, subjects: plan.subjects }, "stream created");
     return stateOf(made);
   } catch (error) {
-    // Denied: a provisioner's part. Taken: another replica was first.
+    // Denied: a provisioner has to create it. Taken: another replica has created it first.
     if (isDenied(error)) return undefined;
     if (!isStreamTaken(error)) throw error;
     const present = await readStream(manager, plan.name);
@@ -102,9 +102,9 @@ type Settings = Pick<
 >;
 
 /**
- * `discard: old`, because under limits retention a full stream is its normal state: it keeps what was
- * consumed long ago. With `discard: new` the millionth event of a week would stop every later one.
- * A consumer that fell behind the oldest message has lost events under either; its snapshot heals it.
+ * `discard: old`, since under limits retention a full stream is the normal state: it keeps what was consumed long ago. With
+ * `discard: new` a full stream would refuse every later event. A consumer that fell behind the oldest message loses
+ * events under either; its snapshot heals it.
  */
 function configOf(plan: StreamDefinition): Settings & { readonly name: string } {
   return {
@@ -121,7 +121,7 @@ function configOf(plan: StreamDefinition): Settings & { readonly name: string } 
   };
 }
 
-/** Fixed at creation: a stream that has them otherwise would have to be made anew, and its messages lost. */
+/** Settings that only creation sets: changing them would mean a new stream, and the loss of its messages. */
 const FIXED: ReadonlySet<string> = new Set(["storage", "retention"]);
 
 interface Difference {
@@ -134,7 +134,7 @@ function settingsThatDiffer(config: StreamConfig, plan: StreamDefinition): Diffe
   const { name: _, ...wanted } = configOf(plan);
   const differences: Difference[] = [];
   for (const setting of Object.keys(wanted) as (keyof Settings)[]) {
-    // An operator's replicas stand unless the file says a number.
+    // An operator's number of replicas stands unless mesh.yaml says one.
     if (setting === "num_replicas" && plan.replicas === undefined) continue;
     const same =
       setting === "subjects"
@@ -152,7 +152,7 @@ interface Adjustment {
   readonly logger: Logger;
 }
 
-/** Brings a stream that exists as near to the plan as it can be. Subjects are only added: another may rely on the rest. */
+/** Brings an existing stream as near to the plan as possible. Subjects are only added: others may rely on the rest. */
 async function adjustStream(manager: JetStreamManager, adjustment: Adjustment): Promise<StreamInfo> {
   const { present, plan, differing, logger } = adjustment;
   const fixed = differing.filter(({ setting }) => FIXED.has(setting));

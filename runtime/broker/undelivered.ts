@@ -4,28 +4,28 @@ import type { ConsumerPlan } from "./broker.js";
 import type { Connection } from "./connection.js";
 
 /*
- * From another account, the broker takes a message without a body and without headers for the end of a pull. What it
- * delivers to that pull afterwards reaches nobody, and would come again only after the ack wait: everybody's events
- * would wait for one that is broken. So we hand it back ourselves. What another replica has in hand is delivered twice
- * then, which the order guard absorbs.
+ * Where the stream is in another account, the broker takes a message without body and headers for the end of a pull. What it
+ * delivers to that pull afterwards reaches nobody, and would be redelivered only after the ack wait: all events would wait
+ * for one broken message. So we hand those messages back ourselves. A message that another replica has in hand is then
+ * delivered twice, which the order guard absorbs.
  */
 
 const HAND_BACK = Buffer.from("-NAK");
-/** Further messages of that kind may follow at once. */
+/** Waits for further messages of that kind, which may follow at once. */
 const COLLECT_MS = 100;
 
 export interface UndeliveredOptions {
   readonly connection: Connection;
   readonly manager: (client: NatsConnection) => Promise<JetStreamManager>;
   readonly plan: ConsumerPlan;
-  /** How long the broker may go on delivering to a pull that it has ended, where another node holds the durable. */
+  /** How long the broker may go on delivering to a pull that has ended, where another node holds the durable. */
   readonly pullExpiresMs: number;
-  /** What we have in hand. */
-  readonly holds: (seq: number) => boolean;
+  /** Whether this subscription has the message, and must not hand it back. */
+  readonly isInFlight: (seq: number) => boolean;
 }
 
 export interface Undelivered {
-  /** Hands back what was delivered to nobody behind this message, of which that is the reply subject. */
+  /** Hands back what was delivered to nobody behind the message with this reply subject. */
   behind(reply: string): void;
   stop(): void;
 }
@@ -35,7 +35,7 @@ export function endsPull(message: Msg): boolean {
 }
 
 export function createUndelivered(options: UndeliveredOptions): Undelivered {
-  const { connection, manager, plan, pullExpiresMs, holds } = options;
+  const { connection, manager, plan, pullExpiresMs, isInFlight } = options;
   const timers = new Set<NodeJS.Timeout>();
   let first: string | undefined;
   const handBack = async (reply: string) => {
@@ -45,7 +45,7 @@ export function createUndelivered(options: UndeliveredOptions): Undelivered {
     const { seq: last } = readAckSubject(reply);
     const end = Math.min(delivered.stream_seq, last + plan.maxAckPending);
     for (let seq = last + 1; seq <= end && !client.isClosed(); seq += 1) {
-      if (holds(seq)) continue;
+      if (isInFlight(seq)) continue;
       client.publish(ackSubjectOf(reply, { seq, consumerSeq: delivered.consumer_seq }), HAND_BACK);
     }
   };
@@ -53,7 +53,7 @@ export function createUndelivered(options: UndeliveredOptions): Undelivered {
     const timer = setTimeout(() => {
       timers.delete(timer);
       if (first === reply) first = undefined;
-      // Otherwise it comes after the ack wait.
+      // Where this fails they are redelivered after the ack wait.
       handBack(reply).catch(() => undefined);
     }, ms);
     timers.add(timer);

@@ -6,10 +6,10 @@ import {
   type ConsumerPlan,
   type ConsumerState,
   type Delivery,
-  DurableAhead,
-  type Intake,
+  DurablePastEnd,
+  type PullSubscription,
 } from "../broker/broker.js";
-import { createLane } from "../database/mutex.js";
+import { createMutex } from "../database/mutex.js";
 import { retryUntilAnswered } from "../database/retry.js";
 import type { ConsumerDefinition, Logger } from "../definition.js";
 import type { BatchContext, Tally } from "../inbox/batch.js";
@@ -79,7 +79,7 @@ export interface Running {
   readonly resync: Resync;
   readonly batch: BatchContext;
   /** Undefined while nothing is taken. */
-  intake: Intake | undefined;
+  intake: PullSubscription | undefined;
   /** The batch that was taken while the one before is applied. */
   upcoming: readonly Delivery[];
   /** Of the stream being read; undefined between streams. */
@@ -132,7 +132,7 @@ function assemble(options: ConsumerOptions): Running {
   const stopping = new AbortController();
   const { signal } = stopping;
   const tally: Tally = { applied: 0, stale: 0, deadLetters: 0, clashes: 0 };
-  const exclusively = createLane();
+  const exclusively = createMutex();
   const onTasks = options.onTasks ?? (() => undefined);
   const onTrouble = (error: string | undefined) => {
     if (error !== undefined) logger.warn({ error }, "the batch in hand is held and tried again");
@@ -274,7 +274,7 @@ async function ensureDurable(running: Running) {
   try {
     return await broker.ensureConsumer(plan);
   } catch (error) {
-    if (error instanceof DurableAhead && running.lost !== AHEAD) {
+    if (error instanceof DurablePastEnd && running.lost !== AHEAD) {
       const era = await retryUntilAnswered(running.batch, () => enterEra(pool, model, { broker, plan }));
       running.era = era ?? running.era;
       running.lost = AHEAD;

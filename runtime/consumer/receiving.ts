@@ -1,5 +1,5 @@
 import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js";
-import { ConsumerGone, type Delivery, type Intake } from "../broker/broker.js";
+import { ConsumerGone, type Delivery, type PullSubscription } from "../broker/broker.js";
 import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { isSuspicious, processBatch, type Received } from "../inbox/batch.js";
 import { type PlainBatch, preparePlain } from "../inbox/fast-path.js";
@@ -17,7 +17,7 @@ import { readPosition } from "./stream-epoch.js";
 
 interface Flow {
   readonly running: Running;
-  readonly intake: Intake;
+  readonly intake: PullSubscription;
   readonly heartbeat: AckHeartbeat;
   /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
   highest: number;
@@ -166,7 +166,7 @@ export async function countOnLoan(running: Running): Promise<OnLoan> {
     const state = await options.broker.consumerState(plan.stream, plan.durable).catch(() => undefined);
     // The broker is away, so nothing can be said; nor can anything be settled until it is back.
     if (state === undefined) return { floor: undefined, elsewhere: true, next: new Map() };
-    const elsewhere = state.ackPending > (intake?.held?.() ?? 0);
+    const elsewhere = state.ackPending > (intake?.outstanding?.() ?? 0);
     const floor = state.ackFloor === undefined ? undefined : (era?.base ?? 0) + state.ackFloor;
     if (!elsewhere || look === LOOKS) return { floor, elsewhere, next: firstByEntity(running) };
     await pause(LOOK_AGAIN_MS, stopping.signal);

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { callerOf } from "./authenticate.js";
-import type { SharedTurnstile } from "./concurrency-limit.js";
+import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
 import { unavailable } from "./problem.js";
 
 /** Bodies up to this size are read at once, however many there are; larger ones, and those of no known size, in turn. */
@@ -12,7 +12,7 @@ const SMALL_BYTES = 64 * 1024;
  * invites everybody's. Whoever is refused without having been invited sends none, so the connection ends there: the
  * next bytes could be either.
  */
-export function admitBodies(app: FastifyInstance, places: SharedTurnstile): void {
+export function admitBodies(app: FastifyInstance, places: SharedConcurrencyLimit): void {
   const waiting = new WeakSet<IncomingMessage>();
   app.server.on("checkContinue", (request, answer) => {
     waiting.add(request);
@@ -20,10 +20,10 @@ export function admitBodies(app: FastifyInstance, places: SharedTurnstile): void
   });
   app.addHook("preParsing", async (request, reply) => {
     if (isLarge(request.headers)) {
-      const leave = await places.enter(callerOf(request.principal));
-      if (leave === undefined) throw unavailable("Too many large bodies are being read; try again.", 2);
-      if (reply.raw.closed) leave();
-      else reply.raw.once("close", leave);
+      const release = await places.acquire(callerOf(request.principal));
+      if (release === undefined) throw unavailable("Too many large bodies are being read; try again.", 2);
+      if (reply.raw.closed) release();
+      else reply.raw.once("close", release);
     }
     if (waiting.delete(request.raw)) reply.raw.writeContinue();
   });

@@ -1,75 +1,76 @@
-/** Lets a bounded number in at once; the others wait in line, for a bounded time. */
-export interface Turnstile {
-  /** Resolves to the way out, to be called exactly once; undefined when the wait was too long. */
-  enter(): Promise<(() => void) | undefined>;
+/** Admits a bounded number at once. Others wait in the order in which they came, for a bounded time. */
+export interface ConcurrencyLimit {
+  /** Resolves to the function that frees the place, to be called exactly once; to undefined where the wait took too long. */
+  acquire(): Promise<(() => void) | undefined>;
 }
 
-export function createTurnstile(places: number, waitMs: number): Turnstile {
+export function createConcurrencyLimit(places: number, waitMs: number): ConcurrencyLimit {
   let free = places;
-  const line: ((entered: boolean) => void)[] = [];
+  const queue: ((admitted: boolean) => void)[] = [];
 
-  const leave = () => {
-    const next = line.shift();
+  const release = () => {
+    const next = queue.shift();
     if (next === undefined) free += 1;
     else next(true);
   };
 
   const wait = () =>
     new Promise<boolean>((resolve) => {
-      const settle = (entered: boolean) => {
-        clearTimeout(patience);
-        resolve(entered);
+      const settle = (admitted: boolean) => {
+        clearTimeout(timeout);
+        resolve(admitted);
       };
-      const patience = setTimeout(() => {
-        line.splice(line.indexOf(settle), 1);
+      const timeout = setTimeout(() => {
+        queue.splice(queue.indexOf(settle), 1);
         settle(false);
       }, waitMs);
-      line.push(settle);
+      queue.push(settle);
     });
 
   return {
-    enter: async () => {
+    acquire: async () => {
       if (free > 0) free -= 1;
       else if (!(await wait())) return undefined;
-      return leave;
+      return release;
     },
   };
 }
 
-/** The same for several, of whom none can take all places. */
-export interface SharedTurnstile {
-  /** `who` is let in as often as is one's share; undefined, as often as there are places. */
-  enter(who: string | undefined): Promise<(() => void) | undefined>;
+/** A concurrency limit for several callers, of whom none can take all places. */
+export interface SharedConcurrencyLimit {
+  /** A caller gets no more than its share of the places; undefined, as many as there are. */
+  acquire(caller: string | undefined): Promise<(() => void) | undefined>;
 }
 
 export interface SharedPlaces {
   readonly places: number;
+  /** Places that one caller can have at once. */
   readonly each: number;
   readonly waitMs: number;
 }
 
-export function createSharedTurnstile({ places, each, waitMs }: SharedPlaces): SharedTurnstile {
-  const all = createTurnstile(places, waitMs);
-  const shares = new Map<string, Turnstile>();
-  const shareOf = (who: string) => {
-    const share = shares.get(who) ?? createTurnstile(each, waitMs);
-    shares.set(who, share);
+export function createSharedLimit({ places, each, waitMs }: SharedPlaces): SharedConcurrencyLimit {
+  const all = createConcurrencyLimit(places, waitMs);
+  const shares = new Map<string, ConcurrencyLimit>();
+  const shareOf = (caller: string) => {
+    const share = shares.get(caller) ?? createConcurrencyLimit(each, waitMs);
+    shares.set(caller, share);
     return share;
   };
   return {
-    enter: async (who) => {
-      if (who === undefined) return await all.enter();
-      const leaveShare = await shareOf(who).enter();
-      if (leaveShare === undefined) return undefined;
-      const leaveAll = await all.enter();
-      if (leaveAll === undefined) leaveShare();
-      return (
-        leaveAll &&
-        (() => {
-          leaveAll();
-          leaveShare();
-        })
-      );
+    acquire: async (caller) => {
+      if (caller === undefined) return await all.acquire();
+      const releaseShare = await shareOf(caller).acquire();
+      if (releaseShare === undefined) return undefined;
+      const releaseAll = await all.acquire();
+      if (releaseAll === undefined) {
+        releaseShare();
+        return undefined;
+      }
+      return () => {
+        releaseAll();
+        releaseShare();
+      };
     },
   };
 }

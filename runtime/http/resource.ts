@@ -6,7 +6,7 @@ import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
 import { kindOf } from "../values/column-types.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
-import type { SharedTurnstile } from "./concurrency-limit.js";
+import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
 import { refusalOf, type ValueSource } from "./http-errors.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
@@ -16,7 +16,7 @@ export interface ResourceOptions {
   readonly resource: ResourceDefinition;
   readonly pool: Pool;
   /** Bounds the lists under way: each holds a connection for as long as its reader takes. */
-  readonly lists: SharedTurnstile;
+  readonly lists: SharedConcurrencyLimit;
   readonly logger: Logger;
   /** How long the reader of a list may take for one chunk of it. */
   readonly chunkMs: number;
@@ -75,15 +75,15 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const versions = wanted ? { entity: entityOf(options) } : undefined;
   if (versions?.entity !== undefined && request.headers[HIGHEST_HEADER] !== undefined)
     reply.header(HIGHEST_HEADER, await highestVersion(options, versions.entity));
-  const leave = await lists.enter(callerOf(request.principal));
-  if (leave === undefined) throw unavailable("Too many lists are being read; try again.", 2);
+  const release = await lists.acquire(callerOf(request.principal));
+  if (release === undefined) throw unavailable("Too many lists are being read; try again.", 2);
   const stream = await refusing(resource, "target", () =>
     openList(pool, resource.table, { filter, versions, chunkMs }),
   ).catch((error: unknown) => {
-    leave();
+    release();
     throw error;
   });
-  stream.once("close", leave);
+  stream.once("close", release);
   stream.once("error", (error) => {
     logger.error({ error, table: resource.table.name, request: request.id }, "a list broke off half way");
   });

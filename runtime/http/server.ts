@@ -7,7 +7,7 @@ import { clip } from "../text/clip.js";
 import { type KnownKeys, principalName } from "./authenticate.js";
 import { admitBodies } from "./bodies.js";
 import { acceptJson } from "./body.js";
-import { createSharedTurnstile, type SharedTurnstile } from "./concurrency-limit.js";
+import { createSharedLimit, type SharedConcurrencyLimit } from "./concurrency-limit.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { guard, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health-routes.js";
@@ -107,9 +107,9 @@ export function buildServer(options: HttpOptions): FastifyInstance {
 }
 
 /** One calling service never has all places. */
-function shareAmong(places: number): SharedTurnstile {
+function shareAmong(places: number): SharedConcurrencyLimit {
   const each = Math.max(1, Math.ceil(places / 2));
-  return createSharedTurnstile({ places, each, waitMs: PLACE_WAIT_MS });
+  return createSharedLimit({ places, each, waitMs: PLACE_WAIT_MS });
 }
 
 /** The caller's own id when it is one, so that a request can be followed across services. */

@@ -1,7 +1,7 @@
 import type { Delivery } from "../broker/broker.js";
 import type { Attempt, Standing } from "../consumer/retries.js";
 import { HandlerFailed, hasState } from "../database/database-errors.js";
-import type { Lane } from "../database/mutex.js";
+import type { Mutex } from "../database/mutex.js";
 import { type RetryContext, retryUntilAnswered } from "../database/retry.js";
 import { messageOf } from "../text/error-message.js";
 import { type ApplyContext, applyBatch } from "./apply.js";
@@ -54,7 +54,7 @@ export interface Tally {
 export interface BatchContext extends ApplyContext, RetryContext {
   readonly tally: Tally;
   /** Keeps a batch and a chunk of a snapshot of the same process from locking each other out. */
-  readonly exclusively: Lane;
+  readonly exclusively: Mutex;
   /** Rows were put down for the cascade worker, and are committed. */
   readonly onTasks: () => void;
   /** Entities of this process with an event that was just put off, and until when: `attempts` may have been read before. */

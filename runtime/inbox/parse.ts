@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent } from "../definition.js";
-import { unfitId } from "../resync/unfit-rows.js";
 import { parseSubject } from "../subject.js";
 import { messageOf } from "../text/error-message.js";
+import { unfitId } from "../values/entity-id.js";
 import { fieldOf } from "../values/field.js";
 import { parseJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";

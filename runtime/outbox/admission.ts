@@ -3,8 +3,8 @@ import { matcher, parseSubject } from "../subject.js";
 import { describeErrors } from "../values/validation.js";
 
 /*
- * What may leave the outbox. A row that may not becomes a dead letter of its owner, before any subscriber has it:
- * the event of another service, and one that breaks its own schema where PostgreSQL could not see that.
+ * Which rows of the outbox may be published. A row that may not becomes a dead letter of its owner: an event of another
+ * service, and one that breaks its own schema where PostgreSQL could not check that.
  */
 
 export type Publishing = Pick<ServiceDefinition, "publishes" | "validated">;
@@ -12,7 +12,7 @@ export type Publishing = Pick<ServiceDefinition, "publishes" | "validated">;
 /** Why an event must not be published; undefined where it may. */
 export type Admission = (event: { readonly subject: string; readonly body: string }) => string | undefined;
 
-/** Events whose schema PostgreSQL enforces wholly are not looked into: for them it costs nothing. */
+/** Validates only the events in `validated`: of all others PostgreSQL enforces the whole schema. */
 export function createAdmission({ publishes, validated = [] }: Publishing): Admission {
   const ours = matcher(publishes);
   const validators = new Map(validated.map((event) => [`${event.entity}.${event.action}`, event]));
@@ -35,7 +35,7 @@ function invalidity({ name, validate }: PublishedEventDefinition, body: string):
   try {
     return validate(data) ? undefined : `not a valid ${name}: ${describeErrors(validate.errors)}`;
   } catch (error) {
-    // Nested deeper than the stack: no subscriber could look into it either.
+    // Nested deeper than the stack: no subscriber could validate it either.
     return `not a valid ${name}: it could not be checked: ${String(error)}`;
   }
 }

@@ -3,45 +3,47 @@ import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/brok
 import { messageOf as describeError } from "../text/error-message.js";
 import { createReader, type ReaderContext } from "./outbox-reader.js";
 import { releaseRows } from "./outbox-statements.js";
-import { createLanes, type OutboxRow } from "./per-key-queues.js";
-import { createAlarm } from "./wake-up.js";
+import { createPerKeyQueues, type OutboxRow } from "./per-key-queues.js";
+import { createWakeUp } from "./wake-up.js";
 
-/** Publishes without an ack yet. More buys nothing: the broker is busy long before. */
+/** Publishes in flight. More would not be faster: the broker is saturated long before. */
 const IN_FLIGHT = 1_024;
+/** Acked rows that are deleted at once. */
 const RELEASE_ROWS = 2_000;
+/** Acked rows are deleted after this time where nothing else is to do, and after the longer one in any case. */
 const RELEASE_AFTER_MS = 20;
 const RELEASE_AT_LAST_MS = 100;
 
-/** An entity whose event the broker refuses. */
-const parkFor = backOff({ from: 1_000, to: 60_000 });
+/** An entity whose event the broker refuses waits this long. */
+const quarantineFor = backOff({ from: 1_000, to: 60_000 });
 
 export interface DrainContext extends ReaderContext {
   readonly broker: Broker;
   readonly signal: AbortSignal;
   readonly meter: DrainMeter;
-  /** Registers what a notification is to wake; the latest counts. */
+  /** Registers what a notification calls, in place of what was registered before. */
   readonly onNotify: (wake: () => void) => void;
 }
 
-/** Where the drain says what it does. */
+/** Counts what the drain does. */
 export interface DrainMeter {
   published(): void;
   retried(error: string): void;
-  parked(entities: number): void;
+  quarantined(entities: number): void;
 }
 
 /**
- * Publishes the outbox for as long as the broker takes it. Resolves with the fault when the broker is in trouble,
- * without one when stopped; rejects when the database connection is lost. Afterwards nothing is under
- * way, and what was not released is to be compared with the stream before it is published again.
+ * Publishes the outbox for as long as the broker takes it. Resolves to the fault when the broker is in trouble, to undefined
+ * when stopped; rejects when the database connection is lost. Afterwards nothing is in flight, and rows that were not
+ * released must be compared with the stream before they are published again.
  */
 export async function drainOutbox(context: DrainContext): Promise<PublishFailed | undefined> {
-  const { seat, broker, signal, meter } = context;
-  const lanes = createLanes();
-  const alarm = createAlarm();
+  const { lease, broker, signal, meter } = context;
+  const queues = createPerKeyQueues();
+  const wakeUp = createWakeUp();
   let fault: PublishFailed | undefined;
   let closed = false;
-  /** In the order of sending, without an ack: each was stored, if at all, beyond the stream sequence beside it. */
+  /** Rows in flight, in the order of sending. Each was stored, if at all, above the stream sequence beside it. */
   const unanswered = new Map<OutboxRow, number>();
   let inFlight = 0;
   let acked: number[] = [];
@@ -49,8 +51,8 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   let streamSeq = 0;
 
   const pump = () => {
-    while (!closed && !fault && inFlight < IN_FLIGHT && seat.proven()) {
-      const row = lanes.next();
+    while (!closed && !fault && inFlight < IN_FLIGHT && lease.isValid()) {
+      const row = queues.next();
       if (!row) return;
       inFlight += 1;
       unanswered.set(row, streamSeq);
@@ -59,8 +61,8 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
         (error: unknown) => fail(row, error),
       );
     }
-    // Full, or a while since the database was heard from: a round of the loop gives new proof.
-    if (!seat.proven()) alarm.ring();
+    // The loop validates the lease.
+    if (!lease.isValid()) wakeUp.signal();
   };
   const succeed = (row: OutboxRow, seq: number) => {
     inFlight -= 1;
@@ -69,8 +71,8 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     if (acked.length === 0) ackedAt = performance.now();
     acked.push(row.seq);
     if (seq > streamSeq) streamSeq = seq;
-    lanes.done(row);
-    if (acked.length === 1 || acked.length === RELEASE_ROWS || (closed && inFlight === 0)) alarm.ring();
+    queues.done(row);
+    if (acked.length === 1 || acked.length === RELEASE_ROWS || (closed && inFlight === 0)) wakeUp.signal();
     pump();
   };
   const fail = (row: OutboxRow, error: unknown) => {
@@ -80,19 +82,28 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
         ? error
         : new PublishFailed(describeError(error), "broker", { cause: error });
     meter.retried(failure.message);
-    if (failure.fault === "message") park(row, failure);
-    else fault ??= failure;
-    alarm.ring();
+    const { fault: at } = failure;
+    switch (at) {
+      case "message":
+        quarantine(row, failure);
+        break;
+      case "broker":
+        fault ??= failure;
+        break;
+      default:
+        at satisfies never;
+    }
+    wakeUp.signal();
   };
-  const park = (row: OutboxRow, failure: PublishFailed) => {
-    const strikes = lanes.strikes(row);
+  const quarantine = (row: OutboxRow, failure: PublishFailed) => {
+    const failures = queues.failures(row);
     unanswered.delete(row);
-    lanes.park(row, performance.now() + parkFor(strikes));
-    meter.parked(lanes.parked());
+    queues.quarantine(row, performance.now() + quarantineFor(failures));
+    meter.quarantined(queues.quarantined());
     const { subject, eventId, seq } = row;
     context.logger.error(
-      { subject, eventId, seq, attempts: strikes + 1, error: failure.message },
-      "the broker refuses an event: its entity waits, nothing is dropped",
+      { subject, eventId, seq, attempts: failures + 1, error: failure.message },
+      "the broker refuses an event: its entity is quarantined and retried, nothing is dropped",
     );
     pump();
   };
@@ -101,41 +112,41 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     const seqs = acked;
     acked = [];
     const [oldest = streamSeq] = unanswered.values();
-    await releaseRows(seat, seqs, oldest);
-    lanes.forget(seqs);
+    await releaseRows(lease, seqs, oldest);
+    queues.forget(seqs);
   };
-  const reader = createReader(context, lanes);
+  const reader = createReader(context, queues);
   context.onNotify(() => {
-    reader.expect();
-    alarm.ring();
+    reader.notify();
+    wakeUp.signal();
   });
-  const onAbort = () => alarm.ring();
+  const onAbort = () => wakeUp.signal();
   signal.addEventListener("abort", onAbort);
-  seat.lost.addEventListener("abort", onAbort);
+  lease.lost.addEventListener("abort", onAbort);
 
   try {
     while (!fault && !signal.aborted) {
-      seat.lost.throwIfAborted();
+      lease.lost.throwIfAborted();
       const now = performance.now();
       const ackedFor = acked.length === 0 ? 0 : now - ackedAt;
-      // New rows go first: who waits for them is a person, who waits for a release is a disk.
+      // Publish before deleting acked rows: latency first.
       if (acked.length >= RELEASE_ROWS || ackedFor > RELEASE_AT_LAST_MS) await release();
       else if (await reader.step(now)) pump();
       else if (ackedFor > RELEASE_AFTER_MS) await release();
       else
-        await alarm.wait(
+        await wakeUp.wait(
           acked.length === 0 ? reader.nextAt() : Math.min(reader.nextAt(), ackedAt + RELEASE_AFTER_MS),
         );
-      if (!seat.proven()) await seat.query("SELECT 1", []);
+      if (!lease.isValid()) await lease.query("SELECT 1", []);
       pump();
     }
   } finally {
     closed = true;
     signal.removeEventListener("abort", onAbort);
-    seat.lost.removeEventListener("abort", onAbort);
+    lease.lost.removeEventListener("abort", onAbort);
     context.onNotify(() => undefined);
-    // Bounded by the broker's own time-out of a publish.
-    while (inFlight > 0) await alarm.wait(performance.now() + 1_000);
+    // Ends with the broker's own time-out of a publish.
+    while (inFlight > 0) await wakeUp.wait(performance.now() + 1_000);
   }
   if (acked.length > 0) await release();
   return fault;

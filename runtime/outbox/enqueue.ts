@@ -14,12 +14,12 @@ export interface EventToEnqueue {
   readonly payload: object;
 }
 
-/** The event exceeds what the broker takes. The transaction has failed with it: a row it belongs to must not commit alone. */
+/** The event is larger than the broker accepts. The transaction has failed with it: its row must not commit without it. */
 export class EventTooLarge extends Error {
   override readonly name = "EventTooLarge";
 }
 
-/** The event breaks its own schema: no subscriber would take it. Nothing was written. */
+/** The event breaks its own schema: no subscriber would accept it. Nothing was written. */
 export class InvalidEvent extends Error {
   override readonly name = "InvalidEvent";
   constructor(
@@ -74,7 +74,7 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
   }
 }
 
-/** As its readers will see it, which is not always what was handed over: a date is a text by then. */
+/** Validates the event as its subscribers will see it: a date, for one, is a text by then. */
 function refuseInvalid({ name, validate }: PublishedEvent, metadata: Metadata, fields: string): void {
   if (validate === undefined) return;
   const message: unknown = JSON.parse(`{"metadata":${JSON.stringify(metadata)}${fields}}`);
@@ -86,7 +86,7 @@ function refuseInvalid({ name, validate }: PublishedEvent, metadata: Metadata, f
   );
 }
 
-/** The fields in the order of the wire, as they follow the metadata. */
+/** The JSON of the fields that follows the metadata, in the order of the wire. */
 function printPayload({ name, fields }: PublishedEvent, payload: object): string {
   const values = new Map<string, unknown>(Object.entries(payload));
   let text = "";

@@ -5,66 +5,66 @@ import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 
 /*
- * The relay's seat: the one connection of this database that may publish. A session advisory lock marks it, so
- * it is free again the moment the connection ends, whatever ended it.
+ * The leader lease of the relay: of all connections to this database, only the one that holds it may publish. It is a session
+ * advisory lock, so PostgreSQL frees it the moment the connection ends, whatever ended it.
  */
 
-/** "mesh" in ASCII, and 1 for the relay. A lock of two numbers never meets one of a single number, such as the migrations'. */
+/** "mesh" in ASCII, and 1 for the relay. Locks of two numbers and of one, such as the migrations', never conflict. */
 const LOCK = [0x6d_65_73_68, 1] as const;
 
 const pollMs = backOff({ from: 1_000, to: 1_000 });
 const QUERY_TIMEOUT_MS = 30_000;
-/** Older proof than this, and the connection must be heard from before anything is published. */
-const PROOF_LASTS_MS = 1_500;
+/** The lease is validated for this long after a query was sent that succeeded. */
+const VALID_MS = 1_500;
 
-export interface SeatOptions {
+export interface LeaseOptions {
   readonly pool: Pick<pg.Pool, "options">;
   readonly service: string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Waiting for the seat while another holds it. */
+  /** Called at each attempt that finds the lease held by another connection. */
   readonly onStandby: () => void;
   readonly onNotify: () => void;
 }
 
-export interface Seat {
+export interface LeaderLease {
   /** Rows as arrays. Rejects for good once the connection is lost. */
   query<Row extends readonly unknown[]>(text: string, values: readonly unknown[]): Promise<readonly Row[]>;
   /** One transaction: rolled back when `work` rejects. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * The connection, and so the lock, was ours a moment ago. A process that was stopped and woke up has no such
-   * proof: another may have published meanwhile. Any query that succeeds renews it.
+   * Whether the lease was validated in the last 1.5 s: a query succeeded, so the connection and its lock were ours. A process that was
+   * suspended has to validate it again, since another one may have published meanwhile. Every query that succeeds does.
    */
-  proven(): boolean;
+  isValid(): boolean;
   /** Aborted when the connection is lost. */
   readonly lost: AbortSignal;
-  /** Gives the seat up. */
-  leave(): Promise<void>;
+  /** Closes the connection, which frees the lease. */
+  release(): Promise<void>;
 }
 
-/** Connects, and waits until the seat is free. Undefined when stopped meanwhile; rejects when the database is away. */
-export async function takeSeat(options: SeatOptions): Promise<Seat | undefined> {
-  const seat = await connectSeat(options);
+/** Connects, and polls until the lease is free. Undefined where `signal` is aborted first; rejects when the database is away. */
+export async function acquireLease(options: LeaseOptions): Promise<LeaderLease | undefined> {
+  const lease = await connectLease(options);
   try {
     while (!options.signal.aborted) {
-      const [tried] = await seat.query<[boolean]>("SELECT pg_try_advisory_lock($1, $2)", LOCK);
+      const [tried] = await lease.query<[boolean]>("SELECT pg_try_advisory_lock($1, $2)", LOCK);
       if (tried?.[0]) {
-        await seat.query("LISTEN mesh_outbox", []);
-        return seat;
+        await lease.query("LISTEN mesh_outbox", []);
+        return lease;
       }
       options.onStandby();
       await pause(pollMs(0), options.signal);
     }
   } catch (error) {
-    await seat.leave();
+    await lease.release();
     throw error;
   }
-  await seat.leave();
+  await lease.release();
   return undefined;
 }
 
-async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOptions): Promise<Seat> {
+async function connectLease({ pool, service, logger, signal, onNotify }: LeaseOptions): Promise<LeaderLease> {
   const client = new pg.Client(pool.options);
   const lost = new AbortController();
   client.on("error", (error) => {
@@ -75,11 +75,11 @@ async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOpti
   client.on("notification", onNotify);
   await connectUnless(signal, client);
 
-  let provenAt = performance.now();
-  let provenAtClock = Date.now();
+  let validAt = performance.now();
+  let validAtClock = Date.now();
   const query = async <Row extends readonly unknown[]>(text: string, values: readonly unknown[]) => {
     lost.signal.throwIfAborted();
-    // Proof dates from when the question left, not from when its answer was read.
+    // Valid from when the query was sent: the answer may have waited here while this process was suspended.
     const at = performance.now();
     const atClock = Date.now();
     const settings = {
@@ -89,15 +89,15 @@ async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOpti
       query_timeout: QUERY_TIMEOUT_MS,
     };
     const { rows } = await client.query<Row & unknown[]>(settings).catch((error) => {
-      // Not an answer of the server's: the connection is broken, or nobody knows what it is in the middle of.
+      // Not an answer of the server: the connection is broken, or in an unknown state.
       if (!(error instanceof pg.DatabaseError)) lost.abort(error);
       throw error;
     });
-    provenAt = at;
-    provenAtClock = atClock;
+    validAt = at;
+    validAtClock = atClock;
     return rows;
   };
-  const seat: Seat = {
+  const lease: LeaderLease = {
     query,
     async transaction(work) {
       await query("BEGIN", []);
@@ -106,20 +106,20 @@ async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOpti
         await query("COMMIT", []);
         return result;
       } catch (error) {
-        // Where the connection is gone the server rolls back by itself; the first error is the one to tell.
+        // A lost connection is rolled back by the server; the first error is the one to report.
         await query("ROLLBACK", []).catch(() => undefined);
         throw error;
       }
     },
-    // The wall clock too: the monotonic one stands still while a machine is suspended.
-    proven: () =>
+    // By both clocks: the monotonic one stops while the machine is suspended.
+    isValid: () =>
       !lost.signal.aborted &&
-      performance.now() - provenAt < PROOF_LASTS_MS &&
-      Math.abs(Date.now() - provenAtClock) < PROOF_LASTS_MS,
+      performance.now() - validAt < VALID_MS &&
+      Math.abs(Date.now() - validAtClock) < VALID_MS,
     lost: lost.signal,
-    leave: async () => {
+    release: async () => {
       client.removeListener("notification", onNotify);
-      // Already broken is as good as ended.
+      // A broken connection has ended already.
       await client.end().catch(() => undefined);
     },
   };
@@ -127,21 +127,21 @@ async function connectSeat({ pool, service, logger, signal, onNotify }: SeatOpti
     await query("SELECT set_config('application_name', $1, false), set_config('TimeZone', 'UTC', false)", [
       `meshwright ${service}`,
     ]);
-    // The outbox is read in order, from a place: a plan that sorts or scans it all is never the right one.
-    // Without jit: a disabled plan that is the only one (a table of one row) has a cost that would compile for 50 ms.
+    // The outbox is read in order, from a sequence on: a plan that sorts it or scans all of it is never right.
+    // Without jit: where a disabled plan is the only one (a table of one row) its cost would have jit compile for 50 ms.
     await query("SET enable_seqscan = off", []);
     await query("SET enable_bitmapscan = off", []);
     await query("SET jit = off", []);
-    return seat;
+    return lease;
   } catch (error) {
-    await seat.leave();
+    await lease.release();
     throw error;
   }
 }
 
 /**
- * A host that does not answer must not hold up a stop for minutes. The driver leaves a `connect()` that is
- * ended under way without any answer, so the stop is one.
+ * Connects, and rejects when `signal` is aborted: a host that does not answer must not delay a stop for minutes. The driver
+ * never settles a `connect()` whose client was ended.
  */
 async function connectUnless(signal: AbortSignal, client: pg.Client): Promise<void> {
   const connected = client.connect();

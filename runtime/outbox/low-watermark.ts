@@ -1,30 +1,31 @@
 /*
- * How far the outbox is settled. A sequence number is taken before its transaction commits, so rows
- * appear out of order: a reader that only goes forward would miss what commits late, and one that always starts
- * at the beginning wades through the dead index entries of everything already published.
+ * The low watermark of the outbox: the sequence up to which every row has been seen. A sequence is taken before its
+ * transaction commits, so rows appear out of order. A reader that only goes forward would miss rows that commit late; one that
+ * always starts at the beginning would read through the dead index entries of all published rows.
  *
- * `pg_current_snapshot()` tells which transactions are running, of those that began before the last one to end; of later
- * ones it tells nothing, and one of them may have taken a sequence number before a row that is visible did. So whoever finds
- * rows takes a transaction id as well: what was read up to is settled once every transaction of a lower id has ended, for
- * none can add a row below it any more.
- * A transaction that runs on for long is set aside instead of holding the mark back; when it ends, everything is
- * read once from the beginning before anything newer is published, for newer rows may be of the same entities.
+ * `pg_current_snapshot()` tells which transactions are running among those that began before the newest one that has ended. It
+ * tells nothing of later ones, and one of them may have taken a sequence below a row that is visible. So a read that finds
+ * rows also takes a transaction id. Once every transaction with a lower id has ended, none can add a row below that read,
+ * and the watermark rises to it.
+ *
+ * A transaction that runs for long is set aside instead of holding the watermark down. When it ends, all rows are read again
+ * from the beginning before any newer one is published, for newer rows may be of the same entities.
  */
 
-/** What one statement saw, of every transaction of the server. */
+/** What one statement saw of every transaction of the server. */
 export interface Snapshot {
-  /** One more than the last transaction that had ended: those from here on were running, or had not begun. */
+  /** Transactions with this id or a higher one were running, or had not begun. */
   readonly next: number;
-  /** Begun before `next`, and not yet ended. */
+  /** Transactions below `next` that had not ended. */
   readonly running: ReadonlySet<number>;
 }
 
-/** What a read found. */
+/** A read of the outbox. */
 export interface Seen {
   readonly snapshot: Snapshot;
-  /** Every row up to here was seen. */
+  /** The read has seen every visible row up to this sequence. */
   readonly upTo: number;
-  /** A transaction that began after the rows were seen; undefined where there were none. */
+  /** Id of a transaction that began after the rows were seen; undefined where there were no rows. */
   readonly later: number | undefined;
 }
 
@@ -34,24 +35,24 @@ export function parseSnapshot(text: string): Snapshot {
   return { next: Number(next), running: new Set(running === "" ? [] : running.split(",").map(Number)) };
 }
 
-export interface Horizon {
-  /** Nothing at or below this sequence can appear any more, but from transactions that were set aside. */
-  settled(): number;
+export interface LowWatermark {
+  /** No row at or below this sequence can appear any more, except from transactions that are set aside. */
+  value(): number;
   /**
-   * Judges an ordinary read: one that began after `settled()`. False when a transaction that had been set aside
-   * has ended: the rows must not be used, and all be read anew.
+   * Takes note of a read that began after `value()`. False where a transaction that was set aside has ended: the rows of this read
+   * must not be published before a full rescan.
    */
   accept(seen: Seen, now: number): boolean;
 }
 
 interface Mark {
   upTo: number;
-  /** Whoever may still add a row below is a transaction before this one. */
+  /** Only transactions below this id may still add a row below `upTo`. */
   readonly before: number;
 }
 
-export function createHorizon(setAsideAfterMs: number): Horizon {
-  let settled = 0;
+export function createLowWatermark(setAsideAfterMs: number): LowWatermark {
+  let value = 0;
   const marks: Mark[] = [];
   const firstSeen = new Map<number, number>();
   const aside = new Set<number>();
@@ -78,17 +79,17 @@ export function createHorizon(setAsideAfterMs: number): Horizon {
   };
 
   return {
-    settled: () => settled,
+    value: () => value,
     accept({ snapshot, upTo, later }, now) {
       if (forgetEnded(snapshot)) return false;
       observe(snapshot, now);
-      // A full page that ends before an earlier one did: late rows filled it, and those behind them are still unread.
+      // A full page that ends below an earlier one: late rows have filled it, and the rows behind them are unread.
       for (const mark of marks) mark.upTo = Math.min(mark.upTo, upTo);
       if (later !== undefined) marks.push({ upTo, before: later });
       const oldest = oldestRunning(snapshot);
       const open = marks.findIndex((mark) => mark.before > oldest);
       const passed = open === -1 ? marks.splice(0) : marks.splice(0, open);
-      settled = Math.max(settled, passed.at(-1)?.upTo ?? 0);
+      value = Math.max(value, passed.at(-1)?.upTo ?? 0);
       return true;
     },
   };

@@ -1,20 +1,20 @@
 import { entityOf } from "../subject.js";
-import type { Seat } from "./leader-lease.js";
+import type { LeaderLease } from "./leader-lease.js";
 import { parseSnapshot, type Snapshot } from "./low-watermark.js";
 import type { OutboxRow } from "./per-key-queues.js";
 
 /*
- * The relay's statements. All of them run on the connection that holds the lock: a relay that lost the lock
- * has lost the connection with it, and can delete nothing.
+ * The relay's statements. All of them run on the connection that holds the leader lease: a relay that lost the lease has lost
+ * the connection too, and can delete nothing.
  */
 
 export interface Page {
   readonly rows: readonly OutboxRow[];
-  /** What the statement saw, exactly: the snapshot comes from the same statement as the rows. */
+  /** Exactly what the rows were read with: it comes from the same statement. */
   readonly snapshot: Snapshot;
-  /** A transaction id that was taken after the rows were seen; undefined where there are none. */
+  /** A transaction id that was taken after the rows were read; undefined where there are none. */
   readonly later: number | undefined;
-  /** There may be more. */
+  /** There may be more rows. */
   readonly full: boolean;
 }
 
@@ -23,14 +23,14 @@ export interface PageLimits {
   readonly after: number;
   /** Inclusive. */
   readonly upTo: number;
-  /** Sequences to leave out. */
+  /** Sequences to leave out: they are queued already. */
   readonly known: readonly number[];
   readonly rows: number;
-  /** Stops after the row that reaches this, so that large bodies do not fill the memory. */
+  /** The page ends with the row whose body reaches this sum: large bodies must not fill the memory. */
   readonly bytes: number;
 }
 
-/** The subquery runs once, with the first row that is found: polls that find nothing use up no transaction ids. */
+/** The subquery takes a transaction id with the first row that is found: polls that find nothing use up none. */
 const READ_PAGE = `
 SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers, NULL::text AS later
 UNION ALL
@@ -54,9 +54,9 @@ type PageRow = readonly [
   later: string | null,
 ];
 
-export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
+export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<Page> {
   const { after, upTo, known, rows: max, bytes: maxBytes } = limits;
-  const result = await seat.query<PageRow>(READ_PAGE, [after, upTo, known, max, maxBytes]);
+  const result = await lease.query<PageRow>(READ_PAGE, [after, upTo, known, max, maxBytes]);
   const rows: OutboxRow[] = [];
   let bytes = 0;
   let snapshot: Snapshot | undefined;
@@ -78,7 +78,7 @@ export async function readPage(seat: Seat, limits: PageLimits): Promise<Page> {
     });
   }
   if (!snapshot) throw new Error("the outbox was read without a snapshot");
-  // The parts of a UNION ALL come in order; nothing promises it.
+  // PostgreSQL does not promise the order of a UNION ALL.
   rows.sort((one, other) => one.seq - other.seq);
   return { rows, snapshot, later, full: rows.length === max || bytes >= maxBytes };
 }
@@ -88,9 +88,13 @@ function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string,
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-/** Releases published rows, and notes up to where every message of the stream is known to be acknowledged. */
-export async function releaseRows(seat: Seat, seqs: readonly number[], streamSeq: number): Promise<void> {
-  await seat.query(
+/** Deletes published rows, and records the stream sequence up to which every message is known to be acked. */
+export async function releaseRows(
+  lease: LeaderLease,
+  seqs: readonly number[],
+  streamSeq: number,
+): Promise<void> {
+  await lease.query(
     `WITH released AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]))
      UPDATE mesh.relay SET last_seq = greatest(last_seq, $2)`,
     [seqs, streamSeq],
@@ -103,9 +107,13 @@ export interface RefusedRow {
   readonly error: string;
 }
 
-/** Moves such rows to the dead letters: an alarm for people, and nothing lost. */
-export async function buryRows(seat: Seat, refused: readonly RefusedRow[], stream: string): Promise<void> {
-  await seat.query(
+/** Moves refused rows to the dead letters. */
+export async function deadLetterRows(
+  lease: LeaderLease,
+  refused: readonly RefusedRow[],
+  stream: string,
+): Promise<void> {
+  await lease.query(
     `WITH refused AS (SELECT * FROM unnest($1::bigint[], $3::text[]) AS refused (seq, error)),
      gone AS (DELETE FROM mesh.outbox WHERE seq IN (SELECT seq FROM refused) RETURNING *)
      INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, entity, entity_id)
@@ -116,31 +124,32 @@ export async function buryRows(seat: Seat, refused: readonly RefusedRow[], strea
   );
 }
 
-export async function markBusy(seat: Seat, busy: boolean): Promise<void> {
-  await seat.query("UPDATE mesh.relay SET busy = $1 WHERE busy <> $1", [busy]);
+/** Tells writers whether they may leave out the notification: the column `busy` is that switch. */
+export async function suppressNotify(lease: LeaderLease, suppressed: boolean): Promise<void> {
+  await lease.query("UPDATE mesh.relay SET busy = $1 WHERE busy <> $1", [suppressed]);
 }
 
-/** What remains of the broker's limit for a body: the rest is for headers. */
+/** The part of the broker's max_payload that is left to headers. */
 const HEADER_BYTES = 512;
-/** Less is no limit that a mesh could work under, and the table refuses it. */
+/** The table's CHECK refuses a lower limit. */
 const SMALLEST_LIMIT = 512;
 
-export async function noteEventLimit(seat: Seat, maxPayload: number): Promise<void> {
-  await seat.query("UPDATE mesh.broker SET max_event_bytes = $1 WHERE max_event_bytes <> $1", [
+export async function noteEventLimit(lease: LeaderLease, maxPayload: number): Promise<void> {
+  await lease.query("UPDATE mesh.broker SET max_event_bytes = $1 WHERE max_event_bytes <> $1", [
     Math.max(SMALLEST_LIMIT, maxPayload - HEADER_BYTES),
   ]);
 }
 
 export interface Backlog {
-  /** Counted up to a limit: a gauge must not cost what it measures. */
+  /** Counted up to 100,000: counting must stay cheap. */
   readonly rows: number;
   readonly oldestSeconds: number;
 }
 
 const COUNT_LIMIT = 100_000;
 
-export async function measureBacklog(seat: Seat): Promise<Backlog> {
-  const [found] = await seat.query<readonly [string, number | null]>(
+export async function measureBacklog(lease: LeaderLease): Promise<Backlog> {
+  const [found] = await lease.query<readonly [string, number | null]>(
     `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${COUNT_LIMIT}) AS counted),
             (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM mesh.outbox ORDER BY seq LIMIT 1)`,
     [],

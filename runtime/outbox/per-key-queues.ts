@@ -1,64 +1,66 @@
 /*
- * The rows that the relay holds, one lane per entity: of each entity one row at most is under way, so a
- * publish that fails cannot be overtaken by its successor.
+ * The rows that the relay has read, one queue per entity. Of each entity one row at most is in flight, so its next event
+ * cannot overtake a publish that fails.
  */
 
 export interface OutboxRow {
   readonly seq: number;
   readonly eventId: string;
   readonly subject: string;
-  /** What the subjects of one entity have in common. */
+  /** The part that all subjects of one entity share: the key of its queue. */
   readonly entity: string;
-  /** Text until it leaves: thousands of small buffers held at once keep the garbage collector busy. */
+  /** Text until it is published: thousands of small buffers would keep the garbage collector busy. */
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
-export interface Lanes {
-  /** Takes rows in outbox order. Those it knows, and those of a parked entity, are passed over. */
+export interface PerKeyQueues {
+  /** Takes rows in outbox order. Skips those that are known, and those of a quarantined entity. */
   add(rows: readonly OutboxRow[]): void;
-  /** A row that may be published now. It blocks its entity until `done` or `park`. */
+  /** A row to publish now. Its entity has no other until `done` or `quarantine`. */
   next(): OutboxRow | undefined;
-  /** Published. Its sequence stays known until `forget`, lest it be read again before its deletion. */
+  /** Published. The sequence stays known until `forget`, so that it is not read again before its row is deleted. */
   done(row: OutboxRow): void;
+  /** Their rows are deleted. */
   forget(seqs: readonly number[]): void;
-  /** Sets the row's entity aside until the time. Its rows are no longer held: a later sweep reads them again. */
-  park(row: OutboxRow, until: number): void;
-  /** How often the entity was parked since its last success. */
-  strikes(row: OutboxRow): number;
-  /** Lets entities whose time has come back in. True if there were any: then sweep. */
-  unpark(now: number): boolean;
-  /** When the next parked entity is due. */
-  nextUnpark(): number;
-  /** Every sequence beyond that one which is held, or published and not yet deleted. */
+  /** Drops the rows of the row's entity, and accepts none until the time. A full rescan reads them again. */
+  quarantine(row: OutboxRow, until: number): void;
+  /** How often the entity was quarantined since its last success. */
+  failures(row: OutboxRow): number;
+  /** Ends the quarantines whose time has come. True where there were any: a full rescan is due. */
+  endQuarantines(now: number): boolean;
+  /** When the next quarantine ends; Infinity where there is none. */
+  nextEnd(): number;
+  /** Sequences above `after` of rows that are queued, in flight, or published and not deleted. */
   known(after: number): readonly number[];
-  /** Rows held with their bodies: waiting or under way. */
-  held(): number;
-  parked(): number;
+  /** Rows that are queued or in flight, with their bodies. */
+  size(): number;
+  /** Entities in quarantine. */
+  quarantined(): number;
 }
 
-/** Shared by all entities that have one row only, which is nearly all of them. */
-const NONE: OutboxRow[] = [];
+/** The queue of an entity that has one row only, as nearly all have; never written to. */
+const EMPTY: OutboxRow[] = [];
 
-export function createLanes(): Lanes {
+export function createPerKeyQueues(): PerKeyQueues {
   const known = new Set<number>();
-  const lanes = new Map<string, OutboxRow[]>();
-  const parkedUntil = new Map<string, number>();
-  const strikes = new Map<string, number>();
+  const queues = new Map<string, OutboxRow[]>();
+  const quarantinedUntil = new Map<string, number>();
+  const failures = new Map<string, number>();
   let ready: OutboxRow[] = [];
   let head = 0;
-  let held = 0;
+  let size = 0;
 
   const enqueue = (row: OutboxRow) => {
     const { entity } = row;
-    if (known.has(row.seq) || parkedUntil.has(entity)) return;
+    if (known.has(row.seq) || quarantinedUntil.has(entity)) return;
     known.add(row.seq);
-    held += 1;
-    const waiting = lanes.get(entity);
+    size += 1;
+    const waiting = queues.get(entity);
     if (!waiting) {
-      lanes.set(entity, NONE);
+      queues.set(entity, EMPTY);
       ready.push(row);
-    } else if (waiting === NONE) lanes.set(entity, [row]);
+    } else if (waiting === EMPTY) queues.set(entity, [row]);
     else waiting.push(row);
   };
 
@@ -78,33 +80,33 @@ export function createLanes(): Lanes {
     },
     done(row) {
       const { entity } = row;
-      held -= 1;
-      if (strikes.size > 0) strikes.delete(entity);
-      const successor = lanes.get(entity)?.shift();
+      size -= 1;
+      if (failures.size > 0) failures.delete(entity);
+      const successor = queues.get(entity)?.shift();
       if (successor) ready.push(successor);
-      else lanes.delete(entity);
+      else queues.delete(entity);
     },
     forget(seqs) {
       for (const seq of seqs) known.delete(seq);
     },
-    park(row, until) {
+    quarantine(row, until) {
       const { entity } = row;
-      const waiting = lanes.get(entity) ?? NONE;
-      lanes.delete(entity);
+      const waiting = queues.get(entity) ?? EMPTY;
+      queues.delete(entity);
       for (const { seq } of [row, ...waiting]) known.delete(seq);
-      held -= 1 + waiting.length;
-      parkedUntil.set(entity, until);
-      strikes.set(entity, (strikes.get(entity) ?? 0) + 1);
+      size -= 1 + waiting.length;
+      quarantinedUntil.set(entity, until);
+      failures.set(entity, (failures.get(entity) ?? 0) + 1);
     },
-    strikes: (row) => strikes.get(row.entity) ?? 0,
-    unpark(now) {
-      const before = parkedUntil.size;
-      for (const [entity, until] of parkedUntil) if (until <= now) parkedUntil.delete(entity);
-      return parkedUntil.size < before;
+    failures: (row) => failures.get(row.entity) ?? 0,
+    endQuarantines(now) {
+      const before = quarantinedUntil.size;
+      for (const [entity, until] of quarantinedUntil) if (until <= now) quarantinedUntil.delete(entity);
+      return quarantinedUntil.size < before;
     },
-    nextUnpark() {
+    nextEnd() {
       let soonest = Number.POSITIVE_INFINITY;
-      for (const until of parkedUntil.values()) soonest = Math.min(soonest, until);
+      for (const until of quarantinedUntil.values()) soonest = Math.min(soonest, until);
       return soonest;
     },
     known: (after) => {
@@ -112,7 +114,7 @@ export function createLanes(): Lanes {
       for (const seq of known) if (seq > after) beyond.push(seq);
       return beyond;
     },
-    held: () => held,
-    parked: () => parkedUntil.size,
+    size: () => size,
+    quarantined: () => quarantinedUntil.size,
   };
 }

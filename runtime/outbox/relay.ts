@@ -4,13 +4,13 @@ import type { Broker } from "../broker/broker.js";
 import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { drainOutbox } from "./drain.js";
-import { type Seat, takeSeat } from "./leader-lease.js";
+import { acquireLease, type LeaderLease } from "./leader-lease.js";
 import { type Backlog, measureBacklog } from "./outbox-statements.js";
-import { reconcile } from "./version-recovery.js";
-import { createAlarm } from "./wake-up.js";
+import { recoverVersions } from "./version-recovery.js";
+import { createWakeUp } from "./wake-up.js";
 
 export interface RelayOptions {
-  /** Of the service's database. Only its settings are used: the relay makes one connection of its own. */
+  /** Of the service's database. The relay opens one connection of its own with its settings. */
   readonly pool: Pick<pg.Pool, "options">;
   readonly broker: Broker;
   readonly service: Pick<ServiceDefinition, "name" | "publishes" | "validated"> & {
@@ -20,16 +20,16 @@ export interface RelayOptions {
 }
 
 export interface RelayStats {
-  /** This process publishes for its database. Of several replicas one does, the others stand by. */
+  /** Whether this process holds the leader lease and publishes. Of several replicas one does, the others stand by. */
   readonly leader: boolean;
-  /** Rows waiting, as last measured and up to 100,000; undefined while standing by. */
+  /** Rows in the outbox as last measured, up to 100,000; undefined while standing by. */
   readonly lag: number | undefined;
   readonly oldestSeconds: number | undefined;
-  /** Acknowledged since the start. */
+  /** Events acked by the stream since the start. */
   readonly published: number;
   readonly retries: number;
-  /** Entities that wait, since the broker refuses an event of theirs. */
-  readonly parked: number;
+  /** Entities in quarantine: the broker refuses an event of theirs. */
+  readonly quarantined: number;
   readonly lastError: string | undefined;
   /** The broker or the database is away: the outbox grows, nothing is lost. */
   readonly paused: boolean;
@@ -37,36 +37,36 @@ export interface RelayStats {
 
 export interface Relay {
   stats(): RelayStats;
-  /** Waits for the acks of what is under way, releases those rows, and leaves the seat to another. */
+  /** Waits for the acks of what is in flight, deletes those rows, and releases the leader lease. */
   stop(): Promise<void>;
 }
 
 const pauseAfter = backOff({ from: 100, to: 15_000 });
 
-/** Publishes the outbox of one database in order, for as long as it runs, whatever fails meanwhile. */
+/** Publishes the outbox of one database in order, until stopped. Whatever fails is retried with back-off. */
 export function startRelay(options: RelayOptions): Relay {
   const stopping = new AbortController();
   const { signal } = stopping;
   const logger = options.logger.child({ part: "relay" });
-  const alarm = createAlarm();
+  const wakeUp = createWakeUp();
   const stats = {
     leader: false,
     lag: undefined as number | undefined,
     oldestSeconds: undefined as number | undefined,
     published: 0,
     retries: 0,
-    parked: 0,
+    quarantined: 0,
     lastError: undefined as string | undefined,
     paused: true,
   };
   let onNotify = () => {};
   let failures = 0;
-  signal.addEventListener("abort", () => alarm.ring());
+  signal.addEventListener("abort", () => wakeUp.signal());
   const stopStatus = options.broker.onStatus((status) => {
-    if (status.kind === "connected") alarm.ring();
+    if (status.kind === "connected") wakeUp.signal();
   });
 
-  const falter = async (error: unknown, what: string) => {
+  const pauseAfterFailure = async (error: unknown, what: string) => {
     if (signal.aborted) return;
     const message = messageOf(error);
     stats.paused = true;
@@ -74,7 +74,7 @@ export function startRelay(options: RelayOptions): Relay {
     const waitMs = pauseAfter(failures);
     failures += 1;
     logger.warn({ error: message, waitMs: Math.round(waitMs) }, what);
-    await alarm.wait(performance.now() + waitMs);
+    await wakeUp.wait(performance.now() + waitMs);
   };
 
   const meter = {
@@ -86,8 +86,8 @@ export function startRelay(options: RelayOptions): Relay {
       stats.retries += 1;
       stats.lastError = error;
     },
-    parked: (entities: number) => {
-      stats.parked = entities;
+    quarantined: (entities: number) => {
+      stats.quarantined = entities;
     },
   };
 
@@ -96,14 +96,14 @@ export function startRelay(options: RelayOptions): Relay {
     stats.oldestSeconds = oldestSeconds;
   };
 
-  /** Until the broker is in trouble, or the relay is stopped. Rejects where the database is. */
-  const publishFrom = async (seat: Seat) => {
+  /** Resolves when the broker is in trouble or the relay is stopped; rejects when the database is in trouble. */
+  const publishFrom = async (lease: LeaderLease) => {
     const { broker, service } = options;
     const { stream } = service;
-    await reconcile({ seat, broker, stream, publishes: service.publishes, logger, signal });
+    await recoverVersions({ lease, broker, stream, publishes: service.publishes, logger, signal });
     stats.paused = false;
     return drainOutbox({
-      seat,
+      lease,
       broker,
       stream,
       publishing: service,
@@ -117,31 +117,31 @@ export function startRelay(options: RelayOptions): Relay {
     });
   };
 
-  const hold = async (seat: Seat) => {
+  const lead = async (lease: LeaderLease) => {
     stats.leader = true;
     logger.info({}, "relay leads");
     while (!signal.aborted) {
       let fault: unknown;
       try {
-        fault = await publishFrom(seat);
+        fault = await publishFrom(lease);
       } catch (error) {
-        if (seat.lost.aborted) throw error;
+        if (lease.lost.aborted) throw error;
         fault = error;
       }
       if (fault === undefined) continue;
-      onBacklog(await measureBacklog(seat));
-      await falter(fault, "relay pauses");
+      onBacklog(await measureBacklog(lease));
+      await pauseAfterFailure(fault, "relay pauses");
     }
   };
 
   const run = async () => {
     while (!signal.aborted) {
-      let seat: Seat | undefined;
+      let lease: LeaderLease | undefined;
       try {
         const standBy = () => {
           stats.paused = false;
         };
-        seat = await takeSeat({
+        lease = await acquireLease({
           pool: options.pool,
           service: options.service.name,
           logger,
@@ -149,12 +149,12 @@ export function startRelay(options: RelayOptions): Relay {
           onStandby: standBy,
           onNotify: () => onNotify(),
         });
-        if (seat) await hold(seat);
+        if (lease) await lead(lease);
       } catch (error) {
-        await falter(error, "relay lost its database");
+        await pauseAfterFailure(error, "relay lost its database");
       } finally {
         Object.assign(stats, { leader: false, lag: undefined, oldestSeconds: undefined });
-        await seat?.leave();
+        await lease?.release();
       }
     }
   };

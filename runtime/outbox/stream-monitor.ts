@@ -3,39 +3,39 @@ import type { Logger, StreamDefinition } from "../definition.js";
 import { pause } from "../pause.js";
 
 /*
- * Looks after a service's own stream. The relay would notice only with its next event that the stream
- * has vanished, which on a quiet mesh may be days later.
+ * Polls for a service's own stream. The relay would notice that the stream is gone only with its next event, which on a
+ * quiet mesh may be days later.
  */
 
-export interface StreamWatchOptions {
+export interface StreamMonitorOptions {
   readonly broker: Broker;
   readonly stream: StreamDefinition;
   readonly logger: Logger;
-  /** 3 000. */
-  readonly watchMs?: number;
+  /** Poll interval in ms. Default 3000. */
+  readonly pollMs?: number;
 }
 
-export interface StreamWatch {
-  /** Name of the stream while it is gone. One that was never seen does not count: we may not be allowed to ask. */
+export interface StreamMonitor {
+  /** Name of the stream while it is gone. Undefined where it was never seen: this user may not be allowed to ask. */
   missing(): string | undefined;
-  /** A question under way ends with the broker. */
+  /** Ends the polling. A request in flight ends with the broker's connection. */
   stop(): void;
 }
 
-const WATCH_MS = 3_000;
+const POLL_MS = 3_000;
 
-/** Makes the stream anew where the service may; where not, it alarms until whoever may has done so. */
-export function startStreamWatch(options: StreamWatchOptions): StreamWatch {
-  const { watchMs = WATCH_MS, broker, stream, logger } = options;
+/** Creates a stream that is gone again, where this user may; where not, `missing` names it until a provisioner has done so. */
+export function startStreamMonitor(options: StreamMonitorOptions): StreamMonitor {
+  const { pollMs = POLL_MS, broker, stream, logger } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   let created: string | undefined;
   let gone = false;
 
-  const look = async () => {
+  const poll = async () => {
     const found = await broker.streamState(stream.name);
     if (found === undefined && created === undefined) return;
-    if (found === undefined) alarm();
+    if (found === undefined) reportGone();
     const state = found ?? (await broker.ensureStream(stream));
     gone = state === undefined;
     if (created !== undefined && state !== undefined && created !== state.created) {
@@ -44,22 +44,20 @@ export function startStreamWatch(options: StreamWatchOptions): StreamWatch {
     }
     created = state?.created ?? created;
   };
-  const alarm = () => {
+  const reportGone = () => {
     if (gone) return;
     const hint = "where this user may not make it anew, a provisioner has to: mesh provision";
     logger.error({ stream: stream.name, hint }, "the stream has vanished, and its messages with it");
   };
-  const keepLooking = async () => {
+  const keepPolling = async () => {
     while (!signal.aborted) {
       if (broker.connected()) {
-        await look().catch((error: unknown) =>
-          logger.debug({ error }, "the stream could not be looked after"),
-        );
+        await poll().catch((error: unknown) => logger.debug({ error }, "the stream could not be polled"));
       }
-      await pause(watchMs, signal);
+      await pause(pollMs, signal);
     }
   };
-  void keepLooking();
+  void keepPolling();
   return {
     missing: () => (gone ? stream.name : undefined),
     stop: () => stopping.abort(),

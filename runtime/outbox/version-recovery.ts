@@ -1,24 +1,24 @@
 import type { Broker, StoredMessage, StreamState } from "../broker/broker.js";
 import type { Logger, StreamDefinition } from "../definition.js";
-import { unfitId } from "../resync/unfit-rows.js";
-import { isPublishable, matcher, parseSubject } from "../subject.js";
+import { matcher } from "../subject.js";
 import { HIGHEST_VERSION, PLAUSIBLE_VERSION } from "../values/version.js";
-import type { Seat } from "./leader-lease.js";
+import type { LeaderLease } from "./leader-lease.js";
 import { noteEventLimit } from "./outbox-statements.js";
-import { highestCounted, type Lift, liftEntities, lockVersions, raiseFloor } from "./versions.js";
+import { highestCounted, lockVersions, raiseMinimumVersion, raiseVersions } from "./raise-versions.js";
+import { anyAction, type Published, readGap } from "./stream-gap.js";
 
 /*
- * Before it publishes, the relay compares its database with its stream. After a crash the stream holds a few
- * events whose rows were not released yet. After the database was restored from a backup it holds events that this
- * database never heard of, and every consumer has applied them: what the database would publish next would
- * carry versions that are old news, and go unheard.
+ * Before it publishes, the relay compares its database with its stream. After a crash the stream holds a few events whose rows
+ * were not deleted yet. After the database was restored from a backup, the stream holds events that this database does not
+ * know, and every consumer has applied them: what the database published next would carry versions that consumers
+ * already have, and be ignored. So the versions are raised above those of the stream.
  *
- * What the stream says is believed as far as counting explains it: a forged or broken event must not lift the versions
- * of everything that comes after it.
+ * A version in the stream is believed only where counting explains it: a forged or broken event must not raise the versions of
+ * everything that follows.
  */
 
 export interface RecoveryContext {
-  readonly seat: Seat;
+  readonly lease: LeaderLease;
   readonly broker: Broker;
   readonly stream: StreamDefinition;
   /** Patterns of the subjects that the service publishes: only their entities have versions here. */
@@ -27,14 +27,14 @@ export interface RecoveryContext {
   readonly signal: AbortSignal;
 }
 
-/** Messages taken into one transaction. */
+/** Messages that are processed in one transaction. */
 const BATCH = 2_000;
 
 /** Creates the stream where it is missing, and brings the database up to what the stream holds. */
-export async function reconcile(context: RecoveryContext): Promise<void> {
-  const { seat, broker, stream, logger } = context;
+export async function recoverVersions(context: RecoveryContext): Promise<void> {
+  const { lease, broker, stream, logger } = context;
   const limit = broker.maxPayload();
-  if (limit !== undefined) await noteEventLimit(seat, limit);
+  if (limit !== undefined) await noteEventLimit(lease, limit);
   const state = await broker.ensureStream(stream);
   if (!state) {
     const hint = `let a provisioner create it (mesh provision), and allow $JS.API.STREAM.INFO.${stream.name} and $JS.API.STREAM.MSG.GET.${stream.name}`;
@@ -45,7 +45,7 @@ export async function reconcile(context: RecoveryContext): Promise<void> {
     return;
   }
   const known = await knownSeq(context, state);
-  const counted = await highestCounted(seat);
+  const counted = await highestCounted(lease);
   if (counted > PLAUSIBLE_VERSION)
     logger.error(
       { version: counted, hint: "mesh lower-versions" },
@@ -53,17 +53,17 @@ export async function reconcile(context: RecoveryContext): Promise<void> {
     );
   if (state.lastSeq > known.seq) {
     const highest = explainedVersion(counted, state.lastSeq - known.seq, known.same);
-    await absorbGap(context, state, { known: known.seq, highest });
+    await applyGap(context, state, { known: known.seq, highest });
   }
-  await rememberStream(seat, state, state.lastSeq);
+  await rememberStream(lease, state, state.lastSeq);
 }
 
-/** As many events may have gone to a stream before the one that is there now, which the database has forgotten too. */
+/** Events that may have gone to a former stream, and that the database may have forgotten too. */
 const FORGOTTEN_EVENTS = 2 ** 32;
 
 /**
- * The highest version that events which the database does not know can have. Each raised one by 1, and each time that
- * a restored database met the stream before, by 1 more; where it is another stream, how many there were is not known.
+ * The highest version that events which the database does not know can have. Each event has raised a version by 1, and each
+ * recovery of a restored database by 1 more. How many went to a former stream is not known.
  */
 function explainedVersion(counted: number, unknown: number, sameStream: boolean): number {
   const explained = counted + 2 * unknown + 1 + (sameStream ? 0 : FORGOTTEN_EVENTS);
@@ -72,13 +72,13 @@ function explainedVersion(counted: number, unknown: number, sameStream: boolean)
 
 interface Known {
   readonly seq: number;
-  /** The stream is the one that the database published to. */
+  /** Whether the stream is the one that the database published to. */
   readonly same: boolean;
 }
 
-/** Up to which sequence of this very stream the database knows. */
-async function knownSeq({ seat, logger }: RecoveryContext, state: StreamState): Promise<Known> {
-  const [row] = await seat.query<[string | null, string | null, string]>(
+/** The sequence up to which the database knows what this stream holds. */
+async function knownSeq({ lease, logger }: RecoveryContext, state: StreamState): Promise<Known> {
+  const [row] = await lease.query<[string | null, string | null, string]>(
     "SELECT stream, stream_created, last_seq FROM mesh.relay",
     [],
   );
@@ -102,26 +102,26 @@ async function knownSeq({ seat, logger }: RecoveryContext, state: StreamState): 
 }
 
 interface Bounds {
-  /** Sequence up to which nothing is news. */
+  /** The sequence up to which the database knows the stream. */
   readonly known: number;
-  /** Version above which an event is not ours. */
+  /** Higher versions are not believed. */
   readonly highest: number;
 }
 
-async function absorbGap(
+async function applyGap(
   context: RecoveryContext,
   state: StreamState,
   { known, highest }: Bounds,
 ): Promise<void> {
-  const { seat, broker, publishes, logger, signal } = context;
+  const { lease, broker, publishes, logger, signal } = context;
   const isOurs = matcher(publishes.map(anyAction));
   logger.info(
     { stream: state.name, from: known + 1, to: state.lastSeq },
     "reading what the stream has and the database may not",
   );
-  const summary = { unversioned: 0, lifted: 0, released: 0 };
+  const summary = { unversioned: 0, raised: 0, released: 0 };
   let batch: StoredMessage[] = [];
-  const absorb = async () => {
+  const applyMessages = async () => {
     const last = batch.at(-1);
     if (!last) return;
     const gap = readGap(batch, { isOurs, highest });
@@ -132,104 +132,34 @@ async function absorbGap(
         { ...one, highest },
         "an event in the stream has a version that its owner cannot have counted: not believed",
       );
-    await seat.transaction(async () => {
-      await lockVersions(seat);
-      summary.released += await releasePublished(seat, gap.published);
-      summary.lifted += await liftEntities(seat, gap.lifts);
-      await rememberStream(seat, state, last.seq);
+    await lease.transaction(async () => {
+      await lockVersions(lease);
+      summary.released += await releasePublished(lease, gap.published);
+      summary.raised += await raiseVersions(lease, gap.newest);
+      await rememberStream(lease, state, last.seq);
     });
   };
   for await (const message of broker.replay(state.name, ">", known + 1)) {
     signal.throwIfAborted();
     batch.push(message);
-    if (batch.length >= BATCH) await absorb();
+    if (batch.length >= BATCH) await applyMessages();
   }
-  await absorb();
+  await applyMessages();
   const purged = Math.max(0, Math.min(state.firstSeq, state.lastSeq + 1) - known - 1);
   if (purged > 0 || summary.unversioned > 0) {
-    const floor = await raiseFloor(seat, state.lastSeq - known);
+    const minimumVersion = await raiseMinimumVersion(lease, state.lastSeq - known);
     logger.warn(
-      { purged, unversioned: summary.unversioned, floor },
+      { purged, unversioned: summary.unversioned, minimumVersion },
       "versions go on above everything that may have been published",
     );
   }
-  if (summary.lifted > 0 || summary.released > 0)
+  if (summary.raised > 0 || summary.released > 0)
     logger.warn(summary, "the stream was ahead of the database");
 }
 
-interface Published {
-  readonly eventId: string;
-  readonly subject: string;
-}
-
-interface Gap {
-  /** The newest version of each entity. */
-  readonly lifts: readonly Lift[];
-  readonly published: readonly Published[];
-  readonly unversioned: number;
-  /** The first of those whose versions are not to be believed. */
-  readonly unexplained: readonly {
-    readonly subject: string;
-    readonly seq: number;
-    readonly version: number;
-  }[];
-}
-
-interface Believed {
-  readonly isOurs: (subject: string) => boolean;
-  readonly highest: number;
-}
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const LOGGED = 10;
-
-function readGap(messages: readonly StoredMessage[], { isOurs, highest }: Believed): Gap {
-  const lifts = new Map<string, Lift>();
-  const published: Published[] = [];
-  const unexplained: Gap["unexplained"][number][] = [];
-  let unversioned = 0;
-  for (const { subject, headers, body, seq } of messages) {
-    const parts = parseSubject(subject);
-    if (!parts || !isOurs(subject) || !isPublishable(subject) || unfitId(parts.id) !== undefined) continue;
-    const eventId = headers["Nats-Msg-Id"];
-    if (eventId !== undefined && UUID.test(eventId)) published.push({ eventId, subject });
-    const entity = `${parts.service}.${parts.entity}`;
-    const version = versionOf(body);
-    if (version === undefined) {
-      unversioned += 1;
-      continue;
-    }
-    if (version > highest) {
-      if (unexplained.length < LOGGED) unexplained.push({ subject: subject.slice(0, 200), seq, version });
-      continue;
-    }
-    const key = `${entity}.${parts.id}`;
-    const former = lifts.get(key);
-    if (!former || former.version < version) lifts.set(key, { entity, id: parts.id, version });
-  }
-  return { lifts: [...lifts.values()], published, unversioned, unexplained };
-}
-
-/** An action that is published no more has counted all the same. */
-function anyAction(pattern: string): string {
-  return `${pattern.split(".", 2).join(".")}.*.*`;
-}
-
-/** Undefined for a body that is not one of ours: somebody else's, and none of our consumers' versions come from it. */
-function versionOf(body: Uint8Array): number | undefined {
-  try {
-    const event = JSON.parse(Buffer.from(body).toString()) as { metadata?: { version?: unknown } } | null;
-    const version = event?.metadata?.version;
-    return Number.isInteger(version) && Number(version) > 0 ? Number(version) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** Rows of events that the stream already holds: their acks were lost, or a backup brought them back. */
-async function releasePublished(seat: Seat, published: readonly Published[]): Promise<number> {
-  const [gone] = await seat.query<[string]>(
+/** Deletes rows of events that the stream holds: their acks were lost, or a backup brought the rows back. */
+async function releasePublished(lease: LeaderLease, published: readonly Published[]): Promise<number> {
+  const [gone] = await lease.query<[string]>(
     `WITH gone AS (
        DELETE FROM mesh.outbox AS waiting USING unnest($1::uuid[], $2::text[]) AS published (event_id, subject)
        WHERE waiting.event_id = published.event_id AND waiting.subject = published.subject RETURNING 1)
@@ -239,8 +169,12 @@ async function releasePublished(seat: Seat, published: readonly Published[]): Pr
   return Number(gone?.[0] ?? 0);
 }
 
-async function rememberStream(seat: Seat, { name, created }: StreamState, lastSeq: number): Promise<void> {
-  await seat.query("UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3, busy = false", [
+async function rememberStream(
+  lease: LeaderLease,
+  { name, created }: StreamState,
+  lastSeq: number,
+): Promise<void> {
+  await lease.query("UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3, busy = false", [
     name,
     created,
     lastSeq,

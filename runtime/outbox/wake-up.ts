@@ -1,32 +1,32 @@
-/** Wakes one loop: rings while nobody waits are kept, however many, as one. */
-export interface Alarm {
-  ring(): void;
-  /** Resolves at the next ring, at once if one is kept, or at the time (of `performance.now()`). */
+/** A wake-up signal for one loop. Signals while the loop is awake are kept as one. */
+export interface WakeUp {
+  signal(): void;
+  /** Resolves at the next signal, at once where one is kept, or at `until` (by `performance.now()`). */
   wait(until: number): Promise<void>;
 }
 
 const LONGEST_MS = 60_000;
 
-export function createAlarm(): Alarm {
-  let rung = false;
-  let answer: (() => void) | undefined;
+export function createWakeUp(): WakeUp {
+  let kept = false;
+  let resume: (() => void) | undefined;
   return {
-    ring() {
-      rung = true;
-      answer?.();
+    signal() {
+      kept = true;
+      resume?.();
     },
     async wait(until) {
-      if (!rung) {
+      if (!kept) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, Math.min(Math.max(0, until - performance.now()), LONGEST_MS));
-          answer = () => {
+          resume = () => {
             clearTimeout(timer);
             resolve();
           };
         });
-        answer = undefined;
+        resume = undefined;
       }
-      rung = false;
+      kept = false;
     },
   };
 }

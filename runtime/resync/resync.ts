@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { backOff } from "../back-off.js";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from "../consumer/stream-epoch.js";
-import type { Lane } from "../database/mutex.js";
+import type { Mutex } from "../database/mutex.js";
 import type { Logger } from "../definition.js";
 import { wantSnapshot } from "../inbox/apply.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
@@ -48,7 +48,7 @@ export interface ResyncOptions {
   readonly era: () => Era | undefined;
   readonly onTasks: () => void;
   readonly onClash: () => void;
-  readonly exclusively: Lane;
+  readonly exclusively: Mutex;
   readonly hookTimeoutMs?: number | undefined;
 }
 

@@ -3,6 +3,7 @@ import type { ColumnDefinition } from "../definition.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
 import type { Upsert } from "../inbox/plan-batch.js";
 import { kindOf } from "../values/column-types.js";
+import { unfitId } from "../values/entity-id.js";
 import { fieldOf } from "../values/field.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
@@ -14,7 +15,6 @@ import {
   TOLD_TWICE,
   textOf,
   type UnfitRow,
-  unfitId,
 } from "./unfit-rows.js";
 
 /** A row as its source has it. */

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { readSnapshotRecord } from "../consumer/stream-epoch.js";
-import type { Lane } from "../database/mutex.js";
+import type { Mutex } from "../database/mutex.js";
 import { withClient } from "../database/transaction.js";
 import type { Logger } from "../definition.js";
 import { callHandlers } from "../inbox/apply.js";
@@ -57,7 +57,7 @@ export interface SnapshotOptions {
   /** Every message up to this effective sequence was delivered, and is settled. Where it is missing nobody waits for that. */
   readonly settledUpTo?: (seq: number) => Promise<boolean>;
   /** Keeps a chunk and a batch of the same process from locking each other out. */
-  readonly exclusively: Lane;
+  readonly exclusively: Mutex;
   /** Rows were put down for the cascade worker, and are committed. */
   readonly onTasks: () => void;
   /** Unique values were in the way of rows: some may be left parked. */

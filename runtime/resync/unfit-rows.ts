@@ -2,6 +2,7 @@ import type { PoolClient } from "pg";
 import type { ColumnDefinition, Tx } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { kindOf } from "../values/column-types.js";
+import { unfitId } from "../values/entity-id.js";
 import { Unreadable } from "./json-array.js";
 
 /*
@@ -165,19 +166,6 @@ function readLeniently(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** What PostgreSQL can index with room to spare (2,704 bytes), and the longest token that a publisher of ours sends. */
-const LONGEST_ID_BYTES = 2048;
-
-/** An id is what an event is guarded, counted and put off by: one that cannot be stored could not even fail properly. */
-export function unfitId(id: string): string | undefined {
-  if (id.includes("\0")) return "its id holds a NUL";
-  // No character takes more than three bytes for each of its units.
-  const bytes = id.length * 3 <= LONGEST_ID_BYTES ? 0 : Buffer.byteLength(id);
-  return bytes > LONGEST_ID_BYTES
-    ? `its id has ${bytes} bytes, at most ${LONGEST_ID_BYTES} can be kept`
-    : undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import { type RunningConsumer, startConsumer } from "../consumer/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import type { ResyncResult } from "../http/operate-routes.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
-import { type StreamWatch, startStreamWatch } from "../outbox/stream-monitor.js";
+import { type StreamMonitor, startStreamMonitor } from "../outbox/stream-monitor.js";
 import { pause } from "../pause.js";
 import type { SnapshotChoice } from "../resync/resync.js";
 import { messageOf } from "../text/error-message.js";
@@ -19,7 +19,7 @@ export interface Parts {
   readonly report: (database: Queryable) => Promise<PartsReport>;
   readonly resync: (durable: string, how?: SnapshotChoice) => Promise<ResyncResult>;
   /** Takes no new messages, finishes or hands back what is in flight. Call before the last requests end. */
-  readonly stopIntake: () => Promise<void>;
+  readonly stopConsuming: () => Promise<void>;
   /** Publishes what it can of the outbox, then leaves the broker. Call after the last write. */
   readonly stop: () => Promise<void>;
 }
@@ -37,7 +37,7 @@ export interface PartsOptions {
 export interface RunningParts {
   readonly broker: Broker | undefined;
   readonly relay: Relay | undefined;
-  readonly stream: StreamWatch | undefined;
+  readonly stream: StreamMonitor | undefined;
   readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
   readonly cascades: CascadeWorker | undefined;
   readonly forgetting: Forgetting | undefined;
@@ -53,7 +53,7 @@ export function startParts(options: PartsOptions): Parts {
       const found = consumers.find((consumer) => consumer.durable === durable);
       return await resyncOne(durable, () => found?.running.resync(how));
     },
-    stopIntake: async () => {
+    stopConsuming: async () => {
       await Promise.all([
         ...consumers.map(({ running }) => running.stop()),
         cascades?.stop(),
@@ -104,7 +104,7 @@ function startAll(options: PartsOptions, broker: Broker): RunningParts {
   const { definition, env, pool, logger } = options;
   const own = definition.stream;
   const relay = own && startRelay({ pool, broker, service: { ...definition, stream: own }, logger });
-  const stream = own && startStreamWatch({ broker, stream: own, logger });
+  const stream = own && startStreamMonitor({ broker, stream: own, logger });
   const cascades = startCascadeWorker({ pool, consumers: definition.consumers, logger });
   const consumers = definition.consumers.map((consumer) => ({
     durable: consumer.durable,

@@ -62,19 +62,19 @@ function streamReasons(missing: string | undefined): string[] {
 const LATE_SECONDS = 60;
 
 function relayReasons(relay: Relay | undefined, outbox: OutboxStatus | undefined): string[] {
-  const { paused, parked, lastError } = relay?.stats() ?? {};
+  const { paused, quarantined, lastError } = relay?.stats() ?? {};
   const why = lastError === undefined ? "" : `: ${publicReason(lastError)}`;
   if (paused === true) return [`relay: paused${why}`];
-  if ((parked ?? 0) > 0)
+  if ((quarantined ?? 0) > 0)
     return [
-      `relay: the broker refuses an event of each of ${plural(parked ?? 0, "entity", "entities")}${why}`,
+      `relay: the broker refuses an event of each of ${plural(quarantined ?? 0, "entity", "entities")}${why}`,
     ];
   const age = Math.round(outbox?.oldestSeconds ?? 0);
   return age > LATE_SECONDS ? [`relay: the oldest event waits for ${age} s${why}`] : [];
 }
 
 function describeRelay(relay: Relay): object {
-  const { leader, lag, oldestSeconds, published, retries, parked, lastError, paused } = relay.stats();
+  const { leader, lag, oldestSeconds, published, retries, quarantined, lastError, paused } = relay.stats();
   return {
     leader,
     paused,
@@ -82,7 +82,7 @@ function describeRelay(relay: Relay): object {
     oldest_seconds: oldestSeconds,
     published,
     retries,
-    parked,
+    quarantined,
     last_error: publicReasonOf(lastError),
   };
 }

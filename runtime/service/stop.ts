@@ -26,7 +26,7 @@ export async function stopService(service: Service, ready: Promise<void>): Promi
   // A start under way ends by the signal; it may just have started the parts.
   await ready.catch(() => undefined);
   await Promise.all([
-    attempt("the intake", () => service.parts?.stopIntake()),
+    attempt("consuming", () => service.parts?.stopConsuming()),
     attempt("HTTP", () => closeHttp(app)),
   ]);
   await attempt("the relay", () => service.parts?.stop());

@@ -1,4 +1,4 @@
-import type { ConsumerPlan, Delivery, Intake } from "@meshwright/runtime";
+import type { ConsumerPlan, Delivery, PullSubscription } from "@meshwright/runtime";
 import type { Adversary } from "./adversary.js";
 import { ConnectionLost, type SimulatedConnection } from "./connection.js";
 import { createDelivery, type Outstanding } from "./delivery.js";
@@ -20,7 +20,7 @@ export interface PullOptions {
  * Pulls for one durable. A pull that found nothing is repeated only when the server wakes it, as a pending pull of a real
  * client is answered later: an idle consumer sends no requests.
  */
-export function openPullSubscription(options: PullOptions): Intake {
+export function openPullSubscription(options: PullOptions): PullSubscription {
   const { connection, port, adversary, plan, prefetch } = options;
   const place = { stream: plan.stream, durable: plan.durable };
   const ackWaitMs = plan.ackWaitSeconds * 1_000;

@@ -94,11 +94,11 @@ test("an empty message without headers holds up no other, though the broker ends
   await broker.ensureConsumer(plan);
   const js = admin.jetstream();
   for (let n = 0; n < 200; n += 1) await js.publish(subjectIn(stream, `e${n}`), n % 20 === 0 ? "" : "{}");
-  const intake = await broker.consume(plan, 100);
+  const subscription = await broker.consume(plan, 100);
   const seen = new Set<number>();
   const started = performance.now();
   while (seen.size < 200 && performance.now() - started < 20_000) {
-    for (const message of await intake.next(100, 1_000)) {
+    for (const message of await subscription.next(100, 1_000)) {
       seen.add(message.seq);
       message.ack();
     }
@@ -106,9 +106,9 @@ test("an empty message without headers holds up no other, though the broker ends
   expect(seen.size).toBe(200);
   await js.publish(subjectIn(stream, "empty"));
   await js.publish(subjectIn(stream, "after"), "{}");
-  for (const message of await take(intake, 2, 5_000)) message.ack();
+  for (const message of await take(subscription, 2, 5_000)) message.ack();
   await waitFor(async () => (await broker.consumerState(stream.name, plan.durable))?.ackPending === 0);
-  await intake.stop();
+  await subscription.stop();
   await broker.close();
   await admin.close();
 });

@@ -3,12 +3,12 @@ import {
   type Broker,
   ConsumerGone,
   type ConsumerPlan,
-  type Intake,
   type PublishAck,
   PublishFailed,
+  type PullSubscription,
 } from "../../../runtime/broker/broker.js";
 import type { StreamDefinition } from "../../../runtime/definition.js";
-import { intakeContract } from "./contract-intake.js";
+import { subscriptionContract } from "./contract-subscription.js";
 import { bytes, durablePlan, streamPlan, subjectIn, text } from "./plans.js";
 
 /** What the contract needs beside the broker: what no service does. */
@@ -26,9 +26,9 @@ export interface ContractTest {
   readonly broker: () => Broker;
   readonly stream: () => StreamDefinition;
   /** Stopped after the test. */
-  readonly intakes: Intake[];
+  readonly subscriptions: PullSubscription[];
   publish(id: string, action?: string): Promise<PublishAck>;
-  consume(overrides?: Partial<ConsumerPlan>, prefetch?: number): Promise<Intake>;
+  consume(overrides?: Partial<ConsumerPlan>, prefetch?: number): Promise<PullSubscription>;
 }
 
 /** Every broker the runtime speaks to keeps this contract: the comments of `Broker`, as tests. */
@@ -37,7 +37,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
     let under: BrokerUnderTest;
     let broker: Broker;
     let stream: StreamDefinition;
-    const intakes: Intake[] = [];
+    const subscriptions: PullSubscription[] = [];
 
     beforeEach(async () => {
       under = await open();
@@ -46,7 +46,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
       await broker.ensureStream(stream);
     });
     afterEach(async () => {
-      for (const intake of intakes.splice(0)) await intake.stop();
+      for (const subscription of subscriptions.splice(0)) await subscription.stop();
       await under.close();
     });
 
@@ -59,9 +59,9 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
     const consume = async (overrides: Partial<ConsumerPlan> = {}, prefetch = 100) => {
       const plan = durablePlan(stream, overrides);
       await broker.ensureConsumer(plan);
-      const intake = await broker.consume(plan, prefetch);
-      intakes.push(intake);
-      return intake;
+      const subscription = await broker.consume(plan, prefetch);
+      subscriptions.push(subscription);
+      return subscription;
     };
 
     describe("publish", () => {
@@ -70,7 +70,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
         expect(await publish("b")).toEqual({ stream: stream.name, seq: 2, duplicate: false });
       });
 
-      it("stores one id once, and says so", async () => {
+      it("stores a duplicate once, and says so", async () => {
         const message = { subject: subjectIn(stream, "a"), id: "same", body: bytes("{}") };
         expect(await broker.publish(message)).toMatchObject({ seq: 1, duplicate: false });
         expect(await broker.publish(message)).toMatchObject({ seq: 1, duplicate: true });
@@ -177,11 +177,11 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
       });
     });
 
-    intakeContract({
+    subscriptionContract({
       under: () => under,
       broker: () => broker,
       stream: () => stream,
-      intakes,
+      subscriptions,
       publish,
       consume,
     });

@@ -1,42 +1,43 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
-import type { Broker, Intake } from "../../../runtime/broker/broker.js";
+import type { Broker, PullSubscription } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { waitFor } from "../../support/servers.js";
 import { silent } from "../consumer/support.js";
 import { bytes, durablePlan, streamPlan, subjectIn, take } from "./plans.js";
 
 /*
- * Whether an earlier message is in other hands is told from what JetStream counts of the durable and
- * what the intake holds: here is what both say, subjects that the filter leaves out included.
+ * Whether an earlier message is outstanding at another replica follows from two counts: JetStream's of the durable, and the
+ * subscription's own. Both are held together here, also with subjects that the filter leaves out.
  */
 
 let broker: Broker;
-let intakes: Intake[];
+let subscriptions: PullSubscription[];
 const stream = streamPlan();
 const plan = durablePlan(stream);
 
 beforeEach(async () => {
-  broker = await connectJetStream({ url: inject("nats"), name: "loans", logger: silent });
-  intakes = [];
+  broker = await connectJetStream({ url: inject("nats"), name: "in-flight", logger: silent });
+  subscriptions = [];
   await broker.ensureStream(stream);
   await broker.ensureConsumer(plan);
 });
 afterEach(async () => {
-  for (const intake of intakes) await intake.stop();
+  for (const subscription of subscriptions) await subscription.stop();
   await broker.close();
 });
 
-async function consume(prefetch: number): Promise<Intake> {
-  const intake = await broker.consume(plan, prefetch);
-  intakes.push(intake);
-  return intake;
+async function consume(prefetch: number): Promise<PullSubscription> {
+  const subscription = await broker.consume(plan, prefetch);
+  subscriptions.push(subscription);
+  return subscription;
 }
 
 const state = async () => await broker.consumerState(stream.name, plan.durable);
-const elsewhere = async (intake: Intake) => ((await state())?.ackPending ?? 0) - (intake.held?.() ?? 0);
+const elsewhere = async (subscription: PullSubscription) =>
+  ((await state())?.ackPending ?? 0) - (subscription.outstanding?.() ?? 0);
 
-describe("what is on loan", () => {
-  it("is counted by durable and intake alike; the ack floor stays below the lowest that is not settled", async () => {
+describe("messages in flight", () => {
+  it("are counted by durable and subscription alike; the ack floor stays below the lowest that is not settled", async () => {
     let published = 0;
     const publish = async (id: string, entity = "user") => {
       published += 1;
@@ -65,7 +66,7 @@ describe("what is on loan", () => {
     expect(await elsewhere(one)).toBe(0);
   });
 
-  it("is elsewhere when another intake took it, or handed it back with a delay", async () => {
+  it("are outstanding elsewhere when another subscription took them, or handed them back with a delay", async () => {
     const one = await consume(10);
     for (const id of ["d", "e"])
       await broker.publish({ subject: subjectIn(stream, id), id: `${stream.name}${id}`, body: bytes("{}") });

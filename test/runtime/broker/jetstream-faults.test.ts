@@ -3,8 +3,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import {
   type Broker,
   type BrokerStatus,
-  type Intake,
   PublishFailed,
+  type PullSubscription,
 } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
@@ -39,11 +39,11 @@ describe("JetStream, when things fail", () => {
     endings.push(() => admin.close());
     return admin.jetstreamManager();
   };
-  const consume = async (broker: Broker, plan: ReturnType<typeof durablePlan>): Promise<Intake> => {
+  const consume = async (broker: Broker, plan: ReturnType<typeof durablePlan>): Promise<PullSubscription> => {
     await broker.ensureConsumer(plan);
-    const intake = await broker.consume(plan, 100);
-    endings.push(() => intake.stop());
-    return intake;
+    const subscription = await broker.consume(plan, 100);
+    endings.push(() => subscription.stop());
+    return subscription;
   };
 
   it("connects whenever the broker comes, and says what it sees", async () => {
@@ -115,7 +115,7 @@ describe("JetStream, when things fail", () => {
     const { broker } = await openBroker(nats);
     const stream = streamPlan();
     await broker.ensureStream(stream);
-    const intake = await consume(broker, durablePlan(stream, { ackWaitSeconds: 2 }));
+    const subscription = await consume(broker, durablePlan(stream, { ackWaitSeconds: 2 }));
     const seen = new Set<number>();
     let stored = 0;
     for (let round = 0; round < 3; round += 1) {
@@ -127,7 +127,7 @@ describe("JetStream, when things fail", () => {
           body: bytes("{}"),
         });
       }
-      for (const message of await take(intake, 50)) {
+      for (const message of await take(subscription, 50)) {
         seen.add(message.seq);
         message.ack();
       }
@@ -138,7 +138,7 @@ describe("JetStream, when things fail", () => {
     }
     await waitFor(
       async () => {
-        for (const message of await intake.next(100, 100)) {
+        for (const message of await subscription.next(100, 100)) {
           seen.add(message.seq);
           message.ack();
         }
@@ -153,16 +153,16 @@ describe("JetStream, when things fail", () => {
     const { broker, logger } = await openBroker(nats);
     const stream = streamPlan();
     await broker.ensureStream(stream);
-    const intake = await consume(broker, durablePlan(stream));
+    const subscription = await consume(broker, durablePlan(stream));
     process.kill(nats.pid, "SIGSTOP");
     try {
-      expect(await intake.next(1, 4_000)).toEqual([]);
+      expect(await subscription.next(1, 4_000)).toEqual([]);
       expect(logger.lines.map(({ message }) => message)).toContain("pull interrupted");
     } finally {
       process.kill(nats.pid, "SIGCONT");
     }
     await waitFor(() => broker.publish({ subject: subjectIn(stream, "a"), id: "1", body: bytes("{}") }));
-    const [message] = await take(intake, 1);
+    const [message] = await take(subscription, 1);
     expect(message?.seq).toBe(1);
     message?.ack();
   });
@@ -247,9 +247,9 @@ describe("JetStream, when things fail", () => {
 
     expect(await reader.ensureConsumer(plan)).toMatchObject({ created: false, state: { pending: 2 } });
     expect(await reader.streamState(stream.name)).toBeUndefined();
-    const intake = await reader.consume(plan, 10);
-    endings.push(() => intake.stop());
-    for (const message of await take(intake, 2)) message.ack();
+    const subscription = await reader.consume(plan, 10);
+    endings.push(() => subscription.stop());
+    for (const message of await take(subscription, 2)) message.ack();
     await waitFor(async () => (await reader.consumerState(stream.name, "reader"))?.ackPending === 0);
   });
 

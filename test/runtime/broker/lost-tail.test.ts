@@ -52,9 +52,9 @@ async function forgetTail() {
   await admin.ensureConsumer(plan);
   const settle = async (...ids: readonly string[]) => {
     for (const id of ids) await publish(id);
-    const intake = await admin.consume(plan, 10);
-    for (const message of await take(intake, ids.length)) message.ack();
-    await intake.stop();
+    const subscription = await admin.consume(plan, 10);
+    for (const message of await take(subscription, ids.length)) message.ack();
+    await subscription.stop();
     await waitFor(async () => (await admin.consumerState(stream.name, "reader"))?.ackPending === 0);
   };
   await settle("a");
@@ -79,12 +79,12 @@ describe("a durable of a stream that lost its tail", () => {
     await publish("e");
     await admin.ensureConsumer(plan);
     expect((await admin.consumerState(plan.stream, "reader"))?.ackFloor).toBeLessThan(2);
-    const intake = await admin.consume(plan, 10);
-    endings.push(() => intake.stop());
+    const subscription = await admin.consume(plan, 10);
+    endings.push(() => subscription.stop());
     // Made anew it begins with what it had delivered before.
     const subjects = new Set<string>();
     await waitFor(async () => {
-      for (const { subject } of await intake.next(10, 200)) subjects.add(subject);
+      for (const { subject } of await subscription.next(10, 200)) subjects.add(subject);
       return [...subjects].some((subject) => subject.endsWith(".e.created"));
     });
   });

@@ -1,6 +1,6 @@
 import { type ConsumerInfo, type JetStreamManager, NatsError } from "nats";
 import { describe, expect, it } from "vitest";
-import { endBefore, removeAhead } from "../../../runtime/broker/past-end.js";
+import { endIfPassed, removePastEnd } from "../../../runtime/broker/past-end.js";
 import { recordingLogger } from "./recording-logger.js";
 
 /*
@@ -26,31 +26,31 @@ function streamThatEnds(...answers: readonly (number | Error)[]) {
   return { manager: { streams: { info } } as unknown as JetStreamManager, asked: () => asked };
 }
 
-describe("a durable is ahead of its stream", () => {
+describe("a durable is past the end of its stream", () => {
   it("not where it has delivered what is last, or less", async () => {
     const { manager, asked } = streamThatEnds(8, 9);
-    expect(await endBefore(manager, durable(8))).toBeUndefined();
-    expect(await endBefore(manager, durable(8))).toBeUndefined();
+    expect(await endIfPassed(manager, durable(8))).toBeUndefined();
+    expect(await endIfPassed(manager, durable(8))).toBeUndefined();
     expect(asked()).toBe(2);
   });
 
   it("not where the one who answers for the stream is behind for a moment", async () => {
     const { manager, asked } = streamThatEnds(7, 12);
-    expect(await endBefore(manager, durable(8))).toBeUndefined();
+    expect(await endIfPassed(manager, durable(8))).toBeUndefined();
     expect(asked()).toBe(2);
   });
 
   it("where the stream ends before it, and still does a moment later", async () => {
-    expect(await endBefore(streamThatEnds(2, 4).manager, durable(8))).toBe(4);
-    expect(await endBefore(streamThatEnds(0, 0).manager, durable(8))).toBe(0);
+    expect(await endIfPassed(streamThatEnds(2, 4).manager, durable(8))).toBe(4);
+    expect(await endIfPassed(streamThatEnds(0, 0).manager, durable(8))).toBe(0);
   });
 
   it("or not, as far as one can tell who may not ask about the stream", async () => {
-    expect(await endBefore(streamThatEnds(refused(DENIED)).manager, durable(8))).toBeUndefined();
+    expect(await endIfPassed(streamThatEnds(refused(DENIED)).manager, durable(8))).toBeUndefined();
   });
 });
 
-describe("a durable that is ahead", () => {
+describe("a durable past the end of its stream", () => {
   const remove = async (answer: boolean | Error, present = 8) => {
     const removed: string[] = [];
     const logger = recordingLogger();
@@ -61,7 +61,7 @@ describe("a durable that is ahead", () => {
     };
     const info = async () => durable(present);
     const manager = { consumers: { delete: answered, info } } as unknown as JetStreamManager;
-    await removeAhead(manager, durable(8), { end: 2, logger });
+    await removePastEnd(manager, durable(8), { end: 2, logger });
     return { removed, lines: logger.lines };
   };
 
@@ -83,7 +83,7 @@ describe("a durable that is ahead", () => {
     await expect(remove(refused(DENIED))).rejects.toThrow(/reader stands at 8 .* ends at 2.* provisioner/);
   });
 
-  it("is tried again where the broker is in trouble", async () => {
+  it("is removed by a later retry where the broker is in trouble", async () => {
     const trouble = refused("503");
     await expect(remove(trouble)).rejects.toBe(trouble);
   });

@@ -1,4 +1,4 @@
-import type { ConsumerPlan, Delivery, Intake } from "../../../runtime/broker/broker.js";
+import type { ConsumerPlan, Delivery, PullSubscription } from "../../../runtime/broker/broker.js";
 import type { StreamDefinition } from "../../../runtime/definition.js";
 
 let made = 0;
@@ -37,12 +37,16 @@ export const bytes = (text: string) => new TextEncoder().encode(text);
 export const text = (body: Uint8Array) => new TextDecoder().decode(body);
 
 /** Takes until there are so many, or fails. */
-export async function take(intake: Intake, count: number, withinMs = 10_000): Promise<Delivery[]> {
+export async function take(
+  subscription: PullSubscription,
+  count: number,
+  withinMs = 10_000,
+): Promise<Delivery[]> {
   const taken: Delivery[] = [];
   const deadline = Date.now() + withinMs;
   while (taken.length < count) {
     if (Date.now() > deadline) throw new Error(`${taken.length} of ${count} messages within ${withinMs} ms`);
-    taken.push(...(await intake.next(count - taken.length, 200)));
+    taken.push(...(await subscription.next(count - taken.length, 200)));
   }
   return taken;
 }

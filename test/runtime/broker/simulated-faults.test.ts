@@ -126,8 +126,8 @@ describe("a publish over the simulated network", () => {
   });
 });
 
-describe("what a client of the simulated server has on loan", () => {
-  it("comes again after the ack wait when its process died, and nothing of that process crosses", async () => {
+describe("a message in flight at a client of the simulated server", () => {
+  it("is redelivered after the ack wait when its process died, and nothing of that process crosses", async () => {
     const { client, store, durable } = world();
     store("a", "b");
     const [doomed, other] = [client("one"), client("other")];
@@ -154,7 +154,7 @@ describe("what a client of the simulated server has on loan", () => {
     expect(doomed.connected()).toBe(false);
   });
 
-  it("comes again when the ack was under way over a connection that was cut", async () => {
+  it("is redelivered when the ack was under way over a connection that was cut", async () => {
     const wire = scriptedWire();
     const { client, store, durable } = world();
     store("a");
@@ -162,22 +162,22 @@ describe("what a client of the simulated server has on loan", () => {
     const seen: BrokerStatus["kind"][] = [];
     broker.onStatus(({ kind }) => seen.push(kind));
     await wire.performAll();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await wire.perform("pull reader");
-    const [a] = await intake.next(1, 0);
+    const [a] = await subscription.next(1, 0);
     a?.ack();
     expect(wire.waiting()).toContain("ack reader #1");
     broker.cut();
     await wire.performAll();
     expect(seen).toEqual(["connected", "disconnected", "connected"]);
     expect(durable()).toMatchObject({ ackPending: 1 });
-    const again = intake.next(1, 40_000);
+    const again = subscription.next(1, 40_000);
     await pass(30_000);
     await wire.performAll();
     expect(await again).toMatchObject([{ seq: 1, deliveries: 2 }]);
   });
 
-  it("comes again when the adversary loses the ack", async () => {
+  it("is redelivered when the adversary loses the ack", async () => {
     const lost: string[] = [];
     const { client, store } = world({
       losesSettling: (what) => {
@@ -188,33 +188,33 @@ describe("what a client of the simulated server has on loan", () => {
     store("a");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    for (const held of await intake.next(1, 0)) held.ack();
-    const waiting = intake.next(1, 40_000);
+    for (const held of await subscription.next(1, 0)) held.ack();
+    const waiting = subscription.next(1, 40_000);
     await pass(31_000);
     const again = await waiting;
     expect(again).toMatchObject([{ seq: 1, deliveries: 2 }]);
     for (const held of again) held.ack();
     await pass(100_000);
-    expect(await intake.next(1, 0)).toEqual([]);
+    expect(await subscription.next(1, 0)).toEqual([]);
     expect(lost).toEqual(["ack reader #1", "ack reader #1"]);
   });
 
-  it("is delivered twice when the adversary says so, acked or not", async () => {
+  it("is a duplicate when the adversary delivers it twice, acked or not", async () => {
     const { client, store, server, durable } = world({ duplicates: (_, seq) => seq === 2 });
     const broker = client("sfs");
     await settled();
     for (const id of ["a", "b"]) await broker.publish(message(id));
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    const firsts = await intake.next(10, 0);
+    const firsts = await subscription.next(10, 0);
     expect(seqs(firsts)).toEqual([1, 2]);
     for (const held of firsts) held.ack();
     await settled();
     expect(durable()).toMatchObject({ ackPending: 1, ackFloor: 1 });
     store("c");
-    const waiting = intake.next(10, 1_000);
+    const waiting = subscription.next(10, 1_000);
     await pass(100);
     const more = await waiting;
     expect(more.map(({ seq, deliveries }) => [seq, deliveries])).toEqual([
@@ -227,7 +227,7 @@ describe("what a client of the simulated server has on loan", () => {
     expect(server.redeliver(stream.name, plan.durable, 1)).toBe(true);
     expect(durable()).toMatchObject({ ackPending: 1, ackFloor: 0 });
     await settled();
-    expect(await intake.next(10, 0)).toMatchObject([{ seq: 1, deliveries: 2 }]);
+    expect(await subscription.next(10, 0)).toMatchObject([{ seq: 1, deliveries: 2 }]);
     expect(server.redeliver(stream.name, plan.durable, 1)).toBe(false);
     expect(server.redeliver(stream.name, plan.durable, 9)).toBe(false);
   });
@@ -243,11 +243,11 @@ describe("what a client of the simulated server has on loan", () => {
     store("a", "b", "c", "d", "e");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    expect(seqs(await intake.next(10, 0))).toEqual([4, 2]);
+    expect(seqs(await subscription.next(10, 0))).toEqual([4, 2]);
     expect(durable()).toMatchObject({ pending: 3, ackPending: 2, lastDelivered: 4 });
-    const waiting = intake.next(10, 1_000);
+    const waiting = subscription.next(10, 1_000);
     await pass(200);
     expect(seqs(await waiting)).toEqual([1, 3, 5]);
     expect(shown).toEqual([
@@ -262,9 +262,9 @@ describe("what a client of the simulated server has on loan", () => {
     store("a");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    await expect(intake.next(1, 0)).rejects.toThrow(/picked place 7 of 1/);
+    await expect(subscription.next(1, 0)).rejects.toThrow(/picked place 7 of 1/);
   });
 
   it("is settled by sequence alone, also by an answer to a stream that was made anew: as in JetStream", async () => {
@@ -272,12 +272,12 @@ describe("what a client of the simulated server has on loan", () => {
     store("a");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    const [old] = await intake.next(1, 0);
+    const [old] = await subscription.next(1, 0);
     server.deleteStream(stream.name);
     await settled();
-    await expect(intake.next(1, 0)).rejects.toBeInstanceOf(ConsumerGone);
+    await expect(subscription.next(1, 0)).rejects.toBeInstanceOf(ConsumerGone);
     server.port.ensureStream(stream);
     server.port.ensureConsumer(plan);
     store("other");
@@ -296,20 +296,20 @@ describe("the simulated server", () => {
     const broker = client("sfs");
     await settled();
     for (const id of ["a", "b", "c", "d"]) await broker.publish(message(id));
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    const [a, b, c] = await intake.next(3, 0);
+    const [a, b, c] = await subscription.next(3, 0);
     for (const held of [a, b, c]) held?.ack();
     await settled();
     expect(durable()).toMatchObject({ lastDelivered: 4, ackFloor: 3, ackPending: 1 });
     server.loseTail(stream.name, 2);
     expect(server.port.streamState(stream.name)).toMatchObject({ firstSeq: 1, lastSeq: 2, messages: 2 });
     expect(durable()).toMatchObject({ lastDelivered: 2, ackFloor: 2, ackPending: 0, pending: 0 });
-    await intake.next(10, 0);
+    await subscription.next(10, 0);
     expect(await broker.publish(message("d"))).toMatchObject({ seq: 3, duplicate: false });
     expect(await broker.publish(message("a"))).toMatchObject({ seq: 1, duplicate: true });
     await settled();
-    expect(await intake.next(10, 0)).toMatchObject([
+    expect(await subscription.next(10, 0)).toMatchObject([
       { seq: 3, deliveries: 1, subject: subjectIn(stream, "d") },
     ]);
     expect(server.log(stream.name).map(({ seq, gone }) => [seq, gone])).toEqual([
@@ -330,9 +330,9 @@ describe("the simulated server", () => {
     store("d");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    expect(seqs(await intake.next(10, 0))).toEqual([4]);
+    expect(seqs(await subscription.next(10, 0))).toEqual([4]);
     expect(server.log(stream.name).map(({ gone }) => gone)).toEqual([
       "purged",
       "purged",
@@ -346,9 +346,9 @@ describe("the simulated server", () => {
     const broker = client("sfs");
     await settled();
     await broker.publish(message("a"));
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    expect(seqs(await intake.next(10, 0))).toEqual([1]);
+    expect(seqs(await subscription.next(10, 0))).toEqual([1]);
     server.setUp(false);
     expect(broker.connected()).toBe(false);
     await expect(broker.publish(message("b"))).rejects.toMatchObject({ fault: "broker" });
@@ -357,7 +357,7 @@ describe("the simulated server", () => {
     state.catch(() => undefined);
     await pass(5_000);
     await expect(state).rejects.toThrow(/not connected/);
-    const waiting = intake.next(10, 60_000);
+    const waiting = subscription.next(10, 60_000);
     await pass(50_000);
     server.setUp(true);
     await settled();
@@ -365,7 +365,7 @@ describe("the simulated server", () => {
     expect(await broker.streamState(stream.name)).toMatchObject({ messages: 1 });
     store("b");
     await settled();
-    expect(seqs(await intake.next(10, 0))).toEqual([2]);
+    expect(seqs(await subscription.next(10, 0))).toEqual([2]);
   });
 
   it("evicts by age and by number, unread messages too", async () => {
@@ -414,10 +414,10 @@ describe("the simulated server", () => {
     store("a", "b");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    for (const held of await intake.next(10, 0)) held.ack();
-    await intake.stop();
+    for (const held of await subscription.next(10, 0)) held.ack();
+    await subscription.stop();
     expect(durable()).toMatchObject({ ackFloor: 2, ackPending: 0 });
     expect(server.redeliver(stream.name, plan.durable, 2)).toBe(true);
     expect(durable()).toMatchObject({ ackFloor: 1, ackPending: 1 });
@@ -428,9 +428,9 @@ describe("the simulated server", () => {
     store("a", "b");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    await intake.next(1, 0);
+    await subscription.next(1, 0);
     broker.die();
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -440,11 +440,11 @@ describe("the simulated server", () => {
     store("a", "b");
     const broker = client("sfs");
     await settled();
-    const intake = await broker.consume(plan, 10);
+    const subscription = await broker.consume(plan, 10);
     await settled();
-    await intake.next(1, 0);
+    await subscription.next(1, 0);
     expect(vi.getTimerCount()).toBeGreaterThan(0);
-    await intake.stop();
+    await subscription.stop();
     await broker.close();
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Intake } from "../../../runtime/broker/broker.js";
+import type { PullSubscription } from "../../../runtime/broker/broker.js";
 import {
   type Adversary,
   connectSimulated,
@@ -79,11 +79,11 @@ async function run(seed: number) {
 
   const consumers: SimulatedBroker[] = [];
   const consume = async (broker: SimulatedBroker, alive: () => boolean) => {
-    let intake: Intake | undefined;
+    let subscription: PullSubscription | undefined;
     while (alive()) {
       try {
-        intake ??= await broker.consume(plan, 8);
-        for (const held of await intake.next(3, 1_000)) {
+        subscription ??= await broker.consume(plan, 8);
+        for (const held of await subscription.next(3, 1_000)) {
           if (!alive()) return;
           seen.set(held.subject, (seen.get(held.subject) ?? 0) + 1);
           if (hostile && roll(5) === 0) held.nak(roll(2_000));

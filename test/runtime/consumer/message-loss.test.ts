@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, inject, it, onTestFinished } from "vitest";
 import { type NatsServer, startNats } from "../../../generator/dev/servers/nats.js";
-import { type Broker, DurableAhead } from "../../../runtime/broker/broker.js";
+import { type Broker, DurablePastEnd } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { findLoss, type Sight } from "../../../runtime/consumer/message-loss.js";
 import { waitFor } from "../../support/servers.js";
@@ -139,7 +139,7 @@ describe("messages that a stream loses while its consumer runs", () => {
         return state && ahead ? { ...state, lastSeq: 0 } : state;
       },
       async ensureConsumer(plan) {
-        if (ahead) throw new DurableAhead("the durable is ahead of its stream");
+        if (ahead) throw new DurablePastEnd("the durable is ahead of its stream");
         return await real.ensureConsumer(plan);
       },
     };

@@ -3,7 +3,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
 import { readStanding } from "../../../runtime/consumer/retries.js";
-import { createLane } from "../../../runtime/database/mutex.js";
+import { createMutex } from "../../../runtime/database/mutex.js";
 import type { ConsumerDefinition, Tx } from "../../../runtime/definition.js";
 import { type BatchContext, processBatch } from "../../../runtime/inbox/batch.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
@@ -43,7 +43,7 @@ function contextOf(definition: ConsumerDefinition): BatchContext {
     origin: "event",
     pool,
     tally: { applied: 0, stale: 0, deadLetters: 0, clashes: 0 },
-    exclusively: createLane(),
+    exclusively: createMutex(),
     onTasks: () => undefined,
     onTrouble: () => undefined,
     signal: new AbortController().signal,

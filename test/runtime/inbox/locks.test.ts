@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createLane } from "../../../runtime/database/mutex.js";
+import { createMutex } from "../../../runtime/database/mutex.js";
 import { type ApplyContext, applyBatch } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { type Incoming, parseMessage } from "../../../runtime/inbox/parse.js";
@@ -78,7 +78,7 @@ async function snapshot(users: readonly object[]): Promise<unknown> {
     logger: silent,
     signal: new AbortController().signal,
     noteSeq: async () => 100,
-    exclusively: createLane(),
+    exclusively: createMutex(),
     onTasks: () => undefined,
     onClash: () => undefined,
   });

@@ -156,7 +156,7 @@ describe("the relay", () => {
     );
     const relay = owner.relay();
     await owner.emit("other", 1);
-    await waitFor(async () => (await owner.waiting()) === 2 && relay.stats().parked === 1);
+    await waitFor(async () => (await owner.waiting()) === 2 && relay.stats().quarantined === 1);
     expect(owner.lines.filter(({ level }) => level === "error")).not.toEqual([]);
     await owner.emit("large", 3);
     await new Promise((wake) => setTimeout(wake, 700));

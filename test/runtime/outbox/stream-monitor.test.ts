@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import type { StreamDefinition } from "../../../runtime/definition.js";
-import { startStreamWatch } from "../../../runtime/outbox/stream-monitor.js";
+import { startStreamMonitor } from "../../../runtime/outbox/stream-monitor.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
 import { recordingLogger } from "../http/recording-logger.js";
 
@@ -46,7 +46,7 @@ async function watchAs(user: string) {
   const broker = await connectJetStream({ url: nats.url, name: "auth", user, password: "p", logger });
   brokers.push(broker);
   await waitFor(() => broker.connected());
-  const watch = startStreamWatch({ broker, stream: plan, logger, watchMs: 50 });
+  const watch = startStreamMonitor({ broker, stream: plan, logger, pollMs: 50 });
   const alarms = () => lines.filter(({ message }) => message.includes("vanished")).map(({ level }) => level);
   const told = (message: string) => lines.some((line) => line.message === message);
   return { watch, alarms, told };

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createLane } from "../../../runtime/database/mutex.js";
+import { createMutex } from "../../../runtime/database/mutex.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { type SnapshotOptions, takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import { waitFor } from "../../support/servers.js";
@@ -73,7 +73,7 @@ async function snapshot(
     logger: silent,
     signal: new AbortController().signal,
     noteSeq: async () => noted,
-    exclusively: createLane(),
+    exclusively: createMutex(),
     onTasks: () => undefined,
     onClash: () => undefined,
     ...overrides,

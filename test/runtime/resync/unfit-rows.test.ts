@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createLane } from "../../../runtime/database/mutex.js";
+import { createMutex } from "../../../runtime/database/mutex.js";
 import type { ConsumedEvent, ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
@@ -98,7 +98,7 @@ async function snapshot(definition = thingConsumer(), logger = recordingLogger()
     logger,
     signal: new AbortController().signal,
     noteSeq: async () => 100,
-    exclusively: createLane(),
+    exclusively: createMutex(),
     onTasks: () => undefined,
     onClash: () => undefined,
   });
@@ -220,7 +220,7 @@ describe("a row that a snapshot cannot take", () => {
       logger: recordingLogger(),
       signal: new AbortController().signal,
       noteSeq: async () => 100,
-      exclusively: createLane(),
+      exclusively: createMutex(),
       onTasks: () => undefined,
       onClash: () => undefined,
     });

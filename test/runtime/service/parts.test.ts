@@ -37,7 +37,7 @@ test("the parts of a service stop to their end though its database is away by th
     JSON.stringify((await parts.report(owner.pool)).checks).includes('"leader":true'),
   );
   away = true;
-  await parts.stopIntake();
+  await parts.stopConsuming();
   await parts.stop();
   expect(closed).toBe(true);
   await owner.close();

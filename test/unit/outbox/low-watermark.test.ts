@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  createHorizon,
+  createLowWatermark,
   parseSnapshot,
   type Seen,
   type Snapshot,
@@ -19,50 +19,50 @@ describe("a snapshot", () => {
 /** A read that saw rows up to `upTo`, and then took a transaction id: the next one, unless others began before. */
 const seen = (snapshot: Snapshot, upTo: number, later = snapshot.next): Seen => ({ snapshot, upTo, later });
 
-describe("the horizon", () => {
-  it("settles at once what was read while nothing ran", () => {
-    const horizon = createHorizon(1_000);
-    expect(horizon.accept(seen(snapshot(5), 100), 0)).toBe(true);
-    expect(horizon.settled()).toBe(100);
+describe("the low watermark", () => {
+  it("rises at once to what was read while nothing ran", () => {
+    const lowWatermark = createLowWatermark(1_000);
+    expect(lowWatermark.accept(seen(snapshot(5), 100), 0)).toBe(true);
+    expect(lowWatermark.value()).toBe(100);
   });
 
   it("waits for whoever ran during the read, not for who came later", () => {
-    const horizon = createHorizon(1_000);
-    horizon.accept(seen(snapshot(10, 7), 100), 0);
-    expect(horizon.settled()).toBe(0);
-    horizon.accept(seen(snapshot(15, 7, 12), 120), 1);
-    expect(horizon.settled()).toBe(0);
-    horizon.accept(seen(snapshot(16, 12), 130), 2);
-    expect(horizon.settled()).toBe(100);
+    const lowWatermark = createLowWatermark(1_000);
+    lowWatermark.accept(seen(snapshot(10, 7), 100), 0);
+    expect(lowWatermark.value()).toBe(0);
+    lowWatermark.accept(seen(snapshot(15, 7, 12), 120), 1);
+    expect(lowWatermark.value()).toBe(0);
+    lowWatermark.accept(seen(snapshot(16, 12), 130), 2);
+    expect(lowWatermark.value()).toBe(100);
   });
 
   it("waits for those too of which the snapshot does not tell, since no later one had ended", () => {
-    const horizon = createHorizon(1_000);
+    const lowWatermark = createLowWatermark(1_000);
     // 10 and 11 have begun, and are to take earlier sequences than what was seen.
-    horizon.accept(seen(snapshot(10), 100, 12), 0);
-    expect(horizon.settled()).toBe(0);
-    horizon.accept({ snapshot: snapshot(13, 11), upTo: 100, later: undefined }, 1);
-    expect(horizon.settled()).toBe(0);
-    horizon.accept({ snapshot: snapshot(13), upTo: 100, later: undefined }, 2);
-    expect(horizon.settled()).toBe(100);
+    lowWatermark.accept(seen(snapshot(10), 100, 12), 0);
+    expect(lowWatermark.value()).toBe(0);
+    lowWatermark.accept({ snapshot: snapshot(13, 11), upTo: 100, later: undefined }, 1);
+    expect(lowWatermark.value()).toBe(0);
+    lowWatermark.accept({ snapshot: snapshot(13), upTo: 100, later: undefined }, 2);
+    expect(lowWatermark.value()).toBe(100);
   });
 
   it("sets a long transaction aside, and has everything read anew when it ends", () => {
-    const horizon = createHorizon(1_000);
-    horizon.accept(seen(snapshot(10, 7), 100), 0);
-    horizon.accept(seen(snapshot(11, 7), 110), 1_500);
-    expect(horizon.settled()).toBe(110);
-    expect(horizon.accept(seen(snapshot(12), 120), 1_600)).toBe(false);
-    expect(horizon.settled()).toBe(110);
-    expect(horizon.accept(seen(snapshot(12), 120), 1_700)).toBe(true);
-    expect(horizon.settled()).toBe(120);
+    const lowWatermark = createLowWatermark(1_000);
+    lowWatermark.accept(seen(snapshot(10, 7), 100), 0);
+    lowWatermark.accept(seen(snapshot(11, 7), 110), 1_500);
+    expect(lowWatermark.value()).toBe(110);
+    expect(lowWatermark.accept(seen(snapshot(12), 120), 1_600)).toBe(false);
+    expect(lowWatermark.value()).toBe(110);
+    expect(lowWatermark.accept(seen(snapshot(12), 120), 1_700)).toBe(true);
+    expect(lowWatermark.value()).toBe(120);
   });
 
   it("does not trust an earlier read beyond a full page of late rows", () => {
-    const horizon = createHorizon(1_000);
-    horizon.accept(seen(snapshot(10, 7), 1_000), 0);
-    horizon.accept(seen(snapshot(12, 10), 400), 1);
-    expect(horizon.settled()).toBe(400);
+    const lowWatermark = createLowWatermark(1_000);
+    lowWatermark.accept(seen(snapshot(10, 7), 1_000), 0);
+    lowWatermark.accept(seen(snapshot(12, 10), 400), 1);
+    expect(lowWatermark.value()).toBe(400);
   });
 
   /**
@@ -97,9 +97,9 @@ interface Row {
   readonly entity: number;
 }
 
-/** The table, its writers, and a reader that does with the horizon what the relay does. */
+/** The table, its writers, and a reader that does with the lowWatermark what the relay does. */
 function simulate(page: number) {
-  const horizon = createHorizon(1_000);
+  const lowWatermark = createLowWatermark(1_000);
   const running = new Map<number, { readonly entity: number; seq: number | undefined }>();
   const visible: Row[] = [];
   const known = new Set<number>();
@@ -152,7 +152,7 @@ function simulate(page: number) {
         sweep = rows.length === page && last !== undefined ? { after: last, upTo: sweep.upTo } : undefined;
         return use(rows);
       }
-      const rows = select(horizon.settled(), Number.POSITIVE_INFINITY);
+      const rows = select(lowWatermark.value(), Number.POSITIVE_INFINITY);
       const last = rows.at(-1)?.seq ?? 0;
       const upTo = rows.length === page ? last : Math.max(position, last);
       const told = snapshot(lastEnded + 1, ...[...running.keys()].filter((id) => id <= lastEnded));
@@ -162,7 +162,7 @@ function simulate(page: number) {
         lastEnded = transaction;
       }
       const id = rows.length > 0 ? transaction : undefined;
-      if (!horizon.accept({ snapshot: told, upTo, later: id }, now)) {
+      if (!lowWatermark.accept({ snapshot: told, upTo, later: id }, now)) {
         sweep = { after: 0, upTo: position };
         return;
       }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createLanes, type OutboxRow } from "../../../runtime/outbox/per-key-queues.js";
+import { createPerKeyQueues, type OutboxRow } from "../../../runtime/outbox/per-key-queues.js";
 
 const row = (seq: number, id: string): OutboxRow => ({
   seq,
@@ -10,69 +10,69 @@ const row = (seq: number, id: string): OutboxRow => ({
   headers: undefined,
 });
 
-const seqsOf = (lanes: ReturnType<typeof createLanes>) => {
+const seqsOf = (queues: ReturnType<typeof createPerKeyQueues>) => {
   const rows: OutboxRow[] = [];
-  for (let next = lanes.next(); next; next = lanes.next()) rows.push(next);
+  for (let next = queues.next(); next; next = queues.next()) rows.push(next);
   return rows;
 };
 
-describe("lanes", () => {
-  it("give one row of each entity, and its successor when that is done", () => {
-    const lanes = createLanes();
-    lanes.add([row(1, "a"), row(2, "a"), row(3, "b"), row(4, "a")]);
-    const [first, other, ...none] = seqsOf(lanes);
+describe("per-key queues", () => {
+  it("give one row of each entity in order, and its successor when that is done", () => {
+    const queues = createPerKeyQueues();
+    queues.add([row(1, "a"), row(2, "a"), row(3, "b"), row(4, "a")]);
+    const [first, other, ...none] = seqsOf(queues);
     expect([first?.seq, other?.seq, none]).toEqual([1, 3, []]);
-    if (first) lanes.done(first);
-    const [second] = seqsOf(lanes);
+    if (first) queues.done(first);
+    const [second] = seqsOf(queues);
     expect(second?.seq).toBe(2);
-    if (second) lanes.done(second);
-    expect(seqsOf(lanes).map(({ seq }) => seq)).toEqual([4]);
-    expect(lanes.held()).toBe(2);
+    if (second) queues.done(second);
+    expect(seqsOf(queues).map(({ seq }) => seq)).toEqual([4]);
+    expect(queues.size()).toBe(2);
   });
 
-  it("pass over what they know until it is forgotten", () => {
-    const lanes = createLanes();
-    lanes.add([row(1, "a")]);
-    const [first] = seqsOf(lanes);
-    if (first) lanes.done(first);
-    lanes.add([row(1, "a")]);
-    expect(seqsOf(lanes)).toEqual([]);
-    expect(lanes.known(0)).toEqual([1]);
-    lanes.forget([1]);
-    expect(lanes.known(0)).toEqual([]);
+  it("skip duplicates of what they know until it is forgotten", () => {
+    const queues = createPerKeyQueues();
+    queues.add([row(1, "a")]);
+    const [first] = seqsOf(queues);
+    if (first) queues.done(first);
+    queues.add([row(1, "a")]);
+    expect(seqsOf(queues)).toEqual([]);
+    expect(queues.known(0)).toEqual([1]);
+    queues.forget([1]);
+    expect(queues.known(0)).toEqual([]);
   });
 
-  it("let go of a parked entity, and take it back in when it is due", () => {
-    const lanes = createLanes();
-    lanes.add([row(1, "a"), row(2, "a"), row(3, "b")]);
-    const [first] = seqsOf(lanes);
-    if (first) lanes.park(first, 500);
-    expect(lanes.known(0)).toEqual([3]);
-    expect(lanes.held()).toBe(1);
-    expect([lanes.parked(), lanes.nextUnpark(), lanes.strikes(row(1, "a"))]).toEqual([1, 500, 1]);
-    lanes.add([row(1, "a"), row(4, "a")]);
-    expect(seqsOf(lanes)).toEqual([]);
-    expect(lanes.unpark(499)).toBe(false);
-    expect(lanes.unpark(500)).toBe(true);
-    lanes.add([row(1, "a"), row(2, "a")]);
-    const [again] = seqsOf(lanes);
+  it("drop the rows of a quarantined entity, and take them again when its quarantine ends", () => {
+    const queues = createPerKeyQueues();
+    queues.add([row(1, "a"), row(2, "a"), row(3, "b")]);
+    const [first] = seqsOf(queues);
+    if (first) queues.quarantine(first, 500);
+    expect(queues.known(0)).toEqual([3]);
+    expect(queues.size()).toBe(1);
+    expect([queues.quarantined(), queues.nextEnd(), queues.failures(row(1, "a"))]).toEqual([1, 500, 1]);
+    queues.add([row(1, "a"), row(4, "a")]);
+    expect(seqsOf(queues)).toEqual([]);
+    expect(queues.endQuarantines(499)).toBe(false);
+    expect(queues.endQuarantines(500)).toBe(true);
+    queues.add([row(1, "a"), row(2, "a")]);
+    const [again] = seqsOf(queues);
     expect(again?.seq).toBe(1);
-    expect(lanes.strikes(row(1, "a"))).toBe(1);
-    if (again) lanes.done(again);
-    expect(lanes.strikes(row(1, "a"))).toBe(0);
+    expect(queues.failures(row(1, "a"))).toBe(1);
+    if (again) queues.done(again);
+    expect(queues.failures(row(1, "a"))).toBe(0);
   });
 
   it("hold thousands without losing one", () => {
-    const lanes = createLanes();
+    const queues = createPerKeyQueues();
     let seq = 0;
     let done = 0;
     for (let round = 0; round < 10; round += 1) {
-      lanes.add(Array.from({ length: 1_000 }, () => row(++seq, `e${seq % 300}`)));
-      for (let next = lanes.next(); next; next = lanes.next()) {
-        lanes.done(next);
+      queues.add(Array.from({ length: 1_000 }, () => row(++seq, `e${seq % 300}`)));
+      for (let next = queues.next(); next; next = queues.next()) {
+        queues.done(next);
         done += 1;
       }
     }
-    expect([done, lanes.held()]).toEqual([10_000, 0]);
+    expect([done, queues.size()]).toEqual([10_000, 0]);
   });
 });

@@ -5,19 +5,19 @@ import type { ContractTest } from "./contract.js";
 import { bytes, durablePlan, streamPlan, subjectIn, take, text } from "./plans.js";
 
 /** The part of the contract that is about taking messages. */
-export function intakeContract(test: ContractTest): void {
-  describe("an intake", () => {
+export function subscriptionContract(test: ContractTest): void {
+  describe("a pull subscription", () => {
     it("gives nothing after the wait when there is nothing", async () => {
-      const intake = await test.consume();
+      const subscription = await test.consume();
       const started = performance.now();
-      expect(await intake.next(10, 150)).toEqual([]);
+      expect(await subscription.next(10, 150)).toEqual([]);
       expect(performance.now() - started).toBeGreaterThan(140);
-      expect(await intake.next(10, 0)).toEqual([]);
+      expect(await subscription.next(10, 0)).toEqual([]);
     });
 
     it("gives what comes, at once, with everything that was published", async () => {
-      const intake = await test.consume();
-      const waiting = intake.next(10, 5_000);
+      const subscription = await test.consume();
+      const waiting = subscription.next(10, 5_000);
       const started = performance.now();
       const headers = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
       await test
@@ -38,10 +38,10 @@ export function intakeContract(test: ContractTest): void {
 
     it("gives no more than asked, in order, across more messages than it prefetches", async () => {
       for (let place = 0; place < 250; place += 1) await test.publish(`p${place}`);
-      const intake = await test.consume({}, 20);
+      const subscription = await test.consume({}, 20);
       const seqs: number[] = [];
       while (seqs.length < 250) {
-        const batch = await intake.next(7, 2_000);
+        const batch = await subscription.next(7, 2_000);
         expect(batch.length).toBeLessThanOrEqual(7);
         for (const message of batch) {
           seqs.push(message.seq);
@@ -54,25 +54,26 @@ export function intakeContract(test: ContractTest): void {
       );
     });
 
-    it("goes on where max_ack_pending held it", async () => {
+    it("goes on at max_ack_pending once earlier messages are acked", async () => {
       for (let place = 0; place < 60; place += 1) await test.publish(`p${place}`);
-      const intake = await test.consume({ maxAckPending: 10 }, 40);
-      const held = await take(intake, 10);
-      expect(await intake.next(10, 400)).toEqual([]);
+      const subscription = await test.consume({ maxAckPending: 10 }, 40);
+      const held = await take(subscription, 10);
+      expect(await subscription.next(10, 400)).toEqual([]);
       for (const message of held) message.ack();
-      for (let place = 0; place < 5; place += 1) for (const message of await take(intake, 10)) message.ack();
+      for (let place = 0; place < 5; place += 1)
+        for (const message of await take(subscription, 10)) message.ack();
     });
 
-    it("never sees again what was acked or terminated, and a second settling does nothing", async () => {
+    it("gets no redelivery of what was acked or terminated, and a second settling does nothing", async () => {
       await test.publish("a");
       await test.publish("b");
-      const intake = await test.consume({ ackWaitSeconds: 1 });
-      const [first, second] = await take(intake, 2);
+      const subscription = await test.consume({ ackWaitSeconds: 1 });
+      const [first, second] = await take(subscription, 2);
       first?.ack();
       first?.nak(0);
       second?.term();
       second?.nak(0);
-      expect(await intake.next(10, 1_600)).toEqual([]);
+      expect(await subscription.next(10, 1_600)).toEqual([]);
     });
 
     it("raises its ack floor over what is settled in one piece, whatever the order of settling", async () => {
@@ -80,7 +81,7 @@ export function intakeContract(test: ContractTest): void {
         (await test.broker().consumerState(test.stream().name, "reader"))?.ackFloor ?? Number.NaN;
       const reaches = (seq: number) =>
         waitFor(async () => (await floor()) === seq, { timeoutMs: 3_000, what: `an ack floor of ${seq}` });
-      const intake = await test.consume();
+      const subscription = await test.consume();
       expect(await floor()).toBe(0);
       for (const id of ["a", "b", "c", "d"]) await test.publish(id);
       await test.broker().publish({
@@ -89,7 +90,7 @@ export function intakeContract(test: ContractTest): void {
         body: bytes("{}"),
       });
       await test.publish("e");
-      const [a, b, c, d, e] = await take(intake, 5);
+      const [a, b, c, d, e] = await take(subscription, 5);
       expect(await floor()).toBe(0);
       b?.ack();
       await waitFor(
@@ -100,7 +101,7 @@ export function intakeContract(test: ContractTest): void {
       await reaches(2);
       c?.nak(200);
       d?.term();
-      const [again] = await take(intake, 1);
+      const [again] = await take(subscription, 1);
       expect(await floor()).toBe(2);
       again?.ack();
       // The message between is none of this durable's: passed with the settling before it.
@@ -132,42 +133,42 @@ export function intakeContract(test: ContractTest): void {
       await waitFor(async () => (await state())?.ackFloor === 5);
     });
 
-    it("sees a message again after the delay of its nak, not before", async () => {
+    it("gets the redelivery of a nak after its delay, not before", async () => {
       await test.publish("a");
-      const intake = await test.consume();
-      const [message] = await take(intake, 1);
+      const subscription = await test.consume();
+      const [message] = await take(subscription, 1);
       message?.nak(600);
       message?.ack();
       const started = performance.now();
-      const [again] = await take(intake, 1);
+      const [again] = await take(subscription, 1);
       expect(performance.now() - started).toBeGreaterThan(550);
       expect(again).toMatchObject({ seq: 1, deliveries: 2 });
       again?.ack();
     });
 
-    it("sees a message again that nobody settles within the ack wait, unless someone is working on it", async () => {
+    it("gets the redelivery of a message that nobody settles within the ack wait, unless someone is working on it", async () => {
       await test.publish("a");
-      const intake = await test.consume({ ackWaitSeconds: 1 });
-      const [message] = await take(intake, 1);
+      const subscription = await test.consume({ ackWaitSeconds: 1 });
+      const [message] = await take(subscription, 1);
       for (let turn = 0; turn < 4; turn += 1) {
-        expect(await intake.next(1, 500)).toEqual([]);
+        expect(await subscription.next(1, 500)).toEqual([]);
         message?.working();
       }
-      const [again] = await take(intake, 1, 3_000);
+      const [again] = await take(subscription, 1, 3_000);
       expect(again).toMatchObject({ seq: 1, deliveries: 2 });
     });
 
     it("keeps what it prefetched beyond the ack wait", async () => {
       await test.publish("a");
       await test.publish("b");
-      const intake = await test.consume({ ackWaitSeconds: 1 });
-      await take(intake, 1).then(([message]) => message?.ack());
+      const subscription = await test.consume({ ackWaitSeconds: 1 });
+      await take(subscription, 1).then(([message]) => message?.ack());
       await new Promise((wake) => setTimeout(wake, 2_500));
-      const [second, more] = await intake.next(10, 2_000);
+      const [second, more] = await subscription.next(10, 2_000);
       expect(second).toMatchObject({ seq: 2, deliveries: 1 });
       expect(more).toBeUndefined();
       second?.ack();
-      expect(await intake.next(10, 300)).toEqual([]);
+      expect(await subscription.next(10, 300)).toEqual([]);
     });
 
     it("shares a durable: each message goes to one", async () => {
@@ -175,8 +176,8 @@ export function intakeContract(test: ContractTest): void {
       for (let place = 0; place < 100; place += 1) await test.publish(`s${place}`);
       const seqs: number[] = [];
       await waitFor(async () => {
-        for (const intake of [one, other]) {
-          for (const message of await intake.next(5, 50)) {
+        for (const subscription of [one, other]) {
+          for (const message of await subscription.next(5, 50)) {
             seqs.push(message.seq);
             message.ack();
           }
@@ -210,19 +211,19 @@ export function intakeContract(test: ContractTest): void {
     });
 
     it.each(["durable", "stream"])("throws ConsumerGone soon after its %s was deleted", async (what) => {
-      const intake = await test.consume();
-      const waiting = intake.next(1, 15_000);
+      const subscription = await test.consume();
+      const waiting = subscription.next(1, 15_000);
       waiting.catch(() => undefined);
       if (what === "durable") await test.under().deleteConsumer(test.stream().name, "reader");
       else await test.under().deleteStream(test.stream().name);
       await expect(waiting).rejects.toBeInstanceOf(ConsumerGone);
-      await expect(intake.next(1, 0)).rejects.toBeInstanceOf(ConsumerGone);
+      await expect(subscription.next(1, 0)).rejects.toBeInstanceOf(ConsumerGone);
     });
 
     it("of a durable that never was throws ConsumerGone", async () => {
-      const intake = await test.broker().consume(durablePlan(test.stream(), { durable: "never" }), 10);
-      test.intakes.push(intake);
-      await expect(intake.next(1, 15_000)).rejects.toBeInstanceOf(ConsumerGone);
+      const subscription = await test.broker().consume(durablePlan(test.stream(), { durable: "never" }), 10);
+      test.subscriptions.push(subscription);
+      await expect(subscription.next(1, 15_000)).rejects.toBeInstanceOf(ConsumerGone);
     });
   });
 }
