@@ -12,10 +12,10 @@ export {
   type ConsumerState,
   type Delivery,
   DurablePastEnd,
-  type PullSubscription,
   type OutgoingMessage,
   type PublishAck,
   PublishFailed,
+  type PullSubscription,
   type StoredMessage,
   type StreamState,
 } from "./broker/broker.js";

@@ -1,17 +1,18 @@
 import type { Pool } from "pg";
 import type { Broker } from "../broker/broker.js";
-import { type CascadeWorker, startCascadeWorker } from "../cascade/cascade-worker.js";
+import { startCascadeWorker } from "../cascade/cascade-worker.js";
 import { type RunningConsumer, startConsumer } from "../consumer/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import type { ResyncResult } from "../http/operate-routes.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
-import { type StreamMonitor, startStreamMonitor } from "../outbox/stream-monitor.js";
+import { startStreamMonitor } from "../outbox/stream-monitor.js";
 import { pause } from "../pause.js";
 import type { SnapshotChoice } from "../resync/resync.js";
 import { messageOf } from "../text/error-message.js";
 import type { Environment } from "./config.js";
 import { type PartsReport, type Queryable, reportParts } from "./report.js";
-import { type Forgetting, startForgetting } from "./tombstones.js";
+import type { RunningParts } from "./running-parts.js";
+import { startForgetting } from "./tombstones.js";
 
 /** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
 export interface Parts {
@@ -31,16 +32,6 @@ export interface PartsOptions {
   readonly env: Environment;
   readonly pool: Pool;
   readonly logger: Logger;
-}
-
-/** What is running; a service that neither publishes nor subscribes has nothing of it. */
-export interface RunningParts {
-  readonly broker: Broker | undefined;
-  readonly relay: Relay | undefined;
-  readonly stream: StreamMonitor | undefined;
-  readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
-  readonly cascades: CascadeWorker | undefined;
-  readonly forgetting: Forgetting | undefined;
 }
 
 export function startParts(options: PartsOptions): Parts {

@@ -4,7 +4,7 @@ import type { Parts } from "./parts.js";
 import type { PartsReport } from "./report.js";
 import type { ServiceState } from "./state.js";
 
-export interface HealthOptions {
+export interface ReadinessOptions {
   readonly state: ServiceState;
   /** Of nobody else: whoever asks, events and requests do not wait. */
   readonly pool: Pool;
@@ -21,7 +21,7 @@ const FRESH_MS = 1_000;
  * What `/readyz` says. Without its database a service can do nothing: unready. Without the broker it
  * serves reads and writes, whose events wait in the outbox: degraded, so that traffic keeps coming.
  */
-export function openHealth({ state, pool, parts }: HealthOptions): () => Promise<Health> {
+export function openReadiness({ state, pool, parts }: ReadinessOptions): () => Promise<Health> {
   const look = shareFor(FRESH_MS, (running: Parts | undefined) => readFigures(pool, running));
   return async () => {
     const { database, report } = await look(parts());

@@ -4,8 +4,8 @@ import type { SnapshotRecord } from "../consumer/stream-epoch.js";
 import { countDeadLetters, type OutboxStatus, type Queryable, readOutbox } from "../operate/figures.js";
 import type { Relay } from "../outbox/relay.js";
 import { plural } from "../text/plural.js";
-import type { RunningParts } from "./parts.js";
 import { publicReason, publicReasonOf } from "./public-reason.js";
+import type { RunningParts } from "./running-parts.js";
 
 export type { Queryable } from "../operate/figures.js";
 

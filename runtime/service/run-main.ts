@@ -6,9 +6,10 @@ import type { Logger, ServiceFactory } from "../definition.js";
 import { visible } from "../text/visible.js";
 import { HooksError, loadService } from "./hooks.js";
 import { SAME_SIGNAL_MS, watchLauncher } from "./launcher.js";
+import { PortTaken } from "./listen.js";
 import { flushLog } from "./logger.js";
 import { migrateMain } from "./migrate-main.js";
-import { PortTaken, type RunningService, startService } from "./start.js";
+import { type RunningService, startService } from "./start.js";
 
 /** Exit codes of a service: refused or crashed, and "this can never work as it is set up". */
 const FAILED = 1;

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import type { Service } from "./start.js";
+import { closePools, type Service } from "./assemble.js";
 
-/** Requests under way get this long to end. */
+/** Requests in flight get this long to end. */
 const REQUEST_GRACE_MS = 5_000;
-/** Connections that something still holds are the server's to clean up. */
+/** Connections that are still in use after this time are left to the server. */
 const POOL_GRACE_MS = 3_000;
 
 /**
- * The order matters: no new work comes in, what is in flight ends, and only then does the relay
- * publish what that work left in the outbox. What fails is logged, and the rest still stops.
+ * Stops in order: no new work comes in, what is in flight ends, then the relay publishes what that work left in the outbox. A
+ * part that fails to stop is logged, and the others still stop.
  */
 export async function stopService(service: Service, ready: Promise<void>): Promise<void> {
   const { logger, state, app } = service;
@@ -23,7 +23,7 @@ export async function stopService(service: Service, ready: Promise<void>): Promi
       logger.error({ error }, `${what} did not stop cleanly`);
     }
   };
-  // A start under way ends by the signal; it may just have started the parts.
+  // The signal ends a start that is in progress, which may just have started the parts.
   await ready.catch(() => undefined);
   await Promise.all([
     attempt("consuming", () => service.parts?.stopConsuming()),
@@ -34,13 +34,9 @@ export async function stopService(service: Service, ready: Promise<void>): Promi
   logger.info({}, "stopped");
 }
 
-export async function closePools({ pool, requestPool, healthPool }: Service): Promise<void> {
-  await Promise.all([pool, requestPool, healthPool].map((one) => one.end()));
-}
-
-/** Finishes the requests under way; those that take too long are cut off. */
+/** Finishes the requests in flight, and cuts off those that take too long. */
 async function closeHttp(app: FastifyInstance): Promise<void> {
-  // A connection that ends its last request only now would otherwise be kept alive for the next.
+  // A connection whose last request ends only now would otherwise be kept alive.
   const idle = setInterval(() => app.server.closeIdleConnections(), 50);
   const force = setTimeout(() => app.server.closeAllConnections(), REQUEST_GRACE_MS);
   try {

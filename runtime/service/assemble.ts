@@ -1,0 +1,86 @@
+import type { FastifyInstance } from "fastify";
+import type { Pool } from "pg";
+import { createPool } from "../database/pool.js";
+import type { Logger, ServiceDefinition } from "../definition.js";
+import { buildServer } from "../http/server.js";
+import { sourceOf } from "../resync/snapshot-source.js";
+import type { ServiceConfig } from "./config.js";
+import type { Parts } from "./parts.js";
+import { HEALTH_TIMEOUT_MS, openReadiness } from "./readiness.js";
+import { releaseMark } from "./release.js";
+import { closedReason, type ServiceState } from "./state.js";
+
+/** A service from its start to its stop. */
+export interface Service {
+  readonly definition: ServiceDefinition;
+  readonly config: ServiceConfig;
+  readonly logger: Logger;
+  readonly state: ServiceState;
+  /** For relay, consumers and start-up. */
+  readonly pool: Pool;
+  /** For requests alone: however many there are, events are applied and published. */
+  readonly requestPool: Pool;
+  /** For `/readyz` alone: anyone may ask, and nobody else must wait for it. */
+  readonly healthPool: Pool;
+  readonly app: FastifyInstance;
+  /** Aborted when the service stops: ends every wait of the start. */
+  readonly stopping: AbortController;
+  /** Undefined until they are started. */
+  parts: Parts | undefined;
+}
+
+const REQUEST_CONNECTIONS = 10;
+const PART_CONNECTIONS = 4;
+/** Of each consumer: a batch, a snapshot and its merge. */
+const CONSUMER_CONNECTIONS = 3;
+/** A request waits for a row's lock this long. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Everything that a service has before it listens; nothing is connected yet. */
+export function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
+  const shared = { url: config.databaseUrl, service: definition.name, logger };
+  const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
+  const pool = createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max });
+  const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const healthPool = createPool({
+    ...shared,
+    service: `${definition.name} readiness`,
+    max: 1,
+    connectTimeoutMs: HEALTH_TIMEOUT_MS,
+    statementTimeoutMs: HEALTH_TIMEOUT_MS / 2,
+  });
+  const state: ServiceState = { phase: "waiting for the database" };
+  const syncing = definition.consumers.filter((consumer) => sourceOf(consumer, config.env) !== undefined);
+  const app = buildServer({
+    service: definition.name,
+    resources: definition.http?.resources ?? [],
+    pool: requestPool,
+    keys: config.keys,
+    logger,
+    health: openReadiness({ state, pool: healthPool, parts: () => service.parts }),
+    operations: {
+      resyncable: () => syncing.map(({ durable }) => durable),
+      resync: async (durable, how) =>
+        (await service.parts?.resync(durable, how)) ?? { durable, error: "not started" },
+    },
+    closed: () => closedReason(state),
+  });
+  const stopping = new AbortController();
+  const service: Service = {
+    definition,
+    config,
+    logger,
+    state,
+    pool,
+    requestPool,
+    healthPool,
+    app,
+    stopping,
+    parts: undefined,
+  };
+  return service;
+}
+
+export async function closePools({ pool, requestPool, healthPool }: Service): Promise<void> {
+  await Promise.all([pool, requestPool, healthPool].map((one) => one.end()));
+}

@@ -1,0 +1,16 @@
+import type { Broker } from "../broker/broker.js";
+import type { CascadeWorker } from "../cascade/cascade-worker.js";
+import type { RunningConsumer } from "../consumer/consumer.js";
+import type { Relay } from "../outbox/relay.js";
+import type { StreamMonitor } from "../outbox/stream-monitor.js";
+import type { Forgetting } from "./tombstones.js";
+
+/** The parts of a service that run; none of them where it neither publishes nor subscribes. */
+export interface RunningParts {
+  readonly broker: Broker | undefined;
+  readonly relay: Relay | undefined;
+  readonly stream: StreamMonitor | undefined;
+  readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
+  readonly cascades: CascadeWorker | undefined;
+  readonly forgetting: Forgetting | undefined;
+}
