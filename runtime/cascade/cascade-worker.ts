@@ -1,6 +1,6 @@
-import type { Pool } from "pg";
+import { escapeIdentifier, type Pool } from "pg";
 import { backOff } from "../back-off.js";
-import { columnOf, quote } from "../database/columns.js";
+import { columnOf } from "../database/columns.js";
 import { inTransaction } from "../database/transaction.js";
 import type {
   BeforeContext,
@@ -222,7 +222,7 @@ async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Prom
   const { table, column } = rule;
   await inTransaction(pool, async (client) => {
     await client.query(
-      `DELETE FROM ${quote(table.name)} WHERE ${quote(table.key)}::text = $1 AND ${quote(column)}::text = $2`,
+      `DELETE FROM ${escapeIdentifier(table.name)} WHERE ${escapeIdentifier(table.key)}::text = $1 AND ${escapeIdentifier(column)}::text = $2`,
       [task.row_key, task.entity_id],
     );
     const { rowCount } = await client.query(
@@ -251,8 +251,8 @@ WHERE id = $1`,
 async function readDoomedRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
   const { table, column } = rule;
   const { rows } = await pool.query<{ row: string }>(
-    `SELECT ${wireRow(table, '"$doomed"')} AS row FROM ${quote(table.name)} AS "$doomed"
-WHERE ${quote(table.key)} = $1::text::${keyType(table)} AND ${quote(column)}::text = $2`,
+    `SELECT ${wireRow(table, '"$doomed"')} AS row FROM ${escapeIdentifier(table.name)} AS "$doomed"
+WHERE ${escapeIdentifier(table.key)} = $1::text::${keyType(table)} AND ${escapeIdentifier(column)}::text = $2`,
     [task.row_key, task.entity_id],
   );
   return rows[0] && JSON.parse(rows[0].row);

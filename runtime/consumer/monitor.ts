@@ -1,5 +1,4 @@
-import type { Pool } from "pg";
-import { quote } from "../database/columns.js";
+import { escapeIdentifier, type Pool } from "pg";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { parkedValue } from "../inbox/unique-conflict.js";
 import { pause } from "../pause.js";
@@ -160,9 +159,9 @@ async function noteLoss(running: Running, now: Sight): Promise<boolean> {
 async function hasParkedValues(pool: Pool, { cache }: ConsumerModel): Promise<boolean> {
   const columns = cache?.columns.filter(({ unique, type }) => unique === true && kindOf(type) === "text");
   if (cache === undefined || columns === undefined || columns.length === 0) return false;
-  const parked = columns.map(({ name }) => `starts_with(${quote(name)}, $1)`).join(" OR ");
+  const parked = columns.map(({ name }) => `starts_with(${escapeIdentifier(name)}, $1)`).join(" OR ");
   const { rows } = await pool.query<{ found: boolean }>(
-    `SELECT EXISTS (SELECT FROM ${quote(cache.table.name)} WHERE ${parked}) AS found`,
+    `SELECT EXISTS (SELECT FROM ${escapeIdentifier(cache.table.name)} WHERE ${parked}) AS found`,
     [parkedValue("")],
   );
   return rows[0]?.found === true;

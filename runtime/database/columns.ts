@@ -8,16 +8,12 @@ import { toParameter } from "../values/values.js";
  * From JSON values to the columns of a table, set-based: one array per column, typed by a cast.
  */
 
-/** Left out, though events of its kind carry it: the column's default. */
+/** Stands for the column's default: the field was left out, though events of this kind carry it. */
 export const DEFAULT = Symbol("DEFAULT");
 
-/** Cells are in UTC and say so, which a plain timestamp does not look at. */
+/** Columns hold UTC, and cells say so: `timestamp` ignores the offset of its text. */
 export function arrayType({ type }: ColumnDefinition): string {
   return `${columnTypes[type].sql}[]`;
-}
-
-export function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }
 
 export function columnOf(table: TableDefinition, name: string): ColumnDefinition {
@@ -27,8 +23,8 @@ export function columnOf(table: TableDefinition, name: string): ColumnDefinition
 }
 
 /**
- * What the field of an event or snapshot becomes in its column. A full event that leaves it out means the default, or
- * NULL; null in a column of JSON that is never NULL is the JSON value.
+ * The cell that the field of an event or snapshot becomes. A field that is left out means the default, or NULL in a nullable
+ * column without one. In a column of JSON that is never NULL, null is the JSON value.
  */
 export function toCell(column: ColumnDefinition, fields: Readonly<Record<string, unknown>>): unknown {
   const value = fieldOf(fields, column.name);
@@ -41,8 +37,8 @@ export function toCell(column: ColumnDefinition, fields: Readonly<Record<string,
 }
 
 /**
- * A PostgreSQL array literal. JSON text is one but for its escapes, and the engine writes it many
- * times faster than the driver does; a backslash anywhere sends it the long way round.
+ * A PostgreSQL array literal. JSON text without a backslash is one but for its brackets, and `JSON.stringify` is many times faster
+ * than the driver.
  */
 export function arrayLiteral(values: readonly unknown[]): string {
   const json = JSON.stringify(values);

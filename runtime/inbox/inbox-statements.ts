@@ -1,4 +1,5 @@
-import { arrayLiteral, arrayType, columnOf, DEFAULT, quote } from "../database/columns.js";
+import { escapeIdentifier } from "pg";
+import { arrayLiteral, arrayType, columnOf, DEFAULT } from "../database/columns.js";
 import type { CascadeDefinition } from "../definition.js";
 import { aheadSql } from "../resync/source-trust.js";
 import { exactExpression } from "../values/column-types.js";
@@ -67,13 +68,13 @@ function shapeColumns(cache: CacheModel, shape: string, firstParameter: number):
   const arrays = [cache.key, ...columns].map(
     (column, place) => `$${firstParameter + place}::${arrayType(column)}`,
   );
-  const names = [cache.key, ...columns].map((column) => quote(column.name));
+  const names = [cache.key, ...columns].map((column) => escapeIdentifier(column.name));
   const assignments = (from: string) =>
     cache.columns
       .flatMap(({ name }, place) => {
-        if (codes[place] === "v") return [`${quote(name)} = ${from}.${quote(name)}`];
+        if (codes[place] === "v") return [`${escapeIdentifier(name)} = ${from}.${escapeIdentifier(name)}`];
         const reset = codes[place] === "d" || cache.stamps.has(place);
-        return reset ? [`${quote(name)} = DEFAULT`] : [];
+        return reset ? [`${escapeIdentifier(name)} = DEFAULT`] : [];
       })
       .join(", ");
   return {
@@ -87,7 +88,7 @@ function shapeColumns(cache: CacheModel, shape: string, firstParameter: number):
 
 function conflictClause(cache: CacheModel, shaped: ShapedColumns): string {
   const changes = shaped.assignments("excluded");
-  const key = quote(cache.key.name);
+  const key = escapeIdentifier(cache.key.name);
   return `ON CONFLICT (${key}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
 }
 
@@ -100,7 +101,7 @@ function cellArrays(upserts: readonly Upsert[], places: readonly number[]): stri
 export function upsertRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
   const text = `WITH "$written" AS (
-  INSERT INTO ${quote(cache.table.name)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
+  INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
   ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
 ) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
   return { text, values: cellArrays(upserts, shaped.places) };
@@ -109,8 +110,8 @@ export function upsertRows(cache: CacheModel, shape: string, upserts: readonly U
 /** Changes the rows of one shape that are there. */
 export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
-  const key = quote(cache.key.name);
-  const text = `UPDATE ${quote(cache.table.name)} AS "$row" SET ${shaped.assignments('"$new"')}
+  const key = escapeIdentifier(cache.key.name);
+  const text = `UPDATE ${escapeIdentifier(cache.table.name)} AS "$row" SET ${shaped.assignments('"$new"')}
 FROM unnest(${shaped.casts}) AS "$new" (${shaped.names}) WHERE "$row".${key} = "$new".${key}`;
   return { text, values: cellArrays(upserts, shaped.places) };
 }
@@ -147,8 +148,8 @@ export interface PlainChanges {
 export function applyPlain({ cache, entity, shape, rows: upserts, withoutGap }: PlainChanges): Statement {
   const shaped = shapeColumns(cache, shape, 5);
   const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
-  const key = quote(cache.key.name);
-  const table = quote(cache.table.name);
+  const key = escapeIdentifier(cache.key.name);
+  const table = escapeIdentifier(cache.table.name);
   const { names, casts, namesOf } = shaped;
   const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, "$event".${key}::text, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
@@ -230,7 +231,7 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
 }
 
 function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColumns): string {
-  const key = `"$given".${quote(cache.key.name)}::text`;
+  const key = `"$given".${escapeIdentifier(cache.key.name)}::text`;
   return `WITH "$given" AS (
   SELECT * FROM unnest($3::bigint[], ${casts}) AS "$given" ("$version", ${names})
 ), "$fresh" AS (
@@ -239,7 +240,7 @@ function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColum
 ), "$heard" AS (
   INSERT INTO "$told" (entity_id) SELECT ${key} FROM "$given"
 )
-INSERT INTO ${quote(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
+INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
 }
 
 /**
@@ -248,11 +249,11 @@ INSERT INTO ${quote(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$
  * tables whole for each chunk would make the snapshot quadratic.
  */
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
-  const key = quote(cache.key.name);
+  const key = escapeIdentifier(cache.key.name);
   const same = shaped.places
     .flatMap((place) => cache.columns[place] ?? [])
     .map(({ name, type }) => {
-      const exact = (row: string) => exactExpression({ type }, `${row}.${quote(name)}`);
+      const exact = (row: string) => exactExpression({ type }, `${row}.${escapeIdentifier(name)}`);
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
     })
     .join("");
@@ -265,7 +266,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   LEFT JOIN LATERAL (
     SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
   LEFT JOIN LATERAL (
-    SELECT * FROM ${quote(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
+    SELECT * FROM ${escapeIdentifier(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
     state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
 ), "$beyond" AS (
@@ -287,15 +288,15 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   END
   RETURNING state.entity_id
 )
-INSERT INTO ${quote(cache.table.name)} AS "$row" (${shaped.names})
+INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${shaped.names})
 SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
 ${conflictClause(cache, shaped)}`;
 }
 
 export function removeRows(cache: CacheModel, ids: readonly string[]): Statement {
-  const key = quote(cache.key.name);
+  const key = escapeIdentifier(cache.key.name);
   return {
-    text: `DELETE FROM ${quote(cache.table.name)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
+    text: `DELETE FROM ${escapeIdentifier(cache.table.name)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
     values: [arrayLiteral(ids)],
   };
 }
@@ -305,8 +306,8 @@ export function removeRows(cache: CacheModel, ids: readonly string[]): Statement
  * for an earlier row of the same key, which has named another entity, is this row's from now on.
  */
 export function cascade(rule: CascadeDefinition, entity: string, ids: readonly string[]): Statement {
-  const table = quote(rule.table.name);
-  const column = quote(rule.column);
+  const table = escapeIdentifier(rule.table.name);
+  const column = escapeIdentifier(rule.column);
   const matches = `${column} = ANY ($1::${arrayType(columnOf(rule.table, rule.column))})`;
   const values = [arrayLiteral(ids)];
   if (rule.action === "set_null")
@@ -314,7 +315,7 @@ export function cascade(rule: CascadeDefinition, entity: string, ids: readonly s
   if (rule.before === undefined) return { text: `DELETE FROM ${table} WHERE ${matches}`, values };
   return {
     text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, rule, table_name, row_key)
-SELECT $2, ${column}::text, $3, $4, ${quote(rule.table.key)}::text FROM ${table} WHERE ${matches}
+SELECT $2, ${column}::text, $3, $4, ${escapeIdentifier(rule.table.key)}::text FROM ${table} WHERE ${matches}
 ON CONFLICT (rule, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
   attempts = 0, last_error = NULL, next_at = excluded.next_at
 WHERE (task.entity, task.entity_id) <> (excluded.entity, excluded.entity_id)`,

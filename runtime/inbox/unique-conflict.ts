@@ -1,4 +1,5 @@
-import { arrayType, quote } from "../database/columns.js";
+import { escapeIdentifier } from "pg";
+import { arrayType } from "../database/columns.js";
 import type { Tx } from "../definition.js";
 import { kindOf } from "../values/column-types.js";
 import type { CacheModel, ConsumerModel } from "./consumer-model.js";
@@ -49,7 +50,11 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
   const value = upsert.cells[place];
   if (column === undefined || value === null || value === undefined || typeof value === "symbol")
     return false;
-  const [table, name, key] = [quote(cache.table.name), quote(column.name), quote(cache.key.name)];
+  const [table, name, key] = [
+    escapeIdentifier(cache.table.name),
+    escapeIdentifier(column.name),
+    escapeIdentifier(cache.key.name),
+  ];
   const type = arrayType(column).slice(0, -2);
   const { rows } = await tx.query<{ id: string }>(
     `SELECT "$row".${key}::text AS id FROM ${table} AS "$row" WHERE "$row".${name} = $1::${type} AND "$row".${key}::text <> $2`,

@@ -7,7 +7,7 @@ import { readSource, sourceOf } from "../resync/snapshot-source.js";
 import { entityOf, readElement } from "../resync/unfit-rows.js";
 import { fieldOf } from "../values/field.js";
 import { findsAhead } from "./ahead.js";
-import type { FoundRow } from "./compare.js";
+import { type FoundRow, NO_FINDINGS } from "./compare.js";
 import type { Verification, VerifyOptions } from "./verify.js";
 
 /*
@@ -44,17 +44,24 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
         await client.query(keepDangling(table.name, table.key, column), [rule]);
     }
     const { durable, entity } = consumer;
-    const none = { missing: 0, extra: 0, differing: 0, unfit: 0, ahead: 0 };
     const results: Verification[] = [];
     for (const [rule, { table, column }] of rules.entries()) {
       const found = await readFindings(client, rule, sample);
       const ms = Math.round(performance.now() - started);
-      results.push({ durable, cache: table.name, columns: [column], rows, ...none, ...found, ms });
+      results.push({ durable, cache: table.name, columns: [column], rows, ...NO_FINDINGS, ...found, ms });
     }
     if (ahead.size > 0) {
       const ms = Math.round(performance.now() - started);
       const found = { ahead: ahead.size, sample: [...ahead.values()].slice(0, sample) };
-      results.push({ durable, cache: `versions of ${entity}`, columns: [], rows, ...none, ...found, ms });
+      results.push({
+        durable,
+        cache: `versions of ${entity}`,
+        columns: [],
+        rows,
+        ...NO_FINDINGS,
+        ...found,
+        ms,
+      });
     }
     return results;
   } finally {

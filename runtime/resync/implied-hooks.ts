@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { PoolClient } from "pg";
-import { arrayLiteral, arrayType, quote } from "../database/columns.js";
+import { escapeIdentifier, type PoolClient } from "pg";
+import { arrayLiteral, arrayType } from "../database/columns.js";
 import type { Logger, MeshEvent } from "../definition.js";
 import type { ConsumerModel, EventModel } from "../inbox/consumer-model.js";
 import { type Change, type EntityState, isPlaceholder } from "../inbox/order.js";
@@ -110,9 +110,9 @@ async function cachedRows(
 ): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
   const { cache } = model;
   if (cache === undefined) return new Map();
-  const key = quote(cache.key.name);
+  const key = escapeIdentifier(cache.key.name);
   const { rows } = await client.query<{ id: string; row: string }>(
-    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${quote(cache.table.name)} AS "$row"
+    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${escapeIdentifier(cache.table.name)} AS "$row"
 WHERE "$row".${key} = ANY ($1::${arrayType(cache.key)})`,
     [arrayLiteral(ids)],
   );

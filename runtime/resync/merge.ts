@@ -1,5 +1,5 @@
-import type { PoolClient, QueryResult } from "pg";
-import { arrayLiteral, arrayType, quote } from "../database/columns.js";
+import { escapeIdentifier, type PoolClient, type QueryResult } from "pg";
+import { arrayLiteral, arrayType } from "../database/columns.js";
 import { hasState } from "../database/database-errors.js";
 import { run } from "../inbox/apply.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
@@ -165,14 +165,14 @@ async function findHolders(
   const { model, cache, place, rows } = at;
   const column = cache.columns[place];
   if (column === undefined) return [];
-  const key = quote(cache.key.name);
+  const key = escapeIdentifier(cache.key.name);
   const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
   const { rows: found } = await client.query<Clash>(
     `SELECT "$new".id, (SELECT "$told".entity_id FROM "$told" JOIN mesh.applied AS state
     ON state.entity = $3 AND state.entity_id = "$told".entity_id AND coalesce(state.stream_seq, 0) <= $4
   WHERE "$told".entity_id = "$row".${key}::text AND NOT "$told".unfit LIMIT 1) AS holder
 FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
-JOIN ${quote(cache.table.name)} AS "$row" ON "$row".${quote(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
+JOIN ${escapeIdentifier(cache.table.name)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
     [
       arrayLiteral(told.map((row) => row.id)),
       arrayLiteral(told.map((row) => row.cells[place])),

@@ -1,4 +1,4 @@
-import { quote } from "../database/columns.js";
+import { escapeIdentifier } from "pg";
 import { callHandlers, lockStates, removeEntities, writeStates } from "../inbox/apply.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import type { EntityState } from "../inbox/order.js";
@@ -91,8 +91,8 @@ export async function untilHeard({ model, settledUpTo, seq, signal }: Run): Prom
 /** Of the rows of the cache, those that are not told. */
 function missingRows({ cache }: ConsumerModel, entity: string, seq: number): string {
   if (cache === undefined) return "";
-  const key = `"$row".${quote(cache.key.name)}::text`;
-  return `SELECT ${key} AS id FROM ${quote(cache.table.name)} AS "$row"
+  const key = `"$row".${escapeIdentifier(cache.key.name)}::text`;
+  return `SELECT ${key} AS id FROM ${escapeIdentifier(cache.table.name)} AS "$row"
   LEFT JOIN mesh.applied AS state ON state.entity = ${entity} AND state.entity_id = ${key}
   WHERE coalesce(state.stream_seq, 0) <= ${seq}
     AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = ${key})

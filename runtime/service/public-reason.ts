@@ -1,3 +1,4 @@
+import { NETWORK_CODES } from "../database/database-errors.js";
 import { CAUSED_BY } from "../text/error-message.js";
 
 /*
@@ -25,8 +26,7 @@ const OWN_WORDS: readonly RegExp[] = [
   /^[A-Z][A-Z0-9_]* is not set$/,
 ];
 
-const SYSTEM_CODE =
-  /\b(?:ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)\b/;
+const NETWORK_CODE = new RegExp(`\\b(?:${NETWORK_CODES.join("|")})\\b`);
 
 /** What anyone may read of a message that was logged. */
 export function publicReason(message: string): string {
@@ -40,7 +40,7 @@ export function publicReason(message: string): string {
   const silent = /^GET \S+ failed: (silent for \d+ s)$/.exec(message)?.[1];
   if (silent !== undefined) return silent;
   // As `messageOf` puts an SQLSTATE.
-  const code = SYSTEM_CODE.exec(message)?.[0] ?? /\(([0-9A-Z]{5})\)$/.exec(message)?.[1];
+  const code = NETWORK_CODE.exec(message)?.[0] ?? /\(([0-9A-Z]{5})\)$/.exec(message)?.[1];
   return code === undefined ? ELSEWHERE : `${code} (${ELSEWHERE})`;
 }
 

@@ -1,5 +1,5 @@
-import type { Pool, PoolClient } from "pg";
-import { arrayLiteral, arrayType, columnOf, quote } from "../database/columns.js";
+import { escapeIdentifier, type Pool, type PoolClient } from "pg";
+import { arrayLiteral, arrayType, columnOf } from "../database/columns.js";
 import type { Logger, ServiceDefinition, StreamDefinition, TableDefinition } from "../definition.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
@@ -205,9 +205,9 @@ async function forgetCounters(
   },
 ): Promise<number> {
   const { entity, table, ids, seconds } = page;
-  const key = quote(table.key);
+  const key = escapeIdentifier(table.key);
   const { rows } = await client.query<{ id: string }>(
-    `SELECT ${key}::text AS id FROM ${quote(table.name)}
+    `SELECT ${key}::text AS id FROM ${escapeIdentifier(table.name)}
 WHERE ${key} = ANY ($1::${arrayType(columnOf(table, table.key))})`,
     [arrayLiteral(ids)],
   );

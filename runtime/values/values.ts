@@ -1,3 +1,4 @@
+import { escapeIdentifier } from "pg";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
 import { columnTypes, isWholeOf, kindOf, wireExpression } from "./column-types.js";
 import { JsonText, printJson } from "./json-text.js";
@@ -23,15 +24,11 @@ export class UnfitValue extends TypeError {
 /** SQL: a row of the table as the text of a JSON object, each column in its form on the wire. */
 export function wireRow(table: TableDefinition, row: string): string {
   const fields = table.columns.map((column) => {
-    const name = quote(column.name);
+    const name = escapeIdentifier(column.name);
     return `${wireExpression(column, `${row}.${name}`)} AS ${name}`;
   });
   // A subquery without FROM gives the row its keys as they are; json_build_object would stop at 50 columns.
   return `(SELECT row_to_json("$wire")::text FROM (SELECT ${fields.join(", ")}) AS "$wire")`;
-}
-
-function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }
 
 const DECIMAL = /^[+-]?\d+$/;

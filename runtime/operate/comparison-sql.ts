@@ -1,0 +1,84 @@
+import { escapeIdentifier } from "pg";
+import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import { type ColumnType, columnTypes, exactExpression, kindOf } from "../values/column-types.js";
+import { fieldOf } from "../values/field.js";
+import { printJson, writtenText } from "../values/json-text.js";
+import { utcText } from "../values/moment.js";
+import { wireRow } from "../values/values.js";
+
+type Element = Readonly<Record<string, unknown>>;
+
+/** A document is read as its text: a record would turn the JSON value null into NULL. */
+function recordType(type: ColumnType): string {
+  return kindOf(type) === "document" ? "text" : columnTypes[type].sql;
+}
+
+/** The statements of one comparison. */
+export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinition[]) {
+  const key = escapeIdentifier(cache.key);
+  const table = escapeIdentifier(cache.name);
+  const [source, copy] = [`"$source".${key}`, `"$copy".${key}`];
+  const keyColumn = cache.columns.filter(({ name }) => name === cache.key);
+  const compared = [...keyColumn, ...columns];
+  const record = compared.map(({ name, type }) => `${escapeIdentifier(name)} ${recordType(type)}`);
+  const values = compared.map(({ name, type }) =>
+    kindOf(type) === "document" ? `${escapeIdentifier(name)}::jsonb` : escapeIdentifier(name),
+  );
+  const given = `(SELECT ${values.join(", ")} FROM json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
+  const differs = columns.map((column) => differsSql(column));
+  const shown = (row: string) => `${wireRow({ ...cache, columns: compared }, row)}::json`;
+  const [told, cached] = [shown('"$source"'), shown('"$copy"')];
+  return {
+    compare: `
+      INSERT INTO "$found"
+      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, ${told},
+             CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
+      FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
+      WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
+    unfit: `
+      WITH "$unfit" AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS "$unfit" (name, id, reason)),
+      "$heard" AS (INSERT INTO "$seen" SELECT id FROM "$unfit" WHERE id IS NOT NULL)
+      INSERT INTO "$found"
+      SELECT "$unfit".name, 'unfit', NULL, CASE WHEN ${copy} IS NOT NULL THEN ${cached} END, "$unfit".reason
+      FROM "$unfit" LEFT JOIN ${table} AS "$copy" ON ${copy}::text = "$unfit".id`,
+    remember: `INSERT INTO "$seen" SELECT ${source}::text FROM ${given}`,
+    extra: `
+      INSERT INTO "$found"
+      SELECT ${copy}::text, 'extra', NULL, ${cached}
+      FROM ${table} AS "$copy"
+      WHERE ($1::text[] IS NULL OR ${copy}::text = ANY ($1))
+        AND NOT EXISTS (SELECT FROM "$seen" AS "$v" WHERE "$v".key = ${copy}::text)`,
+  };
+}
+
+/** A field that the source leaves out of a NOT NULL column means the default, as in a snapshot: it never differs. */
+function differsSql({ name, type, nullable }: ColumnDefinition): string {
+  const column = escapeIdentifier(name);
+  const told = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
+  const exact = (row: string) => exactExpression({ type }, `${row}.${column}`);
+  return `${told}${exact('"$source"')} IS DISTINCT FROM ${exact('"$copy"')}`;
+}
+
+/** A row of the source as JSON, which `json_to_recordset` takes apart. */
+export function printRow(columns: readonly ColumnDefinition[], row: Element): string {
+  const members = columns.flatMap((column) => {
+    const value = fieldOf(row, column.name);
+    if (value === undefined) return [];
+    const written =
+      kindOf(column.type) === "document" ? documentText(column, row) : printJson(inUtc(column, value));
+    return [`${JSON.stringify(column.name)}:${written}`];
+  });
+  return `{${members.join(",")}}`;
+}
+
+/** The text of a document, as a JSON string. */
+function documentText({ name, nullable }: ColumnDefinition, row: Element): string {
+  const value = row[name];
+  if (value === null && nullable === true) return "null";
+  return JSON.stringify(writtenText(row, name) ?? printJson(value));
+}
+
+/** A moment without an offset is in UTC, not in the session's time zone. */
+function inUtc({ type }: ColumnDefinition, value: unknown): unknown {
+  return kindOf(type) === "moment" && typeof value === "string" ? (utcText(value) ?? value) : value;
+}
