@@ -1,12 +1,12 @@
 /*
- * Subjects: `{service}.{entity}.{id}.{action}`. An id is one token; what is unsafe in a subject is
+ * Subjects: `{service}.{entity}.{id}.{action}`. An id is one token: characters that are unsafe in a subject are
  * percent-encoded, byte for byte as mesh.token does it in SQL.
  */
 
-/** As the database refuses it too: a line of the broker's protocol must hold the whole subject. */
+/** In characters, as in SQL: a line of the broker's protocol must hold the whole subject. */
 const LONGEST_TOKEN = 2048;
 
-/** Printable ASCII but `%`, `*`, `.` and `>`: an id of these alone is its own token. */
+/** Printable ASCII without `%`, `*`, `.` and `>`: an id of these characters is its own token. */
 const PLAIN = /^[!-$&-),+\-/-=?-~]+$/;
 const SUBJECT = /^[!-),+\-/-=?-~]+(?:\.[!-),+\-/-=?-~]+)*$/;
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
@@ -33,10 +33,7 @@ function escapeToken(id: string): string {
   return token;
 }
 
-/**
- * The id that a token stands for. A token that nobody encoded (a foreign publisher's `50%`) stands
- * for itself.
- */
+/** The id that a token encodes. A token that is not encoded, such as a foreign publisher's `50%`, is the id itself. */
 export function decodeToken(token: string): string {
   if (!token.includes("%")) return token;
   const bytes: number[] = [];
@@ -73,7 +70,7 @@ export function parseSubject(subject: string): SubjectParts | undefined {
   return { service, entity, id: decodeToken(token), action };
 }
 
-/** The part that all subjects of one entity share: `auth.user.42`. */
+/** The part that all subjects of one entity instance share: `auth.user.42`. */
 export function entityOf(subject: string): string {
   const end = subject.lastIndexOf(".");
   return end === -1 ? subject : subject.slice(0, end);
@@ -92,14 +89,14 @@ function covers(wanted: readonly string[], tokens: readonly string[]): boolean {
 }
 
 /**
- * Safe to write into the broker's protocol as the subject of one message: whole tokens of printable
- * ASCII, no wildcards. The client takes anything: an id with CRLF in it becomes a command of its own.
+ * Whether the subject is safe in the broker's protocol, and of one message: tokens of printable ASCII, no wildcards. The client checks
+ * nothing: an id with CRLF in it would become a command of its own.
  */
 export function isPublishable(subject: string): boolean {
   return SUBJECT.test(subject) && subject.length <= 2 * LONGEST_TOKEN;
 }
 
-/** One test for several filters, compiled once: for a check of every message. */
+/** Whether any of the filters covers a subject; compiled once, for a check of every message. */
 export function matcher(filters: readonly string[]): (subject: string) => boolean {
   if (filters.length === 0) return () => false;
   const pattern = new RegExp(`^(?:${filters.map(patternOf).join("|")})$`);

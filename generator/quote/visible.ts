@@ -6,7 +6,10 @@
 /** Controls and format characters, line and paragraph separators. Joiners stay: scripts and emoji need them. */
 const UNSEEN = /[^\P{Cc}\n\t]|[^\P{Cf}\u200c\u200d]|[\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Line feeds and tabs stay; the rest stands as JSON writes it, so within JSON and TypeScript a text keeps its meaning. */
+/**
+ * Line feeds and tabs stay; the rest stands as JSON writes it, so within JSON and TypeScript a text keeps its meaning. The runtime
+ * has the same in `runtime/text/visible.ts`, for neither package imports the other.
+ */
 export function visible(text: string): string {
   return text.replaceAll(UNSEEN, (unseen) => (unseen === "\r" ? "\\r" : inUnits(unseen)));
 }

@@ -1,7 +1,7 @@
 /** Runs one piece of work at a time, in the order of the calls. */
 export type Mutex = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** A batch and a chunk of a snapshot lock many rows of the same table: within a process they take turns, or each would be a deadlock. */
+/** Within a process, a batch and a chunk of a snapshot take turns: both lock many rows of one table, and would deadlock. */
 export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

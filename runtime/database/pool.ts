@@ -5,29 +5,30 @@ import { sessionUrl } from "./session.js";
 
 export interface PoolOptions {
   readonly url: string;
+  /** The sessions' application_name is `meshwright <service>`. */
   readonly service: string;
+  /** Connections at once. */
   readonly max: number;
   readonly logger: Logger;
-  /** How long a statement waits for a row that someone else holds; without it, for ever. */
+  /** How long a statement waits for a lock, in ms. Default: for ever. */
   readonly lockTimeoutMs?: number;
-  /** How long to wait for a connection. Default 5000. */
+  /** How long to wait for a connection, in ms. Default 5000. */
   readonly connectTimeoutMs?: number;
-  /** How long a statement may run; without it, for ever. */
+  /** How long a statement may run, in ms. Default: for ever. */
   readonly statementTimeoutMs?: number;
-  /** The way to the server, where it is not the network's. */
+  /** Makes the stream to the server, where that is not a socket: for the simulator. */
   readonly stream?: () => Duplex;
 }
 
-/** How long to wait for a free connection, or for a new one to be made. */
 const CONNECT_MS = 5_000;
 
 /**
- * Nothing of ours is silent in a transaction for longer, a hook has a minute. A process that is frozen in one keeps
- * rows from every other replica until then.
+ * The server ends a transaction that is idle for this long: a frozen process would otherwise keep its locks from every other
+ * replica. Nothing of ours is idle in a transaction for longer; a hook has a minute.
  */
 const IDLE_TRANSACTION_MS = 120_000;
 
-/** Sessions have our settings, are recognisable in pg_stat_activity, and outlive neither their server nor the process. */
+/** A pool whose sessions have the runtime's settings, and can be told apart in pg_stat_activity. */
 export function createPool(options: PoolOptions): Pool {
   const { url, service, max, logger, lockTimeoutMs, statementTimeoutMs, connectTimeoutMs, stream } = options;
   const settings = {
@@ -42,7 +43,7 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
     ...(stream === undefined ? {} : { stream }),
   });
-  // Without a listener a connection that breaks while nobody uses it ends the process.
+  // Without a listener, an idle connection that breaks would end the process.
   pool.on("error", (error) => logger.warn({ error }, "an idle database connection broke"));
   return pool;
 }

@@ -2,19 +2,19 @@ import pg, { type ClientBase, DatabaseError, type Pool } from "pg";
 import { ConfigurationError } from "../configuration-error.js";
 
 /*
- * What a service keeps in a session: the relay's and the migrations' advisory locks, LISTEN, and the settings its SQL
- * relies on. A pooler that gives one session to many clients, a transaction each, breaks all of it without an error:
- * two relays both hold the lock.
+ * Whether a connection pooler stands before the database. A service keeps state in its sessions: the advisory locks of relay and
+ * migrations, LISTEN, and settings that its SQL relies on. A pooler that shares one session among clients, a transaction
+ * each, breaks all of that without an error: two relays would both hold the leader lease.
  */
 
 export interface DatabaseUrl {
   readonly pool: Pool;
   readonly service: string;
-  /** For the message: AUTH_DB_URL. */
+  /** Name of the environment variable with the URL, for the message: AUTH_DB_URL. */
   readonly variable: string;
 }
 
-/** Rejects with `ConfigurationError` where the pool's sessions are not its own, and with the driver's error where the database is away. */
+/** Rejects with `ConfigurationError` where a pooler shares the sessions, and with the driver's error where the database is unavailable. */
 export async function requireOwnSessions({ pool, service, variable }: DatabaseUrl): Promise<void> {
   const reason = await findSharing(pool);
   if (reason === undefined) return;
@@ -30,7 +30,7 @@ async function findSharing(pool: Pool): Promise<string | undefined> {
   try {
     await first.connect();
     if (!(await hasSettings(first))) return "that drops the settings of a session";
-    // Who stands between us and the server makes up a key of its own for cancelling.
+    // A pooler makes up its own key for cancelling.
     if ((await backendOf(first)) === keyOf(first)) return undefined;
     await second.connect();
     return (await isShared(first, second)) ? "that shares sessions between clients" : undefined;
@@ -55,8 +55,8 @@ async function hasSettings(client: ClientBase): Promise<boolean> {
 }
 
 /**
- * A transaction of the second one takes the session that the first one has just used, if there is but one, or the
- * newest is taken first; where they are taken in turn the first one does not find its own again.
+ * Whether two clients share sessions. Where there is one session, or the newest is given out first, a transaction of the second
+ * client gets the session that the first has just used. Where sessions are given out in turn, the first client gets another one.
  */
 async function isShared(first: ClientBase, second: ClientBase): Promise<boolean> {
   const mine = await backendOf(first);
@@ -73,7 +73,7 @@ async function backendOf(client: ClientBase): Promise<number | undefined> {
   return rows[0]?.pid;
 }
 
-/** Told by the server, or by who speaks for it, at the start of the session. The driver's types leave it out. */
+/** The backend's pid, as the server or a pooler told it at the start of the session. The driver's types lack it. */
 function keyOf(client: ClientBase): number | undefined {
   return "processID" in client && typeof client.processID === "number" ? client.processID : undefined;
 }

@@ -1,6 +1,6 @@
 /*
- * What our SQL and our types rely on in a session. Said at its start, where it outranks what the URL, the role or the
- * database has set.
+ * Settings of a session that our SQL and types rely on. They are sent at its start, where they outrank those of the URL, the
+ * role and the database.
  */
 
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -11,14 +11,14 @@ const SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: "1",
   array_nulls: "on",
   standard_conforming_strings: "on",
-  // Statements are right under this one: each sees what was committed before it began.
+  // Our statements are written for it: each sees what was committed before it began.
   default_transaction_isolation: "read committed",
   default_transaction_read_only: "off",
   default_transaction_deferrable: "off",
   statement_timeout: "0",
 };
 
-/** Parameters of a URL that the driver would send besides, or apply by itself, instead of ours. */
+/** Parameters of a URL that the driver would send, or apply by itself, in place of our settings. */
 const OURS = [
   "application_name",
   "fallback_application_name",
@@ -30,8 +30,8 @@ const OURS = [
 ];
 
 /**
- * The URL with these settings beside its own `options`, of which the last one counts. The driver prefers what the URL
- * says to what it is told otherwise, so it is in the URL that they have to be said.
+ * The URL with these settings after its own `options`: of two values the last one counts. They have to be in the URL, since the driver
+ * prefers it to its other options.
  */
 export function sessionUrl(
   given: string,

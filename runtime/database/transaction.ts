@@ -1,19 +1,18 @@
 import type { Pool, PoolClient } from "pg";
 
-/** The transaction was in error when it was committed: a hook swallowed the error of a statement of its own. */
+/** PostgreSQL rolled the transaction back instead of committing: a hook had caught the error of a statement of its own. */
 export class CommitRefused extends Error {
   override readonly name = "CommitRefused";
 }
 
-/** Infrastructure: whatever was under way is to be done again. */
+/** The connection is lost: whatever ran on it has to be done again. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
 }
 
 /**
- * Runs `work` in a transaction of its own: commits what it did, or rolls back and rejects with its
- * error. When the connection is lost while committing nobody knows which: the order guard makes
- * doing it again safe.
+ * Runs `work` in a transaction: commits, or rolls back and rejects with the error of `work`. A connection that is lost during
+ * COMMIT leaves it unknown whether the transaction was committed; the order guard makes a retry idempotent.
  */
 export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   return await withClient(pool, async (client) => {
@@ -26,7 +25,7 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   });
 }
 
-/** Lends a connection and rolls back what failed on it; one that was lost does not go back to the pool. */
+/** Runs `work` on a connection of the pool. Rolls back where it fails; a lost connection does not return to the pool. */
 export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   let lost: Error | undefined;
   const onError = (cause: Error) => {
@@ -37,7 +36,7 @@ export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Pr
     return await work(client);
   } catch (error) {
     if (lost === undefined && !(await rollsBack(client))) {
-      // What the error says may be a hook's own trouble; that the connection is gone is what counts.
+      // The error may be a hook's own; what counts is that the connection is lost.
       lost = new ConnectionLost("the connection to the database was lost", { cause: error });
     }
     throw lost ?? error;
@@ -48,8 +47,8 @@ export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Pr
 }
 
 /**
- * Listens from the very call that hands the connection over: one that is lost between two statements,
- * or in the same breath as it is made, would otherwise end the process.
+ * Adds the listener in the callback that gets the connection: without one, a connection that is lost right then, or between two
+ * statements, would end the process.
  */
 function acquire(pool: Pool, onError: (cause: Error) => void): Promise<PoolClient> {
   return new Promise((resolve, reject) => {
@@ -61,7 +60,7 @@ function acquire(pool: Pool, onError: (cause: Error) => void): Promise<PoolClien
   });
 }
 
-/** False when the connection does not even take that. Without a transaction it is a warning of the server's. */
+/** False where the connection is lost. Outside a transaction the server only warns. */
 async function rollsBack(client: PoolClient): Promise<boolean> {
   try {
     await client.query("ROLLBACK");

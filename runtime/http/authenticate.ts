@@ -3,24 +3,24 @@ import type { GrantDefinition } from "../definition.js";
 import { digest } from "../values/access-keys.js";
 import { Problem } from "./problem.js";
 
-/** Whom a request is from. End users are to be a kind of their own beside these. */
+/** Who sends a request. */
 export type Principal =
   | { readonly kind: "operator" }
-  /** Several share a key only while each of them is given its own. */
+  /** Several services may share a key while their keys are replaced: they are one principal then. */
   | { readonly kind: "service"; readonly name: string; readonly grants: readonly GrantDefinition[] };
 
-/** For the log, and to tell whose turn it is. */
+/** Name for the log. */
 export function principalName(principal: Principal): string {
   return principal.kind === "operator" ? "operator" : principal.name;
 }
 
-/** Whose share of the places it is; undefined for an operator, who is not made to share. */
+/** The caller whose share of a concurrency limit counts; undefined for an operator, who has no share. */
 export function callerOf(principal: Principal | undefined): string | undefined {
   return principal?.kind === "service" ? principal.name : undefined;
 }
 
 export interface KnownKeys {
-  /** Digests. */
+  /** SHA-256 digests of the operator's keys. */
   readonly operator: readonly Buffer[];
   readonly callers: readonly KnownCaller[];
 }
@@ -31,7 +31,7 @@ export interface KnownCaller {
   readonly grants: readonly GrantDefinition[];
 }
 
-/** Throws 401 unless the header is `Bearer <key>` with a key that is known. */
+/** Throws a problem 401 unless the header is `Bearer <key>` with a known key. */
 export function createAuthenticator(
   service: string,
   keys: KnownKeys,
@@ -50,7 +50,7 @@ export function createAuthenticator(
   };
 }
 
-/** Compares with all of them, whichever it is: the time that it takes tells nothing. */
+/** Compares with every known key, so that the time taken reveals nothing. */
 function isAmong(known: readonly Buffer[], shown: Buffer): boolean {
   let found = false;
   for (const one of known) found = timingSafeEqual(one, shown) || found;

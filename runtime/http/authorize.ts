@@ -4,18 +4,18 @@ import { Problem } from "./problem.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** What a service must have been granted to come here; without it only operators may. */
+    /** The grant that a service needs for the route; without one only operators may use it. */
     readonly access?: Access;
   }
 }
 
 export interface Access {
   readonly path: string;
-  /** undefined: whoever may do anything at the path. */
+  /** Undefined: any verb that is granted at the path will do. */
   readonly verb?: CallVerb;
 }
 
-/** Throws 403 unless mesh.yaml says that the principal may do this. */
+/** Throws a problem 403 unless mesh.yaml grants the access to the principal. */
 export function authorize(principal: Principal, access: Access | undefined, service: string): void {
   switch (principal.kind) {
     case "operator":

@@ -4,13 +4,13 @@ import { callerOf } from "./authenticate.js";
 import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
 import { unavailable } from "./problem.js";
 
-/** Bodies up to this size are read at once, however many there are; larger ones, and those of no known size, in turn. */
+/** Bodies up to this size are always read at once; larger ones, and those of unknown size, count towards the limit. */
 const SMALL_BYTES = 64 * 1024;
 
 /**
- * When a body is read: once its sender was let in, and there is room. `Expect: 100-continue` is answered then; Node alone
- * invites everybody's. Whoever is refused without having been invited sends none, so the connection ends there: the
- * next bytes could be either.
+ * Reads a large body only once its sender is authenticated and the limit admits it. `Expect: 100-continue` is answered then; Node
+ * by itself would invite every body. After a refusal without that invitation the connection is closed: the next bytes could be a
+ * body or a request.
  */
 export function admitBodies(app: FastifyInstance, places: SharedConcurrencyLimit): void {
   const waiting = new WeakSet<IncomingMessage>();

@@ -9,7 +9,7 @@ import { Problem, type ProblemPart } from "./problem.js";
 
 const MEDIA_TYPES = ["application/json", "application/merge-patch+json"];
 
-/** JSON and nothing else. Bytes that are not UTF-8 are refused: replaced silently, they would be stored wrong. */
+/** Accepts JSON only. Refuses bytes that are not UTF-8: a silent replacement would be stored. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(MEDIA_TYPES, { parseAs: "buffer" }, (_request, body, done) => {
@@ -29,7 +29,7 @@ function decode(body: string | Buffer): string {
   return typeof body === "string" ? body : utf8.decode(body);
 }
 
-/** A request's body, parsed, with its text: numbers have digits there that a double cannot hold. */
+/** The parsed body of a request, with its text, in which numbers have digits that a double cannot hold. */
 export class JsonBody {
   constructor(
     readonly text: string,
@@ -37,7 +37,7 @@ export class JsonBody {
   ) {}
 }
 
-/** The body as column values. Throws the problem that lists everything wrong with it. */
+/** The body as column values. Throws a problem that lists everything wrong with it, or `UnfitValue`. */
 export function readBody(
   request: unknown,
   table: TableDefinition,
@@ -55,7 +55,7 @@ export function readBody(
   return request instanceof JsonBody ? withDigits(request.text, body, table) : body;
 }
 
-/** Values of JSON, and whole numbers past 2^53, are taken from the text. */
+/** Takes values of JSON columns, and whole numbers beyond 2^53, from the text. */
 function withDigits(text: string, body: Values, table: TableDefinition): Values {
   const columns = table.columns.filter(
     ({ name, type, wide }) => Object.hasOwn(body, name) && (kindOf(type) === "document" || wide),

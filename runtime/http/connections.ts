@@ -3,24 +3,24 @@ import type { Socket } from "node:net";
 import type { Logger } from "../definition.js";
 
 export interface ConnectionLimits {
-  /** Connections at once; the next one is closed. */
+  /** Most connections at once; a further one is closed. */
   readonly connections: number;
-  /** Those of them on which no known key was shown yet; the oldest makes way for the next one. */
+  /** Most connections at once on which no known key was sent yet; a further one closes the oldest. */
   readonly strangers: number;
 }
 
 export interface Connections {
-  /** A known key was shown on it: strangers cannot displace it. */
+  /** A known key was sent on the connection: it counts as a stranger's no longer. */
   trust(socket: Socket): void;
-  /** Whether an answer is on its way: nothing else may be written. */
+  /** Whether an answer is being sent on the connection: nothing else may be written. */
   isAnswering(socket: Socket): boolean;
 }
 
 const WARN_EVERY_MS = 60_000;
 
-/** Bounds what connections take. However many strangers hold theirs open, probes and callers get in. */
+/** Limits connections. However many strangers keep theirs open, probes and callers can connect. */
 export function limitConnections(server: Server, limits: ConnectionLimits, logger: Logger): Connections {
-  // In the order in which they came.
+  // The oldest first.
   const strangers = new Set<Socket>();
   const answers = new WeakMap<Socket, Set<ServerResponse>>();
   let warnAt = 0;

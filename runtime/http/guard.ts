@@ -8,7 +8,7 @@ import { Problem, unavailable } from "./problem.js";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** undefined where none is needed, or none was let in. */
+    /** Undefined on an open path, and before the request is authenticated. */
     principal: Principal | undefined;
   }
 }
@@ -17,11 +17,11 @@ export interface GuardOptions {
   readonly service: string;
   readonly keys: KnownKeys;
   readonly connections: Connections;
-  /** Why requests cannot be served yet, or no longer; undefined once they can. */
+  /** Why requests cannot be served yet, or any more; undefined while they can. */
   readonly closed: () => string | undefined;
 }
 
-/** Runs before the body is read, for unknown paths too: a stranger learns nothing but that a key is needed. */
+/** Authenticates and authorizes before the body is read, on unknown paths too: a stranger learns only that a key is needed. */
 export function guard(app: FastifyInstance, { service, keys, connections, closed }: GuardOptions): void {
   const authenticate = createAuthenticator(service, keys);
   app.decorateRequest("principal", undefined);
@@ -37,12 +37,12 @@ export function guard(app: FastifyInstance, { service, keys, connections, closed
   });
 }
 
-/** Whether it needs no key. */
+/** Whether the route needs no key. */
 export function isOpen(request: FastifyRequest): boolean {
   return OPEN_PATHS.has(request.routeOptions.url);
 }
 
-/** Headers of which a proxy may have read another one than we do. */
+/** Headers that must not be repeated: a proxy may have read another one than we do. */
 const SINGLE = ["host", "authorization"];
 
 function refuseAmbiguous({ httpVersion, headers, rawHeaders }: IncomingMessage): void {

@@ -1,17 +1,17 @@
 import type { FastifyInstance } from "fastify";
 
-/** What a service can do now. `degraded`: it serves, but something lags behind or is out of reach. */
+/** What a service can do now. `degraded`: it serves requests, but something lags or is out of reach. */
 export interface Health {
   readonly status: "ready" | "degraded" | "unready";
-  /** Why it is not ready, for a person; absent when it is. */
+  /** Why the service is not ready, for a person; absent when it is. */
   readonly reasons?: readonly string[];
   readonly checks: Readonly<Record<string, unknown>>;
 }
 
-/** Paths that need no key: whoever restarts or routes to a service has none. */
+/** Paths that need no key: orchestrators and load balancers have none. */
 export const OPEN_PATHS: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 
-/** `/healthz`: the process lives. `/readyz`: 503 keeps traffic away; 200 with "degraded" says what is wrong. */
+/** `/healthz`: 200 while the process runs. `/readyz`: 503 keeps traffic away; 200 with "degraded" says what is wrong. */
 export function serveHealth(app: FastifyInstance, health: () => Promise<Health>): void {
   app.get("/healthz", (_request, reply) => reply.header("cache-control", "no-store").send({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {

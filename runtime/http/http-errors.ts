@@ -41,13 +41,13 @@ function describe(error: unknown): {
   return { code, statusCode, message: error.message };
 }
 
-/** The problem that lists what is wrong with the values of a body. */
+/** A problem that lists what is wrong with the values of a body. */
 export function invalidBody(
   errors: readonly ValidationError[],
   cause: unknown,
   more: readonly ProblemPart[] = [],
 ): Problem {
-  // That a rule holds under a condition is no finding; what breaks it is one of its own.
+  // `if` only says that a condition holds; the error that follows from it is listed by itself.
   const parts = [...errors.filter(({ keyword }) => keyword !== "if").map(partOf), ...more];
   const count = parts.length === 1 ? "One value is" : `${parts.length} values are`;
   return new Problem("invalid", `${count} not as this resource takes them.`, { errors: parts, cause });
@@ -113,7 +113,7 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
   return invalid(error, error.message);
 }
 
-/** `Key (namespace_id, path)=(n1, /a) already exists.` A quoted name may hold anything but the end of the list. */
+/** The columns in `Key (namespace_id, path)=(n1, /a) already exists.` A quoted name may contain anything but `)=(`. */
 function keyColumns(error: DatabaseError): readonly string[] {
   const list = /^Key \((.+?)\)=\(/.exec(error.detail ?? "")?.[1];
   return list?.split(", ").map((name) => name.replace(/^"(.*)"$/, "$1")) ?? [];
@@ -142,7 +142,7 @@ function brokenReference(error: DatabaseError): Problem {
   return new Problem("reference", detail, { errors: partsAt(columns, reason), cause: error });
 }
 
-/** PostgreSQL names the constraint alone, and that is named after table and column; of two that fit the longer is meant. */
+/** PostgreSQL names the constraint only, which is named after its table and column. Of two columns that fit, the longer one is meant. */
 function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
   const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${table.name}_${name}_`)) ?? [];
   return fitting.sort((a, b) => b.name.length - a.name.length)[0]?.name;
@@ -160,7 +160,7 @@ function partsAt(columns: readonly string[], detail: string): readonly ProblemPa
   return columns.map((column) => ({ pointer: `/${column}`, detail }));
 }
 
-/** PostgreSQL starts in lower case; a qualified name stays as it is. */
+/** PostgreSQL's message with a capital letter, unless it begins with a qualified name, and a full stop. */
 function sentence({ message }: DatabaseError): string {
   const named = /^\S+\.\S+ /.test(message);
   return `${named ? message : message.charAt(0).toUpperCase() + message.slice(1)}.`;

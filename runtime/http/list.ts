@@ -7,29 +7,28 @@ import { equalities, type Values } from "../repository/rows.js";
 import { tableSql } from "../repository/table-sql.js";
 
 export interface ListOptions {
-  /** Equality by column. */
+  /** Values that columns must equal. */
   readonly filter: Values;
-  /** Adds `_version` and `_born` to each element: those of that entity (`auth.user`), 0 and null when it never had an event. */
+  /** Adds `_version` and `_born` of that entity (`auth.user`) to each element; 0 and null where it never had an event. */
   readonly versions?: { readonly entity: string | undefined } | undefined;
-  /** How long the reader may take for one chunk, before it is taken for gone. Default 60000. */
+  /** How long the client may take for one chunk, in ms, before the list is broken off. Default 60000. */
   readonly chunkMs?: number;
 }
 
 const CHUNK_MS = 60_000;
-/** Bytes of a chunk: large enough that a chunk's cost vanishes, small enough for many lists at once. */
+/** Size of a chunk: large enough that its fixed cost does not matter, small enough for many lists at once. */
 const CHUNK_BYTES = 256 * 1024;
 const FIRST_ROWS = 32;
 const MOST_ROWS = 8192;
 
 /**
- * A table as one JSON array, read by one statement and therefore one consistent snapshot. Rows are
- * fetched as they are taken, so memory grows neither with the table nor with the slowness of the
- * reader. Resolves once the first rows are here: what PostgreSQL refuses is refused before anything
- * is sent. An error later destroys the stream: a truncated array must never look whole.
+ * A table as one JSON array, read by one statement and so from one consistent snapshot. Rows are fetched as the client takes them, so
+ * memory grows neither with the table nor with a slow client. Resolves once the first rows are here, so that a refusal by
+ * PostgreSQL is known before anything is sent. A later error destroys the stream: a truncated array must never look complete.
  */
 export async function openList(pool: Pool, table: TableDefinition, options: ListOptions): Promise<Readable> {
   const client = await pool.connect();
-  const loss = watchLoss(client);
+  const loss = watchConnection(client);
   const release = (error?: Error) => {
     loss.stop();
     client.release(error);
@@ -38,30 +37,29 @@ export async function openList(pool: Pool, table: TableDefinition, options: List
     const chunks = readChunks({ client, lost: loss.lost }, table, options);
     return await streamRows(chunks, { chunkMs: options.chunkMs ?? CHUNK_MS, release });
   } catch (error) {
-    // A refused filter leaves the connection as good as it was.
+    // A refused filter does no harm to the connection.
     release(error instanceof Error && isUnavailable(error) ? error : undefined);
     throw error;
   }
 }
 
 /**
- * A checked-out client without a listener would take the process down with its connection. And a cursor that has
- * heard the end of its rows, and waits for the server to be ready, is not told that the connection is gone: its
- * reader would wait for ever, and the connection never go back to the pool.
+ * Rejects when the connection is lost. Without a listener a lost connection would end the process. And a cursor that has read its last
+ * row and waits for the server to be ready is not told: its reader would wait for ever, and the connection never return to the pool.
  */
-function watchLoss(client: PoolClient): { readonly lost: Promise<never>; readonly stop: () => void } {
+function watchConnection(client: PoolClient): { readonly lost: Promise<never>; readonly stop: () => void } {
   let tell: (error: Error) => void = () => undefined;
   const lost = new Promise<never>((_, reject) => {
     tell = reject;
   });
-  // Nobody may be reading when it happens.
+  // The connection may be lost while nobody reads.
   lost.catch(() => undefined);
   client.on("error", tell);
   return { lost, stop: () => client.off("error", tell) };
 }
 
 interface Chunks {
-  /** Ready JSON texts; empty at the end. */
+  /** Rows as JSON texts; none at the end. */
   next(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
@@ -96,14 +94,14 @@ function readChunks(
 
 interface Streaming {
   readonly chunkMs: number;
-  /** Called exactly once, however the stream ends, and only when no read is under way. */
+  /** Called exactly once, however the stream ends, and only when no read is in progress. */
   readonly release: (error?: Error) => void;
 }
 
 async function streamRows(chunks: Chunks, { chunkMs, release }: Streaming): Promise<Readable> {
   let ahead: Promise<readonly string[]> = chunks.next();
   let opening = "[";
-  let patience: NodeJS.Timeout | undefined;
+  let timeout: NodeJS.Timeout | undefined;
   await ahead;
 
   const push = async (stream: Readable) => {
@@ -116,20 +114,20 @@ async function streamRows(chunks: Chunks, { chunkMs, release }: Streaming): Prom
     }
     const chunk = `${opening}\n${rows.join(",\n")}`;
     opening = ",";
-    // PostgreSQL makes the next rows while these travel: one chunk ahead, never more.
+    // PostgreSQL prepares the next rows while these are sent: one chunk ahead, never more.
     ahead = chunks.next();
     ahead.catch(() => undefined);
-    patience = setTimeout(() => stream.destroy(new Error("its reader takes too long")), chunkMs);
+    timeout = setTimeout(() => stream.destroy(new Error("its reader takes too long")), chunkMs);
     stream.push(chunk);
   };
 
   return new Readable({
     read() {
-      clearTimeout(patience);
+      clearTimeout(timeout);
       push(this).catch((error: Error) => this.destroy(error));
     },
     destroy(error, done) {
-      clearTimeout(patience);
+      clearTimeout(timeout);
       ahead
         .then(() => chunks.close())
         .then(

@@ -5,7 +5,7 @@ import { Problem } from "./problem.js";
 
 export interface ResyncResult {
   readonly durable: string;
-  /** What the snapshot changed; absent when it failed. */
+  /** What the snapshot has changed; absent where it failed. */
   readonly report?: SnapshotReport;
   readonly error?: string;
 }
@@ -14,7 +14,7 @@ export interface ResyncResult {
 export interface Operations {
   /** Durables of the consumers that have a source to be compared with. */
   readonly resyncable: () => readonly string[];
-  /** Reads the source again and repairs the cache, through the same path as at start-up. */
+  /** Takes a snapshot of the source, as at start-up, and repairs the cache. */
   readonly resync: (durable: string, how: SnapshotChoice) => Promise<ResyncResult>;
 }
 
@@ -23,9 +23,9 @@ interface ResyncRequest {
 }
 
 /**
- * `POST /operate/resync`, of one consumer with `?durable=`, else of all; with `?trust=source` the source's word is taken
- * where later versions are known here. It runs inside the service,
- * which alone knows where its consumers are; answers when it is done, which can take minutes.
+ * `POST /operate/resync`: of the consumer in `?durable=`, else of all. With `?trust=source` the source's state replaces later
+ * versions of the cache. It runs inside the service, which alone knows how far its consumers are, and answers when it is done,
+ * which can take minutes.
  */
 export function serveOperations(app: FastifyInstance, operations: Operations): void {
   app.post<ResyncRequest>("/operate/resync", async (request) => {
@@ -37,7 +37,7 @@ export function serveOperations(app: FastifyInstance, operations: Operations): v
       const names = known.length === 0 ? "This service has none" : `It has ${known.join(", ")}`;
       throw new Problem("not-found", `There is no consumer "${durable}" with a source. ${names}.`);
     }
-    // Nothing travels while the snapshot is read: the idle limit must not take that for a dead client.
+    // Nothing is sent while the snapshot is taken: the idle limit must not close the connection.
     request.raw.setTimeout(0);
     const consumers: ResyncResult[] = [];
     for (const name of durable === undefined ? known : [durable])

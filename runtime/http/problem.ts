@@ -1,7 +1,7 @@
 import { clip } from "../text/clip.js";
 
 /*
- * RFC 9457 problem documents: what every answer but a success says.
+ * RFC 9457 problem documents: the body of every answer that is no success.
  */
 
 const KINDS = {
@@ -44,7 +44,7 @@ export interface ProblemOptions extends ErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Thrown anywhere under a request, it becomes the answer. */
+/** Thrown while a request is handled, it becomes the answer. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly status: number;
@@ -53,7 +53,7 @@ export class Problem extends Error {
 
   constructor(
     readonly kind: ProblemKind,
-    /** For a person, about this occurrence. Never says what only the log may. */
+    /** About this occurrence, for a person. Anyone may read it: causes are for the log. */
     readonly detail: string,
     options: ProblemOptions = {},
   ) {
@@ -64,14 +64,14 @@ export class Problem extends Error {
   }
 }
 
-/** `seconds`: when asking again makes sense. */
+/** A problem 503. `seconds`: after which a retry makes sense. */
 export function unavailable(detail: string, seconds: number, cause?: unknown): Problem {
   return new Problem("unavailable", detail, { headers: { "retry-after": String(seconds) }, cause });
 }
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** More findings than these help nobody, and whoever sends the body could have any number. */
+/** Most findings in an answer: the sender of a body could cause any number. */
 const MOST_PARTS = 50;
 
 export function problemDocument(problem: Problem, instance?: string): ProblemDocument {

@@ -15,10 +15,10 @@ export interface ResourceOptions {
   readonly service: string;
   readonly resource: ResourceDefinition;
   readonly pool: Pool;
-  /** Bounds the lists under way: each holds a connection for as long as its reader takes. */
+  /** Limits the lists in progress: each has a connection for as long as its client takes. */
   readonly lists: SharedConcurrencyLimit;
   readonly logger: Logger;
-  /** How long the reader of a list may take for one chunk of it. */
+  /** How long the client of a list may take for one chunk, in ms. */
   readonly chunkMs: number;
 }
 
@@ -28,7 +28,7 @@ interface Item {
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-/** Methods of `/api/users` and of `/api/users/{id}`; a copy of another service's table is only read. */
+/** Methods of `/api/users` and of `/api/users/{id}`. A cache is only read. */
 export function resourceMethods(resource: ResourceDefinition): {
   readonly collection: readonly string[];
   readonly item: readonly string[];
@@ -40,7 +40,7 @@ export function resourceMethods(resource: ResourceDefinition): {
   };
 }
 
-/** REST over one table. Each answer is one statement: it sees all of a transaction or nothing. */
+/** REST for one table. Each answer comes from one statement: it sees all of a transaction or nothing. */
 export function serveResource(app: FastifyInstance, options: ResourceOptions): void {
   const { path, table } = options.resource;
   const methods = resourceMethods(options.resource);
@@ -91,7 +91,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   return reply.type(JSON_TYPE).header("vary", "mesh-snapshot").send(stream);
 }
 
-/** Of all that the entity's rows ever had, those that are gone included. */
+/** The highest version that any row of the entity ever had, deleted ones included. */
 async function highestVersion({ resource, pool }: ResourceOptions, entity: string): Promise<string> {
   const text = `SELECT greatest(version_floor, (SELECT max(version) FROM mesh.entity_version WHERE entity = $1)) AS highest
 FROM mesh.relay`;
@@ -133,7 +133,7 @@ async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, opt
   return reply.code(204).send();
 }
 
-/** `?user_id=x&name=y`: columns and the values they must equal. */
+/** `?user_id=x&name=y`: values that columns must equal. */
 function readFilter(table: TableDefinition, query: unknown): Values {
   const filter = Object.entries(query as Record<string, string | readonly string[]>);
   for (const [name, value] of filter) {
@@ -148,7 +148,7 @@ function readFilter(table: TableDefinition, query: unknown): Values {
   return Object.fromEntries(filter);
 }
 
-/** As mesh.entity_version names it: `auth.user`. */
+/** The entity as mesh.entity_version names it: `auth.user`. */
 function entityOf({ service, resource }: ResourceOptions): string | undefined {
   const { entity } = resource.table;
   return entity === undefined ? undefined : `${service}.${entity}`;

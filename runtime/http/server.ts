@@ -21,31 +21,32 @@ export interface HttpOptions {
   readonly service: string;
   readonly resources: readonly ResourceDefinition[];
   readonly pool: Pool;
-  /** Every request but health must carry one of them: `Authorization: Bearer <key>`. */
+  /** Every request, except to an open path, must send one of them: `Authorization: Bearer <key>`. */
   readonly keys: KnownKeys;
   readonly logger: Logger;
   readonly health: () => Promise<Health>;
   readonly operations: Operations;
-  /** Why requests cannot be served yet, or no longer; undefined once they can. */
+  /** Why requests cannot be served yet, or any more; undefined while they can. */
   readonly closed: () => string | undefined;
   readonly limits?: Partial<HttpLimits>;
 }
 
 export interface HttpLimits extends ConnectionLimits {
+  /** Largest body. Default 2 MiB. */
   readonly bodyBytes: number;
-  /** For a whole request to arrive. */
+  /** In which a whole request must arrive. Default 30000. */
   readonly requestMs: number;
-  /** Without a byte either way: a reader that stopped reading gives its connections back. */
+  /** After which a connection without a byte in either direction is closed. Default 60000. */
   readonly idleMs: number;
-  /** For the reader of a list to take a quarter of a megabyte: one that trickles holds a connection as well. */
+  /** In which the client of a list must take each chunk of 256 KiB: a slow one has a connection too. Default 60000. */
   readonly chunkMs: number;
-  /** Large bodies at once. */
+  /** Large bodies that are read at once. Default 20. */
   readonly bodies: number;
-  /** Lists at once. Each holds one connection of the pool. */
+  /** Lists at once. Each has one connection of the pool. Default 5. */
   readonly lists: number;
 }
 
-/** Bodies may be larger than the broker's usual largest event: PostgreSQL measures the event, and says so better. */
+/** Bodies may be larger than the broker's usual max_payload: PostgreSQL measures the event and refuses it with a better message. */
 const LIMITS: HttpLimits = {
   bodyBytes: 2 * 1024 * 1024,
   requestMs: 30_000,
@@ -59,7 +60,7 @@ const LIMITS: HttpLimits = {
 const PLACE_WAIT_MS = 10_000;
 const LONGEST_ID = 8192;
 
-/** The service's HTTP face. Listening and closing are the caller's part. */
+/** The HTTP server of a service. The caller listens and closes. */
 export function buildServer(options: HttpOptions): FastifyInstance {
   const { logger, resources, pool } = options;
   const limits = { ...LIMITS, ...options.limits };
@@ -106,13 +107,13 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   return app;
 }
 
-/** One calling service never has all places. */
+/** A limit of which one calling service can have half of the places at most. */
 function shareAmong(places: number): SharedConcurrencyLimit {
   const each = Math.max(1, Math.ceil(places / 2));
   return createSharedLimit({ places, each, waitMs: PLACE_WAIT_MS });
 }
 
-/** The caller's own id when it is one, so that a request can be followed across services. */
+/** The caller's `x-request-id` where it is valid, so that a request can be followed across services; else a new one. */
 function requestId({ headers }: Pick<IncomingMessage, "headers">): string {
   const given = headers["x-request-id"];
   return typeof given === "string" && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
@@ -137,7 +138,7 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-/** 405 where the path is one of ours and only the method is not, else 404. */
+/** A problem 405 where the path exists without this method, else 404. */
 function missing(request: FastifyRequest, resources: readonly ResourceDefinition[]): Problem {
   const path = request.url.split("?", 1)[0]?.replace(/(.)\/$/, "$1") ?? "";
   const allowed = allowedMethods(path, resources);

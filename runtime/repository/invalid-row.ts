@@ -2,12 +2,12 @@ import type { TableDefinition, ValidationError, Validator } from "../definition.
 import { JsonText } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 
-/** The events of such a row would break their own schemas: no subscriber would take them. Nothing was written. */
+/** The events of the row would break their own schemas: no subscriber would accept them. Nothing was written. */
 export class InvalidRow extends Error {
   override readonly name = "InvalidRow";
   constructor(
     readonly table: string,
-    /** Pointers lead into the values that were to be written. */
+    /** Their pointers lead into the given values. */
     readonly errors: readonly ValidationError[],
   ) {
     super(`not a valid row of ${table}: ${describeErrors(errors)}`);

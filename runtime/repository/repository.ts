@@ -2,7 +2,7 @@ import type { TableDefinition, Tx } from "../definition.js";
 import { deleteRow, equalities, insertRow, type Key, readRow, updateRow, type Values } from "./rows.js";
 import { tableSql } from "./table-sql.js";
 
-/** Reads rows of one table through one connection, transaction or pool. */
+/** Reads rows of one table through a connection, transaction or pool. */
 export interface ReadRepository<Row extends object> {
   /**
    * Rows in key order, read in chunks, so that memory does not grow with the table. `filter` names
@@ -24,7 +24,7 @@ export interface Repository<Row extends object, New extends object, Patch extend
   delete(key: Key): Promise<boolean>;
 }
 
-/** A cache table says nothing of creating or changing a row, so its repository has no way to. */
+/** The repository of a cache table only reads: its definition has no types for creating or changing rows. */
 export type RepositoryOf<Row extends object, New extends object, Patch extends object> = [keyof New] extends [
   never,
 ]

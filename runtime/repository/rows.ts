@@ -7,8 +7,8 @@ import { refuseInvalid } from "./invalid-row.js";
 import { tableSql } from "./table-sql.js";
 
 /*
- * Rows as the JSON text that PostgreSQL made of them. REST hands the text on as it is; repositories
- * parse it. Every function is one statement, so it is atomic with the events that triggers write.
+ * Rows as JSON text from PostgreSQL. REST sends the text as it is; repositories parse it. Each function runs one statement, so its
+ * change is atomic with the events that triggers write.
  */
 
 export type Key = string | number;
@@ -21,7 +21,7 @@ export async function readRow(db: Tx, table: TableDefinition, key: Key): Promise
   return rows[0]?.row;
 }
 
-/** Takes a new nanoid where the key is one and is left out; the database fills in everything else. */
+/** Generates the key where it is a nanoid and is left out; the database fills in everything else. */
 export async function insertRow(
   db: Tx,
   table: TableDefinition,
@@ -39,7 +39,7 @@ export async function insertRow(
   return inserted;
 }
 
-/** undefined: there is no such row. An empty patch changes nothing and reads the row. */
+/** Undefined where there is no such row. An empty patch reads the row. */
 export async function updateRow(
   db: Tx,
   table: TableDefinition,
@@ -61,14 +61,14 @@ export async function updateRow(
   return rows[0]?.row;
 }
 
-/** False: there was no such row. */
+/** False where there was no such row. */
 export async function deleteRow(db: Tx, table: TableDefinition, key: Key): Promise<boolean> {
   refuseCache(table);
   const { rowCount } = await db.query(tableSql(table).delete, [keyParameter(table, key)]);
   return rowCount === 1;
 }
 
-/** Conditions of equality and their parameters, numbered from `$1`; null asks for rows without a value. */
+/** Conditions of equality with their parameters, numbered from `$1`. A value of null asks for NULL. */
 export function equalities(
   table: TableDefinition,
   filter: Values,
@@ -92,7 +92,7 @@ function present(values: Values): [string, unknown][] {
   return Object.entries(values).filter(([, value]) => value !== undefined);
 }
 
-/** Throws `UnfitValue` for what the column would not hold as it is. */
+/** Throws `UnfitValue` where a column cannot hold its value exactly. */
 function parameters(table: TableDefinition, given: readonly [string, unknown][]): unknown[] {
   const columns = new Map(table.columns.map((column) => [column.name, column]));
   return given.map(([name, value]) => {

@@ -10,17 +10,17 @@ export interface TableSql {
   readonly delete: string;
   readonly insert: (columns: readonly string[]) => string;
   readonly update: (columns: readonly string[]) => string;
-  /** A chunk of a list, in key order. After the conditions' parameters come the key to go on after (if any) and the limit. */
+  /** A chunk of a list, in key order. Parameters: the conditions', the key after which to go on (where `after` is true), the limit. */
   readonly chunk: (conditions: readonly string[], parameters: number, after: boolean) => string;
-  /** Every row that meets the conditions, in no order: one statement, so one consistent snapshot. */
+  /** Every row that meets the conditions, in no particular order: one statement, so one consistent snapshot. */
   readonly scan: (conditions: readonly string[], versionOf?: VersionOf) => string;
   /** Quoted and qualified, for conditions. Throws for a column that the table does not have. */
   readonly column: (name: string) => string;
 }
 
 /**
- * Adds as each row's last keys `_version`, 0 for a row whose entity never had an event, and `_born`, the version at
- * which its present life began, NULL where that is not known.
+ * Adds two keys at the end of each row: `_version`, 0 for a row whose entity never had an event, and `_born`, the first version of
+ * its present incarnation, NULL where that is not known.
  */
 export interface VersionOf {
   /** Position of the parameter that holds the entity (`auth.user`); absent when the table has none. */
@@ -79,7 +79,7 @@ function buildSql(table: TableDefinition): TableSql {
   };
 }
 
-/** Never below the floor: in a restored database the counter may be lower than what the entity's copies have seen. */
+/** At least the minimum version: in a restored database the counter may be below the versions that consumers have applied. */
 function versionField({ parameter }: VersionOf): string {
   return parameter === undefined
     ? "0"

@@ -1,28 +1,28 @@
 import { inspect } from "node:util";
 
 /*
- * What an error says, for a log line, a dead letter or a column: libraries wrap the error that tells the
- * reason ("Failed query: …" around "null value in column …"), and the reason is what somebody has to read.
+ * The text of an error with its causes, for a log line, a dead letter or a column. Libraries wrap the error that has the reason
+ * ("Failed query: …" around "null value in column …"), and it is the reason that somebody has to read.
  */
 
 export const CAUSED_BY = "; caused by: ";
 
-/** More of one message is noise: a query builder puts the whole statement there, its values included. */
+/** Longest message of one error, in characters: a query builder puts the whole statement there, with its values. */
 const LONGEST = 2_000;
-/** Of a chain of causes, and of the errors of an AggregateError. */
+/** Most causes in a chain, and most errors of an AggregateError. */
 const MOST = 10;
 
-/** Messages of the error and of its causes, outermost first, each once, with their codes. Takes whatever was thrown. */
+/** The messages of an error and its causes, outermost first, each once, with their codes. Takes any value that was thrown. */
 export function messageOf(error: unknown): string {
   return say(error, new Set());
 }
 
-/** The innermost of what `messageOf` says: for a list that has one line for each. */
+/** The innermost message of a text from `messageOf`: for lists with one line per error. */
 export function reasonOf(message: string): string {
   return message.split(CAUSED_BY).at(-1) ?? message;
 }
 
-/** Errors of the chain, outermost first; ends where it leads back into itself. */
+/** The error and its causes, outermost first. A chain that leads back into itself ends there. */
 export function* causesOf(error: unknown): Generator<unknown> {
   const seen = new Set<unknown>();
   for (let each = error; each !== undefined && each !== null && seen.size < MOST; each = causeOf(each)) {
@@ -40,7 +40,7 @@ function say(error: unknown, seen: Set<unknown>): string {
     seen.add(each);
     const said = sayOne(each, seen);
     if (text === "") text = said;
-    // An error of ours has put what caused it into its own words.
+    // Errors of our own quote their causes.
     else if (!text.includes(said)) text += CAUSED_BY + said;
   }
   return text;
@@ -68,7 +68,7 @@ interface ErrorLike {
   readonly errors?: unknown;
 }
 
-/** Also an error of another realm, and what a library throws in place of one. */
+/** Also true for an error of another realm, and for an object that a library throws in place of an error. */
 function isErrorLike(value: unknown): value is ErrorLike {
   return (
     typeof value === "object" && value !== null && "message" in value && typeof value.message === "string"
@@ -89,7 +89,7 @@ function describeName({ name }: ErrorLike): string {
   return typeof name === "string" && name !== "" ? name : "an error without a message";
 }
 
-/** PostgreSQL keeps no NUL in a text. */
+/** Shortened, and without NUL, which PostgreSQL cannot store in a text. */
 function cut(text: string): string {
   const storable = text.replaceAll("\0", "\\0");
   return storable.length <= LONGEST ? storable : `${storable.slice(0, LONGEST)}…`;

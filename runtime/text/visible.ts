@@ -1,7 +1,10 @@
-/** Controls and format characters but line feeds, tabs and joiners: what a terminal obeys, or a reader does not see. */
+/** Characters that a terminal obeys or a reader does not see: control and format characters, except line feed, tab and joiners. */
 const UNSEEN = /[^\P{Cc}\n\t]|[^\P{Cf}\u200c\u200d]|[\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Text of messages and servers for a log or a terminal: those characters as JSON writes them. */
+/**
+ * Foreign text for a log or a terminal: invisible characters as JSON escapes them. The generator has the same in
+ * `generator/quote/visible.ts`, for neither package imports the other.
+ */
 export function visible(text: string): string {
   return text.replaceAll(UNSEEN, (unseen) =>
     unseen

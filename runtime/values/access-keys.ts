@@ -1,24 +1,23 @@
 import { createHash } from "node:crypto";
 
 /*
- * Keys as the environment holds them: one, or two separated by a comma while the first replaces the second. The first
- * is the one to show, each of them is one to know its holder by. Who only has to know a key may have its digest
- * instead, with which nothing can be called.
+ * Keys in environment variables: one, or two separated by a comma while the first replaces the second. A caller sends the first; the
+ * called service accepts each. The called service may have the digest of a key instead, with which nothing can be called.
  */
 
-/** What a header carries; the comma stands between two. */
+/** Characters that a header can carry, without the comma. */
 const KEY = /^[\x20-\x2b\x2d-\x7e]+$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const MOST = 2;
-/** Characters below which a key is warned of: 16 of base64 are 96 bits. */
+/** A shorter key is warned of: 16 characters of base64 are 96 bits. */
 const SHORT = 16;
 
-/** The one to show. */
+/** The key to send. */
 export function shownKey(value: string): string {
   return value.split(",", 1)[0]?.trim() ?? "";
 }
 
-/** SHA-256 of each: of one length, so that comparing them takes one time. */
+/** SHA-256 of each key: of equal length, so that a comparison takes equal time. */
 export function keyDigests(value: string): readonly Buffer[] {
   return split(value).map((key) =>
     DIGEST.test(key) ? Buffer.from(key.slice("sha256:".length), "hex") : digest(key),
@@ -29,12 +28,12 @@ export function digest(key: string): Buffer {
   return createHash("sha256").update(key).digest();
 }
 
-/** `sha256:…`: what suffices to know the holder of the key by. */
+/** `sha256:…`: enough to recognise the key's holder. */
 export function digestText(key: string): string {
   return `sha256:${digest(key).toString("hex")}`;
 }
 
-/** What is wrong with it; the keys themselves are never quoted. */
+/** What is wrong with the variable. Keys are never quoted. */
 export function checkKeys(
   name: string,
   value: string | undefined,

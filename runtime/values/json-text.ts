@@ -1,11 +1,11 @@
 /*
- * JSON whose numbers keep their digits. JSON.parse makes doubles of them: what is stored or sent on is the text
- * as it was written, while validators and hooks look at the parsed value.
+ * JSON whose numbers keep their digits. JSON.parse turns numbers into doubles. So the text is stored and sent on as it was written,
+ * while validators and hooks get the parsed value.
  */
 
-/** A value as the JSON text that stands for it: of a `json` column or field, where a double has too few digits. */
+/** A JSON value as its text: for a `json` column or field whose numbers have more digits than a double. */
 export class JsonText {
-  /** Throws `SyntaxError` on what is not JSON. */
+  /** Throws `SyntaxError` where the text is not JSON. */
   constructor(readonly text: string) {
     JSON.parse(text);
   }
@@ -15,7 +15,7 @@ export class JsonText {
   }
 }
 
-/** A value as JSON, undefined for what has none. Throws on a number that JSON cannot say, instead of making it null. */
+/** A value as JSON; undefined for a value that has none. Throws `TypeError` on NaN and infinities, which JSON.stringify makes null. */
 export function printJson(value: unknown): string | undefined {
   if (value instanceof JsonText) return value.text;
   if (Object.is(value, -0)) return "-0";
@@ -27,24 +27,24 @@ function refuseInfinite(_: string, value: unknown): unknown {
   return value;
 }
 
-/** Of objects that were parsed here, the texts of the members that were asked for. */
+/** The texts of members, by the object that was parsed from JSON. */
 const texts = new WeakMap<object, ReadonlyMap<string, string>>();
 
-/** The member as it was written; undefined where it is absent or was not asked for. */
+/** The member's JSON as it was written; undefined where it is absent, or was not among the names given to the parser. */
 export function writtenText(object: object, member: string): string | undefined {
   return texts.get(object)?.get(member);
 }
 
 export type Members = ReadonlySet<string>;
 
-/** JSON.parse; of an object it keeps the texts of these members. */
+/** Like JSON.parse. Of an object it keeps the texts of these members, for `writtenText`. */
 export function parseJson(text: string, members: Members): unknown {
   const value: unknown = JSON.parse(text);
   if (members.size > 0 && isObject(value)) texts.set(value, memberTexts(text, members));
   return value;
 }
 
-/** The same for each element of a list, as it stands between its brackets. */
+/** The same for each element of a list; `text` is what stands between its brackets. */
 export function parseElements(text: string, members: Members): readonly unknown[] {
   const elements = JSON.parse(`[${text}]`) as readonly unknown[];
   if (members.size === 0) return elements;
@@ -62,7 +62,7 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The texts of these members of an object's JSON, which was parsed before. */
+/** The texts of these members. `text` is the JSON of an object, and known to be valid. */
 export function memberTexts(text: string, members: Members): ReadonlyMap<string, string> {
   return cutMembers(text, skipBlank(text, 0), members);
 }
@@ -85,7 +85,7 @@ function cutMembers(text: string, start: number, members: Members): ReadonlyMap<
 }
 
 /*
- * The text was parsed before: only its structure is left to follow.
+ * Finds where values end. The text is known to be valid JSON.
  */
 
 const QUOTE = 0x22;

@@ -1,7 +1,7 @@
 import { RE2JS } from "re2js";
 
 /*
- * Patterns of mesh.yaml that would make JavaScript's own engine backtrack: automata read a text once, whatever it is.
+ * Patterns of mesh.yaml for which JavaScript's engine may backtrack without bound. RE2's automata read each text once.
  */
 
 export interface LinearPattern {
@@ -9,8 +9,8 @@ export interface LinearPattern {
 }
 
 /**
- * Of RE2's syntax, as generated code says it: every one of `all` is found in a text, none of `none` is. \p{…} within
- * brackets means what this JavaScript means by it, which may know another Unicode than the library.
+ * A pattern that matches where each of `all` is found in the text and none of `none` is. Patterns are in RE2's syntax. \p{…} means
+ * what this JavaScript engine means by it, whose Unicode version may differ from the library's.
  */
 export function linearPattern(all: readonly string[], none: readonly string[] = []): LinearPattern {
   const [wanted, unwanted] = [all, none].map((patterns) => patterns.map(compile));
@@ -27,7 +27,7 @@ function compile(pattern: string): LinearPattern {
 const LAST = 0x10ffff;
 const known = new Map<string, string>();
 
-/** As ranges of a class. A few tens of milliseconds for each, once. */
+/** The property as ranges of a character class. Takes some tens of milliseconds, once per property. */
 function spellOut(property: string): string {
   const spelt = known.get(property) ?? rangesOf(new RegExp(property, "u"));
   known.set(property, spelt);

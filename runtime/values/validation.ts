@@ -1,6 +1,6 @@
 import type { ValidationError } from "../definition.js";
 
-/** The first of what a validator found, and how many more there are. */
+/** The first of a validator's errors, and the number of the others. */
 export function describeErrors(errors: readonly ValidationError[] | null | undefined): string {
   const [first, ...rest] = errors ?? [];
   if (first === undefined) return "refused by its schema";

@@ -5,11 +5,11 @@ import { JsonText, printJson } from "./json-text.js";
 import { utcText } from "./moment.js";
 
 /*
- * What a column's values are on the wire (events, lists, answers, rows of repositories), and how they reach PostgreSQL
- * unchanged. Nothing here depends on the settings of a session.
+ * The form of a column's values on the wire (events, lists, answers, rows of repositories), and their way to PostgreSQL and back,
+ * unchanged. None of it depends on the session's settings.
  */
 
-/** A value that the column cannot hold as it was given. */
+/** The column cannot hold the value exactly as it was given. */
 export class UnfitValue extends TypeError {
   override readonly name = "UnfitValue";
 
@@ -21,13 +21,13 @@ export class UnfitValue extends TypeError {
   }
 }
 
-/** SQL: a row of the table as the text of a JSON object, each column in its form on the wire. */
+/** SQL for a row of the table as the text of a JSON object, each column in its form on the wire. */
 export function wireRow(table: TableDefinition, row: string): string {
   const fields = table.columns.map((column) => {
     const name = escapeIdentifier(column.name);
     return `${wireExpression(column, `${row}.${name}`)} AS ${name}`;
   });
-  // A subquery without FROM gives the row its keys as they are; json_build_object would stop at 50 columns.
+  // A subquery without FROM keeps the names of the columns. json_build_object would allow 50 columns at most.
   return `(SELECT row_to_json("$wire")::text FROM (SELECT ${fields.join(", ")}) AS "$wire")`;
 }
 
@@ -40,7 +40,7 @@ function isWide(text: string): boolean {
   return value <= LARGEST && value >= -LARGEST - 1n;
 }
 
-/** Why a parsed JSON value cannot go into the column; undefined where it can. */
+/** Why the column cannot hold a parsed JSON value; undefined where it can. */
 export function unfitReason({ type, wide }: ColumnDefinition, value: unknown): string | undefined {
   const { kind, bits } = columnTypes[type];
   switch (kind) {
@@ -67,7 +67,7 @@ export function unfitReason({ type, wide }: ColumnDefinition, value: unknown): s
   }
 }
 
-/** A value as a parameter or cell. Throws `UnfitValue` where PostgreSQL would store, or look for, something else. */
+/** A value as a parameter or cell. Throws `UnfitValue` where PostgreSQL would store, or look for, another value. */
 export function toParameter(column: ColumnDefinition, value: unknown): unknown {
   const { name, type } = column;
   const kind = kindOf(type);
@@ -83,11 +83,11 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
       refuseInexact(column, value);
       return value;
     case "number":
-      // The driver would print 0.
+      // The driver would send 0.
       return Object.is(value, -0) ? "-0" : value;
     case "text":
     case "uuid":
-      // The driver would write half a character as U+FFFD.
+      // The driver would send half of a surrogate pair as U+FFFD.
       if (typeof value === "string" && !value.isWellFormed()) throw new UnfitValue(name, HALF_PAIR);
       return value;
     case "boolean":
@@ -99,13 +99,13 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
 
 const HALF_PAIR = "has half of a surrogate pair";
 
-/** Why no text of PostgreSQL is this one; undefined where one is. */
+/** Why PostgreSQL cannot store the text; undefined where it can. */
 export function unstorableReason(text: string): string | undefined {
   if (text.includes("\0")) return "has a NUL";
   return text.isWellFormed() ? undefined : HALF_PAIR;
 }
 
-/** A number that is not exact is not the one that was meant; a narrow column has none beyond 2^53. */
+/** A number beyond 2^53 may not be the one that was meant; a column that is not wide has none. */
 function refuseInexact({ name, wide }: ColumnDefinition, value: unknown): void {
   const isNumber = typeof value === "number";
   if (isNumber && !Number.isSafeInteger(value))
@@ -116,7 +116,7 @@ function refuseInexact({ name, wide }: ColumnDefinition, value: unknown): void {
     throw new UnfitValue(name, "is not a whole number within 2^53");
 }
 
-/** A value of a request with the digits that its text has and the parsed value has not. Throws `UnfitValue`. */
+/** A value of a request with the digits of its text, which the parsed value may have lost. Throws `UnfitValue`. */
 export function asWritten(column: ColumnDefinition, value: unknown, written: string | undefined): unknown {
   if (written === undefined) return value;
   if (kindOf(column.type) === "document") return value === null ? null : new JsonText(written);
@@ -125,7 +125,7 @@ export function asWritten(column: ColumnDefinition, value: unknown, written: str
   return written;
 }
 
-/** Names of the columns whose values JSON.parse may take digits from; `json` alone has no other form than a number for them. */
+/** Names of the columns whose values JSON.parse may round: in `json` alone wide numbers travel as JSON numbers. */
 export function jsonColumns(columns: readonly ColumnDefinition[]): ReadonlySet<string> {
   return new Set(columns.filter(({ type }) => kindOf(type) === "document").map(({ name }) => name));
 }

@@ -1,8 +1,8 @@
 /**
- * The highest version that an event may carry, in its schema, in SQL and here. What counts on from it, and what is
- * added to it, is still exact as a double (2^53): no entity can be put where its versions no longer rise.
+ * The highest version that an event may have, in its schema, in SQL and here. Half of 2^53: versions that are counted on from it are
+ * still exact as doubles, so no event can put an entity where its versions no longer rise.
  */
 export const HIGHEST_VERSION = 2 ** 52;
 
-/** Counters beyond this were not counted there: one event a microsecond takes seventy years. */
+/** A counter above this was not reached by counting: at an event per microsecond that takes seventy years. */
 export const PLAUSIBLE_VERSION = 2 ** 51;
