@@ -1,16 +1,29 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that start no server: they run without the shared PostgreSQL and broker. */
+const UNIT = ["test/unit/**/*.test.ts", "test/golden/*.test.ts", "test/architecture.test.ts"];
+
 export default defineConfig({
   // Packages of this workspace are tested from their sources, not from the last build.
   resolve: { conditions: ["meshwright-source"] },
   ssr: { resolve: { conditions: ["meshwright-source"] } },
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/global.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
     // CI's machines are shared: a real server that was starved once is tried again, and the retry is reported.
     retry: process.env.CI ? 1 : 0,
+    projects: [
+      { extends: true, test: { name: "unit", include: UNIT } },
+      {
+        extends: true,
+        test: {
+          name: "servers",
+          include: ["test/**/*.test.ts"],
+          exclude: UNIT,
+          globalSetup: ["test/support/global-setup.ts"],
+        },
+      },
+    ],
   },
 });

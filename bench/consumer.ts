@@ -8,10 +8,11 @@ import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
 import type { Broker, ConsumerPlan } from "../runtime/broker/broker.js";
 import { connectJetStream } from "../runtime/broker/jetstream.js";
 import { startConsumer } from "../runtime/consumer/consumer.js";
-import type { ConsumerDefinition, Logger } from "../runtime/definition.js";
+import type { ConsumerDefinition } from "../runtime/definition.js";
 import { buildModel } from "../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../runtime/inbox/parse.js";
 import { meshMigrations } from "../runtime/schema/files.js";
+import { silent } from "../test/support/loggers.js";
 import { median } from "./report.js";
 
 /*
@@ -42,14 +43,6 @@ CREATE TABLE user_cache (user_id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE
 CREATE TABLE namespaces (namespace_id TEXT PRIMARY KEY, owner_id TEXT);
 CREATE TABLE files (file_id TEXT PRIMARY KEY, uploader_id TEXT);`;
 
-const quiet: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => quiet,
-};
-
 interface Bench {
   readonly pool: pg.Pool;
   readonly broker: Broker;
@@ -62,7 +55,7 @@ export async function benchConsumer(options: ConsumerBenchOptions): Promise<Cons
   const token = `bench${randomUUID().slice(0, 8)}`;
   const database = await createDatabase(options.postgresUrl, token);
   const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
-  const broker = await connectJetStream({ url: options.natsUrl, name: token, logger: quiet });
+  const broker = await connectJetStream({ url: options.natsUrl, name: token, logger: silent });
   const { sync: _, ...definition } = sfsUserConsumer();
   const stream = { ...authStream, name: token, subjects: [`${token}.user.*.*`] };
   const bench: Bench = {
@@ -204,7 +197,7 @@ async function runReceiving({ broker, definition, events }: Bench): Promise<numb
 async function runRuntime({ pool, broker, definition, events }: Bench): Promise<number> {
   await broker.ensureConsumer(planOf(definition));
   const started = performance.now();
-  const consumer = startConsumer({ pool, broker, definition, env: {}, logger: quiet });
+  const consumer = startConsumer({ pool, broker, definition, env: {}, logger: silent });
   while (consumer.stats().applied + consumer.stats().stale < events) await sleep(2);
   const rate = perSecond(events, started);
   await consumer.stop();

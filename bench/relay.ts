@@ -2,8 +2,9 @@ import { connect } from "nats";
 import pg from "pg";
 import type { Broker } from "../runtime/broker/broker.js";
 import { connectJetStream } from "../runtime/broker/jetstream.js";
-import type { Logger, StreamDefinition } from "../runtime/definition.js";
+import type { StreamDefinition } from "../runtime/definition.js";
 import { startRelay } from "../runtime/outbox/relay.js";
+import { silent } from "../test/support/loggers.js";
 import { median, type Row } from "./report.js";
 
 /*
@@ -17,8 +18,6 @@ const EVENTS = 20_000;
 const IN_FLIGHT = 1_024;
 const ROUNDS = 5;
 const BUDGET = 0.8;
-
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 export interface RelayBenchOptions {
   /** A database with the `mesh` schema, and nothing in its outbox. */

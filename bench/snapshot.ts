@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
 import { createMutex } from "../runtime/database/mutex.js";
-import type { Logger } from "../runtime/definition.js";
 import { buildModel } from "../runtime/inbox/consumer-model.js";
 import { takeSnapshot } from "../runtime/resync/snapshot.js";
 import { meshMigrations } from "../runtime/schema/files.js";
+import { silent } from "../test/support/loggers.js";
 import { median } from "./report.js";
 
 /*
@@ -45,14 +45,6 @@ CREATE TABLE bare_cache (LIKE user_cache INCLUDING ALL);
 CREATE TABLE namespaces (namespace_id TEXT PRIMARY KEY, owner_id TEXT);
 CREATE TABLE files (file_id TEXT PRIMARY KEY, uploader_id TEXT);
 INSERT INTO mesh.subscription (durable, stream) VALUES ('sfs_auth_user', 'AUTH');`;
-
-const quiet: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => quiet,
-};
 
 export async function benchSnapshot({
   postgresUrl,
@@ -148,7 +140,7 @@ async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
     pool,
     model: buildModel(sfsUserConsumer()),
     env: { AUTH_SERVICE_URL: `http://127.0.0.1:${port}`, SFS_TO_AUTH_KEY: "bench" },
-    logger: quiet,
+    logger: silent,
     signal: new AbortController().signal,
     noteSeq: async () => 1,
     exclusively: createMutex(),

@@ -5,8 +5,8 @@ import { nanoid } from "nanoid";
 import pg from "pg";
 import { compileMesh } from "../generator/compile.js";
 import { planMigrations } from "../generator/migrations/index.js";
-import type { Logger } from "../runtime/definition.js";
 import { migrate } from "../runtime/schema/index.js";
+import { silent } from "../test/support/loggers.js";
 
 /*
  * What the outbox trigger costs a writer. Every figure is a ratio of two things measured in turns in the
@@ -96,7 +96,7 @@ async function prepare(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   try {
     for (const file of plan.files.auth ?? []) await writeFile(join(folder, file.name), file.text);
-    await migrate(pool, { service: "auth", migrations: folder, logger: SILENT });
+    await migrate(pool, { service: "auth", migrations: folder, logger: silent });
     await pool.query("CREATE TABLE bare (LIKE users INCLUDING ALL)");
   } finally {
     await pool.end();
@@ -112,14 +112,6 @@ async function readTemplates(): Promise<Readonly<Record<string, string>>> {
   );
   return Object.fromEntries(await Promise.all(texts));
 }
-
-const SILENT: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  child: () => SILENT,
-};
 
 interface Contest {
   readonly emitted: () => Promise<unknown>;

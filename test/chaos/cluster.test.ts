@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
-import { recordingLogger } from "../runtime/broker/recording-logger.js";
+import { recordingLogger } from "../support/loggers.js";
 import { waitFor } from "../support/servers.js";
 import { type ChaosBroker, startBroker } from "./broker.js";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ts } from "ts-morph";
-import { compile } from "../unit/emit/support.js";
+import { compile } from "../support/compile.js";
 import type { Permissions } from "./broker.js";
 
 /*

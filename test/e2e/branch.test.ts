@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, expect, test } from "vitest";
-import { mesh, ROOT, startDev } from "./cli-support.js";
-import { MESH, waitFor } from "./support.js";
+import { ROOT } from "../support/compile.js";
+import { mesh, startDev } from "../support/mesh-command.js";
+import { MESH, waitFor } from "../support/reference-mesh.js";
 
 /*
  * `mesh dev` on the state folder that another branch has left.

@@ -12,7 +12,7 @@ import {
   startMesh,
   type TestMesh,
   waitFor,
-} from "./support.js";
+} from "../support/reference-mesh.js";
 
 const folder = mkdtempSync(join(tmpdir(), "mesh-cascade-"));
 const cluster = { CLUSTER_LOG: join(folder, "deleted"), CLUSTER_DOWN: join(folder, "down") };

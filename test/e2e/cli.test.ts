@@ -13,9 +13,10 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../support/compile.js";
+import { mesh, meshWith, startCommand, startCompiled, startDev } from "../support/mesh-command.js";
 import { installPackages } from "../support/packages.js";
-import { mesh, meshWith, ROOT, startCommand, startCompiled, startDev } from "./cli-support.js";
-import { waitFor } from "./support.js";
+import { waitFor } from "../support/reference-mesh.js";
 
 /*
  * The second way in: the package as npm would install it, in an empty folder of somebody else's.

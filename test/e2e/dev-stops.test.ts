@@ -12,8 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { hasProc, ROOT } from "./cli-support.js";
-import { MESH, waitFor } from "./support.js";
+import { ROOT } from "../support/compile.js";
+import { hasProc } from "../support/mesh-command.js";
+import { MESH, waitFor } from "../support/reference-mesh.js";
 
 /*
  * However `mesh dev` ends, whoever ends it and however far it had come: soon, with a line that says why, and with

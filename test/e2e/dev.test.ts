@@ -9,9 +9,9 @@ import { holdPort } from "../../generator/dev/servers/ports.js";
 import { holdPorts } from "../../generator/dev/service-ports.js";
 import { openState } from "../../generator/dev/state.js";
 import { superviseServer } from "../../generator/dev/supervisor.js";
-import { compile, readMesh } from "../unit/emit/support.js";
-import { alive, hasProc, mesh, ROOT, type RunningDev, startDev } from "./cli-support.js";
-import { waitFor } from "./support.js";
+import { compile, ROOT, readMesh } from "../support/compile.js";
+import { alive, hasProc, mesh, type RunningDev, startDev } from "../support/mesh-command.js";
+import { waitFor } from "../support/reference-mesh.js";
 
 const temporary = mkdtempSync(join(tmpdir(), "mesh-dev-test-"));
 // As root PostgreSQL runs as somebody else, who has to get in.

@@ -18,10 +18,11 @@ import pg from "pg";
 import { afterEach, expect, inject, test } from "vitest";
 import { parseDocument } from "yaml";
 import { startServiceProcess } from "../../generator/dev/service-process.js";
+import { ROOT } from "../support/compile.js";
+import { mesh, meshWith, operatorUrl, startDev } from "../support/mesh-command.js";
+import { bareClient, MESH, waitFor } from "../support/reference-mesh.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { freePort, startNats } from "../support/servers.js";
-import { mesh, meshWith, operatorUrl, ROOT, startDev } from "./cli-support.js";
-import { bareClient, MESH, waitFor } from "./support.js";
 
 /*
  * Services that are written by hand: nothing of ours runs for them, and the others live with that.

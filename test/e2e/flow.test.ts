@@ -8,7 +8,7 @@ import {
   startMesh,
   type TestMesh,
   waitFor,
-} from "./support.js";
+} from "../support/reference-mesh.js";
 
 let mesh: TestMesh;
 let bare: BareClient;

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
-import { meshWith, ROOT } from "./cli-support.js";
-import { bareClient, call, register, startMesh, type TestMesh, waitFor } from "./support.js";
+import { ROOT } from "../support/compile.js";
+import { meshWith } from "../support/mesh-command.js";
+import { bareClient, call, register, startMesh, type TestMesh, waitFor } from "../support/reference-mesh.js";
 
 /*
  * The gateway keeps no copy of containers, only rows that hang on them. What it was never told it learns

@@ -2,7 +2,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { bareClient, cached, call, register, startMesh, type TestMesh, waitFor } from "./support.js";
+import {
+  bareClient,
+  cached,
+  call,
+  register,
+  startMesh,
+  type TestMesh,
+  waitFor,
+} from "../support/reference-mesh.js";
 
 const folder = mkdtempSync(join(tmpdir(), "mesh-lives-"));
 const clusterLog = join(folder, "deleted");

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { meshWith, ROOT } from "./cli-support.js";
+import { ROOT } from "../support/compile.js";
+import { meshWith } from "../support/mesh-command.js";
 import {
   type BareClient,
   bareClient,
@@ -9,7 +10,7 @@ import {
   startMesh,
   type TestMesh,
   waitFor,
-} from "./support.js";
+} from "../support/reference-mesh.js";
 
 let mesh: TestMesh;
 let bare: BareClient;

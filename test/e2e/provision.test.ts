@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../support/compile.js";
+import { meshWith } from "../support/mesh-command.js";
 import { startNats, type TestNats } from "../support/servers.js";
-import { meshWith, ROOT } from "./cli-support.js";
 
 /*
  * A broker as in production: the generated permissions and nothing in it. Services may not make their

@@ -13,8 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { mesh, ROOT, type RunningDev, startCompiled, startDev } from "./cli-support.js";
-import { waitFor } from "./support.js";
+import { ROOT } from "../support/compile.js";
+import { mesh, type RunningDev, startCompiled, startDev } from "../support/mesh-command.js";
+import { waitFor } from "../support/reference-mesh.js";
 
 /*
  * The README's blocks, run as they stand there, one after the other in a clone. Where a sentence says what

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { mesh, ROOT, type RunningDev, startDev } from "./cli-support.js";
-import { waitFor } from "./support.js";
+import { ROOT } from "../support/compile.js";
+import { mesh, type RunningDev, startDev } from "../support/mesh-command.js";
+import { waitFor } from "../support/reference-mesh.js";
 
 /*
  * What a message cannot tell is refused at its owner: by PostgreSQL whoever writes the row, by REST with a problem

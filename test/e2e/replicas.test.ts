@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { bareClient, startMesh, type TestMesh, waitFor } from "./support.js";
+import { bareClient, startMesh, type TestMesh, waitFor } from "../support/reference-mesh.js";
 
 let mesh: TestMesh;
 afterEach(() => mesh?.stop());

@@ -13,12 +13,12 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type ServiceProcess, startServiceProcess } from "../../generator/dev/service-process.js";
+import { compile, ROOT } from "../support/compile.js";
 import { type MeshBroker, startMeshBroker } from "../support/mesh-broker.js";
+import { mesh, meshWith } from "../support/mesh-command.js";
+import { MESH, waitFor } from "../support/reference-mesh.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, readSql } from "../support/roles.js";
 import { freePort } from "../support/servers.js";
-import { compile } from "../unit/emit/support.js";
-import { mesh, meshWith, ROOT } from "./cli-support.js";
-import { MESH, waitFor } from "./support.js";
 
 /*
  * Two whole generated releases of one mesh, on one broker and the same databases: each replica of the older is replaced

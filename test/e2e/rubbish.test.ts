@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { meshWith, ROOT } from "./cli-support.js";
-import { startMesh, type TestMesh, waitFor } from "./support.js";
+import { ROOT } from "../support/compile.js";
+import { meshWith } from "../support/mesh-command.js";
+import { startMesh, type TestMesh, waitFor } from "../support/reference-mesh.js";
 
 /*
  * The owner of all users is written by hand, and says of some of them what nobody can take: the copy is healed all the same,

@@ -8,9 +8,9 @@ import { verifySum } from "../../generator/dev/servers/npm-package.js";
 import { freePort, preferPort } from "../../generator/dev/servers/ports.js";
 import { type PostgresServer, removePostgres, startPostgres } from "../../generator/dev/servers/postgres.js";
 import { embeddedPostgres } from "../../generator/dev/servers/postgres-binary.js";
+import { alive, hasProc } from "../support/mesh-command.js";
+import { bareClient, waitFor } from "../support/reference-mesh.js";
 import { startNats } from "../support/servers.js";
-import { alive, hasProc } from "./cli-support.js";
-import { bareClient, waitFor } from "./support.js";
 
 const cleanups: (() => Promise<unknown>)[] = [];
 

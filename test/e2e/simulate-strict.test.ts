@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { drawSamples } from "../../generator/cli/simulate/samples.js";
 import { compileMesh } from "../../generator/compile.js";
-import { openDatabase, plan } from "../unit/migrations/support.js";
-import { mesh, ROOT } from "./cli-support.js";
+import { ROOT } from "../support/compile.js";
+import { mesh } from "../support/mesh-command.js";
+import { openDatabase, plan } from "../support/migrations.js";
 
 const MESH = `
 mesh: strict

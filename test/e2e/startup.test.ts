@@ -1,5 +1,13 @@
 import { afterEach, expect, test } from "vitest";
-import { bareClient, cached, call, register, startMesh, type TestMesh, waitFor } from "./support.js";
+import {
+  bareClient,
+  cached,
+  call,
+  register,
+  startMesh,
+  type TestMesh,
+  waitFor,
+} from "../support/reference-mesh.js";
 
 let mesh: TestMesh;
 afterEach(() => mesh?.stop());

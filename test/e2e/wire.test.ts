@@ -9,7 +9,7 @@ import {
   startMesh,
   type TestMesh,
   waitFor,
-} from "./support.js";
+} from "../support/reference-mesh.js";
 
 /*
  * Both directions of the wire against a client that knows only the documents: what it reads is as

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readStanding } from "../../runtime/consumer/retries.js";
 import { waitFor } from "../support/servers.js";
-import { type Copy, DURABLE, openCopy } from "./copy.js";
+import { type Copy, DURABLE, openCopy } from "../support/user-copy.js";
 
 /*
  * A service whose clock is an hour away from its database's. Times that both have to do with are of the

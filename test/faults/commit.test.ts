@@ -2,12 +2,13 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
 import { startRelay } from "../../runtime/outbox/relay.js";
-import { streamPlan } from "../runtime/broker/plans.js";
-import { createPool, silent, type UserHooks } from "../runtime/consumer/support.js";
-import { openOwner, orderFaults } from "../runtime/outbox/owner.js";
+import { streamPlan } from "../support/broker-plans.js";
+import { type CommitCutter, startCommitCutter } from "../support/commit-cutter.js";
+import { openOwner, orderFaults } from "../support/event-owner.js";
+import { silent } from "../support/loggers.js";
 import { waitFor } from "../support/servers.js";
-import { type CommitCutter, startCommitCutter } from "./commit-cutter.js";
-import { type Copy, openCopy } from "./copy.js";
+import { createPool, type UserHooks } from "../support/user-consumer.js";
+import { type Copy, openCopy } from "../support/user-copy.js";
 
 /*
  * The connection is lost while committing: nobody knows whether it was done. Both happen here, and either way it

@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
 import { waitFor } from "../support/servers.js";
-import { type Copy, openCopy, type Said } from "./copy.js";
+import { type Copy, openCopy, type Said } from "../support/user-copy.js";
 
 let copy: Copy;
 beforeEach(async () => {

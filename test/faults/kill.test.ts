@@ -2,11 +2,11 @@ import { once } from "node:events";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
-import { streamPlan } from "../runtime/broker/plans.js";
-import { emitUser, type Owner, openOwner, orderFaults } from "../runtime/outbox/owner.js";
+import { streamPlan } from "../support/broker-plans.js";
+import { emitUser, type Owner, openOwner, orderFaults } from "../support/event-owner.js";
+import { runToDeath, spawnDoomed } from "../support/killed-process.js";
 import { waitFor } from "../support/servers.js";
-import { type Copy, openCopy } from "./copy.js";
-import { runToDeath, spawnDoomed } from "./doom.js";
+import { type Copy, openCopy } from "../support/user-copy.js";
 
 /*
  * kill -9 at each step that an event goes through, and a successor that finds what is left.

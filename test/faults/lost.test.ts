@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, describe, it } from "vitest";
 import { type NatsServer, startNats } from "../../generator/dev/servers/nats.js";
 import type { RunningConsumer } from "../../runtime/consumer/consumer.js";
-import type { UserHooks } from "../runtime/consumer/support.js";
 import { waitFor } from "../support/servers.js";
-import { type Copy, openCopy } from "./copy.js";
+import type { UserHooks } from "../support/user-consumer.js";
+import { type Copy, openCopy } from "../support/user-copy.js";
 
 /*
  * Messages that were acknowledged to their publisher, are gone from its outbox, and then from the stream too.

@@ -2,9 +2,10 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listDeadLetters, redriveDeadLetter } from "../../runtime/consumer/dead-letters.js";
 import type { Tx } from "../../runtime/definition.js";
-import { silent, type UserHooks, userConsumer } from "../runtime/consumer/support.js";
+import { silent } from "../support/loggers.js";
 import { waitFor } from "../support/servers.js";
-import { type Copy, openCopy } from "./copy.js";
+import { type UserHooks, userConsumer } from "../support/user-consumer.js";
+import { type Copy, openCopy } from "../support/user-copy.js";
 
 let copy: Copy;
 beforeEach(async () => {

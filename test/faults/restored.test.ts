@@ -1,8 +1,8 @@
 import { connect } from "nats";
 import { afterEach, describe, expect, it } from "vitest";
 import { OPERATOR, passwordOf } from "../support/mesh-broker.js";
+import { openPair, type Pair } from "../support/owner-and-copy.js";
 import { waitFor } from "../support/servers.js";
-import { openPair, type Pair } from "./pair.js";
 
 let pair: Pair;
 afterEach(() => pair?.close());

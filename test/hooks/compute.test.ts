@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ContainersRow } from "../../generated/compute/tables.js";
 import { createComputeHooks } from "../../hooks/compute.js";
-import { recordingLogger } from "../runtime/http/recording-logger.js";
+import { recordingLogger } from "../support/loggers.js";
 
 type Answer = readonly [status: number, body: object];
 const STATUS = { kind: "Status", apiVersion: "v1", metadata: {} };
@@ -51,7 +51,8 @@ async function kubeconfig(): Promise<string> {
   return path;
 }
 
-const { logger, lines } = recordingLogger();
+const logger = recordingLogger();
+const { lines } = logger;
 
 async function startedHooks(env: Readonly<Record<string, string>> = {}) {
   const hooks = createComputeHooks();

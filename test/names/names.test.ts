@@ -2,9 +2,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { mesh, type RunningDev, startDev } from "../e2e/cli-support.js";
-import { bareClient } from "../e2e/support.js";
-import { waitFor } from "../support/servers.js";
+import { compile, generate, makeProject } from "../support/generated-project.js";
+import { mesh, type RunningDev, startDev } from "../support/mesh-command.js";
 import {
   allWords,
   CASCADED,
@@ -15,9 +14,10 @@ import {
   OWNER,
   type WordTable,
   wordTables,
-} from "./mesh-of-words.js";
-import { compile, generate, makeProject } from "./project.js";
-import { SHARP } from "./words.js";
+} from "../support/mesh-of-words.js";
+import { bareClient } from "../support/reference-mesh.js";
+import { SHARP } from "../support/reserved-words.js";
+import { waitFor } from "../support/servers.js";
 
 /*
  * Any name that the language accepts works everywhere: every word as a column, sharp ones as everything else, on real servers.

@@ -5,11 +5,11 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { tableRepository } from "../../runtime/repository/repository.js";
 import { migrate } from "../../runtime/schema/index.js";
+import { compile, generate, makeProject } from "../support/generated-project.js";
+import { silent } from "../support/loggers.js";
+import { allWords } from "../support/mesh-of-words.js";
+import { SHARP, wordsOfTypeScript } from "../support/reserved-words.js";
 import { createDatabase } from "../support/servers.js";
-import { silent } from "../unit/migrations/support.js";
-import { allWords } from "./mesh-of-words.js";
-import { compile, generate, makeProject } from "./project.js";
-import { SHARP, wordsOfTypeScript } from "./words.js";
 
 /*
  * Every word as a table, and sharp ones as services, databases, entities, actions, hooks and what is left to name.

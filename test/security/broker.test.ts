@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { AckPolicy, connect, headers, type JetStreamManager, type NatsConnection } from "nats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startNats } from "../support/servers.js";
 import {
   ackOf,
   allowedFor,
@@ -9,8 +8,9 @@ import {
   everySubject,
   meshOfAll,
   startBrokerMesh,
-} from "./broker-mesh.js";
-import { emitAll } from "./emitted.js";
+} from "../support/broker-mesh.js";
+import { emitAll } from "../support/emitted-files.js";
+import { startNats } from "../support/servers.js";
 
 /*
  * Who may do what at the broker: every service, every subject, every operation, answers included, under the emitted

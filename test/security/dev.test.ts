@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { startPostgres } from "../../generator/dev/servers/postgres.js";
-import { hasProc, ROOT, type RunningDev, startDevWith } from "../e2e/cli-support.js";
+import { ROOT } from "../support/compile.js";
+import { hasProc, type RunningDev, startDevWith } from "../support/mesh-command.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, withClient } from "../support/roles.js";
 
 /*

@@ -19,7 +19,8 @@ import { sha256 } from "../../generator/emit/lock.js";
 import { applyPlan } from "../../generator/generate.js";
 import { openOutputFolder } from "../../generator/project/output-folder.js";
 import { readRegularFile } from "../../generator/project/regular-file.js";
-import { generate, memoryFolder, plan, readMesh } from "../unit/emit/support.js";
+import { readMesh } from "../support/compile.js";
+import { generate, memoryFolder, plan } from "../support/generated-output.js";
 
 /*
  * generated/ comes with a branch that anybody may send: links in it, and a lock that names files of others.

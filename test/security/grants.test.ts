@@ -4,9 +4,9 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import type { Migration } from "../../runtime/schema/index.js";
+import { MAY, rightsOf, stateOf } from "../support/database-rights.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, readSql, withClient } from "../support/roles.js";
 import { createDatabase } from "../support/servers.js";
-import { MAY, rightsOf, stateOf } from "./rights.js";
 
 /*
  * The rights of a service's role, one by one: as the emitted files grant them, and as they become where somebody else

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { connect as connectSocket, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type BareClient, bareClient, startMesh, type TestMesh, waitFor } from "../e2e/support.js";
+import { type BareClient, bareClient, startMesh, type TestMesh, waitFor } from "../support/reference-mesh.js";
 
 /*
  * Whoever may write into a stream writes what no client of ours would: bytes straight into the broker's protocol. Every

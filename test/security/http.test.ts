@@ -7,8 +7,8 @@ import type { Health } from "../../runtime/http/health-routes.js";
 import type { HttpLimits } from "../../runtime/http/server.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { keyDigests } from "../../runtime/values/access-keys.js";
-import { KEY, sendRaw, startServer, type TestServer } from "../runtime/http/fixture.js";
-import { recordingLogger } from "../runtime/http/recording-logger.js";
+import { KEY, sendRaw, startServer, type TestServer } from "../support/http-server.js";
+import { silent } from "../support/loggers.js";
 import { createDatabase, startNats, waitFor } from "../support/servers.js";
 
 /*
@@ -284,7 +284,7 @@ async function startAuth(): Promise<{ readonly service: RunningService; readonly
     COMPUTE_TO_AUTH_KEY: "the key of compute for auth",
     PORT: "0",
   };
-  const service = await startService(authService(), env, { logger: recordingLogger().logger });
+  const service = await startService(authService(), env, { logger: silent });
   ends.push(() => service.stop());
   await service.ready;
   const admin = new pg.Client({ connectionString: AUTH_DB_URL });

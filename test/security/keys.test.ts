@@ -14,7 +14,7 @@ import { requestResync } from "../../runtime/operate/request-resync.js";
 import { readSourceRow } from "../../runtime/operate/source-row.js";
 import { readSource } from "../../runtime/resync/snapshot-source.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
-import { type Recording, recordingLogger } from "../runtime/http/recording-logger.js";
+import { type RecordingLogger, recordingLogger, silent } from "../support/loggers.js";
 import { createDatabase, freePort, startNats, type TestNats, waitFor } from "../support/servers.js";
 
 /*
@@ -35,7 +35,7 @@ const definitions: Readonly<Record<Name, () => ServiceDefinition>> = {
 
 let mesh: Mesh;
 let nats: TestNats;
-let recording: Recording;
+let recording: RecordingLogger;
 const running = new Map<Name, RunningService>();
 const environments = new Map<Name, Readonly<Record<string, string>>>();
 
@@ -62,7 +62,7 @@ beforeAll(async () => {
         COMPUTE_SERVICE_URL: `http://127.0.0.1:${ports.get("compute")}`,
         PORT: String(ports.get(name)),
       },
-      { logger: recording.logger },
+      { logger: recording },
     );
     running.set(name, service);
   }
@@ -304,7 +304,7 @@ test("two keys are valid at once, the first is shown, and a third one waits for 
   await expect(startService(authService(), { ...env, SFS_TO_AUTH_KEY: "a,b,c" })).rejects.toThrow(
     "two are valid at once",
   );
-  const auth = await startService(authService(), env, { logger: recordingLogger().logger });
+  const auth = await startService(authService(), env, { logger: silent });
   try {
     await auth.ready;
     const status = async (key: string) =>
@@ -338,7 +338,7 @@ test("beside a release with one key for all, each pair is given that key, and op
     GATEWAY_TO_COMPUTE_KEY: one,
     PORT: "0",
   };
-  const compute = await startService(definitions.compute(), env, { logger: recordingLogger().logger });
+  const compute = await startService(definitions.compute(), env, { logger: silent });
   try {
     await compute.ready;
     const status = async (path: string, method = "GET") =>

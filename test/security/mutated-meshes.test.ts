@@ -10,13 +10,13 @@ import { findNatsServer } from "../../generator/dev/servers/nats-binary.js";
 import { renderDiagnostics } from "../../generator/diagnostics/render.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { terminalText } from "../../generator/terminal/paint.js";
-import type { Logger } from "../../runtime/definition.js";
 import { migrate } from "../../runtime/schema/index.js";
+import { emitAll, type Files } from "../support/emitted-files.js";
+import { CANARY, UNSEEN } from "../support/hostile-texts.js";
+import { silent } from "../support/loggers.js";
+import { mutatedMesh } from "../support/mesh-mutations.js";
 import { startPostgres, type TestPostgres } from "../support/servers.js";
-import { emitAll, type Files } from "./emitted.js";
-import { mutatedMesh } from "./mutations.js";
-import { sourceAll } from "./shell.js";
-import { CANARY, UNSEEN } from "./texts.js";
+import { sourceAll } from "../support/sourced-env.js";
 
 /*
  * Hostile meshes: what compiles is emitted, and every file is given to its reader (SQL to PostgreSQL, TypeScript to its
@@ -28,7 +28,6 @@ import { CANARY, UNSEEN } from "./texts.js";
 const COUNT = Number(process.env.MUTATED_MESHES ?? 200);
 const FROM = Number(process.env.MUTATED_FROM ?? 0);
 const BATCH = 50;
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 const folder = mkdtempSync(join(tmpdir(), "mesh-mutated-"));
 let server: TestPostgres;

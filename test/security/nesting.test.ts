@@ -5,10 +5,10 @@ import type { Broker } from "../../runtime/broker/broker.js";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
 import { type RunningConsumer, startConsumer } from "../../runtime/consumer/consumer.js";
 import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
-import { streamPlan } from "../runtime/broker/plans.js";
-import { silent } from "../runtime/consumer/support.js";
-import { type Exact, openExact } from "../runtime/values/fixture.js";
 import { archiveSampleConsumer } from "../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
+import { streamPlan } from "../support/broker-plans.js";
+import { type Exact, openExact } from "../support/exact-values.js";
+import { silent } from "../support/loggers.js";
 import { waitFor } from "../support/servers.js";
 
 /*

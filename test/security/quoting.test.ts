@@ -7,10 +7,10 @@ import { literal } from "../../generator/quote/sql.js";
 import { terminalText } from "../../generator/terminal/paint.js";
 import { splitStages } from "../../runtime/schema/stages.js";
 import { createLogOutput, type LogTarget } from "../../runtime/service/log-output.js";
-import { compile } from "../unit/emit/support.js";
-import { emitAll, migrationsOf } from "./emitted.js";
-import { sourceAll } from "./shell.js";
-import { ATTACKS, UNSEEN } from "./texts.js";
+import { compile } from "../support/compile.js";
+import { emitAll, migrationsOf } from "../support/emitted-files.js";
+import { ATTACKS, UNSEEN } from "../support/hostile-texts.js";
+import { sourceAll } from "../support/sourced-env.js";
 
 /*
  * Each reader of what is generated or printed gets a text as that reader quotes it: nothing in it is executed,

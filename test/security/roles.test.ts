@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { stateOf } from "../support/database-rights.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, withClient } from "../support/roles.js";
-import { stateOf } from "./rights.js";
 
 /*
  * What somebody can do who has the password of a service's role: read and write the service's rows, and no more. On a

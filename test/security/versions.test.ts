@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lowerVersions } from "../../runtime/operate/lower-versions.js";
 import { requestResync } from "../../runtime/operate/request-resync.js";
 import { HIGHEST_VERSION } from "../../runtime/values/version.js";
-import { type Ended, meshWith, ROOT } from "../e2e/cli-support.js";
+import { ROOT } from "../support/compile.js";
+import { type Ended, meshWith } from "../support/mesh-command.js";
 import {
   type BareClient,
   bareClient,
@@ -14,7 +15,7 @@ import {
   startMesh,
   type TestMesh,
   waitFor,
-} from "../e2e/support.js";
+} from "../support/reference-mesh.js";
 
 /*
  * Somebody who may publish a subject says what version an event has. One number must not freeze an entity, nor all of

@@ -1,11 +1,12 @@
 import { expect, inject, test } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import { startService } from "../../runtime/service/start.js";
-import { meshWith, ROOT } from "../e2e/cli-support.js";
+import { ROOT } from "../support/compile.js";
 import { referenceKeys } from "../support/keys.js";
+import { silent } from "../support/loggers.js";
+import { meshWith } from "../support/mesh-command.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
 import { waitFor } from "../support/servers.js";
-import { silent } from "../unit/migrations/support.js";
 
 /*
  * A service whose role may not migrate: it says so, waits, and goes on once the owner has.

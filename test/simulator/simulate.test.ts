@@ -4,7 +4,7 @@ import { computeService } from "../../generated/compute/service.js";
 import { gatewayService } from "../../generated/gateway/service.js";
 import { type SfsHooks, sfsService } from "../../generated/sfs/service.js";
 import { SERVER_SETTINGS, type Simulation, simulateMesh } from "../../simulator/index.js";
-import { silent } from "../runtime/consumer/support.js";
+import { silent } from "../support/loggers.js";
 import { startPostgres, type TestPostgres } from "../support/servers.js";
 
 /*

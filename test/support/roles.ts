@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { type Grants, type MigrationReport, migrate } from "../../runtime/schema/index.js";
-import { silent } from "../unit/migrations/support.js";
+import { silent } from "./loggers.js";
 import { createDatabase } from "./servers.js";
 
 /*

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { findNarrowing } from "../../generator/compatibility/narrowing.js";
 import { compileMesh } from "../../generator/compile.js";
 import { renderDiagnostics } from "../../generator/diagnostics/render.js";
-import { generate, memoryFolder, plan } from "./emit/support.js";
+import { generate, memoryFolder, plan } from "../support/generated-output.js";
 
 const reference = `mesh: m
 services:

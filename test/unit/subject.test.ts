@@ -1,6 +1,5 @@
 import fc from "fast-check";
-import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   decodeToken,
   encodeToken,
@@ -11,17 +10,7 @@ import {
   parseSubject,
   subjectOf,
 } from "../../runtime/subject.js";
-import { migrateMesh } from "../runtime/outbox/owner.js";
-import { createDatabase } from "../support/servers.js";
-
-/** Ids as databases can hold them: any text but NUL, of whole characters. */
-const anyId = fc
-  .oneof(
-    fc.string({ unit: "binary", minLength: 1 }),
-    fc.string({ unit: "grapheme", minLength: 1 }),
-    fc.string({ unit: fc.constantFrom(...'a.*>% \r\n\t%2Eé€𝄞\u007f"\\~!'), minLength: 1 }),
-  )
-  .filter((id) => !id.includes("\u0000") && Buffer.from(id).toString() === id);
+import { anyId } from "../support/ids.js";
 
 const token = fc.string({ unit: fc.constantFrom(..."abc-_%!$^()[]{}|?+/\\"), minLength: 1, maxLength: 4 });
 
@@ -60,32 +49,6 @@ describe("a token", () => {
     expect(encodeToken("x".repeat(2_048))).toHaveLength(2_048);
     expect(() => encodeToken("x".repeat(2_049))).toThrow(/2049 bytes/);
     expect(() => encodeToken("é".repeat(400))).toThrow(/800 bytes/);
-  });
-
-  describe("in the database", () => {
-    let client: pg.Client;
-    beforeAll(async () => {
-      const url = await createDatabase(inject("postgres"), "token");
-      const pool = new pg.Pool({ connectionString: url, max: 1 });
-      await migrateMesh(pool);
-      await pool.end();
-      client = new pg.Client({ connectionString: url });
-      await client.connect();
-    });
-    afterAll(() => client.end());
-
-    it("has the same bytes", async () => {
-      const ids = fc.sample(anyId, 3_000).filter((id) => Buffer.from(id).length < 600);
-      const { rows } = await client.query<{ token: string }>(
-        "SELECT mesh.token(id) AS token FROM unnest($1::text[]) WITH ORDINALITY AS given (id, place) ORDER BY place",
-        [ids],
-      );
-      expect(rows.map((row) => row.token)).toEqual(ids.map(encodeToken));
-    });
-
-    it.each(["", "x".repeat(2_049), "é".repeat(400)])("is refused for the same ids", async (id) => {
-      await expect(client.query("SELECT mesh.token($1)", [id])).rejects.toThrow();
-    });
   });
 });
 

@@ -1,10 +1,10 @@
 import { connect } from "nats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
+import { durablePlan, streamPlan, subjectIn, take } from "../../support/broker-plans.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
 import { brokerContract } from "./contract.js";
-import { durablePlan, streamPlan, subjectIn, take } from "./plans.js";
-import { recordingLogger } from "./recording-logger.js";
 
 /*
  * JetStream of another account, as the generated nats.conf has it, with the difference that this service may make its

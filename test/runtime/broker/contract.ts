@@ -8,8 +8,8 @@ import {
   type PullSubscription,
 } from "../../../runtime/broker/broker.js";
 import type { StreamDefinition } from "../../../runtime/definition.js";
+import { bytes, durablePlan, streamPlan, subjectIn, text } from "../../support/broker-plans.js";
 import { subscriptionContract } from "./contract-subscription.js";
-import { bytes, durablePlan, streamPlan, subjectIn, text } from "./plans.js";
 
 /** What the contract needs beside the broker: what no service does. */
 export interface BrokerUnderTest {

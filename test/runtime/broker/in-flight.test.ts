@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import type { Broker, PullSubscription } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
+import { bytes, durablePlan, streamPlan, subjectIn, take } from "../../support/broker-plans.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
-import { silent } from "../consumer/support.js";
-import { bytes, durablePlan, streamPlan, subjectIn, take } from "./plans.js";
 
 /*
  * Whether an earlier message is outstanding at another replica follows from two counts: JetStream's of the durable, and the

@@ -7,9 +7,9 @@ import {
   type PullSubscription,
 } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
+import { bytes, durablePlan, streamPlan, subjectIn, take } from "../../support/broker-plans.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
-import { bytes, durablePlan, streamPlan, subjectIn, take } from "./plans.js";
-import { recordingLogger } from "./recording-logger.js";
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 

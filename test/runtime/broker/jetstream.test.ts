@@ -1,9 +1,9 @@
 import { connect } from "nats";
 import { inject } from "vitest";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { brokerContract } from "./contract.js";
-import { recordingLogger } from "./recording-logger.js";
 
 brokerContract("JetStream", async () => {
   const url = inject("nats");

@@ -5,9 +5,9 @@ import { connect } from "nats";
 import { afterEach, describe, expect, it } from "vitest";
 import { startNats } from "../../../generator/dev/servers/nats.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
+import { bytes, durablePlan, streamPlan, subjectIn, take } from "../../support/broker-plans.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
-import { bytes, durablePlan, streamPlan, subjectIn, take } from "./plans.js";
-import { recordingLogger } from "./recording-logger.js";
 
 const endings: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

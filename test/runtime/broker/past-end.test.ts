@@ -1,7 +1,7 @@
 import { type ConsumerInfo, type JetStreamManager, NatsError } from "nats";
 import { describe, expect, it } from "vitest";
 import { endIfPassed, removePastEnd } from "../../../runtime/broker/past-end.js";
-import { recordingLogger } from "./recording-logger.js";
+import { recordingLogger } from "../../support/loggers.js";
 
 /*
  * Answers of a broker that a real one gives too seldom, or, from 2.14 on, no more. `lost-tail.test.ts` has the real one.

@@ -7,9 +7,9 @@ import {
   createSimulatedServer,
   type Wire,
 } from "../../../simulator/broker/index.js";
-import { bytes, durablePlan, streamPlan, subjectIn } from "./plans.js";
-import { recordingLogger } from "./recording-logger.js";
-import { scriptedWire, settled } from "./scripted-wire.js";
+import { bytes, durablePlan, streamPlan, subjectIn } from "../../support/broker-plans.js";
+import { recordingLogger } from "../../support/loggers.js";
+import { scriptedWire, settled } from "../../support/scripted-wire.js";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_700_000_000_000 });

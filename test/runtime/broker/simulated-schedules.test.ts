@@ -6,9 +6,9 @@ import {
   createSimulatedServer,
   type SimulatedBroker,
 } from "../../../simulator/broker/index.js";
-import { bytes, durablePlan, streamPlan, subjectIn } from "./plans.js";
-import { recordingLogger } from "./recording-logger.js";
-import { scriptedWire, settled } from "./scripted-wire.js";
+import { bytes, durablePlan, streamPlan, subjectIn } from "../../support/broker-plans.js";
+import { recordingLogger } from "../../support/loggers.js";
+import { scriptedWire, settled } from "../../support/scripted-wire.js";
 
 /*
  * Random schedules of the simulated broker alone: at least once holds in each of them, and the same

@@ -1,7 +1,7 @@
 import { connectSimulated, createSimulatedServer } from "../../../simulator/broker/index.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { brokerContract } from "./contract.js";
-import { recordingLogger } from "./recording-logger.js";
 
 brokerContract("The simulated broker", async () => {
   const server = createSimulatedServer();

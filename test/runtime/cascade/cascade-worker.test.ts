@@ -1,14 +1,14 @@
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { type CascadeWorker, startCascadeWorker } from "../../../runtime/cascade/cascade-worker.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
   createServiceDatabase,
-  silent,
   type UserHooks,
   userConsumer,
-} from "../consumer/support.js";
+} from "../../support/user-consumer.js";
 
 let pool: pg.Pool;
 let workers: CascadeWorker[] = [];

@@ -12,15 +12,15 @@ import {
   startConsumer,
 } from "../../../runtime/consumer/consumer.js";
 import { listDeadLetters } from "../../../runtime/consumer/dead-letters.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
   createServiceDatabase,
   type DefinitionChoices,
   eventBody,
-  silent,
   userConsumer,
-} from "./support.js";
+} from "../../support/user-consumer.js";
 
 let nats: NatsConnection;
 let manager: JetStreamManager;

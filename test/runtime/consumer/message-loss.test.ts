@@ -6,9 +6,10 @@ import { type NatsServer, startNats } from "../../../generator/dev/servers/nats.
 import { type Broker, DurablePastEnd } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { findLoss, type Sight } from "../../../runtime/consumer/message-loss.js";
+import { openRig, type Rig } from "../../support/consumer-rig.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
-import { openRig, type Rig } from "./rig.js";
-import { silent, userConsumer } from "./support.js";
+import { userConsumer } from "../../support/user-consumer.js";
 
 describe("messages that a stream loses while its consumer runs", () => {
   let rig: Rig | undefined;

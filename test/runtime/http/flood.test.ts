@@ -1,6 +1,6 @@
 import { Agent, get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { KEY, startServer, type TestServer } from "./fixture.js";
+import { KEY, startServer, type TestServer } from "../../support/http-server.js";
 
 let server: TestServer;
 beforeAll(async () => {

@@ -3,8 +3,8 @@ import { get, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { KEY, readRows, startServer, type TestServer } from "../../support/http-server.js";
 import { waitFor } from "../../support/servers.js";
-import { KEY, readRows, startServer, type TestServer } from "./fixture.js";
 
 const ROWS = 200_000;
 let server: TestServer;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ProblemDocument } from "../../../runtime/http/problem.js";
-import { type RequestOptions, sendRaw, startServer, type TestServer } from "./fixture.js";
+import { type RequestOptions, sendRaw, startServer, type TestServer } from "../../support/http-server.js";
 
 let server: TestServer;
 beforeAll(async () => {

@@ -7,8 +7,8 @@ import {
   tableRepository,
 } from "../../../runtime/repository/repository.js";
 import { insertRow } from "../../../runtime/repository/rows.js";
-import { createMigratedDatabase } from "./fixture.js";
-import { type NewUsers, SQL, type UsersRow, userCache, users } from "./tables.js";
+import { createMigratedDatabase } from "../../support/http-server.js";
+import { type NewUsers, SQL, type UsersRow, userCache, users } from "../../support/http-tables.js";
 
 let pool: Pool;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readRow, startServer, type TestServer } from "./fixture.js";
+import { readRow, startServer, type TestServer } from "../../support/http-server.js";
 
 let server: TestServer;
 beforeAll(async () => {

@@ -9,6 +9,7 @@ import { type BatchContext, processBatch } from "../../../runtime/inbox/batch.js
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { createNewcomers } from "../../../runtime/inbox/insert-throttle.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
@@ -17,10 +18,9 @@ import {
   deliver,
   profileConsumer,
   type Sent,
-  silent,
   type TestDelivery,
   userConsumer,
-} from "../consumer/support.js";
+} from "../../support/user-consumer.js";
 
 let pool: pg.Pool;
 

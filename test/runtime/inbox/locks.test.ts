@@ -7,15 +7,15 @@ import { type ApplyContext, applyBatch } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { type Incoming, parseMessage } from "../../../runtime/inbox/parse.js";
 import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
   createServiceDatabase,
   deliver,
   type Sent,
-  silent,
   userConsumer,
-} from "../consumer/support.js";
+} from "../../support/user-consumer.js";
 
 /*
  * Whoever writes states locks them in order of id, in byte order: two that meet wait for each other in turn, and PostgreSQL

@@ -1,8 +1,8 @@
 import pg from "pg";
 import { afterEach, expect, it } from "vitest";
+import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { waitFor } from "../../support/servers.js";
-import { openRig, type Rig } from "../consumer/rig.js";
-import { userConsumer } from "../consumer/support.js";
+import { userConsumer } from "../../support/user-consumer.js";
 
 let rig: Rig | undefined;
 const pools: pg.Pool[] = [];

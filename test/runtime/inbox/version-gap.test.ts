@@ -2,9 +2,9 @@ import type pg from "pg";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Incoming } from "../../../runtime/inbox/parse.js";
 import { createPredecessors, type OnLoan } from "../../../runtime/inbox/version-gap.js";
+import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { waitFor } from "../../support/servers.js";
-import { openRig, type Rig } from "../consumer/rig.js";
-import { type DefinitionChoices, type UserHooks, userConsumer } from "../consumer/support.js";
+import { type DefinitionChoices, type UserHooks, userConsumer } from "../../support/user-consumer.js";
 
 describe("an event that leaves a gap", () => {
   let rig: Rig;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { requestResync } from "../../../runtime/operate/request-resync.js";
-import { startServer, type TestServer } from "../http/fixture.js";
-import { KEY } from "../http/tables.js";
+import { startServer, type TestServer } from "../../support/http-server.js";
+import { KEY } from "../../support/http-tables.js";
 
 const REPORT = {
   rows: 3,

@@ -5,9 +5,9 @@ import { expect, inject, test } from "vitest";
 import { serviceStatus } from "../../../runtime/operate/status.js";
 import { meshMigrations } from "../../../runtime/schema/files.js";
 import { migrate } from "../../../runtime/schema/index.js";
+import { silent } from "../../support/loggers.js";
 import { createDatabase } from "../../support/servers.js";
-import { recordingLogger } from "../http/recording-logger.js";
-import { defineService } from "../service/fixture.js";
+import { defineService } from "../../support/service-definition.js";
 
 test("a service's standing is read from its database, before its migrations and after", async () => {
   const pool = new Pool({ connectionString: await createDatabase(inject("postgres"), "status"), max: 4 });
@@ -36,7 +36,7 @@ test("a service's standing is read from its database, before its migrations and 
   await migrate(pool, {
     service: "auth",
     migrations: definition.database.migrations,
-    logger: recordingLogger().logger,
+    logger: silent,
   });
   await pool.query(`
     INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, created_at)

@@ -4,8 +4,8 @@ import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
-import { createMigratedDatabase, startServer, type TestServer } from "../http/fixture.js";
-import { KEY } from "../http/tables.js";
+import { createMigratedDatabase, startServer, type TestServer } from "../../support/http-server.js";
+import { KEY } from "../../support/http-tables.js";
 
 const cache: TableDefinition = {
   name: "user_cache",

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { MeshEvent, Validator } from "../../../runtime/definition.js";
 import { EventTooLarge, enqueueEvent } from "../../../runtime/outbox/enqueue.js";
+import { emitUser, type Owner, openOwner, withTransaction } from "../../support/event-owner.js";
 import { waitFor } from "../../support/servers.js";
-import { emitUser, type Owner, openOwner, withTransaction } from "./owner.js";
 
 describe("enqueueEvent", () => {
   let owner: Owner;

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { emitUser, type Owner, openOwner, orderFaults } from "../../support/event-owner.js";
 import { waitFor } from "../../support/servers.js";
-import { emitUser, type Owner, openOwner, orderFaults } from "./owner.js";
 
 /*
  * Sequence numbers are taken before their transactions commit, in any order: whoever commits late is read late, but no later

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { connect } from "nats";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { type Owner, openOwner } from "../../support/event-owner.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
-import { type Owner, openOwner } from "./owner.js";
 
 /*
  * A database restored from a backup, played by a second database that is a copy of the first at an

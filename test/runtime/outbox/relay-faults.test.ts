@@ -4,9 +4,9 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Broker, PublishFailed } from "../../../runtime/broker/broker.js";
 import { startRelay } from "../../../runtime/outbox/relay.js";
+import { type Owner, openOwner, orderFaults } from "../../support/event-owner.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
-import { recordingLogger } from "../broker/recording-logger.js";
-import { type Owner, openOwner, orderFaults } from "./owner.js";
 
 describe("the relay, when the broker fails", () => {
   let nats: TestNats;

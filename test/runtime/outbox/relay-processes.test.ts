@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import type { RelayStats } from "../../../runtime/outbox/relay.js";
+import { streamPlan } from "../../support/broker-plans.js";
+import { type Owner, openOwner, orderFaults } from "../../support/event-owner.js";
 import { waitFor } from "../../support/servers.js";
-import { streamPlan } from "../broker/plans.js";
-import { type Owner, openOwner, orderFaults } from "./owner.js";
 
-const SCRIPT = fileURLToPath(new URL("./relay-process.ts", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../../support/processes/relay.ts", import.meta.url));
 
 /** Passes everything on until it is cut; then nothing, not even that the other side is gone. */
 async function startWire(target: string) {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { emitUser, type Owner, openOwner, orderFaults, withTransaction } from "../../support/event-owner.js";
 import { waitFor } from "../../support/servers.js";
-import { emitUser, type Owner, openOwner, orderFaults, withTransaction } from "./owner.js";
 
 describe("the relay", () => {
   let owner: Owner;

@@ -4,8 +4,8 @@ import type { Broker } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import type { StreamDefinition } from "../../../runtime/definition.js";
 import { startStreamMonitor } from "../../../runtime/outbox/stream-monitor.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
-import { recordingLogger } from "../http/recording-logger.js";
 
 const PERMISSIONS = `
 accounts {
@@ -42,7 +42,8 @@ afterAll(async () => {
 });
 
 async function watchAs(user: string) {
-  const { logger, lines } = recordingLogger();
+  const logger = recordingLogger();
+  const { lines } = logger;
   const broker = await connectJetStream({ url: nats.url, name: "auth", user, password: "p", logger });
   brokers.push(broker);
   await waitFor(() => broker.connected());

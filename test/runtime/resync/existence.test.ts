@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
 import type { ConsumerDefinition, Logger } from "../../../runtime/definition.js";
 import { stateOnceTold } from "../../../runtime/resync/existence.js";
+import { openRig, type Rig } from "../../support/consumer-rig.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
-import { openRig, type Rig } from "../consumer/rig.js";
-import { type DefinitionChoices, silent, userConsumer } from "../consumer/support.js";
+import { type DefinitionChoices, userConsumer } from "../../support/user-consumer.js";
 
 /** As the gateway's: cascades, no copy of what they hang on, and a source that may be missing. */
 function withoutCache(choices: DefinitionChoices): ConsumerDefinition {

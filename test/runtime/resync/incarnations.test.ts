@@ -2,9 +2,14 @@ import type { JsMsg } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
 import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { waitFor } from "../../support/servers.js";
-import { openRig, type Rig } from "../consumer/rig.js";
-import { type DefinitionChoices, type UserEvent, type UserHooks, userConsumer } from "../consumer/support.js";
+import {
+  type DefinitionChoices,
+  type UserEvent,
+  type UserHooks,
+  userConsumer,
+} from "../../support/user-consumer.js";
 
 /*
  * An id that was deleted and created again is another entity, also where a snapshot is the first to say so.

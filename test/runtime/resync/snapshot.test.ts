@@ -5,14 +5,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { createMutex } from "../../../runtime/database/mutex.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { type SnapshotOptions, takeSnapshot } from "../../../runtime/resync/snapshot.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
   createServiceDatabase,
   type DefinitionChoices,
-  silent,
   userConsumer,
-} from "../consumer/support.js";
+} from "../../support/user-consumer.js";
 
 let pool: pg.Pool;
 let server: Server;

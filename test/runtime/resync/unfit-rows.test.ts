@@ -9,8 +9,13 @@ import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
 import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import { readUnfit } from "../../../runtime/resync/unfit-rows.js";
-import { type LogLine, recordingLogger } from "../broker/recording-logger.js";
-import { createPool, createServiceDatabase, type UserHooks, userConsumer } from "../consumer/support.js";
+import { type LogLine, recordingLogger } from "../../support/loggers.js";
+import {
+  createPool,
+  createServiceDatabase,
+  type UserHooks,
+  userConsumer,
+} from "../../support/user-consumer.js";
 
 /*
  * A source that sends rubbish among its rows: what can be taken is taken, what is gone goes, and the rest is named.

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { encodeToken } from "../../../runtime/subject.js";
+import { openFolder, removeFolders, runMigrations } from "../../support/migration-folder.js";
 import { createDatabase } from "../../support/servers.js";
-import { openFolder, removeFolders, runMigrations } from "./support.js";
 
 let client: pg.Client;
 beforeAll(async () => {

@@ -5,9 +5,9 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from "vitest";
 import { meshMigrations } from "../../../runtime/schema/files.js";
 import { type Migration, MigrationError, migrate, migrationState } from "../../../runtime/schema/index.js";
+import { silent } from "../../support/loggers.js";
+import { ask, openFolder, removeFolders, runMigrations } from "../../support/migration-folder.js";
 import { createDatabase } from "../../support/servers.js";
-import { silent } from "../../unit/migrations/support.js";
-import { ask, openFolder, removeFolders, runMigrations } from "./support.js";
 
 const FIRST = "CREATE TABLE items (id TEXT PRIMARY KEY);\nINSERT INTO items VALUES ('a');\n";
 const SECOND = "ALTER TABLE items ADD COLUMN price INTEGER;\n";

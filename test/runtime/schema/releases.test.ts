@@ -2,9 +2,9 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { Mesh } from "../../../generator/model/mesh.js";
 import { migrationState } from "../../../runtime/schema/index.js";
+import { ask, openFolder, removeFolders, runMigrations } from "../../support/migration-folder.js";
+import { chain, shop } from "../../support/migrations.js";
 import { createDatabase } from "../../support/servers.js";
-import { chain, shop } from "../../unit/migrations/support.js";
-import { ask, openFolder, removeFolders, runMigrations } from "./support.js";
 
 /*
  * A database that a newer release has migrated, and an older one that starts on it: a rollback, or a replica that

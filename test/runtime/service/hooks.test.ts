@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
 import { loadHooks, loadService, requireHooks } from "../../../runtime/service/hooks.js";
-import { defineService } from "./fixture.js";
+import { defineService } from "../../support/service-definition.js";
 
 let root: string;
 let main: string;

@@ -5,10 +5,10 @@ import { afterEach, expect, inject, test } from "vitest";
 import type { ServiceDefinition, StreamDefinition } from "../../../runtime/definition.js";
 import type { Health } from "../../../runtime/http/health-routes.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
+import { silent } from "../../support/loggers.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
+import { authorized, defineService, KEY } from "../../support/service-definition.js";
 import { startTcpProxy } from "../../support/tcp-proxy.js";
-import { recordingLogger } from "../http/recording-logger.js";
-import { authorized, defineService, KEY } from "./fixture.js";
 
 const started: RunningService[] = [];
 afterEach(async () => {
@@ -21,7 +21,7 @@ async function start(
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningService> {
   const all = { AUTH_DB_URL: databaseUrl, OPERATOR_KEY: KEY, PORT: "0", ...env };
-  const service = await startService(definition, all, { logger: recordingLogger().logger });
+  const service = await startService(definition, all, { logger: silent });
   started.push(service);
   return service;
 }

@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
 import type { ServiceDefinition } from "../../../runtime/definition.js";
 import { startParts } from "../../../runtime/service/parts.js";
+import { openOwner } from "../../support/event-owner.js";
+import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
-import { silent } from "../consumer/support.js";
-import { openOwner } from "../outbox/owner.js";
-import { defineService } from "./fixture.js";
+import { defineService } from "../../support/service-definition.js";
 
 test("the parts of a service stop to their end though its database is away by then", async () => {
   const owner = await openOwner();

@@ -9,13 +9,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import { afterEach, describe, expect, inject, test } from "vitest";
+import { writeMigrations } from "../../support/http-server.js";
+import { SQL } from "../../support/http-tables.js";
 import { startPoolingProxy } from "../../support/pooling-proxy.js";
 import { createDatabase, freePort, waitFor } from "../../support/servers.js";
-import { writeMigrations } from "../http/fixture.js";
-import { SQL } from "../http/tables.js";
-import { authorized, KEY } from "./fixture.js";
+import { authorized, KEY } from "../../support/service-definition.js";
 
-const MAIN = fileURLToPath(new URL("./processes/main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../support/processes/service.ts", import.meta.url));
 
 interface ServiceProcess {
   readonly child: ChildProcess;

@@ -5,9 +5,9 @@ import type { ConsumerDefinition, TableDefinition } from "../../../runtime/defin
 import type { Health } from "../../../runtime/http/health-routes.js";
 import { publicReason } from "../../../runtime/service/public-reason.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
+import { recordingLogger } from "../../support/loggers.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
-import { recordingLogger } from "../http/recording-logger.js";
-import { defineService, KEY } from "./fixture.js";
+import { defineService, KEY } from "../../support/service-definition.js";
 
 /*
  * Anyone may ask `/readyz`: it gives figures, and failures by their class.
@@ -63,7 +63,8 @@ test("a source that fails is named by its consumer and its class; the log has wh
   await new Promise<void>((listening) => source.listen(0, "127.0.0.1", listening));
   const { port } = source.address() as AddressInfo;
   const consumer = consumerOf(`READY${Date.now()}`);
-  const { logger, lines } = recordingLogger();
+  const logger = recordingLogger();
+  const { lines } = logger;
   const definition = await defineService({ consumers: [consumer] });
   const service = await startService(
     definition,

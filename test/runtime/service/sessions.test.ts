@@ -8,11 +8,11 @@ import { ConfigurationError } from "../../../runtime/configuration-error.js";
 import { createPool } from "../../../runtime/database/pool.js";
 import { requireOwnSessions } from "../../../runtime/database/pooler.js";
 import { startService } from "../../../runtime/service/start.js";
+import { silent } from "../../support/loggers.js";
+import { ask } from "../../support/migration-folder.js";
 import { startPoolingProxy } from "../../support/pooling-proxy.js";
 import { createDatabase, freePort, waitFor } from "../../support/servers.js";
-import { silent } from "../../unit/migrations/support.js";
-import { ask } from "../schema/support.js";
-import { defineService, KEY } from "./fixture.js";
+import { defineService, KEY } from "../../support/service-definition.js";
 
 let url: string;
 const ends: (() => unknown)[] = [];

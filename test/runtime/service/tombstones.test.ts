@@ -7,14 +7,14 @@ import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { readBookkeeping } from "../../../runtime/operate/figures.js";
 import { forgetDeleted } from "../../../runtime/service/tombstones.js";
+import { silent } from "../../support/loggers.js";
 import {
   createPool,
   createServiceDatabase,
   deliver,
   type Sent,
-  silent,
   userConsumer,
-} from "../consumer/support.js";
+} from "../../support/user-consumer.js";
 
 const DAY = 86_400;
 

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { brief, compile, openService, referenceText, type TestDatabase, takeEvents } from "./support.js";
+import { compile, readMesh } from "../../support/compile.js";
+import type { TestDatabase } from "../../support/migrations.js";
+import { brief, openService, takeEvents } from "../../support/trigger-events.js";
 
 let auth: TestDatabase;
 let compute: TestDatabase;
 beforeAll(async () => {
-  const mesh = compile(await referenceText());
+  const mesh = compile(readMesh());
   auth = await openService(inject("postgres"), mesh, "auth");
   compute = await openService(inject("postgres"), mesh, "compute");
 });

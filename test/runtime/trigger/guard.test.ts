@@ -1,12 +1,14 @@
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { compile, openService, referenceText, type TestDatabase } from "./support.js";
+import { compile, readMesh } from "../../support/compile.js";
+import type { TestDatabase } from "../../support/migrations.js";
+import { openService } from "../../support/trigger-events.js";
 
 let compute: TestDatabase;
 let attacher: pg.Client;
 let consumer: pg.Client;
 beforeAll(async () => {
-  compute = await openService(inject("postgres"), compile(await referenceText()), "compute");
+  compute = await openService(inject("postgres"), compile(readMesh()), "compute");
   [attacher, consumer] = await Promise.all([compute.connect(), compute.connect()]);
 });
 afterAll(() => compute.close());
@@ -149,7 +151,7 @@ describe("the refusal", () => {
     await attach(attacher, "k", "u");
     await recordDeletion(consumer, "u");
     await attacher.query("UPDATE ssh_keys SET name = 'other', user_id = user_id");
-    const sfs = await openService(inject("postgres"), compile(await referenceText()), "sfs");
+    const sfs = await openService(inject("postgres"), compile(readMesh()), "sfs");
     await sfs.client.query("INSERT INTO namespaces (namespace_id, name) VALUES ('n', 'n')");
     await sfs.client.query("UPDATE namespaces SET owner_id = 'someone'");
     await sfs.client.query("UPDATE namespaces SET owner_id = NULL");

@@ -1,5 +1,6 @@
 import { expect, inject, test } from "vitest";
-import { openService, shop, takeEvents } from "./support.js";
+import { shop } from "../../support/migrations.js";
+import { openService, takeEvents } from "../../support/trigger-events.js";
 
 /** A table of so many columns, key included, whose events show all of them. */
 function wide(count: number) {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { brief, compile, openService, referenceText, type TestDatabase, takeEvents } from "./support.js";
+import { compile, readMesh } from "../../support/compile.js";
+import type { TestDatabase } from "../../support/migrations.js";
+import { brief, openService, takeEvents } from "../../support/trigger-events.js";
 
 let auth: TestDatabase;
 beforeAll(async () => {
-  auth = await openService(inject("postgres"), compile(await referenceText()), "auth");
+  auth = await openService(inject("postgres"), compile(readMesh()), "auth");
 });
 afterAll(() => auth.close());
 beforeEach(() =>

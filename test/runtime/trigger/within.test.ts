@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { brief, openService, shop, type TestDatabase, takeEvents } from "./support.js";
+import { shop, type TestDatabase } from "../../support/migrations.js";
+import { brief, openService, takeEvents } from "../../support/trigger-events.js";
 
 /*
  * Triggers of the user on a table that tells events: what they change is told in order, or refused.

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { tableRepository } from "../../../runtime/repository/repository.js";
 import { JsonText } from "../../../runtime/values/json-text.js";
 import { samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
-import { type Exact, openExact } from "./fixture.js";
+import { type Exact, openExact } from "../../support/exact-values.js";
 
 let mesh: Exact;
 beforeAll(async () => {

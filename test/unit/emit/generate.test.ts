@@ -2,16 +2,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { LOCK_FILE } from "../../../generator/emit/lock.js";
-import {
-  compile,
-  generate,
-  keepMigrations,
-  memoryFolder,
-  outputOf,
-  plan,
-  ROOT,
-  readMesh,
-} from "./support.js";
+import { compile, ROOT, readMesh } from "../../support/compile.js";
+import { generate, keepMigrations, memoryFolder, outputOf, plan } from "../../support/generated-output.js";
 
 const reference = readMesh("mesh.yaml");
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { HOSTILE } from "../../names/mesh-of-words.js";
-import { outputOf } from "./support.js";
+import { outputOf } from "../../support/generated-output.js";
+import { HOSTILE } from "../../support/mesh-of-words.js";
 
 /*
  * Descriptions and values that would end what they are quoted in: a comment, a cell, a line of a shell.

@@ -2,7 +2,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { LOCK_FILE } from "../../../generator/emit/lock.js";
-import { generate, memoryFolder, outputOf, ROOT, readMesh, readTree, writeTree } from "./support.js";
+import { ROOT, readMesh } from "../../support/compile.js";
+import { generate, memoryFolder, outputOf, readTree, writeTree } from "../../support/generated-output.js";
 
 /*
  * A directory is a test: mesh.yaml, and under expected/ the whole tree that it becomes. A file too many

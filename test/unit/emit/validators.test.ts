@@ -5,7 +5,8 @@ import { compileValidator, LINEAR_PATTERN } from "../../../generator/emit/valida
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../../generator/emit/validators/support.js";
 import type { Column, JsonSchema, Table } from "../../../generator/model/mesh.js";
 import { linearPattern } from "../../../runtime/values/linear-pattern.js";
-import { ROOT, readMesh, readTree } from "./support.js";
+import { ROOT, readMesh } from "../../support/compile.js";
+import { readTree } from "../../support/generated-output.js";
 
 type Validate = (data: unknown) => boolean;
 

@@ -1,63 +1,17 @@
 import fc from "fast-check";
-import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   advance,
-  type Change,
   type EntityState,
   endsUnheard,
-  freshSql,
   impliesDeletion,
   isFresh,
   lacksLife,
   type Place,
 } from "../../../runtime/inbox/order.js";
-
-const version = fc.option(fc.integer({ min: 0, max: 5 }), { nil: null });
-const change = fc.constantFrom<Change>("create", "update", "delete", "none");
-const state: fc.Arbitrary<EntityState> = fc.record({
-  version,
-  versioned: fc.boolean(),
-  deleted: fc.boolean(),
-  seq: fc.option(fc.integer({ min: 0, max: 5 }), { nil: null }),
-});
-const place: fc.Arbitrary<Place> = fc.record({ version, change, seq: fc.integer({ min: 1, max: 6 }) });
+import { place, state } from "../../support/entity-states.js";
 
 describe("the order guard", () => {
-  let client: pg.Client;
-  beforeAll(async () => {
-    client = new pg.Client({ connectionString: inject("postgres") });
-    await client.connect();
-  });
-  afterAll(async () => {
-    await client.end();
-  });
-
-  it("says the same in SQL as in TypeScript", async () => {
-    const predicate = freshSql("state", { version: "$1::bigint", change: "$2::text", seq: "$3::bigint" });
-    const text = `SELECT ${predicate} AS fresh
-FROM (VALUES ($4::bigint, $5::boolean, $6::boolean, $7::bigint)) AS state (version, versioned, deleted, stream_seq)`;
-    await fc.assert(
-      fc.asyncProperty(state, place, async (known, event) => {
-        const { rows } = await client.query({
-          name: "fresh",
-          text,
-          values: [
-            event.version,
-            event.change,
-            event.seq,
-            known.version,
-            known.versioned,
-            known.deleted,
-            known.seq,
-          ],
-        });
-        expect(rows[0].fresh).toBe(isFresh(known, event));
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-
   it("applies each event once: what was applied is stale ever after", () => {
     fc.assert(
       fc.property(state, fc.array(place, { maxLength: 6 }), place, (start, between, event) => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { compileMesh } from "../../../generator/compile.js";
 import { renderDiagnostics } from "../../../generator/diagnostics/render.js";
-import { compile, plan } from "./support.js";
+import { compile } from "../../support/compile.js";
+import { plan } from "../../support/migrations.js";
 
 /** Whole files, so that the frame is seen as it is printed. */
 const mesh = (tables: string) =>

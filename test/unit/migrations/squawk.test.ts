@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { splitStages } from "../../../runtime/schema/stages.js";
-import { chain, compile, plan, shop } from "./support.js";
+import { compile } from "../../support/compile.js";
+import { chain, plan, shop } from "../../support/migrations.js";
 
 /*
  * squawk is a linter by people who have run migrations beside traffic. What it finds in ours is mended, or excused here.

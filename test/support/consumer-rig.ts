@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { connect, type JetStreamManager, type NatsConnection } from "nats";
+import type pg from "pg";
+import { inject } from "vitest";
+import type { Broker } from "../../runtime/broker/broker.js";
+import { connectJetStream } from "../../runtime/broker/jetstream.js";
+import {
+  type ConsumerOptions,
+  type RunningConsumer,
+  startConsumer,
+} from "../../runtime/consumer/consumer.js";
+import type { ConsumerDefinition } from "../../runtime/definition.js";
+import { silent } from "./loggers.js";
+import { waitFor } from "./servers.js";
+import { createPool, createServiceDatabase } from "./user-consumer.js";
+
+/** A stream, a database and a source of a test's own, on the shared servers. */
+export interface Rig {
+  readonly nats: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly stream: string;
+  readonly pool: pg.Pool;
+  /** What the source answers; undefined: 503. */
+  source: readonly object[] | undefined;
+  /** How often the source was read. */
+  reads(): number;
+  start(definition: ConsumerDefinition, overrides?: Partial<ConsumerOptions>): Promise<RunningConsumer>;
+  say(event: Said): Promise<void>;
+  /** Everything was delivered, and is settled. */
+  settled(durable: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface Said {
+  readonly id: string;
+  readonly action: string;
+  readonly version?: number;
+  readonly payload?: Readonly<Record<string, unknown>>;
+}
+
+export async function openRig(broker = inject("nats")): Promise<Rig> {
+  const stream = `S${randomUUID().slice(0, 8)}`;
+  const nats = await connect({ servers: broker, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  const manager = await nats.jetstreamManager();
+  const pool = createPool(await createServiceDatabase(inject("postgres")));
+  const consumers: RunningConsumer[] = [];
+  const brokers: Broker[] = [];
+  let reads = 0;
+  const server = createServer((_, response) => {
+    reads += 1;
+    if (rig.source === undefined) response.writeHead(503).end("down");
+    else response.end(JSON.stringify(rig.source));
+  });
+  await listen(server);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const rig: Rig = {
+    nats,
+    manager,
+    stream,
+    pool,
+    source: undefined,
+    reads: () => reads,
+    async start(definition, overrides = {}) {
+      const own = await connectJetStream({ url: broker, name: "test", logger: silent });
+      brokers.push(own);
+      const env = { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: "k" };
+      const options = {
+        pool,
+        broker: own,
+        definition,
+        env,
+        logger: silent,
+        watchMs: 200,
+        ...overrides,
+      };
+      const consumer = startConsumer(options);
+      consumers.push(consumer);
+      return consumer;
+    },
+    async say({ id, action, version, payload }) {
+      const metadata = {
+        event_id: randomUUID(),
+        entity_id: id,
+        timestamp: 1705920000,
+        source: "auth-service",
+        ...(version === undefined ? {} : { version }),
+      };
+      const body = JSON.stringify({ metadata, user_id: id, username: `name-${id}`, ...payload });
+      // A server that is just up answers no publish that came before its streams: once more, under the same id.
+      const publish = () =>
+        nats
+          .jetstream({ timeout: 1_000 })
+          .publish(`${stream}.user.${id}.${action}`, body, { msgID: metadata.event_id });
+      await waitFor(publish, { what: `the ack of ${id} ${action}` });
+    },
+    async settled(durable) {
+      const state = await manager.consumers.info(stream, durable);
+      return state.num_pending === 0 && state.num_ack_pending === 0;
+    },
+    async close() {
+      await Promise.all(consumers.map((consumer) => consumer.stop()));
+      await Promise.all(brokers.map((broker) => broker.close()));
+      await pool.end();
+      await manager.streams.delete(stream).catch(() => false);
+      await nats.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return rig;
+}
+
+async function listen(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+}

@@ -1,0 +1,111 @@
+import { HOSTILE } from "./mesh-of-words.js";
+
+/** Name of whatever must not come to be: a table, a role, a file, an identifier, a variable. */
+export const CANARY = "pwned";
+
+const ESC = "\u001b";
+
+/** Texts that end what they stand in, and then do something: one for each reader of what is generated, and all at once. */
+export const ATTACKS: readonly string[] = [
+  // A shell that sources .env.example.
+  `a;touch ${CANARY}`,
+  `a;${CANARY}=1`,
+  `a;exit`,
+  `$(touch ${CANARY})`,
+  `\`touch ${CANARY}\``,
+  `'; touch ${CANARY}; '`,
+  `"; touch ${CANARY}; "`,
+  `x\ntouch ${CANARY}\n`,
+  `x'\ntouch ${CANARY} #`,
+  `x\rtouch ${CANARY}`,
+  `\\\ntouch ${CANARY}`,
+  `~`,
+  `a:~`,
+  `=ls`,
+  `a&touch ${CANARY}`,
+  `a|touch ${CANARY}`,
+  `<(touch ${CANARY})`,
+  `{a,b}`,
+  `!!`,
+  // PostgreSQL: strings, names, dollar quotes, comments, and what a migration says of itself.
+  `'; CREATE TABLE ${CANARY} (); --`,
+  `\\'; CREATE TABLE ${CANARY} (); --`,
+  `"; CREATE TABLE ${CANARY} (); --`,
+  `$$; CREATE TABLE ${CANARY} (); --`,
+  `$body1$; CREATE TABLE ${CANARY} (); --`,
+  `$fill$; CREATE TABLE ${CANARY} (); --`,
+  `$body1`,
+  `a$$`,
+  `$`,
+  `*/ CREATE TABLE ${CANARY} (); /*`,
+  `x\nCREATE TABLE ${CANARY} ();`,
+  `x\rCREATE TABLE ${CANARY} ();`,
+  `x\r\nCREATE TABLE ${CANARY} ();`,
+  `'); CREATE ROLE ${CANARY}; COMMIT; --`,
+  `x\ntransaction: none\nCOMMIT;`,
+  `x\nfollows: nothing`,
+  `x\nafter: 0001_initial.sql`,
+  `x\nmodel: {"table":"users","key":{"name":"x","columns":["user_id"]},"columns":[]}`,
+  `x\nolder releases: run on`,
+  `%s %I %L %1$s %`,
+  `{{this}} {{{this}}} {{#each x}}`,
+  // TypeScript and JavaScript.
+  `*/ globalThis.${CANARY} = 1; /*`,
+  `\`; globalThis.${CANARY} = 1; \``,
+  `"; globalThis.${CANARY} = 1; "`,
+  `'; globalThis.${CANARY} = 1; '`,
+  `\\"; globalThis.${CANARY} = 1; //`,
+  `$\u007bglobalThis.${CANARY} = 1}`,
+  `\u2028globalThis.${CANARY} = 1`,
+  `\u2029globalThis.${CANARY} = 1`,
+  `x\nglobalThis.${CANARY} = 1`,
+  `</script><script>${CANARY}()</script>`,
+  `@ts-nocheck`,
+  `# sourceMappingURL=data:,x`,
+  // nats.conf.
+  `" } ] } include "/etc/passwd"`,
+  `$${CANARY}`,
+  `x\ninclude /etc/passwd`,
+  // Markdown and HTML.
+  `# ${CANARY}`,
+  `- ${CANARY}`,
+  `1. ${CANARY}`,
+  `> ${CANARY}`,
+  `===`,
+  `    indented`,
+  `[${CANARY}](javascript:alert(1))`,
+  `![${CANARY}](http://example.invalid/x.png)`,
+  `[x]: http://example.invalid`,
+  `<img src=x onerror=alert(1)>`,
+  `<!-- ${CANARY}`,
+  `--> ${CANARY}`,
+  `a | b | c`,
+  `\\| a`,
+  `\` | \``,
+  `\`\`\`\n${CANARY}`,
+  `&lt;script&gt;`,
+  `**bold** _it_ ~~no~~ $x$`,
+  // Terminals, and readers of plain text.
+  `${ESC}[2J${ESC}[31mred`,
+  `${ESC}]0;title\u0007`,
+  `${ESC}]8;;http://example.invalid${ESC}\\link${ESC}]8;;${ESC}\\`,
+  `\u009b31m`,
+  `\b\b\b\b`,
+  `\u007f`,
+  `admin\u202e gnirts`,
+  `\u2066right\u2069`,
+  `zero\u200bwidth\ufeff`,
+  `tag\u{e0041}`,
+  // And plainly odd ones.
+  "",
+  " ",
+  "\n",
+  "null",
+  "~",
+  "x".repeat(3_000),
+  ...HOSTILE,
+];
+
+/** What no file and no line on a terminal may hold: controls but line feeds and tabs, and marks of direction. */
+export const UNSEEN =
+  /[^\P{Cc}\n\t]|[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]/u;

@@ -1,0 +1,229 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { ROOT } from "./compile.js";
+import { ATTACKS } from "./hostile-texts.js";
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Mapping = { [key: string]: Json };
+
+/** Numbers from 0 on, below the limit; the same for the same seed. */
+export type Draw = (limit: number) => number;
+
+export function openDraw(seed: number): Draw {
+  let state = seed >>> 0;
+  return (limit) => {
+    // Mulberry32.
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  };
+}
+
+const SCENARIOS = join(ROOT, "test/scenarios/emit");
+
+/** Meshes that emit something of everything; the first is the reference mesh, which is as large as the others together. */
+const BASES: readonly Mapping[] = [
+  join(ROOT, "mesh.yaml"),
+  ...readdirSync(SCENARIOS).map((name) => join(SCENARIOS, name, "mesh.yaml")),
+]
+  .filter((path) => existsSync(path))
+  .map((path) => parse(readFileSync(path, "utf8"), { merge: true, stringKeys: true }) as Mapping);
+
+/** A mesh.yaml that somebody might send who wishes us ill: texts that end what they stand in, and parts in wrong places. */
+export function mutatedMesh(seed: number): string {
+  const draw = openDraw(seed);
+  const mesh = structuredClone(pick(draw(8) === 0 ? BASES.slice(0, 1) : BASES.slice(1), draw));
+  // Most of what is free text compiles, and only what compiles is emitted; the rest must be told well.
+  const isWild = draw(4) === 0;
+  for (let left = 1 + draw(isWild ? 3 : 8); left > 0; left -= 1) {
+    if (!isWild) sayFreely(mesh, draw);
+    else pick([replaceText, replaceText, renameKey, moveNode, sayFreely], draw)(mesh, draw);
+  }
+  return stringify(mesh, { aliasDuplicateObjects: false });
+}
+
+function attack(draw: Draw): string {
+  const text = pick(ATTACKS, draw);
+  return draw(4) === 0 ? text + pick(ATTACKS, draw) : text;
+}
+
+function pick<T>(items: readonly T[], draw: Draw): T {
+  const item = items[draw(items.length)];
+  if (item === undefined) throw new Error("nothing to draw from");
+  return item;
+}
+
+const isMapping = (value: Json | undefined): value is Mapping =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const mappingAt = (parent: Mapping, key: string): Mapping => {
+  const child = parent[key];
+  return isMapping(child) ? child : {};
+};
+const mappingsIn = (parent: Mapping): Mapping[] => Object.values(parent).filter(isMapping);
+
+/** Where any text may stand: descriptions, values of columns and variables, conditions, schemas of payloads. */
+function sayFreely(mesh: Mapping, draw: Draw): void {
+  const services = mappingsIn(mappingAt(mesh, "services")).filter(({ external }) => external !== true);
+  const tables = mappingsIn(mappingAt(mesh, "databases")).flatMap((database) =>
+    mappingsIn(mappingAt(database, "tables")),
+  );
+  const columns = tables.flatMap((table) =>
+    Object.entries(mappingAt(table, "columns")).map(([name, column]) => ({ table, name, column })),
+  );
+  const subjects = mappingsIn(mappingAt(mesh, "subjects"));
+  const text = attack(draw);
+  const isBare = [services, columns, subjects].some((parts) => parts.length === 0);
+  switch (isBare ? 0 : draw(9)) {
+    case 0:
+      pick([mesh, ...services, ...tables, ...subjects], draw).description = text;
+      break;
+    case 1: {
+      const service = pick(services, draw);
+      const variable = { default: text, description: attack(draw) };
+      const needed = { required: true, example: text, description: attack(draw) };
+      service.environment = {
+        ...mappingAt(service, "environment"),
+        [`TEXT_${draw(5)}`]: pick<Json>([variable, needed, text], draw),
+      };
+      break;
+    }
+    case 2: {
+      const { column } = pick(columns, draw);
+      if (isMapping(column)) column.description = text;
+      break;
+    }
+    case 3: {
+      // A default of whatever type the column is: mostly refused, else a constant of SQL.
+      const texts = columns.filter(
+        ({ column }) =>
+          isMapping(column) &&
+          column.type === "text" &&
+          column.references === undefined &&
+          column.key !== true,
+      );
+      const { column } = pick(draw(5) === 0 || texts.length === 0 ? columns : texts, draw);
+      if (isMapping(column)) column.default = text;
+      break;
+    }
+    case 4: {
+      const { column } = pick(columns, draw);
+      if (isMapping(column) && column.type === "text" && column.references === undefined) {
+        column.one_of = [text, `${text} or not`, ...(Array.isArray(column.one_of) ? column.one_of : [])];
+        column.default = text;
+      }
+      break;
+    }
+    case 5: {
+      const emit = mappingAt(pick(subjects, draw), "emit");
+      const owner = mappingsIn(mappingAt(mesh, "databases"))
+        .map((database) => mappingAt(mappingAt(database, "tables"), String(emit.table)))
+        .find((table) => Object.keys(table).length > 0);
+      const texts = Object.entries(mappingAt(owner ?? {}, "columns")).filter(
+        ([, column]) =>
+          column === "text" || (isMapping(column) && column.type === "text" && column.key !== true),
+      );
+      if (texts.length > 0) emit.when = { ...mappingAt(emit, "when"), [pick(texts, draw)[0]]: text };
+      break;
+    }
+    default:
+      describeField(pick(subjects, draw), text, draw);
+  }
+}
+
+/** A field's own JSON Schema: of a text that a column carries, or of one field more where no table carries them. */
+function describeField(subject: Mapping, text: string, draw: Draw): void {
+  const payload = mappingAt(subject, "payload");
+  const texts = Object.keys(payload).filter((name) => /^string\??$/.test(String(payload[name])));
+  const escaped = text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  const strings: readonly Mapping[] = [
+    { type: "string", description: text },
+    { type: "string", title: text, examples: [text], default: text },
+    { type: "string", enum: [text, "a"] },
+    { type: "string", pattern: escaped },
+    { type: "string", pattern: text },
+    { type: "string", not: { const: text } },
+  ];
+  const others: readonly Mapping[] = [
+    { const: text },
+    { type: "object", properties: { [text]: { type: "string", description: text } }, required: [text] },
+    { type: "array", items: { enum: [text, 1, null] } },
+    { anyOf: [{ const: text }, { const: { [text]: text } }] },
+  ];
+  if (subject.emit === undefined)
+    subject.payload = { ...payload, [`text${draw(3)}`]: pick([...strings, ...others], draw) };
+  else if (texts.length > 0) {
+    const name = pick(texts, draw);
+    const optional = payload[name] === "string?";
+    subject.payload = { ...payload, [name]: { ...pick(strings, draw), ...(optional && { optional }) } };
+  } else subject.description = text;
+}
+
+type Place = { readonly parent: Json[] | Mapping; readonly key: string | number; readonly value: Json };
+
+function placesIn(value: Json, places: Place[] = []): Place[] {
+  if (Array.isArray(value)) {
+    for (const [key, child] of value.entries()) {
+      places.push({ parent: value, key, value: child });
+      placesIn(child, places);
+    }
+  } else if (isMapping(value)) {
+    for (const [key, child] of Object.entries(value)) {
+      places.push({ parent: value, key, value: child });
+      placesIn(child, places);
+    }
+  }
+  return places;
+}
+
+function put({ parent, key }: Place, value: Json): void {
+  if (Array.isArray(parent)) parent[Number(key)] = value;
+  else Object.defineProperty(parent, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function drop({ parent, key }: Place): void {
+  if (Array.isArray(parent)) parent.splice(Number(key), 1);
+  else delete parent[key];
+}
+
+function replaceText(mesh: Mapping, draw: Draw): void {
+  const places = placesIn(mesh).filter(({ value }) => !isMapping(value) && !Array.isArray(value));
+  if (places.length > 0) put(pick(places, draw), attack(draw));
+}
+
+function renameKey(mesh: Mapping, draw: Draw): void {
+  const places = placesIn(mesh).filter(({ parent }) => !Array.isArray(parent));
+  if (places.length === 0) return;
+  const place = pick(places, draw);
+  drop(place);
+  put(
+    {
+      ...place,
+      key: pick([attack(draw), "__proto__", "constructor", "<<", String(place.key).toUpperCase()], draw),
+    },
+    place.value,
+  );
+}
+
+function moveNode(mesh: Mapping, draw: Draw): void {
+  const places = placesIn(mesh);
+  if (places.length === 0) return;
+  const [one, other] = [pick(places, draw), pick(places, draw)];
+  switch (draw(4)) {
+    case 0:
+      drop(one);
+      break;
+    case 1:
+      put(one, structuredClone(other.value));
+      break;
+    case 2: {
+      const [first, second] = [structuredClone(one.value), structuredClone(other.value)];
+      put(one, second);
+      put(other, first);
+      break;
+    }
+    default:
+      put(one, pick<Json>([null, {}, [], 0, -1, 1e308, true, [[]]], draw));
+  }
+}
