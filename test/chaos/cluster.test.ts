@@ -20,7 +20,7 @@ async function startCluster(): Promise<ChaosBroker> {
   return cluster;
 }
 
-test("a stream and a durable that many made at once are known again whichever node leads them", {
+test("a stream and a durable that many clients created at once keep their creation times whichever node leads them", {
   timeout: 180_000,
 }, async () => {
   const cluster = await startCluster();

@@ -87,7 +87,7 @@ async function settle(username: string) {
   return { user, namespace, file, key, containers: containers.map((row) => String(row.container_id)) };
 }
 
-test("deleting a user cascades over every hop, each with its own events, and touches nobody else", async () => {
+test("deleting a user cascades over every hop, each with its own events, and touches no other user", async () => {
   const gone = await settle("gone");
   const stays = await settle("stays");
   expect((await call(mesh, "auth", `DELETE /api/users/${gone.user}`)).status).toBe(204);
@@ -144,7 +144,7 @@ test("deleting a user cascades over every hop, each with its own events, and tou
   ]);
 });
 
-test("a container's row stays until its namespace could be deleted; the user's other rows do not wait for it", async () => {
+test("a cascade keeps a row until its hook succeeds on a retry; other rows do not wait for it", async () => {
   const { user, containers } = await settle("patient");
   writeFileSync(cluster.CLUSTER_DOWN, "");
   await call(mesh, "auth", `DELETE /api/users/${user}`);
@@ -165,7 +165,7 @@ test("a container's row stays until its namespace could be deleted; the user's o
   );
 });
 
-test("nothing can be attached to a user whose deletion was applied", async () => {
+test("an insert that refers to a deleted user is refused", async () => {
   const user = await register(mesh, "too-late");
   await waitFor(() => cached(mesh, "compute", user));
   await call(mesh, "auth", `DELETE /api/users/${user}`);

@@ -60,7 +60,7 @@ test("init writes a mesh that is fine, and refuses to overwrite it", async () =>
   expect(again.stderr).toContain("mesh.yaml exists");
 });
 
-test("generate writes once, then has nothing to do; the result compiles as strictly as it claims", async () => {
+test("generate is idempotent, and its output compiles under the strict flags", async () => {
   const first = await mesh(folder, "generate", "--json");
   expect(first).toMatchObject({ code: 0 });
   expect(JSON.parse(first.stdout).written).toContain("orders/consumers/customers-customer.ts");

@@ -165,7 +165,7 @@ test.skipIf(!hasProc)("servers that are killed are started again, on their ports
   expect(await found()).toEqual([{ username: "ada" }, { username: "grace" }]);
 });
 
-test("a durable and a stream that vanish are noticed, made anew, and what was lost is healed", async () => {
+test("a deleted durable and a deleted stream are recreated, and a snapshot restores what was lost", async () => {
   const dev = running as RunningDev;
   const { nats, nats_operator, databases, services, service_key } = dev.endpoints;
   const connection = await connect({ servers: nats, ...nats_operator });

@@ -41,7 +41,7 @@ test("a registration fills both caches", async () => {
   await inBothCaches(id, { username: "ada", display_name: "Ada Lovelace" });
 });
 
-test("an update and a rename propagate", async () => {
+test("an update and a rename reach both caches", async () => {
   const id = await register(mesh, "grace");
   await inBothCaches(id, { username: "grace" });
   const updated = await call(mesh, "auth", `PATCH /api/users/${id}`, { display_name: "Rear Admiral Hopper" });

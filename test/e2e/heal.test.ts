@@ -51,7 +51,7 @@ async function deleteUnheard(container: string): Promise<void> {
   await bare.close();
 }
 
-test("a route goes with its container though the event of the deletion was lost, when the gateway starts again", async () => {
+test("a cascade runs from a list of ids at the start, though the event of the deletion was lost", async () => {
   mesh = await startMesh();
   const user = await register(mesh, "owner");
   const [gone, stays] = [await containerWithRoute(user, "gone"), await containerWithRoute(user, "stays")];

@@ -24,7 +24,7 @@ async function rows(service: "sfs" | "compute", sql: string): Promise<readonly o
   return (await mesh.databases[service].query(sql)).rows;
 }
 
-test("who was deleted and registered again while the services were off inherits nothing", async () => {
+test("a user who was deleted and re-created while the services were down inherits no rows", async () => {
   writeFileSync(clusterLog, "");
   mesh = await startMesh({
     start: ["auth", "sfs", "compute"],

@@ -82,7 +82,7 @@ test("dead letters are listed, shown whole, redriven and discarded", async () =>
   expect((await operate("dlq", "list", "sfs")).code).toBe(0);
 });
 
-test("a letter whose cause is mended is applied by redrive", async () => {
+test("redrive applies a dead letter whose cause was fixed", async () => {
   const { sfs } = mesh.databases;
   // A value that cannot be stored: no use in trying again, so it is a dead letter at once.
   await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(12)");
@@ -97,7 +97,7 @@ test("a letter whose cause is mended is applied by redrive", async () => {
   expect((await cached(mesh, "sfs", id))?.username).toBe("far-longer-than-that");
 });
 
-test("a letter that newer events have overtaken is stale: redriven, it changes nothing", async () => {
+test("redrive of a dead letter that is older than what was applied changes nothing", async () => {
   const { auth, sfs } = mesh.databases;
   const id = await register(mesh, "overtaken", "first");
   await waitFor(() => cached(mesh, "sfs", id));
@@ -144,7 +144,7 @@ test("one wrong id among several: nothing is touched", async () => {
   expect(await operate("dlq", "discard", "sfs", "--all")).toMatchObject({ code: 0 });
 });
 
-test("what a service may not publish is a dead letter of its outbox, listed and counted like the others", async () => {
+test("an event that may not be published becomes a dead letter of its outbox, listed and counted like the others", async () => {
   await mesh.databases.auth.query(
     `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
      VALUES (gen_random_uuid(), 'sfs.file.x.uploaded', 'sfs.file', 'x', 1, '{}')`,
@@ -162,7 +162,7 @@ test("what a service may not publish is a dead letter of its outbox, listed and 
   expect(await operate("dlq", "discard", "auth", "--all")).toMatchObject({ code: 0 });
 });
 
-test("status of a mesh at rest: everything published, nothing behind", async () => {
+test("status of an idle mesh: the outbox is empty and no consumer has lag", async () => {
   for (const { id } of (await operate("dlq", "list", "compute")).body.deadLetters) {
     await operate("dlq", "discard", "compute", String(id));
   }
@@ -211,7 +211,7 @@ test("status names a stream and a durable that the broker does not know", async 
   ]);
 });
 
-test("with the broker down status says so, and shows what the databases know", async () => {
+test("with the broker down status says so, and shows outbox and dead letters from the databases", async () => {
   await mesh.nats.stop();
   const { code, body } = await operate("status");
   expect(code).toBe(1);

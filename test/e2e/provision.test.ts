@@ -22,7 +22,7 @@ afterAll(() => nats?.remove());
 
 const as = (user: string) => ({ NATS_URL: nats.url, NATS_USER: user, NATS_PASSWORD: `pw_${user}` });
 
-test("the operator makes every stream and durable, and a second time changes nothing", async () => {
+test("provisioning creates every stream and durable, and is idempotent", async () => {
   const made = await meshWith(ROOT, as("mesh_operator"), "provision", "--json");
   expect(made.code, made.stderr).toBe(0);
   const streams = ["AUTH", "COMPUTE", "GATEWAY", "SFS"];

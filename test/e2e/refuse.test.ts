@@ -146,7 +146,7 @@ describe("REST answers 422, and names the field", () => {
     expect(await call("PATCH", "/api/items/there", patch)).toEqual({ status: 422, pointers });
   });
 
-  test("and takes what is right", async () => {
+  test("and accepts a valid value", async () => {
     const item = {
       id: "fine",
       code: "abc",
@@ -161,7 +161,7 @@ describe("REST answers 422, and names the field", () => {
   });
 });
 
-test("plain SQL against what SQL cannot say becomes a dead letter of the owner, and holds up nobody", async () => {
+test("plain SQL that breaks a nested schema becomes a dead letter of the owner's outbox, and delays no other entity", async () => {
   await shop.query(`INSERT INTO items (id, word) VALUES ('bad', 'ab')`);
   await shop.query(
     `INSERT INTO items (id, settings) VALUES ('deep', '{"size": "large"}'), ('good', '{"size": 1}')`,
@@ -207,7 +207,7 @@ test("plain SQL against what SQL cannot say becomes a dead letter of the owner, 
   expect(await mesh(folder, "status")).toMatchObject({ code: 0 });
 });
 
-describe("whatever plain SQL could commit", () => {
+describe("any row that plain SQL can commit", () => {
   const text = fc.constantFrom("ab", "abcd", "aa", "éé", "A", "", "a\n", "😀😀", "\u2028\u2028");
   const rarely = <T>(value: fc.Arbitrary<T>) =>
     fc.oneof({ arbitrary: fc.constant(null), weight: 4 }, { arbitrary: value, weight: 2 });
@@ -243,7 +243,7 @@ describe("whatever plain SQL could commit", () => {
   });
   let number = 0;
 
-  test("is applied exactly, or a dead letter of the owner", async () => {
+  test("is applied exactly, or becomes a dead letter of the owner", async () => {
     let committed = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(drawn, drawn), { minLength: 5, maxLength: 10 }), async (pairs) => {

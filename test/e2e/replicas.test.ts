@@ -31,7 +31,7 @@ async function expectEffectsOnce(count: number): Promise<void> {
   expect(await counted("(SELECT DISTINCT user_id FROM handled) AS once")).toBe(count);
 }
 
-test("two replicas of one service share the work, and each effect happens once", async () => {
+test("two replicas of one service share the work, and each effect happens exactly once", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   await mesh.replica("sfs");
   for (let round = 0; (await processes()) < 2 && round < 20; round += 1) {
@@ -44,7 +44,7 @@ test("two replicas of one service share the work, and each effect happens once",
 
 const processes = () => counted("(SELECT DISTINCT process FROM handled) AS p").catch(() => 0);
 
-test("two replicas, users registered and renamed at once: no rename overtakes a registration's effect", async () => {
+test("two replicas, users registered and renamed at once: a hook's events are not applied out of order", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   await mesh.replica("sfs");
   const count = 1_500;
@@ -64,7 +64,7 @@ test("two replicas, users registered and renamed at once: no rename overtakes a 
   expect(await counted("mesh.dead_letter")).toBe(0);
 });
 
-test("SIGTERM in the middle of traffic: exit code 0, what was taken is handed back, nothing lost", async () => {
+test("SIGTERM under load: exit code 0, buffered messages are handed back, nothing is lost", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   const traffic = registerMany("t", 3_000);
   await waitFor(async () => (await counted("user_cache")) > 100);
@@ -80,7 +80,7 @@ test("SIGTERM in the middle of traffic: exit code 0, what was taken is handed ba
   await expectEffectsOnce(3_000);
 });
 
-test("kill -9 of publisher and consumer in the middle of traffic: after a restart nothing is lost or done twice", async () => {
+test("kill -9 of publisher and consumer under load: at least once delivery, and each effect exactly once", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   const traffic = registerMany("k", 3_000);
   await waitFor(async () => (await counted("user_cache")) > 100);

@@ -42,7 +42,7 @@ const users = async () =>
     ({ user_id, username }) => `${user_id}: ${username}`,
   );
 
-test("rubbish among the rows of a source is named by status, resync and verify, and holds up nobody", async () => {
+test("unfit rows in a snapshot are named by status, resync and verify, and delay no other row", async () => {
   body = `[${["bad", "gone", "stays", "twice"].map(good).join()}]`;
   expect((await operate("resync", "sfs")).code).toBe(0);
   await waitFor(async () => (await users()).length === 4);

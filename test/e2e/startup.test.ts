@@ -15,7 +15,7 @@ afterEach(() => mesh?.stop());
 const inCache = (id: string) =>
   waitFor(() => cached(mesh, "sfs", id), { what: `${id} in the cache`, timeoutMs: 30_000 });
 
-test("start-up sync fills the cache with the broker holding nothing, and removes who is gone", async () => {
+test("a start-up snapshot fills an empty cache and removes deleted users, though the stream holds nothing", async () => {
   mesh = await startMesh({ start: ["auth"] });
   const [kept, gone] = [await register(mesh, "kept"), await register(mesh, "gone")];
   await mesh.services.sfs.start();
@@ -44,7 +44,7 @@ test("start-up sync fills the cache with the broker holding nothing, and removes
   expect(owner.rows).toEqual([{ owner_id: null }]);
 });
 
-test("with its sync source down a service starts, says so, and follows events", async () => {
+test("with its snapshot source down a service starts, logs a warning, and applies events", async () => {
   mesh = await startMesh({ start: ["auth"] });
   const before = await register(mesh, "before");
   await mesh.services.auth.stop();
@@ -60,7 +60,7 @@ test("with its sync source down a service starts, says so, and follows events", 
   await inCache(await register(mesh, "after"));
 });
 
-test("with the broker down writes go on, caches are readable, and all of it arrives later", async () => {
+test("with the broker down writes go to the outbox, caches are readable, and every event is published later", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   const early = await register(mesh, "early");
   await inCache(early);
@@ -75,7 +75,7 @@ test("with the broker down writes go on, caches are readable, and all of it arri
   await waitFor(() => mesh.services.auth.ready(), { what: "auth to be ready again" });
 });
 
-test("a service starts while the broker is down and picks up when it comes", async () => {
+test("a service starts while the broker is down and connects when it is up", async () => {
   mesh = await startMesh({ start: [] });
   await mesh.nats.stop();
   mesh.services.auth.launch();
@@ -89,7 +89,7 @@ test("a service starts while the broker is down and picks up when it comes", asy
   await waitFor(() => mesh.services.sfs.ready(), { timeoutMs: 30_000, what: "sfs to become ready" });
 });
 
-test("with its database down nothing is lost and nothing is dead-lettered", async () => {
+test("with its database down nothing is acked, nothing is lost, and nothing becomes a dead letter", async () => {
   mesh = await startMesh({ start: ["auth", "sfs"] });
   await inCache(await register(mesh, "first"));
   const name = new URL(mesh.urls.sfs).pathname.slice(1);

@@ -110,7 +110,7 @@ test("unknown keys of a newer publisher are ignored", async () => {
   await waitFor(() => cached(mesh, "sfs", "tolerant"));
 });
 
-test("a duplicate changes nothing, inside and outside the broker's window", async () => {
+test("a duplicate is idempotent, inside and outside the broker's dedupe window", async () => {
   const event_id = randomUUID();
   const body = documented({ id: "twice", username: "twice", display_name: "once", version: 1, event_id });
   await bare.publish("auth.user.twice.created", body, event_id);
@@ -125,7 +125,7 @@ test("a duplicate changes nothing, inside and outside the broker's window", asyn
   expect(effects.rowCount).toBe(1);
 });
 
-test("a duplicate that carries no version changes nothing either", async () => {
+test("a duplicate without a version is idempotent", async () => {
   const event_id = randomUUID();
   const user = { id: "twice-bare", username: "twice-bare", display_name: "a", event_id };
   await send("created", user);
@@ -135,7 +135,7 @@ test("a duplicate that carries no version changes nothing either", async () => {
   expect((await cached(mesh, "sfs", "twice-bare"))?.display_name).toBe("b");
 });
 
-test("a late created brings nobody back; a true re-creation does", async () => {
+test("a late created, out of order, does not undo a deletion; a true re-creation does", async () => {
   const user = { id: "phoenix", username: "phoenix", display_name: "v1" };
   await send("created", { ...user, version: 1 });
   await send("deleted", { id: user.id, username: user.username, version: 2 });
@@ -148,7 +148,7 @@ test("a late created brings nobody back; a true re-creation does", async () => {
   expect((await cached(mesh, "sfs", "phoenix"))?.display_name).toBe("reborn");
 });
 
-test("an older updated after a newer one changes nothing", async () => {
+test("an older updated, out of order after a newer one, changes nothing", async () => {
   const user = { id: "ordered", username: "ordered" };
   await send("created", { ...user, display_name: "v1", version: 1 });
   await send("updated", { ...user, display_name: "v5", version: 5 });
@@ -159,7 +159,7 @@ test("an older updated after a newer one changes nothing", async () => {
   expect((await cached(mesh, "sfs", "ordered"))?.display_name).toBe("v5");
 });
 
-test("an unversioned updated after a deleted does not bring anybody back", async () => {
+test("an unversioned updated, out of order after a deleted, does not undo the deletion", async () => {
   const user = { id: "shade", username: "shade", display_name: "x" };
   await send("created", user);
   await send("deleted", { id: user.id, username: user.username });

@@ -28,7 +28,7 @@ describe.each([
   ["behind", -HOUR_MS],
   ["ahead", HOUR_MS],
 ])("a service whose clock is an hour %s", (_, byMs) => {
-  it("tries a failed event again when it is due, and keeps its entity's later events behind it", async () => {
+  it("retries a failed event when its back-off ends, and keeps its entity's later events behind it", async () => {
     moveClock(byMs);
     let failures = 2;
     const calls: string[] = [];
@@ -53,7 +53,7 @@ describe.each([
     expect(calls).toEqual(["created other", "created bad", "updated bad"]);
   });
 
-  it("reads from the database how long an attempt has to wait, as another replica does", async () => {
+  it("reads the back-off of an attempt from the database, as another replica does", async () => {
     await copy.pool.query(`INSERT INTO mesh.subscription (durable, stream) VALUES ('${DURABLE}', 'S')`);
     await copy.pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
       VALUES ('S', 1, '${DURABLE}', 'auth.user', 'a', 1, now() + interval '20 s')`);
@@ -64,7 +64,7 @@ describe.each([
     expect(waitMs).toBeLessThanOrEqual(20_000);
   });
 
-  it("takes its periodic snapshots when they are due: not for ever again, and not never", async () => {
+  it("takes its periodic snapshots once per period", async () => {
     moveClock(byMs);
     let asked = 0;
     copy.serve((_, response) => {
@@ -82,7 +82,7 @@ describe.each([
 });
 
 describe("a database whose clock is set back", () => {
-  it("does not put off the next periodic snapshot", async () => {
+  it("does not delay the next periodic snapshot", async () => {
     let asked = 0;
     copy.serve((_, response) => {
       asked += 1;
@@ -99,7 +99,7 @@ describe("a database whose clock is set back", () => {
     await waitFor(() => asked === 2);
   });
 
-  it("does not put off the next attempt at an event", async () => {
+  it("does not delay the next retry of an event", async () => {
     let failures = 1;
     const created = async () => {
       failures -= 1;

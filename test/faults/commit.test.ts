@@ -39,7 +39,7 @@ describe.each(["before", "after"] as const)(
       expect((await copy.pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
     };
 
-    it("a batch with hooks: each effect once", async () => {
+    it("a batch with hooks: redelivery after a lost commit answer is idempotent", async () => {
       const created: NonNullable<UserHooks["created"]> = async ({ event, tx }) => {
         await tx.query("INSERT INTO calls (what) VALUES ($1)", [event.user_id]);
       };
@@ -56,7 +56,7 @@ describe.each(["before", "after"] as const)(
       await expectNothingCounted();
     });
 
-    it("a plain batch, which is one statement: applied once", async () => {
+    it("a fast-path batch, which is one statement: redelivery after a lost commit answer is idempotent", async () => {
       await copy.start({ attempts: 1 }, { pool });
       cutter.arm('"$arrived" AS', moment);
       await copy.say({ id: "a", action: "created", version: 1 });
@@ -66,7 +66,7 @@ describe.each(["before", "after"] as const)(
       await expectNothingCounted();
     });
 
-    it("the release of published events: none is published twice, nor kept", async () => {
+    it("deleting published outbox rows: none is published twice, none is kept", async () => {
       const owner = await openOwner({ stream: streamPlan({ duplicateWindowSeconds: 1 }) });
       const through = await startCommitCutter(owner.url);
       const relayPool = new pg.Pool({ connectionString: through.url });

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => copy.close());
 
-describe("names that are UNIQUE, across two replicas that take an event at a time", () => {
+describe("unique values, across two replicas that take one event at a time", () => {
   const start = async () => {
     const replicas = [await copy.start({ batch: 1 }), await copy.start({ batch: 1 })];
     await copy.say(
@@ -27,7 +27,7 @@ describe("names that are UNIQUE, across two replicas that take an event at a tim
     expect(replicas.every((one) => one.stats().applied > 0)).toBe(true);
   };
 
-  it("two swap theirs, again and again", async () => {
+  it("two users swap unique names, again and again", async () => {
     const replicas = await start();
     for (let round = 0; round < 21; round += 1) {
       const [first, second] = round % 2 === 0 ? ["y", "x"] : ["x", "y"];
@@ -40,7 +40,7 @@ describe("names that are UNIQUE, across two replicas that take an event at a tim
     await expectAllAcked(replicas);
   });
 
-  it("one is free again after a rename, and after a deletion, at once", async () => {
+  it("a unique name can be used again at once after a rename, and after a deletion", async () => {
     const replicas = await start();
     const said: Said[] = [];
     for (let round = 0; round < 12; round += 1) {
@@ -75,7 +75,7 @@ describe("names that are UNIQUE, across two replicas that take an event at a tim
   });
 });
 
-it("a database that does not answer for a while: no more is taken than is asked for, and all of it is applied", async () => {
+it("back-pressure: while the database does not answer no more messages are pulled, and all are applied later", async () => {
   const consumer = await copy.start({ batch: 100 });
   const holder = new pg.Client({ connectionString: copy.url });
   await holder.connect();
@@ -98,7 +98,7 @@ it("a database that does not answer for a while: no more is taken than is asked 
   expect(await listDeadLetters(copy.pool)).toEqual([]);
 });
 
-describe("what happens while a snapshot is read", () => {
+describe("events while a snapshot is read", () => {
   /** Starts a consumer whose source has begun to answer, and has read what it will say. */
   const startReading = async (rest: string) => {
     let answer: ServerResponse | undefined;
@@ -116,7 +116,7 @@ describe("what happens while a snapshot is read", () => {
     return { finish };
   };
 
-  it("who is created meanwhile is not taken for gone", async () => {
+  it("a user created meanwhile is not removed by the snapshot", async () => {
     const { finish } = await startReading("");
     await copy.say({ id: "new", action: "created", version: 1 });
     await copy.untilNames({ new: "name-new" });
@@ -124,7 +124,7 @@ describe("what happens while a snapshot is read", () => {
     expect(await copy.names()).toEqual({ new: "name-new" });
   });
 
-  it("who is deleted or renamed meanwhile is not brought back to what it was", async () => {
+  it("a user deleted or renamed meanwhile is not overwritten by the snapshot's older row", async () => {
     await copy.start();
     await copy.say(
       { id: "gone", action: "created", version: 1 },

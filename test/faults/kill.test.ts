@@ -12,7 +12,7 @@ import { type Copy, openCopy } from "../support/user-copy.js";
  * kill -9 at each step that an event goes through, and a successor that finds what is left.
  */
 
-describe("a relay that is killed", () => {
+describe("a relay that is killed with -9", () => {
   let owner: Owner;
   beforeEach(async () => {
     // A window so short that the broker's own dedupe hides nothing.
@@ -24,7 +24,7 @@ describe("a relay that is killed", () => {
     "before the publish",
     "after the publish, before its ack is seen",
     "after the ack, before the outbox row is removed",
-  ])("%s: the event is in the stream once, and in order", async (step) => {
+  ])("%s: each outbox event is in the stream once, in order", async (step) => {
     await owner.emit("before", 1);
     await owner.emit("victim", 1);
     await owner.emit("victim", 2);
@@ -39,7 +39,7 @@ describe("a relay that is killed", () => {
     expect(wire).toHaveLength(3);
   });
 
-  it("while a writer dies before its commit: nothing of that is published", async () => {
+  it("while a writer dies before its commit: nothing of its transaction is published", async () => {
     const writer = new pg.Client({ connectionString: owner.url });
     writer.on("error", () => undefined);
     await writer.connect();
@@ -57,7 +57,7 @@ describe("a relay that is killed", () => {
   });
 });
 
-describe("a consumer that is killed", () => {
+describe("a consumer that is killed with -9", () => {
   let copy: Copy;
   beforeEach(async () => {
     copy = await openCopy();
@@ -105,7 +105,7 @@ describe("a consumer that is killed", () => {
     },
   );
 
-  it("after the dead letter, before the term: it is there once, and settled", async () => {
+  it("after the dead letter, before the term: redelivery writes no second dead letter", async () => {
     await prepare();
     await copy.sayRaw("victim", Buffer.from("not JSON"));
     await runToDeath(doom("after the dead letter, before the term"));

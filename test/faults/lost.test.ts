@@ -74,8 +74,8 @@ async function backAgain(consumer: RunningConsumer): Promise<void> {
   await waitFor(() => consumer.stats().connected);
 }
 
-describe("the tail of a stream", () => {
-  it("is lost after it was applied: sequences come again, and nothing is taken for old", async () => {
+describe("the tail of a stream that is lost", () => {
+  it("after it was applied: reused sequences are not taken for old messages", async () => {
     const nats = await startForgetfulNats();
     copy = await openCopy({ natsUrl: nats.url });
     copy.serve([user("a"), user("b")]);
@@ -99,7 +99,7 @@ describe("the tail of a stream", () => {
     await copy.untilNames({ a: "after", b: "name-b" });
   });
 
-  it("is lost before it was delivered: the source tells what was in it, within seconds", async () => {
+  it("before it was delivered: a snapshot restores the state within seconds", async () => {
     const nats = await startForgetfulNats();
     copy = await openCopy({ natsUrl: nats.url });
     const { consumer, letGo } = await startStuck();
@@ -114,7 +114,7 @@ describe("the tail of a stream", () => {
   });
 });
 
-it("a stream that is purged before all was delivered: the source tells what was in it, within seconds", async () => {
+it("a stream that is purged before all was delivered: a snapshot restores the state within seconds", async () => {
   copy = await openCopy();
   const { letGo } = await startStuck();
   await copy.say(...ten.map((id) => ({ id, action: "created", version: 1 })));

@@ -31,7 +31,7 @@ describe("a hook that never answers", () => {
     );
   };
 
-  it("is given up after its time and its attempts: a dead letter, and the others flow", async () => {
+  it("times out, is retried, and becomes a dead letter as poison; other entities go on", async () => {
     let healed = false;
     await start(() => (healed ? Promise.resolve() : new Promise(() => undefined)));
     await say();
@@ -45,7 +45,7 @@ describe("a hook that never answers", () => {
     expect(await redriveDeadLetter(redriven)).toEqual({ outcome: "stale" });
   });
 
-  it("also while its statement waits for a lock, and what it does after its time goes nowhere", async () => {
+  it("also while its statement waits for a lock; what it does after its time-out has no effect", async () => {
     const holder = new pg.Client({ connectionString: copy.url });
     await holder.connect();
     await holder.query("BEGIN");
@@ -75,7 +75,7 @@ describe("a hook that never answers", () => {
     expect(rows).toEqual([{ n: 0 }]);
   });
 
-  it("does not keep a snapshot from its other rows", async () => {
+  it("does not block a snapshot's other rows", async () => {
     copy.serve([
       { user_id: "bad", username: "b", _version: 1 },
       { user_id: "good", username: "g", _version: 1 },

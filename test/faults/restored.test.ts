@@ -41,7 +41,7 @@ describe("the owner's database is restored from a backup", () => {
     await pair.converged();
   };
 
-  it("the copy goes back with it, and hears what is written from then on", async () => {
+  it("the cache goes back with it, and applies the events written from then on", async () => {
     pair = await openPair();
     const restore = await liveOn();
     await pair.stop("auth");
@@ -51,7 +51,7 @@ describe("the owner's database is restored from a backup", () => {
     await expectHeard();
   });
 
-  it("also where the stream no longer has what was published since", async () => {
+  it("also where the stream no longer has the events published since the backup", async () => {
     pair = await openPair();
     const restore = await liveOn();
     await pair.stop("auth");
@@ -67,8 +67,8 @@ describe("the owner's database is restored from a backup", () => {
   });
 });
 
-describe("the copy's database is restored from a backup", () => {
-  it("it is healed at its start, each hook's effect there once", async () => {
+describe("the consumer's database is restored from a backup", () => {
+  it("a snapshot at the start restores it, each hook's effect there exactly once", async () => {
     pair = await openPair({
       hooks: {
         onUserCreated: async ({ event, tx }) => {

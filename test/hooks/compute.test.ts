@@ -77,13 +77,13 @@ test("the namespace of the row is deleted, with the credentials of the kubeconfi
   expect(seen).toEqual([DELETE]);
 });
 
-test("a namespace that is gone is deleted", async () => {
+test("a namespace that does not exist counts as deleted: the hook is idempotent", async () => {
   answers = [[404, { ...STATUS, code: 404, reason: "NotFound" }]];
   await (await startedHooks())("box-1");
   expect(seen).toEqual([DELETE]);
 });
 
-test("a namespace that is on its way out is deleted", async () => {
+test("a namespace that is being deleted counts as deleted", async () => {
   const terminating = { kind: "Namespace", metadata: { name: "box-1" }, status: { phase: "Terminating" } };
   answers = [
     [409, { ...STATUS, code: 409, reason: "Conflict" }],
@@ -93,7 +93,7 @@ test("a namespace that is on its way out is deleted", async () => {
   expect(seen).toEqual([DELETE, GET]);
 });
 
-test("any other conflict is tried again", async () => {
+test("any other conflict throws, for a retry", async () => {
   answers = [
     [409, { ...STATUS, code: 409 }],
     [200, { kind: "Namespace", metadata: { name: "box-1" }, status: { phase: "Active" } }],
@@ -101,7 +101,7 @@ test("any other conflict is tried again", async () => {
   await expect((await startedHooks())("box-1")).rejects.toThrow("409");
 });
 
-test("an error of the cluster throws, so that it is tried again, and then works", async () => {
+test("an error of the cluster throws, and a retry works", async () => {
   answers = [
     [500, { ...STATUS, code: 500 }],
     [200, { ...STATUS, status: "Success" }],
@@ -112,12 +112,12 @@ test("an error of the cluster throws, so that it is tried again, and then works"
   expect(seen).toEqual([DELETE, DELETE]);
 });
 
-test("a cluster that does not let us throws", async () => {
+test("a cluster that denies access throws", async () => {
   answers = [[403, { ...STATUS, code: 403 }]];
   await expect((await startedHooks())("box-1")).rejects.toThrow("403");
 });
 
-test("a cluster that does not answer is left when the signal comes", async () => {
+test("a cluster that does not answer is abandoned when the signal aborts", async () => {
   const started = Date.now();
   await expect((await startedHooks())("box-1", AbortSignal.timeout(300))).rejects.toThrow(/abort/i);
   expect(Date.now() - started).toBeLessThan(5_000);
@@ -137,7 +137,7 @@ test.each(["", "Box", "a/b", "../pods", "a".repeat(64), "-a", "a.b", "default", 
   },
 );
 
-test("without a cluster it only says so", async () => {
+test("CONTAINER_CLUSTER=none deletes nothing and logs it", async () => {
   await (await startedHooks({ CONTAINER_CLUSTER: "none" }))("box-1");
   expect(seen).toEqual([]);
   expect(lines.map(({ message }) => message)).toContain("no cluster: the namespace is taken as deleted");
@@ -157,7 +157,7 @@ test.each([
   await expect(createComputeHooks().start?.({ env, logger })).rejects.toThrow(message);
 });
 
-test("told nothing, it finds the default kubeconfig", async () => {
+test("without settings it reads the default kubeconfig", async () => {
   const hooks = createComputeHooks();
   await hooks.start?.({ env: { KUBECONFIG: await kubeconfig() }, logger });
   expect(lines.at(-1)?.message).toBe("containers live in this cluster");

@@ -228,7 +228,7 @@ test("a `when` holds any text, and its event is written for it alone", async () 
   await bare.close();
 });
 
-test("a deletion cascades by a column of any name, and nothing can name what is deleted", async () => {
+test("a deletion cascades by a column of any name, and inserts that refer to a deleted row are refused", async () => {
   const sharp = SHARP.filter((name) => tables.some((table) => table.name === name));
   const made = await Promise.all(
     sharp.map(
@@ -257,7 +257,7 @@ test("a deletion cascades by a column of any name, and nothing can name what is 
   }
 });
 
-test("what is no event becomes a dead letter, whatever its entity is called, and is read and redriven", async () => {
+test("an invalid message becomes a dead letter whatever its entity is called, and can be redriven", async () => {
   const bare = await bareClient(asOperator(dev));
   for (const name of SHARP) await bare.publish(`${OWNER}.${name}.x.created`, "{}");
   const letters = await waitFor(async () => {

@@ -178,7 +178,7 @@ async function writeAndRead(db: pg.Pool, word: string): Promise<void> {
   expect(await repository.delete(String(id))).toBe(true);
 }
 
-test("names that are joined of others are told apart", async () => {
+test("names that are composed of others stay distinct", async () => {
   const pool = new pg.Pool({ connectionString: databases[0] ?? "", max: 1 });
   const { rows } = await pool.query(
     `SELECT count(DISTINCT proname)::integer AS functions FROM pg_proc WHERE proname ~ '^guard_joined_name_a_'`,

@@ -80,7 +80,7 @@ test("what was there is its owner's, who may read and write all of it", async ()
   });
 });
 
-test("the old row's event, and those to come, reach the copies", async () => {
+test("events in the outbox from before, and later ones, reach the caches", async () => {
   await withClient(owner("auth_db"), (client) =>
     client.query("INSERT INTO users (user_id, username) VALUES ('new', 'of-new')"),
   );

@@ -243,7 +243,7 @@ const copied = async () =>
   ).rows;
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-it("are given up one by one, each with its reason, and all good ones beside them are applied", async () => {
+it("are dead letters as poison, each with its reason, and all valid messages beside them are applied", async () => {
   const all = makeHostile(HOSTILE);
   const { auth } = mesh.databases;
   const batches = 20;

@@ -68,7 +68,7 @@ test("a half-open client keeps no socket, whatever it sends", { timeout: 20_000 
   expect((await server.request("GET", "/api/users")).status).toBe(200);
 });
 
-test("however many strangers hold connections, probes and callers get in, and who showed a key stays", async () => {
+test("however many unauthenticated clients hold connections, probes and callers with a key get in", async () => {
   const server = await serve({ strangers: 20, connections: 40 });
   const caller = await stubborn(server.port, `GET /api/users HTTP/1.1\r\nhost: a\r\n${authorization}\r\n`);
   let answers = "";
@@ -104,7 +104,7 @@ test("connections are limited for those who have a key as well", async () => {
   expect(await held(server)).toBeLessThanOrEqual(10);
 });
 
-test("a reader that trickles gives its connection and its place back", { timeout: 30_000 }, async () => {
+test("a slow reader loses its connection after a time-out", { timeout: 30_000 }, async () => {
   const server = await serve({ chunkMs: 1_000, idleMs: 60_000, lists: 1 });
   await server.pool.query(
     "INSERT INTO users (user_id, username, display_name) SELECT i, i, repeat('x', 2000) FROM generate_series(1, 30000) i",
@@ -123,7 +123,7 @@ test("a reader that trickles gives its connection and its place back", { timeout
   expect((await server.request("GET", "/api/users?username=7")).status).toBe(200);
 });
 
-test("one service that reads lists without an end leaves places to the others", async () => {
+test("concurrency limit: one service that reads endless lists does not block the others", async () => {
   const callers = ["sfs", "web"].map((name) => ({
     name,
     digests: keyDigests(`the key of ${name}`),
@@ -177,7 +177,9 @@ test("a body is invited only from who may send it, and refused before it is sent
   expect((await server.pool.query("SELECT FROM users")).rowCount).toBe(1);
 });
 
-test("however many large bodies are sent, few are held", { timeout: 30_000 }, async () => {
+test("concurrency limit: however many large bodies are sent, few are in memory", {
+  timeout: 30_000,
+}, async () => {
   const server = await serve({ bodies: 4, requestMs: 3_000 });
   const half = `${post}${authorization}content-length: 2000000\r\n\r\n{"username":"${"x".repeat(1_000_000)}`;
   const sockets: Socket[] = [];
@@ -298,7 +300,7 @@ async function readiness({ url }: RunningService): Promise<Health> {
   return (await (await fetch(`${url}/readyz`)).json()) as Health;
 }
 
-test("whoever asks for readiness keeps no event waiting", { timeout: 60_000 }, async () => {
+test("readiness requests delay no event", { timeout: 60_000 }, async () => {
   const { service, admin } = await startAuth();
   // Counting hangs, as it does where there is far too much to count.
   await admin.query("BEGIN; LOCK TABLE mesh.dead_letter IN ACCESS EXCLUSIVE MODE");
@@ -326,7 +328,9 @@ test("whoever asks for readiness keeps no event waiting", { timeout: 60_000 }, a
   await admin.query("ROLLBACK");
 });
 
-test("readiness is looked at once a second, and counts up to a bound", { timeout: 60_000 }, async () => {
+test("readiness is computed at most once a second, and counts dead letters up to a limit", {
+  timeout: 60_000,
+}, async () => {
   const { service, admin } = await startAuth();
   await admin.query(
     `INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, body, error)
@@ -345,7 +349,7 @@ test("readiness is looked at once a second, and counts up to a bound", { timeout
   expect([...seen]).toEqual([expect.stringContaining('"dead_letters":10000')]);
 });
 
-test("that it stops is told at once", async () => {
+test("readiness says at once that the service stops", async () => {
   const { service } = await startAuth();
   await readiness(service);
   const stopping = service.stop();

@@ -85,7 +85,7 @@ function isShown(text: string): boolean {
   return isQuick(parser.parsePattern(source, 0, source.length, { unicode: flags.includes("u") }));
 }
 
-test("each is quick, or says why it is", () => {
+test("each regular expression runs in linear time, or says why it does", () => {
   const found = literals();
   expect(found.length).toBeGreaterThan(80);
   const slow = found.filter(({ text }) => !isShown(text) && REASONS[text] === undefined);

@@ -77,7 +77,7 @@ async function deadLetters(id: string): Promise<readonly string[]> {
 }
 
 describe("a forged version", () => {
-  it("beyond the maximum is a dead letter with the reason, and nobody's word but the forger's", async () => {
+  it("beyond the maximum is a dead letter with the reason, and changes no state", async () => {
     const id = await user("calm");
     const versions = [
       HIGHEST_VERSION + 1,
@@ -97,7 +97,7 @@ describe("a forged version", () => {
     await waitFor(async () => (await nameHere(id)) === "genuine");
   });
 
-  it("below it is found by verify, is not healed by a plain resync, which says so, and is healed by the source's word", async () => {
+  it("below it is found by verify, is not healed by a plain resync, which says so, and is healed by --trust-source", async () => {
     const id = await user("frozen");
     const other = await user("other");
     await forge(id, "updated", 1e12);
@@ -131,7 +131,7 @@ describe("a forged version", () => {
     await waitFor(async () => (await nameHere(id)) === "heard" && (await nameHere(other)) === "heard too");
   });
 
-  it("does not keep a deletion at the source from its cascades, nor the id from a new life", async () => {
+  it("does not prevent cascades of a deletion at the source, nor a re-creation of the id", async () => {
     const id = await user("leaving");
     await call(mesh, "sfs", "POST /api/namespaces", { name: "theirs", owner_id: id });
     const container = { user_id: id, name: "c", namespace: "n", image: "i" };
@@ -153,7 +153,7 @@ describe("a forged version", () => {
     await waitFor(async () => (await nameHere(id)) === "again");
   });
 
-  it("of a deletion, at the very version that the source is at, is taken back as well", async () => {
+  it("of a deletion, at the version that the source is at, is taken back as well", async () => {
     const id = await user("undead");
     await rename(id, "second");
     await waitFor(async () => (await nameHere(id)) === "second");
@@ -168,7 +168,7 @@ describe("a forged version", () => {
     expect(await nameHere(id)).toBe("third");
   });
 
-  it("does not keep a deletion from those who keep no copy, only rows that hang on it", async () => {
+  it("does not prevent the cascade of a deletion in a service without a cache", async () => {
     const owner = await user("owner");
     const container = { user_id: owner, name: "frozen", namespace: "n", image: "i" };
     const made = await call(mesh, "compute", "POST /api/containers", container);
@@ -196,7 +196,7 @@ describe("a forged version", () => {
     expect(await count("gateway", heard, container_id, 1_000)).toBe(0);
   });
 
-  it("as the stream's last message at a relay's restart lifts nothing", async () => {
+  it("as the stream's last message at a relay's restart does not raise versions", async () => {
     const [id, other] = [await user("target"), await user("bystander")];
     await mesh.services.auth.stop();
     await forge(id, "updated", Number.MAX_SAFE_INTEGER);
@@ -222,7 +222,7 @@ describe("a forged version", () => {
   });
 });
 
-describe("counters that an earlier forging has lifted", () => {
+describe("version counters that a forged message has raised", () => {
   it("are refused at the row with the command that lowers them, and lowered; subscribers then take the source's word", async () => {
     const [id, other] = [await user("lifted"), await user("beside")];
     const { auth } = mesh.databases;

@@ -12,7 +12,7 @@ import { waitFor } from "../support/servers.js";
  * A service whose role may not migrate: it says so, waits, and goes on once the owner has.
  */
 
-test("waits for the owner, whatever MIGRATE says", async () => {
+test("a service without the right to migrate waits for the owner, whatever MIGRATE says", async () => {
   const database = await createRoledDatabase(inject("postgres"), "auth");
   const env = {
     AUTH_DB_URL: database.service,

@@ -96,7 +96,7 @@ describe("a simulated connection", () => {
     expect(steps).toContain("a db: SELECT n FROM t WHERE id = $1");
   });
 
-  it("does nothing until it is chosen, and nothing any more once the process is dead", async () => {
+  it("performs no statement before its step is chosen, and none after its process was killed", async () => {
     const actor = actorOf("a");
     const client = clientOf(actor);
     await during(client.connect());
@@ -113,7 +113,7 @@ describe("a simulated connection", () => {
     await during(other.end());
   });
 
-  it("breaks before a statement, or after it and before its answer", async () => {
+  it("breaks before a statement runs, or after it ran and before its answer arrives", async () => {
     for (const [fault, rows] of [
       ["before", 0],
       ["after", 1],
@@ -131,7 +131,7 @@ describe("a simulated connection", () => {
     }
   });
 
-  it("ends a list whose connection breaks after its last row, and before the server is ready again", async () => {
+  it("releases the connection of a list that breaks after its last row, before the server is ready again", async () => {
     const pool = new pg.Pool({
       connectionString: "postgres://u@127.0.0.1/x",
       stream: () => new SimulatedSocket(actorOf("a"), "db", network),
@@ -146,7 +146,7 @@ describe("a simulated connection", () => {
     await pool.end();
   });
 
-  it("goes on with others while a statement waits for a lock", async () => {
+  it("lets other actors act while a statement waits for a lock", async () => {
     const [one, other] = [clientOf(actorOf("one")), clientOf(actorOf("other"))];
     await during(one.connect());
     await during(other.connect());
@@ -162,7 +162,7 @@ describe("a simulated connection", () => {
     await Promise.all([during(one.end()), other.end()]);
   });
 
-  it("lets go of what a dead process waited for", async () => {
+  it("cancels the lock wait of a process that was killed", async () => {
     const [one, other] = [clientOf(actorOf("one")), actorOf("other")];
     const dying = clientOf(other);
     await during(one.connect());

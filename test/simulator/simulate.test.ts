@@ -52,12 +52,12 @@ describe("simulated schedules", () => {
     expect(Object.keys(faults).length).toBeGreaterThan(12);
   });
 
-  it("are the same from the same seed", { timeout: 120_000 }, async () => {
+  it("are repeatable from the same seed", { timeout: 120_000 }, async () => {
     const [first, second] = [await simulate({ seed: 5, runs: 4 }), await simulate({ seed: 5, runs: 4 })];
     expect({ ...second, ms: 0 }).toEqual({ ...first, ms: 0 });
   });
 
-  it("fail, and keep no promise, where one breaks off", { timeout: 60_000 }, async () => {
+  it("throw when a schedule cannot be run", { timeout: 60_000 }, async () => {
     const onRun = () => {
       throw new Error("no relation of that name");
     };
@@ -67,7 +67,7 @@ describe("simulated schedules", () => {
     });
   });
 
-  it("find what breaks a promise, make it smaller, and play it again", { timeout: 240_000 }, async () => {
+  it("find a broken promise, shrink the schedule, and run it again", { timeout: 240_000 }, async () => {
     // Whoever writes into a cache gives it another source.
     const sfs: SfsHooks = {
       onUserUpdated: async ({ event, tx }) => {

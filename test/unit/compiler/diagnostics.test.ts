@@ -17,7 +17,7 @@ describe("suggestions", () => {
     expect(editDistance(from, to)).toBe(distance);
   });
 
-  test("the nearest name is offered, and none that is far", () => {
+  test("the nearest name is suggested, and none that differs too much", () => {
     expect(suggest("auth.usr.*", ["sfs.*", "auth.user.*"])).toBe("auth.user.*");
     expect(suggest("billing", ["auth", "sfs"])).toBeUndefined();
   });

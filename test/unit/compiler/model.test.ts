@@ -31,7 +31,7 @@ describe("the model of the reference mesh", () => {
     expect(find(mesh.services, "sfs").publishes[0]?.filter).toBe("sfs.*.*.*");
   });
 
-  test("an entity's events stand in the order of its life", () => {
+  test("an entity's events are ordered: create, update, delete", () => {
     expect(find(mesh.services, "auth").events).toEqual(["UserCreated", "UserUpdated", "UserDeleted"]);
     expect(find(mesh.services, "compute").consumers[0]?.events).toEqual([
       "UserCreated",
@@ -62,7 +62,7 @@ describe("the model of the reference mesh", () => {
     });
   });
 
-  test("what is synced is called, under a key of the two", () => {
+  test("a sync is also a call, with a key for the two services", () => {
     expect(
       mesh.calls.map(({ caller, callee, keyVariable, reasons, grants }) => [
         caller,

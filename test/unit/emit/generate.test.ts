@@ -116,7 +116,7 @@ function manyEvents(services: number, events: number): string {
 }
 
 describe("a second run", () => {
-  test("touches nothing when nothing has changed, and loads no emitter", async () => {
+  test("is idempotent: writes nothing when nothing has changed, and loads no emitter", async () => {
     const folder = memoryFolder();
     await generate(reference, folder);
     folder.done.length = 0;

@@ -34,7 +34,7 @@ describe("splitArray", () => {
     );
   });
 
-  it("refuses every array that is cut short, wherever", () => {
+  it("refuses a snapshot's array that is truncated, wherever", () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue(), { maxLength: 8 }), fc.nat(), offsets, (elements, length, at) => {
         const whole = Buffer.from(JSON.stringify(elements));

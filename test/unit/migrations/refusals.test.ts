@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { DESTRUCTIVE_STEPS, itemsTable as table } from "../support/destructive-steps.js";
-import { asOldGenerator, plan, shop } from "../support/migrations.js";
+import { DESTRUCTIVE_STEPS, itemsTable as table } from "../../support/destructive-steps.js";
+import { asOldGenerator, plan, shop } from "../../support/migrations.js";
 
 describe("destructive steps", () => {
   test.each(DESTRUCTIVE_STEPS)("$what is refused, and planned when allowed", ({ from, to, code, names }) => {
