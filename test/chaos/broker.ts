@@ -32,7 +32,7 @@ export interface BrokerNode {
   readonly server: NatsServer;
 }
 
-/** The emitted nats.conf, and whose passwords it wants. */
+/** The emitted nats.conf, and the mesh whose users' passwords it needs. */
 export interface Permissions {
   readonly mesh: Mesh;
   readonly configuration: string;
@@ -100,7 +100,7 @@ async function startNode({ folder, number, permissions, configuration = "" }: No
   return { name: `mesh_${port}`, port, folder: join(own, "jetstream", account, "streams"), server };
 }
 
-/** `no_advertise`: otherwise clients learn the nodes' own addresses, and go round the proxies. */
+/** `no_advertise`: otherwise clients learn the nodes' own addresses and bypass the proxies. */
 async function startCluster(
   folder: string,
   permissions: Permissions | undefined,

@@ -20,7 +20,7 @@ const OPTIONS: ChaosOptions = {
   soak: undefined,
   rate: 80,
   users: 24,
-  quietMs: 30_000,
+  quiescentMs: 30_000,
   only: undefined,
   patience: 1,
   json: false,

@@ -14,14 +14,14 @@ export interface ChaosReport {
   readonly writes: Readonly<Record<string, number>>;
   /** Messages that the streams took. */
   readonly events: number;
-  /** Where logs and data are; undefined when they were taken away. */
+  /** Where logs and data are; undefined when they were removed. */
   readonly folder: string | undefined;
 }
 
-/** Writes and faults of a round take this long; some faults take longer to end. */
+/** Duration of a round's writes and faults; some faults take longer to end. */
 const WINDOW_MS = 3_000;
 
-/** Rounds on one mesh, which stays up in between. */
+/** Runs all rounds on one mesh, which stays up in between. */
 export async function runChaos(
   options: ChaosOptions,
   onRound: (report: RoundReport) => void = () => {},
@@ -65,7 +65,7 @@ export async function runChaos(
       cluster: options.cluster,
       rounds,
       seconds: Math.round((Date.now() - started) / 1_000),
-      writes: { ...writers.ledger.counts },
+      writes: { ...writers.writeLog.counts },
       events: counter.events(),
       folder: options.keep || failed > 0 ? mesh.folder : undefined,
     };
@@ -75,7 +75,7 @@ export async function runChaos(
   }
 }
 
-/** Sequences go back where a stream was lost; what was counted before stays counted. */
+/** Counts the messages that streams stored, across losses that reset their sequences. */
 function countEvents({ broker }: ChaosMesh) {
   const last = new Map<string, number>();
   let events = 0;

@@ -10,13 +10,13 @@ export interface Databases {
   readonly pools: Readonly<Record<ServiceName, pg.Pool>>;
   /** As the service reaches it through a port of its own, under the role that the emitted files give it. */
   url(service: ServiceName, port: number): string;
-  /** From now on each change of what a service knows of foreign entities is written down, with its time. */
+  /** From now on records each change of `mesh.applied`, with its time. */
   keepHistory(): Promise<void>;
-  /** What a service knew of an entity, change by change, the newest last. */
+  /** The recorded states of an entity, the newest last. */
   history(service: ServiceName, source: string, id: string): Promise<readonly object[]>;
-  /** Copies a database while nobody may use it. */
+  /** Copies a database. Closes it to connections meanwhile. */
   backUp(service: ServiceName): Promise<void>;
-  /** Puts the copy in the place of the database, and forgets the copy. */
+  /** Replaces the database by the copy, and drops the copy. */
   restore(service: ServiceName): Promise<void>;
   now(): Promise<Date>;
   stop(): Promise<void>;
@@ -140,7 +140,7 @@ async function asAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>):
 async function whileClosed(client: pg.Client, database: string, work: () => Promise<void>): Promise<void> {
   await client.query(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
   try {
-    // Ended backends take a moment to leave; only then is the database nobody's.
+    // Terminated backends take a moment to end.
     for (let tries = 0; tries < 200; tries += 1) {
       const { rowCount } = await client.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",

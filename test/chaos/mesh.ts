@@ -17,13 +17,13 @@ import { createReplica, type Replica } from "./replica.js";
 /** Processes of each service. Two of auth, so that the relay that everybody listens to changes hands. */
 const REPLICAS: Readonly<Record<ServiceName, number>> = { auth: 2, sfs: 2, compute: 2, gateway: 1 };
 
-/** Between a process and what it needs: `sfs-1 ↔ broker`. */
+/** The proxied connection between a process and a server: `sfs-1 ↔ broker`. */
 export interface Link {
   readonly name: string;
   readonly proxies: readonly TcpProxy[];
 }
 
-/** The running mesh, and everything that a round may take hold of. */
+/** The running mesh, and everything that faults act on. */
 export interface ChaosMesh {
   readonly folder: string;
   readonly project: Project;
@@ -37,17 +37,17 @@ export interface ChaosMesh {
   readonly clusterLog: string;
   /** While this exists the hook fails. */
   readonly clusterDown: string;
-  /** Processes that ended by themselves since the last look. */
+  /** Processes that ended by themselves since the last call. */
   takeCrashes(): readonly string[];
   of(service: ServiceName): readonly Replica[];
   stop(): Promise<void>;
-  /** Takes away logs and data. */
+  /** Deletes logs and data. */
   remove(): Promise<void>;
 }
 
 export interface ChaosMeshOptions {
   readonly cluster: boolean;
-  /** Takes what a killed process had in hand away from it after this time. */
+  /** Ack wait: what a killed process had in flight is redelivered after this time. */
   readonly ackWaitSeconds?: number;
 }
 
@@ -107,7 +107,7 @@ export async function startChaosMesh(options: ChaosMeshOptions): Promise<ChaosMe
   };
 }
 
-/** As the operator does beforehand, and whoever is to make anew what a fault has deleted: no service may. */
+/** Creates streams and durables, and recreates those that a fault deletes, as the operator: services may not. */
 async function provisionChaos(
   mesh: Mesh,
   broker: ChaosBroker,
@@ -157,14 +157,14 @@ interface Build {
   readonly ports: ReadonlyMap<string, number>;
 }
 
-/** Whom a service reads snapshots from. */
+/** By service: where its snapshots come from. */
 const SOURCES: Partial<Record<ServiceName, ServiceName>> = {
   sfs: "auth",
   compute: "auth",
   gateway: "compute",
 };
 
-/** What a service shows to its source, and its callers to it: nobody has another's. */
+/** The keys of a service: one for each pair of services that call each other. */
 function keysOf(service: ServiceName, seed: string): Record<string, string> {
   const pairs = Object.entries(SOURCES).filter((pair) => pair.includes(service));
   return Object.fromEntries(

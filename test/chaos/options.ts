@@ -16,11 +16,11 @@ export interface ChaosOptions {
   readonly rate: number;
   /** Ids that users share: the fewer, the quicker one is deleted and created again. */
   readonly users: number;
-  /** How long the mesh may take to come to rest. */
-  readonly quietMs: number;
+  /** How long the mesh may take to become quiescent. */
+  readonly quiescentMs: number;
   /** Only these kinds of faults. */
   readonly only: readonly string[] | undefined;
-  /** Goes on after so many rounds with violations; what they left behind may cause the next. */
+  /** Ends after so many rounds with violations: what they left behind may cause the next ones. */
   readonly patience: number;
   readonly json: boolean;
   /** Keeps the folder with logs and data. */
@@ -35,7 +35,7 @@ export const USAGE = `npm run chaos [-- options]
   --minutes M    start no round after M minutes
   --rate R       writes per second (80)
   --users N      ids that users share (24): with few, each is deleted and created again all the time
-  --quiet S      seconds that the mesh may take to come to rest (60)
+  --quiet S      seconds that the mesh may take to become quiescent (60)
   --only A,B     only these kinds of faults
   --patience N   end after N rounds with violations (3)
   --soak M       no faults: M minutes of steady load, memory measured
@@ -73,7 +73,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | "help" {
     soak: number("soak", values.soak),
     rate: number("rate", values.rate) ?? 80,
     users: number("users", values.users) ?? 24,
-    quietMs: (number("quiet", values.quiet) ?? 60) * 1_000,
+    quiescentMs: (number("quiet", values.quiet) ?? 60) * 1_000,
     only: values.only?.split(","),
     patience: number("patience", values.patience) ?? 3,
     json: values.json ?? false,

@@ -20,9 +20,9 @@ export type ServiceName = (typeof SERVICES)[number];
 
 export interface ProjectOptions {
   readonly folder: string;
-  /** Of every stream; 1 where the file shall not say. */
+  /** Replicas of every stream; 1 is the default and is not written to mesh.yaml. */
   readonly replicas: number;
-  /** What a killed process had taken comes again after this time: short, so that it happens in every round. */
+  /** Time until redelivery of what a killed process had in flight: short, so that it happens in every round. */
   readonly ackWaitSeconds: number;
 }
 
@@ -31,7 +31,7 @@ export interface Project {
   /** The compiled entry point of a service. */
   main(service: ServiceName): string;
   hooks(service: ServiceName): string;
-  /** As they are emitted for it. */
+  /** The emitted broker permissions. */
   readonly permissions: Permissions;
 }
 
@@ -66,7 +66,7 @@ export async function makeProject(options: ProjectOptions): Promise<Project> {
   };
 }
 
-/** Types were checked with the rest of the repository; here they are only taken away. */
+/** Only removes types: they were checked with the rest of the repository. */
 async function compileFolder(folder: string): Promise<void> {
   const names = await readdir(folder, { recursive: true });
   for (const name of names.filter((one) => one.endsWith(".ts"))) {

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { type Random as Choices, createRandom as createChoices } from "../../simulator/random.js";
 
-/** Chance from a seed: the same seed plans the same rounds. */
+/** A random source from a seed: the same seed plans the same rounds. */
 export interface Random extends Pick<Choices, "int" | "chance" | "pick"> {
   /** At least 0, below 1. */
   next(): number;
   /** Both ends included. */
   between(from: number, to: number): number;
-  /** A random number generator of its own, so that what one part draws does not shift the others. */
+  /** An independent source, so that what one part draws does not change the others. */
   fork(name: string): Random;
 }
 

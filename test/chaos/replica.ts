@@ -15,7 +15,7 @@ export interface Replica {
   kill(): Promise<void>;
   /** SIGTERM, and how it ended. */
   stop(): Promise<string>;
-  /** SIGSTOP: it stands still in the middle of whatever it does. */
+  /** SIGSTOP */
   freeze(): void;
   /** SIGCONT. */
   thaw(): void;
@@ -35,7 +35,7 @@ export interface ReplicaOptions {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
-  /** It ended, and nobody had asked for it. */
+  /** Called when it ended without being told to. */
   readonly onCrash: (how: string) => void;
 }
 

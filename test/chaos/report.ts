@@ -5,23 +5,23 @@ import type { RoundReport } from "./round.js";
 
 /** One line, and what was wrong beneath it. */
 export function describeRound(report: RoundReport, seed: number): string {
-  const { number, kinds, quietMs, resynced, violations, knownGaps } = report;
+  const { number, kinds, quiescentMs, resynced, violations, knownGaps } = report;
   const verdict = violations.length === 0 ? pc.green("clean") : pc.red(`${violations.length} violations`);
   const gaps = knownGaps.length === 0 ? "" : pc.yellow(`, ${knownGaps.length} known gaps`);
-  const rest = `at rest after ${(quietMs / 1_000).toFixed(1)} s${resynced ? " and a resync" : ""}`;
+  const rest = `at rest after ${(quiescentMs / 1_000).toFixed(1)} s${resynced ? " and a resync" : ""}`;
   const line = `round ${number}: ${verdict}${gaps}, ${rest} ${pc.dim(`[${kinds.join(", ") || "no faults"}]`)}`;
   const healed = report.beforeResync.map(
     ({ check, message }) => `  ${pc.dim(`before the resync: ${check}: ${message}`)}`,
   );
   if (violations.length === 0 && knownGaps.length === 0) return [line, ...healed].join("\n");
-  const diary = report.diary.map(({ ms, what }) => `    ${String(ms).padStart(6)} ms  ${what}`);
+  const timeline = report.timeline.map(({ ms, what }) => `    ${String(ms).padStart(6)} ms  ${what}`);
   const found = [...violations, ...knownGaps].flatMap(describeViolation);
   return [
     line,
     ...healed,
     ...found,
     pc.dim(`  seed ${seed}, round ${number}:`),
-    pc.dim(diary.join("\n")),
+    pc.dim(timeline.join("\n")),
   ].join("\n");
 }
 
@@ -50,7 +50,7 @@ export interface Summary {
 
 export function summarise(report: ChaosReport): Summary {
   const { rounds, folder } = report;
-  const times = rounds.map(({ quietMs }) => quietMs).sort((a, b) => a - b);
+  const times = rounds.map(({ quiescentMs }) => quiescentMs).sort((a, b) => a - b);
   return {
     seed: report.seed,
     cluster: report.cluster,

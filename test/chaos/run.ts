@@ -5,11 +5,11 @@ import { describeRound, describeSummary, summarise } from "./report.js";
 import { describeSoak, runSoak } from "./soak.js";
 
 /*
- * `npm run chaos`: the reference mesh as real processes on real servers, written to without pause, broken in
- * every way that is known, left in peace, and then held against what was promised.
+ * `npm run chaos`: the reference mesh as real processes on real servers, under a steady load of writes. Each round breaks
+ * something, waits until the mesh is quiescent, and checks every promise.
  */
 
-// A listener per process that must not outlive this one.
+// One listener per child process, which must not outlive this one.
 process.setMaxListeners(100);
 
 process.exit(await main(process.argv.slice(2)));
@@ -21,7 +21,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  // Progress goes where it does not mix with the JSON.
+  // Progress must not mix with the JSON.
   const out = options.json ? process.stderr : process.stdout;
   out.write(`chaos, seed ${options.seed}\n`);
   if (options.soak !== undefined) return await soak(options);

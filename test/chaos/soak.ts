@@ -8,8 +8,7 @@ import { createRandom } from "./random.js";
 import { createWriters } from "./workload/writers.js";
 
 /*
- * A steady load and no faults: memory must be flat. What the first half shows is warming up; the
- * second is judged.
+ * A steady load without faults: memory must not grow. The first half is warm-up; the second half is judged.
  */
 
 export interface Series {
@@ -18,9 +17,9 @@ export interface Series {
   readonly min: number;
   readonly median: number;
   readonly max: number;
-  /** Of a straight line through the second half, per minute. */
+  /** Slope of a straight line through the second half, per minute. */
   readonly slope: number;
-  /** It is not flat. */
+  /** Memory grows more than noise explains. */
   readonly grows: boolean;
 }
 
@@ -31,7 +30,7 @@ export interface SoakReport {
 }
 
 const SAMPLE_MS = 3_000;
-/** Within the second half, more than this much and this share of the median is no noise of the collector. */
+/** Growth within the second half beyond both of these is not the garbage collector's noise. */
 const GROWTH_MB = 15;
 const GROWTH_SHARE = 0.1;
 
@@ -47,13 +46,15 @@ export async function runSoak(options: ChaosOptions, onSample: (text: string) =>
     while (Date.now() - started < minutes * 60_000) {
       await sleep(SAMPLE_MS);
       samples.push(await sample(mesh));
-      onSample(`${Math.round((Date.now() - started) / 1_000)} s, ${writers.ledger.counts.committed} writes`);
+      onSample(
+        `${Math.round((Date.now() - started) / 1_000)} s, ${writers.writeLog.counts.committed} writes`,
+      );
     }
     await writers.pause();
     const names = [...new Set(samples.flatMap((one) => [...one.keys()]))];
     return {
       seconds: Math.round((Date.now() - started) / 1_000),
-      writes: { ...writers.ledger.counts },
+      writes: { ...writers.writeLog.counts },
       series: names.map((name) =>
         judge(
           name,
@@ -105,7 +106,7 @@ function judge(name: string, values: readonly number[]): Series {
     median,
     max: sorted.at(-1) ?? 0,
     slope: perSample * (60_000 / SAMPLE_MS),
-    // A broker keeps a cache of its streams, which are what grows here: it is told, not judged.
+    // A broker caches its streams, which grow here: reported, not judged.
     grows: memory && !name.includes("broker") && growth > Math.max(GROWTH_MB, median * GROWTH_SHARE),
   };
 }

@@ -1,20 +1,20 @@
-import type { Ledger } from "../ledger.js";
 import type { ChaosMesh } from "../mesh.js";
 import type { ServiceName } from "../project.js";
 import type { Random } from "../random.js";
+import type { WriteLog } from "../write-log.js";
 
 /** What a fault may use while it is at work. */
-export interface Striking {
+export interface FaultContext {
   readonly mesh: ChaosMesh;
-  readonly ledger: Ledger;
+  readonly writeLog: WriteLog;
   readonly random: Random;
   readonly facts: RoundFacts;
   readonly wait: (ms: number) => Promise<void>;
-  /** Into the diary of the round. */
+  /** Adds a line to the timeline of the round. */
   readonly note: (what: string) => void;
 }
 
-/** What a round did to the mesh, as far as the oracle has to know. */
+/** What the round's faults did, for the oracle. */
 export interface RoundFacts {
   /** Streams that lost messages, or may have. */
   readonly lostMessages: Set<string>;
@@ -22,7 +22,7 @@ export interface RoundFacts {
   readonly restored: Set<ServiceName>;
   /** Poison that the broker has confirmed, by subject. */
   readonly poison: Map<string, Poison>;
-  readonly diary: DiaryEntry[];
+  readonly timeline: TimelineEntry[];
 }
 
 export interface Poison {
@@ -30,30 +30,30 @@ export interface Poison {
   readonly durables: readonly string[];
 }
 
-export interface DiaryEntry {
+export interface TimelineEntry {
   /** Since the start of the round. */
   readonly ms: number;
   readonly what: string;
 }
 
-/** A fault that was planned: pure data and what it does. */
+/** A planned fault. */
 export interface Fault {
   readonly kind: string;
   readonly what: string;
-  /** No two faults of a round take hold of the same thing. */
+  /** Names of what it acts on. Two faults of a round never share one. */
   readonly holds: readonly string[];
   readonly atMs: number;
   readonly forMs: number;
-  /** Begins; what it gives ends it, and leaves nothing broken. */
-  readonly strike: (striking: Striking) => Promise<() => Promise<void>>;
+  /** Begins the fault. Resolves with a function that ends it and repairs what it broke. */
+  readonly begin: (context: FaultContext) => Promise<() => Promise<void>>;
 }
 
-export type FaultPlan = Pick<Fault, "what" | "holds" | "strike"> & {
-  /** At least so long. */
+export type FaultPlan = Pick<Fault, "what" | "holds" | "begin"> & {
+  /** Shortest duration. */
   readonly leastMs?: number;
 };
 
-/** One kind: makes a fault of it, aimed by chance. */
+/** One kind of fault, which plans a fault with random targets. */
 export interface FaultKind {
   readonly kind: string;
   readonly weight: number;

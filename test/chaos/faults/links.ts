@@ -14,7 +14,7 @@ function spell(link: Link, what: string, sky: Weather): FaultPlan {
   return {
     what: `${link.name}: ${what}`,
     holds: [link.name],
-    async strike() {
+    async begin() {
       weather(link, sky);
       return async () => weather(link, {});
     },
@@ -30,7 +30,7 @@ export const linkFaults: readonly FaultKind[] = [
       return {
         what: `${link.name}: cut, again and again`,
         holds: [link.name],
-        async strike({ wait }) {
+        async begin({ wait }) {
           for (let times = 0; times < 6; times += 1) {
             cut(link);
             await wait(random.between(50, 300));
@@ -48,8 +48,8 @@ export const linkFaults: readonly FaultKind[] = [
       const plan = spell(link, "refused", { refuse: true });
       return {
         ...plan,
-        async strike(striking) {
-          const end = await plan.strike(striking);
+        async begin(context) {
+          const end = await plan.begin(context);
           cut(link);
           return end;
         },
@@ -83,7 +83,7 @@ export const linkFaults: readonly FaultKind[] = [
         what: `${link.name}: silent ${silent}, then ${resumes ? "all of it arrives" : "reset"}`,
         holds: [link.name],
         leastMs: 1_000,
-        async strike() {
+        async begin() {
           weather(link, { silent });
           return async () => {
             if (!resumes) cut(link);

@@ -1,12 +1,12 @@
 import { headers } from "nats";
-import type { FaultKind, Striking } from "./fault.js";
+import type { FaultContext, FaultKind } from "./fault.js";
 
 const TARGETS = [
   { stream: "AUTH", subject: "auth.user", durables: ["sfs_auth_user", "compute_auth_user"] },
   { stream: "COMPUTE", subject: "compute.container", durables: ["gateway_compute_container"] },
 ] as const;
 
-/** Each can never be applied: it is a dead letter at once. */
+/** Bodies that can never be applied: each becomes a dead letter at once. */
 const BODIES: readonly { readonly action: string; readonly body: (id: string) => string | Uint8Array }[] = [
   { action: "created", body: () => "" },
   { action: "created", body: () => "not JSON" },
@@ -31,11 +31,11 @@ export const poisonFaults: readonly FaultKind[] = [
       return {
         what: `${chosen.length} poisonous messages on ${target.subject}`,
         holds: ["poison"],
-        async strike(striking) {
+        async begin(context) {
           for (const { action, body } of chosen) {
             made += 1;
             const id = `poison-${process.pid}-${made}`;
-            await publish(striking, {
+            await publish(context, {
               ...target,
               subject: `${target.subject}.${id}.${action}`,
               id,
@@ -49,7 +49,7 @@ export const poisonFaults: readonly FaultKind[] = [
   },
 ];
 
-interface Dose {
+interface PoisonMessage {
   readonly stream: string;
   readonly durables: readonly string[];
   readonly subject: string;
@@ -57,17 +57,17 @@ interface Dose {
   readonly body: string | Uint8Array;
 }
 
-/** Until the broker confirms it, always under one id: so it is there once, or its fate is told by the ledger. */
-async function publish({ mesh, facts, wait }: Striking, dose: Dose): Promise<void> {
-  const body = typeof dose.body === "string" ? new TextEncoder().encode(dose.body) : dose.body;
+/** Publishes with retries under one message id, so that it is stored at most once within the dedupe window. */
+async function publish({ mesh, facts, wait }: FaultContext, poison: PoisonMessage): Promise<void> {
+  const body = typeof poison.body === "string" ? new TextEncoder().encode(poison.body) : poison.body;
   for (let tries = 0; tries < 20; tries += 1) {
     try {
-      await mesh.broker.js.publish(dose.subject, body, {
-        msgID: dose.id,
+      await mesh.broker.js.publish(poison.subject, body, {
+        msgID: poison.id,
         headers: headers(),
         timeout: 1_000,
       });
-      facts.poison.set(dose.subject, { stream: dose.stream, durables: dose.durables });
+      facts.poison.set(poison.subject, { stream: poison.stream, durables: poison.durables });
       return;
     } catch {
       await wait(250);

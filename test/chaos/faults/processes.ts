@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import type { FaultKind } from "./fault.js";
 
-/** Longer than the relay's proof of its lease lasts: it wakes up believing that it leads. */
+/** Longer than a relay trusts a validated lease: it wakes up and believes that it still leads. */
 const FREEZE_MS = 1_800;
 
 export const processFaults: readonly FaultKind[] = [
@@ -13,7 +13,7 @@ export const processFaults: readonly FaultKind[] = [
       return {
         what: `kill -9 ${replica.name}`,
         holds: [replica.name],
-        async strike() {
+        async begin() {
           await replica.kill();
           return async () => replica.start();
         },
@@ -28,7 +28,7 @@ export const processFaults: readonly FaultKind[] = [
       return {
         what: `kill -9 ${replica.name} again and again`,
         holds: [replica.name],
-        async strike({ wait }) {
+        async begin({ wait }) {
           for (let times = 0; times < 4; times += 1) {
             await replica.kill();
             replica.start();
@@ -50,7 +50,7 @@ export const processFaults: readonly FaultKind[] = [
         what: `SIGSTOP ${replica.name}`,
         holds: [replica.name],
         leastMs: FREEZE_MS,
-        async strike() {
+        async begin() {
           replica.freeze();
           return async () => replica.thaw();
         },
@@ -65,7 +65,7 @@ export const processFaults: readonly FaultKind[] = [
       return {
         what: `SIGTERM ${replica.name}`,
         holds: [replica.name],
-        async strike({ note }) {
+        async begin({ note }) {
           const how = await replica.stop();
           if (how !== "exit code 0") note(`${replica.name} stopped with ${how}`);
           return async () => replica.start();
@@ -79,7 +79,7 @@ export const processFaults: readonly FaultKind[] = [
     plan: (_random, mesh) => ({
       what: "the hook before a container's deletion fails",
       holds: ["hook"],
-      async strike() {
+      async begin() {
         await writeFile(mesh.clusterDown, "");
         return () => rm(mesh.clusterDown, { force: true });
       },

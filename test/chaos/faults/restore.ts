@@ -1,9 +1,9 @@
 import type { ServiceName } from "../project.js";
-import { type FaultKind, STREAM_OF, type Striking } from "./fault.js";
+import { type FaultContext, type FaultKind, STREAM_OF } from "./fault.js";
 
 /**
- * A database goes back to a backup that was taken earlier in the round, while its service is down. Its
- * own stream loses nothing in that round: a source that forgot and a stream that forgot leave nobody who knows.
+ * Restores a database from a backup that was taken earlier in the round, while its service is down. Its stream loses
+ * nothing in that round: what both have lost cannot be recovered.
  */
 export const restoreFaults: readonly FaultKind[] = [
   restoreOf("restore owner's database", 4, ["auth"]),
@@ -22,12 +22,12 @@ function restoreOf(kind: string, weight: number, services: readonly ServiceName[
         what: `database of ${service} restored from a backup`,
         holds: ["postgres", "backends", "loss", ...replicas, STREAM_OF[service]],
         leastMs: 800,
-        async strike(striking) {
-          await whileDown(striking, { service, crash }, () => mesh.databases.backUp(service));
+        async begin(context) {
+          await whileDown(context, { service, crash }, () => mesh.databases.backUp(service));
           return async () => {
-            striking.facts.restored.add(service);
-            await whileDown(striking, { service, crash }, () => mesh.databases.restore(service));
-            striking.ledger.forget(service);
+            context.facts.restored.add(service);
+            await whileDown(context, { service, crash }, () => mesh.databases.restore(service));
+            context.writeLog.forget(service);
           };
         },
       };
@@ -37,11 +37,11 @@ function restoreOf(kind: string, weight: number, services: readonly ServiceName[
 
 interface Down {
   readonly service: ServiceName;
-  /** Killed, not stopped: what it had in flight is anywhere. */
+  /** Kill the processes instead of stopping them. */
   readonly crash: boolean;
 }
 
-async function whileDown({ mesh }: Striking, { service, crash }: Down, work: () => Promise<void>) {
+async function whileDown({ mesh }: FaultContext, { service, crash }: Down, work: () => Promise<void>) {
   const replicas = mesh.of(service);
   await Promise.all(replicas.map((replica) => (crash ? replica.kill() : replica.stop())));
   try {

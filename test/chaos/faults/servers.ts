@@ -16,7 +16,7 @@ export const serverFaults: readonly FaultKind[] = [
         what: `kill -9 broker ${node.name}`,
         // One node at a time: two of three are no quorum, which a cluster does not promise to survive.
         holds: ["broker"],
-        strike: () => kill(node),
+        begin: () => kill(node),
       };
     },
   },
@@ -30,7 +30,7 @@ export const serverFaults: readonly FaultKind[] = [
         what: `kill -9 the leader of ${stream}, again and again`,
         holds: ["broker"],
         leastMs: 100,
-        async strike({ mesh, wait, note }) {
+        async begin({ mesh, wait, note }) {
           for (let times = 0; times < 3; times += 1) {
             const node = await mesh.broker.leader(stream);
             if (node === undefined) {
@@ -54,7 +54,7 @@ export const serverFaults: readonly FaultKind[] = [
     plan: (_random, mesh) => ({
       what: "kill -9 PostgreSQL",
       holds: ["postgres"],
-      async strike() {
+      async begin() {
         await mesh.databases.server.kill();
         return () => mesh.databases.server.restart();
       },
@@ -66,7 +66,7 @@ export const serverFaults: readonly FaultKind[] = [
     plan: (_random, mesh) => ({
       what: "pg_terminate_backend of every connection, again and again",
       holds: ["backends"],
-      async strike({ wait }) {
+      async begin({ wait }) {
         for (let times = 0; times < 5; times += 1) {
           const ended = mesh.databases.pools.auth.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'meshwright%'",

@@ -1,11 +1,11 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { DURABLES, type FaultKind, type Striking } from "./fault.js";
+import { DURABLES, type FaultContext, type FaultKind } from "./fault.js";
 
 const STREAMS = ["AUTH", "AUTH", "COMPUTE"] as const;
 
-/** Asks until it worked: the broker may be on its way up again. */
-async function insist(striking: Striking, work: () => Promise<unknown>): Promise<void> {
+/** Retries until it works: the broker may be restarting. */
+async function insist(context: FaultContext, work: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       await work();
@@ -13,7 +13,7 @@ async function insist(striking: Striking, work: () => Promise<unknown>): Promise
     } catch (error) {
       const missing = error instanceof Error && /not found/.test(error.message);
       if (missing || tries === 20) return;
-      await striking.wait(250);
+      await context.wait(250);
     }
   }
 }
@@ -27,8 +27,8 @@ export const streamFaults: readonly FaultKind[] = [
       return {
         what: `durable ${durable} deleted`,
         holds: [durable],
-        async strike(striking) {
-          await insist(striking, () => mesh.broker.jsm.consumers.delete(stream, durable));
+        async begin(context) {
+          await insist(context, () => mesh.broker.jsm.consumers.delete(stream, durable));
           return async () => undefined;
         },
       };
@@ -42,9 +42,9 @@ export const streamFaults: readonly FaultKind[] = [
       return {
         what: `stream ${stream} deleted`,
         holds: [stream, "loss"],
-        async strike(striking) {
-          striking.facts.lostMessages.add(stream);
-          await insist(striking, () => mesh.broker.jsm.streams.delete(stream));
+        async begin(context) {
+          context.facts.lostMessages.add(stream);
+          await insist(context, () => mesh.broker.jsm.streams.delete(stream));
           return async () => undefined;
         },
       };
@@ -58,9 +58,9 @@ export const streamFaults: readonly FaultKind[] = [
       return {
         what: `stream ${stream} purged`,
         holds: [stream, "loss"],
-        async strike(striking) {
-          striking.facts.lostMessages.add(stream);
-          await insist(striking, () => mesh.broker.jsm.streams.purge(stream));
+        async begin(context) {
+          context.facts.lostMessages.add(stream);
+          await insist(context, () => mesh.broker.jsm.streams.purge(stream));
           return async () => undefined;
         },
       };
@@ -76,14 +76,17 @@ export const streamFaults: readonly FaultKind[] = [
         what: `the broker's disk goes back to a copy: ${streams.join(", ")}`,
         holds: ["broker", "loss", ...streams],
         leastMs: 700,
-        strike: (striking) => loseTail(striking, streams),
+        begin: (context) => loseTail(context, streams),
       };
     },
   },
 ];
 
-/** Copies the streams' folders while the broker is down, and puts the copies back later. */
-async function loseTail({ mesh, facts }: Striking, streams: readonly string[]): Promise<() => Promise<void>> {
+/** Copies the streams' folders while the broker is down; replaces the folders by the copies when the fault ends. */
+async function loseTail(
+  { mesh, facts }: FaultContext,
+  streams: readonly string[],
+): Promise<() => Promise<void>> {
   const [node] = mesh.broker.nodes;
   if (node === undefined) throw new Error("a mesh without a broker");
   const copy = join(mesh.folder, "tail");

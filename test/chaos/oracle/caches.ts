@@ -1,5 +1,5 @@
 import { findEvidence } from "./evidence.js";
-import { type Looking, type Violation, violation } from "./violation.js";
+import { type OracleInput, type Violation, violation } from "./violation.js";
 
 interface UserRow {
   readonly user_id: string;
@@ -10,7 +10,7 @@ interface UserRow {
 const COLUMNS = "user_id, username, display_name";
 
 /** Every cache equals its owner over the columns that events carry. */
-export async function checkCaches({ mesh }: Looking): Promise<readonly Violation[]> {
+export async function checkCaches({ mesh }: OracleInput): Promise<readonly Violation[]> {
   const { pools } = mesh.databases;
   const { rows: users } = await pools.auth.query<UserRow>(`SELECT ${COLUMNS} FROM users`);
   const found: Violation[] = [];
@@ -28,11 +28,15 @@ export async function checkCaches({ mesh }: Looking): Promise<readonly Violation
       ownerVersion: versions.find((state) => state.entity_id === row.id)?.version,
     }));
     const durable = `${service}_auth_user`;
-    const told = differing
+    const explained = differing
       .slice(0, 3)
       .map(async (row) => ({ ...row, evidence: await findEvidence(mesh, row.id, durable) }));
     found.push(
-      ...violation("caches", `user_cache of ${service} differs from users of auth`, await Promise.all(told)),
+      ...violation(
+        "caches",
+        `user_cache of ${service} differs from users of auth`,
+        await Promise.all(explained),
+      ),
     );
   }
   return found;

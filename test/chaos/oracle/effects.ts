@@ -1,21 +1,21 @@
 import { findEvidence } from "./evidence.js";
-import { type Looking, type Violation, violation } from "./violation.js";
+import { type OracleInput, type Violation, violation } from "./violation.js";
 
-/** What handlers did, they did once. */
-export async function checkEffects(looking: Looking): Promise<readonly Violation[]> {
-  const { sfs } = looking.mesh.databases.pools;
+/** Each handler's effect is there once. */
+export async function checkEffects(input: OracleInput): Promise<readonly Violation[]> {
+  const { sfs } = input.mesh.databases.pools;
   const twice = await sfs.query(
     `SELECT user_id, version, action, count(*)::integer AS times, array_agg(origin) AS origins, array_agg(process) AS processes
      FROM effects WHERE version IS NOT NULL GROUP BY user_id, version, action HAVING count(*) > 1 AND max(at) >= $1`,
-    [looking.roundStart],
+    [input.roundStart],
   );
   const sameEvent = await sfs.query(
     "SELECT event_id, min(user_id) AS user_id, count(*)::integer AS times FROM effects GROUP BY event_id HAVING count(*) > 1 AND max(at) >= $1",
-    [looking.roundStart],
+    [input.roundStart],
   );
   const found = [
     ...violation("effects", "one event had its effect several times", [...twice.rows, ...sameEvent.rows]),
-    ...(await checkCreations(looking)),
+    ...(await checkCreations(input)),
   ];
   return found.map((one) => ({ ...one, final: true }));
 }
@@ -28,11 +28,11 @@ interface Effect {
   readonly process: number;
 }
 
-/** Each life of a user that began in the round was greeted at most once, and the one that it is living now exactly once. */
-async function checkCreations(looking: Looking): Promise<readonly Violation[]> {
-  const { mesh, facts, roundStart } = looking;
+/** For each incarnation of a user that began in the round the creation hook ran at most once; for the present one exactly once. */
+async function checkCreations(input: OracleInput): Promise<readonly Violation[]> {
+  const { mesh, facts, roundStart } = input;
   if (facts.lostMessages.has("AUTH") || facts.restored.has("auth") || facts.restored.has("sfs")) return [];
-  const births = await readBirths(looking);
+  const firstVersions = await readFirstVersions(input);
   const users = await mesh.databases.pools.auth.query<{ user_id: string }>("SELECT user_id FROM users");
   const alive = new Set(users.rows.map((row) => row.user_id));
   const { rows } = await mesh.databases.pools.sfs.query<Effect>(
@@ -41,17 +41,17 @@ async function checkCreations(looking: Looking): Promise<readonly Violation[]> {
   );
   const missed: { readonly id: string }[] = [];
   const repeated: object[] = [];
-  for (const [id, versions] of births) {
+  for (const [id, versions] of firstVersions) {
     const effects = rows.filter((row) => row.user_id === id);
-    for (const [place, born] of versions.entries()) {
+    for (const [place, first] of versions.entries()) {
       const next = versions[place + 1] ?? Number.POSITIVE_INFINITY;
-      const greetings = effects.filter(
-        ({ action, version }) => action === "created" && version >= born && version < next,
+      const creations = effects.filter(
+        ({ action, version }) => action === "created" && version >= first && version < next,
       );
-      const told = effects.map((one) => `${one.action} v${one.version} by ${one.origin} in ${one.process}`);
-      const row = { id, born, lives: versions, effects: told };
-      if (greetings.length > 1) repeated.push(row);
-      if (greetings.length === 0 && place === versions.length - 1 && alive.has(id)) missed.push(row);
+      const texts = effects.map((one) => `${one.action} v${one.version} by ${one.origin} in ${one.process}`);
+      const row = { id, first, firstVersions: versions, effects: texts };
+      if (creations.length > 1) repeated.push(row);
+      if (creations.length === 0 && place === versions.length - 1 && alive.has(id)) missed.push(row);
     }
   }
   const explained = missed
@@ -63,22 +63,22 @@ async function checkCreations(looking: Looking): Promise<readonly Violation[]> {
   ];
 }
 
-/** Versions at which users were created in this round, as the stream tells it: it lost nothing. */
-export async function readBirths({
+/** By user: first version of each incarnation that began in this round, from the stream, which must not have lost anything. */
+export async function readFirstVersions({
   mesh,
   authSeq,
-}: Looking): Promise<ReadonlyMap<string, readonly number[]>> {
-  const births = new Map<string, number[]>();
+}: OracleInput): Promise<ReadonlyMap<string, readonly number[]>> {
+  const firstVersions = new Map<string, number[]>();
   const last = (await mesh.broker.stream("AUTH"))?.state.last_seq ?? 0;
   for (let seq = authSeq + 1; seq <= last; seq += 1) {
     const message = await mesh.broker.jsm.streams.getMessage("AUTH", { seq });
     const [, , id = "", action] = message.subject.split(".");
     if (action !== "created" || id.startsWith("poison")) continue;
     const { version } = message.json<{ metadata: { version: number } }>().metadata;
-    const versions = births.get(id) ?? [];
+    const versions = firstVersions.get(id) ?? [];
     if (!versions.includes(version)) versions.push(version);
-    births.set(id, versions);
+    firstVersions.set(id, versions);
   }
-  for (const versions of births.values()) versions.sort((a, b) => a - b);
-  return births;
+  for (const versions of firstVersions.values()) versions.sort((a, b) => a - b);
+  return firstVersions;
 }

@@ -1,6 +1,6 @@
 import type { ChaosMesh } from "../mesh.js";
 
-/** What to look at when a copy lacks what its stream should have told: the entity's newest messages, and the durable. */
+/** For a report: the entity's newest messages, the state of the durable and of the stream, and the latest effects. */
 export async function findEvidence(
   { broker, databases }: ChaosMesh,
   id: string,

@@ -1,19 +1,19 @@
 import { checkCaches } from "./caches.js";
 import { checkCascades, checkHooks } from "./cascades.js";
+import { checkDeadLetters } from "./dead-letters.js";
 import { checkEffects } from "./effects.js";
-import { checkLetters } from "./letters.js";
-import { checkLives } from "./lives.js";
-import type { Looking, Violation } from "./violation.js";
+import { checkMissedDeletions } from "./missed-deletions.js";
+import type { OracleInput, Violation } from "./violation.js";
 
-/** Everything that must hold while the mesh is at rest, read straight from the databases. */
-export async function readOracle(looking: Looking): Promise<readonly Violation[]> {
+/** Checks everything that must hold while the mesh is quiescent, read directly from the databases. */
+export async function readOracle(input: OracleInput): Promise<readonly Violation[]> {
   const found = await Promise.all([
-    checkCaches(looking),
-    checkCascades(looking),
-    checkHooks(looking),
-    checkLetters(looking),
-    checkEffects(looking),
-    checkLives(looking),
+    checkCaches(input),
+    checkCascades(input),
+    checkHooks(input),
+    checkDeadLetters(input),
+    checkEffects(input),
+    checkMissedDeletions(input),
   ]);
   return found.flat();
 }

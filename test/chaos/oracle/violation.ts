@@ -1,21 +1,21 @@
 import type { RoundFacts } from "../faults/fault.js";
-import type { Ledger } from "../ledger.js";
 import type { ChaosMesh } from "../mesh.js";
+import type { WriteLog } from "../write-log.js";
 
 export interface Violation {
   /** The promise: `caches`, `cascades`, … */
   readonly check: string;
   readonly message: string;
   readonly rows: readonly object[];
-  /** What is known to be missing and being worked on: counted by itself. */
+  /** Name of a known limitation: counted separately, not as a failure. */
   readonly knownGap?: string;
-  /** What has happened has happened: waiting does not mend it. */
+  /** Waiting or a resync cannot repair it. */
   readonly final?: true;
 }
 
-export interface Looking {
+export interface OracleInput {
   readonly mesh: ChaosMesh;
-  readonly ledger: Ledger;
+  readonly writeLog: WriteLog;
   readonly facts: RoundFacts;
   readonly memory: OracleMemory;
   /** By the databases' clock. */
@@ -24,22 +24,22 @@ export interface Looking {
   readonly authSeq: number;
 }
 
-/** What the oracle keeps from round to round. */
+/** What the oracle remembers from round to round. */
 export interface OracleMemory {
-  /** Streams that lost messages in any round: what they are asked for anew need not be what was there. */
+  /** Streams that lost messages in any round. */
   readonly everLost: Set<string>;
-  /** Services whose database went back to a backup in any round: what they had heard of then they need not hear again. */
+  /** Services whose database was restored from a backup in any round. */
   readonly everRestored: Set<string>;
   /** Subjects of all poison of the run. */
   readonly poison: Set<string>;
 }
 
-/** Waiting could mend it, or asking for a snapshot. */
+/** Waiting or a resync may repair it. */
 export function isOpen({ knownGap, final }: Violation): boolean {
   return knownGap === undefined && final === undefined;
 }
 
-/** Turn to false when an entity that a snapshot only found alive has a life that a later one can be told from. */
+/** Set to false once a service without a cache can tell incarnations apart. */
 export const COUNT_KNOWN_GAPS_APART = true;
 
 export function violation(

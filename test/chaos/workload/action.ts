@@ -1,31 +1,31 @@
 import type pg from "pg";
-import type { Ledger } from "../ledger.js";
 import type { ServiceName } from "../project.js";
 import type { Random } from "../random.js";
+import type { WriteLog } from "../write-log.js";
 
 /** What one write may use. */
 export interface Writing {
   readonly random: Random;
-  readonly ledger: Ledger;
-  /** Never the same twice in a run. */
+  readonly writeLog: WriteLog;
+  /** Unique in a run. */
   readonly serial: () => number;
   readonly client: Pick<pg.ClientBase, "query">;
-  /** One of the ids that users share, whether somebody has it now or not. */
+  /** One of the few user ids, whether such a user exists now or not. */
   readonly user: () => string;
-  /** One call of the service's REST API by whatever replica; rejects when it does not answer. */
+  /** One REST call to a random replica; rejects when it does not answer. */
   readonly call: (service: ServiceName, request: string, body?: object) => Promise<number>;
 }
 
 export interface Action {
   readonly name: string;
   readonly weight: number;
-  /** Whose database its statements are for; within one transaction unless it uses REST alone. */
+  /** The service whose database it writes to. */
   readonly service: ServiceName;
   readonly transaction?: true;
   write(writing: Writing): Promise<void>;
 }
 
-/** Few, so that ids and names are used again and again. */
+/** Few, so that ids and names are reused. */
 const NAMES = 30;
 export const CONTAINERS = 40;
 
@@ -37,13 +37,13 @@ export function anyContainer(random: Random): string {
   return `c${random.between(1, CONTAINERS)}`;
 }
 
-/** A row may only refer to what existed once: nobody announces the end of what never was. */
-export function knownUser({ random, ledger }: Pick<Writing, "random" | "ledger">): string {
-  if (ledger.users.size === 0) throw new NothingToDo("there is no user yet");
-  return random.pick([...ledger.users]);
+/** A row may refer only to a user that existed: no deletion is published of one that never did. */
+export function knownUser({ random, writeLog }: Pick<Writing, "random" | "writeLog">): string {
+  if (writeLog.users.size === 0) throw new NothingToDo("there is no user yet");
+  return random.pick([...writeLog.users]);
 }
 
-/** What the write is about is not there. */
+/** There is nothing yet that the action could write to. */
 export class NothingToDo extends Error {
   override readonly name = "NothingToDo";
 }

@@ -1,7 +1,7 @@
-import { outcomeOf } from "../ledger.js";
+import { outcomeOf } from "../write-log.js";
 import { type Action, anyContainer, knownUser, NothingToDo, type Writing } from "./action.js";
 
-/** What users own in the other services, and what hangs on their containers. */
+/** Rows that belong to users in other services, and rows that belong to their containers. */
 export const belongingActions: readonly Action[] = [
   {
     name: "create namespace",
@@ -20,7 +20,7 @@ export const belongingActions: readonly Action[] = [
     weight: 4,
     service: "sfs",
     write: async (writing) => {
-      // A new row of another life, as far as its owner is concerned.
+      // For the oracle it is a new row of the new owner.
       await writing.client.query(
         "UPDATE namespaces SET owner_id = $2, created_at = now() WHERE namespace_id = $1",
         [`n${writing.random.between(1, 40)}`, knownUser(writing)],
@@ -115,34 +115,34 @@ export const belongingActions: readonly Action[] = [
   },
 ];
 
-function knownContainer({ random, ledger }: Writing): string {
-  const known = [...ledger.containers.values()].filter(({ outcome }) => outcome === "committed");
+function knownContainer({ random, writeLog }: Writing): string {
+  const known = [...writeLog.containers.values()].filter(({ outcome }) => outcome === "committed");
   if (known.length === 0) throw new NothingToDo("there is no container yet");
   return random.pick(known).id;
 }
 
 async function createContainer(writing: Writing): Promise<void> {
-  const { client, random, ledger, serial } = writing;
+  const { client, random, writeLog, serial } = writing;
   const id = anyContainer(random);
   const namespace = `ns-${serial()}`;
   const entry = { id, namespace, outcome: "unknown" as const, deletedByWriter: false };
-  ledger.containers.set(namespace, entry);
+  writeLog.containers.set(namespace, entry);
   const inserted = client.query(
     "INSERT INTO containers (container_id, user_id, name, namespace, image) VALUES ($1, $2, $1, $3, 'image')",
     [id, knownUser(writing), namespace],
   );
   await inserted.then(
-    () => ledger.containers.set(namespace, { ...entry, outcome: "committed" }),
+    () => writeLog.containers.set(namespace, { ...entry, outcome: "committed" }),
     (error: unknown) => {
-      if (outcomeOf(error) === "refused") ledger.containers.delete(namespace);
+      if (outcomeOf(error) === "refused") writeLog.containers.delete(namespace);
       throw error;
     },
   );
 }
 
-async function deleteContainer({ client, random, ledger }: Writing): Promise<void> {
+async function deleteContainer({ client, random, writeLog }: Writing): Promise<void> {
   const id = anyContainer(random);
-  // Before it is known: a commit without an answer may have happened.
-  for (const entry of ledger.containers.values()) if (entry.id === id) entry.deletedByWriter = true;
+  // Before the outcome is known: a commit whose answer is lost may have happened.
+  for (const entry of writeLog.containers.values()) if (entry.id === id) entry.deletedByWriter = true;
   await client.query("DELETE FROM containers WHERE container_id = $1", [id]);
 }

@@ -1,28 +1,28 @@
 import { type Action, anyName, type Writing } from "./action.js";
 
-/** Users come, change, exchange names, go and come back, by SQL and over REST. */
+/** Creates, changes, deletes and re-creates users, and swaps their names, by SQL and REST. */
 export const userActions: readonly Action[] = [
   {
     name: "create user",
     weight: 12,
     service: "auth",
-    async write({ client, random, user, ledger }) {
+    async write({ client, random, user, writeLog }) {
       const id = user();
       await client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, anyName(random)]);
-      ledger.users.add(id);
+      writeLog.users.add(id);
     },
   },
   {
     name: "create users, one statement",
     weight: 3,
     service: "auth",
-    async write({ client, user, ledger }) {
+    async write({ client, user, writeLog }) {
       const { rows } = await client.query<{ user_id: string }>(
         `INSERT INTO users (user_id, username)
          SELECT DISTINCT id, 'name-' || substr(id, 2) FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING RETURNING user_id`,
         [[user(), user(), user(), user(), user()]],
       );
-      for (const { user_id } of rows) ledger.users.add(user_id);
+      for (const { user_id } of rows) writeLog.users.add(user_id);
     },
   },
   {
@@ -64,10 +64,10 @@ export const userActions: readonly Action[] = [
     name: "create user by REST",
     weight: 5,
     service: "auth",
-    async write({ call, random, user, ledger }) {
+    async write({ call, random, user, writeLog }) {
       const user_id = user();
       const status = await call("auth", "POST /api/users", { user_id, username: anyName(random) });
-      if (status === 201) ledger.users.add(user_id);
+      if (status === 201) writeLog.users.add(user_id);
     },
   },
   {
@@ -92,7 +92,7 @@ async function done(query: Promise<unknown>): Promise<void> {
   await query;
 }
 
-/** A → B and B → A at once, by way of a third name. */
+/** Swaps two names in one transaction, by way of a third name. */
 async function swapNames({ client, user, serial }: Writing): Promise<void> {
   const { rows } = await client.query<{ user_id: string; username: string }>(
     "SELECT user_id, username FROM users WHERE user_id = ANY ($1) ORDER BY user_id FOR UPDATE",
@@ -106,7 +106,7 @@ async function swapNames({ client, user, serial }: Writing): Promise<void> {
   await client.query(rename, [a.user_id, b.username]);
 }
 
-/** Deleted and created in one transaction: another life under the same id. */
+/** Deletes and creates in one transaction: a new incarnation of the same id. */
 async function createAgain({ client, random, user }: Writing): Promise<void> {
   const id = user();
   const { rowCount } = await client.query("DELETE FROM users WHERE user_id = $1", [id]);
@@ -114,7 +114,7 @@ async function createAgain({ client, random, user }: Writing): Promise<void> {
   await client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, anyName(random)]);
 }
 
-/** The name of one who goes is taken by one who stays, in the same transaction. */
+/** Deletes a user and gives the name to another one, in one transaction. */
 async function handNameOver({ client, user }: Writing): Promise<void> {
   const heir = user();
   const { rows } = await client.query<{ username: string }>(

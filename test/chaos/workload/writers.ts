@@ -1,17 +1,17 @@
 import type pg from "pg";
-import { createLedger, type Ledger, type Outcome, outcomeOf } from "../ledger.js";
 import type { ChaosMesh } from "../mesh.js";
 import type { ServiceName } from "../project.js";
 import type { Random } from "../random.js";
+import { createWriteLog, type Outcome, outcomeOf, type WriteLog } from "../write-log.js";
 import { type Action, NothingToDo, type Writing } from "./action.js";
 import { belongingActions } from "./belongings.js";
 import { userActions } from "./users.js";
 
 export interface Writers {
-  readonly ledger: Ledger;
+  readonly writeLog: WriteLog;
   /** Writes at the rate until `pause`. */
   resume(): void;
-  /** Resolves when the last write under way has ended. */
+  /** Resolves when the writes in progress have ended. */
   pause(): Promise<void>;
   /** Writes by name of the action and outcome. */
   readonly done: ReadonlyMap<string, number>;
@@ -22,7 +22,7 @@ export interface WritersOptions {
   readonly random: Random;
   /** Writes per second, over all writers. */
   readonly rate: number;
-  /** Ids that users share. */
+  /** Number of user ids. */
   readonly users: number;
 }
 
@@ -31,13 +31,13 @@ const CALL_MS = 3_000;
 const ACTIONS: readonly Action[] = [...userActions, ...belongingActions];
 
 export function createWriters({ mesh, random, rate, users }: WritersOptions): Writers {
-  const ledger = createLedger();
+  const writeLog = createWriteLog();
   const done = new Map<string, number>();
   let serial = 0;
   let writing: Promise<unknown> = Promise.resolve();
   let stop = new AbortController();
   const settle = (action: Action, outcome: Outcome) => {
-    ledger.note(outcome);
+    writeLog.note(outcome);
     const name = `${action.name}: ${outcome}`;
     done.set(name, (done.get(name) ?? 0) + 1);
   };
@@ -45,13 +45,13 @@ export function createWriters({ mesh, random, rate, users }: WritersOptions): Wr
     while (!signal.aborted) {
       const action = pickAction(own);
       const user = () => `u${own.between(1, users)}`;
-      const context = { random: own, ledger, serial: () => ++serial, user, call: callOf(mesh, own) };
+      const context = { random: own, writeLog, serial: () => ++serial, user, call: callOf(mesh, own) };
       settle(action, await perform(mesh.databases.pools[action.service], action, context));
       await pauseMs((WRITERS / rate) * 1_000 * (0.5 + own.next()), signal);
     }
   };
   return {
-    ledger,
+    writeLog,
     done,
     resume() {
       stop = new AbortController();
@@ -109,7 +109,7 @@ async function inTransaction(pool: pg.Pool, work: (client: pg.PoolClient) => Pro
   }
 }
 
-/** The service answered that it will not. */
+/** The service answered with a status below 500 that refuses the request. */
 class Refused extends Error {
   override readonly name = "Refused";
 }

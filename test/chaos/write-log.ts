@@ -1,33 +1,33 @@
 import pg from "pg";
 import type { ServiceName } from "./project.js";
 
-/** `unknown`: the connection went while committing, and nobody can say which it was. */
+/** `unknown`: the connection was lost during COMMIT, so the transaction may have been committed or not. */
 export type Outcome = "committed" | "refused" | "unknown";
 
-/** A container that somebody asked for, known by its namespace, which no other ever has. */
-export interface LedgerContainer {
+/** A container that a writer created. Its namespace is unique in a run, its id is not. */
+export interface LoggedContainer {
   readonly id: string;
   readonly namespace: string;
   outcome: Outcome;
-  /** A writer deleted it, or may have: then no hook need have been called. */
+  /** A writer deleted it, or may have: then its hook need not have been called. */
   deletedByWriter: boolean;
 }
 
-/** What the writers did, as far as they were told. */
-export interface Ledger {
+/** What the writers did, as far as the database has answered. */
+export interface WriteLog {
   readonly counts: Readonly<Record<Outcome, number>>;
-  /** Users that existed at some time. */
+  /** Ids of users that existed at some time. */
   readonly users: Set<string>;
-  readonly containers: Map<string, LedgerContainer>;
+  readonly containers: Map<string, LoggedContainer>;
   note(outcome: Outcome): void;
-  /** Databases whose rows are what a backup says, from now on. */
+  /** The service's database was restored from a backup: forgets what was written to it. */
   forget(service: ServiceName): void;
 }
 
-export function createLedger(): Ledger {
+export function createWriteLog(): WriteLog {
   const counts = { committed: 0, refused: 0, unknown: 0 };
   const users = new Set<string>();
-  const containers = new Map<string, LedgerContainer>();
+  const containers = new Map<string, LoggedContainer>();
   return {
     counts,
     users,
@@ -41,7 +41,7 @@ export function createLedger(): Ledger {
   };
 }
 
-/** A database that answers with an error has rolled back; anything else says nothing about the commit. */
+/** An error from the database means that it has rolled back. After any other error the outcome is unknown. */
 export function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof pg.DatabaseError)) return "unknown";
   return /^(57P|08)/.test(error.code ?? "") ? "unknown" : "refused";

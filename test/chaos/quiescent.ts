@@ -2,8 +2,8 @@ import { DURABLES } from "./faults/fault.js";
 import type { ChaosMesh } from "./mesh.js";
 import { SERVICES, type ServiceName } from "./project.js";
 
-/** What the mesh is still at; empty when all that was written has arrived everywhere and nothing is due. */
-export async function whatIsUnderWay(mesh: ChaosMesh): Promise<readonly string[]> {
+/** What is still queued, in flight, due for a retry or not ready; empty when the mesh is quiescent. */
+export async function findPendingWork(mesh: ChaosMesh): Promise<readonly string[]> {
   const found = await Promise.all([
     ...SERVICES.map((service) => inDatabase(mesh, service)),
     ...DURABLES.map(({ stream, durable }) => inDurable(mesh, stream, durable)),
