@@ -29,7 +29,7 @@ export interface Network {
   readonly reorder: number;
 }
 
-export const WRITES = [
+const WRITES = [
   "insert",
   "update",
   "delete",
@@ -50,7 +50,7 @@ export interface Write {
   readonly pauseMs: number;
 }
 
-export const FAULTS = [
+const FAULTS = [
   "kill",
   "freeze",
   "stop",
@@ -73,7 +73,7 @@ export const FAULTS = [
 export type FaultKind = (typeof FAULTS)[number];
 
 /** Faults that lose messages for good. Snapshots restore the state, but not the events. */
-export const LOSSY: ReadonlySet<FaultKind> = new Set([
+const LOSSY: ReadonlySet<FaultKind> = new Set([
   "delete the stream",
   "purge the stream",
   "lose the tail",

@@ -80,9 +80,6 @@ export function startProcess(world: World, { service, name, weight }: ProcessOpt
     ended,
     serving: () => actor.alive && parts !== undefined,
     parts: () => parts,
-    cutDatabase: () => {
-      for (const socket of [...sockets]) socket.cut();
-    },
     cutBroker: () => broker.cut(),
     notify: () => {
       for (const socket of sockets) socket.notify("mesh_outbox");

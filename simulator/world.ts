@@ -64,8 +64,6 @@ export interface ServiceProcess {
   /** It is running and has started its parts. */
   serving(): boolean;
   parts(): Parts | undefined;
-  /** Breaks its connections to the database. */
-  cutDatabase(): void;
   /** Breaks its connection to the broker. */
   cutBroker(): void;
   /** Delivers the outbox's notification to those of its connections that listen. */

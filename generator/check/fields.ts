@@ -35,6 +35,6 @@ const shorthandOf: ReadonlyMap<string, FieldType> = new Map([
   ["object", "json"],
 ]);
 
-export function keywordOf(field: Extract<FieldNode, { kind: "open" }>, keyword: string): Value | undefined {
+function keywordOf(field: Extract<FieldNode, { kind: "open" }>, keyword: string): Value | undefined {
   return field.value.entries.find((entry) => entry.key === keyword)?.value;
 }

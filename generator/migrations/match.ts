@@ -142,7 +142,7 @@ export interface Rename {
 }
 
 /** `a → b, b → c` must free `b` first. Two things that swap names have no such order. */
-export function orderRenames(renames: readonly Rename[], kind: Kind, refuse: Refuse): readonly Rename[] {
+function orderRenames(renames: readonly Rename[], kind: Kind, refuse: Refuse): readonly Rename[] {
   const ordered: Rename[] = [];
   let waiting = [...renames];
   while (waiting.length > 0) {

@@ -19,7 +19,7 @@ export function valueName(name: string): string {
 }
 
 /** `auth_db` → `AUTH_DB` */
-export function upperSnakeCase(name: string): string {
+function upperSnakeCase(name: string): string {
   return name.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase();
 }
 

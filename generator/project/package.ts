@@ -3,7 +3,7 @@ import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder that this package is installed in. */
-export function packageFolder(): string {
+function packageFolder(): string {
   return fileURLToPath(new URL(".", import.meta.resolve("meshwright/package.json")));
 }
 

@@ -4,7 +4,7 @@ export interface ConcurrencyLimit {
   acquire(): Promise<(() => void) | undefined>;
 }
 
-export function createConcurrencyLimit(places: number, waitMs: number): ConcurrencyLimit {
+function createConcurrencyLimit(places: number, waitMs: number): ConcurrencyLimit {
   let free = places;
   const queue: ((admitted: boolean) => void)[] = [];
 

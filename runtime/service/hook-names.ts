@@ -28,7 +28,7 @@ function withInherited(hooks: object): Readonly<Record<string, unknown>> {
   return found;
 }
 
-export function knownHooks({ consumers }: ServiceDefinition): ReadonlySet<string> {
+function knownHooks({ consumers }: ServiceDefinition): ReadonlySet<string> {
   const events = consumers.flatMap((consumer) => consumer.events);
   return new Set([
     "start",

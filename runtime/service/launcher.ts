@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
  */
 
 /** Set by npm, npx, yarn, pnpm and bun for what they start, and by nobody else. */
-export const launchedByNpm = process.env.npm_config_user_agent !== undefined;
+const launchedByNpm = process.env.npm_config_user_agent !== undefined;
 
 /** npm and npx pass on a Ctrl-C that the terminal has sent to all of us: within this time it is one, not two. */
 export const SAME_SIGNAL_MS = launchedByNpm ? 500 : 0;

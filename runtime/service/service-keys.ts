@@ -60,7 +60,7 @@ export function readKeys(definition: ServiceDefinition, env: Environment): KeyRe
 }
 
 /** What the sources of its consumers and the services that its hooks call are shown. */
-export function shownVariables({ consumers, calls = [] }: ServiceDefinition): readonly string[] {
+function shownVariables({ consumers, calls = [] }: ServiceDefinition): readonly string[] {
   const syncs = consumers.flatMap(({ sync }) => sync?.keyVariable ?? []);
   return [...new Set([...syncs, ...calls.map(({ keyVariable }) => keyVariable)])];
 }

@@ -119,7 +119,7 @@ function ownEntities({ name, stream, tables }: ForgettingOptions["definition"]) 
 }
 
 /** How long an owner goes on counting after a deletion; undefined: for ever. */
-export function counterSeconds(stream: StreamDefinition | undefined): number | undefined {
+function counterSeconds(stream: StreamDefinition | undefined): number | undefined {
   return stream?.tombstoneSeconds === undefined ? undefined : 2 * stream.tombstoneSeconds;
 }
 

@@ -77,7 +77,7 @@ export async function openBackends(urlOf: (database: string) => string): Promise
   };
 }
 
-export function requestOf(sql: string): Request {
+function requestOf(sql: string): Request {
   return { messages: [{ type: "Q", bytes: query(sql) }], sql, label: sql };
 }
 

@@ -49,7 +49,7 @@ export function withLogin(url: string, user = OPERATOR, password = passwordOf(us
   return with_.href;
 }
 
-export function natsVariables(url: string, user = OPERATOR) {
+function natsVariables(url: string, user = OPERATOR) {
   return { NATS_URL: url, NATS_USER: user, NATS_PASSWORD: passwordOf(user) } as const;
 }
 

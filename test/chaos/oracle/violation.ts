@@ -40,7 +40,7 @@ export function isOpen({ knownGap, final }: Violation): boolean {
 }
 
 /** Set to false once a service without a cache can tell incarnations apart. */
-export const COUNT_KNOWN_GAPS_APART = true;
+const COUNT_KNOWN_GAPS_APART = true;
 
 export function violation(
   check: string,

@@ -27,7 +27,7 @@ export interface Action {
 
 /** Few, so that ids and names are reused. */
 const NAMES = 30;
-export const CONTAINERS = 40;
+const CONTAINERS = 40;
 
 export function anyName(random: Random): string {
   return `name-${random.between(1, NAMES)}`;
