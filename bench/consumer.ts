@@ -92,7 +92,7 @@ export async function benchConsumer(options: ConsumerBenchOptions): Promise<Cons
   };
 }
 
-/** Two of three events register a user, the third renames an earlier one. */
+/** Of three events two create a user, and the third renames the first of them. */
 function userEvent(at: number): { readonly action: string; readonly event: UserCreated } {
   const renames = at % 3 === 2;
   const user = renames ? at - 2 : at;
@@ -129,7 +129,7 @@ async function publishEvents(url: string, token: string, count: number): Promise
   await client.drain();
 }
 
-/** A durable and tables of its own for each run, so that every run does the same work. */
+/** Runs with a new durable and empty tables, so that every run does the same work. */
 async function fresh(bench: Bench, round: number, run: (bench: Bench) => Promise<number>): Promise<number> {
   await bench.pool.query("TRUNCATE user_cache, mesh.applied, mesh.subscription");
   return await run({ ...bench, definition: { ...bench.definition, durable: `${run.name}_${round}` } });

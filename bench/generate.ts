@@ -17,7 +17,7 @@ interface Timing {
 /** One whole `mesh generate` process, as CI would run it: start-up, compile, emit, write. */
 function runGenerate(folder: string): Timing {
   const started = performance.now();
-  // Peak memory is the child's own figure: only it can tell it apart from ours.
+  // The child reports its own peak memory.
   const script = `process.on("exit", () => require("fs").writeSync(3, String(process.resourceUsage().maxRSS)));`;
   const hook = join(folder, "peak.cjs");
   writeFileSync(hook, script);

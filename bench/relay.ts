@@ -31,7 +31,7 @@ interface Event {
   readonly body: string;
 }
 
-/** Medians of rounds that take turns, so that a busy moment of the machine meets all of them. */
+/** Medians of rounds that alternate, so that a busy moment of the machine affects both sides. */
 export async function benchRelay(options: RelayBenchOptions): Promise<readonly Row[]> {
   const pool = new pg.Pool({ connectionString: options.postgresUrl, max: 2 });
   const broker = await connectJetStream({ url: options.natsUrl, name: "bench", logger: silent });
@@ -110,7 +110,7 @@ async function fillOutbox(pool: pg.Pool, service: string): Promise<readonly Even
      RETURNING event_id, subject, body`,
     [EVENTS, service],
   );
-  // What a database does to a table of its own accord, at a time that falls on neither side of the comparison.
+  // Vacuum between the rounds, so that autovacuum does not run within one of them.
   await pool.query("VACUUM ANALYZE mesh.outbox");
   return rows;
 }
@@ -121,7 +121,7 @@ interface Message {
   readonly body: Uint8Array;
 }
 
-/** The same events under other ids, or the broker would take the next way's for duplicates. */
+/** The same events under new ids: else the broker would drop the next round's as duplicates. */
 function withIds(events: readonly Event[], start: string): readonly Message[] {
   return events.map(({ event_id, subject, body }) => ({
     id: start + event_id.slice(start.length),
@@ -143,7 +143,7 @@ async function publishBare(
   return (messages.length / (performance.now() - started)) * 1_000;
 }
 
-/** From the first ack to the last release: its start (connection, lock, comparison with the stream) is not what is measured. */
+/** Measures from the first ack to the last deleted row, without the relay's start (connection, lock, comparison with the stream). */
 async function publishRelayed(pool: pg.Pool, broker: Broker, stream: StreamDefinition): Promise<number> {
   let started = 0;
   const timed: Broker = {
@@ -153,7 +153,7 @@ async function publishRelayed(pool: pg.Pool, broker: Broker, stream: StreamDefin
       return broker.publish(message);
     },
   };
-  // Else it would read what was published bare as events that its database never heard of.
+  // Else the relay would take the bare messages for events that its database never counted.
   const state = await broker.streamState(stream.name);
   await pool.query("UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3", [
     stream.name,

@@ -13,7 +13,7 @@ import { benchTrigger } from "./trigger.js";
  * Absolute figures tell of the machine; the ratios are the claim. Exits 0 also over budget: it measures.
  */
 
-/** As a careful installation runs: every commit reaches the disk. */
+/** Production settings: every commit is flushed to disk. */
 const DURABLE = { max_connections: "100", shared_buffers: "512MB", max_wal_size: "8GB" };
 
 const sections: Readonly<Record<string, () => Promise<readonly Row[]>>> = {

@@ -35,7 +35,7 @@ export interface SnapshotBench {
   readonly megabytes: number;
 }
 
-/** Instead of the database's address: be the source. */
+/** Argument that makes this file run as the source's process. */
 const SERVE = "serve";
 
 const TABLES = `
@@ -88,7 +88,7 @@ async function startSource(rows: number): Promise<Source> {
   return { process: child, port };
 }
 
-/** In the source's process, until the other one lets go of it. Written as it is read. */
+/** The source's process: streams the list until its parent ends it. */
 function serveUsers(rows: number): void {
   const server = createServer(async (_, response) => {
     for (let from = 0; from < rows; from += 1_000) {
@@ -109,7 +109,7 @@ function userText(at: number): string {
   return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1,"_born":1}`;
 }
 
-/** The rows lie in the server already and go through COPY's text form twice: without a network or a client to wait for. */
+/** The rows are in the server already and pass through COPY's text form twice, without a network or a client. */
 async function runBare(pool: pg.Pool, rows: number): Promise<number> {
   const file = `bench_${randomUUID()}.copy`;
   await pool.query(`COPY (SELECT 'user-' || lpad(n::text, 16, '0'), 'name-' || n, 'Display Name ' || n

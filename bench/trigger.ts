@@ -118,7 +118,7 @@ interface Contest {
   readonly reference: () => Promise<unknown>;
 }
 
-/** One of each by turns, so that whatever slows the machine slows both; the first tenth only warms up. */
+/** Alternates both, so that a busy machine slows both; the first tenth is warm-up. */
 async function inTurns(times: number, { emitted, reference }: Contest): Promise<Ratio> {
   const taken: [number[], number[]] = [[], []];
   for (let turn = 0; turn < times * 1.1; turn += 1) {

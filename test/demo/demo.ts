@@ -128,7 +128,7 @@ const ESTATE = [
   ["gateway_db", "ingress_rules", "container_id"],
 ] as const;
 
-/** Rows that still name her, or one of her containers, by table. */
+/** By table: the rows that still refer to the user or to one of her containers. */
 async function expectEstate(
   mesh: RunningMesh,
   { user, containers }: Estate,
@@ -146,7 +146,7 @@ async function expectEstate(
   await report.expect("rows that name her", count, expected, show);
 }
 
-/** Each kind and how often: no more and no less may be heard. */
+/** The events that must be published, with their exact numbers. */
 const CASCADE = [
   "1 auth.user.deleted",
   "2 compute.container.deleted",

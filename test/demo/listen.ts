@@ -15,7 +15,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** A NATS client that knows nothing of the runtime: the plain `nats` package, subscribed as anybody could. */
+/** Subscribes with the plain `nats` package, without the runtime. */
 export async function listen(url: string, subjects: readonly string[]): Promise<Listener> {
   const connection = await connect({ servers: url });
   const heard: HeardEvent[] = [];

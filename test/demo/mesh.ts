@@ -9,7 +9,7 @@ import pg from "pg";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const MESH = join(ROOT, "generator/dist/cli/main.js");
 
-/** `.mesh/endpoints.json` as `mesh dev` writes it: all that a stranger to the mesh needs. */
+/** `.mesh/endpoints.json` as `mesh dev` writes it: all that a client needs. */
 export interface Endpoints {
   readonly nats: string;
   readonly databases: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export async function checkGenerated(): Promise<void> {
 /** `mesh dev` in a process of its own: free ports, a state folder that did not exist and will not remain. */
 export async function bootMesh(): Promise<RunningMesh> {
   const state = await mkdtemp(join(tmpdir(), "mesh-demo-"));
-  // As root PostgreSQL runs as somebody else, who has to get in.
+  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
   await chmod(state, 0o755);
   const args = [MESH, "dev", "--fresh", "--free-ports", "--state", state];
   const child = spawn(process.execPath, args, {
@@ -70,7 +70,7 @@ export async function bootMesh(): Promise<RunningMesh> {
   }
 }
 
-/** The demo brings its own servers, whatever the shell that starts it points to. */
+/** An environment without the shell's settings: the demo starts its own servers. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const ours = /^(NATS_URL|OPERATOR_KEY|\w+_TO_\w+_KEY|MESH_HOOKS|.*_DB(_OWNER)?_URL|DATABASE_URL)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));

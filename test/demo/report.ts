@@ -1,9 +1,9 @@
 import pc from "picocolors";
 
-/** Prints what happens and holds every claim to its proof: a line without a tick is a failure of the demo. */
+/** Prints each step and checks it. A line without a tick is a failure of the demo. */
 export interface Report {
   title(text: string): void;
-  /** A fact that proves nothing by itself. */
+  /** Prints a line that checks nothing. */
   note(label: string, text: string): void;
   /** Waits until `read` gives what is expected, prints what it gave, and how long it took. */
   expect<T>(label: string, read: () => Promise<T>, expected: T, show?: (value: T) => string): Promise<void>;
@@ -15,7 +15,7 @@ export interface Report {
 const LABEL = 25;
 const TEXT = 80;
 const PATIENCE_MS = 10_000;
-/** Once a claim has failed, those that stand on it will too: no reader waits ten seconds for each. */
+/** After a failed check the later ones mostly fail, too: a shorter time-out for those. */
 const LOST_PATIENCE_MS = 500;
 
 export function createReport(print: (line: string) => void): Report {

@@ -19,9 +19,9 @@ export const OPERATOR = "mesh_operator";
 export interface BrokerMesh {
   readonly mesh: Mesh;
   readonly nats: TestNats;
-  /** Everything of MESH. */
+  /** Every subject of the account MESH. */
   readonly operator: NatsConnection;
-  /** A client that knows nothing of us. It has the usual inboxes, where it may. */
+  /** A plain NATS client, with the usual inbox where its permissions allow one. */
   connectAs(service: string): Promise<NatsConnection>;
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export function meshOfAll(): Mesh {
   return compile(String(document));
 }
 
-/** `change` takes a mechanism out of nats.conf, to show what it is there for. */
+/** `change` edits nats.conf, to show what happens without one of its mechanisms. */
 export async function startBrokerMesh(
   change: (configuration: string) => string = (text) => text,
 ): Promise<BrokerMesh> {
@@ -89,7 +89,7 @@ function inboxOf(mesh: Mesh, service: string): string | undefined {
   return external ? undefined : `_INBOX_${service}`;
 }
 
-/** What the documentation says that a service may send, by itself and not by what is emitted. `x1` stands for any id. */
+/** The subjects that a service may publish to, written by hand from the documentation. `x1` stands for any id. */
 export function allowedFor(mesh: Mesh, service: Service): readonly string[] {
   const own = mesh.events
     .filter((event) => event.service === service.name)

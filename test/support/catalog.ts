@@ -1,6 +1,6 @@
 import type pg from "pg";
 
-/** What PostgreSQL itself says is there, as sorted lines. Column order is not part of it: an added column comes last. */
+/** The tables, indexes, triggers and functions in PostgreSQL's catalogs, as sorted lines. Column order is left out: an added column comes last. */
 export async function readCatalog(client: pg.Client, only?: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ line: string }>(CATALOG, [only ?? "%"]);
   return rows.map((row) => row.line);

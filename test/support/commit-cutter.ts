@@ -1,11 +1,11 @@
 import { type AddressInfo, connect, createServer } from "node:net";
 
-/** Stands before a PostgreSQL and cuts one connection in the very moment of a statement. */
+/** A proxy before PostgreSQL that cuts a connection before or after a given statement. */
 export interface CommitCutter {
   readonly url: string;
-  /** The next statement that holds the text is cut off: before the server hears of it, or after it has done it. */
+  /** Cuts the connection of the next statement that contains the text: before the server gets it, or after it ran. */
   arm(text: string, moment: "before" | "after"): void;
-  /** It has happened. */
+  /** True once a connection was cut. */
   cut(): boolean;
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export async function startCommitCutter(target: string): Promise<CommitCutter> {
     });
     outside.on("data", (chunk) => {
       if (!deaf) return inside.write(chunk);
-      // The answer is here, so it is done; the one who asked never learns it.
+      // The answer has arrived here, so the statement ran; the client never gets the answer.
       cuts += 1;
       end();
       return false;

@@ -16,19 +16,19 @@ import { silent } from "./loggers.js";
 import { waitFor } from "./servers.js";
 import { createPool, createServiceDatabase } from "./user-consumer.js";
 
-/** A stream, a database and a source of a test's own, on the shared servers. */
+/** A test's own stream, database and snapshot source, on the shared servers. */
 export interface Rig {
   readonly nats: NatsConnection;
   readonly manager: JetStreamManager;
   readonly stream: string;
   readonly pool: pg.Pool;
-  /** What the source answers; undefined: 503. */
+  /** The rows of the snapshot source; undefined: status 503. */
   source: readonly object[] | undefined;
   /** How often the source was read. */
   reads(): number;
   start(definition: ConsumerDefinition, overrides?: Partial<ConsumerOptions>): Promise<RunningConsumer>;
   say(event: Said): Promise<void>;
-  /** Everything was delivered, and is settled. */
+  /** Every message was delivered and settled. */
   settled(durable: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -88,7 +88,7 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
         ...(version === undefined ? {} : { version }),
       };
       const body = JSON.stringify({ metadata, user_id: id, username: `name-${id}`, ...payload });
-      // A server that is just up answers no publish that came before its streams: once more, under the same id.
+      // A broker that has just started may not answer a publish: retry under the same message id.
       const publish = () =>
         nats
           .jetstream({ timeout: 1_000 })

@@ -4,7 +4,7 @@ import type pg from "pg";
  * What PostgreSQL itself says of who may do what.
  */
 
-/** Everything that an attack could have changed. */
+/** The state of the database that an attack could change. */
 const STATE = `
 SELECT 'relation ' || oid::regclass || ' ' || relowner::regrole || ' ' || coalesce(relacl::text, '-') AS line FROM pg_class
 WHERE relnamespace IN ('public'::regnamespace, 'mesh'::regnamespace)
@@ -22,7 +22,7 @@ export async function stateOf(client: pg.Client): Promise<readonly string[]> {
   return (await client.query<{ line: string }>(STATE)).rows.map(({ line }) => line);
 }
 
-/** Every right that the role has, by itself or through PUBLIC, on what is not PostgreSQL's own. */
+/** Every privilege of the role, its own or through PUBLIC, on objects that are not PostgreSQL's. */
 const RIGHTS = `
 WITH spaces AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
 SELECT concat_ws(' ', 'schema', nspname, privilege) AS line FROM spaces, unnest(ARRAY['USAGE', 'CREATE']) AS privilege
@@ -50,7 +50,7 @@ UNION ALL
 SELECT concat_ws(' ', 'member of', roleid::regrole) FROM pg_auth_members WHERE member = $1::regrole
 ORDER BY 1`;
 
-/** Those of the role that the service SFS runs as. */
+/** The privileges that the role of SFS must have. */
 export const MAY: readonly string[] = [
   "database its own CONNECT TEMPORARY",
   "function mesh.decimal_of(double precision)",

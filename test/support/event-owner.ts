@@ -32,14 +32,14 @@ export interface Owner {
   readonly service: string;
   readonly broker: Broker;
   readonly lines: readonly LogLine[];
-  /** Each event in a transaction of its own. */
+  /** Enqueues one event in its own transaction. */
   emit(id: string, n?: number, action?: string): Promise<void>;
-  /** Many in one statement: entities `prefix0`, `prefix1`, … by `events` each. */
+  /** Enqueues `events` events for each of the entities `prefix0`, `prefix1`, … */
   fill(prefix: string, entities: number, events?: number): Promise<void>;
   relay(broker?: Broker): Relay;
   waiting(): Promise<number>;
   drained(timeoutMs?: number): Promise<void>;
-  /** What the stream holds. */
+  /** The messages in the stream. */
   wire(): Promise<readonly WireEvent[]>;
   connect(): Promise<Broker>;
   close(): Promise<void>;
@@ -165,7 +165,7 @@ export async function emitUser(
   });
 }
 
-/** The `n` of each event is its place among those of its entity. */
+/** Field `n` counts the events of an entity from 1. */
 async function fillOutbox(
   pool: pg.Pool,
   {
@@ -189,7 +189,7 @@ async function fillOutbox(
   await pool.query("SELECT pg_notify('mesh_outbox', '')");
 }
 
-/** Versions of each entity on the wire, which must rise by one from one; duplicates outside the broker's eye included. */
+/** One line for each version that does not follow its entity's version before by one, duplicates included. */
 export function orderFaults(wire: readonly WireEvent[]): string[] {
   const last = new Map<string, number>();
   const faults: string[] = [];

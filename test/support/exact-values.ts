@@ -31,7 +31,7 @@ const SCENARIO = new URL("../scenarios/emit/exact-values/mesh.yaml", import.meta
 export interface Exact {
   readonly lab: TestDatabase;
   readonly archive: TestDatabase;
-  /** As services open it. */
+  /** A pool with the options that services use. */
   readonly pool: pg.Pool;
   request(method: string, path: string, body?: string): Promise<{ status: number; text: string }>;
   /** Takes the outbox's events and applies them to the copy. Resolves to their bodies; a refused one throws. */

@@ -33,7 +33,7 @@ export const templates = Object.fromEntries(
   Object.entries(readTree(join(ROOT, "templates"))).filter(([path]) => !path.startsWith("sql/")),
 );
 
-/** A folder in memory that remembers what was done to it. */
+/** A folder in memory that records writes and removals. */
 export interface MemoryFolder extends OutputFolder {
   readonly files: Map<string, string>;
   readonly done: string[];
@@ -62,7 +62,7 @@ export function memoryFolder(tree: Readonly<Record<string, string>> = {}): Memor
   };
 }
 
-/** A planner that leaves the migrations as they are: what they say is tested with generator/evolve. */
+/** A planner that changes no migration. */
 export const keepMigrations: PlanMigrations = ({ existing }) => ({
   files: Object.fromEntries(
     Object.entries(existing).map(([service, files]) => [
@@ -89,7 +89,7 @@ export function plan(
   });
 }
 
-/** Generates into the folder, as the cli does. */
+/** Generates into the folder, as the command line does. */
 export async function generate(
   text: string,
   folder: OutputFolder,

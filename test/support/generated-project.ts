@@ -9,7 +9,7 @@ import { mesh } from "./mesh-command.js";
 /** A folder with the packages of this one. */
 export function makeProject(): string {
   const folder = mkdtempSync(join(tmpdir(), "mesh-names-"));
-  // As root PostgreSQL runs as somebody else, who has to get in.
+  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
   chmodSync(folder, 0o755);
   const packages = join(folder, "node_modules");
   mkdirSync(packages);
@@ -19,14 +19,14 @@ export function makeProject(): string {
   return folder;
 }
 
-/** Throws with what the compiler says. */
+/** Throws with the compiler's output. */
 export async function generate(folder: string, document: object): Promise<void> {
   writeFileSync(join(folder, "mesh.yaml"), stringify(document, { aliasDuplicateObjects: false }));
   const { code, stderr } = await mesh(folder, "generate");
   if (code !== 0) throw new Error(stderr.slice(0, 5_000));
 }
 
-/** What TypeScript says of everything that was generated, under the project's own flags. */
+/** TypeScript's diagnostics for the generated files, under the repository's flags. */
 export function compile(folder: string): string {
   const flags = {
     extends: join(ROOT, "tsconfig.json"),

@@ -14,7 +14,7 @@ declare module "vitest" {
   }
 }
 
-/** One PostgreSQL and one broker for the whole run, on free ports, gone afterwards. */
+/** Starts one PostgreSQL and one broker for the whole run, on free ports; removes both afterwards. */
 export default async function startShared({ provide }: TestProject): Promise<() => Promise<void>> {
   const folder = await openRunFolder();
   const [postgres, nats] = await Promise.all([startPostgres(), startNats()]);
@@ -26,10 +26,10 @@ export default async function startShared({ provide }: TestProject): Promise<() 
   };
 }
 
-/** Whatever a test puts into the temporary folder goes with the run: workers and their children inherit TMPDIR. */
+/** A folder for all temporary files of the run, removed with it: workers and their children inherit TMPDIR. */
 async function openRunFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "mesh-tests-"));
-  // PostgreSQL runs under another uid where we are root, and has to get through.
+  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
   await chmod(folder, 0o755);
   process.env.TMPDIR = folder;
   return folder;

@@ -1,11 +1,11 @@
 import { HOSTILE } from "./mesh-of-words.js";
 
-/** Name of whatever must not come to be: a table, a role, a file, an identifier, a variable. */
+/** Name of what no attack may create: a table, role, file, identifier or variable. */
 export const CANARY = "pwned";
 
 const ESC = "\u001b";
 
-/** Texts that end what they stand in, and then do something: one for each reader of what is generated, and all at once. */
+/** Texts that break out of quotes and then do something, for each reader of generated files. */
 export const ATTACKS: readonly string[] = [
   // A shell that sources .env.example.
   `a;touch ${CANARY}`,
@@ -96,7 +96,7 @@ export const ATTACKS: readonly string[] = [
   `\u2066right\u2069`,
   `zero\u200bwidth\ufeff`,
   `tag\u{e0041}`,
-  // And plainly odd ones.
+  // Other odd texts.
   "",
   " ",
   "\n",
@@ -106,6 +106,6 @@ export const ATTACKS: readonly string[] = [
   ...HOSTILE,
 ];
 
-/** What no file and no line on a terminal may hold: controls but line feeds and tabs, and marks of direction. */
+/** Characters that no file and no terminal line may contain: control characters but line feed and tab, and direction marks. */
 export const UNSEEN =
   /[^\P{Cc}\n\t]|[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]/u;

@@ -77,7 +77,7 @@ function send(url: string, method: string, { body, headers = {} }: RequestOption
   });
 }
 
-/** Elements of a list, as whoever asked for versions gets them. */
+/** The elements of a list; with `_version` where the request asked for it. */
 export async function readRows(
   response: Response,
 ): Promise<readonly (UsersRow & { readonly _version?: number })[]> {
@@ -107,7 +107,7 @@ export async function writeMigrations(sql: string): Promise<string> {
   return folder;
 }
 
-/** What one connection gets back for these bytes, until the server closes it. */
+/** Sends raw bytes and resolves with the answer, once the server has closed the connection. */
 export async function sendRaw(port: number, bytes: string): Promise<string> {
   const { connect } = await import("node:net");
   const socket = connect(port, "127.0.0.1");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Ids as databases can hold them: any text but NUL, of whole characters. */
+/** Any id that PostgreSQL can store: text without NUL and without half surrogate pairs. */
 export const anyId = fc
   .oneof(
     fc.string({ unit: "binary", minLength: 1 }),

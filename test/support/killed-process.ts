@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { StreamDefinition } from "../../runtime/definition.js";
 import type { DefinitionChoices } from "./user-consumer.js";
 
-/** What a doomed process is told. With a stream it is a relay, else a consumer. */
+/** Instructions for a process that kills itself. With a stream it runs a relay, else a consumer. */
 export interface Doom {
   readonly url: string;
   readonly natsUrl: string;
@@ -16,7 +16,7 @@ export interface Doom {
 const SCRIPT = fileURLToPath(new URL("./processes/killed.ts", import.meta.url));
 const PATIENCE_MS = 20_000;
 
-/** Runs the process until it has killed itself; one that lives on is a failure. */
+/** Runs the process until it has killed itself; rejects when it does not. */
 export async function runToDeath(doom: Doom): Promise<void> {
   const child = spawnDoomed(doom);
   const signal = AbortSignal.timeout(PATIENCE_MS);

@@ -13,11 +13,11 @@ export { OPERATOR } from "../../generator/emit/documents/broker.js";
 
 export interface MeshBroker {
   readonly nats: TestNats;
-  /** With the operator's credentials in it: may do everything in the mesh's account. */
+  /** URL with the operator's credentials, who may do everything in the mesh's account. */
   readonly operatorUrl: string;
-  /** What a service would find in its environment; of the operator without a name. */
+  /** Environment variables of a service; of the operator without a name. */
   environment(service?: string): Readonly<Record<"NATS_URL" | "NATS_USER" | "NATS_PASSWORD", string>>;
-  /** Makes streams and durables anew that vanish, as `mesh dev` does, until the broker is removed. */
+  /** Recreates deleted streams and durables, as `mesh dev` does, until the broker is removed. */
   keepProvisioned(): Promise<void>;
   remove(): Promise<void>;
 }
@@ -35,7 +35,7 @@ export function passwordOf(user: string): string {
   return `pw_${user}`;
 }
 
-/** Passwords of all users of a mesh, as nats.conf wants them. */
+/** The variables with the passwords of all users, which nats.conf refers to. */
 export function passwordVariables(mesh: Mesh): NodeJS.ProcessEnv {
   const users = [OPERATOR, ...mesh.services.map(({ name }) => name)];
   return Object.fromEntries(users.map((user) => [passwordVariableOf(user), passwordOf(user)]));

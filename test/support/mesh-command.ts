@@ -12,7 +12,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command of the compiled CLI to its end. */
+/** Runs a command of the compiled command line to its end. */
 export function mesh(folder: string, ...args: readonly string[]): Promise<Ended> {
   return meshWith(folder, {}, ...args);
 }
@@ -27,7 +27,7 @@ export function meshWith(folder: string, env: NodeJS.ProcessEnv, ...args: readon
 }
 
 export interface RunningCommand {
-  /** Both streams, as it came: what is new is at the end. */
+  /** Standard output and error so far, in the order of arrival. */
   readonly output: () => string;
   end(signal?: NodeJS.Signals): Promise<Ended>;
 }
@@ -60,7 +60,7 @@ export interface RunningDev {
   readonly output: () => string;
   /** Process id of one service's child. */
   servicePid(service: string): number;
-  /** Every process that it started, and theirs. */
+  /** All its descendants. */
   descendants(): readonly number[];
   end(signal?: NodeJS.Signals): Promise<Ended>;
 }
@@ -128,7 +128,7 @@ function collect(child: ChildProcess): { readonly ended: Promise<Ended>; readonl
   return { ended, output: () => output };
 }
 
-/** As on a machine that has nothing set. */
+/** An environment without settings of the mesh, PostgreSQL or NATS. */
 function plainEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, XDG_CACHE_HOME, NATS_SERVER_BIN, POSTGRES_BIN, npm_execpath } = process.env;
   return { PATH, HOME, XDG_CACHE_HOME, NATS_SERVER_BIN, POSTGRES_BIN, npm_execpath };
@@ -159,7 +159,7 @@ export function alive(pids: readonly number[]): readonly number[] {
   });
 }
 
-/** The broker of a running `mesh dev`, for whoever may do anything there. */
+/** Connects to the broker of a running `mesh dev` as its operator. */
 export function operatorUrl({ nats, nats_operator: operator }: Endpoints): string {
   const url = new URL(nats);
   url.username = operator?.user ?? "";

@@ -7,7 +7,7 @@ import { ATTACKS } from "./hostile-texts.js";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Mapping = { [key: string]: Json };
 
-/** Numbers from 0 on, below the limit; the same for the same seed. */
+/** Random integers from 0 up to, and without, the limit; repeatable from the seed. */
 export type Draw = (limit: number) => number;
 
 function openDraw(seed: number): Draw {
@@ -31,11 +31,11 @@ const BASES: readonly Mapping[] = [
   .filter((path) => existsSync(path))
   .map((path) => parse(readFileSync(path, "utf8"), { merge: true, stringKeys: true }) as Mapping);
 
-/** A mesh.yaml that somebody might send who wishes us ill: texts that end what they stand in, and parts in wrong places. */
+/** A hostile mesh.yaml: texts that break out of quotes, and parts in wrong places. */
 export function mutatedMesh(seed: number): string {
   const draw = openDraw(seed);
   const mesh = structuredClone(pick(draw(8) === 0 ? BASES.slice(0, 1) : BASES.slice(1), draw));
-  // Most of what is free text compiles, and only what compiles is emitted; the rest must be told well.
+  // Most free texts compile, and only those are emitted; the rest must be reported well.
   const isWild = draw(4) === 0;
   for (let left = 1 + draw(isWild ? 3 : 8); left > 0; left -= 1) {
     if (!isWild) sayFreely(mesh, draw);

@@ -30,11 +30,11 @@ export interface WordColumn {
   readonly type: string;
   readonly spec: { readonly unique?: true; readonly [key: string]: unknown };
   readonly field: string;
-  /** Two values, told apart. */
+  /** Two different values. */
   readonly values: readonly [unknown, unknown];
 }
 
-/** Texts that would end a quotation of SQL, TypeScript, JSON, YAML, Markdown or a shell, were they put into it as they are. */
+/** Texts that end a quotation in SQL, TypeScript, JSON, YAML, Markdown or a shell unless they are escaped. */
 export const HOSTILE = [
   "a$$b",
   "$body$",
@@ -79,7 +79,7 @@ export async function allWords(url: string): Promise<readonly string[]> {
 }
 
 const COLUMNS = 90;
-/** A text that may be null, and no more. */
+/** A nullable text column. */
 const PLAIN = -1;
 
 /** Every word as a column, dealt out to few tables; every sharp one as table, key and entity. */

@@ -25,7 +25,7 @@ export async function removeFolders(): Promise<void> {
   await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
 }
 
-/** One replica at its start: a connection of its own, a migration, and gone. */
+/** Migrates over its own connection, as a replica does at its start. */
 export async function runMigrations(
   url: string,
   migrations: URL | string,

@@ -75,7 +75,7 @@ export function chain(models: readonly Mesh[], allowDestructive = true): readonl
   return files;
 }
 
-/** Without the hash of its text. */
+/** The file's name without the hash of its text. */
 export function plainName(name: string): string {
   return name.replace(/_[0-9a-f]{10}\.sql$/, ".sql");
 }
@@ -89,7 +89,7 @@ export function asOldGenerator({ name, text }: { readonly name: string; readonly
   return { name: plainName(name), text: old, sha256: createHash("sha256").update(old).digest("hex") };
 }
 
-/** Brings a database to these files as the runtime does it. */
+/** Applies the files with the runtime's `migrate`. */
 export async function applyFiles(
   database: pg.Client | pg.Pool,
   files: readonly { readonly name: string; readonly text: string }[],

@@ -27,28 +27,28 @@ export interface User {
 
 export interface Pair {
   readonly nats: TestNats;
-  /** Of the test itself, not of the services. */
+  /** The test's own connections, not the services'. */
   readonly pools: Readonly<Record<Name, pg.Pool>>;
   start(name: Name): Promise<void>;
   stop(name: Name): Promise<void>;
-  /** SQL at the owner. */
+  /** Runs SQL in the owner's database. */
   write(sql: string, ...values: readonly unknown[]): Promise<void>;
   source(): Promise<readonly User[]>;
   cache(): Promise<readonly User[]>;
-  /** Until the copy equals its source. */
+  /** Resolves when the cache equals its source. */
   converged(timeoutMs?: number): Promise<void>;
-  /** Until the owner's outbox is empty. */
+  /** Resolves when the owner's outbox is empty. */
   published(): Promise<void>;
-  /** What an operator does with `mesh resync sfs`. */
+  /** As `mesh resync sfs`. */
   resync(): Promise<void>;
-  /** Puts the service's database back to what it was when the returned function is called. The service must be stopped by then. */
+  /** Backs the service's database up. The returned function restores it; the service must be stopped by then. */
   backUp(name: Name): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
 export interface PairOptions {
   readonly hooks?: SfsHooks;
-  /** Changes a definition before the service runs it: times that a test cannot wait for. */
+  /** Changes a definition before the service runs it, such as periods that are too long for a test. */
   readonly tune?: (definition: ServiceDefinition) => ServiceDefinition;
 }
 
@@ -131,7 +131,7 @@ export async function openPair({ hooks, tune = (same) => same }: PairOptions = {
 
 function openPool(url: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: 4 });
-  // Databases are replaced under it.
+  // Databases are dropped and created while the pool is open.
   pool.on("error", () => undefined);
   return pool;
 }
@@ -140,7 +140,7 @@ async function read(pool: pg.Pool, sql: string): Promise<readonly User[]> {
   return (await pool.query<User>(sql)).rows;
 }
 
-/** A copy of a database, to be put in its place later: what a restored backup is to everyone who remembers more. */
+/** Copies a database. The returned function replaces the database by the copy, as restoring a backup does. */
 async function backUp(postgres: string, url: string): Promise<() => Promise<void>> {
   const name = new URL(url).pathname.slice(1);
   const kept = new URL(await createDatabase(postgres, "backup")).pathname.slice(1);
@@ -156,7 +156,7 @@ async function replaceDatabase(
   await admin.connect();
   try {
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
-    // A template may have no sessions; those that are cut come back while it is copied.
+    // A template database must have no sessions, and terminated ones reconnect.
     await waitFor(async () => {
       await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [by]);
       return await admin.query(`CREATE DATABASE ${name} TEMPLATE ${by}`);

@@ -42,7 +42,7 @@ export async function startPoolingProxy(target: string, keepsSession = false): P
 }
 
 interface Backend {
-  /** Settings of the session, in the form in which a server tells them. */
+  /** The session's settings as ParameterStatus messages. */
   readonly lent: Mutex;
   /** Passes one message on, and its answer up to the next "ready for query" back, which says whether a transaction is open. */
   exchange(message: Buffer, client: Socket): Promise<"idle" | "open">;
@@ -50,7 +50,7 @@ interface Backend {
   end(): void;
 }
 
-/** The driver logs in; then its socket is ours. */
+/** Lets the driver log in, then takes over its socket. */
 async function openBackend(target: string): Promise<Backend> {
   const client = new pg.Client({ connectionString: target, options: OURS });
   await client.connect();
@@ -83,7 +83,7 @@ async function openBackend(target: string): Promise<Backend> {
   };
 }
 
-/** What the service's own settings need: this pooler passes them on, and is found out all the same. */
+/** Passes on the settings that the service asks for: the pooler is detected all the same. */
 const OURS = "-c TimeZone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=120000";
 
 async function serve(client: Socket, take: () => Promise<Backend>): Promise<void> {
@@ -123,7 +123,7 @@ async function serve(client: Socket, take: () => Promise<Backend>): Promise<void
   }
 }
 
-/** Bytes of the next message, once all of it is there; `at`: where its length stands. */
+/** The next message, once it is complete; `at`: offset of its length field. */
 function frameSize(bytes: Buffer, at: number): number | undefined {
   if (bytes.length < at + 4) return undefined;
   const size = bytes.readInt32BE(at) + at;

@@ -19,7 +19,7 @@ export const MESH = fileURLToPath(new URL("../../generator/dist/cli/main.js", im
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** A service that does not answer within this time hangs: better a failed call that says so than a test that runs out. */
+/** Time-out of a call: an error that says so is better than a test that times out. */
 const PATIENCE_MS = 10_000;
 
 /** One service of the reference mesh, run as an operator would: `mesh run`, configured by its environment. */
@@ -43,14 +43,14 @@ export interface TestService {
 
 export interface TestMesh {
   readonly nats: TestNats;
-  /** For a bare client that may do anything. */
+  /** Broker URL of the operator, who may do everything. */
   readonly operatorUrl: string;
   readonly key: string;
   readonly services: Readonly<Record<ServiceName, TestService>>;
-  /** As a superuser: the test's own, not of the services, which run under the emitted roles. */
+  /** The test's own superuser connections; the services run under the emitted roles. */
   readonly databases: Readonly<Record<ServiceName, pg.Pool>>;
   readonly urls: Readonly<Record<ServiceName, string>>;
-  /** What an operator would set to reach it. */
+  /** The environment of an operator's commands. */
   readonly env: NodeJS.ProcessEnv;
   /** Another process of the same service, on the same database and durables. */
   replica(service: ServiceName): Promise<TestService>;
@@ -58,7 +58,7 @@ export interface TestMesh {
 }
 
 export interface MeshOptions {
-  /** Which to start; the databases of the others exist all the same. */
+  /** The services to start, default all. The databases of the others exist, too. */
   readonly start?: readonly ServiceName[];
   readonly env?: Partial<Record<ServiceName, NodeJS.ProcessEnv>>;
 }
@@ -230,7 +230,7 @@ export async function cached(
   return found.rows[0];
 }
 
-/** A NATS client that knows nothing of us: the plain `nats` package, as any other service would use it. */
+/** A client with the plain `nats` package, as a service written by hand would use it. */
 export interface BareClient {
   readonly connection: NatsConnection;
   readonly js: JetStreamClient;

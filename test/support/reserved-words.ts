@@ -11,7 +11,7 @@ import { ts } from "ts-morph";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Files whose SQL runs where tables of a mesh are in sight. */
+/** Files whose SQL runs with the mesh's tables in its search path. */
 const SQL_SOURCES = [
   "templates/sql",
   "generator/emit/sql",
@@ -46,7 +46,7 @@ export function wordsOfOurSql(): readonly string[] {
   return [...words].sort();
 }
 
-/** What the server itself takes for a keyword, reserved or not. */
+/** The server's own list of keywords, reserved or not. */
 export async function wordsOfSql(url: string): Promise<readonly string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -26,7 +26,7 @@ export interface RoledDatabase {
 export interface RolesOptions {
   /** Folder of the generated files. */
   readonly generated?: string;
-  /** Roles belong to the whole server, which tests share: unless this is set, they are called like the database. */
+  /** The emitted role names instead of names from the database's name. Roles are server-wide, and tests share a server. */
   readonly namesAsEmitted?: boolean;
 }
 
@@ -56,7 +56,7 @@ export async function createRoledDatabase(
   return await giveRoles(await createDatabase(adminUrl, `${service}_db`), service, options);
 }
 
-/** The same for a database that is there, by a superuser's URL. */
+/** The same for an existing database, given by a superuser's URL. */
 export async function giveRoles(
   admin: string,
   service: string,
@@ -69,7 +69,7 @@ export async function giveRoles(
   const password = randomBytes(9).toString("base64url");
   const shared = new URL(admin);
   shared.pathname = "/postgres";
-  // Advisory locks are a database's own: this one is taken where all meet, for each closes the same two databases.
+  // Each call closes the same two databases. Advisory locks are per database, so all take this one in one database.
   await withClient(shared.href, async (lock) => {
     await lock.query("SELECT pg_advisory_lock(1919905395)");
     await withClient(admin, async (client) => {
@@ -93,7 +93,7 @@ export interface MigrateAsOptions {
   readonly generated?: string;
 }
 
-/** As `mesh migrate` does it: the files, then the grants. */
+/** As `mesh migrate`: applies the files, then the grants. */
 export async function migrateAs(
   url: string,
   service: string,

@@ -1,17 +1,17 @@
 import type { Wire } from "../../simulator/broker/index.js";
 
 export interface ScriptedWire extends Wire {
-  /** Labels of the crossings that wait, in the order in which they were begun. */
+  /** Labels of the requests that wait, in the order of the calls. */
   waiting(): readonly string[];
-  /** Performs the first that waits under this label, and lets its caller go on. */
+  /** Carries the first waiting request with this label, and lets its caller go on. */
   perform(what: string): Promise<void>;
-  /** Performs one by its place. */
+  /** Carries the waiting request at this index. */
   performAt(place: number): Promise<void>;
-  /** Performs whatever waits, and what comes of it, until nothing does. */
+  /** Carries requests until none waits. */
   performAll(): Promise<void>;
 }
 
-/** A network in which nothing crosses until the test says so. */
+/** A wire that carries nothing until the test says so. */
 export function scriptedWire(): ScriptedWire {
   const crossings: { readonly what: string; readonly run: () => void }[] = [];
   const performAt = async (place: number) => {
@@ -51,7 +51,7 @@ export function scriptedWire(): ScriptedWire {
   };
 }
 
-/** Everything that follows without time or network has happened. */
+/** Resolves when everything that needs no timer and no request has happened. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 40; turn += 1) await Promise.resolve();
 }

@@ -31,7 +31,7 @@ export async function startNats(options: Omit<NatsOptions, "folder"> = {}): Prom
   return Object.defineProperties(Object.create(server) as TestNats, { remove: { value: remove } });
 }
 
-/** A PostgreSQL of the test's own; tuned to forget everything at a power cut and to be fast until then. */
+/** A test's own PostgreSQL, with durability turned off for speed. */
 export interface TestPostgres extends PostgresServer {
   /** A new, empty database of exactly this name. */
   createDatabase(name: string): Promise<string>;
@@ -65,7 +65,7 @@ export async function startPostgres(
 
 let made = 0;
 
-/** A new, empty database; the name only starts with `prefix`, so that every test may call it the same. */
+/** A new, empty database with a unique name that starts with `prefix`. */
 export function createDatabase(adminUrl: string, prefix = "test"): Promise<string> {
   made += 1;
   return createNamedDatabase(adminUrl, `${prefix}_${process.pid}_${Date.now().toString(36)}_${made}`);
@@ -87,7 +87,7 @@ async function createNamedDatabase(adminUrl: string, name: string): Promise<stri
 export interface WaitOptions {
   readonly timeoutMs?: number;
   readonly everyMs?: number;
-  /** What was waited for, and what was there instead: the message of the failure. */
+  /** What is waited for, in words, for the error message. */
   readonly what?: string;
 }
 

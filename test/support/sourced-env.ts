@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface Sourced {
-  /** What was executed beside assignments, and what the shell complained of. */
+  /** Commands that were executed besides assignments, and the shell's error messages. */
   readonly ran: string;
   readonly variables: Readonly<Record<string, string>>;
 }
@@ -39,7 +39,7 @@ export function sourceAll(texts: readonly string[]): readonly Sourced[] {
 const END = "--end-of-file--";
 const VARIABLES = "--variables--";
 
-/** Functions and subshells inherit the trap (`-T`); an assignment is a command to it too, and begins as one. */
+/** Functions and subshells inherit the trap (`-T`). An assignment triggers it, too, and is recognised by its first characters. */
 const EACH = `
 for file in "$@"; do
   (

@@ -13,7 +13,7 @@ export interface Weather {
   /** Every chunk waits this long, in both directions. */
   readonly delayMs?: number;
   readonly bytesPerSecond?: number;
-  /** Nothing passes in this direction, and nobody is told: a path that broke one way. */
+  /** Drops nothing but passes nothing on in this direction, and closes nothing: a network that fails one way. */
   readonly silent?: Direction;
   /** New connections are reset. Those that are open stay. */
   readonly refuse?: true;
@@ -21,7 +21,7 @@ export interface Weather {
 
 export interface TcpProxy {
   readonly port: number;
-  /** Holds until the next call; `{}` is fair weather, and lets go what was held back. */
+  /** Sets the faults until the next call; `{}` ends all and passes on what was held back. */
   setWeather(weather: Weather): void;
   /** Resets every connection that is open. Returns how many. */
   cut(): number;
@@ -80,7 +80,7 @@ export async function startTcpProxy(target: Target): Promise<TcpProxy> {
   };
 }
 
-/** Every connection may be waiting for the weather to change. */
+/** Wakes connections that wait for a change of the faults. */
 function newChange(): AbortController {
   const change = new AbortController();
   setMaxListeners(0, change.signal);
@@ -97,7 +97,7 @@ async function listen(server: Server, port: number): Promise<void> {
   await once(server, "listening");
 }
 
-/** Reads on only when the last chunk went out: who sends feels the weather as back-pressure, and memory stays bounded. */
+/** Reads the next chunk only after the last one was sent: the sender feels back-pressure, and memory stays bounded. */
 async function pump(from: Socket, to: Socket, direction: Direction, climate: Climate): Promise<void> {
   // The plain loop would destroy the socket at the end of its input, and with it the other direction.
   for await (const chunk of from.iterator({ destroyOnReturn: false })) {

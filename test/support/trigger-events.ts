@@ -18,7 +18,7 @@ export interface Written {
   readonly entity_id: string;
   readonly version: number;
   readonly event_id: string;
-  /** As text: order and form matter. */
+  /** The JSON as text: order of keys and form of numbers matter. */
   readonly body: string;
 }
 
@@ -31,7 +31,7 @@ export async function takeEvents(client: pg.Client): Promise<readonly Written[]>
   return rows;
 }
 
-/** `created u1 v1`: action, id and version, which is mostly what a test is about. */
+/** `created u1 v1`: action, id and version of each event. */
 export function brief(events: readonly Written[]): readonly string[] {
   return events.map((event) => `${event.subject.split(".").at(-1)} ${event.entity_id} v${event.version}`);
 }

@@ -270,7 +270,7 @@ export function profileConsumer(): ConsumerDefinition {
 
 export type Outcome = "ack" | "term" | { readonly nak: number };
 
-/** A delivery that remembers how it was settled. */
+/** A delivery that records how it was settled. */
 export interface TestDelivery extends Delivery {
   readonly outcome: () => Outcome | undefined;
   readonly beats: () => number;

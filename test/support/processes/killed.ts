@@ -33,7 +33,7 @@ function runRelay(of: StreamDefinition): void {
       if (isVictim && step === "before the publish") die();
       const ack = await broker.publish(message);
       if (isVictim && step === "after the publish, before its ack is seen") die();
-      // The row is released 20 ms after its ack at the earliest.
+      // The relay deletes the row 20 ms after its ack at the earliest.
       if (isVictim && step === "after the ack, before the outbox row is removed") setImmediate(die);
       return ack;
     },
