@@ -41,7 +41,7 @@ export declare function runMain<Hooks>(factory: ServiceFactory<Hooks>, url: stri
 export type Made = ServiceDefinition;
 `;
 
-/** What a user writes: it must be right where the mesh says so, and wrong where it does not. */
+/** A user's code: compiles where it follows the mesh, and fails to where it does not. */
 const USES = `
 import type { ComputeHooks } from "./generated/compute/service.js";
 import { computeService } from "./generated/compute/service.js";

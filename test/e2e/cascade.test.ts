@@ -49,7 +49,7 @@ async function count(service: ServiceName, sql: string, ...values: unknown[]): P
   return found.rows[0]?.n ?? 0;
 }
 
-/** A user with something in every service, and a second one whose things must survive. */
+/** A user with rows in every service, and a second one whose rows must survive. */
 async function settle(username: string) {
   const user = await register(mesh, username);
   await waitFor(async () => (await cached(mesh, "sfs", user)) && (await cached(mesh, "compute", user)));

@@ -23,7 +23,7 @@ import { waitFor } from "../support/reference-mesh.js";
  */
 
 const folder = mkdtempSync(join(tmpdir(), "mesh-project-"));
-// As root PostgreSQL runs as somebody else, who has to get in.
+// As root, PostgreSQL runs under another uid, which must be able to enter the folder.
 chmodSync(folder, 0o755);
 const at = (path: string) => join(folder, path);
 
@@ -129,7 +129,7 @@ test("a warning is said on stderr and in --json, and is no finding", async () =>
 test("--watch follows each save, a broken one included, and writes only what changed", async () => {
   const good = readFileSync(at("mesh.yaml"), "utf8");
   const watching = startCommand(folder, "generate", "--watch");
-  // A save may be seen twice, half way and whole: the answer is the one that the whole of it has.
+  // A save may be seen twice, half written and complete: the last answer is that of the complete file.
   const save = async (text: string, expected: RegExp) => {
     const before = watching.output().length;
     writeFileSync(at("mesh.yaml"), text);

@@ -22,7 +22,7 @@ import { MESH, waitFor } from "../support/reference-mesh.js";
  */
 
 const temporary = mkdtempSync(join(tmpdir(), "mesh-dev-stops-"));
-// As root PostgreSQL runs as somebody else, who has to get in.
+// As root, PostgreSQL runs under another uid, which must be able to enter the folder.
 chmodSync(temporary, 0o755);
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 

@@ -14,7 +14,7 @@ import { alive, hasProc, mesh, type RunningDev, startDev } from "../support/mesh
 import { waitFor } from "../support/reference-mesh.js";
 
 const temporary = mkdtempSync(join(tmpdir(), "mesh-dev-test-"));
-// As root PostgreSQL runs as somebody else, who has to get in.
+// As root, PostgreSQL runs under another uid, which must be able to enter the folder.
 chmodSync(temporary, 0o755);
 const state = join(temporary, ".mesh");
 let running: RunningDev | undefined;
@@ -34,7 +34,7 @@ async function query(url: string | undefined, sql: string): Promise<Readonly<Rec
   }
 }
 
-/** One life of `mesh dev` after the other on one state folder; each stands on what the one before left. */
+/** Runs of `mesh dev` one after the other on one state folder; each starts from what the one before left. */
 test("from nothing: servers, databases, services and endpoints.json, and a registration goes through", async () => {
   running = await startDev(ROOT, state);
   const { endpoints } = running;
@@ -78,7 +78,7 @@ test("a bare client at the broker's URL hears every event, and can do nothing el
   });
   const { user_id: id } = (await registered.json()) as { readonly user_id: string };
   await waitFor(() => heard.includes(`auth.user.${id}.created`), { what: "the stranger to hear of her" });
-  // Neither pulls nor acks, nor whatever else passes through the mesh.
+  // Pulls, acks and other traffic of the mesh are not allowed either.
   expect(heard).toEqual(["gateway.route.by-operator.registered", `auth.user.${id}.created`]);
   await query(running?.endpoints.databases.auth_db, "DELETE FROM users WHERE username = 'heard'");
   await waitFor(() => heard.includes(`auth.user.${id}.deleted`), { what: "her deletion" });
@@ -127,7 +127,7 @@ test.skipIf(!hasProc)("a service that is killed is started again, with a notice"
   });
 });
 
-/** The server itself; of PostgreSQL's processes the one that the others come from. */
+/** The server's main process; for PostgreSQL the postmaster. */
 function serverPid(dev: RunningDev, program: RegExp): number {
   const command = (pid: number) =>
     existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "";
@@ -173,13 +173,13 @@ test("a deleted durable and a deleted stream are recreated, and a snapshot resto
   const names = async () =>
     (await query(databases.sfs_db, "SELECT username FROM user_cache ORDER BY 1")).map((row) => row.username);
   const said = (text: RegExp) => waitFor(() => text.test(dev.output()), { what: `${text} in the output` });
-  // Lost in a way that no message of the stream makes good.
+  // Lost so that no message of the stream restores it.
   const lose = (username: string) =>
     query(databases.sfs_db, `DELETE FROM user_cache WHERE username = '${username}'`);
 
   await lose("ada");
   await manager.consumers.delete("AUTH", "sfs_auth_user");
-  // Made anew before the service has asked, it never was gone, to the service: but another one.
+  // If it is recreated before the service asks, the service sees another stream, not a missing one.
   await said(/sfs .*the durable (is gone|was made anew)/);
   await said(/sfs has lost its durable sfs_auth_user: making it anew/);
   await waitFor(async () => (await names()).includes("ada"), { what: "the snapshot to heal" });

@@ -38,7 +38,7 @@ type Document = ReturnType<typeof parseDocument>;
 /** The reference mesh, changed, in a project of its own. */
 async function makeProject(change: (document: Document) => void): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "mesh-external-"));
-  // As root PostgreSQL runs as somebody else, who has to get in.
+  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
   chmodSync(folder, 0o755);
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const modules = join(folder, "node_modules");
@@ -111,7 +111,7 @@ test("dev provisions for an external publisher and lets it in under its own perm
       .map((line) => line.split("=") as [string, string]),
   );
   expect(given.NATS_URL).toBe(nats);
-  // Its own key for what it calls, and none of anybody else.
+  // It gets the keys for its own calls, and no others.
   expect(Object.keys(given).filter((name) => name.endsWith("KEY"))).toEqual(["LEGACY_TO_AUTH_KEY"]);
   const patched = await fetch(`${services.auth?.http}/api/users/nobody`, {
     method: "PATCH",
@@ -158,7 +158,7 @@ test("dev provisions for an external publisher and lets it in under its own perm
   expect(await dev.end()).toMatchObject({ code: 0 });
   expect(existsSync(file)).toBe(false);
 
-  // What the owner has made of its stream since stays.
+  // Later changes of the stream by its owner are kept.
   const again = await startDev(folder, join(folder, ".mesh"));
   cleanups.push(() => again.end());
   expect(await readyz(again.endpoints.services.sfs?.http)).toMatchObject({ status: "ready" });
@@ -190,7 +190,7 @@ test("dev starts copies of an external owner that does not run: they follow its 
   const health = await readyz(dev.endpoints.services.sfs?.http);
   expect(health.status).toBe("degraded");
   expect(health.reasons?.join()).toContain("consumer sfs_auth_user: its last snapshot failed: ECONNREFUSED");
-  // Anyone may ask: where the source is, is nobody's business.
+  // /readyz needs no key, so it does not say where the source is.
   expect(JSON.stringify(health)).not.toContain("127.0.0.1");
   const status = await mesh(folder, "status");
   expect(status.code).toBe(1);

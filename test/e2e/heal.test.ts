@@ -42,7 +42,7 @@ async function verifyGateway() {
   return { code, extra: caches.find(({ cache }) => cache === "routes")?.extra };
 }
 
-/** Deletes it at its owner while the gateway is away, and loses the event. */
+/** Deletes a container at its owner while the gateway is down, and loses the event. */
 async function deleteUnheard(container: string): Promise<void> {
   const bare = await bareClient(mesh.operatorUrl);
   await call(mesh, "compute", `DELETE /api/containers/${container}`);
@@ -65,11 +65,11 @@ test("a cascade runs from a list of ids at the start, though the event of the de
   const ahead = { container_id: "not-made-yet", host: "ahead.test", target: "http://10.0.0.2" };
   await call(mesh, "gateway", "POST /api/routes", ahead);
   expect(await verifyGateway()).toMatchObject({ code: 1, extra: 1 });
-  // Which only a person can tell apart from a lost deletion: it is left, and said.
+  // Only a person can tell such a row from a lost deletion: it stays, and is reported.
   const resynced = await meshWith(ROOT, mesh.env, "resync", "gateway");
   expect(resynced.code).toBe(1);
   expect(resynced.stdout).toContain("what still differs:");
-  // Its deletions are events of the gateway's own, as if the lost one had come.
+  // The cascade's deletions emit the gateway's own events, as if the lost event had arrived.
   const bare = await bareClient(mesh.operatorUrl);
   await waitFor(async () => (await bare.stored("GATEWAY", "gateway.route.*.unregistered")).length === 1);
   await bare.close();

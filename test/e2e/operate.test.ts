@@ -84,7 +84,7 @@ test("dead letters are listed, shown whole, redriven and discarded", async () =>
 
 test("redrive applies a dead letter whose cause was fixed", async () => {
   const { sfs } = mesh.databases;
-  // A value that cannot be stored: no use in trying again, so it is a dead letter at once.
+  // A value that cannot be stored becomes a dead letter at once: a retry cannot help.
   await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(12)");
   const id = await register(mesh, "far-longer-than-that");
   const letter = await waitFor(async () => {

@@ -37,7 +37,7 @@ function block(language: string, text: string): string {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "mesh-readme-"));
-// As root PostgreSQL runs as somebody else, who has to get in.
+// As root, PostgreSQL runs under another uid, which must be able to enter the folder.
 chmodSync(folder, 0o755);
 const at = (path: string) => join(folder, path);
 const edit = (path: string, change: (text: string) => string) =>

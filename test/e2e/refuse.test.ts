@@ -69,7 +69,7 @@ let desk: pg.Pool;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "mesh-refuse-"));
-  // As root PostgreSQL runs as somebody else, who has to get in.
+  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
   chmodSync(folder, 0o755);
   const modules = join(folder, "node_modules");
   mkdirSync(modules);
@@ -189,10 +189,10 @@ test("plain SQL that breaks a nested schema becomes a dead letter of the owner's
     outcome: "refused",
     reason: expect.stringContaining("/word must match"),
   });
-  // Its next event is told, whole.
+  // Its next event is published.
   await shop.query("UPDATE items SET word = 'bb' WHERE id = 'bad'");
   await told("bad");
-  // As after a release that allows what it forbade.
+  // As after a release whose schema allows the value.
   await shop.query(
     "UPDATE mesh.dead_letter SET body = convert_to(replace(convert_from(body, 'UTF8'), '\"ab\"', '\"cc\"'), 'UTF8') WHERE id = $1",
     [first.id],
@@ -200,7 +200,7 @@ test("plain SQL that breaks a nested schema becomes a dead letter of the owner's
   const queued = JSON.parse((await mesh(folder, "dlq", "redrive", "shop", first.id, "--json")).stdout);
   expect(queued.redriven[0]).toMatchObject({ outcome: "queued" });
   await waitFor(async () => (await outbox()) === 0, { what: "the outbox" });
-  // Older than what was told since.
+  // Older than what was published since.
   expect((await rows(desk, "item_cache")).get("bad")).toContain('"word":"bb"');
   expect(await mesh(folder, "dlq", "discard", "shop", "--all")).toMatchObject({ code: 0 });
   await shop.query("DELETE FROM items WHERE id IN ('bad', 'deep')");

@@ -4,7 +4,7 @@ import { bareClient, startMesh, type TestMesh, waitFor } from "../support/refere
 let mesh: TestMesh;
 afterEach(() => mesh?.stop());
 
-/** Users by plain SQL, in many small transactions, as traffic comes. */
+/** Traffic: users by plain SQL, in many small transactions. */
 async function registerMany(prefix: string, count: number): Promise<void> {
   for (let done = 0; done < count; done += 25) {
     await mesh.databases.auth.query(
@@ -75,7 +75,7 @@ test("SIGTERM under load: exit code 0, buffered messages are handed back, nothin
   expect(await mesh.services.auth.stop()).toBe("exit code 0");
   await mesh.services.auth.start();
   await mesh.services.sfs.start();
-  // What it had taken and not applied was handed back: nothing has to wait for the 30 s of the ack wait.
+  // Buffered messages were handed back: no redelivery has to wait for the ack wait of 30 s.
   await complete(3_000, 10_000);
   await expectEffectsOnce(3_000);
 });

@@ -37,7 +37,7 @@ let roled: Readonly<Record<Service, RoledDatabase>>;
 let databases: Readonly<Record<Service, pg.Pool>>;
 const running: ServiceProcess[] = [];
 
-/** A column more in the owner's table, in its events, and in the copy. */
+/** The newer release: one more column in the owner's table, in its events and in the cache. */
 function addPhone(text: string): string {
   return text
     .replaceAll(/( +)name: +\{ type: text, default: "" \}\n/g, "$&$1phone: { type: text, null: true }\n")
@@ -87,7 +87,7 @@ afterAll(async () => {
   rmSync(temporary, { recursive: true, force: true });
 });
 
-/** As the release's own `mesh migrate` does it, before its replicas come. */
+/** As the release's own `mesh migrate`, before its replicas start. */
 async function migrateTo(release: Release, service: Service): Promise<void> {
   const generated = join(releases[release], "generated");
   const { name, owner, roles } = roled[service];
@@ -95,7 +95,7 @@ async function migrateTo(release: Release, service: Service): Promise<void> {
   await migrateAs(owner, service, { generated, grants });
 }
 
-/** A replica that is ready. Those of the owner take the port at which it is asked in turns. */
+/** Starts a replica and waits until it is ready. The owner's replicas take turns on its port. */
 async function start(release: Release, service: Service): Promise<ServiceProcess> {
   await migrateTo(release, service);
   const log: string[] = [];
@@ -117,14 +117,14 @@ async function start(release: Release, service: Service): Promise<ServiceProcess
   return replica;
 }
 
-/** One after the other, as a rolling deploy does: a new one is ready before an old one goes. */
+/** A rolling deploy: one by one, a new replica is ready before an old one stops. */
 async function replace(old: ServiceProcess, release: Release, service: Service): Promise<ServiceProcess> {
   const next = await start(release, service);
   expect(await old.stop()).toBe("exit code 0");
   return next;
 }
 
-/** Customers that come, are renamed, and partly go, each in a transaction of its own, until told to end. */
+/** Creates, renames and partly deletes customers, each in its own transaction, until it is told to stop. */
 function traffic(prefix: string) {
   let [count, going] = [0, true];
   const say = (sql: string, id: string) => databases.customers.query(sql, [id]);
@@ -150,7 +150,7 @@ async function rowsOf(service: Service, columns: string): Promise<string> {
   return JSON.stringify(rows);
 }
 
-/** Nothing lost, nothing stale, nothing refused. */
+/** No event was lost or refused, and no cache is stale. */
 async function expectCopied(columns: string): Promise<void> {
   await waitFor(async () => (await rowsOf("customers", columns)) === (await rowsOf("orders", columns)), {
     timeoutMs: 30_000,

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "mesh-servers-"));
-  // mkdtemp makes it 0700, which is a case of its own below.
+  // mkdtemp creates it with 0700, which has its own test below.
   chmodSync(folder, 0o755);
   cleanups.push(async () => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -71,7 +71,7 @@ test.skipIf(!hasProc)(
 
 test("PostgreSQL of the npm package runs as well as a local one", async () => {
   const bin = await embeddedPostgres().catch(() => undefined);
-  // Optional dependencies may have been left out; a local server serves then.
+  // The optional dependencies may be missing; a local server is used then.
   if (bin === undefined) return;
   vi.stubEnv("POSTGRES_BIN", bin);
   const server = await startPostgresIn(join(temporary(), "postgres"));

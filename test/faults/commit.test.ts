@@ -32,7 +32,7 @@ describe.each(["before", "after"] as const)(
       await cutter.close();
     });
 
-    /** One attempt is allowed: a counted one would have made a dead letter. */
+    /** Only one attempt is allowed: a counted failure would become a dead letter. */
     const expectNothingCounted = async () => {
       expect(cutter.cut()).toBe(true);
       expect(await listDeadLetters(copy.pool)).toEqual([]);
@@ -45,7 +45,7 @@ describe.each(["before", "after"] as const)(
       };
       const consumer = await copy.start({ hooks: { created }, attempts: 1 }, { pool });
       cutter.arm("COMMIT", moment);
-      // Without a version too: told from its duplicate by its id.
+      // Without a version, too: its duplicate is recognised by the event id.
       await copy.say({ id: "a", action: "created", version: 1 }, { id: "b", action: "created" });
       await copy.untilNames({ a: "name-a", b: "name-b" });
       await waitFor(() => cutter.cut() && consumer.stats().ackPending === 0);

@@ -60,7 +60,7 @@ describe("unique values, across two replicas that take one event at a time", () 
         username: round === 0 ? "x" : `a${round - 1}`,
       });
     }
-    // One after the other, as one owner publishes.
+    // One by one, as a relay publishes one entity's events.
     for (const one of said) await copy.say(one);
     const expected = { a: "a11", b: "y", d0: "x" } as Record<string, string>;
     for (let round = 1; round < 12; round += 1) expected[`d${round}`] = `a${round - 1}`;
@@ -91,7 +91,7 @@ it("back-pressure: while the database does not answer no more messages are pulle
   }
   await waitFor(() => (consumer.stats().pending ?? 0) > 3_000);
   await new Promise((wake) => setTimeout(wake, 500));
-  // The batch in hand, the one behind it, and a prefetch of two; the durable would give 5,000.
+  // The batch that is being applied, the next one, and a prefetch of two; the durable's own limit is 5,000.
   expect(consumer.stats().ackPending).toBeLessThanOrEqual(500);
   await holder.end();
   await waitFor(async () => (await copy.pool.query("SELECT FROM user_cache")).rowCount === 4_000);
@@ -99,7 +99,7 @@ it("back-pressure: while the database does not answer no more messages are pulle
 });
 
 describe("events while a snapshot is read", () => {
-  /** Starts a consumer whose source has begun to answer, and has read what it will say. */
+  /** Starts a consumer whose source has read its rows and begun to answer. */
   const startReading = async (rest: string) => {
     let answer: ServerResponse | undefined;
     copy.serve((_, response) => {

@@ -15,7 +15,7 @@ import { type Copy, openCopy } from "../support/user-copy.js";
 describe("a relay that is killed with -9", () => {
   let owner: Owner;
   beforeEach(async () => {
-    // A window so short that the broker's own dedupe hides nothing.
+    // A dedupe window so short that the broker hides no duplicate.
     owner = await openOwner({ stream: streamPlan({ duplicateWindowSeconds: 1 }) });
   });
   afterEach(() => owner.close());
@@ -82,7 +82,7 @@ describe("a consumer that is killed with -9", () => {
     },
   };
   const prepare = async () => {
-    // Once started, so that stream and durable are there.
+    // Started once before, so that stream and durable exist.
     const first = await copy.start({ ackWaitSeconds: 1 });
     await first.stop();
   };

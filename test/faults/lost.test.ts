@@ -20,7 +20,7 @@ afterEach(async () => {
   cleanUp = async () => undefined;
 });
 
-/** A broker whose disk can be put back to what it was: what a power cut leaves of writes that were never synced. */
+/** A broker whose disk can be reset to an earlier copy, as after a power cut that loses unsynced writes. */
 async function startForgetfulNats(): Promise<
   NatsServer & { remember(): Promise<void>; forget(): Promise<void> }
 > {
@@ -54,7 +54,7 @@ const user = (id: string, username = `name-${id}`, version = 1) => ({
 const ten = Array.from({ length: 10 }, (_, at) => `u${at}`);
 const allTen = Object.fromEntries(ten.map((id) => [id, `name-${id}`]));
 
-/** A consumer that is stuck at its first event until it is let go: the rest waits in the stream. */
+/** A consumer whose first handler call blocks until it is released: the other messages wait in the stream. */
 async function startStuck() {
   let letGo: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => {

@@ -64,7 +64,7 @@ describe("a hook that never answers", () => {
     await say();
     await copy.untilNames({ bad: "later", other: "name-other" });
     await holder.end();
-    // As part of a batch, perhaps, and twice by itself.
+    // Perhaps once in a batch, and twice one by one.
     await waitFor(() => late.length >= 4 && late.length % 2 === 0);
     expect(late).toContain("rejected");
     expect(late).toContain("Error: the transaction of this hook has ended");

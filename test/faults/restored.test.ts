@@ -7,7 +7,7 @@ import { waitFor } from "../support/servers.js";
 let pair: Pair;
 afterEach(() => pair?.close());
 
-/** Two users that stay, one that is renamed, one that is deleted and one that is new since the backup. */
+/** Since the backup two users stay unchanged, one is renamed, one is deleted and one is new. */
 async function liveOn(): Promise<() => Promise<void>> {
   await pair.start("auth");
   await pair.start("sfs");
@@ -27,7 +27,7 @@ async function liveOn(): Promise<() => Promise<void>> {
 
 describe("the owner's database is restored from a backup", () => {
   const expectHeard = async () => {
-    // Until the owner has compared itself with its stream, what it says is old news.
+    // Until the owner has compared its versions with the stream's, its events are stale.
     await waitFor(async () => {
       await pair.resync();
       expect(await pair.cache()).toEqual(await pair.source());

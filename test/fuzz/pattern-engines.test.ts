@@ -110,7 +110,7 @@ test("whatever runs a pattern says what JavaScript's engine says", () => {
   expect(ran.javascript).toBeGreaterThan(200);
 }, 120_000);
 
-/** As attackers find them: what exponential and polynomial backtracking is made of. */
+/** Patterns with exponential or polynomial backtracking. */
 const HOSTILE = [
   "^([a-z0-9_]+)*$",
   "^(a+)+$",

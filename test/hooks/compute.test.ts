@@ -11,7 +11,7 @@ import { recordingLogger } from "../support/loggers.js";
 type Answer = readonly [status: number, body: object];
 const STATUS = { kind: "Status", apiVersion: "v1", metadata: {} };
 
-/** The Kubernetes API, as far as namespaces go: answers in turn, the last one for ever; nothing without answers. */
+/** A Kubernetes API for namespaces: gives the answers in order and repeats the last; without answers it stays silent. */
 let api: Server;
 let seen: string[];
 let answers: Answer[];

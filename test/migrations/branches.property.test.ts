@@ -21,7 +21,7 @@ function goOn(files: Files, models: readonly Mesh[]): Files {
   }, files);
 }
 
-/** What git makes of two folders. */
+/** Merges two folders as git does. */
 function merge(ours: Files, theirs: Files): Files {
   const files = new Map([...ours, ...theirs].map((file) => [file.name, file]));
   return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

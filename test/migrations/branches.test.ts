@@ -49,9 +49,9 @@ function gitMerge(base: string, ours: string, theirs: string, ...how: readonly s
 }
 
 interface Columns {
-  /** Of table `users`, beside its key and its name. */
+  /** Columns of table `users` besides its key and its name. */
   readonly columns: string;
-  /** Fields of its events beside these. */
+  /** Fields of its events besides these. */
   readonly fields?: string;
   readonly table?: string;
   readonly tables?: string;
@@ -84,7 +84,7 @@ interface Case {
   readonly ours: Columns;
   readonly theirs: Columns;
   readonly merged: Columns;
-  /** What the branches and the merge say of steps that lose data. */
+  /** Whether the branches and the merge allow destructive steps. */
   readonly allowed?: "on the branch" | "at the merge";
 }
 
@@ -205,7 +205,7 @@ describe.each(CASES)("branches that change $what", ({ base, ours, theirs, merged
     const text = mesh(merged);
     let chain: ReturnType<typeof migrationsOf> | undefined;
     for (const [how, lock] of Object.entries(locks)) {
-      // All other files are written anew, whichever side's they are.
+      // All other files are regenerated, whichever side they are from.
       const folder = memoryFolder({ ...Object.fromEntries(b.files), ...Object.fromEntries(a.files) });
       if (lock === undefined) folder.files.delete(LOCK_FILE);
       else folder.files.set(LOCK_FILE, lock);
@@ -354,7 +354,7 @@ describe("branches", () => {
         ]);
         tampered.files.delete(path);
         const { refusals } = await check(both, tampered);
-        // Without a lock nothing tells of the last one; the chain goes on from the two before it.
+        // Without a lock nothing names the last file; the chain goes on from the two before it.
         if (lock === "lost" && path.includes("join")) expect(refusals).toEqual([]);
         else expect(refusals[0]).toMatchObject({ code: "migration-missing", ...restore });
       }

@@ -286,7 +286,7 @@ describe("a chain of migrations and a fresh database have the same catalogs", ()
     const { files } = plan(next, { previous: model, existing });
     expect(files.shop?.slice(0, 2).map(({ text }) => text)).toEqual(existing.map(({ text }) => text));
     expect(plainName(files.shop?.[2]?.name ?? "")).toBe("0003_add_items_price.sql");
-    // From then on the files tell, and the lock is not asked.
+    // From then on the files hold the model, and the lock is not needed.
     expect(plan(next, { existing: files.shop ?? [] }).files).toEqual(files);
     await expectFresh(files.shop ?? [], next);
   });

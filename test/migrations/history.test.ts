@@ -214,7 +214,7 @@ describe("services that both stay", () => {
       text,
       text.replaceAll(/\bone:/g, "uno:").replace("database: one", "database: uno"),
     );
-    // The chain is found by the name, so the new one is written down.
+    // The chain is found by the database's name, so the new name is recorded.
     expect(namesOf(migrationsOf(folder, "a"))).toEqual([FIRST, "0002_model.sql"]);
     expect((await generate(text.replaceAll(/\bone\b/g, "uno"), folder)).refusals).toEqual([]);
     expect(migrationsOf(folder, "a")).toHaveLength(2);

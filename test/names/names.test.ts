@@ -74,7 +74,7 @@ async function call(service: string, request: string, body?: object) {
   return answer;
 }
 
-/** URL of the broker with the login of whoever may do everything there. */
+/** Broker URL with the operator's login. */
 function asOperator({ endpoints }: RunningDev): string {
   const url = new URL(endpoints.nats);
   url.username = endpoints.nats_operator?.user ?? "";
@@ -105,7 +105,7 @@ async function together(work: (table: WordTable) => Promise<void>): Promise<void
   expect(failures).toEqual([]);
 }
 
-/** Of the columns that the copy keeps. */
+/** The columns that the cache keeps. */
 function part(table: WordTable, row: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(copied(table).columns.map(({ name }) => [name, row[name] ?? null]));
 }
@@ -181,7 +181,7 @@ async function operate(...args: readonly string[]) {
 
 test("verify compares every column, and resync heals every table", async () => {
   expect(await operate("verify")).toMatchObject({ code: 0 });
-  // A difference is looked at for seconds: a few tables stand for all.
+  // verify takes seconds to confirm a difference: a few tables stand for all.
   const tampered = new Set(tables.filter((_, at) => at % 12 === 0));
   await together(async (table) => {
     if (!tampered.has(table)) return;

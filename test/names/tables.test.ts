@@ -39,7 +39,7 @@ const pascal = (word: string) =>
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join("");
 
-/** Of words that are one name in TypeScript the first: `to_json` and `tojson` are no two types. */
+/** Words with distinct TypeScript names: of `to_json` and `tojson` only the first. */
 function distinct(all: readonly string[]): readonly string[] {
   const types = new Set<string>();
   return all.filter((word) => {
@@ -72,7 +72,7 @@ const JOINED = {
   joined_pkey: { columns: { id: { type: "nanoid", key: true } } },
 };
 
-/** A service for each: it owns a table, tells of it, and hears the one before. */
+/** One service for each: it owns a table, publishes its events, and subscribes to the one before. */
 const services = distinct([
   ...new Set([
     ...SHARP,
@@ -88,7 +88,7 @@ const services = distinct([
   ]),
 ]).filter((word) => word !== HOME && /^[a-z][a-z0-9_-]*$/.test(word));
 
-/** The share of a home. */
+/** The tables of one service. */
 const wordsOf = (home: number) => words.slice(home * PER_HOME, (home + 1) * PER_HOME);
 
 function tablesOf(home: number, columns: (word: string) => object): object {

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => broker?.close());
 
-/** A message of each event, from its owner, so that there is something to take, to delete and to overhear. */
+/** Publishes one message of each event as its owner, so that there is something to pull, delete and overhear. */
 async function seed(): Promise<void> {
   for (const { name } of mesh.services) {
     const client = await broker.connectAs(name);
@@ -66,7 +66,7 @@ async function listenInMesh(
   };
 }
 
-/** Refusals come as errors of the connection; nobody waits for them here. */
+/** Refusals arrive as errors of the connection, which this ignores. */
 async function connectQuietly(service: string): Promise<NatsConnection> {
   const client = await broker.connectAs(service);
   void (async () => {
@@ -75,7 +75,7 @@ async function connectQuietly(service: string): Promise<NatsConnection> {
   return client;
 }
 
-/** All that a service could have changed of what is another's. */
+/** The state of other services that a service could have changed. */
 async function stateOfMesh(): Promise<unknown> {
   const streams = await Promise.all(
     mesh.streams.map(async ({ name }) => {
@@ -100,7 +100,7 @@ async function stateOfMesh(): Promise<unknown> {
   return { streams, durables };
 }
 
-/** The part of it that is this service's own. */
+/** The part of that state that is the service's own. */
 function withoutOwn(state: unknown, service: string): unknown {
   const { streams, durables } = state as { streams: { name: string }[]; durables: { durable: string }[] };
   const own = mesh.services.find(({ name }) => name === service);
@@ -381,7 +381,7 @@ test("a service that floods its durable with pulls keeps the others neither from
   await Promise.all([compute, auth, sfs].map((client) => client.close()));
 });
 
-/** What an account cannot close: said in docs/security.md. */
+/** A known limit of accounts: see docs/security.md. */
 test("known: who hears one entity of a stream can ask which ids its other entities have", async () => {
   const gateway = await broker.connectAs("gateway");
   const asked = await gateway.jetstreamManager({ checkAPI: false });

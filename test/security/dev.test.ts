@@ -19,7 +19,7 @@ let state = "";
 
 beforeAll(async () => {
   state = mkdtempSync(join(tmpdir(), "mesh-old-state-"));
-  // PostgreSQL runs under another uid where we are root, and has to get through.
+  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
   chmodSync(state, 0o755);
   await leaveOldState(join(state, "postgres"));
   compute = await createRoledDatabase(inject("postgres"), "compute");

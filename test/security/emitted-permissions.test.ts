@@ -27,7 +27,7 @@ async function connectAs(user: string): Promise<NatsConnection> {
   return client;
 }
 
-/** What the server answers to a subject that the user may not use. */
+/** The server's error for a subject that the user may not use. */
 async function refusal(client: NatsConnection, act: () => void): Promise<string | undefined> {
   const statuses = client.status()[Symbol.asyncIterator]();
   const next = statuses.next();

@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-/** Nothing came to where links lead, and nothing changed there. */
+/** Nothing was written through links. */
 function expectOutsideUntouched(): void {
   expect(readdirSync(outside)).toEqual(["mine"]);
   expect(readFileSync(join(outside, "mine"), "utf8")).toBe("mine");

@@ -39,11 +39,11 @@ interface Hostile {
   readonly subject: string;
   readonly headers?: Buffer;
   readonly body: Buffer;
-  /** What its dead letter says; undefined where it is a valid event, of an entity that nobody else tells of. */
+  /** The error of its dead letter; undefined for a valid event of an entity of its own. */
   readonly reason: RegExp | undefined;
 }
 
-/** Small, and the same each time. */
+/** A small repeatable random source. */
 function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -55,7 +55,7 @@ function random(seed: number): (below: number) => number {
 const known: string[] = [randomUUID()];
 const eventId = () => known[known.length - 1] ?? "";
 
-/** A valid event but for what is replaced, as text: what JSON.stringify would not write is what it is about. */
+/** A valid event with parts replaced in its text, for bodies that JSON.stringify cannot write. */
 function eventText(id: string, parts: Readonly<Record<string, string>> = {}): string {
   const { metadata, event_id, entity_id, timestamp, source, version, user_id, username, more } = parts;
   const inner =
@@ -66,7 +66,7 @@ function eventText(id: string, parts: Readonly<Record<string, string>> = {}): st
 
 interface Chance {
   readonly roll: (below: number) => number;
-  /** Counts the messages of the kind, so that each of its variants comes. */
+  /** Counts the messages of a kind, so that each of its variants is sent. */
   readonly turn: number;
 }
 
@@ -201,7 +201,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     ),
     reason: /^not JSON: /,
   }),
-  // Valid, of entities that nobody else tells of.
+  // Valid events of entities of their own.
   "an id that collides": (id) => text(eventText(id, { event_id: JSON.stringify(eventId()) }), undefined),
   "another id in the body": (id) => text(eventText(id, { entity_id: '"somebody else"' }), undefined),
   "another source": (id) => text(eventText(id, { source: '"sfs-service"' }), undefined),
@@ -258,7 +258,7 @@ SELECT 'good-' || $1 || '-' || i, 'good ' || $1 || ' ' || i, 'first' FROM genera
     await auth.query("UPDATE users SET display_name = 'changed ' || $1 WHERE random() < 0.2", [batch]);
     const { rows } = await auth.query<{ event_id: string }>("SELECT event_id FROM mesh.outbox LIMIT 1");
     if (rows[0] !== undefined) known.push(rows[0].event_id);
-    // A redelivery that nobody asked for, of whatever stands there.
+    // An unsolicited redelivery of a random message.
     send({ subject: `$JS.ACK.AUTH.sfs_auth_user.1.${from + 1}.${from + 1}.0.0`, body: Buffer.from("-NAK") });
     if (batch % 7 === 3) {
       await mesh.services.sfs.kill();
@@ -292,7 +292,7 @@ SELECT 'good-' || $1 || '-' || i, 'good ' || $1 || ' ' || i, 'first' FROM genera
   });
   expect(wrong).toEqual([]);
   expect(letters).toHaveLength(all.filter(({ reason }) => reason !== undefined).length);
-  // Rows of theirs that a snapshot met, whose source has no such user, are gone again.
+  // A snapshot may have removed their rows, since the source has no such users.
   const heard = "SELECT FROM mesh.applied WHERE entity = 'auth.user' AND entity_id LIKE 'hostile-%'";
   const applied = await mesh.databases.sfs.query(heard);
   expect(applied.rowCount).toBe(all.filter(({ reason }) => reason === undefined).length);

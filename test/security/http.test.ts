@@ -32,7 +32,7 @@ async function serve(limits: Partial<HttpLimits> = {}): Promise<TestServer> {
   return server;
 }
 
-/** A client that never closes its side, whatever the server does. */
+/** A client that never closes its side of the connection. */
 async function stubborn(port: number, bytes = ""): Promise<Socket> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   socket.on("error", () => undefined);
@@ -189,7 +189,7 @@ test("concurrency limit: however many large bodies are sent, few are in memory",
   const taken = sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
   expect(taken).toBeGreaterThan(3_000_000);
   expect(taken).toBeLessThan(4 * 1_000_000 + 60 * 200_000);
-  // Small ones need not wait.
+  // Small bodies do not wait.
   const small = await server.request("POST", "/api/users", { body: { username: "small" } });
   expect(small.status).toBe(201);
   await waitFor(async () => (await held(server)) <= 1, { timeoutMs: 20_000, what: "all of them to be gone" });
@@ -302,7 +302,7 @@ async function readiness({ url }: RunningService): Promise<Health> {
 
 test("readiness requests delay no event", { timeout: 60_000 }, async () => {
   const { service, admin } = await startAuth();
-  // Counting hangs, as it does where there is far too much to count.
+  // Counting blocks, as with far too many rows.
   await admin.query("BEGIN; LOCK TABLE mesh.dead_letter IN ACCESS EXCLUSIVE MODE");
   await sleep(1_100);
   const asked = Array.from({ length: 150 }, () => readiness(service));
@@ -323,7 +323,7 @@ test("readiness requests delay no event", { timeout: 60_000 }, async () => {
     what: "the event to leave",
   });
   expect(performance.now() - started).toBeLessThan(2_000);
-  // What cannot be counted in time is left out, and turns no traffic away.
+  // A count that takes too long is left out; readiness stays positive.
   for (const health of await Promise.all(asked)) expect(health.status).toBe("ready");
   await admin.query("ROLLBACK");
 });

@@ -110,7 +110,7 @@ const keyOf = (caller: Name, variable: string) => environments.get(caller)?.[var
 interface Probe {
   readonly request: string;
   readonly body?: object;
-  /** What the sync of SFS and Compute needs. */
+  /** The grants that the sync of SFS and Compute needs. */
   readonly isSync?: true;
 }
 

@@ -18,7 +18,7 @@ const table = (name: string) => `      ${name}: { columns: { id: { type: nanoid,
 const subject = (at: number, from: string) =>
   `  auth.e${at}.{id}.created: { event: E${at}, emit: { table: ${from}, on: insert }, payload: { id: nanoid } }\n`;
 
-/** Long, broken, deep, or much more than it looks. */
+/** Long, broken, deep or expanding texts. */
 const MESHES: Readonly<Record<string, () => string>> = {
   "394 KB of unknown tables": () =>
     `${HEAD}${TABLES}${table("users")}subjects:\n${many(4_000, (at) => subject(at, `tbl${at}`))}`,

@@ -86,7 +86,7 @@ interface Emitted {
 
 const name = (seed: number) => `mesh ${seed} (MUTATED_FROM=${seed} MUTATED_MESHES=1)`;
 
-/** undefined: it was refused, with mistakes that can be read. */
+/** Undefined when the mesh was refused with diagnostics. */
 function readMutated(seed: number): Mesh | undefined {
   const text = mutatedMesh(seed);
   const { mesh, diagnostics } = compileMesh(text, { file: "mesh.yaml" });
@@ -109,7 +109,7 @@ async function emit(seed: number, mesh: Mesh): Promise<Files> {
   }
 }
 
-/** Whether a text has not been looked at yet: of thousands of meshes most files are the same. */
+/** True for a text that was not checked yet: most files of thousands of meshes are the same. */
 function openNews(): (text: string) => boolean {
   const seen = new Set<string>();
   return (text) => !seen.has(text) && seen.add(text) !== undefined;
@@ -220,7 +220,7 @@ async function checkSql({ seed, mesh, files }: Emitted): Promise<void> {
     const own = Object.entries(files).filter(
       ([path]) => path.startsWith(`${service}/`) && path.endsWith(".sql"),
     );
-    // Tables before who may use them: roles stand on what they grant, and grants on roles.
+    // Order: tables, then roles, then grants.
     const order = (path: string) =>
       ["/migrations/", "/roles.sql", "/grants.sql"].findIndex((part) => path.includes(part));
     const sorted = own.toSorted(([a], [b]) => order(a) - order(b) || (a < b ? -1 : 1));

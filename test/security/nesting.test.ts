@@ -105,7 +105,7 @@ it.each(Object.keys(SHAPES))(
     const first = shape === "arrays" ? 100 : 200;
     for (const [at, depth] of DEPTHS.entries()) {
       await publish(first + at, body(first + at, make(depth)));
-      // Where a text is wanted, and where nobody asked for anything.
+      // In a text field, and in a field that the schema does not know.
       await publish(first + 10 + at, body(first + 10 + at, "{}", { label: make(depth) }));
       await publish(first + 20 + at, body(first + 20 + at, "{}", { unknown: make(depth) }));
     }

@@ -19,7 +19,7 @@ const ROOMS = [
   "generator/model",
   "generator/rules",
 ];
-/** Under simulation nobody is a stranger. */
+/** The simulator reads no untrusted texts. */
 const INSIDE = ["simulator/"];
 
 const ONE_START = "it can begin at one place of a run alone, and reads on without a choice";

@@ -23,7 +23,7 @@ END $$;
 CREATE CAST (pg_temp.trap AS json) WITH FUNCTION pg_temp.spring(pg_temp.trap);
 `;
 
-/** Of the same name and shape as the real one, but for the type of what it tells. */
+/** A table with the real one's name and columns, but another type for the payload's column. */
 const BAIT = `
 CREATE TEMPORARY TABLE namespaces (LIKE public.namespaces);
 ALTER TABLE pg_temp.namespaces ALTER name TYPE pg_temp.trap USING 'x'::pg_temp.trap;

@@ -192,7 +192,7 @@ describe("a forged version", () => {
     expect(await count("gateway", "SELECT FROM routes")).toBe(1);
     await resync("gateway", true);
     expect(await count("gateway", "SELECT FROM routes")).toBe(0);
-    // Its tombstone is not beyond what its owner counts: the id may live again.
+    // Its tombstone's version is not above the owner's counter: the id can be re-created.
     expect(await count("gateway", heard, container_id, 1_000)).toBe(0);
   });
 

@@ -38,7 +38,7 @@ describe("a simulated connection", () => {
     client.on("error", () => undefined);
     return client;
   };
-  /** Lets the world go on until the work is done. */
+  /** Performs steps until the work is done. */
   const during = async <T>(work: Promise<T>): Promise<T> => {
     let done = false;
     const settled = work.finally(() => {

@@ -68,7 +68,7 @@ describe("simulated schedules", () => {
   });
 
   it("find a broken promise, shrink the schedule, and run it again", { timeout: 240_000 }, async () => {
-    // Whoever writes into a cache gives it another source.
+    // Hooks that write into the cache make it differ from its source.
     const sfs: SfsHooks = {
       onUserUpdated: async ({ event, tx }) => {
         await tx.query("UPDATE user_cache SET display_name = 'mine' WHERE user_id = $1", [event.user_id]);

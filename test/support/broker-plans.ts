@@ -36,17 +36,12 @@ export function durablePlan(stream: StreamDefinition, overrides: Partial<Consume
 export const bytes = (text: string) => new TextEncoder().encode(text);
 export const text = (body: Uint8Array) => new TextDecoder().decode(body);
 
-<<<<<<< HEAD
-/** Takes until there are so many, or fails. */
+/** Takes deliveries until there are `count`; fails after a time. */
 export async function take(
   subscription: PullSubscription,
   count: number,
   withinMs = 10_000,
 ): Promise<Delivery[]> {
-=======
-/** Takes deliveries until there are `count`; fails after a time. */
-export async function take(intake: Intake, count: number, withinMs = 10_000): Promise<Delivery[]> {
->>>>>>> b8961de (Say in plain English what the helpers of tests, the bench and the demo do)
   const taken: Delivery[] = [];
   const deadline = Date.now() + withinMs;
   while (taken.length < count) {

@@ -22,7 +22,7 @@ subjects:
     payload: { file_id: nanoid }
 `;
 
-/** What the change of the reference mesh is warned of, as it is printed. */
+/** The warnings for a change of the reference mesh, as printed. */
 async function warnedOf(change: (text: string) => string): Promise<string> {
   const folder = memoryFolder();
   await generate(reference, folder);

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync } from "node:fs";
 import type { ComputeHooks } from "../../../generated/compute/service.js";
 
-/** Stands for the cluster: writes down which namespaces were deleted, and is out of reach while a file exists. */
+/** Stands in for the cluster: records which namespaces were deleted, and fails while a file exists. */
 export const computeHooks: ComputeHooks = {
   async deleteContainerNamespace({ row }) {
     const { CLUSTER_LOG, CLUSTER_DOWN } = process.env;

@@ -11,16 +11,16 @@ import type { StreamDefinition } from "../../../runtime/definition.js";
 import { bytes, durablePlan, streamPlan, subjectIn, text } from "../../support/broker-plans.js";
 import { subscriptionContract } from "./contract-subscription.js";
 
-/** What the contract needs beside the broker: what no service does. */
+/** What the contract needs besides the broker, such as deleting streams, which no service does. */
 export interface BrokerUnderTest {
   readonly broker: Broker;
   deleteStream(name: string): Promise<void>;
   deleteConsumer(stream: string, durable: string): Promise<void>;
-  /** Ends the broker's connection and whatever was made for the test. */
+  /** Closes the broker's connection and removes what was created for the test. */
   close(): Promise<void>;
 }
 
-/** What the parts of the contract share: of the test that is running. */
+/** State of the running test, shared by the parts of the contract. */
 export interface ContractTest {
   readonly under: () => BrokerUnderTest;
   readonly broker: () => Broker;

@@ -81,7 +81,7 @@ describe("a durable of a stream that lost its tail", () => {
     expect((await admin.consumerState(plan.stream, "reader"))?.ackFloor).toBeLessThan(2);
     const subscription = await admin.consume(plan, 10);
     endings.push(() => subscription.stop());
-    // Made anew it begins with what it had delivered before.
+    // Recreated, it starts with the messages that it had delivered before.
     const subjects = new Set<string>();
     await waitFor(async () => {
       for (const { subject } of await subscription.next(10, 200)) subjects.add(subject);

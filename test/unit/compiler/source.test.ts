@@ -4,7 +4,7 @@ import { createSourceText, type Span } from "../../../generator/source/text.js";
 import { type Entry, findEntry, type Value } from "../../../generator/source/value.js";
 import { readYaml } from "../../../generator/source/yaml.js";
 
-/** Reads text in which `‹…›` marks the span that is asked for. */
+/** Reads text in which `‹…›` marks the expected span. */
 function read(marked: string): { readonly value: Value; readonly marked: Span; readonly text: string } {
   const start = marked.indexOf("‹");
   const end = marked.indexOf("›") - 1;

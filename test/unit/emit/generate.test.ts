@@ -7,7 +7,7 @@ import { generate, keepMigrations, memoryFolder, outputOf, plan } from "../../su
 
 const reference = readMesh("mesh.yaml");
 
-/** Moves the blocks below `services:`, `databases:` and `subjects:` about, and nothing else. */
+/** Reorders the blocks below `services:`, `databases:` and `subjects:`, and nothing else. */
 function shuffleBlocks(text: string): string {
   const sections = text.split(/^(?=\S)/m);
   const shuffled = sections.map((section) => {
@@ -27,7 +27,7 @@ function shuffleBlocks(text: string): string {
   );
 }
 
-/** Anchors must stand before their aliases: the copy of the anchored block serves for both. */
+/** An anchor must precede its aliases, so the anchored block is copied in their place. */
 const withoutAnchors = (text: string) => {
   const block = /user_cache: &user_cache\n((?: {8}.*\n)+)/.exec(text)?.[1] ?? "";
   return text.replace(" &user_cache", "").replace("user_cache: *user_cache\n", `user_cache:\n${block}`);
