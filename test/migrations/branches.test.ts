@@ -184,7 +184,7 @@ async function branchOff(base: MemoryFolder, text: string, options?: Partial<Gen
 }
 
 describe.each(CASES)("branches that change $what", ({ base, ours, theirs, merged, allowed }) => {
-  test("join in one chain for the databases of each", async () => {
+  test("are merged into one chain for the databases of each", async () => {
     const common = memoryFolder();
     if (base !== undefined) await generate(mesh(base), common);
     const onBranch = { allowDestructive: allowed === "on the branch" };

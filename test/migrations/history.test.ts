@@ -194,7 +194,7 @@ describe("services that both stay", () => {
     expect((await generate(after, folder)).drift).toEqual([]);
   });
 
-  test("hand one over: who gives it away starts its new one from nothing", async () => {
+  test("hand a database over: the other service starts with a new one", async () => {
     const folder = await generated(mesh({ service: "a", database: "one" }));
     const first = migrationsOf(folder, "a")[0]?.name;
     folder.files.set("a/migrations/0002_by_hand.sql", `-- follows: ${first}\nSELECT 1;`);

@@ -58,7 +58,7 @@ test("leads to what a fresh database is", async () => {
   await Promise.all([chained.close(), fresh.close()]);
 });
 
-test("keeps no writer waiting, and cut off at any time, again and again, it is finished", async () => {
+test("blocks no writer, and is finished by retries when it is cut off at any time", async () => {
   const database = await openDatabase(inject("postgres"), files.slice(0, 1));
   await database.client.query(
     "INSERT INTO items (id, code) SELECT 'i' || n, 'c' || n FROM generate_series(1, 5000) AS n",

@@ -179,7 +179,7 @@ async function operate(...args: readonly string[]) {
   return { code, stderr, body: stdout === "" ? undefined : JSON.parse(stdout) };
 }
 
-test("verify compares every column, and resync heals every table", async () => {
+test("verify compares every column, and a resync's snapshot repairs every table", async () => {
   expect(await operate("verify")).toMatchObject({ code: 0 });
   // verify takes seconds to confirm a difference: a few tables stand for all.
   const tampered = new Set(tables.filter((_, at) => at % 12 === 0));

@@ -59,7 +59,7 @@ describe.each(["owner", "superuser"] as const)("in a database that its %s migrat
   });
 });
 
-test("the runtime writes nothing that it is not granted", () => {
+test("the runtime writes only what it is granted", () => {
   const folder = fileURLToPath(new URL("../../runtime/", import.meta.url));
   // Migrations are the owner's.
   const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(

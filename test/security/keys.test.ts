@@ -161,7 +161,7 @@ test("a refusal says what is missing where", async () => {
   expect(operate.detail).toBe('"sfs" may not come here: it takes the OPERATOR_KEY.');
 });
 
-test("whoever has all that one service holds may call what that service may, and nothing else anywhere", async () => {
+test("with all keys of one service a caller may do what that service may, and nothing else", async () => {
   const opened: string[] = [];
   for (const thief of NAMES) {
     for (const [variable, value] of Object.entries(environments.get(thief) ?? {})) {
@@ -352,7 +352,7 @@ test("beside a release with one key for all, each pair is given that key, and op
   }
 });
 
-test("a key goes where it is meant to, and to nobody that an answer names; nor is an endless refusal read", async () => {
+test("a key is sent only to its service, not to a redirect's target; an endless refusal is not read", async () => {
   const seen: string[] = [];
   const thief = createServer((request, response) => {
     seen.push(request.headers.authorization ?? "");

@@ -87,7 +87,7 @@ const NEW_ACTION = `  auth.user.{id}.renamed:
     payload: { user_id: nanoid }
 `;
 
-describe("what subscribers of an older release take for invalid", () => {
+describe("what becomes poison for subscribers of an older release", () => {
   test.each([
     ["a field that may be left out from now on", "display_name: string", "display_name: string?"],
     ["a field that goes", /, display_name: string/, ""],
@@ -112,7 +112,7 @@ describe("what subscribers of an older release take for invalid", () => {
     expect((await plan(reference + NEW_ACTION, folder, { distrustLock: true })).warnings).toEqual([]);
   });
 
-  test("is none of an entity that nobody has heard of before, nor of a new subscriber", async () => {
+  test("is no event of a new entity, nor one for a new subscriber", async () => {
     const entity = NEW_ACTION.replace("auth.user", "auth.group").replace("UserRenamed", "GroupRenamed");
     const heard = (text: string) => text.replaceAll("[auth.user.*]", "[auth.user.*, auth.group.*]");
     expect(await warnedOf((text) => heard(text) + entity)).toBe("");
@@ -122,7 +122,7 @@ describe("what subscribers of an older release take for invalid", () => {
     expect((await plan(reference + NEW_ACTION, folder)).warnings).toEqual([]);
   });
 
-  test("cannot be told where a merge has left the last run's files broken", async () => {
+  test("cannot be determined where a merge has left the last run's files broken", async () => {
     const folder = memoryFolder();
     await generate(reference, folder);
     folder.files.set("subjects.json", `<<<<<<< ours\n${folder.files.get("subjects.json")}`);

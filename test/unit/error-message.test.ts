@@ -41,7 +41,7 @@ describe("what an error says", () => {
     );
   });
 
-  it("takes whatever was thrown", () => {
+  it("describes any thrown value", () => {
     expect(messageOf("text")).toBe("text");
     expect(messageOf(undefined)).toBe("undefined");
     expect(messageOf(null)).toBe("null");

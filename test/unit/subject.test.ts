@@ -40,7 +40,7 @@ describe("a token", () => {
     );
   });
 
-  it("that nobody encoded stands for itself", () => {
+  it("that was not encoded is taken as the id", () => {
     for (const raw of ["50%", "%zz", "%", "%C3", "%ff%fe", "é%"]) expect(decodeToken(raw)).toBe(raw);
   });
 

@@ -100,7 +100,7 @@ async function ready(files: Readonly<Record<string, string>> = {}) {
   return folder;
 }
 
-describe("a file that needs a table for itself", () => {
+describe("a file that needs an exclusive lock", () => {
   const ALTER = { "0002_add_items_note.sql": "ALTER TABLE items ADD COLUMN note TEXT;\n" };
 
   test("waits for a long reader without keeping writers waiting, names the reader, and goes on after it", async () => {
@@ -141,7 +141,7 @@ describe("a file that needs a table for itself", () => {
     expect((await done).applied).toContain("mesh/0002_next");
   });
 
-  test("stops waiting when it is told to, and leaves nothing half done", async () => {
+  test("stops waiting when it is aborted, and leaves nothing half done", async () => {
     const folder = await ready(ALTER);
     await openReader();
     const stopping = new AbortController();
@@ -171,14 +171,14 @@ describe("a file without a transaction", () => {
     expect(await indexes()).toEqual([{ name: "items_price_idx", valid: true }]);
   }, 30_000);
 
-  test("raced by twenty replicas, it is applied once, and nobody waits for the other for ever", async () => {
+  test("raced by twenty replicas, it is applied once, without a deadlock", async () => {
     const folder = await ready({ "0002_index.sql": INDEX });
     const reports = await Promise.all(Array.from({ length: 20 }, () => runMigrations(url, folder.path)));
     expect(reports.flatMap(({ applied }) => applied)).toEqual(["0002_index.sql"]);
     expect(await indexes()).toEqual([{ name: "items_price_idx", valid: true }]);
   }, 30_000);
 
-  test("takes the time that it takes, whatever role, database or URL allow a statement", async () => {
+  test("has no statement time-out, whatever role, database or URL set", async () => {
     const folder = await ready({
       "0002_slow.sql": `-- transaction: none\n\nDROP INDEX CONCURRENTLY IF EXISTS slow;\nCREATE INDEX CONCURRENTLY slow ON items (hesitate(id)) WHERE id <= 20;\n`,
       "0003_slow.sql": "SELECT pg_sleep(0.3);\n",
@@ -212,7 +212,7 @@ describe("a file without a transaction", () => {
     expect(await indexes()).toEqual([]);
   });
 
-  test("that is cut off in the middle is done again from its beginning: no invalid index stays", async () => {
+  test("whose connection is lost in the middle is retried from its beginning: no invalid index stays", async () => {
     const folder = await ready({ "0002_index.sql": INDEX });
     const reader = await openReader();
     const { done } = await runLogged(folder.path);
@@ -230,7 +230,7 @@ describe("a file without a transaction", () => {
     expect(await indexes()).toEqual([{ name: "items_price_idx", valid: true }]);
   });
 
-  test("whose process is killed with -9 is done again by the next", async () => {
+  test("whose process is killed with -9 is retried by the next", async () => {
     const folder = await ready({ "0002_index.sql": INDEX });
     const reader = await openReader();
     const child = spawn(process.execPath, ["--import", "tsx", PROCESS, url, folder.path], {
@@ -248,7 +248,7 @@ describe("a file without a transaction", () => {
     expect(await indexes()).toEqual([{ name: "items_price_idx", valid: true }]);
   }, 30_000);
 
-  test("stops in the middle when it is told to", async () => {
+  test("stops in the middle when it is aborted", async () => {
     const folder = await ready({ "0002_index.sql": INDEX });
     const reader = await openReader();
     const stopping = new AbortController();

@@ -25,7 +25,7 @@ const ledger = () =>
   ask<{ name: string; sha256: string }>(url, "SELECT name, sha256 FROM mesh.migration ORDER BY applied_at");
 
 describe("migrate", () => {
-  test("applies the runtime's files, then the service's, and nothing twice", async () => {
+  test("is idempotent: applies the runtime's files, then the service's, each once", async () => {
     const folder = await openFolder({ "0001_initial.sql": FIRST, "README.md": "no migration" });
     const first = await runMigrations(url, folder.path);
     expect(first).toEqual({ applied: [...OURS, "0001_initial.sql"], total: OURS.length + 1, granted: false });
@@ -72,7 +72,7 @@ describe("migrate", () => {
     await client.end();
   });
 
-  test("a replica that is cut off in the middle leaves nothing half done, and the next one finishes", async () => {
+  test("a replica whose connection is lost in the middle leaves nothing half done, and a retry finishes", async () => {
     const folder = await openFolder({
       "0001_initial.sql": FIRST,
       "0002_slow.sql": `${SECOND}SELECT pg_sleep(30);\n`,
@@ -124,7 +124,7 @@ describe("migrate", () => {
   });
 });
 
-describe("files that do not fit the ledger are refused", () => {
+describe("files that do not match mesh.migration are refused", () => {
   const apply = async (files: Readonly<Record<string, string>>) => {
     const folder = await openFolder(files);
     await runMigrations(url, folder.path);

@@ -24,7 +24,7 @@ const insert = (...ids: readonly string[]) =>
     [ids],
   );
 
-describe("the message", () => {
+describe("the message in the outbox", () => {
   test("has the documented keys in the documented order, and nothing else", async () => {
     const before = Math.floor(Date.now() / 1000);
     await auth.client.query(
@@ -61,7 +61,7 @@ describe("the message", () => {
     "new\nline\ttab\rreturn\u0001control",
     "ünïcödé 😀 \u2028 ﷽ e\u0301",
     "</script>{}[]$$ $f$",
-  ])("carries text as it is: %j", async (text) => {
+  ])("carries text unchanged: %j", async (text) => {
     await auth.client.query("INSERT INTO users (user_id, username, display_name) VALUES ($1, $1, $1)", [
       text,
     ]);
@@ -91,7 +91,7 @@ describe("the message", () => {
 });
 
 describe("versions", () => {
-  test("count up per entity, past a deletion, without a gap", async () => {
+  test("count up per entity, past a tombstone, without a gap", async () => {
     await insert("a", "b");
     await auth.client.query("UPDATE users SET username = username || '!' WHERE user_id = 'a'");
     await auth.client.query("DELETE FROM users WHERE user_id = 'a'");
@@ -108,7 +108,7 @@ describe("versions", () => {
     ]);
   });
 
-  test("a statement that is undone leaves neither event nor gap", async () => {
+  test("a rolled back statement leaves neither an outbox row nor a version gap", async () => {
     await auth.client.query("BEGIN");
     await insert("a");
     await auth.client.query("SAVEPOINT s");
@@ -121,7 +121,7 @@ describe("versions", () => {
     expect(events[1]?.body).toContain('"display_name":"y"');
   });
 
-  test("exceed the floor that a restored database was given", async () => {
+  test("exceed the minimum version of a restored database", async () => {
     await insert("a");
     await auth.client.query("UPDATE mesh.relay SET version_floor = 100");
     await insert("b");
@@ -137,7 +137,7 @@ describe("versions", () => {
   });
 });
 
-describe("the version at which the present life began", () => {
+describe("the first version of the present incarnation", () => {
   const lives = async ({ client }: TestDatabase) =>
     Object.fromEntries(
       (
@@ -145,7 +145,7 @@ describe("the version at which the present life began", () => {
       ).rows.map(({ id, version, born }) => [id, `v${version} born ${born}`]),
     );
 
-  test("is that of the creation, and stays through what follows, its deletion included", async () => {
+  test("is that of the creation, and stays the same until after its deletion", async () => {
     await insert("a", "b");
     await auth.client.query("UPDATE users SET display_name = 'x' WHERE user_id = 'a'");
     await auth.client.query("DELETE FROM users WHERE user_id = 'b'");
@@ -163,7 +163,7 @@ describe("the version at which the present life began", () => {
     });
   });
 
-  test("lies above the floor that a restored database was given, and what was told before", async () => {
+  test("is above the minimum version of a restored database and above earlier versions", async () => {
     await insert("a");
     await auth.client.query("UPDATE mesh.relay SET version_floor = 100");
     await auth.client.query("DELETE FROM users");
@@ -172,7 +172,7 @@ describe("the version at which the present life began", () => {
     expect(await lives(auth)).toEqual({ "auth.user a": "v102 born 102", "auth.user b": "v101 born 101" });
   });
 
-  test("is the first of several events, and none of a row that is not created by what it tells", async () => {
+  test("is that of the first of several events, and absent for a row that no event creates", async () => {
     const mesh = compile(SEVERAL);
     const several = await openService(inject("postgres"), mesh);
     await several.client.query(
@@ -212,7 +212,7 @@ subjects:
 `;
 
 describe("updates", () => {
-  test("tell only of payload columns that changed", async () => {
+  test("are emitted only when a payload column changed", async () => {
     await insert("a", "b");
     await takeEvents(auth.client);
     await auth.client.query("UPDATE users SET created_at = now()");
@@ -222,7 +222,7 @@ describe("updates", () => {
     expect(brief(await takeEvents(auth.client))).toEqual(["updated b v2"]);
   });
 
-  test("with `when` tell of becoming so, not of being so", async () => {
+  test("with `when` are emitted when the condition becomes true, not while it stays true", async () => {
     await compute.client.query(
       "INSERT INTO containers (container_id, user_id, name, namespace, image) VALUES ('c', 'u', 'n', 'ns', 'i')",
     );
@@ -240,7 +240,7 @@ describe("updates", () => {
     ]);
   });
 
-  test("of many rows in one statement tell each row's own event", async () => {
+  test("of many rows in one statement emit an event for each row", async () => {
     await compute.client.query(
       `INSERT INTO containers (container_id, user_id, name, namespace, image)
        SELECT 'c' || i, 'u', 'n', 'ns', 'i' FROM generate_series(1, 50) i`,
@@ -303,7 +303,7 @@ describe("every way to write a row", () => {
     expect(brief(await takeEvents(auth.client))).toEqual(["created d v1", "created e v1"]);
   });
 
-  test("a foreign key's cascade", async () => {
+  test("ON DELETE CASCADE of a foreign key", async () => {
     const mesh = compile(FAMILY);
     const family = await openService(inject("postgres"), mesh);
     await family.client.query(

@@ -46,7 +46,7 @@ async function isBlocked(session: pg.Client): Promise<boolean> {
   return rows[0]?.blocked === true;
 }
 
-describe.each(["known", "never heard of"])("a user that is %s", (state) => {
+describe.each(["known", "unknown"])("a reference to a user that is %s", (state) => {
   beforeEach(async () => {
     if (state === "known") {
       await compute.client.query(
@@ -55,7 +55,7 @@ describe.each(["known", "never heard of"])("a user that is %s", (state) => {
     }
   });
 
-  test("the deletion comes first: the row waits for it, and is refused", async () => {
+  test("the deletion comes first: the insert waits for it, and is refused", async () => {
     await consumer.query("BEGIN");
     await recordDeletion(consumer, "u");
     const attached = attach(attacher, "k", "u").then(
@@ -69,7 +69,7 @@ describe.each(["known", "never heard of"])("a user that is %s", (state) => {
     expect(await keys()).toEqual([]);
   });
 
-  test("the row comes first: the deletion waits for it, and takes it along", async () => {
+  test("the insert comes first: the deletion waits for it, and its cascade removes the row", async () => {
     await attacher.query("BEGIN");
     await attach(attacher, "k", "u");
     await consumer.query("BEGIN");
@@ -82,7 +82,7 @@ describe.each(["known", "never heard of"])("a user that is %s", (state) => {
     expect(await keys()).toEqual([]);
   });
 
-  test("a deletion that is rolled back lets the waiting row in", async () => {
+  test("the deletion is rolled back: the waiting insert succeeds", async () => {
     await consumer.query("BEGIN");
     await recordDeletion(consumer, "u");
     const attached = attach(attacher, "k", "u");
@@ -166,7 +166,7 @@ describe("the refusal", () => {
   });
 });
 
-test("an id that was never heard of leaves a row that proves nothing", async () => {
+test("an id without any event leaves a row in mesh.applied that is only referred to", async () => {
   await attach(attacher, "k", "new");
   const { rows } = await compute.client.query("SELECT * FROM mesh.applied");
   const unheard = { version: null, versioned: false, deleted: false, deleted_at: null, deleted_seq: null };

@@ -50,7 +50,7 @@ const events = async () => {
 };
 
 describe("an event of rows that name its entity", () => {
-  test("is told under that id, and counts on in its versions", async () => {
+  test("has that entity's id and next version", async () => {
     await database.client.query("INSERT INTO likes VALUES (1, 'a', 3)");
     await database.client.query("UPDATE likes SET stars = 4");
     await database.client.query("DELETE FROM likes");
@@ -63,7 +63,7 @@ describe("an event of rows that name its entity", () => {
     ]);
   });
 
-  test("comes once for each of several rows of one statement that name the same", async () => {
+  test("is emitted once for each of several rows of one statement that name the same entity", async () => {
     await takeEvents(database.client);
     await database.client.query(
       "INSERT INTO likes VALUES (3, 'a', 5), (1, 'a', 2), (2, 'b', 1), (4, 'a', 5)",
@@ -100,7 +100,7 @@ describe("an event of rows that name its entity", () => {
     }
   });
 
-  test("goes to the entity that the row names now, and to none where it names none", async () => {
+  test("is for the entity that the row names now, and absent where it names none", async () => {
     await database.client.query("INSERT INTO likes VALUES (1, NULL, 1)");
     await takeEvents(database.client);
     await database.client.query("UPDATE likes SET comment_id = 'a'");
@@ -111,7 +111,7 @@ describe("an event of rows that name its entity", () => {
     expect(await events()).toEqual(["reliked a v2", "reliked b v2"]);
   });
 
-  test("begins no life, and follows its entity's end", async () => {
+  test("starts no incarnation, and keeps counting after its entity's deletion", async () => {
     await database.client.query("INSERT INTO likes VALUES (1, 'a', 1)");
     const { rows } = await database.client.query(
       "SELECT born::int FROM mesh.entity_version WHERE entity = 'shop.comment' AND entity_id = 'a'",

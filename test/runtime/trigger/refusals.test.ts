@@ -15,7 +15,7 @@ beforeEach(() =>
 const insert = (id: string, name = id) =>
   auth.client.query("INSERT INTO users (user_id, username) VALUES ($1, $2)", [id, name]);
 
-describe("what would part rows from their events is refused", () => {
+describe("what would separate rows from their events is refused", () => {
   test("a change of the key (0A000), but not its repetition", async () => {
     await insert("a");
     await auth.client.query("UPDATE users SET user_id = user_id, display_name = 'x'");
@@ -135,7 +135,7 @@ describe("sessions", () => {
     expect(brief(await takeEvents(auth.client))).toEqual(["created x v1", "created y v1"]);
   });
 
-  test("a commit notifies, unless the relay is at work anyway", async () => {
+  test("a commit notifies the relay, unless it is busy", async () => {
     const listener = await auth.connect();
     let heard = 0;
     listener.on("notification", () => {

@@ -44,7 +44,7 @@ const insert = (column: string, value: unknown) =>
 const set = (column: string, value: unknown) =>
   database.client.query(`UPDATE items SET ${column} = $1 WHERE id = 'i'`, [value]);
 
-describe("what a message cannot tell is refused with its row", () => {
+describe("what a message cannot hold is refused with its row", () => {
   const refused: readonly (readonly [column: string, value: unknown, constraint: string])[] = [
     ["ratio", "NaN", "items_ratio_travels"],
     ["ratio", "Infinity", "items_ratio_travels"],
@@ -64,7 +64,7 @@ describe("what a message cannot tell is refused with its row", () => {
     expect(brief(await takeEvents(database.client))).toHaveLength(1);
   });
 
-  test("and all that it can is taken, NULL too; what stays in its table is nobody's business", async () => {
+  test("and all that it can hold is accepted, NULL too; columns that no event carries are not checked", async () => {
     await database.client.query(`INSERT INTO items (id, ratio, due_at, size, own_ratio, own_due, own_size) VALUES
       ('a', 1.7976931348623157e308, '0001-01-01', 9007199254740991, 'NaN', 'infinity', 9223372036854775807),
       ('b', -5e-324, '9999-12-31 23:59:59.999999', -9007199254740991, '-Infinity', '-infinity', NULL),
@@ -74,7 +74,7 @@ describe("what a message cannot tell is refused with its row", () => {
 });
 
 describe("the payload's own schema is enforced at the owner", () => {
-  test("as a CHECK where every row is told by events that demand it", async () => {
+  test("as a CHECK where every row is emitted with it", async () => {
     for (const code of ["A", "abcdef", ""]) {
       const refusal = { code: "23514", constraint: "items_code_payload", table: "items" };
       await expect(insert("code", code)).rejects.toMatchObject(refusal);
@@ -144,7 +144,7 @@ describe("the payload's own schema is enforced at the owner", () => {
     await database.client.query("RESET extra_float_digits");
   });
 
-  test("many rows in one statement: one bad one refuses them all", async () => {
+  test("many rows in one statement: one invalid row refuses them all", async () => {
     const many =
       "INSERT INTO items (id, label) SELECT n::text, CASE n WHEN 777 THEN 'x' ELSE 'ok' END FROM generate_series(1, 1000) AS n";
     await expect(database.client.query(many)).rejects.toMatchObject({ column: "label" });

@@ -69,7 +69,7 @@ describe("what a trigger changes of rows that its statement has just written is 
   });
 });
 
-describe("all else that triggers do is told in its order", () => {
+describe("all other writes of triggers are emitted in order", () => {
   test("other rows, in one statement and in later ones of the transaction", async () => {
     await trigger(
       "BEFORE INSERT ON items FOR EACH ROW",

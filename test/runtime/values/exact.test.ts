@@ -205,7 +205,7 @@ async function byRepository(sample: Sample): Promise<void> {
   });
 }
 
-describe("every value of every type is told as it is", () => {
+describe("every value of every type reaches event, snapshot and cache unchanged", () => {
   test.each([
     ["SQL, from a session with odd settings", byHand],
     ["REST", byRest],
@@ -259,7 +259,7 @@ describe("whole numbers past 2^53", () => {
     expect(await held()).toEqual(all.filter(({ id }) => id !== "9007199254740993"));
   });
 
-  test("a cascade takes the rows of exactly the one that is gone", async () => {
+  test("a cascade removes the rows of exactly the deleted one", async () => {
     await mesh.archive.client.query(`DELETE FROM notes; INSERT INTO notes (note_id, sample_id) VALUES
       ('a', 9007199254740995), ('b', 9007199254740996)`);
     await mesh.request("POST", "/api/samples", '{"sample_id": 9007199254740995}');
@@ -335,7 +335,7 @@ describe("a text with half of a surrogate pair", () => {
   });
 });
 
-describe("verify sees what PostgreSQL takes for equal", () => {
+describe("verify finds differences that PostgreSQL takes for equal", () => {
   const given = '{"sample_id": "1", "doc": {"a": 1.10}, "notes": [1.0], "ratio": -0}';
   test.each([
     ["digits of a document", "doc", `'{"a": 1.1}'`, '{"a": 1.10}'],
@@ -390,7 +390,7 @@ describe("JSON", () => {
     await expectSame("1");
   });
 
-  test("a change of digits alone is told", async () => {
+  test("a change of digits alone is emitted", async () => {
     await mesh.request("POST", "/api/samples", '{"sample_id": "1", "doc": {"a": 1.1}, "ratio": 0}');
     await mesh.carry();
     await mesh.request("PATCH", "/api/samples/1", '{"doc": {"a": 1.10}, "ratio": -0}');

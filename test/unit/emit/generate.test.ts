@@ -128,7 +128,7 @@ describe("a second run", () => {
     expect(folder.done).toEqual([]);
   });
 
-  test("finds the same by emitting when it is told to distrust the lock", async () => {
+  test("finds the same by emitting everything with --force", async () => {
     const folder = memoryFolder();
     await generate(reference, folder);
     folder.done.length = 0;

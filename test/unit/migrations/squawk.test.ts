@@ -149,7 +149,7 @@ test("the migrations of scenarios", async () => {
   expect((await Promise.all(files.map(findingsOf))).flat()).toEqual([]);
 });
 
-test("what is not staged is found", async () => {
+test("a migration that is not staged is found", async () => {
   const text = "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);\nCREATE INDEX i ON t (a);\n";
   const found = await findingsOf({ name: "0001_x.sql", text });
   expect(found.map((finding) => finding.split(" ")[1])).toEqual(
@@ -162,6 +162,6 @@ test("a migration with every kind of step", async () => {
   expect((await Promise.all(files.map(findingsOf))).flat()).toEqual([]);
 });
 
-test("no excuse outlives its reason", () => {
+test("every exception is still needed", () => {
   expect(Object.keys(EXCUSED).filter((rule) => !seen.has(rule))).toEqual([]);
 });
