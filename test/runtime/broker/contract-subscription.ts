@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ConsumerGone } from "../../../runtime/broker/broker.js";
 import { bytes, durablePlan, streamPlan, subjectIn, take, text } from "../../support/broker-plans.js";
 import { waitFor } from "../../support/servers.js";
-import type { ContractTest } from "./contract.js";
+import type { ContractTest } from "./contract-test.js";
 
 /** The part of the contract that is about taking messages. */
 export function subscriptionContract(test: ContractTest): void {

@@ -10,26 +10,7 @@ import {
 import type { StreamDefinition } from "../../../runtime/definition.js";
 import { bytes, durablePlan, streamPlan, subjectIn, text } from "../../support/broker-plans.js";
 import { subscriptionContract } from "./contract-subscription.js";
-
-/** What the contract needs besides the broker, such as deleting streams, which no service does. */
-export interface BrokerUnderTest {
-  readonly broker: Broker;
-  deleteStream(name: string): Promise<void>;
-  deleteConsumer(stream: string, durable: string): Promise<void>;
-  /** Closes the broker's connection and removes what was created for the test. */
-  close(): Promise<void>;
-}
-
-/** State of the running test, shared by the parts of the contract. */
-export interface ContractTest {
-  readonly under: () => BrokerUnderTest;
-  readonly broker: () => Broker;
-  readonly stream: () => StreamDefinition;
-  /** Stopped after the test. */
-  readonly subscriptions: PullSubscription[];
-  publish(id: string, action?: string): Promise<PublishAck>;
-  consume(overrides?: Partial<ConsumerPlan>, prefetch?: number): Promise<PullSubscription>;
-}
+import type { BrokerUnderTest } from "./contract-test.js";
 
 /** Every broker the runtime speaks to keeps this contract: the comments of `Broker`, as tests. */
 export function brokerContract(name: string, open: () => Promise<BrokerUnderTest>): void {
