@@ -3,7 +3,6 @@ import {
   type Broker,
   ConsumerGone,
   type ConsumerPlan,
-  type PublishAck,
   PublishFailed,
   type PullSubscription,
 } from "../../../runtime/broker/broker.js";
