@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -58,7 +58,7 @@ const broken = (rule: (door: Import) => boolean) =>
   imports.filter(rule).map(({ file, target }) => `${file} imports ${target}`);
 
 /** Rooms whose circles stand. A circle that leaves them is one too many; none may be added. */
-const TANGLED = ["runtime/inbox", "runtime/resync", "runtime/consumer", "runtime/service", "simulator"];
+const TANGLED = ["runtime/inbox", "runtime/resync", "runtime/consumer", "runtime/cascade", "simulator"];
 
 /** Files that reach themselves by their imports, types included, each circle as one list (Tarjan's components). */
 function findCircles(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
@@ -185,6 +185,55 @@ test("no file takes part in an import circle", () => {
     (circle) => !circle.every((file) => TANGLED.some((room) => within(file, room))),
   );
   expect(found).toEqual([]);
+});
+
+/**
+ * Rooms of the runtime, each above those that it may import. Files beside the rooms (the definitions, subjects, pauses,
+ * back-off) belong to all of them.
+ */
+const LAYERS = [
+  "values",
+  "text",
+  "database",
+  "broker",
+  "schema",
+  "outbox",
+  "inbox",
+  "resync",
+  "consumer",
+  "cascade",
+  "repository",
+  "http",
+  "operate",
+  "service",
+];
+const layerOf = (path: string) => LAYERS.findIndex((room) => within(path, `runtime/${room}`));
+
+test("each room of the runtime has its place among the layers", () => {
+  const rooms = new Set(
+    files.filter((file) => /^runtime\/\w+\/.+\.ts$/.test(file)).map((file) => file.split("/")[1]),
+  );
+  expect([...rooms].filter((room) => room !== "dist" && room !== "node_modules").sort()).toEqual(
+    [...LAYERS].sort(),
+  );
+});
+
+test("a room of the runtime imports only rooms below it", () => {
+  expect(
+    broken(({ file, target }) => {
+      const [from, to] = [layerOf(file), layerOf(target)];
+      const tangled = [file, target].every((path) => TANGLED.some((room) => within(path, room)));
+      return from !== -1 && to > from && !tangled;
+    }),
+  ).toEqual([]);
+});
+
+test.each(["runtime", "simulator"])("in %s no two files have one name", (room) => {
+  const names = files
+    .filter((file) => within(file, room) && /\.ts$/.test(file))
+    .map((file) => basename(file));
+  const twice = names.filter((name, at) => name !== "index.ts" && names.indexOf(name) !== at);
+  expect(twice).toEqual([]);
 });
 
 test("the NATS client stays in one room, so that it can be replaced", () => {
