@@ -2,8 +2,8 @@ import type { ClientBase } from "pg";
 import type { ColumnType } from "./values/column-types.js";
 
 /*
- * What generated code says to the runtime: plain descriptions, no behaviour. A generated file builds
- * one of these and hands it over; everything that is the same for every mesh happens behind them.
+ * The definitions that generated code passes to the runtime: plain data, and the functions of a mesh. What is the same for every
+ * mesh is the runtime's. Defaults are filled in by the generator, so nothing here has any.
  */
 
 /** The documented `metadata` of every event. */
@@ -26,7 +26,7 @@ export interface MeshEvent {
 /** The payload of an event: everything but its metadata. */
 export type Payload<E extends MeshEvent> = Omit<E, "metadata">;
 
-/** A precompiled ajv validator: false leaves the reasons in `errors`. */
+/** A precompiled ajv validator. Where it returns false, `errors` has the reasons. */
 export interface Validator<E> {
   (data: unknown): data is E;
   errors?: readonly ValidationError[] | null;
@@ -39,7 +39,7 @@ export interface ValidationError {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** A transaction's connection. What is done through it commits or rolls back with the event. */
+/** The connection of a transaction. What is written through it commits or rolls back with the event. */
 export type Tx = Pick<ClientBase, "query">;
 
 export interface HandlerContext<E> {
@@ -47,28 +47,27 @@ export interface HandlerContext<E> {
   readonly tx: Tx;
   readonly subject: string;
   readonly logger: Logger;
-  /** `event`: a message. `snapshot`: the event was lost, its outcome was found in its source or shown by a later event. */
+  /** `event`: a message was received. `snapshot`: the event was lost, and its outcome was found in the source or follows from a later event. */
   readonly origin: "event" | "snapshot";
 }
 
 /**
- * A step of the service's own for one event: runs last, inside the event's transaction, once per
- * fresh event (a duplicate or stale event does not reach it). Throwing, or no answer within a minute, rolls
- * the event back; it is tried again with backoff and becomes a dead letter after its attempts. `tx` ends with
- * the call.
+ * A hook of the service for one event. It runs last in the event's transaction, not for a duplicate or stale event. Where it throws,
+ * or takes longer than 60 s, the transaction is rolled back; the event is retried with back-off, and becomes a dead letter
+ * after its attempts. `tx` must not be used after the call.
  */
 export type Handler<E> = (context: HandlerContext<E>) => Promise<void>;
 
 export interface BeforeContext<Row> {
   readonly row: Row;
   readonly logger: Logger;
-  /** Aborted when the service shuts down or the call takes too long. */
+  /** Aborted when the service stops, or after 60 s. */
   readonly signal: AbortSignal;
 }
 
 /**
- * A step before a cascade deletes a row. Called at least once per row, outside any transaction,
- * and tried again with backoff until it succeeds; the row stays until then.
+ * A hook before a cascade deletes a row. It is called at least once per row, outside any transaction, and retried with back-off until it
+ * succeeds; the row stays until then.
  */
 export type BeforeDelete<Row> = (context: BeforeContext<Row>) => Promise<void>;
 
@@ -85,16 +84,16 @@ export type { ColumnType };
 export interface ColumnDefinition {
   readonly name: string;
   readonly type: ColumnType;
-  /** A whole number that travels as a decimal string, in the whole range of 64 bits. */
+  /** A whole number of 64 bits, which is a decimal string on the wire. */
   readonly wide?: true;
   readonly nullable?: true;
-  /** The database fills it in when it is left out. */
+  /** The database has a default for it. */
   readonly defaulted?: true;
   readonly unique?: true;
   readonly oneOf?: readonly string[];
 }
 
-/** An owned or cache table. `Row` is what reading gives, `New` what create takes, `Patch` what update takes. */
+/** An owned table or a cache. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. */
 export interface TableDefinition<
   Row extends object = object,
   New extends object = object,
@@ -103,13 +102,13 @@ export interface TableDefinition<
   readonly name: string;
   readonly key: string;
   readonly columns: readonly ColumnDefinition[];
-  /** `auth.user`: a read-only copy of that entity. */
+  /** The entity of which it is a read-only cache: `auth.user`. Absent for an owned table. */
   readonly cacheOf?: string;
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
   readonly entity?: string;
-  /** What the payloads of its events demand of the values that a row is written with. */
+  /** Rules of its events' payloads for the values that a row is written with. */
   readonly rules?: { readonly create?: Validator<object>; readonly patch?: Validator<object> };
-  /** Phantom: carries the types, never set. */
+  /** Never set: carries the types only. */
   readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch };
 }
 
@@ -117,7 +116,7 @@ export interface CascadeDefinition {
   readonly action: "set_null" | "delete";
   readonly table: TableDefinition;
   readonly column: string;
-  /** Name and function of the hook that precedes each row's deletion. */
+  /** The hook that is called before each row's deletion. */
   readonly before?: { readonly name: string; readonly call: BeforeDelete<never> };
 }
 
@@ -127,7 +126,7 @@ export interface EventDefinition {
   /** `created` */
   readonly action: string;
   readonly change: "create" | "update" | "delete" | "none";
-  /** Narrower where it is generated; a list of events of all kinds knows only the envelope. */
+  /** Generated for one event; a list of events of all kinds knows only the envelope. */
   readonly validate: Validator<MeshEvent>;
 }
 
@@ -137,49 +136,60 @@ export interface PublishedEventDefinition extends Pick<EventDefinition, "name" |
 }
 
 export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition {
-  /** Columns of the cache that this event carries (payload fields of the same name), the key included. */
+  /** Columns of the cache that the event's payload has as fields of the same name, the key included. */
   readonly columns?: readonly string[];
   readonly cascades?: readonly CascadeDefinition[];
   readonly handler?: Handler<E> | undefined;
 }
 
 export interface DeliveryDefinition {
+  /** Failed attempts after which an event becomes a dead letter. */
   readonly attempts: number;
+  /** Delay before each retry; the last one holds for all further retries. */
   readonly backoffSeconds: readonly number[];
+  /** After which JetStream redelivers a message that is neither acked nor extended. */
   readonly ackWaitSeconds: number;
+  /** Most messages that JetStream has outstanding, over all replicas. */
   readonly maxAckPending: number;
+  /** Most messages that are applied in one transaction. */
   readonly batch: number;
 }
 
 export interface SyncDefinition {
   /** Environment variable with the source's base URL: `AUTH_SERVICE_URL`. */
   readonly urlVariable: string;
-  /** Environment variable with what is shown there: `SFS_TO_AUTH_KEY`. */
+  /** Environment variable with the key to send there: `SFS_TO_AUTH_KEY`. */
   readonly keyVariable: string;
+  /** Path of the list: `/api/users`. */
   readonly path: string;
+  /** Name of the header that carries the key. */
   readonly header: string;
+  /** Age after which a snapshot is taken again; 0: never for its age. */
   readonly everySeconds: number;
-  /** Of a consumer without a cache: the field of each element that is the entity's id. */
+  /** The field of each element that is the entity's id; for a consumer without a cache. */
   readonly key?: string;
-  /** The variable may be unset: the service runs, and lost deletions stay unnoticed. */
+  /** The variables may be unset: then no snapshots are taken, and missed deletions are not found. */
   readonly optional?: true;
 }
 
 export interface StreamDefinition {
   readonly name: string;
   readonly subjects: readonly string[];
+  /** Absent: 1 in a new stream, and an existing one keeps its number. */
   readonly replicas?: number;
+  /** JetStream evicts messages beyond any of these limits, the oldest first. */
   readonly maxAgeSeconds: number;
   readonly maxMessages: number;
   readonly maxBytes: number;
+  /** In which JetStream stores a second message with the same id only once. */
   readonly duplicateWindowSeconds: number;
-  /** How long its consumers remember a deletion, and its owner twice as long; where it is missing, for ever. */
+  /** How long consumers keep a tombstone; the owner keeps its version counter twice as long. Absent: for ever. */
   readonly tombstoneSeconds?: number | undefined;
-  /** An external owner's stream: waited for, never created or changed. */
+  /** The stream of an external owner: waited for, never created or changed. */
   readonly external?: true;
 }
 
-/** One durable pull consumer and what is done with its events. */
+/** One durable pull consumer, and what is done with its events. */
 export interface ConsumerDefinition {
   readonly durable: string;
   readonly stream: StreamDefinition;
@@ -222,33 +232,33 @@ export interface DatabaseDefinition {
   readonly migrations: URL;
 }
 
-/** A whole service, hooks already passed in. */
+/** A whole service, with its hooks. */
 export interface ServiceDefinition {
   readonly mesh: string;
   readonly name: string;
   readonly source: string;
   readonly database: DatabaseDefinition;
-  /** Where its own events go; absent when it publishes none. */
+  /** The stream of its own events; absent where it publishes none. */
   readonly stream?: StreamDefinition;
   /** Subjects it may publish: `auth.user.*.*`. */
   readonly publishes: readonly string[];
-  /** Own events whose schema says more than the owner's tables can: validated before they are published. */
+  /** Own events that are validated before they are published: their schemas demand more than PostgreSQL can check. */
   readonly validated?: readonly PublishedEventDefinition[];
   readonly tables: readonly TableDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
   readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };
-  /** Other services that may call it, and nothing but what is said here. */
+  /** Other services that may call it, with what each may do. */
   readonly callers?: readonly CallerDefinition[];
-  /** What its hooks call, beside the sources of its consumers. */
+  /** Services that its hooks call, beside the sources of its consumers. */
   readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
   readonly environment: readonly EnvironmentDefinition[];
-  /** Steps of the service's own at start-up; throwing refuses the start. */
+  /** The hook at start-up; where it throws, the service does not start. */
   readonly start?: StartHook | undefined;
 }
 
 export interface CallerDefinition {
   readonly name: string;
-  /** Environment variable with what it shows: `SFS_TO_AUTH_KEY`. */
+  /** Environment variable with the key that it sends: `SFS_TO_AUTH_KEY`. */
   readonly keyVariable: string;
   readonly grants: readonly GrantDefinition[];
 }

@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { aheadReason, aheadSql } from "../resync/source-trust.js";
 
-/** An entity of which a later version is known here than its source tells, so that what it says goes unheard. */
+/** An entity of which the cache has a later version than its source: the source's events are ignored. */
 export interface AheadRow {
   readonly id: string;
   readonly reason: string;
@@ -10,8 +10,8 @@ export interface AheadRow {
 type ToldVersion = { readonly id: string; readonly version: number | null };
 
 /**
- * Call it before the source is read: what was applied by then the source has told, so that what the result finds is no
- * event under way, and needs no second look.
+ * To be called before the source is read. The source already has what was applied before this call, so a later version that
+ * the result finds is no event in flight, and needs no second read.
  */
 export async function findsAhead(
   client: ClientBase,

@@ -7,20 +7,20 @@ import type { ClientBase, Pool } from "pg";
 /** A pool, or one session of it. */
 export type Queryable = Pick<Pool, "query"> | Pick<ClientBase, "query">;
 
-/** Letters beyond this number are not counted: anyone may ask. */
+/** Most dead letters that are counted: anyone may ask. */
 const MOST_LETTERS = 10_000;
 
 /** The relay's dead letters lie beside the consumers', under this name. */
 export const OUTBOX_LETTERS = "outbox";
 
 export interface OutboxStatus {
-  /** Events that JetStream has not confirmed yet; counted up to 100,000. */
+  /** Events that are not acked by JetStream; counted up to 100,000. */
   readonly waiting: number;
-  /** How long the first of them has been waiting; null when none is. */
+  /** Age of the oldest of them in seconds; null where there is none. */
   readonly oldestSeconds: number | null;
-  /** Stream sequence of the last confirmed one. */
+  /** Stream sequence up to which all are acked. */
   readonly lastSeq: number;
-  /** Events that must not be published: of a subject that is not the service's, or against their schema; counted up to 10,000. */
+  /** Events that must not be published: not the service's subject, or not valid by their schema. Counted up to 10,000. */
   readonly deadLetters: number;
 }
 
@@ -37,13 +37,13 @@ export async function readOutbox(pool: Queryable): Promise<OutboxStatus> {
 
 export interface Bookkeeping {
   readonly table: string;
-  /** As PostgreSQL last estimated it; null before it did. */
+  /** PostgreSQL's last estimate; null before the first. */
   readonly rows: number | null;
   /** With its indexes. */
   readonly bytes: number;
 }
 
-/** What is remembered of entities, deleted ones included: the tables that grow with them. */
+/** The tables that grow with the number of entities, deleted ones included. */
 export async function readBookkeeping(pool: Pool): Promise<readonly Bookkeeping[]> {
   const { rows } = await pool.query<Bookkeeping>(
     `SELECT 'mesh.' || relname AS table, nullif(greatest(reltuples, -1), -1)::double precision AS rows,
@@ -54,7 +54,7 @@ export async function readBookkeeping(pool: Pool): Promise<readonly Bookkeeping[
   return rows;
 }
 
-/** By durable: those that wait for an operator, counted up to 10,000 each. */
+/** By durable: dead letters that wait for an operator, counted up to 10,000 each. */
 export async function countDeadLetters(
   pool: Queryable,
   durables: readonly string[],

@@ -3,18 +3,18 @@ import { inTransaction } from "../database/transaction.js";
 import { PLAUSIBLE_VERSION } from "../values/version.js";
 
 export interface LoweredVersions {
-  /** Entities whose counters were beyond what can be counted. */
+  /** Entities whose counters were implausibly high. */
   readonly entities: number;
-  /** Whether the floor, which every next version exceeds, was. */
+  /** Whether the minimum version, which every next version exceeds, was implausibly high. */
   readonly floor: boolean;
-  /** Where they go on from: the highest counter that is plausible. */
+  /** The version from which they go on: the highest plausible counter. */
   readonly to: number;
 }
 
 /**
- * Lowers an owner's counters that are beyond what can be counted: a forged event was taken for the newest one. They go
- * on above every version that copies can rightly know, as other entities of the same life: when it began is not known.
- * Copies that know higher ones hear nothing of those entities until they take their source's word.
+ * Lowers an owner's counters that are implausibly high, since a forged event was believed. They go on above every plausible version, and
+ * the first version of their incarnation is unknown. Caches that have the higher versions ignore events of those entities
+ * until a resync with `trust=source`.
  */
 export async function lowerVersions(pool: Pool): Promise<LoweredVersions> {
   return await inTransaction(pool, async (tx) => {

@@ -6,18 +6,18 @@ import { createAdmission } from "../outbox/admission.js";
 import { OUTBOX_LETTERS } from "./figures.js";
 
 export interface RedriveLetterOptions {
-  /** With its hooks: they run as they would have. */
+  /** With its hooks, which run as in the service. */
   readonly definition: ServiceDefinition;
   readonly pool: Pool;
-  /** For the start hook, which the others may stand on. */
+  /** For the start hook, which runs first. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly id: number;
   readonly logger: Logger;
 }
 
 /**
- * Puts an event of the service's own back into its outbox, under its own id and version. What was published of its
- * entity since is newer: subscribers then take this one for stale.
+ * Puts an event of the service's own back into its outbox, with its id and version. Where a newer event of the entity was published
+ * since, subscribers ignore this one as stale.
  */
 async function queueAgain(pool: Pool, definition: ServiceDefinition, id: number): Promise<Redriven> {
   const refusalOf = createAdmission(definition);
@@ -46,7 +46,7 @@ FROM mesh.dead_letter WHERE id = $1`,
   });
 }
 
-/** Applies a dead letter in this process, whichever consumer it is of; the service may run meanwhile. */
+/** Applies a dead letter in this process, or puts one of the outbox back. The service may run meanwhile. */
 export async function redriveLetter(options: RedriveLetterOptions): Promise<Redriven> {
   const { definition, pool, env, id, logger } = options;
   const letter = await showDeadLetter(pool, id);

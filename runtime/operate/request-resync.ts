@@ -2,17 +2,17 @@ import type { ResyncResult } from "../http/operate-routes.js";
 import { refusalText } from "../resync/source-request.js";
 
 export interface ResyncOptions {
-  /** Of the running service. */
+  /** URL of the running service. */
   readonly url: string;
   readonly operatorKey: string;
-  /** One consumer; else every one that has a source. */
+  /** Default: every consumer that has a source. */
   readonly durable?: string;
-  /** Takes the source's word where later versions are known here. */
+  /** The source's state replaces later versions of the cache. Default false. */
   readonly trustSource?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Makes a running service read its sources again. Resolves when it is done; each consumer succeeds or fails by itself. */
+/** Asks a running service to take snapshots of its sources. Resolves when all are done; each succeeds or fails by itself. */
 export async function requestResync({
   url,
   operatorKey,

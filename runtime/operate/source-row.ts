@@ -6,15 +6,15 @@ export interface SourceRowOptions {
   readonly sync: SyncDefinition;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal | undefined;
-  /** Whose texts are kept, see `writtenText`. */
+  /** Members whose texts are kept, see `writtenText`. */
   readonly members: ReadonlySet<string>;
 }
 
 const ANSWER_MS = 10_000;
-/** More than the longest element that is read of a list. */
+/** More than the longest element of a list. */
 const MOST_BYTES = 17 * 1024 * 1024;
 
-/** One element as its owner has it now, `Unreadable` perhaps; undefined when it has none, or answers for lists alone. */
+/** One element as its owner has it now, perhaps `Unreadable`; undefined where it has none, or serves lists only. */
 export async function readSourceRow(
   { sync, env, signal, members }: SourceRowOptions,
   key: string,

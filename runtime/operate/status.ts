@@ -7,12 +7,12 @@ import { type Bookkeeping, type OutboxStatus, readBookkeeping, readOutbox } from
 
 export interface ServiceStatus {
   readonly service: string;
-  /** What the running service says of itself; absent when it was not asked. */
+  /** The running service's own `/readyz`; absent when it was not asked. */
   readonly health?: HealthStatus;
   readonly migrations: { readonly applied: number; readonly pending: readonly string[] };
-  /** Absent until the mesh schema is there. */
+  /** Absent until the mesh schema is migrated. */
   readonly outbox?: OutboxStatus;
-  /** Its own stream; null when the broker has none of its name, absent when there is none, or no broker was asked. */
+  /** Its own stream; null where the broker has none of that name; absent where the service has none, or no broker was asked. */
   readonly stream?: StreamState | null;
   readonly consumers: readonly ConsumerStatus[];
   readonly cascades?: CascadeStatus;
@@ -20,7 +20,7 @@ export interface ServiceStatus {
 }
 
 export interface HealthStatus {
-  /** `silent`: nobody answers, or it is not a service of ours that does. */
+  /** `silent`: nothing answers, or something that is no service of ours. */
   readonly status: "ready" | "degraded" | "unready" | "silent";
   /** Why it is not ready. */
   readonly reasons: readonly string[];
@@ -31,15 +31,15 @@ export interface HealthStatus {
 export interface ConsumerStatus {
   readonly durable: string;
   readonly stream: string;
-  /** Whether the stream is there, whoever owns it; absent when the broker was not asked. */
+  /** Whether the stream exists; absent when the broker was not asked. */
   readonly streamFound?: boolean;
   /** Highest sequence recorded as applied; null for a consumer that never ran. */
   readonly lastSeq: number | null;
   readonly snapshot: SnapshotStatus | null;
   readonly deadLetters: number;
-  /** Events whose handler failed and is due again. */
+  /** Events with failed attempts that will be retried. */
   readonly attemptsWaiting: number;
-  /** What the broker says; absent when it was not asked, or does not know the durable. */
+  /** Absent when the broker was not asked, or does not know the durable. */
   readonly broker?: ConsumerState;
 }
 
@@ -49,8 +49,9 @@ export interface SnapshotStatus {
   readonly error: string | null;
   /** Why another is wanted; null when nothing was missed since. */
   readonly wanted: string | null;
-  /** Rows of the source that it could not take, and the first of them. */
+  /** Number of the source's rows that it could not take. */
   readonly unfit: number;
+  /** The first 20 of them. */
   readonly unfitRows: readonly UnfitRow[];
 }
 
@@ -71,7 +72,7 @@ export interface StatusOptions {
   readonly url?: string | undefined;
 }
 
-/** How a service stands, read from its database, the broker and its own word: the service need not run. */
+/** The status of a service from its database, the broker and its `/readyz`. The service need not run. */
 export async function serviceStatus(options: StatusOptions): Promise<ServiceStatus> {
   const [stored, health] = await Promise.all([
     storedStatus(options),

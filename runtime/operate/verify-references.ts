@@ -11,14 +11,14 @@ import { type FoundRow, NO_FINDINGS } from "./compare.js";
 import type { Verification, VerifyOptions } from "./verify.js";
 
 /*
- * Without a cache there is nothing to compare, but rows that a cascade would take: one that names an
- * entity which its owner does not have is `extra`. It has outlived a deletion that was lost, or it was
- * written ahead of what it names, which only a person can tell apart.
+ * Verifies a consumer without a cache by the rows that its cascades would delete or change: a row that refers to an entity which its
+ * owner does not have is `extra`. Either the deletion was missed, or the row was written before its entity; only a person can
+ * tell which.
  */
 
 const ROUNDS = 3;
 
-/** One for each column that a cascade rule names. A row counts only when it is found each time; rejects where the source cannot be read. */
+/** One result per column that a cascade rule names. A row counts only where every read finds it. Rejects where the source cannot be read. */
 export async function verifyReferences(options: VerifyOptions): Promise<readonly Verification[]> {
   const { consumer, pool, env, settleMs = 1_000, sample = 20, signal } = options;
   const sync = sourceOf(consumer, env);

@@ -7,15 +7,15 @@ import { type Comparison, countFindings, createComparison, type Finding, type Fo
 import { readSourceRow } from "./source-row.js";
 
 export interface VerifyOptions {
-  /** Of the cache's database. */
+  /** A pool of the cache's database. */
   readonly pool: Pool;
   readonly consumer: ConsumerDefinition;
-  /** The source's URL, and the key to show there, under the names that mesh.yaml gives them. */
+  /** Variables with the source's URL and the key to send, by the names that mesh.yaml gives them. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
-  /** How long an event may be under way before its row counts as wrong; 1 000. */
+  /** How long an event may be in flight before its row counts as different, in ms. Default 1000. */
   readonly settleMs?: number;
-  /** How many rows to show; 20. */
+  /** How many rows to show. Default 20. */
   readonly sample?: number;
   readonly onProgress?: (rows: number) => void;
 }
@@ -37,9 +37,8 @@ const ONE_BY_ONE = 500;
 const ROUNDS = 3;
 
 /**
- * Compares a cache with its source, over the columns that events carry. On a live mesh a difference
- * may be an event under way, so a row counts only when it differs each time it is read again.
- * Rejects when the source cannot be read to its end: then nothing is known.
+ * Compares a cache with its source, over the columns that events carry. On a live mesh a difference may be an event in flight, so
+ * rows that differ are read again, and count only where they differ each time. Rejects where the source cannot be read to its end.
  */
 export async function verifyCache(options: VerifyOptions): Promise<Verification> {
   const { consumer, pool, settleMs = 1_000, sample = 20 } = options;
@@ -72,7 +71,7 @@ export async function verifyCache(options: VerifyOptions): Promise<Verification>
   }
 }
 
-/** What may be an event under way. */
+/** The number of findings that may be events in flight. */
 function doubtful(counts: Readonly<Record<Finding, number>>): number {
   return countFindings({ ...counts, ahead: 0 });
 }
@@ -98,7 +97,7 @@ async function compareSuspects(
   options: VerifyOptions,
 ): Promise<void> {
   const counts = await comparison.count();
-  // An unfit element may have no key to be asked for by.
+  // An unfit element may have no key to ask for.
   const asList = counts.unfit > 0 || countFindings(counts) > ONE_BY_ONE;
   const suspects = asList ? [] : await comparison.first(ONE_BY_ONE);
   if (suspects.length > 0 && (await compareEach(comparison, sync, { ...options, suspects }))) return;
@@ -106,7 +105,7 @@ async function compareSuspects(
   await compareAll(comparison, sync, options);
 }
 
-/** False where the source does not have one by itself that its list had: it may answer for lists alone. */
+/** False where the source does not serve a single row that its list had: it may serve lists only. */
 async function compareEach(
   comparison: Comparison,
   sync: SyncDefinition,
@@ -116,7 +115,7 @@ async function compareEach(
     if (finding === "ahead") continue;
     const row = await readSourceRow({ sync, env, signal, members: comparison.json }, key);
     if (row === undefined && finding !== "extra") return false;
-    // Compared at once, before another event is under way.
+    // Compared at once, before the next event arrives.
     if (row !== undefined) await comparison.add([row]);
   }
   await comparison.finish(suspects.map(({ key }) => key));

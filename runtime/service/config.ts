@@ -8,7 +8,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ServiceConfig {
   readonly databaseUrl: string;
-  /** The variable that it is from, for messages. */
+  /** The environment variable that it is from, for messages. */
   readonly databaseVariable: string;
   /** Absent for a service that neither publishes nor subscribes. */
   readonly broker?: BrokerConfig;
@@ -16,11 +16,11 @@ export interface ServiceConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
-  /** False (`MIGRATE=off`): someone else migrates, and this service waits for it. */
+  /** False (`MIGRATE=off`): somebody else migrates, and this service waits until that is done. */
   readonly migrate: boolean;
-  /** The process's environment with the defaults of mesh.yaml filled in, and of two keys the one that is to be shown. */
+  /** The process's environment, with the defaults of mesh.yaml, and of two keys only the one to send. */
   readonly env: Environment;
-  /** To be logged at the start. */
+  /** Logged at the start. */
   readonly warnings: readonly string[];
 }
 
@@ -81,7 +81,7 @@ function withDefaults(variables: readonly EnvironmentDefinition[], given: Enviro
 function missing(definition: ServiceDefinition, env: Environment): string[] {
   const { urlVariable } = definition.database;
   const declared = definition.environment.filter((variable) => variable.required).map(({ name }) => name);
-  // Where an optional source is told of, the key for it must be there as well.
+  // An optional source whose URL is set needs its key too.
   const called = calledServices(definition).filter(
     (one) => one.optional !== true || env[one.urlVariable] !== undefined,
   );

@@ -2,8 +2,8 @@ import type { ServiceDefinition } from "../definition.js";
 import { nearestName } from "./nearest.js";
 
 /**
- * What is wrong with a hooks object: names that nothing calls, and values that cannot be called. A handler
- * under a misspelt name would never run, and nothing else would say so.
+ * What is wrong with a hooks object: names that nothing calls, and values that are no functions. A handler under a misspelt name
+ * would silently never run.
  */
 export function findUnknownHooks(hooks: object, definition: ServiceDefinition): readonly string[] {
   const known = knownHooks(definition);
@@ -17,7 +17,7 @@ export function findUnknownHooks(hooks: object, definition: ServiceDefinition): 
   });
 }
 
-/** Of an instance of a class as well, whose methods are its prototype's. */
+/** The object's members, and those of its class: methods are its prototype's. */
 function withInherited(hooks: object): Readonly<Record<string, unknown>> {
   const found: Record<string, unknown> = Object.create(null);
   for (let at = hooks; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {

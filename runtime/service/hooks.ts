@@ -5,19 +5,19 @@ import type { CascadeDefinition, ServiceDefinition, ServiceFactory } from "../de
 import { findUnknownHooks } from "./hook-names.js";
 import { nearestName } from "./nearest.js";
 
-/** The service's own steps are missing or cannot be loaded. */
+/** The service's hooks are missing or cannot be loaded. */
 export class HooksError extends Error {
   override readonly name = "HooksError";
 }
 
-/** A service as its own process makes it: hooks found, passed in, and complete. `mainUrl` is its main's `import.meta.url`. */
+/** Loads the hooks of a service and passes them in. `mainUrl` is the main module's `import.meta.url`. Rejects with `HooksError`. */
 export async function loadService<Hooks extends object>(
   factory: ServiceFactory<Hooks>,
   mainUrl: string,
   chosen?: string,
 ): Promise<ServiceDefinition> {
   const { hooks, path } = await loadHooks(mainUrl, chosen);
-  // A step that is missing in it is found next, by what can name the file and the signature.
+  // The checks that follow name the file and the signature of a missing hook.
   const definition = factory(hooks as Hooks);
   requireHooks(definition, path);
   refuseUnknown(hooks, definition, path);
@@ -26,7 +26,7 @@ export async function loadService<Hooks extends object>(
 
 export interface HooksModule {
   readonly hooks: object;
-  /** Where it was loaded from; undefined when there is none. */
+  /** The file; undefined where the service has none. */
   readonly path: string | undefined;
 }
 
@@ -102,7 +102,7 @@ function exportName(service: string): string {
   return `${parts.map((part, at) => (at === 0 ? part : part.charAt(0).toUpperCase() + part.slice(1))).join("")}Hooks`;
 }
 
-/** A step called `valueOf` is found on every object: what an object inherits from no one is no step that somebody wrote. */
+/** Whether somebody wrote the hook: a name like `valueOf` is found on every object. */
 function isWritten({ name, call }: NonNullable<CascadeDefinition["before"]>): boolean {
   return typeof call === "function" && call !== Reflect.get(Object.prototype, name);
 }
@@ -116,12 +116,12 @@ function refuseUnknown(hooks: object, definition: ServiceDefinition, path: strin
   );
 }
 
-/** Throws when a rule of mesh.yaml names a step that nobody wrote: without it, rows would be deleted that must not be yet. */
+/** Throws `HooksError` where a rule of mesh.yaml names a hook that nobody wrote: without it, rows would be deleted too early. */
 export function requireHooks(definition: ServiceDefinition, path?: string): void {
   const absent = definition.consumers.flatMap((consumer) =>
     consumer.events.flatMap((event) =>
       (event.cascades ?? [])
-        // Typed as present; what a JavaScript module or a cast left out is seen only here.
+        // TypeScript requires the hook; JavaScript and casts do not.
         .filter(({ before }) => before !== undefined && !isWritten(before))
         .map(({ before, table }) => ({
           name: before?.name ?? "",

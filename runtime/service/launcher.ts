@@ -1,21 +1,21 @@
 import { readFileSync } from "node:fs";
 
 /*
- * npm, npx and their like put a shell between themselves and the program, and pass a SIGTERM on to that shell alone.
- * It dies, they exit, and the program would run on with nobody to end it.
+ * npm, npx and the like start a program through a shell, and pass a SIGTERM to that shell only. The shell dies, they exit, and
+ * the program would run on for ever.
  */
 
-/** Set by npm, npx, yarn, pnpm and bun for what they start, and by nobody else. */
+/** The variable is set by npm, npx, yarn, pnpm and bun only, for what they start. */
 const launchedByNpm = process.env.npm_config_user_agent !== undefined;
 
-/** npm and npx pass on a Ctrl-C that the terminal has sent to all of us: within this time it is one, not two. */
+/** The terminal sends a Ctrl-C to all processes, and npm and npx send it again: two signals within this time are one. */
 export const SAME_SIGNAL_MS = launchedByNpm ? 500 : 0;
 
-const LOOK_MS = 500;
+const POLL_MS = 500;
 
 /**
- * Calls back once, when what started this process through npm is gone, as it may be before this one has come so far.
- * Whoever was started otherwise may outlive it.
+ * Calls back once, when the npm that started this process is gone, which may have happened before this call. Does nothing in a
+ * process that was started otherwise.
  */
 export function watchLauncher(onGone: () => void): void {
   if (!launchedByNpm) return;
@@ -23,18 +23,18 @@ export function watchLauncher(onGone: () => void): void {
     if (!startedAsOrphan && ancestors() === startedBy) return;
     clearInterval(timer);
     onGone();
-  }, LOOK_MS);
+  }, POLL_MS);
   timer.unref();
 }
 
-/** Our parent, the shell, and its parent, where the system tells. An orphan is given to another one. */
+/** Pids of our parent, the shell, and of its parent, where /proc tells. The parent of an orphan changes. */
 function ancestors(): string {
   return `${process.ppid} ${parentOf(process.ppid)}`;
 }
 
 const LAUNCHER = /^([^\0]*\/)?(node|npm|npx|yarn|pnpm|bun)/;
 
-/** npm and its like are node, or are called by their names; all of them are, where the system does not tell. */
+/** Whether an ancestor is npm or its like: node, or a process of such a name. True where /proc does not tell. */
 function hasLauncher(): boolean {
   for (let pid = process.ppid; pid > 0; pid = Number(parentOf(pid))) {
     const command = commandOf(pid);
@@ -53,13 +53,13 @@ function commandOf(pid: number): string | undefined {
 
 function parentOf(pid: number): string {
   try {
-    // The name before it is in parentheses, and may hold any of these.
+    // The name in parentheses may contain spaces and parentheses.
     return /^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1] ?? "";
   } catch {
     return "";
   }
 }
 
-/** As this module is loaded: a service listens only a while later. */
+/** When this module is loaded, before the service listens. */
 const startedBy = ancestors();
 const startedAsOrphan = launchedByNpm && !hasLauncher();

@@ -1,27 +1,27 @@
 import { visible } from "../text/visible.js";
 
 /*
- * Where log lines go. A service must neither wait nor fail to stop because nobody reads its log, so
- * no line is ever written by blocking: a reader that falls behind misses lines, and is told how many.
+ * The output of log lines. A service must neither wait nor fail to stop because nobody reads its log, so no write ever blocks: a
+ * reader that falls behind misses lines, and is told how many.
  */
 
 export interface LogOutput {
-  /** Takes one line of JSON with its line feed; what a terminal would obey in it is escaped. Never waits; what the buffer cannot hold is dropped and counted. */
+  /** Writes one line of JSON with its line feed, control characters escaped. Never waits: a line that the buffer cannot hold is dropped and counted. */
   write(line: string): void;
   /** Lines dropped since the start. */
   dropped(): number;
-  /** Resolves when all that was taken has left, or after the time: a reader that stopped is not waited for. */
+  /** Resolves when all lines are written, or after the time. */
   flush(withinMs: number): Promise<void>;
 }
 
 export interface LogOutputOptions {
-  /** What is kept for a slow reader. */
+  /** Most bytes that are kept for a slow reader. Default 1 MiB. */
   readonly bufferBytes?: number;
-  /** The line that tells a reader, once it reads again, how many it missed. */
+  /** The line that tells a reader, once it reads again, how many lines were dropped. */
   readonly notice: (dropped: number) => string;
 }
 
-/** The part of a stream that is used: Node writes to a pipe without waiting, and to a file at once. */
+/** What is used of a stream. Node writes to a pipe asynchronously, to a file synchronously. */
 export type LogTarget = Pick<NodeJS.WriteStream, "write" | "on" | "writable" | "writableLength">;
 
 const BUFFER_BYTES = 1024 * 1024;
@@ -34,7 +34,7 @@ export function createLogOutput(
   let dropped = 0;
   let untold = 0;
   let full = false;
-  // The reader has gone (EPIPE), or the disk is full: the log is lost, the service is not.
+  // The reader is gone (EPIPE), or the disk is full: the service runs on without its log.
   target.on("error", () => undefined);
   target.on("drain", () => {
     full = false;
@@ -45,7 +45,7 @@ export function createLogOutput(
   });
   return {
     write(line) {
-      // Once full, until it is empty: a reader gets whole stretches of the log with one gap between them.
+      // Once full it drops lines until it is empty: a reader gets long stretches of the log with one gap between them.
       full ||= target.writableLength > bufferBytes;
       if (full || !target.writable) {
         dropped += 1;
@@ -59,7 +59,7 @@ export function createLogOutput(
       new Promise((resolve) => {
         if (target.writableLength === 0 || !target.writable) return resolve();
         const timer = setTimeout(resolve, withinMs);
-        // Called once everything before it is written.
+        // Calls back once everything before it is written.
         target.write("", () => {
           clearTimeout(timer);
           resolve();

@@ -16,14 +16,14 @@ export function createLogger(service: string, level: string): Logger {
   );
 }
 
-/** Call before the process ends: what a slow reader has not taken yet would be lost with it. */
+/** To be called before the process ends: what a slow reader has not taken yet would be lost. */
 export async function flushLog(withinMs: number): Promise<void> {
   await output?.flush(withinMs);
 }
 
 let output: LogOutput | undefined;
 
-/** One for the process, however many services run in it: they share the pipe. */
+/** One for the process: services that run in one process share the pipe. */
 function standardOutput(): LogOutput {
   output ??= createLogOutput(process.stdout, { notice: missedLines });
   return output;

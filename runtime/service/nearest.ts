@@ -1,4 +1,4 @@
-/** The candidate that is most likely meant: a third of the word may be wrong. Undefined when none is near. */
+/** The candidate nearest to what was written, by edit distance. Undefined where more than a third of the word differs. */
 export function nearestName(written: string, candidates: Iterable<string>): string | undefined {
   let limit = Math.max(1, Math.floor(written.length / 3));
   let best: string | undefined;

@@ -12,22 +12,22 @@ import { messageOf } from "../text/error-message.js";
 import type { Environment } from "./config.js";
 import { type PartsReport, type Queryable, reportParts } from "./report.js";
 import type { RunningParts } from "./running-parts.js";
-import { startForgetting } from "./tombstones.js";
+import { startTombstoneExpiry } from "./tombstone-expiry.js";
 
-/** Everything of a service that works by itself: relay, consumers, cascades. None waits for another, or for the broker. */
+/** The parts of a service that work by themselves: relay, consumers, cascades. None waits for another, or for the broker. */
 export interface Parts {
-  /** Figures are read through this session. */
+  /** How the parts are doing. `database` is the session for the figures. */
   readonly report: (database: Queryable) => Promise<PartsReport>;
   readonly resync: (durable: string, how?: SnapshotChoice) => Promise<ResyncResult>;
-  /** Takes no new messages, finishes or hands back what is in flight. Call before the last requests end. */
+  /** Takes no new messages, and finishes or hands back what is in flight. To be called before the last requests end. */
   readonly stopConsuming: () => Promise<void>;
-  /** Publishes what it can of the outbox, then leaves the broker. Call after the last write. */
+  /** Publishes what it can of the outbox, then closes the broker. To be called after the last write. */
   readonly stop: () => Promise<void>;
 }
 
 export interface PartsOptions {
   readonly definition: ServiceDefinition;
-  /** Absent for a service that neither publishes nor subscribes. Closed with the parts. */
+  /** Undefined for a service that neither publishes nor subscribes. Closed with the parts. */
   readonly broker: Broker | undefined;
   readonly env: Environment;
   readonly pool: Pool;
@@ -37,7 +37,7 @@ export interface PartsOptions {
 export function startParts(options: PartsOptions): Parts {
   const { pool } = options;
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
-  const { broker, relay, stream, consumers, cascades, forgetting } = parts;
+  const { broker, relay, stream, consumers, cascades, tombstoneExpiry } = parts;
   return {
     report: (database) => reportParts(parts, database),
     resync: async (durable, how) => {
@@ -48,7 +48,7 @@ export function startParts(options: PartsOptions): Parts {
       await Promise.all([
         ...consumers.map(({ running }) => running.stop()),
         cascades?.stop(),
-        forgetting?.stop(),
+        tombstoneExpiry?.stop(),
       ]);
     },
     stop: async () => {
@@ -66,20 +66,20 @@ const NOTHING: RunningParts = {
   stream: undefined,
   consumers: [],
   cascades: undefined,
-  forgetting: undefined,
+  tombstoneExpiry: undefined,
 };
 
 const FLUSH_MS = 3_000;
 
-/** With the database away nobody can say, nor publish. */
+/** False where the database does not answer: then nothing can be published either. */
 async function hasWaiting(pool: Pool): Promise<boolean> {
   const waiting = await pool.query("SELECT FROM mesh.outbox LIMIT 1").catch(() => undefined);
   return (waiting?.rows.length ?? 0) > 0;
 }
 
 /**
- * Gives the last writes of a stopping service the time to leave; with the broker away, or another
- * replica leading, there is nothing to wait for. What stays is published by whoever leads next.
+ * Waits up to 3 s until the last events of a stopping service are published. Does not wait while the broker is away or another
+ * replica has the leader lease. What is left is published by the next leader.
  */
 async function flushOutbox(pool: Pool, broker: Broker, relay: Relay): Promise<void> {
   const deadline = Date.now() + FLUSH_MS;
@@ -108,8 +108,8 @@ function startAll(options: PartsOptions, broker: Broker): RunningParts {
       onTasks: () => cascades.wake(),
     }),
   }));
-  const forgetting = startForgetting({ pool, definition, logger });
-  return { broker, relay, stream, consumers, cascades, forgetting };
+  const tombstoneExpiry = startTombstoneExpiry({ pool, definition, logger });
+  return { broker, relay, stream, consumers, cascades, tombstoneExpiry };
 }
 
 async function resyncOne(

@@ -2,13 +2,13 @@ import { NETWORK_CODES } from "../database/database-errors.js";
 import { CAUSED_BY } from "../text/error-message.js";
 
 /*
- * `/readyz` needs no key, so what it says of a failure is its class. The message itself may name
- * hosts, users, rows and what a hook was told in confidence: the log has it, and of a snapshot `mesh status` too.
+ * What `/readyz` says of a failure. It needs no key, so it says the class only. The message may name hosts, users, rows and
+ * secrets of a hook: it is in the log, and of a snapshot in `mesh status`.
  */
 
 const ELSEWHERE = "the log says why";
 
-/** Sentences of the runtime's own, up to where somebody else's words begin. Names of streams and durables are in the file. */
+/** Sentences of the runtime, up to where foreign text begins. Names of streams and durables are no secrets. */
 const OWN_WORDS: readonly RegExp[] = [
   /^durable [\w-]+ of stream [\w-]+ (?:is gone|does not answer)/,
   /^durable [\w-]+ of stream [\w-]+ does not exist or may not be read, and this user may not create it: [^:]*$/,
@@ -28,7 +28,7 @@ const OWN_WORDS: readonly RegExp[] = [
 
 const NETWORK_CODE = new RegExp(`\\b(?:${NETWORK_CODES.join("|")})\\b`);
 
-/** What anyone may read of a message that was logged. */
+/** The part of a logged message that anyone may read. */
 export function publicReason(message: string): string {
   const [outermost = message] = message.split(CAUSED_BY, 1);
   for (const words of OWN_WORDS) {
@@ -39,12 +39,12 @@ export function publicReason(message: string): string {
   if (answered !== undefined) return `HTTP ${answered} (${ELSEWHERE})`;
   const silent = /^GET \S+ failed: (silent for \d+ s)$/.exec(message)?.[1];
   if (silent !== undefined) return silent;
-  // As `messageOf` puts an SQLSTATE.
+  // An SQLSTATE as `messageOf` prints it.
   const code = NETWORK_CODE.exec(message)?.[0] ?? /\(([0-9A-Z]{5})\)$/.exec(message)?.[1];
   return code === undefined ? ELSEWHERE : `${code} (${ELSEWHERE})`;
 }
 
-/** The same of one that may not be there. */
+/** The same of a message that may be absent. */
 export function publicReasonOf<T extends undefined | null>(message: string | T): string | T {
   return typeof message === "string" ? publicReason(message) : message;
 }

@@ -6,27 +6,27 @@ import type { ServiceState } from "./state.js";
 
 export interface ReadinessOptions {
   readonly state: ServiceState;
-  /** Of nobody else: whoever asks, events and requests do not wait. */
+  /** For readiness alone: events and requests do not wait for whoever asks. */
   readonly pool: Pool;
-  /** undefined until they are started. */
+  /** Undefined until the parts are started. */
   readonly parts: () => Parts | undefined;
 }
 
-/** A database that does not answer within this time is as good as down. */
+/** A database that does not answer within this time counts as down. */
 export const HEALTH_TIMEOUT_MS = 2_000;
-/** However many ask, the database is asked once in this time. */
+/** The database is asked once in this time, however many requests come. */
 const FRESH_MS = 1_000;
 
 /**
- * What `/readyz` says. Without its database a service can do nothing: unready. Without the broker it
- * serves reads and writes, whose events wait in the outbox: degraded, so that traffic keeps coming.
+ * The answer of `/readyz`. Without its database a service can do nothing: unready. Without the broker it serves reads, and
+ * writes whose events wait in the outbox: degraded, so that traffic keeps coming.
  */
 export function openReadiness({ state, pool, parts }: ReadinessOptions): () => Promise<Health> {
-  const look = shareFor(FRESH_MS, (running: Parts | undefined) => readFigures(pool, running));
+  const read = shareFor(FRESH_MS, (running: Parts | undefined) => readFigures(pool, running));
   return async () => {
-    const { database, report } = await look(parts());
+    const { database, report } = await read(parts());
     const blocking = [
-      // Never out of date: it tells a load balancer to come, and to go.
+      // Never cached: load balancers go by it.
       ...(state.phase === "serving" ? [] : [describePhase(state)]),
       ...(database.status === "up" ? [] : [`database: ${database.error}`]),
     ];
@@ -37,7 +37,7 @@ export function openReadiness({ state, pool, parts }: ReadinessOptions): () => P
   };
 }
 
-/** One call for all who ask while it runs, and for a time after; another one at once for another argument. */
+/** Shares one call among all callers while it runs and for `ms` after it. Another argument makes another call. */
 function shareFor<A, T>(ms: number, work: (of: A) => Promise<T>): (of: A) => Promise<T> {
   let last: { readonly of: A; readonly result: Promise<T>; until: number } | undefined;
   return (of) => {
@@ -61,7 +61,7 @@ type DatabaseCheck = { readonly status: "up" } | { readonly status: "down"; read
 
 const NOTHING: PartsReport = { checks: {}, reasons: [] };
 
-/** Never rejects. A connection that does not answer is given up: what it waits for would keep the next ones waiting. */
+/** Never rejects. A connection that does not answer is closed, so that the next request does not wait for it. */
 async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figures> {
   const down = (error: string): Figures => ({ database: { status: "down", error }, report: NOTHING });
   let session: Session;
@@ -78,7 +78,7 @@ async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figu
     return down(silent ? `no answer within ${HEALTH_TIMEOUT_MS} ms` : describe(error));
   }
   session.refresh();
-  // A figure that does not come in time is left out: a long count is no reason to turn traffic away.
+  // Figures that take too long are left out: a slow count must not turn traffic away.
   const report = (await running?.report(session.client)) ?? NOTHING;
   session.end();
   return { database: { status: "up" }, report };
@@ -86,13 +86,13 @@ async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figu
 
 interface Session {
   readonly client: PoolClient;
-  /** Starts its time anew. */
+  /** Starts its time again. */
   readonly refresh: () => void;
   readonly isGivenUp: () => boolean;
   readonly end: () => void;
 }
 
-/** Closed, and what it runs rejected, when it is not ended in time. */
+/** A session that is closed, and rejects what it runs, unless it is ended in time. */
 async function openSession(pool: Pool): Promise<Session> {
   const client = await pool.connect();
   let broken = false;
@@ -126,7 +126,7 @@ function describePhase({ phase, trouble }: ServiceState): string {
   return trouble === undefined ? phase : `${phase}: ${trouble}`;
 }
 
-/** Codes alone: anyone may ask, and messages name hosts and users. */
+/** The error's code only: anyone may ask, and messages name hosts and users. */
 function describe(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "no connection";
 }

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { ServiceDefinition } from "../definition.js";
 
 /**
- * Tells apart, in pg_stat_activity, the sessions of releases that write different columns of their copies: what one
- * writes the other may have left out. Replicas of one release have the same.
+ * A mark of the release in application_name: in pg_stat_activity it tells sessions of releases apart that write different columns of
+ * their caches, for one may leave out what the other writes. Replicas of one release have the same mark.
  */
 export function releaseMark({ consumers }: ServiceDefinition): string {
   const columns = consumers.map(({ cache }) => cache?.columns.map(({ name, type }) => [name, type]));

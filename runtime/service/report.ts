@@ -11,11 +11,11 @@ export type { Queryable } from "../operate/figures.js";
 
 export interface PartsReport {
   readonly checks: Readonly<Record<string, unknown>>;
-  /** Why the service is degraded; empty when it is not. */
+  /** Why the service is degraded; none where it is not. */
   readonly reasons: readonly string[];
 }
 
-/** How the parts are doing, for `/readyz`: figures as they are, failures by their class, since anyone may ask. */
+/** How the parts are doing, for `/readyz`: figures, and failures by their class only, since anyone may ask. */
 export async function reportParts(parts: RunningParts, database: Queryable): Promise<PartsReport> {
   const { broker, relay, stream, consumers, cascades } = parts;
   if (broker === undefined) return { checks: {}, reasons: [] };
@@ -43,7 +43,7 @@ export async function reportParts(parts: RunningParts, database: Queryable): Pro
   };
 }
 
-/** An unreachable database is reported on its own. */
+/** Leaves out what cannot be read: readiness reports an unreachable database by itself. */
 async function readFigures(database: Queryable, durables: readonly string[]) {
   const outbox = await readOutbox(database).catch(() => undefined);
   const letters = await countDeadLetters(database, durables).catch(() => new Map<string, number>());
@@ -58,7 +58,7 @@ function streamReasons(missing: string | undefined): string[] {
   return missing === undefined ? [] : [`stream ${missing}: it has vanished, and nobody made it anew yet`];
 }
 
-/** An outbox that is this old is not merely busy. */
+/** The oldest event of an outbox under normal load is younger. */
 const LATE_SECONDS = 60;
 
 function relayReasons(relay: Relay | undefined, outbox: OutboxStatus | undefined): string[] {
@@ -97,7 +97,7 @@ function consumerReasons({
   lastError,
   snapshotError,
 }: ConsumerStats): string[] {
-  // Without trouble of its own `lastError` is that of its source.
+  // A consumer without trouble of its own has the source's error as `lastError`.
   const own = lastError === snapshotError ? undefined : lastError;
   const source = snapshotError ?? lastSnapshot?.error ?? undefined;
   if (own !== undefined) return [`consumer ${durable}: ${publicReason(own)}`];

@@ -15,15 +15,16 @@ import { type RunningService, startService } from "./start.js";
 const FAILED = 1;
 const USAGE = 2;
 
-/** The orchestrator's patience is about this long; then it kills, and nothing is logged. */
+/** Less than the usual 30 s after which an orchestrator kills a process, and nothing is logged. */
 const STOP_MS = 25_000;
 
-/** For the last lines to leave. A reader that takes none does not keep the process. */
+/** Time for the last log lines. A reader that takes none does not delay the end. */
 const LAST_LINES_MS = 500;
 
 /**
- * The whole life of a service's process. With the argument `migrate` it migrates the database and ends; else it runs: its hooks, its environment, its signals and its exit code.
- * SIGTERM and SIGINT stop it cleanly (exit code 0), a second one at once; so does the end of the npx that started it. Resolves once it listens.
+ * Runs a service as a process: loads hooks, reads the environment, handles signals, sets the exit code. With the argument
+ * `migrate` it migrates the database and ends. SIGTERM and SIGINT stop the service cleanly (exit code 0), a second one at
+ * once; so does the end of the npx that started it. Resolves once the service listens.
  */
 export async function runMain<Hooks extends object>(
   factory: ServiceFactory<Hooks>,
@@ -66,7 +67,7 @@ async function startFrom<Hooks extends object>(
   return await startService(await loadService(factory, mainUrl, env.MESH_HOOKS || undefined), env);
 }
 
-/** Before there is a service there is nobody to parse a log: plain text for whoever set it up. */
+/** Before the service has a logger, errors are plain text for a person. */
 function refuse(error: unknown): never {
   if (error instanceof PortTaken) {
     process.stderr.write(`${error.message}\n`);
@@ -81,7 +82,7 @@ function explain(error: Error): string {
   return error.cause === undefined ? error.message : `${error.message}\n${inspect(error.cause)}`;
 }
 
-/** Its state is unknown from here on: better a new process, which finds everything in its database and broker. */
+/** Ends the process, whose state is unknown now. A new one finds everything in its database and broker. */
 function watchForCrashes(logger: Logger): void {
   const crash = (error: unknown, what: string) => {
     logger.error({ error }, what);
@@ -91,7 +92,7 @@ function watchForCrashes(logger: Logger): void {
   process.on("uncaughtException", (error) => crash(error, "uncaught exception"));
 }
 
-/** Where npm or npx started it, and is gone, nobody would ever send it a signal. */
+/** Stops the service when the npm or npx that started it is gone: nobody would send it a signal any more. */
 function stopWithLauncher(service: RunningService): void {
   watchLauncher(() => {
     service.logger.warn({}, "the process that started this one is gone: stopping");
@@ -128,7 +129,7 @@ function exitAfter(service: RunningService, code: number): void {
   );
 }
 
-/** The sooner of the log's last line and its time: nothing else is waited for. */
+/** Ends the process once the log is written, or after its time. */
 function endProcess(code: number): void {
   void flushLog(LAST_LINES_MS).then(() => process.exit(code));
 }

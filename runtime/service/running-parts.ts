@@ -3,7 +3,7 @@ import type { CascadeWorker } from "../cascade/cascade-worker.js";
 import type { RunningConsumer } from "../consumer/consumer.js";
 import type { Relay } from "../outbox/relay.js";
 import type { StreamMonitor } from "../outbox/stream-monitor.js";
-import type { Forgetting } from "./tombstones.js";
+import type { TombstoneExpiry } from "./tombstone-expiry.js";
 
 /** The parts of a service that run; none of them where it neither publishes nor subscribes. */
 export interface RunningParts {
@@ -12,5 +12,5 @@ export interface RunningParts {
   readonly stream: StreamMonitor | undefined;
   readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
   readonly cascades: CascadeWorker | undefined;
-  readonly forgetting: Forgetting | undefined;
+  readonly tombstoneExpiry: TombstoneExpiry | undefined;
 }

@@ -6,16 +6,16 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface KeyReading {
   readonly known: KnownKeys;
-  /** Each variable with the one key that is to be shown. */
+  /** By variable, the key to send. */
   readonly shown: Environment;
   readonly problems: readonly string[];
-  /** What works, and gives more away than it has to. */
+  /** Keys that work, and that are less safe than they could be. */
   readonly warnings: readonly string[];
 }
 
 export const OPERATOR_KEY = "OPERATOR_KEY";
 
-/** The keys by which this service knows others, and those that it shows to them. */
+/** The keys that this service accepts, and those that it sends. */
 export function readKeys(definition: ServiceDefinition, env: Environment): KeyReading {
   const callers = definition.callers ?? [];
   const known = [...callers.map(({ keyVariable }) => keyVariable), OPERATOR_KEY];
@@ -59,7 +59,7 @@ export function readKeys(definition: ServiceDefinition, env: Environment): KeyRe
   };
 }
 
-/** What the sources of its consumers and the services that its hooks call are shown. */
+/** Variables of the keys that are sent to the sources of consumers, and to services that hooks call. */
 function shownVariables({ consumers, calls = [] }: ServiceDefinition): readonly string[] {
   const syncs = consumers.flatMap(({ sync }) => sync?.keyVariable ?? []);
   return [...new Set([...syncs, ...calls.map(({ keyVariable }) => keyVariable)])];
@@ -70,7 +70,7 @@ interface Held {
   readonly digests: readonly Buffer[];
 }
 
-/** Variables that share a key. */
+/** Pairs of variables that share a key. */
 function pairsOf<H extends Held>(held: readonly H[]): readonly (readonly [H, H])[] {
   return held.flatMap((one, at) =>
     held

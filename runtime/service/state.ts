@@ -1,4 +1,4 @@
-/** Where a service is in its life. Requests are served in `serving` alone; health is always answered. */
+/** The phase of a service's start or stop. It serves requests in `serving` only, and answers `/healthz` and `/readyz` always. */
 export type Phase =
   | "waiting for the database"
   | "applying migrations"
@@ -9,7 +9,7 @@ export type Phase =
 
 export interface ServiceState {
   phase: Phase;
-  /** The last thing that went wrong on the way to `serving`. */
+  /** The last error on the way to `serving`. */
   trouble?: string;
 }
 

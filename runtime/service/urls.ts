@@ -1,16 +1,16 @@
 import pg from "pg";
 
 /*
- * What can never work is told at the start, in one line each; what may yet come right, such as a host that is not
- * there or a password that is refused, is waited for. No value is ever quoted: it may hold a password.
+ * Checks of URLs that can never work, at the start, in one line each. What may still come right, such as an unknown host or a
+ * refused password, is retried instead. No value is quoted: it may hold a password.
  */
 
 interface UrlRule {
   readonly schemes: readonly string[];
   readonly example: string;
-  /** Taken when the value has none. */
+  /** Default, where the value has no scheme. */
   readonly scheme?: string;
-  /** A database may be reached by a socket in the file system. */
+  /** The host may be missing: a database may be reached by a socket in the file system. */
   readonly hostless?: true;
 }
 
@@ -37,7 +37,7 @@ export function checkDatabaseUrl(name: string, value: string | undefined): reado
   if ((url.searchParams.get("host") ?? url.hostname).includes(","))
     return [`${name} names several hosts; give the one to write to, or a name that leads there`];
   try {
-    // Reads certificates, too: what the driver makes of the URL is for the driver to say.
+    // The driver reads the URL, and the certificates that it names.
     new pg.Client({ connectionString: value });
   } catch (error) {
     return [`${name} cannot be used: ${error instanceof Error ? error.message : "the driver refuses it"}`];
@@ -76,7 +76,7 @@ function parseUrl(
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) return `${name} is not a URL; it looks like ${example}`;
   if (!schemes.includes(url.protocol)) {
-    // What stands before a colon is a host, or a user: it is not told of as a scheme.
+    // Without `://` what stands before the colon is a host or a user, and must not be quoted.
     const said = text.includes("://") ? `starts with ${url.protocol}//` : "has no scheme";
     return `${name} ${said}; it looks like ${example}`;
   }

@@ -118,7 +118,7 @@ describe("the relay", () => {
     expect(wire).toHaveLength(n + 2);
   });
 
-  it("never publishes a subject that is not the service's: a dead letter and an alarm", async () => {
+  it("never publishes a subject that is not the service's: it becomes a dead letter", async () => {
     const body = '{"metadata":{"version":1}}';
     await owner.pool.query(
       `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)

@@ -81,7 +81,7 @@ test("where it may not, it stays alarmed until somebody has made it", async () =
   watch.stop();
 });
 
-test("a stream that was never seen is no alarm: it may be that we must not ask", async () => {
+test("a stream that was never seen is not reported missing: we may not be allowed to ask", async () => {
   const manager = await operator.jetstreamManager();
   await manager.streams.delete(plan.name);
   const { watch, alarms } = await watchAs("auth");

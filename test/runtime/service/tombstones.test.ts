@@ -6,7 +6,7 @@ import { type ApplyContext, applyBatch } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { readBookkeeping } from "../../../runtime/operate/figures.js";
-import { forgetDeleted } from "../../../runtime/service/tombstones.js";
+import { expireDeleted } from "../../../runtime/service/tombstone-expiry.js";
 import { silent } from "../../support/loggers.js";
 import {
   createPool,
@@ -54,7 +54,7 @@ async function hear(sent: Sent): Promise<number> {
   return (await applyBatch(pool, context, [parsed.incoming])).fresh;
 }
 
-const forget = () => forgetDeleted({ pool, definition, logger: silent });
+const forget = () => expireDeleted({ pool, definition, logger: silent });
 /** So much time passes for what was met already. */
 const pass = async (days: number) => {
   await pool.query("UPDATE mesh.applied SET deleted_at = deleted_at - make_interval(days => $1)", [days]);
@@ -129,7 +129,7 @@ describe("a tombstone", () => {
     await pass(91);
     const { tombstoneSeconds, ...stream } = consumer.stream;
     const forEver = { ...definition, consumers: [{ ...consumer, stream }] };
-    expect(await forgetDeleted({ pool, definition: forEver, logger: silent })).toMatchObject({
+    expect(await expireDeleted({ pool, definition: forEver, logger: silent })).toMatchObject({
       tombstones: 0,
     });
     const both = await Promise.all([forget(), forget()]);

@@ -109,7 +109,7 @@ function simulate(page: number) {
   let seq = 0;
   let now = 0;
   let position = 0;
-  let sweep: { after: number; upTo: number } | undefined;
+  let rescan: { after: number; upTo: number } | undefined;
 
   const select = (after: number, upTo: number) =>
     visible
@@ -146,10 +146,10 @@ function simulate(page: number) {
     },
     read(later: number) {
       now += later;
-      if (sweep) {
-        const rows = select(sweep.after, sweep.upTo);
+      if (rescan) {
+        const rows = select(rescan.after, rescan.upTo);
         const last = rows.at(-1)?.seq;
-        sweep = rows.length === page && last !== undefined ? { after: last, upTo: sweep.upTo } : undefined;
+        rescan = rows.length === page && last !== undefined ? { after: last, upTo: rescan.upTo } : undefined;
         return use(rows);
       }
       const rows = select(lowWatermark.value(), Number.POSITIVE_INFINITY);
@@ -163,7 +163,7 @@ function simulate(page: number) {
       }
       const id = rows.length > 0 ? transaction : undefined;
       if (!lowWatermark.accept({ snapshot: told, upTo, later: id }, now)) {
-        sweep = { after: 0, upTo: position };
+        rescan = { after: 0, upTo: position };
         return;
       }
       position = Math.max(position, upTo);
