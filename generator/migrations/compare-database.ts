@@ -1,4 +1,4 @@
-import type { Trigger } from "../emit/sql/triggers/routine.js";
+import type { Trigger } from "../emit/sql/triggers/definitions.js";
 import { type TableNames, tableName } from "./compare-names.js";
 import { compareTable } from "./compare-table.js";
 import { type Kind, matchNames } from "./match.js";
@@ -30,7 +30,7 @@ export function compareDatabases(before: WrittenState, next: DatabaseState, refu
     ...tables.renames.map((rename): Step => ({ kind: "rename_table", ...rename })),
     ...pairs.flatMap((pair) => compareTable(pair, names, refuse)),
     ...createTables(tables.added, next.schema),
-    ...compareReactions({ before, next, names }),
+    ...compareTriggers({ before, next, names }),
   ]);
 }
 
@@ -74,7 +74,7 @@ function createTables(added: readonly TableSchema[], schema: DatabaseSchema): re
   return [...steps, ...later];
 }
 
-interface ReactionComparison {
+interface TriggerComparison {
   readonly before: WrittenState;
   readonly next: DatabaseState;
   readonly names: TableNames;
@@ -84,21 +84,21 @@ interface ReactionComparison {
  * Functions and triggers are compared as text. A trigger follows its table through a renaming by itself,
  * but then its text has changed, and it is made anew under the names that a fresh database has.
  */
-function compareReactions({ before, next, names }: ReactionComparison): readonly Step[] {
-  const routines = new Map(before.routines.map((routine) => [routine.name, routine.digest]));
-  const keptRoutines = new Set(next.reactions.routines.map(({ name }) => name));
+function compareTriggers({ before, next, names }: TriggerComparison): readonly Step[] {
+  const functions = new Map(before.functions.map((definition) => [definition.name, definition.digest]));
+  const keptFunctions = new Set(next.triggers.functions.map(({ name }) => name));
   // The type of a column cannot be changed under a trigger that names it.
   const retyped = new Map([...names.values()].map((name) => [name.table, name.retyped]));
   const blocked = ({ table, columns }: Trigger) => columns.some((column) => retyped.get(table)?.has(column));
   const triggers = new Set(before.triggers.map((trigger) => trigger.digest));
   const keptTriggers = new Set(
-    next.reactions.triggers.filter((item) => !blocked(item)).map(({ text }) => digest(text)),
+    next.triggers.triggers.filter((item) => !blocked(item)).map(({ text }) => digest(text)),
   );
   const made = next.schema.tables.flatMap(({ name }): readonly Step[] => [
-    ...next.reactions.routines
-      .filter((routine) => routine.table === name && routines.get(routine.name) !== digest(routine.text))
-      .map((routine): Step => ({ kind: "create_function", routine })),
-    ...next.reactions.triggers
+    ...next.triggers.functions
+      .filter((definition) => definition.table === name && functions.get(definition.name) !== digest(definition.text))
+      .map((definition): Step => ({ kind: "create_function", definition })),
+    ...next.triggers.triggers
       .filter(
         (trigger) => trigger.table === name && (blocked(trigger) || !triggers.has(digest(trigger.text))),
       )
@@ -109,8 +109,8 @@ function compareReactions({ before, next, names }: ReactionComparison): readonly
       // Those of a dropped table go with it.
       .filter((trigger) => names.has(trigger.table) && !keptTriggers.has(trigger.digest))
       .map(({ table, name }): Step => ({ kind: "drop_trigger", table, name })),
-    ...before.routines
-      .filter((routine) => !keptRoutines.has(routine.name))
+    ...before.functions
+      .filter((definition) => !keptFunctions.has(definition.name))
       .map(({ name }): Step => ({ kind: "drop_function", name })),
     ...made,
   ];

@@ -1,8 +1,7 @@
 import { printMigration } from "../emit/sql/print-migration.js";
 import { openSqlRender, type Render } from "../emit/sql/render.js";
 import { identifier } from "../emit/sql/sql-names.js";
-import { emitReactions } from "../emit/sql/triggers/emit.js";
-import { guardReactions } from "../emit/sql/triggers/guard.js";
+import { tableTriggers } from "../emit/sql/triggers/triggers.js";
 import type { Database, Mesh, Service } from "../model/mesh.js";
 import type { Templates } from "../templates.js";
 import { databaseSchema } from "./build-schema.js";
@@ -100,7 +99,7 @@ function legacyState(
     const isFirst = files.length === 1 && files[0] === initialText(owner, { next: to, render, head: [] });
     return isFirst ? asWritten(to) : undefined;
   }
-  const { schema, reactions } = databaseState(previous, history, render);
+  const { schema, triggers } = databaseState(previous, history, render);
   // What no file says has no database: an older generator printed it otherwise, or demanded less of a column.
   const actual = <T extends { readonly text: string }>(item: T): T =>
     files.some((file) => file.includes(item.text)) ? item : { ...item, text: "" };
@@ -113,20 +112,17 @@ function legacyState(
   const tables = schema.tables.map((table) => ({ ...table, checks: table.checks.filter(isThere) }));
   return asWritten({
     schema: { tables },
-    reactions: { routines: reactions.routines.map(actual), triggers: reactions.triggers.map(actual) },
+    triggers: { functions: triggers.functions.map(actual), triggers: triggers.triggers.map(actual) },
   });
 }
 
 function databaseState(mesh: Mesh, database: Database, render: Render): DatabaseState {
-  const reactions = database.tables.flatMap((table) => [
-    emitReactions(mesh, database.service, table, render),
-    guardReactions(mesh, database.service, table, render),
-  ]);
+  const triggers = database.tables.map((table) => tableTriggers(mesh, database.service, table, render));
   return {
     schema: databaseSchema(mesh, database),
-    reactions: {
-      routines: reactions.flatMap((part) => part.routines),
-      triggers: reactions.flatMap((part) => part.triggers),
+    triggers: {
+      functions: triggers.flatMap((part) => part.functions),
+      triggers: triggers.flatMap((part) => part.triggers),
     },
   };
 }

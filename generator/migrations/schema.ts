@@ -1,5 +1,5 @@
 import type { SqlType } from "../emit/sql/sql-types.js";
-import type { Reactions } from "../emit/sql/triggers/routine.js";
+import type { Triggers } from "../emit/sql/triggers/definitions.js";
 
 /*
  * The model as PostgreSQL's catalogs will hold it: every object with its final name. Two of these are
@@ -9,7 +9,7 @@ import type { Reactions } from "../emit/sql/triggers/routine.js";
 /** A database's tables and what their rows set off. */
 export interface DatabaseState {
   readonly schema: DatabaseSchema;
-  readonly reactions: Reactions;
+  readonly triggers: Triggers;
 }
 
 export interface DatabaseSchema {

@@ -1,5 +1,5 @@
 import type { SqlType } from "../emit/sql/sql-types.js";
-import type { Routine, Trigger } from "../emit/sql/triggers/routine.js";
+import type { TriggerFunction, Trigger } from "../emit/sql/triggers/definitions.js";
 import type {
   CheckSchema,
   ColumnSchema,
@@ -39,7 +39,7 @@ export type Step =
     }
   | { readonly kind: "add_column"; readonly table: string; readonly column: ColumnSchema }
   | { readonly kind: "set_default"; readonly table: string; readonly column: string; readonly value: string }
-  | { readonly kind: "create_function"; readonly routine: Routine }
+  | { readonly kind: "create_function"; readonly definition: TriggerFunction }
   | { readonly kind: "create_trigger"; readonly trigger: Trigger }
   | { readonly kind: "fill_nulls"; readonly table: string; readonly column: string; readonly value: string }
   | { readonly kind: "set_not_null"; readonly table: string; readonly column: string }

@@ -61,7 +61,7 @@ function describe(step: Step): Part | undefined {
     case "create_index":
       return on(step.table, `index ${step.table}.${step.index.columns.join(" ")}`);
     case "create_function":
-      return following(step.routine.table, `events of ${step.routine.table}`);
+      return following(step.definition.table, `events of ${step.definition.table}`);
     case "create_trigger":
       return following(step.trigger.table, `events of ${step.trigger.table}`);
     case "drop_trigger":

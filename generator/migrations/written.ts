@@ -8,7 +8,7 @@ import type { CheckSchema, DatabaseState, TableSchema } from "./schema.js";
  */
 
 /** A function or trigger as it was written: its text is known by its digest. */
-export interface WrittenReaction {
+export interface WrittenTrigger {
   readonly name: string;
   readonly table: string;
   readonly digest: string;
@@ -16,11 +16,11 @@ export interface WrittenReaction {
 
 export interface WrittenState {
   readonly tables: readonly TableSchema[];
-  readonly routines: readonly WrittenReaction[];
-  readonly triggers: readonly WrittenReaction[];
+  readonly functions: readonly WrittenTrigger[];
+  readonly triggers: readonly WrittenTrigger[];
 }
 
-export const NOTHING: WrittenState = { tables: [], routines: [], triggers: [] };
+export const NOTHING: WrittenState = { tables: [], functions: [], triggers: [] };
 
 /** Whose database it is. */
 export interface Owner {
@@ -32,7 +32,7 @@ export function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
-export function asWritten({ schema, reactions }: DatabaseState): WrittenState {
+export function asWritten({ schema, triggers }: DatabaseState): WrittenState {
   const written = ({ name, table, text }: { name: string; table: string; text: string }) => ({
     name,
     table,
@@ -40,8 +40,8 @@ export function asWritten({ schema, reactions }: DatabaseState): WrittenState {
   });
   return {
     tables: schema.tables,
-    routines: reactions.routines.map(written),
-    triggers: reactions.triggers.map(written),
+    functions: triggers.functions.map(written),
+    triggers: triggers.triggers.map(written),
   };
 }
 
@@ -62,7 +62,7 @@ interface TableEntry
   readonly table: string;
   readonly checks?: readonly WrittenCheck[];
   /** Digests by name. */
-  readonly routines?: Readonly<Record<string, string>>;
+  readonly functions?: Readonly<Record<string, string>>;
   readonly triggers?: Readonly<Record<string, string>>;
 }
 
@@ -92,11 +92,11 @@ export function printModel(
   return lines.map((line) => MODEL + visible(line));
 }
 
-function printTable(name: string, { tables, routines, triggers }: WrittenState): string {
+function printTable(name: string, { tables, functions, triggers }: WrittenState): string {
   const table = tables.find((each) => each.name === name);
   const checks = table?.checks.map((check) => ({ ...check, condition: check.condition(COLUMN) }));
   const { name: _, description: __, ...schema } = { ...NO_LISTS, ...table, checks: checks ?? [] };
-  const digests = (items: readonly WrittenReaction[]) => {
+  const digests = (items: readonly WrittenTrigger[]) => {
     const own = items.filter((item) => item.table === name).map((item) => [item.name, item.digest] as const);
     return own.length === 0 ? undefined : Object.fromEntries(own);
   };
@@ -104,7 +104,7 @@ function printTable(name: string, { tables, routines, triggers }: WrittenState):
   const entry = {
     table: name,
     ...Object.fromEntries(said),
-    routines: digests(routines),
+    functions: digests(functions),
     triggers: digests(triggers),
   };
   return JSON.stringify(entry, (key, value: unknown) => (key === "reason" ? undefined : value));
@@ -147,11 +147,11 @@ function parseEntry(json: string): Entry | undefined {
 function readTable({
   table: name,
   checks = [],
-  routines = {},
+  functions = {},
   triggers = {},
   ...schema
 }: TableEntry): WrittenState {
-  const reactions = (digests: Readonly<Record<string, string>>) =>
+  const read = (digests: Readonly<Record<string, string>>) =>
     Object.entries(digests).map(([each, value]) => ({ name: each, table: name, digest: value }));
   const readCheck = ({ condition, ...check }: WrittenCheck): CheckSchema => ({
     ...check,
@@ -159,8 +159,8 @@ function readTable({
   });
   return {
     tables: [{ ...NO_LISTS, ...schema, checks: checks.map(readCheck), name }],
-    routines: reactions(routines),
-    triggers: reactions(triggers),
+    functions: read(functions),
+    triggers: read(triggers),
   };
 }
 
@@ -170,13 +170,13 @@ function replaceTables(
   changed: readonly WrittenState[],
 ): WrittenState {
   const gone = new Set([...dropped, ...changed.flatMap(({ tables }) => tables.map(({ name }) => name))]);
-  const stays = ({ table }: WrittenReaction) => !gone.has(table);
+  const stays = ({ table }: WrittenTrigger) => !gone.has(table);
   return {
     tables: [
       ...base.tables.filter(({ name }) => !gone.has(name)),
       ...changed.flatMap(({ tables }) => tables),
     ].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    routines: [...base.routines.filter(stays), ...changed.flatMap(({ routines }) => routines)],
+    functions: [...base.functions.filter(stays), ...changed.flatMap(({ functions }) => functions)],
     triggers: [...base.triggers.filter(stays), ...changed.flatMap(({ triggers }) => triggers)],
   };
 }

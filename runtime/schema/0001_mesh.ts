@@ -12,4 +12,4 @@ import { PRIVILEGES } from "./0001/privileges.js";
  * makes their indexes independent of the operating system's locale (and faster).
  * Functions pin their search_path, so that no object of another role can stand in for one of these.
  */
-export const MESH_0001 = [OUTBOX, INBOX, EVENT_FUNCTIONS, GUARDS, PRIVILEGES].join("\n");
+export const MESH_0001 = [OUTBOX, INBOX, GUARDS, EVENT_FUNCTIONS, PRIVILEGES].join("\n");

@@ -38,20 +38,19 @@ describe.each(["owner", "superuser"] as const)("in a database that its %s migrat
     await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON TABLES TO ${role}, PUBLIC;
       ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} GRANT ALL ON FUNCTIONS TO ${role}`);
     await withClient(migrator === "owner" ? database.owner : database.admin, async (client) => {
-      const { rows } = await client.query<{ text: string }>(
-        "SELECT pg_get_functiondef('mesh.emit_files_delete'::regproc) AS text",
+      const { rows } = await client.query<{ text: string; triggers: string }>(
+        `SELECT pg_get_functiondef('mesh.on_files'::regproc) AS text, string_agg(pg_get_triggerdef(oid), ';') AS triggers
+         FROM pg_trigger WHERE tgfoid = 'mesh.on_files'::regproc`,
       );
       // As a migration makes a function, and the runtime a table of its own.
-      await client.query(`DROP TRIGGER emit_delete ON files; DROP FUNCTION mesh.emit_files_delete();
-        ${rows[0]?.text}; SELECT mesh.keep_private('mesh.emit_files_delete()');
+      await client.query(`DROP FUNCTION mesh.on_files() CASCADE;
+        ${rows[0]?.text}; SELECT mesh.keep_private('mesh.on_files()');
         CREATE TABLE mesh.of_tomorrow (name TEXT)`);
       const made = await rightsOf(client, database.roles.service);
-      expect(made.filter((line) => line.includes("emit_files_delete"))).toEqual([]);
+      expect(made.filter((line) => line.includes("on_files"))).toEqual([]);
       await client.query(database.grants.sql);
       expect(await rightsOf(client, database.roles.service)).toEqual(MAY);
-      await client.query(`DROP TABLE mesh.of_tomorrow;
-        CREATE TRIGGER emit_delete AFTER DELETE ON files REFERENCING OLD TABLE AS old_rows
-          FOR EACH STATEMENT EXECUTE FUNCTION mesh.emit_files_delete()`);
+      await client.query(`DROP TABLE mesh.of_tomorrow; ${rows[0]?.triggers}`);
     });
     await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON TABLES FROM ${role}, PUBLIC;
       ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON FUNCTIONS FROM ${role}`);

@@ -6,11 +6,10 @@ import type { Render } from "./render.js";
 /** Told once per file, where functions follow that need it. */
 const ABOUT_FUNCTIONS: Block = {
   comment: [
-    "Rows and their events commit together. Each function below writes the events of one statement with one",
-    "statement: versions first (their counters stay locked until commit, which orders the events of an entity),",
-    "then the outbox. Its plan is cached and serves one row as well as thousands: hence no nested loops, which",
+    "Rows and their events commit together: the function of a table runs once per statement, and hands the rows that",
+    "mean an event to mesh.emit. Its plans serve one row as well as thousands: hence no nested loops, which would",
   ],
-  text: "-- would take rows times rows, and no compilation. OFFSET 0 is a fence: each body is computed once.",
+  text: "-- take rows times rows, and no compilation.",
 };
 
 export interface MigrationText {

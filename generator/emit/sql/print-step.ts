@@ -26,7 +26,7 @@ export function printStep(step: Step, render: Render): Block {
     case "create_table":
       return printTable(step.table, step.inline, render);
     case "create_function":
-      return { comment: [step.routine.comment], text: step.routine.text };
+      return { comment: [step.definition.comment], text: step.definition.text };
     case "create_trigger":
       return { comment: [], text: step.trigger.text };
     case "create_index":

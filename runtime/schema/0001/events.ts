@@ -85,9 +85,103 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
 COMMENT ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) IS 'The number with the digits that a message shows of it.';
 
--- A trigger of the user may change rows that the statement which fired it has just written: those changes are told
--- first, and the statement's own would be told last though they are older.
-CREATE FUNCTION mesh.told_within(relation OID, depth INTEGER) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+-- Not STRICT, and without SET, so that it is inlined; of its arguments only the cheap ones stand in it twice.
+CREATE FUNCTION mesh.message(event_id UUID, entity_id TEXT, source TEXT, version BIGINT, payload TEXT) RETURNS TEXT
+LANGUAGE sql STABLE
+RETURN format('{"metadata":{"event_id":"%s","entity_id":%s,"timestamp":%s,"source":%s,"version":%s}%s',
+    event_id, to_json(entity_id), floor(date_part('epoch', now()))::bigint, to_json(source), version,
+    CASE payload WHEN '{}' THEN '}' ELSE ',' || substr(payload, 2) END);
+COMMENT ON FUNCTION mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT) IS
+    'The body of an event: the metadata, then the members of the payload, which is a JSON object. The timestamp is the transaction''s, in unix seconds.';
+
+CREATE FUNCTION mesh.emit(entity TEXT, action TEXT, source TEXT, ids TEXT[], payloads TEXT[], births BOOLEAN[] DEFAULT NULL) RETURNS VOID
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    versions      BIGINT[];
+    counted_ids   TEXT[];
+    new_id        UUID;
+    new_subject   TEXT;
+    new_body      TEXT;
+    relay_is_busy BOOLEAN;
+BEGIN
+    IF cardinality(ids) = 1 THEN
+        -- Fast path: by far the most statements write one row, and each node of a plan costs as much as a row.
+        INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
+        SELECT emit.entity, ids[1], relay.version_floor + 1, CASE WHEN births[1] THEN relay.version_floor + 1 END FROM mesh.relay
+        ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
+            born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
+        RETURNING ARRAY[known.version], gen_random_uuid(), (SELECT relay.busy FROM mesh.relay) INTO versions, new_id, relay_is_busy;
+        new_subject := emit.entity || '.' || mesh.token(ids[1]) || '.' || action;
+        new_body := mesh.message(new_id, ids[1], source, versions[1], payloads[1]);
+        INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+        VALUES (new_id, new_subject, emit.entity, ids[1], versions[1], mesh.fit_event(new_subject, new_body));
+        IF NOT relay_is_busy THEN PERFORM pg_notify('mesh_outbox', ''); END IF;
+    ELSIF cardinality(ids) > 1 THEN
+        WITH counted AS (
+            INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
+            SELECT emit.entity, told.id, relay.version_floor + 1, CASE WHEN told.birth THEN relay.version_floor + 1 END
+            FROM mesh.relay CROSS JOIN unnest(ids, births) AS told (id, birth)
+            ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
+                born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
+            RETURNING known.version, known.entity_id
+        )
+        SELECT array_agg(counted.version), array_agg(counted.entity_id) INTO versions, counted_ids FROM counted;
+        -- Versions and payloads meet by their place, which spares a join; PostgreSQL returns rows as they were given.
+        ASSERT counted_ids = ids, 'versions came in another order than ids';
+        PERFORM mesh.write_events(emit.entity, action, source, ids, versions, payloads);
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION mesh.emit(TEXT, TEXT, TEXT, TEXT[], TEXT[], BOOLEAN[]) IS
+    'Writes one event for each of the ids, no two of which are the same: takes their next versions, whose counters stay locked until commit, which orders the events of an entity; then the outbox; then wakes the relay. births: the rows with which a life of the entity begins; NULL is none.';
+
+CREATE FUNCTION mesh.emit_about(entity TEXT, action TEXT, source TEXT, ids TEXT[], payloads TEXT[]) RETURNS VOID
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    versions BIGINT[];
+BEGIN
+    WITH told AS MATERIALIZED (
+        SELECT told.id, told.place,
+            row_number() OVER (PARTITION BY told.id ORDER BY told.place) - count(*) OVER (PARTITION BY told.id) AS steps_back
+        FROM unnest(ids) WITH ORDINALITY AS told (id, place)
+    ), counted AS (
+        INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
+        SELECT emit_about.entity, told.id, relay.version_floor + count(*) FROM told CROSS JOIN mesh.relay GROUP BY told.id, relay.version_floor ORDER BY told.id
+        ON CONFLICT (entity, entity_id) DO UPDATE
+            SET version = greatest(known.version, (SELECT relay.version_floor FROM mesh.relay)) + excluded.version - (SELECT relay.version_floor FROM mesh.relay)
+        RETURNING known.entity_id, known.version
+    )
+    SELECT array_agg(counted.version + told.steps_back ORDER BY told.place) INTO versions
+    FROM told JOIN counted ON counted.entity_id = told.id;
+    PERFORM mesh.write_events(emit_about.entity, action, source, ids, versions, payloads);
+END;
+$$;
+COMMENT ON FUNCTION mesh.emit_about(TEXT, TEXT, TEXT, TEXT[], TEXT[]) IS
+    'As mesh.emit, of rows that name the entity they tell about: several may name one, and each is an event of its own. None of them begins a life.';
+
+CREATE FUNCTION mesh.write_events(entity TEXT, action TEXT, source TEXT, ids TEXT[], versions BIGINT[], payloads TEXT[]) RETURNS VOID
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    -- OFFSET 0 is a fence: each id and each body is computed once.
+    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+    SELECT event.event_id, event.subject, write_events.entity, event.id, event.version, mesh.fit_event(event.subject, event.body)
+    FROM (
+        SELECT told.*, write_events.entity || '.' || mesh.token(told.id) || '.' || action AS subject,
+            mesh.message(told.event_id, told.id, source, told.version, told.payload) AS body
+        FROM (
+            SELECT gen_random_uuid() AS event_id, told.* FROM unnest(ids, versions, payloads) AS told (id, version, payload) OFFSET 0
+        ) AS told
+        OFFSET 0
+    ) AS event;
+    PERFORM pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.busy;
+END;
+$$;
+COMMENT ON FUNCTION mesh.write_events(TEXT, TEXT, TEXT, TEXT[], BIGINT[], TEXT[]) IS 'Writes events with their versions to the outbox, in the order of the arrays, and wakes the relay.';
+
+CREATE FUNCTION mesh.note_depth(relation OID, depth INTEGER) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
 DECLARE
     setting TEXT := 'mesh.depth_' || relation;
     deepest INTEGER := coalesce(nullif(current_setting(setting, true), ''), '1')::integer;
@@ -96,15 +190,17 @@ BEGIN
     RETURN deepest > depth;
 END;
 $$;
-COMMENT ON FUNCTION mesh.told_within(OID, INTEGER) IS
+COMMENT ON FUNCTION mesh.note_depth(OID, INTEGER) IS
     'Notes for the transaction how deep within triggers events of the table were told; true where that was deeper than here.';
-CREATE FUNCTION mesh.refuse_overtaken(table_name TEXT) RETURNS VOID LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', table_name
-        USING ERRCODE = '0A000', TABLE = table_name,
-              DETAIL = 'Its events would be told before those of the statement, which are older.',
-              HINT = 'Change the rows in a BEFORE trigger, or write them one by one.';
+
+-- Inlined: all but rows that triggers write never leave the calling expression.
+CREATE FUNCTION mesh.told_within(relation OID, table_schema NAME, table_name NAME, own_table NAME) RETURNS BOOLEAN
+LANGUAGE sql
+RETURN CASE
+    WHEN table_name <> own_table OR table_schema <> mesh.home() THEN mesh.refuse_table(own_table, relation)
+    WHEN pg_trigger_depth() = 1 AND coalesce(current_setting('mesh.depth_' || relation, true), '') = '' THEN false
+    ELSE mesh.note_depth(relation, pg_trigger_depth())
 END;
-$$;
-COMMENT ON FUNCTION mesh.refuse_overtaken(TEXT) IS 'Always raises 0A000.';
+COMMENT ON FUNCTION mesh.told_within(OID, NAME, NAME, NAME) IS
+    'Whether events of the table were told deeper within triggers than here, in this transaction. Raises 39P01 in a trigger of any other table than the function''s own.';
 `;

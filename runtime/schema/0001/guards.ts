@@ -10,17 +10,17 @@ $$;
 COMMENT ON FUNCTION mesh.home() IS
     'Schema of the service''s tables. Whoever moves them replaces this function.';
 
-CREATE FUNCTION mesh.refuse_table(routine TEXT, relation OID) RETURNS VOID
+CREATE FUNCTION mesh.refuse_table(own_table NAME, relation OID) RETURNS BOOLEAN
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- 39P01 trigger_protocol_violated
-    RAISE EXCEPTION 'mesh.% was made for another table than %', routine, relation::regclass
+    RAISE EXCEPTION 'the function of % was made a trigger of %', own_table, relation::regclass
         USING ERRCODE = '39P01',
               DETAIL = 'It runs with the rights of its owner, on rows of its own table alone.',
               HINT = 'Drop this trigger. Where the service''s tables were moved to another schema, mesh.home() must say so.';
 END;
 $$;
-COMMENT ON FUNCTION mesh.refuse_table(TEXT, OID) IS
+COMMENT ON FUNCTION mesh.refuse_table(NAME, OID) IS
     'Always raises 39P01: a function that runs as its owner was made a trigger of somebody else''s table.';
 
 CREATE FUNCTION mesh.refuse_key_change() RETURNS TRIGGER
@@ -75,4 +75,75 @@ END;
 $$;
 COMMENT ON FUNCTION mesh.refuse_deleted(TEXT, TEXT[], TEXT, TEXT) IS
     'Raises 23503 when one of the ids is deleted; otherwise none can be deleted until this transaction ends.';
+
+CREATE FUNCTION mesh.guard_update() RETURNS TRIGGER
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entity TEXT;
+BEGIN
+    IF tg_table_schema <> mesh.home() OR NOT (SELECT relowner = current_user::regrole FROM pg_class WHERE oid = tg_relid) THEN
+        PERFORM mesh.refuse_table('guarded columns', tg_relid);
+    END IF;
+    FOREACH entity IN ARRAY tg_argv[1:] LOOP
+        PERFORM mesh.refuse_deleted(entity, ARRAY[to_jsonb(new) ->> tg_argv[0]], tg_table_name, tg_argv[0]);
+    END LOOP;
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION mesh.guard_update() IS
+    'Trigger function of a column by which a cascade finds its rows. Arguments: the column, then the entities whose ids it holds.';
+
+-- A trigger of the user may change rows that the statement which fired it has just written: those changes are told
+-- first, and the statement's own would be told last though they are older.
+CREATE FUNCTION mesh.refuse_overtaken(relation OID, key NAME, may_be_gone BOOLEAN, ids TEXT[], images BYTEA[]) RETURNS VOID
+LANGUAGE plpgsql AS $$
+DECLARE
+    overtaken BOOLEAN;
+BEGIN
+    -- A row may have passed several times within the statement: its last image counts. Rows are looked up one by one,
+    -- since the caller allows no nested loops.
+    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS told (id, image) GROUP BY told.id HAVING NOT bool_or(coalesce(
+        (SELECT record_send(standing.*) = told.image FROM %s AS standing WHERE standing.%I = told.id::%s), $3)))',
+        relation::regclass, key, mesh.type_of(relation, key)) INTO overtaken USING ids, images, may_be_gone;
+    IF NOT overtaken THEN RETURN; END IF;
+    RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', mesh.name_of(relation)
+        USING ERRCODE = '0A000', TABLE = mesh.name_of(relation),
+              DETAIL = 'Its events would be told before those of the statement, which are older.',
+              HINT = 'Change the rows in a BEFORE trigger, or write them one by one.';
+END;
+$$;
+COMMENT ON FUNCTION mesh.refuse_overtaken(OID, NAME, BOOLEAN, TEXT[], BYTEA[]) IS
+    'Raises 0A000 where a row is no longer as the statement has written it (images: record_send of its rows). may_be_gone: foreign keys delete such rows beside it.';
+
+CREATE FUNCTION mesh.gone(relation OID, key NAME, ids TEXT[]) RETURNS TEXT[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    found TEXT[];
+BEGIN
+    EXECUTE format('SELECT coalesce(array_agg(id), ''{}'') FROM unnest($1) AS id
+        WHERE (SELECT true FROM %s AS standing WHERE standing.%I = id::%s) IS NULL',
+        relation::regclass, key, mesh.type_of(relation, key)) INTO found USING ids;
+    RETURN found;
+END;
+$$;
+COMMENT ON FUNCTION mesh.gone(OID, NAME, TEXT[]) IS
+    'Which of the rows are no more. One foreign key may set a row to NULL and another delete it in one statement, and the deletion may be told first: what is gone by now is not told as updated.';
+
+CREATE FUNCTION mesh.refuse_payload(table_name NAME, column_name NAME, event TEXT, constraint_name NAME) RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- 23514 check_violation
+    RAISE EXCEPTION 'new row for relation "%" breaks the rules that % has for %', table_name, event, column_name
+        USING ERRCODE = '23514', TABLE = table_name, COLUMN = column_name, CONSTRAINT = constraint_name;
+END;
+$$;
+COMMENT ON FUNCTION mesh.refuse_payload(NAME, NAME, TEXT, NAME) IS
+    'Always raises 23514: a row that means an event has a value that the payload of the event does not allow.';
+
+CREATE FUNCTION mesh.type_of(relation OID, key NAME) RETURNS TEXT
+LANGUAGE sql STABLE
+RETURN (SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = relation AND attname = key);
+CREATE FUNCTION mesh.name_of(relation OID) RETURNS NAME
+LANGUAGE sql STABLE
+RETURN (SELECT relname FROM pg_class WHERE oid = relation);
 `;

@@ -3,7 +3,7 @@ import type { ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { identifier, literal } from "../sql-names.js";
 import { constant, momentConstant } from "../sql-types.js";
-import { payloadColumns } from "./body.js";
+import { payloadColumns } from "./payload.js";
 
 export type Operation = "insert" | "update" | "delete";
 
@@ -50,7 +50,7 @@ export function mayFall(table: Table, operation: Operation): boolean {
 export function condition(event: Event, table: Table, operation: Operation): string | undefined {
   const meant = meaning(event, table, operation);
   return mayFall(table, operation)
-    ? `${meant} AND after.${identifier(table.key)}::text <> ALL (fallen)`
+    ? `${meant} AND after.${identifier(table.key)}::text <> ALL (gone)`
     : meant;
 }
 

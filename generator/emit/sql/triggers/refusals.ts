@@ -9,9 +9,8 @@ export interface RefusalView {
   /** Rows that mean the event and break the rule. */
   readonly where: string;
   /** Quoted SQL strings. */
-  readonly message: string;
+  readonly event: string;
   readonly constraint: string;
-  readonly table: string;
   readonly column: string;
 }
 
@@ -27,13 +26,11 @@ export function refusalViews(event: Event, { mesh, table, operation }: Emitting)
   const meant = condition(event, table, operation);
   return emissionRules(event, table, mesh).map(({ column, condition: rule }) => {
     const kept = `(${rule(`${row}.${identifier(column.name)}`)}) IS FALSE`;
-    const rules = `the rules that ${event.name} has for ${column.name}`;
     return {
       from,
       where: meant === undefined ? kept : `(${meant}) AND ${kept}`,
-      message: literal(`new row for relation "${table.name}" breaks ${rules}`.replaceAll("%", "%%")),
+      event: literal(event.name),
       constraint: literal(objectName(table.name, column.name, event.action, "payload")),
-      table: literal(table.name),
       column: literal(column.name),
     };
   });
