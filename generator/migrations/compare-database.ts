@@ -96,7 +96,10 @@ function compareTriggers({ before, next, names }: TriggerComparison): readonly S
   );
   const made = next.schema.tables.flatMap(({ name }): readonly Step[] => [
     ...next.triggers.functions
-      .filter((definition) => definition.table === name && functions.get(definition.name) !== digest(definition.text))
+      .filter(
+        (definition) =>
+          definition.table === name && functions.get(definition.name) !== digest(definition.text),
+      )
       .map((definition): Step => ({ kind: "create_function", definition })),
     ...next.triggers.triggers
       .filter(

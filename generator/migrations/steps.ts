@@ -1,5 +1,5 @@
 import type { SqlType } from "../emit/sql/sql-types.js";
-import type { TriggerFunction, Trigger } from "../emit/sql/triggers/definitions.js";
+import type { Trigger, TriggerFunction } from "../emit/sql/triggers/definitions.js";
 import type {
   CheckSchema,
   ColumnSchema,

@@ -47,9 +47,22 @@ export async function prepareLedger(client: ClientBase): Promise<void> {
         applied_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
         breaks      TEXT
     );
-    COMMENT ON TABLE mesh.migration IS 'The migrations that this database has had, with the checksum each had then.';
+    COMMENT ON TABLE mesh.migration IS 'The migrations that this database has had.';
+    COMMENT ON COLUMN mesh.migration.name IS 'mesh/0001_mesh of the runtime, 0001_initial_5f0c9d21ab.sql of the service.';
+    COMMENT ON COLUMN mesh.migration.sha256 IS 'Checksum of the file when it was applied: a file that has changed since is refused.';
+    COMMENT ON COLUMN mesh.migration.applied_at IS 'When it was applied.';
     COMMENT ON COLUMN mesh.migration.breaks IS
         'Why releases that lack the file cannot run on this database; empty when they can, NULL when nobody said.';
+    CREATE TABLE mesh.migration_stage (
+        name    TEXT COLLATE "C" PRIMARY KEY,
+        sha256  TEXT NOT NULL,
+        done    INTEGER NOT NULL
+    );
+    COMMENT ON TABLE mesh.migration_stage IS
+        'How far a migration of several transactions has come that is under way, or was cut off; no row otherwise.';
+    COMMENT ON COLUMN mesh.migration_stage.name IS 'Name of the migration.';
+    COMMENT ON COLUMN mesh.migration_stage.sha256 IS 'Checksum of the file when it was begun.';
+    COMMENT ON COLUMN mesh.migration_stage.done IS 'How many of its transactions are committed.';
   `);
 }
 

@@ -38,15 +38,6 @@ export async function readProgress(
   stages: readonly Stage[],
 ): Promise<number> {
   if (stages.length < 2) return 0;
-  await client.query(`
-    CREATE TABLE IF NOT EXISTS mesh.migration_stage (
-        name    TEXT COLLATE "C" PRIMARY KEY,
-        sha256  TEXT NOT NULL,
-        done    INTEGER NOT NULL
-    );
-    COMMENT ON TABLE mesh.migration_stage IS
-        'How far a migration of several transactions has come that is under way, or was cut off.';
-  `);
   const { rows } = await client.query<{ sha256: string; done: number }>(
     "SELECT sha256, done FROM mesh.migration_stage WHERE name = $1",
     [file.name],
@@ -62,8 +53,7 @@ export async function readProgress(
 
 /** Throws where another file than the next one was begun: what it has done so far would be done again. */
 export async function checkUnderWay(client: ClientBase, next: Migration | undefined): Promise<void> {
-  const found = await client.query("SELECT to_regclass('mesh.migration_stage') IS NOT NULL AS there");
-  if (next === undefined || found.rows[0]?.there !== true) return;
+  if (next === undefined) return;
   const { rows } = await client.query<{ name: string }>(
     "SELECT name FROM mesh.migration_stage WHERE name <> $1 ORDER BY name",
     [next.name],

@@ -26,6 +26,8 @@ BEGIN
     RETURN token;
 END;
 $$;
+COMMENT ON FUNCTION mesh.escape_token(TEXT) IS
+    'mesh.token for ids with characters that a subject cannot hold. Raises 22023 for an empty id, 54000 for one that is too long.';
 
 -- Not STRICT, and without SET: either would keep the planner from inlining it.
 CREATE FUNCTION mesh.token(value TEXT) RETURNS TEXT
@@ -61,6 +63,7 @@ BEGIN
     RETURN body;
 END;
 $$;
+COMMENT ON FUNCTION mesh.fit_large_event(TEXT, TEXT) IS 'mesh.fit_event for bodies of more than 512 bytes.';
 
 -- Inlined, like mesh.token: most events never leave the calling statement.
 CREATE FUNCTION mesh.fit_event(subject TEXT, body TEXT) RETURNS TEXT

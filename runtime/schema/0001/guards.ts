@@ -143,7 +143,10 @@ COMMENT ON FUNCTION mesh.refuse_payload(NAME, NAME, TEXT, NAME) IS
 CREATE FUNCTION mesh.type_of(relation OID, key NAME) RETURNS TEXT
 LANGUAGE sql STABLE
 RETURN (SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = relation AND attname = key);
+COMMENT ON FUNCTION mesh.type_of(OID, NAME) IS 'Type of a column, as SQL.';
+
 CREATE FUNCTION mesh.name_of(relation OID) RETURNS NAME
 LANGUAGE sql STABLE
 RETURN (SELECT relname FROM pg_class WHERE oid = relation);
+COMMENT ON FUNCTION mesh.name_of(OID) IS 'Name of a table, without its schema.';
 `;

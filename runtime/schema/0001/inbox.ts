@@ -12,14 +12,14 @@ export const INBOX = `CREATE TABLE mesh.applied (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE mesh.applied IS
     'The order guard: the last event applied of each entity of another service, written in the transaction of its effects. An event that is not newer than its row here changes nothing.';
-COMMENT ON COLUMN mesh.applied.entity IS 'auth.user';
+COMMENT ON COLUMN mesh.applied.entity IS 'Service and entity: auth.user';
+COMMENT ON COLUMN mesh.applied.entity_id IS 'Id of the entity.';
 COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one, and for an entity that rows here only refer to.';
 COMMENT ON COLUMN mesh.applied.versioned IS 'The last applied event carried a version, so "version" is where the entity stands.';
-COMMENT ON COLUMN mesh.applied.deleted IS 'A tombstone: no row may refer to it until a true re-creation.';
-COMMENT ON COLUMN mesh.applied.stream_seq IS
-    'Effective sequence (mesh.subscription.seq_offset + message sequence) of the last applied event or snapshot row. NULL while there was none: with a version, a snapshot of a service without a copy found the entity alive; without one, rows here refer to it and no more is known.';
-COMMENT ON COLUMN mesh.applied.deleted_at IS
-    'When the background work first met this tombstone, which is forgotten once its stream''s "tombstones" have passed since. Of no meaning unless deleted_seq is stream_seq.';
+COMMENT ON COLUMN mesh.applied.deleted IS 'A tombstone: no row may refer to the entity until a true re-creation.';
+COMMENT ON COLUMN mesh.applied.stream_seq IS 'Effective sequence (mesh.subscription.seq_offset + message sequence) of the last applied event or snapshot row. NULL while there was none: with a version, a snapshot of a service without a copy found the entity alive; without one, rows here refer to it and no more is known.';
+COMMENT ON COLUMN mesh.applied.deleted_at IS 'When the background work first met this tombstone, which is forgotten once the "tombstones" of its stream have passed since. Means nothing unless deleted_seq is stream_seq.';
+COMMENT ON COLUMN mesh.applied.deleted_seq IS 'The stream_seq that the tombstone had then.';
 
 CREATE TABLE mesh.seen (
     event_id  TEXT COLLATE "C" PRIMARY KEY,
@@ -27,7 +27,9 @@ CREATE TABLE mesh.seen (
 );
 CREATE INDEX seen_seen_at_idx ON mesh.seen (seen_at);
 COMMENT ON TABLE mesh.seen IS
-    'Ids of applied events that carry no version: their duplicates are told by id. Text, for a foreign publisher''s id need not be a uuid.';
+    'Ids of applied events that carry no version: their duplicates are recognised by id.';
+COMMENT ON COLUMN mesh.seen.event_id IS 'metadata.event_id of the message. Text: the id of a foreign publisher need not be a uuid.';
+COMMENT ON COLUMN mesh.seen.seen_at IS 'When the event was applied; rows are forgotten some time after the stream has.';
 
 CREATE TABLE mesh.attempt (
     stream      TEXT COLLATE "C" NOT NULL,
@@ -42,7 +44,15 @@ CREATE TABLE mesh.attempt (
 );
 CREATE INDEX attempt_entity_entity_id_idx ON mesh.attempt (entity, entity_id);
 COMMENT ON TABLE mesh.attempt IS
-    'Events whose handler failed and is due again. Written before each attempt, so that one that kills the process is counted too.';
+    'Events whose handler failed and that are due for another attempt. Written before each attempt, so that one that kills the process is counted too.';
+COMMENT ON COLUMN mesh.attempt.stream IS 'Stream of the message.';
+COMMENT ON COLUMN mesh.attempt.stream_seq IS 'Effective sequence of the message.';
+COMMENT ON COLUMN mesh.attempt.durable IS 'Durable consumer that received it.';
+COMMENT ON COLUMN mesh.attempt.entity IS 'Service and entity: auth.user';
+COMMENT ON COLUMN mesh.attempt.entity_id IS 'Id of the entity: later events of the same entity wait for this one.';
+COMMENT ON COLUMN mesh.attempt.attempts IS 'Attempts so far.';
+COMMENT ON COLUMN mesh.attempt.last_error IS 'Why the last attempt failed; NULL while the first is under way.';
+COMMENT ON COLUMN mesh.attempt.next_at IS 'When the next attempt is due.';
 
 CREATE TABLE mesh.dead_letter (
     id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -61,10 +71,20 @@ CREATE TABLE mesh.dead_letter (
     UNIQUE (durable, stream, stream_seq)
 );
 COMMENT ON TABLE mesh.dead_letter IS
-    'Messages that were given up: written in a transaction before the message is terminated. Read with mesh dlq.';
-COMMENT ON COLUMN mesh.dead_letter.stream_seq IS
-    'Effective sequence, which a recreated stream does not use again; so a message has one dead letter per durable.';
-COMMENT ON COLUMN mesh.dead_letter.body IS 'Bytes: what is in here need not be JSON, nor text.';
+    'Messages that were given up, written in a transaction before the message is terminated. Read with mesh dlq.';
+COMMENT ON COLUMN mesh.dead_letter.id IS 'By which mesh dlq names it.';
+COMMENT ON COLUMN mesh.dead_letter.durable IS 'Durable consumer that received the message.';
+COMMENT ON COLUMN mesh.dead_letter.stream IS 'Stream of the message.';
+COMMENT ON COLUMN mesh.dead_letter.stream_seq IS 'Effective sequence, which a recreated stream does not use again; so a message has one dead letter per durable.';
+COMMENT ON COLUMN mesh.dead_letter.subject IS 'Subject of the message.';
+COMMENT ON COLUMN mesh.dead_letter.headers IS 'Headers of the message.';
+COMMENT ON COLUMN mesh.dead_letter.body IS 'Body of the message. Bytes: it need not be JSON, nor text.';
+COMMENT ON COLUMN mesh.dead_letter.error IS 'Why it was given up.';
+COMMENT ON COLUMN mesh.dead_letter.attempts IS 'Attempts that were made.';
+COMMENT ON COLUMN mesh.dead_letter.entity IS 'Service and entity: auth.user; NULL where the message does not say.';
+COMMENT ON COLUMN mesh.dead_letter.entity_id IS 'Id of the entity; NULL where the message does not say.';
+COMMENT ON COLUMN mesh.dead_letter.failed_at IS 'When it was given up.';
+COMMENT ON COLUMN mesh.dead_letter.redriven_at IS 'When mesh dlq redrive last applied it; NULL if never.';
 
 CREATE TABLE mesh.cascade_task (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -82,8 +102,18 @@ CREATE TABLE mesh.cascade_task (
 );
 CREATE INDEX cascade_task_next_at_idx ON mesh.cascade_task (next_at);
 COMMENT ON TABLE mesh.cascade_task IS
-    'Rows that a cascade dooms and whose "before" hook has not succeeded yet; the row stays until then.';
-COMMENT ON COLUMN mesh.cascade_task.leased_until IS 'A worker is calling the hook; after this time another may.';
+    'Rows that a cascade will delete and whose "before" hook has not succeeded yet; the row stays until then.';
+COMMENT ON COLUMN mesh.cascade_task.id IS 'Order in which tasks were made.';
+COMMENT ON COLUMN mesh.cascade_task.entity IS 'Service and entity whose deletion caused it: auth.user';
+COMMENT ON COLUMN mesh.cascade_task.entity_id IS 'Id of the deleted entity.';
+COMMENT ON COLUMN mesh.cascade_task.rule IS 'The cascade rule.';
+COMMENT ON COLUMN mesh.cascade_task.table_name IS 'Table of the row.';
+COMMENT ON COLUMN mesh.cascade_task.row_key IS 'Key of the row, as text.';
+COMMENT ON COLUMN mesh.cascade_task.attempts IS 'Calls of the hook so far.';
+COMMENT ON COLUMN mesh.cascade_task.last_error IS 'Why the last call failed.';
+COMMENT ON COLUMN mesh.cascade_task.next_at IS 'When the next call is due.';
+COMMENT ON COLUMN mesh.cascade_task.leased_until IS 'Until then a worker is calling the hook; afterwards another may. NULL when none is.';
+COMMENT ON COLUMN mesh.cascade_task.created_at IS 'When the deletion was applied.';
 
 CREATE TABLE mesh.subscription (
     durable          TEXT COLLATE "C" PRIMARY KEY,
@@ -98,16 +128,19 @@ CREATE TABLE mesh.subscription (
     snapshot_error   TEXT,
     snapshot_wanted  TEXT
 );
-COMMENT ON TABLE mesh.subscription IS 'What each durable consumer reads, and how its last snapshot went.';
-COMMENT ON COLUMN mesh.subscription.stream_created IS
-    'As the broker says it: another value is another stream, whose sequences start again.';
-COMMENT ON COLUMN mesh.subscription.seq_offset IS
-    'Added to message sequences. Raised when the stream was recreated or shortened, so that effective sequences never go back.';
+COMMENT ON TABLE mesh.subscription IS
+    'What each durable consumer reads, and how its last snapshot went.';
+COMMENT ON COLUMN mesh.subscription.durable IS 'Name of the durable consumer.';
+COMMENT ON COLUMN mesh.subscription.stream IS 'Stream that it reads.';
+COMMENT ON COLUMN mesh.subscription.stream_created IS 'When the broker made the stream, as the broker says it: another value is another stream, whose sequences start again.';
+COMMENT ON COLUMN mesh.subscription.seq_offset IS 'Added to message sequences to make them effective sequences. Raised when the stream was recreated or shortened, so that effective sequences never go back.';
 COMMENT ON COLUMN mesh.subscription.last_seq IS 'Highest effective sequence applied.';
-COMMENT ON COLUMN mesh.subscription.snapshot_error IS 'Why the last snapshot failed, or what failed in it; NULL when nothing did.';
-COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS
-    'Why another snapshot is wanted: events were lost, or the copy lacks what only its source has. NULL once a snapshot has answered it.';
+COMMENT ON COLUMN mesh.subscription.snapshot_at IS 'When the last snapshot ended; NULL before the first.';
+COMMENT ON COLUMN mesh.subscription.snapshot_seq IS 'Effective sequence that the stream had when the last snapshot began: it holds what came up to there.';
+COMMENT ON COLUMN mesh.subscription.snapshot_rows IS 'How many rows the last snapshot read.';
 COMMENT ON COLUMN mesh.subscription.snapshot_unfit IS 'How many rows of its source the last snapshot could not take.';
+COMMENT ON COLUMN mesh.subscription.snapshot_error IS 'Why the last snapshot failed, or what failed in it; NULL when nothing did.';
+COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS 'Why another snapshot is wanted: events were lost, or the copy lacks what only its source has. NULL once a snapshot has answered it.';
 
 CREATE TABLE mesh.unfit_row (
     durable    TEXT COLLATE "C" NOT NULL,
@@ -120,7 +153,10 @@ CREATE TABLE mesh.unfit_row (
 CREATE INDEX unfit_row_durable_idx ON mesh.unfit_row (durable);
 COMMENT ON TABLE mesh.unfit_row IS
     'The first rows of a source that the last snapshot could not take: a copy keeps what it has of them. Written anew by each snapshot.';
-COMMENT ON COLUMN mesh.unfit_row.place IS 'Among the elements of the source, from 1; NULL of a row that was found in the copy.';
-COMMENT ON COLUMN mesh.unfit_row.entity_id IS 'NULL where it names no entity.';
+COMMENT ON COLUMN mesh.unfit_row.durable IS 'Durable consumer whose snapshot it was.';
+COMMENT ON COLUMN mesh.unfit_row.place IS 'Place among the elements of the source, from 1; NULL of a row that was found in the copy.';
+COMMENT ON COLUMN mesh.unfit_row.entity_id IS 'Id of the entity; NULL where the row names none.';
+COMMENT ON COLUMN mesh.unfit_row.reason IS 'Why the row could not be taken.';
 COMMENT ON COLUMN mesh.unfit_row.element IS 'The start of what the source says of it.';
+COMMENT ON COLUMN mesh.unfit_row.seen_at IS 'When the snapshot met it.';
 `;

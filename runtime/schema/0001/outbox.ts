@@ -18,13 +18,16 @@ export const OUTBOX = `CREATE TABLE mesh.outbox (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 100000
 );
 COMMENT ON TABLE mesh.outbox IS
-    'Events that are committed and not yet acknowledged by JetStream; the relay removes a row after its ack.';
-COMMENT ON COLUMN mesh.outbox.seq IS
-    'Order of publishing. Events of one entity have rising seq and rising version together, because whoever takes its next version holds the counter''s row until commit. The sequence must never be cached per session: that would break it.';
-COMMENT ON COLUMN mesh.outbox.event_id IS 'metadata.event_id, and the Nats-Msg-Id header.';
-COMMENT ON COLUMN mesh.outbox.entity IS 'Owner and entity: auth.user';
-COMMENT ON COLUMN mesh.outbox.body IS 'The message, byte for byte: text, since jsonb would reorder its keys.';
-COMMENT ON COLUMN mesh.outbox.headers IS 'What travels and is not documented: {"traceparent": "..."}';
+    'Events that are committed and not yet acknowledged by JetStream. A row is written in the transaction of the rows that it tells about; the relay publishes it and deletes it after the acknowledgement.';
+COMMENT ON COLUMN mesh.outbox.seq IS 'Order of publishing. Events of one entity have rising seq and rising version together, because whoever takes its next version holds the counter''s row until commit. The sequence must never be cached per session: that would break the order.';
+COMMENT ON COLUMN mesh.outbox.event_id IS 'metadata.event_id of the message, and its Nats-Msg-Id header.';
+COMMENT ON COLUMN mesh.outbox.subject IS 'Subject on which the event is published: auth.user.V1StGXR8.created';
+COMMENT ON COLUMN mesh.outbox.entity IS 'Service and entity: auth.user';
+COMMENT ON COLUMN mesh.outbox.entity_id IS 'Id of the entity, as it is: the subject has it percent-encoded.';
+COMMENT ON COLUMN mesh.outbox.version IS 'metadata.version of the message: 1 for the first event of the entity, then one more for each.';
+COMMENT ON COLUMN mesh.outbox.body IS 'The message, byte for byte. Text, since jsonb would reorder its keys.';
+COMMENT ON COLUMN mesh.outbox.headers IS 'Headers that the message gets beside Nats-Msg-Id: {"traceparent": "..."}; NULL for none.';
+COMMENT ON COLUMN mesh.outbox.created_at IS 'When the transaction began that wrote the event.';
 COMMENT ON CONSTRAINT "version within 2^52 (see mesh lower-versions)" ON mesh.outbox IS
     'Nothing counts that far: a forged or broken event was taken for the newest one, and no subscriber would take what follows it.';
 
@@ -38,19 +41,22 @@ CREATE TABLE mesh.entity_version (
     PRIMARY KEY (entity, entity_id)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE mesh.entity_version IS
-    'Version of the last event of each entity. Kept past its deletion, so that a re-creation goes on counting.';
-COMMENT ON COLUMN mesh.entity_version.born IS
-    'Version at which the present life of the entity began, told by snapshots beside its version: whoever knows an older version knows a former life. Never above version. NULL, or that of a former life, where the beginning had no event: a life that is not told apart destroys nothing, one that is made up does.';
-COMMENT ON COLUMN mesh.entity_version.gone_at IS
-    'When the background work first met this counter without its row. Of no meaning unless gone_version is version.';
+    'The counter of each entity that this service owns. Kept past the deletion of the entity, so that a re-creation goes on counting; forgotten when the tombstones of its stream are.';
+COMMENT ON COLUMN mesh.entity_version.entity IS 'Service and entity: auth.user';
+COMMENT ON COLUMN mesh.entity_version.entity_id IS 'Id of the entity.';
+COMMENT ON COLUMN mesh.entity_version.version IS 'Version of the last event of the entity.';
+COMMENT ON COLUMN mesh.entity_version.born IS 'Version at which the present life of the entity began, told by snapshots beside its version: whoever knows an older version knows a former life. Never above version. NULL, or that of a former life, where the beginning had no event: a life that is not told apart destroys nothing, one that is made up does.';
+COMMENT ON COLUMN mesh.entity_version.gone_at IS 'When the background work first met this counter without its row. Means nothing unless gone_version is version.';
+COMMENT ON COLUMN mesh.entity_version.gone_version IS 'The version that the counter had then.';
 
 CREATE TABLE mesh.broker (
     one              BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
     max_event_bytes  INTEGER NOT NULL DEFAULT 1048064 CHECK (max_event_bytes >= 512)
 );
-COMMENT ON TABLE mesh.broker IS 'One row: what the relay last learned of the broker.';
-COMMENT ON COLUMN mesh.broker.max_event_bytes IS
-    'Largest body that is accepted: the broker''s max_payload less 512 bytes for headers. Never below 512: up to there an event is written without looking here.';
+COMMENT ON TABLE mesh.broker IS
+    'One row: what the relay last learned of the broker.';
+COMMENT ON COLUMN mesh.broker.one IS 'Always true: there is one row.';
+COMMENT ON COLUMN mesh.broker.max_event_bytes IS 'Largest body that is accepted, in bytes: max_payload of the broker less 512 bytes for headers. Never below 512: a body of up to 512 bytes is accepted without reading this. Default 1048064.';
 INSERT INTO mesh.broker DEFAULT VALUES;
 
 CREATE TABLE mesh.relay (
@@ -61,13 +67,13 @@ CREATE TABLE mesh.relay (
     last_seq        BIGINT NOT NULL DEFAULT 0,
     version_floor   BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
-COMMENT ON TABLE mesh.relay IS 'One row: the state of the one active relay of this database.';
-COMMENT ON COLUMN mesh.relay.busy IS
-    'The relay is draining and will look again by itself: commits spare themselves the NOTIFY, which takes a lock across the whole server.';
-COMMENT ON COLUMN mesh.relay.stream_created IS
-    'As the broker says it. Text: timestamptz would cut its nanoseconds, and every stream would look recreated.';
+COMMENT ON TABLE mesh.relay IS
+    'One row: the state of the one active relay of this database.';
+COMMENT ON COLUMN mesh.relay.one IS 'Always true: there is one row.';
+COMMENT ON COLUMN mesh.relay.busy IS 'The relay is draining the outbox and will look again by itself: commits spare themselves the NOTIFY, which takes a lock across the whole server.';
+COMMENT ON COLUMN mesh.relay.stream IS 'Name of the stream that it publishes to; NULL before the first connection.';
+COMMENT ON COLUMN mesh.relay.stream_created IS 'When the broker made the stream, as the broker says it: another value is another stream. Text: timestamptz would cut its nanoseconds, and every stream would look recreated.';
 COMMENT ON COLUMN mesh.relay.last_seq IS 'Stream sequence of the last acknowledged event.';
-COMMENT ON COLUMN mesh.relay.version_floor IS
-    'Every next version exceeds this. Raised when the stream has newer versions than a restored database.';
+COMMENT ON COLUMN mesh.relay.version_floor IS 'Every next version exceeds this. Raised when the stream has newer versions than a restored database.';
 INSERT INTO mesh.relay DEFAULT VALUES;
 `;

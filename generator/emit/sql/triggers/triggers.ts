@@ -74,7 +74,9 @@ function tableFunction(
     branches,
   };
   const names = events.map((event) => event.name);
-  const guarded = guards.map(({ column, entities }) => `${column} names no ${entities.join(" or ")} that is deleted`);
+  const guarded = guards.map(
+    ({ column, entities }) => `${column} names no ${entities.join(" or ")} that is deleted`,
+  );
   return {
     name,
     table: table.name,
@@ -88,7 +90,9 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
   const falls = mayFall(table, operation);
   return {
     overtaken:
-      operation === "delete" || told.length === 0 ? [] : [{ id: columnText(table, table.key, "told"), mayBeGone: falls }],
+      operation === "delete" || told.length === 0
+        ? []
+        : [{ id: columnText(table, table.key, "told"), mayBeGone: falls }],
     gone: falls ? [columnText(table, table.key, "after")] : [],
     guards:
       operation === "insert"
