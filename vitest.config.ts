@@ -15,7 +15,10 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     projects: [
       // Without isolation the files of a worker share modules: loading TypeScript and ajv once saves half of the time.
-      { extends: true, test: { name: "unit", include: UNIT, isolate: false } },
+      {
+        extends: true,
+        test: { name: "unit", include: UNIT, isolate: false, setupFiles: ["test/support/refuse-servers.ts"] },
+      },
       {
         extends: true,
         test: {

@@ -1,6 +1,7 @@
-import { type AST, RegExpParser } from "@eslint-community/regexpp";
+import type { AST } from "@eslint-community/regexpp";
 import { NotRegular, toRe2 } from "./automaton.js";
 import { isQuick } from "./backtracking.js";
+import { parsePattern } from "./parse-pattern.js";
 
 /*
  * What runs a pattern of the user's over texts of strangers. JavaScript's own engine backtracks, for minutes over a
@@ -26,9 +27,7 @@ export function engineFor(pattern: string): Engine {
   if (depthOf(pattern) > DEEPEST)
     return { kind: "none", reason: `has groups within groups, more than ${DEEPEST} deep` };
   try {
-    return chooseEngine(
-      new RegExpParser({ ecmaVersion: 2025 }).parsePattern(pattern, 0, pattern.length, { unicode: true }),
-    );
+    return chooseEngine(parsePattern(pattern));
   } catch (cause) {
     if (cause instanceof NotRegular) return { kind: "none", reason: cause.message };
     throw cause;

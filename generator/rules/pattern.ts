@@ -1,5 +1,6 @@
-import { type AST, RegExpParser } from "@eslint-community/regexpp";
+import type { AST } from "@eslint-community/regexpp";
 import { type CodePoints, printSet } from "./code-points.js";
+import { parsePattern } from "./parse-pattern.js";
 import { setOf } from "./pattern-sets.js";
 
 /*
@@ -15,8 +16,7 @@ const LARGEST = 1_000;
 
 /** undefined: it says something that PostgreSQL does not, or not certainly in the same way. */
 export function translatePattern(pattern: string): string | undefined {
-  const parser = new RegExpParser({ ecmaVersion: 2025 });
-  const { alternatives } = parser.parsePattern(pattern, 0, pattern.length, { unicode: true });
+  const { alternatives } = parsePattern(pattern);
   const translated = translateAlternatives(alternatives);
   return translated === undefined || translated.size > LARGEST ? undefined : translated.text;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSchema } from "../../generator/emit/json-schema/body.js";
 import { type Engine, engineFor } from "../../generator/rules/engine.js";
+import { parsePattern } from "../../generator/rules/parse-pattern.js";
 import { linearPattern } from "../../runtime/values/linear-pattern.js";
 
 /*
@@ -87,6 +88,7 @@ const conditioned = fc
 
 const isPattern = (source: string) => {
   try {
+    parsePattern(source);
     return new RegExp(source, "u") instanceof RegExp;
   } catch {
     return false;

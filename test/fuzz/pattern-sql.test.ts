@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { parsePattern } from "../../generator/rules/parse-pattern.js";
 import { translatePattern } from "../../generator/rules/pattern.js";
 
 /*
@@ -73,6 +74,7 @@ const { pattern } = fc.letrec<{ pattern: string; term: string; atom: string }>((
 
 const isPattern = (text: string) => {
   try {
+    parsePattern(text);
     return new RegExp(text, "u") instanceof RegExp;
   } catch {
     return false;

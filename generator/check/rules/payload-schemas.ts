@@ -1,6 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import { describeFound } from "../../language/read.js";
-import { engineFor } from "../../rules/engine.js";
+import { type Engine, engineFor } from "../../rules/engine.js";
 import type { Entry, Value } from "../../source/value.js";
 import type { Rule } from "../rule.js";
 import { findNonsense } from "../schema-sense.js";
@@ -143,18 +143,19 @@ const INSTEAD =
 
 /** A regular expression that can be run on any text in a time that grows no faster than the text is long. */
 function unfitPattern(value: Value): string | undefined {
-  if (value.kind !== "scalar" || typeof value.value !== "string" || !compiles(value.value))
-    return '"pattern" is a regular expression';
-  const engine = engineFor(value.value);
+  const engine =
+    value.kind === "scalar" && typeof value.value === "string" ? findEngine(value.value) : undefined;
+  if (engine === undefined) return '"pattern" is a regular expression';
   return engine.kind === "none" ? `"pattern" ${engine.reason}: ${INSTEAD}` : undefined;
 }
 
-function compiles(pattern: string): boolean {
+/** undefined for what is no pattern, by the grammar or by this Node. */
+function findEngine(pattern: string): Engine | undefined {
   try {
     new RegExp(pattern, "u");
-    return true;
+    return engineFor(pattern);
   } catch (cause) {
-    if (cause instanceof SyntaxError) return false;
+    if (cause instanceof SyntaxError) return undefined;
     throw cause;
   }
 }
