@@ -55,3 +55,8 @@ test("every box of a picture in docs/architecture.md is a function that its file
   });
   expect(missing.map(([, file, name]) => `${file}: ${name}`)).toEqual([]);
 });
+
+test("the README's picture of the reference mesh is the generated one", () => {
+  const picture = (path: string) => /```mermaid\n[\s\S]*?```/.exec(read(path))?.[0];
+  expect(picture("README.md")).toBe(picture("generated/README.md"));
+});
