@@ -26,6 +26,10 @@ import { waitFor } from "../support/reference-mesh.js";
 vi.setConfig({ testTimeout: 180_000 });
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+/** Documents that name commands to run. */
+const guides = ["README.md", "CONTRIBUTING.md", "docs/guide.md", "docs/production.md"]
+  .map((path) => readFileSync(join(ROOT, path), "utf8"))
+  .join("\n");
 
 /** The block of code that holds the text. */
 function block(language: string, text: string): string {
@@ -83,13 +87,13 @@ const shows = (database: string, query: string, expected: string) =>
     what: `${expected} in ${database}`,
   });
 
-test("every command that it names exists", async () => {
+test("every command that the README and the guides name exists", async () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  const named = [...readme.matchAll(/(?:`|&& |^)npm (?:run )?([a-z]+)/gm)].map(([, name = ""]) => name);
+  const named = [...guides.matchAll(/(?:`|&& |^)npm (?:run )?([a-z]+)/gm)].map(([, name = ""]) => name);
   const own = ["ci", "install", "init", "pack", "run"];
   expect(named.filter((name) => !own.includes(name) && !(name in scripts))).toEqual([]);
   const help = (await mesh(ROOT, "--help")).stdout;
-  const commands = [...readme.matchAll(/`(?:npx )?mesh ([a-z]+)/g)].map(([, name = ""]) => name);
+  const commands = [...guides.matchAll(/`(?:npx )?mesh ([a-z]+)/g)].map(([, name = ""]) => name);
   expect(commands.length).toBeGreaterThan(8);
   expect(commands.filter((name) => !new RegExp(`^  ${name}\\b`, "m").test(help))).toEqual([]);
   expect(await mesh(ROOT, "--version")).toMatchObject({
