@@ -33,10 +33,17 @@ function quotesIn(document: string, text: string): Quote[] {
   return found;
 }
 
+/** A test, or a suite of contracts that tests share. */
+function namedTest(part: string): RegExpExecArray | null {
+  const named = /`([^`\s]+\.ts)`:?/.exec(part);
+  const file = named?.[1] ?? "";
+  return file.endsWith(".test.ts") || existsSync(join(ROOT, "test", file)) ? named : null;
+}
+
 function quotesInCell(document: string, cell: string, usual: string | undefined): Quote[] {
   let file = usual;
   return cell.split(";").flatMap((part) => {
-    const named = /`([^`\s]+\.ts)`:?/.exec(part);
+    const named = namedTest(part);
     if (named !== null) file = named[1];
     const title = part.slice(named === null ? 0 : named.index + named[0].length).replace(/\([^)]*\)\s*$/, "");
     const parts = title.split("…").map((text) => text.trim());
