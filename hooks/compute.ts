@@ -1,6 +1,6 @@
 import type { BeforeContext, StartContext } from "@meshwright/runtime";
 import type { ComputeHooks } from "../generated/compute/service.js";
-import type { ContainersRow } from "../generated/compute/tables.js";
+import type { ContainerRow } from "../generated/compute/tables.js";
 import { type Cluster, findClusterSource, openCluster } from "./kubernetes.js";
 
 /** A DNS label, which every namespace's name is; anything else would end up in the path of a request. */
@@ -19,7 +19,7 @@ export function createComputeHooks(): ComputeHooks {
       else logger.info({ server: cluster.server }, "containers live in this cluster");
     },
 
-    async deleteContainerNamespace({ row, logger, signal }: BeforeContext<ContainersRow>) {
+    async deleteContainerNamespace({ row, logger, signal }: BeforeContext<ContainerRow>) {
       if (cluster === undefined) throw new Error("the start hook has not run: no cluster was chosen");
       const { container_id: container, namespace } = row;
       if (cluster === "none") {

@@ -2,7 +2,7 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { authStream } from "./events.js";
 import { sessions, users } from "./tables.js";
-import { validateNewUsers, validateUsersPatch } from "./validators.js";
+import { validateNewUser, validateUserPatch } from "./validators.js";
 
 /** What Auth does beyond its tables, caches and cascades. */
 export interface AuthHooks {
@@ -29,7 +29,7 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
     consumers: [],
     http: {
       port: 8081,
-      resources: [{ path: "/api/users", table: users, create: validateNewUsers, patch: validateUsersPatch }],
+      resources: [{ path: "/api/users", table: users, create: validateNewUser, patch: validateUserPatch }],
     },
     callers: [
       {

@@ -2,23 +2,23 @@
 import type { TableDefinition } from "@meshwright/runtime";
 
 /** A row of `sessions`. */
-export interface SessionsRow {
+export interface SessionRow {
   readonly session_id: string;
   readonly user_id: string;
   readonly expires_at: string;
 }
 
 /** What creates a row of `sessions`; the database fills in what may be left out. */
-export interface NewSessions {
+export interface NewSession {
   readonly session_id?: string;
   readonly user_id: string;
   readonly expires_at: string;
 }
 
 /** What changes a row of `sessions`; its key stays. */
-export type SessionsPatch = Partial<Omit<NewSessions, "session_id">>;
+export type SessionPatch = Partial<Omit<NewSession, "session_id">>;
 
-export const sessions: TableDefinition<SessionsRow, NewSessions, SessionsPatch> = {
+export const sessions: TableDefinition<SessionRow, NewSession, SessionPatch> = {
   name: "sessions",
   key: "session_id",
   columns: [
@@ -29,7 +29,7 @@ export const sessions: TableDefinition<SessionsRow, NewSessions, SessionsPatch> 
 };
 
 /** A row of `users`. */
-export interface UsersRow {
+export interface UserRow {
   readonly user_id: string;
   readonly username: string;
   readonly display_name: string;
@@ -37,7 +37,7 @@ export interface UsersRow {
 }
 
 /** What creates a row of `users`; the database fills in what may be left out. */
-export interface NewUsers {
+export interface NewUser {
   readonly user_id?: string;
   readonly username: string;
   readonly display_name?: string;
@@ -45,9 +45,9 @@ export interface NewUsers {
 }
 
 /** What changes a row of `users`; its key stays. */
-export type UsersPatch = Partial<Omit<NewUsers, "user_id">>;
+export type UserPatch = Partial<Omit<NewUser, "user_id">>;
 
-export const users: TableDefinition<UsersRow, NewUsers, UsersPatch> = {
+export const users: TableDefinition<UserRow, NewUser, UserPatch> = {
   name: "users",
   key: "user_id",
   entity: "user",

@@ -4,10 +4,10 @@ import { type ComputeUserHooks, computeUserConsumer } from "./consumers/auth-use
 import { computeStream } from "./events.js";
 import { containers, sshKeys, userCache } from "./tables.js";
 import {
-  validateContainersPatch,
-  validateNewContainers,
-  validateNewSshKeys,
-  validateSshKeysPatch,
+  validateContainerPatch,
+  validateNewContainer,
+  validateNewSshKey,
+  validateSshKeyPatch,
 } from "./validators.js";
 
 /** What Compute does beyond its tables, caches and cascades. */
@@ -39,10 +39,10 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
         {
           path: "/api/containers",
           table: containers,
-          create: validateNewContainers,
-          patch: validateContainersPatch,
+          create: validateNewContainer,
+          patch: validateContainerPatch,
         },
-        { path: "/api/ssh-keys", table: sshKeys, create: validateNewSshKeys, patch: validateSshKeysPatch },
+        { path: "/api/ssh-keys", table: sshKeys, create: validateNewSshKey, patch: validateSshKeyPatch },
       ],
     },
     callers: [

@@ -2,7 +2,7 @@
 import type { TableDefinition } from "@meshwright/runtime";
 
 /** A row of `containers`. */
-export interface ContainersRow {
+export interface ContainerRow {
   readonly container_id: string;
   readonly user_id: string;
   readonly name: string;
@@ -16,7 +16,7 @@ export interface ContainersRow {
 }
 
 /** What creates a row of `containers`; the database fills in what may be left out. */
-export interface NewContainers {
+export interface NewContainer {
   readonly container_id?: string;
   readonly user_id: string;
   readonly name: string;
@@ -30,9 +30,9 @@ export interface NewContainers {
 }
 
 /** What changes a row of `containers`; its key stays. */
-export type ContainersPatch = Partial<Omit<NewContainers, "container_id">>;
+export type ContainerPatch = Partial<Omit<NewContainer, "container_id">>;
 
-export const containers: TableDefinition<ContainersRow, NewContainers, ContainersPatch> = {
+export const containers: TableDefinition<ContainerRow, NewContainer, ContainerPatch> = {
   name: "containers",
   key: "container_id",
   entity: "container",
@@ -51,7 +51,7 @@ export const containers: TableDefinition<ContainersRow, NewContainers, Container
 };
 
 /** A row of `ssh_keys`. */
-export interface SshKeysRow {
+export interface SshKeyRow {
   readonly key_id: string;
   readonly user_id: string;
   readonly name: string;
@@ -61,7 +61,7 @@ export interface SshKeysRow {
 }
 
 /** What creates a row of `ssh_keys`; the database fills in what may be left out. */
-export interface NewSshKeys {
+export interface NewSshKey {
   readonly key_id?: string;
   readonly user_id: string;
   readonly name: string;
@@ -71,9 +71,9 @@ export interface NewSshKeys {
 }
 
 /** What changes a row of `ssh_keys`; its key stays. */
-export type SshKeysPatch = Partial<Omit<NewSshKeys, "key_id">>;
+export type SshKeyPatch = Partial<Omit<NewSshKey, "key_id">>;
 
-export const sshKeys: TableDefinition<SshKeysRow, NewSshKeys, SshKeysPatch> = {
+export const sshKeys: TableDefinition<SshKeyRow, NewSshKey, SshKeyPatch> = {
   name: "ssh_keys",
   key: "key_id",
   entity: "sshkey",

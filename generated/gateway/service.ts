@@ -4,10 +4,10 @@ import { type GatewayContainerHooks, gatewayContainerConsumer } from "./consumer
 import { gatewayStream } from "./events.js";
 import { ingressRules, routes } from "./tables.js";
 import {
-  validateIngressRulesPatch,
-  validateNewIngressRules,
-  validateNewRoutes,
-  validateRoutesPatch,
+  validateIngressRulePatch,
+  validateNewIngressRule,
+  validateNewRoute,
+  validateRoutePatch,
 } from "./validators.js";
 
 /** What Gateway does beyond its tables, caches and cascades. */
@@ -39,10 +39,10 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
         {
           path: "/api/ingress-rules",
           table: ingressRules,
-          create: validateNewIngressRules,
-          patch: validateIngressRulesPatch,
+          create: validateNewIngressRule,
+          patch: validateIngressRulePatch,
         },
-        { path: "/api/routes", table: routes, create: validateNewRoutes, patch: validateRoutesPatch },
+        { path: "/api/routes", table: routes, create: validateNewRoute, patch: validateRoutePatch },
       ],
     },
     environment: [

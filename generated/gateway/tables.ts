@@ -2,7 +2,7 @@
 import type { TableDefinition } from "@meshwright/runtime";
 
 /** A row of `ingress_rules`. */
-export interface IngressRulesRow {
+export interface IngressRuleRow {
   readonly rule_id: string;
   readonly container_id: string;
   readonly port: number;
@@ -11,7 +11,7 @@ export interface IngressRulesRow {
 }
 
 /** What creates a row of `ingress_rules`; the database fills in what may be left out. */
-export interface NewIngressRules {
+export interface NewIngressRule {
   readonly rule_id?: string;
   readonly container_id: string;
   readonly port: number;
@@ -20,9 +20,9 @@ export interface NewIngressRules {
 }
 
 /** What changes a row of `ingress_rules`; its key stays. */
-export type IngressRulesPatch = Partial<Omit<NewIngressRules, "rule_id">>;
+export type IngressRulePatch = Partial<Omit<NewIngressRule, "rule_id">>;
 
-export const ingressRules: TableDefinition<IngressRulesRow, NewIngressRules, IngressRulesPatch> = {
+export const ingressRules: TableDefinition<IngressRuleRow, NewIngressRule, IngressRulePatch> = {
   name: "ingress_rules",
   key: "rule_id",
   entity: "ingress",
@@ -36,7 +36,7 @@ export const ingressRules: TableDefinition<IngressRulesRow, NewIngressRules, Ing
 };
 
 /** A row of `routes`. */
-export interface RoutesRow {
+export interface RouteRow {
   readonly route_id: string;
   readonly container_id: string | null;
   readonly host: string;
@@ -46,7 +46,7 @@ export interface RoutesRow {
 }
 
 /** What creates a row of `routes`; the database fills in what may be left out. */
-export interface NewRoutes {
+export interface NewRoute {
   readonly route_id?: string;
   readonly container_id?: string | null;
   readonly host: string;
@@ -56,9 +56,9 @@ export interface NewRoutes {
 }
 
 /** What changes a row of `routes`; its key stays. */
-export type RoutesPatch = Partial<Omit<NewRoutes, "route_id">>;
+export type RoutePatch = Partial<Omit<NewRoute, "route_id">>;
 
-export const routes: TableDefinition<RoutesRow, NewRoutes, RoutesPatch> = {
+export const routes: TableDefinition<RouteRow, NewRoute, RoutePatch> = {
   name: "routes",
   key: "route_id",
   entity: "route",

@@ -4,10 +4,10 @@ import { type SfsUserHooks, sfsUserConsumer } from "./consumers/auth-user.js";
 import { sfsStream } from "./events.js";
 import { files, namespaces, userCache } from "./tables.js";
 import {
-  validateFilesPatch,
-  validateNamespacesPatch,
-  validateNewFiles,
-  validateNewNamespaces,
+  validateFilePatch,
+  validateNamespacePatch,
+  validateNewFile,
+  validateNewNamespace,
 } from "./validators.js";
 
 /** What SFS does beyond its tables, caches and cascades. */
@@ -36,12 +36,12 @@ export function sfsService(hooks: SfsHooks = {}): ServiceDefinition {
     http: {
       port: 8082,
       resources: [
-        { path: "/api/files", table: files, create: validateNewFiles, patch: validateFilesPatch },
+        { path: "/api/files", table: files, create: validateNewFile, patch: validateFilePatch },
         {
           path: "/api/namespaces",
           table: namespaces,
-          create: validateNewNamespaces,
-          patch: validateNamespacesPatch,
+          create: validateNewNamespace,
+          patch: validateNamespacePatch,
         },
       ],
     },

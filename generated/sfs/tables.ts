@@ -2,7 +2,7 @@
 import type { TableDefinition } from "@meshwright/runtime";
 
 /** A row of `files`. */
-export interface FilesRow {
+export interface FileRow {
   readonly file_id: string;
   readonly namespace_id: string;
   readonly path: string;
@@ -12,7 +12,7 @@ export interface FilesRow {
 }
 
 /** What creates a row of `files`; the database fills in what may be left out. */
-export interface NewFiles {
+export interface NewFile {
   readonly file_id?: string;
   readonly namespace_id: string;
   readonly path: string;
@@ -22,9 +22,9 @@ export interface NewFiles {
 }
 
 /** What changes a row of `files`; its key stays. */
-export type FilesPatch = Partial<Omit<NewFiles, "file_id">>;
+export type FilePatch = Partial<Omit<NewFile, "file_id">>;
 
-export const files: TableDefinition<FilesRow, NewFiles, FilesPatch> = {
+export const files: TableDefinition<FileRow, NewFile, FilePatch> = {
   name: "files",
   key: "file_id",
   entity: "file",
@@ -39,7 +39,7 @@ export const files: TableDefinition<FilesRow, NewFiles, FilesPatch> = {
 };
 
 /** A row of `namespaces`. */
-export interface NamespacesRow {
+export interface NamespaceRow {
   readonly namespace_id: string;
   readonly name: string;
   readonly owner_id: string | null;
@@ -48,7 +48,7 @@ export interface NamespacesRow {
 }
 
 /** What creates a row of `namespaces`; the database fills in what may be left out. */
-export interface NewNamespaces {
+export interface NewNamespace {
   readonly namespace_id?: string;
   readonly name: string;
   readonly owner_id?: string | null;
@@ -57,9 +57,9 @@ export interface NewNamespaces {
 }
 
 /** What changes a row of `namespaces`; its key stays. */
-export type NamespacesPatch = Partial<Omit<NewNamespaces, "namespace_id">>;
+export type NamespacePatch = Partial<Omit<NewNamespace, "namespace_id">>;
 
-export const namespaces: TableDefinition<NamespacesRow, NewNamespaces, NamespacesPatch> = {
+export const namespaces: TableDefinition<NamespaceRow, NewNamespace, NamespacePatch> = {
   name: "namespaces",
   key: "namespace_id",
   entity: "namespace",

@@ -10,7 +10,7 @@ import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
 import { adviseHooks } from "./hook-files.js";
-import { compileProject, reportDiagnostics } from "./project.js";
+import { compileProject, reportDiagnostics, severityColour } from "./project.js";
 
 export interface GenerationOptions {
   readonly allowDestructive?: boolean | undefined;
@@ -81,7 +81,7 @@ function placeFindings(
 }
 
 function tellFindings({ located, others }: PlacedFindings, severity: Severity): void {
-  const paint = severity === "error" ? colour.red : colour.yellow;
+  const paint = severityColour[severity];
   for (const { code, message, hint, file = GENERATED } of others) {
     tell(`${file} - ${paint(`${severity} ${code}`)}: ${message}`);
     if (hint) tell(`  ${colour.dim("hint:")} ${hint}`);

@@ -14,10 +14,14 @@ export async function compileProject(): Promise<Compilation> {
   throw new UsageError(`there is no ${MESH_FILE} in ${process.cwd()}`, "start a new mesh with `mesh init`");
 }
 
+export const severityColour: Readonly<Record<Severity, (text: string) => string>> = {
+  error: colour.red,
+  warning: colour.yellow,
+};
+
 const PAINT: Paint = {
   place: colour.cyan,
-  severity: (text: string, severity: Severity) =>
-    severity === "error" ? colour.red(text) : colour.yellow(text),
+  severity: (text, severity) => severityColour[severity](text),
   source: String,
   underline: colour.red,
   hint: colour.dim,

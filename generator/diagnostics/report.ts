@@ -9,8 +9,8 @@ import { suggest } from "./suggest.js";
 /** What the file knows about the way out of a mistake; it replaces the hint of the code. */
 export type Clue =
   | { readonly meant: string; readonly at: Span | undefined }
-  /** Where the other of two conflicting things stands. */
-  | { readonly first: Span }
+  /** Where the other of two conflicting things stands, and what to do about it where that is not plain. */
+  | { readonly first: Span; readonly advice?: string | undefined }
   /** As it is to be read. */
   | { readonly advice: string };
 
@@ -144,8 +144,11 @@ function countRest(rest: readonly Found[], source: SourceText): readonly Diagnos
 }
 
 function hintOf(clue: Clue, source: SourceText): string {
+  if ("first" in clue) {
+    const way = clue.advice === undefined ? "" : `; ${clue.advice}`;
+    return `the other one is at ${place(source, clue.first)}${way}`;
+  }
   if ("advice" in clue) return clue.advice;
-  if ("first" in clue) return `the other one is at ${place(source, clue.first)}`;
   return `did you mean "${clue.meant}"${clue.at === undefined ? "" : ` (${place(source, clue.at)})`}?`;
 }
 

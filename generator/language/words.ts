@@ -45,6 +45,7 @@ export const databaseName = name(
 );
 export const tableName = name(/^[a-z][a-z0-9_]*$/, "a table: lower-case letters, digits and _", "users");
 export const columnName = name(/^[a-z][a-z0-9_]*$/, "a column: lower-case letters, digits and _", "user_id");
+export const rowName = name(/^[A-Z][A-Za-z0-9]*$/, "a row: PascalCase", "Person");
 export const eventName = name(/^[A-Z][A-Za-z0-9]*$/, "an event: PascalCase", "UserCreated");
 export const fieldName = name(/^[A-Za-z][A-Za-z0-9_]*$/, "a payload field: letters, digits and _", "user_id");
 export const hookName = name(/^[a-z][A-Za-z0-9]*$/, "a hook: camelCase", "deleteContainerNamespace");

@@ -1,10 +1,9 @@
 import { distinctName, objectName } from "../emit/sql/sql-names.js";
 import { sqlDefault, sqlType } from "../emit/sql/sql-types.js";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
+import { referenceActions } from "../vocabulary/reference-actions.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./schema.js";
-
-const ON_DELETE = { cascade: "CASCADE", set_null: "SET NULL", restrict: "RESTRICT" } as const;
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
   const consumers = mesh.services.find((service) => service.name === database.service)?.consumers ?? [];
@@ -57,7 +56,9 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSch
     foreignKeys: table.columns.flatMap((column) => {
       if (column.references === undefined) return [];
       const { table: parent, column: target, onDelete } = column.references;
-      return [{ ...named([column.name], "fkey"), table: parent, target, onDelete: ON_DELETE[onDelete] }];
+      return [
+        { ...named([column.name], "fkey"), table: parent, target, onDelete: referenceActions[onDelete] },
+      ];
     }),
     indexes: [
       ...indexes,

@@ -1,8 +1,11 @@
 import type { ColumnType, FieldType } from "@meshwright/runtime/column-types";
+import type { CallVerb } from "../vocabulary/call-verbs.js";
+import type { CascadeAction } from "../vocabulary/cascade-actions.js";
 import type { Change, Operation } from "../vocabulary/changes.js";
 import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
+import type { ReferenceAction } from "../vocabulary/reference-actions.js";
 
-export type { Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };
+export type { CallVerb, CascadeAction, Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };
 
 /**
  * The resolved mesh: what mesh.yaml means, with every name that is printed anywhere computed once.
@@ -42,8 +45,6 @@ export interface Grant {
   readonly path: string;
   readonly verbs: readonly CallVerb[];
 }
-
-export type CallVerb = "get" | "post" | "patch" | "delete";
 
 export interface Service {
   /** As written: `sfs`. First token of its subjects, folder under `generated/`. */
@@ -158,7 +159,7 @@ export interface Consumer {
 export interface Cascade {
   /** Name of the event that sets it off: `UserDeleted`. */
   readonly event: string;
-  readonly action: "set_null" | "delete";
+  readonly action: CascadeAction;
   readonly table: string;
   readonly column: string;
   /** Name of the hook that is called for each row before it goes. */
@@ -206,9 +207,9 @@ export interface Table {
   readonly names: {
     /** `UserCacheRow` */
     readonly row: string;
-    /** `NewUserCache`: what create takes (owned tables). */
+    /** `NewUser`: what create takes; of owned tables alone. */
     readonly create: string;
-    /** `UserCachePatch`: what update takes (owned tables). */
+    /** `UserPatch`: what update takes; of owned tables alone. */
     readonly patch: string;
     /** `userCache` */
     readonly value: string;
@@ -270,7 +271,7 @@ export type ColumnDefault =
 export interface Reference {
   readonly table: string;
   readonly column: string;
-  readonly onDelete: "cascade" | "set_null" | "restrict";
+  readonly onDelete: ReferenceAction;
 }
 
 export interface Event {

@@ -1,3 +1,5 @@
+import pluralize from "pluralize-esm";
+
 /*
  * The names of the generated TypeScript. Each is computed here and nowhere else: emitters print
  * what the model says, so two of them can never disagree.
@@ -39,9 +41,19 @@ export interface TableNames {
   readonly value: string;
 }
 
-export function tableNames(table: string): TableNames {
-  const type = pascalCase(table);
-  return { row: `${type}Row`, create: `New${type}`, patch: `${type}Patch`, value: valueName(table) };
+/** `row`: what the file calls one row; by default the table's name in the singular. */
+export function tableNames(table: string, row = singularName(table)): TableNames {
+  return { row: `${row}Row`, create: `New${row}`, patch: `${row}Patch`, value: valueName(table) };
+}
+
+/** Words that name a table as they are, and that the inflection library takes for plurals. */
+for (const word of [/data$/i, /sms$/i, "os", "species"]) pluralize.addUncountableRule(word);
+
+/** `ssh_keys`, `people` → `SshKey`, `Person`: the last word alone is inflected. */
+function singularName(table: string): string {
+  const words = table.split("_");
+  const last = words.pop() ?? "";
+  return pascalCase([...words, pluralize.singular(last)].join("_"));
 }
 
 export interface EventNames {

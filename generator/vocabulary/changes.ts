@@ -1,6 +1,20 @@
 /** What an event says of its entity; `none` for a mere occurrence. */
-export const changes = ["create", "update", "delete", "none"] as const;
-export type Change = (typeof changes)[number];
+export const changes = {
+  create: { showsRow: true, order: 0 },
+  update: { showsRow: true, order: 1 },
+  delete: { showsRow: false, order: 3 },
+  none: { showsRow: false, order: 2 },
+} as const satisfies Readonly<Record<string, ChangeFacts>>;
+
+interface ChangeFacts {
+  /** The payload tells values of the entity's row. */
+  readonly showsRow: boolean;
+  /** Where such events stand among those of their entity. */
+  readonly order: number;
+}
+
+export type Change = keyof typeof changes;
+export const changeNames = Object.keys(changes) as readonly Change[];
 
 /** The changes of a row that an event can follow from, in the order of a row's life. */
 export const operations = ["insert", "update", "delete"] as const;

@@ -310,8 +310,14 @@ export function cascade(rule: CascadeDefinition, entity: string, ids: readonly s
   const column = escapeIdentifier(rule.column);
   const matches = `${column} = ANY ($1::${arrayType(columnOf(rule.table, rule.column))})`;
   const values = [arrayLiteral(ids)];
-  if (rule.action === "set_null")
-    return { text: `UPDATE ${table} SET ${column} = NULL WHERE ${matches}`, values };
+  switch (rule.action) {
+    case "set_null":
+      return { text: `UPDATE ${table} SET ${column} = NULL WHERE ${matches}`, values };
+    case "delete":
+      break;
+    default:
+      return rule.action satisfies never;
+  }
   if (rule.before === undefined) return { text: `DELETE FROM ${table} WHERE ${matches}`, values };
   return {
     text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, rule, table_name, row_key)

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ContainersRow } from "../../generated/compute/tables.js";
+import type { ContainerRow } from "../../generated/compute/tables.js";
 import { createComputeHooks } from "../../hooks/compute.js";
 import { recordingLogger } from "../support/loggers.js";
 
@@ -62,7 +62,7 @@ async function startedHooks(env: Readonly<Record<string, string>> = {}) {
   });
   return (namespace: string, signal = AbortSignal.timeout(5_000)) =>
     hooks.deleteContainerNamespace({
-      row: { container_id: "c1", namespace } as ContainersRow,
+      row: { container_id: "c1", namespace } as ContainerRow,
       logger,
       signal,
     });

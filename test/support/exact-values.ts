@@ -13,8 +13,8 @@ import { keyDigests } from "../../runtime/values/access-keys.js";
 import { archiveSampleConsumer } from "../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
 import { samples } from "../scenarios/emit/exact-values/expected/lab/tables.js";
 import {
-  validateNewSamples,
-  validateSamplesPatch,
+  validateNewSample,
+  validateSamplePatch,
 } from "../scenarios/emit/exact-values/expected/lab/validators.js";
 import { compile } from "./compile.js";
 import { silent } from "./loggers.js";
@@ -118,7 +118,7 @@ function serve(pool: pg.Pool): FastifyInstance {
   return buildServer({
     service: "lab",
     resources: [
-      { path: "/api/samples", table: samples, create: validateNewSamples, patch: validateSamplesPatch },
+      { path: "/api/samples", table: samples, create: validateNewSample, patch: validateSamplePatch },
     ],
     pool,
     keys: { operator: keyDigests(KEY), callers: [] },

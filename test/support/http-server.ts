@@ -8,7 +8,7 @@ import { inject } from "vitest";
 import { buildServer, type HttpOptions } from "../../runtime/http/server.js";
 import { migrate } from "../../runtime/schema/index.js";
 import { keyDigests } from "../../runtime/values/access-keys.js";
-import { KEY, resources, SQL, type UsersRow } from "./http-tables.js";
+import { KEY, resources, SQL, type UserRow } from "./http-tables.js";
 import { type RecordingLogger, recordingLogger, silent } from "./loggers.js";
 import { createDatabase } from "./servers.js";
 
@@ -80,12 +80,12 @@ function send(url: string, method: string, { body, headers = {} }: RequestOption
 /** The elements of a list; with `_version` where the request asked for it. */
 export async function readRows(
   response: Response,
-): Promise<readonly (UsersRow & { readonly _version?: number })[]> {
-  return (await response.json()) as readonly UsersRow[];
+): Promise<readonly (UserRow & { readonly _version?: number })[]> {
+  return (await response.json()) as readonly UserRow[];
 }
 
-export async function readRow(response: Response): Promise<UsersRow> {
-  return (await response.json()) as UsersRow;
+export async function readRow(response: Response): Promise<UserRow> {
+  return (await response.json()) as UserRow;
 }
 
 export async function createMigratedDatabase(sql: string): Promise<string> {

@@ -37,7 +37,7 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCT
 INSERT INTO mesh.applied (entity, entity_id, deleted) VALUES ('auth.user', 'gone', true);
 `;
 
-export interface UsersRow {
+export interface UserRow {
   readonly user_id: string;
   readonly username: string;
   readonly display_name: string;
@@ -46,9 +46,9 @@ export interface UsersRow {
   readonly settings: unknown;
   readonly created_at: string;
 }
-export type NewUsers = Pick<UsersRow, "username"> & Partial<UsersRow>;
+export type NewUser = Pick<UserRow, "username"> & Partial<UserRow>;
 
-export const users: TableDefinition<UsersRow, NewUsers, Partial<Omit<UsersRow, "user_id">>> = {
+export const users: TableDefinition<UserRow, NewUser, Partial<Omit<UserRow, "user_id">>> = {
   name: "users",
   key: "user_id",
   entity: "user",

@@ -2,7 +2,7 @@
 import type { BeforeDelete, ConsumerDefinition, Handler } from "@meshwright/runtime";
 import { authStream, type UserCreated, type UserDeleted, type UserUpdated } from "../../auth/events.js";
 import { validateUserCreated, validateUserDeleted, validateUserUpdated } from "../../auth/validators.js";
-import { type ContainersRow, containers, sshKeys, userCache } from "../tables.js";
+import { type ContainerRow, containers, sshKeys, userCache } from "../tables.js";
 
 /** Steps of the Compute service for `auth.user.*`; a handler runs last, inside the event's transaction. */
 export interface ComputeUserHooks {
@@ -10,7 +10,7 @@ export interface ComputeUserHooks {
    * Before a cascade of `auth.user.{id}.deleted` removes a row of `containers`; its failure keeps the
    * row.
    */
-  readonly deleteContainerNamespace: BeforeDelete<ContainersRow>;
+  readonly deleteContainerNamespace: BeforeDelete<ContainerRow>;
   /** New user registered. */
   readonly onUserCreated?: Handler<UserCreated>;
   /** User profile updated. */

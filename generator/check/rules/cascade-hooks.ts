@@ -1,13 +1,17 @@
+import { targetOf } from "../../language/cascade-target.js";
 import type { TextNode } from "../../language/node.js";
+import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
 
 /** The hooks of a service are one object: a name in it takes rows of one table, and is not taken otherwise. */
 export const checkCascadeHooks: Rule = (program, report) => {
   const handlers = new Set(program.events.map(({ name }) => `on${name?.value}`));
   const taken = new Map<string, { readonly table: string; readonly before: TextNode<string> }>();
-  for (const { get } of program.cascades) {
-    const { before, service, delete: target } = get;
+  for (const rule of program.cascades) {
+    const { before, service } = rule.get;
+    const target = targetOf(rule);
     if (before === undefined || service === undefined || target === undefined) continue;
+    if (!cascadeActions[target.action].removesRows) continue;
     const hook = before.value;
     if (hook === "start")
       report("reserved-name", before.span, { name: hook, use: "it is the hook of a service's start" });
@@ -15,7 +19,7 @@ export const checkCascadeHooks: Rule = (program, report) => {
       report("reserved-name", before.span, { name: hook, use: "it is the handler of an event" });
     if (hook in Object.prototype)
       report("reserved-name", before.span, { name: hook, use: "every object has a method of that name" });
-    const { table } = target.value;
+    const { table } = target.column.value;
     const first = taken.get(`${service.value} ${hook}`);
     if (first === undefined) taken.set(`${service.value} ${hook}`, { table, before });
     else if (first.table !== table)

@@ -1,8 +1,10 @@
 import { columnTypes, kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
+import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
 import { entityColumn, reportMissingColumn, reportMissingTable } from "../tables.js";
 
@@ -10,7 +12,7 @@ import { entityColumn, reportMissingColumn, reportMissingTable } from "../tables
 export const checkCascadeTargets: Rule = (program, report) => {
   for (const rule of program.cascades) {
     const service = rule.get.service && program.services.get(rule.get.service.value);
-    const target = rule.get.set_null ?? rule.get.delete;
+    const target = targetOf(rule)?.column;
     if (service === undefined || target === undefined) continue;
     const { start } = target.span;
     const { table: tableName, column: columnName } = target.value;
@@ -29,9 +31,9 @@ export const checkCascadeTargets: Rule = (program, report) => {
 };
 
 function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, report: Report): void {
-  const target = rule.get.set_null ?? rule.get.delete;
-  if (target === undefined) return;
-  if (rule.get.set_null !== undefined && !column.nullable && !column.poisoned) {
+  const { action, column: target } = targetOf(rule) ?? {};
+  if (action === undefined || target === undefined) return;
+  if (cascadeActions[action].needsNullable && !column.nullable && !column.poisoned) {
     report("set-null-on-not-null", target.span, { column: column.name });
   }
   const event = rule.get.on && program.subjects.get(rule.get.on.text);

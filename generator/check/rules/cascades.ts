@@ -1,9 +1,11 @@
 import type { Report } from "../../diagnostics/report.js";
+import { actionsOf, targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import { isPoisoned, type TextNode } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { SubjectName } from "../../language/words.js";
+import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import { findStrays, isUnpublished } from "../misplaced.js";
 import { onceFor } from "../once.js";
 import { isDeafTo, reportUnknownService } from "../reach.js";
@@ -15,8 +17,8 @@ export const checkCascades: Rule = (program, report) => {
   for (const rule of program.cascades) {
     checkAction(rule, report);
     checkTrigger(rule, program, report);
-    const { on, service, set_null: setNull, delete: deleted } = rule.get;
-    const target = setNull ?? deleted;
+    const { on, service } = rule.get;
+    const target = targetOf(rule)?.column;
     if (on === undefined || service === undefined || target === undefined) continue;
     const identity = `${on.text} ${service.value} ${target.text}`;
     const first = taken.get(identity);
@@ -31,13 +33,19 @@ export const checkCascades: Rule = (program, report) => {
   }
 };
 
-function checkAction({ get, keySpans, span, poisoned }: CascadeNode, report: Report): void {
-  const given = [keySpans.set_null, keySpans.delete].filter((at) => at !== undefined).length;
-  if (given === 2) report("cascade-action", keySpans.delete ?? span, { given });
-  if (given === 0 && !poisoned) report("cascade-action", span, { given });
-  if (keySpans.before !== undefined && get.set_null !== undefined && keySpans.delete === undefined) {
+function checkAction(rule: CascadeNode, report: Report): void {
+  const { keySpans, span, poisoned } = rule;
+  const actions = actionsOf(rule);
+  const [first, second] = actions;
+  if (second !== undefined) report("cascade-action", keySpans[second] ?? span, { given: actions.length });
+  if (first === undefined && !poisoned) report("cascade-action", span, { given: 0 });
+  const target = targetOf(rule);
+  if (
+    keySpans.before !== undefined &&
+    target !== undefined &&
+    !actions.some((action) => cascadeActions[action].removesRows)
+  )
     report("before-without-delete", keySpans.before, {});
-  }
 }
 
 function checkTrigger(rule: CascadeNode, program: Program, report: Report): void {

@@ -1,8 +1,10 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
+import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
 
 /**
@@ -38,7 +40,9 @@ function deletionsOf(service: ServiceSymbol, program: Program): readonly Deletio
 function checkDeletion({ event, cache, rules }: Deletion, service: ServiceSymbol, report: Report): void {
   const tables = service.database?.tables ?? new Map<string, TableSymbol>();
   const deleted = rules.flatMap((rule) => {
-    const table = tables.get(rule.get.delete?.value.table ?? "");
+    const { action, column } = targetOf(rule) ?? {};
+    const table =
+      action && cascadeActions[action].removesRows ? tables.get(column?.value.table ?? "") : undefined;
     return table === undefined || table === cache ? [] : [{ table, rule }];
   });
   const roots = [...(cache === undefined ? [] : [cache]), ...deleted.map(({ table }) => table)];
@@ -109,7 +113,7 @@ function referencesTo(
  * keeps its rows for a while.
  */
 function settles(
-  { get }: CascadeNode,
+  rule: CascadeNode,
   {
     table,
     column,
@@ -121,8 +125,8 @@ function settles(
     readonly rules: readonly CascadeNode[];
   },
 ): boolean {
-  const target = (get.set_null ?? get.delete)?.value;
-  if (get.before !== undefined || target?.table !== table.name) return false;
-  if (root === cache) return target.column === column.name;
-  return get.set_null === undefined && table.name < root.name;
+  const target = targetOf(rule);
+  if (rule.get.before !== undefined || target?.column.value.table !== table.name) return false;
+  if (root === cache) return target.column.value.column === column.name;
+  return cascadeActions[target.action].removesRows && table.name < root.name;
 }

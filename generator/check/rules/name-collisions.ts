@@ -41,6 +41,8 @@ export const checkNameCollisions: Rule = (program, report) => {
 interface Claim {
   readonly what: string;
   readonly span: Span;
+  /** The way out, where it is not another name. */
+  readonly advice?: string;
 }
 
 interface Scope {
@@ -63,7 +65,7 @@ function openScope(report: Report): Scope {
         "name-collision",
         claim.span,
         { what: claim.what, other: first.what, generated },
-        { first: first.span },
+        { first: first.span, advice: claim.advice },
       );
     },
   };
@@ -72,10 +74,12 @@ function openScope(report: Report): Scope {
 /** Rows, and what becomes of them, are named beside the types of the events that the service handles. */
 function checkTypes(service: ServiceSymbol, program: Program, report: Report): void {
   const scope = openScope(report);
-  for (const { name, span } of service.database?.tables.values() ?? []) {
-    for (const generated of Object.values(tableNames(name))) {
-      scope.claim(generated, { what: `table "${name}"`, span });
-    }
+  for (const { name, span, node } of service.database?.tables.values() ?? []) {
+    const { value, ...types } = tableNames(name, node?.get.row?.value);
+    const what = `table "${name}"`;
+    scope.claim(value, { what, span });
+    for (const type of Object.values(types))
+      scope.claim(type, { what, span, advice: 'give one of them a "row" of its own' });
   }
   const heard = subscribedEntities(service, program).flatMap((entity) => entity.events);
   for (const { name } of new Set([...program.eventsOf(service.name), ...heard])) {

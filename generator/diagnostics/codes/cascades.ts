@@ -1,3 +1,4 @@
+import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import { error, missingName } from "../definition.js";
 
 /** Rules that carry a deletion across services. */
@@ -8,8 +9,11 @@ export const cascadeCodes = {
   ),
   "cascade-action": error(
     (p: { given: number }) =>
-      p.given === 0 ? "this rule does nothing" : "a rule either sets null or deletes, this one says both",
-    () => 'say "set_null: table.column" or "delete: table.column"',
+      p.given === 0 ? "this rule does nothing" : `a rule does one thing, this one says ${p.given}`,
+    () =>
+      `say ${Object.keys(cascadeActions)
+        .map((action) => `"${action}: table.column"`)
+        .join(" or ")}`,
   ),
   "cascade-not-on-deletion": error(
     (p: { event: string; change: string; deletion: string | undefined; emitted: string | undefined }) =>

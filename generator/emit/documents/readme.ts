@@ -125,17 +125,24 @@ function callRow({ caller, callee, grants, keyVariable }: Call): ReadmeView["cal
 }
 
 function cascadeRow(cascade: Cascade, service: Service, lookup: Lookup): ReadmeView["cascades"][number] {
-  const { table, column, before } = cascade;
-  const held = inCode(`${table}.${column}`);
-  const first = before === undefined ? "" : `, ${inCode(before)} first`;
   return {
     subject: inCode(lookup.event(cascade.event).subject),
     service: `**${serviceTitle(service.name)}**`,
-    action:
-      cascade.action === "set_null"
-        ? `${held} set to NULL`
-        : `rows of ${inCode(table)} deleted by ${held}${first}`,
+    action: outcomeOf(cascade),
   };
+}
+
+function outcomeOf({ action, table, column, before }: Cascade): string {
+  const held = inCode(`${table}.${column}`);
+  const first = before === undefined ? "" : `, ${inCode(before)} first`;
+  switch (action) {
+    case "set_null":
+      return `${held} set to NULL`;
+    case "delete":
+      return `rows of ${inCode(table)} deleted by ${held}${first}`;
+    default:
+      return action satisfies never;
+  }
 }
 
 function variableRow(variable: SharedVariable): ReadmeView["variables"][number] {

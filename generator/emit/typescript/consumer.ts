@@ -1,5 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Cascade, Consumer, Event, Table } from "../../model/mesh.js";
+import { changes } from "../../vocabulary/changes.js";
 import type { Lookup, Subscription } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { quoted, serviceTitle } from "../wording.js";
@@ -112,7 +113,7 @@ function eventLiteral(event: Event, cache: Table | undefined, scope: ConsumerSco
 
 /** The cache's columns that the event tells the value of; a deletion and a mere occurrence tell none. */
 function carriedColumns(event: Event, cache: Table): readonly string[] | undefined {
-  if (event.change === "delete" || event.change === "none") return undefined;
+  if (!changes[event.change].showsRow) return undefined;
   const carried = new Set(event.payload.map((field) => field.name));
   return cache.columns.map((column) => column.name).filter((name) => carried.has(name));
 }

@@ -8,7 +8,7 @@ import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
 
 interface Body {
-  /** `validateNewUsers` */
+  /** `validateNewUser` */
   readonly name: string;
   readonly type: string;
   readonly schema: JsonSchema;
@@ -25,7 +25,7 @@ export function bodyValidators(table: Table): { readonly create: Body; readonly 
 
 interface Rules {
   readonly writing: Writing;
-  /** `rulesOfNewUsers` */
+  /** `rulesOfNewUser` */
   readonly name: string;
   readonly schema: JsonSchema;
 }

@@ -1,4 +1,5 @@
 import { columnTypeNames } from "@meshwright/runtime/column-types";
+import { referenceActionNames } from "../../vocabulary/reference-actions.js";
 import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
@@ -8,6 +9,7 @@ import {
   entity,
   headerName,
   resourcePath,
+  rowName,
   serviceName,
   tableName,
   text,
@@ -27,7 +29,7 @@ const columnMapping = mapping("a column", {
   references: key("A table of the same database whose key this column holds.", tableName),
   on_delete: key(
     "What happens to this row when the referenced one goes; not `restrict` where that is a copy, or goes by a cascade.",
-    choice("action for a reference", ["cascade", "set_null", "restrict"]),
+    choice("action for a reference", referenceActionNames),
     "restrict",
   ),
   one_of: key("The only texts that it may hold.", list(text, 1)),
@@ -46,6 +48,10 @@ export const columnShape = either(
 
 const tableShape = mapping("a table", {
   description: key("What a row is.", text),
+  row: key(
+    "What one row is called in TypeScript: `Person` makes `PersonRow`, `NewPerson` and `PersonPatch`. By default the table's name in the singular.",
+    rowName,
+  ),
   columns: requiredKey(
     "Columns by name, in the order of the table: a type (`text`, `text?` may be null) or a mapping.",
     dictionary(columnName, columnShape),

@@ -1,3 +1,4 @@
+import { callVerbs } from "../../vocabulary/call-verbs.js";
 import {
   choice,
   dictionary,
@@ -107,14 +108,14 @@ const variableShape = either(
 
 /** The words of CRUD, and the other methods of HTTP. */
 const foreignVerbs: ReadonlyMap<string, string> = new Map([
-  ...["get", "post", "patch", "delete"].map((verb) => [verb, verb] as const),
+  ...callVerbs.map((verb) => [verb, verb] as const),
   ...["read", "list", "head", "select"].map((word) => [word, "get"] as const),
   ...["create", "insert", "add"].map((word) => [word, "post"] as const),
   ...["update", "put", "write"].map((word) => [word, "patch"] as const),
   ...["remove", "del"].map((word) => [word, "delete"] as const),
 ]);
 
-const callVerb = choice("verb", ["get", "post", "patch", "delete"], {
+const callVerb = choice("verb", callVerbs, {
   foreign: (written) => {
     const verb = foreignVerbs.get(written.toLowerCase());
     return verb && `write "${verb}"`;

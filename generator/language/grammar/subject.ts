@@ -1,5 +1,5 @@
 import { fieldTypeNames } from "@meshwright/runtime/column-types";
-import { changes, operations } from "../../vocabulary/changes.js";
+import { changeNames, operations } from "../../vocabulary/changes.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import {
@@ -55,7 +55,7 @@ export const subjectShape = mapping("a subject", {
   emit: key("Written to the outbox by the transaction that changes the row.", emitShape),
   change: key(
     "What the event says of its entity. By default what `emit` implies, else what the action is called.",
-    choice("change of an entity", changes),
+    choice("change of an entity", changeNames),
   ),
   payload: key(
     "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list) or a JSON Schema.",

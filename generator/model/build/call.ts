@@ -1,11 +1,10 @@
 import { compareNames } from "../../collections/compare-names.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
-import type { Call, CallVerb } from "../mesh.js";
+import { type CallVerb, callVerbs } from "../../vocabulary/call-verbs.js";
+import type { Call } from "../mesh.js";
 import { callKeyVariable, serviceUrlVariable } from "../names.js";
 import { cacheOf, findSource, subscribedEntities } from "./consumer.js";
-
-const VERBS: readonly CallVerb[] = ["get", "post", "patch", "delete"];
 
 /** One thing that a service says, or implies, that it calls. */
 export interface Use {
@@ -34,7 +33,7 @@ export function callsOf(caller: ServiceSymbol, program: Program): readonly Call[
       reasons: [...new Set(ours.map(({ reason }) => reason))],
       grants: [...new Set(ours.map(({ path }) => path))].sort(compareNames).map((path) => ({
         path,
-        verbs: VERBS.filter((verb) => ours.some((use) => use.path === path && use.verb === verb)),
+        verbs: callVerbs.filter((verb) => ours.some((use) => use.path === path && use.verb === verb)),
       })),
     };
   });

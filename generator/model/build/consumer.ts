@@ -1,4 +1,5 @@
 import { compareNames } from "../../collections/compare-names.js";
+import { targetOf } from "../../language/cascade-target.js";
 import { deliveryDefaults } from "../../language/grammar/service.js";
 import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
@@ -118,14 +119,8 @@ function buildCascades(service: string, received: readonly Event[], program: Pro
     program
       .cascadesOf(service, `${event.service}.${event.entity}.${event.action}`)
       .map((rule): Cascade => {
-        const { set_null: setNull, delete: deleted, before } = rule.get;
-        const target = required(setNull ?? deleted, "the target of a cascade").value;
-        return {
-          event: event.name,
-          action: setNull ? "set_null" : "delete",
-          ...target,
-          before: before?.value,
-        };
+        const { action, column } = required(targetOf(rule), "the target of a cascade");
+        return { event: event.name, action, ...column.value, before: rule.get.before?.value };
       })
       .sort((a, b) => compareNames(a.table, b.table) || compareNames(a.column, b.column)),
   );

@@ -43,7 +43,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     indexes: columnSets(node.indexes),
     renamedFrom: node.renamed_from?.value,
     cache: buildCache(table, database),
-    names: tableNames(table.name),
+    names: tableNames(table.name, node.row?.value),
   };
 }
 

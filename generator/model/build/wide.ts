@@ -1,5 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import { carriersOf, isDecimalText } from "../../language/carriers.js";
+import { targetOf } from "../../language/cascade-target.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
 
@@ -40,8 +41,9 @@ function cascadedKeys(
   column: ColumnSymbol,
   program: Program,
 ): readonly (ColumnSymbol | undefined)[] {
-  const rules = program.cascades.filter(({ get }) => {
-    const target = (get.set_null ?? get.delete)?.value;
+  const rules = program.cascades.filter((rule) => {
+    const { get } = rule;
+    const target = targetOf(rule)?.column.value;
     const service = program.services.get(get.service?.value ?? "");
     return (
       target?.table === table.name &&

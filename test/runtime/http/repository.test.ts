@@ -8,7 +8,7 @@ import {
 } from "../../../runtime/repository/repository.js";
 import { insertRow } from "../../../runtime/repository/rows.js";
 import { createMigratedDatabase } from "../../support/http-server.js";
-import { type NewUsers, SQL, type UsersRow, userCache, users } from "../../support/http-tables.js";
+import { type NewUser, SQL, type UserRow, userCache, users } from "../../support/http-tables.js";
 
 let pool: Pool;
 beforeAll(async () => {
@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => pool.end());
 
-type UsersPatch = Partial<Omit<UsersRow, "user_id">>;
-const repository: () => Repository<UsersRow, NewUsers, UsersPatch> = () => tableRepository(pool, users);
+type UserPatch = Partial<Omit<UserRow, "user_id">>;
+const repository: () => Repository<UserRow, NewUser, UserPatch> = () => tableRepository(pool, users);
 
 test("rows are created, read, changed and deleted with the types of the table", async () => {
   const rows = repository();
@@ -46,7 +46,7 @@ test("a list goes through any number of rows in key order, filtered by equality 
   expect(await collect(repository().list({ level: 1, score: 5 }))).toEqual([]);
 });
 
-async function collect(rows: AsyncIterable<UsersRow>): Promise<readonly string[]> {
+async function collect(rows: AsyncIterable<UserRow>): Promise<readonly string[]> {
   const ids: string[] = [];
   for await (const row of rows) ids.push(row.user_id);
   return ids;
@@ -62,9 +62,9 @@ test("what is written through a transaction's connection goes with it", async ()
 });
 
 test("names of columns and keys cannot smuggle SQL", async () => {
-  const wrong = { username: "x", 'level") VALUES (1); --': 1 } as NewUsers;
+  const wrong = { username: "x", 'level") VALUES (1); --': 1 } as NewUser;
   await expect(repository().create(wrong)).rejects.toThrow("users has no column");
-  await expect(repository().update("x", { user_id: "y" } as UsersPatch)).rejects.toThrow("cannot be changed");
+  await expect(repository().update("x", { user_id: "y" } as UserPatch)).rejects.toThrow("cannot be changed");
   expect(await repository().get("' OR true --")).toBeUndefined();
 });
 

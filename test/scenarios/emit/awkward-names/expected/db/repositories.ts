@@ -7,12 +7,12 @@ import {
   type DbPatch,
   type DbRow,
   db as db_,
-  type HooksPatch,
-  type HooksRow,
+  type HookPatch,
+  type HookRow,
   hooks,
   type NewClass,
   type NewDb,
-  type NewHooks,
+  type NewHook,
   type NewTable,
   type TablePatch,
   type TableRow,
@@ -30,7 +30,7 @@ export function dbRepository(db: Tx): Repository<DbRow, NewDb, DbPatch> {
 }
 
 /** Rows of `hooks`: what is written here commits or rolls back with its events. */
-export function hooksRepository(db: Tx): Repository<HooksRow, NewHooks, HooksPatch> {
+export function hooksRepository(db: Tx): Repository<HookRow, NewHook, HookPatch> {
   return tableRepository_(db, hooks);
 }
 

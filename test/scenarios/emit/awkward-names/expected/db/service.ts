@@ -2,7 +2,7 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { dbStream } from "./events.js";
 import { class_, db, hooks as hooks_, table } from "./tables.js";
-import { validateHooksPatch, validateNewHooks, validateNewTable, validateTablePatch } from "./validators.js";
+import { validateHookPatch, validateNewHook, validateNewTable, validateTablePatch } from "./validators.js";
 
 /** What DB does beyond its tables, caches and cascades. */
 export interface DbHooks {
@@ -30,7 +30,7 @@ export function dbService(hooks: DbHooks = {}): ServiceDefinition {
     http: {
       port: 9001,
       resources: [
-        { path: "/hooks", table: hooks_, create: validateNewHooks, patch: validateHooksPatch },
+        { path: "/hooks", table: hooks_, create: validateNewHook, patch: validateHookPatch },
         { path: "/table", table: table, create: validateNewTable, patch: validateTablePatch },
       ],
     },

@@ -41,23 +41,23 @@ export const db: TableDefinition<DbRow, NewDb, DbPatch> = {
 };
 
 /** A row of `hooks`. */
-export interface HooksRow {
+export interface HookRow {
   readonly id: string;
   readonly constructor: string;
   readonly class: string | null;
 }
 
 /** What creates a row of `hooks`; the database fills in what may be left out. */
-export interface NewHooks {
+export interface NewHook {
   readonly id?: string;
   readonly constructor: string;
   readonly class?: string | null;
 }
 
 /** What changes a row of `hooks`; its key stays. */
-export type HooksPatch = Partial<Omit<NewHooks, "id">>;
+export type HookPatch = Partial<Omit<NewHook, "id">>;
 
-export const hooks: TableDefinition<HooksRow, NewHooks, HooksPatch> = {
+export const hooks: TableDefinition<HookRow, NewHook, HookPatch> = {
   name: "hooks",
   key: "id",
   entity: "hook",

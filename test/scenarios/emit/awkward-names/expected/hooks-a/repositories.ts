@@ -7,12 +7,12 @@ import {
   type DefaultRow,
   dbStream,
   default_,
-  type HooksPatch,
-  type HooksRow,
+  type HookPatch,
+  type HookRow,
   hooks,
   type NewDbStream,
   type NewDefault,
-  type NewHooks,
+  type NewHook,
 } from "./tables.js";
 
 /** Rows of `db_stream`: what is written here commits or rolls back with its events. */
@@ -26,6 +26,6 @@ export function default_Repository(db: Tx): Repository<DefaultRow, NewDefault, D
 }
 
 /** Rows of `hooks`: what is written here commits or rolls back with its events. */
-export function hooksRepository(db: Tx): Repository<HooksRow, NewHooks, HooksPatch> {
+export function hooksRepository(db: Tx): Repository<HookRow, NewHook, HookPatch> {
   return tableRepository(db, hooks);
 }

@@ -2,7 +2,7 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type ArchiveSampleHooks, archiveSampleConsumer } from "./consumers/lab-sample.js";
 import { notes, sampleCache } from "./tables.js";
-import { validateNewNotes, validateNotesPatch } from "./validators.js";
+import { validateNewNote, validateNotePatch } from "./validators.js";
 
 /** What Archive does beyond its tables, caches and cascades. */
 export interface ArchiveHooks extends ArchiveSampleHooks {
@@ -29,7 +29,7 @@ export function archiveService(hooks: ArchiveHooks = {}): ServiceDefinition {
     http: {
       port: 8082,
       resources: [
-        { path: "/api/notes", table: notes, create: validateNewNotes, patch: validateNotesPatch },
+        { path: "/api/notes", table: notes, create: validateNewNote, patch: validateNotePatch },
         { path: "/api/samples", table: sampleCache },
       ],
     },

@@ -2,21 +2,21 @@
 import type { TableDefinition } from "@meshwright/runtime";
 
 /** A row of `notes`. */
-export interface NotesRow {
+export interface NoteRow {
   readonly note_id: string;
   readonly sample_id: string;
 }
 
 /** What creates a row of `notes`; the database fills in what may be left out. */
-export interface NewNotes {
+export interface NewNote {
   readonly note_id?: string;
   readonly sample_id: string;
 }
 
 /** What changes a row of `notes`; its key stays. */
-export type NotesPatch = Partial<Omit<NewNotes, "note_id">>;
+export type NotePatch = Partial<Omit<NewNote, "note_id">>;
 
-export const notes: TableDefinition<NotesRow, NewNotes, NotesPatch> = {
+export const notes: TableDefinition<NoteRow, NewNote, NotePatch> = {
   name: "notes",
   key: "note_id",
   columns: [

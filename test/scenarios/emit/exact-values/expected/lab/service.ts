@@ -3,10 +3,10 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { labStream } from "./events.js";
 import { readings, samples } from "./tables.js";
 import {
-  validateNewReadings,
-  validateNewSamples,
-  validateReadingsPatch,
-  validateSamplesPatch,
+  validateNewReading,
+  validateNewSample,
+  validateReadingPatch,
+  validateSamplePatch,
 } from "./validators.js";
 
 /** What Lab does beyond its tables, caches and cascades. */
@@ -35,8 +35,8 @@ export function labService(hooks: LabHooks = {}): ServiceDefinition {
     http: {
       port: 8081,
       resources: [
-        { path: "/api/readings", table: readings, create: validateNewReadings, patch: validateReadingsPatch },
-        { path: "/api/samples", table: samples, create: validateNewSamples, patch: validateSamplesPatch },
+        { path: "/api/readings", table: readings, create: validateNewReading, patch: validateReadingPatch },
+        { path: "/api/samples", table: samples, create: validateNewSample, patch: validateSamplePatch },
       ],
     },
     callers: [

@@ -2,21 +2,21 @@
 import type { TableDefinition } from "@meshwright/runtime";
 
 /** A row of `readings`. */
-export interface ReadingsRow {
+export interface ReadingRow {
   readonly reading_id: string;
   readonly sample_id: string;
 }
 
 /** What creates a row of `readings`; the database fills in what may be left out. */
-export interface NewReadings {
+export interface NewReading {
   readonly reading_id?: string;
   readonly sample_id: string;
 }
 
 /** What changes a row of `readings`; its key stays. */
-export type ReadingsPatch = Partial<Omit<NewReadings, "reading_id">>;
+export type ReadingPatch = Partial<Omit<NewReading, "reading_id">>;
 
-export const readings: TableDefinition<ReadingsRow, NewReadings, ReadingsPatch> = {
+export const readings: TableDefinition<ReadingRow, NewReading, ReadingPatch> = {
   name: "readings",
   key: "reading_id",
   columns: [
@@ -26,7 +26,7 @@ export const readings: TableDefinition<ReadingsRow, NewReadings, ReadingsPatch> 
 };
 
 /** A row of `samples`. */
-export interface SamplesRow {
+export interface SampleRow {
   readonly sample_id: string;
   readonly small: number;
   readonly narrow: number;
@@ -44,7 +44,7 @@ export interface SamplesRow {
 }
 
 /** What creates a row of `samples`; the database fills in what may be left out. */
-export interface NewSamples {
+export interface NewSample {
   readonly sample_id: string;
   readonly small?: number;
   readonly narrow?: number;
@@ -62,9 +62,9 @@ export interface NewSamples {
 }
 
 /** What changes a row of `samples`; its key stays. */
-export type SamplesPatch = Partial<Omit<NewSamples, "sample_id">>;
+export type SamplePatch = Partial<Omit<NewSample, "sample_id">>;
 
-export const samples: TableDefinition<SamplesRow, NewSamples, SamplesPatch> = {
+export const samples: TableDefinition<SampleRow, NewSample, SamplePatch> = {
   name: "samples",
   key: "sample_id",
   entity: "sample",

@@ -3,10 +3,10 @@ import { type ReadRepository, type Repository, type Tx, tableRepository } from "
 import {
   type AccountCacheRow,
   accountCache,
-  type InvoicesPatch,
-  type InvoicesRow,
+  type InvoicePatch,
+  type InvoiceRow,
   invoices,
-  type NewInvoices,
+  type NewInvoice,
 } from "./tables.js";
 
 /** Rows of `account_cache`, the copy of `identity.account`: only its events write to it. */
@@ -15,6 +15,6 @@ export function accountCacheRepository(db: Tx): ReadRepository<AccountCacheRow> 
 }
 
 /** Rows of `invoices`: what is written here commits or rolls back with its events. */
-export function invoicesRepository(db: Tx): Repository<InvoicesRow, NewInvoices, InvoicesPatch> {
+export function invoicesRepository(db: Tx): Repository<InvoiceRow, NewInvoice, InvoicePatch> {
   return tableRepository(db, invoices);
 }

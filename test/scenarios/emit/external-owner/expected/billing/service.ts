@@ -3,7 +3,7 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type BillingAccountHooks, billingAccountConsumer } from "./consumers/identity-account.js";
 import { billingStream } from "./events.js";
 import { accountCache, invoices } from "./tables.js";
-import { validateInvoicesPatch, validateNewInvoices } from "./validators.js";
+import { validateInvoicePatch, validateNewInvoice } from "./validators.js";
 
 /** What Billing does beyond its tables, caches and cascades. */
 export interface BillingHooks extends BillingAccountHooks {
@@ -32,7 +32,7 @@ export function billingService(hooks: BillingHooks = {}): ServiceDefinition {
       port: 9001,
       resources: [
         { path: "/api/accounts", table: accountCache },
-        { path: "/api/invoices", table: invoices, create: validateNewInvoices, patch: validateInvoicesPatch },
+        { path: "/api/invoices", table: invoices, create: validateNewInvoice, patch: validateInvoicePatch },
       ],
     },
     callers: [

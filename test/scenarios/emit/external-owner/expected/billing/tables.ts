@@ -23,7 +23,7 @@ export const accountCache: TableDefinition<AccountCacheRow> = {
  * A row of `invoices`.
  * What an account owes; see *\/ledger.
  */
-export interface InvoicesRow {
+export interface InvoiceRow {
   readonly invoice_id: string;
   readonly account_id: string | null;
   /** Where it stands */
@@ -36,7 +36,7 @@ export interface InvoicesRow {
 }
 
 /** What creates a row of `invoices`; the database fills in what may be left out. */
-export interface NewInvoices {
+export interface NewInvoice {
   readonly invoice_id: string;
   readonly account_id?: string | null;
   readonly state?: "draft" | "sent" | "paid";
@@ -48,9 +48,9 @@ export interface NewInvoices {
 }
 
 /** What changes a row of `invoices`; its key stays. */
-export type InvoicesPatch = Partial<Omit<NewInvoices, "invoice_id">>;
+export type InvoicePatch = Partial<Omit<NewInvoice, "invoice_id">>;
 
-export const invoices: TableDefinition<InvoicesRow, NewInvoices, InvoicesPatch> = {
+export const invoices: TableDefinition<InvoiceRow, NewInvoice, InvoicePatch> = {
   name: "invoices",
   key: "invoice_id",
   entity: "invoice",
