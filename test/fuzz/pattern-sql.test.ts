@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { parsePattern } from "../../generator/rules/parse-pattern.js";
 import { translatePattern } from "../../generator/rules/pattern.js";
+import { isPattern, randomPattern } from "../support/random-patterns.js";
 
 /*
  * A translated pattern and the pattern it comes from match the same texts, on a real PostgreSQL: any that is made
@@ -35,51 +35,13 @@ const texts = fc.array(
   },
 );
 
-const escaped = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-const inClass = (text: string) => text.replaceAll(/[\\\]^-]/g, "\\$&");
 const shorthand = fc.constantFrom("\\d", "\\D", "\\w", "\\W", "\\s", "\\S");
-const classItem = fc.oneof(
-  character.map(inClass),
+const pattern = randomPattern({
+  character,
   shorthand,
-  fc.tuple(character, character).map((pair) => {
-    const [from = "", to = ""] = [...pair].sort((a, b) => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0));
-    return `${inClass(from)}-${inClass(to)}`;
-  }),
-);
-const characterClass = fc
-  .tuple(fc.boolean(), fc.array(classItem, { maxLength: 4 }))
-  .map(([negated, items]) => `[${negated ? "^" : ""}${items.join("")}]`);
-const quantifier = fc.constantFrom("*", "+", "?", "{2}", "{1,2}", "{2,}", "{0}", "{0,3}", "*?", "+?", "??");
-const { pattern } = fc.letrec<{ pattern: string; term: string; atom: string }>((tie) => ({
-  atom: fc.oneof(
-    { maxDepth: 3 },
-    character.map(escaped),
-    fc.constantFrom(".", "\\n", "\\t", "\\u{1f600}", "\\u00e9", "\\x41", "\\cJ"),
-    shorthand,
-    characterClass,
-    fc.tuple(fc.constantFrom("(?:", "(", "(?<n>"), tie("pattern")).map(([open, inner]) => `${open}${inner})`),
-  ),
-  term: fc.oneof(
-    tie("atom"),
-    fc.tuple(tie("atom"), quantifier).map((parts) => parts.join("")),
-    fc.constantFrom("^", "$"),
-  ),
-  pattern: fc
-    .array(
-      fc.array(tie("term"), { maxLength: 4 }).map((terms) => terms.join("")),
-      { minLength: 1, maxLength: 3 },
-    )
-    .map((alternatives) => alternatives.join("|")),
-}));
-
-const isPattern = (text: string) => {
-  try {
-    parsePattern(text);
-    return new RegExp(text, "u") instanceof RegExp;
-  } catch {
-    return false;
-  }
-};
+  atoms: fc.constantFrom(".", "\\n", "\\t", "\\u{1f600}", "\\u00e9", "\\x41", "\\cJ"),
+  assertions: () => [{ weight: 3, arbitrary: fc.constantFrom("^", "$") }],
+});
 
 test("what is translated matches the same texts", async () => {
   let translated = 0;
