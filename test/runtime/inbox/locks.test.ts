@@ -37,7 +37,7 @@ afterAll(async () => {
   await pool.end();
 });
 
-/** A locale would put the capital behind. */
+/** By locale the capital letter would come last. */
 const IDS = ["Z", "m", "z"] as const;
 const BACKWARDS = [...IDS].reverse();
 

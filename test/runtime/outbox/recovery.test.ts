@@ -60,7 +60,7 @@ describe("the relay of a restored database", () => {
     await publishAll(owner);
 
     const restored = await restore(url);
-    // Written after the restore and before any relay looked: its version is old news.
+    // Written after the restore and before a relay compared versions: its version is stale.
     await restored.emit("a", 100);
     await restored.emit("a", 101);
     const relay = restored.relay();
@@ -71,7 +71,7 @@ describe("the relay of a restored database", () => {
     await restored.drained();
     expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(await versionsOf(restored, "b")).toEqual([1, 2]);
-    // Its counter was raised above the stream already: what a snapshot says of it is new too.
+    // Its counter was raised above the stream's version: snapshots of it are newer, too.
     expect(await versionsOf(restored, "later")).toEqual([1, 3]);
     expect(relay.stats().retries).toBe(0);
   });
@@ -107,7 +107,7 @@ describe("the relay of a restored database", () => {
     expect(await versionsOf(restored, "a")).toEqual([1, 2, 3]);
     await restored.emit("a", 4);
     await publishAll(restored);
-    // 4 is for what the restored row says, should a snapshot ask.
+    // Version 4 is for the restored row, in case a snapshot reads it.
     expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 5]);
   });
 
@@ -177,7 +177,7 @@ describe("the relay of a restored database", () => {
     const born = async () =>
       (await restored.pool.query<{ born: string }>("SELECT born FROM mesh.entity_version")).rows[0]?.born;
     expect(await born()).toBe("7");
-    // A life that began before what is renumbered began where it did.
+    // An incarnation that began before the rewritten versions keeps its first version.
     await owner.emit("a", 9);
     await owner.emit("a", 9);
     await owner.emit("a", 9);
@@ -227,7 +227,7 @@ FROM mesh.relay`,
       await publishAll(owner);
       await put("user.a.updated", 1e12);
       await put("user.a.updated", Number.MAX_SAFE_INTEGER);
-      // Two unknown messages may have counted as far as that, not further.
+      // Two unknown messages can explain versions up to that, not above.
       await put("user.b.updated", 1e6);
       await put("user.%00.updated", 3);
       await put(`user.${"x".repeat(3000)}.updated`, 3);

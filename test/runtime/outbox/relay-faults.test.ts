@@ -144,7 +144,7 @@ describe("the relay, when the broker fails", () => {
         const ack = await short.broker.publish(message);
         if (!message.subject.includes("unlucky") || swallowed > 0) return ack;
         swallowed += 1;
-        // As long as the client waits for an ack: well beyond the window.
+        // As long as the client waits for an ack, which is longer than the dedupe window.
         await pause(3_000);
         throw new PublishFailed("no ack", "broker");
       },
@@ -163,7 +163,7 @@ describe("the relay, when the broker fails", () => {
   });
 
   it("does not double what was acked when it dies, not even beyond the duplicate window", async () => {
-    // A window so short that the broker's own dedupe is no help.
+    // A dedupe window so short that the broker drops no duplicate.
     const admin = await connect({ servers: nats.url });
     const stream = { ...owner.stream, duplicateWindowSeconds: 1 };
     const short = await openOwner({ natsUrl: nats.url, stream });

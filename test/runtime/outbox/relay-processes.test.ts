@@ -12,7 +12,7 @@ import { waitFor } from "../../support/servers.js";
 
 const SCRIPT = fileURLToPath(new URL("../../support/processes/relay.ts", import.meta.url));
 
-/** Passes everything on until it is cut; then nothing, not even that the other side is gone. */
+/** A proxy that after `cut` passes nothing on, not even the end of a connection. */
 async function startWire(target: string) {
   const { hostname, port } = new URL(target);
   const sockets: Socket[] = [];
@@ -45,7 +45,7 @@ describe("relays in processes of their own", () => {
   let admin: pg.Client;
   const children: ChildProcess[] = [];
   beforeEach(async () => {
-    // A window so short that the broker's own dedupe hides nothing.
+    // A dedupe window so short that the broker drops no duplicate.
     owner = await openOwner({ stream: streamPlan({ duplicateWindowSeconds: 1 }) });
     admin = new pg.Client({ connectionString: owner.url });
     await admin.connect();
@@ -73,7 +73,7 @@ describe("relays in processes of their own", () => {
     };
     return { child, stats };
   };
-  /** What a database does to a client that it takes for dead. */
+  /** Terminates the sessions of a client, as a database does when it takes the client for dead. */
   const cutLeader = () =>
     admin.query(
       `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 1835365224

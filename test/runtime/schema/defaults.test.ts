@@ -16,7 +16,7 @@ afterAll(() => client.end());
 
 type Scalar = string | number | boolean;
 
-/** What a row that leaves the column out holds, as text; an error of PostgreSQL is thrown. */
+/** The value, as text, of a row that leaves the column out. Throws PostgreSQL's errors. */
 async function store(type: ColumnType, value: Scalar): Promise<string> {
   const written = sqlDefault({ type, default: { kind: "literal", value } });
   await client.query("BEGIN; SET LOCAL TimeZone = 'UTC'");

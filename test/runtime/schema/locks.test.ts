@@ -44,7 +44,7 @@ async function connect(application = "test", at = url): Promise<pg.Client> {
   return client;
 }
 
-/** Two hundred writes a second, and how long the slowest of them took, in ms. */
+/** Writes two hundred times a second; gives the duration of the slowest write in ms. */
 async function startWriters() {
   const writers = await Promise.all(Array.from({ length: 8 }, () => connect("writer")));
   let stopped = false;
@@ -69,7 +69,7 @@ async function startWriters() {
   };
 }
 
-/** A report that keeps its transaction open. */
+/** A long reader: a report that keeps its transaction open. */
 async function openReader(sql = "SELECT count(*) FROM items") {
   const reader = await connect("monthly report");
   await reader.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
@@ -197,7 +197,7 @@ describe("a file without a transaction", () => {
     const logger = recordingLogger();
     const { applied } = await migrate(pool, { service: "shop", migrations: folder.path, logger });
     expect(applied).toEqual(["0002_slow.sql", "0003_slow.sql"]);
-    // What the connection's owner wants of it holds again afterwards.
+    // The session's own settings are restored afterwards.
     expect((await pool.query("SHOW statement_timeout")).rows).toEqual([{ statement_timeout: "150ms" }]);
     await pool.end();
   });

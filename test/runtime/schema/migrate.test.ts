@@ -156,7 +156,7 @@ describe("files that do not match mesh.migration are refused", () => {
   });
 
   test("but not a file of the runtime that is newer than the service's own", async () => {
-    // As a release before it would.
+    // As an older release would.
     const newer = (meshMigrations as Migration[]).splice(1);
     const folder = await apply({ "0001_initial.sql": FIRST });
     (meshMigrations as Migration[]).push(...newer);

@@ -23,7 +23,7 @@ test("the parts of a service stop to their end though its database is away by th
     publishes: [`${owner.service}.user.*.*`],
   });
   let away = false;
-  // The relay has a connection of its own, and does not know yet.
+  // The relay has its own connection, and has not noticed yet.
   const pool: typeof owner.pool = Object.create(owner.pool, {
     query: {
       value: (...given: readonly unknown[]) =>

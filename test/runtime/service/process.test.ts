@@ -30,7 +30,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** `shell`: what stands between us and it; `"$@"` is its command. */
+/** `shell`: script of the parent process that starts it; `"$@"` is its command. */
 function run(env: Readonly<Record<string, string>>, shell?: string): ServiceProcess {
   const command = [process.execPath, "--import", "tsx", MAIN];
   const [program = "", ...args] = shell === undefined ? command : ["/bin/sh", "-c", shell, "sh", ...command];
@@ -187,7 +187,7 @@ test("a log that nobody reads keeps it neither from answering nor from stopping"
   children.push(child);
   const exit = once(child, "exit").then(([code]) => code as number | null);
   await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 30_000 });
-  // Each is a log line of 8 kB, all of them many times what pipe and buffer hold.
+  // Each is a log line of 8 kB; together many times the size of pipe and buffer.
   const path = `/${"x".repeat(8_000)}`;
   const answers = async () => {
     for (let asked = 0; asked < 50; asked += 1) {

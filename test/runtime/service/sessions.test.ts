@@ -132,7 +132,7 @@ describe("a pooler", () => {
     const pool = new pg.Pool({ connectionString: at, max: 2 });
     const lock = () => pool.query("SELECT pg_try_advisory_lock(1) AS taken");
     const [one, two] = [await pool.connect(), await pool.connect()];
-    // What it breaks, without an error.
+    // What such a pooler breaks without any error.
     for (const client of [one, two])
       expect((await client.query("SELECT pg_try_advisory_lock(1) AS taken")).rows).toEqual([{ taken: true }]);
     one.release();

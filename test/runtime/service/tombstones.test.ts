@@ -55,7 +55,7 @@ async function hear(sent: Sent): Promise<number> {
 }
 
 const forget = () => expireDeleted({ pool, definition, logger: silent });
-/** So much time passes for what was met already. */
+/** Moves what is stored back in time by this much. */
 const pass = async (days: number) => {
   await pool.query("UPDATE mesh.applied SET deleted_at = deleted_at - make_interval(days => $1)", [days]);
   await pool.query("UPDATE mesh.entity_version SET gone_at = gone_at - make_interval(days => $1)", [days]);
@@ -74,14 +74,14 @@ describe("a tombstone", () => {
     expect(await forget()).toEqual({ tombstones: 0, counters: 0 });
     await pass(89);
     expect(await forget()).toEqual({ tombstones: 0, counters: 0 });
-    // Redelivered within that time: nobody comes back.
+    // A redelivery within that time does not undo the deletion.
     expect(await hear({ id: "gone", action: "updated", seq: 2, version: 2 })).toBe(0);
     expect(await hear({ id: "gone", action: "created", seq: 1, version: 1 })).toBe(0);
     expect(await users()).toEqual(["alive"]);
     await pass(2);
     expect(await forget()).toEqual({ tombstones: 1, counters: 0 });
     expect(await remembered()).toEqual(["alive"]);
-    // Its owner has forgotten it, too: a re-creation starts at 1.
+    // The owner has forgotten the counter, too: a re-creation starts at version 1.
     expect(await hear({ id: "gone", action: "created", seq: 900, version: 1 })).toBe(1);
     expect((await users()).sort()).toEqual(["alive", "gone"]);
   });
@@ -160,7 +160,7 @@ describe("an owner's counter", () => {
     await pass(179);
     expect(await forget()).toMatchObject({ counters: 0 });
     expect(await next(ids[1])).toBe(3);
-    // Counted on meanwhile: its time runs anew.
+    // Its counter moved on meanwhile: its time starts again.
     await pass(2);
     expect(await forget()).toMatchObject({ counters: 0 });
     await pass(181);

@@ -185,7 +185,7 @@ describe("the first version of the present incarnation", () => {
     });
     await several.client.query("DELETE FROM orders");
     await several.client.query("INSERT INTO orders VALUES ('draft', 'paid'), ('paid', 'draft')");
-    // Whoever knows version 4 of "paid" is not told of a new life where no creation told of one: nothing is destroyed.
+    // A consumer that knows version 4 of "paid" must not infer a deletion here: no creation was published.
     expect(await lives(several)).toMatchObject({
       "shop.order draft": "v5 born 3",
       "shop.order paid": "v6 born 1",

@@ -12,7 +12,7 @@ beforeAll(async () => {
   [attacher, consumer] = await Promise.all([compute.connect(), compute.connect()]);
 });
 afterAll(() => compute.close());
-// A failed test must not leave its locks to the next one; the one that waits is queued behind the other.
+// A failed test must not leave locks behind. The waiting session is closed first, since it waits for the other.
 afterEach(() => Promise.all([consumer.query("ROLLBACK"), attacher.query("ROLLBACK")]));
 beforeEach(() =>
   compute.client.query("DELETE FROM ssh_keys; DELETE FROM mesh.applied; DELETE FROM mesh.outbox"),
@@ -24,7 +24,7 @@ const attach = (session: pg.Client, key: string, user: string) =>
     [key, user],
   );
 
-/** As the consumer applies a deletion: first the guard's row, then, in a statement of its own, the cascade. */
+/** As the consumer applies a deletion: first the row in mesh.applied, then the cascade as another statement. */
 const recordDeletion = (session: pg.Client, user: string) =>
   session.query(
     `INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq) VALUES ('auth.user', $1, 2, true, true, 5)

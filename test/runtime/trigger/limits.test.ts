@@ -2,7 +2,7 @@ import { expect, inject, test } from "vitest";
 import { shop } from "../../support/migrations.js";
 import { openService, takeEvents } from "../../support/trigger-events.js";
 
-/** A table of so many columns, key included, whose events show all of them. */
+/** A table with this many columns, key included, whose events carry all of them. */
 function wide(count: number) {
   const columns = Array.from({ length: count - 1 }, (_, index) => `c${index}`);
   const payload = `{ item_id: string, ${columns.map((name) => `${name}: integer`).join(", ")} }`;

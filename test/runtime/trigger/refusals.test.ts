@@ -78,7 +78,7 @@ describe("sessions", () => {
           await session.query("UPDATE users SET display_name = $1 WHERE user_id = 'a'", [
             `${number}/${round}`,
           ]);
-          // The row is locked from here to the commit, so this is the order of commits.
+          // The version counter's row is locked until the commit, so this is the order of commits.
           order.push(`${number}/${round}`);
           await session.query("COMMIT");
         }

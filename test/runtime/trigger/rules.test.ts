@@ -99,7 +99,7 @@ describe("the payload's own schema is enforced at the owner", () => {
       constraint: "items_label_created_payload",
     });
     await insert("label", "long");
-    // The update event demands nothing of it.
+    // The update event's schema does not constrain it.
     await set("label", "x");
     await set("label", "longer");
     await expect(set("state", "sold")).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describe("the payload's own schema is enforced at the owner", () => {
     });
     await set("label", "abc");
     await set("state", "sold");
-    // It means the event no more.
+    // The condition of the event no longer holds.
     await set("label", "longest");
     await expect(database.client.query("DELETE FROM items")).rejects.toMatchObject({
       constraint: "items_label_deleted_payload",

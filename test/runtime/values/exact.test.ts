@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 const COLUMNS = samples.columns.map(({ name }) => name);
 
-/** Values as PostgreSQL itself prints them: exactly, in UTC. */
+/** Values as PostgreSQL prints them: exact, in UTC. */
 async function rowText(client: pg.Client, table: string, id: string): Promise<unknown> {
   await client.query("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 3");
   const moments = new Set(["taken_at", "due_at", "seen_at", "told_at"]);
@@ -33,7 +33,7 @@ async function rowText(client: pg.Client, table: string, id: string): Promise<un
   return rows[0];
 }
 
-/** The texts of the columns in a JSON object, digits kept. */
+/** The columns' texts in a JSON object, with all digits. */
 async function fieldTexts(text: string): Promise<unknown> {
   const fields = COLUMNS.map((name) => `$1::json -> '${name}' #>> '{}' AS ${name}`);
   const json = COLUMNS.map((name) => `($1::json -> '${name}')::text AS "${name} json"`);
@@ -41,7 +41,7 @@ async function fieldTexts(text: string): Promise<unknown> {
   return rows[0];
 }
 
-/** Row, event, answer, list and copy say the same; so does a copy that is healed by a snapshot. */
+/** Expects the same value in row, event, REST answer, list, cache by event and cache by snapshot. */
 async function expectSame(id: string): Promise<void> {
   const [body = ""] = (await mesh.carry()).slice(-1);
   const row = await rowText(mesh.lab.client, "samples", id);
@@ -139,7 +139,7 @@ const SAMPLE = fc.record({
 });
 type Sample = typeof SAMPLE extends fc.Arbitrary<infer T> ? T : never;
 
-/** What a session may have set that PostgreSQL's printing or reading depends on. */
+/** Session settings that change how PostgreSQL prints or reads values. */
 const ODD_SESSION = `SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = -10;
 SET IntervalStyle = 'sql_standard'; SET bytea_output = 'escape'; SET lc_numeric = 'C'`;
 
