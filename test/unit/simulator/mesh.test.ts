@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import type { ServiceDefinition } from "../../../runtime/definition.js";
+import { describeMesh, keyOf, type Samples, valueFor } from "../../../simulator/mesh.js";
+import type { SimulatedDatabase } from "../../../simulator/postgres/databases.js";
+
+/** A service whose service, table and column names every JavaScript object inherits. */
+const definition = {
+  name: "constructor",
+  tables: [
+    {
+      name: "constructor",
+      key: "name",
+      columns: [
+        { name: "name", type: "text" },
+        { name: "length", type: "text" },
+      ],
+    },
+  ],
+  consumers: [],
+} as unknown as ServiceDefinition;
+
+async function describeTable(samples?: Samples) {
+  // Its tables have no foreign keys.
+  const database = { query: async () => [] } as unknown as SimulatedDatabase;
+  const { tables } = await describeMesh([{ definition, database, env: {} }], samples);
+  const [table] = tables;
+  const column = table?.columns[0];
+  if (table === undefined || column === undefined) throw new Error("the table is missing");
+  return { table, column };
+}
+
+test("values for inherited names are made up, not read from Object.prototype", async () => {
+  const { table, column } = await describeTable();
+  expect([keyOf(table, 0), valueFor(table, column, 2)]).toEqual(["constructor-1", "length-2"]);
+});
+
+test("samples for inherited names are used", async () => {
+  const samples = { constructor: { constructor: { name: ["k0", "k1"], length: ["a", "b"] } } };
+  const { table, column } = await describeTable(samples as unknown as Samples);
+  expect([keyOf(table, 1), valueFor(table, column, 3)]).toEqual(["k1", "b"]);
+});
