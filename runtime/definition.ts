@@ -19,6 +19,7 @@ export interface Metadata {
   readonly version?: number;
 }
 
+/** Every event: its metadata, and fields beside it. */
 export interface MeshEvent {
   readonly metadata: Metadata;
 }
@@ -32,6 +33,7 @@ export interface Validator<E> {
   errors?: readonly ValidationError[] | null;
 }
 
+/** What ajv says of one violation; `instancePath` is a JSON pointer into the event. */
 export interface ValidationError {
   readonly instancePath: string;
   readonly keyword: string;
@@ -42,6 +44,7 @@ export interface ValidationError {
 /** The connection of a transaction. What is written through it commits or rolls back with the event. */
 export type Tx = Pick<ClientBase, "query">;
 
+/** What a handler gets: the event, and the transaction that applies it. */
 export interface HandlerContext<E> {
   readonly event: E;
   readonly tx: Tx;
@@ -58,6 +61,7 @@ export interface HandlerContext<E> {
  */
 export type Handler<E> = (context: HandlerContext<E>) => Promise<void>;
 
+/** What a hook before a deletion gets: the row that is to go. */
 export interface BeforeContext<Row> {
   readonly row: Row;
   readonly logger: Logger;
@@ -71,6 +75,7 @@ export interface BeforeContext<Row> {
  */
 export type BeforeDelete<Row> = (context: BeforeContext<Row>) => Promise<void>;
 
+/** Where hooks log: JSON lines on standard output. An `error` among the fields is written with its stack and cause. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -79,8 +84,9 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-export type { ColumnType };
+export type { ColumnType } from "./values/column-types.js";
 
+/** A column of a table, as mesh.yaml declares it. */
 export interface ColumnDefinition {
   readonly name: string;
   readonly type: ColumnType;
@@ -112,6 +118,7 @@ export interface TableDefinition<
   readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch };
 }
 
+/** What happens to rows that name a deleted entity in `column`. */
 export interface CascadeDefinition {
   readonly action: "set_null" | "delete";
   readonly table: TableDefinition;
@@ -120,6 +127,7 @@ export interface CascadeDefinition {
   readonly before?: { readonly name: string; readonly call: BeforeDelete<never> };
 }
 
+/** An event that a service consumes. `change` says what it does to the entity; `none`: only handlers hear of it. */
 export interface EventDefinition {
   /** `UserCreated` */
   readonly name: string;
@@ -135,6 +143,7 @@ export interface PublishedEventDefinition extends Pick<EventDefinition, "name" |
   readonly entity: string;
 }
 
+/** An event of a subscription, with what this service does for it. */
 export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition {
   /** Columns of the cache that the event's payload has as fields of the same name, the key included. */
   readonly columns?: readonly string[];
@@ -142,6 +151,7 @@ export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDef
   readonly handler?: Handler<E> | undefined;
 }
 
+/** Pace and retries of one consumer: `delivery` in mesh.yaml. */
 export interface DeliveryDefinition {
   /** Failed attempts after which an event becomes a dead letter. */
   readonly attempts: number;
@@ -155,6 +165,7 @@ export interface DeliveryDefinition {
   readonly batch: number;
 }
 
+/** Where the snapshots of a cache are read. */
 export interface SyncDefinition {
   /** Environment variable with the source's base URL: `AUTH_SERVICE_URL`. */
   readonly urlVariable: string;
@@ -172,6 +183,7 @@ export interface SyncDefinition {
   readonly optional?: true;
 }
 
+/** The stream of one service's events. */
 export interface StreamDefinition {
   readonly name: string;
   readonly subjects: readonly string[];
@@ -202,6 +214,7 @@ export interface ConsumerDefinition {
   readonly events: readonly ConsumedEvent<never>[];
 }
 
+/** An event that a service publishes beside those of its tables. */
 export interface PublishedEvent {
   readonly name: string;
   readonly entity: string;
@@ -211,6 +224,7 @@ export interface PublishedEvent {
   readonly validate?: Validator<MeshEvent>;
 }
 
+/** A table under REST at `path`. */
 export interface ResourceDefinition {
   readonly path: string;
   readonly table: TableDefinition;
@@ -256,6 +270,7 @@ export interface ServiceDefinition {
   readonly start?: StartHook | undefined;
 }
 
+/** Another service that may call this one. */
 export interface CallerDefinition {
   readonly name: string;
   /** Environment variable with the key that it sends: `SFS_TO_AUTH_KEY`. */
@@ -263,20 +278,24 @@ export interface CallerDefinition {
   readonly grants: readonly GrantDefinition[];
 }
 
+/** HTTP methods that a grant names, in lower case. */
 export type CallVerb = "get" | "post" | "patch" | "delete";
 
+/** What a caller may do with one resource. */
 export interface GrantDefinition {
   /** `/api/users`, and the rows below it. */
   readonly path: string;
   readonly verbs: readonly CallVerb[];
 }
 
+/** A variable that the service reads. Without one that is `required` it does not start. */
 export interface EnvironmentDefinition {
   readonly name: string;
   readonly required?: true;
   readonly default?: string;
 }
 
+/** What the start hook gets. */
 export interface StartContext {
   /** Every variable of mesh.yaml's `environment`, defaults filled in. */
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -3,39 +3,8 @@
  * may call. Everything else under runtime/ is free to change.
  */
 
-// The broker: to provision streams and durables, to listen, to test.
-export {
-  type Broker,
-  type BrokerStatus,
-  ConsumerGone,
-  type ConsumerPlan,
-  type ConsumerState,
-  type Delivery,
-  DurablePastEnd,
-  type OutgoingMessage,
-  type PublishAck,
-  PublishFailed,
-  type PullSubscription,
-  type StoredMessage,
-  type StreamState,
-} from "./broker/broker.js";
-export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
-// A service, in a process of its own (`runMain`) or in this one (`startService`).
-export { ConfigurationError } from "./configuration-error.js";
-// What an operator does, as functions.
-export {
-  type DeadLetter,
-  type DeadLetterFilter,
-  discardDeadLetter,
-  listDeadLetters,
-  type Redriven,
-  type RedriveOptions,
-  redriveDeadLetter,
-  showDeadLetter,
-} from "./consumer/dead-letters.js";
-export { createPool } from "./database/pool.js";
-export { requireOwnSessions } from "./database/pooler.js";
-// What generated code says to the runtime, and the types that hooks are written with.
+// What generated code says to the runtime, and the types that hooks are written with:
+
 export type {
   BeforeContext,
   BeforeDelete,
@@ -71,6 +40,44 @@ export type {
   ValidationError,
   Validator,
 } from "./definition.js";
+export { JsonText } from "./values/json-text.js";
+export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";
+
+// A service's data: rows that are written together with their events, and events that no table implies:
+
+export { type EventToEnqueue, EventTooLarge, enqueueEvent, InvalidEvent } from "./outbox/enqueue.js";
+export { InvalidRow } from "./repository/invalid-row.js";
+export {
+  type ReadRepository,
+  type Repository,
+  type RepositoryOf,
+  readRepository,
+  tableRepository,
+} from "./repository/repository.js";
+export type { Key } from "./repository/rows.js";
+
+// A service, in a process of its own (`runMain`) or in this one (`startService`):
+
+export { ConfigurationError } from "./configuration-error.js";
+export type { Environment } from "./service/config.js";
+export { HooksError, loadService } from "./service/hooks.js";
+export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
+export { runMain } from "./service/run-main.js";
+export { type RunningService, type StartOptions, startService } from "./service/start.js";
+export { checkDatabaseUrl } from "./service/urls.js";
+
+// What an operator does, as functions:
+
+export {
+  type DeadLetter,
+  type DeadLetterFilter,
+  discardDeadLetter,
+  listDeadLetters,
+  type Redriven,
+  type RedriveOptions,
+  redriveDeadLetter,
+  showDeadLetter,
+} from "./consumer/dead-letters.js";
 export type { ResyncResult } from "./http/operate-routes.js";
 export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
@@ -87,17 +94,11 @@ export {
 } from "./operate/status.js";
 export { type Verification, type VerifyOptions, verifyCache } from "./operate/verify.js";
 export { verifyReferences } from "./operate/verify-references.js";
-// Its data: rows that are written together with their events, and events that no table implies.
-export { type EventToEnqueue, EventTooLarge, enqueueEvent, InvalidEvent } from "./outbox/enqueue.js";
-export { InvalidRow } from "./repository/invalid-row.js";
-export {
-  type ReadRepository,
-  type Repository,
-  type RepositoryOf,
-  readRepository,
-  tableRepository,
-} from "./repository/repository.js";
-export type { Key } from "./repository/rows.js";
+
+// Databases: connections, and migrations as the owner:
+
+export { createPool } from "./database/pool.js";
+export { requireOwnSessions } from "./database/pooler.js";
 export {
   type AppliedMigration,
   type Grants,
@@ -112,15 +113,27 @@ export {
   migrationState,
   type OwnedDatabase,
 } from "./schema/index.js";
-export type { Environment } from "./service/config.js";
-export { HooksError, loadService } from "./service/hooks.js";
-export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
-export { runMain } from "./service/run-main.js";
-export { type RunningService, type StartOptions, startService } from "./service/start.js";
-export { checkDatabaseUrl } from "./service/urls.js";
-// What an error says, its causes included.
+
+// The broker: to provision streams and durables, to listen, to test:
+
+export {
+  type Broker,
+  type BrokerStatus,
+  ConsumerGone,
+  type ConsumerPlan,
+  type ConsumerState,
+  type Delivery,
+  DurablePastEnd,
+  type OutgoingMessage,
+  type PublishAck,
+  PublishFailed,
+  type PullSubscription,
+  type StoredMessage,
+  type StreamState,
+} from "./broker/broker.js";
+export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
+
+// Keys and errors as texts:
+
 export { messageOf, reasonOf } from "./text/error-message.js";
-// Keys: what suffices to know one by, and the one to show of a variable that may hold two.
 export { digestText, shownKey } from "./values/access-keys.js";
-export { JsonText } from "./values/json-text.js";
-export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";

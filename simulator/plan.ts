@@ -5,6 +5,7 @@ import fc from "fast-check";
  * fails. Tables, keys and targets are numbers, taken modulo what the mesh has, so a plan fits every mesh.
  */
 
+/** One schedule: who runs, who writes what, and what breaks when. The same plan is the same run. */
 export interface Plan {
   /** Seed of all other choices: which actor comes next, what is lost, what is delivered when. */
   readonly schedule: number;

@@ -10,6 +10,7 @@ import type { TraceLine } from "./schedule.js";
 import { real } from "./time.js";
 import type { Outcome, Testbed } from "./world.js";
 
+/** A mesh, databases to run it on, and how many schedules. */
 export interface SimulateOptions {
   /** The mesh's generated services, with their hooks. */
   readonly services: readonly ServiceDefinition[];
@@ -36,6 +37,7 @@ export interface Progress {
   readonly steps: number;
 }
 
+/** What was run; without a counterexample every promise was kept. */
 export interface Simulation {
   readonly seed: number;
   readonly runs: number;
@@ -49,6 +51,7 @@ export interface Simulation {
   readonly counterexample?: Counterexample;
 }
 
+/** The smallest schedule found that breaks a promise. */
 export interface Counterexample {
   /** Together with the seed, runs exactly this schedule again. */
   readonly path: string;

@@ -6,6 +6,7 @@ import { isPublishable } from "../subject.js";
  * for adversarial schedules; one contract suite holds both to these comments.
  */
 
+/** A message to publish. `body` and headers together are at most the broker's `maxPayload()` bytes. */
 export interface OutgoingMessage {
   readonly subject: string;
   /** Becomes `Nats-Msg-Id`: a second publish within the stream's window is stored once. */
@@ -14,6 +15,7 @@ export interface OutgoingMessage {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** JetStream's answer to a stored message: where it stands. */
 export interface PublishAck {
   readonly stream: string;
   readonly seq: number;
@@ -21,6 +23,7 @@ export interface PublishAck {
   readonly duplicate: boolean;
 }
 
+/** A stream as the broker has it. Sequences begin at 1; an empty stream's `lastSeq` is `firstSeq` - 1. */
 export interface StreamState {
   readonly name: string;
   /** Differs in a stream that was created again: the id in its metadata, else its time of creation. */
@@ -32,6 +35,7 @@ export interface StreamState {
   readonly bytes?: number;
 }
 
+/** A durable pull consumer as the file wants it: one per service and subscribed entity. */
 export interface ConsumerPlan {
   readonly stream: string;
   readonly durable: string;
@@ -40,6 +44,7 @@ export interface ConsumerPlan {
   readonly maxAckPending: number;
 }
 
+/** A durable as the broker has it. Counts are of messages, over all replicas. */
 export interface ConsumerState {
   /** Messages that match the filter and were never delivered. */
   readonly pending: number;
@@ -57,6 +62,7 @@ export interface ConsumerState {
   readonly ackFloor?: number;
 }
 
+/** A message as the stream holds it. */
 export interface StoredMessage {
   readonly subject: string;
   readonly stream: string;
@@ -84,6 +90,7 @@ export interface Delivery extends StoredMessage {
   working(): void;
 }
 
+/** The messages of one durable that this process has asked for. */
 export interface PullSubscription {
   /**
    * Up to `max` messages: at once where any are buffered, else when one is delivered, else none after `waitMs`.
@@ -101,6 +108,7 @@ export interface PullSubscription {
   stop(): Promise<void>;
 }
 
+/** JetStream behind one port, which the real client and the simulated one implement. Without an answer a question rejects after 5 s. */
 export interface Broker {
   /** Resolves on the stream's ack; rejects with `PublishFailed` otherwise. */
   publish(message: OutgoingMessage): Promise<PublishAck>;
@@ -128,6 +136,7 @@ export interface Broker {
   close(): Promise<void>;
 }
 
+/** A change of the connection's state. `server` is the URL of the server that took it. */
 export type BrokerStatus =
   | { readonly kind: "connected"; readonly server: string }
   | { readonly kind: "disconnected" }

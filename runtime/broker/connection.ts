@@ -4,6 +4,7 @@ import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import type { BrokerStatus } from "./broker.js";
 
+/** Where the broker is, and who connects. */
 export interface ConnectOptions {
   /** One URL or several, separated by commas: `nats://127.0.0.1:4222`. Credentials in it serve where none are given. */
   readonly url: string;
@@ -28,6 +29,7 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** There was no connection to the broker within the time that a call waits for one. */
 export class BrokerAway extends Error {
   override readonly name = "BrokerAway";
 }

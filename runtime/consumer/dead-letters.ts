@@ -55,6 +55,7 @@ function storableHeaders(headers: Readonly<Record<string, string>>): Record<stri
   );
 }
 
+/** An event that was not applied, with the reason. `attempts` counts tries; times are ISO 8601. */
 export interface DeadLetter {
   readonly id: number;
   readonly durable: string;
@@ -88,6 +89,7 @@ interface LetterRow {
 const COLUMNS = `id, durable, stream, stream_seq, subject, headers, error, attempts, entity_id, failed_at,
   redriven_at, octet_length(body) AS body_bytes`;
 
+/** Which dead letters to list. Default: the newest 100 that were not redriven, of every durable. */
 export interface DeadLetterFilter {
   readonly durable?: string;
   /** Those already redriven too. */
@@ -149,6 +151,7 @@ export type Redriven =
   | { readonly outcome: "applied" | "stale" | "queued" }
   | { readonly outcome: "refused"; readonly reason: string };
 
+/** One dead letter, and what applies it. */
 export interface RedriveOptions {
   readonly pool: Pool;
   /** Of the letter's durable, hooks passed in. */

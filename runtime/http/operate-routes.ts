@@ -3,6 +3,7 @@ import type { SnapshotChoice } from "../resync/resync.js";
 import type { SnapshotReport } from "../resync/snapshot.js";
 import { Problem } from "./problem.js";
 
+/** The outcome of one durable's resync: `report` or `error`. */
 export interface ResyncResult {
   readonly durable: string;
   /** What the snapshot has changed; absent where it failed. */

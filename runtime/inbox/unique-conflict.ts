@@ -12,6 +12,7 @@ import type { Upsert } from "./plan-batch.js";
  * snapshot says what became of it.
  */
 
+/** The placeholder in a unique column of the entity that lost the value. */
 export function parkedValue(id: string): string {
   return `superseded:${id}`;
 }

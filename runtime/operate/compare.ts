@@ -33,6 +33,7 @@ export const NO_FINDINGS: Readonly<Record<Finding, number>> = {
   ahead: 0,
 };
 
+/** A row in which a cache and its source differ. */
 export interface FoundRow {
   /** The row's key; of an unfit row without one, its place among the elements of the source. */
   readonly key: string;

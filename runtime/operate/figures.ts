@@ -13,6 +13,7 @@ const MOST_LETTERS = 10_000;
 /** The relay's dead letters lie beside the consumers', under this name. */
 export const OUTBOX_LETTERS = "outbox";
 
+/** What waits in a service's outbox. */
 export interface OutboxStatus {
   /** Events that are not acked by JetStream; counted up to 100,000. */
   readonly waiting: number;

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { inTransaction } from "../database/transaction.js";
 import { PLAUSIBLE_VERSION } from "../values/version.js";
 
+/** What `lowerVersions` changed. */
 export interface LoweredVersions {
   /** Entities whose counters were implausibly high. */
   readonly entities: number;

@@ -5,6 +5,7 @@ import type { Logger, ServiceDefinition } from "../definition.js";
 import { createAdmission } from "../outbox/admission.js";
 import { OUTBOX_LETTERS } from "./figures.js";
 
+/** One dead letter, and the service that it is of. */
 export interface RedriveLetterOptions {
   /** With its hooks, which run as in the service. */
   readonly definition: ServiceDefinition;

@@ -1,6 +1,7 @@
 import type { ResyncResult } from "../http/operate-routes.js";
 import { refusalText } from "../resync/source-request.js";
 
+/** Which running service to ask, and for what. */
 export interface ResyncOptions {
   /** URL of the running service. */
   readonly url: string;

@@ -5,6 +5,7 @@ import { readUnfit, type UnfitRow } from "../resync/unfit-rows.js";
 import { migrationState } from "../schema/index.js";
 import { type Bookkeeping, type OutboxStatus, readBookkeeping, readOutbox } from "./figures.js";
 
+/** What an operator asks of one service, read from its database and, where given, from broker and process. */
 export interface ServiceStatus {
   readonly service: string;
   /** The running service's own `/readyz`; absent when it was not asked. */
@@ -28,6 +29,7 @@ export interface HealthStatus {
   readonly stalled: readonly { readonly durable: string; readonly reason: string }[];
 }
 
+/** One durable: how far it is, and what it could not apply. */
 export interface ConsumerStatus {
   readonly durable: string;
   readonly stream: string;
@@ -43,6 +45,7 @@ export interface ConsumerStatus {
   readonly broker?: ConsumerState;
 }
 
+/** The last snapshot of a consumer. `at` is ISO 8601. */
 export interface SnapshotStatus {
   readonly at: string | null;
   readonly rows: number | null;
@@ -55,6 +58,7 @@ export interface SnapshotStatus {
   readonly unfitRows: readonly UnfitRow[];
 }
 
+/** Rows pending deletion, whose hook has not yet succeeded. */
 export interface CascadeStatus {
   /** Rows that wait for their `before` hook. */
   readonly waiting: number;
@@ -62,6 +66,7 @@ export interface CascadeStatus {
   readonly lastError: string | null;
 }
 
+/** Which service, and whom to ask beside its database. */
 export interface StatusOptions {
   readonly definition: ServiceDefinition;
   /** Of the service's database. */

@@ -6,6 +6,7 @@ import { readSource } from "../resync/snapshot-source.js";
 import { type Comparison, countFindings, createComparison, type Finding, type FoundRow } from "./compare.js";
 import { readSourceRow } from "./source-row.js";
 
+/** Which cache to compare. */
 export interface VerifyOptions {
   /** A pool of the cache's database. */
   readonly pool: Pool;
@@ -20,6 +21,7 @@ export interface VerifyOptions {
   readonly onProgress?: (rows: number) => void;
 }
 
+/** Rows per finding of one cache compared with its source. */
 export interface Verification extends Readonly<Record<Finding, number>> {
   readonly durable: string;
   readonly cache: string;

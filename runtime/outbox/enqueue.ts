@@ -5,6 +5,7 @@ import { subjectOf } from "../subject.js";
 import { printJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 
+/** An event for the outbox; `payload` is checked by `event.validate`, where there is one. */
 export interface EventToEnqueue {
   /** `metadata.source`: `auth-service`. */
   readonly source: string;

@@ -49,6 +49,7 @@ export function tableRepository<Row extends object, New extends object, Patch ex
   return repository as RepositoryOf<Row, New, Patch>;
 }
 
+/** Reads a table through a connection or a pool; of a cache there is no more. */
 export function readRepository<Row extends object>(
   db: Tx,
   table: TableDefinition<Row, object, object>,

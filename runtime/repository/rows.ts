@@ -11,6 +11,7 @@ import { tableSql } from "./table-sql.js";
  * change is atomic with the events that triggers write.
  */
 
+/** The value of a table's key column: a decimal string where it exceeds ±(2^53-1). */
 export type Key = string | number;
 
 /** Column values by name. */

@@ -17,6 +17,7 @@ export interface OwnedDatabase {
   readonly roles: { readonly owner: string; readonly service: string };
 }
 
+/** Who migrates, by URL. */
 export interface MigrateAsOwnerOptions {
   readonly url: string;
   /** The variable that the URL is from, for messages. */
@@ -26,6 +27,7 @@ export interface MigrateAsOwnerOptions {
   readonly dryRun?: boolean;
 }
 
+/** What `migrateAsOwner` did, or would do. */
 export interface MigratedDatabase {
   readonly service: string;
   readonly database: string;

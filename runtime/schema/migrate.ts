@@ -14,6 +14,7 @@ import { withoutTimeouts } from "./timeouts.js";
 /** "mesh" in ASCII. Advisory locks are per database, so every service database has its own. */
 const MIGRATION_LOCK = 0x6d_65_73_68;
 
+/** What to apply, and for which service. */
 export interface MigrateOptions {
   readonly service: string;
   /** Folder of the service's own files. */
@@ -25,6 +26,7 @@ export interface MigrateOptions {
   readonly grants?: Grants;
 }
 
+/** What `migrate` did. */
 export interface MigrationReport {
   /** Names applied by this call, in order; empty when the database was up to date. */
   readonly applied: readonly string[];

@@ -4,6 +4,7 @@ import type { KnownKeys } from "../http/authenticate.js";
 import { OPERATOR_KEY, readKeys } from "./service-keys.js";
 import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
 
+/** Variables as `process.env` has them. An empty value counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ServiceConfig {

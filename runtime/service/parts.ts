@@ -34,6 +34,10 @@ export interface PartsOptions {
   readonly logger: Logger;
 }
 
+/**
+ * Starts what a service does by itself: relay, consumers, cascades, snapshots. Returns at once; nothing of it
+ * waits for the broker.
+ */
 export function startParts(options: PartsOptions): Parts {
   const { pool } = options;
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);

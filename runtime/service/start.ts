@@ -9,6 +9,7 @@ import { startParts } from "./parts.js";
 import { prepareDatabase } from "./prepare-database.js";
 import { stopService } from "./stop.js";
 
+/** A service that listens. It takes work once `ready` has resolved. */
 export interface RunningService {
   readonly url: string;
   readonly port: number;
@@ -19,6 +20,7 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
+/** Where the service logs. Default: JSON lines on standard output. */
 export interface StartOptions {
   readonly logger?: Logger;
 }

@@ -24,6 +24,10 @@ const SERVICE: UrlRule = { schemes: ["http:", "https:"], example: "http://host:8
 
 const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
 
+/**
+ * What is wrong with a PostgreSQL URL, a line each; none for undefined. Lines name the variable and never quote
+ * its value, which may hold a password.
+ */
 export function checkDatabaseUrl(name: string, value: string | undefined): readonly string[] {
   if (value === undefined) return [];
   const url = parseUrl(name, value, DATABASE);

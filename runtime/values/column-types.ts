@@ -22,6 +22,7 @@ export const fieldTypes = {
   json: undefined,
 } as const satisfies Readonly<Record<string, "string" | "integer" | "number" | "boolean" | undefined>>;
 
+/** A shorthand type that mesh.yaml gives a payload's field. */
 export type FieldType = keyof typeof fieldTypes;
 
 interface ColumnTypeFacts {
@@ -143,7 +144,9 @@ const table = {
   },
 } as const satisfies Readonly<Record<string, ColumnTypeFacts>>;
 
+/** A type that mesh.yaml gives a column. */
 export type ColumnType = keyof typeof table;
+/** PostgreSQL's name of a column's type. */
 export type SqlType = (typeof table)[ColumnType]["sql"];
 
 type Facts = Omit<ColumnTypeFacts, "sql" | "heldBy"> & {
@@ -151,12 +154,15 @@ type Facts = Omit<ColumnTypeFacts, "sql" | "heldBy"> & {
   readonly heldBy: readonly ColumnType[];
 };
 
+/** The facts by type. */
 export const columnTypes: Readonly<Record<ColumnType, Facts>> = table;
 
 /** In the order in which an editor offers them. */
 export const columnTypeNames = Object.keys(table) as readonly ColumnType[];
+/** The shorthand types of payload fields, by name. */
 export const fieldTypeNames = Object.keys(fieldTypes) as readonly FieldType[];
 
+/** What the values of a type are. */
 export function kindOf(type: ColumnType): ValueKind {
   return columnTypes[type].kind;
 }

@@ -4,6 +4,7 @@ import { RE2JS } from "re2js";
  * Patterns of mesh.yaml for which JavaScript's engine may backtrack without bound. RE2's automata read each text once.
  */
 
+/** A pattern that reads each text once, from left to right. */
 export interface LinearPattern {
   test(text: string): boolean;
 }
