@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,10 +33,11 @@ function runGenerate(folder: string): Timing {
 function measure(
   name: string,
   mesh: string,
-  budget: { cold: number; upToDate?: number; megabytes?: number },
+  budget: { cold: number; upToDate?: number; megabytes?: number; linesPerEvent?: number },
 ): Row[] {
   const cold: Timing[] = [];
   const again: Timing[] = [];
+  let lines: Lines | undefined;
   for (let round = 0; round < 3; round += 1) {
     const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
     try {
@@ -44,6 +45,7 @@ function measure(
       writeFileSync(join(folder, "mesh.yaml"), mesh);
       cold.push(runGenerate(folder));
       again.push(runGenerate(folder));
+      lines ??= countLines(join(folder, "generated"));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -64,7 +66,47 @@ function measure(
       budget: budget.upToDate === undefined ? "" : `≤ ${budget.upToDate} s`,
       met: budget.upToDate === undefined || median(again.map((run) => run.seconds)) <= budget.upToDate,
     },
+    ...(budget.linesPerEvent === undefined || lines === undefined
+      ? []
+      : [linesRow(name, lines, budget.linesPerEvent)]),
   ];
+}
+
+interface Lines {
+  readonly events: number;
+  /** Of TypeScript and SQL that a person may read. */
+  readonly read: number;
+  readonly migrations: number;
+  /** Of roles and grants, which grow with services and not with events. */
+  readonly rights: number;
+  /** The validators that ajv has compiled. */
+  readonly compiled: number;
+}
+
+function countLines(folder: string): Lines {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const count = (matches: (path: string) => boolean) =>
+    paths
+      .filter(matches)
+      .reduce((sum, path) => sum + readFileSync(join(folder, path), "utf8").trimEnd().split("\n").length, 0);
+  const isCompiled = (path: string) => path.endsWith(".compiled.ts");
+  return {
+    events: paths.filter((path) => path.endsWith(".schema.json") && path.startsWith("schemas")).length,
+    read: count((path) => /\.(ts|sql)$/.test(path) && !isCompiled(path)),
+    migrations: count((path) => path.includes("migrations") && path.endsWith(".sql")),
+    rights: count((path) => /(roles|grants)\.sql$/.test(path)),
+    compiled: count(isCompiled),
+  };
+}
+
+function linesRow(name: string, lines: Lines, budget: number): Row {
+  const per = (count: number) => (count / lines.events).toFixed(1);
+  return {
+    what: `emitted lines per event, ${name}`,
+    value: `${per(lines.read)} (${per(lines.migrations)} migrations, ${per(lines.rights)} roles and grants; beside them ${per(lines.compiled)} of compiled validators)`,
+    budget: `≤ ${budget}`,
+    met: lines.read / lines.events <= budget,
+  };
 }
 
 /** `mesh generate` as a whole process, over the sizes of mesh that the budgets name. */
@@ -72,7 +114,10 @@ export function benchGenerate(): Row[] {
   const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
   return [
     ...measure("reference mesh", reference, { cold: 0.8, upToDate: 0.25 }),
-    ...measure("100 events", syntheticMesh({ services: 25, eventsPerService: 4 }), { cold: 1.0 }),
+    ...measure("100 events", syntheticMesh({ services: 25, eventsPerService: 4 }), {
+      cold: 1.0,
+      linesPerEvent: 60,
+    }),
     ...measure("1,000 events", syntheticMesh({ services: 250, eventsPerService: 4 }), {
       cold: 4,
       megabytes: 400,

@@ -77,10 +77,24 @@ function print(literal: Literal, position: Position): string {
   const { open, entries, close } = takeApart(literal, syntax);
   if (entries.length === 0) return flat;
   const inner = `${indent}  `;
-  const lines = entries.map(
-    ({ label, value }) => inner + label + print(value, { ...position, indent: inner, lead: label.length }),
+  const items = entries.map(
+    ({ label, value }) => label + print(value, { ...position, indent: inner, lead: label.length }),
   );
-  return `${open}\n${lines.join(",\n")}${syntax.trailing}\n${indent}${close}`;
+  // Arguments have no labels to look for at the beginning of a line.
+  const lines = isCall(literal) ? fillLines(items, width - inner.length) : items;
+  return `${open}\n${inner}${lines.join(`,\n${inner}`)}${syntax.trailing}\n${indent}${close}`;
+}
+
+/** As many on a line as fit it, the comma behind the last included. */
+export function fillLines(items: readonly string[], width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const item of items) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 2 + item.length < width)
+      lines[lines.length - 1] = `${last}, ${item}`;
+    else lines.push(item);
+  }
+  return lines;
 }
 
 function printFlat(literal: Literal, syntax: Syntax): string {

@@ -1,5 +1,5 @@
 import { type ImportDeclarationStructure, StructureKind } from "ts-morph";
-import { LINE_WIDTH } from "../print/layout.js";
+import { fillLines, LINE_WIDTH } from "../print/layout.js";
 
 /** Where generated code finds the runtime: its one public face. */
 export const RUNTIME = "@meshwright/runtime";
@@ -64,7 +64,9 @@ function declare(module: string, names: readonly Imported[]): ImportDeclarationS
     moduleSpecifier: module,
     isTypeOnly,
     namedImports:
-      line.length <= LINE_WIDTH ? specifiers : (writer) => writer.write(`\n${specifiers.join(",\n")},\n`),
+      line.length <= LINE_WIDTH
+        ? specifiers
+        : (writer) => writer.write(`\n${fillLines(specifiers, LINE_WIDTH - 2).join(",\n")},\n`),
   };
 }
 

@@ -9,7 +9,7 @@ import { publisherSource } from "./publisher.js";
 import { repositoriesSource } from "./repositories.js";
 import { serviceSource } from "./service.js";
 import { tablesSource } from "./tables.js";
-import { validatorsSource } from "./validators.js";
+import { COMPILED, validatorsSource } from "./validators.js";
 
 /** A service's TypeScript. Of an external one: its messages and their validators, for those who hear it. */
 export function emitTypeScript(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
@@ -42,8 +42,11 @@ function emitValidators(service: Service, lookup: Lookup, printer: Printer): Emi
   const owned = lookup.tables(service);
   const served = owned.filter((table) => writable.has(table.name));
   if (events.length === 0 && served.length === 0) return [];
-  const { head, body } = validatorsSource(events, { served, owned });
-  return [{ path: `${service.name}/validators.ts`, text: `${printer(head)}\n${body}` }];
+  const { typed, head, body } = validatorsSource(events, { served, owned });
+  return [
+    { path: `${service.name}/validators.ts`, text: printer(typed) },
+    { path: `${service.name}/${COMPILED}.ts`, text: `${printer(head)}\n${body}` },
+  ];
 }
 
 function ownSources(service: Service, lookup: Lookup): NamedSource[] {

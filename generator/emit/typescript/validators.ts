@@ -38,58 +38,92 @@ export function rulesValidators(table: Table, events: readonly Event[]): readonl
   });
 }
 
-/** The whole file, in the two parts that it is made of. */
+interface Exported {
+  readonly name: string;
+  /** Of what passes it, as validators.ts says it. */
+  readonly type: (imports: Imports) => string;
+  /** The validator, as a JavaScript expression. */
+  readonly expression: string;
+}
+
+/** Where ajv's output stands: nobody reads it, so no diff shows it. */
+export const COMPILED = "validators.compiled";
+
 export interface ValidatorsSource {
+  /** validators.ts: names and types. */
+  readonly typed: SourceText;
+  /** The head of the compiled file, and what goes below it, round ts-morph: printing it there would cost more than compiling it. */
   readonly head: SourceText;
-  /** ajv's output. It goes round ts-morph: printing it there would cost more than compiling it. */
   readonly body: string;
 }
 
-/** validators.ts: precompiled by ajv, so that a service compiles and evaluates nothing at run time. */
+/** Validators that are compiled by ajv, so that a service compiles and evaluates nothing at run time. */
 export function validatorsSource(
   events: readonly Event[],
   { served, owned }: { readonly served: readonly Table[]; readonly owned: readonly Table[] },
 ): ValidatorsSource {
-  const imports = gatherImports();
   const exported = [
-    ...events.map((event) => eventValidator(event, imports)),
-    ...served
-      .flatMap((table) => Object.values(bodyValidators(table)))
-      .map((body) => bodyValidator(body, imports)),
-    ...owned
-      .flatMap((table) => rulesValidators(table, events))
-      .map((rules) => rulesValidator(rules, imports)),
+    ...events.map(eventValidator),
+    ...served.flatMap((table) => Object.values(bodyValidators(table))).map(bodyValidator),
+    ...owned.flatMap((table) => rulesValidators(table, events)).map(rulesValidator),
   ];
+  return { typed: typedSource(exported), ...compiledSource(events, exported) };
+}
+
+function typedSource(exported: readonly Exported[]): SourceText {
+  const imports = gatherImports("compiled");
+  const lines = exported.map(
+    ({ name, type }) =>
+      `export const ${name}: ${imports.type(RUNTIME, "Validator")}<${type(imports)}> = compiled.${name};`,
+  );
+  return { imports, statements: [`import * as compiled from "./${COMPILED}.js";\n\n${lines.join("\n")}`] };
+}
+
+function compiledSource(
+  events: readonly Event[],
+  exported: readonly Exported[],
+): Pick<ValidatorsSource, "head" | "body"> {
+  const imports = gatherImports();
+  const validator = imports.type(RUNTIME, "Validator");
+  if (exported.some(({ expression }) => expression.includes(`= ${LINEAR_PATTERN}(`))) {
+    imports.value(RUNTIME, LINEAR_PATTERN);
+  }
+  const lines = exported.map(
+    ({ name, expression }) => `export const ${name}: ${validator}<never> = ${expression};`,
+  );
   return {
     head: {
       comments: [
-        "// @ts-nocheck -- ajv standalone output is plain JavaScript; the annotated exports are its typed face.",
+        "// @generated The output of ajv: validators.ts names what is in here, and ../schemas is what it was made from.",
+        "// @ts-nocheck -- plain JavaScript, but for the annotated exports.",
         "// biome-ignore-all lint: ajv standalone output",
       ],
       imports,
       statements: [],
     },
-    body: `${[exported.join("\n"), ...support(events, exported)].join("\n\n")}\n`,
+    body: `${[lines.join("\n"), ...support(events, lines)].join("\n\n")}\n`,
   };
 }
 
-function eventValidator(event: Event, imports: Imports): string {
-  const type = imports.type("./events.js", event.name);
+function eventValidator(event: Event): Exported {
   const payload = compileValidator({ properties: payloadProperties(event), required: requiredFields(event) });
-  return exportValidator(event.names.validator, type, `withMetadata(${payload})`, imports);
+  return {
+    name: event.names.validator,
+    type: (imports) => imports.type("./events.js", event.name),
+    expression: `withMetadata(${payload})`,
+  };
 }
 
-function bodyValidator({ name, type, schema }: Body, imports: Imports): string {
-  return exportValidator(name, imports.type("./tables.js", type), compileValidator(schema), imports);
+function bodyValidator({ name, type, schema }: Body): Exported {
+  return {
+    name,
+    type: (imports) => imports.type("./tables.js", type),
+    expression: compileValidator(schema),
+  };
 }
 
-function rulesValidator({ name, schema }: Rules, imports: Imports): string {
-  return exportValidator(name, "object", compileValidator(schema), imports);
-}
-
-function exportValidator(name: string, type: string, expression: string, imports: Imports): string {
-  if (expression.includes(`= ${LINEAR_PATTERN}(`)) imports.value(RUNTIME, LINEAR_PATTERN);
-  return `export const ${name}: ${imports.type(RUNTIME, "Validator")}<${type}> = ${expression};`;
+function rulesValidator({ name, schema }: Rules): Exported {
+  return { name, type: () => "object", expression: compileValidator(schema) };
 }
 
 /** What the exports call. It stands below what a reader looks for: functions are hoisted, and the rest is called later. */
