@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nanoid } from "nanoid";
 import pg from "pg";
 import { compileMesh } from "../generator/compile.js";
-import { planMigrations } from "../generator/migrations/index.js";
+import { emitMigrations } from "../generator/emit/sql/emit-migrations.js";
 import { migrate } from "../runtime/schema/index.js";
 import { silent } from "../test/support/loggers.js";
 
@@ -85,7 +85,7 @@ async function prepare(url: string): Promise<void> {
   const { mesh } = compileMesh(MESH, { file: "bench.yaml" });
   if (mesh === undefined) throw new Error("the benchmark's mesh does not compile");
   const templates = await readTemplates();
-  const plan = planMigrations({
+  const plan = emitMigrations({
     previous: undefined,
     next: mesh,
     existing: {},

@@ -1,9 +1,9 @@
+import { type Chain, findChains } from "./chains.js";
 import type { EmittedFile, MigrationFile, OutputFolder } from "./emit/file.js";
 import { isMigrationPath } from "./emit/file.js";
 import { type FoundLock, fingerprint, LOCK_FILE, type Origin, sha256 } from "./emit/lock.js";
 import { isMarked } from "./emit/mark.js";
 import { readLock } from "./emit/read-lock.js";
-import { type Chain, findChains } from "./migrations/chains.js";
 import { restoring } from "./migrations/lineage.js";
 import type { Mesh } from "./model/mesh.js";
 import type { Templates } from "./templates.js";

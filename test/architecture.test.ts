@@ -113,7 +113,7 @@ test("packages know each other by name; only the simulate command loads the simu
   ).toEqual([]);
 });
 
-test("emit sees only the model, what quotes and fills in texts, and the steps of migrations", () => {
+test("emit sees only the model, what quotes and fills in texts, and the plans of migrations", () => {
   const mayUse = [
     "generator/emit",
     "generator/model",
@@ -121,9 +121,7 @@ test("emit sees only the model, what quotes and fills in texts, and the steps of
     "generator/rules",
     "generator/quote",
     "generator/templates",
-    "generator/migrations/schema",
-    "generator/migrations/stages",
-    "generator/migrations/steps",
+    "generator/migrations",
   ];
   expect(
     broken(
@@ -132,6 +130,12 @@ test("emit sees only the model, what quotes and fills in texts, and the steps of
         within(target, "generator") &&
         (within(target, "generator/model/build") || !mayUse.some((room) => within(target, room))),
     ),
+  ).toEqual([]);
+});
+
+test("the planner of migrations prints nothing: it knows no emit", () => {
+  expect(
+    broken(({ file, target }) => within(file, "generator/migrations") && within(target, "generator/emit")),
   ).toEqual([]);
 });
 

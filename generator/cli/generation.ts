@@ -27,7 +27,7 @@ export async function planProject(mesh: Mesh, options: GenerationOptions = {}): 
       version,
       templates,
       folder: openOutputFolder(GENERATED),
-      loadMigrationPlanner: async () => (await import("../migrations/plan.js")).planMigrations,
+      loadMigrationPlanner: async () => (await import("../emit/sql/emit-migrations.js")).emitMigrations,
       allowDestructive: options.allowDestructive ?? false,
       distrustLock: options.distrustLock ?? false,
     }),

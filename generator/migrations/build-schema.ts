@@ -1,9 +1,9 @@
-import { distinctName, objectName } from "../emit/sql/sql-names.js";
-import { sqlDefault, sqlType } from "../emit/sql/sql-types.js";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { referenceActions } from "../vocabulary/reference-actions.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./schema.js";
+import { distinctName, objectName } from "./sql-names.js";
+import { sqlDefault, sqlType } from "./sql-types.js";
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
   const consumers = mesh.services.find((service) => service.name === database.service)?.consumers ?? [];

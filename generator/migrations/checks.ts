@@ -1,9 +1,9 @@
-import { literal, objectName } from "../emit/sql/sql-names.js";
 import type { Column, Mesh, Table } from "../model/mesh.js";
 import { tableConditions } from "../rules/payload.js";
 import { conjunction } from "../rules/said.js";
 import { travelRule } from "../rules/travel.js";
 import type { CheckSchema } from "./schema.js";
+import { literal, objectName } from "./sql-names.js";
 
 /**
  * The CHECK constraints of a table. What its messages cannot tell is refused by the owner alone: a copy holds what

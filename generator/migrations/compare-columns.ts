@@ -1,8 +1,8 @@
-import { identifier } from "../emit/sql/sql-names.js";
-import { castBetween } from "../emit/sql/sql-types.js";
 import type { Matches } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import type { ColumnSchema } from "./schema.js";
+import { identifier } from "./sql-names.js";
+import { castBetween } from "./sql-types.js";
 import type { Step } from "./steps.js";
 
 /** `table`: its new name, `oldTable`: the one it still has while things are dropped. */

@@ -1,12 +1,10 @@
-import { printMigration, type Section } from "../emit/sql/print-migration.js";
-import type { Block } from "../emit/sql/print-step.js";
-import type { Render } from "../emit/sql/render.js";
 import { findBreaks } from "./breaks.js";
 import { compareDatabases } from "./compare-database.js";
 import { type ExistingMigration, type Lineage, type Link, nameFor } from "./lineage.js";
 import { type MigrationRefusal, type PlaceInDatabase, pathTo } from "./refusal.js";
 import type { DatabaseState } from "./schema.js";
 import type { Step } from "./steps.js";
+import type { Block, Section, SqlPrinter } from "./text.js";
 import { titleOf } from "./title.js";
 import { asWritten, type Owner, printModel, type WrittenState } from "./written.js";
 
@@ -19,7 +17,7 @@ import { asWritten, type Owner, printModel, type WrittenState } from "./written.
 export interface Goal {
   readonly owner: Owner;
   readonly next: DatabaseState;
-  readonly render: Render;
+  readonly sql: SqlPrinter;
   readonly allowDestructive: boolean;
 }
 
@@ -85,7 +83,7 @@ function stateWhereParted({ links, heads, ancestors, stateAfter }: Lineage): Wri
   return common && stateAfter(common);
 }
 
-function writeNext(lineage: Lineage, ways: readonly Way[], { owner, next, render }: Goal): ExistingMigration {
+function writeNext(lineage: Lineage, ways: readonly Way[], { owner, next, sql }: Goal): ExistingMigration {
   const { heads } = lineage;
   const isJoin = heads.length > 1;
   const sections = heads.map(
@@ -102,15 +100,12 @@ function writeNext(lineage: Lineage, ways: readonly Way[], { owner, next, render
   // A file that no file before it tells the state of tells it whole.
   const isTold =
     first !== undefined && [first, ...lineage.ancestors(first)].some(({ model }) => model !== undefined);
-  const migration = printMigration(
-    {
-      title: `${owner.service}: ${isJoin ? "joins branches: " : ""}${text}.`,
-      head: printHead(heads, breaks),
-      sections,
-      model: printModel(owner, isTold ? ways[0]?.from : undefined, asWritten(next)),
-    },
-    render,
-  );
+  const migration = sql.print({
+    title: `${owner.service}: ${isJoin ? "joins branches: " : ""}${text}.`,
+    head: printHead(heads, breaks),
+    sections,
+    model: printModel(owner, isTold ? ways[0]?.from : undefined, asWritten(next)),
+  });
   const depth = 1 + Math.max(...heads.map(lineage.depth));
   return { name: nameFor(migration, { depth, slug: isJoin ? `join_${slug}` : slug }), text: migration };
 }

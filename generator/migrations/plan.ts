@@ -1,9 +1,4 @@
-import { printMigration } from "../emit/sql/print-migration.js";
-import { openSqlRender, type Render } from "../emit/sql/render.js";
-import { identifier } from "../emit/sql/sql-names.js";
-import { tableTriggers } from "../emit/sql/triggers/triggers.js";
 import type { Database, Mesh, Service } from "../model/mesh.js";
-import type { Templates } from "../templates.js";
 import { databaseSchema } from "./build-schema.js";
 import { compareDatabases } from "./compare-database.js";
 import { continueLineage, printHead } from "./continue.js";
@@ -11,6 +6,8 @@ import { findLegacyHistory } from "./history.js";
 import { checksum, type ExistingMigration, nameFor, readFollows, readLineage } from "./lineage.js";
 import type { MigrationRefusal } from "./refusal.js";
 import type { CheckSchema, DatabaseState } from "./schema.js";
+import { identifier } from "./sql-names.js";
+import type { SqlPrinter } from "./text.js";
 import { asWritten, NOTHING, type Owner, printModel, type WrittenState } from "./written.js";
 
 export type { ExistingMigration } from "./lineage.js";
@@ -22,7 +19,7 @@ export interface PlanInput {
   /** The migrations that the database of each service has, by name, whichever folder they are from. */
   readonly existing: Readonly<Record<string, readonly ExistingMigration[]>>;
   readonly allowDestructive: boolean;
-  readonly templates: Templates;
+  readonly sql: SqlPrinter;
 }
 
 export interface PlannedMigration extends ExistingMigration {
@@ -38,12 +35,11 @@ export interface MigrationPlan {
 
 /** The migrations that lead from one model to the other. Deterministic, and pure: what is on disk comes in as text. */
 export function planMigrations(input: PlanInput): MigrationPlan {
-  const render = openSqlRender(input.templates);
   const refusals: MigrationRefusal[] = [];
   const files = input.next.services.flatMap((service) => {
     const database = ownDatabase(input.next, service);
     if (database === undefined) return [];
-    const planned = planService(service, database, { ...input, render, refusals });
+    const planned = planService(service, database, { ...input, refusals });
     return [[service.name, planned.map(withChecksum)] as const];
   });
   return { files: Object.fromEntries(files), refusals };
@@ -54,7 +50,6 @@ function ownDatabase(mesh: Mesh, service: Service): Database | undefined {
 }
 
 interface ServiceContext extends PlanInput {
-  readonly render: Render;
   readonly refusals: MigrationRefusal[];
 }
 
@@ -63,17 +58,17 @@ function planService(
   database: Database,
   context: ServiceContext,
 ): readonly ExistingMigration[] {
-  const { render } = context;
+  const { sql } = context;
   const existing = context.existing[service.name] ?? [];
-  const next = databaseState(context.next, database, render);
+  const next = databaseState(context.next, database, sql);
   const owner = { service: service.name, database: database.name };
-  if (existing.length === 0) return [initialMigration(owner, next, render)];
+  if (existing.length === 0) return [initialMigration(owner, next, sql)];
   const legacy = legacyState(service, existing, { ...context, owner, to: next });
   const refuse = (refusal: MigrationRefusal) => context.refusals.push(refusal);
   const lineage = readLineage(existing, { service: service.name, legacy, refuse });
   if (lineage === undefined) return existing;
   const { allowDestructive } = context;
-  const { file, refusals } = continueLineage(lineage, { owner, next, render, allowDestructive });
+  const { file, refusals } = continueLineage(lineage, { owner, next, sql, allowDestructive });
   context.refusals.push(...refusals);
   const files = lineage.links.map((link) => link.file);
   return file === undefined ? files : [...files, file];
@@ -83,23 +78,17 @@ function planService(
 function legacyState(
   service: Service,
   existing: readonly ExistingMigration[],
-  {
-    previous,
-    next,
-    render,
-    owner,
-    to,
-  }: ServiceContext & { readonly owner: Owner; readonly to: DatabaseState },
+  { previous, next, sql, owner, to }: ServiceContext & { readonly owner: Owner; readonly to: DatabaseState },
 ): WrittenState | undefined {
   const legacy = existing.filter(({ text }) => readFollows(text) === undefined);
   const files = legacy.map(({ text }) => text.replaceAll("\r\n", "\n"));
   if (files.length === 0) return undefined;
   const history = findLegacyHistory(previous, next, service);
   if (previous === undefined || history === undefined) {
-    const isFirst = files.length === 1 && files[0] === initialText(owner, { next: to, render, head: [] });
+    const isFirst = files.length === 1 && files[0] === initialText(owner, { next: to, sql, head: [] });
     return isFirst ? asWritten(to) : undefined;
   }
-  const { schema, triggers } = databaseState(previous, history, render);
+  const { schema, triggers } = databaseState(previous, history, sql);
   // What no file says has no database: an older generator printed it otherwise, or demanded less of a column.
   const actual = <T extends { readonly text: string }>(item: T): T =>
     files.some((file) => file.includes(item.text)) ? item : { ...item, text: "" };
@@ -116,8 +105,8 @@ function legacyState(
   });
 }
 
-function databaseState(mesh: Mesh, database: Database, render: Render): DatabaseState {
-  const triggers = database.tables.map((table) => tableTriggers(mesh, database.service, table, render));
+function databaseState(mesh: Mesh, database: Database, sql: SqlPrinter): DatabaseState {
+  const triggers = database.tables.map((table) => sql.triggers(mesh, database.service, table));
   return {
     schema: databaseSchema(mesh, database),
     triggers: {
@@ -127,10 +116,10 @@ function databaseState(mesh: Mesh, database: Database, render: Render): Database
   };
 }
 
-function initialMigration(owner: Owner, next: DatabaseState, render: Render): ExistingMigration {
+function initialMigration(owner: Owner, next: DatabaseState, sql: SqlPrinter): ExistingMigration {
   const head = printHead([], []);
   const model = printModel(owner, undefined, asWritten(next));
-  const text = initialText(owner, { next, render, head, model });
+  const text = initialText(owner, { next, sql, head, model });
   return { name: nameFor(text, { depth: 1, slug: "initial" }), text };
 }
 
@@ -138,12 +127,12 @@ function initialText(
   { service }: Owner,
   {
     next,
-    render,
+    sql,
     head,
     model = [],
   }: {
     readonly next: DatabaseState;
-    readonly render: Render;
+    readonly sql: SqlPrinter;
     readonly head: readonly string[];
     readonly model?: readonly string[];
   },
@@ -152,7 +141,7 @@ function initialText(
   const steps = compareDatabases(NOTHING, next, () => undefined);
   const tables = next.schema.tables.map((table) => table.name).join(", ");
   const sections = [{ after: undefined, byHand: [], steps }];
-  return printMigration({ title: `${service}: ${tables}.`, head, sections, model, fresh: true }, render);
+  return sql.print({ title: `${service}: ${tables}.`, head, sections, model, fresh: true });
 }
 
 function withChecksum(file: ExistingMigration): PlannedMigration {

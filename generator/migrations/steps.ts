@@ -1,5 +1,3 @@
-import type { SqlType } from "../emit/sql/sql-types.js";
-import type { Trigger, TriggerFunction } from "../emit/sql/triggers/definitions.js";
 import type {
   CheckSchema,
   ColumnSchema,
@@ -8,6 +6,8 @@ import type {
   IndexSchema,
   TableSchema,
 } from "./schema.js";
+import type { SqlType } from "./sql-types.js";
+import type { Trigger, TriggerFunction } from "./triggers.js";
 
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
 export type Step =

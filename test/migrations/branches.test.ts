@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { LOCK_FILE } from "../../generator/emit/lock.js";
+import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
 import type { GenerateInput } from "../../generator/generate.js";
-import { planMigrations } from "../../generator/migrations/index.js";
 import { readCatalog } from "../support/catalog.js";
 import {
   templates as emitTemplates,
@@ -22,7 +22,7 @@ import { applyFiles, openDatabase, templates as sqlTemplates } from "../support/
  */
 
 const real = (options: Partial<GenerateInput> = {}): Partial<GenerateInput> => ({
-  loadMigrationPlanner: async () => planMigrations,
+  loadMigrationPlanner: async () => emitMigrations,
   templates: { ...emitTemplates, ...sqlTemplates },
   ...options,
 });

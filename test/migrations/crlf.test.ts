@@ -6,7 +6,7 @@ import type { ClientBase } from "pg";
 import { afterAll, expect, inject, test } from "vitest";
 import { compileMesh } from "../../generator/compile.js";
 import { renderDiagnostics } from "../../generator/diagnostics/render.js";
-import { planMigrations } from "../../generator/migrations/index.js";
+import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
 import { openOutputFolder } from "../../generator/project/output-folder.js";
 import { readTemplates } from "../../generator/project/package.js";
 import { migrate } from "../../runtime/schema/index.js";
@@ -33,7 +33,7 @@ const reference = readMesh("mesh.yaml");
 
 test("a clone with core.autocrlf is up to date, and its services migrate as all others", async () => {
   const options = {
-    loadMigrationPlanner: async () => planMigrations,
+    loadMigrationPlanner: async () => emitMigrations,
     templates: await readTemplates(),
     distrustLock: true,
   };

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from "vitest";
 import { LOCK_FILE } from "../../generator/emit/lock.js";
-import { planMigrations } from "../../generator/migrations/index.js";
+import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
 import { readCatalog } from "../support/catalog.js";
 import {
   templates as emitTemplates,
@@ -19,7 +19,7 @@ type Folder = ReturnType<typeof memoryFolder>;
 /** The real planner, into memory. */
 const generate = (text: string, folder: Folder) =>
   generateFiles(text, folder, {
-    loadMigrationPlanner: async () => planMigrations,
+    loadMigrationPlanner: async () => emitMigrations,
     templates: { ...emitTemplates, ...sqlTemplates },
   });
 

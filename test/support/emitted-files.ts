@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
 import { planOutput } from "../../generator/generate.js";
-import { type PlannedMigration, planMigrations } from "../../generator/migrations/plan.js";
+import type { PlannedMigration } from "../../generator/migrations/index.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { ROOT } from "./compile.js";
 import { memoryFolder, readTree } from "./generated-output.js";
@@ -16,7 +17,7 @@ export async function emitAll(mesh: Mesh): Promise<Files> {
     version: "1.2.3",
     templates,
     folder: memoryFolder(),
-    loadMigrationPlanner: async () => planMigrations,
+    loadMigrationPlanner: async () => emitMigrations,
     allowDestructive: false,
   });
   if (refusals.length > 0) throw new Error(`refused: ${JSON.stringify(refusals)}`);

@@ -3,11 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import {
-  type MigrationPlan,
-  type PlannedMigration,
-  planMigrations,
-} from "../../generator/migrations/index.js";
+import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
+import type { MigrationPlan, PlannedMigration } from "../../generator/migrations/index.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { migrate } from "../../runtime/schema/index.js";
 import { compile } from "./compile.js";
@@ -55,7 +52,7 @@ export interface PlanOptions {
 }
 
 export function plan(next: Mesh, options: PlanOptions = {}): MigrationPlan {
-  return planMigrations({
+  return emitMigrations({
     previous: options.previous,
     next,
     existing: { [options.service ?? "shop"]: options.existing ?? [] },

@@ -1,6 +1,7 @@
-import { type Printed, printStages } from "../../migrations/stages.js";
 import type { Step } from "../../migrations/steps.js";
-import { type Block, printStep } from "./print-step.js";
+import type { Block, MigrationText } from "../../migrations/text.js";
+import { type Printed, printStages } from "./print-stages.js";
+import { printStep } from "./print-step.js";
 import type { Render } from "./render.js";
 
 /** Told once per file, where functions follow that need it. */
@@ -11,26 +12,6 @@ const ABOUT_FUNCTIONS: Block = {
   ],
   text: "-- take rows times rows, and no compilation.",
 };
-
-export interface MigrationText {
-  readonly title: string;
-  /** What it says of itself to the runtime, a line each. */
-  readonly head: readonly string[];
-  readonly sections: readonly Section[];
-  /** For the next run. */
-  readonly model: readonly string[];
-  /** For a database without rows: in one piece. */
-  readonly fresh?: true;
-}
-
-/** The SQL of a file, or of those of its databases that are on one branch. */
-export interface Section {
-  /** The branch's last file; undefined where there is no other. */
-  readonly after: string | undefined;
-  /** SQL of people, who wrote it on other branches. */
-  readonly byHand: readonly Block[];
-  readonly steps: readonly Step[];
-}
 
 const ABOUT_MODEL = "-- What the database is from here on: the next migration is made from it.";
 

@@ -5,17 +5,12 @@ import type {
   IndexSchema,
   TableSchema,
 } from "../../migrations/schema.js";
+import { identifier, identifiers, objectName } from "../../migrations/sql-names.js";
+import { castBetween } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
+import type { Block } from "../../migrations/text.js";
 import { commentLines } from "../../quote/sql.js";
 import type { Render } from "./render.js";
-import { identifier, identifiers, objectName } from "./sql-names.js";
-import { castBetween } from "./sql-types.js";
-
-/** A paragraph of a migration: what it is for, then its SQL. */
-export interface Block {
-  readonly comment: readonly string[];
-  readonly text: string;
-}
 
 export function printStep(step: Step, render: Render): Block {
   const print = (view: object, ...comment: readonly string[]): Block => ({

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { isValueOf } from "../../../generator/check/values.js";
-import { sqlDefault, sqlType } from "../../../generator/emit/sql/sql-types.js";
+import { sqlDefault, sqlType } from "../../../generator/migrations/sql-types.js";
 import type { ColumnType } from "../../../generator/model/mesh.js";
 import { columnTypeNames } from "../../../runtime/values/column-types.js";
 

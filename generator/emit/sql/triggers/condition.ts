@@ -1,8 +1,8 @@
 import { columnTypes, exactExpression, kindOf } from "@meshwright/runtime/column-types";
+import { identifier, literal } from "../../../migrations/sql-names.js";
+import { constant, momentConstant } from "../../../migrations/sql-types.js";
 import type { ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
-import { identifier, literal } from "../sql-names.js";
-import { constant, momentConstant } from "../sql-types.js";
 import { payloadColumns } from "./payload.js";
 
 export type Operation = "insert" | "update" | "delete";

@@ -1,6 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
+import { identifier, literal } from "../../../migrations/sql-names.js";
 import type { Event, Table } from "../../../model/mesh.js";
-import { identifier, literal } from "../sql-names.js";
 import { condition, type Operation, rowSource } from "./condition.js";
 import { payloadList } from "./payload.js";
 

@@ -1,6 +1,6 @@
 import { fieldTypes, kindOf, wireExpression } from "@meshwright/runtime/column-types";
+import { identifier } from "../../../migrations/sql-names.js";
 import type { Column, Event, Field, Table } from "../../../model/mesh.js";
-import { identifier } from "../sql-names.js";
 
 /**
  * The payload of an event as the columns of a SELECT, from a row with this alias. PostgreSQL prints them as JSON

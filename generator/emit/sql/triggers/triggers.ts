@@ -1,9 +1,9 @@
 import { kindOf } from "@meshwright/runtime/column-types";
+import { dollarQuote, identifier, literal, objectName } from "../../../migrations/sql-names.js";
+import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/triggers.js";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
 import type { Render } from "../render.js";
-import { dollarQuote, identifier, literal, objectName } from "../sql-names.js";
 import { mayFall, type Operation } from "./condition.js";
-import type { Trigger, TriggerFunction, Triggers } from "./definitions.js";
 import { columnText, emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
 import { payloadColumns } from "./payload.js";

@@ -1,7 +1,8 @@
-import { type Block, onColumn, printStep } from "../emit/sql/print-step.js";
-import type { Render } from "../emit/sql/render.js";
-import { identifier, objectName } from "../emit/sql/sql-names.js";
-import type { Step } from "./steps.js";
+import { identifier, objectName } from "../../migrations/sql-names.js";
+import type { Step } from "../../migrations/steps.js";
+import type { Block } from "../../migrations/text.js";
+import { onColumn, printStep } from "./print-step.js";
+import type { Render } from "./render.js";
 
 /*
  * A migration runs beside traffic. What holds a lock that traffic waits for is short and does not look at rows; what

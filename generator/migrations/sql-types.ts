@@ -1,5 +1,5 @@
 import { columnTypes, kindOf, type SqlType as PostgresType } from "@meshwright/runtime/column-types";
-import type { Column, ColumnDefault, ColumnType } from "../../model/mesh.js";
+import type { Column, ColumnDefault, ColumnType } from "../model/mesh.js";
 import { literal } from "./sql-names.js";
 
 /** As migrations print it. */

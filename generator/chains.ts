@@ -1,8 +1,8 @@
-import type { MigrationFile, OutputFolder } from "../emit/file.js";
-import type { FoundLock } from "../emit/lock.js";
-import type { Mesh, Service } from "../model/mesh.js";
-import { readFollows } from "./lineage.js";
-import { readModel } from "./written.js";
+import type { MigrationFile, OutputFolder } from "./emit/file.js";
+import type { FoundLock } from "./emit/lock.js";
+import { readFollows } from "./migrations/lineage.js";
+import { readModel } from "./migrations/written.js";
+import type { Mesh, Service } from "./model/mesh.js";
 
 /*
  * Which migrations each service's database has had, whichever folder they are in. A migration is known to the
