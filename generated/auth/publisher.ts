@@ -23,18 +23,10 @@ export function authPublisher(tx: Tx): AuthPublisher {
     };
   return {
     userCreated: publish(
-      validateUserCreated,
-      "UserCreated",
-      "user",
-      "created",
-      ["user_id", "username", "display_name"],
+      validateUserCreated, "UserCreated", "user", "created", ["user_id", "username", "display_name"],
     ),
     userUpdated: publish(
-      validateUserUpdated,
-      "UserUpdated",
-      "user",
-      "updated",
-      ["user_id", "username", "display_name"],
+      validateUserUpdated, "UserUpdated", "user", "updated", ["user_id", "username", "display_name"],
     ),
     userDeleted: publish(validateUserDeleted, "UserDeleted", "user", "deleted", ["user_id", "username"]),
   };

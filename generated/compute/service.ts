@@ -4,10 +4,7 @@ import { type ComputeUserHooks, computeUserConsumer } from "./consumers/auth-use
 import { computeStream } from "./events.js";
 import { containers, sshKeys, userCache } from "./tables.js";
 import {
-  validateContainerPatch,
-  validateNewContainer,
-  validateNewSshKey,
-  validateSshKeyPatch,
+  validateContainerPatch, validateNewContainer, validateNewSshKey, validateSshKeyPatch,
 } from "./validators.js";
 
 /** What Compute does beyond its tables, caches and cascades. */

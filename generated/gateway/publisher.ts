@@ -2,10 +2,7 @@
 import { enqueueEvent, type MeshEvent, type Payload, type Tx, type Validator } from "@meshwright/runtime";
 import type { IngressCreated, IngressDeleted, RouteRegistered, RouteUnregistered } from "./events.js";
 import {
-  validateIngressCreated,
-  validateIngressDeleted,
-  validateRouteRegistered,
-  validateRouteUnregistered,
+  validateIngressCreated, validateIngressDeleted, validateRouteRegistered, validateRouteUnregistered,
 } from "./validators.js";
 
 /** Events of Gateway, published by hand. What a table implies is already written by its triggers. */
@@ -30,31 +27,18 @@ export function gatewayPublisher(tx: Tx): GatewayPublisher {
     };
   return {
     ingressCreated: publish(
-      validateIngressCreated,
-      "IngressCreated",
-      "ingress",
-      "created",
+      validateIngressCreated, "IngressCreated", "ingress", "created",
       ["rule_id", "container_id", "port", "target_port"],
     ),
     ingressDeleted: publish(
-      validateIngressDeleted,
-      "IngressDeleted",
-      "ingress",
-      "deleted",
-      ["rule_id", "container_id", "port"],
+      validateIngressDeleted, "IngressDeleted", "ingress", "deleted", ["rule_id", "container_id", "port"],
     ),
     routeRegistered: publish(
-      validateRouteRegistered,
-      "RouteRegistered",
-      "route",
-      "registered",
+      validateRouteRegistered, "RouteRegistered", "route", "registered",
       ["route_id", "container_id", "host", "path_prefix", "target"],
     ),
     routeUnregistered: publish(
-      validateRouteUnregistered,
-      "RouteUnregistered",
-      "route",
-      "unregistered",
+      validateRouteUnregistered, "RouteUnregistered", "route", "unregistered",
       ["route_id", "host", "path_prefix"],
     ),
   };

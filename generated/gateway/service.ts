@@ -4,10 +4,7 @@ import { type GatewayContainerHooks, gatewayContainerConsumer } from "./consumer
 import { gatewayStream } from "./events.js";
 import { ingressRules, routes } from "./tables.js";
 import {
-  validateIngressRulePatch,
-  validateNewIngressRule,
-  validateNewRoute,
-  validateRoutePatch,
+  validateIngressRulePatch, validateNewIngressRule, validateNewRoute, validateRoutePatch,
 } from "./validators.js";
 
 /** What Gateway does beyond its tables, caches and cascades. */

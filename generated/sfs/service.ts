@@ -4,10 +4,7 @@ import { type SfsUserHooks, sfsUserConsumer } from "./consumers/auth-user.js";
 import { sfsStream } from "./events.js";
 import { files, namespaces, userCache } from "./tables.js";
 import {
-  validateFilePatch,
-  validateNamespacePatch,
-  validateNewFile,
-  validateNewNamespace,
+  validateFilePatch, validateNamespacePatch, validateNewFile, validateNewNamespace,
 } from "./validators.js";
 
 /** What SFS does beyond its tables, caches and cascades. */

@@ -97,58 +97,66 @@ RETURN format('{"metadata":{"event_id":"%s","entity_id":%s,"timestamp":%s,"sourc
 COMMENT ON FUNCTION mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT) IS
     'The body of an event: the metadata, then the members of the payload, which is a JSON object. The timestamp is the transaction''s, in unix seconds.';
 
-CREATE FUNCTION mesh.emit(entity TEXT, action TEXT, source TEXT, ids TEXT[], payloads TEXT[], births BOOLEAN[] DEFAULT NULL) RETURNS VOID
+-- One array of these is one aggregate for the caller: each costs as much as a statement where one row is written.
+CREATE TYPE mesh.new_event AS (id TEXT, payload TEXT, birth BOOLEAN);
+COMMENT ON TYPE mesh.new_event IS
+    'An event that a row means: id of the entity, payload as a JSON object, and whether a life of the entity begins with it.';
+
+CREATE FUNCTION mesh.emit(entity TEXT, action TEXT, source TEXT, events mesh.new_event[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    versions      BIGINT[];
-    counted_ids   TEXT[];
+    event         mesh.new_event := events[1];
+    version       BIGINT;
     new_id        UUID;
     new_subject   TEXT;
     new_body      TEXT;
     relay_is_busy BOOLEAN;
+    versions      BIGINT[];
+    counted_ids   TEXT[];
 BEGIN
-    IF cardinality(ids) = 1 THEN
+    IF cardinality(events) = 1 THEN
         -- Fast path: by far the most statements write one row, and each node of a plan costs as much as a row.
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
-        SELECT emit.entity, ids[1], relay.version_floor + 1, CASE WHEN births[1] THEN relay.version_floor + 1 END FROM mesh.relay
+        SELECT emit.entity, event.id, relay.version_floor + 1, CASE WHEN event.birth THEN relay.version_floor + 1 END FROM mesh.relay
         ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
             born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
-        RETURNING ARRAY[known.version], gen_random_uuid(), (SELECT relay.busy FROM mesh.relay) INTO versions, new_id, relay_is_busy;
-        new_subject := emit.entity || '.' || mesh.token(ids[1]) || '.' || action;
-        new_body := mesh.message(new_id, ids[1], source, versions[1], payloads[1]);
+        RETURNING known.version, gen_random_uuid(), (SELECT relay.busy FROM mesh.relay) INTO version, new_id, relay_is_busy;
+        new_subject := emit.entity || '.' || mesh.token(event.id) || '.' || action;
+        new_body := mesh.message(new_id, event.id, source, version, event.payload);
         INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
-        VALUES (new_id, new_subject, emit.entity, ids[1], versions[1], mesh.fit_event(new_subject, new_body));
+        VALUES (new_id, new_subject, emit.entity, event.id, version, mesh.fit_event(new_subject, new_body));
         IF NOT relay_is_busy THEN PERFORM pg_notify('mesh_outbox', ''); END IF;
-    ELSIF cardinality(ids) > 1 THEN
+    ELSIF cardinality(events) > 1 THEN
         WITH counted AS (
             INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
             SELECT emit.entity, told.id, relay.version_floor + 1, CASE WHEN told.birth THEN relay.version_floor + 1 END
-            FROM mesh.relay CROSS JOIN unnest(ids, births) AS told (id, birth)
+            FROM mesh.relay CROSS JOIN unnest(events) AS told
             ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
                 born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
             RETURNING known.version, known.entity_id
         )
         SELECT array_agg(counted.version), array_agg(counted.entity_id) INTO versions, counted_ids FROM counted;
-        -- Versions and payloads meet by their place, which spares a join; PostgreSQL returns rows as they were given.
-        ASSERT counted_ids = ids, 'versions came in another order than ids';
-        PERFORM mesh.write_events(emit.entity, action, source, ids, versions, payloads);
+        -- Versions and events meet by their place, which spares a join; PostgreSQL returns rows as they were given.
+        ASSERT counted_ids = ARRAY(SELECT told.id FROM unnest(events) AS told), 'versions came in another order than events';
+        PERFORM mesh.write_events(emit.entity, action, source, events, versions);
     END IF;
 END;
 $$;
-COMMENT ON FUNCTION mesh.emit(TEXT, TEXT, TEXT, TEXT[], TEXT[], BOOLEAN[]) IS
-    'Writes one event for each of the ids, no two of which are the same: takes their next versions, whose counters stay locked until commit, which orders the events of an entity; then the outbox; then wakes the relay. births: the rows with which a life of the entity begins; NULL is none.';
+COMMENT ON FUNCTION mesh.emit(TEXT, TEXT, TEXT, mesh.new_event[]) IS
+    'Writes events, no two of one entity: takes the next version of each entity, whose counter stays locked until commit, which orders the events of an entity; writes the outbox; wakes the relay.';
 
-CREATE FUNCTION mesh.emit_about(entity TEXT, action TEXT, source TEXT, ids TEXT[], payloads TEXT[]) RETURNS VOID
+CREATE FUNCTION mesh.emit_about(entity TEXT, action TEXT, source TEXT, events mesh.new_event[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     versions BIGINT[];
 BEGIN
+    IF events IS NULL THEN RETURN; END IF;
     WITH told AS MATERIALIZED (
         SELECT told.id, told.place,
             row_number() OVER (PARTITION BY told.id ORDER BY told.place) - count(*) OVER (PARTITION BY told.id) AS steps_back
-        FROM unnest(ids) WITH ORDINALITY AS told (id, place)
+        FROM unnest(events) WITH ORDINALITY AS told (id, payload, birth, place)
     ), counted AS (
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
         SELECT emit_about.entity, told.id, relay.version_floor + count(*) FROM told CROSS JOIN mesh.relay GROUP BY told.id, relay.version_floor ORDER BY told.id
@@ -158,13 +166,13 @@ BEGIN
     )
     SELECT array_agg(counted.version + told.steps_back ORDER BY told.place) INTO versions
     FROM told JOIN counted ON counted.entity_id = told.id;
-    PERFORM mesh.write_events(emit_about.entity, action, source, ids, versions, payloads);
+    PERFORM mesh.write_events(emit_about.entity, action, source, events, versions);
 END;
 $$;
-COMMENT ON FUNCTION mesh.emit_about(TEXT, TEXT, TEXT, TEXT[], TEXT[]) IS
-    'As mesh.emit, of rows that name the entity they tell about: several may name one, and each is an event of its own. None of them begins a life.';
+COMMENT ON FUNCTION mesh.emit_about(TEXT, TEXT, TEXT, mesh.new_event[]) IS
+    'As mesh.emit, for rows that name the entity they tell about: several may name one, and each is an event of its own. None of them begins a life.';
 
-CREATE FUNCTION mesh.write_events(entity TEXT, action TEXT, source TEXT, ids TEXT[], versions BIGINT[], payloads TEXT[]) RETURNS VOID
+CREATE FUNCTION mesh.write_events(entity TEXT, action TEXT, source TEXT, events mesh.new_event[], versions BIGINT[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -175,14 +183,15 @@ BEGIN
         SELECT told.*, write_events.entity || '.' || mesh.token(told.id) || '.' || action AS subject,
             mesh.message(told.event_id, told.id, source, told.version, told.payload) AS body
         FROM (
-            SELECT gen_random_uuid() AS event_id, told.* FROM unnest(ids, versions, payloads) AS told (id, version, payload) OFFSET 0
+            SELECT gen_random_uuid() AS event_id, told.* FROM unnest(events, versions) AS told (id, payload, birth, version) OFFSET 0
         ) AS told
         OFFSET 0
     ) AS event;
     PERFORM pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.busy;
 END;
 $$;
-COMMENT ON FUNCTION mesh.write_events(TEXT, TEXT, TEXT, TEXT[], BIGINT[], TEXT[]) IS 'Writes events with their versions to the outbox, in the order of the arrays, and wakes the relay.';
+COMMENT ON FUNCTION mesh.write_events(TEXT, TEXT, TEXT, mesh.new_event[], BIGINT[]) IS
+    'Writes events with their versions to the outbox, in the order of the arrays, and wakes the relay.';
 
 CREATE FUNCTION mesh.note_depth(relation OID, depth INTEGER) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
 DECLARE

@@ -40,10 +40,13 @@ describe("a literal", () => {
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(LINE_WIDTH);
   });
 
-  test("breaks a call as a list", () => {
-    const long = "y".repeat(100);
+  test("fills lines with the arguments of a call that does not fit one", () => {
+    const long = "y".repeat(110);
     expect(printTypeScript(call("publish", "a", [1]))).toBe('publish("a", [1])');
-    expect(printTypeScript(call("publish", long, "b"))).toBe(`publish(\n  "${long}",\n  "b",\n)`);
+    expect(printTypeScript(call("publish", long, "b", "c"))).toBe(`publish(\n  "${long}",\n  "b", "c",\n)`);
+    expect(printTypeScript(call("publish", long.slice(15), "b"))).toBe(
+      `publish(\n  "${long.slice(15)}", "b",\n)`,
+    );
   });
 
   test("quotes what is no identifier, and what text could end a string with", () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { LOCK_FILE } from "../../../generator/emit/lock.js";
-import { planMigrations } from "../../../generator/migrations/plan.js";
+import { emitMigrations } from "../../../generator/emit/sql/emit-migrations.js";
 import { ROOT, readMesh } from "../../support/compile.js";
 import { generate, memoryFolder, readTree, writeTree } from "../../support/generated-output.js";
 
@@ -25,7 +25,7 @@ async function recordedOutput(name: string): Promise<Record<string, string>> {
   const folder = memoryFolder();
   const templates = readTree(join(ROOT, "templates"));
   const planner =
-    records === undefined ? {} : { loadMigrationPlanner: async () => planMigrations, templates };
+    records === undefined ? {} : { loadMigrationPlanner: async () => emitMigrations, templates };
   const before = `${SCENARIOS}/${name}/before.yaml`;
   if (existsSync(join(ROOT, before))) await generate(readMesh(before), folder, planner);
   await generate(text, folder, planner);

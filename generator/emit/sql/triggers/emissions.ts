@@ -15,8 +15,8 @@ export interface EmissionView {
   readonly id: string;
   /** In which order rows that name one entity are told: none or one. */
   readonly order: readonly string[];
-  /** Whether a life of the entity begins with the row: none where it never does. */
-  readonly birth: readonly string[];
+  /** Whether a life of the entity begins with the row. */
+  readonly birth: string;
   readonly columns: string;
   readonly from: string;
   readonly where: readonly string[];
@@ -33,7 +33,7 @@ export function emissionViews(
   return [
     ...own.map((event) => ({
       ...emissionView(event, table, operation),
-      birth: operation === "insert" ? birthOf(event, own, table) : [],
+      birth: operation === "insert" ? birthOf(event, own, table) : "false",
     })),
     ...about.map((event) => aboutView(event, table, operation)),
   ];
@@ -49,7 +49,7 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
     source: literal(event.source),
     id: columnText(table, table.key, row),
     order: [],
-    birth: [],
+    birth: "false",
     columns: payloadList(event, table, row),
     from,
     where: meant === undefined ? [] : [meant],
@@ -85,7 +85,7 @@ function entityOf(event: Event): string {
  * A life begins with the first event of a row that means a creation: only what tells of one begins a life, since
  * other tables may speak of the same entity, and a snapshot that told a life which never began would have its cascades run.
  */
-function birthOf(event: Event, events: readonly Event[], table: Table): readonly string[] {
+function birthOf(event: Event, events: readonly Event[], table: Table): string {
   const same = events.filter((other) => entityOf(other) === entityOf(event));
   const meant = (other: Event) => {
     const said = condition(other, table, "insert");
@@ -93,13 +93,13 @@ function birthOf(event: Event, events: readonly Event[], table: Table): readonly
   };
   const before = same.slice(0, same.indexOf(event)).map(meant);
   const creations = same.slice(same.indexOf(event)).filter(({ change }) => change === "create");
-  if (before.includes("true") || creations.length === 0) return [];
+  if (before.includes("true") || creations.length === 0) return "false";
   // The row means this event, or it would not be told.
   const begins = creations.includes(event) ? ["true"] : creations.map(meant);
   const none = before.map((said) => `NOT (${said})`);
   const any = begins.includes("true") ? [] : [`(${begins.join(" OR ")})`];
   const all = [...none, ...any];
-  return [all.length === 0 ? "true" : all.join(" AND ")];
+  return all.length === 0 ? "true" : all.join(" AND ");
 }
 
 /** A column of a row as text. */

@@ -24,11 +24,7 @@ export function dbPublisher(tx: Tx): DbPublisher {
   return {
     classDeleted: publish(validateClassDeleted, "ClassDeleted", "class", "deleted", ["id"]),
     hookCreated: publish(
-      validateHookCreated,
-      "HookCreated",
-      "hook",
-      "created",
-      ["id", "constructor", "class"],
+      validateHookCreated, "HookCreated", "hook", "created", ["id", "constructor", "class"],
     ),
     tableDeleted: publish(validateTableDeleted, "TableDeleted", "table", "deleted", ["id"]),
   };

@@ -2,10 +2,7 @@
 import { enqueueEvent, type MeshEvent, type Payload, type Tx, type Validator } from "@meshwright/runtime";
 import type { SampleCreated, SampleDeleted, SampleDue, SampleUpdated } from "./events.js";
 import {
-  validateSampleCreated,
-  validateSampleDeleted,
-  validateSampleDue,
-  validateSampleUpdated,
+  validateSampleCreated, validateSampleDeleted, validateSampleDue, validateSampleUpdated,
 } from "./validators.js";
 
 /** Events of Lab, published by hand. What a table implies is already written by its triggers. */
@@ -33,10 +30,7 @@ export function labPublisher(tx: Tx): LabPublisher {
     };
   return {
     sampleCreated: publish(
-      validateSampleCreated,
-      "SampleCreated",
-      "sample",
-      "created",
+      validateSampleCreated, "SampleCreated", "sample", "created",
       [
         "sample_id",
         "small",
@@ -55,10 +49,7 @@ export function labPublisher(tx: Tx): LabPublisher {
       ],
     ),
     sampleUpdated: publish(
-      validateSampleUpdated,
-      "SampleUpdated",
-      "sample",
-      "updated",
+      validateSampleUpdated, "SampleUpdated", "sample", "updated",
       [
         "sample_id",
         "small",

@@ -3,10 +3,7 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { labStream } from "./events.js";
 import { readings, samples } from "./tables.js";
 import {
-  validateNewReading,
-  validateNewSample,
-  validateReadingPatch,
-  validateSamplePatch,
+  validateNewReading, validateNewSample, validateReadingPatch, validateSamplePatch,
 } from "./validators.js";
 
 /** What Lab does beyond its tables, caches and cascades. */

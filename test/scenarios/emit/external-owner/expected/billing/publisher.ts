@@ -23,18 +23,12 @@ export function billingPublisher(tx: Tx): BillingPublisher {
     };
   return {
     invoiceCreated: publish(
-      validateInvoiceCreated,
-      "InvoiceCreated",
-      "invoice",
-      "created",
+      validateInvoiceCreated, "InvoiceCreated", "invoice", "created",
       ["invoice_id", "account_id", "cents", "due_at"],
     ),
     invoicePaid: publish(validateInvoicePaid, "InvoicePaid", "invoice", "paid", ["invoice_id", "cents"]),
     invoiceReminded: publish(
-      validateInvoiceReminded,
-      "InvoiceReminded",
-      "invoice",
-      "reminded",
+      validateInvoiceReminded, "InvoiceReminded", "invoice", "reminded",
       ["invoice_id", "channels", "attempt", "note"],
     ),
   };

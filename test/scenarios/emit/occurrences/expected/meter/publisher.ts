@@ -2,10 +2,7 @@
 import { enqueueEvent, type MeshEvent, type Payload, type Tx, type Validator } from "@meshwright/runtime";
 import type { DeviceCreated, DeviceMoved, DeviceRead, DeviceReplaced, DeviceScrapped } from "./events.js";
 import {
-  validateDeviceCreated,
-  validateDeviceMoved,
-  validateDeviceRead,
-  validateDeviceReplaced,
+  validateDeviceCreated, validateDeviceMoved, validateDeviceRead, validateDeviceReplaced,
   validateDeviceScrapped,
 } from "./validators.js";
 
@@ -36,10 +33,7 @@ export function meterPublisher(tx: Tx): MeterPublisher {
     deviceReplaced: publish(validateDeviceReplaced, "DeviceReplaced", "device", "replaced", ["device_id"]),
     deviceMoved: publish(validateDeviceMoved, "DeviceMoved", "device", "moved", ["device_id", "place"]),
     deviceRead: publish(
-      validateDeviceRead,
-      "DeviceRead",
-      "device",
-      "read",
+      validateDeviceRead, "DeviceRead", "device", "read",
       ["device_id", "readings", "taken_at", "by", "tags", "raw", "reset", "count", "total"],
     ),
     deviceScrapped: publish(validateDeviceScrapped, "DeviceScrapped", "device", "scrapped", ["device_id"]),

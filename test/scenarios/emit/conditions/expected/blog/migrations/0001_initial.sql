@@ -26,7 +26,7 @@ DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_tabl
 BEGIN
     IF tg_op = 'INSERT' THEN
         IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'like_id', false, array_agg(told.like_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit_about('blog.post', 'liked', 'blog-service', array_agg(added.post_id ORDER BY added.post_id, added.like_id), array_agg(row_to_json(payload.*)::text ORDER BY added.post_id, added.like_id))
+        PERFORM mesh.emit_about('blog.post', 'liked', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), false)::mesh.new_event ORDER BY added.post_id, added.like_id))
             FROM new_rows AS added, LATERAL (SELECT added.like_id, added.post_id) AS payload
             WHERE added.post_id IS NOT NULL;
     END IF;
@@ -48,18 +48,18 @@ DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_tabl
 BEGIN
     IF tg_op = 'INSERT' THEN
         IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(told.post_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(added.post_id), array_agg(row_to_json(payload.*)::text), array_agg(true))
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), true)::mesh.new_event))
             FROM new_rows AS added, LATERAL (SELECT added.post_id, added.title) AS payload;
     ELSIF tg_op = 'UPDATE' THEN
         IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(told.post_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(after.post_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN new_rows AS after ON after.post_id = before.post_id, LATERAL (SELECT after.post_id, after.title) AS payload
             WHERE (before.title) IS DISTINCT FROM (after.title);
-        PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg(after.post_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN new_rows AS after ON after.post_id = before.post_id, LATERAL (SELECT after.post_id) AS payload
             WHERE after.state = 'published' AND (before.state = 'published') IS NOT TRUE;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg(removed.post_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg((removed.post_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS removed, LATERAL (SELECT removed.post_id) AS payload;
     END IF;
     RETURN NULL;
@@ -76,5 +76,5 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON posts FOR EACH STATEMENT EXECU
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"blog","database":"blog_db","whole":true}
--- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"9cf958e6a221"},"triggers":{"on_insert":"b9f69c59cb10","refuse_key_change":"3ed44beeb19a","refuse_truncate":"5b01173702ed"}}
--- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"49f295b6c59f"},"triggers":{"on_insert":"0601c2e34700","on_update":"90bea16873c0","on_delete":"4d9048192b24","refuse_key_change":"5acffa0f8b9c","refuse_truncate":"194f6603b90b"}}
+-- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"7a904949ac28"},"triggers":{"on_insert":"b9f69c59cb10","refuse_key_change":"3ed44beeb19a","refuse_truncate":"5b01173702ed"}}
+-- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"e2df66e067ea"},"triggers":{"on_insert":"0601c2e34700","on_update":"90bea16873c0","on_delete":"4d9048192b24","refuse_key_change":"5acffa0f8b9c","refuse_truncate":"194f6603b90b"}}

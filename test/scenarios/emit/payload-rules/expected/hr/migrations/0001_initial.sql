@@ -26,17 +26,17 @@ BEGIN
             WHERE (added.grade >= 1) IS FALSE;
         PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM new_rows AS added
             WHERE (added.grade <= 9) IS FALSE;
-        PERFORM mesh.emit('hr.job', 'opened', 'hr-service', array_agg(added.job_id), array_agg(row_to_json(payload.*)::text), array_agg(true))
+        PERFORM mesh.emit('hr.job', 'opened', 'hr-service', array_agg((added.job_id, row_to_json(payload.*), true)::mesh.new_event))
             FROM new_rows AS added, LATERAL (SELECT added.job_id, added.title, added.grade) AS payload;
     ELSIF tg_op = 'UPDATE' THEN
         IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(told.job_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
         PERFORM mesh.refuse_payload('jobs', 'note', 'JobChanged', 'jobs_note_changed_payload') FROM old_rows AS before JOIN new_rows AS after ON after.job_id = before.job_id
             WHERE ((before.title, before.note) IS DISTINCT FROM (after.title, after.note)) AND (after.note ~ E'^[^\\<\\>]*$') IS FALSE;
-        PERFORM mesh.emit('hr.job', 'changed', 'hr-service', array_agg(after.job_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('hr.job', 'changed', 'hr-service', array_agg((after.job_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN new_rows AS after ON after.job_id = before.job_id, LATERAL (SELECT after.job_id, after.title, after.note) AS payload
             WHERE (before.title, before.note) IS DISTINCT FROM (after.title, after.note);
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('hr.job', 'deleted', 'hr-service', array_agg(removed.job_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('hr.job', 'deleted', 'hr-service', array_agg((removed.job_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS removed, LATERAL (SELECT removed.job_id) AS payload;
     END IF;
     RETURN NULL;
@@ -53,4 +53,4 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON jobs FOR EACH STATEMENT EXECUT
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"hr","database":"hr_db","whole":true}
--- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"a118ff9ae28d"},"triggers":{"on_insert":"26142756a0c7","on_update":"fb75105f421d","on_delete":"dede72208ebd","refuse_key_change":"294945ab869a","refuse_truncate":"4fedb2d50b5a"}}
+-- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"e0e113a87173"},"triggers":{"on_insert":"26142756a0c7","on_update":"fb75105f421d","on_delete":"dede72208ebd","refuse_key_change":"294945ab869a","refuse_truncate":"4fedb2d50b5a"}}

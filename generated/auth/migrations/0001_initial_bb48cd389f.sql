@@ -30,15 +30,15 @@ DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_tabl
 BEGIN
     IF tg_op = 'INSERT' THEN
         IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'user_id', false, array_agg(told.user_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('auth.user', 'created', 'auth-service', array_agg(added.user_id), array_agg(row_to_json(payload.*)::text), array_agg(true))
+        PERFORM mesh.emit('auth.user', 'created', 'auth-service', array_agg((added.user_id, row_to_json(payload.*), true)::mesh.new_event))
             FROM new_rows AS added, LATERAL (SELECT added.user_id, added.username, added.display_name) AS payload;
     ELSIF tg_op = 'UPDATE' THEN
         IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'user_id', false, array_agg(told.user_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('auth.user', 'updated', 'auth-service', array_agg(after.user_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('auth.user', 'updated', 'auth-service', array_agg((after.user_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN new_rows AS after ON after.user_id = before.user_id, LATERAL (SELECT after.user_id, after.username, after.display_name) AS payload
             WHERE (before.username, before.display_name) IS DISTINCT FROM (after.username, after.display_name);
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('auth.user', 'deleted', 'auth-service', array_agg(removed.user_id), array_agg(row_to_json(payload.*)::text))
+        PERFORM mesh.emit('auth.user', 'deleted', 'auth-service', array_agg((removed.user_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS removed, LATERAL (SELECT removed.user_id, removed.username) AS payload;
     END IF;
     RETURN NULL;
@@ -56,4 +56,4 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON users FOR EACH STATEMENT EXECU
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"auth","database":"auth_db","whole":true}
 -- model: {"table":"sessions","foreignKeys":[{"name":"sessions_user_id_fkey","columns":["user_id"],"table":"users","target":"user_id","onDelete":"CASCADE"}],"indexes":[{"name":"sessions_user_id_idx","columns":["user_id"]}],"columns":[{"name":"session_id","type":"TEXT","nullable":false},{"name":"user_id","type":"TEXT","nullable":false},{"name":"expires_at","type":"TIMESTAMP","nullable":false}],"key":{"name":"sessions_pkey","columns":["session_id"]}}
--- model: {"table":"users","uniques":[{"name":"users_username_key","columns":["username"]}],"checks":[{"name":"users_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"columns":[{"name":"user_id","type":"TEXT","nullable":false},{"name":"username","type":"TEXT","nullable":false},{"name":"display_name","type":"TEXT","nullable":false,"default":"''"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"users_pkey","columns":["user_id"]},"functions":{"mesh.on_users":"9811a1cc2936"},"triggers":{"on_insert":"c7faab6dc846","on_update":"90902f3d2723","on_delete":"953e6abce407","refuse_key_change":"bdad864235a5","refuse_truncate":"f023d4f651da"}}
+-- model: {"table":"users","uniques":[{"name":"users_username_key","columns":["username"]}],"checks":[{"name":"users_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"columns":[{"name":"user_id","type":"TEXT","nullable":false},{"name":"username","type":"TEXT","nullable":false},{"name":"display_name","type":"TEXT","nullable":false,"default":"''"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"users_pkey","columns":["user_id"]},"functions":{"mesh.on_users":"42f8c6479577"},"triggers":{"on_insert":"c7faab6dc846","on_update":"90902f3d2723","on_delete":"953e6abce407","refuse_key_change":"bdad864235a5","refuse_truncate":"f023d4f651da"}}
