@@ -145,7 +145,7 @@ async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
     noteSeq: async () => 1,
     exclusively: createMutex(),
     onTasks: () => undefined,
-    onClash: () => undefined,
+    onPlaceholder: () => undefined,
   });
   const rate = (rows * 1_000) / (performance.now() - started);
   clearInterval(sampler);

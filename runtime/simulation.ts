@@ -6,7 +6,7 @@
 export { refuseUnpublishable } from "./broker/broker.js";
 export { BrokerAway } from "./broker/connection.js";
 export { openList } from "./http/list.js";
-export { parkedValue } from "./inbox/unique-conflict.js";
+export { placeholderValue } from "./inbox/unique-conflict.js";
 export { type Parts, startParts } from "./service/parts.js";
 export { matches } from "./subject.js";
 export { wireRow } from "./values/values.js";

@@ -1,4 +1,4 @@
-import { parkedValue } from "@meshwright/runtime/simulation";
+import { placeholderValue } from "@meshwright/runtime/simulation";
 import { compareCache } from "./caches.js";
 import { applyFault } from "./faults.js";
 import { createHarness, type Harness } from "./harness.js";
@@ -124,7 +124,7 @@ async function compareBeforeSnapshots({ world }: Harness): Promise<void> {
   for (const copy of copiesOf(world.mesh)) {
     const found = await compareCache(copy);
     // After a unique conflict neither row has the value until the next event or snapshot of the row that gave way.
-    const inConflict = found.some((line) => line.includes(parkedValue("")));
+    const inConflict = found.some((line) => line.includes(placeholderValue("")));
     if (found.length === 0 || inConflict || (await wantsSnapshot(copy))) continue;
     for (const line of found) world.fail(`before a snapshot, ${line}`);
   }

@@ -16,23 +16,23 @@ import { columnTypes } from "../values/column-types.js";
 import { wireRow } from "../values/values.js";
 
 /*
- * Rows that a cascade dooms and whose `before` hook comes first. Tasks are leased, so any number of
- * replicas share them; a hook is called at least once per row, outside any transaction; row and task
- * go together, so the row's own `deleted` event is written with them. Without end: a hook that never
- * succeeds keeps its row, and says why in `last_error`.
+ * Cascade tasks: rows pending deletion whose `before` hook has to succeed first. Tasks are leased, so any number of
+ * replicas share them. A hook is called at least once per row, outside any transaction; row and task are deleted
+ * together, and the row's own `deleted` event is written with them. Attempts are unlimited: a hook that never
+ * succeeds keeps its row, and `last_error` says why.
  */
 
 export interface CascadeWorkerOptions {
   readonly pool: Pool;
   readonly consumers: readonly ConsumerDefinition[];
   readonly logger: Logger;
-  /** Hooks at work at once; 8. */
+  /** How many hooks are called at once. Default 8. */
   readonly parallel?: number;
-  /** A call that takes longer is aborted and counts as failed; 60 000. */
+  /** A call that takes longer, in ms, is aborted and counts as failed. Default 60000. */
   readonly timeoutMs?: number;
-  /** For tasks whose wake-up was missed; 5 000. */
+  /** Poll interval in ms, for tasks whose wake-up was missed. Default 5000. */
   readonly pollMs?: number;
-  /** Before the second attempt, doubled from then on up to five minutes; 1 000. */
+  /** Back-off in ms before the second attempt; doubled from then on up to five minutes. Default 1000. */
   readonly backoffMs?: number;
 }
 
@@ -44,7 +44,7 @@ export interface CascadeWorkerStats {
 }
 
 export interface CascadeWorker {
-  /** Looks for tasks now: call it after a commit that may have put some down. */
+  /** Looks for tasks now. Call it after a commit that may have written some. */
   wake(): void;
   stats(): CascadeWorkerStats;
   /** Aborts the calls under way; their tasks are due again at once. */
@@ -71,12 +71,13 @@ interface Worker {
   readonly tally: { done: number; failed: number; lastError: string | undefined };
 }
 
-const LONGEST_BACKOFF_MS = 300_000;
-/** Short, and renewed while a hook is at work: what a killed process had leased must not wait for the longest hook. */
+/** Jitter makes of this five minutes at most. */
+const LONGEST_BACKOFF_MS = 200_000;
+/** Short, and renewed while a hook is running: the tasks of a killed process are taken over after 15 s. */
 const LEASE_SECONDS = 15;
 const RENEW_MS = 4_000;
-/** Nothing is put off or leased for so long: the database's clock was set back since, and it is due. */
-const BEYOND_SECONDS = (2 * LONGEST_BACKOFF_MS) / 1_000;
+/** Longer than any back-off or lease: the database's clock was set back since, and the task is due. */
+const BEYOND_SECONDS = 600;
 
 export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
   const options = { parallel: 8, timeoutMs: 60_000, pollMs: 5_000, backoffMs: 1_000, ...given };
@@ -128,7 +129,7 @@ function ruleKey(entity: string, rule: string, table: string): string {
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
   const { options, stopping, running, leased, tally } = worker;
   while (!stopping.signal.aborted) {
-    // Before looking: a wake-up that comes while looking must not be slept over.
+    // Before the query: a wake-up that comes during it must not be missed.
     const nap = nextNap();
     try {
       for (const task of await leaseTasks(worker, options.parallel - running.size)) {
@@ -174,7 +175,7 @@ async function renewLeases({ options, leased }: Worker): Promise<void> {
       [[...leased], LEASE_SECONDS],
     );
   } catch (error) {
-    // Another worker may call the hook too, which hooks are told to bear.
+    // Another worker may then call the hook too; hooks are documented to be called at least once.
     options.logger.debug({ error: messageOf(error) }, "leases of cascade tasks could not be renewed");
   }
 }
@@ -186,7 +187,7 @@ async function performTask(worker: Worker, task: Task): Promise<void> {
     const rule = rules.get(ruleKey(task.entity, task.rule, task.table_name));
     if (rule === undefined)
       throw new Error(`no hook ${task.rule} for ${task.table_name} in this version of the service`);
-    const row = await readDoomedRow(options.pool, rule, task);
+    const row = await readPendingRow(options.pool, rule, task);
     if (row !== undefined) await callHook(worker, rule, row, logger);
     await finishTask(options.pool, rule, task);
     tally.done += 1;
@@ -204,7 +205,7 @@ async function performTask(worker: Worker, task: Task): Promise<void> {
 async function callHook(worker: Worker, rule: CascadeDefinition, row: object, logger: Logger): Promise<void> {
   const { stopping, options } = worker;
   const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(options.timeoutMs)]);
-  // Told to stop since the lease: whoever listens from here on would never hear of it.
+  // Stopped since the lease: a listener that is added now would never be called.
   signal.throwIfAborted();
   const context: BeforeContext<never> = { row: row as never, logger, signal };
   // A hook need not heed its signal; it is waited for no longer all the same.
@@ -215,8 +216,8 @@ async function callHook(worker: Worker, rule: CascadeDefinition, row: object, lo
 }
 
 /**
- * A row that went elsewhere meanwhile, or is gone, is nobody's business any more. Where another row has its key by now, and
- * is doomed too, the task has become that one's, and is due.
+ * Deletes the row with its task. A row that refers to another entity by now, or is gone, is left alone. Where another row
+ * has its key by now and is pending deletion too, the task has become that row's, and is due.
  */
 async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
   const { table, column } = rule;
@@ -248,10 +249,10 @@ WHERE id = $1`,
   }
 }
 
-async function readDoomedRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
+async function readPendingRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
   const { table, column } = rule;
   const { rows } = await pool.query<{ row: string }>(
-    `SELECT ${wireRow(table, '"$doomed"')} AS row FROM ${escapeIdentifier(table.name)} AS "$doomed"
+    `SELECT ${wireRow(table, '"$pending"')} AS row FROM ${escapeIdentifier(table.name)} AS "$pending"
 WHERE ${escapeIdentifier(table.key)} = $1::text::${keyType(table)} AND ${escapeIdentifier(column)}::text = $2`,
     [task.row_key, task.entity_id],
   );

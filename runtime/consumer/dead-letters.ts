@@ -8,22 +8,47 @@ import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
 import { parseMessage } from "../inbox/parse.js";
 
 /*
- * Messages that were given up, in the consumer's database: written before the broker is told to
- * forget them, read and redriven by an operator.
+ * Dead letters: messages that are not tried again, in the consumer's database. Written before the broker is told to forget
+ * them; read, redriven and discarded by an operator.
  */
 
-export interface GivenUp {
+/** Why a message is not tried again. */
+export type DeadLetterReason =
+  /** It is no valid event. */
+  | { readonly kind: "invalid"; readonly error: string }
+  /** The database can never store it. */
+  | { readonly kind: "unstorable"; readonly error: string; readonly attempts: number }
+  | { readonly kind: "attempts-exhausted"; readonly error: string; readonly attempts: number }
+  /** Each attempt ended the process. */
+  | { readonly kind: "process-ended"; readonly attempts: number };
+
+export interface DeadLetterEntry {
   readonly message: StoredMessage;
   /** Effective sequence. */
   readonly seq: number;
-  readonly error: string;
-  readonly attempts: number;
+  readonly reason: DeadLetterReason;
   readonly entityId: string | undefined;
 }
 
-/** Once per message and durable: a second writing, after a crash between here and the broker, changes nothing. */
-export async function recordDeadLetter(tx: Tx, model: ConsumerModel, letter: GivenUp): Promise<void> {
-  const { message, seq, error, attempts, entityId } = letter;
+/** What is stored and logged of a reason. */
+export function textOf(reason: DeadLetterReason): { readonly error: string; readonly attempts: number } {
+  switch (reason.kind) {
+    case "invalid":
+      return { error: reason.error, attempts: 0 };
+    case "unstorable":
+    case "attempts-exhausted":
+      return { error: reason.error, attempts: reason.attempts };
+    case "process-ended":
+      return { error: "the process ended while applying it, each time", attempts: reason.attempts };
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** Idempotent, once per message and durable: writing it again, after a crash between here and the broker, changes nothing. */
+export async function recordDeadLetter(tx: Tx, model: ConsumerModel, letter: DeadLetterEntry): Promise<void> {
+  const { message, seq, reason, entityId } = letter;
+  const { error, attempts } = textOf(reason);
   const { durable, stream, entity } = model.definition;
   await tx.query(
     `INSERT INTO mesh.dead_letter
@@ -44,7 +69,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, s
   );
 }
 
-/** PostgreSQL holds no NUL in text, and no half of a surrogate pair; the body, in bytes, keeps them. */
+/** PostgreSQL holds no NUL in text, and no half of a surrogate pair; the body is kept in bytes, as it came. */
 function storable(text: string): string {
   return text.replaceAll("\0", "\\0").toWellFormed();
 }
@@ -186,7 +211,7 @@ async function redriveOnce({ pool, definition, id, logger }: RedriveOptions): Pr
     const message = { ...letter, time: new Date(letter.failedAt) };
     const parsed = parseMessage(model, message, letter.seq);
     if (!parsed.ok) return { outcome: "refused", reason: parsed.rejected.reason };
-    const context = { pool, model, logger, origin: "event", settleClashes: true } as const;
+    const context = { pool, model, logger, origin: "event", settleConflicts: true } as const;
     const applied = await applyEvents(client, context, [parsed.incoming]);
     await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
     return { outcome: applied.fresh > 0 ? "applied" : "stale" };

@@ -3,31 +3,31 @@ import type { ConsumerModel } from "../inbox/consumer-model.js";
 import type { Addressed } from "../inbox/parse.js";
 
 /*
- * Events that failed and are due again, in `mesh.attempt`: shared by all replicas, and written before
+ * Pending retries: events that failed and are due again, in `mesh.attempt`. Shared by all replicas, and written before
  * an attempt, so that one which kills the process is counted too.
  */
 
-export interface Attempt {
+export interface PendingRetry {
   readonly seq: number;
   readonly entityId: string;
   readonly attempts: number;
-  /** By this process's clock, from the time that is left by the database's: the two may be an hour apart. */
+  /** In ms since 1970 by this process's clock, from the time that is left by the database's: the two may be an hour apart. */
   readonly dueAt: number;
 }
 
 /** What has to be known before a batch. */
-export interface Standing {
-  /** The base that all replicas agree on; undefined before the first entry. */
-  readonly base: number | undefined;
+export interface PendingRetries {
+  /** The sequence offset that all replicas agree on; undefined before the first attachment. */
+  readonly offset: number | undefined;
   /** Of this durable, by effective sequence; usually none. */
-  readonly attempts: ReadonlyMap<number, Attempt>;
+  readonly bySeq: ReadonlyMap<number, PendingRetry>;
 }
 
-type StandingRow = readonly [string, string | null, string, number, number];
+type RetryRow = readonly [string, string | null, string, number, number];
 
-export async function readStanding(tx: Tx, durable: string): Promise<Standing> {
-  const { rows } = await tx.query<[...StandingRow]>({
-    name: "mesh-standing",
+export async function readPendingRetries(tx: Tx, durable: string): Promise<PendingRetries> {
+  const { rows } = await tx.query<[...RetryRow]>({
+    name: "mesh-pending-retries",
     text: `SELECT subscription.seq_offset, attempt.stream_seq, attempt.entity_id, attempt.attempts,
   extract(epoch FROM attempt.next_at - clock_timestamp())::float8
 FROM mesh.subscription LEFT JOIN mesh.attempt USING (durable)
@@ -35,19 +35,19 @@ WHERE subscription.durable = $1 ORDER BY attempt.stream_seq`,
     values: [durable],
     rowMode: "array",
   });
-  const attempts = new Map<number, Attempt>();
+  const bySeq = new Map<number, PendingRetry>();
   const now = Date.now();
   for (const [, seq, entityId, count, dueInSeconds] of rows) {
     if (seq === null) continue;
-    attempts.set(Number(seq), {
+    bySeq.set(Number(seq), {
       seq: Number(seq),
       entityId,
       attempts: count,
       dueAt: now + dueInSeconds * 1_000,
     });
   }
-  const base = rows[0]?.[0];
-  return { base: base === undefined ? undefined : Number(base), attempts };
+  const offset = rows[0]?.[0];
+  return { offset: offset === undefined ? undefined : Number(offset), bySeq };
 }
 
 export interface Recorded {
@@ -82,7 +82,7 @@ WHERE stream = $1 AND stream_seq = $2`,
   );
 }
 
-/** It came to nothing, for another event is waited for: it does not count. */
+/** The event was deferred behind another one instead: the attempt does not count. */
 export async function withdrawAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
   await tx.query(
     `WITH withdrawn AS (
@@ -102,7 +102,7 @@ export async function forgetAttempt(tx: Tx, model: ConsumerModel, event: Address
 
 /**
  * Forgets attempts at messages that are settled: another replica was given one of them a second time, and applied
- * it, between the failure here and its record. Left standing, it would hold up its entity's later events.
+ * it, between the failure here and its record. A retry that stays pending would hold up its entity's later events.
  */
 export async function forgetSettled(tx: Tx, model: ConsumerModel, upTo: number): Promise<void> {
   await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq <= $2", [
@@ -119,7 +119,7 @@ export async function forgetLost(tx: Tx, durable: string, end: number): Promise<
   await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq > $2", [durable, end]);
 }
 
-/** Before the attempt after `attempts`. */
+/** The back-off in ms after the given number of failed attempts. */
 export function backoffMs(model: ConsumerModel, attempts: number): number {
   const steps = model.definition.delivery.backoffSeconds;
   return (steps[Math.min(attempts, steps.length) - 1] ?? 1) * 1000;

@@ -6,9 +6,9 @@ import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { forgetLost } from "./retries.js";
 
 /*
- * What a durable reads, in `mesh.subscription`. Sequences start again in a recreated stream and fall
- * back in a shortened one (restored from a backup); each such era gets a base of its own, so that
- * base + sequence never goes back.
+ * Stream epochs, in `mesh.subscription`. Sequences start again in a recreated stream and regress in a shortened one
+ * (restored from a backup). Each such epoch has a sequence offset of its own, so that the effective sequence, offset +
+ * message sequence, never goes back.
  */
 
 export interface Position {
@@ -34,10 +34,10 @@ export async function readPosition(broker: Broker, plan: ConsumerPlan): Promise<
   };
 }
 
-export interface Era {
+export interface Epoch {
   readonly streamCreated: string;
-  readonly base: number;
-  /** It began with this call, after another: messages may have been lost in between. */
+  readonly offset: number;
+  /** It began with this call, after another epoch: messages may have been lost in between. */
   readonly begun: boolean;
 }
 
@@ -46,20 +46,47 @@ interface SubscriptionRow {
   readonly seq_offset: string;
 }
 
+export interface SnapshotPositionOptions extends EnterOptions {
+  /** Of the stream that is being read; undefined before the first attachment. */
+  readonly epoch: () => Epoch | undefined;
+}
+
+/** How a snapshot asks where the stream stands, in effective sequences. */
+export function snapshotPosition({ broker, plan, epoch }: SnapshotPositionOptions) {
+  return {
+    /** Of the stream's last message now. Rejects where the stream is out of reach, or not the one that is read. */
+    async noteSeq(): Promise<number> {
+      const position = await readPosition(broker, plan);
+      const current = epoch();
+      if (position === undefined || current === undefined)
+        throw new Error(`stream ${plan.stream} is out of reach`);
+      if (position.created !== current.streamCreated) throw new Error(`stream ${plan.stream} was made anew`);
+      return current.offset + position.lastSeq;
+    },
+    /** Every message up to this one was delivered and is settled. */
+    async settledUpTo(seq: number): Promise<boolean> {
+      const state = await broker.consumerState(plan.stream, plan.durable);
+      if (state === undefined) return false;
+      if (state.pending === 0 && state.ackPending === 0) return true;
+      return (epoch()?.offset ?? 0) + (state.ackFloor ?? 0) >= seq;
+    },
+  };
+}
+
 export interface EnterOptions {
   readonly broker: Broker;
   readonly plan: ConsumerPlan;
 }
 
 /**
- * Recognises the stream, or begins an era; undefined when there is no stream. Replicas that find it at
- * the same time agree: the row is locked.
+ * Recognises the stream, or begins an epoch; undefined when there is no stream. Replicas that call it at the same time
+ * agree: the row is locked.
  */
-export async function enterEra(
+export async function enterEpoch(
   pool: Pool,
   model: ConsumerModel,
   enter: EnterOptions,
-): Promise<Era | undefined> {
+): Promise<Epoch | undefined> {
   const { durable } = model.definition;
   // Before the stream is asked: what another replica applies meanwhile must not look like a shortened stream.
   const highest = await highestApplied(pool, model, durable);
@@ -75,21 +102,21 @@ export async function enterEra(
       [durable],
     );
     const known = rows[0];
-    const base = Number(known?.seq_offset ?? 0);
-    const same = known?.stream_created === state.created && base + state.lastSeq >= highest;
-    await forgetLost(tx, durable, same ? base + state.lastSeq : 0);
-    if (same) return { streamCreated: state.created, base, begun: false };
+    const offset = Number(known?.seq_offset ?? 0);
+    const same = known?.stream_created === state.created && offset + state.lastSeq >= highest;
+    await forgetLost(tx, durable, same ? offset + state.lastSeq : 0);
+    if (same) return { streamCreated: state.created, offset, begun: false };
     const first = known?.stream_created == null && highest === 0;
-    const next = first ? 0 : Math.max(highest, base);
+    const next = first ? 0 : Math.max(highest, offset);
     await tx.query(
       "UPDATE mesh.subscription SET stream = $2, stream_created = $3, seq_offset = $4, last_seq = $4 WHERE durable = $1",
       [durable, enter.plan.stream, state.created, next],
     );
-    return { streamCreated: state.created, base: next, begun: !first };
+    return { streamCreated: state.created, offset: next, begun: !first };
   });
 }
 
-/** `last_seq` is written now and then; the guard's rows are exact, and worth a scan when a stream is entered. */
+/** `last_seq` is written now and then only; the guard's rows say it exactly, and are worth a scan at each attachment. */
 async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Promise<number> {
   const { rows } = await tx.query<{ highest: string }>(
     `SELECT greatest(
@@ -101,50 +128,9 @@ async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Pr
   return Number(rows[0]?.highest ?? 0);
 }
 
-export interface SnapshotRecord {
-  readonly at: string | null;
-  /** When it was read, by the database's clock: ours may be another. */
-  readonly ageSeconds: number | null;
-  readonly seq: number | null;
-  readonly rows: number | null;
-  /** How many of them it could not take. */
-  readonly unfit: number;
-  /** Why the last one failed. */
-  readonly error: string | null;
-  /** Why another is wanted: events were lost since, or nobody knows. */
-  readonly wanted: string | null;
-}
-
-export async function readSnapshotRecord(tx: Tx, durable: string): Promise<SnapshotRecord | undefined> {
-  const { rows } = await tx.query<{
-    snapshot_at: Date | null;
-    age_seconds: number | null;
-    snapshot_seq: string | null;
-    snapshot_rows: string | null;
-    snapshot_unfit: string | null;
-    snapshot_error: string | null;
-    snapshot_wanted: string | null;
-  }>(
-    `SELECT snapshot_at, extract(epoch FROM now() - snapshot_at)::float8 AS age_seconds, snapshot_seq, snapshot_rows,
-  snapshot_unfit, snapshot_error, snapshot_wanted FROM mesh.subscription WHERE durable = $1`,
-    [durable],
-  );
-  const row = rows[0];
-  if (row === undefined) return undefined;
-  return {
-    at: row.snapshot_at?.toISOString() ?? null,
-    ageSeconds: row.age_seconds,
-    seq: row.snapshot_seq === null ? null : Number(row.snapshot_seq),
-    rows: row.snapshot_rows === null ? null : Number(row.snapshot_rows),
-    unfit: Number(row.snapshot_unfit ?? 0),
-    error: row.snapshot_error,
-    wanted: row.snapshot_wanted,
-  };
-}
-
 /**
- * A copy that was away for longer than its owner counts versions on after a deletion may know higher versions of a
- * former life than there are of the present one: from here on it goes by sequence, until versions are told again.
+ * A service that was away for longer than its owner remembers deletions may know higher versions of a former incarnation
+ * than the present one has. Forgets all versions: events are ordered by sequence until they tell versions again.
  */
 export async function distrustVersions(tx: Tx, { definition }: ConsumerModel): Promise<number> {
   const { durable, entity, stream } = definition;
@@ -156,12 +142,12 @@ WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2
   return rowCount ?? 0;
 }
 
-/** Moves `last_seq` on and forgets what no longer serves: run every few minutes by any replica. */
-export async function tidy(tx: Tx, model: ConsumerModel, lastSeq: number): Promise<void> {
+/** Records the highest effective sequence settled, and deletes rows that no longer serve. Any replica, every few minutes. */
+export async function tidy(tx: Tx, model: ConsumerModel, settledSeq: number): Promise<void> {
   const { durable, delivery, stream } = model.definition;
   await tx.query("UPDATE mesh.subscription SET last_seq = greatest(last_seq, $2) WHERE durable = $1", [
     durable,
-    lastSeq,
+    settledSeq,
   ]);
   // Longer than the stream keeps a message, a duplicate can only come from a publisher's own backlog: a week covers that.
   const seenSeconds = Math.max(stream.maxAgeSeconds, 7 * 86_400);

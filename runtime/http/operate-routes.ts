@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { SnapshotChoice } from "../resync/resync.js";
-import type { SnapshotReport } from "../resync/snapshot.js";
+import type { SnapshotReport } from "../resync/snapshot-run.js";
 import { Problem } from "./problem.js";
 
 /** The outcome of one durable's resync: `report` or `error`. */

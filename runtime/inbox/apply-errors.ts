@@ -6,9 +6,9 @@ export class Raced extends Error {
   override readonly name = "Raced";
 }
 
-/** Events that leave out versions of their entities: nothing was done, for the missing ones may be on their way. */
-export class Early extends Error {
-  override readonly name = "Early";
+/** Versions are missing before these events. Nothing was written: the missing events may be on their way. */
+export class VersionGap extends Error {
+  override readonly name = "VersionGap";
   constructor(readonly events: readonly Incoming[]) {
     super(`${plural(events.length, "event")} before which versions are missing`);
   }

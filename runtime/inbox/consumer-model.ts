@@ -11,7 +11,7 @@ import { jsonColumns } from "../values/values.js";
 import type { Change } from "./order.js";
 
 /*
- * A consumer's definition, resolved once, so that nothing is looked up per event.
+ * A consumer's definition, resolved once at the start, so that nothing is looked up per event.
  */
 
 export interface CacheModel {
@@ -43,11 +43,11 @@ export interface ConsumerModel {
   /** The entity's deletion, for one that is implied or found by a snapshot. */
   readonly deletion: EventModel | undefined;
   /**
-   * An event that a later one overtakes is lost here: it has a hook, which a stale event does not reach, carries columns
-   * that no other does, or is a deletion, whose cascades an `updated` of the entity's next life knows nothing of.
+   * Events of one entity must be applied in order, since an event that a later one overtakes is stale: its hook would not
+   * run, columns that only it carries would stay old, or, of a deletion, its cascades would not run.
    */
   readonly orderMatters: boolean;
-  /** Of several events of one entity the last says it all: none has a hook, and each carries every column. */
+  /** Of several events of one entity the last one is enough: none has a hook, and each carries every column. */
   readonly lastSaysAll: boolean;
 }
 

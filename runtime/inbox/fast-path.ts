@@ -1,69 +1,90 @@
 import type { Pool } from "pg";
 import { hasState } from "../database/database-errors.js";
 import { withClient } from "../database/transaction.js";
-import { type ApplyContext, run } from "./apply.js";
 import type { ConsumerModel } from "./consumer-model.js";
-import { applyPlain, type Statement, shapeOf, type VersionedUpsert } from "./inbox-statements.js";
+import { fastPathStatement, type VersionedUpsert } from "./fast-path-statement.js";
+import type { InsertThrottle } from "./insert-throttle.js";
 import type { Incoming } from "./parse.js";
 import { toUpsert } from "./plan-batch.js";
+import { run, type Statement, shapeOf } from "./row-statements.js";
 
 /*
  * The usual traffic in one statement: events that all carry a version and every column, where nothing
- * but the cache is touched. Where order matters each must follow what is known of its entity: among versions that
- * are missing may be a deletion.
+ * but the cache is touched. Where order matters each event must be the next version of its entity: among the versions
+ * that are missing may be a deletion.
  */
 
-/** Made before it is due, while the database is still at work on the batch before. */
-export interface PlainBatch {
+export interface FastPathContext {
+  readonly model: ConsumerModel;
+  /** Undefined: no row is inserted as new without looking for a conflict. */
+  readonly insertThrottle?: InsertThrottle;
+}
+
+/** Prepared before it is due, while the database is still at work on the batch before. */
+export interface FastPathBatch {
   readonly events: number;
-  readonly hopeful: Statement | undefined;
-  readonly careful: () => Statement;
-  readonly born: number;
+  /** Inserts what is created as new; undefined where that is not worth trying. */
+  readonly optimistic: Statement | undefined;
+  readonly guarded: () => Statement;
+  /** How many entities the optimistic statement inserts as new. */
+  readonly created: number;
   readonly entities: number;
 }
 
-/** Undefined where the events are not like that. */
-export function preparePlain(context: ApplyContext, events: readonly Incoming[]): PlainBatch | undefined {
+/** Undefined where the events do not all fit the fast path. */
+export function prepareFastPath(
+  context: FastPathContext,
+  events: readonly Incoming[],
+): FastPathBatch | undefined {
   const { cache, definition } = context.model;
-  const changes = plainChanges(context.model, events);
+  const changes = mergeByEntity(context.model, events);
   const [first] = changes ?? [];
   if (cache === undefined || changes === undefined || first === undefined) return undefined;
   const { orderMatters } = context.model;
   const toStatement = (rows: readonly VersionedUpsert[]) =>
-    applyPlain({ cache, entity: definition.entity, shape: shapeOf(first), rows, withoutGap: orderMatters });
-  const born = changes.filter((change) => change.born).length;
+    fastPathStatement({
+      cache,
+      entity: definition.entity,
+      shape: shapeOf(first),
+      rows,
+      withoutGap: orderMatters,
+    });
+  const created = changes.filter((change) => change.isNew).length;
   return {
     events: events.length,
-    hopeful: born > 0 && context.newcomers?.expected() === true ? toStatement(changes) : undefined,
-    careful: () => toStatement(changes.map((change) => ({ ...change, born: false }))),
-    born,
+    optimistic: created > 0 && context.insertThrottle?.mayTry() === true ? toStatement(changes) : undefined,
+    guarded: () => toStatement(changes.map((change) => ({ ...change, isNew: false }))),
+    created,
     entities: changes.length,
   };
 }
 
-/** False where one of the events may be stale: then it is for the caller to decide. */
-export async function applyPrepared(pool: Pool, context: ApplyContext, plain: PlainBatch): Promise<boolean> {
-  const { hopeful, careful, born, entities } = plain;
-  if (hopeful !== undefined) {
+/** False where one of the events may be stale: what was written stands, and the caller plans the whole batch. */
+export async function applyFastPath(
+  pool: Pool,
+  { insertThrottle }: FastPathContext,
+  { optimistic, guarded, created, entities }: FastPathBatch,
+): Promise<boolean> {
+  if (optimistic !== undefined) {
     try {
-      const { rowCount } = await withClient(pool, (client) => run(client, hopeful));
-      context.newcomers?.accepted();
-      return rowCount === entities - born;
+      const { rowCount } = await withClient(pool, (client) => run(client, optimistic));
+      insertThrottle?.succeeded();
+      return rowCount === entities - created;
     } catch (error) {
-      // As a whole, so nothing was written.
+      // The statement failed as a whole, so nothing was written.
       if (!hasState(error, "unique_violation")) throw error;
-      context.newcomers?.refused();
+      insertThrottle?.conflicted();
     }
   }
-  const { rowCount } = await withClient(pool, (client) => run(client, careful()));
+  const { rowCount } = await withClient(pool, (client) => run(client, guarded()));
   return rowCount === entities;
 }
 
 /**
- * Of several events of one entity, in rising versions, the last says it all. All of one shape. An entity
- * whose first event here is its creation is new, unless it was heard of before.
+ * Of several events of one entity, in rising versions, the last one carries all. Undefined unless all have one shape. An
+ * entity whose first event here is its creation is new, unless something of it was applied before.
  */
-function plainChanges(
+export function mergeByEntity(
   model: ConsumerModel,
   events: readonly Incoming[],
 ): readonly VersionedUpsert[] | undefined {
@@ -92,7 +113,7 @@ function plainChanges(
       whole: upsert.whole,
       version,
       first: former?.first ?? version,
-      born: former?.born ?? change === "create",
+      isNew: former?.isNew ?? change === "create",
     });
   }
   return [...last.values()];

@@ -20,39 +20,39 @@ export interface EntityState {
   readonly seq: number | null;
 }
 
-/** What the guard has to know of an event. */
+/** What the guard needs of an event. */
 export interface Place {
   readonly version: number | null;
   readonly change: Change;
-  /** Effective sequence: never goes back, also when the stream was recreated. */
+  /** Effective sequence (sequence offset + message sequence): never goes back, also when the stream was recreated. */
   readonly seq: number;
 }
 
-/** True when the event is news. An entity without state has never been heard of: anything is news. */
+/** True when the event is news. Of an entity without state nothing is known: anything is news. */
 export function isFresh(state: EntityState | undefined, event: Place): boolean {
   if (state === undefined) return true;
   if (event.version !== null && state.version !== null) {
     if (event.version <= state.version) return false;
     if (state.versioned) return true;
   }
-  return isLater(event, state) && !(state.deleted && needsLife(event));
+  return isLater(event, state) && !(state.deleted && needsLiveEntity(event));
 }
 
 function isLater(event: Place, state: EntityState): boolean {
   return state.seq === null || event.seq > state.seq;
 }
 
-function needsLife({ change }: Place): boolean {
+function needsLiveEntity({ change }: Place): boolean {
   return change === "update" || change === "none";
 }
 
 /**
- * Stale, and yet news: it tells of an entity whose deletion was inferred, by a version that is beyond what is known. Either
- * its creation is on its way, or it is of the life that ended; which, its source knows.
+ * Stale, and yet not old: an update beyond the known version, of an entity whose deletion was inferred. Either its
+ * re-creation is on its way, or it belongs to the incarnation that ended; only its source knows which.
  */
-export function lacksLife(state: EntityState | undefined, event: Place): boolean {
+export function isOfUnknownIncarnation(state: EntityState | undefined, event: Place): boolean {
   if (state === undefined || state.versioned || !state.deleted || event.version === null) return false;
-  return needsLife(event) && isLater(event, state) && event.version > (state.version ?? 0);
+  return needsLiveEntity(event) && isLater(event, state) && event.version > (state.version ?? 0);
 }
 
 /** The state after a fresh event. */
@@ -61,21 +61,21 @@ export function advance(state: EntityState | undefined, event: Place): EntitySta
   return {
     version: event.version === null ? known : Math.max(event.version, known ?? event.version),
     versioned: event.version !== null,
-    // A fresh event of any other kind proves life: of a tombstone it is fresh only as the later one.
+    // Any other fresh event proves that the entity lives: after a tombstone it is fresh only when it is later.
     deleted: event.change === "delete",
     seq: Math.max(state?.seq ?? 0, event.seq),
   };
 }
 
-/** Only ever referred to. */
-export function isPlaceholder({ version, deleted, seq }: EntityState): boolean {
+/** Rows here refer to it, and nothing else is known: no event or snapshot ever told of it. */
+export function isOnlyReferredTo({ version, deleted, seq }: EntityState): boolean {
   return version === null && seq === null && !deleted;
 }
 
 /**
- * A live entity that is created again at a later version: its deletion was missed, so what hung on
- * the former one has to go first. A placeholder is not a former life, and of one that a snapshot
- * found alive the creation itself may be what comes now.
+ * A live entity is created again at a later version: its deletion was missed, so the rows that refer to the former
+ * incarnation go first. An entity of which no event was applied has no former incarnation here: of one that a snapshot
+ * found alive, this may be the very creation.
  */
 export function impliesDeletion(state: EntityState | undefined, event: Place): boolean {
   if (state === undefined || state.deleted || state.seq === null) return false;
@@ -83,19 +83,22 @@ export function impliesDeletion(state: EntityState | undefined, event: Place): b
 }
 
 /**
- * A life that began at this version: what is known here as living was an earlier one, whose deletion was missed.
- * `impliesDeletion` for what a snapshot tells. Where the last event had no version, or the entity was only found
- * alive, there is no telling which life that was; a deletion that is made up would destroy what is rightly there.
+ * `impliesDeletion` for a snapshot, which says that the present incarnation began at `firstVersion`: what is known here as
+ * alive was an earlier one, whose deletion was missed. Where the last event had no version, or the entity was only found
+ * alive, nobody knows which incarnation that was; then no deletion is inferred, for it would destroy rows that are right.
  */
-export function endsUnheard({ version, versioned, deleted, seq }: EntityState, born: number): boolean {
-  return !deleted && versioned && seq !== null && version !== null && version < born;
+export function missedDeletion(
+  { version, versioned, deleted, seq }: EntityState,
+  firstVersion: number,
+): boolean {
+  return !deleted && versioned && seq !== null && version !== null && version < firstVersion;
 }
 
 /**
- * A fresh event that is not the next one of its entity: those between are on their way, or lost. Without
- * versions there is no telling.
+ * A fresh event is not the next version of its entity: those between are on their way, or lost. Without versions a gap
+ * cannot be seen.
  */
-export function leavesGap(state: EntityState | undefined, event: Place): boolean {
+export function hasVersionGap(state: EntityState | undefined, event: Place): boolean {
   return event.version !== null && event.version > (state?.version ?? 0) + 1;
 }
 

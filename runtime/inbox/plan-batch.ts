@@ -1,11 +1,18 @@
 import { toCell } from "../database/columns.js";
 import type { ConsumerModel } from "./consumer-model.js";
-import { advance, type EntityState, impliesDeletion, isFresh, lacksLife, leavesGap } from "./order.js";
+import {
+  advance,
+  type EntityState,
+  hasVersionGap,
+  impliesDeletion,
+  isFresh,
+  isOfUnknownIncarnation,
+} from "./order.js";
 import type { Incoming } from "./parse.js";
 
 /*
- * A batch against the state it met: which events are news, and what is left to do once those of one
- * entity are merged. Pure: the database is read before and written after.
+ * Plans a batch: which events are news against what is known of their entities, and what is left to write once the
+ * events of one entity are merged. Pure: the database is read before and written after.
  */
 
 /** A row to write: one cell per column of the cache; undefined leaves the column as it is. */
@@ -18,8 +25,11 @@ export interface Upsert {
   readonly whole: boolean;
 }
 
-/** Effects that can be written set by set: within a round no entity returns after its deletion. */
-export interface Round {
+/**
+ * What can be written set by set: states, removals, rows, hooks, in this order. An entity that returns after its deletion,
+ * or is deleted after a hook of its own ran, needs a later phase; most batches have one.
+ */
+export interface Phase {
   readonly states: Map<string, EntityState>;
   readonly removals: Set<string>;
   /** Removals whose own event was lost, with the event that showed it. */
@@ -31,60 +41,59 @@ export interface Round {
   readonly hooked: Set<string>;
 }
 
-export interface Folded {
-  readonly rounds: readonly Round[];
+export interface BatchPlan {
+  readonly phases: readonly Phase[];
   readonly fresh: number;
   readonly stale: number;
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
   /** Events before which versions of their entities are missing, that may be on their way. */
-  readonly early: readonly Incoming[];
+  readonly afterGap: readonly Incoming[];
 }
 
-export function foldEvents(
+export function planBatch(
   model: ConsumerModel,
   events: readonly Incoming[],
   known: ReadonlyMap<string, EntityState>,
-): Folded {
-  const rounds: Round[] = [];
+): BatchPlan {
+  const phases: Phase[] = [];
   const gaps: string[] = [];
-  const early: Incoming[] = [];
+  const afterGap: Incoming[] = [];
   let fresh = 0;
   for (const [id, ofEntity] of groupByEntity(events)) {
     let state = known.get(id);
     let at = 0;
     for (const event of ofEntity) {
       if (!isFresh(state, event)) {
-        if (!lacksLife(state, event)) continue;
-        early.push(event);
-        gaps.push(`${id}: version ${event.version} came, and its life is not known`);
+        if (!isOfUnknownIncarnation(state, event)) continue;
+        afterGap.push(event);
+        gaps.push(`${id}: version ${event.version} came, and its incarnation is not known`);
         continue;
       }
       fresh += 1;
-      if (leavesGap(state, event)) early.push(event);
+      if (hasVersionGap(state, event)) afterGap.push(event);
       if (impliesDeletion(state, event)) {
-        at = placeRemoval(rounds, at, id);
-        roundAt(rounds, at).implied.set(id, event);
-        // Not yet deleted for the guard's readers: the event's own state follows in the next round.
-        roundAt(rounds, at).states.set(id, { ...advance(state, event), deleted: true });
+        at = placeRemoval(phases, at, id);
+        phaseAt(phases, at).implied.set(id, event);
+        // The tombstone is superseded in the next phase.
+        phaseAt(phases, at).states.set(id, { ...advance(state, event), deleted: true });
       }
-      if (skipsVersions(event, state))
+      if (lacksColumns(event, state))
         gaps.push(`${id}: versions between ${state?.version} and ${event.version}`);
-      at =
-        event.change === "delete" ? placeRemoval(rounds, at, id) : placeChange({ model, rounds, at, event });
+      at = placeEffect({ model, phases, at, event });
       state = advance(state, event);
-      const round = roundAt(rounds, at);
-      round.states.set(id, state);
+      const phase = phaseAt(phases, at);
+      phase.states.set(id, state);
       if (event.model.definition.handler === undefined) continue;
-      round.handled.push(event);
-      round.hooked.add(id);
+      phase.handled.push(event);
+      phase.hooked.add(id);
     }
   }
-  for (const round of rounds) round.handled.sort((a, b) => a.seq - b.seq);
-  return { rounds, fresh, stale: events.length - fresh, gaps, early };
+  for (const phase of phases) phase.handled.sort((a, b) => a.seq - b.seq);
+  return { phases, fresh, stale: events.length - fresh, gaps, afterGap };
 }
 
-/** In stream order; an entity whose events all carry versions is put in theirs, so that none is stale by accident. */
+/** In stream order; events of an entity that all carry versions are put in the order of these, so that none is stale by accident. */
 function groupByEntity(events: readonly Incoming[]): Map<string, Incoming[]> {
   const groups = new Map<string, Incoming[]>();
   for (const event of events) {
@@ -100,10 +109,10 @@ function groupByEntity(events: readonly Incoming[]): Map<string, Incoming[]> {
   return groups;
 }
 
-function roundAt(rounds: Round[], at: number): Round {
-  let round = rounds[at];
-  while (round === undefined) {
-    rounds.push({
+function phaseAt(phases: Phase[], at: number): Phase {
+  let phase = phases[at];
+  while (phase === undefined) {
+    phases.push({
       states: new Map(),
       removals: new Set(),
       implied: new Map(),
@@ -111,34 +120,49 @@ function roundAt(rounds: Round[], at: number): Round {
       handled: [],
       hooked: new Set(),
     });
-    round = rounds[at];
+    phase = phases[at];
   }
-  return round;
+  return phase;
 }
 
-/** A hook that ran for an earlier event of the round may have attached rows: the deletion's cascades must come after it. */
-function placeRemoval(rounds: Round[], at: number, id: string): number {
-  const place = roundAt(rounds, at).hooked.has(id) ? at + 1 : at;
-  const round = roundAt(rounds, place);
-  round.upserts.delete(id);
-  round.removals.add(id);
+/** A hook that ran for an earlier event of the phase may have attached rows: the deletion's cascades must come after it. */
+function placeRemoval(phases: Phase[], at: number, id: string): number {
+  const place = phaseAt(phases, at).hooked.has(id) ? at + 1 : at;
+  const phase = phaseAt(phases, place);
+  phase.upserts.delete(id);
+  phase.removals.add(id);
   return place;
 }
 
 interface Placement {
   readonly model: ConsumerModel;
-  readonly rounds: Round[];
+  readonly phases: Phase[];
   readonly at: number;
   readonly event: Incoming;
 }
 
-function placeChange({ model, rounds, at, event }: Placement): number {
-  const place = roundAt(rounds, at).removals.has(event.id) ? at + 1 : at;
-  const round = roundAt(rounds, place);
+/** Puts the event's effect into the first phase that can take it, and gives that phase's place. */
+function placeEffect(placement: Placement): number {
+  const { change, id } = placement.event;
+  switch (change) {
+    case "delete":
+      return placeRemoval(placement.phases, placement.at, id);
+    case "create":
+    case "update":
+    case "none":
+      return placeChange(placement);
+    default:
+      return change satisfies never;
+  }
+}
+
+function placeChange({ model, phases, at, event }: Placement): number {
+  const place = phaseAt(phases, at).removals.has(event.id) ? at + 1 : at;
+  const phase = phaseAt(phases, place);
   if (model.cache === undefined || event.change === "none") return place;
   const upsert = toUpsert(model, event);
-  const former = round.upserts.get(event.id);
-  round.upserts.set(event.id, former === undefined ? upsert : merge(former, upsert));
+  const former = phase.upserts.get(event.id);
+  phase.upserts.set(event.id, former === undefined ? upsert : merge(former, upsert));
   return place;
 }
 
@@ -156,8 +180,8 @@ function merge(former: Upsert, later: Upsert): Upsert {
   return { ...later, cells, whole: former.whole || later.whole };
 }
 
-/** A partial event after one that never came: the columns of the missing one are not known here. */
-function skipsVersions(event: Incoming, state: EntityState | undefined): boolean {
+/** A partial update after a version that never came: the columns which that one carried are not known here. */
+function lacksColumns(event: Incoming, state: EntityState | undefined): boolean {
   if (event.model.full || event.change !== "update") return false;
   if (state?.version == null || event.version === null || !state.versioned) return false;
   return event.version > state.version + 1;

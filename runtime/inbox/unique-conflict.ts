@@ -6,19 +6,18 @@ import type { CacheModel, ConsumerModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 
 /*
- * Two entities claim one value of a unique column. At their source they never held it together: one
- * gave it up in an event that is not here yet (another replica has it, it was lost, or the two
- * swapped). The later claim wins; the other is parked under a value of its own until its event or a
- * snapshot says what became of it.
+ * Unique conflicts. Two entities claim one value of a unique column. At their source they never held it together: one
+ * gave it up in an event that is not here yet (another replica has it, it was lost, or the two swapped). The later claim
+ * wins; the other row holds a placeholder value until its own event or a snapshot says what became of it.
  */
 
-/** The placeholder in a unique column of the entity that lost the value. */
-export function parkedValue(id: string): string {
+/** What a row holds in a unique text column in place of a value that a later event of another entity claims. */
+export function placeholderValue(id: string): string {
   return `superseded:${id}`;
 }
 
-/** Gives the rows as they can be written now; rows in the table that have to make way are parked. */
-export async function settleClashes(
+/** Gives the rows as they can be written now; a row in the table that has to make way gets a placeholder value. */
+export async function settleUniqueConflicts(
   tx: Tx,
   model: ConsumerModel,
   upserts: readonly Upsert[],
@@ -30,7 +29,7 @@ export async function settleClashes(
   for (const upsert of upserts) {
     let row = upsert;
     for (const place of places) {
-      if (await holdsLaterClaim({ tx, model, cache, place, upsert })) row = parkCell(cache, row, place);
+      if (await holdsLaterClaim({ tx, model, cache, place, upsert })) row = replaceCell(cache, row, place);
     }
     settled.push(row);
   }
@@ -45,7 +44,7 @@ interface Claim {
   readonly upsert: Upsert;
 }
 
-/** True when another row holds the value by a later event; a holder by an earlier one is parked. */
+/** True when another row holds the value by a later event; one that holds it by an earlier event gets a placeholder value. */
 async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Promise<boolean> {
   const column = cache.columns[place];
   const value = upsert.cells[place];
@@ -63,7 +62,7 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
   );
   const holder = rows[0];
   if (holder === undefined) return false;
-  // Locked: another replica may be applying a later claim of the holder to this very value, and parking it would undo that.
+  // Locked: another replica may be applying a later claim of the holder to this very value, and a placeholder would undo that.
   const { rows: states } = await tx.query<{ seq: string }>(
     "SELECT stream_seq AS seq FROM mesh.applied WHERE entity = $1 AND entity_id = $2 FOR UPDATE",
     [model.definition.entity, holder.id],
@@ -71,23 +70,25 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
   if (Number(states[0]?.seq ?? 0) > upsert.seq) return true;
   // The value again in the condition: the holder may have been renamed meanwhile, and must keep that name.
   await tx.query(`UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2 AND ${name} = $3::${type}`, [
-    parked(cache, place, holder.id),
+    placeholderFor(cache, place, holder.id),
     holder.id,
     value,
   ]);
   return false;
 }
 
-function parkCell(cache: CacheModel, upsert: Upsert, place: number): Upsert {
-  const cells = upsert.cells.map((cell, at) => (at === place ? parked(cache, place, upsert.id) : cell));
+function replaceCell(cache: CacheModel, upsert: Upsert, place: number): Upsert {
+  const cells = upsert.cells.map((cell, at) =>
+    at === place ? placeholderFor(cache, place, upsert.id) : cell,
+  );
   return { ...upsert, cells };
 }
 
-function parked(cache: CacheModel, place: number, id: string): string | null {
+function placeholderFor(cache: CacheModel, place: number, id: string): string | null {
   const column = cache.columns[place];
-  if (column !== undefined && kindOf(column.type) === "text") return parkedValue(id);
+  if (column !== undefined && kindOf(column.type) === "text") return placeholderValue(id);
   if (column?.nullable === true) return null;
   throw new Error(
-    `${cache.table.name}.${column?.name} is unique and neither text nor nullable: a clash cannot be parked`,
+    `${cache.table.name}.${column?.name} is unique and neither text nor nullable: a unique conflict cannot be settled`,
   );
 }

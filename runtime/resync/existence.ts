@@ -1,19 +1,19 @@
 import { arrayLiteral } from "../database/columns.js";
-import { lockStates, writeStates } from "../inbox/apply.js";
-import { type EntityState, endsUnheard, isPlaceholder } from "../inbox/order.js";
+import { lockStates, writeStates } from "../inbox/entity-states.js";
+import { type EntityState, isOnlyReferredTo, missedDeletion } from "../inbox/order.js";
 import { fieldOf } from "../values/field.js";
-import { laterLives, type ToldLife } from "./incarnations.js";
-import { bornOf, unfitVersion, versionOf } from "./snapshot-rows.js";
+import { type Incarnation, laterIncarnations } from "./incarnations.js";
+import { firstVersionOf, unfitVersion, versionOf } from "./snapshot-rows.js";
 import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
 import { noteAhead } from "./source-trust.js";
 import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
 
 /*
- * A snapshot for a consumer that keeps no cache: which entities there are, and no more. It has no row to
- * bring up to date, so it never makes an event stale: one that is still on its way must reach its hook.
+ * A snapshot for a consumer that keeps no cache: which entities exist, and no more. There is no row to bring up to date, so
+ * the snapshot never makes an event stale: one that is still on its way must reach its hook.
  */
 
-export interface Existing extends ToldLife {
+export interface Existing extends Incarnation {
   /** Among the elements of the source, from 1. */
   readonly place: number;
   /** Null from an owner that keeps none. */
@@ -33,19 +33,22 @@ export function toExisting(key: string, elements: readonly unknown[], before: nu
       reason ?? unfitVersion(fields) ?? (id === null ? `it has no ${key} to be known by` : undefined);
     if (why !== undefined || id === null)
       unfit.push({ place, id, reason: why ?? "", element: textOf(element) });
-    else fit.push({ id, version, born: bornOf(fields, version), place });
+    else fit.push({ id, version, firstVersion: firstVersionOf(fields, version), place });
   });
   return { fit, unfit };
 }
 
-/** Those of which nothing is known, or that they are deleted, or an earlier life: few, but for the first snapshot. */
-const DOUBTFUL = `SELECT told.id FROM unnest($2::text[], $3::bigint[]) AS told (id, born)
+/** Entities that are unknown here, or known as deleted or as an earlier incarnation: few, except in the first snapshot. */
+const DOUBTFUL = `SELECT given.id FROM unnest($2::text[], $3::bigint[]) AS given (id, first_version)
 LEFT JOIN LATERAL (
-  SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = told.id OFFSET 0) AS state ON true
+  SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = given.id OFFSET 0) AS state ON true
 WHERE state.entity_id IS NULL OR state.deleted OR (state.version IS NULL AND state.stream_seq IS NULL)
-  OR (state.version < told.born AND state.versioned AND state.stream_seq IS NOT NULL)`;
+  OR (state.version < given.first_version AND state.versioned AND state.stream_seq IS NOT NULL)`;
 
-/** Notes ids of the source in `"$told"`, lives that began unheard in `"$later"`, and as alive those that were not known to be. */
+/**
+ * Notes all ids in `"$snapshot"`, and in `"$incarnation"` those that were deleted and created again unnoticed. Records as alive
+ * the entities that were not known to be.
+ */
 export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): Promise<Outcome> {
   await setAsideRows(run, unfit);
   if (fit.length === 0) return { done: 0, failed: 0 };
@@ -57,45 +60,47 @@ async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
   const { entity } = model.definition;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
-  await client.query('INSERT INTO "$told" (entity_id) SELECT unnest($1::text[])', [ids]);
+  await client.query('INSERT INTO "$snapshot" (entity_id) SELECT unnest($1::text[])', [ids]);
   await noteAhead(run, part);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
     entity,
     ids,
-    arrayLiteral(part.map(({ born }) => born)),
+    arrayLiteral(part.map(({ firstVersion }) => firstVersion)),
   ]);
   if (rows.length === 0) return 0;
   const doubtful = new Set(rows.map(({ id }) => id));
   const known = await lockStates(client, entity, [...doubtful]);
-  const later = laterLives(part).filter(({ id, born }) => {
+  const later = laterIncarnations(part).filter(({ id, firstVersion }) => {
     const state = doubtful.has(id) ? known.get(id) : undefined;
-    return state !== undefined && endsUnheard(state, born);
+    return state !== undefined && missedDeletion(state, firstVersion);
   });
   if (later.length > 0)
     await client.query(
-      'INSERT INTO "$later" (entity_id, born) SELECT * FROM unnest($1::text[], $2::bigint[])',
-      [arrayLiteral(later.map(({ id }) => id)), arrayLiteral(later.map(({ born }) => born))],
+      'INSERT INTO "$incarnation" (entity_id, first_version) SELECT * FROM unnest($1::text[], $2::bigint[])',
+      [arrayLiteral(later.map(({ id }) => id)), arrayLiteral(later.map(({ firstVersion }) => firstVersion))],
     );
   const states = new Map<string, EntityState>();
-  for (const told of part) {
-    const state = doubtful.has(told.id) ? stateOnceTold(known.get(told.id), told.version, seq) : undefined;
-    if (state !== undefined) states.set(told.id, state);
+  for (const given of part) {
+    const state = doubtful.has(given.id)
+      ? stateOnceFound(known.get(given.id), given.version, seq)
+      : undefined;
+    if (state !== undefined) states.set(given.id, state);
   }
   if (states.size > 0) await writeStates(client, entity, states, known);
   return states.size;
 }
 
-/** What becomes of an entity that the source has; undefined where that is no news. */
-export function stateOnceTold(
+/** The state of an entity, now that the source has it; undefined where that is no news. */
+export function stateOnceFound(
   state: EntityState | undefined,
   version: number | null,
   seq: number,
 ): EntityState | undefined {
   const alive = { versioned: true, deleted: false, seq: null };
-  // Version 0: every event of it is still news.
-  if (state === undefined || isPlaceholder(state)) return { ...alive, version: 0 };
+  // Version 0: every event of the entity is still news.
+  if (state === undefined || isOnlyReferredTo(state)) return { ...alive, version: 0 };
   if (!state.deleted || !outlives(state, version, seq)) return undefined;
-  // A deletion that a snapshot found had a version of its own, and may still come.
+  // The deletion that a snapshot inferred has a version of its own, and its event may still come.
   return { ...alive, version: (state.version ?? 0) + (state.versioned ? 0 : 1) };
 }
 

@@ -1,119 +1,129 @@
 import type { PoolClient } from "pg";
 import { arrayLiteral } from "../database/columns.js";
-import { callHandlers, lockStates, readStates, removeEntities, writeStates } from "../inbox/apply.js";
 import { type ConsumerModel, cascadesOf } from "../inbox/consumer-model.js";
-import { type EntityState, endsUnheard } from "../inbox/order.js";
-import { lostDeletions } from "./implied-hooks.js";
+import { lockStates, readStates, writeStates } from "../inbox/entity-states.js";
+import { callHandlers } from "../inbox/handlers.js";
+import { lostDeletions } from "../inbox/implied-events.js";
+import { type EntityState, missedDeletion } from "../inbox/order.js";
+import { removeEntities } from "../inbox/write-rows.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 
 /*
- * An id that was deleted and created again is another entity. A snapshot that tells of the new one before the
- * deletion of the former one came makes that stale, and its cascades would never run: so they run here.
+ * Incarnations. An id that was deleted and created again is another entity. A snapshot that has the new incarnation before
+ * the deletion of the former one arrived makes that deletion stale, so its cascades would never run: they run here.
  */
 
-export interface ToldLife {
+export interface Incarnation {
   readonly id: string;
-  /** Version at which it began; null where that is not known, or it is the first. */
-  readonly born: number | null;
+  /** Version at which the incarnation began; null where that is not known, or it is the first incarnation. */
+  readonly firstVersion: number | null;
 }
 
-/** A life that began after what may be known of its entity. */
-interface Later extends ToldLife {
-  readonly born: number;
+/** An incarnation that is not the first of its entity. */
+interface LaterIncarnation extends Incarnation {
+  readonly firstVersion: number;
 }
 
-/** Those that cost anything. */
-export function laterLives<T extends ToldLife>(told: readonly T[]): readonly (T & Later)[] {
-  return told.filter((life): life is T & Later => life.born !== null);
+/** Only these may have a former incarnation here; most entities have none. */
+export function laterIncarnations<T extends Incarnation>(
+  all: readonly T[],
+): readonly (T & LaterIncarnation)[] {
+  return all.filter((one): one is T & LaterIncarnation => one.firstVersion !== null);
 }
 
-/** In order, like `LOCK_STATES`. */
-const KNOW_ALL = `INSERT INTO mesh.applied (entity, entity_id)
+/** In the order of `lockStates`. */
+const ADD_STATES = `INSERT INTO mesh.applied (entity, entity_id)
 SELECT $1, id COLLATE "C" FROM unnest($2::text[]) AS id GROUP BY 2 ORDER BY 2 ON CONFLICT DO NOTHING`;
 
 /**
- * Locks the states of these entities, in the order in which everybody does. Those never heard of get one first: an event of
- * theirs that another replica applies meanwhile has to wait.
+ * Locks the states of these entities, in the order in which everybody locks them. Unknown entities get a state first, so
+ * that another replica which applies an event of theirs has to wait.
  */
 export async function lockAll(
   client: PoolClient,
   entity: string,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, EntityState>> {
-  await client.query(KNOW_ALL, [entity, arrayLiteral(ids)]);
+  await client.query(ADD_STATES, [entity, arrayLiteral(ids)]);
   return await lockStates(client, entity, ids);
 }
 
 /**
- * Ends, within the caller's transaction and as a `deleted` event would, what is known here of lives that went
- * before these. A tombstone stays, older than the row that is merged next. Gives their number; undefined where none is in
- * doubt, and nothing was locked.
+ * Within the caller's transaction, applies the missed deletions of former incarnations, as their `deleted` events would. Leaves
+ * tombstones that are older than the rows that are merged next. Gives the number of incarnations ended; undefined where
+ * none was in doubt, and nothing was locked.
  */
-export async function endFormerLives(run: Run, told: readonly ToldLife[]): Promise<number | undefined> {
+export async function endFormerIncarnations(
+  run: Run,
+  all: readonly Incarnation[],
+): Promise<number | undefined> {
   const { client, model } = run;
   const { entity } = model.definition;
-  const later = laterLives(told);
+  const later = laterIncarnations(all);
   if (later.length === 0) return undefined;
   const known = await readStates(
     client,
     entity,
     later.map(({ id }) => id),
   );
-  // A version of the present life, or a later one, is known for good.
-  const inDoubt = later.filter(({ id, born }) => (known.get(id)?.version ?? 0) < born);
+  // Where a version of the present incarnation is known, its predecessor's deletion was not missed.
+  const inDoubt = later.filter(({ id, firstVersion }) => (known.get(id)?.version ?? 0) < firstVersion);
   if (inDoubt.length === 0) return undefined;
-  // All that are merged next, not these alone: locked in two goes, they would be locked out of order.
+  // Lock all that are merged next, not these alone: locked in two steps, they would be locked out of order.
   await lockAll(
     client,
     entity,
-    told.map(({ id }) => id),
+    all.map(({ id }) => id),
   );
-  return await endLives(run, inDoubt, ({ born }, { seq }) => ({
-    version: born - 1,
+  return await endIncarnations(run, inDoubt, ({ firstVersion }, { seq }) => ({
+    version: firstVersion - 1,
     versioned: true,
     deleted: true,
     seq,
   }));
 }
 
-const NOTED_LIVES = `SELECT place::double precision, entity_id AS id, born::double precision
-FROM "$later" WHERE place > $1 ORDER BY place LIMIT 500`;
+const NOTED_INCARNATIONS = `SELECT place::double precision, entity_id AS id, first_version::double precision AS "firstVersion"
+FROM "$incarnation" WHERE place > $1 ORDER BY place LIMIT 500`;
 
 /**
- * The same of the lives in `"$later"`, for a consumer without a cache. Events up to the noted sequence were let
- * through before: what is still unheard of then has been lost.
+ * The same for the incarnations in `"$incarnation"`, for a consumer without a cache. Call it once every event up to the noted
+ * sequence is settled: a deletion that has not arrived by then was lost.
  */
-export async function endNotedLives(run: Run): Promise<Outcome> {
+export async function endNotedIncarnations(run: Run): Promise<Outcome> {
   const total = { done: 0, failed: 0 };
-  // Every event of the new life is still news.
-  const reborn = ({ born }: Later) => ({
-    version: born - 1,
+  // Every event of the new incarnation is still news.
+  const foundAlive = ({ firstVersion }: LaterIncarnation) => ({
+    version: firstVersion - 1,
     versioned: true,
     deleted: false,
     seq: null,
   });
-  const work = async (part: readonly Later[]) => {
+  const work = async (part: readonly LaterIncarnation[]) => {
     await run.client.query("BEGIN");
-    return await endLives(run, part, reborn);
+    return await endIncarnations(run, part, foundAlive);
   };
   for (let last = 0; ; ) {
-    const { rows } = await run.client.query<Later & { readonly place: number }>(NOTED_LIVES, [last]);
+    const { rows } = await run.client.query<LaterIncarnation & { readonly place: number }>(
+      NOTED_INCARNATIONS,
+      [last],
+    );
     if (rows.length === 0) break;
     last = rows.at(-1)?.place ?? last;
     const { done, failed } = await inParts(run, { items: rows, work });
     total.done += done;
     total.failed += failed;
   }
-  wakeFor(run, total.done);
+  announceEnded(run, total.done);
   return total;
 }
 
-/** Once they are committed: says what was inferred, and that rows may wait for the cascade worker. */
-export function wakeFor({ model, logger, onTasks }: Run, ended: number): void {
+/** Call it after the commit: logs what was inferred, and wakes the cascade worker. */
+export function announceEnded({ model, logger, onTasks }: Run, ended: number): void {
   if (ended === 0) return;
   logger.info(
     { entities: ended },
-    "the snapshot tells of entities that were deleted and created again: what hung on the former ones goes",
+    "entities were deleted and created again, which a snapshot shows: rows that refer to the former ones are removed",
   );
   if (hasTasks(model)) onTasks();
 }
@@ -122,12 +132,12 @@ export function hasTasks(model: ConsumerModel): boolean {
   return cascadesOf(model).some((rule) => rule.before !== undefined);
 }
 
-async function endLives(
+async function endIncarnations(
   run: Run,
-  later: readonly Later[],
-  toState: (life: Later, known: EntityState) => EntityState,
+  later: readonly LaterIncarnation[],
+  toState: (later: LaterIncarnation, known: EntityState) => EntityState,
 ): Promise<number> {
-  const { client, model, logger, seq, apply } = run;
+  const { client, model, logger, seq, handlers } = run;
   const { entity } = model.definition;
   const known = await lockStates(
     client,
@@ -135,15 +145,16 @@ async function endLives(
     later.map(({ id }) => id),
   );
   const states = new Map<string, EntityState>();
-  for (const life of later) {
-    const state = known.get(life.id);
-    if (state !== undefined && endsUnheard(state, life.born)) states.set(life.id, toState(life, state));
+  for (const one of later) {
+    const state = known.get(one.id);
+    if (state !== undefined && missedDeletion(state, one.firstVersion))
+      states.set(one.id, toState(one, state));
   }
   if (states.size === 0) return 0;
   const ids = [...states.keys()];
   const lost = await lostDeletions(client, model, { places: ids.map((id) => ({ id, seq })), logger });
   await writeStates(client, entity, states, known);
   await removeEntities(client, model, ids);
-  await callHandlers(client, apply, lost);
+  await callHandlers(client, handlers, lost);
   return ids.length;
 }

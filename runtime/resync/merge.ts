@@ -1,19 +1,19 @@
 import { escapeIdentifier, type PoolClient, type QueryResult } from "pg";
 import { arrayLiteral, arrayType } from "../database/columns.js";
 import { hasState } from "../database/database-errors.js";
-import { run } from "../inbox/apply.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
-import { type Merge, mergeStatements, shapeOf } from "../inbox/inbox-statements.js";
-import { settleClashes } from "../inbox/unique-conflict.js";
+import { run, shapeOf } from "../inbox/row-statements.js";
+import { settleUniqueConflicts } from "../inbox/unique-conflict.js";
+import { type Merge, mergeStatements } from "./merge-statements.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 import { RowRefused, type Run } from "./snapshot-run.js";
 
 /*
- * Rows of a snapshot into the cache. The snapshot is the source as it was after the noted sequence:
- * it beats whatever was applied up to there, and versions tell the rest.
+ * Merges rows of a snapshot into the cache. The snapshot is the source as it was after the noted sequence: it wins over
+ * whatever was applied up to that sequence; against later events versions decide.
  */
 
-/** Rows with the statements that write them: made while the database is still at work on the chunk before. */
+/** Rows with the statements that write them, prepared while the database is still at work on the chunk before. */
 export interface Chunk {
   readonly cache: CacheModel;
   readonly rows: readonly SnapshotRow[];
@@ -21,7 +21,7 @@ export interface Chunk {
   readonly merges: readonly Merge[];
 }
 
-/** In order of id, like every lock: a batch of events that meets a chunk waits, and neither is taken for a deadlock. */
+/** In order of id, like every lock: a batch of events that meets a chunk waits, and there is no deadlock. */
 export function prepareChunk(cache: CacheModel, entity: string, rows: readonly SnapshotRow[]): Chunk {
   const shapes = new Map<string, SnapshotRow[]>();
   const ordered = [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
@@ -38,7 +38,7 @@ export function prepareChunk(cache: CacheModel, entity: string, rows: readonly S
   };
 }
 
-/** A chunk of which none of this many rows is known is taken for new. */
+/** So many rows of a chunk are looked up; where none is known, the whole chunk is assumed to be new. */
 const PROBES = 32;
 
 /** What is known of a chunk before it is merged. */
@@ -48,9 +48,9 @@ export type Novelty = "new" | "known";
  * Opens the transaction of a chunk, and looks a few of its rows up, to tell a cache that is being
  * filled from one that is checked; by index, since a table that just began to fill has no statistics yet.
  *
- * It is not flushed to disk by itself: what a crash of the server takes back the next snapshot brings,
- * and the record that this one succeeded flushes all before it. An event that is acked as stale because
- * of one of these rows has locked it, so its own, durable commit comes after theirs in the log.
+ * The commit is not flushed to disk: what a crash of the server takes back, the next snapshot brings, and the
+ * record that this one succeeded flushes all before it. An event that is acked as stale because of one of these rows
+ * has locked that row, so the event's own flushed commit comes later in the log.
  */
 export async function beginChunk(
   client: PoolClient,
@@ -70,27 +70,27 @@ WHERE entity = ${client.escapeLiteral(model.definition.entity)} AND entity_id IN
 
 /**
  * Merges a chunk within the caller's transaction. Gives the number of rows that were written. New rows
- * are simply inserted, at half the cost of an insert that looks for a conflict first; one that is there
- * after all refuses the statement, and the chunk is merged like any other.
+ * are inserted without looking for a conflict, at half the cost; one that exists
+ * after all fails the statement, and the chunk is merged like any other.
  */
 export async function mergeChunk(
-  { client, model, onClash }: Run,
+  { client, model, onPlaceholder }: Run,
   chunk: Chunk & { readonly novelty: Novelty },
 ): Promise<number> {
   const { cache, rows, merges, novelty } = chunk;
   if (novelty === "new") {
-    const added = await unlessClashing(client, () => writeAll(client, merges, "insert"));
+    const added = await unlessConflicting(client, () => writeAll(client, merges, "insert"));
     if (added !== undefined) return added;
   }
-  const merged = await unlessClashing(client, () => writeAll(client, merges, "merge"), cache);
+  const merged = await unlessConflicting(client, () => writeAll(client, merges, "merge"), cache);
   if (merged !== undefined) return merged;
-  onClash();
+  onPlaceholder();
   const settled = await makeWay(client, model, cache, rows);
   return await writeAll(client, prepareChunk(cache, model.definition.entity, settled).merges, "merge");
 }
 
-/** Undefined, and nothing done, where a unique value is in the way: of this cache, or of any table. */
-async function unlessClashing(
+/** Undefined, and nothing written, at a unique conflict: of this cache, or where none is named of any table. */
+async function unlessConflicting(
   client: PoolClient,
   write: () => Promise<number>,
   cache?: CacheModel,
@@ -119,8 +119,9 @@ async function writeAll(
 }
 
 /**
- * Values that other rows hold are taken from them first: those rows are restated later in the snapshot, or deleted by it.
- * A holder that was restated already, with no later event, has the value by the same word: only one can have it.
+ * Takes unique values from the rows that hold them: those rows come later in the snapshot, or are deleted by it. Rejects
+ * with `RowRefused` where the holder was merged from this snapshot already and has no later event: the source gives one
+ * value to two rows.
  */
 async function makeWay(
   client: PoolClient,
@@ -128,28 +129,28 @@ async function makeWay(
   cache: CacheModel,
   rows: readonly SnapshotRow[],
 ): Promise<readonly SnapshotRow[]> {
-  const clashing = new Set<string>();
-  // Clashes are rare, and each is looked up among all that were told.
-  await client.query('CREATE INDEX IF NOT EXISTS "$told_entity_id" ON "$told" (entity_id)');
+  const conflicting = new Set<string>();
+  // Conflicts are rare, and each is looked up among all ids of the snapshot.
+  await client.query('CREATE INDEX IF NOT EXISTS "$snapshot_entity_id" ON "$snapshot" (entity_id)');
   for (const [place, column] of cache.columns.entries()) {
     if (column.unique !== true) continue;
     for (const { id, holder } of await findHolders(client, { model, cache, place, rows })) {
       if (holder !== null)
         throw new RowRefused(`${column.name} of ${id} is also that of ${holder}, and must be unique`);
-      clashing.add(id);
+      conflicting.add(id);
     }
   }
   const settled: SnapshotRow[] = [];
   for (const row of rows) {
-    const [upsert] = clashing.has(row.id) ? await settleClashes(client, model, [row]) : [row];
+    const [upsert] = conflicting.has(row.id) ? await settleUniqueConflicts(client, model, [row]) : [row];
     settled.push({ ...row, cells: upsert?.cells ?? row.cells });
   }
   return settled;
 }
 
-interface Clash {
+interface Conflict {
   readonly id: string;
-  /** Restated by this very snapshot; else null. */
+  /** The row that holds the value, where this very snapshot has merged it; else null. */
   readonly holder: string | null;
 }
 
@@ -161,21 +162,21 @@ async function findHolders(
     readonly place: number;
     readonly rows: readonly SnapshotRow[];
   },
-): Promise<readonly Clash[]> {
+): Promise<readonly Conflict[]> {
   const { model, cache, place, rows } = at;
   const column = cache.columns[place];
   if (column === undefined) return [];
   const key = escapeIdentifier(cache.key.name);
-  const told = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
-  const { rows: found } = await client.query<Clash>(
-    `SELECT "$new".id, (SELECT "$told".entity_id FROM "$told" JOIN mesh.applied AS state
-    ON state.entity = $3 AND state.entity_id = "$told".entity_id AND coalesce(state.stream_seq, 0) <= $4
-  WHERE "$told".entity_id = "$row".${key}::text AND NOT "$told".unfit LIMIT 1) AS holder
+  const claims = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
+  const { rows: found } = await client.query<Conflict>(
+    `SELECT "$new".id, (SELECT "$snapshot".entity_id FROM "$snapshot" JOIN mesh.applied AS state
+    ON state.entity = $3 AND state.entity_id = "$snapshot".entity_id AND coalesce(state.stream_seq, 0) <= $4
+  WHERE "$snapshot".entity_id = "$row".${key}::text AND NOT "$snapshot".unfit LIMIT 1) AS holder
 FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
 JOIN ${escapeIdentifier(cache.table.name)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
     [
-      arrayLiteral(told.map((row) => row.id)),
-      arrayLiteral(told.map((row) => row.cells[place])),
+      arrayLiteral(claims.map((row) => row.id)),
+      arrayLiteral(claims.map((row) => row.cells[place])),
       model.definition.entity,
       rows[0]?.seq ?? 0,
     ],

@@ -1,23 +1,25 @@
 import { escapeIdentifier } from "pg";
-import { callHandlers, lockStates, removeEntities, writeStates } from "../inbox/apply.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
+import { lockStates, writeStates } from "../inbox/entity-states.js";
+import { callHandlers } from "../inbox/handlers.js";
+import { hookedEvent, lostDeletions } from "../inbox/implied-events.js";
 import type { EntityState } from "../inbox/order.js";
+import { removeEntities } from "../inbox/write-rows.js";
 import { pause } from "../pause.js";
-import { hookedEvent, lostDeletions } from "./implied-hooks.js";
 import { hasTasks } from "./incarnations.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 import { SnapshotFailed } from "./snapshot-source.js";
-import { nameOf, type SetAside, TOLD_TWICE } from "./unfit-rows.js";
+import { nameOf, REPEATED, type SetAside } from "./unfit-rows.js";
 
 /*
- * What the source no longer has, once all of it was read: removed as a `deleted` event would.
+ * Once a source was read whole: removes what it lacks, as `deleted` events would.
  */
 
 const REMOVAL_ROWS = 500;
 
 /**
- * Throws `SnapshotFailed` for a source that nothing is taken for deleted on the word of: one whose rows nobody can take,
- * or mostly name no entity, is more likely wrong than empty.
+ * Throws `SnapshotFailed` for a source that is more likely broken than empty: none of its rows can be taken, or most name no
+ * entity. Then no deletion is inferred.
  */
 export function refuseDoubtful(setAside: SetAside, rows: number): void {
   const none = rows > 0 && setAside.count() >= rows;
@@ -30,14 +32,14 @@ export function refuseDoubtful(setAside: SetAside, rows: number): void {
   throw new SnapshotFailed(`nothing is taken for deleted, for ${what}: ${first.join("; ")}`);
 }
 
-/** Known here, last touched at or before the noted sequence, and not told: their deletion was missed. */
-export async function removeMissing(run: Run): Promise<Outcome> {
+/** Removes entities that are known here, last changed at or before the noted sequence, and lacking: their deletion was missed. */
+export async function removeLacking(run: Run): Promise<Outcome> {
   const { client, model } = run;
-  const found = await findMissing(run);
+  const found = await findLacking(run);
   const total = { done: 0, failed: 0 };
   for (let from = 0; from < found; from += REMOVAL_ROWS) {
     const { rows } = await client.query<{ id: string }>(
-      'SELECT id FROM "$missing" WHERE place > $1 AND place <= $2',
+      'SELECT id FROM "$lacking" WHERE place > $1 AND place <= $2',
       [from, from + REMOVAL_ROWS],
     );
     const work = (part: readonly { readonly id: string }[]) =>
@@ -54,57 +56,57 @@ export async function removeMissing(run: Run): Promise<Outcome> {
 }
 
 /**
- * Entities of which elements of different chunks tell: those of one chunk were told apart before. The later one was
- * merged over the other, unless it is of an older version.
+ * Sets aside elements that repeat the key of an element in another chunk (repetitions within a chunk were found before). The
+ * later one was merged over the other, unless its version is older.
  */
-export async function noteToldTwice({ client, setAside }: Run): Promise<void> {
-  // Room for a million ids, as in `findMissing`.
+export async function noteRepeated({ client, setAside }: Run): Promise<void> {
+  // Room for a million ids, as in `findLacking`.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
   const { rows } = await client.query<{
     id: string;
     total: number;
   }>(`SELECT entity_id AS id, (count(*) OVER ())::integer AS total
-FROM "$told" WHERE NOT unfit GROUP BY entity_id HAVING count(*) > 1 LIMIT 100`);
+FROM "$snapshot" WHERE NOT unfit GROUP BY entity_id HAVING count(*) > 1 LIMIT 100`);
   await client.query("COMMIT");
-  setAside.add(rows.map(({ id }) => ({ place: null, id, reason: TOLD_TWICE, element: null })));
+  setAside.add(rows.map(({ id }) => ({ place: null, id, reason: REPEATED, element: null })));
   setAside.count((rows[0]?.total ?? 0) - rows.length);
 }
 
-const HEARD_MS = 10 * 60_000;
-const LOOK_MS = 250;
+const SETTLED_WITHIN_MS = 10 * 60_000;
+const SETTLED_POLL_MS = 250;
 
 /**
- * Without a cache a deletion that is found lacks what its event says, so its hook could not run, and the
- * event would be stale when it came. Those that are still on their way are let through first.
+ * Waits, at most 10 minutes, until every event up to the noted sequence is settled. Without a cache an inferred deletion has
+ * no payload for its hook, and would make the `deleted` event stale that has it: events on their way go first.
  */
-export async function untilHeard({ model, settledUpTo, seq, signal }: Run): Promise<void> {
+export async function untilSettled({ model, settledUpTo, seq, signal }: Run): Promise<void> {
   if (model.cache !== undefined || hookedEvent(model, "delete") === undefined) return;
-  const deadline = Date.now() + HEARD_MS;
+  const deadline = Date.now() + SETTLED_WITHIN_MS;
   while (settledUpTo !== undefined && !(await settledUpTo(seq))) {
     signal.throwIfAborted();
     if (Date.now() > deadline)
       throw new SnapshotFailed("events from before it wait: no deletion is inferred");
-    await pause(LOOK_MS, signal);
+    await pause(SETTLED_POLL_MS, signal);
   }
 }
 
-/** Of the rows of the cache, those that are not told. */
-function missingRows({ cache }: ConsumerModel, entity: string, seq: number): string {
+/** Rows of the cache whose ids the snapshot lacks. */
+function lackingRows({ cache }: ConsumerModel, entity: string, seq: number): string {
   if (cache === undefined) return "";
   const key = `"$row".${escapeIdentifier(cache.key.name)}::text`;
   return `SELECT ${key} AS id FROM ${escapeIdentifier(cache.table.name)} AS "$row"
   LEFT JOIN mesh.applied AS state ON state.entity = ${entity} AND state.entity_id = ${key}
   WHERE coalesce(state.stream_seq, 0) <= ${seq}
-    AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = ${key})
+    AND NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = ${key})
   UNION`;
 }
 
 /**
- * Fills `"$missing"` and gives its size. An entity that was only ever referred to is none of them, however
- * long the source lacks it: a row may be written ahead of what it refers to, and to remove it would be
- * worse than to leave one that an operator finds with `mesh verify`.
+ * Fills `"$lacking"` and gives its size. An entity that rows here only refer to is left out, however long the source lacks
+ * it: a row may be written ahead of what it refers to, and removing it would be worse than leaving one that an operator
+ * finds with `mesh verify`.
  */
-async function findMissing({ client, model, seq }: Run): Promise<number> {
+async function findLacking({ client, model, seq }: Run): Promise<number> {
   // Bare parameters are not possible in CREATE TABLE AS; the entity is generated, the sequence a number.
   const { rows: quoted } = await client.query<{ entity: string }>("SELECT quote_literal($1) AS entity", [
     model.definition.entity,
@@ -112,25 +114,25 @@ async function findMissing({ client, model, seq }: Run): Promise<number> {
   const entity = quoted[0]?.entity ?? "";
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
-  const { rowCount } = await client.query(`CREATE TEMPORARY TABLE "$missing" AS
+  const { rowCount } = await client.query(`CREATE TEMPORARY TABLE "$lacking" AS
 SELECT row_number() OVER () AS place, id FROM (
-  ${missingRows(model, entity, seq)}
+  ${lackingRows(model, entity, seq)}
   SELECT entity_id AS id FROM mesh.applied AS state
   WHERE entity = ${entity} AND NOT deleted AND coalesce(stream_seq, 0) <= ${seq} AND (version IS NOT NULL OR stream_seq IS NOT NULL)
-    AND NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = state.entity_id)
+    AND NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = state.entity_id)
 ) AS missing`);
   await client.query("COMMIT");
   return rowCount ?? 0;
 }
 
-/** As a `deleted` event would. Its version is not known, so the tombstone goes by sequence from here on. */
+/** As `deleted` events would. Their versions are not known, so these tombstones are ordered by sequence. */
 async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const { client, model, logger, seq } = run;
   await client.query("BEGIN");
   const known = await lockStates(client, model.definition.entity, ids);
   const gone = ids.filter((id) => {
     const state = known.get(id);
-    // Without a cache there is no row either that could outlast a deletion that came meanwhile.
+    // Without a cache, a deletion that came meanwhile has left nothing to remove.
     return (state?.seq ?? 0) <= seq && !(model.cache === undefined && state?.deleted === true);
   });
   const states = new Map<string, EntityState>(
@@ -140,6 +142,6 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const lost = await lostDeletions(client, model, { places, logger });
   await writeStates(client, model.definition.entity, states, known);
   await removeEntities(client, model, gone);
-  await callHandlers(client, run.apply, lost);
+  await callHandlers(client, run.handlers, lost);
   return gone.length;
 }

@@ -1,34 +1,30 @@
-import type { Pool } from "pg";
 import { backOff } from "../back-off.js";
-import type { Broker, ConsumerPlan } from "../broker/broker.js";
-import { type Era, readPosition, readSnapshotRecord, type SnapshotRecord } from "../consumer/stream-epoch.js";
-import type { Mutex } from "../database/mutex.js";
-import type { Logger } from "../definition.js";
-import { wantSnapshot } from "../inbox/apply.js";
-import type { ConsumerModel } from "../inbox/consumer-model.js";
+import { wantSnapshot } from "../inbox/want-snapshot.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
-import { type SnapshotReport, takeSnapshot } from "./snapshot.js";
+import { takeSnapshot } from "./snapshot.js";
+import { readSnapshotRecord, type SnapshotRecord } from "./snapshot-record.js";
+import type { SnapshotOptions, SnapshotReport } from "./snapshot-run.js";
 import { sourceOf } from "./snapshot-source.js";
 
 /*
- * When to take a snapshot: at the start, after a gap, now and then, and on demand. In the background:
- * a source that is down is asked again with backoff, and nobody waits for it.
+ * When to take a snapshot: at the start, after messages were lost, periodically, and on demand. In the background: a source
+ * that is down is asked again with back-off, and nothing waits for it.
  */
 
 export interface Resync {
-  /** Soon, in the background, until it succeeds. */
+  /** Takes one in the background, and tries again until it succeeds. */
   want(): void;
-  /** On record with its reason, so that a crash cannot lose it: the next look asks for it. */
+  /** Records that one is wanted, and why, so that a crash cannot lose it: the next `wantIfDue` takes it. */
   wantFor(reason: string): Promise<void>;
-  /** As `want`, when none succeeded within the definition's period, or one is on record as wanted. */
+  /** As `want`, if none succeeded within the definition's period, or one is recorded as wanted. */
   wantIfDue(): Promise<void>;
   now(how?: SnapshotChoice): Promise<SnapshotReport | undefined>;
-  /** Whoever asks now gets one that may have read its source already. */
+  /** One is being taken; it may have read its source already. */
   underWay(): boolean;
   last(): SnapshotRecord | undefined;
   lastError(): string | undefined;
-  /** Resolves when none is under way. Abort the signal first. */
+  /** Resolves once none is under way. Abort the signal first. */
   idle(): Promise<void>;
 }
 
@@ -37,20 +33,8 @@ export interface SnapshotChoice {
   readonly trustSource?: boolean;
 }
 
-export interface ResyncOptions {
-  readonly pool: Pool;
-  readonly broker: Broker;
-  readonly plan: ConsumerPlan;
-  readonly model: ConsumerModel;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-  readonly era: () => Era | undefined;
-  readonly onTasks: () => void;
-  readonly onClash: () => void;
-  readonly exclusively: Mutex;
-  readonly hookTimeoutMs?: number | undefined;
-}
+/** Of every snapshot; what one of them trusts is said when it is asked for. */
+export type ResyncOptions = Omit<SnapshotOptions, "trustSource">;
 
 const LONGEST_RETRY_MS = 60_000;
 const WANTED_RETRY_MS = 5_000;
@@ -77,7 +61,7 @@ export function createResync(options: ResyncOptions): Resync {
     record = await readSnapshotRecord(pool, durable);
   }
 
-  /** Whoever asks while one is under way gets that one's outcome: it is as new as can be. But it may trust less. */
+  /** While one is under way, gives that one's outcome; unless the source is to be trusted, which that one may not do. */
   async function now(how: SnapshotChoice = {}): Promise<SnapshotReport | undefined> {
     if (sync === undefined) return undefined;
     if (how.trustSource === true) while (current !== undefined) await Promise.allSettled([current]);
@@ -138,34 +122,18 @@ export function createResync(options: ResyncOptions): Resync {
   };
 }
 
-/** What is on record as wrong is not asked for again at once: the source may be what is wrong. */
+/** After a failure, at least a minute passes: the source may be at fault. What is recorded as wanted is asked for after 5 s. */
 function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLastMs: number): boolean {
   if (record?.wanted != null) return sinceLastMs > WANTED_RETRY_MS;
   if (record?.error != null || record?.at == null) return sinceLastMs > LONGEST_RETRY_MS;
   const age = record.ageSeconds ?? 0;
-  // Read in the future: the database's clock was set back since, and nothing is known of its age.
+  // Taken in the future: the database's clock was set back since, so the age is unknown.
   return everySeconds > 0 && (age > everySeconds || age < 0);
 }
 
-async function take(
-  { broker, plan, era, model, logger, ...options }: ResyncOptions,
-  how: SnapshotChoice,
-): Promise<SnapshotReport | undefined> {
-  const { stream } = plan;
-  const noteSeq = async () => {
-    const [state, now] = [await readPosition(broker, plan), era()];
-    if (state === undefined || now === undefined) throw new Error(`stream ${stream} is out of reach`);
-    if (state.created !== now.streamCreated) throw new Error(`stream ${stream} was made anew`);
-    return now.base + state.lastSeq;
-  };
-  const settledUpTo = async (seq: number) => {
-    const state = await broker.consumerState(stream, plan.durable);
-    if (state === undefined) return false;
-    if (state.pending === 0 && state.ackPending === 0) return true;
-    return (era()?.base ?? 0) + (state.ackFloor ?? 0) >= seq;
-  };
-  const report = await takeSnapshot({ ...options, ...how, model, logger, noteSeq, settledUpTo });
-  if (report === undefined) logger.info({}, "another replica is taking a snapshot");
-  else logger.info(report, "snapshot taken");
+async function take(options: ResyncOptions, how: SnapshotChoice): Promise<SnapshotReport | undefined> {
+  const report = await takeSnapshot({ ...options, ...how });
+  if (report === undefined) options.logger.info({}, "another replica is taking a snapshot");
+  else options.logger.info(report, "snapshot taken");
   return report;
 }

@@ -1,12 +1,53 @@
 import type { PoolClient } from "pg";
-import type { Logger } from "../definition.js";
+import type { Logger, Tx } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { plural } from "../text/plural.js";
-import type { SnapshotOptions, SnapshotReport } from "./snapshot.js";
+import type { SnapshotOptions, SnapshotReport } from "./snapshot-run.js";
 
 /*
- * What the replicas know of each other's snapshots: the lock of the one at work, and how the last went.
+ * What replicas share about the snapshots of a durable: the lock of the one under way, and how the last one went.
  */
+
+export interface SnapshotRecord {
+  readonly at: string | null;
+  /** When it was read, by the database's clock: ours may be another. */
+  readonly ageSeconds: number | null;
+  readonly seq: number | null;
+  readonly rows: number | null;
+  /** How many rows it could not take. */
+  readonly unfit: number;
+  /** Why the last one failed. */
+  readonly error: string | null;
+  /** Why another is wanted: events were lost since, or nobody knows. */
+  readonly wanted: string | null;
+}
+
+export async function readSnapshotRecord(tx: Tx, durable: string): Promise<SnapshotRecord | undefined> {
+  const { rows } = await tx.query<{
+    snapshot_at: Date | null;
+    age_seconds: number | null;
+    snapshot_seq: string | null;
+    snapshot_rows: string | null;
+    snapshot_unfit: string | null;
+    snapshot_error: string | null;
+    snapshot_wanted: string | null;
+  }>(
+    `SELECT snapshot_at, extract(epoch FROM now() - snapshot_at)::float8 AS age_seconds, snapshot_seq, snapshot_rows,
+  snapshot_unfit, snapshot_error, snapshot_wanted FROM mesh.subscription WHERE durable = $1`,
+    [durable],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  return {
+    at: row.snapshot_at?.toISOString() ?? null,
+    ageSeconds: row.age_seconds,
+    seq: row.snapshot_seq === null ? null : Number(row.snapshot_seq),
+    rows: row.snapshot_rows === null ? null : Number(row.snapshot_rows),
+    unfit: Number(row.snapshot_unfit ?? 0),
+    error: row.snapshot_error,
+    wanted: row.snapshot_wanted,
+  };
+}
 
 const LOCK_KEY = "hashtextextended('mesh snapshot ' || $1, 0)";
 
@@ -28,7 +69,7 @@ export async function releaseLock(client: PoolClient, durable: string, logger: L
   }
 }
 
-/** A gap that was noticed meanwhile stays wanted: this snapshot may not have seen it closed. */
+/** `wanted`: why a snapshot was wanted when this one began. A reason that was recorded since stays: this one may not answer it. */
 export async function recordSuccess(
   client: PoolClient,
   durable: string,

@@ -11,18 +11,18 @@ import {
   entityOf,
   type Judged,
   printed,
+  REPEATED,
   readElement,
-  TOLD_TWICE,
   textOf,
   type UnfitRow,
 } from "./unfit-rows.js";
 
 /** A row as its source has it. */
 export interface SnapshotRow extends Upsert {
-  /** Null from an owner that keeps none. */
+  /** Null from an owner that keeps no versions. */
   readonly version: number | null;
-  /** Version at which its present life began, where that is known and it may not be the first. */
-  readonly born: number | null;
+  /** Version at which its present incarnation began; null where that is not known, or it is the first. */
+  readonly firstVersion: number | null;
   readonly element: Fields;
   /** Among the elements of the source, from 1. */
   readonly place: number;
@@ -33,7 +33,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * Checks and converts the elements of a chunk. A field that is absent from one element but not from
  * all was left out for being empty, and means the default; one that the source never tells is left
- * alone. `before` counts the elements of earlier chunks.
+ * alone. `before` is the number of elements in earlier chunks.
  */
 export function toRows(
   cache: CacheModel,
@@ -68,13 +68,13 @@ export function toRows(
       cells,
       whole: true,
       version,
-      born: bornOf(fields, version),
+      firstVersion: firstVersionOf(fields, version),
       element: fields,
       place,
     };
     const former = byEntity.get(id);
     const [later, earlier] = former !== undefined && isOlder(row, former) ? [former, row] : [row, former];
-    if (earlier !== undefined) unfit.push(toldTwice(earlier));
+    if (earlier !== undefined) unfit.push(repeated(earlier));
     byEntity.set(id, later);
   });
   return { fit: [...byEntity.values()], unfit };
@@ -85,8 +85,8 @@ function isOlder(row: SnapshotRow, former: SnapshotRow): boolean {
   return row.version !== null && former.version !== null && row.version < former.version;
 }
 
-function toldTwice({ id, place, element }: SnapshotRow): UnfitRow {
-  return { place, id, reason: TOLD_TWICE, element: textOf(element) };
+function repeated({ id, place, element }: SnapshotRow): UnfitRow {
+  return { place, id, reason: REPEATED, element: textOf(element) };
 }
 
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
@@ -111,10 +111,12 @@ export function versionOf(fields: Fields): number | null {
   return toNumber(fields._version);
 }
 
-/** Null also of a first life, which has none to be told from, and where it is later than the version: that says nothing. */
-export function bornOf(fields: Fields, version: number | null): number | null {
-  const born = toNumber(fields._born);
-  return born === null || version === null || born <= 1 || born > version ? null : born;
+/** Null where the owner does not say, where it is the first incarnation, and where it is later than the version, which makes no sense. */
+export function firstVersionOf(fields: Fields, version: number | null): number | null {
+  const firstVersion = toNumber(fields._born);
+  return firstVersion === null || version === null || firstVersion <= 1 || firstVersion > version
+    ? null
+    : firstVersion;
 }
 
 function toNumber(value: unknown): number | null {

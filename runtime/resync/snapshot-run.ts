@@ -1,21 +1,64 @@
-import type { PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { arrayLiteral } from "../database/columns.js";
 import { HandlerFailed, isInfrastructureFailure, isRowRefused } from "../database/database-errors.js";
+import type { Mutex } from "../database/mutex.js";
 import { CommitRefused } from "../database/transaction.js";
-import type { ApplyContext } from "../inbox/apply.js";
+import type { Logger } from "../definition.js";
 import { Raced } from "../inbox/apply-errors.js";
+import type { ConsumerModel } from "../inbox/consumer-model.js";
+import type { HandlerCalls } from "../inbox/handlers.js";
 import { messageOf } from "../text/error-message.js";
-import type { SnapshotOptions } from "./snapshot.js";
 import { type SetAside, textOf, type UnfitRow } from "./unfit-rows.js";
 
 /*
  * A snapshot that is being taken, and how its work is cut into transactions.
  */
 
+export interface SnapshotReport {
+  /** Elements that the source has. */
+  readonly rows: number;
+  /** Rows that were not here, or not like that; without a cache, entities that were not known to exist. */
+  readonly written: number;
+  /** Rows, or without a cache known entities, that the source no longer has. */
+  readonly removed: number;
+  /** Rows of the source that could not be taken: what is here of each stays as it is, and `mesh status` names them. */
+  readonly unfit: number;
+  /** Of those, rows whose hook threw; the next snapshot, soon, finds them again. */
+  readonly failed: number;
+  /** Entities that are known here at versions beyond their source's; what the source has of them was skipped. */
+  readonly ahead: number;
+  /** Entities whose versions here were taken back, because the source was to be trusted. */
+  readonly overruled: number;
+  /** Effective sequence noted before the source was read. */
+  readonly seq: number;
+  readonly ms: number;
+}
+
+export interface SnapshotOptions {
+  readonly pool: Pool;
+  readonly model: ConsumerModel;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Effective sequence of the stream's last message now. Asked once the lock is held, before the source is read. */
+  readonly noteSeq: () => Promise<number>;
+  /** Whether every message up to this effective sequence was delivered and is settled. Undefined: do not wait for that. */
+  readonly settledUpTo?: (seq: number) => Promise<boolean>;
+  /** The process's mutex for batches and chunks of snapshots: both lock many rows of the same tables. */
+  readonly exclusively: Mutex;
+  /** Cascade tasks were written, and are committed. */
+  readonly onTasks: () => void;
+  /** Unique conflicts were settled: rows may be left with placeholder values. */
+  readonly onPlaceholder: () => void;
+  readonly hookTimeoutMs?: number | undefined;
+  /** Takes the source's word where the guard knows later versions. */
+  readonly trustSource?: boolean;
+}
+
 export interface Run extends SnapshotOptions {
   readonly client: PoolClient;
   readonly seq: number;
-  readonly apply: ApplyContext;
+  readonly handlers: HandlerCalls;
   readonly setAside: SetAside;
 }
 
@@ -25,7 +68,7 @@ export interface Outcome {
   readonly failed: number;
 }
 
-/** What work is done for; `place` and `element` where a source told of it. */
+/** `place` and `element` where it comes from a source. */
 export interface Item {
   readonly id: string;
   readonly place?: number;
@@ -47,7 +90,7 @@ export async function inParts<T extends Item>(run: Run, whole: Work<T>): Promise
   const inTransaction = async () => {
     const done = await work(items);
     const { command } = await run.client.query("COMMIT");
-    // What a hook hid would otherwise be taken for done, and the ids that were told for missing.
+    // Else the work would count as done that a hook's hidden error undid, and ids of the snapshot as lacking.
     if (command !== "COMMIT") throw new CommitRefused("a hook went on after a statement of its own failed");
     return done;
   };
@@ -81,18 +124,18 @@ function isOfOneRow(error: unknown): boolean {
 async function leaveOut(run: Run, { id, place, element }: Item, error: unknown): Promise<Outcome> {
   const isHooks = error instanceof HandlerFailed || error instanceof CommitRefused;
   const reason = isHooks ? `its hook failed: ${messageOf(error)}` : messageOf(error);
-  const told = element === undefined ? null : textOf(element);
-  await setAsideRows(run, [{ place: place ?? null, id, reason, element: told }]);
+  const text = element === undefined ? null : textOf(element);
+  await setAsideRows(run, [{ place: place ?? null, id, reason, element: text }]);
   return { done: 0, failed: isHooks ? 1 : 0 };
 }
 
-/** The source has them all the same: those whose id is known must not be taken for missing. */
+/** The source has these rows all the same: ids that are known must not count as lacking. */
 export async function setAsideRows({ client, setAside }: Run, rows: readonly UnfitRow[]): Promise<void> {
   if (rows.length === 0) return;
   setAside.add(rows);
   const ids = rows.flatMap(({ place, id }) => (place === null || id === null ? [] : [id]));
   if (ids.length > 0)
-    await client.query('INSERT INTO "$told" (entity_id, unfit) SELECT unnest($1::text[]), true', [
+    await client.query('INSERT INTO "$snapshot" (entity_id, unfit) SELECT unnest($1::text[]), true', [
       arrayLiteral(ids),
     ]);
 }

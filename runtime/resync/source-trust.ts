@@ -5,37 +5,37 @@ import type { Run } from "./snapshot-run.js";
 import type { UnfitRow } from "./unfit-rows.js";
 
 /*
- * Entities of which more is known here than their source can have told: by a forged or broken event, or since the
- * source has lost its counters. For the guard all that the source says of them is old news. A snapshot notes them in
- * `"$ahead"`, and leaves them; told to take the source's word, it takes the guard's versions back, and reads once more.
+ * Entities that are ahead of their source: known here at versions beyond the source's, by a forged or broken event, or since
+ * the source has lost its counters. To the guard all that the source says of them is stale. A snapshot notes them in
+ * `"$ahead"` and skips them; one that is to trust its source takes their versions here back and reads the source again.
  */
 
 export const CREATE_AHEAD = `CREATE TEMPORARY TABLE "$ahead" (
-  entity_id text COLLATE "C" NOT NULL, version bigint NOT NULL, told bigint NOT NULL)`;
+  entity_id text COLLATE "C" NOT NULL, version bigint NOT NULL, source_version bigint NOT NULL)`;
 
 /**
- * Whether a state says more than its source, which was read after all that the state is of: a later version, or that
- * what lives there at this very version was deleted.
+ * Whether a state is ahead of its source, which was read after everything that the state comes from: it has a later version,
+ * or says that the entity was deleted at the very version at which it lives there.
  */
-export function aheadSql(state: string, told: string, seq: string): string {
-  return `(${state}.version > ${told} OR (${state}.version = ${told} AND ${state}.versioned AND ${state}.deleted))
+export function aheadSql(state: string, sourceVersion: string, seq: string): string {
+  return `(${state}.version > ${sourceVersion} OR (${state}.version = ${sourceVersion} AND ${state}.versioned AND ${state}.deleted))
   AND coalesce(${state}.stream_seq, 0) <= ${seq}`;
 }
 
-const NOTE_AHEAD = `INSERT INTO "$ahead" (entity_id, version, told)
-SELECT told.id, state.version, told.version FROM unnest($2::text[], $3::bigint[]) AS told (id, version)
-JOIN LATERAL (SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = told.id OFFSET 0) AS state ON true
-WHERE ${aheadSql("state", "told.version", "$4")}`;
+const NOTE_AHEAD = `INSERT INTO "$ahead" (entity_id, version, source_version)
+SELECT given.id, state.version, given.version FROM unnest($2::text[], $3::bigint[]) AS given (id, version)
+JOIN LATERAL (SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = given.id OFFSET 0) AS state ON true
+WHERE ${aheadSql("state", "given.version", "$4")}`;
 
 /** For a consumer without a cache; with one, the statement that merges its rows notes them. */
 export async function noteAhead(
   { client, model, seq }: Run,
-  told: readonly { readonly id: string; readonly version: number | null }[],
+  rows: readonly { readonly id: string; readonly version: number | null }[],
 ): Promise<void> {
   await client.query(NOTE_AHEAD, [
     model.definition.entity,
-    arrayLiteral(told.map(({ id }) => id)),
-    arrayLiteral(told.map(({ version }) => version)),
+    arrayLiteral(rows.map(({ id }) => id)),
+    arrayLiteral(rows.map(({ version }) => version)),
     seq,
   ]);
 }
@@ -49,59 +49,60 @@ export interface Ahead {
 const SHOWN = 100;
 
 export async function readAhead(client: PoolClient): Promise<Ahead> {
-  const { rows } = await client.query<{ id: string; version: string; told: string; total: number }>(
-    `SELECT entity_id AS id, max(version) AS version, min(told) AS told, (count(*) OVER ())::integer AS total
+  const { rows } = await client.query<{ id: string; version: string; sourceVersion: string; total: number }>(
+    `SELECT entity_id AS id, max(version) AS version, min(source_version) AS "sourceVersion", (count(*) OVER ())::integer AS total
 FROM "$ahead" GROUP BY entity_id ORDER BY entity_id LIMIT ${SHOWN}`,
   );
-  const first = rows.map(({ id, version, told }) => ({
+  const first = rows.map(({ id, version, sourceVersion }) => ({
     place: null,
     id,
-    reason: aheadReason(version, told),
+    reason: aheadReason(version, sourceVersion),
     element: null,
   }));
   return { count: rows[0]?.total ?? 0, first };
 }
 
-export function aheadReason(version: string, told: string): string {
-  const here = version === told ? `deleted here at version ${version}` : `version ${version} is known here`;
-  return `${here}, its source is at ${told}: heal it with mesh resync --trust-source`;
+export function aheadReason(version: string, sourceVersion: string): string {
+  const here =
+    version === sourceVersion ? `deleted here at version ${version}` : `version ${version} is known here`;
+  return `${here}, its source is at ${sourceVersion}: heal it with mesh resync --trust-source`;
 }
 
-/** What the source says of versions, beside those of its rows. */
+/** What is known of the source's versions, beside those of its rows. */
 export interface Trusted {
-  /** The highest that it ever gave to any entity; undefined where it does not say. */
+  /** The highest version that it ever gave to any entity; undefined where it does not say. */
   readonly highest: number | undefined;
   /** It keeps no versions. */
   readonly unversioned: boolean;
 }
 
 /**
- * To the version before the one that is told, so that the row and the hooks of what was passed over are news. What a
- * consumer without a cache has passed over must reach its hook by itself: there the sequence counts until a version comes.
+ * Lowers the version to the one before the source's, so that the source's row and its hooks are news. Without a cache the
+ * skipped events must reach their hooks by themselves: there the sequence counts until an event tells a version.
  */
 const TAKE_BACK = `WITH "$lowered" AS (
-  SELECT state.entity_id, CASE WHEN $2 AND ahead.told > 0 THEN ahead.told - 1 END AS version FROM mesh.applied AS state
-  JOIN (SELECT entity_id, min(told) AS told FROM "$ahead" GROUP BY entity_id) AS ahead USING (entity_id)
-  WHERE state.entity = $1 AND ${aheadSql("state", "ahead.told", "$3")}
+  SELECT state.entity_id, CASE WHEN $2 AND ahead.source_version > 0 THEN ahead.source_version - 1 END AS version FROM mesh.applied AS state
+  JOIN (SELECT entity_id, min(source_version) AS source_version FROM "$ahead" GROUP BY entity_id) AS ahead USING (entity_id)
+  WHERE state.entity = $1 AND ${aheadSql("state", "ahead.source_version", "$3")}
   ORDER BY state.entity_id FOR UPDATE OF state
 )
 UPDATE mesh.applied AS state SET version = "$lowered".version, versioned = "$lowered".version IS NOT NULL
 FROM "$lowered" WHERE state.entity = $1 AND state.entity_id = "$lowered".entity_id`;
 
 /**
- * Of what the source does not have any more: a tombstone beyond every version of its owner would keep the entity from
- * being created again. All of them where nothing is known of versions there.
+ * Forgets versions of entities that the source does not have: a tombstone beyond every version of its owner would keep the
+ * entity from being created again. Forgets all of them where the source keeps no versions.
  */
 const FORGET = `WITH "$doubted" AS (
   SELECT entity_id FROM mesh.applied AS state
   WHERE entity = $1 AND coalesce(stream_seq, 0) <= $2 AND version IS NOT NULL AND ($3::bigint IS NULL OR version > $3)
-    AND ($4 OR NOT EXISTS (SELECT FROM "$told" AS told WHERE told.entity_id = state.entity_id))
+    AND ($4 OR NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = state.entity_id))
   ORDER BY entity_id FOR UPDATE
 )
 UPDATE mesh.applied AS state SET version = NULL, versioned = false
 FROM "$doubted" WHERE state.entity = $1 AND state.entity_id = "$doubted".entity_id`;
 
-/** Takes back what the guard knows beyond its source. Gives the number of entities; their rows are for the next snapshot. */
+/** Takes back the versions of entities that are ahead. Gives their number; the next snapshot merges their rows. */
 export async function overrule(run: Run, trusted: Trusted): Promise<number> {
   const { client, model, seq } = run;
   const { entity } = model.definition;
@@ -113,7 +114,7 @@ export async function overrule(run: Run, trusted: Trusted): Promise<number> {
   return (lowered.rowCount ?? 0) + (forgotten.rowCount ?? 0);
 }
 
-/** Rows of the caller's model that the guard keeps from being healed. */
+/** For the log: entities that are ahead, and therefore not healed. */
 export function describeAhead({ definition }: ConsumerModel, { count, first }: Ahead): object {
   const shown = first.slice(0, 10).map(({ id, reason }) => `${id}: ${reason}`);
   return { entity: definition.entity, entities: count, first: shown };

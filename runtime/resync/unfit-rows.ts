@@ -6,8 +6,8 @@ import { unfitId } from "../values/entity-id.js";
 import { Unreadable } from "./json-array.js";
 
 /*
- * Rows of a source that a snapshot cannot take: poison there, as a dead letter is in a stream. Each is set aside,
- * named and counted; what a copy has of it stays as it is, and all others are healed.
+ * Unfit rows: rows of a source that a snapshot cannot take, as a dead letter is poison of a stream. Each is set aside,
+ * named and counted; what the cache has of it stays as it is, and all others are healed.
  */
 
 export interface UnfitRow {
@@ -26,7 +26,7 @@ export interface Judged<Fit> {
   readonly unfit: readonly UnfitRow[];
 }
 
-export const TOLD_TWICE = "another element has the same key";
+export const REPEATED = "another element has the same key";
 
 /** As many are kept and shown; all are counted. */
 const KEPT = 1_000;
@@ -37,7 +37,7 @@ const ELEMENT_CHARACTERS = 2_000;
 /** What one snapshot sets aside, in bounded memory. */
 export interface SetAside {
   add(rows: readonly UnfitRow[]): void;
-  /** More than `add` was told of, that are known by their number alone. */
+  /** Adds rows of which only the number is known. Gives the total. */
   count(more?: number): number;
   /** Of those, elements that name no entity. */
   nameless(): number;
@@ -81,12 +81,12 @@ export function describeUnfit(setAside: SetAside): object {
   return { rows: setAside.count(), first: first.map((row) => `${nameOf(row)}: ${row.reason}`) };
 }
 
-/** How people are told which row it is. */
+/** What a log or a status calls the row. */
 export function nameOf({ place, id }: Pick<UnfitRow, "place" | "id">): string {
   return id ?? `element ${place}`;
 }
 
-/** What the snapshot that is being taken has set aside takes the place of what the last one did. */
+/** Replaces what the last snapshot recorded. */
 export async function recordUnfit(client: PoolClient, durable: string, setAside: SetAside): Promise<void> {
   const kept = setAside.kept();
   await client.query("BEGIN");
@@ -125,13 +125,13 @@ export function storable(text: string): string {
   return text.replaceAll("\0", "\\0");
 }
 
-/** What an element is, as far as it can be said: the fields of an object, and why it is no row. */
-export interface Told {
+/** An element as far as it could be read: its fields, and why it is no row. */
+export interface ReadElement {
   readonly fields: Readonly<Record<string, unknown>> | undefined;
   readonly reason: string | undefined;
 }
 
-export function readElement(element: unknown): Told {
+export function readElement(element: unknown): ReadElement {
   if (element instanceof Unreadable)
     return { fields: fieldsOf(readLeniently(element.text)), reason: element.reason };
   const fields = fieldsOf(element);
@@ -151,7 +151,7 @@ export function printed(value: unknown): string {
   }
 }
 
-function fieldsOf(element: unknown): Told["fields"] {
+function fieldsOf(element: unknown): ReadElement["fields"] {
   return typeof element === "object" && element !== null && !Array.isArray(element)
     ? (element as Record<string, unknown>)
     : undefined;
@@ -178,13 +178,21 @@ export function entityOf(key: ColumnDefinition | undefined, value: unknown): str
   if (unfitId(text) !== undefined) return null;
   // Rounded: nobody knows whose it is.
   if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
-  switch (key && kindOf(key.type)) {
+  const kind = key && kindOf(key.type);
+  switch (kind) {
     case "uuid":
       return canonicalUuid(text) ?? null;
     case "whole number":
       return /^-?\d{1,19}$/.test(text) ? String(BigInt(text)) : null;
-    default:
+    case undefined:
+    case "text":
+    case "number":
+    case "boolean":
+    case "moment":
+    case "document":
       return text;
+    default:
+      return kind satisfies never;
   }
 }
 

@@ -1,8 +1,8 @@
 import type { CascadeWorkerStats } from "../cascade/cascade-worker.js";
 import type { ConsumerStats } from "../consumer/consumer.js";
-import type { SnapshotRecord } from "../consumer/stream-epoch.js";
 import { countDeadLetters, type OutboxStatus, type Queryable, readOutbox } from "../operate/figures.js";
 import type { Relay } from "../outbox/relay.js";
+import type { SnapshotRecord } from "../resync/snapshot-record.js";
 import { plural } from "../text/plural.js";
 import { publicReason, publicReasonOf } from "./public-reason.js";
 import type { RunningParts } from "./running-parts.js";

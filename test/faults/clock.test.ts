@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readStanding } from "../../runtime/consumer/retries.js";
+import { readPendingRetries } from "../../runtime/consumer/retries.js";
 import { waitFor } from "../support/servers.js";
 import { type Copy, DURABLE, openCopy } from "../support/user-copy.js";
 
@@ -58,8 +58,8 @@ describe.each([
     await copy.pool.query(`INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
       VALUES ('S', 1, '${DURABLE}', 'auth.user', 'a', 1, now() + interval '20 s')`);
     moveClock(byMs);
-    const { attempts } = await readStanding(copy.pool, DURABLE);
-    const waitMs = (attempts.get(1)?.dueAt ?? 0) - Date.now();
+    const { bySeq } = await readPendingRetries(copy.pool, DURABLE);
+    const waitMs = (bySeq.get(1)?.dueAt ?? 0) - Date.now();
     expect(waitMs).toBeGreaterThan(10_000);
     expect(waitMs).toBeLessThanOrEqual(20_000);
   });

@@ -102,7 +102,7 @@ export async function openExact(): Promise<Exact> {
         noteSeq: async () => seq,
         exclusively: (work) => work(),
         onTasks: () => undefined,
-        onClash: () => undefined,
+        onPlaceholder: () => undefined,
       });
     },
     verify: () => verifyCache({ pool: copies, consumer, env, settleMs: 10 }),

@@ -113,7 +113,7 @@ async function untilNames(expected: Record<string, string>, what: string): Promi
 }
 
 describe("a consumer", () => {
-  it("forgets an attempt at a message that another replica has settled meanwhile", async () => {
+  it("forgets a pending retry of a message that another replica has settled meanwhile", async () => {
     const consumer = await start();
     await waitFor(() => consumer.stats().connected);
     await say({ id: "a", action: "created", version: 1, username: "ada" });
@@ -144,7 +144,7 @@ VALUES ($1, 1, 'compute_auth_user', 'auth.user', 'a', 1, now() + interval '1 sec
     expect(consumer.stats()).toMatchObject({ connected: true, applied: 4, deadLetters: 0, stalled: false });
   });
 
-  it("is not stalled by an event in its backoff", { timeout: 40_000 }, async () => {
+  it("is not stalled by an event in its back-off", { timeout: 40_000 }, async () => {
     const hooks = {
       created: async () => {
         throw new Error("not yet");
@@ -172,7 +172,7 @@ VALUES ($1, 1, 'compute_auth_user', 'auth.user', 'a', 1, now() + interval '1 sec
     await elsewhere.end();
   });
 
-  it("strands nothing when it stops in the middle", async () => {
+  it("hands back what is in flight when it stops in the middle", async () => {
     const consumer = await start({ batch: 20 });
     await waitFor(() => consumer.stats().connected);
     const sends = Array.from({ length: 600 }, (_, at) =>
@@ -271,7 +271,7 @@ describe("snapshots of a running consumer", () => {
     await waitFor(() => consumer.stats().lastSnapshot?.rows === 2);
   });
 
-  it("looks after a name that a snapshot took from a row, and did not give back", async () => {
+  it("replaces a placeholder value that a snapshot left in a row", async () => {
     const user = (user_id: string, username: string, version: number) => ({
       user_id,
       username,
@@ -313,7 +313,7 @@ describe("snapshots of a running consumer", () => {
     expect(await consumer.resync()).toMatchObject({ removed: 1 });
   });
 
-  it("notices a deleted durable, makes it again, and heals what was missed", async () => {
+  it("notices a deleted durable, creates it again, and heals what was missed", async () => {
     sourceUsers = [{ user_id: "a", username: "name-a", _version: 1 }];
     const consumer = await start({ sync: true });
     await untilNames({ a: "name-a" }, "the start");
@@ -330,7 +330,7 @@ describe("snapshots of a running consumer", () => {
     await waitFor(async () => "d" in (await names()));
   });
 
-  it("goes on in a stream that was deleted and made anew, unversioned events included", async () => {
+  it("begins a new stream epoch where the stream was deleted and created anew, unversioned events included", async () => {
     sourceUsers = [{ user_id: "a", username: "old" }];
     const consumer = await start({ sync: true });
     await waitFor(() => consumer.stats().connected);

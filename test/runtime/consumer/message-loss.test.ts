@@ -5,13 +5,12 @@ import { afterEach, describe, expect, inject, it, onTestFinished } from "vitest"
 import { type NatsServer, startNats } from "../../../generator/dev/servers/nats.js";
 import { type Broker, DurablePastEnd } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
-import { findLoss, type Sight } from "../../../runtime/consumer/message-loss.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { userConsumer } from "../../support/user-consumer.js";
 
-describe("messages that a stream loses while its consumer runs", () => {
+describe("message loss: messages that a stream loses while its consumer runs", () => {
   let rig: Rig | undefined;
   let server: NatsServer | undefined;
   afterEach(async () => {
@@ -82,7 +81,7 @@ describe("messages that a stream loses while its consumer runs", () => {
     await rm(`${folder}-before`, { recursive: true });
   });
 
-  it("leave no attempts behind for what will stand under their sequences", async () => {
+  it("leave no pending retries for the messages that will have their sequences", async () => {
     rig = await openRig();
     const { stream, say, pool } = rig;
     const hooks = {
@@ -109,7 +108,7 @@ describe("messages that a stream loses while its consumer runs", () => {
     expect(await attempts()).toEqual([1]);
   });
 
-  it("are asked of the source when the broker was started anew, though nothing shows", async () => {
+  it("want a snapshot when the broker was restarted, though nothing shows", async () => {
     const folder = await mkdtemp(join(tmpdir(), "mesh-anew-"));
     server = await startNats({ folder });
     rig = await openRig(server.url);
@@ -125,7 +124,7 @@ describe("messages that a stream loses while its consumer runs", () => {
     await healed(rig, ["a", "b"], "what only the source says");
   });
 
-  it("are asked of the source while their durable is ahead, and when it delivers again", async () => {
+  it("want a snapshot while the durable is past the end of its stream, and when it delivers again", async () => {
     rig = await openRig();
     const { stream, say } = rig;
     rig.source = [user("a")];
@@ -157,51 +156,5 @@ describe("messages that a stream loses while its consumer runs", () => {
     rig.source = [user("a", 2), user("b"), user("c")];
     ahead = false;
     await healed(rig, ["a", "b", "c"], "what the durable passed over");
-  });
-});
-
-describe("between two looks at a stream", () => {
-  interface Look {
-    readonly first?: number;
-    readonly last: number;
-    readonly delivered?: number;
-    readonly pending?: number;
-    readonly here?: number;
-  }
-  const sight = ({ first = 1, last, delivered = last, pending = 0, here = 0 }: Look): Sight => ({
-    delivered: here,
-    position: { created: "then", firstSeq: first, lastSeq: last },
-    durable: { created: "then", pending, ackPending: 0, redelivered: 0, lastDelivered: delivered },
-  });
-  const lost = (before: Look, now: Look) => findLoss(sight(before), sight(now)) !== undefined;
-
-  it.each<[what: string, before: Look, now: Look, expected: boolean]>([
-    ["nothing happened", { last: 10 }, { last: 10 }, false],
-    ["what was read long ago was evicted", { last: 10 }, { first: 8, last: 20 }, false],
-    [
-      "others' messages were evicted",
-      { last: 10, delivered: 2 },
-      { first: 8, last: 12, delivered: 2 },
-      false,
-    ],
-    ["all was purged after it was read", { last: 10 }, { first: 11, last: 10 }, false],
-    ["the tail was lost", { last: 10 }, { last: 9 }, true],
-    ["what came and was delivered since the last look was lost", { last: 10 }, { last: 10, here: 12 }, true],
-    ["so was what another replica was given", { last: 10, delivered: 12 }, { last: 10, delivered: 12 }, true],
-    [
-      "all was purged, and some of it was unread",
-      { last: 10, delivered: 4, pending: 6 },
-      { first: 11, last: 10, delivered: 4 },
-      true,
-    ],
-    [
-      "some was evicted unread",
-      { last: 10, delivered: 4, pending: 6 },
-      { first: 8, last: 20, delivered: 4, pending: 9 },
-      true,
-    ],
-    ["what came since the last look was purged", { last: 10 }, { first: 13, last: 12, delivered: 10 }, true],
-  ])("when %s", (_, before, now, expected) => {
-    expect(lost(before, now)).toBe(expected);
   });
 });

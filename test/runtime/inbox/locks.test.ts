@@ -80,7 +80,7 @@ async function snapshot(users: readonly object[]): Promise<unknown> {
     noteSeq: async () => 100,
     exclusively: createMutex(),
     onTasks: () => undefined,
-    onClash: () => undefined,
+    onPlaceholder: () => undefined,
   });
 }
 

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
 import type { ConsumerDefinition, Logger } from "../../../runtime/definition.js";
-import { stateOnceTold } from "../../../runtime/resync/existence.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
@@ -43,7 +42,7 @@ describe("a consumer without a cache", () => {
   const read = (consumer: RunningConsumer, rows: number) =>
     waitFor(() => consumer.stats().lastSnapshot?.rows === rows, { what: `a snapshot of ${rows}` });
 
-  it("removes what hangs on an entity whose deletion was lost, once the source has it no more", async () => {
+  it("removes rows that refer to an entity whose deletion was missed, once the source lacks it", async () => {
     rig.source = [user("told"), user("heard"), user("stays")];
     const consumer = await start();
     await read(consumer, 3);
@@ -69,7 +68,7 @@ describe("a consumer without a cache", () => {
     await waitFor(() => consumer.stats().connected);
   });
 
-  it("brings back what was deleted and made again, and keeps what is attached when its event comes", async () => {
+  it("revives what was deleted and created again, and keeps what is attached when its event comes", async () => {
     rig.source = [];
     const consumer = await start();
     await read(consumer, 0);
@@ -150,33 +149,5 @@ describe("a consumer without a cache", () => {
     expect(warnings).toEqual(["the variable is not set: deletions whose events are lost cannot be found"]);
     expect(consumer.stats()).toMatchObject({ lastError: undefined, stalled: false });
     expect(rig.reads()).toBe(0);
-  });
-});
-
-describe("an entity that the source has", () => {
-  const state = { version: 4, versioned: true, deleted: true, seq: 50 };
-  const alive = (version: number) => ({ version, versioned: true, deleted: false, seq: null });
-  it.each([
-    ["was never heard of", undefined, 7, alive(0)],
-    ["was only referred to", { version: null, versioned: false, deleted: false, seq: null }, 7, alive(0)],
-    ["is known", { ...state, deleted: false }, 7, undefined],
-    ["was deleted before", state, 5, alive(4)],
-    ["was deleted after", state, 3, undefined],
-    ["was deleted just then", state, 4, undefined],
-    ["was found missing before", { ...state, versioned: false }, 6, alive(5)],
-    [
-      "was deleted since, by an owner without versions",
-      { ...state, version: null, versioned: false, seq: 101 },
-      null,
-      undefined,
-    ],
-    [
-      "was deleted before, by an owner without versions",
-      { ...state, version: null, versioned: false },
-      null,
-      alive(1),
-    ],
-  ])("and that %s", (_, known, version, expected) => {
-    expect(stateOnceTold(known, version, 100)).toEqual(expected);
   });
 });

@@ -84,7 +84,7 @@ async function attached(): Promise<readonly string[]> {
 const names = async () =>
   (await rig.pool.query("SELECT user_id, username FROM user_cache")).rows.map((row) => row.username);
 
-describe("a snapshot that tells of a later life", () => {
+describe("a snapshot that has a later incarnation", () => {
   it("runs the cascades of the former one, each hook once, and leaves the new one to itself", async () => {
     const consumer = await start(definition(noting));
     await say(consumer, ["created", 1, "former"]);
@@ -146,7 +146,7 @@ describe("a snapshot that tells of a later life", () => {
     ]);
   });
 
-  it("puts rows before whose deletion a hook is due down for the worker, and wakes it", async () => {
+  it("writes a cascade task for each row pending deletion whose hook comes first, and wakes the worker", async () => {
     rig.source = [];
     let woken = 0;
     const consumer = await rig.start(definition({ before: async () => undefined }), {
@@ -165,7 +165,7 @@ describe("a snapshot that tells of a later life", () => {
     expect(await attached()).toEqual(["c-former"]);
   });
 
-  it("runs the cascades of a consumer without a cache, whose new life's events are still news", async () => {
+  it("runs the cascades of a consumer without a cache, to which events of the new incarnation are still news", async () => {
     const consumer = await start(withoutCache({ created: note("created") }));
     await say(consumer, ["created", 1, "former"]);
     await attach("former");
@@ -238,13 +238,13 @@ describe("no deletion is made up", () => {
   });
 });
 
-describe("an `updated` of a later life that comes first", () => {
+describe("out of order: an `updated` of a later incarnation that comes first", () => {
   const durable = "compute_auth_user";
   const names = async () => (await rig.pool.query("SELECT username FROM user_cache")).rows;
   const consumes = (choices: DefinitionChoices) => userConsumer({ stream: rig.stream, ...choices });
   const settled = () => waitFor(() => rig.settled(durable), { what: "every event" });
 
-  it("waits for the deletion and the creation that a replica held which died", async () => {
+  it("waits for the redelivery of the deletion and the creation that were in flight to a replica that died", async () => {
     const first = await rig.start(consumes({ ackWaitSeconds: 2 }));
     await waitFor(() => first.stats().connected);
     await say(first, ["created", 1, "former"]);
@@ -263,7 +263,7 @@ describe("an `updated` of a later life that comes first", () => {
     expect(await names()).toContainEqual({ username: "renamed" });
   });
 
-  it("waits for those that were handed back, and come to the same process behind it", async () => {
+  it("waits for redeliveries that come to the same process behind it", async () => {
     const first = await rig.start(consumes({}));
     await waitFor(() => first.stats().connected);
     await say(first, ["created", 1, "former"]);

@@ -4,7 +4,8 @@ import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { createMutex } from "../../../runtime/database/mutex.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
-import { type SnapshotOptions, takeSnapshot } from "../../../runtime/resync/snapshot.js";
+import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
+import type { SnapshotOptions } from "../../../runtime/resync/snapshot-run.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
@@ -75,7 +76,7 @@ async function snapshot(
     noteSeq: async () => noted,
     exclusively: createMutex(),
     onTasks: () => undefined,
-    onClash: () => undefined,
+    onPlaceholder: () => undefined,
     ...overrides,
   });
 }
@@ -237,7 +238,7 @@ describe("a snapshot", () => {
     expect(await users()).toEqual({ a: "bob", b: "ada" });
   });
 
-  it("puts the rows before whose deletion a hook is due down for the worker", async () => {
+  it("writes a cascade task for each row pending deletion whose hook comes first", async () => {
     await know({ id: "gone", name: "gone", version: 1, seq: 1 });
     await pool.query("INSERT INTO containers (container_id, user_id) VALUES ('c', 'gone')");
     serve([]);

@@ -105,7 +105,7 @@ async function snapshot(definition = thingConsumer(), logger = recordingLogger()
     noteSeq: async () => 100,
     exclusively: createMutex(),
     onTasks: () => undefined,
-    onClash: () => undefined,
+    onPlaceholder: () => undefined,
   });
 }
 
@@ -227,14 +227,14 @@ describe("a row that a snapshot cannot take", () => {
       noteSeq: async () => 100,
       exclusively: createMutex(),
       onTasks: () => undefined,
-      onClash: () => undefined,
+      onPlaceholder: () => undefined,
     });
     expect(await outcome).toMatchObject({ unfit: 1, written: 2, removed: 0 });
     served.close();
     expect(await unfit()).toMatchObject([{ id: "bad", reason: "not UTF-8" }]);
   });
 
-  it("is one of two that tell of one entity, near or far apart", async () => {
+  it("is one of two with the same key, near or far apart", async () => {
     body = `[${good("a", { checked: "one" })},${good("b")},${good("a", { checked: "two" })}]`;
     expect(await snapshot()).toMatchObject({ rows: 3, unfit: 1 });
     expect(await unfit()).toMatchObject([{ place: 1, id: "a", reason: "another element has the same key" }]);
@@ -246,7 +246,7 @@ describe("a row that a snapshot cannot take", () => {
     expect((await things()).get("a")).toBe("two");
   });
 
-  it("is one of two that claim one unique value; no copy is parked for it", async () => {
+  it("unique conflict: is one of two that claim one unique value; no row gets a placeholder value", async () => {
     await know("c");
     body = `[${good("a", { label: "x" })},${good("b", { label: "x" })},${good("c", { label: "y" })}]`;
     expect(await snapshot()).toMatchObject({ rows: 3, unfit: 1, written: 2 });

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import {
   advance,
   type EntityState,
-  endsUnheard,
   impliesDeletion,
   isFresh,
-  lacksLife,
+  isOfUnknownIncarnation,
+  missedDeletion,
   type Place,
 } from "../../../runtime/inbox/order.js";
 import { place, state } from "../../support/entity-states.js";
@@ -49,15 +49,15 @@ describe("the order guard", () => {
     const inferred: EntityState = { version: 3, versioned: false, deleted: true, seq: 30 };
     const update: Place = { version: 5, change: "update", seq: 40 };
     expect(isFresh(inferred, update)).toBe(false);
-    expect(lacksLife(inferred, update)).toBe(true);
-    expect(lacksLife({ ...inferred, version: null }, update)).toBe(true);
-    expect(lacksLife(inferred, { ...update, seq: 30 })).toBe(false);
-    expect(lacksLife(inferred, { ...update, version: 3 })).toBe(false);
-    expect(lacksLife(inferred, { ...update, version: null })).toBe(false);
-    expect(lacksLife(inferred, { ...update, change: "create" })).toBe(false);
-    expect(lacksLife({ ...inferred, versioned: true }, update)).toBe(false);
-    expect(lacksLife({ ...inferred, deleted: false }, update)).toBe(false);
-    expect(lacksLife(undefined, update)).toBe(false);
+    expect(isOfUnknownIncarnation(inferred, update)).toBe(true);
+    expect(isOfUnknownIncarnation({ ...inferred, version: null }, update)).toBe(true);
+    expect(isOfUnknownIncarnation(inferred, { ...update, seq: 30 })).toBe(false);
+    expect(isOfUnknownIncarnation(inferred, { ...update, version: 3 })).toBe(false);
+    expect(isOfUnknownIncarnation(inferred, { ...update, version: null })).toBe(false);
+    expect(isOfUnknownIncarnation(inferred, { ...update, change: "create" })).toBe(false);
+    expect(isOfUnknownIncarnation({ ...inferred, versioned: true }, update)).toBe(false);
+    expect(isOfUnknownIncarnation({ ...inferred, deleted: false }, update)).toBe(false);
+    expect(isOfUnknownIncarnation(undefined, update)).toBe(false);
   });
 
   it("reads a missed deletion off a re-creation over a live entity, and off nothing else", () => {
@@ -73,11 +73,11 @@ describe("the order guard", () => {
 
   it("reads one off a life that began after what is known as living, and off nothing else", () => {
     const live: EntityState = { version: 3, versioned: true, deleted: false, seq: 30 };
-    expect(endsUnheard(live, 4)).toBe(true);
-    expect(endsUnheard(live, 3)).toBe(false);
-    expect(endsUnheard({ ...live, deleted: true }, 4)).toBe(false);
-    expect(endsUnheard({ ...live, versioned: false }, 4)).toBe(false);
-    expect(endsUnheard({ ...live, seq: null }, 4)).toBe(false);
-    expect(endsUnheard({ version: null, versioned: false, deleted: false, seq: null }, 4)).toBe(false);
+    expect(missedDeletion(live, 4)).toBe(true);
+    expect(missedDeletion(live, 3)).toBe(false);
+    expect(missedDeletion({ ...live, deleted: true }, 4)).toBe(false);
+    expect(missedDeletion({ ...live, versioned: false }, 4)).toBe(false);
+    expect(missedDeletion({ ...live, seq: null }, 4)).toBe(false);
+    expect(missedDeletion({ version: null, versioned: false, deleted: false, seq: null }, 4)).toBe(false);
   });
 });

@@ -2,15 +2,14 @@ import { randomUUID } from "node:crypto";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { arrayLiteral, arrayType } from "../database/columns.js";
 import type { Logger, MeshEvent } from "../definition.js";
-import type { ConsumerModel, EventModel } from "../inbox/consumer-model.js";
-import { type Change, type EntityState, isPlaceholder } from "../inbox/order.js";
-import { type Incoming, toIncoming } from "../inbox/parse.js";
 import { wireRow } from "../values/values.js";
-import type { SnapshotRow } from "./snapshot-rows.js";
+import type { ConsumerModel, EventModel } from "./consumer-model.js";
+import type { Change } from "./order.js";
+import { type Incoming, toIncoming } from "./parse.js";
 
 /*
- * Events that were lost, or that a snapshot overtook, read off what it or a later event shows: their
- * hooks run all the same, and the events, should they still come, are stale then.
+ * Implied events: events that were lost, or that a snapshot overtook, made from what the snapshot or a later event shows.
+ * Their hooks run all the same; the events themselves, should they still arrive, are stale then.
  */
 
 export interface Finding {
@@ -21,7 +20,7 @@ export interface Finding {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-/** The event that would have said it; undefined when no event with a hook does. */
+/** The event that would have told the finding; undefined when no event of that change has a hook. */
 export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logger): Incoming | undefined {
   const eventModel = hookedEvent(model, finding.change);
   if (eventModel === undefined) return undefined;
@@ -41,7 +40,7 @@ export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logg
   if (!validate(event)) {
     logger.warn(
       { entityId: finding.id, event: name },
-      "the snapshot does not tell enough for this event's hook",
+      "the snapshot lacks fields of this event, so its hook is not called",
     );
     return undefined;
   }
@@ -58,29 +57,13 @@ export function hookedEvent(model: ConsumerModel, change: Change): EventModel | 
   );
 }
 
-/** Which rows are news here, as far as hooks are concerned: unknown or deleted ones, and those at a later version. */
-export function findingsOf(
-  rows: readonly SnapshotRow[],
-  known: ReadonlyMap<string, EntityState>,
-): readonly Finding[] {
-  return rows.flatMap((row): Finding[] => {
-    const state = known.get(row.id);
-    const { id, version, seq, element } = row;
-    const unknown = state === undefined || state.deleted || isPlaceholder(state);
-    const newer = version !== null && state?.version != null && version > state.version;
-    if (!unknown && !newer) return [];
-    if (!newer && state !== undefined && (state.seq ?? 0) > seq) return [];
-    return [{ id, change: unknown ? "create" : "update", version, seq, payload: element }];
-  });
-}
-
 export interface Deletions {
   /** With the effective sequence at which each was found. */
   readonly places: readonly { readonly id: string; readonly seq: number }[];
   readonly logger: Logger;
 }
 
-/** Of entities that are about to be deleted, the events that never came: with what is still known of each. */
+/** The missing `deleted` events of entities that are about to be removed, with what is still known of each. Call it before. */
 export async function lostDeletions(
   client: PoolClient,
   model: ConsumerModel,
@@ -96,13 +79,13 @@ export async function lostDeletions(
   });
 }
 
-/** Without a cache nothing else is known: enough for an event that carries no more. */
+/** Without a cache only the id is known: enough for an event that carries no more. */
 function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
   const key = definition.sync?.key;
   return new Map(ids.map((id) => [id, key === undefined ? {} : { [key]: id }]));
 }
 
-/** What the cache holds of entities that are about to be deleted: all that can be said of them. */
+/** The rows of the cache, as payloads. */
 async function cachedRows(
   client: PoolClient,
   model: ConsumerModel,

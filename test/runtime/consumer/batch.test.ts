@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { processBatch } from "../../../runtime/consumer/batch.js";
+import type { BatchContext } from "../../../runtime/consumer/batch-context.js";
 import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
-import { readStanding } from "../../../runtime/consumer/retries.js";
+import { readPendingRetries } from "../../../runtime/consumer/retries.js";
 import { createMutex } from "../../../runtime/database/mutex.js";
 import type { ConsumerDefinition, Tx } from "../../../runtime/definition.js";
-import { type BatchContext, processBatch } from "../../../runtime/inbox/batch.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
-import { createNewcomers } from "../../../runtime/inbox/insert-throttle.js";
+import { createInsertThrottle } from "../../../runtime/inbox/insert-throttle.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
@@ -42,12 +43,13 @@ function contextOf(definition: ConsumerDefinition): BatchContext {
     logger: silent,
     origin: "event",
     pool,
-    tally: { applied: 0, stale: 0, deadLetters: 0, clashes: 0 },
+    tally: { applied: 0, stale: 0, deadLetters: 0 },
     exclusively: createMutex(),
     onTasks: () => undefined,
+    onPlaceholder: () => undefined,
     onTrouble: () => undefined,
     signal: new AbortController().signal,
-    putOffUntil: new Map(),
+    deferredUntil: new Map(),
   };
 }
 
@@ -58,8 +60,8 @@ async function runBatch(context: BatchContext, sent: readonly Sent[]): Promise<r
     seq: delivery.seq,
     parsed: parseMessage(context.model, delivery, delivery.seq),
   }));
-  const { attempts } = await readStanding(pool, context.model.definition.durable);
-  await processBatch(context, received, attempts);
+  const { bySeq } = await readPendingRetries(pool, context.model.definition.durable);
+  await processBatch(context, received, bySeq);
   return deliveries;
 }
 
@@ -78,7 +80,7 @@ async function users(): Promise<Record<string, string>> {
 const named = (username: string) => ({ payload: { username } });
 
 describe("effect once, in order", () => {
-  it("writes a plain batch once, also when it comes again", async () => {
+  it("is idempotent: a batch that is redelivered is written once", async () => {
     const batch = [
       { action: "created", id: "a", seq: 1, version: 1 },
       { action: "created", id: "b", seq: 2, version: 1 },
@@ -90,8 +92,8 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({ a: "touched", b: "name-b" });
   });
 
-  it("inserts what is created as new, and looks closer where it is not", async () => {
-    const context = { ...contextOf(userConsumer()), newcomers: createNewcomers() };
+  it("inserts optimistically what is created, and guards it where a redelivery shows a conflict", async () => {
+    const context = { ...contextOf(userConsumer()), insertThrottle: createInsertThrottle() };
     const tally = context.tally;
     const batch: readonly Sent[] = [
       { action: "created", id: "a", seq: 1, version: 1 },
@@ -100,7 +102,7 @@ describe("effect once, in order", () => {
     ];
     await runBatch(context, batch);
     expect(await users()).toEqual({ a: "renamed", b: "name-b" });
-    expect(context.newcomers.expected()).toBe(true);
+    expect(context.insertThrottle.mayTry()).toBe(true);
     await pool.query("UPDATE user_cache SET username = 'touched' WHERE user_id = 'b'");
     await runBatch(context, [
       ...batch.map((sent) => ({ ...sent, seq: sent.seq + 100 })),
@@ -109,12 +111,12 @@ describe("effect once, in order", () => {
     ]);
     expect(await users()).toEqual({ a: "again", b: "touched", c: "name-c" });
     expect(tally.applied + tally.stale).toBe(8);
-    expect([context.newcomers.expected(), context.newcomers.expected()]).toEqual([false, true]);
+    expect([context.insertThrottle.mayTry(), context.insertThrottle.mayTry()]).toEqual([false, true]);
   });
 
   it("gives a name that a change frees to one who is created after it", async () => {
     await apply([{ action: "created", id: "a", seq: 1, version: 1, ...named("wanted") }]);
-    const context = { ...contextOf(userConsumer()), newcomers: createNewcomers() };
+    const context = { ...contextOf(userConsumer()), insertThrottle: createInsertThrottle() };
     await runBatch(context, [
       { action: "updated", id: "a", seq: 2, version: 2, ...named("other") },
       { action: "created", id: "b", seq: 3, version: 1, ...named("wanted") },
@@ -122,7 +124,7 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({ a: "other", b: "wanted" });
   });
 
-  it("drops a duplicate without a version by its event id, under any sequence", async () => {
+  it("drops a duplicate without a version by its event id, redelivered or published again under another sequence", async () => {
     const eventId = randomUUID();
     await apply([
       { action: "created", id: "a", seq: 1, version: 1 },
@@ -165,16 +167,16 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({});
   });
 
-  it("takes what follows as it comes, and looks for what is missing before it goes on", async () => {
+  it("out of order: names the events after a version gap, and waits for earlier versions first", async () => {
     const missed: string[] = [];
     const context: BatchContext = {
       ...contextOf(userConsumer()),
-      predecessors: {
-        waits: async (events) => {
+      versionGaps: {
+        delays: async (events) => {
           missed.push(...events.map(({ id, version }) => `${id} ${version}`));
           return new Map();
         },
-        timesPutOff: () => 0,
+        timesDeferred: () => 0,
         applied: () => undefined,
       },
     };
@@ -200,7 +202,7 @@ describe("effect once, in order", () => {
     ]);
   });
 
-  it("keeps a deleted entity deleted against late events, and takes a true re-creation", async () => {
+  it("keeps a tombstone against late and redelivered events, and takes a true re-creation", async () => {
     await apply([
       { action: "created", id: "a", seq: 1, version: 1 },
       { action: "deleted", id: "a", seq: 3, version: 3 },
@@ -217,7 +219,7 @@ describe("effect once, in order", () => {
   it.each([
     ["in one statement", {}],
     ["one by one", { hooks: { created: async () => undefined } }],
-  ])("asks the source of an update after a deletion that was inferred, %s", async (_, choices) => {
+  ])("wants a snapshot for an update after an inferred deletion, %s", async (_, choices) => {
     await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
     // As a snapshot leaves it that no longer finds the row: the deletion's own version is not known.
     await pool.query("UPDATE mesh.applied SET deleted = true, versioned = false, stream_seq = 5");
@@ -228,12 +230,12 @@ describe("effect once, in order", () => {
     expect([await users(), await wanted()]).toEqual([{}, null]);
     await apply([{ action: "updated", id: "a", seq: 8, version: 5, ...named("renamed") }], choices);
     expect(await users()).toEqual({});
-    expect(await wanted()).toBe("a: version 5 came, and its life is not known");
+    expect(await wanted()).toBe("a: version 5 came, and its incarnation is not known");
     await apply([{ action: "created", id: "a", seq: 7, version: 4, ...named("again") }], choices);
     expect(await users()).toEqual({ a: "again" });
   });
 
-  it("runs the hook of a deletion that a re-creation implies, before the new life's, and once", async () => {
+  it("runs the hook of a deletion that a re-creation implies, before the new incarnation's, and once", async () => {
     const seen: string[] = [];
     const hooks: DefinitionChoices["hooks"] = {
       created: async ({ event, origin }) => void seen.push(`${origin} created ${event.username}`),
@@ -246,13 +248,13 @@ describe("effect once, in order", () => {
     expect(await users()).toEqual({ a: "second" });
   });
 
-  it("passes over an older update after a newer one", async () => {
+  it("out of order: an older update after a newer one changes nothing", async () => {
     await apply([{ action: "updated", id: "a", seq: 9, version: 3, ...named("new") }]);
     await apply([{ action: "updated", id: "a", seq: 10, version: 2, ...named("old") }]);
     expect(await users()).toEqual({ a: "new" });
   });
 
-  it("cuts a batch into rounds where a deleted entity returns", async () => {
+  it("applies a batch in phases where a deleted entity is created again", async () => {
     await apply([
       { action: "created", id: "a", seq: 1, version: 1, ...named("x") },
       { action: "deleted", id: "a", seq: 2, version: 2 },
@@ -287,7 +289,7 @@ describe("effect once, in order", () => {
 });
 
 describe("events that carry a part", () => {
-  it("merges the parts of one batch in version order", async () => {
+  it("out of order: merges the partial events of one batch in version order", async () => {
     const context = contextOf(profileConsumer());
     await runBatch(context, [
       { action: "created", id: "a", seq: 1, version: 1 },
@@ -299,7 +301,7 @@ describe("events that carry a part", () => {
     expect(rows).toEqual([{ username: "name-a", city: "Bern", plan: "pro" }]);
   });
 
-  it("puts a part whose row is missing on record, and heals nothing silently away", async () => {
+  it("records that a snapshot is wanted for a partial event whose row is missing", async () => {
     const definition = profileConsumer();
     await pool.query("INSERT INTO mesh.subscription (durable, stream) VALUES ($1, 'AUTH')", [
       definition.durable,
@@ -316,7 +318,7 @@ describe("events that carry a part", () => {
     expect(rows[0].snapshot_wanted).toContain("1 missing row of profile_cache came in part");
   });
 
-  it("notices versions that were skipped", async () => {
+  it("wants a snapshot for a partial event after a version gap", async () => {
     const definition = profileConsumer();
     await pool.query("INSERT INTO mesh.subscription (durable, stream) VALUES ($1, 'AUTH')", [
       definition.durable,
@@ -356,7 +358,7 @@ describe("unique names", () => {
     expect(await users()).toEqual({ a: "y", b: "x" });
   });
 
-  it("takes no name from a later claim that another replica is just applying", async () => {
+  it("unique conflict: takes no name from a later claim that another replica is just applying", async () => {
     await apply(start);
     const replica = await pool.connect();
     try {
@@ -388,7 +390,7 @@ describe("unique names", () => {
     expect(await users()).toEqual({ a: "z", c: "x", d: "y" });
   });
 
-  it("lets the later claim win when the one that frees the name comes last", async () => {
+  it("unique conflict: the later claim wins when the event that frees the name comes last", async () => {
     await apply(start);
     await apply([{ action: "created", id: "c", seq: 9, version: 1, ...named("x") }]);
     await apply([{ action: "deleted", id: "a", seq: 8, version: 2 }]);
@@ -399,7 +401,7 @@ describe("unique names", () => {
 });
 
 describe("poison and failing hooks", () => {
-  it("dead-letters what is no event, and applies the others", async () => {
+  it("makes poison (messages that are no events) dead letters, and applies the others", async () => {
     const deliveries = await apply([
       { action: "created", id: "a", seq: 1, version: 1 },
       { action: "created", id: "j", seq: 2, raw: "not json" },
@@ -475,7 +477,7 @@ describe("poison and failing hooks", () => {
     expect((await pool.query("SELECT FROM mesh.dead_letter")).rowCount).toBe(0);
   });
 
-  it("retries a hook that throws, its entity's later events behind it, the others at once", async () => {
+  it("retries a hook that throws after its back-off, defers later events of the entity, and applies the others at once", async () => {
     let failures = 2;
     const seen: string[] = [];
     const hooks = {
@@ -517,7 +519,7 @@ describe("poison and failing hooks", () => {
     expect((await pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
   });
 
-  it("gives an event up after its attempts, then goes on with its entity; a stale one cannot be redriven into it", async () => {
+  it("makes an event a dead letter after its attempts, then goes on with its entity; a stale one cannot be redriven into it", async () => {
     let healed = false;
     const calls: string[] = [];
     const hooks = {
@@ -548,7 +550,7 @@ describe("poison and failing hooks", () => {
     expect(await listDeadLetters(pool)).toEqual([]);
   });
 
-  it("counts an attempt before it is made once a message came suspiciously often", async () => {
+  it("counts an attempt before it is made once a message was redelivered suspiciously often", async () => {
     const during: unknown[] = [];
     const hooks = {
       created: async () => {
@@ -594,7 +596,7 @@ describe("cascades", () => {
     ).rejects.toThrow("deleted");
   });
 
-  it("waits for a container that is being attached, and takes it along", async () => {
+  it("waits for a container that is being attached, and deletes it too", async () => {
     await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
     const client = await pool.connect();
     await client.query("BEGIN");
@@ -612,7 +614,7 @@ describe("cascades", () => {
     expect((await pool.query("SELECT FROM containers")).rowCount).toBe(0);
   });
 
-  it("runs them for a deletion that was missed, when the entity is created again", async () => {
+  it("runs them for a missed deletion, when the entity is created again", async () => {
     await apply([{ action: "created", id: "a", seq: 1, version: 1 }]);
     await pool.query("INSERT INTO ssh_keys VALUES ('k', 'a')");
     await apply([{ action: "created", id: "a", seq: 5, version: 3, ...named("again") }]);
@@ -620,7 +622,7 @@ describe("cascades", () => {
     expect(await users()).toEqual({ a: "again" });
   });
 
-  it("turns a task that an earlier row of the same key left over to the row that is doomed now", async () => {
+  it("turns a task that an earlier row of the same key left over to the row that is pending deletion now", async () => {
     const hooks = { before: async () => undefined };
     const taskOf = (user: string) =>
       pool.query(

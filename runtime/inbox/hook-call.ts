@@ -2,11 +2,11 @@ import type { Pool, PoolClient } from "pg";
 import type { Tx } from "../definition.js";
 
 /*
- * A hook is the service's own code and may never answer. Its event's row locks, and the consumer, wait for
- * it; so it has a time, after which its event has failed like that of one that threw.
+ * A hook is the service's own code and may never return. Row locks and the consumer wait for it, so it has a time limit;
+ * after that its event fails as if the hook had thrown.
  */
 
-/** As long as the call of a hook before a deletion may take. */
+/** How long a hook may take, in ms; a hook before a deletion has the same limit. */
 export const HOOK_MS = 60_000;
 
 export interface HookCall {

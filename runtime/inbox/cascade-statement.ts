@@ -1,0 +1,34 @@
+import { escapeIdentifier } from "pg";
+import { arrayLiteral, arrayType, columnOf } from "../database/columns.js";
+import type { CascadeDefinition } from "../definition.js";
+import type { Statement } from "./row-statements.js";
+
+/**
+ * What a deletion does to the rows that refer to the deleted entities. With a hook before it, a `delete` writes tasks for the
+ * cascade worker instead; a task that an earlier row of the same key left, which referred to another entity, becomes this
+ * row's.
+ */
+export function cascade(rule: CascadeDefinition, entity: string, ids: readonly string[]): Statement {
+  const table = escapeIdentifier(rule.table.name);
+  const column = escapeIdentifier(rule.column);
+  const matches = `${column} = ANY ($1::${arrayType(columnOf(rule.table, rule.column))})`;
+  const values = [arrayLiteral(ids)];
+  const { action, before } = rule;
+  switch (action) {
+    case "set_null":
+      return { text: `UPDATE ${table} SET ${column} = NULL WHERE ${matches}`, values };
+    case "delete":
+      return before === undefined
+        ? { text: `DELETE FROM ${table} WHERE ${matches}`, values }
+        : {
+            text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, rule, table_name, row_key)
+SELECT $2, ${column}::text, $3, $4, ${escapeIdentifier(rule.table.key)}::text FROM ${table} WHERE ${matches}
+ON CONFLICT (rule, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
+  attempts = 0, last_error = NULL, next_at = excluded.next_at
+WHERE (task.entity, task.entity_id) <> (excluded.entity, excluded.entity_id)`,
+            values: [...values, entity, before.name, rule.table.name],
+          };
+    default:
+      return action satisfies never;
+  }
+}

@@ -1,0 +1,111 @@
+import type { PoolClient } from "pg";
+import { escapeIdentifier } from "pg";
+import { arrayLiteral, arrayType, DEFAULT } from "../database/columns.js";
+import type { CacheModel } from "./consumer-model.js";
+import type { Upsert } from "./plan-batch.js";
+
+/*
+ * Statements on the rows of a cache, set-based: one array per column. None is a named statement: a plan kept for reuse
+ * assumes ten elements per array and joins thousands with nested loops; planning anew costs a fraction of a
+ * millisecond per batch.
+ *
+ * In a statement that also names a table of the mesh, every name that we choose holds a `$`, which no name of mesh.yaml may:
+ * so a column or table of any name means what it says.
+ */
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+export async function run(client: PoolClient, { text, values }: Statement) {
+  return await client.query<{ added?: number }>(text, [...values]);
+}
+
+/** How a row is written: per column v(alue), d(efault) or - (left alone). Rows of one shape share a statement. */
+export function shapeOf(upsert: Upsert): string {
+  let shape = upsert.whole ? "+" : "?";
+  for (const cell of upsert.cells) shape += cell === undefined ? "-" : cell === DEFAULT ? "d" : "v";
+  return shape;
+}
+
+export interface ShapedColumns {
+  /** Places of the columns that come with values. */
+  readonly places: readonly number[];
+  readonly casts: string;
+  readonly names: string;
+  /** The same, of one relation of a query. */
+  readonly namesOf: (relation: string) => string;
+  /** SET list of an update, values taken from `from`. */
+  readonly assignments: (from: string) => string;
+}
+
+export function shapeColumns(cache: CacheModel, shape: string, firstParameter: number): ShapedColumns {
+  const codes = shape.slice(1);
+  const places = cache.columns.flatMap((_, place) => (codes[place] === "v" ? [place] : []));
+  const columns = places.map((place) => cache.columns[place]).filter((column) => column !== undefined);
+  const arrays = [cache.key, ...columns].map(
+    (column, place) => `$${firstParameter + place}::${arrayType(column)}`,
+  );
+  const names = [cache.key, ...columns].map((column) => escapeIdentifier(column.name));
+  const assignments = (from: string) =>
+    cache.columns
+      .flatMap(({ name }, place) => {
+        if (codes[place] === "v") return [`${escapeIdentifier(name)} = ${from}.${escapeIdentifier(name)}`];
+        const reset = codes[place] === "d" || cache.stamps.has(place);
+        return reset ? [`${escapeIdentifier(name)} = DEFAULT`] : [];
+      })
+      .join(", ");
+  return {
+    places,
+    casts: arrays.join(", "),
+    names: names.join(", "),
+    namesOf: (relation) => names.map((name) => `${relation}.${name}`).join(", "),
+    assignments,
+  };
+}
+
+export function conflictClause(cache: CacheModel, shaped: ShapedColumns): string {
+  const changes = shaped.assignments("excluded");
+  const key = escapeIdentifier(cache.key.name);
+  return `ON CONFLICT (${key}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
+}
+
+export function cellArrays(upserts: readonly Upsert[], places: readonly number[]): string[] {
+  const ids = arrayLiteral(upserts.map((upsert) => upsert.id));
+  return [ids, ...places.map((place) => arrayLiteral(upserts.map((upsert) => upsert.cells[place])))];
+}
+
+/** Writes rows of one shape, whether they are there or not. Gives the number that were not, as `added`. */
+export function upsertRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
+  const shaped = shapeColumns(cache, shape, 1);
+  const text = `WITH "$written" AS (
+  INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
+  ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
+) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
+  return { text, values: cellArrays(upserts, shaped.places) };
+}
+
+/** Changes the rows of one shape that are there. */
+export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
+  const shaped = shapeColumns(cache, shape, 1);
+  const key = escapeIdentifier(cache.key.name);
+  const text = `UPDATE ${escapeIdentifier(cache.table.name)} AS "$row" SET ${shaped.assignments('"$new"')}
+FROM unnest(${shaped.casts}) AS "$new" (${shaped.names}) WHERE "$row".${key} = "$new".${key}`;
+  return { text, values: cellArrays(upserts, shaped.places) };
+}
+
+/** A partial row may be inserted when whatever it lacks has a default or may be NULL. */
+export function canInsert(cache: CacheModel, shape: string): boolean {
+  return cache.columns.every(
+    (column, place) => shape[place + 1] === "v" || column.nullable === true || column.defaulted === true,
+  );
+}
+
+export function removeRows(cache: CacheModel, ids: readonly string[]): Statement {
+  const key = escapeIdentifier(cache.key.name);
+  return {
+    text: `DELETE FROM ${escapeIdentifier(cache.table.name)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
+    values: [arrayLiteral(ids)],
+  };
+}

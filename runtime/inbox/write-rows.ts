@@ -1,0 +1,51 @@
+import type { PoolClient } from "pg";
+import { plural } from "../text/plural.js";
+import { cascade } from "./cascade-statement.js";
+import { type ConsumerModel, cascadesOf } from "./consumer-model.js";
+import type { Upsert } from "./plan-batch.js";
+import { canInsert, removeRows, run, shapeOf, updateRows, upsertRows } from "./row-statements.js";
+
+/*
+ * Writes what a batch plan says of rows: deletions with their cascades, and the rows of the cache, one statement per shape.
+ */
+
+/** The cascades in the order of mesh.yaml, then the rows of the cache. */
+export async function removeEntities(
+  client: PoolClient,
+  model: ConsumerModel,
+  ids: readonly string[],
+): Promise<void> {
+  for (const rule of cascadesOf(model)) await run(client, cascade(rule, model.definition.entity, ids));
+  if (model.cache !== undefined) await run(client, removeRows(model.cache, ids));
+}
+
+/** Gives the reasons why rows lack columns that no event here carried. */
+export async function writeRows(
+  client: PoolClient,
+  model: ConsumerModel,
+  upserts: readonly Upsert[],
+): Promise<readonly string[]> {
+  const { cache } = model;
+  if (cache === undefined || upserts.length === 0) return [];
+  const shapes = new Map<string, Upsert[]>();
+  for (const upsert of [...upserts].sort((a, b) => a.seq - b.seq)) {
+    const shape = shapeOf(upsert);
+    const rows = shapes.get(shape);
+    if (rows === undefined) shapes.set(shape, [upsert]);
+    else rows.push(upsert);
+  }
+  const gaps: string[] = [];
+  for (const [shape, rows] of shapes) {
+    const whole = shape.startsWith("+");
+    if (whole || canInsert(cache, shape)) {
+      const { rows: counts } = await run(client, upsertRows(cache, shape, rows));
+      const added = Number(counts[0]?.added ?? 0);
+      if (!whole && added > 0) gaps.push(`${plural(added, "new row")} of ${cache.table.name} came in part`);
+    } else {
+      const { rowCount } = await run(client, updateRows(cache, shape, rows));
+      const missing = rows.length - (rowCount ?? 0);
+      if (missing > 0) gaps.push(`${plural(missing, "missing row")} of ${cache.table.name} came in part`);
+    }
+  }
+  return gaps;
+}

@@ -1,0 +1,97 @@
+import { escapeIdentifier } from "pg";
+import { arrayLiteral } from "../database/columns.js";
+import type { CacheModel } from "../inbox/consumer-model.js";
+import type { Upsert } from "../inbox/plan-batch.js";
+import { cellArrays, conflictClause, type ShapedColumns, shapeColumns } from "../inbox/row-statements.js";
+import { exactExpression } from "../values/column-types.js";
+import { aheadSql } from "./source-trust.js";
+
+export interface MergeRows {
+  readonly cache: CacheModel;
+  readonly entity: string;
+  readonly shape: string;
+  /** All of one snapshot: their seq is the noted one. */
+  readonly rows: readonly (Upsert & { readonly version: number | null })[];
+}
+
+/** Two ways to write the same rows with their guard; the values serve both. */
+export interface Merge {
+  /** Fails with a unique violation unless all rows are new: neither known to the guard nor cached. */
+  readonly insert: string;
+  readonly merge: string;
+  readonly values: readonly unknown[];
+}
+
+/** Rows of a snapshot, with their guard, in one statement, which also notes their ids in `"$snapshot"`. */
+export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merge {
+  const shaped = shapeColumns(cache, shape, 4);
+  const versions = arrayLiteral(rows.map((row) => row.version));
+  return {
+    insert: insertNewText(cache, shaped),
+    merge: mergeText(cache, shaped),
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
+  };
+}
+
+function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColumns): string {
+  const key = `"$given".${escapeIdentifier(cache.key.name)}::text`;
+  return `WITH "$given" AS (
+  SELECT * FROM unnest($3::bigint[], ${casts}) AS "$given" ("$version", ${names})
+), "$fresh" AS (
+  INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq)
+  SELECT $1, ${key}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
+), "$noted" AS (
+  INSERT INTO "$snapshot" (entity_id) SELECT ${key} FROM "$given"
+)
+INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
+}
+
+/**
+ * Skips rows that are already as the snapshot has them: a periodic check of a million rows must
+ * not leave two million dead ones. OFFSET 0 makes the planner look rows up one by one: reading the
+ * tables whole for each chunk would make the snapshot quadratic.
+ */
+function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
+  const key = escapeIdentifier(cache.key.name);
+  const same = shaped.places
+    .flatMap((place) => cache.columns[place] ?? [])
+    .map(({ name, type }) => {
+      const exact = (row: string) => exactExpression({ type }, `${row}.${escapeIdentifier(name)}`);
+      return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
+    })
+    .join("");
+  return `WITH "$given" AS (
+  SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS "$given" ("$version", ${shaped.names})
+), "$noted" AS (
+  INSERT INTO "$snapshot" (entity_id) SELECT "$given".${key}::text FROM "$given"
+), "$changed" AS (
+  SELECT "$given".*, state.version AS "$known", state.versioned AS "$versioned", state.deleted AS "$dead", state.stream_seq AS "$at" FROM "$given"
+  LEFT JOIN LATERAL (
+    SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
+  LEFT JOIN LATERAL (
+    SELECT * FROM ${escapeIdentifier(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
+  WHERE NOT coalesce(
+    state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
+), "$beyond" AS (
+  INSERT INTO "$ahead" (entity_id, version, source_version)
+  SELECT "$changed".${key}::text, state.version, "$changed"."$version" FROM "$changed"
+  CROSS JOIN LATERAL (SELECT "$known" AS version, "$versioned" AS versioned, "$dead" AS deleted, "$at" AS stream_seq) AS state
+  WHERE ${aheadSql("state", '"$changed"."$version"', "$2")}
+), "$fresh" AS (
+  INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
+  SELECT $1, "$changed".${key}::text, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"
+  ORDER BY "$changed".${key}::text COLLATE "C"
+  ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
+    versioned = excluded.versioned, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
+  WHERE CASE
+    WHEN excluded.version < state.version THEN false
+    WHEN excluded.version > state.version AND state.versioned THEN true
+    WHEN excluded.version = state.version AND state.versioned THEN NOT state.deleted
+    ELSE coalesce(state.stream_seq, 0) <= excluded.stream_seq
+  END
+  RETURNING state.entity_id
+)
+INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${shaped.names})
+SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
+${conflictClause(cache, shaped)}`;
+}
