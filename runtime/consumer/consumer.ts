@@ -34,6 +34,9 @@ export interface ConsumerStats {
   /** Events of this durable that failed and are due again. */
   readonly attemptsWaiting: number;
   readonly lastSnapshot: SnapshotRecord | undefined;
+  /** What is wrong with receiving or with the monitor; undefined when nothing is. */
+  readonly ownError: string | undefined;
+  /** `ownError`, else `snapshotError`. */
   readonly lastError: string | undefined;
   /** Why its source could not be read; until it can. */
   readonly snapshotError: string | undefined;
@@ -119,6 +122,7 @@ function describe(consumer: Consumer): ConsumerStats {
   const connected = isAttached(state) && options.broker.connected();
   // What is unacknowledged failed, and is not due before its back-off has passed.
   const isIdle = durable === undefined || (durable.pending === 0 && durable.ackPending <= pendingRetries);
+  const ownError = consumer.receiveError ?? consumer.pollError;
   const isStuck = isAttached(state) && !isIdle && Date.now() - state.progressAt > STALLED_MS;
   return {
     durable: consumer.plan.durable,
@@ -129,7 +133,8 @@ function describe(consumer: Consumer): ConsumerStats {
     ...batch.tally,
     attemptsWaiting: pendingRetries,
     lastSnapshot: resync.last(),
-    lastError: consumer.receiveError ?? consumer.pollError ?? resync.lastError(),
+    ownError,
+    lastError: ownError ?? resync.lastError(),
     snapshotError: resync.lastError(),
     stalled: !connected || isStuck,
   };

@@ -94,13 +94,11 @@ function consumerReasons({
   durable,
   stalled,
   lastSnapshot,
-  lastError,
+  ownError,
   snapshotError,
 }: ConsumerStats): string[] {
-  // A consumer without trouble of its own has the source's error as `lastError`.
-  const own = lastError === snapshotError ? undefined : lastError;
   const source = snapshotError ?? lastSnapshot?.error ?? undefined;
-  if (own !== undefined) return [`consumer ${durable}: ${publicReason(own)}`];
+  if (ownError !== undefined) return [`consumer ${durable}: ${publicReason(ownError)}`];
   if (source !== undefined) return [`consumer ${durable}: its last snapshot failed: ${publicReason(source)}`];
   if (lastSnapshot?.wanted != null) return [`consumer ${durable}: a snapshot is wanted: ${SNAPSHOT_REASON}`];
   return stalled ? [`consumer ${durable}: stalled`] : [];
