@@ -9,8 +9,10 @@ export interface ServiceProcessOptions {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly onLine: (line: string) => void;
-  /** The compiled CLI; the one beside this file unless told. */
+  /** The program. Default: the compiled command line beside this file. */
   readonly main?: string;
+  /** Its arguments. Default `run <service>`. */
+  readonly args?: readonly string[];
 }
 
 export interface ServiceProcess {
@@ -31,7 +33,8 @@ const MAIN = fileURLToPath(new URL("../cli/main.js", import.meta.url));
 
 /** Starts one generated service as `mesh run` does, with exactly this environment. It never outlives this process. */
 export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
-  const child = spawn(process.execPath, [options.main ?? MAIN, "run", options.service], {
+  const { main = MAIN, args = ["run", options.service] } = options;
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: options.folder,
     env: options.env,
     stdio: ["ignore", "pipe", "pipe"],

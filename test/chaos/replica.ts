@@ -66,7 +66,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       if (current?.running()) return;
       wanted = true;
       log(`-- ${new Date().toISOString()} starting ${name}`);
-      const started = startServiceProcess({ service, folder, env, main, onLine: log });
+      const started = startServiceProcess({ service, folder, env, main, args: [], onLine: log });
       current = started;
       void started.exited.then((how) => {
         if (wanted && current === started) options.onCrash(`${name} ended by itself: ${how}`);
