@@ -20,13 +20,15 @@ import { UsageError } from "./usage-error.js";
 
 /*
  * The output folder on disk, which a repository brings along: what is there may be of anybody. Nothing is read or
- * written through a link, no folder is entered that is one, and what is no file is not opened. A file is written
- * beside its place and then takes it, so that another name of the old one (a hard link) keeps the old text.
+ * written through a link, no folder is entered that is one, and what is no file is not opened. A file that exists is
+ * replaced, never written to, so that another name of it (a hard link) keeps the old text.
  */
 
 /** A folder that is not there reads as an empty one. */
 export function openOutputFolder(root: string): OutputFolder {
   const inRoot = (path: string) => join(root, checked(path, root));
+  /** Looked at, and made where they were missing, since the last removal: each file looks again before its text is written. */
+  const made = new Set<string>();
   return {
     list(folder) {
       if (!isFolder(root, checked(folder, root))) return [];
@@ -44,11 +46,18 @@ export function openOutputFolder(root: string): OutputFolder {
         .sort();
     },
     read: (path) => explained(inRoot(path), "read", () => readText(root, path)),
-    write: (path, text) => explained(inRoot(path), "written", () => writeText(root, path, text)),
+    write(path, text) {
+      explained(inRoot(path), "written", () => {
+        if (!made.has(dirname(path))) makeFolders(root, dirname(path));
+        made.add(dirname(path));
+        writeText(root, path, text);
+      });
+    },
     remove(path) {
       explained(inRoot(path), "removed", () => {
         if (!isFolder(root, dirname(path)) || statOf(join(root, path), "file") === undefined) return;
         unlinkSync(join(root, path));
+        made.clear();
         removeEmpty(root, dirname(path));
       });
     },
@@ -81,22 +90,33 @@ function readText(root: string, path: string): string | undefined {
   }
 }
 
+/** A new file is made in its place; what is there already is replaced by one that is written beside it. */
 function writeText(root: string, path: string, text: string): void {
   const [folder, full] = [dirname(path), join(root, path)];
-  makeFolders(root, folder);
-  statOf(full, "file");
+  const created = createFile(full);
   const beside = join(root, folder, `.mesh-${randomBytes(8).toString("hex")}.tmp`);
-  const file = openSync(beside, WRITING);
+  if (created === undefined) statOf(full, "file");
+  const [written, file] = created === undefined ? [beside, openSync(beside, WRITING)] : [full, created];
   try {
     // Whoever has put a link in a folder's place since we looked has got an empty file by it, and gets no text.
     if (!isFolder(root, folder)) throw new UsageError(`${join(root, folder)} is gone`);
     writeFileSync(file, text);
-    renameSync(beside, full);
+    if (written === beside) renameSync(beside, full);
   } catch (error) {
-    unlinkSync(beside);
+    unlinkSync(written);
     throw error;
   } finally {
     closeSync(file);
+  }
+}
+
+/** undefined where something has that name already, be it a link that leads nowhere. */
+function createFile(path: string): number | undefined {
+  try {
+    return openSync(path, WRITING);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+    throw error;
   }
 }
 
