@@ -91,7 +91,7 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const planned = () => planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
   const migrations = previous === undefined ? planned() : attempt(planned);
   if (migrations === undefined) return refuse([malformedLock("has a model that cannot be read")]);
-  const refusals = [...migrations.refusals, ...findStrays(chains, migrations.files)];
+  const refusals = [...migrations.refusals, ...findMisplacedEvents(chains, migrations.files)];
   if (refusals.length > 0) return refuse(refusals);
 
   const [{ emitMesh }, { meshJsonSchema: languageSchema }, { findPayloadWarnings }] = await Promise.all([
@@ -229,7 +229,10 @@ function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[])
 }
 
 /** Beside a chain that moves in they would be taken for part of it. What a run that was cut off has put there is. */
-function findStrays(chains: readonly Chain[], planned: ReturnType<PlanMigrations>["files"]): Refusal[] {
+function findMisplacedEvents(
+  chains: readonly Chain[],
+  planned: ReturnType<PlanMigrations>["files"],
+): Refusal[] {
   return chains.flatMap(({ service, unexplained }) => {
     const isPlanned = ({ name, text }: (typeof unexplained)[number]) =>
       planned[service]?.some((file) => file.name === name && file.text === text);

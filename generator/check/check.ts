@@ -80,14 +80,14 @@ const rules: readonly Rule[] = [
   checkNameCollisions,
 ];
 
-/** What compiles, runs, and then surprises. */
+/** Warnings: a mesh that compiles and runs, and does something unexpected. */
 const advice: readonly Rule[] = [adviseCacheFreshness, adviseDefaults, adviseEffects, adviseStreamSize];
 
 export function checkProgram(program: Program, report: Report): void {
   for (const rule of rules) rule(program, report);
 }
 
-/** Of a program without errors: what is misread or misspelt would be missed here as well. */
+/** For a program without errors only: a misspelt name would cause warnings that follow from it. */
 export function adviseProgram(program: Program, report: Report): void {
   for (const rule of advice) rule(program, report);
 }

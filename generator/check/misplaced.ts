@@ -15,8 +15,8 @@ export function isUnpublished({ service, subject }: EventSymbol): boolean {
  * Events of a table that speak of another entity than most of its events do, each with one of the
  * majority (of equals, the entity that stands first). A misspelt entity shows itself this way.
  */
-export const findStrays = onceFor((program: Program): ReadonlyMap<EventSymbol, EventSymbol> => {
-  const strays = new Map<EventSymbol, EventSymbol>();
+export const findMisplacedEvents = onceFor((program: Program): ReadonlyMap<EventSymbol, EventSymbol> => {
+  const misplaced = new Map<EventSymbol, EventSymbol>();
   const emitted = program.events.filter(
     (event) => event.table !== undefined && event.id === undefined && !isUnpublished(event),
   );
@@ -24,11 +24,12 @@ export const findStrays = onceFor((program: Program): ReadonlyMap<EventSymbol, E
     emitted,
     (event) => event.table,
   ).values()) {
-    const entities = [...groupBy(events, (event) => event.origin).values()];
+    const entities = [...groupBy(events, (event) => event.entityName).values()];
     const majority = entities.reduce((most, entity) => (entity.length > most.length ? entity : most));
     for (const event of events) {
-      if (majority[0] !== undefined && event.origin !== majority[0].origin) strays.set(event, majority[0]);
+      if (majority[0] !== undefined && event.entityName !== majority[0].entityName)
+        misplaced.set(event, majority[0]);
     }
   }
-  return strays;
+  return misplaced;
 });

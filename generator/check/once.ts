@@ -1,4 +1,4 @@
-/** The function with its answers kept, as long as what it was asked of: rules ask the same of each of thousands of mistakes. */
+/** Memoizes by object identity: rules ask the same question for each of thousands of mistakes. */
 export function onceFor<K extends object, V>(compute: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, { readonly value: V }>();
   return (key) => {

@@ -12,11 +12,14 @@ export function foreignPatterns(service: ServiceSymbol): readonly TextNode<Patte
 }
 
 /** Patterns under `subscribes` that no subject matches. */
-export function deafPatterns(service: ServiceSymbol, program: Program): readonly TextNode<PatternName>[] {
-  return allDeafPatterns(program).get(service) ?? [];
+export function unmatchedPatterns(
+  service: ServiceSymbol,
+  program: Program,
+): readonly TextNode<PatternName>[] {
+  return allUnmatchedPatterns(program).get(service) ?? [];
 }
 
-const allDeafPatterns = onceFor(
+const allUnmatchedPatterns = onceFor(
   (program: Program) =>
     new Map(
       [...program.services.values()].map((service) => [
@@ -29,8 +32,8 @@ const allDeafPatterns = onceFor(
 );
 
 /** Certain that the service does not hear the entity; a misspelt subscription may have been meant for it. */
-export function isDeafTo(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
-  if (service.poisoned.subscribes || deafPatterns(service, program).length > 0) return false;
+export function isUnsubscribedFrom(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
+  if (service.poisoned.subscribes || unmatchedPatterns(service, program).length > 0) return false;
   return !service.subscribes.some((pattern) => covers(pattern.value, entity));
 }
 

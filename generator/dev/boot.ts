@@ -21,16 +21,15 @@ export interface BootOptions {
   readonly onLine: (service: string, line: string) => void;
   readonly onNotice: (service: string, text: string) => void;
   readonly progress: (text: string) => void;
-  /** Called as soon as something runs, with the way to end it: what is handed over last is to be ended first. */
+  /** Called for each part that runs, with the function that ends it. The caller ends them in reverse order. */
   readonly onStarted: (end: () => Promise<void>) => void;
 }
 
 const NATS_PORT = 4222;
 
 /**
- * Brings up broker, databases, streams and services, and resolves when every service is ready, or has said what it
- * waits for. Rejects as soon as one of the servers does not come up, or a service does not stay up: what was handed
- * over by then, and what was only just starting, is the caller's to end.
+ * Starts broker, databases, streams and services. Resolves when every service is ready, or has logged what it waits for.
+ * Rejects when a server does not start, or a service does not stay up: the caller then ends all that `onStarted` gave it.
  */
 export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   const { mesh, state } = options;
@@ -75,7 +74,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   options.onStarted(async () => {
     await Promise.all(running.map((service) => service.stop()));
   });
-  // Sources first: a service that finds its source not there yet says so in the log, and nobody likes a start with warnings.
+  // Sources of snapshots first: a service whose source is not there yet logs a warning.
   for (const wave of startOrder(services, mesh)) {
     await Promise.all(
       wave.map(async (service) => {
@@ -192,13 +191,13 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   });
 }
 
-/** As the runtime ends where it can never work as it is set up. */
-const HOPELESS = "exit code 2";
+/** The runtime exits so on a ConfigurationError: starting it again cannot help. */
+const CONFIGURATION_ERROR = "exit code 2";
 const TRIES = 3;
 
 interface Starting {
   readonly supervisor: Supervisor;
-  /** Rejects when it has shown that it does not come up. Somebody who waits no longer does not hear of it. */
+  /** Rejects when the service cannot start. A rejection that nobody awaits is ignored. */
   readonly broken: Promise<never>;
 }
 
@@ -218,7 +217,8 @@ function startService(service: Service, env: NodeJS.ProcessEnv, options: BootOpt
     onNotice: (text) => options.onNotice(name, text),
     onExit: (how) => {
       ends += 1;
-      if (how === HOPELESS) refuse(new Error(`service "${name}" cannot start: its log above says why`));
+      if (how === CONFIGURATION_ERROR)
+        refuse(new Error(`service "${name}" cannot start: its log above says why`));
       if (ends === TRIES) {
         refuse(
           new Error(
@@ -231,9 +231,9 @@ function startService(service: Service, env: NodeJS.ProcessEnv, options: BootOpt
   return { supervisor, broken };
 }
 
-/** Who waits for something until then may go on waiting: the others are started all the same. */
+/** A service that is not ready after this is reported, and the next ones are started. */
 const READY_TIMEOUT_MS = 30_000;
-/** Who copies from a service that we do not run may stay degraded for as long as that one is not there. */
+/** A service that copies from an external one counts as started once it has been degraded for this long. */
 const DEGRADED_MS = 2_000;
 
 interface Readiness {

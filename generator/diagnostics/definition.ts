@@ -4,9 +4,9 @@ import type { Severity } from "./severity.js";
 export interface Definition<P extends object> {
   readonly severity: Severity;
   readonly message: (parameters: P) => string;
-  /** The way out, used where the report knows no nearer one. */
+  /** How to fix it; a clue of the report takes precedence. */
   readonly hint: ((parameters: P) => string) | undefined;
-  /** A name that is missing is one mistake, however many places use it: they are told together. */
+  /** All uses of one missing name are one mistake: one diagnostic lists their places. */
   readonly isMissingName: boolean;
 }
 
@@ -17,7 +17,7 @@ export function error<P extends object = Record<never, never>>(
   return { severity: "error", message, hint, isMissingName: false };
 }
 
-/** What may be meant, and then surprises: said, and generated all the same. */
+/** Reported, and the mesh is generated all the same. */
 export function warning<P extends object = Record<never, never>>(
   message: (parameters: P) => string,
   hint?: (parameters: P) => string,

@@ -1,4 +1,4 @@
-/** A longer word is no slip of one that exists. */
+/** Longer words get no suggestion: they are no misspelling of a name. */
 const LONGEST_WORD = 100;
 
 /** How many candidates may still be looked at: mistakes times names would take minutes in a large file. */

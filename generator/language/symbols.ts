@@ -56,7 +56,7 @@ export interface ColumnSymbol {
 export interface EventSymbol {
   readonly subject: TextNode<SubjectName>;
   /** `auth.user` */
-  readonly origin: string;
+  readonly entityName: string;
   readonly node: SubjectNode | undefined;
   /** undefined: misread. */
   readonly name: TextNode<string> | undefined;
@@ -79,8 +79,10 @@ export interface FieldSymbol {
 }
 
 export interface EntitySymbol {
-  readonly origin: string;
+  /** `auth.user` */
+  readonly entityName: string;
   readonly service: string;
+  /** `user` */
   readonly entity: string;
   readonly events: EventSymbol[];
 }

@@ -69,11 +69,11 @@ function checked(path: string, root: string): string {
   throw new UsageError(`${JSON.stringify(path)} is no path within ${root}`);
 }
 
-/** Windows has neither. Without waiting: a FIFO whose writer never comes would stop us for good. */
+/** Windows has neither O_NOFOLLOW nor O_NONBLOCK. Without O_NONBLOCK, opening a FIFO without a writer would block for ever. */
 const READING = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 
-/** Nothing that we write comes near. */
+/** In bytes; no generated file comes near. */
 const LARGEST = 256 * 2 ** 20;
 
 function readText(root: string, path: string): string | undefined {
@@ -98,7 +98,7 @@ function writeText(root: string, path: string, text: string): void {
   if (created === undefined) statOf(full, "file");
   const [written, file] = created === undefined ? [beside, openSync(beside, WRITING)] : [full, created];
   try {
-    // Whoever has put a link in a folder's place since we looked has got an empty file by it, and gets no text.
+    // If a folder was replaced by a link since the last look, an empty file was made behind the link: it gets no text.
     if (!isFolder(root, folder)) throw new UsageError(`${join(root, folder)} is gone`);
     writeFileSync(file, text);
     if (written === beside) renameSync(beside, full);

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { UsageError } from "./usage-error.js";
 
-/** Windows has neither. Without waiting: a FIFO whose writer never comes would stop us for good. */
+/** O_NONBLOCK, which Windows lacks: opening a FIFO without a writer would block for ever. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** At most so many bytes of a file; undefined where there is none. What is no file, or may not be read, is refused. */

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { visible } from "../quote/visible.js";
 
 /*
- * Colours of a text that also holds what others wrote. Until it is written a colour is a mark that nobody else can
- * know, so every escape code that stands in the text by then is theirs, and is shown instead of sent.
+ * Colours for texts that contain what others wrote. Until output a colour is a random mark, so that an escape code in
+ * the text is known to come from somebody else: it is shown, not sent to the terminal.
  */
 
 const MARK = `\ue000${randomBytes(8).toString("hex")};`;

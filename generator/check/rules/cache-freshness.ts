@@ -19,7 +19,7 @@ export const adviseCacheFreshness: Rule = (program, report) => {
     if (entity === undefined) continue;
     if (table.node?.get.sync === undefined)
       report("cache-without-sync", table.span, {
-        entity: entity.origin,
+        entity: entity.entityName,
         owner: entity.service,
         path: pathOf(sourceOf(entity.events), program.services.get(entity.service)),
       });
@@ -33,7 +33,7 @@ export const adviseCacheFreshness: Rule = (program, report) => {
 /** Rows of a table can be updated and deleted; what an external owner allows is not known here. */
 function adviseChanges(
   { cacheOf, span }: TableSymbol,
-  { origin, events }: EntitySymbol,
+  { entityName, events }: EntitySymbol,
   report: Report,
 ): void {
   const source = sourceOf(events);
@@ -43,11 +43,16 @@ function adviseChanges(
     ["delete", "deleted"],
   ] as const) {
     if (events.some((event) => tellsOf(event, change))) continue;
-    report("cache-not-told", cacheOf?.span ?? span, { entity: origin, table: source.name, change, action });
+    report("cache-not-told", cacheOf?.span ?? span, {
+      entity: entityName,
+      table: source.name,
+      change,
+      action,
+    });
   }
 }
 
-function adviseColumn(column: ColumnSymbol, { origin, events }: EntitySymbol, report: Report): void {
+function adviseColumn(column: ColumnSymbol, { entityName, events }: EntitySymbol, report: Report): void {
   const { name, span } = column;
   const carriers = events.filter(({ change, fields }) => change !== "delete" && fields.has(name));
   const source = sourceOf(events);
@@ -56,7 +61,7 @@ function adviseColumn(column: ColumnSymbol, { origin, events }: EntitySymbol, re
     const isInSource = source?.columns.has(name) ?? false;
     const fields = new Map(events.flatMap((event) => [...event.fields]));
     const clue = isInSource ? undefined : report.nearest(name, fields, (field) => field.span);
-    report("cache-column-without-source", span, { column: name, entity: origin, isInSource }, clue);
+    report("cache-column-without-source", span, { column: name, entity: entityName, isInSource }, clue);
     return;
   }
   const updates = events.filter((event) => tellsOf(event, "update"));
@@ -64,7 +69,7 @@ function adviseColumn(column: ColumnSymbol, { origin, events }: EntitySymbol, re
   const conditional = updates.filter((event) => event.fields.has(name));
   report("cache-column-stale", span, {
     column: name,
-    entity: origin,
+    entity: entityName,
     events: updates.flatMap((event) => event.name?.value ?? []),
     conditional: conditional.flatMap((event) => event.name?.value ?? []),
   });

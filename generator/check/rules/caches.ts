@@ -1,5 +1,5 @@
 import { isPoisoned } from "../../language/node.js";
-import { isDeafTo } from "../reach.js";
+import { isUnsubscribedFrom } from "../reach.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../tables.js";
 
@@ -15,25 +15,30 @@ export const checkCaches: Rule = (program, report) => {
         report("sync-without-cache", sync, { table: name });
       continue;
     }
-    const { text: origin, span } = cacheOf;
-    const entity = program.entities.get(origin);
+    const { text: entityName, span } = cacheOf;
+    const entity = program.entities.get(entityName);
     if (entity === undefined) {
       if (!program.poisoned.subjects) {
-        const first = report.nearest(origin, program.entities, ({ events }) => events[0]?.subject.span);
-        report("unknown-entity", span, { entity: origin }, first);
+        const first = report.nearest(entityName, program.entities, ({ events }) => events[0]?.subject.span);
+        report("unknown-entity", span, { entity: entityName }, first);
       }
       continue;
     }
     if (service === undefined) continue;
-    const identity = `${database.name} ${origin}`;
+    const identity = `${database.name} ${entityName}`;
     const other = taken.get(identity);
     if (other !== undefined)
-      report("duplicate-cache", table.span, { entity: origin, table: other.table }, { first: other.span });
+      report(
+        "duplicate-cache",
+        table.span,
+        { entity: entityName, table: other.table },
+        { first: other.span },
+      );
     taken.set(identity, { table: name, span: table.span });
     if (entity.service === service.name) {
-      report("cache-of-own-entity", span, { service: service.name, entity: origin });
-    } else if (isDeafTo(service, entity, program)) {
-      report("cache-without-subscription", span, { service: service.name, entity: origin });
+      report("cache-of-own-entity", span, { service: service.name, entity: entityName });
+    } else if (isUnsubscribedFrom(service, entity, program)) {
+      report("cache-without-subscription", span, { service: service.name, entity: entityName });
     }
   }
 };

@@ -45,7 +45,7 @@ function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, 
   report("cascade-type", target.span, {
     column: column.name,
     type: column.type,
-    entity: event.origin,
+    entity: event.entityName,
     idType,
   });
 }

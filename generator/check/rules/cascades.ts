@@ -6,9 +6,9 @@ import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { SubjectName } from "../../language/words.js";
 import { cascadeActions } from "../../vocabulary/cascade-actions.js";
-import { findStrays, isUnpublished } from "../misplaced.js";
+import { findMisplacedEvents, isUnpublished } from "../misplaced.js";
 import { onceFor } from "../once.js";
-import { isDeafTo, reportUnknownService } from "../reach.js";
+import { isUnsubscribedFrom, reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
 
 /** A rule follows the deletion of an entity that its service subscribes to, and does one thing. */
@@ -58,11 +58,11 @@ function checkTrigger(rule: CascadeNode, program: Program, report: Report): void
     event.change !== "delete" &&
     !isPoisoned(event.node, "change")
   ) {
-    const deletion = program.entities.get(event.origin)?.events.find(({ change }) => change === "delete");
+    const deletion = program.entities.get(event.entityName)?.events.find(({ change }) => change === "delete");
     report("cascade-not-on-deletion", on.span, {
       event: on.text,
       change: event.change,
-      deletion: deletion && `${deletion.origin}.${deletion.subject.value.action}`,
+      deletion: deletion && `${deletion.entityName}.${deletion.subject.value.action}`,
       emitted: event.table?.name,
     });
   }
@@ -72,16 +72,16 @@ function checkTrigger(rule: CascadeNode, program: Program, report: Report): void
     reportUnknownService(named.value, named.span, program, report);
     return;
   }
-  const entity = event && program.entities.get(event.origin);
+  const entity = event && program.entities.get(event.entityName);
   if (service.external) report("cascade-in-external", named.span, { service: service.name });
   else if (
     entity !== undefined &&
-    isDeafTo(service, entity, program) &&
+    isUnsubscribedFrom(service, entity, program) &&
     isFirstToMissIt(rule, entity, service, program)
   ) {
     report("cascade-without-subscription", rule.get.on?.span ?? rule.span, {
       service: service.name,
-      entity: entity.origin,
+      entity: entity.entityName,
     });
   }
 }
@@ -94,8 +94,8 @@ function isFirstToMissIt(
   program: Program,
 ): boolean {
   const tables = [...(service.database?.tables.values() ?? [])];
-  if (tables.some((table) => table.cacheOf?.text === entity.origin)) return false;
-  return rule === firstRules(program).get(`${service.name} ${entity.origin}`);
+  if (tables.some((table) => table.cacheOf?.text === entity.entityName)) return false;
+  return rule === firstRules(program).get(`${service.name} ${entity.entityName}`);
 }
 
 /** The first of a service on each entity. */
@@ -114,6 +114,6 @@ function reportUnknownEvent(on: TextNode<SubjectName>, program: Program, report:
   if (program.poisoned.subjects) return;
   const clue = report.nearest(on.text, program.subjects, (known) => known.subject.span);
   const meant = clue !== undefined && "meant" in clue ? program.subjects.get(clue.meant) : undefined;
-  if (meant !== undefined && (isUnpublished(meant) || findStrays(program).has(meant))) return;
+  if (meant !== undefined && (isUnpublished(meant) || findMisplacedEvents(program).has(meant))) return;
   report("unknown-event", on.span, { event: on.text }, clue);
 }

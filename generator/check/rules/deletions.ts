@@ -30,9 +30,9 @@ function deletionsOf(service: ServiceSymbol, program: Program): readonly Deletio
   const tables = [...(service.database?.tables.values() ?? [])];
   return program.events
     .filter(({ change }) => change === "delete")
-    .map(({ origin, subject }) => {
-      const event = `${origin}.${subject.value.action}`;
-      const cache = tables.find(({ cacheOf }) => cacheOf?.text === origin);
+    .map(({ entityName, subject }) => {
+      const event = `${entityName}.${subject.value.action}`;
+      const cache = tables.find(({ cacheOf }) => cacheOf?.text === entityName);
       return { event, cache, rules: program.cascadesOf(service.name, event) };
     });
 }

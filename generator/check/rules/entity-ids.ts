@@ -38,7 +38,7 @@ function checkPair(first: EventSymbol, other: EventSymbol, report: Report): void
   if (other.id === undefined && first.id === undefined && one.name !== two.name) {
     const columns = [...(other.table?.columns.keys() ?? [])];
     report("entity-of-two-keys", at, {
-      entity: other.origin,
+      entity: other.entityName,
       table: other.table?.name ?? "",
       key: two.name,
       other: first.table?.name ?? "",
@@ -48,7 +48,7 @@ function checkPair(first: EventSymbol, other: EventSymbol, report: Report): void
   } else if (columnTypes[two.type].key && kindOf(one.type) !== kindOf(two.type)) {
     report("invalid-entity-id", other.id?.span ?? at, {
       column: two.name,
-      reason: `it is ${two.type}, and "${first.table?.name}" emits "${other.origin}" by "${one.name}", which is ${one.type}`,
+      reason: `it is ${two.type}, and "${first.table?.name}" emits "${other.entityName}" by "${one.name}", which is ${one.type}`,
     });
   }
 }

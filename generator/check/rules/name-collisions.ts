@@ -96,7 +96,7 @@ function checkConsumers(
   const heard = subscribedEntities(service, program);
   for (const entity of heard) {
     const { durable, names } = nameConsumer(service.name, entity, heard);
-    const claim = { what: `the consumer of "${entity.origin}" in "${service.name}"`, span: service.span };
+    const claim = { what: `the consumer of "${entity.entityName}" in "${service.name}"`, span: service.span };
     durables.claim(durable, claim);
     hooks.claim(names.value, claim);
   }

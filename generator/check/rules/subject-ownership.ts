@@ -14,7 +14,7 @@ export const checkSubjectOwnership: Rule = (program, report) => {
       report("foreign-prefix", span, { service: service.name, pattern: text, prefix, isService });
     }
   }
-  for (const event of firstOfEach(program.events, ({ origin }) => origin)) {
+  for (const event of firstOfEach(program.events, ({ entityName }) => entityName)) {
     checkEntity(event, program, report);
   }
 };
@@ -31,7 +31,7 @@ function checkEntity(event: EventSymbol, program: Program, report: Report): void
 function checkPublished(event: EventSymbol, service: ServiceSymbol, report: Report): void {
   if (!isUnpublished(event)) return;
   const patterns = new Map(service.publishes.map((pattern) => [pattern.text, pattern]));
-  const clue = report.nearest(`${event.origin}.*`, patterns, (pattern) => pattern.span);
+  const clue = report.nearest(`${event.entityName}.*`, patterns, (pattern) => pattern.span);
   report(
     "unpublished-subject",
     event.subject.span,

@@ -22,10 +22,15 @@ export function bindEvents(node: MeshNode, services: ReadonlyMap<string, Service
   const subjects = new Map<string, EventSymbol>();
   for (const event of events) {
     const { service, entity, action } = event.subject.value;
-    const known = entities.get(event.origin) ?? { origin: event.origin, service, entity, events: [] };
+    const known = entities.get(event.entityName) ?? {
+      entityName: event.entityName,
+      service,
+      entity,
+      events: [],
+    };
     known.events.push(event);
-    entities.set(event.origin, known);
-    subjects.set(`${event.origin}.${action}`, event);
+    entities.set(event.entityName, known);
+    subjects.set(`${event.entityName}.${action}`, event);
   }
   return { events, entities, subjects };
 }
@@ -46,7 +51,7 @@ function bindEvent(
   const id = named?.value === table?.key?.name ? undefined : named;
   return {
     subject,
-    origin: `${subject.value.service}.${subject.value.entity}`,
+    entityName: `${subject.value.service}.${subject.value.entity}`,
     node,
     name: node?.get.event,
     service,

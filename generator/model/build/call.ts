@@ -50,7 +50,7 @@ export function impliedUses(service: ServiceSymbol, program: Program): readonly 
   });
   const sources = subscribedEntities(service, program).flatMap((entity): readonly Use[] => {
     const source =
-      cacheOf(service, entity.origin) === undefined ? findSource(entity, service, program) : undefined;
+      cacheOf(service, entity.entityName) === undefined ? findSource(entity, service, program) : undefined;
     if (source === undefined) return [];
     return [{ callee: source.service, path: source.path, verb: "get", reason: "existence" }];
   });

@@ -28,13 +28,13 @@ export function buildConsumers(
   const delivery = buildDelivery(service, program);
   return heard.map((entity) => {
     const { durable, names } = nameConsumer(service.name, entity, heard);
-    const received = events.ofOrigin(entity.origin);
-    const cache = cacheOf(service, entity.origin);
+    const received = events.ofEntity(entity.entityName);
+    const cache = cacheOf(service, entity.entityName);
     return {
       durable,
       stream: streamName(entity.service),
       filter: filterOf(entity),
-      entity: entity.origin,
+      entity: entity.entityName,
       publisher: entity.service,
       events: received.map((event) => event.name),
       cache,
@@ -50,7 +50,7 @@ export function subscribedEntities(service: ServiceSymbol, program: Program): re
   const heard = service.subscribes.flatMap(({ value: { service: publisher, entity } }) =>
     program.entitiesOf(publisher).filter((candidate) => entity === undefined || candidate.entity === entity),
   );
-  return [...new Set(heard)].sort((a, b) => compareNames(a.origin, b.origin));
+  return [...new Set(heard)].sort((a, b) => compareNames(a.entityName, b.entityName));
 }
 
 interface ConsumerIdentity {
@@ -81,9 +81,9 @@ export function nameConsumer(
   };
 }
 
-export function cacheOf(service: ServiceSymbol, origin: string): string | undefined {
+export function cacheOf(service: ServiceSymbol, entityName: string): string | undefined {
   for (const table of service.database?.tables.values() ?? []) {
-    if (table.cacheOf?.text === origin) return table.name;
+    if (table.cacheOf?.text === entityName) return table.name;
   }
   return undefined;
 }

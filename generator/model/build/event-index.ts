@@ -5,14 +5,14 @@ import type { Event } from "../mesh.js";
 export interface EventIndex {
   ofService(service: string): readonly Event[];
   /** By `auth.user`. */
-  ofOrigin(origin: string): readonly Event[];
+  ofEntity(entityName: string): readonly Event[];
 }
 
 export function indexEvents(events: readonly Event[]): EventIndex {
   const services = groupBy(events, (event) => event.service);
-  const origins = groupBy(events, (event) => `${event.service}.${event.entity}`);
+  const entities = groupBy(events, (event) => `${event.service}.${event.entity}`);
   return {
     ofService: (service) => services.get(service) ?? [],
-    ofOrigin: (origin) => origins.get(origin) ?? [],
+    ofEntity: (entityName) => entities.get(entityName) ?? [],
   };
 }

@@ -52,10 +52,12 @@ function cascadedKeys(
     );
   });
   return rules.flatMap(({ get }) => {
-    const origin = get.on === undefined ? "" : `${get.on.value.service}.${get.on.value.entity}`;
-    const owners = program.entities.get(origin)?.events.map((event) => event.table?.key) ?? [];
+    const entityName = get.on === undefined ? "" : `${get.on.value.service}.${get.on.value.entity}`;
+    const owners = program.entities.get(entityName)?.events.map((event) => event.table?.key) ?? [];
     const caches = [...program.databases.values()].flatMap((database) =>
-      [...database.tables.values()].filter(({ cacheOf }) => cacheOf?.text === origin).map(({ key }) => key),
+      [...database.tables.values()]
+        .filter(({ cacheOf }) => cacheOf?.text === entityName)
+        .map(({ key }) => key),
     );
     return [...owners, ...caches];
   });
