@@ -28,6 +28,9 @@ BEGIN
     WHERE relkind IN ('r', 'p') AND relowner <> owner
       AND (relnamespace = to_regnamespace('mesh') OR oid = ANY (ARRAY[to_regclass('"class"'), to_regclass('"db"'), to_regclass('"hooks"'), to_regclass('"table"')]::regclass[]::oid[]))
     UNION ALL
+    SELECT format('TYPE %s', reltype::regtype) FROM pg_class
+    WHERE relkind = 'c' AND relnamespace = to_regnamespace('mesh') AND relowner <> owner
+    UNION ALL
     SELECT format('FUNCTION %s', oid::regprocedure) FROM pg_proc
     WHERE pronamespace = to_regnamespace('mesh') AND proowner <> owner
   LOOP
