@@ -56,6 +56,23 @@ test("every box of a picture in docs/architecture.md is a function that its file
   expect(missing.map(([, file, name]) => `${file}: ${name}`)).toEqual([]);
 });
 
+test("docs/architecture.md tells the states of a consumer and their transitions as the code has them", () => {
+  const code = read("runtime/consumer/consumer-state.ts");
+  const text = read("docs/architecture.md");
+  const union = code.slice(code.indexOf("export type ConsumerState"));
+  const kinds = [...union.slice(0, union.indexOf(";\n\n")).matchAll(/kind: "([\w-]+)"/g)].map(
+    ([, kind]) => kind,
+  );
+  const told = [...text.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind);
+  expect(told.filter((kind) => kinds.includes(kind))).toEqual(kinds);
+  const diagram = /stateDiagram-v2\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
+  const transitions = [...diagram.matchAll(/: (.+)$/gm)].flatMap(([, names = ""]) => names.split(", "));
+  const functions = new Set(
+    [...code.matchAll(/^export function (\w+)\(\s*state: ConsumerState\b/gm)].map(([, name = ""]) => name),
+  );
+  expect([...new Set(transitions)].filter((name) => !functions.has(name))).toEqual([]);
+});
+
 test("the README's picture of the reference mesh is the generated one", () => {
   const picture = (path: string) => /```mermaid\n[\s\S]*?```/.exec(read(path))?.[0];
   expect(picture("README.md")).toBe(picture("generated/README.md"));
