@@ -8,9 +8,9 @@ import type { Render } from "./render.js";
 const ABOUT_FUNCTIONS: Block = {
   comment: [
     "Rows and their events commit together: the function of a table runs once per statement, and hands the rows that",
-    "mean an event to mesh.emit. Its plans serve one row as well as thousands: hence no nested loops, which would",
+    "mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,",
   ],
-  text: "-- take rows times rows, and no compilation.",
+  text: "-- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.",
 };
 
 const ABOUT_MODEL = "-- What the database is from here on: the next migration is made from it.";

@@ -368,6 +368,20 @@ describe("every way to write a row", () => {
     );
     expect(rows).toEqual([{ events: 10_000, writers: 1, version: 2 }]);
   });
+
+  test("more rows than a batch of events holds: each is told once", async () => {
+    await auth.client.query(
+      "INSERT INTO users (user_id, username) SELECT 'u' || i, 'n' || i FROM generate_series(1, 25000) i",
+    );
+    await auth.client.query("UPDATE users SET display_name = 'x'");
+    const { rows } = await auth.client.query(
+      "SELECT split_part(subject, '.', 4) AS action, count(*)::int AS events, count(DISTINCT entity_id)::int AS users, max(version)::int AS version FROM mesh.outbox GROUP BY 1 ORDER BY 1",
+    );
+    expect(rows).toEqual([
+      { action: "created", events: 25_000, users: 25_000, version: 1 },
+      { action: "updated", events: 25_000, users: 25_000, version: 2 },
+    ]);
+  });
 });
 
 const FAMILY = `
