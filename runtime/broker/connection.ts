@@ -51,11 +51,19 @@ export function openConnection(options: ConnectOptions): Connection {
   let lastError: string | undefined;
 
   const report = (status: BrokerStatus) => {
-    if (status.kind === "connected") logger.info({ server: status.server }, "broker connected");
-    if (status.kind === "disconnected") logger.warn({}, "broker disconnected");
-    if (status.kind === "error") {
-      if (status.message !== lastError) logger.warn({ error: status.message }, "broker error");
-      lastError = status.message;
+    switch (status.kind) {
+      case "connected":
+        logger.info({ server: status.server }, "broker connected");
+        break;
+      case "disconnected":
+        logger.warn({}, "broker disconnected");
+        break;
+      case "error":
+        if (status.message !== lastError) logger.warn({ error: status.message }, "broker error");
+        lastError = status.message;
+        break;
+      default:
+        status satisfies never;
     }
     for (const listener of statusListeners) listener(status);
   };

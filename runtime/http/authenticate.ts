@@ -11,12 +11,21 @@ export type Principal =
 
 /** Name for the log. */
 export function principalName(principal: Principal): string {
-  return principal.kind === "operator" ? "operator" : principal.name;
+  return callerOf(principal) ?? "operator";
 }
 
 /** The caller whose share of a concurrency limit counts; undefined for an operator, who has no share. */
 export function callerOf(principal: Principal | undefined): string | undefined {
-  return principal?.kind === "service" ? principal.name : undefined;
+  const kind = principal?.kind;
+  switch (kind) {
+    case "service":
+      return principal?.name;
+    case "operator":
+    case undefined:
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
 }
 
 export interface KnownKeys {

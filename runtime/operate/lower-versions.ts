@@ -23,7 +23,7 @@ export async function lowerVersions(pool: Pool): Promise<LoweredVersions> {
     const { rows } = await tx.query<{ to: string }>(
       `SELECT greatest(
   (SELECT max(version) FROM mesh.entity_version WHERE version <= $1),
-  (SELECT max(version_floor) FROM mesh.relay WHERE version_floor <= $1), 0) AS to`,
+  (SELECT max(minimum_version) FROM mesh.relay WHERE minimum_version <= $1), 0) AS to`,
       [PLAUSIBLE_VERSION],
     );
     const to = Number(rows[0]?.to ?? 0);
@@ -32,7 +32,10 @@ export async function lowerVersions(pool: Pool): Promise<LoweredVersions> {
       "UPDATE mesh.entity_version SET version = $2, born = NULL WHERE version > $1",
       values,
     );
-    const floor = await tx.query("UPDATE mesh.relay SET version_floor = $2 WHERE version_floor > $1", values);
+    const floor = await tx.query(
+      "UPDATE mesh.relay SET minimum_version = $2 WHERE minimum_version > $1",
+      values,
+    );
     return { entities: entities.rowCount ?? 0, floor: floor.rowCount === 1, to };
   });
 }

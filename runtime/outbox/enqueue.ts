@@ -51,7 +51,7 @@ WITH next AS MATERIALIZED (
     FROM event CROSS JOIN mesh.broker AS broker
     RETURNING 1
 )
-SELECT CASE WHEN relay.busy THEN NULL ELSE pg_notify('mesh_outbox', '') END
+SELECT CASE WHEN relay.notify_suppressed THEN NULL ELSE pg_notify('mesh_outbox', '') END
 FROM written CROSS JOIN mesh.relay AS relay`;
 
 /**

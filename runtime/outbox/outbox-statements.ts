@@ -124,9 +124,11 @@ export async function deadLetterRows(
   );
 }
 
-/** Tells writers whether they may leave out the notification: the column `busy` is that switch. */
+/** Tells writers whether they may leave out the notification. */
 export async function suppressNotify(lease: LeaderLease, suppressed: boolean): Promise<void> {
-  await lease.query("UPDATE mesh.relay SET busy = $1 WHERE busy <> $1", [suppressed]);
+  await lease.query("UPDATE mesh.relay SET notify_suppressed = $1 WHERE notify_suppressed <> $1", [
+    suppressed,
+  ]);
 }
 
 /** The part of the broker's max_payload that is left to headers. */

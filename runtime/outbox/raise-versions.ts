@@ -20,7 +20,7 @@ export async function lockVersions(lease: LeaderLease): Promise<void> {
 /** The highest version that this database has given out, or the minimum version where that is higher. */
 export async function highestCounted(lease: LeaderLease): Promise<number> {
   const [row] = await lease.query<[string]>(
-    "SELECT greatest(version_floor, (SELECT max(version) FROM mesh.entity_version)) FROM mesh.relay",
+    "SELECT greatest(minimum_version, (SELECT max(version) FROM mesh.entity_version)) FROM mesh.relay",
     [],
   );
   return Number(row?.[0] ?? 0);
@@ -95,12 +95,12 @@ export async function raiseMinimumVersion(lease: LeaderLease, unseen: number): P
     await lockVersions(lease);
     const [raised] = await lease.query<[string]>(
       `UPDATE mesh.relay
-       SET version_floor = greatest(version_floor, (SELECT coalesce(max(version), 0) FROM mesh.entity_version)) + $1 + 1
-       RETURNING version_floor`,
+       SET minimum_version = greatest(minimum_version, (SELECT coalesce(max(version), 0) FROM mesh.entity_version)) + $1 + 1
+       RETURNING minimum_version`,
       [unseen],
     );
     await lease.query(
-      `WITH base AS (SELECT DISTINCT entity, entity_id, (SELECT version_floor FROM mesh.relay) AS version FROM mesh.outbox), ${REWRITE_OUTBOX_VERSIONS}`,
+      `WITH base AS (SELECT DISTINCT entity, entity_id, (SELECT minimum_version FROM mesh.relay) AS version FROM mesh.outbox), ${REWRITE_OUTBOX_VERSIONS}`,
       [],
     );
     return Number(raised?.[0] ?? 0);

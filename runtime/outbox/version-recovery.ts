@@ -174,9 +174,8 @@ async function rememberStream(
   { name, created }: StreamState,
   lastSeq: number,
 ): Promise<void> {
-  await lease.query("UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3, busy = false", [
-    name,
-    created,
-    lastSeq,
-  ]);
+  await lease.query(
+    "UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3, notify_suppressed = false",
+    [name, created, lastSeq],
+  );
 }

@@ -83,7 +83,7 @@ function buildSql(table: TableDefinition): TableSql {
 function versionField({ parameter }: VersionOf): string {
   return parameter === undefined
     ? "0"
-    : 'greatest("$v".version, (SELECT relay.version_floor FROM mesh.relay AS relay))';
+    : 'greatest("$v".version, (SELECT relay.minimum_version FROM mesh.relay AS relay))';
 }
 
 function bornField({ parameter }: VersionOf): string {

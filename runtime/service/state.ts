@@ -15,6 +15,17 @@ export interface ServiceState {
 
 /** Why requests are turned away; undefined while they are served. */
 export function closedReason({ phase }: ServiceState): string | undefined {
-  if (phase === "serving") return undefined;
-  return phase === "refused to start" ? "The service refused to start." : `The service is ${phase}.`;
+  switch (phase) {
+    case "serving":
+      return undefined;
+    case "refused to start":
+      return "The service refused to start.";
+    case "waiting for the database":
+    case "applying migrations":
+    case "running the start hook":
+    case "stopping":
+      return `The service is ${phase}.`;
+    default:
+      return phase satisfies never;
+  }
 }

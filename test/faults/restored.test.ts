@@ -61,7 +61,7 @@ describe("the owner's database is restored from a backup", () => {
     await admin.close();
     await pair.start("auth");
     await waitFor(
-      async () => (await pair.pools.auth.query("SELECT FROM mesh.relay WHERE version_floor > 0")).rowCount,
+      async () => (await pair.pools.auth.query("SELECT FROM mesh.relay WHERE minimum_version > 0")).rowCount,
     );
     await expectHeard();
   });

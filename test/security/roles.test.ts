@@ -234,7 +234,7 @@ describe.each(["owner", "superuser"] as const)(
         await client.query(`
         CREATE TEMPORARY TABLE stolen (what text);
         CREATE TEMPORARY TABLE outbox (LIKE mesh.outbox);
-        CREATE TEMPORARY TABLE relay (version_floor bigint, busy boolean);
+        CREATE TEMPORARY TABLE relay (minimum_version bigint, busy boolean);
         CREATE TEMPORARY TABLE new_rows (LIKE public.namespaces);
         CREATE FUNCTION pg_temp.steal(text) RETURNS text LANGUAGE plpgsql AS $$
           BEGIN INSERT INTO pg_temp.stolen VALUES (current_user); RETURN $1; END $$;

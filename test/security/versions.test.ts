@@ -207,7 +207,7 @@ describe("a forged version", () => {
     await rename(other, "heard");
     await waitFor(async () => (await nameHere(other)) === "heard");
     const { rows } = await mesh.databases.auth.query<{ floor: number; highest: number }>(
-      "SELECT version_floor::float8 AS floor, (SELECT max(version)::float8 FROM mesh.entity_version) AS highest FROM mesh.relay",
+      "SELECT minimum_version::float8 AS floor, (SELECT max(version)::float8 FROM mesh.entity_version) AS highest FROM mesh.relay",
     );
     expect(rows[0]?.floor).toBe(0);
     expect(rows[0]?.highest).toBeLessThan(20);
@@ -226,7 +226,7 @@ describe("version counters that a forged message has raised", () => {
   it("are refused at the row with the command that lowers them, and lowered; subscribers then take the source's word", async () => {
     const [id, other] = [await user("lifted"), await user("beside")];
     const { auth } = mesh.databases;
-    await auth.query("UPDATE mesh.relay SET version_floor = 9007199254740993");
+    await auth.query("UPDATE mesh.relay SET minimum_version = 9007199254740993");
     await auth.query("UPDATE mesh.entity_version SET version = 9007199254740999 WHERE entity_id = $1", [id]);
     await expect(auth.query("UPDATE users SET display_name = 'x'")).rejects.toMatchObject({
       code: "23514",

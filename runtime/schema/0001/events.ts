@@ -75,7 +75,7 @@ CREATE FUNCTION mesh.next_version(entity TEXT, entity_id TEXT) RETURNS BIGINT
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
-    SELECT $1, $2, relay.version_floor + 1 FROM mesh.relay
+    SELECT $1, $2, relay.minimum_version + 1 FROM mesh.relay
     ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version)
     RETURNING known.version;
 END;
@@ -111,26 +111,26 @@ DECLARE
     new_id        UUID;
     new_subject   TEXT;
     new_body      TEXT;
-    relay_is_busy BOOLEAN;
+    is_suppressed BOOLEAN;
     versions      BIGINT[];
     counted_ids   TEXT[];
 BEGIN
     IF cardinality(events) = 1 THEN
         -- Fast path: by far the most statements write one row, and each node of a plan costs as much as a row.
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
-        SELECT emit.entity, event.id, relay.version_floor + 1, CASE WHEN event.birth THEN relay.version_floor + 1 END FROM mesh.relay
+        SELECT emit.entity, event.id, relay.minimum_version + 1, CASE WHEN event.birth THEN relay.minimum_version + 1 END FROM mesh.relay
         ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
             born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
-        RETURNING known.version, gen_random_uuid(), (SELECT relay.busy FROM mesh.relay) INTO version, new_id, relay_is_busy;
+        RETURNING known.version, gen_random_uuid(), (SELECT relay.notify_suppressed FROM mesh.relay) INTO version, new_id, is_suppressed;
         new_subject := emit.entity || '.' || mesh.token(event.id) || '.' || action;
         new_body := mesh.message(new_id, event.id, source, version, event.payload);
         INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
         VALUES (new_id, new_subject, emit.entity, event.id, version, mesh.fit_event(new_subject, new_body));
-        IF NOT relay_is_busy THEN PERFORM pg_notify('mesh_outbox', ''); END IF;
+        IF NOT is_suppressed THEN PERFORM pg_notify('mesh_outbox', ''); END IF;
     ELSIF cardinality(events) > 1 THEN
         WITH counted AS (
             INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
-            SELECT emit.entity, told.id, relay.version_floor + 1, CASE WHEN told.birth THEN relay.version_floor + 1 END
+            SELECT emit.entity, told.id, relay.minimum_version + 1, CASE WHEN told.birth THEN relay.minimum_version + 1 END
             FROM mesh.relay CROSS JOIN unnest(events) AS told
             ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
                 born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
@@ -159,9 +159,9 @@ BEGIN
         FROM unnest(events) WITH ORDINALITY AS told (id, payload, birth, place)
     ), counted AS (
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
-        SELECT emit_about.entity, told.id, relay.version_floor + count(*) FROM told CROSS JOIN mesh.relay GROUP BY told.id, relay.version_floor ORDER BY told.id
+        SELECT emit_about.entity, told.id, relay.minimum_version + count(*) FROM told CROSS JOIN mesh.relay GROUP BY told.id, relay.minimum_version ORDER BY told.id
         ON CONFLICT (entity, entity_id) DO UPDATE
-            SET version = greatest(known.version, (SELECT relay.version_floor FROM mesh.relay)) + excluded.version - (SELECT relay.version_floor FROM mesh.relay)
+            SET version = greatest(known.version, (SELECT relay.minimum_version FROM mesh.relay)) + excluded.version - (SELECT relay.minimum_version FROM mesh.relay)
         RETURNING known.entity_id, known.version
     )
     SELECT array_agg(counted.version + told.steps_back ORDER BY told.place) INTO versions
@@ -187,7 +187,7 @@ BEGIN
         ) AS told
         OFFSET 0
     ) AS event;
-    PERFORM pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.busy;
+    PERFORM pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.notify_suppressed;
 END;
 $$;
 COMMENT ON FUNCTION mesh.write_events(TEXT, TEXT, TEXT, mesh.new_event[], BIGINT[]) IS

@@ -60,20 +60,20 @@ COMMENT ON COLUMN mesh.broker.max_event_bytes IS 'Largest body that is accepted,
 INSERT INTO mesh.broker DEFAULT VALUES;
 
 CREATE TABLE mesh.relay (
-    one             BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
-    busy            BOOLEAN NOT NULL DEFAULT false,
-    stream          TEXT,
-    stream_created  TEXT,
-    last_seq        BIGINT NOT NULL DEFAULT 0,
-    version_floor   BIGINT NOT NULL DEFAULT 0
+    one                BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
+    notify_suppressed  BOOLEAN NOT NULL DEFAULT false,
+    stream             TEXT,
+    stream_created     TEXT,
+    last_seq           BIGINT NOT NULL DEFAULT 0,
+    minimum_version    BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE mesh.relay IS
     'One row: the state of the one active relay of this database.';
 COMMENT ON COLUMN mesh.relay.one IS 'Always true: there is one row.';
-COMMENT ON COLUMN mesh.relay.busy IS 'The relay is draining the outbox and will look again by itself: commits spare themselves the NOTIFY, which takes a lock across the whole server.';
+COMMENT ON COLUMN mesh.relay.notify_suppressed IS 'Notify suppression: the relay polls so often that a commit needs no NOTIFY, which takes a lock across the whole server.';
 COMMENT ON COLUMN mesh.relay.stream IS 'Name of the stream that it publishes to; NULL before the first connection.';
 COMMENT ON COLUMN mesh.relay.stream_created IS 'When the broker made the stream, as the broker says it: another value is another stream. Text: timestamptz would cut its nanoseconds, and every stream would look recreated.';
 COMMENT ON COLUMN mesh.relay.last_seq IS 'Stream sequence of the last acknowledged event.';
-COMMENT ON COLUMN mesh.relay.version_floor IS 'Every next version exceeds this. Raised when the stream has newer versions than a restored database.';
+COMMENT ON COLUMN mesh.relay.minimum_version IS 'Every next version exceeds this. Raised when the stream has newer versions than a restored database.';
 INSERT INTO mesh.relay DEFAULT VALUES;
 `;

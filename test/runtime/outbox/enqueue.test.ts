@@ -110,7 +110,7 @@ describe("enqueueEvent", () => {
     await expect(of("", { n: 1 })).rejects.toThrow(RangeError);
   });
 
-  it("notifies at commit, and not while the relay says that it is busy", async () => {
+  it("notifies at commit, and not during notify suppression", async () => {
     const listener = await owner.pool.connect();
     let heard = 0;
     listener.on("notification", () => {
@@ -123,11 +123,11 @@ describe("enqueueEvent", () => {
       expect(heard).toBe(0);
     });
     await waitFor(() => heard === 1);
-    await owner.pool.query("UPDATE mesh.relay SET busy = true");
+    await owner.pool.query("UPDATE mesh.relay SET notify_suppressed = true");
     await owner.emit("told");
     await new Promise((wake) => setTimeout(wake, 200));
     expect(heard).toBe(1);
-    await owner.pool.query("UPDATE mesh.relay SET busy = false");
+    await owner.pool.query("UPDATE mesh.relay SET notify_suppressed = false");
     listener.release(true);
   });
 });

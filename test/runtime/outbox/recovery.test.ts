@@ -132,7 +132,7 @@ describe("the relay of a restored database", () => {
     expect(first).toBeGreaterThan(6);
     expect(second).toBe(first + 1);
     const { rows } = await restored.pool.query<{ floor: string }>(
-      "SELECT version_floor AS floor FROM mesh.relay",
+      "SELECT minimum_version AS floor FROM mesh.relay",
     );
     expect(Number(rows[0]?.floor)).toBeGreaterThanOrEqual(6);
     expect((await versionsOf(restored, "new"))[0]).toBeGreaterThan(Number(rows[0]?.floor));
@@ -200,7 +200,7 @@ describe("the relay of a restored database", () => {
     await owner.emit("odd", 1);
     await publishAll(owner);
     const { rows } = await owner.pool.query<{ floor: string }>(
-      "SELECT version_floor AS floor FROM mesh.relay",
+      "SELECT minimum_version AS floor FROM mesh.relay",
     );
     expect(Number(rows[0]?.floor)).toBeGreaterThanOrEqual(4);
     const last = (await owner.broker.streamState(owner.stream.name))?.lastSeq;
@@ -216,7 +216,7 @@ describe("the relay of a restored database", () => {
       });
     const counted = async (of: Owner) => {
       const { rows } = await of.pool.query<{ floor: number; highest: number }>(
-        `SELECT version_floor::float8 AS floor, (SELECT max(version)::float8 FROM mesh.entity_version) AS highest
+        `SELECT minimum_version::float8 AS floor, (SELECT max(version)::float8 FROM mesh.entity_version) AS highest
 FROM mesh.relay`,
       );
       return rows[0];

@@ -68,17 +68,19 @@ describe("the relay", () => {
   it("drains a backlog in order, tells writers to spare their notifications, and stops telling", async () => {
     await owner.fill("e", 1_000, 12);
     const relay = owner.relay();
-    const busy = async () => {
-      const { rows } = await owner.pool.query<{ busy: boolean }>("SELECT busy FROM mesh.relay");
-      return rows[0]?.busy;
+    const isSuppressed = async () => {
+      const { rows } = await owner.pool.query<{ notify_suppressed: boolean }>(
+        "SELECT notify_suppressed FROM mesh.relay",
+      );
+      return rows[0]?.notify_suppressed;
     };
-    await waitFor(busy, { everyMs: 2 });
+    await waitFor(isSuppressed, { everyMs: 2 });
     await owner.drained();
     const wire = await owner.wire();
     expect(wire).toHaveLength(12_000);
     expect(orderFaults(wire)).toEqual([]);
     expect(relay.stats().retries).toBe(0);
-    await waitFor(async () => !(await busy()));
+    await waitFor(async () => !(await isSuppressed()));
     await owner.emit("after");
     await owner.drained(2_000);
   });

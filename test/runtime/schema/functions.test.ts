@@ -85,9 +85,9 @@ describe("mesh.next_version", () => {
     const next = async (entity: string, id: string) =>
       (await client.query("SELECT mesh.next_version($1, $2)::int AS version", [entity, id])).rows[0]?.version;
     expect([await next("a.b", "x"), await next("a.b", "x"), await next("a.c", "x")]).toEqual([1, 2, 1]);
-    await client.query("UPDATE mesh.relay SET version_floor = 10");
+    await client.query("UPDATE mesh.relay SET minimum_version = 10");
     expect([await next("a.b", "x"), await next("a.b", "new")]).toEqual([11, 11]);
-    await client.query("UPDATE mesh.relay SET version_floor = 0");
+    await client.query("UPDATE mesh.relay SET minimum_version = 0");
     expect(await next("a.b", "x")).toBe(12);
   });
 });

@@ -123,11 +123,11 @@ describe("versions", () => {
 
   test("exceed the minimum version of a restored database", async () => {
     await insert("a");
-    await auth.client.query("UPDATE mesh.relay SET version_floor = 100");
+    await auth.client.query("UPDATE mesh.relay SET minimum_version = 100");
     await insert("b");
     await auth.client.query("UPDATE users SET display_name = 'x' WHERE user_id = 'a'");
     await auth.client.query("UPDATE users SET display_name = 'y' WHERE user_id = 'a'");
-    await auth.client.query("UPDATE mesh.relay SET version_floor = 0");
+    await auth.client.query("UPDATE mesh.relay SET minimum_version = 0");
     expect(brief(await takeEvents(auth.client))).toEqual([
       "created a v1",
       "created b v101",
@@ -165,10 +165,10 @@ describe("the first version of the present incarnation", () => {
 
   test("is above the minimum version of a restored database and above earlier versions", async () => {
     await insert("a");
-    await auth.client.query("UPDATE mesh.relay SET version_floor = 100");
+    await auth.client.query("UPDATE mesh.relay SET minimum_version = 100");
     await auth.client.query("DELETE FROM users");
     await insert("a", "b");
-    await auth.client.query("UPDATE mesh.relay SET version_floor = 0");
+    await auth.client.query("UPDATE mesh.relay SET minimum_version = 0");
     expect(await lives(auth)).toEqual({ "auth.user a": "v102 born 102", "auth.user b": "v101 born 101" });
   });
 
