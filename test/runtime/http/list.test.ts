@@ -75,7 +75,7 @@ test("asked for versions, each element ends with its own", async () => {
   expect(await files.json()).toEqual([]);
 });
 
-test("a list is of one moment: rows that come and go while it is read do not show", async () => {
+test("a list is one snapshot: rows that come and go while it is read do not show", async () => {
   const response = await openList("/api/users");
   await server.pool.query("DELETE FROM users WHERE user_id = 'u199999'");
   await server.pool.query("INSERT INTO users (user_id, username) VALUES ('late', 'late')");
@@ -119,7 +119,7 @@ test("a reader that stops reading holds little memory, and is cut off", async ()
   await waitFor(idleConnections, { timeoutMs: 10_000, what: "the connection to come back" });
 });
 
-test("more lists than places wait for their turn", async () => {
+test("more lists than the concurrency limit wait for their turn", async () => {
   const all = await Promise.all(
     Array.from({ length: 6 }, () => server.request("GET", "/api/users?username=name%207")),
   );

@@ -32,20 +32,20 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test("every consumer reads its source again, and each succeeds or fails by itself", async () => {
+test("a resync takes a snapshot for every consumer, and each succeeds or fails by itself", async () => {
   expect(await requestResync({ url: server.url, operatorKey: KEY })).toEqual([
     { durable: "one", report: REPORT },
     { durable: "two", error: "the source is down" },
   ]);
 });
 
-test("or one of them", async () => {
+test("a resync of one consumer takes a snapshot for that one", async () => {
   asked.length = 0;
   await requestResync({ url: server.url, operatorKey: KEY, durable: "one" });
   expect(asked).toEqual(["one"]);
 });
 
-test("with the source's word over what is known here, where that is asked for", async () => {
+test("a resync with trust=source replaces later versions of the cache", async () => {
   trusting.length = 0;
   await requestResync({ url: server.url, operatorKey: KEY, durable: "one" });
   expect(trusting).toEqual([]);

@@ -9,7 +9,7 @@ import { silent } from "../../support/loggers.js";
 import { createDatabase } from "../../support/servers.js";
 import { defineService } from "../../support/service-definition.js";
 
-test("a service's standing is read from its database, before its migrations and after", async () => {
+test("a service's status is read from its database, before its migrations and after", async () => {
   const pool = new Pool({ connectionString: await createDatabase(inject("postgres"), "status"), max: 4 });
   const stream = {
     name: "S",
@@ -105,7 +105,7 @@ test("a running service is asked what it lacks, consumer by consumer", async () 
   expect(gone).toMatchObject({ status: "silent", reasons: [expect.stringMatching(/^GET .* failed: /)] });
 });
 
-test("an answer that no service gives is silence", async () => {
+test("an answer that no service gives counts as silent", async () => {
   for (const answer of ["<html>", "null", "{}"]) {
     expect((await healthFrom(answer)).health).toMatchObject({ status: "silent", stalled: [] });
   }

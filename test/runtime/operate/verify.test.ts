@@ -122,7 +122,7 @@ test("many differences are read again as a list, and only the first are shown", 
   expect(found.sample).toHaveLength(3);
 });
 
-test("events under way while it looks are no differences", async () => {
+test("events in flight during a comparison are no differences", async () => {
   await pool.query("DELETE FROM user_cache WHERE user_id = 'u7'");
   await pool.query("INSERT INTO user_cache VALUES ('late', 'late', NULL, NULL, now())");
   const verified = verify({ settleMs: 600 });

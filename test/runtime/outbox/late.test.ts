@@ -8,7 +8,7 @@ import { waitFor } from "../../support/servers.js";
  * than its commit rings.
  */
 
-describe("an event that commits after later ones", () => {
+describe("an event that commits out of order, after later ones", () => {
   let owner: Owner;
   const clients: pg.PoolClient[] = [];
   beforeEach(async () => {

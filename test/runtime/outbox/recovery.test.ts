@@ -93,7 +93,7 @@ describe("the relay of a restored database", () => {
     expect(rows.map(({ version }) => Number(version))).toEqual([3, 1]);
   });
 
-  it("does not publish again what was waiting in the backup and went out since", async () => {
+  it("publishes no duplicate of what was waiting in the backup and went out since", async () => {
     await owner.emit("a", 1);
     await owner.emit("a", 2);
     const url = await backup();
@@ -111,7 +111,7 @@ describe("the relay of a restored database", () => {
     expect(await versionsOf(restored, "a")).toEqual([1, 2, 3, 5]);
   });
 
-  it("starts above a floor where what was published is purged", async () => {
+  it("starts above a minimum version where what was published is purged", async () => {
     await owner.emit("a", 1);
     await publishAll(owner);
     const url = await backup();
@@ -148,7 +148,7 @@ describe("the relay of a restored database", () => {
     expect(await versionsOf(fresh, "a.b")).toEqual([1, 2, 3, 4]);
   });
 
-  it("changes nothing but the version in a renumbered body", async () => {
+  it("changes nothing but the version in a rewritten outbox body", async () => {
     const url = await backup();
     await owner.emit('x","version":1,"', 1);
     await publishAll(owner);
@@ -162,7 +162,7 @@ describe("the relay of a restored database", () => {
     expect(wire.at(-1)?.event).toEqual({ ...before, metadata: { ...before.metadata, version: 2 } });
   });
 
-  it("moves the beginning of a life along with the event that told it", async () => {
+  it("rewrites the first version of an incarnation together with the event that had it", async () => {
     const url = await backup();
     for (let n = 1; n <= 5; n += 1) await owner.emit("a", n);
     await publishAll(owner);
@@ -222,7 +222,7 @@ FROM mesh.relay`,
       return rows[0];
     };
 
-    it("lifts nothing, whoever the last message tells of, and leaves the rest as it is", async () => {
+    it("raises no version, whichever entity the last message is of, and leaves the rest as it is", async () => {
       await owner.emit("a", 1);
       await publishAll(owner);
       await put("user.a.updated", 1e12);
@@ -241,7 +241,7 @@ FROM mesh.relay`,
       expect(errors).toHaveLength(3);
     });
 
-    it("does not follow a stream that was made anew beyond what it may have forgotten", async () => {
+    it("does not follow a recreated stream beyond what it may have forgotten", async () => {
       await owner.emit("a", 1);
       await publishAll(owner);
       await owner.pool.query("UPDATE mesh.relay SET stream_created = 'another'");

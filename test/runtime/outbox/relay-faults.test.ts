@@ -62,7 +62,7 @@ describe("the relay, when the broker fails", () => {
     await late.close();
   });
 
-  it("makes a stream anew that is deleted while it runs", async () => {
+  it("creates a stream again that is deleted while it runs", async () => {
     const relay = owner.relay();
     await owner.emit("a", 1);
     await owner.drained();
@@ -105,7 +105,7 @@ describe("the relay, when the broker fails", () => {
     await pool.end();
   });
 
-  it("keeps each entity's order, and doubles nothing, where publishes and their acks fail at random", async () => {
+  it("keeps each entity's order, and publishes no duplicate, where publishes and their acks fail at random", async () => {
     let seed = 7;
     const random = () => {
       seed = (seed * 16_807) % 2_147_483_647;
@@ -162,7 +162,7 @@ describe("the relay, when the broker fails", () => {
     await short.close();
   });
 
-  it("does not double what was acked when it dies, not even beyond the duplicate window", async () => {
+  it("publishes no duplicate of what was acked when it dies, not even beyond the duplicate window", async () => {
     // A dedupe window so short that the broker drops no duplicate.
     const admin = await connect({ servers: nats.url });
     const stream = { ...owner.stream, duplicateWindowSeconds: 1 };

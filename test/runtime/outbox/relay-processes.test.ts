@@ -80,7 +80,7 @@ describe("relays in processes of their own", () => {
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
 
-  it("a stopped leader that wakes up finds itself replaced, and publishes nothing", async () => {
+  it("a suspended leader that wakes up without a validated lease publishes nothing", async () => {
     const { child, stats } = spawnRelay();
     await waitFor(async () => (await stats()).leader);
     await owner.fill("e", 3_000, 3);
@@ -103,7 +103,7 @@ describe("relays in processes of their own", () => {
     expect(successor.stats().leader).toBe(true);
   });
 
-  it("nor where nothing has told it that its connection is gone", async () => {
+  it("nor where nothing has told it that its connection is lost", async () => {
     const wire = await startWire(owner.url);
     // There before it starts: it freezes in the middle of it.
     await owner.fill("e", 4_000, 5);
@@ -137,7 +137,7 @@ describe("relays in processes of their own", () => {
     expect(await stats()).toMatchObject({ leader: true, paused: false });
   });
 
-  it("a killed leader is replaced within seconds; nothing is lost, nothing doubled", async () => {
+  it("a killed leader is replaced within seconds, with no loss and no duplicate", async () => {
     const { child, stats } = spawnRelay();
     await waitFor(async () => (await stats()).leader);
     const successor = owner.relay();

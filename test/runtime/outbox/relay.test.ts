@@ -11,7 +11,7 @@ describe("the relay", () => {
   });
   afterEach(() => owner.close());
 
-  it("publishes each event once, with its id, and releases its row", async () => {
+  it("publishes each event once, with its id, and deletes its row", async () => {
     const relay = owner.relay();
     await owner.emit("a", 1, "created");
     await owner.emit("a", 2);
@@ -65,7 +65,7 @@ describe("the relay", () => {
     expect((await owner.wire()).map(({ event }) => event.metadata.entity_id)).toEqual(["stays"]);
   });
 
-  it("drains a backlog in order, tells writers to spare their notifications, and stops telling", async () => {
+  it("drains a backlog in order, switches notify suppression on, and off again", async () => {
     await owner.fill("e", 1_000, 12);
     const relay = owner.relay();
     const isSuppressed = async () => {
@@ -94,7 +94,7 @@ describe("the relay", () => {
     );
   });
 
-  it("finds a row that commits after later ones were published, however long it took", async () => {
+  it("publishes a row that commits out of order, after later ones, however long it took", async () => {
     const relay = owner.relay();
     const slow = await owner.pool.connect();
     await slow.query("BEGIN");
@@ -149,7 +149,7 @@ describe("the relay", () => {
     expect(owner.lines.some(({ level }) => level === "error")).toBe(true);
   });
 
-  it("parks the one entity whose event the broker refuses, and tries it again", async () => {
+  it("quarantines the one entity whose event the broker refuses, and retries it with back-off", async () => {
     await owner.emit("large", 1);
     await owner.emit("large", 2);
     // As if written before the broker's limit was lowered.
@@ -201,7 +201,7 @@ describe("the relay", () => {
     expect(second.stats().published).toBe(1);
   });
 
-  it("has one leader; another takes over when its connection is cut, and nothing is lost or doubled", async () => {
+  it("has one leader; another takes over when its connection is cut, with no loss and no duplicate", async () => {
     const relays = [owner.relay(), owner.relay(await owner.connect())];
     await waitFor(() => relays.some((relay) => relay.stats().leader));
     const admin = new pg.Client({ connectionString: owner.url });

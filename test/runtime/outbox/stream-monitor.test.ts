@@ -53,7 +53,7 @@ async function watchAs(user: string) {
   return { watch, alarms, told };
 }
 
-test("a stream that vanished is alarmed once, and made anew where the service may", async () => {
+test("a stream that vanished is reported once, and created again where the service may", async () => {
   const manager = await operator.jetstreamManager();
   await manager.streams.add({ name: plan.name, subjects: [...plan.subjects] });
   const { watch, alarms, told } = await watchAs("all");
@@ -67,7 +67,7 @@ test("a stream that vanished is alarmed once, and made anew where the service ma
   watch.stop();
 });
 
-test("where it may not, it stays alarmed until somebody has made it", async () => {
+test("where it may not, the stream stays reported missing until somebody has created it", async () => {
   const manager = await operator.jetstreamManager();
   const { watch, alarms, told } = await watchAs("auth");
   await new Promise((seen) => setTimeout(seen, 200));

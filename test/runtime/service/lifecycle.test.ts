@@ -154,7 +154,7 @@ test("with the broker down it serves reads and writes, and says that it is degra
   await proxy.down();
 });
 
-test("stopping finishes the requests under way and takes no new ones", async () => {
+test("stopping finishes the requests in flight and takes no new ones", async () => {
   const url = await createDatabase(inject("postgres"), "life");
   const service = await start(await defineService(), url);
   await service.ready;

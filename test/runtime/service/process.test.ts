@@ -143,7 +143,7 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s lets requests finish, then exit co
   expect(service.output()).toContain('"msg":"stopped"');
 });
 
-test("a second signal stops at once, whatever is under way", async () => {
+test("a second signal stops at once, whatever is in flight", async () => {
   const env = await environment();
   const service = run(env);
   const url = await service.url();

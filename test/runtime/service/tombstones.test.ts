@@ -67,7 +67,7 @@ const remembered = async () =>
 const users = async () => (await pool.query("SELECT user_id FROM user_cache")).rows.map((row) => row.user_id);
 
 describe("a tombstone", () => {
-  it("keeps late events out for as long as its stream says, and is forgotten then; who lives is not", async () => {
+  it("keeps late events out for as long as its stream says, then expires; a live entity's state does not", async () => {
     await hear({ id: "gone", action: "created", seq: 1, version: 1 });
     await hear({ id: "gone", action: "deleted", seq: 3, version: 3 });
     await hear({ id: "alive", action: "created", seq: 2, version: 1 });
@@ -86,7 +86,7 @@ describe("a tombstone", () => {
     expect((await users()).sort()).toEqual(["alive", "gone"]);
   });
 
-  it("has its time anew where the entity lived and died again meanwhile, whoever wrote that", async () => {
+  it("starts its time again where the entity was created and deleted again meanwhile", async () => {
     await hear({ id: "a", action: "created", seq: 1, version: 1 });
     await hear({ id: "a", action: "deleted", seq: 2, version: 2 });
     await forget();
@@ -122,7 +122,7 @@ describe("a tombstone", () => {
     expect(await remembered()).toEqual(["attempt", "task"]);
   });
 
-  it("is forgotten in pages, by one replica at a time, and never where the stream does not say when", async () => {
+  it("expires in pages, by one replica at a time, and never where the stream does not say when", async () => {
     await pool.query(`INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq)
       SELECT 'auth.user', 'u' || i, 2, true, i % 2 = 0, i FROM generate_series(1, 12000) AS i`);
     await forget();
@@ -181,7 +181,7 @@ describe("an owner's counter", () => {
 });
 
 describe("a copy that was away for longer than its owner counts on", () => {
-  it("goes by sequence, so that a life that starts at 1 again is news", async () => {
+  it("goes by sequence, so that an incarnation that starts at version 1 again is applied", async () => {
     await hear({ id: "a", action: "created", seq: 1, version: 1 });
     await hear({ id: "a", action: "updated", seq: 2, version: 7 });
     await hear({ id: "b", action: "deleted", seq: 3, version: 9 });
