@@ -15,6 +15,7 @@ import { emitAll, type Files } from "../support/emitted-files.js";
 import { CANARY, UNSEEN } from "../support/hostile-texts.js";
 import { silent } from "../support/loggers.js";
 import { mutatedMesh } from "../support/mesh-mutations.js";
+import { withoutPicture } from "../support/readme-picture.js";
 import { startPostgres, type TestPostgres } from "../support/servers.js";
 import { sourceAll } from "../support/sourced-env.js";
 
@@ -154,7 +155,7 @@ function checkTexts({ seed, files }: Emitted): void {
 
 function checkMarkdown(text: string, seed: number): void {
   let columns = 0;
-  for (const line of text.split("\n").slice(1)) {
+  for (const line of withoutPicture(text).split("\n").slice(1)) {
     if (!line.startsWith("|")) {
       columns = 0;
       expect(line.replaceAll(/`[^`]*`/g, ""), name(seed)).not.toMatch(
