@@ -49,11 +49,11 @@ export function tableNames(table: string, row = singularName(table)): TableNames
 /** Words that name a table as they are, and that the inflection library takes for plurals. */
 for (const word of [/data$/i, /sms$/i, "os", "species"]) pluralize.addUncountableRule(word);
 
-/** `ssh_keys`, `people` → `SshKey`, `Person`: the last word alone is inflected. */
+/** `ssh_keys`, `people` → `SshKey`, `Person`: the last word alone is inflected. Of `s` nothing would be left: it stays. */
 function singularName(table: string): string {
   const words = table.split("_");
   const last = words.pop() ?? "";
-  return pascalCase([...words, pluralize.singular(last)].join("_"));
+  return pascalCase([...words, pluralize.singular(last) || last].join("_"));
 }
 
 export interface EventNames {

@@ -257,9 +257,9 @@ describe("a chain of migrations and a fresh database have the same catalogs", ()
   test("a newer generator brings its functions to the databases that have the older ones", async () => {
     const model = shop(ITEMS, SUBJECTS);
     const emit =
-      templates["sql/emit_function.hbs"]?.replace("BEGIN\n", "BEGIN -- as it was printed once\n") ?? "";
+      templates["sql/table_function.hbs"]?.replace("BEGIN\n", "BEGIN -- as it was printed once\n") ?? "";
     const older =
-      plan(model, { templates: { ...templates, "sql/emit_function.hbs": emit } }).files.shop ?? [];
+      plan(model, { templates: { ...templates, "sql/table_function.hbs": emit } }).files.shop ?? [];
     expect(older[0]?.text).toContain("as it was printed once");
     const { files } = plan(model, { existing: older });
     expect(files.shop?.map(({ name }) => plainName(name))).toEqual([

@@ -92,7 +92,10 @@ const services = distinct([
 const wordsOf = (home: number) => words.slice(home * PER_HOME, (home + 1) * PER_HOME);
 
 function tablesOf(home: number, columns: (word: string) => object): object {
-  return Object.fromEntries(wordsOf(home).map((word) => [word, { columns: columns(word) }]));
+  // In the singular two of them would be called the same.
+  return Object.fromEntries(
+    wordsOf(home).map((word) => [word, { row: pascal(word), columns: columns(word) }]),
+  );
 }
 
 function meshOfNames(): object {
@@ -115,7 +118,10 @@ function meshOfNames(): object {
     const before = services.at(at - 1) ?? "";
     databases[database] = {
       tables: {
-        [word]: { columns: { ...columns(word), ...(word === "before" ? {} : { before: "text?" }) } },
+        [word]: {
+          row: pascal(word),
+          columns: { ...columns(word), ...(word === "before" ? {} : { before: "text?" }) },
+        },
       },
     };
     all[name] = { database, publishes: [`${name}.*`], subscribes: [`${before}.*`] };

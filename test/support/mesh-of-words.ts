@@ -1,3 +1,4 @@
+import { pascalCase } from "../../generator/model/names.js";
 import {
   globals,
   SHARP,
@@ -63,6 +64,9 @@ export const HOSTILE = [
   "null",
   "__proto__",
 ];
+
+/** Not in the singular: of `attempt` and `attempts` the rows would have one name. */
+const rowOf = ({ name }: WordTable) => pascalCase(name);
 
 const isColumn = (word: string) => /^[a-z][a-z0-9_]*$/.test(word) && !SYSTEM_COLUMNS.has(word);
 
@@ -274,6 +278,7 @@ export function meshOfWords(tables: readonly WordTable[], words: readonly string
             tables.map((table) => [
               table.name,
               {
+                row: rowOf(table),
                 description: HOSTILE.join("\n"),
                 columns: entries(
                   ({ name, spec }, at) => [name, { ...spec, description: HOSTILE[at % HOSTILE.length] }],
@@ -298,6 +303,7 @@ export function meshOfWords(tables: readonly WordTable[], words: readonly string
             tables.map((table) => [
               table.name,
               {
+                row: rowOf(table),
                 cache: `${OWNER}.${table.name}`,
                 sync: { from: OWNER, get: `/${table.name}` },
                 columns: entries(({ name, spec }) => [name, spec], copied(table)),
