@@ -39,7 +39,10 @@ export interface Applied {
   readonly tasks: boolean;
 }
 
-/** Applies a batch as a whole: everything, once, in one transaction; or nothing, and rejects. */
+/**
+ * Applies each event of a batch once. The fast path may commit some of them first; where the rest then fails, those are stale
+ * when the batch is tried again. Otherwise one transaction: everything, or nothing, and rejects.
+ */
 export async function applyBatch(
   pool: Pool,
   context: ApplyContext,

@@ -11,7 +11,7 @@ export const INBOX = `CREATE TABLE mesh.applied (
     PRIMARY KEY (entity, entity_id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE mesh.applied IS
-    'The order guard: the last event applied of each entity of another service, written in the transaction of its effects. An event that is not newer than its row here changes nothing.';
+    'The order guard: what is known of each entity of another service, from events, snapshots, or rows that refer to it; written in the transaction of the effects. An event that is not newer than its row here changes nothing.';
 COMMENT ON COLUMN mesh.applied.entity IS 'Service and entity: auth.user';
 COMMENT ON COLUMN mesh.applied.entity_id IS 'Id of the entity.';
 COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one, and for an entity that rows here only refer to.';
