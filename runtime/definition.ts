@@ -242,7 +242,7 @@ export interface DatabaseDefinition {
   readonly ownerUrlVariable: string;
   /** Roles that roles.sql makes: `auth_owner` and `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
-  /** Folder of its migrations; `grants.sql` stands beside it. */
+  /** Folder of its migrations. */
   readonly migrations: URL;
 }
 

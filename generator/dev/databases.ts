@@ -73,7 +73,7 @@ async function createDatabase(
   });
   const url = withPath(server, database.name);
   return await asSuperuser(url, async (client) => {
-    await client.query(await readRoles(database));
+    await client.query(await readRoles());
     await adoptFormer(client, database, roles);
     const { owner, service } = database.roles;
     return { owner: await logIn(client, url, owner), service: await logIn(client, url, service) };

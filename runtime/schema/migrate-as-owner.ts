@@ -1,7 +1,6 @@
 import { createPool } from "../database/pool.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import type { Logger } from "../definition.js";
-import { readGrants } from "./files.js";
 import { MigrationError } from "./ledger.js";
 import { mayMigrate, migrate, migrationState } from "./migrate.js";
 
@@ -9,12 +8,13 @@ import { mayMigrate, migrate, migrationState } from "./migrate.js";
 export interface OwnedDatabase {
   readonly service: string;
   readonly name: string;
-  /** Folder of the service's migrations; `grants.sql` stands beside it. */
+  /** Folder of the service's migrations. */
   readonly migrations: URL | string;
   /** `AUTH_DB_OWNER_URL` */
   readonly ownerUrlVariable: string;
   /** As roles.sql makes them: `auth_owner`, `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
+  readonly tables: readonly { readonly name: string }[];
 }
 
 /** Who migrates, by URL. */
@@ -45,7 +45,7 @@ export interface MigratedDatabase {
  * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
  */
 export async function migrateAsOwner(
-  { service, name, migrations, ownerUrlVariable, roles }: OwnedDatabase,
+  { service, name, migrations, ownerUrlVariable, roles, tables }: OwnedDatabase,
   { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
 ): Promise<MigratedDatabase> {
   const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
@@ -61,7 +61,7 @@ export async function migrateAsOwner(
         `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
       );
     }
-    const grants = { role: roles.service, sql: await readGrants(migrations, service) };
+    const grants = { role: roles.service, tables: tables.map((table) => table.name) };
     const { applied, granted } = await migrate(pool, { ...files, grants, logger });
     return { ...result, applied, granted: granted ? roles.service : null };
   } finally {

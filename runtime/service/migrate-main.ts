@@ -14,11 +14,14 @@ const LAST_LINES_MS = 500;
  * 1 where it failed. Rejects with `ConfigurationError` without a URL that can work.
  */
 export async function migrateMain(definition: ServiceDefinition, env: Environment): Promise<number> {
-  const { name: service, database } = definition;
+  const { name: service, database, tables } = definition;
   const { url, variable } = readOwnerUrl(definition, env);
   const logger = createLogger(service, env.LOG_LEVEL || "info");
   try {
-    const { applied, granted } = await migrateAsOwner({ service, ...database }, { url, variable, logger });
+    const { applied, granted } = await migrateAsOwner(
+      { service, ...database, tables },
+      { url, variable, logger },
+    );
     logger.info({ database: database.name, applied, granted }, "migrated");
     if (granted === null && variable === database.ownerUrlVariable)
       logger.warn({ role: database.roles.service }, "there is no such role to grant anything: run roles.sql");
