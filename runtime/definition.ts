@@ -265,7 +265,8 @@ export interface ServiceDefinition {
   readonly callers?: readonly CallerDefinition[];
   /** Services that its hooks call, beside the sources of its consumers. */
   readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
-  readonly environment: readonly EnvironmentDefinition[];
+  /** Variables that mesh.yaml gives it beside those that the runtime reads of itself. */
+  readonly environment?: readonly EnvironmentDefinition[];
   /** The hook at start-up; where it throws, the service does not start. */
   readonly start?: StartHook | undefined;
 }
@@ -275,6 +276,8 @@ export interface CallerDefinition {
   readonly name: string;
   /** Environment variable with the key that it sends: `SFS_TO_AUTH_KEY`. */
   readonly keyVariable: string;
+  /** The key may be unset: then the caller is not let in, and can do without. */
+  readonly optional?: true;
   readonly grants: readonly GrantDefinition[];
 }
 

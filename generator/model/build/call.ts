@@ -31,6 +31,8 @@ export function callsOf(caller: ServiceSymbol, program: Program): readonly Call[
       urlVariable: serviceUrlVariable(callee),
       keyVariable: callKeyVariable(caller.name, callee),
       reasons: [...new Set(ours.map(({ reason }) => reason))],
+      // What a mesh without caches was deployed with goes on starting it.
+      optional: ours.every(({ reason }) => reason === "existence") ? true : undefined,
       grants: [...new Set(ours.map(({ path }) => path))].sort(compareNames).map((path) => ({
         path,
         verbs: callVerbs.filter((verb) => ours.some((use) => use.path === path && use.verb === verb)),

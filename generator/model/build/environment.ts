@@ -17,18 +17,34 @@ export const builtInVariables: readonly string[] = [
   "MIGRATE",
 ];
 
-/** The documented variables, then the rest of the runtime's, then the service's own by name. */
+/** Of a service without `http`: what operators ask is answered there as well. */
+const DEFAULT_PORT = 8080;
+
+export interface EnvironmentParts {
+  /** Of the whole mesh. */
+  readonly calls: readonly Call[];
+  /** Whether it publishes or subscribes. */
+  readonly usesBroker: boolean;
+}
+
+/**
+ * The documented variables, then the rest of the runtime's, then the service's own by name. The runtime derives its own list
+ * (`runtimeVariables`); a test holds the two together.
+ */
 export function buildEnvironment(
   service: ServiceSymbol,
-  calls: readonly Call[],
+  { calls, usesBroker }: EnvironmentParts,
 ): readonly EnvironmentVariable[] {
   if (service.external) return [];
   const out = calls.filter(({ caller }) => caller === service.name);
   const within = calls.filter(({ callee, caller }) => callee === service.name && caller !== service.name);
+  const ofBroker = (variables: readonly EnvironmentVariable[]) => (usesBroker ? variables : []);
   return [
-    variable("NATS_URL", "NATS JetStream URL", { required: true, example: "nats://nats:4222" }),
-    ...out.filter(isRequired).map(urlVariable),
-    ...out.filter((call) => !isRequired(call)).map(urlVariable),
+    ...ofBroker([
+      variable("NATS_URL", "NATS JetStream URL", { required: true, example: "nats://nats:4222" }),
+    ]),
+    ...out.filter(({ optional }) => !optional).map(urlVariable),
+    ...out.filter(({ optional }) => optional).map(urlVariable),
     ...databaseVariables(service),
     variable(
       "OPERATOR_KEY",
@@ -38,8 +54,10 @@ export function buildEnvironment(
     ...[...out, ...within].map(keyVariable),
     ...httpVariables(service),
     variable("LOG_LEVEL", "trace, debug, info, warn, error or silent", { default: "info" }),
-    variable("NATS_USER", "Broker user of the service; see nats.conf"),
-    variable("NATS_PASSWORD", "Password of the broker user"),
+    ...ofBroker([
+      variable("NATS_USER", "Broker user of the service; see nats.conf"),
+      variable("NATS_PASSWORD", "Password of the broker user"),
+    ]),
     variable("MESH_HOOKS", "Module with the hooks of the service, instead of the one in the hooks folder"),
     variable(
       "MIGRATE",
@@ -52,11 +70,6 @@ export function buildEnvironment(
   ];
 }
 
-/** Not required to find lost deletions: what a mesh without caches was deployed with goes on starting it. */
-function isRequired({ reasons }: Call): boolean {
-  return reasons.some((reason) => reason !== "existence");
-}
-
 function urlVariable(call: Call): EnvironmentVariable {
   const { callee, reasons } = call;
   const purpose = reasons.includes("sync")
@@ -65,7 +78,7 @@ function urlVariable(call: Call): EnvironmentVariable {
       ? ", which it calls"
       : ", to find what it deleted while the event was lost";
   return variable(call.urlVariable, `URL of the ${callee} service${purpose}`, {
-    ...(isRequired(call) ? { required: true } : {}),
+    ...(call.optional ? {} : { required: true }),
     example: `http://${callee}-service:80`,
   });
 }
@@ -74,7 +87,7 @@ function keyVariable(call: Call): EnvironmentVariable {
   return variable(
     call.keyVariable,
     `Key that ${call.caller} shows to ${call.callee}, and to nobody else; two, separated by a comma, while the first replaces the second`,
-    isRequired(call) ? { required: true } : {},
+    call.optional ? {} : { required: true },
   );
 }
 
@@ -85,6 +98,7 @@ function variable(
 ): EnvironmentVariable {
   return {
     name,
+    builtIn: true,
     description,
     required: rest.required ?? false,
     default: rest.default,
@@ -104,10 +118,9 @@ function databaseVariables({ database, name: service }: ServiceSymbol): readonly
 }
 
 function httpVariables({ node }: ServiceSymbol): readonly EnvironmentVariable[] {
-  const port = node?.get.http?.get.port;
-  if (port === undefined) return [];
+  const port = node?.get.http?.get.port?.value ?? DEFAULT_PORT;
   return [
-    variable("PORT", "Port of the HTTP server", { default: String(port.value) }),
+    variable("PORT", "Port of the HTTP server", { default: String(port) }),
     variable("HOST", "Address that the HTTP server listens on", { default: "127.0.0.1" }),
   ];
 }
@@ -118,6 +131,7 @@ function ownVariables({ node }: ServiceSymbol): readonly EnvironmentVariable[] {
       if (value === undefined || value.kind === "scalar") {
         return {
           name: name.value,
+          builtIn: false,
           description: "",
           required: false,
           default: value?.text,
@@ -127,6 +141,7 @@ function ownVariables({ node }: ServiceSymbol): readonly EnvironmentVariable[] {
       const { default: fallback, description, required, example } = value.get;
       return {
         name: name.value,
+        builtIn: false,
         description: description?.value ?? "",
         required: required?.value ?? false,
         default: fallback?.text,

@@ -31,7 +31,7 @@ export function buildService(service: ServiceSymbol, { events, calls, program }:
     events: own,
     consumers,
     http: buildHttp(service),
-    environment: buildEnvironment(service, calls),
+    environment: buildEnvironment(service, { calls, usesBroker: own.length > 0 || consumers.length > 0 }),
     names: { type: pascalCase(service.name), value: valueName(service.name) },
   };
 }
