@@ -96,6 +96,8 @@ export interface ColumnDefinition {
   /** The database has a default for it. */
   readonly defaulted?: true;
   readonly unique?: true;
+  /** Of a cache: only hooks fill it. Events and snapshots leave it alone, and it is not compared. */
+  readonly local?: true;
   readonly oneOf?: readonly string[];
 }
 

@@ -25,6 +25,7 @@ import { checkEventNames } from "./rules/event-names.js";
 import { checkExternalServices } from "./rules/external-services.js";
 import { checkIdentifiers } from "./rules/identifiers.js";
 import { checkLimits } from "./rules/limits.js";
+import { checkLocalColumns } from "./rules/local-columns.js";
 import { checkNameCollisions } from "./rules/name-collisions.js";
 import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
 import { checkPayloadFields } from "./rules/payload-fields.js";
@@ -60,6 +61,7 @@ const rules: readonly Rule[] = [
   checkReferences,
   checkCaches,
   checkCacheColumns,
+  checkLocalColumns,
   checkCacheSync,
   checkCacheSource,
   checkCalls,

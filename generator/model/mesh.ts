@@ -256,6 +256,8 @@ export interface Column {
   readonly nullable: boolean;
   readonly key: boolean;
   readonly unique: boolean;
+  /** Of a copy: only hooks fill it; events and snapshots leave it alone. */
+  readonly local: true | undefined;
   readonly default: ColumnDefault | undefined;
   readonly oneOf: readonly string[] | undefined;
   readonly references: Reference | undefined;

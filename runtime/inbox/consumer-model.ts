@@ -17,7 +17,7 @@ import type { Change } from "./order.js";
 export interface CacheModel {
   readonly table: TableDefinition;
   readonly key: ColumnDefinition;
-  /** Every column but the key, in the table's order: the order of an `EventModel`'s cells. */
+  /** Every column but the key and those that only hooks fill, in the table's order: the order of an `EventModel`'s cells. */
   readonly columns: readonly ColumnDefinition[];
   /** Names of columns of JSON, whose text is kept as it came. */
   readonly json: ReadonlySet<string>;
@@ -71,7 +71,7 @@ function carriesSome({ change, full }: EventModel): boolean {
 }
 
 function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {
-  const columns = table.columns.filter((column) => column.name !== table.key);
+  const columns = table.columns.filter(({ name, local }) => name !== table.key && local !== true);
   const carried = new Set(events.flatMap((event) => event.columns ?? []));
   const isStamp = (column: ColumnDefinition) =>
     kindOf(column.type) === "moment" && column.defaulted === true && !carried.has(column.name);

@@ -51,6 +51,8 @@ export interface FoundRow {
 export interface Comparison {
   /** The compared columns: those that events carry. */
   readonly columns: readonly string[];
+  /** Columns of the cache that are not: what only hooks fill, or no event carries. */
+  readonly uncompared: readonly string[];
   /** Columns of which the texts of the source's rows are to be kept, see `writtenText`. */
   readonly json: ReadonlySet<string>;
   /** Compares elements of the source; `before` is the number of those that came earlier. */
@@ -77,7 +79,9 @@ export async function createComparison(
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const findAhead = await findsAhead(client, consumer.entity);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
-  const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
+  const columns = cache.columns.filter(
+    ({ name, local }) => name !== cache.key && local !== true && carried.has(name),
+  );
   const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));
   const sql = comparisonSql(cache, columns);
   const model = buildModel({ ...consumer, cache }).cache;
@@ -112,6 +116,7 @@ export async function createComparison(
   };
   return {
     columns: [cache.key, ...columns.map(({ name }) => name)],
+    uncompared: cache.columns.filter((column) => !compared.includes(column)).map(({ name }) => name),
     json: model.json,
     add: async (elements, before = 0) => {
       const { fit, unfit } = toRows(model, elements, { before, seq: 0 });

@@ -48,7 +48,16 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
     for (const [rule, { table, column }] of rules.entries()) {
       const found = await readFindings(client, rule, sample);
       const ms = Math.round(performance.now() - started);
-      results.push({ durable, cache: table.name, columns: [column], rows, ...NO_FINDINGS, ...found, ms });
+      results.push({
+        durable,
+        cache: table.name,
+        columns: [column],
+        uncompared: [],
+        rows,
+        ...NO_FINDINGS,
+        ...found,
+        ms,
+      });
     }
     if (ahead.size > 0) {
       const ms = Math.round(performance.now() - started);
@@ -57,6 +66,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
         durable,
         cache: `versions of ${entity}`,
         columns: [],
+        uncompared: [],
         rows,
         ...NO_FINDINGS,
         ...found,

@@ -27,6 +27,8 @@ export interface Verification extends Readonly<Record<Finding, number>> {
   readonly cache: string;
   /** Columns that were compared. */
   readonly columns: readonly string[];
+  /** Columns of the cache that were not: what only hooks fill (`local`), or no event carries. */
+  readonly uncompared: readonly string[];
   /** Rows that the source has. */
   readonly rows: number;
   /** The first rows that differ, in key order. */
@@ -62,6 +64,7 @@ export async function verifyCache(options: VerifyOptions): Promise<Verification>
       durable,
       cache: cache.name,
       columns: comparison.columns,
+      uncompared: comparison.uncompared,
       rows,
       ...(await comparison.count()),
       sample: await comparison.first(sample),

@@ -10,7 +10,7 @@ export const checkCacheColumns: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     const events = eventsThatFill(table, program);
     if (events.length === 0) continue;
-    for (const column of table.columns.values()) checkColumn(column, events, report);
+    for (const column of table.columns.values()) if (!column.local) checkColumn(column, events, report);
   }
 };
 

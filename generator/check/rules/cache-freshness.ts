@@ -25,7 +25,7 @@ export const adviseCacheFreshness: Rule = (program, report) => {
       });
     adviseChanges(table, entity, report);
     for (const column of table.columns.values()) {
-      if (!column.key) adviseColumn(column, entity, report);
+      if (!column.key && !column.local) adviseColumn(column, entity, report);
     }
   }
 };

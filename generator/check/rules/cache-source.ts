@@ -36,7 +36,8 @@ function checkAgainst(
     report("cache-key", key.span, { column: key.name, entity, table: source.name, key: source.key.name });
   for (const column of cache.columns.values()) {
     const owned = source.columns.get(column.name);
-    if (owned === undefined || owned.poisoned || column.poisoned || !isCarried(column, events)) continue;
+    if (owned === undefined || column.local) continue;
+    if (owned.poisoned || column.poisoned || !isCarried(column, events)) continue;
     const narrower = findNarrower(column, owned);
     if (narrower !== undefined)
       report("cache-column-narrower", column.span, { column: column.name, table: source.name, ...narrower });

@@ -141,11 +141,30 @@ export const databaseCodes = {
     (p: { column: string; entity: string; isInSource: boolean }) =>
       p.isInSource
         ? `no event of "${p.entity}" carries "${p.column}": only a snapshot fills it`
-        : `no event of "${p.entity}" carries "${p.column}": it keeps its default, or null, unless a hook fills it`,
+        : `no event of "${p.entity}" carries "${p.column}": it keeps its default, or null`,
     (p) =>
       p.isInSource
         ? `add "${p.column}" to the payloads of its events`
-        : "remove it, or keep it in a table of the service's own",
+        : 'say "local: true" where a hook fills it, else remove it',
+  ),
+  "local-outside-copy": error(
+    (p: { column: string; table: string }) =>
+      `"${p.column}" is "local", but "${p.table}" is no copy: all of its columns are the service's own`,
+    () => 'remove "local"',
+  ),
+  "local-key": error(
+    (p: { column: string }) =>
+      `"${p.column}" cannot be "local": it is the key, which says whose copy a row is`,
+    () => 'remove "local"',
+  ),
+  "local-column-carried": error(
+    (p: { column: string; event: string }) =>
+      `"${p.column}" is "local", but "${p.event}" carries a field of that name, which would be ignored`,
+    () => 'give the column another name, or remove "local"',
+  ),
+  "local-column-required": error(
+    (p: { column: string }) => `nothing fills "${p.column}" when an event makes a row of this copy`,
+    () => 'add "null: true" or a "default"',
   ),
   "sync-without-cache": error(
     (p: { table: string }) => `"${p.table}" is no cache, so there is nothing to sync`,

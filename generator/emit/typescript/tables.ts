@@ -95,6 +95,7 @@ function columnLiteral(column: Column): Literal {
     nullable: flag(column.nullable),
     defaulted: flag(column.default !== undefined || (column.key && columnTypes[column.type].drawn === true)),
     unique: flag(column.unique),
+    local: column.local,
     oneOf: column.oneOf,
   };
 }

@@ -41,6 +41,7 @@ function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol
       type: node?.value,
       nullable: node?.suffix === "?",
       key: false,
+      local: false,
       node: undefined,
       poisoned: node === undefined,
     };
@@ -50,6 +51,7 @@ function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol
     type: node.get.type?.value,
     nullable: node.get.null?.value ?? false,
     key: node.get.key?.value ?? false,
+    local: node.get.local?.value ?? false,
     node,
     poisoned: node.poisoned,
   };

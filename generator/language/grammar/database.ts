@@ -33,6 +33,11 @@ const columnMapping = mapping("a column", {
     "restrict",
   ),
   one_of: key("The only texts that it may hold.", list(text, 1)),
+  local: key(
+    "Of a copy: only hooks of the service fill it. Events and snapshots leave it as it is, and `mesh verify` does not compare it. A row that is made anew has its default, or null.",
+    flag,
+    false,
+  ),
   description: key("What it means.", text),
   renamed_from: key("Its former name: the migration renames it and keeps the data.", columnName),
 });

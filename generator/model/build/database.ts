@@ -83,6 +83,7 @@ function buildColumn(column: ColumnSymbol, database: DatabaseSymbol, isCache: bo
     nullable: column.nullable,
     key: column.key,
     unique: details?.unique?.value ?? false,
+    local: column.local ? true : undefined,
     default: buildDefault(details?.default?.value, type, isCache),
     oneOf: details?.one_of?.items.map((item) => item.value),
     references: buildReference(column, database),

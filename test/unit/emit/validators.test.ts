@@ -130,6 +130,7 @@ const column = (name: string, type: Column["type"], more: Partial<Column> = {}):
   nullable: false,
   key: false,
   unique: false,
+  local: undefined,
   default: undefined,
   oneOf: undefined,
   references: undefined,
