@@ -14,7 +14,7 @@ import type { Templates } from "./templates.js";
  */
 
 /** What only shows where the mesh meets what was generated before. */
-export interface Finding {
+export interface ProjectDiagnostic {
   readonly code: string;
   /** The keys that lead to it in mesh.yaml; undefined: it is not about what mesh.yaml says. */
   readonly path?: readonly string[];
@@ -25,7 +25,7 @@ export interface Finding {
 }
 
 /** Why nothing is emitted: going on would break a promise about the data that is already there. */
-export type Refusal = Finding;
+export type Refusal = ProjectDiagnostic;
 
 /** Of generator/evolve: all migrations of each service, those that exist untouched, at most one new. */
 export type PlanMigrations = (input: {
@@ -63,7 +63,7 @@ export interface OutputPlan {
   /** When there is any, nothing is to be written. */
   readonly refusals: readonly Refusal[];
   /** What is said of a plan that is carried out all the same. */
-  readonly warnings: readonly Finding[];
+  readonly warnings: readonly ProjectDiagnostic[];
 }
 
 /**
@@ -171,7 +171,7 @@ function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Pres
   };
 }
 
-function leftAlone(path: string): Finding {
+function leftAlone(path: string): ProjectDiagnostic {
   return {
     code: "left-alone",
     file: `generated/${path}`,

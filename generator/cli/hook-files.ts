@@ -1,11 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findHookMistakes, HOOKS_FOLDER } from "../check/hook-files.js";
-import type { Finding } from "../generate.js";
+import type { ProjectDiagnostic } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
 
 /** What can be said of the hooks folder without running it. */
-export async function adviseHooks(mesh: Mesh): Promise<readonly Finding[]> {
+export async function adviseHooks(mesh: Mesh): Promise<readonly ProjectDiagnostic[]> {
   const entries = await readdir(HOOKS_FOLDER, { withFileTypes: true }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];

@@ -1,6 +1,6 @@
 import type { Column, Mesh, Table } from "../model/mesh.js";
 import { tableConditions } from "../rules/payload.js";
-import { conjunction } from "../rules/said.js";
+import { conjunction } from "../rules/translation.js";
 import { travelRule } from "../rules/travel.js";
 import type { CheckSchema } from "./schema.js";
 import { literal, objectName } from "./sql-names.js";

@@ -1,7 +1,7 @@
 import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
-import type { Said } from "./said.js";
 import { translateSchema } from "./schema.js";
+import type { Translation } from "./translation.js";
 
 /*
  * Where the rules of a payload's own JSON Schema are enforced at its owner, whoever writes the row.
@@ -72,6 +72,6 @@ function rulesOn(column: Column, event: Event): readonly Field[] {
 }
 
 /** A schema that no value of the column meets leaves NULL, which is null in the message. */
-function conditionsOf({ conditions, never }: Said, value: string): readonly string[] {
+function conditionsOf({ conditions, never }: Translation, value: string): readonly string[] {
   return never ? [`${value} IS NULL`] : conditions;
 }

@@ -1,8 +1,8 @@
 import type { ColumnType, JsonSchema, JsonValue } from "../model/mesh.js";
 import { literal } from "../quote/sql.js";
 import { translatePattern } from "./pattern.js";
-import { allOf, anyOf, exactly, not, oneOf, type Said, UNSAID } from "./said.js";
 import { type JsonType, openSubject, type Subject } from "./subject.js";
+import { allOf, anyOf, exactly, not, oneOf, type Translation, UNTRANSLATED } from "./translation.js";
 
 /*
  * A payload field's JSON Schema as a condition of PostgreSQL on the column that it shows. Of a document in a json
@@ -11,36 +11,38 @@ import { type JsonType, openSubject, type Subject } from "./subject.js";
  */
 
 /** `value`: the column as SQL; never NULL where the condition counts, for what may be NULL may be null in the message. */
-export function translateSchema(schema: JsonSchema, type: ColumnType, value: string): Said {
-  return saySchema(schema, openSubject(type, value));
+export function translateSchema(schema: JsonSchema, type: ColumnType, value: string): Translation {
+  return translateFor(schema, openSubject(type, value));
 }
 
-function saySchema(schema: JsonValue, subject: Subject): Said {
+function translateFor(schema: JsonValue, subject: Subject): Translation {
   if (typeof schema === "boolean") return exactly(schema);
-  if (!isSchema(schema)) return UNSAID;
-  return allOf(Object.keys(schema).map((keyword) => sayKeyword(keyword, schema, subject)));
+  if (!isSchema(schema)) return UNTRANSLATED;
+  return allOf(Object.keys(schema).map((keyword) => translateKeyword(keyword, schema, subject)));
 }
 
 function isSchema(value: JsonValue | undefined): value is JsonSchema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-type Say = (operand: JsonValue, subject: Subject, schema: JsonSchema) => Said;
+type TranslateKeyword = (operand: JsonValue, subject: Subject, schema: JsonSchema) => Translation;
 
-function sayKeyword(keyword: string, schema: JsonSchema, subject: Subject): Said {
-  const say = Object.hasOwn(KEYWORDS, keyword) ? KEYWORDS[keyword] : undefined;
+function translateKeyword(keyword: string, schema: JsonSchema, subject: Subject): Translation {
+  const translate = Object.hasOwn(KEYWORDS, keyword) ? KEYWORDS[keyword] : undefined;
   const operand = schema[keyword];
-  return say === undefined || operand === undefined ? UNSAID : say(operand, subject, schema);
+  return translate === undefined || operand === undefined
+    ? UNTRANSLATED
+    : translate(operand, subject, schema);
 }
 
-const nothing: Say = () => exactly(true);
+const always: TranslateKeyword = () => exactly(true);
 
-const KEYWORDS: Readonly<Record<string, Say>> = {
-  title: nothing,
-  description: nothing,
-  default: nothing,
-  examples: nothing,
-  deprecated: nothing,
+const KEYWORDS: Readonly<Record<string, TranslateKeyword>> = {
+  title: always,
+  description: always,
+  default: always,
+  examples: always,
+  deprecated: always,
   type: (types, subject) => anyOf(listOf(types).map((type) => subject.is(type as JsonType))),
   const: (constant, subject) => subject.equalsOne([constant]),
   enum: (values, subject) => subject.equalsOne(listOf(values)),
@@ -57,26 +59,28 @@ const KEYWORDS: Readonly<Record<string, Say>> = {
     subject.object((object) => hasOnly(object, schema, Object.keys(isSchema(properties) ? properties : {}))),
   minItems: (least, subject) => subject.array((array) => exactly(`jsonb_array_length(${array}) >= ${least}`)),
   maxItems: (most, subject) => subject.array((array) => exactly(`jsonb_array_length(${array}) <= ${most}`)),
-  uniqueItems: (unique, subject) => (unique === false ? exactly(true) : subject.array(() => UNSAID)),
+  uniqueItems: (unique, subject) => (unique === false ? exactly(true) : subject.array(() => UNTRANSLATED)),
   properties: (schemas, subject) =>
-    subject.object(() => (Object.values(schemas as JsonSchema).every(saysNothing) ? exactly(true) : UNSAID)),
+    subject.object(() =>
+      Object.values(schemas as JsonSchema).every(allowsAll) ? exactly(true) : UNTRANSLATED,
+    ),
   propertyNames: deeper("object"),
   minProperties: deeper("object"),
   maxProperties: deeper("object"),
   items: deeper("array"),
   prefixItems: deeper("array"),
   contains: deeper("array"),
-  allOf: (schemas, subject) => allOf(listOf(schemas).map((schema) => saySchema(schema, subject))),
-  anyOf: (schemas, subject) => anyOf(listOf(schemas).map((schema) => saySchema(schema, subject))),
-  oneOf: (schemas, subject) => oneOf(listOf(schemas).map((schema) => saySchema(schema, subject))),
-  not: (schema, subject) => not(saySchema(schema, subject)),
+  allOf: (schemas, subject) => allOf(listOf(schemas).map((schema) => translateFor(schema, subject))),
+  anyOf: (schemas, subject) => anyOf(listOf(schemas).map((schema) => translateFor(schema, subject))),
+  oneOf: (schemas, subject) => oneOf(listOf(schemas).map((schema) => translateFor(schema, subject))),
+  not: (schema, subject) => not(translateFor(schema, subject)),
 };
 
 function listOf(value: JsonValue): readonly JsonValue[] {
   return Array.isArray(value) ? value : [value as JsonValue];
 }
 
-function compared(operator: string): Say {
+function compared(operator: string): TranslateKeyword {
   return (limit, subject) => subject.number(({ plain }) => exactly(`${plain} ${operator} ${print(limit)}`));
 }
 
@@ -85,32 +89,32 @@ function print(limit: JsonValue): string {
   return String(limit);
 }
 
-function matches(text: string, pattern: string): Said {
+function matches(text: string, pattern: string): Translation {
   const translated = translatePattern(pattern);
-  return translated === undefined ? UNSAID : exactly(`${text} ~ ${literal(translated)}`);
+  return translated === undefined ? UNTRANSLATED : exactly(`${text} ~ ${literal(translated)}`);
 }
 
 /** Only a document has what this speaks of; there it is more than a condition of one level says. */
-function deeper(kind: "object" | "array"): Say {
-  return (_, subject) => subject[kind](() => UNSAID);
+function deeper(kind: "object" | "array"): TranslateKeyword {
+  return (_, subject) => subject[kind](() => UNTRANSLATED);
 }
 
-const saysNothing = (schema: JsonValue): boolean => schema === true || (isSchema(schema) && isEmpty(schema));
+const allowsAll = (schema: JsonValue): boolean => schema === true || (isSchema(schema) && isEmpty(schema));
 
 function isEmpty(schema: JsonSchema): boolean {
   return Object.keys(schema).length === 0;
 }
 
 /** No document of PostgreSQL has a key with a NUL or half of a surrogate pair in it. */
-function hasKeys(object: string, names: readonly JsonValue[]): Said {
+function hasKeys(object: string, names: readonly JsonValue[]): Translation {
   const texts = names.map(String);
   if (texts.some((name) => !isStorable(name))) return exactly(false);
   return exactly(texts.length === 0 || `${object} ?& ARRAY[${texts.map(literal).join(", ")}]`);
 }
 
-function hasOnly(object: string, schema: JsonValue, names: readonly string[]): Said {
-  if (saysNothing(schema)) return exactly(true);
-  if (schema !== false) return UNSAID;
+function hasOnly(object: string, schema: JsonValue, names: readonly string[]): Translation {
+  if (allowsAll(schema)) return exactly(true);
+  if (schema !== false) return UNTRANSLATED;
   const known = names.filter(isStorable).map(literal).join(", ");
   return exactly(`${object} - ARRAY[${known}]::text[] = '{}'::jsonb`);
 }

@@ -1,7 +1,7 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { ColumnType, JsonValue } from "../model/mesh.js";
 import { literal } from "../quote/sql.js";
-import { allOf, exactly, type Said, together, UNSAID } from "./said.js";
+import { allOf, exactly, type Translation, together, UNTRANSLATED } from "./translation.js";
 
 /*
  * What a JSON Schema speaks about, where it is a column: which JSON values it shows, and how SQL gets at them.
@@ -10,13 +10,13 @@ import { allOf, exactly, type Said, together, UNSAID } from "./said.js";
 export type JsonType = "string" | "integer" | "number" | "boolean" | "array" | "object" | "null";
 
 export interface Subject {
-  is(type: JsonType): Said;
-  equalsOne(values: readonly JsonValue[]): Said;
+  is(type: JsonType): Translation;
+  equalsOne(values: readonly JsonValue[]): Translation;
   /** A rule that counts for texts alone; the same for the others. */
-  text(rule: (text: string) => Said): Said;
-  number(rule: (number: NumberForm) => Said): Said;
-  array(rule: (array: string) => Said): Said;
-  object(rule: (object: string) => Said): Said;
+  text(rule: (text: string) => Translation): Translation;
+  number(rule: (number: NumberForm) => Translation): Translation;
+  array(rule: (array: string) => Translation): Translation;
+  object(rule: (object: string) => Translation): Translation;
 }
 
 export interface NumberForm {
@@ -58,8 +58,8 @@ export function openSubject(type: ColumnType, value: string): Subject {
       return {
         ...NONE,
         is: (wanted) => exactly(wanted === "string"),
-        equalsOne: () => UNSAID,
-        text: () => UNSAID,
+        equalsOne: () => UNTRANSLATED,
+        text: () => UNTRANSLATED,
       };
     default:
       return kind satisfies never;
@@ -75,7 +75,7 @@ function textSubject(value: string): Subject {
   };
 }
 
-function numberSubject(form: NumberForm, whole: Said): Subject {
+function numberSubject(form: NumberForm, whole: Translation): Subject {
   return {
     ...NONE,
     is: (wanted) => (wanted === "integer" ? whole : exactly(wanted === "number")),
@@ -92,13 +92,13 @@ function equalsBoolean(value: string): Subject["equalsOne"] {
     );
 }
 
-function within(value: string, constants: readonly string[]): Said {
+function within(value: string, constants: readonly string[]): Translation {
   return exactly(constants.length > 0 && `${value} IN (${constants.join(", ")})`);
 }
 
 /** Of a document, where PostgreSQL may ask any part of a condition first: each looks at the type by itself. */
 function documentSubject(value: string): Subject {
-  const where = (type: JsonType, rule: Said): Said => {
+  const where = (type: JsonType, rule: Translation): Translation => {
     const said = rule.never ? exactly("FALSE") : rule;
     if (said.conditions.length === 0) return said;
     const guarded = `CASE WHEN jsonb_typeof(${value}) = '${type}' THEN ${together(said)} ELSE TRUE END`;

@@ -21,7 +21,7 @@ export interface CacheModel {
   readonly columns: readonly ColumnDefinition[];
   /** Names of columns of JSON, whose text is kept as it came. */
   readonly json: ReadonlySet<string>;
-  /** Places of columns that say when a row was written (`synced_at`): set anew by each upsert. */
+  /** Indexes of columns that say when a row was written (`synced_at`): set anew by each upsert. */
   readonly stamps: ReadonlySet<number>;
 }
 
@@ -80,7 +80,7 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
     key: columnOf(table, table.key),
     columns,
     json: jsonColumns(columns),
-    stamps: new Set(columns.flatMap((column, place) => (isStamp(column) ? [place] : []))),
+    stamps: new Set(columns.flatMap((column, index) => (isStamp(column) ? [index] : []))),
   };
 }
 
@@ -105,7 +105,7 @@ function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefi
     checked: (cache?.table.columns ?? []).filter(
       ({ name, type }) => named.has(name) && CHECKED[kindOf(type)],
     ),
-    full: carries.every((carried, place) => carried || cache?.stamps.has(place) === true),
+    full: carries.every((carried, index) => carried || cache?.stamps.has(index) === true),
   };
 }
 

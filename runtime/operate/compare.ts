@@ -18,14 +18,14 @@ import { comparisonSql, printRow } from "./comparison-sql.js";
  * `unfit`: the source's row cannot be a row of the cache. `ahead`: the cache has a later version than the source, so the
  * source's events are ignored.
  */
-export type Finding = "missing" | "extra" | "differing" | "unfit" | "ahead";
+export type RowFinding = "missing" | "extra" | "differing" | "unfit" | "ahead";
 
 /** The number of all findings. */
-export function countFindings(found: Readonly<Record<Finding, number>>): number {
+export function countFindings(found: Readonly<Record<RowFinding, number>>): number {
   return Object.values(found).reduce((sum, count) => sum + count, 0);
 }
 
-export const NO_FINDINGS: Readonly<Record<Finding, number>> = {
+export const NO_FINDINGS: Readonly<Record<RowFinding, number>> = {
   missing: 0,
   extra: 0,
   differing: 0,
@@ -35,9 +35,9 @@ export const NO_FINDINGS: Readonly<Record<Finding, number>> = {
 
 /** A row in which a cache and its source differ. */
 export interface FoundRow {
-  /** The row's key; of an unfit row without one, its place among the elements of the source. */
+  /** The row's key; of an unfit row without one, its number among the elements of the source. */
   readonly key: string;
-  readonly finding: Finding;
+  readonly finding: RowFinding;
   /** Why the row is unfit or ahead; else null. */
   readonly reason: string | null;
   /** The declared columns as each side has them; null where that side has no such row. */
@@ -63,7 +63,7 @@ export interface Comparison {
   finish(keys?: readonly string[]): Promise<number>;
   /** Keeps, of all earlier findings, those that the comparison just finished has found again. */
   confirm(): Promise<void>;
-  count(): Promise<Readonly<Record<Finding, number>>>;
+  count(): Promise<Readonly<Record<RowFinding, number>>>;
   first(limit: number): Promise<readonly FoundRow[]>;
 }
 
@@ -141,7 +141,7 @@ export async function createComparison(
       await restart();
     },
     count: async () => {
-      const { rows } = await client.query<{ finding: Finding; rows: number }>(
+      const { rows } = await client.query<{ finding: RowFinding; rows: number }>(
         'SELECT finding, count(*)::integer AS rows FROM "$suspect" GROUP BY finding',
       );
       return { ...NO_FINDINGS, ...Object.fromEntries(rows.map((row) => [row.finding, row.rows])) };

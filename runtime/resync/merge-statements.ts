@@ -29,7 +29,7 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
   return {
     insert: insertNewText(cache, shaped),
     merge: mergeText(cache, shaped),
-    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.indexes)],
   };
 }
 
@@ -53,8 +53,8 @@ INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${names}) SELECT ${
  */
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const key = escapeIdentifier(cache.key.name);
-  const same = shaped.places
-    .flatMap((place) => cache.columns[place] ?? [])
+  const same = shaped.indexes
+    .flatMap((index) => cache.columns[index] ?? [])
     .map(({ name, type }) => {
       const exact = (row: string) => exactExpression({ type }, `${row}.${escapeIdentifier(name)}`);
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;

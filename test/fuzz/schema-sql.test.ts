@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { compileValidator } from "../../generator/emit/validators/compile.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../generator/emit/validators/support.js";
 import type { ColumnType, JsonSchema, JsonValue } from "../../generator/model/mesh.js";
-import { together } from "../../generator/rules/said.js";
 import { translateSchema } from "../../generator/rules/schema.js";
+import { together } from "../../generator/rules/translation.js";
 import { openDatabase, type TestDatabase } from "../support/migrations.js";
 
 /*

@@ -144,7 +144,7 @@ COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS 'Why another snapshot is 
 
 CREATE TABLE mesh.unfit_row (
     durable    TEXT COLLATE "C" NOT NULL,
-    place      BIGINT,
+    ordinal      BIGINT,
     entity_id  TEXT COLLATE "C",
     reason     TEXT NOT NULL,
     element    TEXT,
@@ -154,7 +154,7 @@ CREATE INDEX unfit_row_durable_idx ON mesh.unfit_row (durable);
 COMMENT ON TABLE mesh.unfit_row IS
     'The first rows of a source that the last snapshot could not take: a copy keeps what it has of them. Written anew by each snapshot.';
 COMMENT ON COLUMN mesh.unfit_row.durable IS 'Durable consumer whose snapshot it was.';
-COMMENT ON COLUMN mesh.unfit_row.place IS 'Place among the elements of the source, from 1; NULL of a row that was found in the copy.';
+COMMENT ON COLUMN mesh.unfit_row.ordinal IS 'Number among the elements of the source, from 1; NULL of a row that was found in the copy.';
 COMMENT ON COLUMN mesh.unfit_row.entity_id IS 'Id of the entity; NULL where the row names none.';
 COMMENT ON COLUMN mesh.unfit_row.reason IS 'Why the row could not be taken.';
 COMMENT ON COLUMN mesh.unfit_row.element IS 'The start of what the source says of it.';

@@ -80,19 +80,19 @@ function tableFunction(
   return {
     name,
     table: table.name,
-    comment: `${table.name}: ${[...(names.length > 0 ? [`tells ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
+    comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
     text: render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }),
   };
 }
 
 function branchView({ mesh, table, events, guards }: WatchedTable, operation: Operation) {
-  const told = eventsOf(events, operation);
+  const emitted = eventsOf(events, operation);
   const falls = mayFall(table, operation);
   return {
     overtaken:
-      operation === "delete" || told.length === 0
+      operation === "delete" || emitted.length === 0
         ? []
-        : [{ id: columnText(table, table.key, "told"), mayBeGone: falls }],
+        : [{ id: columnText(table, table.key, "written"), mayBeGone: falls }],
     gone: falls ? [columnText(table, table.key, "after")] : [],
     guards:
       operation === "insert"
@@ -104,8 +104,8 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
             })),
           )
         : [],
-    refusals: told.flatMap((event) => refusalViews(event, { mesh, table, operation })),
-    emissions: emissionViews(told, table, operation),
+    refusals: emitted.flatMap((event) => refusalViews(event, { mesh, table, operation })),
+    emissions: emissionViews(emitted, table, operation),
   };
 }
 

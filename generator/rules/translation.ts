@@ -3,7 +3,7 @@
  * whole of the rule.
  */
 
-export interface Said {
+export interface Translation {
   /** Hold together; none: no value is refused. */
   readonly conditions: readonly string[];
   /** No value breaks the rule at all where these hold. */
@@ -12,16 +12,16 @@ export interface Said {
   readonly never?: true;
 }
 
-export const UNSAID: Said = { conditions: [], exact: false };
-const ALWAYS: Said = { conditions: [], exact: true };
-const NEVER: Said = { conditions: [], exact: true, never: true };
+export const UNTRANSLATED: Translation = { conditions: [], exact: false };
+const ALWAYS: Translation = { conditions: [], exact: true };
+const NEVER: Translation = { conditions: [], exact: true, never: true };
 
-export function exactly(condition: string | boolean): Said {
+export function exactly(condition: string | boolean): Translation {
   if (typeof condition === "string") return { conditions: [condition], exact: true };
   return condition ? ALWAYS : NEVER;
 }
 
-export function allOf(parts: readonly Said[]): Said {
+export function allOf(parts: readonly Translation[]): Translation {
   if (parts.some((part) => part.never)) return NEVER;
   return {
     conditions: [...new Set(parts.flatMap(({ conditions }) => conditions))],
@@ -29,9 +29,9 @@ export function allOf(parts: readonly Said[]): Said {
   };
 }
 
-/** Unsaid unless each part is said whole: one that is not might hold where its condition does not. */
-export function anyOf(parts: readonly Said[]): Said {
-  if (!parts.every(({ exact }) => exact)) return UNSAID;
+/** Untranslated unless each part is exact: a part that is not might hold where its condition does not. */
+export function anyOf(parts: readonly Translation[]): Translation {
+  if (!parts.every(({ exact }) => exact)) return UNTRANSLATED;
   const possible = parts.filter((part) => !part.never);
   const [only] = possible;
   if (only === undefined) return NEVER;
@@ -39,25 +39,25 @@ export function anyOf(parts: readonly Said[]): Said {
   return possible.length === 1 ? only : exactly(possible.map((part) => `(${together(part)})`).join(" OR "));
 }
 
-export function oneOf(parts: readonly Said[]): Said {
-  if (!parts.every(({ exact }) => exact)) return UNSAID;
+export function oneOf(parts: readonly Translation[]): Translation {
+  if (!parts.every(({ exact }) => exact)) return UNTRANSLATED;
   const counted = parts.filter((part) => !part.never);
   if (counted.length < 2) return anyOf(counted);
   return exactly(`${counted.map((part) => `(${together(part)})::int`).join(" + ")} = 1`);
 }
 
-export function not(part: Said): Said {
-  if (!part.exact) return UNSAID;
+export function not(part: Translation): Translation {
+  if (!part.exact) return UNTRANSLATED;
   if (part.never) return ALWAYS;
   return isAlways(part) ? NEVER : exactly(`NOT (${together(part)})`);
 }
 
-function isAlways({ conditions, exact, never }: Said): boolean {
+function isAlways({ conditions, exact, never }: Translation): boolean {
   return exact && never === undefined && conditions.length === 0;
 }
 
 /** As one condition. */
-export function together({ conditions }: Said): string {
+export function together({ conditions }: Translation): string {
   return conditions.length === 0 ? "TRUE" : conjunction(conditions);
 }
 

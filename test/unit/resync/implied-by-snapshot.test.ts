@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { EntityState } from "../../../runtime/inbox/order.js";
-import { findingsOf } from "../../../runtime/resync/findings.js";
+import { findImpliedEvents } from "../../../runtime/resync/implied-by-snapshot.js";
 
 const row = (version: number | null) => ({
   id: "a",
@@ -10,7 +10,7 @@ const row = (version: number | null) => ({
   version,
   firstVersion: null,
   element: { user_id: "a" },
-  place: 1,
+  ordinal: 1,
 });
 const known: EntityState = { version: 4, versioned: true, deleted: false, seq: 50 };
 
@@ -29,5 +29,7 @@ it.each<[string, EntityState | undefined, number | null, string[]]>([
   ["nor is a row without a version", known, null, []],
 ])("hooks of lost events: %s", (_, state, version, expected) => {
   const states = new Map(state === undefined ? [] : [["a", state]]);
-  expect(findingsOf([row(version)], states).map((one) => `${one.change} ${one.version}`)).toEqual(expected);
+  expect(findImpliedEvents([row(version)], states).map((one) => `${one.change} ${one.version}`)).toEqual(
+    expected,
+  );
 });

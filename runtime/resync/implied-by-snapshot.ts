@@ -1,13 +1,13 @@
-import type { Finding } from "../inbox/implied-events.js";
+import type { ImpliedEvent } from "../inbox/implied-events.js";
 import { type EntityState, isOnlyReferredTo } from "../inbox/order.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 
 /** Which rows are news here, as far as hooks are concerned: unknown or deleted ones, and those at a later version. */
-export function findingsOf(
+export function findImpliedEvents(
   rows: readonly SnapshotRow[],
   known: ReadonlyMap<string, EntityState>,
-): readonly Finding[] {
-  return rows.flatMap((row): Finding[] => {
+): readonly ImpliedEvent[] {
+  return rows.flatMap((row): ImpliedEvent[] => {
     const state = known.get(row.id);
     const { id, version, seq, element } = row;
     const unknown = state === undefined || state.deleted || isOnlyReferredTo(state);
