@@ -3,13 +3,19 @@ import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import { plural } from "../diagnostics/plural.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
 import type { Severity } from "../diagnostics/severity.js";
-import { applyPlan, type OutputPlan, type ProjectDiagnostic, planOutput, type Refusal } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
+import {
+  applyPlan,
+  type OutputPlan,
+  type ProjectDiagnostic,
+  planOutput,
+  type Refusal,
+} from "../plan-output.js";
 import { openOutputFolder } from "../project/output-folder.js";
 import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
-import { adviseHooks } from "./hook-files.js";
+import { adviseHooks } from "./advise-hooks.js";
 import { compileProject, reportDiagnostics, severityColour } from "./project.js";
 
 export interface GenerationOptions {

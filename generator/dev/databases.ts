@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { Database } from "../model/mesh.js";
-import { readRoles } from "../project/roles.js";
-import { type PostgresServer, startPostgres } from "./servers/postgres.js";
+import { readRoles } from "../project/read-roles.js";
+import { type PostgresServer, startPostgres } from "./servers/postgres-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 

@@ -1,9 +1,9 @@
 import type { JsonSchema, Mesh } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
-import { type BrokerOptions, brokerView } from "./documents/broker.js";
-import { environmentView } from "./documents/environment.js";
-import { planDocument, subjectsDocument } from "./documents/plan.js";
+import { planDocument, subjectsDocument } from "./documents/broker-plan.js";
+import { environmentView } from "./documents/env-example.js";
+import { type BrokerOptions, brokerView } from "./documents/nats-conf.js";
 import { readmeView } from "./documents/readme.js";
 import { rolesView } from "./documents/roles.js";
 import { type EmittedFile, HEADER } from "./file.js";

@@ -3,7 +3,7 @@ import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** Events carry what a new row of a cache needs, in types that its columns take. */
 export const checkCacheColumns: Rule = (program, report) => {

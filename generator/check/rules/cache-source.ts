@@ -3,7 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { fieldFits } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A copy can hold whatever its owner's table can, and its rows are found by the same key. */
 export const checkCacheSource: Rule = (program, report) => {

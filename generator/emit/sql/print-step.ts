@@ -4,13 +4,13 @@ import type {
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
-} from "../../migrations/schema.js";
+} from "../../migrations/database-schema.js";
+import type { Block } from "../../migrations/migration-text.js";
 import { identifier, identifiers, objectName } from "../../migrations/sql-names.js";
 import { castBetween } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
-import type { Block } from "../../migrations/text.js";
 import { commentLines } from "../../quote/sql.js";
-import type { Render } from "./render.js";
+import type { Render } from "./sql-render.js";
 
 export function printStep(step: Step, render: Render): Block {
   const print = (view: object, ...comment: readonly string[]): Block => ({

@@ -1,6 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Consumer, Resource, Service } from "../../model/mesh.js";
-import { isBeyondSql } from "../../rules/payload.js";
+import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { serviceTitle } from "../wording.js";

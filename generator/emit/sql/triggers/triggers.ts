@@ -1,8 +1,8 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import { dollarQuote, identifier, literal, objectName } from "../../../migrations/sql-names.js";
-import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/triggers.js";
+import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
-import type { Render } from "../render.js";
+import type { Render } from "../sql-render.js";
 import { mayFall, type Operation } from "./condition.js";
 import { columnText, emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";

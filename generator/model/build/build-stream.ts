@@ -1,14 +1,14 @@
 import { byName } from "../../collections/compare-names.js";
-import { streamDefaults } from "../../language/grammar/service.js";
+import { streamDefaults } from "../../language/grammar/service-grammar.js";
 import type { StreamNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
 import { duration, size } from "../../language/words.js";
 import type { Stream } from "../mesh.js";
 import { streamName } from "../names.js";
+import { buildPatterns } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
-import { buildPatterns } from "./pattern.js";
 
 export function buildStreams(program: Program, events: EventIndex): readonly Stream[] {
   return [...program.services.values()]

@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findHookMistakes, HOOKS_FOLDER } from "../check/hook-files.js";
-import type { ProjectDiagnostic } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
+import type { ProjectDiagnostic } from "../plan-output.js";
 
 /** What can be said of the hooks folder without running it. */
 export async function adviseHooks(mesh: Mesh): Promise<readonly ProjectDiagnostic[]> {

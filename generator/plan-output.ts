@@ -27,7 +27,7 @@ export interface ProjectDiagnostic {
 /** Why nothing is emitted: going on would break a promise about the data that is already there. */
 export type Refusal = ProjectDiagnostic;
 
-/** Of generator/evolve: all migrations of each service, those that exist untouched, at most one new. */
+/** Of generator/migrations: all migrations of each service, those that exist untouched, at most one new. */
 export type PlanMigrations = (input: {
   readonly previous: Mesh | undefined;
   readonly next: Mesh;
@@ -96,7 +96,7 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
 
   const [{ emitMesh }, { meshJsonSchema: languageSchema }, { findPayloadWarnings }] = await Promise.all([
     import("./emit/emit.js"),
-    import("./language/json-schema.js"),
+    import("./language/mesh-schema.js"),
     import("./compatibility/payloads.js"),
   ]);
   const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { freePort } from "./free-ports.js";
 import { findNatsServer } from "./nats-binary.js";
-import { freePort } from "./ports.js";
 import { ServerFailed, type ServerProcess, startServer } from "./process.js";
 
 export interface NatsOptions {

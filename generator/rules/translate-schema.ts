@@ -1,7 +1,7 @@
 import type { ColumnType, JsonSchema, JsonValue } from "../model/mesh.js";
 import { literal } from "../quote/sql.js";
-import { translatePattern } from "./pattern.js";
-import { type JsonType, openSubject, type Subject } from "./subject.js";
+import { type CheckedValue, checkedColumn, type JsonType } from "./checked-value.js";
+import { translatePattern } from "./translate-pattern.js";
 import { allOf, anyOf, exactly, not, oneOf, type Translation, UNTRANSLATED } from "./translation.js";
 
 /*
@@ -12,27 +12,27 @@ import { allOf, anyOf, exactly, not, oneOf, type Translation, UNTRANSLATED } fro
 
 /** `value`: the column as SQL; never NULL where the condition counts, for what may be NULL may be null in the message. */
 export function translateSchema(schema: JsonSchema, type: ColumnType, value: string): Translation {
-  return translateFor(schema, openSubject(type, value));
+  return translateFor(schema, checkedColumn(type, value));
 }
 
-function translateFor(schema: JsonValue, subject: Subject): Translation {
+function translateFor(schema: JsonValue, checked: CheckedValue): Translation {
   if (typeof schema === "boolean") return exactly(schema);
   if (!isSchema(schema)) return UNTRANSLATED;
-  return allOf(Object.keys(schema).map((keyword) => translateKeyword(keyword, schema, subject)));
+  return allOf(Object.keys(schema).map((keyword) => translateKeyword(keyword, schema, checked)));
 }
 
 function isSchema(value: JsonValue | undefined): value is JsonSchema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-type TranslateKeyword = (operand: JsonValue, subject: Subject, schema: JsonSchema) => Translation;
+type TranslateKeyword = (operand: JsonValue, checked: CheckedValue, schema: JsonSchema) => Translation;
 
-function translateKeyword(keyword: string, schema: JsonSchema, subject: Subject): Translation {
+function translateKeyword(keyword: string, schema: JsonSchema, checked: CheckedValue): Translation {
   const translate = Object.hasOwn(KEYWORDS, keyword) ? KEYWORDS[keyword] : undefined;
   const operand = schema[keyword];
   return translate === undefined || operand === undefined
     ? UNTRANSLATED
-    : translate(operand, subject, schema);
+    : translate(operand, checked, schema);
 }
 
 const always: TranslateKeyword = () => exactly(true);
@@ -43,25 +43,25 @@ const KEYWORDS: Readonly<Record<string, TranslateKeyword>> = {
   default: always,
   examples: always,
   deprecated: always,
-  type: (types, subject) => anyOf(listOf(types).map((type) => subject.is(type as JsonType))),
-  const: (constant, subject) => subject.equalsOne([constant]),
-  enum: (values, subject) => subject.equalsOne(listOf(values)),
-  minLength: (least, subject) => subject.text((text) => exactly(`char_length(${text}) >= ${least}`)),
-  maxLength: (most, subject) => subject.text((text) => exactly(`char_length(${text}) <= ${most}`)),
-  pattern: (pattern, subject) => subject.text((text) => matches(text, String(pattern))),
+  type: (types, checked) => anyOf(listOf(types).map((type) => checked.is(type as JsonType))),
+  const: (constant, checked) => checked.equalsOne([constant]),
+  enum: (values, checked) => checked.equalsOne(listOf(values)),
+  minLength: (least, checked) => checked.text((text) => exactly(`char_length(${text}) >= ${least}`)),
+  maxLength: (most, checked) => checked.text((text) => exactly(`char_length(${text}) <= ${most}`)),
+  pattern: (pattern, checked) => checked.text((text) => matches(text, String(pattern))),
   minimum: compared(">="),
   maximum: compared("<="),
   exclusiveMinimum: compared(">"),
   exclusiveMaximum: compared("<"),
-  multipleOf: (unit, subject) => subject.number((number) => exactly(`${number.exact} % ${print(unit)} = 0`)),
-  required: (names, subject) => subject.object((object) => hasKeys(object, listOf(names))),
-  additionalProperties: (schema, subject, { properties }) =>
-    subject.object((object) => hasOnly(object, schema, Object.keys(isSchema(properties) ? properties : {}))),
-  minItems: (least, subject) => subject.array((array) => exactly(`jsonb_array_length(${array}) >= ${least}`)),
-  maxItems: (most, subject) => subject.array((array) => exactly(`jsonb_array_length(${array}) <= ${most}`)),
-  uniqueItems: (unique, subject) => (unique === false ? exactly(true) : subject.array(() => UNTRANSLATED)),
-  properties: (schemas, subject) =>
-    subject.object(() =>
+  multipleOf: (unit, checked) => checked.number((number) => exactly(`${number.exact} % ${print(unit)} = 0`)),
+  required: (names, checked) => checked.object((object) => hasKeys(object, listOf(names))),
+  additionalProperties: (schema, checked, { properties }) =>
+    checked.object((object) => hasOnly(object, schema, Object.keys(isSchema(properties) ? properties : {}))),
+  minItems: (least, checked) => checked.array((array) => exactly(`jsonb_array_length(${array}) >= ${least}`)),
+  maxItems: (most, checked) => checked.array((array) => exactly(`jsonb_array_length(${array}) <= ${most}`)),
+  uniqueItems: (unique, checked) => (unique === false ? exactly(true) : checked.array(() => UNTRANSLATED)),
+  properties: (schemas, checked) =>
+    checked.object(() =>
       Object.values(schemas as JsonSchema).every(allowsAll) ? exactly(true) : UNTRANSLATED,
     ),
   propertyNames: deeper("object"),
@@ -70,10 +70,10 @@ const KEYWORDS: Readonly<Record<string, TranslateKeyword>> = {
   items: deeper("array"),
   prefixItems: deeper("array"),
   contains: deeper("array"),
-  allOf: (schemas, subject) => allOf(listOf(schemas).map((schema) => translateFor(schema, subject))),
-  anyOf: (schemas, subject) => anyOf(listOf(schemas).map((schema) => translateFor(schema, subject))),
-  oneOf: (schemas, subject) => oneOf(listOf(schemas).map((schema) => translateFor(schema, subject))),
-  not: (schema, subject) => not(translateFor(schema, subject)),
+  allOf: (schemas, checked) => allOf(listOf(schemas).map((schema) => translateFor(schema, checked))),
+  anyOf: (schemas, checked) => anyOf(listOf(schemas).map((schema) => translateFor(schema, checked))),
+  oneOf: (schemas, checked) => oneOf(listOf(schemas).map((schema) => translateFor(schema, checked))),
+  not: (schema, checked) => not(translateFor(schema, checked)),
 };
 
 function listOf(value: JsonValue): readonly JsonValue[] {
@@ -81,7 +81,7 @@ function listOf(value: JsonValue): readonly JsonValue[] {
 }
 
 function compared(operator: string): TranslateKeyword {
-  return (limit, subject) => subject.number(({ plain }) => exactly(`${plain} ${operator} ${print(limit)}`));
+  return (limit, checked) => checked.number(({ plain }) => exactly(`${plain} ${operator} ${print(limit)}`));
 }
 
 /** A limit of a number: JavaScript prints the shortest text that means it, and SQL reads exactly that. */
@@ -96,7 +96,7 @@ function matches(text: string, pattern: string): Translation {
 
 /** Only a document has what this speaks of; there it is more than a condition of one level says. */
 function deeper(kind: "object" | "array"): TranslateKeyword {
-  return (_, subject) => subject[kind](() => UNTRANSLATED);
+  return (_, checked) => checked[kind](() => UNTRANSLATED);
 }
 
 const allowsAll = (schema: JsonValue): boolean => schema === true || (isSchema(schema) && isEmpty(schema));

@@ -1,6 +1,6 @@
 import type { Mesh, Table } from "../model/mesh.js";
 import type { Step } from "./steps.js";
-import type { Triggers } from "./triggers.js";
+import type { Triggers } from "./trigger-definitions.js";
 
 /*
  * What the planner hands to whoever prints SQL, and what it has to be told: it plans, and writes no SQL of its own.

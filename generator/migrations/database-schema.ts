@@ -1,5 +1,5 @@
 import type { SqlType } from "./sql-types.js";
-import type { Triggers } from "./triggers.js";
+import type { Triggers } from "./trigger-definitions.js";
 
 /*
  * The model as PostgreSQL's catalogs will hold it: every object with its final name. Two of these are

@@ -4,7 +4,7 @@ import type { ServiceSymbol } from "../../language/symbols.js";
 import { type CallVerb, callVerbs } from "../../vocabulary/call-verbs.js";
 import type { Call } from "../mesh.js";
 import { callKeyVariable, serviceUrlVariable } from "../names.js";
-import { cacheOf, findSource, subscribedEntities } from "./consumer.js";
+import { cacheOf, findSource, subscribedEntities } from "./build-consumer.js";
 
 /** One thing that a service says, or implies, that it calls. */
 export interface Use {

@@ -3,11 +3,11 @@ import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Call, Http, Resource, Service } from "../mesh.js";
 import { pascalCase, streamName, valueName } from "../names.js";
-import { buildConsumers } from "./consumer.js";
-import { buildEnvironment } from "./environment.js";
+import { buildConsumers } from "./build-consumer.js";
+import { buildEnvironment } from "./build-environment.js";
+import { buildPatterns } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
-import { buildPatterns } from "./pattern.js";
 
 export interface ServiceParts {
   readonly events: EventIndex;

@@ -1,5 +1,5 @@
+import type { ColumnSchema } from "./database-schema.js";
 import type { Matches } from "./match.js";
-import type { ColumnSchema } from "./schema.js";
 
 /** What became of the tables and columns that stay: old names to new ones. */
 export type TableNames = ReadonlyMap<string, TableName>;

@@ -3,7 +3,7 @@ import { chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { exists, isOwnFolder, makeOwnFolder, reachableByOthers, type User } from "./files.js";
-import { answers, freePort } from "./ports.js";
+import { answers, freePort } from "./free-ports.js";
 import { findPostgres } from "./postgres-binary.js";
 import { runProgram, ServerFailed, type ServerProcess, startServer } from "./process.js";
 

@@ -4,12 +4,12 @@ import { literal } from "../quote/sql.js";
 import { allOf, exactly, type Translation, together, UNTRANSLATED } from "./translation.js";
 
 /*
- * What a JSON Schema speaks about, where it is a column: which JSON values it shows, and how SQL gets at them.
+ * The value that a JSON Schema checks, where it is a column: which JSON values it may be, and how SQL reads it.
  */
 
 export type JsonType = "string" | "integer" | "number" | "boolean" | "array" | "object" | "null";
 
-export interface Subject {
+export interface CheckedValue {
   is(type: JsonType): Translation;
   equalsOne(values: readonly JsonValue[]): Translation;
   /** A rule that counts for texts alone; the same for the others. */
@@ -27,7 +27,7 @@ export interface NumberForm {
 }
 
 const IRRELEVANT = () => exactly(true);
-const NONE: Omit<Subject, "is" | "equalsOne"> = {
+const NONE: Omit<CheckedValue, "is" | "equalsOne"> = {
   text: IRRELEVANT,
   number: IRRELEVANT,
   array: IRRELEVANT,
@@ -35,24 +35,24 @@ const NONE: Omit<Subject, "is" | "equalsOne"> = {
 };
 
 /** By kind, since a column of PostgreSQL shows one kind of JSON value, but for a document. */
-export function openSubject(type: ColumnType, value: string): Subject {
+export function checkedColumn(type: ColumnType, value: string): CheckedValue {
   const kind = kindOf(type);
   switch (kind) {
     case "text":
-      return textSubject(value);
+      return checkedText(value);
     case "uuid":
-      return textSubject(`${value}::text`);
+      return checkedText(`${value}::text`);
     case "whole number":
-      return numberSubject({ plain: value, exact: value }, exactly(true));
+      return checkedNumber({ plain: value, exact: value }, exactly(true));
     case "number":
-      return numberSubject(
+      return checkedNumber(
         { plain: value, exact: `mesh.decimal_of(${value})` },
         exactly(`${value} = trunc(${value})`),
       );
     case "boolean":
       return { ...NONE, is: (wanted) => exactly(wanted === "boolean"), equalsOne: equalsBoolean(value) };
     case "document":
-      return documentSubject(value);
+      return checkedDocument(value);
     case "moment":
       // How a moment is printed is for its message; a rule about that is left to those who see it.
       return {
@@ -66,7 +66,7 @@ export function openSubject(type: ColumnType, value: string): Subject {
   }
 }
 
-function textSubject(value: string): Subject {
+function checkedText(value: string): CheckedValue {
   return {
     ...NONE,
     is: (wanted) => exactly(wanted === "string"),
@@ -75,7 +75,7 @@ function textSubject(value: string): Subject {
   };
 }
 
-function numberSubject(form: NumberForm, whole: Translation): Subject {
+function checkedNumber(form: NumberForm, whole: Translation): CheckedValue {
   return {
     ...NONE,
     is: (wanted) => (wanted === "integer" ? whole : exactly(wanted === "number")),
@@ -84,7 +84,7 @@ function numberSubject(form: NumberForm, whole: Translation): Subject {
   };
 }
 
-function equalsBoolean(value: string): Subject["equalsOne"] {
+function equalsBoolean(value: string): CheckedValue["equalsOne"] {
   return (values) =>
     within(
       value,
@@ -97,7 +97,7 @@ function within(value: string, constants: readonly string[]): Translation {
 }
 
 /** Of a document, where PostgreSQL may ask any part of a condition first: each looks at the type by itself. */
-function documentSubject(value: string): Subject {
+function checkedDocument(value: string): CheckedValue {
   const where = (type: JsonType, rule: Translation): Translation => {
     const said = rule.never ? exactly("FALSE") : rule;
     if (said.conditions.length === 0) return said;

@@ -1,4 +1,4 @@
-import type { ColumnNode } from "../grammar/database.js";
+import type { ColumnNode } from "../grammar/database-grammar.js";
 import type { DatabaseNode, MeshNode, TableNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../symbols.js";

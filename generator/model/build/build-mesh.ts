@@ -2,13 +2,13 @@ import { byName } from "../../collections/compare-names.js";
 import type { Program } from "../../language/program.js";
 import type { Mesh } from "../mesh.js";
 import { compareEvents } from "../order.js";
-import { buildCalls } from "./call.js";
-import { buildDatabase } from "./database.js";
-import { buildEvent } from "./event.js";
+import { buildCalls } from "./build-call.js";
+import { buildDatabase } from "./build-database.js";
+import { buildEvent } from "./build-event.js";
+import { buildService } from "./build-service.js";
+import { buildStreams } from "./build-stream.js";
 import { indexEvents } from "./event-index.js";
 import { required } from "./invariant.js";
-import { buildService } from "./service.js";
-import { buildStreams } from "./stream.js";
 import { wideColumns } from "./wide.js";
 
 /** The mesh that a program without errors means; anything missing in it is a bug of the rules, and throws. */

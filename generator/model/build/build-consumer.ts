@@ -1,6 +1,6 @@
 import { compareNames } from "../../collections/compare-names.js";
 import { targetOf } from "../../language/cascade-target.js";
-import { deliveryDefaults } from "../../language/grammar/service.js";
+import { deliveryDefaults } from "../../language/grammar/service-grammar.js";
 import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
@@ -12,11 +12,11 @@ import {
   streamName,
   valueName,
 } from "../names.js";
-import { defaultSyncSeconds } from "./database.js";
+import { defaultSyncSeconds } from "./build-database.js";
+import { filterOf } from "./build-pattern.js";
+import { seconds } from "./build-stream.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
-import { filterOf } from "./pattern.js";
-import { seconds } from "./stream.js";
 
 /** One for each entity that the service subscribes to. Of an external one its durable alone has an effect. */
 export function buildConsumers(

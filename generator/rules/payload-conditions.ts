@@ -1,6 +1,6 @@
 import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
-import { translateSchema } from "./schema.js";
+import { translateSchema } from "./translate-schema.js";
 import type { Translation } from "./translation.js";
 
 /*
