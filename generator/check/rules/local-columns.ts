@@ -2,7 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A local column belongs to a copy, and each row can be made without it: events make the rows, and only hooks fill it. */
 export const checkLocalColumns: Rule = (program, report) => {

@@ -49,7 +49,7 @@ BEGIN
   FOR known IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
     EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', known.datname);
   END LOOP;
-  -- TEMPORARY: a snapshot keeps the ids that its source has told in a temporary table.
+  -- TEMPORARY: a snapshot keeps the ids that its source lists in a temporary table.
   EXECUTE format('
     ALTER DATABASE %1$I OWNER TO %2$I;
     REVOKE ALL ON DATABASE %1$I FROM PUBLIC, %3$I;

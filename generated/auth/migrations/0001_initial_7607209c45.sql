@@ -22,30 +22,30 @@ CREATE INDEX sessions_user_id_idx ON sessions (user_id);
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- users: tells UserCreated, UserUpdated, UserDeleted.
+-- users: emits UserCreated, UserUpdated, UserDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_users() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'users');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'users');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'user_id', false, array_agg(told.user_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('auth.user', 'created', 'auth-service', array_agg(told.event)) FROM (
-            SELECT (added.user_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'user_id', false, array_agg(written.user_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('auth.user', 'created', 'auth-service', array_agg(numbered.event)) FROM (
+            SELECT (added.user_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.user_id, added.username, added.display_name) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'user_id', false, array_agg(told.user_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('auth.user', 'updated', 'auth-service', array_agg(told.event)) FROM (
-            SELECT (after.user_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'user_id', false, array_agg(written.user_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('auth.user', 'updated', 'auth-service', array_agg(numbered.event)) FROM (
+            SELECT (after.user_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.user_id = before.user_id, LATERAL (SELECT after.user_id, after.username, after.display_name) AS payload
             WHERE (before.username, before.display_name) IS DISTINCT FROM (after.username, after.display_name)
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('auth.user', 'deleted', 'auth-service', array_agg(told.event)) FROM (
-            SELECT (removed.user_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('auth.user', 'deleted', 'auth-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.user_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.user_id, removed.username) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -62,4 +62,4 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON users FOR EACH STATEMENT EXECU
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"auth","database":"auth_db","whole":true}
 -- model: {"table":"sessions","foreignKeys":[{"name":"sessions_user_id_fkey","columns":["user_id"],"table":"users","target":"user_id","onDelete":"CASCADE"}],"indexes":[{"name":"sessions_user_id_idx","columns":["user_id"]}],"columns":[{"name":"session_id","type":"TEXT","nullable":false},{"name":"user_id","type":"TEXT","nullable":false},{"name":"expires_at","type":"TIMESTAMP","nullable":false}],"key":{"name":"sessions_pkey","columns":["session_id"]}}
--- model: {"table":"users","uniques":[{"name":"users_username_key","columns":["username"]}],"checks":[{"name":"users_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"columns":[{"name":"user_id","type":"TEXT","nullable":false},{"name":"username","type":"TEXT","nullable":false},{"name":"display_name","type":"TEXT","nullable":false,"default":"''"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"users_pkey","columns":["user_id"]},"functions":{"mesh.on_users":"228c007f631a"},"triggers":{"on_insert":"c7faab6dc846","on_update":"90902f3d2723","on_delete":"953e6abce407","refuse_key_change":"bdad864235a5","refuse_truncate":"f023d4f651da"}}
+-- model: {"table":"users","uniques":[{"name":"users_username_key","columns":["username"]}],"checks":[{"name":"users_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"columns":[{"name":"user_id","type":"TEXT","nullable":false},{"name":"username","type":"TEXT","nullable":false},{"name":"display_name","type":"TEXT","nullable":false,"default":"''"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"users_pkey","columns":["user_id"]},"functions":{"mesh.on_users":"ce8919615a85"},"triggers":{"on_insert":"c7faab6dc846","on_update":"90902f3d2723","on_delete":"953e6abce407","refuse_key_change":"bdad864235a5","refuse_truncate":"f023d4f651da"}}

@@ -36,24 +36,24 @@ CREATE TABLE user_cache (
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- files: tells FileUploaded, FileDeleted; uploader_id names no auth.user that is deleted.
+-- files: emits FileUploaded, FileDeleted; uploader_id names no auth.user that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_files() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'files');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'files');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'file_id', false, array_agg(told.file_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'file_id', false, array_agg(written.file_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('auth.user', array_agg(DISTINCT added.uploader_id), 'files', 'uploader_id') FROM new_rows AS added;
-        PERFORM mesh.emit('sfs.file', 'uploaded', 'sfs-service', array_agg(told.event)) FROM (
-            SELECT (added.file_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('sfs.file', 'uploaded', 'sfs-service', array_agg(numbered.event)) FROM (
+            SELECT (added.file_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.file_id, added.namespace_id, added.path, added.size_bytes, added.uploader_id) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('sfs.file', 'deleted', 'sfs-service', array_agg(told.event)) FROM (
-            SELECT (removed.file_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('sfs.file', 'deleted', 'sfs-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.file_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.file_id, removed.namespace_id, removed.path) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -68,31 +68,31 @@ CREATE TRIGGER refuse_key_change BEFORE UPDATE OF file_id ON files
     FOR EACH ROW WHEN (old.file_id IS DISTINCT FROM new.file_id) EXECUTE FUNCTION mesh.refuse_key_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON files FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
 
--- namespaces: tells NamespaceCreated, NamespaceUpdated, NamespaceDeleted; owner_id names no auth.user that is deleted.
+-- namespaces: emits NamespaceCreated, NamespaceUpdated, NamespaceDeleted; owner_id names no auth.user that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_namespaces() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'namespaces');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'namespaces');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'namespace_id', false, array_agg(told.namespace_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'namespace_id', false, array_agg(written.namespace_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('auth.user', array_agg(DISTINCT added.owner_id), 'namespaces', 'owner_id') FROM new_rows AS added;
-        PERFORM mesh.emit('sfs.namespace', 'created', 'sfs-service', array_agg(told.event)) FROM (
-            SELECT (added.namespace_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('sfs.namespace', 'created', 'sfs-service', array_agg(numbered.event)) FROM (
+            SELECT (added.namespace_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.namespace_id, added.name, added.owner_id, added.visibility) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'namespace_id', false, array_agg(told.namespace_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('sfs.namespace', 'updated', 'sfs-service', array_agg(told.event)) FROM (
-            SELECT (after.namespace_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'namespace_id', false, array_agg(written.namespace_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('sfs.namespace', 'updated', 'sfs-service', array_agg(numbered.event)) FROM (
+            SELECT (after.namespace_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.namespace_id = before.namespace_id, LATERAL (SELECT after.namespace_id, after.name, after.owner_id, after.visibility) AS payload
             WHERE (before.name, before.owner_id, before.visibility) IS DISTINCT FROM (after.name, after.owner_id, after.visibility)
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('sfs.namespace', 'deleted', 'sfs-service', array_agg(told.event)) FROM (
-            SELECT (removed.namespace_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('sfs.namespace', 'deleted', 'sfs-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.namespace_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.namespace_id, removed.name) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -110,6 +110,6 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON namespaces FOR EACH STATEMENT 
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"sfs","database":"sfs_db","whole":true}
--- model: {"table":"files","uniques":[{"name":"files_namespace_id_path_key","columns":["namespace_id","path"]}],"checks":[{"name":"files_size_bytes_travels","columns":["size_bytes"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"files_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"foreignKeys":[{"name":"files_namespace_id_fkey","columns":["namespace_id"],"table":"namespaces","target":"namespace_id","onDelete":"CASCADE"}],"indexes":[{"name":"files_uploader_id_idx","columns":["uploader_id"]}],"columns":[{"name":"file_id","type":"TEXT","nullable":false},{"name":"namespace_id","type":"TEXT","nullable":false},{"name":"path","type":"TEXT","nullable":false},{"name":"size_bytes","type":"BIGINT","nullable":false,"default":"0"},{"name":"uploader_id","type":"TEXT","nullable":true},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"files_pkey","columns":["file_id"]},"functions":{"mesh.on_files":"79dd314c087e"},"triggers":{"on_insert":"bf91bcfad716","on_delete":"6a13993eeaf5","guard_uploader_id":"48d56ce440f4","refuse_key_change":"04d124aa017d","refuse_truncate":"b3d6cc39ab27"}}
--- model: {"table":"namespaces","uniques":[{"name":"namespaces_name_key","columns":["name"]}],"checks":[{"name":"namespaces_visibility_check","columns":["visibility"],"values":["private","public"],"condition":"\u0000 IN ('private', 'public')"},{"name":"namespaces_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"namespaces_owner_id_idx","columns":["owner_id"]}],"columns":[{"name":"namespace_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false},{"name":"owner_id","type":"TEXT","nullable":true},{"name":"visibility","type":"TEXT","nullable":false,"default":"'private'"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"namespaces_pkey","columns":["namespace_id"]},"functions":{"mesh.on_namespaces":"8ec42f535bc1"},"triggers":{"on_insert":"94c79b3607c6","on_update":"8961ec8cee45","on_delete":"a7f011f4a429","guard_owner_id":"6d778e560f77","refuse_key_change":"deb233362541","refuse_truncate":"319808fd48a1"}}
+-- model: {"table":"files","uniques":[{"name":"files_namespace_id_path_key","columns":["namespace_id","path"]}],"checks":[{"name":"files_size_bytes_travels","columns":["size_bytes"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"files_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"foreignKeys":[{"name":"files_namespace_id_fkey","columns":["namespace_id"],"table":"namespaces","target":"namespace_id","onDelete":"CASCADE"}],"indexes":[{"name":"files_uploader_id_idx","columns":["uploader_id"]}],"columns":[{"name":"file_id","type":"TEXT","nullable":false},{"name":"namespace_id","type":"TEXT","nullable":false},{"name":"path","type":"TEXT","nullable":false},{"name":"size_bytes","type":"BIGINT","nullable":false,"default":"0"},{"name":"uploader_id","type":"TEXT","nullable":true},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"files_pkey","columns":["file_id"]},"functions":{"mesh.on_files":"fb245ca33b8d"},"triggers":{"on_insert":"bf91bcfad716","on_delete":"6a13993eeaf5","guard_uploader_id":"48d56ce440f4","refuse_key_change":"04d124aa017d","refuse_truncate":"b3d6cc39ab27"}}
+-- model: {"table":"namespaces","uniques":[{"name":"namespaces_name_key","columns":["name"]}],"checks":[{"name":"namespaces_visibility_check","columns":["visibility"],"values":["private","public"],"condition":"\u0000 IN ('private', 'public')"},{"name":"namespaces_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"namespaces_owner_id_idx","columns":["owner_id"]}],"columns":[{"name":"namespace_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false},{"name":"owner_id","type":"TEXT","nullable":true},{"name":"visibility","type":"TEXT","nullable":false,"default":"'private'"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"namespaces_pkey","columns":["namespace_id"]},"functions":{"mesh.on_namespaces":"af5812eb0469"},"triggers":{"on_insert":"94c79b3607c6","on_update":"8961ec8cee45","on_delete":"a7f011f4a429","guard_owner_id":"6d778e560f77","refuse_key_change":"deb233362541","refuse_truncate":"319808fd48a1"}}
 -- model: {"table":"user_cache","uniques":[{"name":"user_cache_username_key","columns":["username"]}],"columns":[{"name":"user_id","type":"TEXT","nullable":false},{"name":"username","type":"TEXT","nullable":false},{"name":"display_name","type":"TEXT","nullable":false,"default":"''"},{"name":"synced_at","type":"TIMESTAMP","nullable":true,"default":"CURRENT_TIMESTAMP"}],"key":{"name":"user_cache_pkey","columns":["user_id"]}}

@@ -38,36 +38,36 @@ CREATE TABLE user_cache (
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- containers: tells ContainerCreated, ContainerStarted, ContainerStopped, ContainerDeleted; user_id names no auth.user that is deleted.
+-- containers: emits ContainerCreated, ContainerStarted, ContainerStopped, ContainerDeleted; user_id names no auth.user that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_containers() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'containers');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'containers');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'container_id', false, array_agg(told.container_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'container_id', false, array_agg(written.container_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('auth.user', array_agg(DISTINCT added.user_id), 'containers', 'user_id') FROM new_rows AS added;
-        PERFORM mesh.emit('compute.container', 'created', 'compute-service', array_agg(told.event)) FROM (
-            SELECT (added.container_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('compute.container', 'created', 'compute-service', array_agg(numbered.event)) FROM (
+            SELECT (added.container_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.container_id, added.user_id, added.name, added.namespace, added.image, added.memory_mb, added.storage_gb) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'container_id', false, array_agg(told.container_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('compute.container', 'started', 'compute-service', array_agg(told.event)) FROM (
-            SELECT (after.container_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'container_id', false, array_agg(written.container_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('compute.container', 'started', 'compute-service', array_agg(numbered.event)) FROM (
+            SELECT (after.container_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.container_id = before.container_id, LATERAL (SELECT after.container_id, after.user_id, after.external_ip) AS payload
             WHERE after.status = 'running' AND (before.status = 'running') IS NOT TRUE
-        ) AS told GROUP BY told.place / 10000;
-        PERFORM mesh.emit('compute.container', 'stopped', 'compute-service', array_agg(told.event)) FROM (
-            SELECT (after.container_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('compute.container', 'stopped', 'compute-service', array_agg(numbered.event)) FROM (
+            SELECT (after.container_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.container_id = before.container_id, LATERAL (SELECT after.container_id, after.user_id) AS payload
             WHERE after.status = 'stopped' AND (before.status = 'stopped') IS NOT TRUE
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('compute.container', 'deleted', 'compute-service', array_agg(told.event)) FROM (
-            SELECT (removed.container_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('compute.container', 'deleted', 'compute-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.container_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.container_id, removed.user_id) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -83,24 +83,24 @@ CREATE TRIGGER refuse_key_change BEFORE UPDATE OF container_id ON containers
     FOR EACH ROW WHEN (old.container_id IS DISTINCT FROM new.container_id) EXECUTE FUNCTION mesh.refuse_key_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON containers FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
 
--- ssh_keys: tells SshKeyCreated, SshKeyDeleted; user_id names no auth.user that is deleted.
+-- ssh_keys: emits SshKeyCreated, SshKeyDeleted; user_id names no auth.user that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_ssh_keys() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'ssh_keys');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'ssh_keys');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'key_id', false, array_agg(told.key_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'key_id', false, array_agg(written.key_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('auth.user', array_agg(DISTINCT added.user_id), 'ssh_keys', 'user_id') FROM new_rows AS added;
-        PERFORM mesh.emit('compute.sshkey', 'created', 'compute-service', array_agg(told.event)) FROM (
-            SELECT (added.key_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('compute.sshkey', 'created', 'compute-service', array_agg(numbered.event)) FROM (
+            SELECT (added.key_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.key_id, added.user_id, added.name, added.fingerprint) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('compute.sshkey', 'deleted', 'compute-service', array_agg(told.event)) FROM (
-            SELECT (removed.key_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('compute.sshkey', 'deleted', 'compute-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.key_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.key_id, removed.user_id) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -117,6 +117,6 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ssh_keys FOR EACH STATEMENT EX
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"compute","database":"compute_db","whole":true}
--- model: {"table":"containers","checks":[{"name":"containers_status_check","columns":["status"],"values":["pending","running","stopped"],"condition":"\u0000 IN ('pending', 'running', 'stopped')"},{"name":"containers_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"containers_user_id_idx","columns":["user_id"]}],"columns":[{"name":"container_id","type":"TEXT","nullable":false},{"name":"user_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false},{"name":"namespace","type":"TEXT","nullable":false},{"name":"image","type":"TEXT","nullable":false},{"name":"memory_mb","type":"INTEGER","nullable":false,"default":"512"},{"name":"storage_gb","type":"INTEGER","nullable":false,"default":"5"},{"name":"status","type":"TEXT","nullable":false,"default":"'pending'"},{"name":"external_ip","type":"TEXT","nullable":true},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"containers_pkey","columns":["container_id"]},"functions":{"mesh.on_containers":"459dc16c0ab1"},"triggers":{"on_insert":"64a212d17567","on_update":"28f7f20feca4","on_delete":"0c9559aa0811","guard_user_id":"3ddc794194aa","refuse_key_change":"c06ff7f5f6ee","refuse_truncate":"9caf4e97ade8"}}
--- model: {"table":"ssh_keys","uniques":[{"name":"ssh_keys_fingerprint_key","columns":["fingerprint"]}],"checks":[{"name":"ssh_keys_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"ssh_keys_user_id_idx","columns":["user_id"]}],"columns":[{"name":"key_id","type":"TEXT","nullable":false},{"name":"user_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false},{"name":"public_key","type":"TEXT","nullable":false},{"name":"fingerprint","type":"TEXT","nullable":false},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"ssh_keys_pkey","columns":["key_id"]},"functions":{"mesh.on_ssh_keys":"7d4634de422b"},"triggers":{"on_insert":"9a3008753a1b","on_delete":"753fb2f8362a","guard_user_id":"370d98f1fb3d","refuse_key_change":"7c9fc1e0e4f1","refuse_truncate":"f522e979b65b"}}
+-- model: {"table":"containers","checks":[{"name":"containers_status_check","columns":["status"],"values":["pending","running","stopped"],"condition":"\u0000 IN ('pending', 'running', 'stopped')"},{"name":"containers_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"containers_user_id_idx","columns":["user_id"]}],"columns":[{"name":"container_id","type":"TEXT","nullable":false},{"name":"user_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false},{"name":"namespace","type":"TEXT","nullable":false},{"name":"image","type":"TEXT","nullable":false},{"name":"memory_mb","type":"INTEGER","nullable":false,"default":"512"},{"name":"storage_gb","type":"INTEGER","nullable":false,"default":"5"},{"name":"status","type":"TEXT","nullable":false,"default":"'pending'"},{"name":"external_ip","type":"TEXT","nullable":true},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"containers_pkey","columns":["container_id"]},"functions":{"mesh.on_containers":"cb5641b6ba8e"},"triggers":{"on_insert":"64a212d17567","on_update":"28f7f20feca4","on_delete":"0c9559aa0811","guard_user_id":"3ddc794194aa","refuse_key_change":"c06ff7f5f6ee","refuse_truncate":"9caf4e97ade8"}}
+-- model: {"table":"ssh_keys","uniques":[{"name":"ssh_keys_fingerprint_key","columns":["fingerprint"]}],"checks":[{"name":"ssh_keys_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"ssh_keys_user_id_idx","columns":["user_id"]}],"columns":[{"name":"key_id","type":"TEXT","nullable":false},{"name":"user_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false},{"name":"public_key","type":"TEXT","nullable":false},{"name":"fingerprint","type":"TEXT","nullable":false},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"ssh_keys_pkey","columns":["key_id"]},"functions":{"mesh.on_ssh_keys":"2daf3fe63889"},"triggers":{"on_insert":"9a3008753a1b","on_delete":"753fb2f8362a","guard_user_id":"370d98f1fb3d","refuse_key_change":"7c9fc1e0e4f1","refuse_truncate":"f522e979b65b"}}
 -- model: {"table":"user_cache","uniques":[{"name":"user_cache_username_key","columns":["username"]}],"columns":[{"name":"user_id","type":"TEXT","nullable":false},{"name":"username","type":"TEXT","nullable":false},{"name":"display_name","type":"TEXT","nullable":false,"default":"''"},{"name":"synced_at","type":"TIMESTAMP","nullable":true,"default":"CURRENT_TIMESTAMP"}],"key":{"name":"user_cache_pkey","columns":["user_id"]}}

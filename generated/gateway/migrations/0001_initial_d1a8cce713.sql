@@ -28,24 +28,24 @@ CREATE INDEX routes_container_id_idx ON routes (container_id);
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- ingress_rules: tells IngressCreated, IngressDeleted; container_id names no compute.container that is deleted.
+-- ingress_rules: emits IngressCreated, IngressDeleted; container_id names no compute.container that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_ingress_rules() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'ingress_rules');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'ingress_rules');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'rule_id', false, array_agg(told.rule_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'rule_id', false, array_agg(written.rule_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('compute.container', array_agg(DISTINCT added.container_id), 'ingress_rules', 'container_id') FROM new_rows AS added;
-        PERFORM mesh.emit('gateway.ingress', 'created', 'gateway-service', array_agg(told.event)) FROM (
-            SELECT (added.rule_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('gateway.ingress', 'created', 'gateway-service', array_agg(numbered.event)) FROM (
+            SELECT (added.rule_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.rule_id, added.container_id, added.port, added.target_port) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('gateway.ingress', 'deleted', 'gateway-service', array_agg(told.event)) FROM (
-            SELECT (removed.rule_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('gateway.ingress', 'deleted', 'gateway-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.rule_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.rule_id, removed.container_id, removed.port) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -60,24 +60,24 @@ CREATE TRIGGER refuse_key_change BEFORE UPDATE OF rule_id ON ingress_rules
     FOR EACH ROW WHEN (old.rule_id IS DISTINCT FROM new.rule_id) EXECUTE FUNCTION mesh.refuse_key_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ingress_rules FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
 
--- routes: tells RouteRegistered, RouteUnregistered; container_id names no compute.container that is deleted.
+-- routes: emits RouteRegistered, RouteUnregistered; container_id names no compute.container that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_routes() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'routes');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'routes');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'route_id', false, array_agg(told.route_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'route_id', false, array_agg(written.route_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('compute.container', array_agg(DISTINCT added.container_id), 'routes', 'container_id') FROM new_rows AS added;
-        PERFORM mesh.emit('gateway.route', 'registered', 'gateway-service', array_agg(told.event)) FROM (
-            SELECT (added.route_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('gateway.route', 'registered', 'gateway-service', array_agg(numbered.event)) FROM (
+            SELECT (added.route_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.route_id, added.container_id, added.host, added.path_prefix, added.target) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('gateway.route', 'unregistered', 'gateway-service', array_agg(told.event)) FROM (
-            SELECT (removed.route_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('gateway.route', 'unregistered', 'gateway-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.route_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.route_id, removed.host, removed.path_prefix) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -94,5 +94,5 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON routes FOR EACH STATEMENT EXEC
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"gateway","database":"gateway_db","whole":true}
--- model: {"table":"ingress_rules","uniques":[{"name":"ingress_rules_container_id_port_key","columns":["container_id","port"]}],"checks":[{"name":"ingress_rules_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"columns":[{"name":"rule_id","type":"TEXT","nullable":false},{"name":"container_id","type":"TEXT","nullable":false},{"name":"port","type":"INTEGER","nullable":false},{"name":"target_port","type":"INTEGER","nullable":false,"default":"80"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"ingress_rules_pkey","columns":["rule_id"]},"functions":{"mesh.on_ingress_rules":"94e81f351e80"},"triggers":{"on_insert":"69d08a5a6e2f","on_delete":"79289c023c66","guard_container_id":"7fc1e4707d60","refuse_key_change":"80904b0315b9","refuse_truncate":"7c286c538d4b"}}
--- model: {"table":"routes","uniques":[{"name":"routes_host_path_prefix_key","columns":["host","path_prefix"]}],"checks":[{"name":"routes_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"routes_container_id_idx","columns":["container_id"]}],"columns":[{"name":"route_id","type":"TEXT","nullable":false},{"name":"container_id","type":"TEXT","nullable":true},{"name":"host","type":"TEXT","nullable":false},{"name":"path_prefix","type":"TEXT","nullable":false,"default":"'/'"},{"name":"target","type":"TEXT","nullable":false},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"routes_pkey","columns":["route_id"]},"functions":{"mesh.on_routes":"88e6ca0641e9"},"triggers":{"on_insert":"39ef00313e0d","on_delete":"b7040ce8a044","guard_container_id":"3eec53ab5f92","refuse_key_change":"e613e8e05e04","refuse_truncate":"eb35a479ee18"}}
+-- model: {"table":"ingress_rules","uniques":[{"name":"ingress_rules_container_id_port_key","columns":["container_id","port"]}],"checks":[{"name":"ingress_rules_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"columns":[{"name":"rule_id","type":"TEXT","nullable":false},{"name":"container_id","type":"TEXT","nullable":false},{"name":"port","type":"INTEGER","nullable":false},{"name":"target_port","type":"INTEGER","nullable":false,"default":"80"},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"ingress_rules_pkey","columns":["rule_id"]},"functions":{"mesh.on_ingress_rules":"f602fa40ef90"},"triggers":{"on_insert":"69d08a5a6e2f","on_delete":"79289c023c66","guard_container_id":"7fc1e4707d60","refuse_key_change":"80904b0315b9","refuse_truncate":"7c286c538d4b"}}
+-- model: {"table":"routes","uniques":[{"name":"routes_host_path_prefix_key","columns":["host","path_prefix"]}],"checks":[{"name":"routes_created_at_travels","columns":["created_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"routes_container_id_idx","columns":["container_id"]}],"columns":[{"name":"route_id","type":"TEXT","nullable":false},{"name":"container_id","type":"TEXT","nullable":true},{"name":"host","type":"TEXT","nullable":false},{"name":"path_prefix","type":"TEXT","nullable":false,"default":"'/'"},{"name":"target","type":"TEXT","nullable":false},{"name":"created_at","type":"TIMESTAMP","nullable":false,"default":"(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"}],"key":{"name":"routes_pkey","columns":["route_id"]},"functions":{"mesh.on_routes":"ffac4175633d"},"triggers":{"on_insert":"39ef00313e0d","on_delete":"b7040ce8a044","guard_container_id":"3eec53ab5f92","refuse_key_change":"e613e8e05e04","refuse_truncate":"eb35a479ee18"}}
