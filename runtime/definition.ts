@@ -96,9 +96,22 @@ export interface ColumnDefinition {
   /** The database has a default for it. */
   readonly defaulted?: true;
   readonly unique?: true;
-  /** Of a cache: only hooks fill it. Events and snapshots leave it alone, and it is not compared. */
-  readonly local?: true;
   readonly oneOf?: readonly string[];
+}
+
+/** What is compared with the catalogue before a migration. */
+export interface ExistingDefinition {
+  /** Sets of columns whose values together are unique. */
+  readonly unique: readonly (readonly string[])[];
+  readonly references: readonly ReferenceDefinition[];
+}
+
+/** A foreign key of one column, to the key of a table that this service has too, by its name in mesh.yaml. */
+export interface ReferenceDefinition {
+  readonly column: string;
+  readonly table: string;
+  readonly target: string;
+  readonly onDelete: "cascade" | "set_null" | "restrict";
 }
 
 /** An owned table or a cache. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. */
@@ -108,8 +121,12 @@ export interface TableDefinition<
   Patch extends object = object,
 > {
   readonly name: string;
+  /** Where mesh.yaml says its schema. Absent: under `name`, in the schema where migrations make tables. */
+  readonly at?: { readonly schema: string; readonly table: string };
   readonly key: string;
   readonly columns: readonly ColumnDefinition[];
+  /** It was there before the mesh: what mesh.yaml says of it beside its columns. */
+  readonly existing?: ExistingDefinition;
   /** The entity of which it is a read-only cache: `auth.user`. Absent for an owned table. */
   readonly cacheOf?: string;
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
@@ -244,7 +261,7 @@ export interface DatabaseDefinition {
   readonly ownerUrlVariable: string;
   /** Roles that roles.sql makes: `auth_owner` and `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
-  /** Folder of its migrations. */
+  /** Folder of its migrations; `grants.sql` stands beside it. */
   readonly migrations: URL;
 }
 
@@ -267,8 +284,7 @@ export interface ServiceDefinition {
   readonly callers?: readonly CallerDefinition[];
   /** Services that its hooks call, beside the sources of its consumers. */
   readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
-  /** Variables that mesh.yaml gives it beside those that the runtime reads of itself. */
-  readonly environment?: readonly EnvironmentDefinition[];
+  readonly environment: readonly EnvironmentDefinition[];
   /** The hook at start-up; where it throws, the service does not start. */
   readonly start?: StartHook | undefined;
 }
@@ -278,8 +294,6 @@ export interface CallerDefinition {
   readonly name: string;
   /** Environment variable with the key that it sends: `SFS_TO_AUTH_KEY`. */
   readonly keyVariable: string;
-  /** The key may be unset: then the caller is not let in, and can do without. */
-  readonly optional?: true;
   readonly grants: readonly GrantDefinition[];
 }
 

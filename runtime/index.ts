@@ -79,7 +79,7 @@ export {
   showDeadLetter,
 } from "./consumer/dead-letters.js";
 export type { ResyncResult } from "./http/operate-routes.js";
-export type { FoundRow, RowFinding } from "./operate/compare.js";
+export type { Finding, FoundRow } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
 export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
@@ -101,6 +101,12 @@ export { createPool } from "./database/pool.js";
 export { requireOwnSessions } from "./database/pooler.js";
 export {
   type AppliedMigration,
+  type CatalogColumn,
+  type CatalogForeignKey,
+  type CatalogTable,
+  type ExistingDifference,
+  ExistingDiffers,
+  type ExistingTable,
   type Grants,
   type MigrateAsOwnerOptions,
   type MigratedDatabase,
@@ -112,6 +118,7 @@ export {
   migrateAsOwner,
   migrationState,
   type OwnedDatabase,
+  readCatalog,
 } from "./schema/index.js";
 
 // The broker: to provision streams and durables, to listen, to test:

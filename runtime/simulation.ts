@@ -5,6 +5,7 @@
 
 export { refuseUnpublishable } from "./broker/broker.js";
 export { BrokerAway } from "./broker/connection.js";
+export { relationName, relationOf } from "./database/relation.js";
 export { openList } from "./http/list.js";
 export { placeholderValue } from "./inbox/unique-conflict.js";
 export { type Parts, startParts } from "./service/parts.js";

@@ -1,5 +1,5 @@
-import type { ConsumerDefinition } from "@meshwright/runtime";
-import { wireRow } from "@meshwright/runtime/simulation";
+import type { ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
+import { relationOf, wireRow } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import type { Copy } from "./mesh.js";
 
@@ -18,14 +18,14 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const { cache } = consumer;
   const columns = comparedColumns(consumer);
   if (cache === undefined || columns.length === 0) return [];
-  const read = (table: string) => {
+  const read = (table: TableDefinition) => {
     const compared = cache.columns.filter(({ name }) => columns.includes(name));
     const row = wireRow({ ...cache, columns: compared }, '"$row"');
-    return `SELECT ${row} AS row FROM ${quote(table)} AS "$row" ORDER BY "$row".${quote(cache.key)}`;
+    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" ORDER BY "$row".${quote(cache.key)}`;
   };
   const [here, there] = await Promise.all([
-    service.database.query<{ row: string }>(read(cache.name)),
-    owner.service.database.query<{ row: string }>(read(owner.table.name)),
+    service.database.query<{ row: string }>(read(cache)),
+    owner.service.database.query<{ row: string }>(read(owner.table)),
   ]);
   const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
   return [

@@ -4,19 +4,19 @@
 
 export interface History {
   /** The step at which a row was last written; undefined when no writer wrote it, or when that is not known. */
-  lastWritten(row: RowName): number | undefined;
+  lastWritten(place: RowPlace): number | undefined;
   /** The step at which a writer last deleted it. */
-  lastDeleted(row: RowName): number | undefined;
+  lastDeleted(place: RowPlace): number | undefined;
 }
 
 export interface Recorder extends History {
-  recordWrite(row: RowName, step: number): void;
-  recordDeletion(row: RowName, step: number): void;
+  recordWrite(place: RowPlace, step: number): void;
+  recordDeletion(place: RowPlace, step: number): void;
   /** The answer to a COMMIT was lost: what the row is now is not known until it is written again. */
-  recordUnknown(row: RowName): void;
+  recordUnknown(place: RowPlace): void;
 }
 
-export interface RowName {
+export interface RowPlace {
   readonly service: string;
   readonly table: string;
   readonly key: string;
@@ -25,12 +25,12 @@ export interface RowName {
 export function createHistory(): Recorder {
   const written = new Map<string, number>();
   const deleted = new Map<string, number>();
-  const at = ({ service, table, key }: RowName) => `${service} ${table} ${key}`;
+  const at = ({ service, table, key }: RowPlace) => `${service} ${table} ${key}`;
   return {
-    lastWritten: (row) => written.get(at(row)),
-    lastDeleted: (row) => deleted.get(at(row)),
-    recordWrite: (row, step) => written.set(at(row), step),
-    recordDeletion: (row, step) => deleted.set(at(row), step),
-    recordUnknown: (row) => written.delete(at(row)),
+    lastWritten: (place) => written.get(at(place)),
+    lastDeleted: (place) => deleted.get(at(place)),
+    recordWrite: (place, step) => written.set(at(place), step),
+    recordDeletion: (place, step) => deleted.set(at(place), step),
+    recordUnknown: (place) => written.delete(at(place)),
   };
 }

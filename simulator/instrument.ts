@@ -44,12 +44,12 @@ function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefini
   };
 }
 
-interface ConsumedBy {
+interface Place {
   readonly consumer: ConsumerDefinition;
   readonly event: ConsumedEvent<never>;
 }
 
-function instrumentEvent(world: World, actor: Actor, { consumer, event }: ConsumedBy): ConsumedEvent<never> {
+function instrumentEvent(world: World, actor: Actor, { consumer, event }: Place): ConsumedEvent<never> {
   const { handler, cascades } = event;
   const recorded = handler !== undefined || world.plan.effects;
   return {
@@ -59,7 +59,7 @@ function instrumentEvent(world: World, actor: Actor, { consumer, event }: Consum
   };
 }
 
-function recordHandler(world: World, actor: Actor, { consumer, event }: ConsumedBy): Handler<never> {
+function recordHandler(world: World, actor: Actor, { consumer, event }: Place): Handler<never> {
   const userHandler = event.handler;
   const handler: Handler<never> = async (context) => {
     const { metadata } = context.event as { readonly metadata: EffectMetadata };

@@ -5,7 +5,7 @@ import type {
   TableDefinition,
 } from "@meshwright/runtime";
 import { kindOf } from "@meshwright/runtime/column-types";
-import { escapeIdentifier as quote } from "pg";
+import { relationName, relationOf } from "@meshwright/runtime/simulation";
 import type { SimulatedDatabase } from "./postgres/databases.js";
 
 /*
@@ -66,7 +66,9 @@ export async function describeMesh(
   }
   for (const owned of tables) {
     for (const [column, name] of await foreignKeys(owned)) {
-      const target = tables.find(({ service, table }) => service === owned.service && table.name === name);
+      const target = tables.find(
+        ({ service, table }) => service === owned.service && relationName(table) === name,
+      );
       if (target !== undefined) owned.refersTo.set(column, target);
     }
     for (const { entity, column } of cascadesInto(owned)) {
@@ -117,7 +119,7 @@ async function foreignKeys({ service, table }: OwnedTable): Promise<ReadonlyMap<
     `SELECT attname AS column, relname AS target
 FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] JOIN pg_class ON pg_class.oid = confrelid
 WHERE contype = 'f' AND conrelid = $1::regclass AND cardinality(conkey) = 1 ORDER BY 1`,
-    [quote(table.name)],
+    [relationOf(table)],
   );
   return new Map(rows.map(({ column, target }) => [column, target]));
 }

@@ -1,4 +1,5 @@
 import type { CascadeDefinition } from "@meshwright/runtime";
+import { relationOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
@@ -69,7 +70,7 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
   const found: string[] = [];
   for (const { table, column } of consumer.events.flatMap(({ cascades = [] }) => cascades)) {
     const rows = await service.database.query<{ key: string; id: string }>(
-      `SELECT ${quote(table.key)}::text AS key, ${quote(column)}::text AS id FROM ${quote(table.name)} WHERE ${quote(column)} IS NOT NULL`,
+      `SELECT ${quote(table.key)}::text AS key, ${quote(column)}::text AS id FROM ${relationOf(table)} WHERE ${quote(column)} IS NOT NULL`,
     );
     for (const { key, id } of rows) {
       const written = outcome.history.lastWritten({
@@ -93,13 +94,13 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
 
 async function keysOf({ owner }: Copy): Promise<readonly { readonly id: string }[]> {
   return await owner.service.database.query<{ id: string }>(
-    `SELECT ${quote(owner.table.key)}::text AS id FROM ${quote(owner.table.name)}`,
+    `SELECT ${quote(owner.table.key)}::text AS id FROM ${relationOf(owner.table)}`,
   );
 }
 
 async function countRows({ service }: Copy, { table, column }: CascadeDefinition) {
   return await service.database.query<{ id: string; count: string }>(
-    `SELECT ${quote(column)}::text AS id, count(*) FROM ${quote(table.name)} WHERE ${quote(column)} IS NOT NULL GROUP BY 1`,
+    `SELECT ${quote(column)}::text AS id, count(*) FROM ${relationOf(table)} WHERE ${quote(column)} IS NOT NULL GROUP BY 1`,
   );
 }
 
@@ -117,7 +118,7 @@ async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly stri
   const { plan } = outcome.world;
   const { consumer, service } = copy;
   const effects = await service.database.query<Effect>(
-    'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY ordinal',
+    'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY place',
     [consumer.durable],
   );
   const found: string[] = [];

@@ -1,4 +1,5 @@
 import { kindOf } from "@meshwright/runtime/column-types";
+import { relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
 import { keyOf, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
@@ -66,7 +67,7 @@ interface Committed {
 
 async function perform(client: pg.Client, task: Task): Promise<void> {
   const { world, owned, write } = task;
-  const row = (key: string) => ({
+  const place = (key: string) => ({
     service: owned.service.definition.name,
     table: owned.table.name,
     key,
@@ -78,15 +79,15 @@ async function perform(client: pg.Client, task: Task): Promise<void> {
   } = await PERFORM[write.kind](client, task).catch((error: unknown) => {
     // An error from the database means that nothing was written; a lost answer does not.
     if (!(error instanceof pg.DatabaseError))
-      for (const key of touched(task)) world.history.recordUnknown(row(key));
+      for (const key of touched(task)) world.history.recordUnknown(place(key));
     throw error;
   });
-  for (const key of deleted) world.history.recordDeletion(row(key), step);
+  for (const key of deleted) world.history.recordDeletion(place(key), step);
   for (const key of written) {
     // Held, so that how long the query takes does not decide what comes next.
     const unknown = await world.schedule.hold(() => refersToUnknown(owned, key));
-    if (unknown) world.history.recordUnknown(row(key));
-    else world.history.recordWrite(row(key), step);
+    if (unknown) world.history.recordUnknown(place(key));
+    else world.history.recordWrite(place(key), step);
   }
 }
 
@@ -95,7 +96,7 @@ async function refersToUnknown({ service, table, key, refersTo }: OwnedTable, id
   for (const [column, { service: other }] of refersTo) {
     if (other === service) continue;
     const [found] = await service.database.query<{ known: boolean }>(
-      `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${quote(table.name)} AS "$row" ON state.entity_id = "$row".${quote(column)}::text
+      `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${relationOf(table)} AS "$row" ON state.entity_id = "$row".${quote(column)}::text
 WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq IS NOT NULL)) AS known`,
       [id],
     );
@@ -140,7 +141,7 @@ async function update(client: pg.Client, { owned, write }: Task): Promise<Commit
   const column = owned.columns[write.column % owned.columns.length];
   if (column === undefined) return {};
   const id = keyOf(owned, write.key);
-  const sql = `UPDATE ${quote(owned.table.name)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
+  const sql = `UPDATE ${relationOf(owned.table)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
   const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
   // Only a change of a reference counts as a write: other updates leave the row with the entity it refers to.
   return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
@@ -168,7 +169,7 @@ async function deletion(
 ): Promise<Committed> {
   for (const id of ids) world.recordWriterDeletion(owned, id);
   const { rows } = await client.query<{ key: string }>(
-    `DELETE FROM ${quote(owned.table.name)} WHERE ${keyText(owned)} = ANY ($1) RETURNING ${keyText(owned)} AS key`,
+    `DELETE FROM ${relationOf(owned.table)} WHERE ${keyText(owned)} = ANY ($1) RETURNING ${keyText(owned)} AS key`,
     [ids],
   );
   return { deleted: rows.map(({ key }) => key) };
@@ -179,11 +180,11 @@ function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "colu
   const names = [owned.table.key, ...columns.map(({ name }) => name)];
   const values = [
     keyOf(owned, write.key),
-    ...columns.map((column, index) => valueFor(owned, column, (write.value + index * write.column) % 5)),
+    ...columns.map((column, place) => valueFor(owned, column, (write.value + place * write.column) % 5)),
   ];
-  const parameters = values.map((_, index) => `$${index + 1}`).join(", ");
+  const places = values.map((_, place) => `$${place + 1}`).join(", ");
   return [
-    `INSERT INTO ${quote(owned.table.name)} (${names.map(quote).join(", ")}) VALUES (${parameters})`,
+    `INSERT INTO ${relationOf(owned.table)} (${names.map(quote).join(", ")}) VALUES (${places})`,
     values,
   ];
 }
@@ -205,7 +206,8 @@ async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Com
 async function swap(client: pg.Client, { owned, write }: Task): Promise<void> {
   const column = owned.columns.find(({ unique, type }) => unique === true && kindOf(type) === "text");
   if (column === undefined) return;
-  const [table, name, key] = [owned.table.name, column.name, owned.table.key].map(quote);
+  const table = relationOf(owned.table);
+  const [name, key] = [column.name, owned.table.key].map(quote);
   const ids = [keyOf(owned, write.key), keyOf(owned, write.key + 1 + (write.value % (KEYS - 1)))];
   await client.query("BEGIN");
   const { rows } = await client.query<{ id: string; value: string }>(

@@ -1,4 +1,5 @@
 import { checkDatabaseUrl, shownKey } from "@meshwright/runtime";
+import type { Compilation } from "../compile.js";
 import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js";
 import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
@@ -14,20 +15,22 @@ export interface RunningMesh {
   readonly services: readonly Service[];
   /** What a service would find in its environment: the caller's, else what a running `mesh dev` wrote down. */
   readonly env: NodeJS.ProcessEnv;
+  /** Mistakes that a database shows, at their places in mesh.yaml. */
+  readonly locate: Compilation["locate"];
   /** What mesh.yaml is warned of. */
   readonly warnings: readonly Diagnostic[];
 }
 
 /** `only` narrows it to one service. */
 export async function findRunningMesh(only?: string): Promise<RunningMesh> {
-  const { mesh, diagnostics } = await compileProject();
+  const { mesh, diagnostics, locate } = await compileProject();
   if (!mesh) {
     reportDiagnostics(diagnostics, false);
     throw new UsageError(`${MESH_FILE} has errors, so it is unknown what to look for`);
   }
   const given = Object.entries(process.env).filter(([, value]) => value !== "");
   const env = { ...(await developmentEnvironment(mesh)), ...Object.fromEntries(given) };
-  return { mesh, services: chooseServices(mesh, only), env, warnings: diagnostics };
+  return { mesh, services: chooseServices(mesh, only), env, locate, warnings: diagnostics };
 }
 
 async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {

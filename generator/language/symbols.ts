@@ -33,6 +33,10 @@ export interface TableSymbol {
   readonly name: string;
   readonly span: Span;
   readonly node: TableNode | undefined;
+  /** It is there already, and migrations leave it as it is. */
+  readonly existing: boolean;
+  /** Where it says that it is, or exists; undefined: where the migrating role makes tables, under its own name. */
+  readonly at: { readonly schema: string; readonly table: string } | undefined;
   readonly columns: ReadonlyMap<string, ColumnSymbol>;
   readonly key: ColumnSymbol | undefined;
   /** `auth.user` */
@@ -47,8 +51,6 @@ export interface ColumnSymbol {
   readonly type: ColumnType | undefined;
   readonly nullable: boolean;
   readonly key: boolean;
-  /** Of a copy: only hooks fill it. */
-  readonly local: boolean;
   /** The full form, where it is written so. */
   readonly node: Extract<ColumnNode, { kind: "mapping" }> | undefined;
   /** Some of its properties were misread. */

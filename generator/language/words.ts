@@ -44,7 +44,16 @@ export const databaseName = name(
   "auth_db",
 );
 export const tableName = name(/^[a-z][a-z0-9_]*$/, "a table: lower-case letters, digits and _", "users");
-export const columnName = name(/^[a-z][a-z0-9_]*$/, "a column: lower-case letters, digits and _", "user_id");
+/** Of a table that exists, what PostgreSQL takes; a dot parts table and column. A check holds other tables to `madeName`. */
+export const columnName = name(/^[^.\p{Cc}]+$/u, "a column: a name of PostgreSQL without dots", "user_id");
+/** What a migration makes. */
+export const madeName = /^[a-z][a-z0-9_]*$/;
+export const schemaName = name(/^[^.\p{Cc}]+$/u, "a schema: a name of PostgreSQL without dots", "sales");
+export const existingTableName = name(
+  /^[^.\p{Cc}]+$/u,
+  "a table that exists: a name of PostgreSQL without dots",
+  "Order Details",
+);
 export const rowName = name(/^[A-Z][A-Za-z0-9]*$/, "a row: PascalCase", "Person");
 export const eventName = name(/^[A-Z][A-Za-z0-9]*$/, "an event: PascalCase", "UserCreated");
 export const fieldName = name(/^[A-Za-z][A-Za-z0-9_]*$/, "a payload field: letters, digits and _", "user_id");
@@ -111,7 +120,7 @@ export const entity = word<{ readonly service: string; readonly entity: string }
   examples: ["auth.user"],
 });
 
-const columnReferencePattern = /^([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)$/;
+const columnReferencePattern = /^([a-z][a-z0-9_]*)\.([^.\p{Cc}]+)$/u;
 
 export const columnReference = word<ColumnName>({
   expects: "a column such as containers.user_id",

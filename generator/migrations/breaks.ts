@@ -1,5 +1,5 @@
-import type { DatabaseSchema } from "./database-schema.js";
 import type { PlaceInDatabase } from "./refusal.js";
+import type { DatabaseSchema } from "./schema.js";
 import type { Step } from "./steps.js";
 
 interface Change {
@@ -56,6 +56,10 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
     case "drop_function":
     case "rename_constraint":
     case "rename_index":
+    case "create_schema":
+    case "note_place":
+    case "forget_place":
+    case "adopt_rows":
     case "drop_not_null":
     case "create_table":
     case "set_default":

@@ -1,8 +1,8 @@
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { referenceActions } from "../vocabulary/reference-actions.js";
 import { checkSchemas } from "./checks.js";
-import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
-import { distinctName, objectName } from "./sql-names.js";
+import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./schema.js";
+import { distinctName, objectName, ownPrefix } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
@@ -10,19 +10,38 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
   const cascades = consumers.flatMap((consumer) => consumer.cascades);
   const tables = database.tables.map((table) => {
     const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
-    return { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
+    const schema = { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
+    return table.existing ? oursOf(schema, table, mesh) : schema;
   });
   return { tables: distinguishIndexes(tables) };
+}
+
+/** Of a table that exists only what the mesh adds to it. */
+function oursOf(schema: TableSchema, { name, backfill }: Table, mesh: Mesh): TableSchema {
+  const own = mesh.events.find(({ emit }) => emit?.table === name && emit.id === undefined);
+  return {
+    ...schema,
+    columns: [],
+    uniques: [],
+    foreignKeys: [],
+    indexes: schema.indexes.filter(({ reason }) => reason !== undefined),
+    adopts: own && { entity: `${own.service}.${own.entity}`, born: backfill === "hooks" },
+  };
 }
 
 /** Tables and indexes, those of keys and UNIQUE among them, share one room of names. */
 function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchema[] {
   const taken = new Map<string, number>();
-  const names = tables.flatMap((table) => [table, table.key, ...table.uniques, ...table.indexes]);
+  const names = tables.flatMap((table): readonly { readonly name: string }[] =>
+    table.existing === true ? table.indexes : [table, table.key, ...table.uniques, ...table.indexes],
+  );
   for (const { name } of names) taken.set(name, (taken.get(name) ?? 0) + 1);
   return tables.map((table) => {
+    const prefix = ownPrefix(table);
     const distinct = <T extends ConstraintSchema>(item: T, kind: string): T =>
-      taken.get(item.name) === 1 ? item : { ...item, name: distinctName(table.name, ...item.columns, kind) };
+      (taken.get(item.name) ?? 1) === 1
+        ? item
+        : { ...item, name: distinctName(...prefix, table.name, ...item.columns, kind) };
     return {
       ...table,
       key: distinct(table.key, "pkey"),
@@ -35,7 +54,7 @@ function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchem
 /** `cascaded`: columns by which a cascade rule finds its rows. */
 function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSchema, "checks"> {
   const named = (columns: readonly string[], kind: string) => ({
-    name: objectName(table.name, ...columns, kind),
+    name: objectName(...ownPrefix(table), table.name, ...columns, kind),
     columns,
   });
   const alone = table.columns.filter((column) => column.unique && !column.key);
@@ -45,9 +64,14 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSch
   ];
   const indexes = table.indexes.map((columns) => ({ ...named(columns, "idx"), reason: undefined }));
   const leading = new Set([table.key, ...[...uniques, ...indexes].map(({ columns }) => columns[0])]);
-  const implied = table.columns.filter((column) => !leading.has(column.name) && isLookedUp(column, cascaded));
+  const implied = table.columns.filter(
+    (column) => !leading.has(column.name) && isLookedUp(column, table, cascaded),
+  );
   return {
     name: table.name,
+    at: table.at,
+    existing: table.existing,
+    adopts: undefined,
     renamedFrom: table.renamedFrom,
     description: table.description,
     columns: table.columns.map(columnSchema),
@@ -72,9 +96,9 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSch
   };
 }
 
-/** Without an index each deletion of a parent would read the whole table. */
-function isLookedUp(column: Column, cascaded: ReadonlySet<string>): boolean {
-  return column.references !== undefined || cascaded.has(column.name);
+/** Without an index each deletion of a parent would read the whole table. The references of what exists are somebody else's. */
+function isLookedUp(column: Column, table: Table, cascaded: ReadonlySet<string>): boolean {
+  return (column.references !== undefined && table.existing !== true) || cascaded.has(column.name);
 }
 
 function columnSchema(column: Column): ColumnSchema {

@@ -1,9 +1,9 @@
 import type { Column, Mesh, Table } from "../model/mesh.js";
-import { tableConditions } from "../rules/payload-conditions.js";
-import { conjunction } from "../rules/translation.js";
+import { tableConditions } from "../rules/payload.js";
+import { conjunction } from "../rules/said.js";
 import { travelRule } from "../rules/travel.js";
-import type { CheckSchema } from "./database-schema.js";
-import { literal, objectName } from "./sql-names.js";
+import type { CheckSchema } from "./schema.js";
+import { literal, objectName, ownPrefix } from "./sql-names.js";
 
 /**
  * The CHECK constraints of a table. What its messages cannot tell is refused by the owner alone: a copy holds what
@@ -40,5 +40,5 @@ function payload(column: Column, table: Table, mesh: Mesh): readonly CheckSchema
 }
 
 function named(table: Table, column: string, kind: string) {
-  return { name: objectName(table.name, column, kind), columns: [column] };
+  return { name: objectName(...ownPrefix(table), table.name, column, kind), columns: [column] };
 }

@@ -1,10 +1,10 @@
-import { compareTable } from "./compare-table.js";
-import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./database-schema.js";
-import { type Kind, matchNames } from "./match.js";
+import { type TableNames, tableName } from "./compare-names.js";
+import { adoptTable, compareTable, releaseTable } from "./compare-table.js";
+import { type Kind, type Matches, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
-import { type TableNames, tableName } from "./renamed-tables.js";
+import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./schema.js";
 import { orderSteps, type Step } from "./steps.js";
-import type { Trigger } from "./trigger-definitions.js";
+import type { Trigger } from "./triggers.js";
 import { digest, type WrittenState } from "./written.js";
 
 const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };
@@ -29,12 +29,28 @@ export function compareDatabases(before: WrittenState, next: DatabaseState, refu
     ),
     ...tables.renames.map((rename): Step => ({ kind: "rename_table", ...rename })),
     ...pairs.flatMap((pair) => compareTable(pair, names, refuse)),
-    ...createTables(tables.added, next.schema),
-    ...compareTriggers({ before, next, names }),
+    ...placeTables(tables),
+    ...tables.added.flatMap((table) => (table.existing === true ? adoptTable(table) : [])),
+    ...createTables(
+      tables.added.filter(({ existing }) => existing !== true),
+      next.schema,
+    ),
+    ...compareTriggers({ before, next, names, released: tables.dropped.filter(({ existing }) => existing) }),
   ]);
 }
 
+/** Schemas of tables that come, and what `mesh` knows of places. */
+function placeTables({ added, dropped }: Matches<TableSchema>): readonly Step[] {
+  const made = added.filter(({ existing }) => existing !== true).flatMap(({ at }) => at?.schema ?? []);
+  return [
+    ...dropped.flatMap((table): readonly Step[] => (table.at ? [{ kind: "forget_place", table }] : [])),
+    ...[...new Set(made)].map((schema): Step => ({ kind: "create_schema", schema })),
+    ...added.flatMap((table): readonly Step[] => (table.at ? [{ kind: "note_place", table }] : [])),
+  ];
+}
+
 function dropTable(table: TableSchema, dropped: readonly TableSchema[], refuse: Refuse): readonly Step[] {
+  if (table.existing === true) return releaseTable(table);
   refuse({
     code: "drop-table",
     at: {},
@@ -78,13 +94,15 @@ interface TriggerComparison {
   readonly before: WrittenState;
   readonly next: DatabaseState;
   readonly names: TableNames;
+  /** Tables that exist and are no longer the mesh's. */
+  readonly released: readonly TableSchema[];
 }
 
 /**
  * Functions and triggers are compared as text. A trigger follows its table through a renaming by itself,
  * but then its text has changed, and it is made anew under the names that a fresh database has.
  */
-function compareTriggers({ before, next, names }: TriggerComparison): readonly Step[] {
+function compareTriggers({ before, next, names, released }: TriggerComparison): readonly Step[] {
   const functions = new Map(before.functions.map((definition) => [definition.name, definition.digest]));
   const keptFunctions = new Set(next.triggers.functions.map(({ name }) => name));
   // The type of a column cannot be changed under a trigger that names it.
@@ -110,7 +128,8 @@ function compareTriggers({ before, next, names }: TriggerComparison): readonly S
   return [
     ...before.triggers
       // Those of a dropped table go with it.
-      .filter((trigger) => names.has(trigger.table) && !keptTriggers.has(trigger.digest))
+      .filter(({ table }) => names.has(table) || released.some(({ name }) => name === table))
+      .filter((trigger) => !keptTriggers.has(trigger.digest))
       .map(({ table, name }): Step => ({ kind: "drop_trigger", table, name })),
     ...before.functions
       .filter((definition) => !keptFunctions.has(definition.name))

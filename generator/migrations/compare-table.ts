@@ -1,14 +1,8 @@
 import { compareColumns } from "./compare-columns.js";
-import type {
-  CheckSchema,
-  ColumnSchema,
-  ConstraintSchema,
-  ForeignKeySchema,
-  TableSchema,
-} from "./database-schema.js";
+import { columnsOf, type TableNames, translate } from "./compare-names.js";
 import type { Matches } from "./match.js";
 import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
-import { columnsOf, type TableNames, translate } from "./renamed-tables.js";
+import type { CheckSchema, ColumnSchema, ConstraintSchema, ForeignKeySchema, TableSchema } from "./schema.js";
 import type { Step } from "./steps.js";
 
 /** A table that stays, perhaps under another name. */
@@ -22,6 +16,8 @@ export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse)
   const { previous, next, columns } = pair;
   // Nothing is emitted until it is clear what each column was, and all else would follow from a guess.
   if (columns.unclear) return [];
+  if (isMoved(pair)) return refuseMove(pair, refuse);
+  if (next.existing === true) return compareExisting(pair, refuse);
   return [
     ...compareColumns(columns, { table: next.name, oldTable: previous.name }, refuse),
     ...compareKey(pair, refuse),
@@ -29,6 +25,69 @@ export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse)
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
     ...compareForeignKeys(pair, names, refuse),
+  ];
+}
+
+function isMoved({ previous, next }: TablePair): boolean {
+  const place = ({ at, existing }: TableSchema) =>
+    JSON.stringify([at?.schema, existing === true ? at?.table : undefined, existing]);
+  return place(previous) !== place(next);
+}
+
+function refuseMove({ previous, next }: TablePair, refuse: Refuse): readonly Step[] {
+  const became = previous.existing !== next.existing;
+  refuse({
+    code: "move-table",
+    at: { table: next.name },
+    message: became
+      ? `table "${next.name}" ${next.existing === true ? "was made by the mesh" : "existed before the mesh"}, and would count as the opposite`
+      : `table "${next.name}" would be another table of PostgreSQL, and its rows other entities`,
+    hint: `say what it said before, or give the other table another name in this file`,
+    impossible: true,
+  });
+  return [];
+}
+
+/** Checks and indexes of ours; what they stand on is not for a migration to change. */
+function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonly Step[] {
+  const named = [previous, next].flatMap(({ checks, indexes }) => [...checks, ...indexes]);
+  const names = new Set(named.flatMap(({ columns }) => columns));
+  const column = (name: string): ColumnSchema => ({
+    name,
+    renamedFrom: undefined,
+    type: "TEXT",
+    nullable: true,
+    default: undefined,
+  });
+  const kept = [...names].map((name) => ({ previous: column(name), next: column(name) }));
+  const pair = { previous, next, columns: { kept, dropped: [], added: [], renames: [], unclear: false } };
+  const isNew = next.adopts !== undefined && previous.adopts?.entity !== next.adopts.entity;
+  return [
+    ...compareChecks(pair, refuse),
+    ...compareIndexes(pair),
+    ...(isNew && next.adopts !== undefined
+      ? [{ kind: "adopt_rows", table: next, adoption: next.adopts } as const]
+      : []),
+  ];
+}
+
+/** What the mesh adds to a table that exists. */
+export function adoptTable(table: TableSchema): readonly Step[] {
+  return [
+    ...table.checks.flatMap((constraint): readonly Step[] => [
+      { kind: "add_check", table: table.name, constraint },
+      { kind: "validate_check", table: table.name, constraint },
+    ]),
+    ...table.indexes.map((index): Step => ({ kind: "create_index", table: table.name, index })),
+    ...(table.adopts === undefined ? [] : [{ kind: "adopt_rows", table, adoption: table.adopts } as const]),
+  ];
+}
+
+/** What it takes away again; its triggers go by themselves. */
+export function releaseTable({ name: table, checks, indexes }: TableSchema): readonly Step[] {
+  return [
+    ...checks.map(({ name }): Step => ({ kind: "drop_constraint", table, name })),
+    ...indexes.map(({ name }): Step => ({ kind: "drop_index", table, name })),
   ];
 }
 
@@ -158,8 +217,8 @@ function compareIndexes(pair: TablePair): readonly Step[] {
     () => true,
   );
   return [
-    ...comparison.dropped.map(({ name }): Step => ({ kind: "drop_index", name })),
-    ...comparison.renamed.map((rename): Step => ({ kind: "rename_index", ...rename })),
+    ...comparison.dropped.map(({ name }): Step => ({ kind: "drop_index", table: previous.name, name })),
+    ...comparison.renamed.map((rename): Step => ({ kind: "rename_index", table: next.name, ...rename })),
     ...comparison.added.map((index): Step => ({ kind: "create_index", table: next.name, index })),
   ];
 }

@@ -7,6 +7,7 @@ export interface MigrationRefusal {
     | "require-column"
     | "restrict-rows"
     | "change-key"
+    | "move-table"
     | "swap-names"
     | "unknown-former-name"
     | "shared-former-name"

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Table } from "../model/mesh.js";
 import { quotedName } from "../quote/sql.js";
 
 export { dollarQuote, literal } from "../quote/sql.js";
@@ -49,6 +50,16 @@ const RESERVED = new Set(
 /** Bare where it can be, so that the SQL reads as a person would write it. */
 export function identifier(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : quotedName(name);
+}
+
+/** Begins the name of what is ours on a table that exists, so that it is nobody else's, and found when the mesh goes. */
+export function ownPrefix({ existing }: Pick<Table, "existing">): readonly string[] {
+  return existing === true ? ["mesh"] : [];
+}
+
+/** A table as SQL names it. */
+export function relation({ name, at }: Pick<Table, "name" | "at">): string {
+  return at === undefined ? identifier(name) : `${identifier(at.schema)}.${identifier(at.table)}`;
 }
 
 export function identifiers(names: readonly string[]): string {

@@ -1,27 +1,28 @@
 import type {
+  Adoption,
   CheckSchema,
   ColumnSchema,
   ConstraintSchema,
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
-} from "./database-schema.js";
+} from "./schema.js";
 import type { SqlType } from "./sql-types.js";
-import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
+import type { Trigger, TriggerFunction } from "./triggers.js";
 
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
 export type Step =
   | { readonly kind: "drop_trigger"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_foreign_key"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_constraint"; readonly table: string; readonly name: string }
-  | { readonly kind: "drop_index"; readonly name: string }
+  | { readonly kind: "drop_index"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_column"; readonly table: string; readonly column: string }
   | { readonly kind: "drop_table"; readonly table: string }
   | { readonly kind: "drop_function"; readonly name: string }
   | { readonly kind: "rename_table"; readonly from: string; readonly to: string }
   | { readonly kind: "rename_column"; readonly table: string; readonly from: string; readonly to: string }
   | { readonly kind: "rename_constraint"; readonly table: string; readonly from: string; readonly to: string }
-  | { readonly kind: "rename_index"; readonly from: string; readonly to: string }
+  | { readonly kind: "rename_index"; readonly table: string; readonly from: string; readonly to: string }
   | { readonly kind: "drop_default"; readonly table: string; readonly column: string }
   | {
       readonly kind: "change_type";
@@ -31,6 +32,12 @@ export type Step =
       readonly to: SqlType;
     }
   | { readonly kind: "drop_not_null"; readonly table: string; readonly column: string }
+  | { readonly kind: "create_schema"; readonly schema: string }
+  /** Tells `mesh` of a table that is not where it makes tables, or was not made by it. */
+  | { readonly kind: "note_place"; readonly table: TableSchema }
+  | { readonly kind: "forget_place"; readonly table: TableSchema }
+  /** Gives the rows that were there before their first version, without an event. */
+  | { readonly kind: "adopt_rows"; readonly table: TableSchema; readonly adoption: Adoption }
   /** With its indexes; its foreign keys as far as what they reference exists by then. */
   | {
       readonly kind: "create_table";
@@ -69,7 +76,8 @@ const ORDER: readonly (readonly Step["kind"][])[] = [
   ["drop_default", "drop_not_null"],
   ["change_type"],
   ["set_default"],
-  ["create_table"],
+  ["forget_place", "create_schema"],
+  ["create_table", "note_place"],
   ["add_column"],
   ["create_function", "create_trigger"],
   ["fill_nulls"],
@@ -77,6 +85,7 @@ const ORDER: readonly (readonly Step["kind"][])[] = [
   ["add_key", "add_unique", "add_check", "create_index"],
   ["add_foreign_key"],
   ["validate_check"],
+  ["adopt_rows"],
 ];
 
 /** Steps of one phase keep their order. */

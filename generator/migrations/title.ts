@@ -69,6 +69,12 @@ function describe(step: Step): Part | undefined {
     case "drop_foreign_key":
     case "drop_constraint":
       return following(step.table, `free ${step.table}`);
+    case "note_place":
+      return on(step.table.name, `${step.table.existing ? "adopt" : "place"} ${step.table.name}`);
+    case "forget_place":
+      return on(step.table.name, `release ${step.table.name}`);
+    case "create_schema":
+    case "adopt_rows":
     case "drop_index":
     case "drop_function":
     case "rename_constraint":

@@ -35,9 +35,8 @@ export interface Call {
   readonly urlVariable: string;
   /** `SFS_TO_AUTH_KEY`: what the caller shows, and the callee knows it by. No other pair has the same. */
   readonly keyVariable: string;
+  /** `existence` alone: the caller runs without it, and lost deletions stay unnoticed. */
   readonly reasons: readonly ("sync" | "existence" | "declared")[];
-  /** For `existence` alone: the caller runs without it, and lost deletions stay unnoticed. */
-  readonly optional: true | undefined;
   readonly grants: readonly Grant[];
 }
 
@@ -100,8 +99,6 @@ export interface Resource {
 
 export interface EnvironmentVariable {
   readonly name: string;
-  /** The runtime reads it, whatever mesh.yaml says. */
-  readonly builtIn: boolean;
   readonly description: string;
   readonly required: boolean;
   readonly default: string | undefined;
@@ -196,7 +193,14 @@ export interface Database {
 }
 
 export interface Table {
+  /** As this file calls it. */
   readonly name: string;
+  /** Where it is in PostgreSQL, where that is said or it exists; undefined: under `name`, where the migrating role makes tables. */
+  readonly at: Place | undefined;
+  /** It was there before the mesh: migrations add triggers, checks and indexes of ours, and change nothing else. */
+  readonly existing: true | undefined;
+  /** What becomes of rows that an existing table had before; undefined: they are copied, and no creation is told of them. */
+  readonly backfill: "hooks" | undefined;
   readonly description: string | undefined;
   /** Name of the key column: its value is the entity id of the table's events. */
   readonly key: string;
@@ -217,6 +221,11 @@ export interface Table {
     /** `userCache` */
     readonly value: string;
   };
+}
+
+export interface Place {
+  readonly schema: string;
+  readonly table: string;
 }
 
 export interface CacheOf {
@@ -256,9 +265,9 @@ export interface Column {
   readonly nullable: boolean;
   readonly key: boolean;
   readonly unique: boolean;
-  /** Of a copy: only hooks fill it; events and snapshots leave it alone. */
-  readonly local: true | undefined;
   readonly default: ColumnDefault | undefined;
+  /** The existing database has a value for a row that names none. */
+  readonly defaulted: true | undefined;
   readonly oneOf: readonly string[] | undefined;
   readonly references: Reference | undefined;
   readonly renamedFrom: string | undefined;

@@ -1,6 +1,7 @@
 import { escapeIdentifier, type Pool } from "pg";
 import { backOff } from "../back-off.js";
 import { columnOf } from "../database/columns.js";
+import { relationOf } from "../database/relation.js";
 import { inTransaction } from "../database/transaction.js";
 import type {
   BeforeContext,
@@ -223,7 +224,7 @@ async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Prom
   const { table, column } = rule;
   await inTransaction(pool, async (client) => {
     await client.query(
-      `DELETE FROM ${escapeIdentifier(table.name)} WHERE ${escapeIdentifier(table.key)}::text = $1 AND ${escapeIdentifier(column)}::text = $2`,
+      `DELETE FROM ${relationOf(table)} WHERE ${escapeIdentifier(table.key)}::text = $1 AND ${escapeIdentifier(column)}::text = $2`,
       [task.row_key, task.entity_id],
     );
     const { rowCount } = await client.query(
@@ -252,7 +253,7 @@ WHERE id = $1`,
 async function readPendingRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
   const { table, column } = rule;
   const { rows } = await pool.query<{ row: string }>(
-    `SELECT ${wireRow(table, '"$pending"')} AS row FROM ${escapeIdentifier(table.name)} AS "$pending"
+    `SELECT ${wireRow(table, '"$pending"')} AS row FROM ${relationOf(table)} AS "$pending"
 WHERE ${escapeIdentifier(table.key)} = $1::text::${keyType(table)} AND ${escapeIdentifier(column)}::text = $2`,
     [task.row_key, task.entity_id],
   );

@@ -50,7 +50,7 @@ export type ConsumerState =
       readonly kind: "detached";
       readonly known: Known;
       /** Messages may have been lost, or passed over by the durable: the source has to be asked. */
-      readonly mayMissMessages: boolean;
+      readonly mayLack: boolean;
     }
   | { readonly kind: "past-end"; readonly known: Known }
   | { readonly kind: "stopped"; readonly known: Known | undefined };
@@ -76,10 +76,10 @@ export function isAttached(
 }
 
 /** Attaching now, the consumer must assume that it lacks messages. */
-export function mayMissMessages(state: ConsumerState): boolean {
+export function mayLack(state: ConsumerState): boolean {
   switch (state.kind) {
     case "detached":
-      return state.mayMissMessages;
+      return state.mayLack;
     case "past-end":
     case "leaving":
       return true;
@@ -100,15 +100,15 @@ export interface Attachment {
 
 export function attached(state: ConsumerState, { epoch, durable, now }: Attachment): ConsumerState {
   const known = knownOf(state);
-  const missesMessages = mayMissMessages(state);
+  const lacks = mayLack(state);
   return {
     kind: "consuming",
     known: {
       epoch,
       durable,
       // An observation of the stream before messages were lost cannot be compared with it as it is now.
-      observation: missesMessages ? undefined : known?.observation,
-      deliveredSeq: missesMessages || epoch.begun ? 0 : (known?.deliveredSeq ?? 0),
+      observation: lacks ? undefined : known?.observation,
+      deliveredSeq: lacks || epoch.begun ? 0 : (known?.deliveredSeq ?? 0),
       settledSeq: known?.settledSeq ?? 0,
     },
     progressAt: now,
@@ -131,7 +131,7 @@ export function leave(state: ConsumerState, reason: LeaveReason): ConsumerState 
     case "consuming":
       return { ...state, kind: "leaving", reason };
     case "detached":
-      return { ...state, mayMissMessages: true };
+      return { ...state, mayLack: true };
     case "starting":
     case "leaving":
     case "past-end":
@@ -147,7 +147,7 @@ export function detached(state: ConsumerState): ConsumerState {
   switch (state.kind) {
     case "consuming":
     case "leaving":
-      return { kind: "detached", known: state.known, mayMissMessages: mayMissMessages(state) };
+      return { kind: "detached", known: state.known, mayLack: mayLack(state) };
     case "starting":
     case "detached":
     case "past-end":

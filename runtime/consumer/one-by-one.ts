@@ -1,4 +1,5 @@
 import { hasState } from "../database/database-errors.js";
+import { relationName } from "../database/relation.js";
 import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { inTransaction } from "../database/transaction.js";
 import { type Applied, applyEvents } from "../inbox/apply.js";
@@ -103,5 +104,9 @@ async function applyAlone(context: SettleContext, { event }: Due): Promise<Appli
 }
 
 function isCacheConflict({ model }: SettleContext, error: unknown): boolean {
-  return hasState(error, "unique_violation") && error.table === model.cache?.table.name;
+  return (
+    hasState(error, "unique_violation") &&
+    model.cache !== undefined &&
+    error.table === relationName(model.cache.table)
+  );
 }

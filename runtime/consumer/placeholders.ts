@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { escapeIdentifier } from "pg";
+import { relationOf } from "../database/relation.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { placeholderValue } from "../inbox/unique-conflict.js";
 import { kindOf } from "../values/column-types.js";
@@ -11,7 +12,7 @@ export async function holdsPlaceholders(pool: Pool, { cache }: ConsumerModel): P
   if (cache === undefined || columns.length === 0) return false;
   const held = columns.map(({ name }) => `starts_with(${escapeIdentifier(name)}, $1)`).join(" OR ");
   const { rows } = await pool.query<{ found: boolean }>(
-    `SELECT EXISTS (SELECT FROM ${escapeIdentifier(cache.table.name)} WHERE ${held}) AS found`,
+    `SELECT EXISTS (SELECT FROM ${relationOf(cache.table)} WHERE ${held}) AS found`,
     [placeholderValue("")],
   );
   return rows[0]?.found === true;

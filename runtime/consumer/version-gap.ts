@@ -1,5 +1,4 @@
 import type { Incoming } from "../inbox/parse.js";
-import { withoutAction } from "../subject.js";
 
 /*
  * Version gaps. Replicas share a durable, so a user's `updated` may reach one of them while `created` is still in flight to
@@ -20,6 +19,11 @@ export interface InFlight {
    * action. A redelivered message comes behind those that were stored after it.
    */
   readonly next: ReadonlyMap<string, number>;
+}
+
+/** `auth.user.42` of `auth.user.42.created`. */
+export function withoutAction(subject: string): string {
+  return subject.slice(0, subject.lastIndexOf("."));
 }
 
 export interface VersionGapWaits {

@@ -144,7 +144,8 @@ function brokenReference(error: DatabaseError): Problem {
 
 /** PostgreSQL names the constraint only, which is named after its table and column. Of two columns that fit, the longer one is meant. */
 function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
-  const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${table.name}_${name}_`)) ?? [];
+  const prefix = table?.existing === undefined ? table?.name : `mesh_${table.name}`;
+  const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${prefix}_${name}_`)) ?? [];
   return fitting.sort((a, b) => b.name.length - a.name.length)[0]?.name;
 }
 

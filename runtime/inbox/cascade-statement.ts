@@ -1,5 +1,6 @@
 import { escapeIdentifier } from "pg";
 import { arrayLiteral, arrayType, columnOf } from "../database/columns.js";
+import { relationOf } from "../database/relation.js";
 import type { CascadeDefinition } from "../definition.js";
 import type { Statement } from "./row-statements.js";
 
@@ -9,7 +10,7 @@ import type { Statement } from "./row-statements.js";
  * row's.
  */
 export function cascade(rule: CascadeDefinition, entity: string, ids: readonly string[]): Statement {
-  const table = escapeIdentifier(rule.table.name);
+  const table = relationOf(rule.table);
   const column = escapeIdentifier(rule.column);
   const matches = `${column} = ANY ($1::${arrayType(columnOf(rule.table, rule.column))})`;
   const values = [arrayLiteral(ids)];

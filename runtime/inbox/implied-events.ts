@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { arrayLiteral, arrayType } from "../database/columns.js";
+import { relationOf } from "../database/relation.js";
 import type { Logger, MeshEvent } from "../definition.js";
 import { wireRow } from "../values/values.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
@@ -12,7 +13,7 @@ import { type Incoming, toIncoming } from "./parse.js";
  * Their hooks run all the same; the events themselves, should they still arrive, are stale then.
  */
 
-export interface ImpliedEvent {
+export interface Finding {
   readonly id: string;
   readonly change: Change;
   readonly version: number | null;
@@ -20,38 +21,34 @@ export interface ImpliedEvent {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-/** The event that would have said the same; undefined when no event of that change has a hook. */
-export function toImpliedEvent(
-  model: ConsumerModel,
-  implied: ImpliedEvent,
-  logger: Logger,
-): Incoming | undefined {
-  const eventModel = hookedEvent(model, implied.change);
+/** The event that would have told the finding; undefined when no event of that change has a hook. */
+export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logger): Incoming | undefined {
+  const eventModel = hookedEvent(model, finding.change);
   if (eventModel === undefined) return undefined;
   const { entity } = model.definition;
-  const { _version, _first_version, ...payload } = implied.payload;
+  const { _version, _born, ...payload } = finding.payload;
   const event: MeshEvent = {
     metadata: {
       event_id: randomUUID(),
-      entity_id: implied.id,
+      entity_id: finding.id,
       timestamp: Math.floor(Date.now() / 1000),
       source: entity.slice(0, entity.indexOf(".")),
-      ...(implied.version === null ? {} : { version: implied.version }),
+      ...(finding.version === null ? {} : { version: finding.version }),
     },
     ...payload,
   };
   const { name, action, validate } = eventModel.definition;
   if (!validate(event)) {
     logger.warn(
-      { entityId: implied.id, event: name },
+      { entityId: finding.id, event: name },
       "the snapshot lacks fields of this event, so its hook is not called",
     );
     return undefined;
   }
   return toIncoming(model, eventModel, {
     event,
-    subject: `${entity}.${implied.id}.${action}`,
-    seq: implied.seq,
+    subject: `${entity}.${finding.id}.${action}`,
+    seq: finding.seq,
   });
 }
 
@@ -63,7 +60,7 @@ export function hookedEvent(model: ConsumerModel, change: Change): EventModel | 
 
 export interface Deletions {
   /** With the effective sequence at which each was found. */
-  readonly deletions: readonly { readonly id: string; readonly seq: number }[];
+  readonly places: readonly { readonly id: string; readonly seq: number }[];
   readonly logger: Logger;
 }
 
@@ -71,15 +68,15 @@ export interface Deletions {
 export async function lostDeletions(
   client: PoolClient,
   model: ConsumerModel,
-  { deletions, logger }: Deletions,
+  { places, logger }: Deletions,
 ): Promise<readonly Incoming[]> {
-  if (deletions.length === 0 || hookedEvent(model, "delete") === undefined) return [];
-  const ids = deletions.map(({ id }) => id);
+  if (places.length === 0 || hookedEvent(model, "delete") === undefined) return [];
+  const ids = places.map(({ id }) => id);
   const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
-  return deletions.flatMap(({ id, seq }) => {
+  return places.flatMap(({ id, seq }) => {
     const payload = rows.get(id);
     if (payload === undefined) return [];
-    return toImpliedEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
+    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
   });
 }
 
@@ -99,7 +96,7 @@ async function cachedRows(
   if (cache === undefined) return new Map();
   const key = escapeIdentifier(cache.key.name);
   const { rows } = await client.query<{ id: string; row: string }>(
-    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${escapeIdentifier(cache.table.name)} AS "$row"
+    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${relationOf(cache.table)} AS "$row"
 WHERE "$row".${key} = ANY ($1::${arrayType(cache.key)})`,
     [arrayLiteral(ids)],
   );

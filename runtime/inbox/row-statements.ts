@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { escapeIdentifier } from "pg";
 import { arrayLiteral, arrayType, DEFAULT } from "../database/columns.js";
+import { relationOf } from "../database/relation.js";
 import type { CacheModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 
@@ -30,8 +31,8 @@ export function shapeOf(upsert: Upsert): string {
 }
 
 export interface ShapedColumns {
-  /** Indexes of the columns that come with values. */
-  readonly indexes: readonly number[];
+  /** Places of the columns that come with values. */
+  readonly places: readonly number[];
   readonly casts: string;
   readonly names: string;
   /** The same, of one relation of a query. */
@@ -42,22 +43,22 @@ export interface ShapedColumns {
 
 export function shapeColumns(cache: CacheModel, shape: string, firstParameter: number): ShapedColumns {
   const codes = shape.slice(1);
-  const indexes = cache.columns.flatMap((_, index) => (codes[index] === "v" ? [index] : []));
-  const columns = indexes.map((index) => cache.columns[index]).filter((column) => column !== undefined);
+  const places = cache.columns.flatMap((_, place) => (codes[place] === "v" ? [place] : []));
+  const columns = places.map((place) => cache.columns[place]).filter((column) => column !== undefined);
   const arrays = [cache.key, ...columns].map(
-    (column, index) => `$${firstParameter + index}::${arrayType(column)}`,
+    (column, place) => `$${firstParameter + place}::${arrayType(column)}`,
   );
   const names = [cache.key, ...columns].map((column) => escapeIdentifier(column.name));
   const assignments = (from: string) =>
     cache.columns
-      .flatMap(({ name }, index) => {
-        if (codes[index] === "v") return [`${escapeIdentifier(name)} = ${from}.${escapeIdentifier(name)}`];
-        const reset = codes[index] === "d" || cache.stamps.has(index);
+      .flatMap(({ name }, place) => {
+        if (codes[place] === "v") return [`${escapeIdentifier(name)} = ${from}.${escapeIdentifier(name)}`];
+        const reset = codes[place] === "d" || cache.stamps.has(place);
         return reset ? [`${escapeIdentifier(name)} = DEFAULT`] : [];
       })
       .join(", ");
   return {
-    indexes,
+    places,
     casts: arrays.join(", "),
     names: names.join(", "),
     namesOf: (relation) => names.map((name) => `${relation}.${name}`).join(", "),
@@ -71,41 +72,41 @@ export function conflictClause(cache: CacheModel, shaped: ShapedColumns): string
   return `ON CONFLICT (${key}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
 }
 
-export function cellArrays(upserts: readonly Upsert[], indexes: readonly number[]): string[] {
+export function cellArrays(upserts: readonly Upsert[], places: readonly number[]): string[] {
   const ids = arrayLiteral(upserts.map((upsert) => upsert.id));
-  return [ids, ...indexes.map((index) => arrayLiteral(upserts.map((upsert) => upsert.cells[index])))];
+  return [ids, ...places.map((place) => arrayLiteral(upserts.map((upsert) => upsert.cells[place])))];
 }
 
 /** Writes rows of one shape, whether they are there or not. Gives the number that were not, as `added`. */
 export function upsertRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
   const text = `WITH "$written" AS (
-  INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
+  INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
   ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
 ) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
-  return { text, values: cellArrays(upserts, shaped.indexes) };
+  return { text, values: cellArrays(upserts, shaped.places) };
 }
 
 /** Changes the rows of one shape that are there. */
 export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
   const key = escapeIdentifier(cache.key.name);
-  const text = `UPDATE ${escapeIdentifier(cache.table.name)} AS "$row" SET ${shaped.assignments('"$new"')}
+  const text = `UPDATE ${relationOf(cache.table)} AS "$row" SET ${shaped.assignments('"$new"')}
 FROM unnest(${shaped.casts}) AS "$new" (${shaped.names}) WHERE "$row".${key} = "$new".${key}`;
-  return { text, values: cellArrays(upserts, shaped.indexes) };
+  return { text, values: cellArrays(upserts, shaped.places) };
 }
 
 /** A partial row may be inserted when whatever it lacks has a default or may be NULL. */
 export function canInsert(cache: CacheModel, shape: string): boolean {
   return cache.columns.every(
-    (column, index) => shape[index + 1] === "v" || column.nullable === true || column.defaulted === true,
+    (column, place) => shape[place + 1] === "v" || column.nullable === true || column.defaulted === true,
   );
 }
 
 export function removeRows(cache: CacheModel, ids: readonly string[]): Statement {
   const key = escapeIdentifier(cache.key.name);
   return {
-    text: `DELETE FROM ${escapeIdentifier(cache.table.name)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
+    text: `DELETE FROM ${relationOf(cache.table)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
     values: [arrayLiteral(ids)],
   };
 }

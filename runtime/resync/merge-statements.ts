@@ -1,5 +1,6 @@
 import { escapeIdentifier } from "pg";
 import { arrayLiteral } from "../database/columns.js";
+import { relationOf } from "../database/relation.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
 import type { Upsert } from "../inbox/plan-batch.js";
 import { cellArrays, conflictClause, type ShapedColumns, shapeColumns } from "../inbox/row-statements.js";
@@ -29,7 +30,7 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
   return {
     insert: insertNewText(cache, shaped),
     merge: mergeText(cache, shaped),
-    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.indexes)],
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
   };
 }
 
@@ -43,7 +44,7 @@ function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColum
 ), "$noted" AS (
   INSERT INTO "$snapshot" (entity_id) SELECT ${key} FROM "$given"
 )
-INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
+INSERT INTO ${relationOf(cache.table)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
 }
 
 /**
@@ -53,8 +54,8 @@ INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${names}) SELECT ${
  */
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const key = escapeIdentifier(cache.key.name);
-  const same = shaped.indexes
-    .flatMap((index) => cache.columns[index] ?? [])
+  const same = shaped.places
+    .flatMap((place) => cache.columns[place] ?? [])
     .map(({ name, type }) => {
       const exact = (row: string) => exactExpression({ type }, `${row}.${escapeIdentifier(name)}`);
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
@@ -69,7 +70,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   LEFT JOIN LATERAL (
     SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
   LEFT JOIN LATERAL (
-    SELECT * FROM ${escapeIdentifier(cache.table.name)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
+    SELECT * FROM ${relationOf(cache.table)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
     state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
 ), "$beyond" AS (
@@ -91,7 +92,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   END
   RETURNING state.entity_id
 )
-INSERT INTO ${escapeIdentifier(cache.table.name)} AS "$row" (${shaped.names})
+INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names})
 SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
 ${conflictClause(cache, shaped)}`;
 }

@@ -1,6 +1,7 @@
 import { escapeIdentifier, type PoolClient, type QueryResult } from "pg";
 import { arrayLiteral, arrayType } from "../database/columns.js";
 import { hasState } from "../database/database-errors.js";
+import { relationName, relationOf } from "../database/relation.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { run, shapeOf } from "../inbox/row-statements.js";
 import { settleUniqueConflicts } from "../inbox/unique-conflict.js";
@@ -98,7 +99,10 @@ async function unlessConflicting(
   try {
     return await write();
   } catch (error) {
-    if (!hasState(error, "unique_violation") || (cache !== undefined && error.table !== cache.table.name))
+    if (
+      !hasState(error, "unique_violation") ||
+      (cache !== undefined && error.table !== relationName(cache.table))
+    )
       throw error;
     await client.query("ROLLBACK TO SAVEPOINT merge");
     return undefined;
@@ -132,9 +136,9 @@ async function makeWay(
   const conflicting = new Set<string>();
   // Conflicts are rare, and each is looked up among all ids of the snapshot.
   await client.query('CREATE INDEX IF NOT EXISTS "$snapshot_entity_id" ON "$snapshot" (entity_id)');
-  for (const [index, column] of cache.columns.entries()) {
+  for (const [place, column] of cache.columns.entries()) {
     if (column.unique !== true) continue;
-    for (const { id, holder } of await findHolders(client, { model, cache, index, rows })) {
+    for (const { id, holder } of await findHolders(client, { model, cache, place, rows })) {
       if (holder !== null)
         throw new RowRefused(`${column.name} of ${id} is also that of ${holder}, and must be unique`);
       conflicting.add(id);
@@ -159,24 +163,24 @@ async function findHolders(
   at: {
     readonly model: ConsumerModel;
     readonly cache: CacheModel;
-    readonly index: number;
+    readonly place: number;
     readonly rows: readonly SnapshotRow[];
   },
 ): Promise<readonly Conflict[]> {
-  const { model, cache, index, rows } = at;
-  const column = cache.columns[index];
+  const { model, cache, place, rows } = at;
+  const column = cache.columns[place];
   if (column === undefined) return [];
   const key = escapeIdentifier(cache.key.name);
-  const claims = rows.filter((row) => row.cells[index] !== undefined && typeof row.cells[index] !== "symbol");
+  const claims = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
   const { rows: found } = await client.query<Conflict>(
     `SELECT "$new".id, (SELECT "$snapshot".entity_id FROM "$snapshot" JOIN mesh.applied AS state
     ON state.entity = $3 AND state.entity_id = "$snapshot".entity_id AND coalesce(state.stream_seq, 0) <= $4
   WHERE "$snapshot".entity_id = "$row".${key}::text AND NOT "$snapshot".unfit LIMIT 1) AS holder
 FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
-JOIN ${escapeIdentifier(cache.table.name)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
+JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
     [
       arrayLiteral(claims.map((row) => row.id)),
-      arrayLiteral(claims.map((row) => row.cells[index])),
+      arrayLiteral(claims.map((row) => row.cells[place])),
       model.definition.entity,
       rows[0]?.seq ?? 0,
     ],

@@ -174,12 +174,16 @@ async function applyStatements(
   }
 }
 
-const BUILDS_INDEX = /^CREATE (?:UNIQUE )?INDEX CONCURRENTLY ("(?:[^"]|"")+"|\w+)/;
+const BUILDS_INDEX =
+  /^CREATE (?:UNIQUE )?INDEX CONCURRENTLY ("(?:[^"]|"")+"|\w+) ON (?:("(?:[^"]|"")+"|\w+)\.)?/;
 
 /** A build that fails leaves an invalid index: each write pays for it, and a unique one may refuse rows. */
 async function dropInvalid({ text }: Statement, client: ClientBase): Promise<void> {
-  const name = BUILDS_INDEX.exec(text)?.[1];
-  if (name !== undefined) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+  const [, name, schema] = BUILDS_INDEX.exec(text) ?? [];
+  if (name === undefined) return;
+  await client.query(
+    `DROP INDEX CONCURRENTLY IF EXISTS ${schema === undefined ? name : `${schema}.${name}`}`,
+  );
 }
 
 /** The server counts from the beginning of what it was sent. */
@@ -199,9 +203,10 @@ function findingRows({ sql: text }: Pending, { code, constraint, table }: Databa
   const added = text
     .split("\n")
     .find((line) => /^ALTER TABLE .+ NOT VALID;$/.test(line) && line.includes(constraint));
-  const condition = / CHECK \((.*)\) NOT VALID;$/.exec(added ?? "")?.[1];
+  const [, relation, condition] =
+    /^ALTER TABLE (.+) ADD CONSTRAINT .+? CHECK \((.*)\) NOT VALID;$/.exec(added ?? "") ?? [];
   const rule = condition ?? `… the condition that an earlier migration gave ${constraint} …`;
-  return `Rows of ${table} from before break it; find them with SELECT * FROM ${escapeIdentifier(table)} WHERE NOT (${rule}), settle them, and migrate again.`;
+  return `Rows of ${table} from before break it; find them with SELECT * FROM ${relation ?? escapeIdentifier(table)} WHERE NOT (${rule}), settle them, and migrate again.`;
 }
 
 function namingOwner({ code }: DatabaseError): string | undefined {

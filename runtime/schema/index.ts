@@ -1,3 +1,5 @@
+export { type CatalogColumn, type CatalogForeignKey, type CatalogTable, readCatalog } from "./catalog.js";
+export { type ExistingDifference, ExistingDiffers, type ExistingTable } from "./existing-tables.js";
 export type { Grants } from "./grants.js";
 export { type AppliedMigration, type Migration, MigrationError } from "./ledger.js";
 export { type MigrateOptions, type MigrationReport, mayMigrate, migrate, migrationState } from "./migrate.js";

@@ -1,20 +1,23 @@
 import { createPool } from "../database/pool.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import type { Logger } from "../definition.js";
+import type { ExistingTable } from "./existing-tables.js";
+import { readGrants } from "./files.js";
 import { MigrationError } from "./ledger.js";
-import { mayMigrate, migrate, migrationState } from "./migrate.js";
+import { mayMigrate, migrate, migrationState, requireExisting } from "./migrate.js";
 
 /** A database whose owner migrates it, and whose service runs as another role. */
 export interface OwnedDatabase {
   readonly service: string;
   readonly name: string;
-  /** Folder of the service's migrations. */
+  /** Folder of the service's migrations; `grants.sql` stands beside it. */
   readonly migrations: URL | string;
+  /** The service's tables, where some of them exist. Default none. */
+  readonly tables?: readonly ExistingTable[];
   /** `AUTH_DB_OWNER_URL` */
   readonly ownerUrlVariable: string;
   /** As roles.sql makes them: `auth_owner`, `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
-  readonly tables: readonly { readonly name: string }[];
 }
 
 /** Who migrates, by URL. */
@@ -45,7 +48,7 @@ export interface MigratedDatabase {
  * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
  */
 export async function migrateAsOwner(
-  { service, name, migrations, ownerUrlVariable, roles, tables }: OwnedDatabase,
+  { service, name, migrations, tables = [], ownerUrlVariable, roles }: OwnedDatabase,
   { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
 ): Promise<MigratedDatabase> {
   const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
@@ -54,6 +57,7 @@ export async function migrateAsOwner(
   try {
     await requireOwnSessions({ pool, service, variable });
     const may = await mayMigrate(pool);
+    if (dryRun) await requireExisting(pool, { service, tables, logger });
     if (dryRun || !may) {
       const { pending } = await migrationState(pool, files);
       if (dryRun || pending.length === 0) return { ...result, pending };
@@ -61,8 +65,8 @@ export async function migrateAsOwner(
         `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
       );
     }
-    const grants = { role: roles.service, tables: tables.map((table) => table.name) };
-    const { applied, granted } = await migrate(pool, { ...files, grants, logger });
+    const grants = { role: roles.service, sql: await readGrants(migrations, service) };
+    const { applied, granted } = await migrate(pool, { ...files, tables, grants, logger });
     return { ...result, applied, granted: granted ? roles.service : null };
   } finally {
     await pool.end();

@@ -3,6 +3,7 @@ import { backOff } from "../back-off.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply-file.js";
+import { compareExisting, ExistingDiffers, type ExistingTable } from "./existing-tables.js";
 import { meshMigrations, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
@@ -22,6 +23,8 @@ export interface MigrateOptions {
   readonly logger: Logger;
   /** Ends the waiting for locks, and for another replica that migrates. */
   readonly signal?: AbortSignal;
+  /** The service's tables: those that exist are compared with the catalogue first. Default none. */
+  readonly tables?: readonly ExistingTable[];
   /** Where the service runs under a role of its own: brought up to date behind the migrations. */
   readonly grants?: Grants;
 }
@@ -52,15 +55,28 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<MigrationReport> {
   const files = [...meshMigrations, ...(await readMigrations(options.migrations, options.service))];
-  const { logger, signal, grants } = options;
+  const { logger, signal, grants, tables = [] } = options;
   return await withClient(database, (client) =>
     withoutTimeouts(client, () =>
       underLock(client, options, async () => {
+        await requireExisting(client, { service: options.service, tables, logger });
         const report = await applyPending(files, { client, database, logger, signal });
         return { ...report, granted: grants !== undefined && (await applyGrants(client, grants)) };
       }),
     ),
   );
+}
+
+/** Throws `ExistingDiffers` where tables that exist are not what mesh.yaml says of them. */
+export async function requireExisting(
+  database: Pool | ClientBase,
+  { service, tables = [], logger }: Pick<MigrateOptions, "service" | "tables" | "logger">,
+): Promise<void> {
+  if (tables.every(({ existing }) => existing === undefined)) return;
+  const { differences, notices } = await withClient(database, (client) => compareExisting(client, tables));
+  if (differences.length > 0) throw new ExistingDiffers(service, differences);
+  for (const { table, column, message } of notices)
+    logger.warn({ table, column }, `${column === undefined ? table : `${table}.${column}`}: ${message}`);
 }
 
 /** What has been applied and what has not, without changing anything: for `mesh migrate --dry-run` and `mesh status`. */

@@ -25,7 +25,7 @@ class NotMigrated extends Error {
 async function applyMigrations({ definition, config, logger, pool, stopping }: Service): Promise<void> {
   const files = { service: definition.name, migrations: definition.database.migrations };
   if (config.migrate && (await mayMigrate(pool))) {
-    await migrate(pool, { ...files, logger, signal: stopping.signal });
+    await migrate(pool, { ...files, tables: definition.tables, logger, signal: stopping.signal });
     return;
   }
   const theRole = `the role of ${config.databaseVariable}`;

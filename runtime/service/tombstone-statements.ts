@@ -1,5 +1,6 @@
 import { escapeIdentifier, type PoolClient } from "pg";
 import { arrayLiteral, arrayType, columnOf } from "../database/columns.js";
+import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition.js";
 
 /*
@@ -70,7 +71,7 @@ export async function expireCounters(
   const { entity, table, ids, seconds } = page;
   const key = escapeIdentifier(table.key);
   const { rows } = await client.query<{ id: string }>(
-    `SELECT ${key}::text AS id FROM ${escapeIdentifier(table.name)}
+    `SELECT ${key}::text AS id FROM ${relationOf(table)}
 WHERE ${key} = ANY ($1::${arrayType(columnOf(table, table.key))})`,
     [arrayLiteral(ids)],
   );

@@ -31,12 +31,12 @@ export function createServerState(): ServerState {
 }
 
 /** Names of durables are unique within their stream only. */
-export interface DurableName {
+export interface DurablePlace {
   readonly stream: string;
   readonly durable: string;
 }
 
-export function keyOf({ stream, durable }: DurableName): string {
+export function keyOf({ stream, durable }: DurablePlace): string {
   return `${stream} ${durable}`;
 }
 

@@ -1,5 +1,6 @@
 import { type Logger, migrate, type ServiceDefinition } from "@meshwright/runtime";
 import pg, { escapeIdentifier as quote } from "pg";
+import { existingTablesSql } from "./existing-tables.js";
 
 /*
  * The databases of a simulated world: real ones, migrated once, emptied before each schedule.
@@ -48,11 +49,11 @@ CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLA
 ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 CREATE TABLE mesh_sim."$effect" (
-    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
+    place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
     entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
 CREATE TABLE mesh_sim."$known" (
-    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
+    place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
     version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT
 );
 CREATE FUNCTION mesh_sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -69,6 +70,8 @@ export async function prepareDatabase(
   logger: Logger,
 ): Promise<SimulatedDatabase> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const existing = existingTablesSql(definition.tables);
+  if (existing !== "") await pool.query(existing);
   await migrate(pool, { service: definition.name, migrations: definition.database.migrations, logger });
   await pool.end();
   const client = new pg.Client({ connectionString: url });

@@ -1,7 +1,9 @@
 import type { Report } from "../../diagnostics/report.js";
+import type { TextNode } from "../../language/node.js";
+import { madeName } from "../../language/words.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables } from "../tables.js";
 
 /** Names fit PostgreSQL and the generated folder, and do not take what is already there. */
 export const checkIdentifiers: Rule = (program, report) => {
@@ -33,18 +35,35 @@ export const checkIdentifiers: Rule = (program, report) => {
         use: "Windows takes it for a device, not a file",
       });
   }
+  for (const { node } of program.databases.values()) checkSchema(node?.get.schema, report);
   for (const { table } of allTables(program)) {
+    checkSchema(table.node?.get.schema, report);
+    const { table: known } = table.node?.get ?? {};
+    if (known !== undefined)
+      checkLength(known.value, known.span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
     checkPrefix(table.name, "PostgreSQL looks for it among its own catalogs first", table.span, report);
     checkLength(table.name, table.span, report, {
       limit: 48,
       reason: "its triggers are named after it within PostgreSQL's 63",
     });
     for (const column of table.columns.values()) {
+      if (!table.existing && !madeName.test(column.name))
+        report("column-name", column.span, { column: column.name });
       checkReserved(column.name, reservedColumns, column.span, report);
       checkLength(column.name, column.span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
     }
   }
 };
+
+function checkSchema(schema: TextNode<string> | undefined, report: Report): void {
+  if (schema === undefined) return;
+  const { value: name, span } = schema;
+  checkPrefix(name, "PostgreSQL keeps schemas of that prefix for itself", span, report);
+  if (name === "mesh") report("reserved-name", span, { name, use: "the mesh keeps its own tables there" });
+  if (name === "information_schema")
+    report("reserved-name", span, { name, use: "PostgreSQL has a schema of that name" });
+  checkLength(name, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
+}
 
 const reservedServices = new Map([
   ["schemas", "the generated folder keeps the JSON Schemas there"],

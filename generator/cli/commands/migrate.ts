@@ -1,8 +1,11 @@
-import type { MigratedDatabase } from "@meshwright/runtime";
+import { ExistingDiffers, type MigratedDatabase } from "@meshwright/runtime";
+import { pathTo } from "../../migrations/refusal.js";
+import type { Database } from "../../model/mesh.js";
 import { migrateDatabase } from "../../project/migrate-database.js";
 import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
-import { findRunningMesh, ownerUrl } from "../running-mesh.js";
+import { reportDiagnostics } from "../project.js";
+import { findRunningMesh, ownerUrl, type RunningMesh } from "../running-mesh.js";
 
 export interface MigrateCommandOptions {
   readonly dryRun?: boolean;
@@ -18,7 +21,14 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
     if (database === undefined) continue;
     const owner = ownerUrl(running, service);
     const work = () => migrateDatabase(database, owner, options.dryRun);
-    const result = await withProgress(`migrating ${database.name}`, work);
+    const result = await withProgress(`migrating ${database.name}`, work).catch((error: unknown) => {
+      if (error instanceof ExistingDiffers) return error;
+      throw error;
+    });
+    if (result instanceof ExistingDiffers) {
+      reportDifferences(result, { database, running, json: options.json });
+      return 1;
+    }
     results.push(result);
     if (result.granted === null && owner.variable === database.ownerUrlVariable && !options.dryRun)
       tell(
@@ -30,6 +40,23 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
   if (options.json) printJson({ databases: results });
   else results.forEach(describe);
   return 0;
+}
+
+/** Each at its place in mesh.yaml. */
+function reportDifferences(
+  { differences }: ExistingDiffers,
+  {
+    database,
+    running,
+    json,
+  }: { readonly database: Database; readonly running: RunningMesh; readonly json: boolean | undefined },
+): void {
+  const mistakes = differences.map(({ table, column, message }) => ({
+    code: "existing-differs",
+    message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database.name} is not what this file says: ${message}`,
+    path: pathTo(database.name, { table, ...(column === undefined ? {} : { column }) }),
+  }));
+  reportDiagnostics(running.locate(mistakes), json);
 }
 
 function describe({ database, applied, pending, granted }: MigratedDatabase): void {

@@ -25,7 +25,10 @@ export function patchSchema(table: Table): JsonSchema {
 /** Whether a row may be created without saying this column. */
 export function mayBeLeftOut(column: Column): boolean {
   return (
-    column.nullable || column.default !== undefined || (column.key && columnTypes[column.type].drawn === true)
+    column.nullable ||
+    column.default !== undefined ||
+    column.defaulted ||
+    (column.key && columnTypes[column.type].drawn === true)
   );
 }
 

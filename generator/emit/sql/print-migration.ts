@@ -1,8 +1,8 @@
-import type { Block, MigrationText } from "../../migrations/migration-text.js";
 import type { Step } from "../../migrations/steps.js";
+import type { Block, MigrationText } from "../../migrations/text.js";
 import { type Printed, printStages } from "./print-stages.js";
 import { printStep } from "./print-step.js";
-import type { Render } from "./sql-render.js";
+import { openPrinting, type Printing, type Render } from "./render.js";
 
 /** Told once per file, where functions follow that need it. */
 const ABOUT_FUNCTIONS: Block = {
@@ -25,25 +25,28 @@ const AT_ONCE: readonly string[] = [
 ];
 
 export function printMigration(
-  { title, head, sections, model, fresh }: MigrationText,
+  { title, head, sections, places, model, fresh }: MigrationText,
   render: Render,
 ): string {
+  const printing = openPrinting(render, places);
   const blocks = sections.flatMap(({ after, byHand, steps }) => [
     ...(after === undefined ? [] : [{ comment: [], text: `-- after: ${after}` }]),
     ...byHand,
-    ...(fresh ? joinParagraphs(printWhole(steps, render)) : printStaged(steps, byHand.length > 0, render)),
+    ...(fresh
+      ? joinParagraphs(printWhole(steps, printing))
+      : printStaged(steps, byHand.length > 0, printing)),
   ]);
   const lines = model.length === 0 ? [] : ["", ABOUT_MODEL, ...model];
   return `${render("migration", { title, head, blocks, model: lines })}\n`;
 }
 
-function printWhole(steps: readonly Step[], render: Render): readonly Printed[] {
-  return steps.map((step) => ({ kind: step.kind, block: printStep(step, render) }));
+function printWhole(steps: readonly Step[], printing: Printing): readonly Printed[] {
+  return steps.map((step) => ({ kind: step.kind, block: printStep(step, printing) }));
 }
 
 /** A file, and a section of it, begins as one transaction; what a person wrote before may have ended that. */
-function printStaged(steps: readonly Step[], behindOther: boolean, render: Render): readonly Block[] {
-  return printStages(steps, render).flatMap(({ transaction, printed }, index) => [
+function printStaged(steps: readonly Step[], behindOther: boolean, printing: Printing): readonly Block[] {
+  return printStages(steps, printing).flatMap(({ transaction, printed }, index) => [
     ...(index === 0 && transaction && !behindOther ? [] : [boundary(transaction ? AT_ONCE : BESIDE_TRAFFIC)]),
     ...joinParagraphs(printed),
   ]);

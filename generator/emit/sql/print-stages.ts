@@ -1,8 +1,8 @@
-import type { Block } from "../../migrations/migration-text.js";
 import { identifier, objectName } from "../../migrations/sql-names.js";
 import type { Step } from "../../migrations/steps.js";
+import type { Block } from "../../migrations/text.js";
 import { onColumn, printStep } from "./print-step.js";
-import type { Render } from "./sql-render.js";
+import type { Printing } from "./render.js";
 
 /*
  * A migration runs beside traffic. What holds a lock that traffic waits for is short and does not look at rows; what
@@ -34,9 +34,9 @@ export interface Stage {
 }
 
 /** Stages without statements are left out. */
-export function printStages(steps: readonly Step[], render: Render): readonly Stage[] {
+export function printStages(steps: readonly Step[], printing: Printing): readonly Stage[] {
   const all = steps.flatMap((step) =>
-    stagesOf(step, render).map(([stage, block]) => ({ stage, kind: step.kind, block })),
+    stagesOf(step, printing).map(([stage, block]) => ({ stage, kind: step.kind, block })),
   );
   return STAGES.flatMap((name) => {
     const printed = all.filter(({ stage }) => stage === name);
@@ -44,14 +44,17 @@ export function printStages(steps: readonly Step[], render: Render): readonly St
   });
 }
 
-function stagesOf(step: Step, render: Render): readonly (readonly [StageName, Block])[] {
-  const silent = (template: string, view: object): Block => ({ comment: [], text: render(template, view) });
+function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName, Block])[] {
+  const silent = (template: string, view: object): Block => ({
+    comment: [],
+    text: printing.render(template, view),
+  });
   switch (step.kind) {
     case "fill_nulls": {
       let tag = "fill";
       while (step.value.includes(`$${tag}$`)) tag += "_";
-      const view = { ...onColumn(step), value: step.value, tag };
-      const fill = { ...printStep(step, render), text: render("fill_nulls_in_batches", view) };
+      const view = { ...onColumn(step, printing), value: step.value, tag };
+      const fill = { ...printStep(step, printing), text: printing.render("fill_nulls_in_batches", view) };
       const again = { comment: ["Those that came meanwhile."], text: fill.text };
       return [
         ["fill", fill],
@@ -61,19 +64,20 @@ function stagesOf(step: Step, render: Render): readonly (readonly [StageName, Bl
     case "set_not_null": {
       // NOT NULL looks at every row under its lock, unless a CHECK has proven it.
       const name = identifier(objectName(step.table, step.column, "not_null"));
-      const { table, column } = onColumn(step);
+      const { table, column } = onColumn(step, printing);
       const condition = `${column} IS NOT NULL`;
       return [
         ["demand", silent("add_check", { table, name, condition })],
         ["build", silent("validate_check", { table, name })],
-        ["hold", printStep(step, render)],
+        ["hold", printStep(step, printing)],
         ["hold", silent("drop_constraint", { table, name })],
       ];
     }
     case "add_unique": {
       const view = {
-        table: identifier(step.table),
+        table: printing.relation(step.table),
         name: identifier(step.constraint.name),
+        built: printing.index(step.table, step.constraint.name),
         columns: step.constraint.columns.map(identifier).join(", "),
       };
       return [
@@ -82,28 +86,34 @@ function stagesOf(step: Step, render: Render): readonly (readonly [StageName, Bl
       ];
     }
     case "create_index": {
-      const { comment } = printStep(step, render);
+      const { comment } = printStep(step, printing);
       const { name, columns } = step.index;
       const view = {
         name: identifier(name),
-        table: identifier(step.table),
+        built: printing.index(step.table, name),
+        table: printing.relation(step.table),
         columns: columns.map(identifier).join(", "),
       };
-      return [["build", { comment, text: render("build_index", view) }]];
+      return [["build", { comment, text: printing.render("build_index", view) }]];
     }
     case "validate_check":
-      return [["build", printStep(step, render)]];
+      return [["build", printStep(step, printing)]];
     case "add_foreign_key": {
-      const block = printStep(step, render);
-      const view = { table: identifier(step.table), name: identifier(step.constraint.name) };
+      const block = printStep(step, printing);
+      const view = { table: printing.relation(step.table), name: identifier(step.constraint.name) };
       return [
         ["hold", { ...block, text: block.text.replace(/;$/, " NOT VALID;") }],
         ["prove", silent("validate_check", view)],
       ];
     }
+    case "create_trigger":
+      // Where rows are there already, nothing is told before it is known that each can be.
+      return [[step.trigger.existing === true ? "hold" : "shape", printStep(step, printing)]];
+    case "adopt_rows":
+      return [["prove", printStep(step, printing)]];
     case "add_key":
-      return [["hold", printStep(step, render)]];
+      return [["hold", printStep(step, printing)]];
     default:
-      return [["shape", printStep(step, render)]];
+      return [["shape", printStep(step, printing)]];
   }
 }

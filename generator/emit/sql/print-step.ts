@@ -4,102 +4,134 @@ import type {
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
-} from "../../migrations/database-schema.js";
-import type { Block } from "../../migrations/migration-text.js";
-import { identifier, identifiers, objectName } from "../../migrations/sql-names.js";
+} from "../../migrations/schema.js";
+import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
 import { castBetween } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
+import type { Block } from "../../migrations/text.js";
 import { commentLines } from "../../quote/sql.js";
-import type { Render } from "./sql-render.js";
+import type { Printing } from "./render.js";
 
-export function printStep(step: Step, render: Render): Block {
+export function printStep(step: Step, printing: Printing): Block {
   const print = (view: object, ...comment: readonly string[]): Block => ({
     comment,
-    text: render(step.kind, view),
+    text: printing.render(step.kind, view),
   });
   switch (step.kind) {
     case "create_table":
-      return printTable(step.table, step.inline, render);
+      return printTable(step.table, step.inline, printing);
     case "create_function":
       return { comment: [step.definition.comment], text: step.definition.text };
     case "create_trigger":
       return { comment: [], text: step.trigger.text };
     case "create_index":
-      return printIndex(step.table, step.index, render);
+      return printIndex(step.table, step.index, printing);
     case "drop_function":
       return print({ name: step.name });
     case "drop_index":
-      return print({ name: identifier(step.name) });
+      return print({ name: printing.index(step.table, step.name) });
+    case "create_schema":
+      return print({ schema: identifier(step.schema) });
+    case "note_place":
+    case "forget_place":
+      return print(placeView(step.table));
+    case "adopt_rows":
+      return print(
+        adoptionView(step, printing),
+        `${step.table.name}: rows that were there before get their first version, and no event tells of them.`,
+      );
     case "drop_trigger":
     case "drop_foreign_key":
     case "drop_constraint":
-      return print({ table: identifier(step.table), name: identifier(step.name) });
+      return print({ table: printing.relation(step.table), name: identifier(step.name) });
     case "drop_table":
-      return print({ table: identifier(step.table) }, `${step.table} goes, with its rows.`);
+      return print({ table: printing.relation(step.table) }, `${step.table} goes, with its rows.`);
     case "drop_column":
-      return print(onColumn(step), `${step.table}.${step.column} goes, with its values.`);
+      return print(onColumn(step, printing), `${step.table}.${step.column} goes, with its values.`);
     case "rename_table":
-      return print(renaming(step), `${step.from} is called ${step.to} from now on; its rows stay.`);
+      return print(
+        { from: printing.relation(step.from), to: identifier(step.to) },
+        `${step.from} is called ${step.to} from now on; its rows stay.`,
+      );
     case "rename_column":
       return print(
-        { ...renaming(step), table: identifier(step.table) },
+        { ...renaming(step), table: printing.relation(step.table) },
         `${step.table}.${step.from} is called ${step.to} from now on; its values stay.`,
       );
     case "rename_constraint":
-      return print({ ...renaming(step), table: identifier(step.table) });
+      return print({ ...renaming(step), table: printing.relation(step.table) });
     case "rename_index":
-      return print(renaming(step));
+      return print({ ...renaming(step), from: printing.index(step.table, step.from) });
     case "add_column":
-      return print({ table: identifier(step.table), definition: columnDefinition(step.column) });
+      return print({ table: printing.relation(step.table), definition: columnDefinition(step.column) });
     case "change_type":
       return print(
         {
-          ...onColumn(step),
+          ...onColumn(step, printing),
           type: step.to,
           using: castBetween(step.from, step.to).using(identifier(step.column)),
         },
         `${step.table}.${step.column}: ${step.from} becomes ${step.to}. All rows are written anew, and the table is closed meanwhile.`,
       );
     case "set_default":
-      return print({ ...onColumn(step), value: step.value });
+      return print({ ...onColumn(step, printing), value: step.value });
     case "fill_nulls":
       return print(
-        { ...onColumn(step), value: step.value },
+        { ...onColumn(step, printing), value: step.value },
         "Rows without a value get the default, and write their events.",
       );
     case "drop_default":
     case "drop_not_null":
     case "set_not_null":
-      return print(onColumn(step));
+      return print(onColumn(step, printing));
     case "add_key":
     case "add_unique":
       return print({
-        table: identifier(step.table),
+        table: printing.relation(step.table),
         name: identifier(step.constraint.name),
         columns: identifiers(step.constraint.columns),
       });
     case "add_check":
       return print({
-        table: identifier(step.table),
+        table: printing.relation(step.table),
         name: identifier(step.constraint.name),
         condition: checkCondition(step.constraint),
       });
     case "validate_check":
-      return print({ table: identifier(step.table), name: identifier(step.constraint.name) });
+      return print({ table: printing.relation(step.table), name: identifier(step.constraint.name) });
     case "add_foreign_key":
       return print({
-        table: identifier(step.table),
+        table: printing.relation(step.table),
         name: identifier(step.constraint.name),
         columns: identifiers(step.constraint.columns),
-        references: reference(step.constraint),
+        references: reference(step.constraint, printing),
       });
     default:
       return step satisfies never;
   }
 }
 
-export function onColumn(step: { readonly table: string; readonly column: string }) {
-  return { table: identifier(step.table), column: identifier(step.column) };
+export function onColumn(step: { readonly table: string; readonly column: string }, printing: Printing) {
+  return { table: printing.relation(step.table), column: identifier(step.column) };
+}
+
+function placeView({ name, at, existing }: TableSchema) {
+  return {
+    schema: literal(at?.schema ?? ""),
+    table: literal(at?.table ?? name),
+    existing: existing === true ? "true" : "false",
+  };
+}
+
+function adoptionView({ table, adoption }: Step & { kind: "adopt_rows" }, printing: Printing) {
+  const [key = ""] = table.key.columns;
+  const view = {
+    table: printing.relation(table.name),
+    key: identifier(key),
+    entity: literal(adoption.entity),
+    born: adoption.born ? "relay.minimum_version + 1" : "NULL",
+  };
+  return { ...view, quote: dollarQuote(JSON.stringify(view)) };
 }
 
 function renaming(step: { readonly from: string; readonly to: string }) {
@@ -107,7 +139,7 @@ function renaming(step: { readonly from: string; readonly to: string }) {
 }
 
 /** Constraints stand with their column where there is one, as in the documented table. */
-function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], render: Render): Block {
+function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], printing: Printing): Block {
   const own = <T extends { readonly columns: readonly string[] }>(items: readonly T[], column: string) =>
     items.filter((item) => item.columns.length === 1 && item.columns[0] === column);
   const columns = table.columns.map((column) =>
@@ -125,7 +157,8 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], ren
           `${nameUnless(check.name, [table.name, column.name], "check")}CHECK (${checkCondition(check)})`,
       ),
       ...own(inline, column.name).map(
-        (key) => `${nameUnless(key.name, [table.name, column.name], "fkey")}REFERENCES ${reference(key)}`,
+        (key) =>
+          `${nameUnless(key.name, [table.name, column.name], "fkey")}REFERENCES ${reference(key, printing)}`,
       ),
     ].join(" "),
   );
@@ -136,11 +169,11 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], ren
         `${nameUnless(unique.name, [table.name, ...unique.columns], "key")}UNIQUE (${identifiers(unique.columns)})`,
     );
   const lines = [...columns, ...sets];
-  const create = render("create_table", {
-    table: identifier(table.name),
+  const create = printing.render("create_table", {
+    table: printing.relation(table.name),
     lines: lines.map((line, index) => (index < lines.length - 1 ? `${line},` : line)),
   });
-  const indexes = table.indexes.map((index) => withComment(printIndex(table.name, index, render)));
+  const indexes = table.indexes.map((index) => withComment(printIndex(table.name, index, printing)));
   return {
     comment: table.description === undefined ? [] : sentences(table.name, table.description),
     text: [create, ...indexes].join("\n"),
@@ -155,15 +188,15 @@ function withComment({ comment, text }: Block): string {
   return [...comment.map((line) => `-- ${line}`), text].join("\n");
 }
 
-function printIndex(table: string, index: IndexSchema, render: Render): Block {
+function printIndex(table: string, index: IndexSchema, printing: Printing): Block {
   const view = {
     name: identifier(index.name),
-    table: identifier(table),
+    table: printing.relation(table),
     columns: identifiers(index.columns),
   };
   return {
     comment: index.reason === undefined ? [] : [`Implied: ${index.reason}.`],
-    text: render("create_index", view),
+    text: printing.render("create_index", view),
   };
 }
 
@@ -183,6 +216,6 @@ function checkCondition(check: CheckSchema): string {
   return check.condition(identifiers(check.columns));
 }
 
-function reference(key: ForeignKeySchema): string {
-  return `${identifier(key.table)} (${identifier(key.target)}) ON DELETE ${key.onDelete}`;
+function reference(key: ForeignKeySchema, printing: Printing): string {
+  return `${printing.relation(key.table)} (${identifier(key.target)}) ON DELETE ${key.onDelete}`;
 }

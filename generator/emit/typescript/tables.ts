@@ -69,10 +69,12 @@ function tableConstant(table: Table, events: readonly Event[], imports: Imports)
   const type = `${imports.type(RUNTIME, "TableDefinition")}<${types.join(", ")}>`;
   const definition: Literal = {
     name: table.name,
+    at: table.at === undefined ? undefined : { ...table.at },
     key: table.key,
     cacheOf: table.cache?.entity,
     entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
     columns: table.columns.map(columnLiteral),
+    existing: table.existing && existingLiteral(table),
     rules: rulesLiteral(table, events, imports),
   };
   return constantStatement({ name: value, type, value: definition });
@@ -86,6 +88,14 @@ function rulesLiteral(table: Table, events: readonly Event[], imports: Imports):
   );
 }
 
+/** What mesh.yaml says of a table that exists beside its columns: compared with the catalogue before a migration. */
+function existingLiteral({ unique, columns }: Table): Literal {
+  const references = columns.flatMap(({ name, references: to }) =>
+    to === undefined ? [] : [{ column: name, table: to.table, target: to.column, onDelete: to.onDelete }],
+  );
+  return { unique: unique.map((set) => [...set]), references };
+}
+
 function columnLiteral(column: Column): Literal {
   const flag = (holds: boolean) => (holds ? true : undefined);
   return {
@@ -93,9 +103,12 @@ function columnLiteral(column: Column): Literal {
     type: column.type,
     wide: column.wide,
     nullable: flag(column.nullable),
-    defaulted: flag(column.default !== undefined || (column.key && columnTypes[column.type].drawn === true)),
+    defaulted: flag(
+      column.default !== undefined ||
+        column.defaulted === true ||
+        (column.key && columnTypes[column.type].drawn === true),
+    ),
     unique: flag(column.unique),
-    local: column.local,
     oneOf: column.oneOf,
   };
 }

@@ -10,6 +10,17 @@ $$;
 COMMENT ON FUNCTION mesh.home() IS
     'Schema of the service''s tables. Whoever moves them replaces this function.';
 
+CREATE TABLE mesh.place (
+    schema_name  TEXT COLLATE "C" NOT NULL,
+    table_name   TEXT COLLATE "C" NOT NULL,
+    existing     BOOLEAN NOT NULL,
+    PRIMARY KEY (schema_name, table_name)
+);
+COMMENT ON TABLE mesh.place IS 'Tables that the service has elsewhere than in mesh.home(), or had before the mesh.';
+COMMENT ON COLUMN mesh.place.schema_name IS 'Their schema.';
+COMMENT ON COLUMN mesh.place.table_name IS 'Their names.';
+COMMENT ON COLUMN mesh.place.existing IS 'It was there before the mesh: what is ours on it are triggers, and checks and indexes whose names begin with mesh_.';
+
 CREATE FUNCTION mesh.refuse_table(own_table NAME, relation OID) RETURNS BOOLEAN
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -81,7 +92,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     entity TEXT;
 BEGIN
-    IF tg_table_schema <> mesh.home() OR NOT (SELECT relowner = current_user::regrole FROM pg_class WHERE oid = tg_relid) THEN
+    IF NOT EXISTS (SELECT FROM mesh.place WHERE (schema_name, table_name) = (tg_table_schema, tg_table_name)) AND (
+        tg_table_schema <> mesh.home() OR NOT (SELECT relowner = current_user::regrole FROM pg_class WHERE oid = tg_relid)
+    ) THEN
         PERFORM mesh.refuse_table('guarded columns', tg_relid);
     END IF;
     FOREACH entity IN ARRAY tg_argv[1:] LOOP
@@ -93,8 +106,8 @@ $$;
 COMMENT ON FUNCTION mesh.guard_update() IS
     'Trigger function of a column by which a cascade finds its rows. Arguments: the column, then the entities whose ids it holds.';
 
--- A trigger of the user may change rows that the statement which fired it has just written: the events of those
--- changes are written first, and the statement's own would come last though they are older.
+-- A trigger of the user may change rows that the statement which fired it has just written: those changes are told
+-- first, and the statement's own would be told last though they are older.
 CREATE FUNCTION mesh.refuse_overtaken(relation OID, key NAME, may_be_gone BOOLEAN, ids TEXT[], images BYTEA[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -102,13 +115,13 @@ DECLARE
 BEGIN
     -- A row may have passed several times within the statement: its last image counts. Rows are looked up one by one,
     -- since the caller allows no nested loops.
-    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS written (id, image) GROUP BY written.id HAVING NOT bool_or(coalesce(
-        (SELECT record_send(present.*) = written.image FROM %s AS present WHERE present.%I = written.id::%s), $3)))',
+    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS told (id, image) GROUP BY told.id HAVING NOT bool_or(coalesce(
+        (SELECT record_send(standing.*) = told.image FROM %s AS standing WHERE standing.%I = told.id::%s), $3)))',
         relation::regclass, key, mesh.type_of(relation, key)) INTO overtaken USING ids, images, may_be_gone;
     IF NOT overtaken THEN RETURN; END IF;
     RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', mesh.name_of(relation)
         USING ERRCODE = '0A000', TABLE = mesh.name_of(relation),
-              DETAIL = 'Their events would come before those of the statement, which are older.',
+              DETAIL = 'Its events would be told before those of the statement, which are older.',
               HINT = 'Change the rows in a BEFORE trigger, or write them one by one.';
 END;
 $$;
@@ -121,13 +134,13 @@ DECLARE
     found TEXT[];
 BEGIN
     EXECUTE format('SELECT coalesce(array_agg(id), ''{}'') FROM unnest($1) AS id
-        WHERE (SELECT true FROM %s AS present WHERE present.%I = id::%s) IS NULL',
+        WHERE (SELECT true FROM %s AS standing WHERE standing.%I = id::%s) IS NULL',
         relation::regclass, key, mesh.type_of(relation, key)) INTO found USING ids;
     RETURN found;
 END;
 $$;
 COMMENT ON FUNCTION mesh.gone(OID, NAME, TEXT[]) IS
-    'Which of the rows are no more. One foreign key may set a row to NULL and another delete it in one statement, and the deletion''s event may be written first: no update is written of a row that is gone by now.';
+    'Which of the rows are no more. One foreign key may set a row to NULL and another delete it in one statement, and the deletion may be told first: what is gone by now is not told as updated.';
 
 CREATE FUNCTION mesh.refuse_payload(table_name NAME, column_name NAME, event TEXT, constraint_name NAME) RETURNS VOID
 LANGUAGE plpgsql AS $$

@@ -23,6 +23,7 @@ function processService(hooks: Hooks): ServiceDefinition {
     tables: [users],
     consumers: [],
     http: { port: 0, resources },
+    environment: [],
     start: hooks.start,
   };
 }

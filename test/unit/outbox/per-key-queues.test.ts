@@ -5,7 +5,7 @@ const row = (seq: number, id: string): OutboxRow => ({
   seq,
   eventId: `e${seq}`,
   subject: `auth.user.${id}.updated`,
-  key: `auth.user.${id}`,
+  entity: `auth.user.${id}`,
   body: "{}",
   headers: undefined,
 });

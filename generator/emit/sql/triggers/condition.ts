@@ -23,8 +23,10 @@ export function rowSource(table: Table, operation: Operation): RowSource {
   if (operation === "delete") return { row: "removed", from: "old_rows AS removed" };
   const key = identifier(table.key);
   const nulling = table.columns.filter((column) => column.references?.onDelete === "set_null");
+  // What exists may have references that this file does not name.
+  const passes = table.existing === true ? 2 : nulling.length;
   const once = (rows: string, order: string) =>
-    nulling.length < 2
+    passes < 2
       ? rows
       : `(
             SELECT DISTINCT ON (pass.${key}) pass.*
@@ -42,6 +44,7 @@ export function rowSource(table: Table, operation: Operation): RowSource {
  * fire in either order, and an update must not be told of a row that is gone.
  */
 export function mayFall(table: Table, operation: Operation): boolean {
+  if (table.existing === true) return operation === "update";
   const actions = new Set(table.columns.map((column) => column.references?.onDelete));
   return operation === "update" && actions.has("set_null") && actions.has("cascade");
 }

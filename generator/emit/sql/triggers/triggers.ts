@@ -1,8 +1,15 @@
 import { kindOf } from "@meshwright/runtime/column-types";
-import { dollarQuote, identifier, literal, objectName } from "../../../migrations/sql-names.js";
-import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
+import {
+  dollarQuote,
+  identifier,
+  literal,
+  objectName,
+  ownPrefix,
+  relation,
+} from "../../../migrations/sql-names.js";
+import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/triggers.js";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
-import type { Render } from "../sql-render.js";
+import type { Render } from "../render.js";
 import { mayFall, type Operation } from "./condition.js";
 import { columnText, emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
@@ -66,7 +73,8 @@ function tableFunction(
   const view = {
     name,
     callText: literal(`${name}()`),
-    tableText: literal(table.name),
+    tableText: literal(table.at?.table ?? table.name),
+    schemaText: table.at === undefined ? [] : [literal(table.at.schema)],
     keyText: literal(table.key),
     settings: events.some((event) => showsNumbers(event, table)) ? [EXACT_NUMBERS] : [],
     // A column may be called like a variable.
@@ -80,19 +88,19 @@ function tableFunction(
   return {
     name,
     table: table.name,
-    comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
+    comment: `${table.name}: ${[...(names.length > 0 ? [`tells ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
     text: render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }),
   };
 }
 
 function branchView({ mesh, table, events, guards }: WatchedTable, operation: Operation) {
-  const emitted = eventsOf(events, operation);
+  const told = eventsOf(events, operation);
   const falls = mayFall(table, operation);
   return {
     overtaken:
-      operation === "delete" || emitted.length === 0
+      operation === "delete" || told.length === 0
         ? []
-        : [{ id: columnText(table, table.key, "written"), mayBeGone: falls }],
+        : [{ id: columnText(table, table.key, "told"), mayBeGone: falls }],
     gone: falls ? [columnText(table, table.key, "after")] : [],
     guards:
       operation === "insert"
@@ -104,8 +112,8 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
             })),
           )
         : [],
-    refusals: emitted.flatMap((event) => refusalViews(event, { mesh, table, operation })),
-    emissions: emissionViews(emitted, table, operation),
+    refusals: told.flatMap((event) => refusalViews(event, { mesh, table, operation })),
+    emissions: emissionViews(told, table, operation),
   };
 }
 
@@ -123,39 +131,44 @@ const TRANSITIONS: Readonly<Record<Operation, string>> = {
 };
 
 function operationTrigger(table: Table, operation: Operation, render: Render): Trigger {
-  const name = `on_${operation}`;
+  const name = triggerName(table, `on_${operation}`);
   const view = {
     name,
-    table: identifier(table.name),
+    table: relation(table),
     moment: `AFTER ${operation.toUpperCase()}`,
     transitions: TRANSITIONS[operation],
     function: functionName(table),
   };
-  return { name, table: table.name, columns: [], text: render("operation_trigger", view) };
+  return { ...placed(table, name), columns: [], text: render("operation_trigger", view) };
+}
+
+function triggerName(table: Table, ...parts: readonly string[]): string {
+  return objectName(...ownPrefix(table), ...parts);
+}
+
+function placed(table: Table, name: string): Pick<Trigger, "name" | "table" | "existing"> {
+  return { name, table: table.name, existing: table.existing };
 }
 
 function guardTrigger(table: Table, { column, entities }: GuardedColumn, render: Render): Trigger {
-  const name = objectName("guard", column);
+  const name = triggerName(table, "guard", column);
   const view = {
     name: identifier(name),
-    table: identifier(table.name),
+    table: relation(table),
     column: identifier(column),
     arguments: [column, ...entities].map(literal).join(", "),
   };
-  return { name, table: table.name, columns: [column], text: render("guard_trigger", view) };
+  return { ...placed(table, name), columns: [column], text: render("guard_trigger", view) };
 }
 
 function keyTrigger(table: Table, render: Render): Trigger {
-  const view = { table: identifier(table.name), key: identifier(table.key) };
-  return {
-    name: "refuse_key_change",
-    table: table.name,
-    columns: [table.key],
-    text: render("key_trigger", view),
-  };
+  const name = triggerName(table, "refuse_key_change");
+  const view = { name, table: relation(table), key: identifier(table.key) };
+  return { ...placed(table, name), columns: [table.key], text: render("key_trigger", view) };
 }
 
 function truncateTrigger(table: Table, render: Render): Trigger {
-  const view = { table: identifier(table.name) };
-  return { name: "refuse_truncate", table: table.name, columns: [], text: render("truncate_trigger", view) };
+  const name = triggerName(table, "refuse_truncate");
+  const view = { name, table: relation(table) };
+  return { ...placed(table, name), columns: [], text: render("truncate_trigger", view) };
 }

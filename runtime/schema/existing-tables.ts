@@ -1,0 +1,198 @@
+import type { ClientBase } from "pg";
+import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import { columnTypes } from "../values/column-types.js";
+import { type CatalogTable, readCatalog } from "./catalog.js";
+import { MigrationError } from "./ledger.js";
+
+/*
+ * Tables that were there before the mesh: whether they are what mesh.yaml says of them. Columns that it does not name
+ * are nobody's business here.
+ */
+
+/** A table that exists, as mesh.yaml describes it. */
+export type ExistingTable = Pick<TableDefinition, "name" | "at" | "key" | "columns" | "existing">;
+
+/** Something that mesh.yaml says and the catalogue does not. */
+export interface ExistingDifference {
+  /** As mesh.yaml calls them. */
+  readonly table: string;
+  readonly column?: string;
+  readonly message: string;
+}
+
+/** Nothing was migrated: what exists is not what mesh.yaml says. */
+export class ExistingDiffers extends MigrationError {
+  constructor(
+    readonly database: string,
+    readonly differences: readonly ExistingDifference[],
+  ) {
+    const lines = differences.map(({ table, column, message }) => {
+      const place = column === undefined ? table : `${table}.${column}`;
+      return `\n  ${place}: ${message}`;
+    });
+    super(`the tables of ${database} that exist are not what mesh.yaml says of them:${lines.join("")}`);
+  }
+}
+
+export interface ExistingFindings {
+  readonly differences: readonly ExistingDifference[];
+  /** What holds, and may surprise. */
+  readonly notices: readonly ExistingDifference[];
+}
+
+/** Compares all tables that exist with the catalogue: one query for each kind of object, whatever their number. */
+export async function compareExisting(
+  client: ClientBase,
+  tables: readonly ExistingTable[],
+): Promise<ExistingFindings> {
+  const existing = tables.filter((table) => table.existing !== undefined);
+  if (existing.length === 0) return { differences: [], notices: [] };
+  const catalog = await readCatalog(
+    client,
+    existing.flatMap(({ at }) => at ?? []),
+  );
+  const found = (table: ExistingTable) =>
+    catalog.find(({ schema, name }) => schema === table.at?.schema && name === table.at.table);
+  return {
+    differences: existing.flatMap((table) => {
+      const known = found(table);
+      if (known === undefined) return [{ table: table.name, message: `there is no ${nameOf(table)}` }];
+      const kind = KINDS[known.kind];
+      if (kind !== undefined) return [{ table: table.name, message: `${nameOf(table)} is ${kind}` }];
+      return [...differencesOfTable(table, known), ...differencesOfReferences(table, known, existing)];
+    }),
+    notices: existing.flatMap((table) => {
+      const known = found(table);
+      return known === undefined ? [] : noticesOf(table, known);
+    }),
+  };
+}
+
+function nameOf({ at, name }: ExistingTable): string {
+  return at === undefined ? name : `${at.schema}.${at.table}`;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  v: "a view",
+  m: "a materialized view",
+  p: "partitioned: rows that are written to a partition itself would go without their events",
+  f: "a foreign table, whose rows change elsewhere",
+};
+
+function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly ExistingDifference[] {
+  const say = (message: string, column?: string): ExistingDifference => ({
+    table: table.name,
+    ...(column === undefined ? {} : { column }),
+    message,
+  });
+  const isKey = known.uniques.some((columns) => columns.length === 1 && columns[0] === table.key);
+  return [
+    ...(known.inherited ? [say("other tables inherit from it, and their rows have no events")] : []),
+    ...(known.owned
+      ? []
+      : [
+          say(
+            `it belongs to ${known.owner}: migrate as that role, or as a member of it, for only it makes triggers`,
+          ),
+        ]),
+    ...table.columns.flatMap((column) =>
+      differencesOfColumn(column, known).map((message) => say(message, column.name)),
+    ),
+    ...(isKey || !known.columns.some(({ name }) => name === table.key)
+      ? []
+      : [say("no primary key or unique index is over it alone, so it identifies no row", table.key)]),
+    ...table.columns
+      .filter(({ name, unique }) => unique === true && !hasUnique(known, [name]))
+      .map(({ name }) => say("it is not unique", name)),
+    ...(table.existing?.unique ?? [])
+      .filter((columns) => !hasUnique(known, columns))
+      .map((columns) => say(`${columns.join(", ")} together are not unique`)),
+  ];
+}
+
+function hasUnique({ uniques }: CatalogTable, columns: readonly string[]): boolean {
+  const wanted = [...columns].sort().join("\0");
+  return uniques.some((unique) => [...unique].sort().join("\0") === wanted);
+}
+
+/** Types whose values are all values of the declared one: what does not fit is refused where it is written. */
+const WIDER: Readonly<Record<string, readonly string[]>> = {
+  text: ["character varying", "citext"],
+  integer: ["smallint"],
+};
+
+function differencesOfColumn(column: ColumnDefinition, { columns }: CatalogTable): readonly string[] {
+  const known = columns.find(({ name }) => name === column.name);
+  if (known === undefined) return ["there is no such column"];
+  const said = FULL_NAMES[columnTypes[column.type].sql] ?? columnTypes[column.type].sql;
+  const fits = known.type === said || WIDER[said]?.includes(known.type) === true;
+  return [
+    ...(fits ? [] : [`it is ${known.type}, not ${said}`]),
+    ...(known.notNull && column.nullable === true ? ["it is never NULL: take null away"] : []),
+    ...(!known.notNull && column.nullable !== true ? ["it may be NULL: say null: true"] : []),
+    ...(column.defaulted === true && !known.defaulted && column.type !== "nanoid"
+      ? ["it has no default: take defaulted away"]
+      : []),
+    ...(known.generated ? ["PostgreSQL computes it, so no row can be written with it: leave it out"] : []),
+  ];
+}
+
+const FULL_NAMES: Readonly<Record<string, string>> = {
+  timestamp: "timestamp without time zone",
+  timestamptz: "timestamp with time zone",
+};
+
+const ACTIONS: Readonly<Record<string, string>> = {
+  a: "restrict",
+  r: "restrict",
+  c: "cascade",
+  n: "set_null",
+  d: "set_default",
+};
+
+function differencesOfReferences(
+  table: ExistingTable,
+  known: CatalogTable,
+  tables: readonly ExistingTable[],
+): readonly ExistingDifference[] {
+  return (table.existing?.references ?? []).flatMap(({ column, table: name, target, onDelete }) => {
+    const to = tables.find((other) => other.name === name);
+    if (to?.at === undefined) return [];
+    const { schema, table: toTable } = to.at;
+    const key = known.foreignKeys.find(
+      (each) =>
+        each.columns.join("\0") === column &&
+        each.schema === schema &&
+        each.table === toTable &&
+        each.targets.join("\0") === target,
+    );
+    const say = (message: string) => ({ table: table.name, column, message });
+    if (key === undefined) return [say(`no foreign key leads from it to ${nameOf(to)} (${target})`)];
+    const action = ACTIONS[key.onDelete] ?? key.onDelete;
+    return action === onDelete ? [] : [say(`its foreign key says on_delete: ${action}, not ${onDelete}`)];
+  });
+}
+
+function noticesOf(table: ExistingTable, known: CatalogTable): readonly ExistingDifference[] {
+  const named = new Set(table.columns.map(({ name }) => name));
+  const needed = known.columns.filter(
+    (column) => column.notNull && !column.defaulted && !named.has(column.name),
+  );
+  return [
+    ...needed.map(({ name }) => ({
+      table: table.name,
+      column: name,
+      message:
+        "it is never NULL, has no default, and mesh.yaml does not name it: REST and repository cannot make a row",
+    })),
+    ...(known.rowSecurity
+      ? [
+          {
+            table: table.name,
+            message:
+              "it has row level security: the service's role must see all rows, or copies lose those that it does not",
+          },
+        ]
+      : []),
+  ];
+}
