@@ -106,7 +106,7 @@ function serveUsers(rows: number): void {
 
 function userText(at: number): string {
   const id = `user-${String(at).padStart(16, "0")}`;
-  return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1,"_born":1}`;
+  return `{"user_id":"${id}","username":"name-${at}","display_name":"Display Name ${at}","_version":1,"_first_version":1}`;
 }
 
 /** The rows are in the server already and pass through COPY's text form twice, without a network or a client. */
@@ -117,10 +117,10 @@ FROM generate_series(0, ${rows - 1}) AS n) TO '/tmp/${file}'`);
   const client = await pool.connect();
   const started = performance.now();
   await client.query(
-    "BEGIN; CREATE TEMPORARY TABLE told (user_id TEXT, username TEXT, display_name TEXT) ON COMMIT DROP",
+    "BEGIN; CREATE TEMPORARY TABLE listed (user_id TEXT, username TEXT, display_name TEXT) ON COMMIT DROP",
   );
-  await client.query(`COPY told FROM '/tmp/${file}'`);
-  await client.query(`INSERT INTO bare_cache (user_id, username, display_name) SELECT * FROM told
+  await client.query(`COPY listed FROM '/tmp/${file}'`);
+  await client.query(`INSERT INTO bare_cache (user_id, username, display_name) SELECT * FROM listed
 ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name,
   synced_at = CURRENT_TIMESTAMP`);
   await client.query("COMMIT");

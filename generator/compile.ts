@@ -1,11 +1,11 @@
-import { adviseProgram, checkProgram } from "./check/check.js";
+import { adviseProgram, checkProgram } from "./check/check-program.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
 import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
 import { collectDiagnostics, type Report } from "./diagnostics/report.js";
 import { meshShape } from "./language/grammar.js";
 import { bindProgram, type Program } from "./language/program.js";
 import { describeFound, readShape } from "./language/read.js";
-import { buildMesh } from "./model/build/mesh.js";
+import { buildMesh } from "./model/build/build-mesh.js";
 import type { Mesh } from "./model/mesh.js";
 import { decodeText } from "./source/bytes.js";
 import { createSourceText } from "./source/text.js";

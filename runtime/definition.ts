@@ -96,6 +96,8 @@ export interface ColumnDefinition {
   /** The database has a default for it. */
   readonly defaulted?: true;
   readonly unique?: true;
+  /** Of a cache: only hooks fill it. Events and snapshots leave it alone, and it is not compared. */
+  readonly local?: true;
   readonly oneOf?: readonly string[];
 }
 
@@ -261,7 +263,7 @@ export interface DatabaseDefinition {
   readonly ownerUrlVariable: string;
   /** Roles that roles.sql makes: `auth_owner` and `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
-  /** Folder of its migrations; `grants.sql` stands beside it. */
+  /** Folder of its migrations. */
   readonly migrations: URL;
 }
 
@@ -284,7 +286,8 @@ export interface ServiceDefinition {
   readonly callers?: readonly CallerDefinition[];
   /** Services that its hooks call, beside the sources of its consumers. */
   readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
-  readonly environment: readonly EnvironmentDefinition[];
+  /** Variables that mesh.yaml gives it beside those that the runtime reads of itself. */
+  readonly environment?: readonly EnvironmentDefinition[];
   /** The hook at start-up; where it throws, the service does not start. */
   readonly start?: StartHook | undefined;
 }
@@ -294,6 +297,8 @@ export interface CallerDefinition {
   readonly name: string;
   /** Environment variable with the key that it sends: `SFS_TO_AUTH_KEY`. */
   readonly keyVariable: string;
+  /** The key may be unset: then the caller is not let in, and can do without. */
+  readonly optional?: true;
   readonly grants: readonly GrantDefinition[];
 }
 

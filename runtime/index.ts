@@ -79,7 +79,7 @@ export {
   showDeadLetter,
 } from "./consumer/dead-letters.js";
 export type { ResyncResult } from "./http/operate-routes.js";
-export type { Finding, FoundRow } from "./operate/compare.js";
+export type { FoundRow, RowFinding } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
 export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";

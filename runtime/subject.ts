@@ -70,8 +70,8 @@ export function parseSubject(subject: string): SubjectParts | undefined {
   return { service, entity, id: decodeToken(token), action };
 }
 
-/** The part that all subjects of one entity instance share: `auth.user.42`. */
-export function entityOf(subject: string): string {
+/** What all subjects of one entity begin with: `auth.user.42` of `auth.user.42.created`. */
+export function withoutAction(subject: string): string {
   const end = subject.lastIndexOf(".");
   return end === -1 ? subject : subject.slice(0, end);
 }
@@ -85,7 +85,7 @@ export function matches(filter: string, subject: string): boolean {
 }
 
 function covers(wanted: readonly string[], tokens: readonly string[]): boolean {
-  return wanted.every((want, place) => want === "*" || want === tokens[place]);
+  return wanted.every((want, index) => want === "*" || want === tokens[index]);
 }
 
 /**
@@ -105,7 +105,7 @@ export function matcher(filters: readonly string[]): (subject: string) => boolea
 
 function patternOf(filter: string): string {
   const tokens = filter.split(".");
-  return tokens.map((token, place) => tokenPattern(token, place === tokens.length - 1)).join("\\.");
+  return tokens.map((token, index) => tokenPattern(token, index === tokens.length - 1)).join("\\.");
 }
 
 function tokenPattern(token: string, last: boolean): string {

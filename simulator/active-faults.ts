@@ -51,12 +51,12 @@ export function endActiveFaults(faults: ActiveFaults): void {
 export function createAdversary(faults: ActiveFaults, random: Random): Adversary {
   return {
     pick(due, max) {
-      const places = due.map((_, place) => place);
-      if (!random.chance(0.2 * faults.network.reorder)) return places.slice(0, max);
+      const indexes = due.map((_, index) => index);
+      if (!random.chance(0.2 * faults.network.reorder)) return indexes.slice(0, max);
       const chosen: number[] = [];
       // Delivers some now, in any order, and keeps the rest for later.
-      while (places.length > 0 && chosen.length < max && !random.chance(0.25)) {
-        chosen.push(...places.splice(random.int(places.length), 1));
+      while (indexes.length > 0 && chosen.length < max && !random.chance(0.25)) {
+        chosen.push(...indexes.splice(random.int(indexes.length), 1));
       }
       return chosen;
     },

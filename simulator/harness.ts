@@ -101,9 +101,9 @@ function createSlots({ mesh }: Testbed, { replicas }: Plan, random: Random): rea
   return mesh.services.flatMap((service) =>
     Array.from(
       { length: replicas },
-      (_, place): ReplicaSlot => ({
+      (_, index): ReplicaSlot => ({
         service,
-        name: `${service.definition.name}-${place + 1}`,
+        name: `${service.definition.name}-${index + 1}`,
         weight: random.pick([1, 2, 2, 8]),
         process: undefined,
       }),

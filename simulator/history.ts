@@ -4,19 +4,19 @@
 
 export interface History {
   /** The step at which a row was last written; undefined when no writer wrote it, or when that is not known. */
-  lastWritten(place: RowPlace): number | undefined;
+  lastWritten(row: RowName): number | undefined;
   /** The step at which a writer last deleted it. */
-  lastDeleted(place: RowPlace): number | undefined;
+  lastDeleted(row: RowName): number | undefined;
 }
 
 export interface Recorder extends History {
-  recordWrite(place: RowPlace, step: number): void;
-  recordDeletion(place: RowPlace, step: number): void;
+  recordWrite(row: RowName, step: number): void;
+  recordDeletion(row: RowName, step: number): void;
   /** The answer to a COMMIT was lost: what the row is now is not known until it is written again. */
-  recordUnknown(place: RowPlace): void;
+  recordUnknown(row: RowName): void;
 }
 
-export interface RowPlace {
+export interface RowName {
   readonly service: string;
   readonly table: string;
   readonly key: string;
@@ -25,12 +25,12 @@ export interface RowPlace {
 export function createHistory(): Recorder {
   const written = new Map<string, number>();
   const deleted = new Map<string, number>();
-  const at = ({ service, table, key }: RowPlace) => `${service} ${table} ${key}`;
+  const at = ({ service, table, key }: RowName) => `${service} ${table} ${key}`;
   return {
-    lastWritten: (place) => written.get(at(place)),
-    lastDeleted: (place) => deleted.get(at(place)),
-    recordWrite: (place, step) => written.set(at(place), step),
-    recordDeletion: (place, step) => deleted.set(at(place), step),
-    recordUnknown: (place) => written.delete(at(place)),
+    lastWritten: (row) => written.get(at(row)),
+    lastDeleted: (row) => deleted.get(at(row)),
+    recordWrite: (row, step) => written.set(at(row), step),
+    recordDeletion: (row, step) => deleted.set(at(row), step),
+    recordUnknown: (row) => written.delete(at(row)),
   };
 }

@@ -44,12 +44,12 @@ function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefini
   };
 }
 
-interface Place {
+interface ConsumedBy {
   readonly consumer: ConsumerDefinition;
   readonly event: ConsumedEvent<never>;
 }
 
-function instrumentEvent(world: World, actor: Actor, { consumer, event }: Place): ConsumedEvent<never> {
+function instrumentEvent(world: World, actor: Actor, { consumer, event }: ConsumedBy): ConsumedEvent<never> {
   const { handler, cascades } = event;
   const recorded = handler !== undefined || world.plan.effects;
   return {
@@ -59,7 +59,7 @@ function instrumentEvent(world: World, actor: Actor, { consumer, event }: Place)
   };
 }
 
-function recordHandler(world: World, actor: Actor, { consumer, event }: Place): Handler<never> {
+function recordHandler(world: World, actor: Actor, { consumer, event }: ConsumedBy): Handler<never> {
   const userHandler = event.handler;
   const handler: Handler<never> = async (context) => {
     const { metadata } = context.event as { readonly metadata: EffectMetadata };

@@ -118,7 +118,7 @@ async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly stri
   const { plan } = outcome.world;
   const { consumer, service } = copy;
   const effects = await service.database.query<Effect>(
-    'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY place',
+    'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY ordinal',
     [consumer.durable],
   );
   const found: string[] = [];

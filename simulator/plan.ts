@@ -160,7 +160,7 @@ export function describePlan({
   return [
     `schedule ${schedule}, ${replicas} of each service, ${effects ? "every event has a handler" : "handlers as they are"}, ${periodic ? "periodic snapshots" : "no periodic snapshots"}`,
     `network: loss ${loss}, duplicates ${duplicates}, reorder ${reorder}`,
-    ...writers.map((writes, place) => `writer-${place + 1}: ${writes.map(describeWrite).join("; ")}`),
+    ...writers.map((writes, index) => `writer-${index + 1}: ${writes.map(describeWrite).join("; ")}`),
     ...faults.map(
       ({ kind, at, target, ms, count }) =>
         `after step ${at}: ${kind} (target ${target}, ${ms} ms, count ${count})`,

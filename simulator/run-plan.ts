@@ -60,7 +60,7 @@ async function run(harness: Harness): Promise<Outcome> {
 /** Gives a function that says whether one of them is still writing. */
 function startWriters({ world }: Harness): () => boolean {
   let writing = true;
-  const writers = world.plan.writers.map((writes, place) => runWriter(world, `writer-${place + 1}`, writes));
+  const writers = world.plan.writers.map((writes, index) => runWriter(world, `writer-${index + 1}`, writes));
   void Promise.all(writers).then(() => {
     writing = false;
   });

@@ -97,10 +97,10 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
   const isStalled = ({ actor }: Step) => stalls && (actor.stalledUntil ?? 0) > steps;
   const choose = (able: readonly Step[]): Step => {
     const actors = [...new Set(able.map(({ actor }) => actor))];
-    let place = random.int(actors.reduce((sum, { weight }) => sum + weight, 0));
+    let left = random.int(actors.reduce((sum, { weight }) => sum + weight, 0));
     const chosen = actors.find(({ weight }) => {
-      place -= weight;
-      return place < 0;
+      left -= weight;
+      return left < 0;
     });
     return random.pick(able.filter(({ actor }) => actor === chosen));
   };

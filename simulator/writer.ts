@@ -67,7 +67,7 @@ interface Committed {
 
 async function perform(client: pg.Client, task: Task): Promise<void> {
   const { world, owned, write } = task;
-  const place = (key: string) => ({
+  const row = (key: string) => ({
     service: owned.service.definition.name,
     table: owned.table.name,
     key,
@@ -79,15 +79,15 @@ async function perform(client: pg.Client, task: Task): Promise<void> {
   } = await PERFORM[write.kind](client, task).catch((error: unknown) => {
     // An error from the database means that nothing was written; a lost answer does not.
     if (!(error instanceof pg.DatabaseError))
-      for (const key of touched(task)) world.history.recordUnknown(place(key));
+      for (const key of touched(task)) world.history.recordUnknown(row(key));
     throw error;
   });
-  for (const key of deleted) world.history.recordDeletion(place(key), step);
+  for (const key of deleted) world.history.recordDeletion(row(key), step);
   for (const key of written) {
     // Held, so that how long the query takes does not decide what comes next.
     const unknown = await world.schedule.hold(() => refersToUnknown(owned, key));
-    if (unknown) world.history.recordUnknown(place(key));
-    else world.history.recordWrite(place(key), step);
+    if (unknown) world.history.recordUnknown(row(key));
+    else world.history.recordWrite(row(key), step);
   }
 }
 
@@ -180,11 +180,11 @@ function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "colu
   const names = [owned.table.key, ...columns.map(({ name }) => name)];
   const values = [
     keyOf(owned, write.key),
-    ...columns.map((column, place) => valueFor(owned, column, (write.value + place * write.column) % 5)),
+    ...columns.map((column, index) => valueFor(owned, column, (write.value + index * write.column) % 5)),
   ];
-  const places = values.map((_, place) => `$${place + 1}`).join(", ");
+  const parameters = values.map((_, index) => `$${index + 1}`).join(", ");
   return [
-    `INSERT INTO ${relationOf(owned.table)} (${names.map(quote).join(", ")}) VALUES (${places})`,
+    `INSERT INTO ${relationOf(owned.table)} (${names.map(quote).join(", ")}) VALUES (${parameters})`,
     values,
   ];
 }

@@ -226,7 +226,7 @@ test("a room of the runtime imports only rooms below it", () => {
   ).toEqual([]);
 });
 
-test.each(["runtime", "simulator"])("in %s no two files have one name", (room) => {
+test.each(["generator", "runtime", "simulator"])("in %s no two files have one name", (room) => {
   const names = files
     .filter((file) => within(file, room) && /\.ts$/.test(file))
     .map((file) => basename(file));

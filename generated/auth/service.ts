@@ -39,20 +39,6 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
       },
       { name: "sfs", keyVariable: "SFS_TO_AUTH_KEY", grants: [{ path: "/api/users", verbs: ["get"] }] },
     ],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "AUTH_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "COMPUTE_TO_AUTH_KEY", required: true },
-      { name: "SFS_TO_AUTH_KEY", required: true },
-      { name: "PORT", default: "8081" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

@@ -46,25 +46,11 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
       {
         name: "gateway",
         keyVariable: "GATEWAY_TO_COMPUTE_KEY",
+        optional: true,
         grants: [{ path: "/api/containers", verbs: ["get"] }],
       },
     ],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "AUTH_SERVICE_URL", required: true },
-      { name: "COMPUTE_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "COMPUTE_TO_AUTH_KEY", required: true },
-      { name: "GATEWAY_TO_COMPUTE_KEY" },
-      { name: "PORT", default: "8083" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-      { name: "CONTAINER_CLUSTER", default: "none" },
-    ],
+    environment: [{ name: "CONTAINER_CLUSTER", default: "none" }],
     start: hooks.start,
   };
 }

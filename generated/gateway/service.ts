@@ -42,20 +42,6 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
         { path: "/api/routes", table: routes, create: validateNewRoute, patch: validateRoutePatch },
       ],
     },
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "COMPUTE_SERVICE_URL" },
-      { name: "GATEWAY_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "GATEWAY_TO_COMPUTE_KEY" },
-      { name: "PORT", default: "8084" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

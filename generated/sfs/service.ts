@@ -42,20 +42,6 @@ export function sfsService(hooks: SfsHooks = {}): ServiceDefinition {
         },
       ],
     },
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "AUTH_SERVICE_URL", required: true },
-      { name: "SFS_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "SFS_TO_AUTH_KEY", required: true },
-      { name: "PORT", default: "8082" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

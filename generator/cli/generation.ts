@@ -3,13 +3,19 @@ import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import { plural } from "../diagnostics/plural.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
 import type { Severity } from "../diagnostics/severity.js";
-import { applyPlan, type Finding, type OutputPlan, planOutput, type Refusal } from "../generate.js";
 import type { Mesh } from "../model/mesh.js";
+import {
+  applyPlan,
+  type OutputPlan,
+  type ProjectDiagnostic,
+  planOutput,
+  type Refusal,
+} from "../plan-output.js";
 import { openOutputFolder } from "../project/output-folder.js";
 import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
-import { adviseHooks } from "./hook-files.js";
+import { adviseHooks } from "./advise-hooks.js";
 import { compileProject, reportDiagnostics, severityColour } from "./project.js";
 
 export interface GenerationOptions {
@@ -44,43 +50,46 @@ export function reportRefusals(
   compilation: Pick<Compilation, "locate">,
   json?: boolean,
 ): void {
-  const { located, others } = placeFindings(refusals, "error", compilation);
+  const { located, others } = splitByPlace(refusals, "error", compilation);
   if (json) printJson({ refusals: [...others, ...diagnosticsToJson(located)] });
-  else tellFindings({ located, others }, "error");
+  else printSplit({ located, others }, "error");
 }
 
 /** On stderr, beside whatever the command does after all. */
-export function reportWarnings(warnings: readonly Finding[], compilation: Pick<Compilation, "locate">): void {
-  tellFindings(placeFindings(warnings, "warning", compilation), "warning");
+export function reportWarnings(
+  warnings: readonly ProjectDiagnostic[],
+  compilation: Pick<Compilation, "locate">,
+): void {
+  printSplit(splitByPlace(warnings, "warning", compilation), "warning");
 }
 
 /** As `--json` has them, errors included, of the file alone and of its meeting with what was generated before. */
 export function warningsToJson(
-  warnings: readonly Finding[],
+  warnings: readonly ProjectDiagnostic[],
   compilation: Pick<Compilation, "locate" | "diagnostics">,
 ): readonly object[] {
-  const { located, others } = placeFindings(warnings, "warning", compilation);
-  const unplaced = others.map((finding) => ({ ...finding, severity: "warning" }));
+  const { located, others } = splitByPlace(warnings, "warning", compilation);
+  const unplaced = others.map((other) => ({ ...other, severity: "warning" }));
   return [...diagnosticsToJson([...compilation.diagnostics, ...located]), ...unplaced];
 }
 
-interface PlacedFindings {
+interface SplitByPlace {
   readonly located: readonly Diagnostic[];
-  readonly others: readonly Finding[];
+  readonly others: readonly ProjectDiagnostic[];
 }
 
-function placeFindings(
-  findings: readonly Finding[],
+function splitByPlace(
+  diagnostics: readonly ProjectDiagnostic[],
   severity: Severity,
   { locate }: Pick<Compilation, "locate">,
-): PlacedFindings {
-  const mistakes = findings.flatMap(({ path, code, message, hint }) =>
+): SplitByPlace {
+  const mistakes = diagnostics.flatMap(({ path, code, message, hint }) =>
     path ? [{ code, message, ...(hint !== undefined && { hint }), path, severity }] : [],
   );
-  return { located: locate(mistakes), others: findings.filter(({ path }) => path === undefined) };
+  return { located: locate(mistakes), others: diagnostics.filter(({ path }) => path === undefined) };
 }
 
-function tellFindings({ located, others }: PlacedFindings, severity: Severity): void {
+function printSplit({ located, others }: SplitByPlace, severity: Severity): void {
   const paint = severityColour[severity];
   for (const { code, message, hint, file = GENERATED } of others) {
     tell(`${file} - ${paint(`${severity} ${code}`)}: ${message}`);

@@ -26,7 +26,7 @@ export async function withService<T>(
   const definition = await loadDefinition(service);
   const url = databaseUrl(running, service);
   const pool = createPool({ url, service: `${service.name} (mesh)`, max: 4, logger: quietLogger });
-  const defaults = definition.environment.map(({ name, default: value }) => [name, value]);
+  const defaults = (definition.environment ?? []).map(({ name, default: value }) => [name, value]);
   try {
     return await work({ definition, pool, env: { ...Object.fromEntries(defaults), ...running.env } });
   } finally {

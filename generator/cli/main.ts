@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readVersion } from "../project/package.js";
-import { buildProgram } from "./program.js";
-import { report } from "./report.js";
+import { buildProgram } from "./command-line.js";
+import { report } from "./report-error.js";
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { LISTENER, LISTENER_PASSWORD, OPERATOR, passwordVariableOf } from "../emit/documents/broker.js";
+import { LISTENER, LISTENER_PASSWORD, OPERATOR, passwordVariableOf } from "../emit/documents/nats-conf.js";
 import { emitDevBroker } from "../emit/emit.js";
 import type { Mesh } from "../model/mesh.js";
 import { readTemplates } from "../project/package.js";
-import { type NatsServer, startNats } from "./servers/nats.js";
+import { type NatsServer, startNats } from "./servers/nats-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 

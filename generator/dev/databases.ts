@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { Database } from "../model/mesh.js";
-import { readRoles } from "../project/roles.js";
-import { type PostgresServer, startPostgres } from "./servers/postgres.js";
+import { readRoles } from "../project/read-roles.js";
+import { type PostgresServer, startPostgres } from "./servers/postgres-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 
@@ -73,7 +73,7 @@ async function createDatabase(
   });
   const url = withPath(server, database.name);
   return await asSuperuser(url, async (client) => {
-    await client.query(await readRoles(database));
+    await client.query(await readRoles());
     await adoptFormer(client, database, roles);
     const { owner, service } = database.roles;
     return { owner: await logIn(client, url, owner), service: await logIn(client, url, service) };

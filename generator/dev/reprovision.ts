@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Broker, connectJetStream } from "@meshwright/runtime";
 import type { Mesh } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
-import { type Provisioning, provisionOn } from "./provision.js";
+import { type Provisioning, provisionOn } from "./provisioning.js";
 
 const LOOK_MS = 2_000;
 

@@ -1,5 +1,5 @@
 import type { Service } from "../model/mesh.js";
-import { type HeldPort, holdFreePort, holdPort } from "./servers/ports.js";
+import { type HeldPort, holdFreePort, holdPort } from "./servers/free-ports.js";
 
 /** Where each service of this run listens, or is expected to. */
 export interface ServicePorts {

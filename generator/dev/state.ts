@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UsageError } from "../project/usage-error.js";
-import { removePostgres } from "./servers/postgres.js";
+import { removePostgres } from "./servers/postgres-server.js";
 
 /** Where `mesh dev` keeps everything between runs. */
 export interface State {

@@ -1,9 +1,9 @@
-import { cascadeCodes } from "./codes/cascades.js";
-import { databaseCodes } from "./codes/databases.js";
-import { eventCodes } from "./codes/events.js";
-import { languageCodes } from "./codes/language.js";
-import { serviceCodes } from "./codes/services.js";
-import { syntaxCodes } from "./codes/syntax.js";
+import { cascadeCodes } from "./codes/cascade-codes.js";
+import { databaseCodes } from "./codes/database-codes.js";
+import { eventCodes } from "./codes/event-codes.js";
+import { languageCodes } from "./codes/language-codes.js";
+import { serviceCodes } from "./codes/service-codes.js";
+import { syntaxCodes } from "./codes/syntax-codes.js";
 import type { Definition } from "./definition.js";
 
 /** Every mistake that the compiler can name. Each has a scenario in test/scenarios/diagnostics. */

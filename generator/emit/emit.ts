@@ -1,9 +1,9 @@
-import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
+import type { JsonSchema, Mesh } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
-import { type BrokerOptions, brokerView } from "./documents/broker.js";
-import { environmentView } from "./documents/environment.js";
-import { planDocument, subjectsDocument } from "./documents/plan.js";
+import { planDocument, subjectsDocument } from "./documents/broker-plan.js";
+import { environmentView } from "./documents/env-example.js";
+import { type BrokerOptions, brokerView } from "./documents/nats-conf.js";
 import { readmeView } from "./documents/readme.js";
 import { rolesView } from "./documents/roles.js";
 import { type EmittedFile, HEADER } from "./file.js";
@@ -11,7 +11,7 @@ import { eventSchema, schemaFileName } from "./json-schema/event.js";
 import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
 import { printJson } from "./print/layout.js";
-import { openPrinter, type Printer } from "./typescript/printer.js";
+import { openPrinter } from "./typescript/printer.js";
 import { emitTypeScript } from "./typescript/typescript.js";
 import { ownServices } from "./wording.js";
 
@@ -43,7 +43,7 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   const files = [
     ...emitMeshFiles(lookup, render),
     { path: "mesh.schema.json", text: printJson(context.languageSchema) },
-    ...mesh.services.flatMap((service) => emitService(service, { lookup, printer, render })),
+    ...mesh.services.flatMap((service) => emitTypeScript(service, lookup, printer)),
   ].map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
     (context.migrations[name] ?? []).map((file) => ({
@@ -69,11 +69,13 @@ function checksums(mesh: Mesh, { migrations }: EmitContext): Hashes {
 
 function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
   const { mesh } = lookup;
+  const roles = rolesView(mesh.databases, HEADER);
   return [
     { path: "README.md", text: render("docs/README.md.hbs", readmeView(lookup, HEADER)) },
     { path: "subjects.json", text: printJson(subjectsDocument(lookup)) },
     { path: "plan.json", text: printJson(planDocument(lookup)) },
     { path: "nats.conf", text: renderBroker(lookup, render) },
+    ...(roles === undefined ? [] : [{ path: "roles.sql", text: render("database/roles.sql.hbs", roles) }]),
     {
       path: ENVIRONMENT,
       text: render("environment/env.hbs", environmentView(mesh, HEADER)),
@@ -92,22 +94,4 @@ function renderBroker(lookup: Lookup, render: Render, options?: BrokerOptions): 
 /** nats.conf as `mesh dev` runs it: the emitted one, and an account for whoever has no credentials. */
 export function emitDevBroker(mesh: Mesh, templates: Templates): string {
   return renderBroker(openLookup(mesh), openRender(templates), { listener: true });
-}
-
-interface Tools {
-  readonly lookup: Lookup;
-  readonly printer: Printer;
-  readonly render: Render;
-}
-
-function emitService(service: Service, { lookup, printer, render }: Tools): EmittedFile[] {
-  const database = lookup.database(service);
-  const typescript = emitTypeScript(service, lookup, printer);
-  if (service.external || database === undefined) return typescript;
-  const view = rolesView(database, HEADER);
-  const sql = ["roles", "grants"].map((name) => ({
-    path: `${service.name}/${name}.sql`,
-    text: render(`database/${name}.sql.hbs`, view),
-  }));
-  return [...typescript, ...sql];
 }

@@ -1,7 +1,7 @@
 import { groupBy } from "../collections/group-by.js";
-import { bindDatabases } from "./bind/databases.js";
-import { bindEvents } from "./bind/events.js";
-import { bindServices } from "./bind/services.js";
+import { bindDatabases } from "./bind/bind-databases.js";
+import { bindEvents } from "./bind/bind-events.js";
+import { bindServices } from "./bind/bind-services.js";
 import type { CascadeNode, MeshNode } from "./grammar.js";
 import { isPoisoned } from "./node.js";
 import type { DatabaseSymbol, EntitySymbol, EventSymbol, ServiceSymbol } from "./symbols.js";

@@ -51,6 +51,8 @@ export interface ColumnSymbol {
   readonly type: ColumnType | undefined;
   readonly nullable: boolean;
   readonly key: boolean;
+  /** Of a copy: only hooks fill it. */
+  readonly local: boolean;
   /** The full form, where it is written so. */
   readonly node: Extract<ColumnNode, { kind: "mapping" }> | undefined;
   /** Some of its properties were misread. */

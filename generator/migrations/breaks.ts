@@ -1,5 +1,5 @@
+import type { DatabaseSchema } from "./database-schema.js";
 import type { PlaceInDatabase } from "./refusal.js";
-import type { DatabaseSchema } from "./schema.js";
 import type { Step } from "./steps.js";
 
 interface Change {

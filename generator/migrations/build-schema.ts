@@ -1,7 +1,7 @@
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { referenceActions } from "../vocabulary/reference-actions.js";
 import { checkSchemas } from "./checks.js";
-import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./schema.js";
+import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { distinctName, objectName, ownPrefix } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 

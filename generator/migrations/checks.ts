@@ -1,8 +1,8 @@
 import type { Column, Mesh, Table } from "../model/mesh.js";
-import { tableConditions } from "../rules/payload.js";
-import { conjunction } from "../rules/said.js";
+import { tableConditions } from "../rules/payload-conditions.js";
+import { conjunction } from "../rules/translation.js";
 import { travelRule } from "../rules/travel.js";
-import type { CheckSchema } from "./schema.js";
+import type { CheckSchema } from "./database-schema.js";
 import { literal, objectName, ownPrefix } from "./sql-names.js";
 
 /**

@@ -1,6 +1,6 @@
+import type { ColumnSchema } from "./database-schema.js";
 import type { Matches } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
-import type { ColumnSchema } from "./schema.js";
 import { identifier } from "./sql-names.js";
 import { castBetween } from "./sql-types.js";
 import type { Step } from "./steps.js";

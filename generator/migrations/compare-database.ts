@@ -1,10 +1,10 @@
-import { type TableNames, tableName } from "./compare-names.js";
 import { adoptTable, compareTable, releaseTable } from "./compare-table.js";
+import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./database-schema.js";
 import { type Kind, type Matches, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
-import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./schema.js";
+import { type TableNames, tableName } from "./renamed-tables.js";
 import { orderSteps, type Step } from "./steps.js";
-import type { Trigger } from "./triggers.js";
+import type { Trigger } from "./trigger-definitions.js";
 import { digest, type WrittenState } from "./written.js";
 
 const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };

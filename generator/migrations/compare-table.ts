@@ -1,8 +1,14 @@
 import { compareColumns } from "./compare-columns.js";
-import { columnsOf, type TableNames, translate } from "./compare-names.js";
+import type {
+  CheckSchema,
+  ColumnSchema,
+  ConstraintSchema,
+  ForeignKeySchema,
+  TableSchema,
+} from "./database-schema.js";
 import type { Matches } from "./match.js";
 import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
-import type { CheckSchema, ColumnSchema, ConstraintSchema, ForeignKeySchema, TableSchema } from "./schema.js";
+import { columnsOf, type TableNames, translate } from "./renamed-tables.js";
 import type { Step } from "./steps.js";
 
 /** A table that stays, perhaps under another name. */

@@ -1,10 +1,10 @@
 import { findBreaks } from "./breaks.js";
 import { compareDatabases } from "./compare-database.js";
+import type { DatabaseState } from "./database-schema.js";
 import { type ExistingMigration, type Lineage, type Link, nameFor } from "./lineage.js";
+import { type Block, placesOf, type Section, type SqlPrinter } from "./migration-text.js";
 import { type MigrationRefusal, type PlaceInDatabase, pathTo } from "./refusal.js";
-import type { DatabaseState } from "./schema.js";
 import type { Step } from "./steps.js";
-import { type Block, placesOf, type Section, type SqlPrinter } from "./text.js";
 import { titleOf } from "./title.js";
 import { asWritten, type Owner, printModel, type WrittenState } from "./written.js";
 

@@ -2,12 +2,12 @@ import type { Database, Mesh, Service } from "../model/mesh.js";
 import { databaseSchema } from "./build-schema.js";
 import { compareDatabases } from "./compare-database.js";
 import { continueLineage, printHead } from "./continue.js";
+import type { CheckSchema, DatabaseState } from "./database-schema.js";
 import { findLegacyHistory } from "./history.js";
 import { checksum, type ExistingMigration, nameFor, readFollows, readLineage } from "./lineage.js";
+import { placesOf, type SqlPrinter } from "./migration-text.js";
 import type { MigrationRefusal } from "./refusal.js";
-import type { CheckSchema, DatabaseState } from "./schema.js";
 import { identifier } from "./sql-names.js";
-import { placesOf, type SqlPrinter } from "./text.js";
 import { asWritten, NOTHING, type Owner, printModel, type WrittenState } from "./written.js";
 
 export type { ExistingMigration } from "./lineage.js";

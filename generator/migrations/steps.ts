@@ -6,9 +6,9 @@ import type {
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
-} from "./schema.js";
+} from "./database-schema.js";
 import type { SqlType } from "./sql-types.js";
-import type { Trigger, TriggerFunction } from "./triggers.js";
+import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
 
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
 export type Step =

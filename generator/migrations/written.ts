@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { visible } from "../quote/visible.js";
-import type { CheckSchema, DatabaseState, TableSchema } from "./schema.js";
+import type { CheckSchema, DatabaseState, TableSchema } from "./database-schema.js";
 
 /*
  * What a database is after its migrations, as they themselves tell it at their ends, a line of JSON for each table

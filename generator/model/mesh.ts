@@ -35,8 +35,9 @@ export interface Call {
   readonly urlVariable: string;
   /** `SFS_TO_AUTH_KEY`: what the caller shows, and the callee knows it by. No other pair has the same. */
   readonly keyVariable: string;
-  /** `existence` alone: the caller runs without it, and lost deletions stay unnoticed. */
   readonly reasons: readonly ("sync" | "existence" | "declared")[];
+  /** For `existence` alone: the caller runs without it, and lost deletions stay unnoticed. */
+  readonly optional: true | undefined;
   readonly grants: readonly Grant[];
 }
 
@@ -99,6 +100,8 @@ export interface Resource {
 
 export interface EnvironmentVariable {
   readonly name: string;
+  /** The runtime reads it, whatever mesh.yaml says. */
+  readonly builtIn: boolean;
   readonly description: string;
   readonly required: boolean;
   readonly default: string | undefined;
@@ -265,6 +268,8 @@ export interface Column {
   readonly nullable: boolean;
   readonly key: boolean;
   readonly unique: boolean;
+  /** Of a copy: only hooks fill it; events and snapshots leave it alone. */
+  readonly local: true | undefined;
   readonly default: ColumnDefault | undefined;
   /** The existing database has a value for a row that names none. */
   readonly defaulted: true | undefined;

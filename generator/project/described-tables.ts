@@ -1,23 +1,25 @@
 import type { ExistingTable } from "@meshwright/runtime";
 import type { Column, Database, Table } from "../model/mesh.js";
 
-/** The tables of a database that exist, as generated code tells the runtime of them. */
-export function existingTables({ tables }: Database): readonly ExistingTable[] {
-  return tables.filter(({ existing }) => existing === true).map(toDefinition);
+/** The tables of a database, as generated code tells the runtime of them. */
+export function describedTables({ tables }: Database): readonly ExistingTable[] {
+  return tables.map(toDefinition);
 }
 
-function toDefinition({ name, at, key, columns, unique }: Table): ExistingTable {
+function toDefinition({ name, at, key, columns, unique, existing }: Table): ExistingTable {
   return {
     name,
     ...(at === undefined ? {} : { at }),
     key,
     columns: columns.map(toColumn),
-    existing: {
-      unique,
-      references: columns.flatMap(({ name: column, references: to }) =>
-        to === undefined ? [] : [{ column, table: to.table, target: to.column, onDelete: to.onDelete }],
-      ),
-    },
+    ...(existing && {
+      existing: {
+        unique,
+        references: columns.flatMap(({ name: column, references: to }) =>
+          to === undefined ? [] : [{ column, table: to.table, target: to.column, onDelete: to.onDelete }],
+        ),
+      },
+    }),
   };
 }
 

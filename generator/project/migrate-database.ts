@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type MigratedDatabase, migrateAsOwner } from "@meshwright/runtime";
 import type { Database } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
-import { existingTables } from "./described-tables.js";
+import { describedTables } from "./described-tables.js";
 import { GENERATED } from "./paths.js";
 
 export interface DatabaseOwner {
@@ -18,6 +18,6 @@ export async function migrateDatabase(
   dryRun = false,
 ): Promise<MigratedDatabase> {
   const migrations = resolve(GENERATED, database.service, "migrations");
-  const tables = existingTables(database);
+  const tables = describedTables(database);
   return await migrateAsOwner({ ...database, migrations, tables }, { ...owner, logger: quietLogger, dryRun });
 }

@@ -1,4 +1,4 @@
-import { MAXIMUM_TEXT } from "./limits.js";
+import { MAXIMUM_TEXT } from "./maximum-sizes.js";
 
 export interface DecodedText {
   readonly text: string;

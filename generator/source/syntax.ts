@@ -1,6 +1,6 @@
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import type { Report } from "../diagnostics/report.js";
-import { MAXIMUM_DEPTH, MAXIMUM_TEXT, MAXIMUM_TOKENS } from "./limits.js";
+import { MAXIMUM_DEPTH, MAXIMUM_TEXT, MAXIMUM_TOKENS } from "./maximum-sizes.js";
 import type { SourceText } from "./text.js";
 
 /*

@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from "yaml";
 import type { Report } from "../diagnostics/report.js";
-import { MAXIMUM_DEPTH, MAXIMUM_VALUES } from "./limits.js";
+import { MAXIMUM_DEPTH, MAXIMUM_VALUES } from "./maximum-sizes.js";
 import { parseSyntax } from "./syntax.js";
 import type { SourceText, Span } from "./text.js";
 import type { Entry, Value } from "./value.js";

@@ -2,7 +2,7 @@ import { DurablePastEnd } from "../broker/broker.js";
 import { retryUntilAnswered } from "../database/retry.js";
 import type { Consumer } from "./consumer-parts.js";
 import { settledSeq } from "./consumer-parts.js";
-import { attached, knownOf, mayLack, passedEnd } from "./consumer-state.js";
+import { attached, knownOf, mayMissMessages, passedEnd } from "./consumer-state.js";
 import { distrustVersions, type Epoch, enterEpoch, tidy } from "./stream-epoch.js";
 
 /** Ensures the durable before a snapshot is wanted: from then on no message is missed, and the snapshot covers those before. */
@@ -25,7 +25,7 @@ export async function attach(consumer: Consumer): Promise<Epoch> {
       "away for longer than its owner remembers deletions: versions that are known here count no more",
     );
   // Messages from before this attachment may be missing.
-  const lacks = mayLack(consumer.state);
+  const missesMessages = mayMissMessages(consumer.state);
   consumer.state = attached(consumer.state, { epoch, durable, now: Date.now() });
   consumer.receiveError = undefined;
   consumer.pollError = undefined;
@@ -35,7 +35,7 @@ export async function attach(consumer: Consumer): Promise<Epoch> {
       "another stream, or a shortened one: its sequences get another offset",
     );
   // At the start too: the service may have been away for longer than the stream keeps its messages.
-  if (created || recreated || lacks || epoch.begun || isFirst) resync.want();
+  if (created || recreated || missesMessages || epoch.begun || isFirst) resync.want();
   await tidy(pool, model, settledSeq(consumer));
   return epoch;
 }

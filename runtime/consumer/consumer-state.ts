@@ -50,7 +50,7 @@ export type ConsumerState =
       readonly kind: "detached";
       readonly known: Known;
       /** Messages may have been lost, or passed over by the durable: the source has to be asked. */
-      readonly mayLack: boolean;
+      readonly mayMissMessages: boolean;
     }
   | { readonly kind: "past-end"; readonly known: Known }
   | { readonly kind: "stopped"; readonly known: Known | undefined };
@@ -76,10 +76,10 @@ export function isAttached(
 }
 
 /** Attaching now, the consumer must assume that it lacks messages. */
-export function mayLack(state: ConsumerState): boolean {
+export function mayMissMessages(state: ConsumerState): boolean {
   switch (state.kind) {
     case "detached":
-      return state.mayLack;
+      return state.mayMissMessages;
     case "past-end":
     case "leaving":
       return true;
@@ -100,15 +100,15 @@ export interface Attachment {
 
 export function attached(state: ConsumerState, { epoch, durable, now }: Attachment): ConsumerState {
   const known = knownOf(state);
-  const lacks = mayLack(state);
+  const missesMessages = mayMissMessages(state);
   return {
     kind: "consuming",
     known: {
       epoch,
       durable,
       // An observation of the stream before messages were lost cannot be compared with it as it is now.
-      observation: lacks ? undefined : known?.observation,
-      deliveredSeq: lacks || epoch.begun ? 0 : (known?.deliveredSeq ?? 0),
+      observation: missesMessages ? undefined : known?.observation,
+      deliveredSeq: missesMessages || epoch.begun ? 0 : (known?.deliveredSeq ?? 0),
       settledSeq: known?.settledSeq ?? 0,
     },
     progressAt: now,
@@ -131,7 +131,7 @@ export function leave(state: ConsumerState, reason: LeaveReason): ConsumerState 
     case "consuming":
       return { ...state, kind: "leaving", reason };
     case "detached":
-      return { ...state, mayLack: true };
+      return { ...state, mayMissMessages: true };
     case "starting":
     case "leaving":
     case "past-end":
@@ -147,7 +147,7 @@ export function detached(state: ConsumerState): ConsumerState {
   switch (state.kind) {
     case "consuming":
     case "leaving":
-      return { kind: "detached", known: state.known, mayLack: mayLack(state) };
+      return { kind: "detached", known: state.known, mayMissMessages: mayMissMessages(state) };
     case "starting":
     case "detached":
     case "past-end":

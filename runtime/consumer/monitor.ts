@@ -3,7 +3,7 @@ import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 import { type ConsumerState, knownOf } from "./consumer-state.js";
-import { assess, type BrokerPoll, type Finding, NO_MEMORY, type Poll } from "./observation.js";
+import { assess, type BrokerPoll, type MonitorFinding, NO_MEMORY, type Poll } from "./observation.js";
 import { readPosition } from "./stream-epoch.js";
 
 /*
@@ -19,7 +19,7 @@ export interface MonitorOptions {
   /** Poll interval in ms. Default 3000. */
   readonly pollMs: number | undefined;
   readonly state: () => ConsumerState;
-  readonly onFinding: (finding: Finding) => Promise<void>;
+  readonly onFinding: (finding: MonitorFinding) => Promise<void>;
   /** After each poll: why it failed; undefined when it did not. */
   readonly onPolled: (failure: string | undefined) => void;
   /** Every hundredth poll. */

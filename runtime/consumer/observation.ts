@@ -26,7 +26,7 @@ export interface BrokerPoll {
   readonly instance: string | undefined;
 }
 
-export type Finding =
+export type MonitorFinding =
   | { readonly kind: "retries-counted"; readonly pending: number }
   | { readonly kind: "other-release-ended" }
   | { readonly kind: "durable-gone" }
@@ -68,13 +68,13 @@ const BROKER_CHANGE_EVERY_MS = 20_000;
 
 export interface Assessment {
   /** In the order in which they are to be acted on. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly MonitorFinding[];
   /** For the next poll, once all findings were acted on. */
   readonly memory: Memory;
 }
 
 export function assess(memory: Memory, poll: Poll): Assessment {
-  const findings: Finding[] = [{ kind: "retries-counted", pending: poll.pendingRetries }];
+  const findings: MonitorFinding[] = [{ kind: "retries-counted", pending: poll.pendingRetries }];
   // An older release leaves out columns that it does not know: while both run, rows of the cache may go stale.
   if (memory.otherRelease && !poll.otherRelease) findings.push({ kind: "other-release-ended" });
   const next = { ...memory, otherRelease: poll.otherRelease };

@@ -1,11 +1,11 @@
 import type { Consumer } from "./consumer-parts.js";
 import { knownOf, leave, observed } from "./consumer-state.js";
-import type { Finding } from "./observation.js";
+import type { MonitorFinding } from "./observation.js";
 import { holdsPlaceholders } from "./placeholders.js";
 import { forgetSettled } from "./retries.js";
 
 /** What follows on a finding of the monitor. */
-export async function react(consumer: Consumer, finding: Finding): Promise<void> {
+export async function react(consumer: Consumer, finding: MonitorFinding): Promise<void> {
   const { logger, resync, model, options } = consumer;
   switch (finding.kind) {
     case "retries-counted":

@@ -10,12 +10,13 @@ import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { type FastPathBatch, prepareFastPath } from "../inbox/fast-path.js";
 import { parseMessage } from "../inbox/parse.js";
 import { pause } from "../pause.js";
+import { withoutAction } from "../subject.js";
 import { processBatch } from "./batch.js";
 import { type BatchContext, isSuspicious, type Received } from "./batch-context.js";
 import type { Settled } from "./consumer-state.js";
 import { type PendingRetries, readPendingRetries } from "./retries.js";
 import { type Epoch, readPosition } from "./stream-epoch.js";
-import { type InFlight, withoutAction } from "./version-gap.js";
+import type { InFlight } from "./version-gap.js";
 
 /*
  * Receives messages: while one batch is applied, the next is received and parsed. No message is left unsettled: whatever

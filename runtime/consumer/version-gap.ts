@@ -1,4 +1,5 @@
 import type { Incoming } from "../inbox/parse.js";
+import { withoutAction } from "../subject.js";
 
 /*
  * Version gaps. Replicas share a durable, so a user's `updated` may reach one of them while `created` is still in flight to
@@ -19,11 +20,6 @@ export interface InFlight {
    * action. A redelivered message comes behind those that were stored after it.
    */
   readonly next: ReadonlyMap<string, number>;
-}
-
-/** `auth.user.42` of `auth.user.42.created`. */
-export function withoutAction(subject: string): string {
-  return subject.slice(0, subject.lastIndexOf("."));
 }
 
 export interface VersionGapWaits {

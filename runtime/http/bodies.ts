@@ -12,7 +12,7 @@ const SMALL_BYTES = 64 * 1024;
  * by itself would invite every body. After a refusal without that invitation the connection is closed: the next bytes could be a
  * body or a request.
  */
-export function admitBodies(app: FastifyInstance, places: SharedConcurrencyLimit): void {
+export function admitBodies(app: FastifyInstance, slots: SharedConcurrencyLimit): void {
   const waiting = new WeakSet<IncomingMessage>();
   app.server.on("checkContinue", (request, answer) => {
     waiting.add(request);
@@ -20,7 +20,7 @@ export function admitBodies(app: FastifyInstance, places: SharedConcurrencyLimit
   });
   app.addHook("preParsing", async (request, reply) => {
     if (isLarge(request.headers)) {
-      const release = await places.acquire(callerOf(request.principal));
+      const release = await slots.acquire(callerOf(request.principal));
       if (release === undefined) throw unavailable("Too many large bodies are being read; try again.", 2);
       if (reply.raw.closed) release();
       else reply.raw.once("close", release);

@@ -1,11 +1,11 @@
 /** Admits a bounded number at once. Others wait in the order in which they came, for a bounded time. */
 export interface ConcurrencyLimit {
-  /** Resolves to the function that frees the place, to be called exactly once; to undefined where the wait took too long. */
+  /** Resolves to the function that frees the slot, to be called exactly once; to undefined where the wait took too long. */
   acquire(): Promise<(() => void) | undefined>;
 }
 
-function createConcurrencyLimit(places: number, waitMs: number): ConcurrencyLimit {
-  let free = places;
+function createConcurrencyLimit(slots: number, waitMs: number): ConcurrencyLimit {
+  let free = slots;
   const queue: ((admitted: boolean) => void)[] = [];
 
   const release = () => {
@@ -36,21 +36,21 @@ function createConcurrencyLimit(places: number, waitMs: number): ConcurrencyLimi
   };
 }
 
-/** A concurrency limit for several callers, of whom none can take all places. */
+/** A concurrency limit for several callers, of whom none can take all slots. */
 export interface SharedConcurrencyLimit {
-  /** A caller gets no more than its share of the places; undefined, as many as there are. */
+  /** A caller gets no more than its share of the slots; undefined, as many as there are. */
   acquire(caller: string | undefined): Promise<(() => void) | undefined>;
 }
 
-export interface SharedPlaces {
-  readonly places: number;
-  /** Places that one caller can have at once. */
+export interface SharedSlots {
+  readonly slots: number;
+  /** Slots that one caller can have at once. */
   readonly each: number;
   readonly waitMs: number;
 }
 
-export function createSharedLimit({ places, each, waitMs }: SharedPlaces): SharedConcurrencyLimit {
-  const all = createConcurrencyLimit(places, waitMs);
+export function createSharedLimit({ slots, each, waitMs }: SharedSlots): SharedConcurrencyLimit {
+  const all = createConcurrencyLimit(slots, waitMs);
   const shares = new Map<string, ConcurrencyLimit>();
   const shareOf = (caller: string) => {
     const share = shares.get(caller) ?? createConcurrencyLimit(each, waitMs);

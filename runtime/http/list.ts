@@ -9,7 +9,7 @@ import { tableSql } from "../repository/table-sql.js";
 export interface ListOptions {
   /** Values that columns must equal. */
   readonly filter: Values;
-  /** Adds `_version` and `_born` of that entity (`auth.user`) to each element; 0 and null where it never had an event. */
+  /** Adds `_version` and `_first_version` of that entity (`auth.user`) to each element; 0 and null where it never had an event. */
   readonly versions?: { readonly entity: string | undefined } | undefined;
   /** How long the client may take for one chunk, in ms, before the list is broken off. Default 60000. */
   readonly chunkMs?: number;

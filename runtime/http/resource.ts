@@ -72,7 +72,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const { resource, pool, lists, logger, chunkMs } = options;
   const filter = readFilter(resource.table, request.query);
   const wanted = request.headers["mesh-snapshot"] === "versions";
-  const versions = wanted ? { entity: entityOf(options) } : undefined;
+  const versions = wanted ? { entity: entityOfTable(options) } : undefined;
   if (versions?.entity !== undefined && request.headers[HIGHEST_HEADER] !== undefined)
     reply.header(HIGHEST_HEADER, await highestVersion(options, versions.entity));
   const release = await lists.acquire(callerOf(request.principal));
@@ -149,7 +149,7 @@ function readFilter(table: TableDefinition, query: unknown): Values {
 }
 
 /** The entity as mesh.entity_version names it: `auth.user`. */
-function entityOf({ service, resource }: ResourceOptions): string | undefined {
+function entityOfTable({ service, resource }: ResourceOptions): string | undefined {
   const { entity } = resource.table;
   return entity === undefined ? undefined : `${service}.${entity}`;
 }

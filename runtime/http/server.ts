@@ -57,7 +57,7 @@ const LIMITS: HttpLimits = {
   connections: 1_000,
   strangers: 500,
 };
-const PLACE_WAIT_MS = 10_000;
+const SLOT_WAIT_MS = 10_000;
 const LONGEST_ID = 8192;
 
 /** The HTTP server of a service. The caller listens and closes. */
@@ -107,10 +107,10 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   return app;
 }
 
-/** A limit of which one calling service can have half of the places at most. */
-function shareAmong(places: number): SharedConcurrencyLimit {
-  const each = Math.max(1, Math.ceil(places / 2));
-  return createSharedLimit({ places, each, waitMs: PLACE_WAIT_MS });
+/** A limit of which one calling service can have half of the slots at most. */
+function shareAmong(slots: number): SharedConcurrencyLimit {
+  const each = Math.max(1, Math.ceil(slots / 2));
+  return createSharedLimit({ slots, each, waitMs: SLOT_WAIT_MS });
 }
 
 /** The caller's `x-request-id` where it is valid, so that a request can be followed across services; else a new one. */

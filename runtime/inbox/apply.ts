@@ -97,8 +97,8 @@ async function removeInPhase(
   { removals, implied }: Phase,
 ): Promise<void> {
   const { model, logger } = context;
-  const places = [...implied].map(([id, { seq }]) => ({ id, seq }));
-  const lost = await lostDeletions(client, model, { places, logger });
+  const deletions = [...implied].map(([id, { seq }]) => ({ id, seq }));
+  const lost = await lostDeletions(client, model, { deletions, logger });
   await removeEntities(client, model, [...removals]);
   await callHandlers(client, { ...context, origin: "snapshot" }, lost);
 }

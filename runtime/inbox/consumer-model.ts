@@ -17,11 +17,11 @@ import type { Change } from "./order.js";
 export interface CacheModel {
   readonly table: TableDefinition;
   readonly key: ColumnDefinition;
-  /** Every column but the key, in the table's order: the order of an `EventModel`'s cells. */
+  /** Every column but the key and those that only hooks fill, in the table's order: the order of an `EventModel`'s cells. */
   readonly columns: readonly ColumnDefinition[];
   /** Names of columns of JSON, whose text is kept as it came. */
   readonly json: ReadonlySet<string>;
-  /** Places of columns that say when a row was written (`synced_at`): set anew by each upsert. */
+  /** Indexes of columns that say when a row was written (`synced_at`): set anew by each upsert. */
   readonly stamps: ReadonlySet<number>;
 }
 
@@ -71,7 +71,7 @@ function carriesSome({ change, full }: EventModel): boolean {
 }
 
 function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {
-  const columns = table.columns.filter((column) => column.name !== table.key);
+  const columns = table.columns.filter(({ name, local }) => name !== table.key && local !== true);
   const carried = new Set(events.flatMap((event) => event.columns ?? []));
   const isStamp = (column: ColumnDefinition) =>
     kindOf(column.type) === "moment" && column.defaulted === true && !carried.has(column.name);
@@ -80,7 +80,7 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
     key: columnOf(table, table.key),
     columns,
     json: jsonColumns(columns),
-    stamps: new Set(columns.flatMap((column, place) => (isStamp(column) ? [place] : []))),
+    stamps: new Set(columns.flatMap((column, index) => (isStamp(column) ? [index] : []))),
   };
 }
 
@@ -105,7 +105,7 @@ function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefi
     checked: (cache?.table.columns ?? []).filter(
       ({ name, type }) => named.has(name) && CHECKED[kindOf(type)],
     ),
-    full: carries.every((carried, place) => carried || cache?.stamps.has(place) === true),
+    full: carries.every((carried, index) => carried || cache?.stamps.has(index) === true),
   };
 }
 

@@ -36,7 +36,7 @@ export function fastPathStatement({
   withoutGap,
 }: FastPathRows): Statement {
   const shaped = shapeColumns(cache, shape, 5);
-  const place = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
+  const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const key = escapeIdentifier(cache.key.name);
   const table = relationOf(cache.table);
   const { names, casts, namesOf } = shaped;
@@ -46,7 +46,7 @@ export function fastPathStatement({
   const inOrder = `ORDER BY "$event".${key}::text COLLATE "C"`;
   const merged = upserts.filter(({ first, version }) => first < version);
   const noGap = withoutGap
-    ? ` AND ${noGapSql(merged.length === 0 ? undefined : 5 + 1 + shaped.places.length)}`
+    ? ` AND ${noGapSql(merged.length === 0 ? undefined : 5 + 1 + shaped.indexes.length)}`
     : "";
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH "$event" AS (
@@ -57,7 +57,7 @@ export function fastPathStatement({
   ${state} WHERE NOT "$event"."$new" ${inOrder}
   ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version, versioned = true, deleted = false,
     stream_seq = greatest(state.stream_seq, excluded.stream_seq)
-  WHERE ${freshSql("state", place)}${noGap}
+  WHERE ${freshSql("state", event)}${noGap}
   RETURNING state.entity_id
 ), "$arrived" AS (
   INSERT INTO ${table} AS "$row" (${names}) SELECT ${namesOf('"$event"')} FROM "$event" WHERE "$event"."$new" ORDER BY "$event"."$seq"
@@ -77,7 +77,7 @@ ${conflictClause(cache, shaped)}`;
       versions,
       seqs,
       isNew,
-      ...cellArrays(upserts, shaped.places),
+      ...cellArrays(upserts, shaped.indexes),
       ...(withoutGap && merged.length > 0 ? [JSON.stringify(firsts)] : []),
     ],
   };

@@ -13,7 +13,7 @@ import { type Incoming, toIncoming } from "./parse.js";
  * Their hooks run all the same; the events themselves, should they still arrive, are stale then.
  */
 
-export interface Finding {
+export interface ImpliedEvent {
   readonly id: string;
   readonly change: Change;
   readonly version: number | null;
@@ -21,34 +21,38 @@ export interface Finding {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-/** The event that would have told the finding; undefined when no event of that change has a hook. */
-export function toLostEvent(model: ConsumerModel, finding: Finding, logger: Logger): Incoming | undefined {
-  const eventModel = hookedEvent(model, finding.change);
+/** The event that would have said the same; undefined when no event of that change has a hook. */
+export function toImpliedEvent(
+  model: ConsumerModel,
+  implied: ImpliedEvent,
+  logger: Logger,
+): Incoming | undefined {
+  const eventModel = hookedEvent(model, implied.change);
   if (eventModel === undefined) return undefined;
   const { entity } = model.definition;
-  const { _version, _born, ...payload } = finding.payload;
+  const { _version, _first_version, ...payload } = implied.payload;
   const event: MeshEvent = {
     metadata: {
       event_id: randomUUID(),
-      entity_id: finding.id,
+      entity_id: implied.id,
       timestamp: Math.floor(Date.now() / 1000),
       source: entity.slice(0, entity.indexOf(".")),
-      ...(finding.version === null ? {} : { version: finding.version }),
+      ...(implied.version === null ? {} : { version: implied.version }),
     },
     ...payload,
   };
   const { name, action, validate } = eventModel.definition;
   if (!validate(event)) {
     logger.warn(
-      { entityId: finding.id, event: name },
+      { entityId: implied.id, event: name },
       "the snapshot lacks fields of this event, so its hook is not called",
     );
     return undefined;
   }
   return toIncoming(model, eventModel, {
     event,
-    subject: `${entity}.${finding.id}.${action}`,
-    seq: finding.seq,
+    subject: `${entity}.${implied.id}.${action}`,
+    seq: implied.seq,
   });
 }
 
@@ -60,7 +64,7 @@ export function hookedEvent(model: ConsumerModel, change: Change): EventModel | 
 
 export interface Deletions {
   /** With the effective sequence at which each was found. */
-  readonly places: readonly { readonly id: string; readonly seq: number }[];
+  readonly deletions: readonly { readonly id: string; readonly seq: number }[];
   readonly logger: Logger;
 }
 
@@ -68,15 +72,15 @@ export interface Deletions {
 export async function lostDeletions(
   client: PoolClient,
   model: ConsumerModel,
-  { places, logger }: Deletions,
+  { deletions, logger }: Deletions,
 ): Promise<readonly Incoming[]> {
-  if (places.length === 0 || hookedEvent(model, "delete") === undefined) return [];
-  const ids = places.map(({ id }) => id);
+  if (deletions.length === 0 || hookedEvent(model, "delete") === undefined) return [];
+  const ids = deletions.map(({ id }) => id);
   const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
-  return places.flatMap(({ id, seq }) => {
+  return deletions.flatMap(({ id, seq }) => {
     const payload = rows.get(id);
     if (payload === undefined) return [];
-    return toLostEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
+    return toImpliedEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
   });
 }
 

@@ -1,6 +1,6 @@
 /*
  * The order guard. Two events of one entity are ordered by version where both carry one, else by
- * their place in the stream. Everything that keeps old news from overwriting new is decided here,
+ * their effective sequence. Everything that keeps old news from overwriting new is decided here,
  * once in TypeScript and once as the same predicate in SQL; a property test holds the two together.
  */
 
@@ -21,7 +21,7 @@ export interface EntityState {
 }
 
 /** What the guard needs of an event. */
-export interface Place {
+export interface OrderedEvent {
   readonly version: number | null;
   readonly change: Change;
   /** Effective sequence (sequence offset + message sequence): never goes back, also when the stream was recreated. */
@@ -29,7 +29,7 @@ export interface Place {
 }
 
 /** True when the event is news. Of an entity without state nothing is known: anything is news. */
-export function isFresh(state: EntityState | undefined, event: Place): boolean {
+export function isFresh(state: EntityState | undefined, event: OrderedEvent): boolean {
   if (state === undefined) return true;
   if (event.version !== null && state.version !== null) {
     if (event.version <= state.version) return false;
@@ -38,11 +38,11 @@ export function isFresh(state: EntityState | undefined, event: Place): boolean {
   return isLater(event, state) && !(state.deleted && needsLiveEntity(event));
 }
 
-function isLater(event: Place, state: EntityState): boolean {
+function isLater(event: OrderedEvent, state: EntityState): boolean {
   return state.seq === null || event.seq > state.seq;
 }
 
-function needsLiveEntity({ change }: Place): boolean {
+function needsLiveEntity({ change }: OrderedEvent): boolean {
   return change === "update" || change === "none";
 }
 
@@ -50,13 +50,13 @@ function needsLiveEntity({ change }: Place): boolean {
  * Stale, and yet not old: an update beyond the known version, of an entity whose deletion was inferred. Either its
  * re-creation is on its way, or it belongs to the incarnation that ended; only its source knows which.
  */
-export function isOfUnknownIncarnation(state: EntityState | undefined, event: Place): boolean {
+export function isOfUnknownIncarnation(state: EntityState | undefined, event: OrderedEvent): boolean {
   if (state === undefined || state.versioned || !state.deleted || event.version === null) return false;
   return needsLiveEntity(event) && isLater(event, state) && event.version > (state.version ?? 0);
 }
 
 /** The state after a fresh event. */
-export function advance(state: EntityState | undefined, event: Place): EntityState {
+export function advance(state: EntityState | undefined, event: OrderedEvent): EntityState {
   const known = state?.version ?? null;
   return {
     version: event.version === null ? known : Math.max(event.version, known ?? event.version),
@@ -67,7 +67,7 @@ export function advance(state: EntityState | undefined, event: Place): EntitySta
   };
 }
 
-/** Rows here refer to it, and nothing else is known: no event or snapshot ever told of it. */
+/** Rows here refer to it, and nothing else is known: no event and no snapshot ever had it. */
 export function isOnlyReferredTo({ version, deleted, seq }: EntityState): boolean {
   return version === null && seq === null && !deleted;
 }
@@ -77,7 +77,7 @@ export function isOnlyReferredTo({ version, deleted, seq }: EntityState): boolea
  * incarnation go first. An entity of which no event was applied has no former incarnation here: of one that a snapshot
  * found alive, this may be the very creation.
  */
-export function impliesDeletion(state: EntityState | undefined, event: Place): boolean {
+export function impliesDeletion(state: EntityState | undefined, event: OrderedEvent): boolean {
   if (state === undefined || state.deleted || state.seq === null) return false;
   return event.change === "create" && event.version !== null && event.version > 1;
 }
@@ -98,19 +98,19 @@ export function missedDeletion(
  * A fresh event is not the next version of its entity: those between are on their way, or lost. Without versions a gap
  * cannot be seen.
  */
-export function hasVersionGap(state: EntityState | undefined, event: Place): boolean {
+export function hasVersionGap(state: EntityState | undefined, event: OrderedEvent): boolean {
   return event.version !== null && event.version > (state?.version ?? 0) + 1;
 }
 
 /** SQL expressions of the event's side. */
-export interface PlaceSql {
+export interface OrderedEventSql {
   readonly version: string;
   readonly change: string;
   readonly seq: string;
 }
 
 /** `isFresh` as a predicate over an existing row of `mesh.applied` called `state`. Never null. */
-export function freshSql(state: string, event: PlaceSql): string {
+export function freshSql(state: string, event: OrderedEventSql): string {
   return `CASE
     WHEN ${event.version} <= ${state}.version THEN false
     WHEN ${event.version} > ${state}.version AND ${state}.versioned THEN true

@@ -10,7 +10,7 @@ import { describeErrors } from "../values/validation.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
-import type { Place } from "./order.js";
+import type { OrderedEvent } from "./order.js";
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -30,7 +30,7 @@ export function addressOf({ subject }: StoredMessage, seq: number): Addressed {
 }
 
 /** A message that is an event of this consumer, valid by its schema. */
-export interface Incoming extends Place, Addressed {
+export interface Incoming extends OrderedEvent, Addressed {
   readonly model: EventModel;
   readonly event: MeshEvent;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -76,7 +76,7 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   }
   const { name } = eventModel.definition;
   const invalid = invalidity(eventModel, data);
-  if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, entityOf(data));
+  if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, claimedEntityId(data));
   const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq });
   const unfit = unfitId(incoming.id) ?? unfitVersion(incoming) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
@@ -110,25 +110,25 @@ function unfitField({ model, payload }: Incoming): string | undefined {
   return undefined;
 }
 
-export interface EventPlace {
+export interface EventMessage {
   readonly event: MeshEvent;
   readonly subject: string;
   readonly seq: number;
 }
 
-export function toIncoming(model: ConsumerModel, eventModel: EventModel, place: EventPlace): Incoming {
-  const { metadata } = place.event;
-  const payload = place.event as unknown as Readonly<Record<string, unknown>>;
+export function toIncoming(model: ConsumerModel, eventModel: EventModel, message: EventMessage): Incoming {
+  const { metadata } = message.event;
+  const payload = message.event as unknown as Readonly<Record<string, unknown>>;
   const key = model.cache === undefined ? undefined : fieldOf(payload, model.cache.table.key);
   return {
     model: eventModel,
     change: eventModel.change,
-    event: place.event,
+    event: message.event,
     payload,
-    subject: place.subject,
+    subject: message.subject,
     id: key === undefined || key === null ? metadata.entity_id : String(key),
     version: metadata.version ?? null,
-    seq: place.seq,
+    seq: message.seq,
   };
 }
 
@@ -136,7 +136,7 @@ function reject(reason: string, entityId?: string): Parsed {
   return { ok: false, rejected: { reason, entityId } };
 }
 
-function entityOf(data: unknown): string | undefined {
+function claimedEntityId(data: unknown): string | undefined {
   if (typeof data !== "object" || data === null || !("metadata" in data)) return undefined;
   const { metadata } = data;
   if (typeof metadata !== "object" || metadata === null || !("entity_id" in metadata)) return undefined;

@@ -127,11 +127,11 @@ function phaseAt(phases: Phase[], at: number): Phase {
 
 /** A hook that ran for an earlier event of the phase may have attached rows: the deletion's cascades must come after it. */
 function placeRemoval(phases: Phase[], at: number, id: string): number {
-  const place = phaseAt(phases, at).hooked.has(id) ? at + 1 : at;
-  const phase = phaseAt(phases, place);
+  const index = phaseAt(phases, at).hooked.has(id) ? at + 1 : at;
+  const phase = phaseAt(phases, index);
   phase.upserts.delete(id);
   phase.removals.add(id);
-  return place;
+  return index;
 }
 
 interface Placement {
@@ -141,7 +141,7 @@ interface Placement {
   readonly event: Incoming;
 }
 
-/** Puts the event's effect into the first phase that can take it, and gives that phase's place. */
+/** Puts the event's effect into the first phase that can take it, and gives that phase's index. */
 function placeEffect(placement: Placement): number {
   const { change, id } = placement.event;
   switch (change) {
@@ -157,26 +157,26 @@ function placeEffect(placement: Placement): number {
 }
 
 function placeChange({ model, phases, at, event }: Placement): number {
-  const place = phaseAt(phases, at).removals.has(event.id) ? at + 1 : at;
-  const phase = phaseAt(phases, place);
-  if (model.cache === undefined || event.change === "none") return place;
+  const index = phaseAt(phases, at).removals.has(event.id) ? at + 1 : at;
+  const phase = phaseAt(phases, index);
+  if (model.cache === undefined || event.change === "none") return index;
   const upsert = toUpsert(model, event);
   const former = phase.upserts.get(event.id);
   phase.upserts.set(event.id, former === undefined ? upsert : merge(former, upsert));
-  return place;
+  return index;
 }
 
 export function toUpsert(model: ConsumerModel, event: Incoming): Upsert {
   const { carries, full, change } = event.model;
   const columns = model.cache?.columns ?? [];
-  const cells = columns.map((column, place) =>
-    carries[place] === true ? toCell(column, event.payload) : undefined,
+  const cells = columns.map((column, index) =>
+    carries[index] === true ? toCell(column, event.payload) : undefined,
   );
   return { id: event.id, seq: event.seq, cells, whole: full || change === "create" };
 }
 
 function merge(former: Upsert, later: Upsert): Upsert {
-  const cells = later.cells.map((cell, place) => (cell === undefined ? former.cells[place] : cell));
+  const cells = later.cells.map((cell, index) => (cell === undefined ? former.cells[index] : cell));
   return { ...later, cells, whole: former.whole || later.whole };
 }
 

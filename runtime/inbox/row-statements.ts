@@ -31,8 +31,8 @@ export function shapeOf(upsert: Upsert): string {
 }
 
 export interface ShapedColumns {
-  /** Places of the columns that come with values. */
-  readonly places: readonly number[];
+  /** Indexes of the columns that come with values. */
+  readonly indexes: readonly number[];
   readonly casts: string;
   readonly names: string;
   /** The same, of one relation of a query. */
@@ -43,22 +43,22 @@ export interface ShapedColumns {
 
 export function shapeColumns(cache: CacheModel, shape: string, firstParameter: number): ShapedColumns {
   const codes = shape.slice(1);
-  const places = cache.columns.flatMap((_, place) => (codes[place] === "v" ? [place] : []));
-  const columns = places.map((place) => cache.columns[place]).filter((column) => column !== undefined);
+  const indexes = cache.columns.flatMap((_, index) => (codes[index] === "v" ? [index] : []));
+  const columns = indexes.map((index) => cache.columns[index]).filter((column) => column !== undefined);
   const arrays = [cache.key, ...columns].map(
-    (column, place) => `$${firstParameter + place}::${arrayType(column)}`,
+    (column, index) => `$${firstParameter + index}::${arrayType(column)}`,
   );
   const names = [cache.key, ...columns].map((column) => escapeIdentifier(column.name));
   const assignments = (from: string) =>
     cache.columns
-      .flatMap(({ name }, place) => {
-        if (codes[place] === "v") return [`${escapeIdentifier(name)} = ${from}.${escapeIdentifier(name)}`];
-        const reset = codes[place] === "d" || cache.stamps.has(place);
+      .flatMap(({ name }, index) => {
+        if (codes[index] === "v") return [`${escapeIdentifier(name)} = ${from}.${escapeIdentifier(name)}`];
+        const reset = codes[index] === "d" || cache.stamps.has(index);
         return reset ? [`${escapeIdentifier(name)} = DEFAULT`] : [];
       })
       .join(", ");
   return {
-    places,
+    indexes,
     casts: arrays.join(", "),
     names: names.join(", "),
     namesOf: (relation) => names.map((name) => `${relation}.${name}`).join(", "),
@@ -72,9 +72,9 @@ export function conflictClause(cache: CacheModel, shaped: ShapedColumns): string
   return `ON CONFLICT (${key}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
 }
 
-export function cellArrays(upserts: readonly Upsert[], places: readonly number[]): string[] {
+export function cellArrays(upserts: readonly Upsert[], indexes: readonly number[]): string[] {
   const ids = arrayLiteral(upserts.map((upsert) => upsert.id));
-  return [ids, ...places.map((place) => arrayLiteral(upserts.map((upsert) => upsert.cells[place])))];
+  return [ids, ...indexes.map((index) => arrayLiteral(upserts.map((upsert) => upsert.cells[index])))];
 }
 
 /** Writes rows of one shape, whether they are there or not. Gives the number that were not, as `added`. */
@@ -84,7 +84,7 @@ export function upsertRows(cache: CacheModel, shape: string, upserts: readonly U
   INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
   ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
 ) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
-  return { text, values: cellArrays(upserts, shaped.places) };
+  return { text, values: cellArrays(upserts, shaped.indexes) };
 }
 
 /** Changes the rows of one shape that are there. */
@@ -93,13 +93,13 @@ export function updateRows(cache: CacheModel, shape: string, upserts: readonly U
   const key = escapeIdentifier(cache.key.name);
   const text = `UPDATE ${relationOf(cache.table)} AS "$row" SET ${shaped.assignments('"$new"')}
 FROM unnest(${shaped.casts}) AS "$new" (${shaped.names}) WHERE "$row".${key} = "$new".${key}`;
-  return { text, values: cellArrays(upserts, shaped.places) };
+  return { text, values: cellArrays(upserts, shaped.indexes) };
 }
 
 /** A partial row may be inserted when whatever it lacks has a default or may be NULL. */
 export function canInsert(cache: CacheModel, shape: string): boolean {
   return cache.columns.every(
-    (column, place) => shape[place + 1] === "v" || column.nullable === true || column.defaulted === true,
+    (column, index) => shape[index + 1] === "v" || column.nullable === true || column.defaulted === true,
   );
 }
 

@@ -25,12 +25,12 @@ export async function settleUniqueConflicts(
 ): Promise<readonly Upsert[]> {
   const { cache } = model;
   if (cache === undefined) return upserts;
-  const places = cache.columns.flatMap((column, place) => (column.unique === true ? [place] : []));
+  const indexes = cache.columns.flatMap((column, index) => (column.unique === true ? [index] : []));
   const settled: Upsert[] = [];
   for (const upsert of upserts) {
     let row = upsert;
-    for (const place of places) {
-      if (await holdsLaterClaim({ tx, model, cache, place, upsert })) row = replaceCell(cache, row, place);
+    for (const index of indexes) {
+      if (await holdsLaterClaim({ tx, model, cache, index, upsert })) row = replaceCell(cache, row, index);
     }
     settled.push(row);
   }
@@ -41,14 +41,14 @@ interface Claim {
   readonly tx: Tx;
   readonly model: ConsumerModel;
   readonly cache: CacheModel;
-  readonly place: number;
+  readonly index: number;
   readonly upsert: Upsert;
 }
 
 /** True when another row holds the value by a later event; one that holds it by an earlier event gets a placeholder value. */
-async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Promise<boolean> {
-  const column = cache.columns[place];
-  const value = upsert.cells[place];
+async function holdsLaterClaim({ tx, model, cache, index, upsert }: Claim): Promise<boolean> {
+  const column = cache.columns[index];
+  const value = upsert.cells[index];
   if (column === undefined || value === null || value === undefined || typeof value === "symbol")
     return false;
   const [table, name, key] = [
@@ -71,22 +71,22 @@ async function holdsLaterClaim({ tx, model, cache, place, upsert }: Claim): Prom
   if (Number(states[0]?.seq ?? 0) > upsert.seq) return true;
   // The value again in the condition: the holder may have been renamed meanwhile, and must keep that name.
   await tx.query(`UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2 AND ${name} = $3::${type}`, [
-    placeholderFor(cache, place, holder.id),
+    placeholderFor(cache, index, holder.id),
     holder.id,
     value,
   ]);
   return false;
 }
 
-function replaceCell(cache: CacheModel, upsert: Upsert, place: number): Upsert {
+function replaceCell(cache: CacheModel, upsert: Upsert, index: number): Upsert {
   const cells = upsert.cells.map((cell, at) =>
-    at === place ? placeholderFor(cache, place, upsert.id) : cell,
+    at === index ? placeholderFor(cache, index, upsert.id) : cell,
   );
   return { ...upsert, cells };
 }
 
-function placeholderFor(cache: CacheModel, place: number, id: string): string | null {
-  const column = cache.columns[place];
+function placeholderFor(cache: CacheModel, index: number, id: string): string | null {
+  const column = cache.columns[index];
   if (column !== undefined && kindOf(column.type) === "text") return placeholderValue(id);
   if (column?.nullable === true) return null;
   throw new Error(

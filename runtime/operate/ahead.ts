@@ -7,7 +7,7 @@ export interface AheadRow {
   readonly reason: string;
 }
 
-type ToldVersion = { readonly id: string; readonly version: number | null };
+type ListedVersion = { readonly id: string; readonly version: number | null };
 
 /**
  * To be called before the source is read. The source already has what was applied before this call, so a later version that
@@ -16,28 +16,28 @@ type ToldVersion = { readonly id: string; readonly version: number | null };
 export async function findsAhead(
   client: ClientBase,
   entity: string,
-): Promise<(told: readonly ToldVersion[]) => Promise<readonly AheadRow[]>> {
+): Promise<(listed: readonly ListedVersion[]) => Promise<readonly AheadRow[]>> {
   const { rows } = await client.query<{ seq: string }>(
     "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE entity = $1",
     [entity],
   );
   const seq = rows[0]?.seq ?? "0";
-  return async (told) => {
-    const versioned = told.filter(({ version }) => version !== null);
+  return async (listed) => {
+    const versioned = listed.filter(({ version }) => version !== null);
     if (versioned.length === 0) return [];
     const ids = versioned.map(({ id }) => id);
     const versions = versioned.map(({ version }) => version);
-    const found = await client.query<{ id: string; version: string; told: string }>(FIND_AHEAD, [
+    const found = await client.query<{ id: string; version: string; listed: string }>(FIND_AHEAD, [
       entity,
       ids,
       versions,
       seq,
     ]);
-    return found.rows.map(({ id, version, told: at }) => ({ id, reason: aheadReason(version, at) }));
+    return found.rows.map(({ id, version, listed: at }) => ({ id, reason: aheadReason(version, at) }));
   };
 }
 
-const FIND_AHEAD = `SELECT told.id, state.version, told.version AS told
-FROM unnest($2::text[], $3::bigint[]) AS told (id, version)
-JOIN LATERAL (SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = told.id OFFSET 0) AS state ON true
-WHERE ${aheadSql("state", "told.version", "$4::bigint")}`;
+const FIND_AHEAD = `SELECT listed.id, state.version, listed.version AS listed
+FROM unnest($2::text[], $3::bigint[]) AS listed (id, version)
+JOIN LATERAL (SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = listed.id OFFSET 0) AS state ON true
+WHERE ${aheadSql("state", "listed.version", "$4::bigint")}`;

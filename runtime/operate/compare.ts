@@ -18,14 +18,14 @@ import { comparisonSql, printRow } from "./comparison-sql.js";
  * `unfit`: the source's row cannot be a row of the cache. `ahead`: the cache has a later version than the source, so the
  * source's events are ignored.
  */
-export type Finding = "missing" | "extra" | "differing" | "unfit" | "ahead";
+export type RowFinding = "missing" | "extra" | "differing" | "unfit" | "ahead";
 
 /** The number of all findings. */
-export function countFindings(found: Readonly<Record<Finding, number>>): number {
+export function countFindings(found: Readonly<Record<RowFinding, number>>): number {
   return Object.values(found).reduce((sum, count) => sum + count, 0);
 }
 
-export const NO_FINDINGS: Readonly<Record<Finding, number>> = {
+export const NO_FINDINGS: Readonly<Record<RowFinding, number>> = {
   missing: 0,
   extra: 0,
   differing: 0,
@@ -35,9 +35,9 @@ export const NO_FINDINGS: Readonly<Record<Finding, number>> = {
 
 /** A row in which a cache and its source differ. */
 export interface FoundRow {
-  /** The row's key; of an unfit row without one, its place among the elements of the source. */
+  /** The row's key; of an unfit row without one, its number among the elements of the source. */
   readonly key: string;
-  readonly finding: Finding;
+  readonly finding: RowFinding;
   /** Why the row is unfit or ahead; else null. */
   readonly reason: string | null;
   /** The declared columns as each side has them; null where that side has no such row. */
@@ -51,6 +51,8 @@ export interface FoundRow {
 export interface Comparison {
   /** The compared columns: those that events carry. */
   readonly columns: readonly string[];
+  /** Columns of the cache that are not: what only hooks fill, or no event carries. */
+  readonly uncompared: readonly string[];
   /** Columns of which the texts of the source's rows are to be kept, see `writtenText`. */
   readonly json: ReadonlySet<string>;
   /** Compares elements of the source; `before` is the number of those that came earlier. */
@@ -61,7 +63,7 @@ export interface Comparison {
   finish(keys?: readonly string[]): Promise<number>;
   /** Keeps, of all earlier findings, those that the comparison just finished has found again. */
   confirm(): Promise<void>;
-  count(): Promise<Readonly<Record<Finding, number>>>;
+  count(): Promise<Readonly<Record<RowFinding, number>>>;
   first(limit: number): Promise<readonly FoundRow[]>;
 }
 
@@ -77,7 +79,9 @@ export async function createComparison(
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const findAhead = await findsAhead(client, consumer.entity);
   const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
-  const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
+  const columns = cache.columns.filter(
+    ({ name, local }) => name !== cache.key && local !== true && carried.has(name),
+  );
   const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));
   const sql = comparisonSql(cache, columns);
   const model = buildModel({ ...consumer, cache }).cache;
@@ -112,6 +116,7 @@ export async function createComparison(
   };
   return {
     columns: [cache.key, ...columns.map(({ name }) => name)],
+    uncompared: cache.columns.filter((column) => !compared.includes(column)).map(({ name }) => name),
     json: model.json,
     add: async (elements, before = 0) => {
       const { fit, unfit } = toRows(model, elements, { before, seq: 0 });
@@ -136,7 +141,7 @@ export async function createComparison(
       await restart();
     },
     count: async () => {
-      const { rows } = await client.query<{ finding: Finding; rows: number }>(
+      const { rows } = await client.query<{ finding: RowFinding; rows: number }>(
         'SELECT finding, count(*)::integer AS rows FROM "$suspect" GROUP BY finding',
       );
       return { ...NO_FINDINGS, ...Object.fromEntries(rows.map((row) => [row.finding, row.rows])) };

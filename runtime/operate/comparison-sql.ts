@@ -28,11 +28,11 @@ export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDe
   const given = `(SELECT ${values.join(", ")} FROM json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
   const differs = columns.map((column) => differsSql(column));
   const shown = (row: string) => `${wireRow({ ...cache, columns: compared }, row)}::json`;
-  const [told, cached] = [shown('"$source"'), shown('"$copy"')];
+  const [listed, cached] = [shown('"$source"'), shown('"$copy"')];
   return {
     compare: `
       INSERT INTO "$found"
-      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, ${told},
+      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, ${listed},
              CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
       FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
       WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
@@ -55,9 +55,9 @@ export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDe
 /** A field that the source leaves out of a NOT NULL column means the default, as in a snapshot: it never differs. */
 function differsSql({ name, type, nullable }: ColumnDefinition): string {
   const column = escapeIdentifier(name);
-  const told = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
+  const given = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
   const exact = (row: string) => exactExpression({ type }, `${row}.${column}`);
-  return `${told}${exact('"$source"')} IS DISTINCT FROM ${exact('"$copy"')}`;
+  return `${given}${exact('"$source"')} IS DISTINCT FROM ${exact('"$copy"')}`;
 }
 
 /** A row of the source as JSON, which `json_to_recordset` takes apart. */

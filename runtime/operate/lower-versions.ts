@@ -29,7 +29,7 @@ export async function lowerVersions(pool: Pool): Promise<LoweredVersions> {
     const to = Number(rows[0]?.to ?? 0);
     const values = [PLAUSIBLE_VERSION, to];
     const entities = await tx.query(
-      "UPDATE mesh.entity_version SET version = $2, born = NULL WHERE version > $1",
+      "UPDATE mesh.entity_version SET version = $2, first_version = NULL WHERE version > $1",
       values,
     );
     const floor = await tx.query(

@@ -10,7 +10,7 @@ import type {
 import { splitArray } from "../resync/json-array.js";
 import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";
 import { readSource, sourceOf } from "../resync/snapshot-source.js";
-import { entityOf, readElement } from "../resync/unfit-rows.js";
+import { entityIdOf, readElement } from "../resync/unfit-rows.js";
 import { fieldOf } from "../values/field.js";
 import { findsAhead } from "./ahead.js";
 import { type FoundRow, NO_FINDINGS } from "./compare.js";
@@ -33,14 +33,14 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
   const started = performance.now();
   const client = await pool.connect();
   try {
-    await client.query(`CREATE TEMP TABLE "$told" (id text COLLATE "C");
+    await client.query(`CREATE TEMP TABLE "$listed" (id text COLLATE "C");
       CREATE TEMP TABLE "$dangling" (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);
     const findAhead = await findsAhead(client, consumer.entity);
     const ahead = new Map<string, FoundRow>();
-    const onTold = async (told: Told) => {
-      for (const { id, reason } of await findAhead(told)) ahead.set(id, aheadRow(id, reason));
+    const onListed = async (listed: Listed) => {
+      for (const { id, reason } of await findAhead(listed)) ahead.set(id, aheadRow(id, reason));
     };
-    let rows = await readIds(client, sync, { ...options, onTold });
+    let rows = await readIds(client, sync, { ...options, onListed });
     for (const [rule, { table, column }] of rules.entries())
       await client.query(findDangling(table, column), [rule]);
     for (let round = 1; round < ROUNDS && (await anyLeft(client)); round += 1) {
@@ -54,7 +54,16 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
     for (const [rule, { table, column }] of rules.entries()) {
       const found = await readFindings(client, rule, sample);
       const ms = Math.round(performance.now() - started);
-      results.push({ durable, cache: table.name, columns: [column], rows, ...NO_FINDINGS, ...found, ms });
+      results.push({
+        durable,
+        cache: table.name,
+        columns: [column],
+        uncompared: [],
+        rows,
+        ...NO_FINDINGS,
+        ...found,
+        ms,
+      });
     }
     if (ahead.size > 0) {
       const ms = Math.round(performance.now() - started);
@@ -63,6 +72,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
         durable,
         cache: `versions of ${entity}`,
         columns: [],
+        uncompared: [],
         rows,
         ...NO_FINDINGS,
         ...found,
@@ -81,7 +91,7 @@ function rulesOf({ events }: ConsumerDefinition): readonly CascadeDefinition[] {
   return [...new Map(rules.map((rule) => [`${rule.table.name} ${rule.column}`, rule])).values()];
 }
 
-type Told = readonly { readonly id: string; readonly version: number | null }[];
+type Listed = readonly { readonly id: string; readonly version: number | null }[];
 
 function aheadRow(key: string, reason: string): FoundRow {
   return { key, finding: "ahead", reason, source: null, cache: null, sourceText: null, cacheText: null };
@@ -90,31 +100,31 @@ function aheadRow(key: string, reason: string): FoundRow {
 async function readIds(
   client: ClientBase,
   sync: SyncDefinition,
-  options: VerifyOptions & { readonly onTold?: (told: Told) => Promise<void> },
+  options: VerifyOptions & { readonly onListed?: (listed: Listed) => Promise<void> },
 ): Promise<number> {
-  const { env, signal = new AbortController().signal, onProgress, onTold } = options;
-  await client.query('TRUNCATE "$told"');
+  const { env, signal = new AbortController().signal, onProgress, onListed } = options;
+  await client.query('TRUNCATE "$listed"');
   let rows = 0;
   for await (const elements of splitArray(readSource({ sync, env, signal }))) {
-    const told = elements.flatMap((element) => {
+    const listed = elements.flatMap((element) => {
       const { fields = {} } = readElement(element);
-      const id = entityOf(undefined, fieldOf(fields, sync.key ?? ""));
+      const id = entityIdOf(undefined, fieldOf(fields, sync.key ?? ""));
       return id === null
         ? []
         : [{ id, version: unfitVersion(fields) === undefined ? versionOf(fields) : null }];
     });
-    await client.query('INSERT INTO "$told" SELECT unnest($1::text[])', [told.map(({ id }) => id)]);
-    await onTold?.(told);
+    await client.query('INSERT INTO "$listed" SELECT unnest($1::text[])', [listed.map(({ id }) => id)]);
+    await onListed?.(listed);
     rows += elements.length;
     onProgress?.(rows);
   }
-  await client.query('ANALYZE "$told"');
+  await client.query('ANALYZE "$listed"');
   return rows;
 }
 
 function dangling(column: string): string {
   const id = `"$row".${escapeIdentifier(column)}`;
-  return `${id} IS NOT NULL AND NOT EXISTS (SELECT FROM "$told" WHERE "$told".id = ${id}::text)`;
+  return `${id} IS NOT NULL AND NOT EXISTS (SELECT FROM "$listed" WHERE "$listed".id = ${id}::text)`;
 }
 
 function findDangling(table: TableDefinition, column: string): string {

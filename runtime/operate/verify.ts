@@ -3,7 +3,13 @@ import type { Pool } from "pg";
 import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
 import { splitArray } from "../resync/json-array.js";
 import { readSource } from "../resync/snapshot-source.js";
-import { type Comparison, countFindings, createComparison, type Finding, type FoundRow } from "./compare.js";
+import {
+  type Comparison,
+  countFindings,
+  createComparison,
+  type FoundRow,
+  type RowFinding,
+} from "./compare.js";
 import { readSourceRow } from "./source-row.js";
 
 /** Which cache to compare. */
@@ -22,11 +28,13 @@ export interface VerifyOptions {
 }
 
 /** Rows per finding of one cache compared with its source. */
-export interface Verification extends Readonly<Record<Finding, number>> {
+export interface Verification extends Readonly<Record<RowFinding, number>> {
   readonly durable: string;
   readonly cache: string;
   /** Columns that were compared. */
   readonly columns: readonly string[];
+  /** Columns of the cache that were not: what only hooks fill (`local`), or no event carries. */
+  readonly uncompared: readonly string[];
   /** Rows that the source has. */
   readonly rows: number;
   /** The first rows that differ, in key order. */
@@ -62,6 +70,7 @@ export async function verifyCache(options: VerifyOptions): Promise<Verification>
       durable,
       cache: cache.name,
       columns: comparison.columns,
+      uncompared: comparison.uncompared,
       rows,
       ...(await comparison.count()),
       sample: await comparison.first(sample),
@@ -74,7 +83,7 @@ export async function verifyCache(options: VerifyOptions): Promise<Verification>
 }
 
 /** The number of findings that may be events in flight. */
-function doubtful(counts: Readonly<Record<Finding, number>>): number {
+function doubtful(counts: Readonly<Record<RowFinding, number>>): number {
   return countFindings({ ...counts, ahead: 0 });
 }
 

@@ -1,4 +1,4 @@
-import { entityOf } from "../subject.js";
+import { withoutAction } from "../subject.js";
 import type { LeaderLease } from "./leader-lease.js";
 import { parseSnapshot, type Snapshot } from "./low-watermark.js";
 import type { OutboxRow } from "./per-key-queues.js";
@@ -72,7 +72,7 @@ export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<
       seq: Number(seq),
       eventId,
       subject,
-      entity: entityOf(subject),
+      key: withoutAction(subject),
       body,
       headers: headers ? textHeaders(headers) : undefined,
     });

@@ -7,8 +7,8 @@ export interface OutboxRow {
   readonly seq: number;
   readonly eventId: string;
   readonly subject: string;
-  /** The part that all subjects of one entity share: the key of its queue. */
-  readonly entity: string;
+  /** The key of its queue: what all subjects of its entity begin with, `auth.user.42`. */
+  readonly key: string;
   /** Text until it is published: thousands of small buffers would keep the garbage collector busy. */
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
@@ -52,15 +52,15 @@ export function createPerKeyQueues(): PerKeyQueues {
   let size = 0;
 
   const enqueue = (row: OutboxRow) => {
-    const { entity } = row;
-    if (known.has(row.seq) || quarantinedUntil.has(entity)) return;
+    const { key } = row;
+    if (known.has(row.seq) || quarantinedUntil.has(key)) return;
     known.add(row.seq);
     size += 1;
-    const waiting = queues.get(entity);
+    const waiting = queues.get(key);
     if (!waiting) {
-      queues.set(entity, EMPTY);
+      queues.set(key, EMPTY);
       ready.push(row);
-    } else if (waiting === EMPTY) queues.set(entity, [row]);
+    } else if (waiting === EMPTY) queues.set(key, [row]);
     else waiting.push(row);
   };
 
@@ -79,29 +79,29 @@ export function createPerKeyQueues(): PerKeyQueues {
       return row;
     },
     done(row) {
-      const { entity } = row;
+      const { key } = row;
       size -= 1;
-      if (failures.size > 0) failures.delete(entity);
-      const successor = queues.get(entity)?.shift();
+      if (failures.size > 0) failures.delete(key);
+      const successor = queues.get(key)?.shift();
       if (successor) ready.push(successor);
-      else queues.delete(entity);
+      else queues.delete(key);
     },
     forget(seqs) {
       for (const seq of seqs) known.delete(seq);
     },
     quarantine(row, until) {
-      const { entity } = row;
-      const waiting = queues.get(entity) ?? EMPTY;
-      queues.delete(entity);
+      const { key } = row;
+      const waiting = queues.get(key) ?? EMPTY;
+      queues.delete(key);
       for (const { seq } of [row, ...waiting]) known.delete(seq);
       size -= 1 + waiting.length;
-      quarantinedUntil.set(entity, until);
-      failures.set(entity, (failures.get(entity) ?? 0) + 1);
+      quarantinedUntil.set(key, until);
+      failures.set(key, (failures.get(key) ?? 0) + 1);
     },
-    failures: (row) => failures.get(row.entity) ?? 0,
+    failures: (row) => failures.get(row.key) ?? 0,
     endQuarantines(now) {
       const before = quarantinedUntil.size;
-      for (const [entity, until] of quarantinedUntil) if (until <= now) quarantinedUntil.delete(entity);
+      for (const [key, until] of quarantinedUntil) if (until <= now) quarantinedUntil.delete(key);
       return quarantinedUntil.size < before;
     },
     nextEnd() {

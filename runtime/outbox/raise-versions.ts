@@ -29,8 +29,8 @@ export async function highestCounted(lease: LeaderLease): Promise<number> {
 /**
  * Rewrites the versions of outbox rows. Rows of an entity that has any row at or below its version in `base(entity,
  * entity_id, version)` get the versions after that one, in order, in their bodies too. The counters follow, and with them
- * `born`, the first version of the present incarnation, where it is one of the rewritten versions: a `born` that is too
- * low would name the incarnation that consumers know. The first `"version"` of a body is its metadata's: an id
+ * the first version of the present incarnation, where it is one of the rewritten versions: one that is too low would name
+ * the incarnation that consumers know. The first `"version"` of a body is its metadata's: an id
  * that contains the word has its quotes escaped.
  */
 const REWRITE_OUTBOX_VERSIONS = `
@@ -49,10 +49,10 @@ stale AS (
     FROM stale WHERE stale.seq = waiting.seq
 )
 UPDATE mesh.entity_version AS counter
-SET version = newest.version, born = coalesce(newest.born, counter.born)
+SET version = newest.version, first_version = coalesce(newest.first_version, counter.first_version)
 FROM (
     SELECT entity, entity_id, max(stale.version) AS version,
-        max(stale.version) FILTER (WHERE stale.former = known.born) AS born
+        max(stale.version) FILTER (WHERE stale.former = known.first_version) AS first_version
     FROM stale JOIN mesh.entity_version AS known USING (entity, entity_id) GROUP BY entity, entity_id
 ) AS newest
 WHERE counter.entity = newest.entity AND counter.entity_id = newest.entity_id AND counter.version <= newest.version`;

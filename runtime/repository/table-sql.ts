@@ -20,7 +20,7 @@ export interface TableSql {
 }
 
 /**
- * Adds two keys at the end of each row: `_version`, 0 for a row whose entity never had an event, and `_born`, the first version of
+ * Adds two keys at the end of each row: `_version`, 0 for a row whose entity never had an event, and `_first_version`, the first version of
  * its present incarnation, NULL where that is not known.
  */
 export interface VersionOf {
@@ -73,7 +73,7 @@ function buildSql(table: TableDefinition): TableSql {
       const versioned =
         versionOf === undefined
           ? fields
-          : `${fields}, ${versionField(versionOf)} AS "_version", ${bornField(versionOf)} AS "_born"`;
+          : `${fields}, ${versionField(versionOf)} AS "_version", ${firstVersionField(versionOf)} AS "_first_version"`;
       const join = versionOf?.parameter === undefined ? "" : versionJoin(key, versionOf.parameter);
       return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where(conditions)}) AS "$row"`;
     },
@@ -87,8 +87,8 @@ function versionField({ parameter }: VersionOf): string {
     : 'greatest("$v".version, (SELECT relay.minimum_version FROM mesh.relay AS relay))';
 }
 
-function bornField({ parameter }: VersionOf): string {
-  return parameter === undefined ? "NULL" : '"$v".born';
+function firstVersionField({ parameter }: VersionOf): string {
+  return parameter === undefined ? "NULL" : '"$v".first_version';
 }
 
 function versionJoin(key: string, parameter: number): string {

@@ -6,7 +6,7 @@ import { type Incarnation, laterIncarnations } from "./incarnations.js";
 import { firstVersionOf, unfitVersion, versionOf } from "./snapshot-rows.js";
 import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
 import { noteAhead } from "./source-trust.js";
-import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
+import { entityIdOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
 
 /*
  * A snapshot for a consumer that keeps no cache: which entities exist, and no more. There is no row to bring up to date, so
@@ -15,7 +15,7 @@ import { entityOf, type Judged, readElement, textOf, type UnfitRow } from "./unf
 
 export interface Existing extends Incarnation {
   /** Among the elements of the source, from 1. */
-  readonly place: number;
+  readonly ordinal: number;
   /** Null from an owner that keeps none. */
   readonly version: number | null;
 }
@@ -26,14 +26,14 @@ export function toExisting(key: string, elements: readonly unknown[], before: nu
   const unfit: UnfitRow[] = [];
   elements.forEach((element, index) => {
     const { fields = {}, reason } = readElement(element);
-    const place = before + index + 1;
-    const id = entityOf(undefined, fieldOf(fields, key));
+    const ordinal = before + index + 1;
+    const id = entityIdOf(undefined, fieldOf(fields, key));
     const version = versionOf(fields);
     const why =
       reason ?? unfitVersion(fields) ?? (id === null ? `it has no ${key} to be known by` : undefined);
     if (why !== undefined || id === null)
-      unfit.push({ place, id, reason: why ?? "", element: textOf(element) });
-    else fit.push({ id, version, firstVersion: firstVersionOf(fields, version), place });
+      unfit.push({ ordinal, id, reason: why ?? "", element: textOf(element) });
+    else fit.push({ id, version, firstVersion: firstVersionOf(fields, version), ordinal });
   });
   return { fit, unfit };
 }

@@ -83,8 +83,8 @@ export async function endFormerIncarnations(
   }));
 }
 
-const NOTED_INCARNATIONS = `SELECT place::double precision, entity_id AS id, first_version::double precision AS "firstVersion"
-FROM "$incarnation" WHERE place > $1 ORDER BY place LIMIT 500`;
+const NOTED_INCARNATIONS = `SELECT ordinal::double precision, entity_id AS id, first_version::double precision AS "firstVersion"
+FROM "$incarnation" WHERE ordinal > $1 ORDER BY ordinal LIMIT 500`;
 
 /**
  * The same for the incarnations in `"$incarnation"`, for a consumer without a cache. Call it once every event up to the noted
@@ -104,12 +104,12 @@ export async function endNotedIncarnations(run: Run): Promise<Outcome> {
     return await endIncarnations(run, part, foundAlive);
   };
   for (let last = 0; ; ) {
-    const { rows } = await run.client.query<LaterIncarnation & { readonly place: number }>(
+    const { rows } = await run.client.query<LaterIncarnation & { readonly ordinal: number }>(
       NOTED_INCARNATIONS,
       [last],
     );
     if (rows.length === 0) break;
-    last = rows.at(-1)?.place ?? last;
+    last = rows.at(-1)?.ordinal ?? last;
     const { done, failed } = await inParts(run, { items: rows, work });
     total.done += done;
     total.failed += failed;
@@ -152,7 +152,7 @@ async function endIncarnations(
   }
   if (states.size === 0) return 0;
   const ids = [...states.keys()];
-  const lost = await lostDeletions(client, model, { places: ids.map((id) => ({ id, seq })), logger });
+  const lost = await lostDeletions(client, model, { deletions: ids.map((id) => ({ id, seq })), logger });
   await writeStates(client, entity, states, known);
   await removeEntities(client, model, ids);
   await callHandlers(client, handlers, lost);

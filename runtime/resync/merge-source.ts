@@ -1,8 +1,8 @@
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { callHandlers } from "../inbox/handlers.js";
-import { hookedEvent, toLostEvent } from "../inbox/implied-events.js";
+import { hookedEvent, toImpliedEvent } from "../inbox/implied-events.js";
 import { noteExisting, toExisting } from "./existence.js";
-import { findingsOf } from "./findings.js";
+import { findImpliedEvents } from "./implied-by-snapshot.js";
 import { announceEnded, endFormerIncarnations, lockAll } from "./incarnations.js";
 import { splitArray } from "./json-array.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./merge.js";
@@ -130,5 +130,5 @@ async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
     entity,
     rows.map((row) => row.id),
   );
-  return findingsOf(rows, known).flatMap((finding) => toLostEvent(model, finding, logger) ?? []);
+  return findImpliedEvents(rows, known).flatMap((finding) => toImpliedEvent(model, finding, logger) ?? []);
 }

@@ -30,7 +30,7 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
   return {
     insert: insertNewText(cache, shaped),
     merge: mergeText(cache, shaped),
-    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.places)],
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.indexes)],
   };
 }
 
@@ -54,8 +54,8 @@ INSERT INTO ${relationOf(cache.table)} AS "$row" (${names}) SELECT ${namesOf('"$
  */
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const key = escapeIdentifier(cache.key.name);
-  const same = shaped.places
-    .flatMap((place) => cache.columns[place] ?? [])
+  const same = shaped.indexes
+    .flatMap((index) => cache.columns[index] ?? [])
     .map(({ name, type }) => {
       const exact = (row: string) => exactExpression({ type }, `${row}.${escapeIdentifier(name)}`);
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;

@@ -136,9 +136,9 @@ async function makeWay(
   const conflicting = new Set<string>();
   // Conflicts are rare, and each is looked up among all ids of the snapshot.
   await client.query('CREATE INDEX IF NOT EXISTS "$snapshot_entity_id" ON "$snapshot" (entity_id)');
-  for (const [place, column] of cache.columns.entries()) {
+  for (const [index, column] of cache.columns.entries()) {
     if (column.unique !== true) continue;
-    for (const { id, holder } of await findHolders(client, { model, cache, place, rows })) {
+    for (const { id, holder } of await findHolders(client, { model, cache, index, rows })) {
       if (holder !== null)
         throw new RowRefused(`${column.name} of ${id} is also that of ${holder}, and must be unique`);
       conflicting.add(id);
@@ -163,15 +163,15 @@ async function findHolders(
   at: {
     readonly model: ConsumerModel;
     readonly cache: CacheModel;
-    readonly place: number;
+    readonly index: number;
     readonly rows: readonly SnapshotRow[];
   },
 ): Promise<readonly Conflict[]> {
-  const { model, cache, place, rows } = at;
-  const column = cache.columns[place];
+  const { model, cache, index, rows } = at;
+  const column = cache.columns[index];
   if (column === undefined) return [];
   const key = escapeIdentifier(cache.key.name);
-  const claims = rows.filter((row) => row.cells[place] !== undefined && typeof row.cells[place] !== "symbol");
+  const claims = rows.filter((row) => row.cells[index] !== undefined && typeof row.cells[index] !== "symbol");
   const { rows: found } = await client.query<Conflict>(
     `SELECT "$new".id, (SELECT "$snapshot".entity_id FROM "$snapshot" JOIN mesh.applied AS state
     ON state.entity = $3 AND state.entity_id = "$snapshot".entity_id AND coalesce(state.stream_seq, 0) <= $4
@@ -180,7 +180,7 @@ FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
 JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
     [
       arrayLiteral(claims.map((row) => row.id)),
-      arrayLiteral(claims.map((row) => row.cells[place])),
+      arrayLiteral(claims.map((row) => row.cells[index])),
       model.definition.entity,
       rows[0]?.seq ?? 0,
     ],

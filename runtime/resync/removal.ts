@@ -40,7 +40,7 @@ export async function removeLacking(run: Run): Promise<Outcome> {
   const total = { done: 0, failed: 0 };
   for (let from = 0; from < found; from += REMOVAL_ROWS) {
     const { rows } = await client.query<{ id: string }>(
-      'SELECT id FROM "$lacking" WHERE place > $1 AND place <= $2',
+      'SELECT id FROM "$lacking" WHERE ordinal > $1 AND ordinal <= $2',
       [from, from + REMOVAL_ROWS],
     );
     const work = (part: readonly { readonly id: string }[]) =>
@@ -69,7 +69,7 @@ export async function noteRepeated({ client, setAside }: Run): Promise<void> {
   }>(`SELECT entity_id AS id, (count(*) OVER ())::integer AS total
 FROM "$snapshot" WHERE NOT unfit GROUP BY entity_id HAVING count(*) > 1 LIMIT 100`);
   await client.query("COMMIT");
-  setAside.add(rows.map(({ id }) => ({ place: null, id, reason: REPEATED, element: null })));
+  setAside.add(rows.map(({ id }) => ({ ordinal: null, id, reason: REPEATED, element: null })));
   setAside.count((rows[0]?.total ?? 0) - rows.length);
 }
 
@@ -116,7 +116,7 @@ async function findLacking({ client, model, seq }: Run): Promise<number> {
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
   const { rowCount } = await client.query(`CREATE TEMPORARY TABLE "$lacking" AS
-SELECT row_number() OVER () AS place, id FROM (
+SELECT row_number() OVER () AS ordinal, id FROM (
   ${lackingRows(model, entity, seq)}
   SELECT entity_id AS id FROM mesh.applied AS state
   WHERE entity = ${entity} AND NOT deleted AND coalesce(stream_seq, 0) <= ${seq} AND (version IS NOT NULL OR stream_seq IS NOT NULL)
@@ -139,8 +139,8 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const states = new Map<string, EntityState>(
     gone.map((id) => [id, { version: known.get(id)?.version ?? null, versioned: false, deleted: true, seq }]),
   );
-  const places = gone.map((id) => ({ id, seq }));
-  const lost = await lostDeletions(client, model, { places, logger });
+  const deletions = gone.map((id) => ({ id, seq }));
+  const lost = await lostDeletions(client, model, { deletions, logger });
   await writeStates(client, model.definition.entity, states, known);
   await removeEntities(client, model, gone);
   await callHandlers(client, run.handlers, lost);

@@ -8,7 +8,7 @@ import { fieldOf } from "../values/field.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
 import {
-  entityOf,
+  entityIdOf,
   type Judged,
   printed,
   REPEATED,
@@ -25,14 +25,14 @@ export interface SnapshotRow extends Upsert {
   readonly firstVersion: number | null;
   readonly element: Fields;
   /** Among the elements of the source, from 1. */
-  readonly place: number;
+  readonly ordinal: number;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Checks and converts the elements of a chunk. A field that is absent from one element but not from
- * all was left out for being empty, and means the default; one that the source never tells is left
+ * all was left out for being empty, and means the default; one that no element has is left
  * alone. `before` is the number of elements in earlier chunks.
  */
 export function toRows(
@@ -41,18 +41,18 @@ export function toRows(
   { before, seq }: { readonly before: number; readonly seq: number },
 ): Judged<SnapshotRow> {
   const read = elements.map(readElement);
-  const told = cache.columns.map(({ name }) =>
+  const present = cache.columns.map(({ name }) =>
     read.some(({ fields = {} }) => fieldOf(fields, name) !== undefined),
   );
   const unfit: UnfitRow[] = [];
   const byEntity = new Map<string, SnapshotRow>();
   read.forEach((one, index) => {
-    const place = before + index + 1;
-    const id = entityOf(cache.key, fieldOf(one.fields ?? {}, cache.key.name));
+    const ordinal = before + index + 1;
+    const id = entityIdOf(cache.key, fieldOf(one.fields ?? {}, cache.key.name));
     const reason = one.reason ?? unfitElement(cache, one.fields ?? {}, id);
     if (reason !== undefined || one.fields === undefined || id === null) {
       unfit.push({
-        place,
+        ordinal,
         id,
         reason: reason ?? `it has no ${cache.key.name}`,
         element: textOf(elements[index]),
@@ -60,7 +60,9 @@ export function toRows(
       return;
     }
     const { fields } = one;
-    const cells = cache.columns.map((column, at) => (told[at] === true ? toCell(column, fields) : undefined));
+    const cells = cache.columns.map((column, at) =>
+      present[at] === true ? toCell(column, fields) : undefined,
+    );
     const version = versionOf(fields);
     const row = {
       id,
@@ -70,7 +72,7 @@ export function toRows(
       version,
       firstVersion: firstVersionOf(fields, version),
       element: fields,
-      place,
+      ordinal,
     };
     const former = byEntity.get(id);
     const [later, earlier] = former !== undefined && isOlder(row, former) ? [former, row] : [row, former];
@@ -85,8 +87,8 @@ function isOlder(row: SnapshotRow, former: SnapshotRow): boolean {
   return row.version !== null && former.version !== null && row.version < former.version;
 }
 
-function repeated({ id, place, element }: SnapshotRow): UnfitRow {
-  return { place, id, reason: REPEATED, element: textOf(element) };
+function repeated({ id, ordinal, element }: SnapshotRow): UnfitRow {
+  return { ordinal, id, reason: REPEATED, element: textOf(element) };
 }
 
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
@@ -113,7 +115,7 @@ export function versionOf(fields: Fields): number | null {
 
 /** Null where the owner does not say, where it is the first incarnation, and where it is later than the version, which makes no sense. */
 export function firstVersionOf(fields: Fields, version: number | null): number | null {
-  const firstVersion = toNumber(fields._born);
+  const firstVersion = toNumber(fields._first_version);
   return firstVersion === null || version === null || firstVersion <= 1 || firstVersion > version
     ? null
     : firstVersion;
@@ -126,7 +128,7 @@ function toNumber(value: unknown): number | null {
 /** Why what an element says of its version cannot be one. */
 export function unfitVersion(fields: Fields): string | undefined {
   if (!isVersion(fields._version)) return `_version is ${excerpt(fields._version)}`;
-  return isVersion(fields._born) ? undefined : `_born is ${excerpt(fields._born)}`;
+  return isVersion(fields._first_version) ? undefined : `_first_version is ${excerpt(fields._first_version)}`;
 }
 
 function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {

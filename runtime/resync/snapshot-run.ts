@@ -68,10 +68,10 @@ export interface Outcome {
   readonly failed: number;
 }
 
-/** `place` and `element` where it comes from a source. */
+/** `ordinal` and `element` where it comes from a source. */
 export interface Item {
   readonly id: string;
-  readonly place?: number;
+  readonly ordinal?: number;
   readonly element?: object;
 }
 
@@ -121,11 +121,11 @@ function isOfOneRow(error: unknown): boolean {
   );
 }
 
-async function leaveOut(run: Run, { id, place, element }: Item, error: unknown): Promise<Outcome> {
+async function leaveOut(run: Run, { id, ordinal, element }: Item, error: unknown): Promise<Outcome> {
   const isHooks = error instanceof HandlerFailed || error instanceof CommitRefused;
   const reason = isHooks ? `its hook failed: ${messageOf(error)}` : messageOf(error);
   const text = element === undefined ? null : textOf(element);
-  await setAsideRows(run, [{ place: place ?? null, id, reason, element: text }]);
+  await setAsideRows(run, [{ ordinal: ordinal ?? null, id, reason, element: text }]);
   return { done: 0, failed: isHooks ? 1 : 0 };
 }
 
@@ -133,7 +133,7 @@ async function leaveOut(run: Run, { id, place, element }: Item, error: unknown):
 export async function setAsideRows({ client, setAside }: Run, rows: readonly UnfitRow[]): Promise<void> {
   if (rows.length === 0) return;
   setAside.add(rows);
-  const ids = rows.flatMap(({ place, id }) => (place === null || id === null ? [] : [id]));
+  const ids = rows.flatMap(({ ordinal, id }) => (ordinal === null || id === null ? [] : [id]));
   if (ids.length > 0)
     await client.query('INSERT INTO "$snapshot" (entity_id, unfit) SELECT unnest($1::text[]), true', [
       arrayLiteral(ids),

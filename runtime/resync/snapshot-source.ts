@@ -34,7 +34,7 @@ export interface SourceOptions {
 /** Of a request: whether the answer is to have it. Of an answer: the number. */
 export const HIGHEST_HEADER = "mesh-highest-version";
 
-/** Our own owners add `_version` and `_born` to each element when asked; others do not know the header and ignore it. */
+/** Our own owners add `_version` and `_first_version` to each element when asked; others do not know the header and ignore it. */
 export async function* readSource({
   sync,
   env,

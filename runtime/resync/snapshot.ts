@@ -68,7 +68,7 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
   );
   await client.query(`CREATE TEMPORARY TABLE "$snapshot" (entity_id text COLLATE "C", unfit boolean NOT NULL DEFAULT false);
 CREATE TEMPORARY TABLE "$incarnation" (
-  place bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, first_version bigint NOT NULL); ${CREATE_AHEAD}`);
+  ordinal bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, first_version bigint NOT NULL); ${CREATE_AHEAD}`);
   const merged = await mergeSource(run);
   await untilSettled(run);
   const incarnations = await endNotedIncarnations(run);

@@ -54,7 +54,7 @@ export async function readAhead(client: PoolClient): Promise<Ahead> {
 FROM "$ahead" GROUP BY entity_id ORDER BY entity_id LIMIT ${SHOWN}`,
   );
   const first = rows.map(({ id, version, sourceVersion }) => ({
-    place: null,
+    ordinal: null,
     id,
     reason: aheadReason(version, sourceVersion),
     element: null,

@@ -11,8 +11,8 @@ import { Unreadable } from "./json-array.js";
  */
 
 export interface UnfitRow {
-  /** Place among the elements of the source, from 1; null of one that was found in the copy. */
-  readonly place: number | null;
+  /** Number among the elements of the source, from 1; null of one that was found in the copy. */
+  readonly ordinal: number | null;
   /** Null where it names no entity that a copy could hold. */
   readonly id: string | null;
   readonly reason: string;
@@ -66,9 +66,9 @@ export function createSetAside(): SetAside {
   };
 }
 
-function shorten({ place, id, reason, element }: UnfitRow): UnfitRow {
+function shorten({ ordinal, id, reason, element }: UnfitRow): UnfitRow {
   return {
-    place,
+    ordinal,
     id: id?.slice(0, REASON_CHARACTERS) ?? null,
     reason: reason.slice(0, REASON_CHARACTERS),
     element: element?.slice(0, ELEMENT_CHARACTERS) ?? null,
@@ -82,8 +82,8 @@ export function describeUnfit(setAside: SetAside): object {
 }
 
 /** What a log or a status calls the row. */
-export function nameOf({ place, id }: Pick<UnfitRow, "place" | "id">): string {
-  return id ?? `element ${place}`;
+export function nameOf({ ordinal, id }: Pick<UnfitRow, "ordinal" | "id">): string {
+  return id ?? `element ${ordinal}`;
 }
 
 /** Replaces what the last snapshot recorded. */
@@ -97,11 +97,11 @@ export async function recordUnfit(client: PoolClient, durable: string, setAside:
   await client.query("DELETE FROM mesh.unfit_row WHERE durable = $1", [durable]);
   if (kept.length > 0)
     await client.query(
-      `INSERT INTO mesh.unfit_row (durable, place, entity_id, reason, element)
+      `INSERT INTO mesh.unfit_row (durable, ordinal, entity_id, reason, element)
 SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[])`,
       [
         durable,
-        kept.map(({ place }) => place),
+        kept.map(({ ordinal }) => ordinal),
         kept.map(({ id }) => id && storable(id)),
         kept.map(({ reason }) => storable(reason)),
         kept.map(({ element }) => element && storable(element)),
@@ -113,8 +113,8 @@ SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[])`,
 /** The first of those that the last snapshot of a durable set aside. */
 export async function readUnfit(tx: Tx, durable: string, limit: number): Promise<readonly UnfitRow[]> {
   const { rows } = await tx.query<UnfitRow>(
-    `SELECT place::double precision, entity_id AS id, reason, element FROM mesh.unfit_row
-WHERE durable = $1 ORDER BY place NULLS LAST, entity_id LIMIT $2`,
+    `SELECT ordinal::double precision, entity_id AS id, reason, element FROM mesh.unfit_row
+WHERE durable = $1 ORDER BY ordinal NULLS LAST, entity_id LIMIT $2`,
     [durable, limit],
   );
   return rows;
@@ -172,7 +172,7 @@ function readLeniently(text: string): unknown {
  * The entity that a key's value names, as PostgreSQL would print it; read generously, since a row that is set aside
  * must not be taken for missing. Null where no copy could hold it.
  */
-export function entityOf(key: ColumnDefinition | undefined, value: unknown): string | null {
+export function entityIdOf(key: ColumnDefinition | undefined, value: unknown): string | null {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
   const text = String(value);
   if (unfitId(text) !== undefined) return null;

@@ -18,16 +18,6 @@ export async function readMigrations(location: URL | string, service: string): P
   return await readFiles(await findFolder(location, service));
 }
 
-/** Text of the service's grants.sql, which stands beside the folder of its migrations. */
-export async function readGrants(location: URL | string, service: string): Promise<string> {
-  const path = join(dirname(await findFolder(location, service)), "grants.sql");
-  return await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new MigrationError(`cannot read ${path}: run mesh generate, and ship the file with the service`, {
-      cause,
-    });
-  });
-}
-
 async function findFolder(location: URL | string, service: string): Promise<string> {
   const beside = typeof location === "string" ? location : fileURLToPath(location);
   const around = [...foldersAround(beside), process.cwd()].map((folder) =>

@@ -1,8 +1,8 @@
 import { createPool } from "../database/pool.js";
 import { requireOwnSessions } from "../database/pooler.js";
+import { relationOf } from "../database/relation.js";
 import type { Logger } from "../definition.js";
 import type { ExistingTable } from "./existing-tables.js";
-import { readGrants } from "./files.js";
 import { MigrationError } from "./ledger.js";
 import { mayMigrate, migrate, migrationState, requireExisting } from "./migrate.js";
 
@@ -10,14 +10,14 @@ import { mayMigrate, migrate, migrationState, requireExisting } from "./migrate.
 export interface OwnedDatabase {
   readonly service: string;
   readonly name: string;
-  /** Folder of the service's migrations; `grants.sql` stands beside it. */
+  /** Folder of the service's migrations. */
   readonly migrations: URL | string;
-  /** The service's tables, where some of them exist. Default none. */
-  readonly tables?: readonly ExistingTable[];
   /** `AUTH_DB_OWNER_URL` */
   readonly ownerUrlVariable: string;
   /** As roles.sql makes them: `auth_owner`, `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
+  /** All of the service's: its role is granted these, and those that exist are compared with the catalogue. */
+  readonly tables: readonly ExistingTable[];
 }
 
 /** Who migrates, by URL. */
@@ -48,7 +48,7 @@ export interface MigratedDatabase {
  * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
  */
 export async function migrateAsOwner(
-  { service, name, migrations, tables = [], ownerUrlVariable, roles }: OwnedDatabase,
+  { service, name, migrations, ownerUrlVariable, roles, tables }: OwnedDatabase,
   { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
 ): Promise<MigratedDatabase> {
   const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
@@ -65,7 +65,7 @@ export async function migrateAsOwner(
         `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
       );
     }
-    const grants = { role: roles.service, sql: await readGrants(migrations, service) };
+    const grants = { role: roles.service, tables: tables.map(relationOf) };
     const { applied, granted } = await migrate(pool, { ...files, tables, grants, logger });
     return { ...result, applied, granted: granted ? roles.service : null };
   } finally {

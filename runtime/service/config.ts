@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../configuration-error.js";
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
+import { calledServices, needsBroker, runtimeVariables } from "./runtime-variables.js";
 import { OPERATOR_KEY, readKeys } from "./service-keys.js";
 import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
 
@@ -19,7 +20,7 @@ export interface ServiceConfig {
   readonly logLevel: string;
   /** False (`MIGRATE=off`): somebody else migrates, and this service waits until that is done. */
   readonly migrate: boolean;
-  /** The process's environment, with the defaults of mesh.yaml, and of two keys only the one to send. */
+  /** The process's environment, with the defaults of the runtime and of mesh.yaml, and of two keys only the one to send. */
   readonly env: Environment;
   /** Logged at the start. */
   readonly warnings: readonly string[];
@@ -33,18 +34,18 @@ export interface BrokerConfig {
 }
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
-const DEFAULT_PORT = 8080;
 
 /** Throws `ConfigurationError`. Empty variables count as unset: that is what `NAME=` in a file means. */
 export function readConfig(definition: ServiceDefinition, given: Environment): ServiceConfig {
   const problems: string[] = [];
-  const env = withDefaults(definition.environment, given);
+  const variables = serviceVariables(definition);
+  const env = withDefaults(variables, given);
   const { database } = definition;
   const keys = readKeys(definition, env);
   const databaseVariable = env[database.urlVariable] === undefined ? "DATABASE_URL" : database.urlVariable;
   const databaseUrl = env[databaseVariable];
   problems.push(
-    ...missing(definition, env),
+    ...missing(definition, variables, env),
     ...checkDatabaseUrl(databaseVariable, databaseUrl),
     ...checkBrokerUrl("NATS_URL", env.NATS_URL),
     ...calledServices(definition).flatMap(({ urlVariable: name }) => checkServiceUrl(name, env[name])),
@@ -62,13 +63,19 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
     databaseVariable,
     ...(needsBroker(definition) ? { broker: brokerConfig(env) } : {}),
     keys: keys.known,
-    host: env.HOST ?? "127.0.0.1",
-    port: Number(env.PORT ?? definition.http?.port ?? DEFAULT_PORT),
-    logLevel: env.LOG_LEVEL ?? "info",
+    // These have defaults.
+    host: String(env.HOST),
+    port: Number(env.PORT),
+    logLevel: String(env.LOG_LEVEL),
     migrate: env.MIGRATE !== "off",
     env: { ...env, ...keys.shown },
     warnings: keys.warnings,
   };
+}
+
+/** What the runtime reads, and what mesh.yaml says that the service reads. */
+export function serviceVariables(definition: ServiceDefinition): readonly EnvironmentDefinition[] {
+  return [...runtimeVariables(definition), ...(definition.environment ?? [])];
 }
 
 function withDefaults(variables: readonly EnvironmentDefinition[], given: Environment): Environment {
@@ -79,26 +86,25 @@ function withDefaults(variables: readonly EnvironmentDefinition[], given: Enviro
   return env;
 }
 
-function missing(definition: ServiceDefinition, env: Environment): string[] {
-  const { urlVariable } = definition.database;
-  const declared = definition.environment.filter((variable) => variable.required).map(({ name }) => name);
+function missing(
+  definition: ServiceDefinition,
+  variables: readonly EnvironmentDefinition[],
+  env: Environment,
+): string[] {
+  const { name, urlVariable } = definition.database;
   // An optional source whose URL is set needs its key too.
-  const called = calledServices(definition).filter(
-    (one) => one.optional !== true || env[one.urlVariable] !== undefined,
-  );
+  const keys = calledServices(definition).filter((one) => env[one.urlVariable] !== undefined);
   const needed = new Set([
-    OPERATOR_KEY,
-    ...(needsBroker(definition) ? ["NATS_URL"] : []),
-    ...called.flatMap((one) => [one.urlVariable, one.keyVariable]),
-    ...declared,
+    ...variables.filter(({ required }) => required).map((variable) => variable.name),
+    ...keys.map(({ keyVariable }) => keyVariable),
   ]);
   needed.delete(urlVariable);
   const absent = [...needed]
-    .filter((name) => env[name] === undefined)
-    .map((name) => `${name} is not set${hint(name, env)}`);
+    .filter((variable) => env[variable] === undefined)
+    .map((variable) => `${variable} is not set${hint(variable, env)}`);
   if (env[urlVariable] === undefined && env.DATABASE_URL === undefined) {
     absent.unshift(
-      `${urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${definition.database.name}`,
+      `${urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${name}`,
     );
   }
   return absent;
@@ -115,20 +121,6 @@ function hint(name: string, env: Environment): string {
   return name.endsWith("_SERVICE_URL")
     ? `: http://${name.slice(0, -"_SERVICE_URL".length).toLowerCase()}-service:80`
     : "";
-}
-
-function needsBroker(definition: ServiceDefinition): boolean {
-  return definition.stream !== undefined || definition.consumers.length > 0;
-}
-
-function calledServices({ consumers, calls = [] }: ServiceDefinition): readonly CalledService[] {
-  return [...consumers.flatMap(({ sync }) => sync ?? []), ...calls];
-}
-
-interface CalledService {
-  readonly urlVariable: string;
-  readonly keyVariable: string;
-  readonly optional?: true;
 }
 
 function brokerConfig(env: Environment): BrokerConfig {

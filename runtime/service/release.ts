@@ -6,6 +6,8 @@ import type { ServiceDefinition } from "../definition.js";
  * their caches, for one may leave out what the other writes. Replicas of one release have the same mark.
  */
 export function releaseMark({ consumers }: ServiceDefinition): string {
-  const columns = consumers.map(({ cache }) => cache?.columns.map(({ name, type }) => [name, type]));
+  const columns = consumers.map(({ cache }) =>
+    cache?.columns.flatMap(({ name, type, local }) => (local === true ? [] : [[name, type]])),
+  );
   return createHash("sha256").update(JSON.stringify(columns)).digest("hex").slice(0, 8);
 }

@@ -38,7 +38,7 @@ export interface Adversary {
 }
 
 export const benign: Adversary = {
-  pick: (due, max) => Array.from({ length: Math.min(due.length, max) }, (_, place) => place),
+  pick: (due, max) => Array.from({ length: Math.min(due.length, max) }, (_, index) => index),
   losesSettling: () => false,
   losesPublish: () => undefined,
   duplicates: () => false,

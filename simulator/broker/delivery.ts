@@ -3,12 +3,12 @@ import type { Adversary } from "./adversary.js";
 import type { SimulatedConnection } from "./connection.js";
 import type { Taken } from "./durable.js";
 import type { ServerPort } from "./port.js";
-import type { DurablePlace } from "./server-state.js";
+import type { DurableName } from "./server-state.js";
 
 export interface DeliveryContext {
   readonly connection: SimulatedConnection;
   readonly adversary: Adversary;
-  readonly place: DurablePlace;
+  readonly name: DurableName;
   readonly ackWaitMs: number;
 }
 
@@ -21,13 +21,13 @@ export interface Outstanding {
 
 /** A delivery settles once. Its ack, nak or term is sent without waiting, and may be lost. */
 export function createDelivery(context: DeliveryContext, { entry, deliveries }: Taken): Outstanding {
-  const { connection, adversary, place, ackWaitMs } = context;
+  const { connection, adversary, name, ackWaitMs } = context;
   const { subject, stream, seq, time, body, headers } = entry;
   let settled = false;
   let touchedAt = Date.now();
 
   const send = (verb: string, work: (port: ServerPort) => void) => {
-    const what = `${verb} ${place.durable} #${seq}`;
+    const what = `${verb} ${name.durable} #${seq}`;
     connection.send(what, (port) => {
       if (!adversary.losesSettling(what)) work(port);
     });
@@ -45,13 +45,13 @@ export function createDelivery(context: DeliveryContext, { entry, deliveries }: 
     body,
     headers,
     deliveries,
-    ack: () => settle("ack", (port) => port.settle(place, seq)),
-    term: () => settle("term", (port) => port.settle(place, seq)),
-    nak: (delayMs) => settle("nak", (port) => port.postpone(place, seq, Math.max(0, delayMs))),
+    ack: () => settle("ack", (port) => port.settle(name, seq)),
+    term: () => settle("term", (port) => port.settle(name, seq)),
+    nak: (delayMs) => settle("nak", (port) => port.postpone(name, seq, Math.max(0, delayMs))),
     working() {
       if (settled) return;
       touchedAt = Date.now();
-      send("working", (port) => port.postpone(place, seq, ackWaitMs));
+      send("working", (port) => port.postpone(name, seq, ackWaitMs));
     },
   };
   return { delivery, touchedAt: () => touchedAt };

@@ -89,8 +89,8 @@ export function take(durable: SimulatedDurable, max: number, adversary: Adversar
   const due = dueNow(durable, max + LOOKAHEAD);
   if (due.length === 0 || max <= 0) return { taken: [], more: due.length > 0 };
   const picked = checked(adversary.pick(due.map(describe(durable)), max), due.length, max);
-  const taken = picked.flatMap((place) => {
-    const entry = due[place];
+  const taken = picked.flatMap((index) => {
+    const entry = due[index];
     return entry ? [deliver(durable, entry)] : [];
   });
   return { taken, more: taken.length < due.length || durable.repeats.size > 0 };
@@ -123,13 +123,13 @@ function dueNow(durable: SimulatedDurable, limit: number): readonly Entry[] {
 }
 
 /** An invalid pick is a mistake in the simulator. */
-function checked(places: readonly number[], length: number, max: number): readonly number[] {
-  const wrong = places.find((place) => !Number.isInteger(place) || place < 0 || place >= length);
-  if (wrong !== undefined) throw new RangeError(`the adversary picked place ${wrong} of ${length}`);
-  if (places.length > max || new Set(places).size < places.length) {
-    throw new RangeError(`the adversary picked ${places.length} places, some twice or beyond ${max}`);
+function checked(indexes: readonly number[], length: number, max: number): readonly number[] {
+  const wrong = indexes.find((index) => !Number.isInteger(index) || index < 0 || index >= length);
+  if (wrong !== undefined) throw new RangeError(`the adversary picked index ${wrong} of ${length}`);
+  if (indexes.length > max || new Set(indexes).size < indexes.length) {
+    throw new RangeError(`the adversary picked ${indexes.length} indexes, some twice or beyond ${max}`);
   }
-  return places;
+  return indexes;
 }
 
 function deliver(durable: SimulatedDurable, entry: Entry): Taken {

@@ -12,7 +12,7 @@ import * as durables from "./durable.js";
 import {
   applyLimits,
   creationTime,
-  type DurablePlace,
+  type DurableName,
   keyOf,
   present,
   type ServerState,
@@ -34,12 +34,12 @@ export interface ServerPort {
   ensureConsumer(plan: ConsumerPlan): { readonly created: boolean; readonly state: ConsumerState };
   consumerState(stream: string, durable: string): ConsumerState | undefined;
   /** Calls back when a pull may find more than the last one, or the durable is gone. Carries no request. */
-  listen(place: DurablePlace, wake: () => void): () => void;
+  listen(name: DurableName, wake: () => void): () => void;
   /** Throws `ConsumerGone`. */
-  take(place: DurablePlace, max: number, adversary: Adversary): Pulled;
+  take(name: DurableName, max: number, adversary: Adversary): Pulled;
   /** Without effect if the message is not in flight. */
-  settle(place: DurablePlace, seq: number): void;
-  postpone(place: DurablePlace, seq: number, delayMs: number): void;
+  settle(name: DurableName, seq: number): void;
+  postpone(name: DurableName, seq: number, delayMs: number): void;
   /** Stored messages from one sequence to another, both included. Throws when there is no stream. */
   read(stream: string, from: number, to: number): readonly LoggedMessage[];
 }
@@ -91,9 +91,9 @@ function storageOf(state: ServerState) {
 }
 
 function durablesOf(state: ServerState) {
-  const find = (place: DurablePlace): SimulatedDurable | undefined => {
-    present(state, place.stream);
-    return state.durables.get(keyOf(place));
+  const find = (name: DurableName): SimulatedDurable | undefined => {
+    present(state, name.stream);
+    return state.durables.get(keyOf(name));
   };
   return {
     ensureConsumer(plan: ConsumerPlan) {
@@ -110,25 +110,25 @@ function durablesOf(state: ServerState) {
       const found = find({ stream, durable });
       return found && durables.stateOf(found);
     },
-    listen: (place: DurablePlace, wake: () => void) => state.wakeUps.listen(keyOf(place), wake),
-    take(place: DurablePlace, max: number, adversary: Adversary) {
-      const durable = find(place);
-      if (!durable) throw new ConsumerGone(`durable ${place.durable} of stream ${place.stream} is gone`);
+    listen: (name: DurableName, wake: () => void) => state.wakeUps.listen(keyOf(name), wake),
+    take(name: DurableName, max: number, adversary: Adversary) {
+      const durable = find(name);
+      if (!durable) throw new ConsumerGone(`durable ${name.durable} of stream ${name.stream} is gone`);
       const pulled = durables.take(durable, max, adversary);
-      state.wakeUps.reset(keyOf(place));
+      state.wakeUps.reset(keyOf(name));
       return pulled;
     },
-    settle(place: DurablePlace, seq: number) {
-      const durable = find(place);
+    settle(name: DurableName, seq: number) {
+      const durable = find(name);
       if (!durable) return;
       const wasFull = durables.isFull(durable);
-      if (durables.settle(durable, seq) && wasFull) state.wakeUps.wake(keyOf(place));
+      if (durables.settle(durable, seq) && wasFull) state.wakeUps.wake(keyOf(name));
     },
-    postpone(place: DurablePlace, seq: number, delayMs: number) {
-      const durable = find(place);
+    postpone(name: DurableName, seq: number, delayMs: number) {
+      const durable = find(name);
       if (!durable || !durables.postpone(durable, seq, delayMs)) return;
-      if (delayMs <= 0) state.wakeUps.wake(keyOf(place));
-      state.wakeUps.reset(keyOf(place));
+      if (delayMs <= 0) state.wakeUps.wake(keyOf(name));
+      state.wakeUps.reset(keyOf(name));
     },
   };
 }

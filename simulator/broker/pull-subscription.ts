@@ -22,7 +22,7 @@ export interface PullOptions {
  */
 export function openPullSubscription(options: PullOptions): PullSubscription {
   const { connection, port, adversary, plan, prefetch } = options;
-  const place = { stream: plan.stream, durable: plan.durable };
+  const name = { stream: plan.stream, durable: plan.durable };
   const ackWaitMs = plan.ackWaitSeconds * 1_000;
   let buffer: Outstanding[] = [];
   let pulling = false;
@@ -48,7 +48,7 @@ export function openPullSubscription(options: PullOptions): PullSubscription {
     connection
       .cross(`pull ${plan.durable}`, (server) => {
         wanted = stopped ? 0 : room();
-        return server.take(place, wanted, adversary);
+        return server.take(name, wanted, adversary);
       })
       .then((pulled) => receive(pulled, wanted), interrupted)
       .finally(() => {
@@ -57,7 +57,7 @@ export function openPullSubscription(options: PullOptions): PullSubscription {
       });
   };
   const receive = ({ taken, more }: Pulled, wanted: number) => {
-    const context = { connection, adversary, place, ackWaitMs };
+    const context = { connection, adversary, name, ackWaitMs };
     const outstanding = taken.map((one) => createDelivery(context, one));
     if (stopped) return handBack(outstanding);
     buffer.push(...outstanding);
@@ -113,7 +113,7 @@ export function openPullSubscription(options: PullOptions): PullSubscription {
     stopStatus();
     connection.ended.removeEventListener("abort", leave);
   };
-  const stopListening = port.listen(place, pullAgain);
+  const stopListening = port.listen(name, pullAgain);
   connection.ended.addEventListener("abort", leave);
   const stopStatus = connection.onStatus((status) => {
     if (status.kind === "connected") pullAgain();

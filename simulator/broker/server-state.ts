@@ -31,12 +31,12 @@ export function createServerState(): ServerState {
 }
 
 /** Names of durables are unique within their stream only. */
-export interface DurablePlace {
+export interface DurableName {
   readonly stream: string;
   readonly durable: string;
 }
 
-export function keyOf({ stream, durable }: DurablePlace): string {
+export function keyOf({ stream, durable }: DurableName): string {
   return `${stream} ${durable}`;
 }
 

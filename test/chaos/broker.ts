@@ -6,7 +6,7 @@ import {
   type NatsConnection,
   type StreamInfo,
 } from "nats";
-import { type NatsServer, startNats } from "../../generator/dev/servers/nats.js";
+import { type NatsServer, startNats } from "../../generator/dev/servers/nats-server.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { OPERATOR, passwordOf, passwordVariables } from "../support/mesh-broker.js";
 import { freePort, waitFor } from "../support/servers.js";

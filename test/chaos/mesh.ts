@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { provision } from "../../generator/dev/provision.js";
+import { provision } from "../../generator/dev/provisioning.js";
 import { keepProvisioned } from "../../generator/dev/reprovision.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { digestText } from "../../runtime/values/access-keys.js";

@@ -5,7 +5,7 @@ import { connect } from "nats";
 import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { startBroker } from "../../generator/dev/broker.js";
-import { holdPort } from "../../generator/dev/servers/ports.js";
+import { holdPort } from "../../generator/dev/servers/free-ports.js";
 import { holdPorts } from "../../generator/dev/service-ports.js";
 import { openState } from "../../generator/dev/state.js";
 import { superviseServer } from "../../generator/dev/supervisor.js";

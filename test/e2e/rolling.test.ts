@@ -17,7 +17,7 @@ import { compile, ROOT } from "../support/compile.js";
 import { type MeshBroker, startMeshBroker } from "../support/mesh-broker.js";
 import { mesh, meshWith } from "../support/mesh-command.js";
 import { MESH, waitFor } from "../support/reference-mesh.js";
-import { createRoledDatabase, migrateAs, type RoledDatabase, readSql } from "../support/roles.js";
+import { createRoledDatabase, migrateAs, type RoledDatabase, tablesOf } from "../support/roles.js";
 import { freePort } from "../support/servers.js";
 
 /*
@@ -90,8 +90,8 @@ afterAll(async () => {
 /** As the release's own `mesh migrate`, before its replicas start. */
 async function migrateTo(release: Release, service: Service): Promise<void> {
   const generated = join(releases[release], "generated");
-  const { name, owner, roles } = roled[service];
-  const grants = { role: roles.service, sql: readSql(service, "grants.sql", name, { generated }) };
+  const { owner, roles } = roled[service];
+  const grants = { role: roles.service, tables: tablesOf(service, { generated }) };
   await migrateAs(owner, service, { generated, grants });
 }
 

@@ -4,10 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, expect, test, vi } from "vitest";
+import { freePort, preferPort } from "../../generator/dev/servers/free-ports.js";
 import { verifySum } from "../../generator/dev/servers/npm-package.js";
-import { freePort, preferPort } from "../../generator/dev/servers/ports.js";
-import { type PostgresServer, removePostgres, startPostgres } from "../../generator/dev/servers/postgres.js";
 import { embeddedPostgres } from "../../generator/dev/servers/postgres-binary.js";
+import {
+  type PostgresServer,
+  removePostgres,
+  startPostgres,
+} from "../../generator/dev/servers/postgres-server.js";
 import { alive, hasProc } from "../support/mesh-command.js";
 import { bareClient, waitFor } from "../support/reference-mesh.js";
 import { startNats } from "../support/servers.js";

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "vitest";
-import { type NatsServer, startNats } from "../../generator/dev/servers/nats.js";
+import { type NatsServer, startNats } from "../../generator/dev/servers/nats-server.js";
 import type { RunningConsumer } from "../../runtime/consumer/consumer.js";
 import { waitFor } from "../support/servers.js";
 import type { UserHooks } from "../support/user-consumer.js";

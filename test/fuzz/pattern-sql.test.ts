@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { translatePattern } from "../../generator/rules/pattern.js";
+import { translatePattern } from "../../generator/rules/translate-pattern.js";
 import { isPattern, randomPattern } from "../support/random-patterns.js";
 
 /*

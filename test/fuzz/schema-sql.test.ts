@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { compileValidator } from "../../generator/emit/validators/compile.js";
+import { compileValidator } from "../../generator/emit/validators/compile-validator.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../generator/emit/validators/support.js";
 import type { ColumnType, JsonSchema, JsonValue } from "../../generator/model/mesh.js";
-import { together } from "../../generator/rules/said.js";
-import { translateSchema } from "../../generator/rules/schema.js";
+import { translateSchema } from "../../generator/rules/translate-schema.js";
+import { together } from "../../generator/rules/translation.js";
 import { openDatabase, type TestDatabase } from "../support/migrations.js";
 
 /*

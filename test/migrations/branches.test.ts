@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { LOCK_FILE } from "../../generator/emit/lock.js";
 import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
-import type { GenerateInput } from "../../generator/generate.js";
+import type { GenerateInput } from "../../generator/plan-output.js";
 import { readCatalog } from "../support/catalog.js";
 import {
   templates as emitTemplates,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { existingTables } from "../../generator/project/described-tables.js";
+import { describedTables } from "../../generator/project/described-tables.js";
 import type { Logger } from "../../runtime/definition.js";
 import { ExistingDiffers, migrate } from "../../runtime/schema/index.js";
 import { compile } from "../support/compile.js";
@@ -78,7 +78,7 @@ afterEach(async () => {
 async function adopt(model = mesh(), logger: Logger = silent): Promise<void> {
   const files = chain([model]).map(({ name, text }) => [name, text] as const);
   const { path } = await openFolder(Object.fromEntries(files));
-  const tables = model.databases.flatMap(existingTables);
+  const tables = model.databases.flatMap(describedTables);
   await migrate(client, { service: "shop", migrations: path, tables, logger });
 }
 
@@ -115,7 +115,7 @@ test("events follow plain SQL on tables of mixed case, spaces, reserved words an
 test("rows that were there before get their first version, without an event and without a beginning", async () => {
   await adopt();
   const { rows } = await client.query(
-    "SELECT entity, count(*)::integer, min(version) AS low, max(version) AS high, count(born)::integer AS born FROM mesh.entity_version GROUP BY 1 ORDER BY 1",
+    "SELECT entity, count(*)::integer, min(version) AS low, max(version) AS high, count(first_version)::integer AS born FROM mesh.entity_version GROUP BY 1 ORDER BY 1",
   );
   expect(rows).toEqual([
     { entity: "shop.note", count: 100, low: "1", high: "1", born: 0 },
@@ -129,7 +129,7 @@ test("rows that were there before get their first version, without an event and 
 test("with backfill: hooks the lives of earlier rows begin with their first version", async () => {
   await adopt(mesh("", "backfill: hooks"));
   const { rows } = await client.query(
-    "SELECT entity, count(born)::integer AS born FROM mesh.entity_version GROUP BY 1 ORDER BY 1",
+    "SELECT entity, count(first_version)::integer AS born FROM mesh.entity_version GROUP BY 1 ORDER BY 1",
   );
   expect(rows).toEqual([
     { entity: "shop.note", born: 0 },

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { startPostgres } from "../../generator/dev/servers/postgres.js";
+import { startPostgres } from "../../generator/dev/servers/postgres-server.js";
 import { ROOT } from "../support/compile.js";
 import { hasProc, type RunningDev, startDevWith } from "../support/mesh-command.js";
 import { createRoledDatabase, migrateAs, type RoledDatabase, withClient } from "../support/roles.js";

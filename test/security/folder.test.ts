@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sha256 } from "../../generator/emit/lock.js";
-import { applyPlan } from "../../generator/generate.js";
+import { applyPlan } from "../../generator/plan-output.js";
 import { openOutputFolder } from "../../generator/project/output-folder.js";
 import { readRegularFile } from "../../generator/project/regular-file.js";
 import { readMesh } from "../support/compile.js";

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { isOwnFolder, makeOwnFolder } from "../../generator/dev/servers/files.js";
-import { removePostgres, startPostgres } from "../../generator/dev/servers/postgres.js";
+import { removePostgres, startPostgres } from "../../generator/dev/servers/postgres-server.js";
 import { withClient } from "../support/roles.js";
 
 /*

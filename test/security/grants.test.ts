@@ -5,7 +5,15 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import type { Migration } from "../../runtime/schema/index.js";
 import { MAY, rightsOf, stateOf } from "../support/database-rights.js";
-import { createRoledDatabase, migrateAs, type RoledDatabase, readSql, withClient } from "../support/roles.js";
+import {
+  createRoledDatabase,
+  grantsSql,
+  migrateAs,
+  type RoledDatabase,
+  readRoles,
+  tablesOf,
+  withClient,
+} from "../support/roles.js";
 import { createDatabase } from "../support/servers.js";
 
 /*
@@ -48,13 +56,38 @@ describe.each(["owner", "superuser"] as const)("in a database that its %s migrat
         CREATE TABLE mesh.of_tomorrow (name TEXT)`);
       const made = await rightsOf(client, database.roles.service);
       expect(made.filter((line) => line.includes("on_files"))).toEqual([]);
-      await client.query(database.grants.sql);
+      await client.query(grantsSql(database.grants));
       expect(await rightsOf(client, database.roles.service)).toEqual(MAY);
       await client.query(`DROP TABLE mesh.of_tomorrow; ${rows[0]?.triggers}`);
     });
     await admin.query(`ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON TABLES FROM ${role}, PUBLIC;
       ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE ALL ON FUNCTIONS FROM ${role}`);
     expect(await stateOf(admin)).toEqual(before);
+  });
+});
+
+test("rights are granted to no role but the service's: not to everybody, and not to the owner", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "sfs");
+  await migrateAs(database.owner, "sfs", database);
+  await withClient(database.owner, async (client) => {
+    const before = await stateOf(client);
+    for (const role of ["public", "nobody", database.roles.owner]) {
+      await expect(client.query(grantsSql({ ...database.grants, role }))).rejects.toMatchObject({
+        code: "42704",
+        hint: "roles.sql, run by an administrator, makes the role that a service runs as.",
+      });
+    }
+    expect(await stateOf(client)).toEqual(before);
+  });
+});
+
+test("roles.sql refuses a database that is not of the mesh", async () => {
+  const url = await createDatabase(inject("postgres"), "stranger");
+  await withClient(url, async (client) => {
+    await expect(client.query(readRoles("sfs", "sfs_db"))).rejects.toMatchObject({
+      message: `"${new URL(url).pathname.slice(1)}" is no database of this mesh`,
+      hint: "Connect to one of: auth_db, compute_db, gateway_db, sfs_db.",
+    });
   });
 });
 
@@ -121,11 +154,11 @@ describe("a database that was made by somebody else than its owner", () => {
   test("becomes the owner's by roles.sql, which may be run again", async () => {
     const { url } = await openOld();
     const name = new URL(url).pathname.slice(1);
-    const [sql, again] = [readSql("sfs", "roles.sql", name), readSql("sfs", "roles.sql", name)];
+    const sql = readRoles("sfs", name);
     await withClient(url, async (client) => {
       await client.query(sql);
       const state = await stateOf(client);
-      await client.query(again);
+      await client.query(sql);
       expect(await stateOf(client)).toEqual(state);
       const { rows } = await client.query(
         `SELECT DISTINCT owner::regrole::text FROM (
@@ -138,7 +171,7 @@ describe("a database that was made by somebody else than its owner", () => {
     });
     const owner = new URL(url);
     [owner.username, owner.password] = [`${name}_owner`, "x"];
-    const grants = { role: `${name}_service`, sql: readSql("sfs", "grants.sql", name) };
+    const grants = { role: `${name}_service`, tables: tablesOf("sfs") };
     expect(await migrateAs(owner.href, "sfs", { grants })).toMatchObject({ granted: true });
     await withClient(url, async (client) => {
       expect(await rightsOf(client, `${name}_service`)).toEqual(MAY);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compileMesh } from "../../generator/compile.js";
 import { renderDiagnostics } from "../../generator/diagnostics/render.js";
-import { MAXIMUM_DEPTH, MAXIMUM_TEXT } from "../../generator/source/limits.js";
+import { MAXIMUM_DEPTH, MAXIMUM_TEXT } from "../../generator/source/maximum-sizes.js";
 
 /*
  * Whatever stands in mesh.yaml is answered within seconds, in few words and at a place: a linter in somebody's CI

@@ -159,7 +159,7 @@ function checkMarkdown(text: string, seed: number): void {
     if (!line.startsWith("|")) {
       columns = 0;
       expect(line.replaceAll(/`[^`]*`/g, ""), name(seed)).not.toMatch(
-        /<(?!\/?code>)|(?<!\\)!?\[(?!subjects|plan|\.env|nats)/,
+        /<(?!\/?code>)|(?<!\\)!?\[(?!subjects|plan|\.env|nats|roles)/,
       );
       continue;
     }
@@ -217,16 +217,19 @@ const isNewSql = openNews();
 
 /** The SQL of each service in a transaction that is rolled back: it stays within it, and leaves nothing of anybody else's. */
 async function checkSql({ seed, mesh, files }: Emitted): Promise<void> {
-  for (const { name: database, service } of mesh.databases) {
-    const own = Object.entries(files).filter(
-      ([path]) => path.startsWith(`${service}/`) && path.endsWith(".sql"),
-    );
-    // Order: tables, then roles, then grants.
-    const order = (path: string) =>
-      ["/migrations/", "/roles.sql", "/grants.sql"].findIndex((part) => path.includes(part));
-    const sorted = own.toSorted(([a], [b]) => order(a) - order(b) || (a < b ? -1 : 1));
-    const text = sorted.map(([, sql]) => sql.replaceAll(/^(BEGIN|COMMIT);$/gm, "")).join("\n");
-    if (text === "" || !isNewSql(text)) continue;
+  const rolesSql = files["roles.sql"] ?? "";
+  for (const { name: database, service, roles, tables } of mesh.databases) {
+    const migrations = Object.entries(files)
+      .filter(([path]) => path.startsWith(`${service}/`) && path.endsWith(".sql"))
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, sql]) => sql);
+    const names = tables.map(({ name: table }) => client.escapeLiteral(table));
+    const text = [
+      ...migrations,
+      rolesSql.replaceAll("current_database()", () => client.escapeLiteral(database)),
+      `SELECT mesh.grant_service(${client.escapeLiteral(roles.service)}, ARRAY[${names.join(", ")}]::TEXT[])`,
+    ].join("\n");
+    if (!isNewSql(text)) continue;
     if (!databases.has(database)) await server.createDatabase(database);
     databases.add(database);
     await runSql(text, `${service} of ${name(seed)}`);

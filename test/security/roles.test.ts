@@ -1,11 +1,17 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { stateOf } from "../support/database-rights.js";
-import { createRoledDatabase, migrateAs, type RoledDatabase, withClient } from "../support/roles.js";
+import {
+  createRoledDatabase,
+  grantsSql,
+  migrateAs,
+  type RoledDatabase,
+  withClient,
+} from "../support/roles.js";
 
 /*
  * What somebody can do who has the password of a service's role: read and write the service's rows, and no more. On a
- * real server, under the emitted roles.sql and grants.sql; migrated by the owner, as it should be, and by a superuser.
+ * real server, under the emitted roles.sql and the grants of a migration; migrated by the owner, as it should be, and by a superuser.
  */
 
 const DENIED = "42501";
@@ -101,7 +107,7 @@ describe.each(["owner", "superuser"] as const)(
       const fired = admin.query("INSERT INTO elsewhere.namespaces VALUES ('n', 'n', 'o', 'private', now())");
       expect(await codeOf(fired)).toBe(WRONG_TABLE);
       await admin.query("ROLLBACK");
-      await admin.query(database.grants.sql);
+      await admin.query(grantsSql(database.grants));
       expect(await stateOf(admin)).toEqual(before);
     });
 
@@ -118,7 +124,7 @@ describe.each(["owner", "superuser"] as const)(
       await admin.query(
         "DROP TABLE public.pwned; ALTER TABLE public.files ENABLE TRIGGER USER; DELETE FROM mesh.outbox",
       );
-      await admin.query(`${guard[0]?.text}; ${database.grants.sql}`);
+      await admin.query(`${guard[0]?.text}; ${grantsSql(database.grants)}`);
       expect(await stateOf(admin)).toEqual(before);
     });
 
@@ -200,6 +206,7 @@ describe.each(["owner", "superuser"] as const)(
       ["truncate the guard", () => "TRUNCATE mesh.applied"],
       ["call what triggers call", () => "SELECT mesh.refuse_deleted('auth.user', ARRAY['u'], 't', 'c')"],
       ["revoke", () => "SELECT mesh.keep_private('mesh.home()')"],
+      ["grant itself what a migration grants", () => grantsSql(database.grants)],
       [
         "end others' sessions",
         () => "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
-import { planOutput } from "../../generator/generate.js";
 import type { PlannedMigration } from "../../generator/migrations/index.js";
 import type { Mesh } from "../../generator/model/mesh.js";
+import { planOutput } from "../../generator/plan-output.js";
 import { ROOT } from "./compile.js";
 import { memoryFolder, readTree } from "./generated-output.js";
 

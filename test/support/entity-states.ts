@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Change, EntityState, Place } from "../../runtime/inbox/order.js";
+import type { Change, EntityState, OrderedEvent } from "../../runtime/inbox/order.js";
 
 /* Random states of an entity in a consumer's database, and events of it. */
 
@@ -11,4 +11,8 @@ export const state: fc.Arbitrary<EntityState> = fc.record({
   deleted: fc.boolean(),
   seq: fc.option(fc.integer({ min: 0, max: 5 }), { nil: null }),
 });
-export const place: fc.Arbitrary<Place> = fc.record({ version, change, seq: fc.integer({ min: 1, max: 6 }) });
+export const orderedEvent: fc.Arbitrary<OrderedEvent> = fc.record({
+  version,
+  change,
+  seq: fc.integer({ min: 1, max: 6 }),
+});

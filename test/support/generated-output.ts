@@ -8,7 +8,7 @@ import {
   type OutputPlan,
   type PlanMigrations,
   planOutput,
-} from "../../generator/generate.js";
+} from "../../generator/plan-output.js";
 import { compile, ROOT } from "./compile.js";
 
 /** Every file under a folder, by its path relative to it. */

@@ -101,4 +101,6 @@ export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set([
 /** Names that stand, or stood, beside a mesh's in some statement, and a few of every other kind: tables, entities and keys are called so. */
 export const SHARP =
   `after arrived before born class constructor current_user default entity_id event excluded fresh given key mesh
-  mesh_told new_rows old_rows order r row s select state t told user v verify_found written`.split(/\s+/);
+  listed mesh_told new_event new_rows numbered old_rows order r row s select state t told user v verify_found written`.split(
+    /\s+/,
+  );

@@ -8,7 +8,7 @@ import { silent } from "./loggers.js";
 import { createDatabase } from "./servers.js";
 
 /*
- * Databases as the emitted roles.sql and grants.sql make them: an owner, and a role that the service runs as.
+ * Databases as the emitted roles.sql makes them: an owner, and a role that the service runs as.
  */
 
 const GENERATED = fileURLToPath(new URL("../../generated/", import.meta.url));
@@ -30,21 +30,33 @@ export interface RolesOptions {
   readonly namesAsEmitted?: boolean;
 }
 
-/** The emitted file for a database of another name. */
-export function readSql(
+/** The emitted roles.sql for a database of another name. */
+export function readRoles(
   service: string,
-  file: string,
   database: string,
   { generated = GENERATED, namesAsEmitted = false }: RolesOptions = {},
 ): string {
-  const sql = readFileSync(join(generated, service, file), "utf8").replaceAll(
-    `"${service}_db"`,
-    `"${database}"`,
+  const sql = readFileSync(join(generated, "roles.sql"), "utf8").replaceAll(
+    `'${service}_db'`,
+    `'${database}'`,
   );
   if (namesAsEmitted) return sql;
   return sql
-    .replaceAll(`${service}_owner`, `${database}_owner`)
-    .replaceAll(`${service}_service`, `${database}_service`);
+    .replaceAll(`'${service}_owner'`, `'${database}_owner'`)
+    .replaceAll(`'${service}_service'`, `'${database}_service'`);
+}
+
+/** What the service's migrations make for it to read and write. */
+export function tablesOf(service: string, { generated = GENERATED }: RolesOptions = {}): readonly string[] {
+  const row = readFileSync(join(generated, "roles.sql"), "utf8")
+    .split("\n")
+    .find((line) => line.includes(`'${service}_db'`) && line.includes("ARRAY["));
+  return [...(row?.split("ARRAY[")[1] ?? "").matchAll(/'(\w+)'/g)].map(([, name = ""]) => name);
+}
+
+/** As the owner grants the service's role what it needs. */
+export function grantsSql({ role, tables }: Grants): string {
+  return `SELECT mesh.grant_service('${role}', ARRAY[${tables.map((name) => `'${name}'`).join(", ")}])`;
 }
 
 /** A new, empty database with the roles of one of the reference mesh's services. */
@@ -63,7 +75,6 @@ export async function giveRoles(
   options: RolesOptions = {},
 ): Promise<RoledDatabase> {
   const name = new URL(admin).pathname.slice(1);
-  const read = (file: string) => readSql(service, file, name, options);
   const called = options.namesAsEmitted === true ? service : name;
   const roles = { owner: `${called}_owner`, service: `${called}_service` };
   const password = randomBytes(9).toString("base64url");
@@ -73,7 +84,7 @@ export async function giveRoles(
   await withClient(shared.href, async (lock) => {
     await lock.query("SELECT pg_advisory_lock(1919905395)");
     await withClient(admin, async (client) => {
-      await client.query(read("roles.sql"));
+      await client.query(readRoles(service, name, options));
       for (const role of Object.values(roles))
         await client.query(`ALTER ROLE ${client.escapeIdentifier(role)} PASSWORD '${password}'`);
     });
@@ -84,7 +95,7 @@ export async function giveRoles(
     owner: withLogin(admin, roles.owner, password),
     service: withLogin(admin, roles.service, password),
     roles,
-    grants: { role: roles.service, sql: read("grants.sql") },
+    grants: { role: roles.service, tables: tablesOf(service, options) },
   };
 }
 

@@ -6,14 +6,14 @@ import {
   type NatsOptions,
   type NatsServer,
   startNats as startNatsServer,
-} from "../../generator/dev/servers/nats.js";
+} from "../../generator/dev/servers/nats-server.js";
 import {
   type PostgresServer,
   removePostgres,
   startPostgres as startPostgresServer,
-} from "../../generator/dev/servers/postgres.js";
+} from "../../generator/dev/servers/postgres-server.js";
 
-export { freePort } from "../../generator/dev/servers/ports.js";
+export { freePort } from "../../generator/dev/servers/free-ports.js";
 
 /** A broker of the test's own, JetStream on; `stop`, `kill` (SIGKILL) and `restart` keep port and streams. */
 export interface TestNats extends NatsServer {

@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import {
   decodeToken,
   encodeToken,
-  entityOf,
   isPublishable,
   matcher,
   matches,
   parseSubject,
   subjectOf,
+  withoutAction,
 } from "../../runtime/subject.js";
 import { anyId } from "../support/ids.js";
 
@@ -57,7 +57,7 @@ describe("a subject", () => {
     const parts = { service: "auth", entity: "user", id: "a.b c", action: "created" };
     expect(subjectOf(parts)).toBe("auth.user.a%2Eb%20c.created");
     expect(parseSubject(subjectOf(parts))).toEqual(parts);
-    expect(entityOf(subjectOf(parts))).toBe("auth.user.a%2Eb%20c");
+    expect(withoutAction(subjectOf(parts))).toBe("auth.user.a%2Eb%20c");
   });
 
   it.each(["", "auth", "auth.user.1", "auth.user..created", "auth.user.1.created.x", ".user.1.created"])(

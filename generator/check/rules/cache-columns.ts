@@ -3,14 +3,14 @@ import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** Events carry what a new row of a cache needs, in types that its columns take. */
 export const checkCacheColumns: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     const events = eventsThatFill(table, program);
     if (events.length === 0) continue;
-    for (const column of table.columns.values()) checkColumn(column, events, report);
+    for (const column of table.columns.values()) if (!column.local) checkColumn(column, events, report);
   }
 };
 

@@ -7,7 +7,7 @@ import type {
   TableSymbol,
 } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /**
  * A copy hears of every change of what it copies. Where it does not, it goes stale by construction: no lag,
@@ -25,7 +25,7 @@ export const adviseCacheFreshness: Rule = (program, report) => {
       });
     adviseChanges(table, entity, report);
     for (const column of table.columns.values()) {
-      if (!column.key) adviseColumn(column, entity, report);
+      if (!column.key && !column.local) adviseColumn(column, entity, report);
     }
   }
 };

@@ -3,7 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { fieldFits } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A copy can hold whatever its owner's table can, and its rows are found by the same key. */
 export const checkCacheSource: Rule = (program, report) => {
@@ -36,7 +36,8 @@ function checkAgainst(
     report("cache-key", key.span, { column: key.name, entity, table: source.name, key: source.key.name });
   for (const column of cache.columns.values()) {
     const owned = source.columns.get(column.name);
-    if (owned === undefined || owned.poisoned || column.poisoned || !isCarried(column, events)) continue;
+    if (owned === undefined || column.local) continue;
+    if (owned.poisoned || column.poisoned || !isCarried(column, events)) continue;
     const narrower = findNarrower(column, owned);
     if (narrower !== undefined)
       report("cache-column-narrower", column.span, { column: column.name, table: source.name, ...narrower });

@@ -1,7 +1,7 @@
 import { isPoisoned } from "../../language/node.js";
 import { isUnsubscribedFrom } from "../reach.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A cache copies an entity of another service, which its own service subscribes to. */
 export const checkCaches: Rule = (program, report) => {

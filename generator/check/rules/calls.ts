@@ -2,9 +2,9 @@ import type { Report } from "../../diagnostics/report.js";
 import type { ServiceNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
-import { impliedUses } from "../../model/build/call.js";
+import { impliedUses } from "../../model/build/build-call.js";
+import { findResource } from "../find-resource.js";
 import { reportUnknownService } from "../reach.js";
-import { findResource } from "../resources.js";
 import type { Rule } from "../rule.js";
 
 /** A call goes to another service, to a path that it serves, with a verb that it takes there; and is said once. */

@@ -6,7 +6,7 @@ import type { Program } from "../../language/program.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
-import { entityColumn, reportMissingColumn, reportMissingTable } from "../tables.js";
+import { entityColumn, reportMissingColumn, reportMissingTable } from "../table-lookup.js";
 
 /** A rule names a column of a table that its service owns, which can hold the entity's id. */
 export const checkCascadeTargets: Rule = (program, report) => {

@@ -1,5 +1,5 @@
 import type { Rule } from "../rule.js";
-import { allTables, reportMissingColumn } from "../tables.js";
+import { allTables, reportMissingColumn } from "../table-lookup.js";
 
 /** `unique` and `indexes` name columns of their table, each once. */
 export const checkColumnSets: Rule = (program, report) => {

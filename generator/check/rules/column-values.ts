@@ -2,7 +2,7 @@ import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 import { isValueOf } from "../values.js";
 
 /** A default is a value of its column, and `one_of` lists values of a text column. */

@@ -1,4 +1,4 @@
-import { deliveryDefaults } from "../../language/grammar/service.js";
+import { deliveryDefaults } from "../../language/grammar/service-grammar.js";
 import type { Rule } from "../rule.js";
 
 /** A batch fits into what the broker hands out unacknowledged. */

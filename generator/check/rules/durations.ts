@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import { deliveryDefaults, streamDefaults } from "../../language/grammar/service.js";
+import { deliveryDefaults, streamDefaults } from "../../language/grammar/service-grammar.js";
 import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
 import type { TextNode } from "../../language/node.js";
 import { covers, type Program } from "../../language/program.js";
@@ -7,7 +7,7 @@ import type { ServiceSymbol } from "../../language/symbols.js";
 import { duration } from "../../language/words.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** nats-server takes no shorter ones. */
 const SHORTEST_SECONDS = 0.1;

@@ -3,7 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { ScalarNode } from "../../language/node.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { reportMissingColumn } from "../tables.js";
+import { reportMissingColumn } from "../table-lookup.js";
 import { isValueOf } from "../values.js";
 
 /** A `when` names a column of the emitting table and a value that it can hold. */

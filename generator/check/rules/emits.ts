@@ -3,7 +3,7 @@ import type { Program } from "../../language/program.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { changeOfOperation } from "../../vocabulary/changes.js";
 import type { Rule } from "../rule.js";
-import { reportMissingTable } from "../tables.js";
+import { reportMissingTable } from "../table-lookup.js";
 
 /** An event is emitted from a table that its service owns. */
 export const checkEmits: Rule = (program, report) => {

@@ -3,7 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { firstOfEach } from "../reach.js";
 import type { Rule } from "../rule.js";
-import { entityColumn, reportMissingColumn } from "../tables.js";
+import { entityColumn, reportMissingColumn } from "../table-lookup.js";
 
 /**
  * All events of an entity carry the same kind of id. Tables that emit for one entity and are keyed by different

@@ -1,5 +1,5 @@
-import { callsOf } from "../../model/build/call.js";
-import { builtInVariables } from "../../model/build/environment.js";
+import { callsOf } from "../../model/build/build-call.js";
+import { builtInVariables } from "../../model/build/build-environment.js";
 import { databaseUrlVariable, ownerUrlVariable, serviceUrlVariable } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 

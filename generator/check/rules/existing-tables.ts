@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** What exists is described, and what the mesh makes is decided: no table is both. */
 export const checkExistingTables: Rule = (program, report) => {

@@ -3,7 +3,7 @@ import type { TextNode } from "../../language/node.js";
 import { madeName } from "../../language/words.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** Names fit PostgreSQL and the generated folder, and do not take what is already there. */
 export const checkIdentifiers: Rule = (program, report) => {

@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** PostgreSQL's, as it is built: an index has 32 columns, a table 1,600, and a call 100 arguments. */
 const INDEX_COLUMNS = 32;

@@ -1,8 +1,8 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
-import { callsOf } from "../../model/build/call.js";
-import { nameConsumer, subscribedEntities } from "../../model/build/consumer.js";
+import { callsOf } from "../../model/build/build-call.js";
+import { nameConsumer, subscribedEntities } from "../../model/build/build-consumer.js";
 import {
   databaseUrlVariable,
   ownerUrlVariable,

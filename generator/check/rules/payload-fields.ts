@@ -2,7 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { reportMissingColumn } from "../tables.js";
+import { reportMissingColumn } from "../table-lookup.js";
 
 /** What a table emits, its columns can fill. */
 export const checkPayloadFields: Rule = (program, report) => {

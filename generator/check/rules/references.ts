@@ -2,7 +2,7 @@ import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, DatabaseSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A reference leads to a table of the same database, and its column can hold that table's key. */
 export const checkReferences: Rule = (program, report) => {

@@ -1,5 +1,5 @@
 import type { Rule } from "../rule.js";
-import { reportMissingTable } from "../tables.js";
+import { reportMissingTable } from "../table-lookup.js";
 
 /** A resource is a table of the service, at a path that no other one reaches into. */
 export const checkResources: Rule = (program, report) => {

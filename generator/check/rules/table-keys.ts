@@ -1,6 +1,6 @@
 import { columnTypes } from "@meshwright/runtime/column-types";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A table has one key column: its value is the entity id on the wire. */
 export const checkTableKeys: Rule = (program, report) => {

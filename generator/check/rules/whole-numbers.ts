@@ -5,7 +5,7 @@ import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../tables.js";
+import { allTables } from "../table-lookup.js";
 
 /** A whole number has one form on the wire: a JSON number in all events of its column, or a decimal string in all. */
 export const checkWholeNumbers: Rule = (program, report) => {

@@ -1,8 +1,8 @@
 import { plural } from "../../diagnostics/plural.js";
 import { colour, print, printJson } from "../../terminal/terminal.js";
+import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
 import { reportWarnings, warningsToJson } from "../generation.js";
-import { adviseHooks } from "../hook-files.js";
 import { compileProject, reportDiagnostics } from "../project.js";
 
 /** Says everything that is wrong with mesh.yaml; a warning alone is no finding. */

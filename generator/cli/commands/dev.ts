@@ -11,7 +11,7 @@ import type { Mesh } from "../../model/mesh.js";
 import { colour, confirm, isAtTerminal, print, printTable, tell } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
 import { bringUpToDate } from "../generation.js";
-import { report } from "../report.js";
+import { report } from "../report-error.js";
 
 export interface DevOptions {
   readonly fresh?: boolean;

@@ -1,11 +1,11 @@
 import { plural } from "../../diagnostics/plural.js";
-import type { OutputPlan } from "../../generate.js";
 import type { Mesh } from "../../model/mesh.js";
+import type { OutputPlan } from "../../plan-output.js";
 import { GENERATED, MESH_FILE } from "../../project/paths.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
+import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
 import { planProject, reportRefusals, reportWarnings, warningsToJson, writeProject } from "../generation.js";
-import { adviseHooks } from "../hook-files.js";
 import { compileProject, reportDiagnostics } from "../project.js";
 
 export interface GenerateOptions {

@@ -16,7 +16,7 @@ const REPLICAS = 3;
  */
 export async function provision(options: ProvisionOptions): Promise<ExitCode> {
   const running = await findRunningMesh();
-  const { provision: provisionMesh } = await import("../../dev/provision.js");
+  const { provision: provisionMesh } = await import("../../dev/provisioning.js");
   const notices: string[] = [];
   const missing = await withProgress("making streams and durables", () =>
     provisionMesh(running.mesh, {

@@ -11,7 +11,7 @@ import {
   simulateMesh,
 } from "@meshwright/simulator";
 import pg from "pg";
-import { removePostgres, startPostgres } from "../../dev/servers/postgres.js";
+import { removePostgres, startPostgres } from "../../dev/servers/postgres-server.js";
 import type { Mesh } from "../../model/mesh.js";
 import { MESH_FILE } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";

@@ -77,7 +77,7 @@ const NAMED = 5;
 function unfitRows(durable: string, { unfit, unfitRows }: SnapshotStatus): string {
   const named = unfitRows
     .slice(0, NAMED)
-    .map(({ place, id, reason }) => `${id ?? `element ${place}`} (${reason})`);
+    .map(({ ordinal, id, reason }) => `${id ?? `element ${ordinal}`} (${reason})`);
   const more = unfit - named.length;
   return `the last snapshot of ${durable} could not take ${plural(unfit, "row")} of its source: ${named.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }

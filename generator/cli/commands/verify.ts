@@ -62,14 +62,15 @@ export function describeResults(results: readonly Verification[]): void {
 }
 
 function describe(result: Verification): void {
-  const { durable, cache, rows, missing, extra, differing, unfit, ahead, sample, ms } = result;
+  const { durable, cache, uncompared, rows, missing, extra, differing, unfit, ahead, sample, ms } = result;
   const rare = [unfit > 0 ? `, ${unfit} unfit` : "", ahead > 0 ? `, ${ahead} ahead` : ""].join("");
   const found = `${missing} missing, ${extra} extra, ${differing} differing${rare}`;
   const verdict =
     differences(result) === 0
       ? colour.green(`equal, ${plural(rows, "row")}`)
       : colour.red(`${found} of ${plural(rows, "row")}`);
-  print(`${durable} → ${cache}: ${verdict} ${colour.dim(`(${ms} ms)`)}`);
+  const apart = uncompared.length > 0 ? `, not compared: ${uncompared.join(", ")}` : "";
+  print(`${durable} → ${cache}: ${verdict} ${colour.dim(`(${ms} ms${apart})`)}`);
   for (const row of sample)
     print(
       `  ${row.finding.padEnd(9)} ${brief(row.key)}${row.reason === null ? "" : `: ${brief(row.reason)}`}${sides(row)}`,

@@ -2,7 +2,7 @@ import type { Call, Cascade, Event, Service, Stream } from "../../model/mesh.js"
 import { schemaFileName } from "../json-schema/event.js";
 import type { Lookup, Subscription } from "../lookup.js";
 import { eventSentence, listOf, serviceTitle } from "../wording.js";
-import { isUniform, type SharedVariable, sharedVariables } from "./environment.js";
+import { isUniform, type SharedVariable, sharedVariables } from "./env-example.js";
 import { codeList, inCode, prose } from "./markdown.js";
 import { type PictureView, pictureView } from "./picture.js";
 import { bytes, duration, named } from "./units.js";

@@ -1,45 +1,38 @@
-import type { Database, Table } from "../../model/mesh.js";
-import { literal, quotedName } from "../../quote/sql.js";
-import { serviceTitle } from "../wording.js";
+import { relation } from "../../migrations/sql-names.js";
+import type { Database } from "../../model/mesh.js";
+import { dollarQuote, literal } from "../../quote/sql.js";
 
-/**
- * The roles of a database, for two files: roles.sql, which an administrator runs once, and grants.sql, which the owner
- * runs after each migration.
- */
+/** roles.sql: the two roles of each database, which an administrator makes. Names and lists as SQL writes them as values. */
 export interface RolesView {
   readonly header: string;
-  readonly title: string;
-  /** As SQL writes them as names, and as strings. */
-  readonly role: string;
-  readonly roleText: string;
-  readonly owner: string;
-  readonly ownerText: string;
+  readonly databases: readonly RolesRow[];
+  /** The one that the head of the file speaks of. */
+  readonly example: RolesRow;
+  /** Which databases there are, for who is connected to another. */
+  readonly hint: string;
+  readonly quote: string;
+}
+
+interface RolesRow {
   readonly database: string;
-  readonly urlVariable: string;
-  readonly ownerUrlVariable: string;
-  readonly tables: readonly string[];
-  /** As elements of an array of what is there of them. */
-  readonly tableTexts: string;
+  readonly owner: string;
+  readonly service: string;
+  readonly tables: string;
+  readonly comma: string;
 }
 
-function quotedRelation({ name, at }: Table): string {
-  return at === undefined ? quotedName(name) : `${quotedName(at.schema)}.${quotedName(at.table)}`;
-}
-
-export function rolesView(database: Database, header: string): RolesView {
-  const { service, roles, urlVariable, ownerUrlVariable } = database;
-  const tables = database.tables.map(quotedRelation);
-  return {
-    header,
-    title: serviceTitle(service),
-    role: quotedName(roles.service),
-    roleText: literal(roles.service),
-    owner: quotedName(roles.owner),
-    ownerText: literal(roles.owner),
-    database: quotedName(database.name),
-    urlVariable,
-    ownerUrlVariable,
-    tables,
-    tableTexts: tables.map((table) => `to_regclass(${literal(table)})`).join(", "),
-  };
+/** Undefined for a mesh without a database of its own. */
+export function rolesView(databases: readonly Database[], header: string): RolesView | undefined {
+  const rows = databases.map(({ name, roles, tables }, index) => ({
+    database: literal(name),
+    owner: literal(roles.owner),
+    service: literal(roles.service),
+    tables: `ARRAY[${tables.map((table) => literal(relation(table))).join(", ")}]`,
+    comma: index === databases.length - 1 ? "" : ",",
+  }));
+  const [example] = rows;
+  if (example === undefined) return undefined;
+  const hint = literal(`Connect to one of: ${databases.map(({ name }) => name).join(", ")}.`);
+  const view = { header, databases: rows, example, hint };
+  return { ...view, quote: dollarQuote(JSON.stringify(view)) };
 }

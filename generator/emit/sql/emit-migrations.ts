@@ -1,7 +1,7 @@
 import { type MigrationPlan, type PlanInput, planMigrations } from "../../migrations/index.js";
 import type { Templates } from "../../templates.js";
 import { printMigration } from "./print-migration.js";
-import { openSqlRender } from "./render.js";
+import { openSqlRender } from "./sql-render.js";
 import { tableTriggers } from "./triggers/triggers.js";
 
 /** The migrations that lead to a model, from what is there: planned, and printed as SQL. */

@@ -1,8 +1,8 @@
+import type { Block, MigrationText } from "../../migrations/migration-text.js";
 import type { Step } from "../../migrations/steps.js";
-import type { Block, MigrationText } from "../../migrations/text.js";
 import { type Printed, printStages } from "./print-stages.js";
 import { printStep } from "./print-step.js";
-import { openPrinting, type Printing, type Render } from "./render.js";
+import { openPrinting, type Printing, type Render } from "./sql-render.js";
 
 /** Told once per file, where functions follow that need it. */
 const ABOUT_FUNCTIONS: Block = {

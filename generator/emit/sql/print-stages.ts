@@ -1,8 +1,8 @@
+import type { Block } from "../../migrations/migration-text.js";
 import { identifier, objectName } from "../../migrations/sql-names.js";
 import type { Step } from "../../migrations/steps.js";
-import type { Block } from "../../migrations/text.js";
 import { onColumn, printStep } from "./print-step.js";
-import type { Printing } from "./render.js";
+import type { Printing } from "./sql-render.js";
 
 /*
  * A migration runs beside traffic. What holds a lock that traffic waits for is short and does not look at rows; what

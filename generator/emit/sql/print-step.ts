@@ -4,13 +4,13 @@ import type {
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
-} from "../../migrations/schema.js";
+} from "../../migrations/database-schema.js";
+import type { Block } from "../../migrations/migration-text.js";
 import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
 import { castBetween } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
-import type { Block } from "../../migrations/text.js";
 import { commentLines } from "../../quote/sql.js";
-import type { Printing } from "./render.js";
+import type { Printing } from "./sql-render.js";
 
 export function printStep(step: Step, printing: Printing): Block {
   const print = (view: object, ...comment: readonly string[]): Block => ({

@@ -1,6 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
-import type { Consumer, EnvironmentVariable, Resource, Service } from "../../model/mesh.js";
-import { isBeyondSql } from "../../rules/payload.js";
+import type { Consumer, Resource, Service } from "../../model/mesh.js";
+import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { serviceTitle } from "../wording.js";
@@ -97,7 +97,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     },
     callers: callersLiteral(service, lookup),
     calls: callsLiteral(service, lookup),
-    environment: service.environment.map(variableLiteral),
+    environment: environmentLiteral(service),
     start: code("hooks.start"),
   };
 }
@@ -106,9 +106,10 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
 function callersLiteral({ name }: Service, { mesh }: Lookup): Literal | undefined {
   const callers = mesh.calls.filter(({ callee }) => callee === name);
   if (callers.length === 0) return undefined;
-  return callers.map(({ caller, keyVariable, grants }) => ({
+  return callers.map(({ caller, keyVariable, optional, grants }) => ({
     name: caller,
     keyVariable,
+    optional,
     grants: grants.map(({ path, verbs }) => ({ path, verbs })),
   }));
 }
@@ -148,8 +149,15 @@ function resourceLiteral(resource: Resource, { service, lookup, imports }: Scope
   };
 }
 
-function variableLiteral(variable: EnvironmentVariable): Literal {
-  return { name: variable.name, required: variable.required ? true : undefined, default: variable.default };
+/** What mesh.yaml adds to the variables that the runtime reads of itself. */
+function environmentLiteral({ environment }: Service): Literal | undefined {
+  const own = environment.filter(({ builtIn }) => !builtIn);
+  if (own.length === 0) return undefined;
+  return own.map(({ name, required, default: value }) => ({
+    name,
+    required: required ? true : undefined,
+    default: value,
+  }));
 }
 
 function consumerModule(consumer: Consumer): string {

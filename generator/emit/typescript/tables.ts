@@ -109,6 +109,7 @@ function columnLiteral(column: Column): Literal {
         (column.key && columnTypes[column.type].drawn === true),
     ),
     unique: flag(column.unique),
+    local: column.local,
     oneOf: column.oneOf,
   };
 }

@@ -2,7 +2,7 @@ import type { Event, JsonSchema, Table } from "../../model/mesh.js";
 import { createSchema, patchSchema } from "../json-schema/body.js";
 import { METADATA_SCHEMA, payloadProperties, requiredFields } from "../json-schema/event.js";
 import { rulesSchema, type Writing } from "../json-schema/rules.js";
-import { compileValidator, LINEAR_PATTERN } from "../validators/compile.js";
+import { compileValidator, LINEAR_PATTERN } from "../validators/compile-validator.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE, WITH_METADATA } from "../validators/support.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";

@@ -13,10 +13,10 @@ BEGIN
                CASE
                    WHEN byte BETWEEN 33 AND 126 AND byte NOT IN (37, 42, 46, 62) THEN chr(byte) -- not % * . >
                    ELSE '%' || lpad(upper(to_hex(byte)), 2, '0')
-               END, '' ORDER BY place)
+               END, '' ORDER BY byte_index)
     INTO token
-    FROM generate_series(0, length(bytes) - 1) AS place
-    CROSS JOIN LATERAL get_byte(bytes, place) AS byte;
+    FROM generate_series(0, length(bytes) - 1) AS byte_index
+    CROSS JOIN LATERAL get_byte(bytes, byte_index) AS byte;
     IF length(token) > 2048 THEN
         -- 54000 program_limit_exceeded
         RAISE EXCEPTION 'an id of % bytes is too long for a subject', length(bytes)
@@ -98,9 +98,9 @@ COMMENT ON FUNCTION mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT) IS
     'The body of an event: the metadata, then the members of the payload, which is a JSON object. The timestamp is the transaction''s, in unix seconds.';
 
 -- One array of these is one aggregate for the caller: each costs as much as a statement where one row is written.
-CREATE TYPE mesh.new_event AS (id TEXT, payload TEXT, birth BOOLEAN);
+CREATE TYPE mesh.new_event AS (id TEXT, payload TEXT, begins_incarnation BOOLEAN);
 COMMENT ON TYPE mesh.new_event IS
-    'An event that a row means: id of the entity, payload as a JSON object, and whether a life of the entity begins with it.';
+    'An event that a row means: id of the entity, payload as a JSON object, and whether an incarnation of the entity begins with it.';
 
 CREATE FUNCTION mesh.emit(entity TEXT, action TEXT, source TEXT, events mesh.new_event[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
@@ -117,10 +117,10 @@ DECLARE
 BEGIN
     IF cardinality(events) = 1 THEN
         -- Fast path: by far the most statements write one row, and each node of a plan costs as much as a row.
-        INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
-        SELECT emit.entity, event.id, relay.minimum_version + 1, CASE WHEN event.birth THEN relay.minimum_version + 1 END FROM mesh.relay
+        INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)
+        SELECT emit.entity, event.id, relay.minimum_version + 1, CASE WHEN event.begins_incarnation THEN relay.minimum_version + 1 END FROM mesh.relay
         ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
-            born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
+            first_version = CASE WHEN excluded.first_version IS NULL THEN known.first_version ELSE greatest(known.version + 1, excluded.version) END
         RETURNING known.version, gen_random_uuid(), (SELECT relay.notify_suppressed FROM mesh.relay) INTO version, new_id, is_suppressed;
         new_subject := emit.entity || '.' || mesh.token(event.id) || '.' || action;
         new_body := mesh.message(new_id, event.id, source, version, event.payload);
@@ -129,16 +129,16 @@ BEGIN
         IF NOT is_suppressed THEN PERFORM pg_notify('mesh_outbox', ''); END IF;
     ELSIF cardinality(events) > 1 THEN
         WITH counted AS (
-            INSERT INTO mesh.entity_version AS known (entity, entity_id, version, born)
-            SELECT emit.entity, told.id, relay.minimum_version + 1, CASE WHEN told.birth THEN relay.minimum_version + 1 END
-            FROM mesh.relay CROSS JOIN unnest(events) AS told
+            INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)
+            SELECT emit.entity, new_event.id, relay.minimum_version + 1, CASE WHEN new_event.begins_incarnation THEN relay.minimum_version + 1 END
+            FROM mesh.relay CROSS JOIN unnest(events) AS new_event
             ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
-                born = CASE WHEN excluded.born IS NULL THEN known.born ELSE greatest(known.version + 1, excluded.version) END
+                first_version = CASE WHEN excluded.first_version IS NULL THEN known.first_version ELSE greatest(known.version + 1, excluded.version) END
             RETURNING known.version, known.entity_id
         )
         SELECT array_agg(counted.version), array_agg(counted.entity_id) INTO versions, counted_ids FROM counted;
-        -- Versions and events meet by their place, which spares a join; PostgreSQL returns rows as they were given.
-        ASSERT counted_ids = ARRAY(SELECT told.id FROM unnest(events) AS told), 'versions came in another order than events';
+        -- Versions and events meet by their ordinal, which spares a join; PostgreSQL returns rows as they were given.
+        ASSERT counted_ids = ARRAY(SELECT new_event.id FROM unnest(events) AS new_event), 'versions came in another order than events';
         PERFORM mesh.write_events(emit.entity, action, source, events, versions);
     END IF;
 END;
@@ -153,24 +153,24 @@ DECLARE
     versions BIGINT[];
 BEGIN
     IF events IS NULL THEN RETURN; END IF;
-    WITH told AS MATERIALIZED (
-        SELECT told.id, told.place,
-            row_number() OVER (PARTITION BY told.id ORDER BY told.place) - count(*) OVER (PARTITION BY told.id) AS steps_back
-        FROM unnest(events) WITH ORDINALITY AS told (id, payload, birth, place)
+    WITH numbered AS MATERIALIZED (
+        SELECT new_event.id, new_event.ordinal,
+            row_number() OVER (PARTITION BY new_event.id ORDER BY new_event.ordinal) - count(*) OVER (PARTITION BY new_event.id) AS steps_back
+        FROM unnest(events) WITH ORDINALITY AS new_event (id, payload, begins_incarnation, ordinal)
     ), counted AS (
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
-        SELECT emit_about.entity, told.id, relay.minimum_version + count(*) FROM told CROSS JOIN mesh.relay GROUP BY told.id, relay.minimum_version ORDER BY told.id
+        SELECT emit_about.entity, numbered.id, relay.minimum_version + count(*) FROM numbered CROSS JOIN mesh.relay GROUP BY numbered.id, relay.minimum_version ORDER BY numbered.id
         ON CONFLICT (entity, entity_id) DO UPDATE
             SET version = greatest(known.version, (SELECT relay.minimum_version FROM mesh.relay)) + excluded.version - (SELECT relay.minimum_version FROM mesh.relay)
         RETURNING known.entity_id, known.version
     )
-    SELECT array_agg(counted.version + told.steps_back ORDER BY told.place) INTO versions
-    FROM told JOIN counted ON counted.entity_id = told.id;
+    SELECT array_agg(counted.version + numbered.steps_back ORDER BY numbered.ordinal) INTO versions
+    FROM numbered JOIN counted ON counted.entity_id = numbered.id;
     PERFORM mesh.write_events(emit_about.entity, action, source, events, versions);
 END;
 $$;
 COMMENT ON FUNCTION mesh.emit_about(TEXT, TEXT, TEXT, mesh.new_event[]) IS
-    'As mesh.emit, for rows that name the entity they tell about: several may name one, and each is an event of its own. None of them begins a life.';
+    'As mesh.emit, for rows that name the entity of their events in a column: several may name one, and each is an event of its own. None of them begins an incarnation.';
 
 CREATE FUNCTION mesh.write_events(entity TEXT, action TEXT, source TEXT, events mesh.new_event[], versions BIGINT[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
@@ -180,11 +180,11 @@ BEGIN
     INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
     SELECT event.event_id, event.subject, write_events.entity, event.id, event.version, mesh.fit_event(event.subject, event.body)
     FROM (
-        SELECT told.*, write_events.entity || '.' || mesh.token(told.id) || '.' || action AS subject,
-            mesh.message(told.event_id, told.id, source, told.version, told.payload) AS body
+        SELECT new_event.*, write_events.entity || '.' || mesh.token(new_event.id) || '.' || action AS subject,
+            mesh.message(new_event.event_id, new_event.id, source, new_event.version, new_event.payload) AS body
         FROM (
-            SELECT gen_random_uuid() AS event_id, told.* FROM unnest(events, versions) AS told (id, payload, birth, version) OFFSET 0
-        ) AS told
+            SELECT gen_random_uuid() AS event_id, new_event.* FROM unnest(events, versions) AS new_event (id, payload, begins_incarnation, version) OFFSET 0
+        ) AS new_event
         OFFSET 0
     ) AS event;
     PERFORM pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.notify_suppressed;
@@ -203,16 +203,16 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION mesh.note_depth(OID, INTEGER) IS
-    'Notes for the transaction how deep within triggers events of the table were told; true where that was deeper than here.';
+    'Notes for the transaction how deep within triggers events of the table were written; true where that was deeper than here.';
 
 -- Inlined: all but rows that triggers write never leave the calling expression.
-CREATE FUNCTION mesh.told_within(relation OID, table_schema NAME, table_name NAME, own_table NAME, own_schema NAME DEFAULT NULL) RETURNS BOOLEAN
+CREATE FUNCTION mesh.emitted_within(relation OID, table_schema NAME, table_name NAME, own_table NAME, own_schema NAME DEFAULT NULL) RETURNS BOOLEAN
 LANGUAGE sql
 RETURN CASE
     WHEN table_name <> own_table OR table_schema <> coalesce(own_schema, mesh.home()) THEN mesh.refuse_table(own_table, relation)
     WHEN pg_trigger_depth() = 1 AND coalesce(current_setting('mesh.depth_' || relation, true), '') = '' THEN false
     ELSE mesh.note_depth(relation, pg_trigger_depth())
 END;
-COMMENT ON FUNCTION mesh.told_within(OID, NAME, NAME, NAME, NAME) IS
-    'Whether events of the table were told deeper within triggers than here, in this transaction. Raises 39P01 in a trigger of any other table than the function''s own.';
+COMMENT ON FUNCTION mesh.emitted_within(OID, NAME, NAME, NAME, NAME) IS
+    'Whether events of the table were written deeper within triggers than here, in this transaction. Raises 39P01 in a trigger of any other table than the function''s own.';
 `;

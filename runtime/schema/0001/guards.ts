@@ -106,8 +106,8 @@ $$;
 COMMENT ON FUNCTION mesh.guard_update() IS
     'Trigger function of a column by which a cascade finds its rows. Arguments: the column, then the entities whose ids it holds.';
 
--- A trigger of the user may change rows that the statement which fired it has just written: those changes are told
--- first, and the statement's own would be told last though they are older.
+-- A trigger of the user may change rows that the statement which fired it has just written: the events of those
+-- changes are written first, and the statement's own would come last though they are older.
 CREATE FUNCTION mesh.refuse_overtaken(relation OID, key NAME, may_be_gone BOOLEAN, ids TEXT[], images BYTEA[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -115,13 +115,13 @@ DECLARE
 BEGIN
     -- A row may have passed several times within the statement: its last image counts. Rows are looked up one by one,
     -- since the caller allows no nested loops.
-    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS told (id, image) GROUP BY told.id HAVING NOT bool_or(coalesce(
-        (SELECT record_send(standing.*) = told.image FROM %s AS standing WHERE standing.%I = told.id::%s), $3)))',
+    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS written (id, image) GROUP BY written.id HAVING NOT bool_or(coalesce(
+        (SELECT record_send(present.*) = written.image FROM %s AS present WHERE present.%I = written.id::%s), $3)))',
         relation::regclass, key, mesh.type_of(relation, key)) INTO overtaken USING ids, images, may_be_gone;
     IF NOT overtaken THEN RETURN; END IF;
     RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', mesh.name_of(relation)
         USING ERRCODE = '0A000', TABLE = mesh.name_of(relation),
-              DETAIL = 'Its events would be told before those of the statement, which are older.',
+              DETAIL = 'Their events would come before those of the statement, which are older.',
               HINT = 'Change the rows in a BEFORE trigger, or write them one by one.';
 END;
 $$;
@@ -134,13 +134,13 @@ DECLARE
     found TEXT[];
 BEGIN
     EXECUTE format('SELECT coalesce(array_agg(id), ''{}'') FROM unnest($1) AS id
-        WHERE (SELECT true FROM %s AS standing WHERE standing.%I = id::%s) IS NULL',
+        WHERE (SELECT true FROM %s AS present WHERE present.%I = id::%s) IS NULL',
         relation::regclass, key, mesh.type_of(relation, key)) INTO found USING ids;
     RETURN found;
 END;
 $$;
 COMMENT ON FUNCTION mesh.gone(OID, NAME, TEXT[]) IS
-    'Which of the rows are no more. One foreign key may set a row to NULL and another delete it in one statement, and the deletion may be told first: what is gone by now is not told as updated.';
+    'Which of the rows are no more. One foreign key may set a row to NULL and another delete it in one statement, and the deletion''s event may be written first: no update is written of a row that is gone by now.';
 
 CREATE FUNCTION mesh.refuse_payload(table_name NAME, column_name NAME, event TEXT, constraint_name NAME) RETURNS VOID
 LANGUAGE plpgsql AS $$

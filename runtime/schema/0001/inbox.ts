@@ -44,14 +44,14 @@ CREATE TABLE mesh.attempt (
 );
 CREATE INDEX attempt_entity_entity_id_idx ON mesh.attempt (entity, entity_id);
 COMMENT ON TABLE mesh.attempt IS
-    'Events whose handler failed and that are due for another attempt. Written before each attempt, so that one that kills the process is counted too.';
+    'Events that failed and are due for another attempt. An attempt at one event alone is recorded before it is made, so that one that kills the process is counted too; a failure in a batch of one is recorded after it.';
 COMMENT ON COLUMN mesh.attempt.stream IS 'Stream of the message.';
 COMMENT ON COLUMN mesh.attempt.stream_seq IS 'Effective sequence of the message.';
 COMMENT ON COLUMN mesh.attempt.durable IS 'Durable consumer that received it.';
 COMMENT ON COLUMN mesh.attempt.entity IS 'Service and entity: auth.user';
 COMMENT ON COLUMN mesh.attempt.entity_id IS 'Id of the entity: later events of the same entity wait for this one.';
 COMMENT ON COLUMN mesh.attempt.attempts IS 'Attempts so far.';
-COMMENT ON COLUMN mesh.attempt.last_error IS 'Why the last attempt failed; NULL while the first is under way.';
+COMMENT ON COLUMN mesh.attempt.last_error IS 'Why the last attempt failed; NULL while the first that was recorded is under way.';
 COMMENT ON COLUMN mesh.attempt.next_at IS 'When the next attempt is due.';
 
 CREATE TABLE mesh.dead_letter (
@@ -71,11 +71,11 @@ CREATE TABLE mesh.dead_letter (
     UNIQUE (durable, stream, stream_seq)
 );
 COMMENT ON TABLE mesh.dead_letter IS
-    'Messages that were given up, written in a transaction before the message is terminated. Read with mesh dlq.';
+    'Messages that were given up, written in a transaction before the message is terminated; and, with the durable "outbox", events of this service that its relay must not publish. Read with mesh dlq.';
 COMMENT ON COLUMN mesh.dead_letter.id IS 'By which mesh dlq names it.';
-COMMENT ON COLUMN mesh.dead_letter.durable IS 'Durable consumer that received the message.';
-COMMENT ON COLUMN mesh.dead_letter.stream IS 'Stream of the message.';
-COMMENT ON COLUMN mesh.dead_letter.stream_seq IS 'Effective sequence, which a recreated stream does not use again; so a message has one dead letter per durable.';
+COMMENT ON COLUMN mesh.dead_letter.durable IS 'Durable consumer that received the message; "outbox" of an event of this service that was never published.';
+COMMENT ON COLUMN mesh.dead_letter.stream IS 'Stream of the message, or the one that it was to be published to.';
+COMMENT ON COLUMN mesh.dead_letter.stream_seq IS 'Effective sequence, which a recreated stream does not use again; so a message has one dead letter per durable. With the durable "outbox" it is mesh.outbox.seq.';
 COMMENT ON COLUMN mesh.dead_letter.subject IS 'Subject of the message.';
 COMMENT ON COLUMN mesh.dead_letter.headers IS 'Headers of the message.';
 COMMENT ON COLUMN mesh.dead_letter.body IS 'Body of the message. Bytes: it need not be JSON, nor text.';
@@ -144,7 +144,7 @@ COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS 'Why another snapshot is 
 
 CREATE TABLE mesh.unfit_row (
     durable    TEXT COLLATE "C" NOT NULL,
-    place      BIGINT,
+    ordinal      BIGINT,
     entity_id  TEXT COLLATE "C",
     reason     TEXT NOT NULL,
     element    TEXT,
@@ -154,7 +154,7 @@ CREATE INDEX unfit_row_durable_idx ON mesh.unfit_row (durable);
 COMMENT ON TABLE mesh.unfit_row IS
     'The first rows of a source that the last snapshot could not take: a copy keeps what it has of them. Written anew by each snapshot.';
 COMMENT ON COLUMN mesh.unfit_row.durable IS 'Durable consumer whose snapshot it was.';
-COMMENT ON COLUMN mesh.unfit_row.place IS 'Place among the elements of the source, from 1; NULL of a row that was found in the copy.';
+COMMENT ON COLUMN mesh.unfit_row.ordinal IS 'Number among the elements of the source, from 1; NULL of a row that was found in the copy.';
 COMMENT ON COLUMN mesh.unfit_row.entity_id IS 'Id of the entity; NULL where the row names none.';
 COMMENT ON COLUMN mesh.unfit_row.reason IS 'Why the row could not be taken.';
 COMMENT ON COLUMN mesh.unfit_row.element IS 'The start of what the source says of it.';

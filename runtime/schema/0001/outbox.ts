@@ -9,7 +9,7 @@ export const OUTBOX = `CREATE TABLE mesh.outbox (
     body        TEXT NOT NULL,
     headers     JSONB,
     created_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
-    -- Its name is what the error shows. Room is left above: a counter there can still be told from the next one.
+    -- Its name is what the error shows. Room is left above: a counter there is still distinct from the next one.
     CONSTRAINT "version within 2^52 (see mesh lower-versions)" CHECK (version <= 4503599627370496)
 ) WITH (
     -- A queue: rows live for milliseconds, so dead ones count in absolute numbers, not as a share of the table.
@@ -35,7 +35,7 @@ CREATE TABLE mesh.entity_version (
     entity        TEXT COLLATE "C" NOT NULL,
     entity_id     TEXT COLLATE "C" NOT NULL,
     version       BIGINT NOT NULL,
-    born          BIGINT,
+    first_version BIGINT,
     gone_at       TIMESTAMPTZ,
     gone_version  BIGINT,
     PRIMARY KEY (entity, entity_id)
@@ -45,7 +45,7 @@ COMMENT ON TABLE mesh.entity_version IS
 COMMENT ON COLUMN mesh.entity_version.entity IS 'Service and entity: auth.user';
 COMMENT ON COLUMN mesh.entity_version.entity_id IS 'Id of the entity.';
 COMMENT ON COLUMN mesh.entity_version.version IS 'Version of the last event of the entity.';
-COMMENT ON COLUMN mesh.entity_version.born IS 'Version at which the present life of the entity began, told by snapshots beside its version: whoever knows an older version knows a former life. Never above version. NULL, or that of a former life, where the beginning had no event: a life that is not told apart destroys nothing, one that is made up does.';
+COMMENT ON COLUMN mesh.entity_version.first_version IS 'Version at which the present incarnation of the entity began. Snapshots send it beside the version: whoever knows an older version knows a former incarnation. Never above version. NULL, or that of a former incarnation, where the beginning had no event: an incarnation that is not recognised destroys nothing, one that is made up does.';
 COMMENT ON COLUMN mesh.entity_version.gone_at IS 'When the background work first met this counter without its row. Means nothing unless gone_version is version.';
 COMMENT ON COLUMN mesh.entity_version.gone_version IS 'The version that the counter had then.';
 

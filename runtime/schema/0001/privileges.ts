@@ -1,5 +1,55 @@
 /** Last: nobody but their owner executes the functions above, save one. */
-export const PRIVILEGES = `CREATE FUNCTION mesh.keep_private(routine REGPROCEDURE) RETURNS VOID
+export const PRIVILEGES = `CREATE FUNCTION mesh.grant_service(role TEXT, tables TEXT[]) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    table_name TEXT;
+    names TEXT[];
+BEGIN
+    -- "public" is no role, but means everybody.
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role AND oid <> (SELECT nspowner FROM pg_namespace WHERE nspname = 'mesh')) THEN
+        -- 42704 undefined_object
+        RAISE EXCEPTION 'there is no role % beside the owner', quote_literal(role)
+            USING ERRCODE = '42704', HINT = 'roles.sql, run by an administrator, makes the role that a service runs as.';
+    END IF;
+    EXECUTE format($rights$
+        REVOKE ALL ON SCHEMA mesh FROM PUBLIC, %1$I;
+        REVOKE ALL ON ALL TABLES IN SCHEMA mesh FROM PUBLIC, %1$I;
+        REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM PUBLIC, %1$I;
+        REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM PUBLIC, %1$I;
+        -- CHECK constraints call it as whoever writes a row.
+        GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) TO PUBLIC;
+
+        GRANT USAGE ON SCHEMA mesh TO %1$I;
+        -- Relay and publisher.
+        GRANT SELECT, INSERT, UPDATE (version, body), DELETE ON mesh.outbox TO %1$I;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.entity_version TO %1$I;
+        GRANT SELECT, UPDATE ON mesh.relay TO %1$I;
+        GRANT SELECT, UPDATE (max_event_bytes) ON mesh.broker TO %1$I;
+        GRANT EXECUTE ON FUNCTION mesh.next_version(TEXT, TEXT), mesh.refuse_event(TEXT, INTEGER, INTEGER) TO %1$I;
+        -- Consumers.
+        GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.applied TO %1$I;
+        GRANT SELECT, INSERT, DELETE ON mesh.seen TO %1$I;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.attempt TO %1$I;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.cascade_task TO %1$I;
+        GRANT SELECT, INSERT, UPDATE ON mesh.subscription TO %1$I;
+        GRANT SELECT, INSERT, DELETE ON mesh.unfit_row TO %1$I;
+        GRANT SELECT, INSERT, UPDATE (redriven_at), DELETE ON mesh.dead_letter TO %1$I;
+        -- Which migrations there are; the owner alone makes them.
+        GRANT SELECT ON mesh.migration TO %1$I;
+    $rights$, role);
+    -- The service's rows; triggers write their events as the owner.
+    FOREACH table_name IN ARRAY tables LOOP
+        names := parse_ident(table_name);
+        IF cardinality(names) = 1 THEN names := mesh.home() || names; END IF;
+        EXECUTE format('REVOKE ALL ON %1$I.%2$I FROM %3$I; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.%2$I TO %3$I',
+            names[1], names[2], role);
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION mesh.grant_service(TEXT, TEXT[]) IS
+    'Grants a service''s role what it needs, and revokes the rest. The owner calls it after each migration; mesh migrate and mesh dev do. Arguments: the role, and the tables of the service''s database, as SQL names them. Raises 42704 without such a role.';
+
+CREATE FUNCTION mesh.keep_private(routine REGPROCEDURE) RETURNS VOID
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder TEXT;

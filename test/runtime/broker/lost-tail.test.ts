@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { afterEach, describe, expect, it } from "vitest";
-import { startNats } from "../../../generator/dev/servers/nats.js";
+import { startNats } from "../../../generator/dev/servers/nats-server.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { bytes, durablePlan, streamPlan, subjectIn, take } from "../../support/broker-plans.js";
 import { recordingLogger } from "../../support/loggers.js";

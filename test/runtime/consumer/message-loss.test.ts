@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, inject, it, onTestFinished } from "vitest";
-import { type NatsServer, startNats } from "../../../generator/dev/servers/nats.js";
+import { type NatsServer, startNats } from "../../../generator/dev/servers/nats-server.js";
 import { type Broker, DurablePastEnd } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";

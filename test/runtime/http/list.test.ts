@@ -18,7 +18,7 @@ beforeAll(async () => {
     `INSERT INTO mesh.entity_version (entity, entity_id, version)
      SELECT 'auth.user', user_id, 3 FROM users WHERE user_id <> 'u7'`,
   );
-  await server.pool.query("UPDATE mesh.entity_version SET born = 2 WHERE entity_id = 'u8'");
+  await server.pool.query("UPDATE mesh.entity_version SET first_version = 2 WHERE entity_id = 'u8'");
 });
 afterAll(() => server.close());
 
@@ -67,10 +67,10 @@ test("asked for versions, each element ends with its own", async () => {
   const response = await server.request("GET", "/api/users", { headers });
   const rows = await readRows(response);
   expect(response.headers.get("mesh-snapshot")).toBe("versions");
-  expect(Object.keys(rows[0] ?? {}).slice(-2)).toEqual(["_version", "_born"]);
+  expect(Object.keys(rows[0] ?? {}).slice(-2)).toEqual(["_version", "_first_version"]);
   expect(rows.filter((row) => row._version === 3)).toHaveLength(ROWS - 1);
-  expect(rows.find((row) => row.user_id === "u7")).toMatchObject({ _version: 0, _born: null });
-  expect(rows.find((row) => row.user_id === "u8")).toMatchObject({ _version: 3, _born: 2 });
+  expect(rows.find((row) => row.user_id === "u7")).toMatchObject({ _version: 0, _first_version: null });
+  expect(rows.find((row) => row.user_id === "u8")).toMatchObject({ _version: 3, _first_version: 2 });
   const files = await server.request("GET", "/api/files", { headers });
   expect(await files.json()).toEqual([]);
 });

@@ -19,7 +19,7 @@ import {
 
 /*
  * Whoever writes states locks them in order of id, in byte order: two that meet wait for each other in turn, and PostgreSQL
- * finds no deadlock. Each is told the ids backwards here, and meets one in the middle that is locked.
+ * finds no deadlock. Each gets the ids backwards here, and meets one in the middle that is locked.
  */
 
 let pool: pg.Pool;
@@ -84,11 +84,11 @@ async function snapshot(users: readonly object[]): Promise<unknown> {
   });
 }
 
-const told = (user_id: string, _born?: number) => ({
+const listed = (user_id: string, _first_version?: number) => ({
   user_id,
   username: `later-${user_id}`,
   _version: 5,
-  ...(_born === undefined ? {} : { _born }),
+  ...(_first_version === undefined ? {} : { _first_version }),
 });
 
 const isFree = async (id: string) => {
@@ -103,10 +103,10 @@ describe("states are locked in order of id", () => {
   const works: readonly (readonly [string, () => Promise<unknown>])[] = [
     ["a plain batch", () => applies("updated")],
     ["a batch of deletions", () => applies("deleted")],
-    ["a snapshot", () => snapshot(BACKWARDS.map((id) => told(id)))],
+    ["a snapshot", () => snapshot(BACKWARDS.map((id) => listed(id)))],
     [
-      "a snapshot that tells of one later life",
-      () => snapshot(BACKWARDS.map((id) => told(id, id === "z" ? 4 : 1))),
+      "a snapshot that has one later incarnation",
+      () => snapshot(BACKWARDS.map((id) => listed(id, id === "z" ? 4 : 1))),
     ],
     ["a snapshot that lacks them", () => snapshot([])],
     [

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { freshSql, isFresh } from "../../../runtime/inbox/order.js";
-import { place, state } from "../../support/entity-states.js";
+import { orderedEvent, state } from "../../support/entity-states.js";
 
 let client: pg.Client;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ it("the order guard decides the same in SQL as in TypeScript", async () => {
   const text = `SELECT ${predicate} AS fresh
 FROM (VALUES ($4::bigint, $5::boolean, $6::boolean, $7::bigint)) AS state (version, versioned, deleted, stream_seq)`;
   await fc.assert(
-    fc.asyncProperty(state, place, async (known, event) => {
+    fc.asyncProperty(state, orderedEvent, async (known, event) => {
       const { rows } = await client.query({
         name: "fresh",
         text,

@@ -170,13 +170,14 @@ describe("the relay of a restored database", () => {
     await restored.emit("a", 1, "deleted");
     await restored.emit("a", 2, "created");
     // As the triggers of the generated tables note it.
-    await restored.pool.query("UPDATE mesh.entity_version SET born = version");
+    await restored.pool.query("UPDATE mesh.entity_version SET first_version = version");
     await restored.emit("a", 3);
     await publishAll(restored);
     expect((await versionsOf(restored, "a")).slice(-3)).toEqual([6, 7, 8]);
-    const born = async () =>
-      (await restored.pool.query<{ born: string }>("SELECT born FROM mesh.entity_version")).rows[0]?.born;
-    expect(await born()).toBe("7");
+    const firstVersion = async () =>
+      (await restored.pool.query<{ first_version: string }>("SELECT first_version FROM mesh.entity_version"))
+        .rows[0]?.first_version;
+    expect(await firstVersion()).toBe("7");
     // An incarnation that began before the rewritten versions keeps its first version.
     await owner.emit("a", 9);
     await owner.emit("a", 9);
@@ -185,7 +186,7 @@ describe("the relay of a restored database", () => {
     await publishAll(owner);
     await restored.emit("a", 4);
     await publishAll(restored);
-    expect(await born()).toBe("7");
+    expect(await firstVersion()).toBe("7");
   });
 
   it("takes no version from what is not ours", async () => {

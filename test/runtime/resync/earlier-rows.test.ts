@@ -22,7 +22,7 @@ async function hooksFor(born: number | null): Promise<readonly string[]> {
       seen.push(`${what} ${event.username}`);
     };
   const names = Array.from({ length: 20 }, (_, n) => `u${n}`);
-  rig.source = names.map((id) => ({ user_id: id, username: id, _version: 1, _born: born }));
+  rig.source = names.map((id) => ({ user_id: id, username: id, _version: 1, _first_version: born }));
   const hooks = { created: note("created"), updated: note("updated"), deleted: note("deleted") };
   const consumer = await rig.start(userConsumer({ stream: rig.stream, hooks, sync: true }));
   await waitFor(() => consumer.stats().lastSnapshot !== undefined, { what: "the first snapshot" });

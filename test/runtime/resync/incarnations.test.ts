@@ -41,11 +41,11 @@ function withoutCache(hooks: UserHooks): ConsumerDefinition {
   return { ...rest, sync: { ...sync, key: "user_id" } as Required<ConsumerDefinition>["sync"] };
 }
 
-const user = (username: string, version?: number, born?: number | null) => ({
+const user = (username: string, version?: number, firstVersion?: number | null) => ({
   user_id: "a",
   username,
   ...(version === undefined ? {} : { _version: version }),
-  ...(born === undefined ? {} : { _born: born }),
+  ...(firstVersion === undefined ? {} : { _first_version: firstVersion }),
 });
 
 async function start(made: ConsumerDefinition): Promise<RunningConsumer> {
@@ -111,7 +111,7 @@ describe("a snapshot that has a later incarnation", () => {
     await say(consumer, ["created", 1, "x"]);
     await attach("former");
     await rig.pool.query("INSERT INTO user_cache (user_id, username) VALUES ('b', 'y')");
-    rig.source = [user("y", 3, 3), { user_id: "b", username: "x", _version: 2, _born: 1 }];
+    rig.source = [user("y", 3, 3), { user_id: "b", username: "x", _version: 2, _first_version: 1 }];
     expect(await consumer.resync()).toMatchObject({ failed: 0 });
     expect(await attached()).toEqual([]);
     expect((await names()).sort()).toEqual(["x", "y"]);
@@ -130,7 +130,7 @@ describe("a snapshot that has a later incarnation", () => {
     );
     await say(consumer, ["created", 1, "former"]);
     await attach("former");
-    rig.source = [user("later", 3, 3), { user_id: "b", username: "b", _version: 1, _born: 1 }];
+    rig.source = [user("later", 3, 3), { user_id: "b", username: "b", _version: 1, _first_version: 1 }];
     expect(await consumer.resync()).toMatchObject({ failed: 1 });
     expect(await attached()).toEqual(["c-former", "k-former", "n-former"]);
     expect((await names()).sort()).toEqual(["b", "former"]);
@@ -190,13 +190,13 @@ describe("no deletion is made up", () => {
   }
   const cases: readonly (readonly [string, Known, ReturnType<typeof user>])[] = [
     ["updates alone were missed", { version: 1 }, user("now", 9, 1)],
-    ["the life is the one that is known", { version: 3 }, user("now", 9, 3)],
+    ["the incarnation is the one that is known", { version: 3 }, user("now", 9, 3)],
     ["it began before what is known", { version: 5 }, user("now", 9, 3)],
     ["its beginning is not known", { version: 1 }, user("now", 9, null)],
-    ["its owner tells no lives", { version: 1 }, user("now", 9)],
-    ["its owner tells neither versions nor lives", { version: null, versioned: false }, user("now")],
-    ["it is told without a version", { version: 1 }, user("now", undefined, 9)],
-    ["it is told to have begun after its last event", { version: 1 }, user("now", 4, 9)],
+    ["its owner sends no first versions", { version: 1 }, user("now", 9)],
+    ["its owner sends no versions", { version: null, versioned: false }, user("now")],
+    ["the snapshot has it without a version", { version: 1 }, user("now", undefined, 9)],
+    ["its first version is above its version", { version: 1 }, user("now", 4, 9)],
     ["the last event had no version", { version: 1, versioned: false }, user("now", 9, 5)],
     ["no event had a version", { version: null, versioned: false }, user("now", 9, 5)],
     ["it was only referred to", { version: null, versioned: false, seq: null }, user("now", 9, 5)],
@@ -209,7 +209,7 @@ describe("no deletion is made up", () => {
   ])("%s", (_, make) => {
     it.each(cases)(
       "where %s",
-      async (_case, { version, versioned = true, deleted = false, seq = 1 }, told) => {
+      async (_case, { version, versioned = true, deleted = false, seq = 1 }, row) => {
         const consumer = await start(make(noting));
         await rig.pool.query("INSERT INTO user_cache (user_id, username) VALUES ('a', 'then')");
         await rig.pool.query("INSERT INTO mesh.applied VALUES ('auth.user', 'a', $1, $2, $3, $4)", [
@@ -219,7 +219,7 @@ describe("no deletion is made up", () => {
           seq,
         ]);
         await attach("then");
-        rig.source = [told];
+        rig.source = [row];
         await rig.pool.query("UPDATE mesh.subscription SET seq_offset = 10");
         await consumer.resync();
         expect(await attached()).toEqual(["c-then", "k-then", "n-then"]);
@@ -298,8 +298,8 @@ describe("out of order: an `updated` of a later incarnation that comes first", (
   });
 });
 
-it.each([["three"], [2.5], [{}]])("a life that began at %j is no snapshot", async (born) => {
+it.each([["three"], [2.5], [{}]])("a first version of %j is no snapshot", async (firstVersion) => {
   const consumer = await start(definition({}));
-  rig.source = [{ ...user("x", 1), _born: born }];
-  await expect(consumer.resync()).rejects.toThrow("_born is");
+  rig.source = [{ ...user("x", 1), _first_version: firstVersion }];
+  await expect(consumer.resync()).rejects.toThrow("_first_version is");
 });

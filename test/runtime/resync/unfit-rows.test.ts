@@ -160,7 +160,7 @@ const RUBBISH: Readonly<Record<string, (id: string) => string>> = {
   "a version that is a text": (id) => good(id, { _version: "9" }),
   "a negative version": (id) => good(id, { _version: -1 }),
   "a version and a half": (id) => good(id, { _version: 1.5 }),
-  "a birth that is nonsense": (id) => good(id, { _born: {} }),
+  "a first version that is nonsense": (id) => good(id, { _first_version: {} }),
 };
 
 /** Elements that name nobody. */
@@ -191,7 +191,7 @@ describe("a row that a snapshot cannot take", () => {
         ["stale", "now"],
       ]),
     );
-    expect(await unfit()).toMatchObject([{ place: 2, id: "bad" }]);
+    expect(await unfit()).toMatchObject([{ ordinal: 2, id: "bad" }]);
     expect((await verify()).sample).toMatchObject([{ key: "bad" }]);
     body = `[${good("new")},${good("stale")},${good("bad")}]`;
     expect(await snapshot()).toMatchObject({ unfit: 0 });
@@ -204,7 +204,7 @@ describe("a row that a snapshot cannot take", () => {
     body = `[${good("new")},${element},${good("stale")}]`;
     expect(await snapshot()).toMatchObject({ rows: 3, written: 2, removed: 1, unfit: 1 });
     expect([...(await things()).keys()]).toEqual(["new", "stale"]);
-    expect(await unfit()).toMatchObject([{ place: 2, id: null }]);
+    expect(await unfit()).toMatchObject([{ ordinal: 2, id: null }]);
     expect(await verify()).toMatchObject({ unfit: 1, sample: [{ key: "element 2", finding: "unfit" }] });
   });
 
@@ -237,7 +237,9 @@ describe("a row that a snapshot cannot take", () => {
   it("is one of two with the same key, near or far apart", async () => {
     body = `[${good("a", { checked: "one" })},${good("b")},${good("a", { checked: "two" })}]`;
     expect(await snapshot()).toMatchObject({ rows: 3, unfit: 1 });
-    expect(await unfit()).toMatchObject([{ place: 1, id: "a", reason: "another element has the same key" }]);
+    expect(await unfit()).toMatchObject([
+      { ordinal: 1, id: "a", reason: "another element has the same key" },
+    ]);
     expect((await things()).get("a")).toBe("two");
     const many = Array.from({ length: 7_000 }, (_, at) => good(`n${at}`, { _version: undefined }));
     body = `[${[good("a", { checked: "one" }), ...many, good("a", { checked: "two" })].join()}]`;
@@ -392,7 +394,7 @@ describe("without a cache", () => {
     expect(await snapshot(withoutCache())).toMatchObject({ rows: 6, written: 1, removed: 1, unfit: 4 });
     const { rows } = await pool.query("SELECT user_id FROM containers ORDER BY 1");
     expect(rows).toEqual([{ user_id: "odd" }, { user_id: "word" }]);
-    expect((await unfit()).map(({ place, id }) => [place, id])).toEqual([
+    expect((await unfit()).map(({ ordinal, id }) => [ordinal, id])).toEqual([
       [2, null],
       [3, "odd"],
       [4, "word"],

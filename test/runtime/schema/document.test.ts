@@ -48,9 +48,17 @@ test("every table, column and function of the schema has a comment, and docs/sch
     ...columns.map((column) => ({ name: `${name}.${column.name}`, comment: column.comment })),
   ]);
   expect(all.filter(({ comment }) => comment === null).map(({ name }) => name)).toEqual([]);
-  const text = [HEAD, ...tables.map(printTable), "## Functions\n", ...functions.map(printFunction)].join(
-    "\n",
+  const [rights] = await ask<{ source: string }>(
+    url,
+    "SELECT prosrc AS source FROM pg_proc WHERE oid = 'mesh.grant_service'::regproc",
   );
+  const text = [
+    HEAD,
+    ...tables.map(printTable),
+    "## Functions\n",
+    ...functions.map(printFunction),
+    `\n## What a service's role may do\n\nThe text of \`mesh.grant_service\`:\n\n\`\`\`sql${rights?.source}\`\`\`\n`,
+  ].join("\n");
   if (process.env.UPDATE_DOCS === "1") await writeFile(FILE, text);
   expect(await readFile(FILE, "utf8"), "npm run docs writes it anew").toBe(text);
 });

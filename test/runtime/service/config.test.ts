@@ -91,9 +91,9 @@ test("DATABASE_URL serves where the service's own variable is not set", () => {
 test("everything that is missing is said at once", () => {
   expect(problemsOf({}).map((problem) => problem.split(" ")[0])).toEqual([
     "SFS_DB_URL",
-    "OPERATOR_KEY",
     "NATS_URL",
     "AUTH_SERVICE_URL",
+    "OPERATOR_KEY",
     "SFS_TO_AUTH_KEY",
     "SHAPE",
   ]);
@@ -126,7 +126,12 @@ const called: ServiceDefinition = {
   ...definition,
   callers: [
     { name: "web", keyVariable: "WEB_TO_SFS_KEY", grants: [{ path: "/api/files", verbs: ["get"] }] },
-    { name: "mail", keyVariable: "MAIL_TO_SFS_KEY", grants: [{ path: "/api/files", verbs: ["post"] }] },
+    {
+      name: "mail",
+      keyVariable: "MAIL_TO_SFS_KEY",
+      optional: true,
+      grants: [{ path: "/api/files", verbs: ["post"] }],
+    },
   ],
 };
 
@@ -149,9 +154,12 @@ test("one key for two pairs is warned of, as it is while one key for all is repl
     "WEB_TO_SFS_KEY and MAIL_TO_SFS_KEY are one key: who has it may do what both may",
   ]);
   for (const name of ["WEB_TO_SFS_KEY", "SFS_TO_AUTH_KEY"])
-    expect(problemsOf({ ...complete, [name]: `another key,${complete.OPERATOR_KEY}` }, called)).toEqual([
-      `${name} is the OPERATOR_KEY as well; whoever is shown it could do everything`,
-    ]);
+    expect(
+      problemsOf(
+        { ...complete, WEB_TO_SFS_KEY: one, [name]: `another key,${complete.OPERATOR_KEY}` },
+        called,
+      ),
+    ).toEqual([`${name} is the OPERATOR_KEY as well; whoever is shown it could do everything`]);
   const known = digestText(complete.OPERATOR_KEY);
   expect(
     problemsOf({ ...complete, OPERATOR_KEY: known, WEB_TO_SFS_KEY: complete.OPERATOR_KEY }, called),

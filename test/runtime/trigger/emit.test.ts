@@ -138,28 +138,30 @@ describe("versions", () => {
 });
 
 describe("the first version of the present incarnation", () => {
-  const lives = async ({ client }: TestDatabase) =>
+  const incarnations = async ({ client }: TestDatabase) =>
     Object.fromEntries(
       (
-        await client.query("SELECT entity || ' ' || entity_id AS id, version, born FROM mesh.entity_version")
-      ).rows.map(({ id, version, born }) => [id, `v${version} born ${born}`]),
+        await client.query(
+          "SELECT entity || ' ' || entity_id AS id, version, first_version FROM mesh.entity_version",
+        )
+      ).rows.map(({ id, version, first_version }) => [id, `v${version} since ${first_version}`]),
     );
 
   test("is that of the creation, and stays the same until after its deletion", async () => {
     await insert("a", "b");
     await auth.client.query("UPDATE users SET display_name = 'x' WHERE user_id = 'a'");
     await auth.client.query("DELETE FROM users WHERE user_id = 'b'");
-    expect(await lives(auth)).toEqual({ "auth.user a": "v2 born 1", "auth.user b": "v2 born 1" });
+    expect(await incarnations(auth)).toEqual({ "auth.user a": "v2 since 1", "auth.user b": "v2 since 1" });
     await auth.client.query("DELETE FROM users WHERE user_id = 'a'");
     await insert("a", "b");
     await auth.client.query(
       `INSERT INTO users (user_id, username) VALUES ('a', 'name a'), ('c', 'name c')
        ON CONFLICT (user_id) DO UPDATE SET display_name = 'upserted'`,
     );
-    expect(await lives(auth)).toEqual({
-      "auth.user a": "v5 born 4",
-      "auth.user b": "v3 born 3",
-      "auth.user c": "v1 born 1",
+    expect(await incarnations(auth)).toEqual({
+      "auth.user a": "v5 since 4",
+      "auth.user b": "v3 since 3",
+      "auth.user c": "v1 since 1",
     });
   });
 
@@ -169,7 +171,10 @@ describe("the first version of the present incarnation", () => {
     await auth.client.query("DELETE FROM users");
     await insert("a", "b");
     await auth.client.query("UPDATE mesh.relay SET minimum_version = 0");
-    expect(await lives(auth)).toEqual({ "auth.user a": "v102 born 102", "auth.user b": "v101 born 101" });
+    expect(await incarnations(auth)).toEqual({
+      "auth.user a": "v102 since 102",
+      "auth.user b": "v101 since 101",
+    });
   });
 
   test("is that of the first of several events, and absent for a row that no event creates", async () => {
@@ -178,17 +183,17 @@ describe("the first version of the present incarnation", () => {
     await several.client.query(
       "INSERT INTO orders VALUES ('draft', 'draft'), ('paid', 'paid'); INSERT INTO notes VALUES ('paid'), ('noted')",
     );
-    expect(await lives(several)).toEqual({
-      "shop.order draft": "v1 born null",
-      "shop.order paid": "v4 born 1",
-      "shop.order noted": "v1 born null",
+    expect(await incarnations(several)).toEqual({
+      "shop.order draft": "v1 since null",
+      "shop.order paid": "v4 since 1",
+      "shop.order noted": "v1 since null",
     });
     await several.client.query("DELETE FROM orders");
     await several.client.query("INSERT INTO orders VALUES ('draft', 'paid'), ('paid', 'draft')");
     // A consumer that knows version 4 of "paid" must not infer a deletion here: no creation was published.
-    expect(await lives(several)).toMatchObject({
-      "shop.order draft": "v5 born 3",
-      "shop.order paid": "v6 born 1",
+    expect(await incarnations(several)).toMatchObject({
+      "shop.order draft": "v5 since 3",
+      "shop.order paid": "v6 since 1",
     });
     await several.close();
   });

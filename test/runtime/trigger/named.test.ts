@@ -114,9 +114,9 @@ describe("an event of rows that name its entity", () => {
   test("starts no incarnation, and keeps counting after its entity's deletion", async () => {
     await database.client.query("INSERT INTO likes VALUES (1, 'a', 1)");
     const { rows } = await database.client.query(
-      "SELECT born::int FROM mesh.entity_version WHERE entity = 'shop.comment' AND entity_id = 'a'",
+      "SELECT first_version::int FROM mesh.entity_version WHERE entity = 'shop.comment' AND entity_id = 'a'",
     );
-    expect(rows).toEqual([{ born: 1 }]);
+    expect(rows).toEqual([{ first_version: 1 }]);
     await takeEvents(database.client);
     await database.client.query("DELETE FROM comments WHERE comment_id = 'a'");
     expect([...(await events())].sort()).toEqual([

@@ -23,7 +23,6 @@ function processService(hooks: Hooks): ServiceDefinition {
     tables: [users],
     consumers: [],
     http: { port: 0, resources },
-    environment: [],
     start: hooks.start,
   };
 }

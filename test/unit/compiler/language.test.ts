@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { compileMesh } from "../../../generator/compile.js";
 import { meshShape } from "../../../generator/language/grammar.js";
-import { meshJsonSchema } from "../../../generator/language/json-schema.js";
+import { meshJsonSchema } from "../../../generator/language/mesh-schema.js";
 import type { Shape } from "../../../generator/language/shape.js";
 import type { JsonValue } from "../../../generator/model/mesh.js";
 

@@ -8,7 +8,7 @@ import {
   isAttached,
   knownOf,
   leave,
-  mayLack,
+  mayMissMessages,
   observed,
   passedEnd,
   STARTING,
@@ -35,7 +35,11 @@ const again = (state: ConsumerState, begun = false) =>
 
 describe("the states of a consumer", () => {
   it("starts with nothing known, and consumes once it is attached", () => {
-    expect([knownOf(STARTING), isAttached(STARTING), mayLack(STARTING)]).toEqual([undefined, false, false]);
+    expect([knownOf(STARTING), isAttached(STARTING), mayMissMessages(STARTING)]).toEqual([
+      undefined,
+      false,
+      false,
+    ]);
     expect(consuming).toEqual({
       kind: "consuming",
       known: { epoch, durable, observation: undefined, deliveredSeq: 0, settledSeq: 0 },
@@ -45,14 +49,14 @@ describe("the states of a consumer", () => {
 
   it("keeps what it knows when it attaches again to the stream that it left", () => {
     const gone = detached(read);
-    expect(gone).toMatchObject({ kind: "detached", mayLack: false });
+    expect(gone).toMatchObject({ kind: "detached", mayMissMessages: false });
     expect(again(gone)).toEqual({ kind: "consuming", known: knownOf(read), progressAt: 3 });
   });
 
   it("compares nothing with the stream before messages may have been lost", () => {
     const left = leave(read, "sequence-regressed");
     expect(left).toMatchObject({ kind: "leaving", reason: "sequence-regressed" });
-    expect(detached(left)).toMatchObject({ kind: "detached", mayLack: true });
+    expect(detached(left)).toMatchObject({ kind: "detached", mayMissMessages: true });
     expect(knownOf(again(detached(left)))).toMatchObject({
       observation: undefined,
       deliveredSeq: 0,
@@ -65,12 +69,12 @@ describe("the states of a consumer", () => {
   });
 
   it("assumes message loss when a poll found the durable gone just before the consumer detached", () => {
-    expect(mayLack(leave(detached(read), "durable-gone"))).toBe(true);
+    expect(mayMissMessages(leave(detached(read), "durable-gone"))).toBe(true);
   });
 
   it("stays past the end of its stream until it attaches, and lacks messages then", () => {
     const past = passedEnd(STARTING, epoch);
-    expect([past.kind, detached(past), mayLack(past)]).toEqual(["past-end", past, true]);
+    expect([past.kind, detached(past), mayMissMessages(past)]).toEqual(["past-end", past, true]);
     expect(leave(past, "durable-gone")).toBe(past);
     expect(again(past)).toMatchObject({ kind: "consuming", known: { observation: undefined } });
     expect(passedEnd(detached(read), undefined)).toMatchObject({ kind: "past-end", known: knownOf(read) });

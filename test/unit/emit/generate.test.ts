@@ -283,6 +283,6 @@ test("deciding that nothing has changed loads none of the heavy packages", () =>
       else loaded.add(specifier);
     }
   };
-  visit(join(ROOT, "generator/generate.ts"));
+  visit(join(ROOT, "generator/plan-output.ts"));
   expect([...loaded].filter((name) => !name.startsWith(ROOT))).toEqual(["node:crypto"]);
 });

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { createSchema, patchSchema } from "../../../generator/emit/json-schema/body.js";
-import { compileValidator, LINEAR_PATTERN } from "../../../generator/emit/validators/compile.js";
+import { compileValidator, LINEAR_PATTERN } from "../../../generator/emit/validators/compile-validator.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../../generator/emit/validators/support.js";
 import type { Column, JsonSchema, Table } from "../../../generator/model/mesh.js";
 import { linearPattern } from "../../../runtime/values/linear-pattern.js";
@@ -130,6 +130,7 @@ const column = (name: string, type: Column["type"], more: Partial<Column> = {}):
   nullable: false,
   key: false,
   unique: false,
+  local: undefined,
   default: undefined,
   defaulted: undefined,
   oneOf: undefined,

@@ -7,14 +7,14 @@ import {
   isFresh,
   isOfUnknownIncarnation,
   missedDeletion,
-  type Place,
+  type OrderedEvent,
 } from "../../../runtime/inbox/order.js";
-import { place, state } from "../../support/entity-states.js";
+import { orderedEvent, state } from "../../support/entity-states.js";
 
 describe("the order guard", () => {
   it("applies each event once: what was applied is stale ever after", () => {
     fc.assert(
-      fc.property(state, fc.array(place, { maxLength: 6 }), place, (start, between, event) => {
+      fc.property(state, fc.array(orderedEvent, { maxLength: 6 }), orderedEvent, (start, between, event) => {
         fc.pre(isFresh(start, event));
         let known = advance(start, event);
         for (const other of between) {
@@ -27,7 +27,7 @@ describe("the order guard", () => {
 
   it("never goes back in version or sequence", () => {
     fc.assert(
-      fc.property(state, place, (known, event) => {
+      fc.property(state, orderedEvent, (known, event) => {
         const next = advance(known, event);
         expect(next.seq).toBeGreaterThanOrEqual(known.seq ?? 0);
         expect(next.version ?? -1).toBeGreaterThanOrEqual(known.version ?? -1);
@@ -47,7 +47,7 @@ describe("the order guard", () => {
 
   it("tells what comes of a life that is not known, after an inferred deletion, from what is old", () => {
     const inferred: EntityState = { version: 3, versioned: false, deleted: true, seq: 30 };
-    const update: Place = { version: 5, change: "update", seq: 40 };
+    const update: OrderedEvent = { version: 5, change: "update", seq: 40 };
     expect(isFresh(inferred, update)).toBe(false);
     expect(isOfUnknownIncarnation(inferred, update)).toBe(true);
     expect(isOfUnknownIncarnation({ ...inferred, version: null }, update)).toBe(true);
@@ -63,7 +63,7 @@ describe("the order guard", () => {
   it("reads a missed deletion off a re-creation over a live entity, and off nothing else", () => {
     const live: EntityState = { version: 3, versioned: true, deleted: false, seq: 30 };
     const placeholder: EntityState = { version: null, versioned: false, deleted: false, seq: null };
-    const again: Place = { version: 5, change: "create", seq: 40 };
+    const again: OrderedEvent = { version: 5, change: "create", seq: 40 };
     expect(impliesDeletion(live, again)).toBe(true);
     expect(impliesDeletion({ ...live, deleted: true }, again)).toBe(false);
     expect(impliesDeletion(placeholder, again)).toBe(false);

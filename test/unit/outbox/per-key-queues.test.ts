@@ -5,7 +5,7 @@ const row = (seq: number, id: string): OutboxRow => ({
   seq,
   eventId: `e${seq}`,
   subject: `auth.user.${id}.updated`,
-  entity: `auth.user.${id}`,
+  key: `auth.user.${id}`,
   body: "{}",
   headers: undefined,
 });

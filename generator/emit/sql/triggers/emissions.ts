@@ -13,16 +13,16 @@ export interface EmissionView {
   readonly source: string;
   /** The id of the row's entity, as text. */
   readonly id: string;
-  /** In which order rows that name one entity are told: none or one. */
+  /** The order of the events of rows that name one entity; empty, or one list of columns. */
   readonly order: readonly string[];
-  /** Whether a life of the entity begins with the row. */
-  readonly birth: string;
+  /** SQL: whether an incarnation of the entity begins with the row. */
+  readonly beginsIncarnation: string;
   readonly columns: string;
   readonly from: string;
   readonly where: readonly string[];
 }
 
-/** Of all events of a table that one operation may mean, in the order in which a row's events are told. */
+/** Of all events of a table that one operation may mean, in the order in which a row's events are written. */
 export function emissionViews(
   events: readonly Event[],
   table: Table,
@@ -33,7 +33,7 @@ export function emissionViews(
   return [
     ...own.map((event) => ({
       ...emissionView(event, table, operation),
-      birth: operation === "insert" ? birthOf(event, own, table) : "false",
+      beginsIncarnation: operation === "insert" ? beginningOf(event, own, table) : "false",
     })),
     ...about.map((event) => aboutView(event, table, operation)),
   ];
@@ -44,12 +44,12 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
   const meant = condition(event, table, operation);
   return {
     call: "emit",
-    entity: literal(entityOf(event)),
+    entity: literal(entityName(event)),
     action: literal(event.action),
     source: literal(event.source),
     id: columnText(table, table.key, row),
     order: [],
-    birth: "false",
+    beginsIncarnation: "false",
     columns: payloadList(event, table, row),
     from,
     where: meant === undefined ? [] : [meant],
@@ -57,9 +57,9 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
 }
 
 /**
- * An event of rows that name its entity in a column of theirs and are something else: a like that is told of its
- * comment. It tells the entity that the row names now, and on a deletion the one that it named; a row that names
- * none tells nothing, and none of them begins a life of its entity.
+ * An event of rows that name its entity in a column and are something else: a like, whose events are those of its
+ * comment. The event is of the entity that the row names now, on a deletion of the one that it named. A row that names
+ * none has no event, and none of these events begins an incarnation of its entity.
  */
 function aboutView(event: Event, table: Table, operation: Operation): EmissionView {
   const view = emissionView(event, table, operation);
@@ -77,16 +77,17 @@ function aboutView(event: Event, table: Table, operation: Operation): EmissionVi
 }
 
 /** `auth.user` */
-function entityOf(event: Event): string {
+function entityName(event: Event): string {
   return `${event.service}.${event.entity}`;
 }
 
 /**
- * A life begins with the first event of a row that means a creation: only what tells of one begins a life, since
- * other tables may speak of the same entity, and a snapshot that told a life which never began would have its cascades run.
+ * SQL: whether an incarnation begins with the event: it is the first of its row, and the row means a creation. An insert
+ * without one begins none, since other tables may have events of the same entity, and a snapshot with the first version of
+ * an incarnation that never began would run the cascades of the one that is.
  */
-function birthOf(event: Event, events: readonly Event[], table: Table): string {
-  const same = events.filter((other) => entityOf(other) === entityOf(event));
+function beginningOf(event: Event, events: readonly Event[], table: Table): string {
+  const same = events.filter((other) => entityName(other) === entityName(event));
   const meant = (other: Event) => {
     const said = condition(other, table, "insert");
     return said === undefined ? "true" : `(${said}) IS TRUE`;
@@ -94,7 +95,7 @@ function birthOf(event: Event, events: readonly Event[], table: Table): string {
   const before = same.slice(0, same.indexOf(event)).map(meant);
   const creations = same.slice(same.indexOf(event)).filter(({ change }) => change === "create");
   if (before.includes("true") || creations.length === 0) return "false";
-  // The row means this event, or it would not be told.
+  // The row means this event, or nothing would be written.
   const begins = creations.includes(event) ? ["true"] : creations.map(meant);
   const none = before.map((said) => `NOT (${said})`);
   const any = begins.includes("true") ? [] : [`(${begins.join(" OR ")})`];

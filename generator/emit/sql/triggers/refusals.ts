@@ -1,6 +1,6 @@
 import { identifier, literal, objectName } from "../../../migrations/sql-names.js";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
-import { emissionRules } from "../../../rules/payload.js";
+import { emissionRules } from "../../../rules/payload-conditions.js";
 import { condition, type Operation, rowSource } from "./condition.js";
 
 /** A rule of an event's payload that a row must keep for the event to be written. */

@@ -7,9 +7,9 @@ import {
   ownPrefix,
   relation,
 } from "../../../migrations/sql-names.js";
-import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/triggers.js";
+import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
-import type { Render } from "../render.js";
+import type { Render } from "../sql-render.js";
 import { mayFall, type Operation } from "./condition.js";
 import { columnText, emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
@@ -88,19 +88,19 @@ function tableFunction(
   return {
     name,
     table: table.name,
-    comment: `${table.name}: ${[...(names.length > 0 ? [`tells ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
+    comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
     text: render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }),
   };
 }
 
 function branchView({ mesh, table, events, guards }: WatchedTable, operation: Operation) {
-  const told = eventsOf(events, operation);
+  const emitted = eventsOf(events, operation);
   const falls = mayFall(table, operation);
   return {
     overtaken:
-      operation === "delete" || told.length === 0
+      operation === "delete" || emitted.length === 0
         ? []
-        : [{ id: columnText(table, table.key, "told"), mayBeGone: falls }],
+        : [{ id: columnText(table, table.key, "written"), mayBeGone: falls }],
     gone: falls ? [columnText(table, table.key, "after")] : [],
     guards:
       operation === "insert"
@@ -112,8 +112,8 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
             })),
           )
         : [],
-    refusals: told.flatMap((event) => refusalViews(event, { mesh, table, operation })),
-    emissions: emissionViews(told, table, operation),
+    refusals: emitted.flatMap((event) => refusalViews(event, { mesh, table, operation })),
+    emissions: emissionViews(emitted, table, operation),
   };
 }
 

@@ -35,20 +35,12 @@ export function dbService(hooks: DbHooks = {}): ServiceDefinition {
       ],
     },
     callers: [
-      { name: "hooks-a", keyVariable: "HOOKS_A_TO_DB_KEY", grants: [{ path: "/table", verbs: ["get"] }] },
-    ],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "DB_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "HOOKS_A_TO_DB_KEY" },
-      { name: "PORT", default: "9001" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
+      {
+        name: "hooks-a",
+        keyVariable: "HOOKS_A_TO_DB_KEY",
+        optional: true,
+        grants: [{ path: "/table", verbs: ["get"] }],
+      },
     ],
     start: hooks.start,
   };

@@ -28,18 +28,6 @@ export function hooksAService(hooks: HooksAHooks): ServiceDefinition {
     publishes: ["hooks-a.*.*.*"],
     tables: [dbStream, default_, hooks_],
     consumers: [hooksAClassConsumer(hooks), hooksATableConsumer(hooks)],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "DB_SERVICE_URL" },
-      { name: "HOOKS_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "HOOKS_A_TO_DB_KEY" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

@@ -36,19 +36,6 @@ export function tablesService(hooks: TablesHooks = {}): ServiceDefinition {
         grants: [{ path: "/tables", verbs: ["get", "post", "patch", "delete"] }],
       },
     ],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "TABLES_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "KITCHEN_TO_TABLES_KEY", required: true },
-      { name: "PORT", default: "8081" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

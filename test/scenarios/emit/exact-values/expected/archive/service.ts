@@ -33,20 +33,6 @@ export function archiveService(hooks: ArchiveHooks = {}): ServiceDefinition {
         { path: "/api/samples", table: sampleCache },
       ],
     },
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "LAB_SERVICE_URL", required: true },
-      { name: "ARCHIVE_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "ARCHIVE_TO_LAB_KEY", required: true },
-      { name: "PORT", default: "8082" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

@@ -43,19 +43,6 @@ export function labService(hooks: LabHooks = {}): ServiceDefinition {
         grants: [{ path: "/api/samples", verbs: ["get"] }],
       },
     ],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "LAB_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "ARCHIVE_TO_LAB_KEY", required: true },
-      { name: "PORT", default: "8081" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

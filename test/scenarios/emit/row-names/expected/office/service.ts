@@ -31,18 +31,6 @@ export function officeService(hooks: OfficeHooks = {}): ServiceDefinition {
         { path: "/api/people", table: people, create: validateNewPerson, patch: validatePersonPatch },
       ],
     },
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "OFFICE_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "PORT", default: "8080" },
-      { name: "HOST", default: "127.0.0.1" },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

@@ -31,16 +31,6 @@ export function auditService(hooks: AuditHooks = {}): ServiceDefinition {
       auditTransferConsumer(hooks),
       auditShopAccountConsumer(hooks),
     ],
-    environment: [
-      { name: "NATS_URL", required: true },
-      { name: "AUDIT_DB_URL", required: true },
-      { name: "OPERATOR_KEY", required: true },
-      { name: "LOG_LEVEL", default: "info" },
-      { name: "NATS_USER" },
-      { name: "NATS_PASSWORD" },
-      { name: "MESH_HOOKS" },
-      { name: "MIGRATE", default: "on" },
-    ],
     start: hooks.start,
   };
 }

@@ -18,19 +18,19 @@ CREATE TABLE posts (
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- likes: tells PostLiked.
+-- likes: emits PostLiked.
 CREATE OR REPLACE FUNCTION mesh.on_likes() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'likes');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'likes');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'like_id', false, array_agg(told.like_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit_about('blog.post', 'liked', 'blog-service', array_agg(told.event ORDER BY told.place)) FROM (
-            SELECT (added.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER (ORDER BY added.post_id, added.like_id) - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'like_id', false, array_agg(written.like_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit_about('blog.post', 'liked', 'blog-service', array_agg(numbered.event ORDER BY numbered.ordinal)) FROM (
+            SELECT (added.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER (ORDER BY added.post_id, added.like_id) - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.like_id, added.post_id) AS payload
             WHERE added.post_id IS NOT NULL
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -42,35 +42,35 @@ CREATE TRIGGER refuse_key_change BEFORE UPDATE OF like_id ON likes
     FOR EACH ROW WHEN (old.like_id IS DISTINCT FROM new.like_id) EXECUTE FUNCTION mesh.refuse_key_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON likes FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
 
--- posts: tells PostSaved, PostPublished, PostDeleted.
+-- posts: emits PostSaved, PostPublished, PostDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_posts() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'posts');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'posts');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(told.post_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(told.event)) FROM (
-            SELECT (added.post_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(written.post_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(numbered.event)) FROM (
+            SELECT (added.post_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.post_id, added.title) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(told.post_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(told.event)) FROM (
-            SELECT (after.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(written.post_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(numbered.event)) FROM (
+            SELECT (after.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.post_id = before.post_id, LATERAL (SELECT after.post_id, after.title) AS payload
             WHERE (before.title) IS DISTINCT FROM (after.title)
-        ) AS told GROUP BY told.place / 10000;
-        PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg(told.event)) FROM (
-            SELECT (after.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg(numbered.event)) FROM (
+            SELECT (after.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.post_id = before.post_id, LATERAL (SELECT after.post_id) AS payload
             WHERE after.state = 'published' AND (before.state = 'published') IS NOT TRUE
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg(told.event)) FROM (
-            SELECT (removed.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.post_id) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -86,5 +86,5 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON posts FOR EACH STATEMENT EXECU
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"blog","database":"blog_db","whole":true}
--- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"f0c33db598b3"},"triggers":{"on_insert":"b9f69c59cb10","refuse_key_change":"3ed44beeb19a","refuse_truncate":"5b01173702ed"}}
--- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"a3fa0873f11d"},"triggers":{"on_insert":"0601c2e34700","on_update":"90bea16873c0","on_delete":"4d9048192b24","refuse_key_change":"5acffa0f8b9c","refuse_truncate":"194f6603b90b"}}
+-- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"6b4bb0e9dd8e"},"triggers":{"on_insert":"b9f69c59cb10","refuse_key_change":"3ed44beeb19a","refuse_truncate":"5b01173702ed"}}
+-- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"a8abe4f68df5"},"triggers":{"on_insert":"0601c2e34700","on_update":"90bea16873c0","on_delete":"4d9048192b24","refuse_key_change":"5acffa0f8b9c","refuse_truncate":"194f6603b90b"}}

@@ -20,24 +20,24 @@ CREATE TABLE people (
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- orders: tells OrderPlaced, OrderChanged, OrderDeleted; personId names no crm.person that is deleted.
+-- orders: emits OrderPlaced, OrderChanged, OrderDeleted; personId names no crm.person that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_orders() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'Order', 'Sales Data'); gone TEXT[];
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'Order', 'Sales Data'); gone TEXT[];
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', false, array_agg(told."Order ID"::text), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', false, array_agg(written."Order ID"::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('crm.person', array_agg(DISTINCT added."personId"), 'Order', 'personId') FROM new_rows AS added;
-        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg(told.event)) FROM (
-            SELECT (added."Order ID"::text, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg(numbered.event)) FROM (
+            SELECT (added."Order ID"::text, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.total, added."select") AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', true, array_agg(told."Order ID"::text), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', true, array_agg(written."Order ID"::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         gone := (SELECT mesh.gone(tg_relid, 'Order ID', array_agg(after."Order ID"::text)) FROM new_rows AS after);
-        PERFORM mesh.emit('shop.order', 'changed', 'shop-service', array_agg(told.event)) FROM (
-            SELECT (after."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('shop.order', 'changed', 'shop-service', array_agg(numbered.event)) FROM (
+            SELECT (after."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM (
             SELECT DISTINCT ON (pass."Order ID") pass.*
             FROM (SELECT old_rows.*, row_number() OVER () AS "pass number" FROM old_rows) AS pass
@@ -48,12 +48,12 @@ BEGIN
             ORDER BY pass."Order ID", pass."pass number" DESC
         ) AS after ON after."Order ID" = before."Order ID", LATERAL (SELECT after.total, after."select") AS payload
             WHERE (float8send(before.total), before."select") IS DISTINCT FROM (float8send(after.total), after."select") AND after."Order ID"::text <> ALL (gone)
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg(told.event)) FROM (
-            SELECT (removed."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg(numbered.event)) FROM (
+            SELECT (removed."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT ) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -106,7 +106,7 @@ BEGIN
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
             PERFORM set_config('lock_timeout', '100ms', true);
-            INSERT INTO mesh.entity_version (entity, entity_id, version, born)
+            INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'shop.order', kept."Order ID"::text, relay.minimum_version + 1, relay.minimum_version + 1 FROM "Sales Data"."Order" AS kept CROSS JOIN mesh.relay
             WHERE (last IS NULL OR kept."Order ID" > last) AND kept."Order ID" <= upto
             ORDER BY kept."Order ID"::text COLLATE "C" ON CONFLICT DO NOTHING;
@@ -123,5 +123,5 @@ $$;
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"drafts","columns":[{"name":"draft_id","type":"TEXT","nullable":false},{"name":"body","type":"TEXT","nullable":false}],"key":{"name":"drafts_pkey","columns":["draft_id"]}}
 -- model: {"table":"notes","at":{"schema":"public","table":"notes"},"existing":true,"key":{"name":"notes_pkey","columns":["note_id"]}}
--- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","born":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"160d6d6b17aa"},"triggers":{"mesh_on_insert":"55c37e6c1d6c","mesh_on_update":"e081c8809ae4","mesh_on_delete":"74e7822c1fd6","mesh_guard_personId":"1fb46673cf69","mesh_refuse_key_change":"d0c007136773","mesh_refuse_truncate":"540149762ac0"}}
+-- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","born":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"fd1e15375515"},"triggers":{"mesh_on_insert":"55c37e6c1d6c","mesh_on_update":"e081c8809ae4","mesh_on_delete":"74e7822c1fd6","mesh_guard_personId":"1fb46673cf69","mesh_refuse_key_change":"d0c007136773","mesh_refuse_truncate":"540149762ac0"}}
 -- model: {"table":"people","columns":[{"name":"person_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false}],"key":{"name":"people_pkey","columns":["person_id"]}}

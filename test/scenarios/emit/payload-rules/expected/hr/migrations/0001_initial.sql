@@ -14,36 +14,36 @@ CREATE TABLE jobs (
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- jobs: tells JobOpened, JobChanged, JobDeleted.
+-- jobs: emits JobOpened, JobChanged, JobDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_jobs() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'jobs');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'jobs');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(told.job_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(written.job_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM new_rows AS added
             WHERE (added.grade >= 1) IS FALSE;
         PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM new_rows AS added
             WHERE (added.grade <= 9) IS FALSE;
-        PERFORM mesh.emit('hr.job', 'opened', 'hr-service', array_agg(told.event)) FROM (
-            SELECT (added.job_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('hr.job', 'opened', 'hr-service', array_agg(numbered.event)) FROM (
+            SELECT (added.job_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.job_id, added.title, added.grade) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(told.job_id), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(written.job_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_payload('jobs', 'note', 'JobChanged', 'jobs_note_changed_payload') FROM old_rows AS before JOIN new_rows AS after ON after.job_id = before.job_id
             WHERE ((before.title, before.note) IS DISTINCT FROM (after.title, after.note)) AND (after.note ~ E'^[^\\<\\>]*$') IS FALSE;
-        PERFORM mesh.emit('hr.job', 'changed', 'hr-service', array_agg(told.event)) FROM (
-            SELECT (after.job_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('hr.job', 'changed', 'hr-service', array_agg(numbered.event)) FROM (
+            SELECT (after.job_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.job_id = before.job_id, LATERAL (SELECT after.job_id, after.title, after.note) AS payload
             WHERE (before.title, before.note) IS DISTINCT FROM (after.title, after.note)
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('hr.job', 'deleted', 'hr-service', array_agg(told.event)) FROM (
-            SELECT (removed.job_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('hr.job', 'deleted', 'hr-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.job_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.job_id) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -59,4 +59,4 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON jobs FOR EACH STATEMENT EXECUT
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"hr","database":"hr_db","whole":true}
--- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"23a7a6906c83"},"triggers":{"on_insert":"26142756a0c7","on_update":"fb75105f421d","on_delete":"dede72208ebd","refuse_key_change":"294945ab869a","refuse_truncate":"4fedb2d50b5a"}}
+-- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"80bf61cf0a0e"},"triggers":{"on_insert":"26142756a0c7","on_update":"fb75105f421d","on_delete":"dede72208ebd","refuse_key_change":"294945ab869a","refuse_truncate":"4fedb2d50b5a"}}

@@ -27,30 +27,30 @@ CREATE INDEX orders_customer_id_idx ON sales.orders (customer_id);
 -- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
 -- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
 
--- orders: tells OrderPlaced, OrderUpdated, OrderDeleted.
+-- orders: emits OrderPlaced, OrderUpdated, OrderDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_orders() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'orders', 'sales');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'orders', 'sales');
 BEGIN
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(told.order_id::text), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg(told.event)) FROM (
-            SELECT (added.order_id::text, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(written.order_id::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg(numbered.event)) FROM (
+            SELECT (added.order_id::text, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM new_rows AS added, LATERAL (SELECT added.order_id, added.state) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(told.order_id::text), array_agg(record_send(told.*))) FROM new_rows AS told; END IF;
-        PERFORM mesh.emit('shop.order', 'updated', 'shop-service', array_agg(told.event)) FROM (
-            SELECT (after.order_id::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(written.order_id::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
+        PERFORM mesh.emit('shop.order', 'updated', 'shop-service', array_agg(numbered.event)) FROM (
+            SELECT (after.order_id::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS before JOIN new_rows AS after ON after.order_id = before.order_id, LATERAL (SELECT after.order_id, after.state) AS payload
             WHERE (before.state) IS DISTINCT FROM (after.state)
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg(told.event)) FROM (
-            SELECT (removed.order_id::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS place
+        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg(numbered.event)) FROM (
+            SELECT (removed.order_id::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
             FROM old_rows AS removed, LATERAL (SELECT removed.order_id) AS payload
-        ) AS told GROUP BY told.place / 10000;
+        ) AS numbered GROUP BY numbered.ordinal / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -67,4 +67,4 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON sales.orders FOR EACH STATEMEN
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"customers","at":{"schema":"crm","table":"customers"},"columns":[{"name":"customer_id","type":"UUID","nullable":false},{"name":"name","type":"TEXT","nullable":false}],"key":{"name":"customers_pkey","columns":["customer_id"]}}
--- model: {"table":"orders","checks":[{"name":"orders_state_check","columns":["state"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"foreignKeys":[{"name":"orders_customer_id_fkey","columns":["customer_id"],"table":"customers","target":"customer_id","onDelete":"RESTRICT"}],"indexes":[{"name":"orders_state_idx","columns":["state"]},{"name":"orders_customer_id_idx","columns":["customer_id"]}],"at":{"schema":"sales","table":"orders"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"customer_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"53cf6d1c7140"},"triggers":{"on_insert":"8b0a456cc1d5","on_update":"5074de3f3d1c","on_delete":"46cd1a93f6c3","refuse_key_change":"781405122881","refuse_truncate":"90ce78c7810c"}}
+-- model: {"table":"orders","checks":[{"name":"orders_state_check","columns":["state"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"foreignKeys":[{"name":"orders_customer_id_fkey","columns":["customer_id"],"table":"customers","target":"customer_id","onDelete":"RESTRICT"}],"indexes":[{"name":"orders_state_idx","columns":["state"]},{"name":"orders_customer_id_idx","columns":["customer_id"]}],"at":{"schema":"sales","table":"orders"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"customer_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"5bad888cdd15"},"triggers":{"on_insert":"8b0a456cc1d5","on_update":"5074de3f3d1c","on_delete":"46cd1a93f6c3","refuse_key_change":"781405122881","refuse_truncate":"90ce78c7810c"}}

@@ -27,7 +27,7 @@ CREATE INDEX reservations_order_id_idx ON reservations (order_id);
 CREATE OR REPLACE FUNCTION mesh.on_reservations() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 #variable_conflict use_variable
-DECLARE overtaken BOOLEAN := mesh.told_within(tg_relid, tg_table_schema, tg_table_name, 'reservations');
+DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'reservations');
 BEGIN
     IF tg_op = 'INSERT' THEN
         PERFORM mesh.refuse_deleted('shop.order', array_agg(DISTINCT added.order_id::text), 'reservations', 'order_id') FROM new_rows AS added;
@@ -44,4 +44,4 @@ CREATE TRIGGER guard_order_id AFTER UPDATE OF order_id ON reservations FOR EACH 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"stock","database":"stock_db","whole":true}
 -- model: {"table":"order_cache","at":{"schema":"copies","table":"order_cache"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"order_cache_pkey","columns":["order_id"]}}
--- model: {"table":"reservations","indexes":[{"name":"reservations_order_id_idx","columns":["order_id"]}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"order_id","type":"UUID","nullable":false}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"functions":{"mesh.on_reservations":"46239a7126e1"},"triggers":{"on_insert":"4aa4786a6f7a","guard_order_id":"6a90c2a38abe"}}
+-- model: {"table":"reservations","indexes":[{"name":"reservations_order_id_idx","columns":["order_id"]}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"order_id","type":"UUID","nullable":false}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"functions":{"mesh.on_reservations":"91301c9f9034"},"triggers":{"on_insert":"4aa4786a6f7a","guard_order_id":"6a90c2a38abe"}}

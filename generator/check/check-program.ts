@@ -1,0 +1,97 @@
+import type { Report } from "../diagnostics/report.js";
+import type { Program } from "../language/program.js";
+import type { Rule } from "./rule.js";
+import { checkCacheColumns } from "./rules/cache-columns.js";
+import { adviseCacheFreshness } from "./rules/cache-freshness.js";
+import { checkCacheSource } from "./rules/cache-source.js";
+import { checkCacheSync } from "./rules/cache-sync.js";
+import { checkCaches } from "./rules/caches.js";
+import { checkCalls } from "./rules/calls.js";
+import { checkCascadeHooks } from "./rules/cascade-hooks.js";
+import { checkCascadeTargets } from "./rules/cascade-targets.js";
+import { checkCascades } from "./rules/cascades.js";
+import { checkColumnSets } from "./rules/column-sets.js";
+import { adviseDefaults, checkColumnValues } from "./rules/column-values.js";
+import { checkDatabaseOwnership } from "./rules/database-ownership.js";
+import { checkDeletions } from "./rules/deletions.js";
+import { checkDelivery } from "./rules/delivery.js";
+import { checkDurations } from "./rules/durations.js";
+import { adviseEffects, checkEffects } from "./rules/effects.js";
+import { checkEmitConditions } from "./rules/emit-conditions.js";
+import { checkEmits } from "./rules/emits.js";
+import { checkEntityIds } from "./rules/entity-ids.js";
+import { checkEnvironment } from "./rules/environment.js";
+import { checkEventNames } from "./rules/event-names.js";
+import { checkExistingTables } from "./rules/existing-tables.js";
+import { checkExternalServices } from "./rules/external-services.js";
+import { checkIdentifiers } from "./rules/identifiers.js";
+import { checkLimits } from "./rules/limits.js";
+import { checkLocalColumns } from "./rules/local-columns.js";
+import { checkNameCollisions } from "./rules/name-collisions.js";
+import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
+import { checkPayloadFields } from "./rules/payload-fields.js";
+import { checkPayloadSchemas } from "./rules/payload-schemas.js";
+import { checkPorts } from "./rules/ports.js";
+import { checkReferences } from "./rules/references.js";
+import { checkResources } from "./rules/resources.js";
+import { checkSources } from "./rules/sources.js";
+import { adviseStreamSize, checkStreamSize } from "./rules/stream-size.js";
+import { checkSubjectOwnership } from "./rules/subject-ownership.js";
+import { checkSubscriptions } from "./rules/subscriptions.js";
+import { checkTableEntities } from "./rules/table-entities.js";
+import { checkTableKeys } from "./rules/table-keys.js";
+import { checkWholeNumbers } from "./rules/whole-numbers.js";
+
+const rules: readonly Rule[] = [
+  checkDatabaseOwnership,
+  checkExternalServices,
+  checkSubjectOwnership,
+  checkSubscriptions,
+  checkOverlappingPatterns,
+  checkPorts,
+  checkSources,
+  checkResources,
+  checkDelivery,
+  checkDurations,
+  checkStreamSize,
+  checkEffects,
+  checkEnvironment,
+  checkExistingTables,
+  checkTableKeys,
+  checkColumnValues,
+  checkColumnSets,
+  checkReferences,
+  checkCaches,
+  checkCacheColumns,
+  checkLocalColumns,
+  checkCacheSync,
+  checkCacheSource,
+  checkCalls,
+  checkEventNames,
+  checkEmits,
+  checkTableEntities,
+  checkEntityIds,
+  checkEmitConditions,
+  checkPayloadFields,
+  checkPayloadSchemas,
+  checkWholeNumbers,
+  checkCascades,
+  checkCascadeTargets,
+  checkCascadeHooks,
+  checkDeletions,
+  checkLimits,
+  checkIdentifiers,
+  checkNameCollisions,
+];
+
+/** Warnings: a mesh that compiles and runs, and does something unexpected. */
+const advice: readonly Rule[] = [adviseCacheFreshness, adviseDefaults, adviseEffects, adviseStreamSize];
+
+export function checkProgram(program: Program, report: Report): void {
+  for (const rule of rules) rule(program, report);
+}
+
+/** For a program without errors only: a misspelt name would cause warnings that follow from it. */
+export function adviseProgram(program: Program, report: Report): void {
+  for (const rule of advice) rule(program, report);
+}

@@ -1,0 +1,84 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { freePort } from "./free-ports.js";
+import { findNatsServer } from "./nats-binary.js";
+import { ServerFailed, type ServerProcess, startServer } from "./process.js";
+
+export interface NatsOptions {
+  /** Streams, configuration and log live here. */
+  readonly folder: string;
+  readonly port?: number | undefined;
+  /** More configuration: accounts, limits, a cluster. */
+  readonly configuration?: string;
+  /** Goes into the URL: a client without credentials of its own is this user. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly progress?: (text: string) => void;
+}
+
+export interface NatsServer {
+  readonly url: string;
+  readonly pid: number;
+  running(): boolean;
+  /** Of the process that runs now: resolves to how it ended. */
+  readonly exited: Promise<string>;
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and streams, after `stop` or `kill` or instead of them. */
+  restart(): Promise<void>;
+}
+
+/** A broker with JetStream on 127.0.0.1. */
+export async function startNats(options: NatsOptions): Promise<NatsServer> {
+  const binary = await findNatsServer(options.progress);
+  let port = options.port ?? (await freePort());
+  let server: ServerProcess;
+  try {
+    server = await launch(binary, options, port);
+  } catch (error) {
+    if (!(error instanceof ServerFailed) || !/address already in use/.test(error.output)) throw error;
+    port = await freePort();
+    server = await launch(binary, options, port);
+  }
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    get pid() {
+      return server.pid;
+    },
+    running: () => server.running(),
+    get exited() {
+      return server.exited;
+    },
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+    async restart() {
+      await server.stop();
+      server = await launch(binary, options, port);
+    },
+  };
+}
+
+async function launch(binary: string, options: NatsOptions, port: number): Promise<ServerProcess> {
+  await mkdir(options.folder, { recursive: true });
+  const file = join(options.folder, "nats-server.conf");
+  await writeFile(file, configure(options, port), { mode: 0o600 });
+  return startServer({
+    name: "nats-server",
+    command: binary,
+    args: ["-c", file],
+    env: { ...process.env, ...options.env },
+    stopSignal: "SIGTERM",
+    ready: (line) => line.includes("Server is ready"),
+    logFile: join(options.folder, "nats-server.log"),
+  });
+}
+
+function configure(options: NatsOptions, port: number): string {
+  return [
+    "host: 127.0.0.1",
+    `port: ${port}`,
+    `server_name: mesh_${port}`,
+    `jetstream { store_dir: ${JSON.stringify(options.folder)} }`,
+    options.configuration ?? "",
+  ].join("\n");
+}

@@ -1,0 +1,208 @@
+import { type ColumnType, columnTypes } from "@meshwright/runtime/column-types";
+import { error, missingName, warning } from "../definition.js";
+import { type Known, namesOf } from "../known.js";
+
+/** Tables, their columns, and caches of other services' entities. */
+export const databaseCodes = {
+  "unknown-table": missingName(
+    (p: { table: string; database: string; known: Known }) => `"${p.database}" has no table "${p.table}"`,
+    (p) => (p.known.size === 0 ? "it has no tables" : `its tables are ${namesOf(p.known)}`),
+  ),
+  "foreign-table": error(
+    (p: { table: string; owner: string; service: string }) =>
+      `the table "${p.table}" belongs to "${p.owner}", not to "${p.service}"`,
+    (p) => `"${p.service}" sees rows of "${p.owner}" through a cache of its events`,
+  ),
+  "unknown-column": missingName(
+    (p: { table: string; column: string; known: Known }) => `"${p.table}" has no column "${p.column}"`,
+    (p) => `its columns are ${namesOf(p.known)}`,
+  ),
+  "only-of-existing": error(
+    (p: { key: string; table: string }) =>
+      `"${p.key}" speaks of a table that exists, and migrations make "${p.table}"`,
+    (p) => `remove "${p.key}", or say "existing: true"`,
+  ),
+  "not-of-existing": error(
+    (p: { key: string; table: string }) =>
+      `"${p.key}" would change "${p.table}", which exists and stays as it is`,
+    (p) =>
+      p.key === "default"
+        ? 'say "defaulted: true" where the database has a value for rows that name none'
+        : `remove "${p.key}"; what has changed in the database is written here as it is now`,
+  ),
+  "existing-copy": error(
+    (p: { table: string }) =>
+      `"${p.table}" is a copy, which the mesh makes and keeps: it cannot exist before`,
+    () => 'remove "existing", or "cache"',
+  ),
+  "column-name": error(
+    (p: { column: string }) => `"${p.column}" is not a name that a migration gives a column`,
+    () => "use lower-case letters, digits and _; other names are for tables that exist",
+  ),
+  "repeated-column": error((p: { column: string }) => `"${p.column}" stands twice in this list`),
+  "repeated-set": error(
+    (p: { columns: readonly string[] }) => `there is one over ${p.columns.join(", ")} already`,
+    () => "remove one of them",
+  ),
+  "missing-table-key": error(
+    () => "none of these columns is the key of the table",
+    () => 'mark the column that identifies a row with "key: true"',
+  ),
+  "second-table-key": error(
+    (p: { table: string; column: string }) => `"${p.table}" already has the key "${p.column}"`,
+    () => 'a row is identified by one column; several columns together can be "unique"',
+  ),
+  "invalid-key": error(
+    (p: { column: string; reason: string }) => `"${p.column}" cannot be a key: ${p.reason}`,
+    () => "a key is a nanoid, text, uuid, integer or bigint that is never null",
+  ),
+  "invalid-default": error(
+    (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,
+    (p) => columnTypes[p.type].written,
+  ),
+  "default-now-as-text": warning(
+    (p: { column: string }) => `the default of "${p.column}" is the text "now", not the time`,
+    () => 'the time of the insertion is the default "now" of a "timestamp"',
+  ),
+  "default-once": warning(
+    (p: { column: string; value: string; isKey: boolean }) =>
+      `only one row can have the default "${p.value}": "${p.column}" is ${p.isKey ? "the key" : "unique"}`,
+    () => 'remove "default", so that each row has to say its own',
+  ),
+  "repeated-value": error((p: { value: string }) => `"${p.value}" stands twice in this list`),
+  "default-not-allowed": error(
+    (p: { value: string; values: readonly string[] }) => `the default "${p.value}" is not in "one_of"`,
+    (p) => `use one of ${p.values.join(", ")}`,
+  ),
+  "one-of-not-text": error(
+    (p: { column: string; type: string }) => `"one_of" lists texts, but "${p.column}" is ${p.type}`,
+  ),
+  "reference-type": error(
+    (p: { column: string; type: string; table: string; key: string; keyType: string }) =>
+      `"${p.column}" is ${p.type} and cannot hold "${p.table}.${p.key}", which is ${p.keyType}`,
+  ),
+  "on-delete-without-reference": error(
+    (p: { column: string }) => `"on_delete" says what happens to a reference, but "${p.column}" has none`,
+    () => 'add "references: <table>"',
+  ),
+  "deletion-restricted": error(
+    (p: { table: string; column: string; parent: string; event: string }) =>
+      `"${p.table}.${p.column}" keeps rows of "${p.parent}" from being deleted, so "${p.event}" could not be applied`,
+    () => 'say "on_delete: cascade", or "on_delete: set_null" where the column may be null',
+  ),
+  "set-null-on-not-null": error(
+    (p: { column: string }) => `"${p.column}" cannot be set to null`,
+    (p) => `add "null: true" to "${p.column}", or delete the row`,
+  ),
+  "unknown-entity": missingName(
+    (p: { entity: string }) => `no subject speaks of "${p.entity}"`,
+    () => 'an entity is service.entity, as in the subject "auth.user.{id}.created"',
+  ),
+  "cache-of-own-entity": error(
+    (p: { service: string; entity: string }) => `"${p.service}" owns "${p.entity}" and needs no cache of it`,
+  ),
+  "cache-without-subscription": error(
+    (p: { service: string; entity: string }) =>
+      `"${p.service}" does not subscribe to "${p.entity}.*", so nothing would fill this cache`,
+    (p) => `add "${p.entity}.*" to "subscribes" of "${p.service}"`,
+  ),
+  "duplicate-cache": error(
+    (p: { entity: string; table: string }) => `"${p.table}" is already the cache of "${p.entity}"`,
+  ),
+  "cache-column-not-carried": error(
+    (p: { column: string; event: string }) =>
+      `"${p.event}" carries no "${p.column}", so a new row of this cache would lack it`,
+    () => 'add the field to the event\'s payload, or give the column a default or "null: true"',
+  ),
+  "cache-column-type": error(
+    (p: { column: string; type: string; event: string; field: string }) =>
+      `"${p.column}" is ${p.type}, but "${p.event}" carries ${p.field}`,
+  ),
+  "cache-key": error(
+    (p: { column: string; entity: string; table: string; key: string }) =>
+      `rows of "${p.entity}" are told apart by "${p.table}.${p.key}", not by "${p.column}"`,
+    (p) => `make "${p.key}" the key of this copy`,
+  ),
+  "cache-column-narrower": error(
+    (p: { column: string; table: string; says: string; holds: string }) =>
+      `"${p.column}" of this copy is ${p.says}, but "${p.table}.${p.column}" may hold ${p.holds}`,
+    (p) => `declare "${p.column}" as "${p.table}" does`,
+  ),
+  "cache-reference": error(
+    (p: { table: string; column: string }) =>
+      `"${p.table}" is a copy: a reference from "${p.column}" would refuse or delete what its owner has`,
+    () => 'remove "references"; a join needs none',
+  ),
+  "cache-without-sync": warning(
+    (p: { entity: string; owner: string; path: string | undefined }) =>
+      `without "sync" this copy of "${p.entity}" is filled by events alone: what was before them, or lost, stays missing`,
+    (p) =>
+      p.path === undefined
+        ? `let "${p.owner}" serve all of "${p.entity}" and say "sync: { from: ${p.owner}, get: <path> }"`
+        : `say "sync: { from: ${p.owner}, get: ${p.path} }"`,
+  ),
+  "cache-not-told": warning(
+    (p: { entity: string; table: string; change: "update" | "delete"; action: string }) =>
+      p.change === "update"
+        ? `no event tells of updates of "${p.entity}", so this copy keeps the values of its creation`
+        : `no event tells of deletions of "${p.entity}", so this copy keeps rows that are gone`,
+    (p) =>
+      `add the subject "${p.entity}.{id}.${p.action}" with "emit: { table: ${p.table}, on: ${p.change} }"`,
+  ),
+  "cache-column-stale": warning(
+    (p: { column: string; entity: string; events: readonly string[]; conditional: readonly string[] }) =>
+      p.conditional.length === 0
+        ? `no update of "${p.entity}" carries "${p.column}", so this copy goes stale when it changes`
+        : `"${p.column}" is carried only when ${p.conditional.join(" or ")} happens, so this copy misses its other changes`,
+    (p) =>
+      p.conditional.length === 0
+        ? `add "${p.column}" to the payload of ${p.events.join(" or ")}`
+        : `add an event of "${p.entity}" that is emitted on update without "when", and carries it`,
+  ),
+  "cache-column-without-source": warning(
+    (p: { column: string; entity: string; isInSource: boolean }) =>
+      p.isInSource
+        ? `no event of "${p.entity}" carries "${p.column}": only a snapshot fills it`
+        : `no event of "${p.entity}" carries "${p.column}": it keeps its default, or null`,
+    (p) =>
+      p.isInSource
+        ? `add "${p.column}" to the payloads of its events`
+        : 'say "local: true" where a hook fills it, else remove it',
+  ),
+  "local-outside-copy": error(
+    (p: { column: string; table: string }) =>
+      `"${p.column}" is "local", but "${p.table}" is no copy: all of its columns are the service's own`,
+    () => 'remove "local"',
+  ),
+  "local-key": error(
+    (p: { column: string }) =>
+      `"${p.column}" cannot be "local": it is the key, which says whose copy a row is`,
+    () => 'remove "local"',
+  ),
+  "local-column-carried": error(
+    (p: { column: string; event: string }) =>
+      `"${p.column}" is "local", but "${p.event}" carries a field of that name, which would be ignored`,
+    () => 'give the column another name, or remove "local"',
+  ),
+  "local-column-required": error(
+    (p: { column: string }) => `nothing fills "${p.column}" when an event makes a row of this copy`,
+    () => 'add "null: true" or a "default"',
+  ),
+  "sync-without-cache": error(
+    (p: { table: string }) => `"${p.table}" is no cache, so there is nothing to sync`,
+    () => 'say whose copy it is: "cache: service.entity"',
+  ),
+  "sync-source": error(
+    (p: { from: string; entity: string; owner: string }) =>
+      `"${p.entity}" belongs to "${p.owner}", "${p.from}" cannot give a snapshot of it`,
+    (p) => `write "from: ${p.owner}"`,
+  ),
+  "unknown-resource": missingName(
+    (p: { service: string; path: string }) => `"${p.service}" serves nothing at "${p.path}"`,
+    (p) => `add the path under "http: resources:" of "${p.service}"`,
+  ),
+  "sync-table": error(
+    (p: { path: string; table: string; entity: string; source: string }) =>
+      `"${p.path}" serves the table "${p.table}", but the events of "${p.entity}" come from "${p.source}"`,
+  ),
+};

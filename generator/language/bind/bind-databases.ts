@@ -1,0 +1,68 @@
+import type { ColumnNode } from "../grammar/database-grammar.js";
+import type { DatabaseNode, MeshNode, TableNode } from "../grammar.js";
+import { isPoisoned, type NamedNode } from "../node.js";
+import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../symbols.js";
+import { madeName } from "../words.js";
+
+export function bindDatabases(node: MeshNode): Map<string, DatabaseSymbol> {
+  const entries = node.get.databases?.entries ?? [];
+  return new Map(entries.map((entry) => [entry.name.value, bindDatabase(entry)]));
+}
+
+function bindDatabase({ name, node }: NamedNode<string, DatabaseNode>): DatabaseSymbol {
+  const tables = node?.get.tables?.entries ?? [];
+  return {
+    name: name.value,
+    span: name.span,
+    node,
+    owners: [],
+    tables: new Map(tables.map((entry) => [entry.name.value, bindTable(entry, node)])),
+    poisoned: isPoisoned(node, "tables"),
+  };
+}
+
+function bindTable(
+  { name, node }: NamedNode<string, TableNode>,
+  database: DatabaseNode | undefined,
+): TableSymbol {
+  const existing =
+    node?.get.existing?.value ?? (node?.get.cache === undefined && database?.get.existing?.value === true);
+  const schema = (node?.get.schema ?? database?.get.schema)?.value ?? (existing ? "public" : undefined);
+  const columns = (node?.get.columns?.entries ?? []).map(bindColumn);
+  return {
+    name: name.value,
+    span: name.span,
+    node,
+    existing,
+    at: schema === undefined ? undefined : { schema, table: node?.get.table?.value ?? name.value },
+    columns: new Map(columns.map((column) => [column.name, column])),
+    key: columns.find((column) => column.key),
+    cacheOf: node?.get.cache,
+    poisoned:
+      isPoisoned(node, "columns") || (!existing && columns.some((column) => !madeName.test(column.name))),
+  };
+}
+
+function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol {
+  const place = { name: name.value, span: name.span };
+  if (node?.kind !== "mapping") {
+    return {
+      ...place,
+      type: node?.value,
+      nullable: node?.suffix === "?",
+      key: false,
+      local: false,
+      node: undefined,
+      poisoned: node === undefined,
+    };
+  }
+  return {
+    ...place,
+    type: node.get.type?.value,
+    nullable: node.get.null?.value ?? false,
+    key: node.get.key?.value ?? false,
+    local: node.get.local?.value ?? false,
+    node,
+    poisoned: node.poisoned,
+  };
+}

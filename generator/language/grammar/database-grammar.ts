@@ -1,0 +1,119 @@
+import { columnTypeNames } from "@meshwright/runtime/column-types";
+import { referenceActionNames } from "../../vocabulary/reference-actions.js";
+import { foreignColumnType } from "../foreign-types.js";
+import type { NodeOf } from "../node.js";
+import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
+import {
+  columnName,
+  duration,
+  entity,
+  existingTableName,
+  headerName,
+  resourcePath,
+  rowName,
+  schemaName,
+  serviceName,
+  tableName,
+  text,
+} from "../words.js";
+
+const columnType = choice("column type", columnTypeNames, {
+  code: "unknown-type",
+  foreign: foreignColumnType,
+});
+
+const columnMapping = mapping("a column", {
+  type: requiredKey("Its type.", columnType),
+  key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
+  unique: key("No two rows share a value.", flag, false),
+  null: key("May be null.", flag, false),
+  default: key("Value of a row that names none; `now` for a timestamp or timestamptz.", scalar),
+  defaulted: key(
+    "Of a table that exists: the database has a value for a row that names none, whatever it is (a default, SERIAL, an identity).",
+    flag,
+    false,
+  ),
+  references: key("A table of the same database whose key this column holds.", tableName),
+  on_delete: key(
+    "What happens to this row when the referenced one goes; not `restrict` where that is a copy, or goes by a cascade.",
+    choice("action for a reference", referenceActionNames),
+    "restrict",
+  ),
+  one_of: key("The only texts that it may hold.", list(text, 1)),
+  local: key(
+    "Of a copy: only hooks of the service fill it. Events and snapshots leave it as it is, and `mesh verify` does not compare it. A row that is made anew has its default, or null.",
+    flag,
+    false,
+  ),
+  description: key("What it means.", text),
+  renamed_from: key("Its former name: the migration renames it and keeps the data.", columnName),
+});
+
+export const columnShape = either(
+  choice("column type", columnTypeNames, {
+    code: "unknown-type",
+    suffixes: ["?"],
+    foreign: foreignColumnType,
+  }),
+  columnMapping,
+);
+
+const schemaKey = key(
+  "The PostgreSQL schema that it is in. By default `public` for what exists, and where the migrating role makes tables for the rest.",
+  schemaName,
+);
+
+const tableShape = mapping("a table", {
+  description: key("What a row is.", text),
+  schema: schemaKey,
+  existing: key(
+    "It is there already: migrations leave it as it is, add triggers that write its events, and refuse where its columns, keys or references differ from what this file says. By default as its database says; never of a copy.",
+    flag,
+  ),
+  table: key(
+    "Of a table that exists: its name in PostgreSQL, where that is not the name it has in this file.",
+    existingTableName,
+  ),
+  backfill: key(
+    "Of a table that exists: `hooks` calls the creation hooks of subscribers for the rows that were there before, for all of them. By default for none.",
+    choice("way to tell of earlier rows", ["hooks"]),
+  ),
+  row: key(
+    "What one row is called in TypeScript: `Person` makes `PersonRow`, `NewPerson` and `PersonPatch`. By default the table's name in the singular.",
+    rowName,
+  ),
+  columns: requiredKey(
+    "Columns by name, in the order of the table: a type (`text`, `text?` may be null) or a mapping.",
+    dictionary(columnName, columnShape),
+  ),
+  unique: key(
+    "Sets of columns whose values together are unique; of at most 32 columns.",
+    list(list(columnName, 1)),
+  ),
+  indexes: key("Sets of columns to find rows by.", list(list(columnName, 1))),
+  cache: key("Makes it a read-only copy of another service's entity, kept by its events.", entity),
+  sync: key(
+    "Where the copy is filled from at start-up and checked against later.",
+    mapping("a sync", {
+      from: requiredKey("The service that owns the entity.", serviceName),
+      get: requiredKey("The path that gives all rows as a JSON array.", resourcePath),
+      header: key(
+        "Header that carries the service key; `authorization` sends `Bearer <key>`.",
+        headerName,
+        "authorization",
+      ),
+      every: key("How often the copy is checked against its source; 0 turns it off.", duration, "1h"),
+    }),
+  ),
+  renamed_from: key("Its former name: the migration renames it and keeps the data.", tableName),
+});
+
+export const databaseShape = mapping("a database", {
+  description: key("What it holds.", text),
+  schema: key("The PostgreSQL schema of its tables, where a table does not say another.", schemaName),
+  existing: key("Its tables are there already, copies aside: see `existing` of a table.", flag, false),
+  tables: key("Tables by name.", dictionary(tableName, tableShape)),
+});
+
+export type ColumnNode = NodeOf<typeof columnShape>;
+export type TableNode = NodeOf<typeof tableShape>;

@@ -1,0 +1,75 @@
+import type { Place } from "../model/mesh.js";
+import type { SqlType } from "./sql-types.js";
+import type { Triggers } from "./trigger-definitions.js";
+
+/*
+ * The model as PostgreSQL's catalogs will hold it: every object with its final name. Two of these are
+ * compared to find the steps of a migration.
+ */
+
+/** A database's tables and what their rows set off. */
+export interface DatabaseState {
+  readonly schema: DatabaseSchema;
+  readonly triggers: Triggers;
+}
+
+export interface DatabaseSchema {
+  readonly tables: readonly TableSchema[];
+}
+
+export interface TableSchema {
+  readonly name: string;
+  readonly at: Place | undefined;
+  /** Of a table that exists only what is ours of it: of its columns, keys and references migrations know nothing. */
+  readonly existing: true | undefined;
+  /** The entity of its rows, whose versions begin with the migration that adopts it. */
+  readonly adopts: Adoption | undefined;
+  readonly renamedFrom: string | undefined;
+  readonly description: string | undefined;
+  readonly columns: readonly ColumnSchema[];
+  readonly key: ConstraintSchema;
+  readonly uniques: readonly ConstraintSchema[];
+  readonly checks: readonly CheckSchema[];
+  readonly foreignKeys: readonly ForeignKeySchema[];
+  readonly indexes: readonly IndexSchema[];
+}
+
+export interface Adoption {
+  /** `shop.order` */
+  readonly entity: string;
+  /** Subscribers' creation hooks hear of the rows: their lives begin with their first version. */
+  readonly born: boolean;
+}
+
+export interface ColumnSchema {
+  readonly name: string;
+  readonly renamedFrom: string | undefined;
+  readonly type: SqlType;
+  readonly nullable: boolean;
+  /** As SQL. */
+  readonly default: string | undefined;
+}
+
+export interface ConstraintSchema {
+  readonly name: string;
+  readonly columns: readonly string[];
+}
+
+/** What one column may hold. */
+export interface CheckSchema extends ConstraintSchema {
+  /** As SQL over the column, quoted. */
+  readonly condition: (column: string) => string;
+  /** Of a `one_of`; undefined where the condition follows from the messages that tell the column. */
+  readonly values: readonly string[] | undefined;
+}
+
+export interface ForeignKeySchema extends ConstraintSchema {
+  readonly table: string;
+  readonly target: string;
+  readonly onDelete: "CASCADE" | "SET NULL" | "RESTRICT";
+}
+
+export interface IndexSchema extends ConstraintSchema {
+  /** Why there is an index that mesh.yaml does not ask for. */
+  readonly reason: string | undefined;
+}

@@ -1,0 +1,47 @@
+import type { Mesh, Table } from "../model/mesh.js";
+import type { TableSchema } from "./database-schema.js";
+import type { Step } from "./steps.js";
+import type { Triggers } from "./trigger-definitions.js";
+
+/*
+ * What the planner hands to whoever prints SQL, and what it has to be told: it plans, and writes no SQL of its own.
+ */
+
+/** A paragraph of a migration: what it is for, then its SQL. */
+export interface Block {
+  readonly comment: readonly string[];
+  readonly text: string;
+}
+
+export interface MigrationText {
+  readonly title: string;
+  /** What it says of itself to the runtime, a line each. */
+  readonly head: readonly string[];
+  readonly sections: readonly Section[];
+  /** Of all tables that the steps name, by name, where each is. */
+  readonly places: ReadonlyMap<string, TableSchema["at"]>;
+  /** For the next run. */
+  readonly model: readonly string[];
+  /** For a database without rows: in one piece. */
+  readonly fresh?: true;
+}
+
+/** By name, where each is. */
+export function placesOf(tables: readonly TableSchema[]): MigrationText["places"] {
+  return new Map(tables.map(({ name, at }) => [name, at]));
+}
+
+/** The steps of a file, or those of its databases that are on one branch. */
+export interface Section {
+  /** The branch's last file; undefined where there is no other. */
+  readonly after: string | undefined;
+  /** SQL of people, who wrote it on other branches. */
+  readonly byHand: readonly Block[];
+  readonly steps: readonly Step[];
+}
+
+export interface SqlPrinter {
+  /** What writes to a table of the service set off: compared by name and text. */
+  triggers(mesh: Mesh, service: string, table: Table): Triggers;
+  print(migration: MigrationText): string;
+}

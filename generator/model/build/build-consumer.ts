@@ -1,0 +1,140 @@
+import { compareNames } from "../../collections/compare-names.js";
+import { targetOf } from "../../language/cascade-target.js";
+import { deliveryDefaults } from "../../language/grammar/service-grammar.js";
+import type { Program } from "../../language/program.js";
+import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
+import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
+import {
+  callKeyVariable,
+  durableName,
+  pascalCase,
+  serviceUrlVariable,
+  streamName,
+  valueName,
+} from "../names.js";
+import { defaultSyncSeconds } from "./build-database.js";
+import { filterOf } from "./build-pattern.js";
+import { seconds } from "./build-stream.js";
+import type { EventIndex } from "./event-index.js";
+import { required } from "./invariant.js";
+
+/** One for each entity that the service subscribes to. Of an external one its durable alone has an effect. */
+export function buildConsumers(
+  service: ServiceSymbol,
+  events: EventIndex,
+  program: Program,
+): readonly Consumer[] {
+  const heard = subscribedEntities(service, program);
+  const delivery = buildDelivery(service, program);
+  return heard.map((entity) => {
+    const { durable, names } = nameConsumer(service.name, entity, heard);
+    const received = events.ofEntity(entity.entityName);
+    const cache = cacheOf(service, entity.entityName);
+    return {
+      durable,
+      stream: streamName(entity.service),
+      filter: filterOf(entity),
+      entity: entity.entityName,
+      publisher: entity.service,
+      events: received.map((event) => event.name),
+      cache,
+      source: cache === undefined && !service.external ? findSource(entity, service, program) : undefined,
+      cascades: buildCascades(service.name, received, program),
+      delivery,
+      names,
+    };
+  });
+}
+
+export function subscribedEntities(service: ServiceSymbol, program: Program): readonly EntitySymbol[] {
+  const heard = service.subscribes.flatMap(({ value: { service: publisher, entity } }) =>
+    program.entitiesOf(publisher).filter((candidate) => entity === undefined || candidate.entity === entity),
+  );
+  return [...new Set(heard)].sort((a, b) => compareNames(a.entityName, b.entityName));
+}
+
+interface ConsumerIdentity {
+  readonly durable: string;
+  readonly names: Consumer["names"];
+}
+
+/** Named after the entity; after its owner as well where the service hears two entities of one name. */
+export function nameConsumer(
+  service: string,
+  { service: publisher, entity }: EntitySymbol,
+  heard: readonly EntitySymbol[],
+): ConsumerIdentity {
+  const isAmbiguous = heard.some((other) => other.entity === entity && other.service !== publisher);
+  // `a-b` and `c` beside `a` and `b-c`: a dot, which no name holds, tells them apart.
+  const file = (from: string, of: string) => `${from}-${of}.ts`;
+  const isFileTaken = heard.some(
+    (other) => other.service !== publisher && file(other.service, other.entity) === file(publisher, entity),
+  );
+  const stem = isAmbiguous ? `${service}_${publisher}_${entity}` : `${service}_${entity}`;
+  return {
+    durable: durableName(service, publisher, entity),
+    names: {
+      type: pascalCase(stem),
+      value: valueName(stem),
+      file: isFileTaken ? `${publisher}.${entity}.ts` : file(publisher, entity),
+    },
+  };
+}
+
+export function cacheOf(service: ServiceSymbol, entityName: string): string | undefined {
+  for (const table of service.database?.tables.values() ?? []) {
+    if (table.cacheOf?.text === entityName) return table.name;
+  }
+  return undefined;
+}
+
+/** The owner's REST resource over the table that the entity's events are emitted from. */
+export function findSource(
+  entity: EntitySymbol,
+  { name: reader }: ServiceSymbol,
+  program: Program,
+): Source | undefined {
+  const owner = program.services.get(entity.service);
+  const table = entity.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
+  if (owner === undefined || owner.external || table?.key === undefined) return undefined;
+  const paths = (owner.node?.get.http?.get.resources?.entries ?? [])
+    .filter((resource) => resource.node?.value === table.name)
+    .map(({ name }) => name.value)
+    .sort(compareNames);
+  const [path] = paths;
+  if (path === undefined) return undefined;
+  return {
+    service: owner.name,
+    path,
+    urlVariable: serviceUrlVariable(owner.name),
+    keyVariable: callKeyVariable(reader, owner.name),
+    header: "authorization",
+    everySeconds: defaultSyncSeconds,
+    key: table.key.name,
+  };
+}
+
+function buildCascades(service: string, received: readonly Event[], program: Program): readonly Cascade[] {
+  return received.flatMap((event) =>
+    program
+      .cascadesOf(service, `${event.service}.${event.entity}.${event.action}`)
+      .map((rule): Cascade => {
+        const { action, column } = required(targetOf(rule), "the target of a cascade");
+        return { event: event.name, action, ...column.value, before: rule.get.before?.value };
+      })
+      .sort((a, b) => compareNames(a.table, b.table) || compareNames(a.column, b.column)),
+  );
+}
+
+function buildDelivery(service: ServiceSymbol, program: Program): Delivery {
+  const own = service.node?.get.delivery?.get;
+  const all = program.node.get.delivery?.get;
+  const backoff = own?.backoff ?? all?.backoff;
+  return {
+    attempts: (own?.attempts ?? all?.attempts)?.value ?? deliveryDefaults.attempts,
+    backoffSeconds: backoff?.items.map((wait) => wait.value) ?? deliveryDefaults.backoff.map(seconds),
+    ackWaitSeconds: (own?.ack_wait ?? all?.ack_wait)?.value ?? seconds(deliveryDefaults.ack_wait),
+    maxAckPending: (own?.max_ack_pending ?? all?.max_ack_pending)?.value ?? deliveryDefaults.max_ack_pending,
+    batch: (own?.batch ?? all?.batch)?.value ?? deliveryDefaults.batch,
+  };
+}

@@ -1,0 +1,121 @@
+import { columnTypes } from "@meshwright/runtime/column-types";
+import { byName, compareNames } from "../../collections/compare-names.js";
+import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
+import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
+import { hasOffset, withOffset } from "../moment.js";
+import {
+  callKeyVariable,
+  databaseRoles,
+  databaseUrlVariable,
+  ownerUrlVariable,
+  serviceUrlVariable,
+  tableNames,
+} from "../names.js";
+import { required } from "./invariant.js";
+
+export const defaultSyncSeconds = 3_600;
+
+type Wide = ReadonlySet<ColumnSymbol>;
+
+export function buildDatabase(database: DatabaseSymbol, wide: Wide): Database {
+  const service = required(database.owners[0], `the owner of ${database.name}`).name;
+  return {
+    name: database.name,
+    service,
+    urlVariable: databaseUrlVariable(database.name),
+    ownerUrlVariable: ownerUrlVariable(database.name),
+    roles: databaseRoles(service),
+    tables: [...database.tables.values()].map((table) => buildTable(table, database, wide)).sort(byName),
+  };
+}
+
+function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): Table {
+  const node = required(table.node, `table ${table.name}`).get;
+  return {
+    name: table.name,
+    at: table.at,
+    existing: table.existing ? true : undefined,
+    backfill: node.backfill?.value,
+    description: node.description?.value,
+    key: required(table.key, `the key of ${table.name}`).name,
+    columns: [...table.columns.values()].map((column) => ({
+      ...buildColumn(column, database, table.cacheOf !== undefined),
+      wide: wide.has(column) ? true : undefined,
+    })),
+    unique: columnSets(node.unique),
+    indexes: columnSets(node.indexes),
+    renamedFrom: node.renamed_from?.value,
+    cache: buildCache(table, database),
+    names: tableNames(table.name, node.row?.value),
+  };
+}
+
+/** The order within a set is the order in the index; the order of the sets means nothing. */
+function columnSets(
+  sets: { readonly items: readonly { readonly items: readonly { readonly value: string }[] }[] } | undefined,
+): readonly (readonly string[])[] {
+  return (sets?.items ?? [])
+    .map((set) => set.items.map((column) => column.value))
+    .sort((a, b) => compareNames(a.join(), b.join()));
+}
+
+function buildCache({ name, cacheOf, node }: TableSymbol, { owners }: DatabaseSymbol): CacheOf | undefined {
+  if (cacheOf === undefined) return undefined;
+  const { service, entity } = cacheOf.value;
+  const sync = node?.get.sync?.get;
+  return {
+    entity: `${service}.${entity}`,
+    sync: sync && {
+      service,
+      path: required(sync.get, `the path of the sync of ${name}`).value,
+      urlVariable: serviceUrlVariable(service),
+      keyVariable: callKeyVariable(required(owners[0], `the owner of ${name}`).name, service),
+      header: sync.header?.value ?? "authorization",
+      everySeconds: sync.every?.value ?? defaultSyncSeconds,
+    },
+  };
+}
+
+function buildColumn(column: ColumnSymbol, database: DatabaseSymbol, isCache: boolean): Omit<Column, "wide"> {
+  const details = column.node?.get;
+  const type = required(column.type, `the type of ${column.name}`);
+  return {
+    name: column.name,
+    description: details?.description?.value,
+    type,
+    nullable: column.nullable,
+    key: column.key,
+    unique: details?.unique?.value ?? false,
+    local: column.local ? true : undefined,
+    default: buildDefault(details?.default?.value, type, isCache),
+    defaulted: details?.defaulted?.value === true ? true : undefined,
+    oneOf: details?.one_of?.items.map((item) => item.value),
+    references: buildReference(column, database),
+    renamedFrom: details?.renamed_from?.value,
+  };
+}
+
+/** Only the runtime, whose sessions are in UTC, writes to a cache: it keeps the documented CURRENT_TIMESTAMP. */
+function buildDefault(
+  value: string | number | boolean | undefined,
+  type: ColumnType,
+  isCache: boolean,
+): ColumnDefault | undefined {
+  if (value === undefined) return undefined;
+  const { kind, zoned } = columnTypes[type];
+  if (typeof value !== "string" || kind !== "moment") return { kind: "literal", value };
+  if (value === "now") return { kind: zoned || isCache ? "now" : "now_utc" };
+  if (zoned) return { kind: "literal", value: withOffset(value) };
+  return hasOffset(value) ? { kind: "moment", value } : { kind: "literal", value };
+}
+
+function buildReference(column: ColumnSymbol, database: DatabaseSymbol): Reference | undefined {
+  const references = column.node?.get.references;
+  if (references === undefined) return undefined;
+  const table = required(database.tables.get(references.value), `the table ${references.value}`);
+  return {
+    table: table.name,
+    column: required(table.key, `the key of ${table.name}`).name,
+    onDelete: column.node?.get.on_delete?.value ?? "restrict",
+  };
+}

@@ -1,0 +1,31 @@
+import { byName } from "../../collections/compare-names.js";
+import type { Program } from "../../language/program.js";
+import type { Mesh } from "../mesh.js";
+import { compareEvents } from "../order.js";
+import { buildCalls } from "./build-call.js";
+import { buildDatabase } from "./build-database.js";
+import { buildEvent } from "./build-event.js";
+import { buildService } from "./build-service.js";
+import { buildStreams } from "./build-stream.js";
+import { indexEvents } from "./event-index.js";
+import { required } from "./invariant.js";
+import { wideColumns } from "./wide.js";
+
+/** The mesh that a program without errors means; anything missing in it is a bug of the rules, and throws. */
+export function buildMesh(program: Program): Mesh {
+  const events = program.events.map(buildEvent).sort(compareEvents);
+  const index = indexEvents(events);
+  const wide = wideColumns(program);
+  const calls = buildCalls(program);
+  return {
+    name: required(program.node.get.mesh, "the name of the mesh").value,
+    description: program.node.get.description?.value,
+    services: [...program.services.values()]
+      .map((service) => buildService(service, { events: index, calls, program }))
+      .sort(byName),
+    databases: [...program.databases.values()].map((database) => buildDatabase(database, wide)).sort(byName),
+    events,
+    streams: buildStreams(program, index),
+    calls,
+  };
+}

@@ -1,0 +1,248 @@
+import { type Chain, findChains } from "./chains.js";
+import type { EmittedFile, MigrationFile, OutputFolder } from "./emit/file.js";
+import { isMigrationPath } from "./emit/file.js";
+import { type FoundLock, fingerprint, LOCK_FILE, type Origin, sha256 } from "./emit/lock.js";
+import { isMarked } from "./emit/mark.js";
+import { readLock } from "./emit/read-lock.js";
+import { restoring } from "./migrations/lineage.js";
+import type { Mesh } from "./model/mesh.js";
+import type { Templates } from "./templates.js";
+
+/*
+ * The heart of `mesh generate`: what is to be written and removed, decided before anything is touched.
+ * ts-morph, ajv and the templates are loaded only when there is something to emit.
+ */
+
+/** What only shows where the mesh meets what was generated before. */
+export interface ProjectDiagnostic {
+  readonly code: string;
+  /** The keys that lead to it in mesh.yaml; undefined: it is not about what mesh.yaml says. */
+  readonly path?: readonly string[];
+  /** The file that it is about instead; generated/ where it is not said. */
+  readonly file?: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Why nothing is emitted: going on would break a promise about the data that is already there. */
+export type Refusal = ProjectDiagnostic;
+
+/** Of generator/migrations: all migrations of each service, those that exist untouched, at most one new. */
+export type PlanMigrations = (input: {
+  readonly previous: Mesh | undefined;
+  readonly next: Mesh;
+  readonly existing: Readonly<Record<string, readonly Omit<MigrationFile, "sha256">[]>>;
+  readonly allowDestructive: boolean;
+  readonly templates: Templates;
+}) => {
+  readonly files: Readonly<Record<string, readonly MigrationFile[]>>;
+  readonly refusals: readonly Refusal[];
+};
+
+export interface GenerateInput extends Origin {
+  readonly folder: Pick<OutputFolder, "folders" | "list" | "read">;
+  /** Loads the planner: like the emitters, it is not needed when nothing has changed. */
+  readonly loadMigrationPlanner: () => Promise<PlanMigrations>;
+  readonly allowDestructive: boolean;
+  /** `--check`: emits and compares even where the lock says that nothing has changed. */
+  readonly distrustLock?: boolean;
+}
+
+export interface OutputPlan {
+  /** In the order of writing; the lock comes last, so that a run that is cut off is not taken for a finished one. */
+  readonly write: readonly EmittedFile[];
+  /**
+   * Files of an earlier run that no longer come out, and migrations that have gone to another service with
+   * their database. Never a file that no run has written.
+   */
+  readonly remove: readonly string[];
+  /** Files that already are as they should be. */
+  readonly keep: readonly string[];
+  /** Where the folder differs from what mesh.yaml says; empty when it is up to date. */
+  readonly drift: readonly Drift[];
+  /** When there is any, nothing is to be written. */
+  readonly refusals: readonly Refusal[];
+  /** What is said of a plan that is carried out all the same. */
+  readonly warnings: readonly ProjectDiagnostic[];
+}
+
+/**
+ * `changed`: edited since it was generated. `missing`: generated, then deleted. `outdated`: not yet
+ * generated from the mesh as it is now. `stale`: generated, and no longer part of the output.
+ */
+export interface Drift {
+  readonly path: string;
+  readonly kind: "changed" | "missing" | "outdated" | "stale";
+}
+
+export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
+  const { folder, mesh } = input;
+  const { lock, problem } = { lock: undefined, ...readLock(folder.read(LOCK_FILE)) };
+  if (problem !== undefined) return refuse([malformedLock(problem)]);
+  if (lock !== undefined && !input.distrustLock && isUpToDate(lock, input)) return upToDate(lock);
+
+  const chains = findChains(mesh, lock, folder);
+  const tampered = lock === undefined ? [] : findTampered(lock, folder, chains);
+  if (tampered.length > 0) return refuse(tampered);
+  const existing = Object.fromEntries(chains.map(({ service, files }) => [service, files]));
+  const planMigrations = await input.loadMigrationPlanner();
+  const { allowDestructive, templates } = input;
+  const previous = lock?.model;
+  const planned = () => planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
+  const migrations = previous === undefined ? planned() : attempt(planned);
+  if (migrations === undefined) return refuse([malformedLock("has a model that cannot be read")]);
+  const refusals = [...migrations.refusals, ...findMisplacedEvents(chains, migrations.files)];
+  if (refusals.length > 0) return refuse(refusals);
+
+  const [{ emitMesh }, { meshJsonSchema: languageSchema }, { findPayloadWarnings }] = await Promise.all([
+    import("./emit/emit.js"),
+    import("./language/mesh-schema.js"),
+    import("./compatibility/payloads.js"),
+  ]);
+  const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
+  const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(({ oldPaths }) => oldPaths)];
+  const compared = compare(files, { lock, folder, obsolete });
+  return {
+    ...compared,
+    warnings: [...compared.warnings, ...findPayloadWarnings(mesh, (path) => folder.read(path))],
+  };
+}
+
+/**
+ * Carries out a plan that has no refusals. Where it is cut off the next run goes on: a migration that moves
+ * leaves its old place only when it stands in the new one, and the lock is the last to know.
+ */
+export function applyPlan({ remove, write }: OutputPlan, folder: OutputFolder): void {
+  for (const path of remove) if (!isMigrationPath(path)) folder.remove(path);
+  for (const { path, text } of write) if (path !== LOCK_FILE) folder.write(path, text);
+  for (const path of remove) if (isMigrationPath(path)) folder.remove(path);
+  for (const { path, text } of write) if (path === LOCK_FILE) folder.write(path, text);
+}
+
+type Reader = GenerateInput["folder"];
+
+function isUpToDate(lock: FoundLock, { folder, ...origin }: GenerateInput): boolean {
+  const migrations = folder
+    .folders()
+    .flatMap((service) => folder.list(`${service}/migrations`).map((name) => `${service}/migrations/${name}`))
+    .filter(isMigrationPath);
+  return (
+    lock.fingerprint === fingerprint(origin) &&
+    [...Object.entries(lock.files), ...Object.entries(lock.migrations)].every(
+      ([path, hash]) => hashOf(folder.read(path)) === hash,
+    ) &&
+    migrations.every((path) => lock.migrations[path] !== undefined)
+  );
+}
+
+function upToDate(lock: FoundLock): OutputPlan {
+  const keep = [...Object.keys(lock.files), ...Object.keys(lock.migrations), LOCK_FILE];
+  return { write: [], remove: [], keep, drift: [], refusals: [], warnings: [] };
+}
+
+function refuse(refusals: readonly Refusal[]): OutputPlan {
+  return { write: [], remove: [], keep: [], drift: [], refusals, warnings: [] };
+}
+
+interface Present {
+  readonly lock: FoundLock | undefined;
+  readonly folder: Reader;
+  /** To be removed, unless they come out again. */
+  readonly obsolete: readonly string[];
+}
+
+function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Present): OutputPlan {
+  const emitted = new Set(files.map(({ path }) => path));
+  const write = files.filter(({ path, text }) => folder.read(path) !== text);
+  const stale = obsolete.filter((path) => !emitted.has(path) && folder.read(path) !== undefined);
+  // The lock may be of anybody: what does not say itself that a run wrote it stays.
+  const remove = stale.filter((path) => isMigrationPath(path) || isMarked(path, folder.read(path) ?? ""));
+  const written = new Set(write);
+  return {
+    write,
+    remove,
+    keep: files.filter((file) => !written.has(file)).map(({ path }) => path),
+    drift: [
+      ...write.map(({ path }): Drift => ({ path, kind: driftOf(path, lock, folder) })),
+      ...remove.map((path): Drift => ({ path, kind: "stale" })),
+    ],
+    refusals: [],
+    warnings: stale.filter((path) => !remove.includes(path)).map(leftAlone),
+  };
+}
+
+function leftAlone(path: string): ProjectDiagnostic {
+  return {
+    code: "left-alone",
+    file: `generated/${path}`,
+    message: "this is no longer generated, and does not say that it ever was: it stays as it is",
+    hint: "remove it, or move it out of generated/",
+  };
+}
+
+function driftOf(path: string, lock: FoundLock | undefined, folder: Reader): Drift["kind"] {
+  const locked = lock?.files[path];
+  const present = folder.read(path);
+  if (locked === undefined) return "outdated";
+  if (present === undefined) return "missing";
+  return sha256(present) === locked ? "outdated" : "changed";
+}
+
+function malformedLock(problem: string): Refusal {
+  return {
+    code: "lock-malformed",
+    file: `generated/${LOCK_FILE}`,
+    message: `the lock ${problem}: no run has left it so`,
+    hint: "restore it from version control, or delete it: the next run makes it anew",
+  };
+}
+
+/** undefined where it throws: a model of an older generator is only as whole as whoever edited the lock has left it. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+function hashOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : sha256(text);
+}
+
+/** Databases may have run a migration the day it was written: it is neither edited nor dropped afterwards. */
+function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[]): Refusal[] {
+  return Object.entries(lock.migrations).flatMap(([path, locked]) => {
+    const found = hashOf(folder.read(path));
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    // The user, or a run that was cut off, may have moved it already.
+    const isMoved = chains.some(({ files }) =>
+      files.some((file) => file.name === name && hashOf(file.text) === locked),
+    );
+    if (found === locked || (found === undefined && isMoved)) return [];
+    return {
+      code: found === undefined ? "migration-missing" : "migration-changed",
+      message: `${path} ${found === undefined ? "is missing" : "has been changed since it was generated"}`,
+      hint: `${restoring(`generated/${path}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
+    };
+  });
+}
+
+/** Beside a chain that moves in they would be taken for part of it. What a run that was cut off has put there is. */
+function findMisplacedEvents(
+  chains: readonly Chain[],
+  planned: ReturnType<PlanMigrations>["files"],
+): Refusal[] {
+  return chains.flatMap(({ service, unexplained }) => {
+    const isPlanned = ({ name, text }: (typeof unexplained)[number]) =>
+      planned[service]?.some((file) => file.name === name && file.text === text);
+    return unexplained
+      .filter((file) => !isPlanned(file))
+      .map(({ name }) => ({
+        code: "migration-in-the-way",
+        path: ["services", service],
+        message: `${service}/migrations/${name} stands where the migrations of another service are to go with their database`,
+        hint: "it is none of that database's: move it elsewhere, or delete it if no database has had it",
+      }));
+  });
+}

@@ -1,0 +1,137 @@
+import { kindOf } from "@meshwright/runtime/column-types";
+import type { ColumnType, JsonValue } from "../model/mesh.js";
+import { literal } from "../quote/sql.js";
+import { allOf, exactly, type Translation, together, UNTRANSLATED } from "./translation.js";
+
+/*
+ * The value that a JSON Schema checks, where it is a column: which JSON values it may be, and how SQL reads it.
+ */
+
+export type JsonType = "string" | "integer" | "number" | "boolean" | "array" | "object" | "null";
+
+export interface CheckedValue {
+  is(type: JsonType): Translation;
+  equalsOne(values: readonly JsonValue[]): Translation;
+  /** A rule that counts for texts alone; the same for the others. */
+  text(rule: (text: string) => Translation): Translation;
+  number(rule: (number: NumberForm) => Translation): Translation;
+  array(rule: (array: string) => Translation): Translation;
+  object(rule: (object: string) => Translation): Translation;
+}
+
+export interface NumberForm {
+  /** For comparing. */
+  readonly plain: string;
+  /** For arithmetic: as the digits that a message shows. */
+  readonly exact: string;
+}
+
+const IRRELEVANT = () => exactly(true);
+const NONE: Omit<CheckedValue, "is" | "equalsOne"> = {
+  text: IRRELEVANT,
+  number: IRRELEVANT,
+  array: IRRELEVANT,
+  object: IRRELEVANT,
+};
+
+/** By kind, since a column of PostgreSQL shows one kind of JSON value, but for a document. */
+export function checkedColumn(type: ColumnType, value: string): CheckedValue {
+  const kind = kindOf(type);
+  switch (kind) {
+    case "text":
+      return checkedText(value);
+    case "uuid":
+      return checkedText(`${value}::text`);
+    case "whole number":
+      return checkedNumber({ plain: value, exact: value }, exactly(true));
+    case "number":
+      return checkedNumber(
+        { plain: value, exact: `mesh.decimal_of(${value})` },
+        exactly(`${value} = trunc(${value})`),
+      );
+    case "boolean":
+      return { ...NONE, is: (wanted) => exactly(wanted === "boolean"), equalsOne: equalsBoolean(value) };
+    case "document":
+      return checkedDocument(value);
+    case "moment":
+      // How a moment is printed is for its message; a rule about that is left to those who see it.
+      return {
+        ...NONE,
+        is: (wanted) => exactly(wanted === "string"),
+        equalsOne: () => UNTRANSLATED,
+        text: () => UNTRANSLATED,
+      };
+    default:
+      return kind satisfies never;
+  }
+}
+
+function checkedText(value: string): CheckedValue {
+  return {
+    ...NONE,
+    is: (wanted) => exactly(wanted === "string"),
+    equalsOne: (values) => within(value, values.filter(isStorableText).map(literal)),
+    text: (rule) => rule(value),
+  };
+}
+
+function checkedNumber(form: NumberForm, whole: Translation): CheckedValue {
+  return {
+    ...NONE,
+    is: (wanted) => (wanted === "integer" ? whole : exactly(wanted === "number")),
+    equalsOne: (values) => within(form.plain, values.filter((each) => typeof each === "number").map(String)),
+    number: (rule) => rule(form),
+  };
+}
+
+function equalsBoolean(value: string): CheckedValue["equalsOne"] {
+  return (values) =>
+    within(
+      value,
+      values.filter((each) => typeof each === "boolean").map((each) => String(each).toUpperCase()),
+    );
+}
+
+function within(value: string, constants: readonly string[]): Translation {
+  return exactly(constants.length > 0 && `${value} IN (${constants.join(", ")})`);
+}
+
+/** Of a document, where PostgreSQL may ask any part of a condition first: each looks at the type by itself. */
+function checkedDocument(value: string): CheckedValue {
+  const where = (type: JsonType, rule: Translation): Translation => {
+    const said = rule.never ? exactly("FALSE") : rule;
+    if (said.conditions.length === 0) return said;
+    const guarded = `CASE WHEN jsonb_typeof(${value}) = '${type}' THEN ${together(said)} ELSE TRUE END`;
+    return { conditions: [guarded], exact: said.exact };
+  };
+  const scalar = `(${value} #>> '{}')`;
+  const number = `${scalar}::numeric`;
+  const typed = (type: JsonType) => exactly(`jsonb_typeof(${value}) = '${type}'`);
+  return {
+    is: (wanted) =>
+      wanted === "integer"
+        ? allOf([typed("number"), where("number", exactly(`${number} % 1 = 0`))])
+        : typed(wanted),
+    equalsOne: (values) =>
+      within(
+        value,
+        values
+          .map((each) => JSON.stringify(each))
+          .filter(isStorableJson)
+          .map((each) => `${literal(each)}::jsonb`),
+      ),
+    text: (rule) => where("string", rule(scalar)),
+    number: (rule) => where("number", rule({ plain: number, exact: number })),
+    array: (rule) => where("array", rule(value)),
+    object: (rule) => where("object", rule(value)),
+  };
+}
+
+function isStorableText(value: JsonValue): value is string {
+  return typeof value === "string" && !/[\0\p{Surrogate}]/u.test(value);
+}
+
+/** JSON.stringify spells out what a text of PostgreSQL cannot hold. */
+function isStorableJson(text: string): boolean {
+  return !/(?<!\\)(\\\\)*\\u(0000|d[89a-f])/i.test(text);
+}

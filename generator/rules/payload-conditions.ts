@@ -1,0 +1,77 @@
+import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
+import { emittedFrom } from "./emitted.js";
+import { translateSchema } from "./translate-schema.js";
+import type { Translation } from "./translation.js";
+
+/*
+ * Where the rules of a payload's own JSON Schema are enforced at its owner, whoever writes the row.
+ *
+ * A rule is a CHECK of the table where no value gets into its column without an event that demands the rule: some
+ * event of every insert, and some event of every update, say so. All other rules (of an event with a `when`, of one
+ * that only inserts write, of a deletion) concern some writes of a row and not others: the function that writes the
+ * event asks them, of the rows that mean it, so that a row which never tells a value may hold what it likes.
+ * What SQL cannot say of an event is left to its validator.
+ */
+
+/** A condition on one column of a row that the event tells. */
+export interface EmissionRule {
+  readonly column: Column;
+  /** As SQL over the column. */
+  readonly condition: (value: string) => string;
+}
+
+/** What each row of the table keeps in the column; empty where there is no such rule. */
+export function tableConditions(
+  column: Column,
+  table: Table,
+  mesh: Mesh,
+): (value: string) => readonly string[] {
+  const events = emittedFrom(table, mesh).filter(({ emit }) => emit?.when.length === 0);
+  const inserting = events.filter(({ emit }) => emit?.on.includes("insert"));
+  const updating = events.filter(({ emit }) => emit?.on.includes("update"));
+  return (value) => {
+    const demanded = (by: readonly Event[]) => by.flatMap((event) => demand(event, column, value));
+    const onUpdate = new Set(demanded(updating));
+    return [...new Set(demanded(inserting))].filter((condition) => onUpdate.has(condition));
+  };
+}
+
+/** The event's rules that the table's CHECKs do not say already. */
+export function emissionRules(event: Event, table: Table, mesh: Mesh): readonly EmissionRule[] {
+  if (event.payload.every(({ type }) => type !== undefined)) return [];
+  return table.columns.flatMap((column) => {
+    const checked = tableConditions(column, table, mesh);
+    const remaining = (value: string) => {
+      const known = new Set(checked(value));
+      return demand(event, column, value).filter((condition) => !known.has(condition));
+    };
+    const { length } = remaining("value");
+    return Array.from({ length }, (_, at) => ({
+      column,
+      condition: (value: string) => remaining(value)[at] ?? "TRUE",
+    }));
+  });
+}
+
+/** Whether rows that PostgreSQL lets pass may still break the event's schema. */
+export function isBeyondSql(event: Event, table: Table): boolean {
+  return table.columns.some((column) =>
+    rulesOn(column, event).some(({ schema }) => !translateSchema(schema, column.type, "value").exact),
+  );
+}
+
+function demand(event: Event, column: Column, value: string): readonly string[] {
+  return rulesOn(column, event).flatMap(({ schema }) =>
+    conditionsOf(translateSchema(schema, column.type, value), value),
+  );
+}
+
+/** Of a shorthand type the column's own type says it all. */
+function rulesOn(column: Column, event: Event): readonly Field[] {
+  return event.payload.filter(({ name, type }) => name === column.name && type === undefined);
+}
+
+/** A schema that no value of the column meets leaves NULL, which is null in the message. */
+function conditionsOf({ conditions, never }: Translation, value: string): readonly string[] {
+  return never ? [`${value} IS NULL`] : conditions;
+}
