@@ -135,7 +135,9 @@ async function fresh(bench: Bench, round: number, run: (bench: Bench) => Promise
   return await run({ ...bench, definition: { ...bench.definition, durable: `${run.name}_${round}` } });
 }
 
-function planOf({ durable, stream, filter, delivery }: ConsumerDefinition): ConsumerPlan {
+function planOf(definition: ConsumerDefinition): ConsumerPlan {
+  const { durable, stream, filter } = definition;
+  const { delivery } = buildModel(definition);
   return {
     stream: stream.name,
     durable,
@@ -177,7 +179,7 @@ ON CONFLICT (user_id) DO UPDATE SET username = EXCLUDED.username, display_name =
 async function runReceiving({ broker, definition, events }: Bench): Promise<number> {
   const plan = planOf(definition);
   const model = buildModel(definition);
-  const { batch } = definition.delivery;
+  const { batch } = model.delivery;
   await broker.ensureConsumer(plan);
   const started = performance.now();
   const intake = await broker.consume(plan, batch * 2);

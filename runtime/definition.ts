@@ -133,11 +133,24 @@ export interface TableDefinition<
   readonly cacheOf?: string;
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
   readonly entity?: string;
+  /** Compiled validators of what REST takes for it. Absent where it is not served, or served for reading alone. */
+  readonly validate?: { readonly create: Validator<New>; readonly patch: Validator<Patch> };
   /** Rules of its events' payloads for the values that a row is written with. */
   readonly rules?: { readonly create?: Validator<object>; readonly patch?: Validator<object> };
   /** Never set: carries the types only. */
   readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch };
 }
+
+/** What creates a row: every column, of which those in `Optional` may be left out. */
+export type NewRow<Row, Optional extends keyof Row = never> = Expand<
+  Omit<Row, Optional> & Partial<Pick<Row, Optional>>
+>;
+
+/** What changes a row: any of its columns but the key. */
+export type RowPatch<Row, Key extends keyof Row> = Expand<Partial<Omit<Row, Key>>>;
+
+/** The members themselves, where an editor would show how they came about. */
+type Expand<T> = { [Name in keyof T]: T[Name] };
 
 /** What happens to rows that name a deleted entity in `column`. */
 export interface CascadeDefinition {
@@ -148,26 +161,31 @@ export interface CascadeDefinition {
   readonly before?: { readonly name: string; readonly call: BeforeDelete<never> };
 }
 
-/** An event that a service consumes. `change` says what it does to the entity; `none`: only handlers hear of it. */
-export interface EventDefinition {
+/** The message of an event, as `schemas/UserCreated.schema.json` says it: compiled. */
+export interface MessageSchema<E extends MeshEvent = MeshEvent> {
   /** `UserCreated` */
   readonly name: string;
+  /** Payload fields in the order of the wire. */
+  readonly fields: readonly string[];
+  /** Of the whole event, its metadata included. */
+  readonly validate: Validator<E>;
+}
+
+/** An event, as its owner and its subscribers know it. `change` says what it does to the entity; `none`: only handlers hear of it. */
+export interface EventDefinition<E extends MeshEvent = MeshEvent> extends MessageSchema<E> {
+  /** `user` */
+  readonly entity: string;
   /** `created` */
   readonly action: string;
   readonly change: "create" | "update" | "delete" | "none";
-  /** Generated for one event; a list of events of all kinds knows only the envelope. */
-  readonly validate: Validator<MeshEvent>;
 }
 
-/** An event of the service's own, whose messages are validated. */
-export interface PublishedEventDefinition extends Pick<EventDefinition, "name" | "action" | "validate"> {
-  readonly entity: string;
-}
+/** The events of one service, by the names of its publisher's methods. */
+export type EventDefinitions = Readonly<Record<string, EventDefinition>>;
 
-/** An event of a subscription, with what this service does for it. */
-export interface ConsumedEvent<E extends MeshEvent = MeshEvent> extends EventDefinition {
-  /** Columns of the cache that the event's payload has as fields of the same name, the key included. */
-  readonly columns?: readonly string[];
+/** An event of a subscription, with what this service does for it. A cache's columns are filled from the fields of the same names. */
+export interface ConsumedEvent<E extends MeshEvent = MeshEvent> {
+  readonly event: EventDefinition;
   readonly cascades?: readonly CascadeDefinition[];
   readonly handler?: Handler<E> | undefined;
 }
@@ -194,10 +212,10 @@ export interface SyncDefinition {
   readonly keyVariable: string;
   /** Path of the list: `/api/users`. */
   readonly path: string;
-  /** Name of the header that carries the key. */
-  readonly header: string;
-  /** Age after which a snapshot is taken again; 0: never for its age. */
-  readonly everySeconds: number;
+  /** Name of the header that carries the key. Default: that of `syncDefaults`. */
+  readonly header?: string;
+  /** Age after which a snapshot is taken again; 0: never for its age. Default: that of `syncDefaults`. */
+  readonly everySeconds?: number;
   /** The field of each element that is the entity's id; for a consumer without a cache. */
   readonly key?: string;
   /** The variables may be unset: then no snapshots are taken, and missed deletions are not found. */
@@ -231,27 +249,15 @@ export interface ConsumerDefinition {
   readonly entity: string;
   readonly cache?: TableDefinition;
   readonly sync?: SyncDefinition;
-  readonly delivery: DeliveryDefinition;
+  /** Default: `deliveryDefaults`, each setting by itself. */
+  readonly delivery?: Partial<DeliveryDefinition>;
   readonly events: readonly ConsumedEvent<never>[];
-}
-
-/** An event that a service publishes beside those of its tables. */
-export interface PublishedEvent {
-  readonly name: string;
-  readonly entity: string;
-  readonly action: string;
-  /** Payload fields in the order of the wire. */
-  readonly fields: readonly string[];
-  readonly validate?: Validator<MeshEvent>;
 }
 
 /** A table under REST at `path`. */
 export interface ResourceDefinition {
   readonly path: string;
   readonly table: TableDefinition;
-  /** Precompiled validators of the request bodies; absent on a read-only resource. */
-  readonly create?: Validator<unknown>;
-  readonly patch?: Validator<unknown>;
 }
 
 /** The database of a service. */
@@ -278,7 +284,7 @@ export interface ServiceDefinition {
   /** Subjects it may publish: `auth.user.*.*`. */
   readonly publishes: readonly string[];
   /** Own events that are validated before they are published: their schemas demand more than PostgreSQL can check. */
-  readonly validated?: readonly PublishedEventDefinition[];
+  readonly validated?: readonly EventDefinition[];
   readonly tables: readonly TableDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
   readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };

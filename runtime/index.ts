@@ -19,16 +19,18 @@ export type {
   DeliveryDefinition,
   EnvironmentDefinition,
   EventDefinition,
+  EventDefinitions,
   GrantDefinition,
   Handler,
   HandlerContext,
   Logger,
   MeshEvent,
+  MessageSchema,
   Metadata,
+  NewRow,
   Payload,
-  PublishedEvent,
-  PublishedEventDefinition,
   ResourceDefinition,
+  RowPatch,
   ServiceDefinition,
   ServiceFactory,
   StartContext,
@@ -40,18 +42,21 @@ export type {
   ValidationError,
   Validator,
 } from "./definition.js";
+export { type StreamOptions, streamOf } from "./stream.js";
 export { JsonText } from "./values/json-text.js";
 export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";
 
 // A service's data: rows that are written together with their events, and events that no table implies:
 
 export { type EventToEnqueue, EventTooLarge, enqueueEvent, InvalidEvent } from "./outbox/enqueue.js";
+export { type EventOf, type Publisher, type PublisherOptions, publisherOf } from "./outbox/publisher.js";
 export { InvalidRow } from "./repository/invalid-row.js";
 export {
   type ReadRepository,
   type Repository,
   type RepositoryOf,
   readRepository,
+  repositoryOf,
   tableRepository,
 } from "./repository/repository.js";
 export type { Key } from "./repository/rows.js";

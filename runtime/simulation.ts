@@ -7,6 +7,7 @@ export { refuseUnpublishable } from "./broker/broker.js";
 export { BrokerAway } from "./broker/connection.js";
 export { relationName, relationOf } from "./database/relation.js";
 export { openList } from "./http/list.js";
+export { carriedColumns } from "./inbox/consumer-model.js";
 export { placeholderValue } from "./inbox/unique-conflict.js";
 export { type Parts, startParts } from "./service/parts.js";
 export { matches } from "./subject.js";

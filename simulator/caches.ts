@@ -1,5 +1,5 @@
 import type { ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
-import { relationOf, wireRow } from "@meshwright/runtime/simulation";
+import { carriedColumns, relationOf, wireRow } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import type { Copy } from "./mesh.js";
 
@@ -9,8 +9,9 @@ import type { Copy } from "./mesh.js";
 
 /** The cache's columns that events carry, the key included. */
 function comparedColumns({ cache, events }: ConsumerDefinition): readonly string[] {
-  const carried = new Set(events.flatMap(({ columns = [] }) => columns));
-  return (cache?.columns ?? []).map(({ name }) => name).filter((name) => carried.has(name));
+  if (cache === undefined) return [];
+  const carried = new Set(events.flatMap(({ event }) => carriedColumns(event, cache)));
+  return cache.columns.map(({ name }) => name).filter((name) => carried.has(name));
 }
 
 /** One line for each row that differs: rows that the cache lacks, and rows that only the cache has. */

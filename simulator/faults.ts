@@ -166,7 +166,9 @@ function poison(harness: Harness, fault: Fault): string {
   if (consumer === undefined) return "nobody is poisoned";
   for (let number = 0; number < fault.count; number += 1) {
     const action =
-      fault.ms % 5 === 0 ? "exploded" : (consumer.events[number % consumer.events.length]?.action ?? "");
+      fault.ms % 5 === 0
+        ? "exploded"
+        : (consumer.events[number % consumer.events.length]?.event.action ?? "");
     const subject = `${consumer.entity}.poison-${activeFaults.poison.length + 1}.${action}`;
     const stored = world.server.inject(
       subject,

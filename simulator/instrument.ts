@@ -40,27 +40,31 @@ function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefini
       backoffSeconds: BACKOFF_SECONDS,
       batch: BATCH,
     },
-    events: events.map((event) => instrumentEvent(world, actor, { consumer, event })),
+    events: events.map((consumed) => instrumentEvent(world, actor, { consumer, consumed })),
   };
 }
 
 interface ConsumedBy {
   readonly consumer: ConsumerDefinition;
-  readonly event: ConsumedEvent<never>;
+  readonly consumed: ConsumedEvent<never>;
 }
 
-function instrumentEvent(world: World, actor: Actor, { consumer, event }: ConsumedBy): ConsumedEvent<never> {
-  const { handler, cascades } = event;
+function instrumentEvent(
+  world: World,
+  actor: Actor,
+  { consumer, consumed }: ConsumedBy,
+): ConsumedEvent<never> {
+  const { handler, cascades } = consumed;
   const recorded = handler !== undefined || world.plan.effects;
   return {
-    ...event,
-    ...(recorded ? { handler: recordHandler(world, actor, { consumer, event }) } : {}),
+    ...consumed,
+    ...(recorded ? { handler: recordHandler(world, actor, { consumer, consumed }) } : {}),
     ...(cascades === undefined ? {} : { cascades: cascades.map((rule) => recordRule(world, actor, rule)) }),
   };
 }
 
-function recordHandler(world: World, actor: Actor, { consumer, event }: ConsumedBy): Handler<never> {
-  const userHandler = event.handler;
+function recordHandler(world: World, actor: Actor, { consumer, consumed }: ConsumedBy): Handler<never> {
+  const { event, handler: userHandler } = consumed;
   const handler: Handler<never> = async (context) => {
     const { metadata } = context.event as { readonly metadata: EffectMetadata };
     if (userHandler !== undefined) await world.schedule.outside(actor, userHandler(context));

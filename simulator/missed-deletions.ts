@@ -46,7 +46,7 @@ function readFirstVersions(
   { world, poison }: Outcome,
   { consumer, owner }: Copy,
 ): ReadonlyMap<string, number[]> {
-  const creation = consumer.events.find(({ change }) => change === "create")?.action;
+  const creation = consumer.events.find(({ event }) => event.change === "create")?.event.action;
   const { stream } = owner.service.definition;
   const firstVersions = new Map<string, number[]>();
   if (creation === undefined || stream === undefined) return firstVersions;

@@ -148,7 +148,7 @@ async function checkLastIncarnation(
   // A snapshot without a cache has ids only: too little to call hooks for events that were lost.
   if (consumer.cache === undefined && isLossy(world.plan)) return [];
   const { events, durable } = consumer;
-  const changes = new Set(events.map(({ change }) => change));
+  const changes = new Set(events.map(({ event }) => event.change));
   if (!changes.has("create") || !changes.has("delete")) return [];
   const living = new Set((await keysOf(copy)).map(({ id }) => id));
   const states = await service.database.query<{ id: string; deleted: boolean }>(

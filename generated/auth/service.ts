@@ -2,7 +2,6 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { authStream } from "./events.js";
 import { sessions, users } from "./tables.js";
-import { validateNewUser, validateUserPatch } from "./validators.js";
 
 /** What Auth does beyond its tables, caches and cascades. */
 export interface AuthHooks {
@@ -27,10 +26,7 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
     publishes: ["auth.user.*.*"],
     tables: [sessions, users],
     consumers: [],
-    http: {
-      port: 8081,
-      resources: [{ path: "/api/users", table: users, create: validateNewUser, patch: validateUserPatch }],
-    },
+    http: { port: 8081, resources: [{ path: "/api/users", table: users }] },
     callers: [
       {
         name: "compute",

@@ -3,9 +3,6 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type ComputeUserHooks, computeUserConsumer } from "./consumers/auth-user.js";
 import { computeStream } from "./events.js";
 import { containers, sshKeys, userCache } from "./tables.js";
-import {
-  validateContainerPatch, validateNewContainer, validateNewSshKey, validateSshKeyPatch,
-} from "./validators.js";
 
 /** What Compute does beyond its tables, caches and cascades. */
 export interface ComputeHooks extends ComputeUserHooks {
@@ -32,15 +29,7 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
     consumers: [computeUserConsumer(hooks)],
     http: {
       port: 8083,
-      resources: [
-        {
-          path: "/api/containers",
-          table: containers,
-          create: validateNewContainer,
-          patch: validateContainerPatch,
-        },
-        { path: "/api/ssh-keys", table: sshKeys, create: validateNewSshKey, patch: validateSshKeyPatch },
-      ],
+      resources: [{ path: "/api/containers", table: containers }, { path: "/api/ssh-keys", table: sshKeys }],
     },
     callers: [
       {

@@ -3,9 +3,6 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type GatewayContainerHooks, gatewayContainerConsumer } from "./consumers/compute-container.js";
 import { gatewayStream } from "./events.js";
 import { ingressRules, routes } from "./tables.js";
-import {
-  validateIngressRulePatch, validateNewIngressRule, validateNewRoute, validateRoutePatch,
-} from "./validators.js";
 
 /** What Gateway does beyond its tables, caches and cascades. */
 export interface GatewayHooks extends GatewayContainerHooks {
@@ -33,13 +30,8 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
     http: {
       port: 8084,
       resources: [
-        {
-          path: "/api/ingress-rules",
-          table: ingressRules,
-          create: validateNewIngressRule,
-          patch: validateIngressRulePatch,
-        },
-        { path: "/api/routes", table: routes, create: validateNewRoute, patch: validateRoutePatch },
+        { path: "/api/ingress-rules", table: ingressRules },
+        { path: "/api/routes", table: routes },
       ],
     },
     start: hooks.start,

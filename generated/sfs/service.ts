@@ -3,9 +3,6 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type SfsUserHooks, sfsUserConsumer } from "./consumers/auth-user.js";
 import { sfsStream } from "./events.js";
 import { files, namespaces, userCache } from "./tables.js";
-import {
-  validateFilePatch, validateNamespacePatch, validateNewFile, validateNewNamespace,
-} from "./validators.js";
 
 /** What SFS does beyond its tables, caches and cascades. */
 export interface SfsHooks extends SfsUserHooks {
@@ -32,15 +29,7 @@ export function sfsService(hooks: SfsHooks = {}): ServiceDefinition {
     consumers: [sfsUserConsumer(hooks)],
     http: {
       port: 8082,
-      resources: [
-        { path: "/api/files", table: files, create: validateNewFile, patch: validateFilePatch },
-        {
-          path: "/api/namespaces",
-          table: namespaces,
-          create: validateNewNamespace,
-          patch: validateNamespacePatch,
-        },
-      ],
+      resources: [{ path: "/api/files", table: files }, { path: "/api/namespaces", table: namespaces }],
     },
     start: hooks.start,
   };

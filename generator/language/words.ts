@@ -173,6 +173,22 @@ export const size = quantity(/^([1-9]\d{0,8}(?:B|KiB|MiB|GiB|TiB))$/, bytesOf, {
   examples: ["1GiB", "64MiB"],
 });
 
+/** As the file would say it: 604800 is `7d`. */
+export function printDuration(seconds: number): string {
+  return printQuantity(seconds, secondsOf);
+}
+
+/** As the file would say it: 1073741824 is `1GiB`. */
+export function printSize(bytes: number): string {
+  return printQuantity(bytes, bytesOf);
+}
+
+/** In the largest unit that leaves no remainder. */
+function printQuantity(amount: number, units: Readonly<Record<string, number>>): string {
+  const [unit, size] = Object.entries(units).findLast(([, size]) => amount % size === 0) ?? ["", 1];
+  return `${amount / size}${unit}`;
+}
+
 function quantity(
   form: RegExp,
   units: Readonly<Record<string, number>>,

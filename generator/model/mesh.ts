@@ -313,8 +313,6 @@ export interface Event {
     readonly value: string;
     /** `onUserCreated`: its handler hook. */
     readonly hook: string;
-    /** `validateUserCreated` */
-    readonly validator: string;
   };
 }
 

@@ -59,11 +59,10 @@ function singularName(table: string): string {
 export interface EventNames {
   readonly value: string;
   readonly hook: string;
-  readonly validator: string;
 }
 
 export function eventNames(event: string): EventNames {
-  return { value: valueName(event), hook: `on${event}`, validator: `validate${event}` };
+  return { value: valueName(event), hook: `on${event}` };
 }
 
 export function streamName(service: string): string {

@@ -103,7 +103,7 @@ function earliestByEntity(
   retries: ReadonlyMap<number, PendingRetry>,
   now: number,
 ): ReadonlyMap<string, PendingRetry> {
-  const { ackWaitSeconds, backoffSeconds } = context.model.definition.delivery;
+  const { ackWaitSeconds, backoffSeconds } = context.model.delivery;
   const graceMs = Math.max(60, 3 * ackWaitSeconds) * 1000;
   const longestMs = Math.max(ackWaitSeconds, ...backoffSeconds) * 1000;
   const blockers = new Map<string, PendingRetry>();

@@ -47,14 +47,14 @@ export interface Consumer {
 
 export function assemble(options: ConsumerOptions, signal: AbortSignal): Consumer {
   const { pool, broker, definition, onTasks = () => undefined } = options;
-  const { durable, stream, filter, delivery } = definition;
+  const { durable, stream, filter } = definition;
   const model = buildModel(definition);
   const logger = options.logger.child({ durable });
   const exclusively = createMutex();
   const onPlaceholder = () => {
     consumer.mayHoldPlaceholders = true;
   };
-  const { ackWaitSeconds, maxAckPending } = delivery;
+  const { ackWaitSeconds, maxAckPending } = model.delivery;
   const plan: ConsumerPlan = { stream: stream.name, durable, filter, ackWaitSeconds, maxAckPending };
   const position = snapshotPosition({ broker, plan, epoch: () => knownOf(consumer.state)?.epoch });
   const tally: Tally = { applied: 0, stale: 0, deadLetters: 0 };

@@ -29,7 +29,7 @@ export async function attemptEvent(
     recordAttempt(pool, model, one.event),
   );
   if (failed !== undefined) return await retryLater(context, one, { attempts, error: failed.error });
-  if (attempts > model.definition.delivery.attempts) {
+  if (attempts > model.delivery.attempts) {
     const former = attempts - 1;
     return await deadLetterEvent(
       context,

@@ -84,7 +84,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   return {
     async receive(reception) {
       const { ackWaitSeconds } = options.plan;
-      const { batch } = options.batch().model.definition.delivery;
+      const { batch } = options.batch().model.delivery;
       const intake = await options.broker.consume(options.plan, batch * 2);
       const heartbeat = startAckHeartbeat(ackWaitSeconds);
       const own: Flow = { ...reception, intake, heartbeat, upcoming: [], highest: 0, ended: false };
@@ -128,7 +128,7 @@ async function takeBatch(options: ReceiverOptions, flow: Flow): Promise<Batch> {
   let deliveries: readonly Delivery[] = [];
   flow.upcoming = [];
   while (deliveries.length === 0 && !flow.ended && !signal.aborted && flow.mustLeave() === undefined) {
-    deliveries = await flow.intake.next(model.definition.delivery.batch, WAIT_MS);
+    deliveries = await flow.intake.next(model.delivery.batch, WAIT_MS);
   }
   flow.upcoming = deliveries;
   const release = flow.heartbeat.hold(deliveries);

@@ -58,13 +58,13 @@ export interface Recorded {
 
 /** Counts an attempt that is about to be made. Until it ends, the event is due when a crash would bring it again. */
 export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<Recorded> {
-  const { durable, stream, entity, delivery } = model.definition;
+  const { durable, stream, entity } = model.definition;
   const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
     `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
 VALUES ($1, $2, $3, $4, $5, 1, now() + make_interval(secs => $6))
 ON CONFLICT (stream, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
 RETURNING attempts, last_error`,
-    [stream.name, event.seq, durable, entity, event.id, delivery.ackWaitSeconds],
+    [stream.name, event.seq, durable, entity, event.id, model.delivery.ackWaitSeconds],
   );
   return { attempts: rows[0]?.attempts ?? 1, lastError: rows[0]?.last_error ?? null };
 }
@@ -121,6 +121,6 @@ export async function forgetLost(tx: Tx, durable: string, end: number): Promise<
 
 /** The back-off in ms after the given number of failed attempts. */
 export function backoffMs(model: ConsumerModel, attempts: number): number {
-  const steps = model.definition.delivery.backoffSeconds;
+  const steps = model.delivery.backoffSeconds;
   return (steps[Math.min(attempts, steps.length) - 1] ?? 1) * 1000;
 }

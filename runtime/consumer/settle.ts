@@ -50,7 +50,7 @@ export async function retryLater(
   const text = describe(error);
   if (isUnstorable(error))
     return await deadLetterEvent(context, due, { kind: "unstorable", attempts, error: text });
-  if (attempts >= model.definition.delivery.attempts)
+  if (attempts >= model.delivery.attempts)
     return await deadLetterEvent(context, due, { kind: "attempts-exhausted", attempts, error: text });
   const delayMs = backoffMs(model, attempts);
   await retryUntilAnswered(context, () => postponeAttempt(pool, model, event, { error: text, delayMs }));

@@ -144,7 +144,7 @@ WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2
 
 /** Records the highest effective sequence settled, and deletes rows that no longer serve. Any replica, every few minutes. */
 export async function tidy(tx: Tx, model: ConsumerModel, settledSeq: number): Promise<void> {
-  const { durable, delivery, stream } = model.definition;
+  const { durable, stream } = model.definition;
   await tx.query("UPDATE mesh.subscription SET last_seq = greatest(last_seq, $2) WHERE durable = $1", [
     durable,
     settledSeq,
@@ -152,7 +152,7 @@ export async function tidy(tx: Tx, model: ConsumerModel, settledSeq: number): Pr
   // Longer than the stream keeps a message, a duplicate can only come from a publisher's own backlog: a week covers that.
   const seenSeconds = Math.max(stream.maxAgeSeconds, 7 * 86_400);
   await tx.query("DELETE FROM mesh.seen WHERE seen_at < now() - make_interval(secs => $1)", [seenSeconds]);
-  const overdue = Math.max(stream.maxAgeSeconds, 10 * delivery.ackWaitSeconds, 3_600);
+  const overdue = Math.max(stream.maxAgeSeconds, 10 * model.delivery.ackWaitSeconds, 3_600);
   await tx.query(
     "DELETE FROM mesh.attempt WHERE durable = $1 AND next_at < now() - make_interval(secs => $2)",
     [durable, overdue],

@@ -109,7 +109,7 @@ async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, optio
 
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
-  const values = readBody(request.body, resource.table, resource.create);
+  const values = readBody(request.body, resource.table, resource.table.validate?.create);
   const { key, row } = await refusing(resource, "body", () => insertRow(pool, resource.table, values));
   const location = `${resource.path}/${encodeURIComponent(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
@@ -118,7 +118,7 @@ async function createRow(request: FastifyRequest, reply: FastifyReply, options: 
 async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const { id: key } = request.params;
-  const patch = readBody(request.body, resource.table, resource.patch);
+  const patch = readBody(request.body, resource.table, resource.table.validate?.patch);
   if (Object.hasOwn(patch, resource.table.key)) throw keyInPatch(resource.table);
   const row = await refusing(resource, "body", () => updateRow(pool, resource.table, { key, patch }));
   if (row === undefined) throw noRow(resource.table, key);

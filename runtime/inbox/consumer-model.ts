@@ -1,9 +1,12 @@
 import { columnOf } from "../database/columns.js";
+import { deliveryDefaults } from "../defaults.js";
 import type {
   CascadeDefinition,
   ColumnDefinition,
   ConsumedEvent,
   ConsumerDefinition,
+  DeliveryDefinition,
+  EventDefinition,
   TableDefinition,
 } from "../definition.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
@@ -26,7 +29,9 @@ export interface CacheModel {
 }
 
 export interface EventModel {
-  readonly definition: ConsumedEvent<never>;
+  readonly definition: EventDefinition;
+  readonly handler: ConsumedEvent<never>["handler"];
+  readonly cascades: readonly CascadeDefinition[];
   readonly change: Change;
   /** For each of the cache's columns: does the event carry it? */
   readonly carries: readonly boolean[];
@@ -38,6 +43,7 @@ export interface EventModel {
 
 export interface ConsumerModel {
   readonly definition: ConsumerDefinition;
+  readonly delivery: DeliveryDefinition;
   readonly cache: CacheModel | undefined;
   readonly events: ReadonlyMap<string, EventModel>;
   /** The entity's deletion, for one that is implied or found by a snapshot. */
@@ -55,13 +61,14 @@ export function buildModel(definition: ConsumerDefinition): ConsumerModel {
   const cache = definition.cache === undefined ? undefined : buildCache(definition.cache, definition.events);
   const events = definition.events.map((event) => buildEvent(event, cache));
   const deletion = events.find((event) => event.change === "delete");
-  const lastSaysAll = !events.some((event) => event.definition.handler !== undefined || carriesSome(event));
+  const lastSaysAll = !events.some((event) => event.handler !== undefined || carriesSome(event));
   return {
     definition,
+    delivery: { ...deliveryDefaults, ...definition.delivery },
     cache,
     events: new Map(events.map((event) => [event.definition.action, event])),
     deletion,
-    orderMatters: !lastSaysAll || (deletion?.definition.cascades ?? []).length > 0,
+    orderMatters: !lastSaysAll || (deletion?.cascades ?? []).length > 0,
     lastSaysAll,
   };
 }
@@ -72,7 +79,7 @@ function carriesSome({ change, full }: EventModel): boolean {
 
 function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {
   const columns = table.columns.filter(({ name, local }) => name !== table.key && local !== true);
-  const carried = new Set(events.flatMap((event) => event.columns ?? []));
+  const carried = new Set(events.flatMap(({ event }) => carriedColumns(event, table)));
   const isStamp = (column: ColumnDefinition) =>
     kindOf(column.type) === "moment" && column.defaulted === true && !carried.has(column.name);
   return {
@@ -95,11 +102,16 @@ const CHECKED: Readonly<Record<ValueKind, boolean>> = {
   document: false,
 };
 
-function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefined): EventModel {
-  const named = new Set(definition.columns ?? []);
+function buildEvent(
+  { event: definition, handler, cascades = [] }: ConsumedEvent<never>,
+  cache: CacheModel | undefined,
+): EventModel {
+  const named = new Set(cache && carriedColumns(definition, cache.table));
   const carries = (cache?.columns ?? []).map((column) => named.has(column.name));
   return {
     definition,
+    handler,
+    cascades,
     change: definition.change,
     carries,
     checked: (cache?.table.columns ?? []).filter(
@@ -110,5 +122,27 @@ function buildEvent(definition: ConsumedEvent<never>, cache: CacheModel | undefi
 }
 
 export function cascadesOf(model: ConsumerModel): readonly CascadeDefinition[] {
-  return model.deletion?.definition.cascades ?? [];
+  return model.deletion?.cascades ?? [];
+}
+
+/**
+ * The columns of a cache that an event tells the values of, the key included: those of its fields' names, unless hooks alone fill them. A
+ * deletion tells none.
+ */
+export function carriedColumns(
+  { change, fields }: EventDefinition,
+  cache: TableDefinition,
+): readonly string[] {
+  switch (change) {
+    case "create":
+    case "update":
+      return cache.columns
+        .filter(({ name, local }) => local !== true && fields.includes(name))
+        .map(({ name }) => name);
+    case "delete":
+    case "none":
+      return [];
+    default:
+      return change satisfies never;
+  }
 }

@@ -23,7 +23,7 @@ export async function callHandlers(
   events: readonly Incoming[],
 ): Promise<void> {
   for (const { event, subject, seq, model } of events) {
-    const { handler } = model.definition;
+    const { handler } = model;
     if (handler === undefined) continue;
     const call = (tx: Tx) => handler({ event: event as never, tx, subject, logger, origin });
     try {

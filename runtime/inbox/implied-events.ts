@@ -57,9 +57,7 @@ export function toImpliedEvent(
 }
 
 export function hookedEvent(model: ConsumerModel, change: Change): EventModel | undefined {
-  return [...model.events.values()].find(
-    (event) => event.change === change && event.definition.handler !== undefined,
-  );
+  return [...model.events.values()].find((event) => event.change === change && event.handler !== undefined);
 }
 
 export interface Deletions {

@@ -84,7 +84,7 @@ export function planBatch(
       state = advance(state, event);
       const phase = phaseAt(phases, at);
       phase.states.set(id, state);
-      if (event.model.definition.handler === undefined) continue;
+      if (event.model.handler === undefined) continue;
       phase.handled.push(event);
       phase.hooked.add(id);
     }

@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { isRowRefused } from "../database/database-errors.js";
 import type { ConsumerDefinition, TableDefinition } from "../definition.js";
-import { buildModel } from "../inbox/consumer-model.js";
+import { buildModel, carriedColumns } from "../inbox/consumer-model.js";
 import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";
 import { nameOf, storable, type UnfitRow } from "../resync/unfit-rows.js";
 import { messageOf } from "../text/error-message.js";
@@ -78,10 +78,8 @@ export async function createComparison(
     CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source json, cache json, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const findAhead = await findsAhead(client, consumer.entity);
-  const carried = new Set(consumer.events.flatMap(({ columns }) => columns ?? []));
-  const columns = cache.columns.filter(
-    ({ name, local }) => name !== cache.key && local !== true && carried.has(name),
-  );
+  const carried = new Set(consumer.events.flatMap(({ event }) => carriedColumns(event, cache)));
+  const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
   const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));
   const sql = comparisonSql(cache, columns);
   const model = buildModel({ ...consumer, cache }).cache;

@@ -1,4 +1,4 @@
-import type { PublishedEventDefinition, ServiceDefinition } from "../definition.js";
+import type { EventDefinition, ServiceDefinition } from "../definition.js";
 import { matcher, parseSubject } from "../subject.js";
 import { describeErrors } from "../values/validation.js";
 
@@ -25,7 +25,7 @@ export function createAdmission({ publishes, validated = [] }: Publishing): Admi
   };
 }
 
-function invalidity({ name, validate }: PublishedEventDefinition, body: string): string | undefined {
+function invalidity({ name, validate }: EventDefinition, body: string): string | undefined {
   let data: unknown;
   try {
     data = JSON.parse(body);

@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { hasState } from "../database/database-errors.js";
-import type { Metadata, PublishedEvent, Tx, ValidationError } from "../definition.js";
+import type { EventDefinition, Metadata, Tx, ValidationError } from "../definition.js";
 import { subjectOf } from "../subject.js";
 import { printJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 
-/** An event for the outbox; `payload` is checked by `event.validate`, where there is one. */
+/** An event for the outbox. */
 export interface EventToEnqueue {
   /** `metadata.source`: `auth-service`. */
   readonly source: string;
   readonly service: string;
-  readonly event: PublishedEvent;
+  readonly event: EventDefinition;
   readonly entityId: string;
   readonly payload: object;
 }
@@ -76,8 +76,7 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
 }
 
 /** Validates the event as its subscribers will see it: a date, for one, is a text by then. */
-function refuseInvalid({ name, validate }: PublishedEvent, metadata: Metadata, fields: string): void {
-  if (validate === undefined) return;
+function refuseInvalid({ name, validate }: EventDefinition, metadata: Metadata, fields: string): void {
   const message: unknown = JSON.parse(`{"metadata":${JSON.stringify(metadata)}${fields}}`);
   if (validate(message)) return;
   const reason = describeErrors(validate.errors);
@@ -88,7 +87,7 @@ function refuseInvalid({ name, validate }: PublishedEvent, metadata: Metadata, f
 }
 
 /** The JSON of the fields that follows the metadata, in the order of the wire. */
-function printPayload({ name, fields }: PublishedEvent, payload: object): string {
+function printPayload({ name, fields }: EventDefinition, payload: object): string {
   const values = new Map<string, unknown>(Object.entries(payload));
   let text = "";
   for (const field of fields) {

@@ -49,6 +49,13 @@ export function tableRepository<Row extends object, New extends object, Patch ex
   return repository as RepositoryOf<Row, New, Patch>;
 }
 
+/** A repository for each connection, transaction or pool. */
+export function repositoryOf<Row extends object, New extends object, Patch extends object>(
+  table: TableDefinition<Row, New, Patch>,
+): (db: Tx) => RepositoryOf<Row, New, Patch> {
+  return (db) => tableRepository(db, table);
+}
+
 /** Reads a table through a connection or a pool; of a cache there is no more. */
 export function readRepository<Row extends object>(
   db: Tx,

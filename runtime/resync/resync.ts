@@ -1,4 +1,5 @@
 import { backOff } from "../back-off.js";
+import { syncDefaults } from "../defaults.js";
 import { wantSnapshot } from "../inbox/want-snapshot.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
@@ -111,7 +112,14 @@ export function createResync(options: ResyncOptions): Resync {
     },
     async wantIfDue() {
       await refresh();
-      if (isDue(record, sync?.everySeconds ?? 0, Date.now() - ended)) want();
+      if (
+        isDue(
+          record,
+          sync === undefined ? 0 : (sync.everySeconds ?? syncDefaults.everySeconds),
+          Date.now() - ended,
+        )
+      )
+        want();
     },
     underWay: () => current !== undefined,
     last: () => record,

@@ -1,3 +1,4 @@
+import { syncDefaults } from "../defaults.js";
 import type { SyncDefinition } from "../definition.js";
 import { shownKey } from "../values/access-keys.js";
 
@@ -18,7 +19,10 @@ export function requestSource(url: URL, { sync, env, signal, headers }: SourceRe
 }
 
 /** `authorization` takes the scheme; a header of the source's own takes the bare key. */
-function credentials({ header }: SyncDefinition, value: string | undefined): Record<string, string> {
+function credentials(
+  { header = syncDefaults.header }: SyncDefinition,
+  value: string | undefined,
+): Record<string, string> {
   if (value === undefined) return {};
   const key = shownKey(value);
   return { [header]: header.toLowerCase() === "authorization" ? `Bearer ${key}` : key };

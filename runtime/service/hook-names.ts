@@ -32,7 +32,7 @@ function knownHooks({ consumers }: ServiceDefinition): ReadonlySet<string> {
   const events = consumers.flatMap((consumer) => consumer.events);
   return new Set([
     "start",
-    ...events.map(({ name }) => `on${name}`),
+    ...events.map(({ event }) => `on${event.name}`),
     ...events.flatMap(({ cascades }) => (cascades ?? []).flatMap(({ before }) => before?.name ?? [])),
   ]);
 }

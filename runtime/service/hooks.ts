@@ -119,8 +119,8 @@ function refuseUnknown(hooks: object, definition: ServiceDefinition, path: strin
 /** Throws `HooksError` where a rule of mesh.yaml names a hook that nobody wrote: without it, rows would be deleted too early. */
 export function requireHooks(definition: ServiceDefinition, path?: string): void {
   const absent = definition.consumers.flatMap((consumer) =>
-    consumer.events.flatMap((event) =>
-      (event.cascades ?? [])
+    consumer.events.flatMap(({ event, cascades = [] }) =>
+      cascades
         // TypeScript requires the hook; JavaScript and casts do not.
         .filter(({ before }) => before !== undefined && !isWritten(before))
         .map(({ before, table }) => ({

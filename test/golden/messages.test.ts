@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
-import * as validators from "../../generated/auth/validators.js";
+import { authEvents } from "../../generated/auth/events.js";
 
 /*
  * The documented messages against what is generated for them: the published JSON Schema, read by ajv as
@@ -15,11 +15,7 @@ interface Message {
 
 const read = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
 
-const EVENTS = [
-  { name: "UserCreated", validate: validators.validateUserCreated },
-  { name: "UserUpdated", validate: validators.validateUserUpdated },
-  { name: "UserDeleted", validate: validators.validateUserDeleted },
-];
+const EVENTS = [authEvents.userCreated, authEvents.userUpdated, authEvents.userDeleted];
 
 describe.each(EVENTS)("$name", ({ name, validate }) => {
   const documented: Message = read(`documented/${name}.json`);

@@ -7,6 +7,7 @@ import { parseMessage } from "../../runtime/inbox/parse.js";
 import { createComparison } from "../../runtime/operate/compare.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import { columnTypeNames, columnTypes } from "../../runtime/values/column-types.js";
+import { eventDefinition } from "../support/event-definition.js";
 import { createDatabase } from "../support/servers.js";
 
 /*
@@ -43,11 +44,13 @@ function consumerOf(cache: TableDefinition): ConsumerDefinition {
     delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
     events: [
       {
-        name: "BCreated",
-        action: "created",
-        change: "create",
-        validate: (data: unknown): data is never => data !== undefined,
-        columns: ["id", NAME],
+        event: eventDefinition({
+          name: "BCreated",
+          entity: "b",
+          action: "created",
+          change: "create",
+          fields: ["id", NAME],
+        }),
       },
     ],
   };

@@ -5,11 +5,12 @@ import pg from "pg";
 import { inject } from "vitest";
 import type { Broker } from "../../runtime/broker/broker.js";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
-import type { PublishedEvent, StreamDefinition } from "../../runtime/definition.js";
+import type { StreamDefinition } from "../../runtime/definition.js";
 import { enqueueEvent } from "../../runtime/outbox/enqueue.js";
 import { type Relay, startRelay } from "../../runtime/outbox/relay.js";
 import { migrate } from "../../runtime/schema/index.js";
 import { streamPlan } from "./broker-plans.js";
+import { eventDefinition } from "./event-definition.js";
 import { type LogLine, recordingLogger } from "./loggers.js";
 import { createDatabase, waitFor } from "./servers.js";
 
@@ -137,12 +138,7 @@ export async function withTransaction<T>(pool: pg.Pool, work: (tx: pg.PoolClient
   }
 }
 
-const userEvent = (action: string): PublishedEvent => ({
-  name: "UserChanged",
-  entity: "user",
-  action,
-  fields: ["n", "note"],
-});
+const userEvent = (action: string) => eventDefinition({ action, fields: ["n", "note"] });
 
 export async function emitUser(
   tx: pg.ClientBase,

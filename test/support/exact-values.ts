@@ -12,10 +12,6 @@ import { takeSnapshot } from "../../runtime/resync/snapshot.js";
 import { keyDigests } from "../../runtime/values/access-keys.js";
 import { archiveSampleConsumer } from "../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
 import { samples } from "../scenarios/emit/exact-values/expected/lab/tables.js";
-import {
-  validateNewSample,
-  validateSamplePatch,
-} from "../scenarios/emit/exact-values/expected/lab/validators.js";
 import { compile } from "./compile.js";
 import { silent } from "./loggers.js";
 import { openDatabase, plan, type TestDatabase } from "./migrations.js";
@@ -117,9 +113,7 @@ export async function openExact(): Promise<Exact> {
 function serve(pool: pg.Pool): FastifyInstance {
   return buildServer({
     service: "lab",
-    resources: [
-      { path: "/api/samples", table: samples, create: validateNewSample, patch: validateSamplePatch },
-    ],
+    resources: [{ path: "/api/samples", table: samples }],
     pool,
     keys: { operator: keyDigests(KEY), callers: [] },
     logger: silent,

@@ -37,6 +37,18 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCT
 INSERT INTO mesh.applied (entity, entity_id, deleted) VALUES ('auth.user', 'gone', true);
 `;
 
+const ajv = new Ajv2020({ allErrors: true });
+const compile = (schema: object) => ajv.compile<never>(schema) as Validator<never>;
+const USER = {
+  user_id: { type: "string", minLength: 1 },
+  username: { type: "string" },
+  display_name: { type: "string" },
+  level: { type: "integer" },
+  score: { type: ["integer", "null"] },
+  settings: {},
+  created_at: { type: "string" },
+};
+
 export interface UserRow {
   readonly user_id: string;
   readonly username: string;
@@ -61,6 +73,15 @@ export const users: TableDefinition<UserRow, NewUser, Partial<Omit<UserRow, "use
     { name: "settings", type: "json", nullable: true },
     { name: "created_at", type: "timestamp", defaulted: true },
   ],
+  validate: {
+    create: compile({
+      type: "object",
+      properties: USER,
+      required: ["username"],
+      additionalProperties: false,
+    }),
+    patch: compile({ type: "object", properties: USER, minProperties: 1, additionalProperties: false }),
+  },
 };
 
 export const files: TableDefinition = {
@@ -71,6 +92,7 @@ export const files: TableDefinition = {
     { name: "owner_id", type: "text", nullable: true },
     { name: "path", type: "text" },
   ],
+  validate: { create: compile({ type: "object" }), patch: compile({ type: "object" }) },
 };
 
 export const userCache: TableDefinition<{ readonly user_id: string; readonly username: string }> = {
@@ -83,35 +105,8 @@ export const userCache: TableDefinition<{ readonly user_id: string; readonly use
   ],
 };
 
-const ajv = new Ajv2020({ allErrors: true });
-const compile = (schema: object) => ajv.compile(schema) as Validator<unknown>;
-const USER = {
-  user_id: { type: "string", minLength: 1 },
-  username: { type: "string" },
-  display_name: { type: "string" },
-  level: { type: "integer" },
-  score: { type: ["integer", "null"] },
-  settings: {},
-  created_at: { type: "string" },
-};
-
 export const resources: readonly ResourceDefinition[] = [
-  {
-    path: "/api/users",
-    table: users,
-    create: compile({
-      type: "object",
-      properties: USER,
-      required: ["username"],
-      additionalProperties: false,
-    }),
-    patch: compile({ type: "object", properties: USER, minProperties: 1, additionalProperties: false }),
-  },
-  {
-    path: "/api/files",
-    table: files,
-    create: compile({ type: "object" }),
-    patch: compile({ type: "object" }),
-  },
+  { path: "/api/users", table: users },
+  { path: "/api/files", table: files },
   { path: "/api/user-cache", table: userCache },
 ];

@@ -5,12 +5,14 @@ import type {
   BeforeDelete,
   ConsumedEvent,
   ConsumerDefinition,
+  EventDefinition,
   Handler,
   MeshEvent,
   TableDefinition,
   Validator,
 } from "../../runtime/definition.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
+import { eventDefinition } from "./event-definition.js";
 import { createDatabase } from "./servers.js";
 
 export interface UserPayload {
@@ -164,7 +166,7 @@ export interface DefinitionChoices {
 
 export function userConsumer(choices: DefinitionChoices = {}): ConsumerDefinition {
   const { hooks = {}, stream = "AUTH", durable = "compute_auth_user", batch = 200 } = choices;
-  const columns = ["user_id", "username", "display_name"];
+  const fields = ["user_id", "username", "display_name"];
   const before: ConsumedEvent["cascades"] =
     hooks.before === undefined
       ? [{ action: "delete", table: containers, column: "user_id" }]
@@ -209,27 +211,31 @@ export function userConsumer(choices: DefinitionChoices = {}): ConsumerDefinitio
     },
     events: [
       {
-        name: "UserCreated",
-        action: "created",
-        change: "create",
-        validate: validator(["user_id", "username"]),
-        columns,
+        event: eventDefinition({
+          name: "UserCreated",
+          action: "created",
+          change: "create",
+          fields,
+          validate: validator(["user_id", "username"]),
+        }),
         handler: hooks.created,
       },
       {
-        name: "UserUpdated",
-        action: "updated",
-        change: "update",
-        validate: validator(["user_id", "username"]),
-        columns,
+        event: eventDefinition({
+          name: "UserUpdated",
+          fields,
+          validate: validator(["user_id", "username"]),
+        }),
         handler: hooks.updated,
       },
       {
-        name: "UserDeleted",
-        action: "deleted",
-        change: "delete",
-        validate: validator(["user_id"]),
-        columns: ["user_id", "username"],
+        event: eventDefinition({
+          name: "UserDeleted",
+          action: "deleted",
+          change: "delete",
+          fields: ["user_id", "username"],
+          validate: validator(["user_id"]),
+        }),
         handler: hooks.deleted,
         cascades: [
           { action: "set_null", table: namespaces, column: "owner_id" },
@@ -246,14 +252,16 @@ export function profileConsumer(): ConsumerDefinition {
   const event = (
     name: string,
     action: string,
-    change: ConsumedEvent["change"],
-    columns: readonly string[],
+    change: EventDefinition["change"],
+    fields: readonly string[],
   ) => ({
-    name,
-    action,
-    change,
-    validate: validator(["user_id"]),
-    columns: ["user_id", ...columns],
+    event: eventDefinition({
+      name,
+      action,
+      change,
+      fields: ["user_id", ...fields],
+      validate: validator(["user_id"]),
+    }),
   });
   return {
     ...userConsumer({ durable: "profile_auth_user" }),

@@ -1,4 +1,4 @@
-import { deliveryDefaults } from "../../language/grammar/service-grammar.js";
+import { deliveryDefaults } from "@meshwright/runtime/defaults";
 import type { Rule } from "../rule.js";
 
 /** A batch fits into what the broker hands out unacknowledged. */
@@ -11,7 +11,7 @@ export const checkDelivery: Rule = (program, report) => {
     const written = block?.get.batch ?? block?.get.max_ack_pending;
     const values = {
       batch: batch?.value ?? deliveryDefaults.batch,
-      pending: pending?.value ?? deliveryDefaults.max_ack_pending,
+      pending: pending?.value ?? deliveryDefaults.maxAckPending,
     };
     if (written !== undefined && values.batch > values.pending)
       report("batch-exceeds-pending", written.span, values);

@@ -1,10 +1,9 @@
+import { deliveryDefaults, streamDefaults } from "@meshwright/runtime/defaults";
 import type { Report } from "../../diagnostics/report.js";
-import { deliveryDefaults, streamDefaults } from "../../language/grammar/service-grammar.js";
 import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
 import type { TextNode } from "../../language/node.js";
 import { covers, type Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
-import { duration } from "../../language/words.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
@@ -99,10 +98,10 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
     if (!hears) continue;
     const own = node?.get.delivery?.get;
     const all = program.node.get.delivery?.get;
-    const ackWait = (own?.ack_wait ?? all?.ack_wait)?.value ?? secondsOf(deliveryDefaults.ack_wait);
+    const ackWait = (own?.ack_wait ?? all?.ack_wait)?.value ?? deliveryDefaults.ackWaitSeconds;
     const backoff = (own?.backoff ?? all?.backoff)?.items.map(({ value }) => value);
     // When an external service tries again is its own code's affair.
-    const waits = external ? [] : (backoff ?? deliveryDefaults.backoff.map(secondsOf));
+    const waits = external ? [] : (backoff ?? deliveryDefaults.backoffSeconds);
     const longest = Math.max(ackWait, ...waits);
     if (longest >= stream.maxAge && longest <= LONGEST_TIMER_SECONDS)
       report("stream-too-short", stream.at.maxAge, {
@@ -131,13 +130,9 @@ function resolveStream({ node, span }: ServiceSymbol, program: Program) {
   const window = own?.duplicate_window ?? all?.duplicate_window;
   const at = maxAge?.span ?? window?.span ?? span;
   return {
-    maxAge: maxAge?.value ?? secondsOf(streamDefaults.max_age),
+    maxAge: maxAge?.value ?? streamDefaults.maxAgeSeconds,
     // Without a word about it, the window is no longer than the age.
     window: window?.value ?? 0,
     at: { maxAge: at, window: window?.span ?? at } satisfies Record<string, Span>,
   };
-}
-
-function secondsOf(written: string): number {
-  return duration.parse(written) ?? 0;
 }

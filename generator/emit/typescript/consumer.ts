@@ -1,11 +1,11 @@
+import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
 import { type StatementStructures, StructureKind } from "ts-morph";
-import type { Cascade, Consumer, Event, Table } from "../../model/mesh.js";
-import { changes } from "../../vocabulary/changes.js";
+import type { Cascade, Consumer, Delivery, Event, Source, Sync } from "../../model/mesh.js";
 import type { Lookup, Subscription } from "../lookup.js";
-import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
+import { code, differing, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { quoted, serviceTitle } from "../wording.js";
 import { docs } from "./docs.js";
-import { streamConstantName } from "./events.js";
+import { eventsConstantName, streamConstantName } from "./events.js";
 import { type ConsumerScope, hookProperties, hooksName, needsHooks } from "./hooks.js";
 import { gatherImports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
@@ -31,8 +31,8 @@ function hooksInterface(scope: ConsumerScope): StatementStructures {
     name: hooksName(consumer),
     isExported: true,
     docs: docs(
-      `${optional} of the ${serviceTitle(service.name)} service for \`${consumer.entity}.*\`; ` +
-        "a handler runs last, inside the event's transaction.",
+      `${optional} of ${serviceTitle(service.name)} for \`${consumer.entity}.*\`; ` +
+        "handlers run last, in the event's transaction.",
     ),
     properties: hookProperties(scope),
   };
@@ -78,44 +78,45 @@ function consumerLiteral(scope: ConsumerScope): Literal {
     filter: consumer.filter,
     entity: consumer.entity,
     cache: cache === undefined ? undefined : code(imports.value("../tables.js", cache.names.value)),
-    sync: sync && {
-      urlVariable: sync.urlVariable,
-      keyVariable: sync.keyVariable,
-      path: sync.path,
-      header: sync.header,
-      everySeconds: sync.everySeconds,
-      ...(consumer.source && { key: consumer.source.key, optional: true }),
-    },
-    delivery: {
-      attempts: consumer.delivery.attempts,
-      backoffSeconds: consumer.delivery.backoffSeconds,
-      ackWaitSeconds: consumer.delivery.ackWaitSeconds,
-      maxAckPending: consumer.delivery.maxAckPending,
-      batch: consumer.delivery.batch,
-    },
-    events: consumer.events.map(lookup.event).map((event) => eventLiteral(event, cache, scope)),
+    sync: sync && syncLiteral(sync, consumer.source),
+    delivery: deliveryLiteral(consumer.delivery),
+    events: consumer.events.map(lookup.event).map((event) => eventLiteral(event, scope)),
   };
 }
 
-function eventLiteral(event: Event, cache: Table | undefined, scope: ConsumerScope): Literal {
-  const { consumer, imports } = scope;
-  const cascades = consumer.cascades.filter((cascade) => cascade.event === event.name);
+function syncLiteral(
+  { urlVariable, keyVariable, path, header, everySeconds }: Sync,
+  source: Source | undefined,
+) {
   return {
-    name: event.name,
-    action: event.action,
-    change: event.change,
-    validate: code(imports.value(`../../${event.service}/validators.js`, event.names.validator)),
-    columns: cache && carriedColumns(event, cache),
+    urlVariable,
+    keyVariable,
+    path,
+    ...differing({ header, everySeconds }, syncDefaults),
+    ...(source && { key: source.key, optional: true }),
+  };
+}
+
+/** What the runtime does not do anyway. */
+function deliveryLiteral(delivery: Delivery): Literal | undefined {
+  const { attempts, backoffSeconds, ackWaitSeconds, maxAckPending, batch } = delivery;
+  const said = differing(
+    { attempts, backoffSeconds, ackWaitSeconds, maxAckPending, batch },
+    deliveryDefaults,
+  );
+  return Object.keys(said).length === 0 ? undefined : said;
+}
+
+function eventLiteral(event: Event, scope: ConsumerScope): Literal {
+  const { consumer, lookup, imports } = scope;
+  const cascades = consumer.cascades.filter((cascade) => cascade.event === event.name);
+  const publisher = lookup.service(event.service);
+  const events = imports.value(`../../${publisher.name}/events.js`, eventsConstantName(publisher));
+  return {
+    event: code(`${events}.${event.names.value}`),
     cascades: cascades.length === 0 ? undefined : cascades.map((cascade) => cascadeLiteral(cascade, scope)),
     handler: code(`hooks.${event.names.hook}`),
   };
-}
-
-/** The cache's columns that the event tells the value of; a deletion and a mere occurrence tell none. */
-function carriedColumns(event: Event, cache: Table): readonly string[] | undefined {
-  if (!changes[event.change].showsRow) return undefined;
-  const carried = new Set(event.payload.map((field) => field.name));
-  return cache.columns.map((column) => column.name).filter((name) => carried.has(name));
 }
 
 function cascadeLiteral(cascade: Cascade, { service, lookup, imports }: ConsumerScope): Literal {

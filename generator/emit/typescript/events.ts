@@ -1,25 +1,33 @@
+import { streamDefaults } from "@meshwright/runtime/defaults";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Event, Service, Stream } from "../../model/mesh.js";
-import type { Literal } from "../print/layout.js";
+import { call, code, differing, documented, type Literal, SPREAD } from "../print/layout.js";
 import { eventSentence, serviceTitle } from "../wording.js";
 import { constantStatement } from "./constant.js";
-import { docs } from "./docs.js";
+import { docComment, docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
 import { propertyName, schemaType } from "./types.js";
+import { COMPILED } from "./validators.js";
 
-/** events.ts: what a service says to others: the messages, and the stream that holds them. */
+/** events.ts: what a service says to others: the messages, what the runtime must know of each, and the stream that holds them. */
 export function eventsSource(
   service: Service,
   events: readonly Event[],
   stream: Stream | undefined,
 ): SourceText {
   const imports = gatherImports(...events.map((event) => event.name));
-  const statements = events.map((event) => eventInterface(event, imports));
+  const definitions = events.length === 0 ? [] : [eventsConstant(service, events, imports)];
+  const ofStream = stream === undefined ? [] : [streamConstant(service, stream, imports)];
   return {
     imports,
-    statements: stream === undefined ? statements : [...statements, streamConstant(service, stream, imports)],
+    statements: [...events.map((event) => eventInterface(event, imports)), ...definitions, ...ofStream],
   };
+}
+
+/** `authEvents`: its constant's name, in `auth/events.ts`. */
+export function eventsConstantName(service: Service): string {
+  return `${service.names.value}Events`;
 }
 
 /** `authStream`: its constant's name, in `auth/events.ts`. */
@@ -44,12 +52,35 @@ function eventInterface(event: Event, imports: Imports): StatementStructures {
   };
 }
 
+/** What the publisher and all consumers know an event by; its doc comment is shown wherever it is named. */
+function eventsConstant(service: Service, events: readonly Event[], imports: Imports): string {
+  const compiled = imports.all(`./${COMPILED}.js`, "compiled");
+  const definitions = events.map((event) => [
+    event.names.value,
+    documented(docComment(docs(`${eventSentence(event)}${impliedBy(event)}`)), {
+      entity: event.entity,
+      action: event.action,
+      change: event.change,
+      [SPREAD]: code(`${compiled}.${event.name}`),
+    }),
+  ]);
+  return constantStatement({
+    name: eventsConstantName(service),
+    value: Object.fromEntries(definitions),
+    satisfies: imports.type(RUNTIME, "EventDefinitions"),
+    docs: docs(`The events of ${serviceTitle(service.name)}.`),
+  });
+}
+
+function impliedBy({ emit }: Event): string {
+  return emit === undefined ? "" : ` Implied by \`${emit.table}\`.`;
+}
+
 function streamConstant(service: Service, stream: Stream, imports: Imports): string {
   const title = serviceTitle(service.name);
   return constantStatement({
     name: streamConstantName(service),
-    type: imports.type(RUNTIME, "StreamDefinition"),
-    value: streamLiteral(stream),
+    value: call(imports.value(RUNTIME, "streamOf"), streamLiteral(stream)),
     docs: docs(
       stream.external
         ? `Holds the events of ${title}, which owns it: it is waited for, never created or changed.`
@@ -63,11 +94,17 @@ function streamLiteral(stream: Stream): Literal {
     name: stream.name,
     subjects: stream.subjects,
     replicas: stream.replicas,
-    maxAgeSeconds: stream.maxAgeSeconds,
-    maxMessages: stream.maxMessages,
-    maxBytes: stream.maxBytes,
-    duplicateWindowSeconds: stream.duplicateWindowSeconds,
-    tombstoneSeconds: stream.tombstoneSeconds,
+    ...differing(
+      {
+        maxAgeSeconds: stream.maxAgeSeconds,
+        maxMessages: stream.maxMessages,
+        maxBytes: stream.maxBytes,
+        duplicateWindowSeconds: stream.duplicateWindowSeconds,
+        // For ever.
+        tombstoneSeconds: stream.tombstoneSeconds ?? 0,
+      },
+      streamDefaults,
+    ),
     external: stream.external ? true : undefined,
   };
 }

@@ -9,8 +9,13 @@ export interface Imports {
   /** The name by which the file knows what it imports: another one where its own is taken. */
   type(module: string, name: string): string;
   value(module: string, name: string): string;
+  /** The module as a whole, under this name. */
+  all(module: string, name: string): string;
   declarations(): ImportDeclarationStructure[];
 }
+
+/** Of a module as a whole. */
+const ALL = "*";
 
 interface Imported {
   readonly name: string;
@@ -22,12 +27,12 @@ interface Imported {
 export function gatherImports(...declared: readonly string[]): Imports {
   const taken = new Set(declared);
   const modules = new Map<string, Map<string, Imported>>();
-  const add = (module: string, name: string): Imported => {
+  const add = (module: string, name: string, wanted = name): Imported => {
     const names = modules.get(module) ?? new Map<string, Imported>();
     modules.set(module, names);
     const known = names.get(name);
     if (known !== undefined) return known;
-    const imported: Imported = { name, local: freeName(name, taken), kind: "type" };
+    const imported: Imported = { name, local: freeName(wanted, taken), kind: "type" };
     taken.add(imported.local);
     names.set(name, imported);
     return imported;
@@ -36,6 +41,11 @@ export function gatherImports(...declared: readonly string[]): Imports {
     type: (module, name) => add(module, name).local,
     value(module, name) {
       const imported = add(module, name);
+      imported.kind = "value";
+      return imported.local;
+    },
+    all(module, name) {
+      const imported = add(module, ALL, name);
       imported.kind = "value";
       return imported.local;
     },
@@ -51,6 +61,11 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
 }
 
 function declare(module: string, names: readonly Imported[]): ImportDeclarationStructure {
+  const whole = names.find(({ name }) => name === ALL);
+  if (whole !== undefined) {
+    const { local: namespaceImport } = whole;
+    return { kind: StructureKind.ImportDeclaration, moduleSpecifier: module, namespaceImport };
+  }
   const isTypeOnly = names.every(({ kind }) => kind === "type");
   const specifiers = [...names]
     .sort((a, b) => compareNames(a.name, b.name))

@@ -6,11 +6,10 @@ import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.j
 import { serviceTitle } from "../wording.js";
 import { consumerFunctionName } from "./consumer.js";
 import { docs } from "./docs.js";
-import { streamConstantName } from "./events.js";
+import { eventsConstantName, streamConstantName } from "./events.js";
 import { hooksName, needsHooks } from "./hooks.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
-import { bodyValidators } from "./validators.js";
 
 interface Scope {
   readonly service: Service;
@@ -128,25 +127,13 @@ function validatedLiteral({ service, lookup, imports }: Scope): Literal | undefi
     return emit !== undefined && isBeyondSql(event, lookup.table(service, emit.table));
   });
   if (validated.length === 0) return undefined;
-  return validated.map(({ name, entity, action, names }) => ({
-    name,
-    entity,
-    action,
-    validate: code(imports.value("./validators.js", names.validator)),
-  }));
+  const events = imports.value("./events.js", eventsConstantName(service));
+  return validated.map(({ names }) => code(`${events}.${names.value}`));
 }
 
 function resourceLiteral(resource: Resource, { service, lookup, imports }: Scope): Literal {
-  const table = lookup.table(service, resource.table);
-  const validators = resource.readonly ? undefined : bodyValidators(table);
-  const validator = (name: string | undefined) =>
-    name === undefined ? undefined : code(imports.value("./validators.js", name));
-  return {
-    path: resource.path,
-    table: code(imports.value("./tables.js", table.names.value)),
-    create: validator(validators?.create.name),
-    patch: validator(validators?.patch.name),
-  };
+  const { value } = lookup.table(service, resource.table).names;
+  return { path: resource.path, table: code(imports.value("./tables.js", value)) };
 }
 
 /** What mesh.yaml adds to the variables that the runtime reads of itself. */

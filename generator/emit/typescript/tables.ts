@@ -2,23 +2,41 @@ import { columnTypes } from "@meshwright/runtime/column-types";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Column, Event, Table } from "../../model/mesh.js";
 import { mayBeLeftOut } from "../json-schema/body.js";
-import { code, type Literal } from "../print/layout.js";
-import { constantStatement } from "./constant.js";
+import { call, code, type Literal } from "../print/layout.js";
+import { constantStatement, typeStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText, Statement } from "./printer.js";
 import { columnType, propertyName } from "./types.js";
-import { rulesValidators } from "./validators.js";
+import { bodyValidators, COMPILED, rulesValidators } from "./validators.js";
 
-/** tables.ts: rows as types, and each table as the runtime is told of it. */
-export function tablesSource(tables: readonly Table[], events: readonly Event[]): SourceText {
-  const imports = gatherImports(...tables.flatMap(({ names }) => Object.values(names)));
+export interface TableParts {
+  /** The service's own. */
+  readonly events: readonly Event[];
+  /** Names of the tables that REST may write. */
+  readonly served: ReadonlySet<string>;
+}
+
+interface Scope extends TableParts {
+  readonly imports: Imports;
+}
+
+/** tables.ts: rows as types, each table as the runtime is told of it, and who reads and writes its rows. */
+export function tablesSource(tables: readonly Table[], parts: TableParts): SourceText {
+  const names = tables.flatMap((table) => [...Object.values(table.names), repositoryName(table)]);
+  const scope: Scope = { ...parts, imports: gatherImports(...names) };
   const statements = tables.flatMap((table): Statement[] => [
     rowInterface(table),
-    ...(table.cache === undefined ? [createInterface(table), patchType(table)] : []),
-    tableConstant(table, events, imports),
+    ...(table.cache === undefined ? [createType(table, scope.imports), patchType(table, scope.imports)] : []),
+    tableConstant(table, scope),
+    repositoryConstant(table, scope.imports),
   ]);
-  return { imports, statements };
+  return { imports: scope.imports, statements };
+}
+
+/** `usersRepository` */
+function repositoryName(table: Table): string {
+  return `${table.names.value}Repository`;
 }
 
 function rowInterface(table: Table): StatementStructures {
@@ -38,35 +56,39 @@ function rowInterface(table: Table): StatementStructures {
   };
 }
 
-function createInterface(table: Table): StatementStructures {
-  return {
-    kind: StructureKind.Interface,
-    name: table.names.create,
-    isExported: true,
+function createType(table: Table, imports: Imports): string {
+  const { row, create } = table.names;
+  const optional = table.columns.filter(mayBeLeftOut).map(({ name }) => JSON.stringify(name));
+  return typeStatement({
+    name: create,
+    generic: imports.type(RUNTIME, "NewRow"),
+    parameters: [[row], ...(optional.length === 0 ? [] : [optional])],
     docs: docs(`What creates a row of \`${table.name}\`; the database fills in what may be left out.`),
-    properties: table.columns.map((column) => ({
-      name: propertyName(column.name),
-      type: columnType(column),
-      isReadonly: true,
-      hasQuestionToken: mayBeLeftOut(column),
-    })),
-  };
+  });
 }
 
-function patchType(table: Table): StatementStructures {
-  return {
-    kind: StructureKind.TypeAlias,
+function patchType(table: Table, imports: Imports): string {
+  return typeStatement({
     name: table.names.patch,
-    isExported: true,
+    generic: imports.type(RUNTIME, "RowPatch"),
+    parameters: [[table.names.row], [JSON.stringify(table.key)]],
     docs: docs(`What changes a row of \`${table.name}\`; its key stays.`),
-    type: `Partial<Omit<${table.names.create}, ${JSON.stringify(table.key)}>>`,
-  };
+  });
 }
 
-function tableConstant(table: Table, events: readonly Event[], imports: Imports): string {
+function tableConstant(table: Table, { events, served, imports }: Scope): string {
   const { row, create, patch, value } = table.names;
   const types = table.cache === undefined ? [row, create, patch] : [row];
   const type = `${imports.type(RUNTIME, "TableDefinition")}<${types.join(", ")}>`;
+  const compiled = (names: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(names).map(([key, name]) => [
+        key,
+        code(`${imports.all(`./${COMPILED}.js`, "compiled")}.${name}`),
+      ]),
+    );
+  const bodies = bodyValidators(table);
+  const rules = rulesValidators(table, events).map(({ writing, name }) => [writing, name]);
   const definition: Literal = {
     name: table.name,
     at: table.at === undefined ? undefined : { ...table.at },
@@ -75,17 +97,24 @@ function tableConstant(table: Table, events: readonly Event[], imports: Imports)
     entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
     columns: table.columns.map(columnLiteral),
     existing: table.existing && existingLiteral(table),
-    rules: rulesLiteral(table, events, imports),
+    validate: served.has(table.name)
+      ? compiled({ create: bodies.create.name, patch: bodies.patch.name })
+      : undefined,
+    rules: rules.length === 0 ? undefined : compiled(Object.fromEntries(rules)),
   };
   return constantStatement({ name: value, type, value: definition });
 }
 
-function rulesLiteral(table: Table, events: readonly Event[], imports: Imports): Literal | undefined {
-  const rules = rulesValidators(table, events);
-  if (rules.length === 0) return undefined;
-  return Object.fromEntries(
-    rules.map(({ writing, name }) => [writing, code(imports.value("./validators.js", name))]),
-  );
+function repositoryConstant(table: Table, imports: Imports): string {
+  return constantStatement({
+    name: repositoryName(table),
+    value: call(imports.value(RUNTIME, "repositoryOf"), code(table.names.value)),
+    docs: docs(
+      table.cache === undefined
+        ? `Rows of \`${table.name}\`: what is written here commits or rolls back with its events.`
+        : `Rows of \`${table.name}\`, the copy of \`${table.cache.entity}\`: only its events write to it.`,
+    ),
+  });
 }
 
 /** What mesh.yaml says of a table that exists beside its columns: compared with the catalogue before a migration. */

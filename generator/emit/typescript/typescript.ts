@@ -6,12 +6,11 @@ import { mainSource } from "./entry-point.js";
 import { eventsSource } from "./events.js";
 import type { Printer, SourceText } from "./printer.js";
 import { publisherSource } from "./publisher.js";
-import { repositoriesSource } from "./repositories.js";
 import { serviceSource } from "./service.js";
 import { tablesSource } from "./tables.js";
 import { COMPILED, validatorsSource } from "./validators.js";
 
-/** A service's TypeScript. Of an external one: its messages and their validators, for those who hear it. */
+/** A service's TypeScript. Of an external one: its messages, for those who hear it. */
 export function emitTypeScript(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
   const print = ([name, source]: NamedSource): EmittedFile => ({
     path: `${service.name}/${name}`,
@@ -36,26 +35,25 @@ function contractSources(service: Service, lookup: Lookup): NamedSource[] {
 
 function emitValidators(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
   const events = lookup.events(service);
-  const writable = new Set(
-    service.http?.resources.filter((resource) => !resource.readonly).map(({ table }) => table),
-  );
   const owned = lookup.tables(service);
+  const writable = servedTables(service);
   const served = owned.filter((table) => writable.has(table.name));
   if (events.length === 0 && served.length === 0) return [];
-  const { typed, head, body } = validatorsSource(events, { served, owned });
-  return [
-    { path: `${service.name}/validators.ts`, text: printer(typed) },
-    { path: `${service.name}/${COMPILED}.ts`, text: `${printer(head)}\n${body}` },
-  ];
+  const { head, body } = validatorsSource(events, { served, owned });
+  return [{ path: `${service.name}/${COMPILED}.ts`, text: `${printer(head)}\n${body}` }];
+}
+
+/** The tables that REST may write. */
+function servedTables({ http }: Service): ReadonlySet<string> {
+  return new Set(http?.resources.filter((resource) => !resource.readonly).map(({ table }) => table));
 }
 
 function ownSources(service: Service, lookup: Lookup): NamedSource[] {
   const events = lookup.events(service);
   const tables = lookup.tables(service);
-  const publisher: NamedSource[] = [["publisher.ts", publisherSource(service, events)]];
+  const publisher: NamedSource[] = [["publisher.ts", publisherSource(service)]];
   const data: NamedSource[] = [
-    ["tables.ts", tablesSource(tables, events)],
-    ["repositories.ts", repositoriesSource(tables)],
+    ["tables.ts", tablesSource(tables, { events, served: servedTables(service) })],
   ];
   const consumers = service.consumers.map(
     (consumer): NamedSource => [

@@ -40,9 +40,8 @@ export function rulesValidators(table: Table, events: readonly Event[]): readonl
 
 interface Exported {
   readonly name: string;
-  /** Of what passes it, as validators.ts says it. */
   readonly type: (imports: Imports) => string;
-  /** The validator, as a JavaScript expression. */
+  /** A JavaScript expression. */
   readonly expression: string;
 }
 
@@ -50,53 +49,40 @@ interface Exported {
 export const COMPILED = "validators.compiled";
 
 export interface ValidatorsSource {
-  /** validators.ts: names and types. */
-  readonly typed: SourceText;
-  /** The head of the compiled file, and what goes below it, round ts-morph: printing it there would cost more than compiling it. */
+  /** The head of the file, and what goes below it, round ts-morph: printing it there would cost more than compiling it. */
   readonly head: SourceText;
   readonly body: string;
 }
 
-/** Validators that are compiled by ajv, so that a service compiles and evaluates nothing at run time. */
+/**
+ * validators.compiled.ts: what ajv makes of the schemas of events and rows, so that a service compiles and evaluates nothing at run
+ * time. events.ts and tables.ts name what is in it.
+ */
 export function validatorsSource(
   events: readonly Event[],
   { served, owned }: { readonly served: readonly Table[]; readonly owned: readonly Table[] },
 ): ValidatorsSource {
   const exported = [
-    ...events.map(eventValidator),
+    ...events.map(eventSchema),
     ...served.flatMap((table) => Object.values(bodyValidators(table))).map(bodyValidator),
     ...owned.flatMap((table) => rulesValidators(table, events)).map(rulesValidator),
   ];
-  return { typed: typedSource(exported), ...compiledSource(events, exported) };
-}
-
-function typedSource(exported: readonly Exported[]): SourceText {
-  const imports = gatherImports("compiled");
-  const lines = exported.map(
-    ({ name, type }) =>
-      `export const ${name}: ${imports.type(RUNTIME, "Validator")}<${type(imports)}> = compiled.${name};`,
-  );
-  return { imports, statements: [`import * as compiled from "./${COMPILED}.js";\n\n${lines.join("\n")}`] };
-}
-
-function compiledSource(
-  events: readonly Event[],
-  exported: readonly Exported[],
-): Pick<ValidatorsSource, "head" | "body"> {
   const imports = gatherImports();
-  const validator = imports.type(RUNTIME, "Validator");
   if (exported.some(({ expression }) => expression.includes(`= ${LINEAR_PATTERN}(`))) {
     imports.value(RUNTIME, LINEAR_PATTERN);
   }
+  // Within the module they have names of their own: an event may be called as what the code itself uses, such as Object.
   const lines = exported.map(
-    ({ name, expression }) => `export const ${name}: ${validator}<never> = ${expression};`,
+    ({ name, type, expression }) =>
+      `const $${name}: ${type(imports)} = ${expression};\nexport { $${name} as ${name} };`,
   );
   return {
     head: {
       comments: [
-        "// @generated The output of ajv: validators.ts names what is in here, and ../schemas is what it was made from.",
-        "// @ts-nocheck -- plain JavaScript, but for the annotated exports.",
+        "// @generated The output of ajv: ../schemas is what it was made from.",
+        "// @ts-nocheck -- plain JavaScript, but for the types of what is exported.",
         "// biome-ignore-all lint: ajv standalone output",
+        "// biome-ignore-all assist: the order of the schemas",
       ],
       imports,
       statements: [],
@@ -105,25 +91,31 @@ function compiledSource(
   };
 }
 
-function eventValidator(event: Event): Exported {
+function eventSchema(event: Event): Exported {
   const payload = compileValidator({ properties: payloadProperties(event), required: requiredFields(event) });
+  const fields = JSON.stringify(event.payload.map(({ name }) => name));
   return {
-    name: event.names.validator,
-    type: (imports) => imports.type("./events.js", event.name),
-    expression: `withMetadata(${payload})`,
+    name: event.name,
+    type: (imports) =>
+      `${imports.type(RUNTIME, "MessageSchema")}<${imports.type("./events.js", event.name)}>`,
+    expression: `{name: ${JSON.stringify(event.name)}, fields: ${fields}, validate: withMetadata(${payload})}`,
   };
 }
 
 function bodyValidator({ name, type, schema }: Body): Exported {
   return {
     name,
-    type: (imports) => imports.type("./tables.js", type),
+    type: (imports) => `${imports.type(RUNTIME, "Validator")}<${imports.type("./tables.js", type)}>`,
     expression: compileValidator(schema),
   };
 }
 
 function rulesValidator({ name, schema }: Rules): Exported {
-  return { name, type: () => "object", expression: compileValidator(schema) };
+  return {
+    name,
+    type: (imports) => `${imports.type(RUNTIME, "Validator")}<object>`,
+    expression: compileValidator(schema),
+  };
 }
 
 /** What the exports call. It stands below what a reader looks for: functions are hoisted, and the rest is called later. */

@@ -1,4 +1,5 @@
 import { columnTypeNames } from "@meshwright/runtime/column-types";
+import { syncDefaults } from "@meshwright/runtime/defaults";
 import { referenceActionNames } from "../../vocabulary/reference-actions.js";
 import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
@@ -9,6 +10,7 @@ import {
   entity,
   existingTableName,
   headerName,
+  printDuration,
   resourcePath,
   rowName,
   schemaName,
@@ -100,9 +102,13 @@ const tableShape = mapping("a table", {
       header: key(
         "Header that carries the service key; `authorization` sends `Bearer <key>`.",
         headerName,
-        "authorization",
+        syncDefaults.header,
       ),
-      every: key("How often the copy is checked against its source; 0 turns it off.", duration, "1h"),
+      every: key(
+        "How often the copy is checked against its source; 0 turns it off.",
+        duration,
+        printDuration(syncDefaults.everySeconds),
+      ),
     }),
   ),
   renamed_from: key("Its former name: the migration renames it and keeps the data.", tableName),

@@ -1,3 +1,4 @@
+import { deliveryDefaults, streamDefaults } from "@meshwright/runtime/defaults";
 import { callVerbs } from "../../vocabulary/call-verbs.js";
 import {
   choice,
@@ -15,6 +16,8 @@ import {
   databaseName,
   duration,
   pattern,
+  printDuration,
+  printSize,
   resourcePath,
   serviceName,
   size,
@@ -23,14 +26,6 @@ import {
   text,
   variableName,
 } from "../words.js";
-
-export const deliveryDefaults = {
-  attempts: 5,
-  backoff: ["1s", "5s", "30s"],
-  ack_wait: "30s",
-  max_ack_pending: 10_000,
-  batch: 1_000,
-} as const;
 
 export const deliveryShape = mapping("a delivery", {
   attempts: key(
@@ -41,17 +36,17 @@ export const deliveryShape = mapping("a delivery", {
   backoff: key(
     "Waits after each failed attempt; the last one repeats.",
     list(duration, 1),
-    deliveryDefaults.backoff,
+    deliveryDefaults.backoffSeconds.map(printDuration),
   ),
   ack_wait: key(
     "How long the broker waits for an acknowledgement before it delivers again.",
     duration,
-    deliveryDefaults.ack_wait,
+    printDuration(deliveryDefaults.ackWaitSeconds),
   ),
   max_ack_pending: key(
     "How many messages may be unacknowledged over all replicas of the service.",
     integer(1, 1_000_000),
-    deliveryDefaults.max_ack_pending,
+    deliveryDefaults.maxAckPending,
   ),
   batch: key(
     "How many messages are applied in one transaction at most.",
@@ -59,14 +54,6 @@ export const deliveryShape = mapping("a delivery", {
     deliveryDefaults.batch,
   ),
 });
-
-export const streamDefaults = {
-  max_age: "7d",
-  tombstones: "90d",
-  max_messages: 1_000_000,
-  max_bytes: "1GiB",
-  duplicate_window: "2m",
-} as const;
 
 export const streamShape = mapping("a stream", {
   replicas: key(
@@ -76,23 +63,23 @@ export const streamShape = mapping("a stream", {
   max_age: key(
     "How long messages are kept, longer than any `ack_wait` and `backoff` of who hears them; 0 keeps them for ever.",
     duration,
-    streamDefaults.max_age,
+    printDuration(streamDefaults.maxAgeSeconds),
   ),
   max_messages: key(
     "How many messages are kept.",
     integer(1, Number.MAX_SAFE_INTEGER),
-    streamDefaults.max_messages,
+    streamDefaults.maxMessages,
   ),
-  max_bytes: key("How much is kept.", size, streamDefaults.max_bytes),
+  max_bytes: key("How much is kept.", size, printSize(streamDefaults.maxBytes)),
   tombstones: key(
     "How long a deletion is remembered, so that no late event brings the deleted back; at least `max_age`, 0 for ever. Its owner counts its versions on for twice as long.",
     duration,
-    streamDefaults.tombstones,
+    printDuration(streamDefaults.tombstoneSeconds),
   ),
   duplicate_window: key(
     "How long the broker remembers message ids; at most `max_age`.",
     duration,
-    streamDefaults.duplicate_window,
+    printDuration(streamDefaults.duplicateWindowSeconds),
   ),
 });
 

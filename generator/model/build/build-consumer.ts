@@ -1,6 +1,6 @@
+import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
 import { compareNames } from "../../collections/compare-names.js";
 import { targetOf } from "../../language/cascade-target.js";
-import { deliveryDefaults } from "../../language/grammar/service-grammar.js";
 import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
@@ -12,9 +12,7 @@ import {
   streamName,
   valueName,
 } from "../names.js";
-import { defaultSyncSeconds } from "./build-database.js";
 import { filterOf } from "./build-pattern.js";
-import { seconds } from "./build-stream.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
 
@@ -108,8 +106,7 @@ export function findSource(
     path,
     urlVariable: serviceUrlVariable(owner.name),
     keyVariable: callKeyVariable(reader, owner.name),
-    header: "authorization",
-    everySeconds: defaultSyncSeconds,
+    ...syncDefaults,
     key: table.key.name,
   };
 }
@@ -132,9 +129,9 @@ function buildDelivery(service: ServiceSymbol, program: Program): Delivery {
   const backoff = own?.backoff ?? all?.backoff;
   return {
     attempts: (own?.attempts ?? all?.attempts)?.value ?? deliveryDefaults.attempts,
-    backoffSeconds: backoff?.items.map((wait) => wait.value) ?? deliveryDefaults.backoff.map(seconds),
-    ackWaitSeconds: (own?.ack_wait ?? all?.ack_wait)?.value ?? seconds(deliveryDefaults.ack_wait),
-    maxAckPending: (own?.max_ack_pending ?? all?.max_ack_pending)?.value ?? deliveryDefaults.max_ack_pending,
+    backoffSeconds: backoff?.items.map((wait) => wait.value) ?? deliveryDefaults.backoffSeconds,
+    ackWaitSeconds: (own?.ack_wait ?? all?.ack_wait)?.value ?? deliveryDefaults.ackWaitSeconds,
+    maxAckPending: (own?.max_ack_pending ?? all?.max_ack_pending)?.value ?? deliveryDefaults.maxAckPending,
     batch: (own?.batch ?? all?.batch)?.value ?? deliveryDefaults.batch,
   };
 }

@@ -1,4 +1,5 @@
 import { columnTypes } from "@meshwright/runtime/column-types";
+import { syncDefaults } from "@meshwright/runtime/defaults";
 import { byName, compareNames } from "../../collections/compare-names.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
@@ -12,8 +13,6 @@ import {
   tableNames,
 } from "../names.js";
 import { required } from "./invariant.js";
-
-export const defaultSyncSeconds = 3_600;
 
 type Wide = ReadonlySet<ColumnSymbol>;
 
@@ -70,8 +69,8 @@ function buildCache({ name, cacheOf, node }: TableSymbol, { owners }: DatabaseSy
       path: required(sync.get, `the path of the sync of ${name}`).value,
       urlVariable: serviceUrlVariable(service),
       keyVariable: callKeyVariable(required(owners[0], `the owner of ${name}`).name, service),
-      header: sync.header?.value ?? "authorization",
-      everySeconds: sync.every?.value ?? defaultSyncSeconds,
+      header: sync.header?.value ?? syncDefaults.header,
+      everySeconds: sync.every?.value ?? syncDefaults.everySeconds,
     },
   };
 }

@@ -1,14 +1,12 @@
+import { streamDefaults } from "@meshwright/runtime/defaults";
 import { byName } from "../../collections/compare-names.js";
-import { streamDefaults } from "../../language/grammar/service-grammar.js";
 import type { StreamNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
-import { duration, size } from "../../language/words.js";
 import type { Stream } from "../mesh.js";
 import { streamName } from "../names.js";
 import { buildPatterns } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
-import { required } from "./invariant.js";
 
 export function buildStreams(program: Program, events: EventIndex): readonly Stream[] {
   return [...program.services.values()]
@@ -20,7 +18,7 @@ export function buildStreams(program: Program, events: EventIndex): readonly Str
 function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): Stream {
   const own = service.node?.get.stream?.get;
   const all = shared?.get;
-  const maxAge = (own?.max_age ?? all?.max_age)?.value ?? seconds(streamDefaults.max_age);
+  const maxAge = (own?.max_age ?? all?.max_age)?.value ?? streamDefaults.maxAgeSeconds;
   const window = (own?.duplicate_window ?? all?.duplicate_window)?.value;
   return {
     name: streamName(service.name),
@@ -28,12 +26,11 @@ function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): St
     subjects: buildPatterns(service.publishes).map((pattern) => pattern.filter),
     replicas: (own?.replicas ?? all?.replicas)?.value,
     maxAgeSeconds: maxAge,
-    maxMessages: (own?.max_messages ?? all?.max_messages)?.value ?? streamDefaults.max_messages,
-    maxBytes:
-      (own?.max_bytes ?? all?.max_bytes)?.value ?? required(size.parse(streamDefaults.max_bytes), "a size"),
+    maxMessages: (own?.max_messages ?? all?.max_messages)?.value ?? streamDefaults.maxMessages,
+    maxBytes: (own?.max_bytes ?? all?.max_bytes)?.value ?? streamDefaults.maxBytes,
     // The broker takes none that is longer than the messages are kept; an age of 0 keeps them for ever.
     duplicateWindowSeconds:
-      window ?? Math.min(seconds(streamDefaults.duplicate_window), maxAge || Number.POSITIVE_INFINITY),
+      window ?? Math.min(streamDefaults.duplicateWindowSeconds, maxAge || Number.POSITIVE_INFINITY),
     tombstoneSeconds: tombstonesOf(service, { maxAge, said: (own?.tombstones ?? all?.tombstones)?.value }),
     external: service.external,
     described: service.external && own !== undefined ? true : undefined,
@@ -46,9 +43,5 @@ function tombstonesOf(
   { maxAge, said }: { readonly maxAge: number; readonly said: number | undefined },
 ): number | undefined {
   if (said !== undefined) return said === 0 ? undefined : said;
-  return external || maxAge === 0 ? undefined : Math.max(seconds(streamDefaults.tombstones), maxAge);
-}
-
-export function seconds(text: string): number {
-  return required(duration.parse(text), `the duration ${text}`);
+  return external || maxAge === 0 ? undefined : Math.max(streamDefaults.tombstoneSeconds, maxAge);
 }

@@ -4,6 +4,7 @@ import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
+import { eventDefinition } from "../../support/event-definition.js";
 import { createMigratedDatabase, startServer, type TestServer } from "../../support/http-server.js";
 import { KEY } from "../../support/http-tables.js";
 
@@ -44,11 +45,12 @@ const consumer: ConsumerDefinition = {
   delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },
   events: [
     {
-      name: "UserCreated",
-      action: "created",
-      change: "create",
-      validate: (data: unknown): data is never => data !== undefined,
-      columns: ["user_id", "username", "score", "settings", "created_at"],
+      event: eventDefinition({
+        name: "UserCreated",
+        action: "created",
+        change: "create",
+        fields: ["user_id", "username", "score", "settings", "created_at"],
+      }),
     },
   ],
 };

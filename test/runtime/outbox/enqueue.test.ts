@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { MeshEvent, Validator } from "../../../runtime/definition.js";
 import { EventTooLarge, enqueueEvent } from "../../../runtime/outbox/enqueue.js";
+import { eventDefinition } from "../../support/event-definition.js";
 import { emitUser, type Owner, openOwner, withTransaction } from "../../support/event-owner.js";
 import { waitFor } from "../../support/servers.js";
 
@@ -30,7 +31,7 @@ describe("enqueueEvent", () => {
         : [{ instancePath: "/at", keyword: "type", params: {}, message: "must be string" }];
       return holds;
     }) as Validator<MeshEvent>;
-    const event = { name: "UserSeen", entity: "user", action: "seen", fields: ["at"], validate };
+    const event = eventDefinition({ name: "UserSeen", action: "seen", fields: ["at"], validate });
     const enqueue = (at: unknown) =>
       withTransaction(owner.pool, (tx) =>
         enqueueEvent(tx, { source: "s", service: owner.service, event, entityId: "seen", payload: { at } }),
@@ -101,7 +102,7 @@ describe("enqueueEvent", () => {
   });
 
   it("refuses a field that the event does not have, and an empty id", async () => {
-    const event = { name: "UserChanged", entity: "user", action: "updated", fields: ["n"] };
+    const event = eventDefinition({ fields: ["n"] });
     const of = (entityId: string, payload: object) =>
       withTransaction(owner.pool, (tx) =>
         enqueueEvent(tx, { source: "s", service: owner.service, event, entityId, payload }),

@@ -4,11 +4,12 @@ import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { createMutex } from "../../../runtime/database/mutex.js";
-import type { ConsumedEvent, ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
+import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
 import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import { readUnfit } from "../../../runtime/resync/unfit-rows.js";
+import { eventDefinition } from "../../support/event-definition.js";
 import { type LogLine, recordingLogger } from "../../support/loggers.js";
 import {
   createPool,
@@ -46,17 +47,15 @@ const thingCache: TableDefinition = {
 };
 
 function thingConsumer(hooks: UserHooks = {}): ConsumerDefinition {
-  const columns = thingCache.columns.map(({ name }) => name);
+  const fields = thingCache.columns.map(({ name }) => name);
   const base = userConsumer({ sync: true, hooks });
   return {
     ...base,
     cache: thingCache,
-    events: base.events.map((event) => ({
-      ...event,
-      validate: (data: unknown): data is never => data !== undefined,
-      columns,
-      cascades: [],
-    })) as readonly ConsumedEvent<never>[],
+    events: base.events.map(({ event, handler }) => ({
+      event: eventDefinition({ name: event.name, action: event.action, change: event.change, fields }),
+      handler,
+    })),
   };
 }
 

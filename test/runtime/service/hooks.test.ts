@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
 import { loadHooks, loadService, requireHooks } from "../../../runtime/service/hooks.js";
+import { eventDefinition } from "../../support/event-definition.js";
 import { defineService } from "../../support/service-definition.js";
 
 let root: string;
@@ -65,10 +66,7 @@ test("a step that mesh.yaml names and nobody wrote is asked for, with its signat
     ...listening,
     events: [
       {
-        name: "CustomerDeleted",
-        action: "deleted",
-        change: "delete" as const,
-        validate: (data: unknown): data is never => data !== undefined,
+        event: eventDefinition({ name: "CustomerDeleted", action: "deleted", change: "delete" }),
         cascades: [
           { action: "delete" as const, table: definition.tables[0] as never, column: "user_id", before },
         ],
@@ -92,10 +90,7 @@ test("a step that mesh.yaml names and nobody wrote is asked for, with its signat
 test("a name that fits nothing is refused, with the one that was meant; so is what cannot be called", async () => {
   const service = await defineService();
   const events = ["UserCreated", "UserDeleted"].map((name) => ({
-    name,
-    action: name.slice(4).toLowerCase(),
-    change: "none" as const,
-    validate: (data: unknown): data is never => data !== undefined,
+    event: eventDefinition({ name, action: name.slice(4).toLowerCase(), change: "none" }),
   }));
   const consumer = { ...listening, events };
   const factory = () => ({ ...service, consumers: [consumer] });
@@ -127,10 +122,7 @@ test.each(["valueOf", "toString", "constructor"])(
   async (name) => {
     const definition = await defineService();
     const event = (hooks: object) => ({
-      name: "CustomerDeleted",
-      action: "deleted",
-      change: "delete" as const,
-      validate: Object.assign((_: unknown): _ is never => true, {}),
+      event: eventDefinition({ name: "CustomerDeleted", action: "deleted", change: "delete" }),
       cascades: [
         {
           action: "delete" as const,

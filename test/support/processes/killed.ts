@@ -64,7 +64,10 @@ function runConsumer(): void {
     },
   };
   const known = userConsumer({ ...definition, hooks });
-  const events = known.events.map((event) => ({ ...event, validate: dyingValidator(event.validate) }));
+  const events = known.events.map(({ event, ...consumed }) => ({
+    ...consumed,
+    event: { ...event, validate: dyingValidator(event.validate) },
+  }));
   startConsumer({ pool, broker: dying, definition: { ...known, events }, env: {}, logger: silent });
 }
 

@@ -2,7 +2,6 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { dbStream } from "./events.js";
 import { class_, db, hooks as hooks_, table } from "./tables.js";
-import { validateHookPatch, validateNewHook, validateNewTable, validateTablePatch } from "./validators.js";
 
 /** What DB does beyond its tables, caches and cascades. */
 export interface DbHooks {
@@ -27,13 +26,7 @@ export function dbService(hooks: DbHooks = {}): ServiceDefinition {
     publishes: ["db.*.*.*"],
     tables: [class_, db, hooks_, table],
     consumers: [],
-    http: {
-      port: 9001,
-      resources: [
-        { path: "/hooks", table: hooks_, create: validateNewHook, patch: validateHookPatch },
-        { path: "/table", table: table, create: validateNewTable, patch: validateTablePatch },
-      ],
-    },
+    http: { port: 9001, resources: [{ path: "/hooks", table: hooks_ }, { path: "/table", table: table }] },
     callers: [
       {
         name: "hooks-a",

@@ -2,7 +2,6 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type ArchiveSampleHooks, archiveSampleConsumer } from "./consumers/lab-sample.js";
 import { notes, sampleCache } from "./tables.js";
-import { validateNewNote, validateNotePatch } from "./validators.js";
 
 /** What Archive does beyond its tables, caches and cascades. */
 export interface ArchiveHooks extends ArchiveSampleHooks {
@@ -28,10 +27,7 @@ export function archiveService(hooks: ArchiveHooks = {}): ServiceDefinition {
     consumers: [archiveSampleConsumer(hooks)],
     http: {
       port: 8082,
-      resources: [
-        { path: "/api/notes", table: notes, create: validateNewNote, patch: validateNotePatch },
-        { path: "/api/samples", table: sampleCache },
-      ],
+      resources: [{ path: "/api/notes", table: notes }, { path: "/api/samples", table: sampleCache }],
     },
     start: hooks.start,
   };

@@ -2,9 +2,6 @@
 import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { labStream } from "./events.js";
 import { readings, samples } from "./tables.js";
-import {
-  validateNewReading, validateNewSample, validateReadingPatch, validateSamplePatch,
-} from "./validators.js";
 
 /** What Lab does beyond its tables, caches and cascades. */
 export interface LabHooks {
@@ -31,10 +28,7 @@ export function labService(hooks: LabHooks = {}): ServiceDefinition {
     consumers: [],
     http: {
       port: 8081,
-      resources: [
-        { path: "/api/readings", table: readings, create: validateNewReading, patch: validateReadingPatch },
-        { path: "/api/samples", table: samples, create: validateNewSample, patch: validateSamplePatch },
-      ],
+      resources: [{ path: "/api/readings", table: readings }, { path: "/api/samples", table: samples }],
     },
     callers: [
       {

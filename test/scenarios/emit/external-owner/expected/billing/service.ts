@@ -3,7 +3,6 @@ import type { ServiceDefinition, StartHook } from "@meshwright/runtime";
 import { type BillingAccountHooks, billingAccountConsumer } from "./consumers/identity-account.js";
 import { billingStream } from "./events.js";
 import { accountCache, invoices } from "./tables.js";
-import { validateInvoicePatch, validateNewInvoice } from "./validators.js";
 
 /** What Billing does beyond its tables, caches and cascades. */
 export interface BillingHooks extends BillingAccountHooks {
@@ -30,10 +29,7 @@ export function billingService(hooks: BillingHooks = {}): ServiceDefinition {
     consumers: [billingAccountConsumer(hooks)],
     http: {
       port: 9001,
-      resources: [
-        { path: "/api/accounts", table: accountCache },
-        { path: "/api/invoices", table: invoices, create: validateNewInvoice, patch: validateInvoicePatch },
-      ],
+      resources: [{ path: "/api/accounts", table: accountCache }, { path: "/api/invoices", table: invoices }],
     },
     callers: [
       {
