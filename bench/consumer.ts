@@ -152,10 +152,10 @@ async function runDocumented({ pool, broker, definition, events }: Bench): Promi
   const plan = planOf(definition);
   const model = buildModel(definition);
   await broker.ensureConsumer(plan);
-  const intake = await broker.consume(plan, 500);
+  const subscription = await broker.consume(plan, 500);
   const started = performance.now();
   for (let done = 0; done < count; ) {
-    for (const message of await intake.next(Math.min(500, count - done), 1_000)) {
+    for (const message of await subscription.next(Math.min(500, count - done), 1_000)) {
       const parsed = parseMessage(model, message, message.seq);
       if (!parsed.ok) throw new Error(parsed.rejected.reason);
       const { user_id, username, display_name } = parsed.incoming.payload;
@@ -172,7 +172,7 @@ ON CONFLICT (user_id) DO UPDATE SET username = EXCLUDED.username, display_name =
     }
   }
   const rate = perSecond(count, started);
-  await intake.stop();
+  await subscription.stop();
   return rate;
 }
 
@@ -182,9 +182,9 @@ async function runReceiving({ broker, definition, events }: Bench): Promise<numb
   const { batch } = model.delivery;
   await broker.ensureConsumer(plan);
   const started = performance.now();
-  const intake = await broker.consume(plan, batch * 2);
+  const subscription = await broker.consume(plan, batch * 2);
   for (let done = 0; done < events; ) {
-    for (const message of await intake.next(batch, 1_000)) {
+    for (const message of await subscription.next(batch, 1_000)) {
       if (!parseMessage(model, message, message.seq).ok)
         throw new Error("an event of the bench is not valid");
       message.ack();
@@ -192,7 +192,7 @@ async function runReceiving({ broker, definition, events }: Bench): Promise<numb
     }
   }
   const rate = perSecond(events, started);
-  await intake.stop();
+  await subscription.stop();
   return rate;
 }
 

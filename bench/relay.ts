@@ -136,10 +136,10 @@ async function publishBare(
 ): Promise<number> {
   const started = performance.now();
   let next = 0;
-  const lane = async () => {
+  const worker = async () => {
     for (let message = messages[next++]; message; message = messages[next++]) await publish(message);
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
   return (messages.length / (performance.now() - started)) * 1_000;
 }
 

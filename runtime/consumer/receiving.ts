@@ -49,13 +49,13 @@ export interface Receiver {
 
 /** One reception, from the first pull to the last. */
 interface Flow extends Reception {
-  readonly intake: PullSubscription;
+  readonly subscription: PullSubscription;
   readonly heartbeat: AckHeartbeat;
   /** The batch that was received while the one before is applied. */
   upcoming: readonly Delivery[];
   /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
   highest: number;
-  /** The intake is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */
+  /** The subscription is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */
   ended: boolean;
 }
 
@@ -85,9 +85,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     async receive(reception) {
       const { ackWaitSeconds } = options.plan;
       const { batch } = options.batch().model.delivery;
-      const intake = await options.broker.consume(options.plan, batch * 2);
+      const subscription = await options.broker.consume(options.plan, batch * 2);
       const heartbeat = startAckHeartbeat(ackWaitSeconds);
-      const own: Flow = { ...reception, intake, heartbeat, upcoming: [], highest: 0, ended: false };
+      const own: Flow = { ...reception, subscription, heartbeat, upcoming: [], highest: 0, ended: false };
       flow = own;
       try {
         await receiveAll(options, own);
@@ -116,7 +116,7 @@ async function receiveAll(options: ReceiverOptions, flow: Flow): Promise<void> {
   } finally {
     flow.ended = true;
     flow.upcoming = [];
-    await flow.intake.stop();
+    await flow.subscription.stop();
     await next.then(handBack, () => undefined);
   }
 }
@@ -128,7 +128,7 @@ async function takeBatch(options: ReceiverOptions, flow: Flow): Promise<Batch> {
   let deliveries: readonly Delivery[] = [];
   flow.upcoming = [];
   while (deliveries.length === 0 && !flow.ended && !signal.aborted && flow.mustLeave() === undefined) {
-    deliveries = await flow.intake.next(model.delivery.batch, WAIT_MS);
+    deliveries = await flow.subscription.next(model.delivery.batch, WAIT_MS);
   }
   flow.upcoming = deliveries;
   const release = flow.heartbeat.hold(deliveries);
@@ -222,10 +222,10 @@ async function readInFlight(
   for (let read = 1; ; read += 1) {
     const state = await broker.consumerState(plan.stream, plan.durable).catch(() => undefined);
     // The broker is away, so nothing is known; nor can anything be settled until it is back.
-    if (state === undefined) return { floor: undefined, elsewhere: true, next: new Map() };
-    const elsewhere = state.ackPending > (flow?.intake.outstanding?.() ?? 0);
-    const floor = state.ackFloor === undefined ? undefined : (flow?.epoch.offset ?? 0) + state.ackFloor;
-    if (!elsewhere || read === IN_FLIGHT_READS) return { floor, elsewhere, next: firstByEntity(flow) };
+    if (state === undefined) return { ackFloor: undefined, elsewhere: true, next: new Map() };
+    const elsewhere = state.ackPending > (flow?.subscription.outstanding?.() ?? 0);
+    const ackFloor = state.ackFloor === undefined ? undefined : (flow?.epoch.offset ?? 0) + state.ackFloor;
+    if (!elsewhere || read === IN_FLIGHT_READS) return { ackFloor, elsewhere, next: firstByEntity(flow) };
     await pause(IN_FLIGHT_AGAIN_MS, signal);
   }
 }
@@ -234,7 +234,7 @@ async function readInFlight(
 function firstByEntity(flow: Flow | undefined): ReadonlyMap<string, number> {
   const firsts = new Map<string, number>();
   if (flow === undefined) return firsts;
-  for (const { subject, seq } of [...flow.upcoming, ...flow.intake.buffered()]) {
+  for (const { subject, seq } of [...flow.upcoming, ...flow.subscription.buffered()]) {
     const entity = withoutAction(subject);
     const known = firsts.get(entity) ?? Number.POSITIVE_INFINITY;
     firsts.set(entity, Math.min(known, flow.epoch.offset + seq));

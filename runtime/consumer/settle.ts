@@ -13,7 +13,10 @@ import { backoffMs, forgetAttempt, postponeAttempt } from "./retries.js";
  * How a message is settled: acknowledged, deferred, retried with back-off, or made a dead letter.
  */
 
-/** Between COMMIT and ack nothing else happens: a crash here means one redelivery, which changes nothing. */
+/**
+ * Acknowledges what was applied, as the next thing after its COMMIT: between the two nothing happens. A crash in between
+ * means one redelivery, which `isFresh` or `dropDuplicates` recognises, so that it changes nothing.
+ */
 export function acknowledge(context: BatchContext, due: readonly Due[], applied: Applied): void {
   for (const { delivery } of due) delivery.ack();
   context.versionGaps?.applied(due.map(({ event }) => event));

@@ -41,6 +41,26 @@ export interface Epoch {
   readonly begun: boolean;
 }
 
+/** What the database knows of the stream that it read last. */
+export interface KnownStream {
+  /** Null before the first attachment. */
+  readonly created: string | null;
+  readonly offset: number;
+  /** Highest effective sequence that was applied or made a dead letter; 0 for none. */
+  readonly highest: number;
+}
+
+/** Pure. The epoch in which a stream is read that stands at `position`. */
+export function epochOf({ created, offset, highest }: KnownStream, position: Position): Epoch {
+  const streamCreated = position.created;
+  if (created === streamCreated && offset + position.lastSeq >= highest)
+    return { streamCreated, offset, begun: false };
+  // Where nothing was ever read, nothing can have been lost.
+  if (created === null && highest === 0) return { streamCreated, offset: 0, begun: false };
+  // The stream is another one, or ends before messages that were applied: its sequences are used again.
+  return { streamCreated, offset: Math.max(highest, offset), begun: true };
+}
+
 interface SubscriptionRow {
   readonly stream_created: string | null;
   readonly seq_offset: string;
@@ -101,18 +121,20 @@ export async function enterEpoch(
       "SELECT stream_created, seq_offset FROM mesh.subscription WHERE durable = $1 FOR UPDATE",
       [durable],
     );
-    const known = rows[0];
-    const offset = Number(known?.seq_offset ?? 0);
-    const same = known?.stream_created === state.created && offset + state.lastSeq >= highest;
-    await forgetLost(tx, durable, same ? offset + state.lastSeq : 0);
-    if (same) return { streamCreated: state.created, offset, begun: false };
-    const first = known?.stream_created == null && highest === 0;
-    const next = first ? 0 : Math.max(highest, offset);
-    await tx.query(
-      "UPDATE mesh.subscription SET stream = $2, stream_created = $3, seq_offset = $4, last_seq = $4 WHERE durable = $1",
-      [durable, enter.plan.stream, state.created, next],
-    );
-    return { streamCreated: state.created, offset: next, begun: !first };
+    const known = {
+      created: rows[0]?.stream_created ?? null,
+      offset: Number(rows[0]?.seq_offset ?? 0),
+      highest,
+    };
+    const epoch = epochOf(known, state);
+    const isSame = epoch.streamCreated === known.created && !epoch.begun;
+    await forgetLost(tx, durable, isSame ? epoch.offset + state.lastSeq : 0);
+    if (!isSame)
+      await tx.query(
+        "UPDATE mesh.subscription SET stream = $2, stream_created = $3, seq_offset = $4, last_seq = $4 WHERE durable = $1",
+        [durable, enter.plan.stream, epoch.streamCreated, epoch.offset],
+      );
+    return epoch;
   });
 }
 

@@ -12,7 +12,7 @@ import { withoutAction } from "../subject.js";
 /** Messages that are delivered and not settled. */
 export interface InFlight {
   /** Effective sequence up to which everything is settled; undefined where the broker does not say. */
-  readonly floor: number | undefined;
+  readonly ackFloor: number | undefined;
   /** A message is in flight that this process does not hold. */
   readonly elsewhere: boolean;
   /**
@@ -56,15 +56,16 @@ const MANY_WAITS = 10_000;
 export function createVersionGapWaits({ inFlight, ackWaitSeconds }: VersionGapOptions): VersionGapWaits {
   const longest = Math.max(LEAST_TIMEOUT_MS, (ackWaitSeconds + 5) * 1000);
   const waiting = new Map<number, Wait>();
-  /** The floor at which the last wait timed out. */
-  let timedOut: { readonly floor: number | undefined } | undefined;
+  /** The ackFloor at which the last wait timed out. */
+  let timedOut: { readonly ackFloor: number | undefined } | undefined;
 
-  function hasTimedOut(event: Incoming, floor: number | undefined, now: number): boolean {
+  function hasTimedOut(event: Incoming, ackFloor: number | undefined, now: number): boolean {
     const wait = waiting.get(event.seq);
-    const timeoutMs = timedOut !== undefined && timedOut.floor === floor ? TIMED_OUT_TIMEOUT_MS : longest;
+    const timeoutMs =
+      timedOut !== undefined && timedOut.ackFloor === ackFloor ? TIMED_OUT_TIMEOUT_MS : longest;
     if (wait === undefined || now - wait.since < timeoutMs) return false;
     waiting.delete(event.seq);
-    timedOut = { floor };
+    timedOut = { ackFloor };
     return true;
   }
 
@@ -86,9 +87,9 @@ export function createVersionGapWaits({ inFlight, ackWaitSeconds }: VersionGapOp
   }
 
   /** Settled by whichever replica. */
-  function forgetSettled(floor: number | undefined): void {
-    if (floor === undefined) return;
-    for (const seq of waiting.keys()) if (seq <= floor) waiting.delete(seq);
+  function forgetSettled(ackFloor: number | undefined): void {
+    if (ackFloor === undefined) return;
+    for (const seq of waiting.keys()) if (seq <= ackFloor) waiting.delete(seq);
   }
 
   function forgetOld(now: number): void {
@@ -100,11 +101,11 @@ export function createVersionGapWaits({ inFlight, ackWaitSeconds }: VersionGapOp
     async delays(events) {
       const now = Date.now();
       const delays = new Map<number, number>();
-      const { floor, elsewhere, next } = await inFlight();
-      forgetSettled(floor);
+      const { ackFloor, elsewhere, next } = await inFlight();
+      forgetSettled(ackFloor);
       for (const event of events) {
-        if (hasTimedOut(event, floor, now)) continue;
-        const inFlightElsewhere = elsewhere && (floor === undefined || floor < event.seq - 1);
+        if (hasTimedOut(event, ackFloor, now)) continue;
+        const inFlightElsewhere = elsewhere && (ackFloor === undefined || ackFloor < event.seq - 1);
         const comesNext = (next.get(withoutAction(event.subject)) ?? event.seq) < event.seq;
         if (inFlightElsewhere || comesNext || followsAnother(event))
           delays.set(event.seq, deferAgain(event, now));

@@ -9,7 +9,7 @@ import { callHandlers, type HandlerCalls } from "./handlers.js";
 import { lostDeletions } from "./implied-events.js";
 import type { Incoming } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
-import { settleUniqueConflicts } from "./unique-conflict.js";
+import { settleUniqueConflicts } from "./settle-conflicts.js";
 import { wantSnapshot } from "./want-snapshot.js";
 import { removeEntities, writeRows } from "./write-rows.js";
 

@@ -11,7 +11,11 @@ import type { Incoming } from "./parse.js";
 const REMEMBER_EVENTS = `INSERT INTO mesh.seen (event_id) SELECT unnest($1::text[])
 ON CONFLICT DO NOTHING RETURNING event_id`;
 
-/** Drops events without a version that were applied before, under whatever sequence, or stand twice in the batch. */
+/**
+ * Drops events without a version that were applied before, under whatever sequence, or stand twice in the batch. Here a
+ * redelivered message without a version is recognised: its `event_id` and subject are in `mesh.seen`, committed with its
+ * effects.
+ */
 export async function dropDuplicates(
   client: PoolClient,
   events: readonly Incoming[],

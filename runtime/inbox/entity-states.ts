@@ -66,6 +66,10 @@ function toNumber(text: string | null): number | null {
 }
 
 /**
+ * Writes rows of `mesh.applied`, in the transaction of the effects that they stand for. So the table promises: an event
+ * that is not newer than its entity's row has had its effect, or never may; and a deleted entity stays deleted for as long
+ * as its row is kept.
+ *
  * Writes states in order of id. Call it alone and first: it waits for transactions that attach rows to these entities, and the
  * statements of the cascades then see those rows. Rejects with `Raced` when another transaction wrote a new state first.
  */

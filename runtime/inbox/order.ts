@@ -1,7 +1,8 @@
 /*
- * The order guard. Two events of one entity are ordered by version where both carry one, else by
- * their effective sequence. Everything that keeps old news from overwriting new is decided here,
- * once in TypeScript and once as the same predicate in SQL; a property test holds the two together.
+ * The order guard: when an event is news, and what is known of its entity afterwards. Two events of one entity are ordered
+ * by version where both carry one, else by their effective sequence. What keeps an old event from overwriting newer state
+ * is decided here, once in TypeScript and once as the same predicate in SQL; a property test holds the two together. The
+ * rows of a snapshot have rules of their own, in `runtime/resync/merge-statements.ts` and `runtime/resync/existence.ts`.
  */
 
 export type Change = "create" | "update" | "delete" | "none";
@@ -28,7 +29,11 @@ export interface OrderedEvent {
   readonly seq: number;
 }
 
-/** True when the event is news. Of an entity without state nothing is known: anything is news. */
+/**
+ * True when the event is news. Of an entity without state nothing is known: anything is news. Here a redelivered message
+ * that carries a version is recognised: its version is not above the one in `mesh.applied`, which was committed with its
+ * effects. One without a version is recognised by `dropDuplicates`.
+ */
 export function isFresh(state: EntityState | undefined, event: OrderedEvent): boolean {
   if (state === undefined) return true;
   if (event.version !== null && state.version !== null) {

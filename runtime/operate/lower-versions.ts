@@ -7,7 +7,7 @@ export interface LoweredVersions {
   /** Entities whose counters were implausibly high. */
   readonly entities: number;
   /** Whether the minimum version, which every next version exceeds, was implausibly high. */
-  readonly floor: boolean;
+  readonly minimumVersion: boolean;
   /** The version from which they go on: the highest plausible counter. */
   readonly to: number;
 }
@@ -32,10 +32,10 @@ export async function lowerVersions(pool: Pool): Promise<LoweredVersions> {
       "UPDATE mesh.entity_version SET version = $2, first_version = NULL WHERE version > $1",
       values,
     );
-    const floor = await tx.query(
+    const minimumVersion = await tx.query(
       "UPDATE mesh.relay SET minimum_version = $2 WHERE minimum_version > $1",
       values,
     );
-    return { entities: entities.rowCount ?? 0, floor: floor.rowCount === 1, to };
+    return { entities: entities.rowCount ?? 0, minimumVersion: minimumVersion.rowCount === 1, to };
   });
 }

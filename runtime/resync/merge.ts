@@ -4,7 +4,7 @@ import { hasState } from "../database/database-errors.js";
 import { relationName, relationOf } from "../database/relation.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { run, shapeOf } from "../inbox/row-statements.js";
-import { settleUniqueConflicts } from "../inbox/unique-conflict.js";
+import { settleUniqueConflicts } from "../inbox/settle-conflicts.js";
 import { type Merge, mergeStatements } from "./merge-statements.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 import { RowRefused, type Run } from "./snapshot-run.js";

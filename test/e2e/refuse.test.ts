@@ -282,12 +282,12 @@ describe("any row that plain SQL can commit", () => {
         await shop.query("INSERT INTO items (id) VALUES ($1)", [`end${number}`]);
         await waitFor(async () => (await outbox()) === 0, { what: "the outbox" });
         await told(`end${number}`);
-        const [owned, copied, buried] = await Promise.all([
+        const [owned, copied, deadLetters] = await Promise.all([
           rows(shop, "items"),
           rows(desk, "item_cache"),
           letters(shop),
         ]);
-        const refused = new Set(buried.map((letter) => letter.entity_id));
+        const refused = new Set(deadLetters.map((letter) => letter.entity_id));
         await waitFor(
           async () => {
             const now = await rows(desk, "item_cache");
@@ -297,7 +297,7 @@ describe("any row that plain SQL can commit", () => {
             what: `the copy to equal its owner: ${JSON.stringify([...owned].filter(([id, row]) => ids.includes(id) && copied.get(id) !== row))}`,
           },
         );
-        for (const { error } of buried) expect(error).toMatch(/\/word must match|\/settings\/size/);
+        for (const { error } of deadLetters) expect(error).toMatch(/\/word must match|\/settings\/size/);
         expect(await letters(desk)).toEqual([]);
       }),
       { numRuns: Number(process.env.PROPERTY_RUNS ?? 30) },

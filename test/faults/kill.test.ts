@@ -128,9 +128,9 @@ describe("a consumer that is killed with -9", () => {
       for (; deaths < 8 && (await listDeadLetters(copy.pool)).length === 0; deaths += 1) {
         const child = spawnDoomed(killed);
         const ended = once(child, "exit");
-        const buried = waitFor(async () => (await listDeadLetters(copy.pool)).length > 0);
-        const survived = await Promise.race([ended.then(() => false), buried.then(() => true)]);
-        buried.catch(() => undefined);
+        const deadLettered = waitFor(async () => (await listDeadLetters(copy.pool)).length > 0);
+        const survived = await Promise.race([ended.then(() => false), deadLettered.then(() => true)]);
+        deadLettered.catch(() => undefined);
         if (!survived) continue;
         await copy.untilNames({ other: "name-other", victim: "later" });
         child.kill("SIGKILL");

@@ -56,6 +56,20 @@ test("every box of a picture in docs/architecture.md is a function that its file
   expect(missing.map(([, file, name]) => `${file}: ${name}`)).toEqual([]);
 });
 
+test("every function of docs/architecture.md's index stands in the file beside it", () => {
+  const text = read("docs/architecture.md");
+  const index = text.slice(text.indexOf("## Where is what"), text.indexOf("## From YAML to file"));
+  const named = [...index.matchAll(/`([\w./-]+\.ts)`: ((?:`[\w.]+`(?:, )?)+)/g)].flatMap(
+    ([, file = "", names = ""]) =>
+      [...names.matchAll(/`([\w.]+)`/g)].map(([, name = ""]) => ({ file, name })),
+  );
+  expect(named.length).toBeGreaterThan(20);
+  const stands = ({ file, name }: { file: string; name: string }) =>
+    existsSync(join(ROOT, file)) &&
+    new RegExp(`^(?:export (?:async )?(?:function|const)|CREATE FUNCTION) ${name}\\b`, "m").test(read(file));
+  expect(named.filter((one) => !stands(one))).toEqual([]);
+});
+
 test("docs/architecture.md tells the states of a consumer and their transitions as the code has them", () => {
   const code = read("runtime/consumer/consumer-state.ts");
   const text = read("docs/architecture.md");

@@ -234,12 +234,12 @@ describe("version counters that a forged message has raised", () => {
     });
     const lowered = await run("lower-versions", "auth");
     expect(lowered.code).toBe(0);
-    expect(lowered.stdout).toMatch(/1 counter and the floor of all lowered to \d+\n/);
+    expect(lowered.stdout).toMatch(/1 counter and the minimum version lowered to \d+\n/);
     expect(lowered.stdout).toContain("mesh resync sfs --trust-source");
     expect((await run("lower-versions", "auth")).stdout).toContain("every counter is plausible");
     await rename(id, "goes on");
     await rename(other, "goes on");
     await waitFor(async () => (await nameHere(id)) === "goes on" && (await nameHere(other)) === "goes on");
-    expect(await lowerVersions(auth)).toMatchObject({ entities: 0, floor: false });
+    expect(await lowerVersions(auth)).toMatchObject({ entities: 0, minimumVersion: false });
   });
 });

@@ -3,6 +3,7 @@ import { authService } from "../../generated/auth/service.js";
 import { computeService } from "../../generated/compute/service.js";
 import { gatewayService } from "../../generated/gateway/service.js";
 import { type SfsHooks, sfsService } from "../../generated/sfs/service.js";
+import { ROUTINE_STEPS } from "../../generator/cli/simulate/routine-steps.js";
 import { SERVER_SETTINGS, type Simulation, simulateMesh } from "../../simulator/index.js";
 import { silent } from "../support/loggers.js";
 import { startPostgres, type TestPostgres } from "../support/servers.js";
@@ -81,6 +82,8 @@ describe("simulated schedules", () => {
     expect(counterexample?.violations.join("\n")).toMatch(/sfs_auth_user: the cache (has|lacks)/);
     expect(counterexample?.shrinks).toBeGreaterThan(0);
     expect(runs).toBeGreaterThan(1);
+    const steps = counterexample?.trace.map(({ what }) => what) ?? [];
+    expect(ROUTINE_STEPS.filter((routine) => !steps.some((what) => routine.test(what)))).toEqual([]);
     const again = await simulate({ seed, runs: 1, sfs, path: counterexample?.path ?? "" });
     expect(again.counterexample?.violations).toEqual(counterexample?.violations);
     expect(again.counterexample?.trace.length).toBe(counterexample?.trace.length);

@@ -14,10 +14,10 @@ export async function lowerVersions(name: string, options: { readonly json?: boo
       consumers.some(({ publisher }) => publisher === service.name),
     );
     if (options.json) printJson({ ...lowered, subscribers: subscribers.map((one) => one.name) });
-    else if (lowered.entities === 0 && !lowered.floor) print(`${name}: every counter is plausible`);
+    else if (lowered.entities === 0 && !lowered.minimumVersion) print(`${name}: every counter is plausible`);
     else {
-      const floor = lowered.floor ? " and the floor of all" : "";
-      print(`${name}: ${plural(lowered.entities, "counter")}${floor} lowered to ${lowered.to}`);
+      const minimumVersion = lowered.minimumVersion ? " and the minimum version" : "";
+      print(`${name}: ${plural(lowered.entities, "counter")}${minimumVersion} lowered to ${lowered.to}`);
       for (const subscriber of subscribers)
         print(colour.yellow(`next: mesh resync ${subscriber.name} --trust-source`));
     }

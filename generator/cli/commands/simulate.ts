@@ -20,6 +20,7 @@ import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../../
 import type { ExitCode } from "../exit-code.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, reportDiagnostics } from "../project.js";
+import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
 
 export interface SimulateOptions {
@@ -152,8 +153,8 @@ function describe(result: Simulation, options: SimulateOptions): void {
   else describeFailure(counterexample, { seed, full: options.trace });
 }
 
-/** Polls say nothing to a reader; what happened does. */
-const TOLD = 60;
+/** So many steps before the failure are printed. */
+const SHOWN_STEPS = 60;
 
 function describeFailure(
   { path, shrinks, plan, violations, trace }: Counterexample,
@@ -162,17 +163,11 @@ function describeFailure(
   print(colour.red(`\na promise is broken (made smaller ${shrinks} times):`));
   for (const violation of violations) print(`  ${oneLine(violation)}`);
   print(`\n${describePlan(plan)}`);
-  const told = trace.filter(({ what }) => !isRoutine(what));
-  print(`the last ${Math.min(TOLD, told.length)} of ${trace.length} steps that are no routine:`);
-  for (const line of told.slice(-TOLD)) print(`  ${printLine(line)}`);
+  const shown = trace.filter(({ what }) => !isRoutine(what));
+  print(`the last ${Math.min(SHOWN_STEPS, shown.length)} of ${trace.length} steps that are no routine:`);
+  for (const line of shown.slice(-SHOWN_STEPS)) print(`  ${printLine(line)}`);
   print(`\nagain: mesh simulate --seed ${seed} --path ${path} --trace trace.txt`);
   if (full !== undefined) print(`every step is in ${full}`);
-}
-
-function isRoutine(what: string): boolean {
-  return /pg_current_snapshot|mesh\.attempt WHERE durable|\(mesh-standing\)|^pull |SELECT 1$|pg_try_advisory_lock\(\$1, \$2\)/.test(
-    what,
-  );
 }
 
 function printLine({ step, ms, actor, what }: Counterexample["trace"][number]): string {

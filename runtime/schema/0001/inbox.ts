@@ -71,7 +71,7 @@ CREATE TABLE mesh.dead_letter (
     UNIQUE (durable, stream, stream_seq)
 );
 COMMENT ON TABLE mesh.dead_letter IS
-    'Messages that were given up, written in a transaction before the message is terminated; and, with the durable "outbox", events of this service that its relay must not publish. Read with mesh dlq.';
+    'Messages that are not tried again, written in a transaction before the message is terminated; and, with the durable "outbox", events of this service that its relay must not publish. Read with mesh dlq.';
 COMMENT ON COLUMN mesh.dead_letter.id IS 'By which mesh dlq names it.';
 COMMENT ON COLUMN mesh.dead_letter.durable IS 'Durable consumer that received the message; "outbox" of an event of this service that was never published.';
 COMMENT ON COLUMN mesh.dead_letter.stream IS 'Stream of the message, or the one that it was to be published to.';
@@ -79,11 +79,11 @@ COMMENT ON COLUMN mesh.dead_letter.stream_seq IS 'Effective sequence, which a re
 COMMENT ON COLUMN mesh.dead_letter.subject IS 'Subject of the message.';
 COMMENT ON COLUMN mesh.dead_letter.headers IS 'Headers of the message.';
 COMMENT ON COLUMN mesh.dead_letter.body IS 'Body of the message. Bytes: it need not be JSON, nor text.';
-COMMENT ON COLUMN mesh.dead_letter.error IS 'Why it was given up.';
+COMMENT ON COLUMN mesh.dead_letter.error IS 'Why it is not tried again.';
 COMMENT ON COLUMN mesh.dead_letter.attempts IS 'Attempts that were made.';
 COMMENT ON COLUMN mesh.dead_letter.entity IS 'Service and entity: auth.user; NULL where the message does not say.';
 COMMENT ON COLUMN mesh.dead_letter.entity_id IS 'Id of the entity; NULL where the message does not say.';
-COMMENT ON COLUMN mesh.dead_letter.failed_at IS 'When it was given up.';
+COMMENT ON COLUMN mesh.dead_letter.failed_at IS 'When it became a dead letter.';
 COMMENT ON COLUMN mesh.dead_letter.redriven_at IS 'When mesh dlq redrive last applied it; NULL if never.';
 
 CREATE TABLE mesh.cascade_task (

@@ -43,7 +43,7 @@ function runRelay(of: StreamDefinition): void {
 }
 
 function runConsumer(): void {
-  const doomed = (delivery: Delivery): Delivery => {
+  const killing = (delivery: Delivery): Delivery => {
     if (!delivery.subject.includes("victim")) return delivery;
     return Object.defineProperties(Object.create(delivery) as Delivery, {
       ...(step === "after the commit, before the ack" ? { ack: { value: die } } : {}),
@@ -53,8 +53,8 @@ function runConsumer(): void {
   const dying: Broker = {
     ...broker,
     async consume(plan, prefetch) {
-      const intake = await broker.consume(plan, prefetch);
-      return { ...intake, next: async (max, waitMs) => (await intake.next(max, waitMs)).map(doomed) };
+      const subscription = await broker.consume(plan, prefetch);
+      return { ...subscription, next: async (max, waitMs) => (await subscription.next(max, waitMs)).map(killing) };
     },
   };
   const hooks = {
