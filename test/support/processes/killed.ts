@@ -54,7 +54,10 @@ function runConsumer(): void {
     ...broker,
     async consume(plan, prefetch) {
       const subscription = await broker.consume(plan, prefetch);
-      return { ...subscription, next: async (max, waitMs) => (await subscription.next(max, waitMs)).map(killing) };
+      return {
+        ...subscription,
+        next: async (max, waitMs) => (await subscription.next(max, waitMs)).map(killing),
+      };
     },
   };
   const hooks = {
