@@ -86,7 +86,6 @@ async function prepare(url: string): Promise<void> {
   if (mesh === undefined) throw new Error("the benchmark's mesh does not compile");
   const templates = await readTemplates();
   const plan = emitMigrations({
-    previous: undefined,
     next: mesh,
     existing: {},
     allowDestructive: false,

@@ -1,5 +1,4 @@
 import type { MigrationFile, OutputFolder } from "./emit/file.js";
-import type { FoundLock } from "./emit/lock.js";
 import { readFollows } from "./migrations/lineage.js";
 import { readModel } from "./migrations/written.js";
 import type { Mesh, Service } from "./model/mesh.js";
@@ -30,8 +29,8 @@ interface Fragment {
   readonly databases: ReadonlySet<string>;
 }
 
-export function findChains(mesh: Mesh, lock: FoundLock | undefined, folder: Reader): readonly Chain[] {
-  const fragments = folder.folders().flatMap((name) => readFragments(name, { lock, folder }));
+export function findChains(mesh: Mesh, folder: Reader): readonly Chain[] {
+  const fragments = folder.folders().flatMap((name) => readFragments(name, folder));
   return mesh.services
     .filter((service) => !service.external)
     .map((service) => findChain(service, mesh, fragments));
@@ -58,59 +57,39 @@ function findChain({ name, database }: Service, mesh: Mesh, fragments: readonly 
   };
 }
 
-function readFragments(
-  name: string,
-  { lock, folder }: { readonly lock: FoundLock | undefined; readonly folder: Reader },
-): readonly Fragment[] {
+const followsOf = ({ text }: File) => readFollows(text) ?? [];
+
+function readFragments(name: string, folder: Reader): readonly Fragment[] {
   const rest = new Set(readMigrations(name, folder));
-  const numbered = [...rest].filter(({ text }) => readFollows(text) === undefined);
-  const follows = (file: File) =>
-    readFollows(file.text) ??
-    numbered
-      .slice(0, numbered.indexOf(file))
-      .slice(-1)
-      .map((before) => before.name);
   const fragments: Fragment[] = [];
   for (const first of rest) {
     const files = [first];
     rest.delete(first);
     for (const file of files) {
       const near = [...rest].filter(
-        (other) => follows(other).includes(file.name) || follows(file).includes(other.name),
+        (other) => followsOf(other).includes(file.name) || followsOf(file).includes(other.name),
       );
       for (const other of near) rest.delete(other);
       files.push(...near);
     }
-    const followed = new Set(files.flatMap(follows));
+    const followed = new Set(files.flatMap(followsOf));
     const databases = files
       .filter((file) => !followed.has(file.name))
-      .flatMap((end) => databaseOf(end, { files, follows }) ?? databaseInLock(name, lock) ?? []);
+      .flatMap((end) => databaseOf(end, files) ?? []);
     fragments.push({ folder: name, files, databases: new Set(databases) });
   }
   return fragments;
 }
 
 /** As the file says, or the nearest before it that says so. */
-function databaseOf(
-  end: File,
-  {
-    files,
-    follows,
-  }: { readonly files: readonly File[]; readonly follows: (file: File) => readonly string[] },
-): string | undefined {
+function databaseOf(end: File, files: readonly File[]): string | undefined {
   const before = new Set([end]);
   for (const file of before) {
     const model = readModel(file.text);
     if (model !== undefined) return model.owner.database;
-    for (const parent of files) if (follows(file).includes(parent.name)) before.add(parent);
+    for (const parent of files) if (followsOf(file).includes(parent.name)) before.add(parent);
   }
   return undefined;
-}
-
-/** Of a chain by an older generator. */
-function databaseInLock(service: string, lock: FoundLock | undefined): string | undefined {
-  const isOwn = lock?.model?.services.some((owner) => owner.name === service && !owner.external);
-  return isOwn ? lock?.model?.databases.find((database) => database.service === service)?.name : undefined;
 }
 
 function readMigrations(service: string, folder: Reader): readonly File[] {

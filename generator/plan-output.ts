@@ -29,7 +29,6 @@ export type Refusal = ProjectDiagnostic;
 
 /** Of generator/migrations: all migrations of each service, those that exist untouched, at most one new. */
 export type PlanMigrations = (input: {
-  readonly previous: Mesh | undefined;
   readonly next: Mesh;
   readonly existing: Readonly<Record<string, readonly Omit<MigrationFile, "sha256">[]>>;
   readonly allowDestructive: boolean;
@@ -81,16 +80,13 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   if (problem !== undefined) return refuse([malformedLock(problem)]);
   if (lock !== undefined && !input.distrustLock && isUpToDate(lock, input)) return upToDate(lock);
 
-  const chains = findChains(mesh, lock, folder);
+  const chains = findChains(mesh, folder);
   const tampered = lock === undefined ? [] : findTampered(lock, folder, chains);
   if (tampered.length > 0) return refuse(tampered);
   const existing = Object.fromEntries(chains.map(({ service, files }) => [service, files]));
   const planMigrations = await input.loadMigrationPlanner();
   const { allowDestructive, templates } = input;
-  const previous = lock?.model;
-  const planned = () => planMigrations({ previous, next: mesh, existing, allowDestructive, templates });
-  const migrations = previous === undefined ? planned() : attempt(planned);
-  if (migrations === undefined) return refuse([malformedLock("has a model that cannot be read")]);
+  const migrations = planMigrations({ next: mesh, existing, allowDestructive, templates });
   const refusals = [...migrations.refusals, ...findMisplacedEvents(chains, migrations.files)];
   if (refusals.length > 0) return refuse(refusals);
 
@@ -195,15 +191,6 @@ function malformedLock(problem: string): Refusal {
     message: `the lock ${problem}: no run has left it so`,
     hint: "restore it from version control, or delete it: the next run makes it anew",
   };
-}
-
-/** undefined where it throws: a model of an older generator is only as whole as whoever edited the lock has left it. */
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
 }
 
 function hashOf(text: string | undefined): string | undefined {

@@ -23,8 +23,8 @@ export interface Actor {
 /** A statement that waits for a lock. It ends when a step of another actor releases that lock. */
 export interface Blocked {
   readonly isWaiting: () => Promise<boolean>;
-  /** Waits for its answer and delivers it. */
-  readonly finish: () => Promise<void>;
+  /** Waits for its answer and delivers it. False when it waits for another lock instead. */
+  readonly finish: () => Promise<boolean>;
 }
 
 export type Performance = () => Promise<Blocked | undefined>;
@@ -77,8 +77,6 @@ const STALL = 0.015;
 const STALL_STEPS = [10, 30, 100, 250] as const;
 /** The same chance while every actor that could act has stalled. */
 const TIMER_FIRST_IN_STALL = 0.5;
-/** Real time; longer than the database takes to find a deadlock. */
-const DEADLOCK_MS = 10;
 /** Real time given to work outside: a hook that does nothing visible for so long waits for a virtual timer. */
 const OUTSIDE_MS = 250;
 
@@ -121,7 +119,7 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
     blocked = blocked.filter(({ step }) => step.actor.alive);
     for (const one of blocked) {
       if (await one.lock.isWaiting()) continue;
-      await one.lock.finish();
+      if (!(await one.lock.finish())) continue;
       blocked = blocked.filter((other) => other !== one);
       onStep({
         step: steps,
@@ -199,10 +197,7 @@ export function createSchedule({ random, time, onStep }: ScheduleOptions): Sched
         await perform(choose(ready.length > 0 ? ready : able));
         return true;
       }
-      if (time.next()) return true;
-      if (blocked.length === 0) return able.length > 0;
-      await realPause(DEADLOCK_MS);
-      return true;
+      return time.next() || able.length > 0;
     },
     get steps() {
       return steps;

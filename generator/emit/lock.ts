@@ -7,7 +7,7 @@ import type { EmittedFile } from "./file.js";
 export const LOCK_FILE = "mesh.lock.json";
 
 export interface Lock {
-  readonly lockVersion: 2;
+  readonly lockVersion: 1;
   readonly generator: string;
   /** Of all that the output follows from: the model, the generator and its templates. */
   readonly fingerprint: string;
@@ -27,8 +27,6 @@ export type Hashes = Readonly<Record<string, string>>;
 export interface FoundLock extends Pick<Lock, "files" | "migrations"> {
   /** undefined where the lock cannot be read as a whole. */
   readonly fingerprint: string | undefined;
-  /** In locks of older generators, whose migrations do not tell what they lead to. */
-  readonly model: Mesh | undefined;
 }
 
 export function sha256(text: string): string {
@@ -50,7 +48,7 @@ export function fingerprint({ mesh, version, templates }: Origin): string {
 /** The lock as text: a line for each file, so that two branches which each add some merge line by line. */
 export function printLock(origin: Origin, files: readonly EmittedFile[], migrations: Hashes): string {
   const lock: Lock = {
-    lockVersion: 2,
+    lockVersion: 1,
     generator: origin.version,
     fingerprint: fingerprint(origin),
     files: Object.fromEntries(files.map(({ path, text }) => [path, sha256(text)] as const).sort(byPath)),

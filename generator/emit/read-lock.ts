@@ -1,4 +1,3 @@
-import type { Mesh } from "../model/mesh.js";
 import { isMigrationPath, isPlainPath } from "./file.js";
 import type { FoundLock, Hashes } from "./lock.js";
 
@@ -17,9 +16,8 @@ export function readLock(text: string | undefined): LockReading {
   const value = parseJson(text);
   if (value === undefined) return { lock: salvageLock(text) };
   if (!isRecord(value)) return { problem: "is no JSON object" };
-  if (value.lockVersion === 2) return readCurrent(value);
-  if (value.lockVersion === 1) return readOld(value);
-  return { problem: `has "lockVersion": ${show(value.lockVersion)}, and this generator knows 1 and 2` };
+  if (value.lockVersion === 1) return readFields(value);
+  return { problem: `has "lockVersion": ${show(value.lockVersion)}, and this generator knows 1` };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -37,32 +35,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-function readCurrent({ fingerprint, files, migrations }: Fields): LockReading {
+function readFields({ fingerprint, files, migrations }: Fields): LockReading {
   if (typeof fingerprint !== "string" || !HASH.test(fingerprint)) return { problem: 'has no "fingerprint"' };
   const problem =
     problemOf("files", files, isFilePath) ?? problemOf("migrations", migrations, isMigrationPath);
   if (problem !== undefined) return { problem };
   return {
-    lock: { fingerprint, files: files as Hashes, migrations: migrations as Hashes, model: undefined },
+    lock: { fingerprint, files: files as Hashes, migrations: migrations as Hashes },
   };
-}
-
-function readOld({ files, migrations, model }: Fields): LockReading {
-  const hashes = isRecord(migrations) ? chainHashes(migrations) : undefined;
-  const problem = problemOf("files", files, isFilePath) ?? problemOf("migrations", hashes, isMigrationPath);
-  if (problem !== undefined) return { problem };
-  if (!isModel(model)) return { problem: 'has no "model" as the generator of its time wrote it' };
-  return { lock: { fingerprint: undefined, files: files as Hashes, migrations: hashes as Hashes, model } };
-}
-
-function chainHashes(migrations: Fields): Fields | undefined {
-  const chains = Object.entries(migrations);
-  if (!chains.every(([, chain]) => isListOf(chain, ({ name }) => typeof name === "string"))) return undefined;
-  return Object.fromEntries(
-    chains.flatMap(([service, chain]) =>
-      (chain as readonly Fields[]).map((file) => [`${service}/migrations/${String(file.name)}`, file.sha256]),
-    ),
-  );
 }
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -84,23 +64,6 @@ function show(value: unknown): string {
   return JSON.stringify(value)?.slice(0, 100) ?? "nothing";
 }
 
-function isListOf(value: unknown, fits: (item: Fields) => boolean): value is readonly Fields[] {
-  return Array.isArray(value) && value.every((item) => isRecord(item) && fits(item));
-}
-
-/** As far as the chains are told apart by it; what a migration is made from is read by who makes it. */
-function isModel(value: unknown): value is Mesh {
-  if (!isRecord(value)) return false;
-  const isNamed = ({ name }: Fields) => typeof name === "string";
-  const isDatabase = ({ name, service, tables }: Fields) =>
-    typeof name === "string" && typeof service === "string" && isListOf(tables, isNamed);
-  return (
-    isListOf(value.services, isNamed) &&
-    isListOf(value.events, isNamed) &&
-    isListOf(value.databases, isDatabase)
-  );
-}
-
 /** A merge has left its markers, or lines of both sides: what is still there to be read, as far as a run writes it. */
 function salvageLock(text: string): FoundLock {
   const lines = [...text.matchAll(/^\s*"([^"]+)": "([0-9a-f]{64})",?\r?$/gm)];
@@ -109,6 +72,5 @@ function salvageLock(text: string): FoundLock {
     fingerprint: undefined,
     files: Object.fromEntries(hashes.filter(([path]) => path.includes(".") && isFilePath(path))),
     migrations: Object.fromEntries(hashes.filter(([path]) => isMigrationPath(path))),
-    model: undefined,
   };
 }

@@ -97,7 +97,7 @@ function writeNext(lineage: Lineage, ways: readonly Way[], { owner, next, sql }:
   const { slug, text } = steps.length > 0 ? titleOf(steps) : { slug: "model", text: "its model" };
   const breaks = ways.flatMap((way) => findBreaks({ ...way, next: next.schema }));
   const [first] = heads;
-  // A file that no file before it tells the state of tells it whole.
+  // Where no file before it was generated, this one holds the whole state.
   const isTold =
     first !== undefined && [first, ...lineage.ancestors(first)].some(({ model }) => model !== undefined);
   const migration = sql.print({
@@ -163,8 +163,8 @@ function lostModel(service: string): MigrationRefusal {
     code: "lost-model",
     service,
     path: ["services", service],
-    message: `service "${service}" has migrations of an older generator, and the model they lead to is not known`,
-    hint: "restore the lock of one branch: git checkout HEAD -- generated/mesh.lock.json; if no database has had the migrations, delete their folder",
+    message: `none of the migrations of service "${service}" was generated, so what its database is after them is not known`,
+    hint: "restore those that were generated; or, if no database has had any, move these away, generate, and let them follow what was generated",
     impossible: true,
   };
 }

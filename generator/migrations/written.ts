@@ -116,7 +116,7 @@ export interface Model {
   readonly apply: (before: WrittenState | undefined) => WrittenState | undefined;
 }
 
-/** undefined: the file tells no model, since an older generator or a person wrote it. */
+/** undefined: the file has no model, since a person wrote it. */
 export function readModel(text: string): Model | undefined {
   const lines = text.trimEnd().split(/\r?\n/);
   const start = lines.findLastIndex((line) => !line.startsWith(MODEL)) + 1;

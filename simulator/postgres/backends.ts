@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import pg from "pg";
 import { real } from "../time.js";
-import { createAnswer, createSplitter, query, type Request } from "./protocol.js";
+import { createAnswer, createSplitter, errorResponse, query, type Request } from "./protocol.js";
 
 /*
  * A pool of connections to the real server, for the simulated sockets. Kept from schedule to schedule, since opening
@@ -21,14 +21,26 @@ export interface Backends {
   acquire(database: string): Promise<Backend>;
   /** Rolls back what is open and releases all locks, as when a client is gone. Resolves when that is done. */
   release(backend: Backend): Promise<void>;
-  /** True while its statement waits for a lock that another session holds. */
-  blocked(backend: Backend): Promise<boolean>;
+  /**
+   * True while its statement waits for a lock that another session holds. Where that session waits for this one in turn, the
+   * statement fails with 40P01 and false is returned: its answer is to come. The server would find the deadlock too, but at a
+   * moment that no seed decides.
+   */
+  waits(backend: Backend): Promise<boolean>;
   close(): Promise<void>;
 }
 
 interface OpenBackend extends Backend {
   readonly socket: Socket;
+  /** The statement in flight is being cancelled; its answer shall say that it closed a deadlock. */
+  deadlocked: boolean;
 }
+
+/** Whom a session waits for, and whom those wait for. */
+const WAITS = `WITH RECURSIVE waited (pid) AS (
+  SELECT unnest(pg_blocking_pids($1))
+  UNION SELECT next FROM waited CROSS JOIN LATERAL unnest(pg_blocking_pids(waited.pid)) AS next
+) SELECT count(*) > 0 AS waits, coalesce(bool_or(pid = $1), false) AS closes FROM waited`;
 
 export async function openBackends(urlOf: (database: string) => string): Promise<Backends> {
   const idle = new Map<string, OpenBackend[]>();
@@ -39,7 +51,7 @@ export async function openBackends(urlOf: (database: string) => string): Promise
       control = new pg.Client({ connectionString: urlOf(database) });
       await control.connect();
     }
-    return await control.query<{ found: boolean }>(sql, [...values]);
+    return await control.query<{ waits: boolean; closes: boolean }>(sql, [...values]);
   };
 
   return {
@@ -56,7 +68,7 @@ export async function openBackends(urlOf: (database: string) => string): Promise
         // Its statement may wait for a lock that the caller holds: the answer would never come.
         all.delete(open);
         const gone = new Promise((resolve) => open.socket.once("close", resolve));
-        await ask("SELECT pg_terminate_backend($1) AS found", [open.pid], open.database);
+        await ask("SELECT pg_terminate_backend($1)", [open.pid], open.database);
         await gone;
         return;
       }
@@ -66,9 +78,14 @@ export async function openBackends(urlOf: (database: string) => string): Promise
       if (others === undefined) idle.set(open.database, [open]);
       else others.push(open);
     },
-    async blocked({ pid, database }) {
-      const { rows } = await ask("SELECT cardinality(pg_blocking_pids($1)) > 0 AS found", [pid], database);
-      return rows[0]?.found === true;
+    async waits(backend) {
+      const open = backend as OpenBackend;
+      if (open.deadlocked) return false;
+      const { rows } = await ask(WAITS, [open.pid], open.database);
+      if (rows[0]?.closes !== true) return rows[0]?.waits === true;
+      open.deadlocked = true;
+      await ask("SELECT pg_cancel_backend($1)", [open.pid], open.database);
+      return false;
     },
     async close() {
       for (const { socket } of all) socket.destroy();
@@ -97,11 +114,12 @@ async function openBackend(database: string, url: string): Promise<OpenBackend> 
   let settle: ((answer: Buffer) => void) | undefined;
   let fail: ((error: Error) => void) | undefined;
   let answer: Buffer[] = [];
+  let deadlocked = false;
   socket.on("data", (chunk: Buffer) => {
     for (const one of split(chunk)) {
       // Notifications would come at times that the schedule does not choose; it sends its own.
       if (one.type === "A") continue;
-      answer.push(one.bytes);
+      answer.push(deadlocked && one.type === "E" ? errorResponse("40P01", "deadlock detected") : one.bytes);
       if (complete?.(one) !== true) continue;
       const whole = Buffer.concat(answer);
       answer = [];
@@ -118,8 +136,15 @@ async function openBackend(database: string, url: string): Promise<OpenBackend> 
     get asked() {
       return complete !== undefined;
     },
+    get deadlocked() {
+      return deadlocked;
+    },
+    set deadlocked(now) {
+      deadlocked = now;
+    },
     ask: (request) =>
       new Promise((resolve, reject) => {
+        deadlocked = false;
         complete = createAnswer(request);
         settle = resolve;
         fail = reject;
@@ -128,7 +153,7 @@ async function openBackend(database: string, url: string): Promise<OpenBackend> 
   };
 }
 
-/** Real time after which a statement is suspected of waiting for a lock. */
+/** Real time after which the server is asked whether a statement waits for a lock. Decides nothing: it is asked until it is sure. */
 const LOCK_CHECK_MS = 3;
 
 /** Resolves with true when the answer is there, with false when the statement waits for a lock. */
@@ -145,6 +170,6 @@ export async function answeredOrBlocked(
     const answered = await Promise.race([answer.then(() => true as const), late]);
     real.clearTimeout(timer);
     if (answered) return true;
-    if (await backends.blocked(backend)) return false;
+    if (await backends.waits(backend)) return false;
   }
 }

@@ -57,10 +57,15 @@ export function notification(channel: string): Buffer {
   return message("A", Buffer.concat([Buffer.alloc(4), Buffer.from(`${channel}\0\0`)]));
 }
 
+/** That a statement failed, as the server says it. */
+export function errorResponse(sqlState: string, text: string): Buffer {
+  return message("E", `SERROR\0VERROR\0C${sqlState}\0M${text}\0\0`);
+}
+
 /** Messages that belong together: up to the one that makes the server answer. */
 export interface Request {
   readonly messages: readonly Message[];
-  /** For people: the statement, as short as it can be told. */
+  /** For people: the statement, cut to a line. */
   readonly label: string;
   readonly sql: string;
 }

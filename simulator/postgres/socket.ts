@@ -161,7 +161,15 @@ export class SimulatedSocket extends Duplex {
       await deliver();
       return undefined;
     }
-    return { isWaiting: () => network.backends.blocked(backend), finish: deliver };
+    return {
+      isWaiting: () => network.backends.waits(backend),
+      finish: async () => {
+        // With this lock it may have come to the next one.
+        if (!(await answeredOrBlocked(network.backends, backend, answer))) return false;
+        await deliver();
+        return true;
+      },
+    };
   }
 }
 

@@ -362,8 +362,8 @@ describe("branches", () => {
   });
 
   test.each([
-    ["not numbered on", "fix.sql"],
-    ["numbered like those of older generators", "0003_fix.sql"],
+    ["not numbered", "fix.sql"],
+    ["numbered on", "0003_fix.sql"],
   ])("do not guess the place of a file by hand that is %s", async (_, name) => {
     const { a } = await meet();
     a.files.set(`auth/migrations/${name}`, "SELECT 1;");

@@ -2,16 +2,7 @@ import { describe, expect, inject, test } from "vitest";
 import type { PlannedMigration } from "../../generator/migrations/index.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { readCatalog } from "../support/catalog.js";
-import {
-  applyFiles,
-  asOldGenerator,
-  chain,
-  openDatabase,
-  plainName,
-  plan,
-  shop,
-  templates,
-} from "../support/migrations.js";
+import { applyFiles, chain, openDatabase, plainName, plan, shop, templates } from "../support/migrations.js";
 
 /*
  * The independent check of the differ: whatever leads from one model to the other, the catalogs
@@ -267,36 +258,6 @@ describe("a chain of migrations and a fresh database have the same catalogs", ()
       "0002_events_of_items.sql",
     ]);
     expect(plan(model, { existing: files.shop ?? [] }).files).toEqual(files);
-    await expectFresh(files.shop ?? [], model);
-  });
-
-  test("the chain of an older generator goes on from the model in its lock, byte for byte", async () => {
-    const model = shop(ITEMS, SUBJECTS);
-    const older = chain([shop(ITEMS), model]).map(asOldGenerator);
-    const [first] = older;
-    const odd = {
-      ...first,
-      name: "0001_initial.sql",
-      text: first?.text ?? "",
-      sha256: "",
-    };
-    const existing = [odd, ...older.slice(1)];
-    const next = shop(items("price: integer?"), SUBJECTS);
-    expect(plan(next, { existing }).refusals.map(({ code }) => code)).toEqual(["lost-model"]);
-    const { files } = plan(next, { previous: model, existing });
-    expect(files.shop?.slice(0, 2).map(({ text }) => text)).toEqual(existing.map(({ text }) => text));
-    expect(plainName(files.shop?.[2]?.name ?? "")).toBe("0003_add_items_price.sql");
-    // From then on the files hold the model, and the lock is not needed.
-    expect(plan(next, { existing: files.shop ?? [] }).files).toEqual(files);
-    await expectFresh(files.shop ?? [], next);
-  });
-
-  test("the chain of an older generator that is up to date is told its model, and loses nothing", async () => {
-    const model = shop(ITEMS, SUBJECTS);
-    const existing = chain([model]).map(asOldGenerator);
-    const { files } = plan(model, { previous: model, existing });
-    expect(files.shop?.map(({ name }) => plainName(name))).toEqual(["0001_initial.sql", "0002_model.sql"]);
-    expect(files.shop?.[1]?.text).not.toMatch(/^[^-\n]/m);
     await expectFresh(files.shop ?? [], model);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from "vitest";
 import { readCatalog } from "../support/catalog.js";
-import { applyFiles, asOldGenerator, chain, openDatabase, plan, shop } from "../support/migrations.js";
+import { applyFiles, chain, openDatabase, plan, shop } from "../support/migrations.js";
 
 const ITEMS = `
 items:
@@ -46,22 +46,6 @@ describe("rules that reach tables with rows", () => {
     await database.close();
   });
 
-  test("reach a database that a generator made which did not know them, once", async () => {
-    const current = chain([after]);
-    const older = current.map(asOldGenerator).map((file) => ({
-      ...file,
-      text: file.text.replaceAll(/ CONSTRAINT items_\w+_(travels|payload) CHECK \(.*\)(,?)$/gm, "$2"),
-    }));
-    expect(older[0]?.text).not.toContain("items_code_payload");
-    const { files } = plan(after, { previous: after, existing: older });
-    expect(files.shop?.length).toBe(2);
-    expect(plan(after, { previous: after, existing: files.shop ?? [] }).files).toEqual(files);
-    const chained = await openDatabase(inject("postgres"), files.shop);
-    const fresh = await openDatabase(inject("postgres"), current);
-    expect(await readCatalog(chained.client)).toEqual(await readCatalog(fresh.client));
-    await Promise.all([chained.close(), fresh.close()]);
-  });
-
   test.each([
     [
       "a column is renamed",
@@ -91,7 +75,7 @@ describe("rules that reach tables with rows", () => {
     const chained = await openDatabase(inject("postgres"), files);
     const fresh = await openDatabase(inject("postgres"), chain([next]));
     expect(await readCatalog(chained.client)).toEqual(await readCatalog(fresh.client));
-    expect(plan(next, { previous: next, existing: files }).files.shop).toEqual(files);
+    expect(plan(next, { existing: files }).files.shop).toEqual(files);
     await Promise.all([chained.close(), fresh.close()]);
   });
 });

@@ -162,6 +162,46 @@ describe("a simulated connection", () => {
     await Promise.all([during(one.end()), other.end()]);
   });
 
+  it("lets other actors act while a statement waits for one lock after another", async () => {
+    const [one, two, both] = ["one", "two", "both"].map((name) => clientOf(actorOf(name)));
+    if (one === undefined || two === undefined || both === undefined) throw new Error("three clients");
+    for (const client of [one, two, both]) await during(client.connect());
+    await during(one.query("INSERT INTO t VALUES (1, 1), (2, 2)"));
+    for (const [id, client] of [one, two].entries()) {
+      await during(client.query("BEGIN"));
+      await during(client.query(`UPDATE t SET n = 0 WHERE id = ${id + 1}`));
+    }
+    const waiting = both.query("SELECT sum(n) FROM (SELECT n FROM t ORDER BY id FOR UPDATE) AS locked");
+    while (!steps.some((step) => step.includes("waits for a lock"))) await schedule.turn();
+    await during(one.query("COMMIT"));
+    await during(two.query("COMMIT"));
+    expect((await during(waiting)).rows).toEqual([{ sum: "0" }]);
+    for (const client of [one, two, both]) await during(client.end());
+  });
+
+  it("fails the statement that closes a deadlock, at the same step each time", async () => {
+    const [one, other] = [clientOf(actorOf("one")), clientOf(actorOf("other"))];
+    await during(one.connect());
+    await during(other.connect());
+    await during(one.query("INSERT INTO t VALUES (1, 1), (2, 2)"));
+    for (const [id, client] of [one, other].entries()) {
+      await during(client.query("BEGIN"));
+      await during(client.query(`UPDATE t SET n = 0 WHERE id = ${id + 1}`));
+    }
+    const waiting = one.query("UPDATE t SET n = 0 WHERE id = 2");
+    while (!steps.some((step) => step.includes("waits for a lock"))) await schedule.turn();
+    await expect(during(other.query("UPDATE t SET n = 0 WHERE id = 1"))).rejects.toMatchObject({
+      code: "40P01",
+      message: "deadlock detected",
+    });
+    expect(steps.at(-1)).toBe("other db: UPDATE t SET n = 0 WHERE id = 1");
+    await during(other.query("ROLLBACK"));
+    await during(waiting);
+    await during(one.query("COMMIT"));
+    expect((await during(other.query("SELECT n FROM t"))).rows).toEqual([{ n: 0 }, { n: 0 }]);
+    for (const client of [one, other]) await during(client.end());
+  });
+
   it("cancels the lock wait of a process that was killed", async () => {
     const [one, other] = [clientOf(actorOf("one")), actorOf("other")];
     const dying = clientOf(other);

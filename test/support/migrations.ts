@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,7 +43,6 @@ ${subjects.trim() === "" ? "" : `subjects:\n${indent(subjects, "  ")}`}
 }
 
 export interface PlanOptions {
-  readonly previous?: Mesh;
   readonly existing?: readonly PlannedMigration[];
   readonly service?: string;
   readonly allowDestructive?: boolean;
@@ -53,7 +51,6 @@ export interface PlanOptions {
 
 export function plan(next: Mesh, options: PlanOptions = {}): MigrationPlan {
   return emitMigrations({
-    previous: options.previous,
     next,
     existing: { [options.service ?? "shop"]: options.existing ?? [] },
     allowDestructive: options.allowDestructive ?? false,
@@ -75,15 +72,6 @@ export function chain(models: readonly Mesh[], allowDestructive = true): readonl
 /** The file's name without the hash of its text. */
 export function plainName(name: string): string {
   return name.replace(/_[0-9a-f]{10}\.sql$/, ".sql");
-}
-
-/** As generators before this one wrote it: the number is its place, and nothing tells what it leads to. */
-export function asOldGenerator({ name, text }: { readonly name: string; readonly text: string }) {
-  const lines = text
-    .split("\n")
-    .filter((line) => !/^-- (follows|older releases|model|What the database is).*$/.test(line));
-  const old = `${lines.join("\n").trimEnd()}\n`;
-  return { name: plainName(name), text: old, sha256: createHash("sha256").update(old).digest("hex") };
 }
 
 /** Applies the files with the runtime's `migrate`. */

@@ -40,12 +40,7 @@ describe("a unique conflict", () => {
   });
 
   it("leaves the row that yields a placeholder value, and its other values", () => {
-    expect(withPlaceholder(cache, row("ada", "Ada", 1, 2), 0).cells).toEqual([
-      "superseded:a",
-      "Ada",
-      1,
-      2,
-    ]);
+    expect(withPlaceholder(cache, row("ada", "Ada", 1, 2), 0).cells).toEqual(["superseded:a", "Ada", 1, 2]);
     expect(withPlaceholder(cache, row("ada", "Ada", 1, 2), 2).cells).toEqual(["ada", "Ada", null, 2]);
   });
 

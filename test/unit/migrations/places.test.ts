@@ -21,7 +21,7 @@ function refusalsOf(from: string, to: string, allowDestructive = false): string 
   const existing = plan(previous).files.shop ?? [];
   const { mesh: next, locate } = compileMesh(to, { file: "mesh.yaml" });
   if (next === undefined) throw new Error(`the test's mesh does not compile:\n${to}`);
-  const { refusals, files } = plan(next, { previous, existing, allowDestructive });
+  const { refusals, files } = plan(next, { existing, allowDestructive });
   if (refusals.length > 0) expect(files.shop).toEqual(existing);
   return renderDiagnostics(locate(refusals.map(({ path = [], ...refusal }) => ({ ...refusal, path }))));
 }
