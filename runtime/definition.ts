@@ -335,5 +335,11 @@ export interface StartContext {
 /** Runs once before the service takes work: the place to check what the hooks need. */
 export type StartHook = (context: StartContext) => Promise<void> | void;
 
+/** The hooks that every service may have. */
+export interface ServiceHooks {
+  /** Runs once before the service takes work; throwing refuses the start. */
+  readonly start?: StartHook;
+}
+
 /** What a hooks module exports, and a service is made from: `computeService(hooks)`. */
 export type ServiceFactory<Hooks> = (hooks: Hooks) => ServiceDefinition;

@@ -33,6 +33,7 @@ export type {
   RowPatch,
   ServiceDefinition,
   ServiceFactory,
+  ServiceHooks,
   StartContext,
   StartHook,
   StreamDefinition,

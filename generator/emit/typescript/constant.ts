@@ -23,18 +23,27 @@ export function constantStatement({ name, value, type, satisfies, docs }: Consta
 
 export interface TypeAlias {
   readonly name: string;
-  /** A type of the runtime. */
-  readonly generic: string;
-  /** Each a union of types. */
-  readonly parameters: readonly (readonly string[])[];
+  /** Types that it is all of. */
+  readonly intersection: readonly string[];
   readonly docs: readonly string[];
 }
 
 /** An exported type, as text for the same reason. */
-export function typeStatement({ name, generic, parameters, docs }: TypeAlias): string {
-  const opening = `export type ${name} = ${generic}<`;
-  const line = `${opening}${parameters.map((union) => union.join(" | ")).join(", ")}>;`;
+export function typeStatement({ name, intersection, docs }: TypeAlias): string {
+  const opening = `export type ${name} = `;
+  const line = `${opening}${intersection.join(" & ")};`;
+  const broken = intersection.map((type) => `\n  & ${type}`).join("");
+  const isWide = line.length > LINE_WIDTH && intersection.length > 1;
+  return `\n${docComment(docs)}${isWide ? `${opening.trimEnd()}${broken};` : line}`;
+}
+
+/** A type of the runtime with parameters, each a union: on one line where it fits there behind `lead` columns. */
+export function genericType(
+  generic: string,
+  parameters: readonly (readonly string[])[],
+  lead: number,
+): string {
+  const line = `${generic}<${parameters.map((union) => union.join(" | ")).join(", ")}>`;
   const broken = parameters.map((union) => fillLines(union, LINE_WIDTH - 4, " | ").join("\n    | "));
-  const text = line.length <= LINE_WIDTH ? line : `${opening}\n  ${broken.join(",\n  ")}\n>;`;
-  return `\n${docComment(docs)}${text}`;
+  return lead + line.length < LINE_WIDTH ? line : `${generic}<\n  ${broken.join(",\n  ")}\n>`;
 }

@@ -4,6 +4,7 @@ import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { serviceTitle } from "../wording.js";
+import { typeStatement } from "./constant.js";
 import { consumerFunctionName } from "./consumer.js";
 import { docs } from "./docs.js";
 import { eventsConstantName, streamConstantName } from "./events.js";
@@ -21,7 +22,7 @@ interface Scope {
 export function serviceSource(service: Service, lookup: Lookup): SourceText {
   const imports = gatherImports("hooks", `${service.names.type}Hooks`, serviceFunctionName(service));
   const scope: Scope = { service, lookup, imports };
-  return { imports: scope.imports, statements: [hooksInterface(scope), serviceFunction(scope)] };
+  return { imports: scope.imports, statements: [hooksType(scope), serviceFunction(scope)] };
 }
 
 /** `sfsService` */
@@ -29,23 +30,15 @@ export function serviceFunctionName(service: Service): string {
   return `${service.names.value}Service`;
 }
 
-function hooksInterface({ service, imports }: Scope): StatementStructures {
-  return {
-    kind: StructureKind.Interface,
+function hooksType({ service, imports }: Scope): string {
+  const ofConsumers = service.consumers.map((consumer) =>
+    imports.type(consumerModule(consumer), hooksName(consumer)),
+  );
+  return typeStatement({
     name: `${service.names.type}Hooks`,
-    isExported: true,
-    extends: service.consumers.map((consumer) => imports.type(consumerModule(consumer), hooksName(consumer))),
+    intersection: [imports.type(RUNTIME, "ServiceHooks"), ...ofConsumers],
     docs: docs(`What ${serviceTitle(service.name)} does beyond its tables, caches and cascades.`),
-    properties: [
-      {
-        name: "start",
-        isReadonly: true,
-        hasQuestionToken: true,
-        type: imports.type(RUNTIME, "StartHook"),
-        docs: docs("Runs once before the service takes work; throwing refuses the start."),
-      },
-    ],
-  };
+  });
 }
 
 function serviceFunction(scope: Scope): StatementStructures {

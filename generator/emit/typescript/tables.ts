@@ -3,7 +3,7 @@ import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Column, Event, Table } from "../../model/mesh.js";
 import { mayBeLeftOut } from "../json-schema/body.js";
 import { call, code, type Literal } from "../print/layout.js";
-import { constantStatement, typeStatement } from "./constant.js";
+import { constantStatement, genericType, typeStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText, Statement } from "./printer.js";
@@ -59,10 +59,11 @@ function rowInterface(table: Table): StatementStructures {
 function createType(table: Table, imports: Imports): string {
   const { row, create } = table.names;
   const optional = table.columns.filter(mayBeLeftOut).map(({ name }) => JSON.stringify(name));
+  const parameters = [[row], ...(optional.length === 0 ? [] : [optional])];
+  const lead = `export type ${create} = ;`.length;
   return typeStatement({
     name: create,
-    generic: imports.type(RUNTIME, "NewRow"),
-    parameters: [[row], ...(optional.length === 0 ? [] : [optional])],
+    intersection: [genericType(imports.type(RUNTIME, "NewRow"), parameters, lead)],
     docs: docs(`What creates a row of \`${table.name}\`; the database fills in what may be left out.`),
   });
 }
@@ -70,8 +71,7 @@ function createType(table: Table, imports: Imports): string {
 function patchType(table: Table, imports: Imports): string {
   return typeStatement({
     name: table.names.patch,
-    generic: imports.type(RUNTIME, "RowPatch"),
-    parameters: [[table.names.row], [JSON.stringify(table.key)]],
+    intersection: [`${imports.type(RUNTIME, "RowPatch")}<${table.names.row}, ${JSON.stringify(table.key)}>`],
     docs: docs(`What changes a row of \`${table.name}\`; its key stays.`),
   });
 }
