@@ -15,9 +15,9 @@ type Reader = Pick<OutputFolder, "list" | "read" | "folders">;
 export interface Chain {
   readonly service: string;
   readonly files: readonly File[];
-  /** Where those stand that are in the folder of another service. */
+  /** Paths of those files that are in the folder of another service. */
   readonly oldPaths: readonly string[];
-  /** Files in the service's folder that are neither of this chain nor of one that leaves. */
+  /** Files in the service's folder that are neither of this chain nor of one that moves to another service. */
   readonly unexplained: readonly File[];
 }
 
@@ -25,7 +25,7 @@ export interface Chain {
 interface Fragment {
   readonly folder: string;
   readonly files: readonly File[];
-  /** Of the databases that its ends are for; several where branches met, none where no file says. */
+  /** Databases of its last files: several where branches met, none where no file has a model. */
   readonly databases: ReadonlySet<string>;
 }
 
@@ -44,7 +44,7 @@ function findChain({ name, database }: Service, mesh: Mesh, fragments: readonly 
   const mine = ofDatabase.length > 0 ? ofDatabase : free;
   const strangers = own.filter((fragment) => !mine.includes(fragment) && fragment.databases.size === 0);
   const elsewhere = mine.filter((fragment) => fragment.folder !== name);
-  // Where none comes from elsewhere they are of this chain, and only do not say what they follow.
+  // Where no file comes from another folder they belong to this chain, and only lack the line that says what they follow.
   const all = [...mine, ...(elsewhere.length === 0 ? strangers : [])].flatMap(({ files }) => files);
   const files = [...new Map(all.map((file) => [file.name, file])).values()];
   return {
@@ -81,7 +81,7 @@ function readFragments(name: string, folder: Reader): readonly Fragment[] {
   return fragments;
 }
 
-/** As the file says, or the nearest before it that says so. */
+/** As the model of the file says, or of the nearest file before it that has one. */
 function databaseOf(end: File, files: readonly File[]): string | undefined {
   const before = new Set([end]);
   for (const file of before) {

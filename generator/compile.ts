@@ -17,7 +17,7 @@ export interface Compilation {
   readonly mesh: Mesh | undefined;
   /** Every mistake of the file, in its order; warnings only where there is no error. */
   readonly diagnostics: readonly Diagnostic[];
-  /** Gives a place to mistakes that only show where the mesh meets what was generated before. */
+  /** Finds the place in mesh.yaml of mistakes that only show beside what was generated before. */
   readonly locate: (mistakes: readonly Mistake[]) => readonly Diagnostic[];
 }
 

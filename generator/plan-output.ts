@@ -13,7 +13,7 @@ import type { Templates } from "./templates.js";
  * ts-morph, ajv and the templates are loaded only when there is something to emit.
  */
 
-/** What only shows where the mesh meets what was generated before. */
+/** A mistake or warning that mesh.yaml alone does not show: it is about what was generated before, or about hooks. */
 export interface ProjectDiagnostic {
   readonly code: string;
   /** The keys that lead to it in mesh.yaml; undefined: it is not about what mesh.yaml says. */
@@ -61,7 +61,7 @@ export interface OutputPlan {
   readonly drift: readonly Drift[];
   /** When there is any, nothing is to be written. */
   readonly refusals: readonly Refusal[];
-  /** What is said of a plan that is carried out all the same. */
+  /** Reported although the plan is carried out. */
   readonly warnings: readonly ProjectDiagnostic[];
 }
 
@@ -106,7 +106,7 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
 
 /**
  * Carries out a plan that has no refusals. Where it is cut off the next run goes on: a migration that moves
- * leaves its old place only when it stands in the new one, and the lock is the last to know.
+ * is removed from its old folder only when it stands in the new one, and the lock is written last.
  */
 export function applyPlan({ remove, write }: OutputPlan, folder: OutputFolder): void {
   for (const path of remove) if (!isMigrationPath(path)) folder.remove(path);
@@ -151,7 +151,7 @@ function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Pres
   const emitted = new Set(files.map(({ path }) => path));
   const write = files.filter(({ path, text }) => folder.read(path) !== text);
   const stale = obsolete.filter((path) => !emitted.has(path) && folder.read(path) !== undefined);
-  // The lock may be of anybody: what does not say itself that a run wrote it stays.
+  // Anybody may have written the lock: a file without the header of generated files stays.
   const remove = stale.filter((path) => isMigrationPath(path) || isMarked(path, folder.read(path) ?? ""));
   const written = new Set(write);
   return {
@@ -197,7 +197,7 @@ function hashOf(text: string | undefined): string | undefined {
   return text === undefined ? undefined : sha256(text);
 }
 
-/** Databases may have run a migration the day it was written: it is neither edited nor dropped afterwards. */
+/** Migrations that were edited or removed: some database may have applied them the day they were written. */
 function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[]): Refusal[] {
   return Object.entries(lock.migrations).flatMap(([path, locked]) => {
     const found = hashOf(folder.read(path));
@@ -215,7 +215,7 @@ function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[])
   });
 }
 
-/** Beside a chain that moves in they would be taken for part of it. What a run that was cut off has put there is. */
+/** Files that stand where a chain is to move: they would be taken for part of it. What a run that was cut off has put there belongs to it. */
 function findMisplacedEvents(
   chains: readonly Chain[],
   planned: ReturnType<PlanMigrations>["files"],

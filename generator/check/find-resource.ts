@@ -7,7 +7,7 @@ interface Sought {
   readonly path: TextNode<string>;
 }
 
-/** What the service serves at the path; else says that it serves nothing there. What an external one serves is not known. */
+/** The resource that the service serves at the path; else reports that there is none. Of an external service that is not known. */
 export function findResource(
   { service, path }: Sought,
   report: Report,

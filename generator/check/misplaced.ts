@@ -4,7 +4,7 @@ import type { EventSymbol, TableSymbol } from "../language/symbols.js";
 import { onceFor } from "./once.js";
 import { foreignPatterns } from "./reach.js";
 
-/** Certain that the event's service does not publish its subject. */
+/** Whether it is certain that the service of the event does not publish its subject: nothing that could say so was misread. */
 export function isUnpublished({ service, subject }: EventSymbol): boolean {
   if (service === undefined || service.poisoned.publishes || foreignPatterns(service).length > 0)
     return false;

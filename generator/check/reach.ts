@@ -31,7 +31,7 @@ const allUnmatchedPatterns = onceFor(
     ),
 );
 
-/** Certain that the service does not hear the entity; a misspelt subscription may have been meant for it. */
+/** Whether it is certain that the service does not subscribe to the entity: no misspelt subscription may have been meant for it. */
 export function isUnsubscribedFrom(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
   if (service.poisoned.subscribes || unmatchedPatterns(service, program).length > 0) return false;
   return !service.subscribes.some((pattern) => covers(pattern.value, entity));

@@ -1,5 +1,5 @@
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
 
-/** Looks at one kind of promise that the file must keep. Silent about what is poisoned. */
+/** Checks one requirement on the file. Reports nothing about what is `poisoned`: part of that was misread, which is reported already. */
 export type Rule = (program: Program, report: Report) => void;

@@ -136,7 +136,7 @@ function isOfType(value: Value, type: string): boolean {
     case "boolean":
       return value.kind === "scalar" && typeof value.value === type;
     default:
-      // Another word is told of where it stands.
+      // A word that is no keyword is reported where it stands.
       return true;
   }
 }

@@ -44,7 +44,7 @@ export function writeProject(plan: OutputPlan): void {
   applyPlan(plan, openOutputFolder(GENERATED));
 }
 
-/** Each at its place in mesh.yaml, as any other mistake; what is wrong with a generated file has none there. */
+/** Prints each at its place in mesh.yaml, as any other mistake; what is wrong with a generated file has no place there. */
 export function reportRefusals(
   refusals: readonly Refusal[],
   compilation: Pick<Compilation, "locate">,
@@ -63,7 +63,7 @@ export function reportWarnings(
   printSplit(splitByPlace(warnings, "warning", compilation), "warning");
 }
 
-/** As `--json` has them, errors included, of the file alone and of its meeting with what was generated before. */
+/** As `--json` prints them, errors included: those of mesh.yaml alone, and those that show beside what was generated before. */
 export function warningsToJson(
   warnings: readonly ProjectDiagnostic[],
   compilation: Pick<Compilation, "locate" | "diagnostics">,
@@ -98,7 +98,7 @@ function printSplit({ located, others }: SplitByPlace, severity: Severity): void
   reportDiagnostics(located, false);
 }
 
-/** For commands that stand on generated code. undefined: mesh.yaml is wrong, and that has been said. */
+/** Generates what is missing, for commands that run generated code. undefined: mesh.yaml has errors, which were printed. */
 export async function bringUpToDate(): Promise<Mesh | undefined> {
   const compilation = await compileProject();
   const { mesh, diagnostics } = compilation;

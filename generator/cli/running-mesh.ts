@@ -50,13 +50,13 @@ async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** Somebody else's broker does not know the one of `mesh dev`. */
+/** The login of `mesh dev`'s operator, unless the environment names another broker. */
 function operatorVariables({ nats_operator: operator }: Endpoints): NodeJS.ProcessEnv {
   if (operator === undefined || process.env.NATS_URL) return {};
   return { NATS_USER: operator.user, NATS_PASSWORD: operator.pass };
 }
 
-/** Those with which our services call what is written by hand: only there are they not the operator's to replace. */
+/** The keys with which our services call external ones. The operator's key does not open those, as it opens our own services. */
 async function externalKeys(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
   const files = mesh.services
     .filter(({ external }) => external)

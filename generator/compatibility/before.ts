@@ -8,7 +8,7 @@ export interface SubjectBefore {
   readonly subscribers: readonly string[];
 }
 
-/** What the last run has written. A file that is not there, or that a merge has left broken, tells nothing. */
+/** Of the last run's files. One that is not there, or that a merge has left broken, counts as empty. */
 export interface Before {
   readonly subjects: readonly SubjectBefore[];
   readonly schemaOf: (fileName: string) => JsonSchema | undefined;

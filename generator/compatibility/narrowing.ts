@@ -1,8 +1,8 @@
 import type { JsonSchema, JsonValue } from "../model/mesh.js";
 
 /*
- * Whether a schema still takes all that it took before. Where that cannot be told it says no: a warning too many is
- * read, one too few is a dead letter.
+ * Whether a schema still accepts all that it accepted before. Where that is not certain the answer is no: a warning too
+ * many is read, one too few is a dead letter.
  */
 
 const ANNOTATIONS = new Set(["$schema", "$id", "title", "description", "default", "examples", "$comment"]);
@@ -10,7 +10,7 @@ const ANNOTATIONS = new Set(["$schema", "$id", "title", "description", "default"
 const UPPER = new Set(["maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties"]);
 const LOWER = new Set(["minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties"]);
 
-/** What is demanded now of what was taken before; undefined: nothing. */
+/** What the schema demands now and did not before; undefined: nothing. */
 export function findNarrowing(before: JsonSchema, now: JsonSchema): string | undefined {
   const keywords = Object.keys(now).filter((keyword) => !ANNOTATIONS.has(keyword));
   for (const keyword of keywords) {
@@ -43,7 +43,7 @@ function findInObject(before: JsonSchema, now: JsonSchema): string | undefined {
 
 function isWider(keyword: string, before: JsonValue | undefined, now: JsonValue | undefined): boolean {
   if (JSON.stringify(before) === JSON.stringify(now)) return true;
-  // No whole number beyond these could be told before either: a message that tried was not the one that was meant.
+  // Whole numbers beyond these were never exact in JSON: a message that had one had another value than was meant.
   if (keyword === "minimum" && now === Number.MIN_SAFE_INTEGER) return true;
   if (keyword === "maximum" && now === Number.MAX_SAFE_INTEGER) return true;
   if (before === undefined) return false;

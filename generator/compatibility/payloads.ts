@@ -3,7 +3,7 @@ import type { Event, JsonSchema, Mesh } from "../model/mesh.js";
 import { readBefore, type SubjectBefore } from "./before.js";
 import { findNarrowing, isSchema } from "./narrowing.js";
 
-/** What is said at a field in mesh.yaml, or at the event that is new or has lost one. */
+/** A warning at a field in mesh.yaml, or at an event that is new or has lost a field. */
 export interface PayloadWarning {
   readonly code: "payload-narrowed" | "payload-widened" | "action-added";
   readonly path: readonly string[];
@@ -12,9 +12,9 @@ export interface PayloadWarning {
 }
 
 /**
- * While releases change, an event meets a schema that is not its own. One that was written before, and is still in its
- * stream, meets the new one; one of a new publisher meets that of a subscriber's older replicas, which may not know its
- * action at all. Where the one demands more than the other they take it for invalid. `read` gives the files of the last run.
+ * While releases change, an event may be validated by a schema of another release: an older event, still in its stream, by
+ * the new schema; an event of a new publisher by that of a subscriber's older replicas, which may not know its action at
+ * all. It is a dead letter where that schema demands more. `read` gives the files of the last run.
  */
 export function findPayloadWarnings(
   mesh: Mesh,
@@ -81,7 +81,7 @@ function widened({ event, subscribers }: Compared, path: readonly string[], dema
   };
 }
 
-/** A durable takes every action of its entity: what an older replica does not know is not left to a newer one. */
+/** Replicas share a durable, which delivers every action: an older replica makes a dead letter of an action that it does not know. */
 function findAddedAction(
   { event, subscribers }: Compared,
   before: readonly SubjectBefore[],

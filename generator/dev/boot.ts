@@ -98,7 +98,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   };
 }
 
-/** A service whose role owns its database, as a URL of the environment may name one, migrates by itself. */
+/** Whether the service's role owns its database, as it may where the environment has the URL: the service then migrates by itself. */
 function isOwned({ owner, service }: DevDatabases, database: string): boolean {
   return owner[database] !== service[database];
 }
@@ -120,7 +120,7 @@ function handOver<T extends { stop(): Promise<void> }>(started: T, options: Boot
   return started;
 }
 
-/** Each after those that it reads from. Those that read from each other come together, at the end. */
+/** Services in waves, each after those that it reads snapshots from. Those that read from each other are the last wave. */
 function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonly Service[])[] {
   const waves: (readonly Service[])[] = [];
   let left = services;
@@ -134,14 +134,14 @@ function startOrder(services: readonly Service[], mesh: Mesh): readonly (readonl
   return waves;
 }
 
-/** Where this service reads snapshots, for its caches and without one. */
+/** The services from which this one reads snapshots, with a cache or without. */
 function sourcesOf({ name }: Service, { calls }: Mesh): readonly string[] {
   return calls
     .filter(({ caller, reasons }) => caller === name && reasons.some((reason) => reason !== "declared"))
     .map(({ callee }) => callee);
 }
 
-/** Whether somebody calls this service at a port that we chose. */
+/** Whether another service calls this one, at the port that was chosen here. */
 function isExpected(service: string, { calls }: Mesh): boolean {
   return calls.some(({ callee, urlVariable }) => callee === service && !process.env[urlVariable]);
 }
@@ -163,7 +163,7 @@ interface EnvironmentParts {
   readonly options: BootOptions;
 }
 
-/** A service's whole environment: ours where dev decides, the caller's (`KUBECONFIG`, `LOG_LEVEL`) otherwise. */
+/** The whole environment of a service: what `mesh dev` decides, and of the rest (`KUBECONFIG`, `LOG_LEVEL`) the caller's. */
 function serviceEnvironment(parts: EnvironmentParts): (service: Service) => NodeJS.ProcessEnv {
   const { ports, broker, databases, keys, options } = parts;
   const external = externalNames(options.mesh);
@@ -191,7 +191,7 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   });
 }
 
-/** The runtime exits so on a ConfigurationError: starting it again cannot help. */
+/** How the runtime exits on a ConfigurationError: starting it again cannot help. */
 const CONFIGURATION_ERROR = "exit code 2";
 const TRIES = 3;
 
@@ -241,7 +241,7 @@ interface Readiness {
   readonly reasons?: readonly string[];
 }
 
-/** Why it is not ready; undefined when it is. */
+/** Resolves to the reason why the service is not ready after the time-out; to undefined when it is ready. */
 async function untilReady(url: string, mayBeDegraded: boolean): Promise<string | undefined> {
   let health: Readiness | undefined;
   let degradedSince: number | undefined;

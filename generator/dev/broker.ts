@@ -27,7 +27,7 @@ export interface BrokerOptions {
   readonly mesh: Mesh;
   readonly port: number | undefined;
   readonly progress: (text: string) => void;
-  /** Its server died, and what is done about it. */
+  /** Called with a line for people when the server died, and when it is back. */
   readonly onNotice?: (text: string) => void;
 }
 
@@ -44,7 +44,7 @@ export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
   const server: NatsServer = await startNats({
     folder: state.nats,
     port: options.port,
-    // Its text and not an include: the server resolves those against its own file's folder, absolute paths too.
+    // The text itself and no `include`: the server resolves those against the folder of its own file, absolute paths too.
     configuration: `${emitDevBroker(mesh, await readTemplates())}\nno_auth_user: ${LISTENER}\n`,
     env: {
       ...Object.fromEntries(users.map((user) => [passwordVariableOf(user), password(user)])),
@@ -60,7 +60,7 @@ export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
   };
 }
 
-/** At a broker of the user's: who may make streams and durables there, as its variables or its URL say. */
+/** At a broker of the user's: the login of who may make streams and durables, from the variables or the URL. */
 function givenLogin(urls: string): BrokerLogin | undefined {
   const { NATS_USER: user, NATS_PASSWORD: password } = process.env;
   if (user) return { user, password: password ?? "" };

@@ -7,9 +7,9 @@ import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 
 export interface DevDatabases {
-  /** URL of each database's owner, who migrates it; what the environment names, where it does. */
+  /** By database: the URL of its owner, who migrates it. From the environment, where it is set there. */
   readonly owner: Readonly<Record<string, string>>;
-  /** What each service gets: a role that reads and writes its rows, and may enter no other database. */
+  /** By database: the URL that its service gets, of a role that reads and writes its rows and may enter no other database. */
   readonly service: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface DatabasesOptions {
   readonly databases: readonly Database[];
   readonly state: State;
   readonly progress: (text: string) => void;
-  /** Their server died, and what is done about it. */
+  /** Called with a line for people when the server died, and when it is back. */
   readonly onNotice: (text: string) => void;
 }
 
@@ -35,10 +35,9 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   const own = databases.filter((database) => !isGiven(database));
   if (own.length === 0) return { owner, service, stop: async () => {} };
   const server: PostgresServer = await startPostgres({ folder: state.postgres, progress });
-  const roles = new Set(databases.flatMap((database) => Object.values(database.roles)));
   try {
     for (const database of own) {
-      const made = await createDatabase(server.url, database, roles);
+      const made = await createDatabase(server.url, database);
       owner[database.name] = made.owner;
       service[database.name] = made.service;
     }
@@ -49,7 +48,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   return { owner, service, stop: superviseServer({ server, onNotice }) };
 }
 
-/** Whether it is the user's own, and not in the state folder. */
+/** Whether the environment names it: it is then not in the state folder. */
 export function isGiven({ urlVariable, ownerUrlVariable }: Database): boolean {
   return Boolean(process.env[urlVariable] || process.env[ownerUrlVariable]);
 }
@@ -61,12 +60,8 @@ interface RoleUrls {
   readonly service: string;
 }
 
-/** With the roles of roles.sql. Their passwords are made up anew for each run. */
-async function createDatabase(
-  server: string,
-  database: Database,
-  roles: ReadonlySet<string>,
-): Promise<RoleUrls> {
+/** Creates the database unless it is there, and the roles of roles.sql. Each run gives them new passwords. */
+async function createDatabase(server: string, database: Database): Promise<RoleUrls> {
   await asSuperuser(server, async (client) => {
     const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [database.name]);
     if (!found.rowCount) await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
@@ -74,34 +69,9 @@ async function createDatabase(
   const url = withPath(server, database.name);
   return await asSuperuser(url, async (client) => {
     await client.query(await readRoles());
-    await adoptFormer(client, database, roles);
     const { owner, service } = database.roles;
     return { owner: await logIn(client, url, owner), service: await logIn(client, url, service) };
   });
-}
-
-/**
- * Before there were two roles, one that is called like its database owned it all, and people made tables as the
- * superuser: all of it is the owner's from here on, and that role may no longer log in.
- */
-async function adoptFormer(
-  client: pg.Client,
-  { name, roles }: Database,
-  present: ReadonlySet<string>,
-): Promise<void> {
-  const former = ["public", "none", "mesh"].includes(name) ? `${name}$owner` : name;
-  const owner = client.escapeIdentifier(roles.owner);
-  const known = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [former]);
-  if (known.rowCount && former !== roles.owner) {
-    await client.query(`REASSIGN OWNED BY ${client.escapeIdentifier(former)} TO ${owner}`);
-    if (!present.has(former)) await client.query(`ALTER ROLE ${client.escapeIdentifier(former)} NOLOGIN`);
-  }
-  const { rows } = await client.query<{ relation: string }>(
-    `SELECT oid::regclass::text AS relation FROM pg_class
-     WHERE relkind IN ('r', 'p', 'v', 'm') AND relowner = current_user::regrole
-       AND relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'`,
-  );
-  for (const { relation } of rows) await client.query(`ALTER TABLE ${relation} OWNER TO ${owner}`);
 }
 
 async function logIn(client: pg.Client, url: string, role: string): Promise<string> {

@@ -10,7 +10,7 @@ export interface Endpoints {
   /** URL of each database's owner, who may read and write every table. */
   readonly databases: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, { readonly http: string }>>;
-  /** The operator's: opens everything of every service. */
+  /** The operator's key, which every service accepts for everything. */
   readonly service_key: string;
 }
 

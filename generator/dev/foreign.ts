@@ -6,12 +6,12 @@ import { GENERATED } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
 import { type DevDatabases, isGiven } from "./databases.js";
 
-/** The state folder is of another branch, or of another mesh: no service would ever start on it. */
+/** The state folder belongs to another branch or another mesh: no service could start on its databases. */
 export class ForeignState extends UsageError {
   override readonly name = "UsageError";
 }
 
-/** Asked before any service runs, which could only end again and again. Rejects with `ForeignState`. */
+/** Rejects with `ForeignState` where the databases have migrations that this mesh does not know. Called before services start, which would only end again and again. */
 export async function requireOwnState(mesh: Mesh, { owner }: DevDatabases, folder: string): Promise<void> {
   const own = mesh.databases.filter((database) => !isGiven(database));
   const reasons = await Promise.all(

@@ -4,15 +4,15 @@ import { makeKey } from "./state.js";
 
 /** Who holds which key in this run. */
 export interface DevKeys {
-  /** Every variable with a key: none of them is inherited. */
+  /** Names of all variables that hold a key: none is inherited from the caller's environment. */
   readonly variables: readonly string[];
-  /** What one service is given: the keys that it shows, and of those that it knows others by the digests. */
+  /** What one service is given: the keys that it sends, and the digests of the keys that others send to it. */
   of(service: string): NodeJS.ProcessEnv;
 }
 
 export interface DevKeyOptions {
   readonly operatorKey: string;
-  /** Names of services written by hand: these compare with the key itself, and where they run elsewhere, it is theirs to say. */
+  /** Names of external services. They get the keys of their callers themselves; where one runs elsewhere, its owner chooses the key. */
   readonly external: ReadonlySet<string>;
 }
 

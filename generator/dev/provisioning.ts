@@ -26,7 +26,7 @@ export async function provision(mesh: Mesh, options: Provisioning): Promise<read
   }
 }
 
-/** The same on a connection that is kept: for whoever provisions again and again. */
+/** The same on the caller's connection, for who provisions repeatedly. */
 export async function provisionOn(
   broker: Broker,
   mesh: Mesh,
@@ -57,7 +57,7 @@ async function makeStream(
   { external: _, described: __, replicas, ...stream }: Stream,
   options: Omit<Provisioning, "login">,
 ): Promise<void> {
-  // What stands keeps the replicas that its operator gave it, unless the file says a number.
+  // A stream that is there keeps the replicas that its operator gave it, unless mesh.yaml says a number.
   if (replicas !== undefined || options.replicas === 1 || (await broker.streamState(stream.name))) {
     await broker.ensureStream({ ...stream, ...(replicas === undefined ? {} : { replicas }) });
     return;

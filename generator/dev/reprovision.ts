@@ -14,36 +14,36 @@ export async function keepProvisioned(mesh: Mesh, options: Provisioning): Promis
   const broker = await connectJetStream({ ...options.login, name: "mesh_operator", logger: quietLogger });
   const stopping = new AbortController();
   const { signal } = stopping;
-  // What could not be made at the start has been told of, and was never lost.
-  const told = new Set((await findMissing(broker, mesh)).map(({ what }) => what));
+  // What could not be made at the start was reported then, and has not vanished.
+  const reported = new Set((await findMissing(broker, mesh)).map(({ what }) => what));
   const keepLooking = async () => {
     while (!signal.aborted) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted || !broker.connected()) continue;
-      // A broker on its way down or up: the next look is in two seconds.
-      await replaceMissing(broker, mesh, { ...options, told }).catch(() => undefined);
+      // The broker is stopping or starting: the next check is in two seconds.
+      await replaceMissing(broker, mesh, { ...options, reported }).catch(() => undefined);
     }
   };
   const ended = keepLooking();
   return async () => {
     stopping.abort();
-    // First: a question under way ends with its connection.
+    // First: a request under way ends with its connection.
     await broker.close();
     await ended;
   };
 }
 
 interface Looking extends Provisioning {
-  /** What is missing and was said to be: one that cannot be made is not told of every two seconds. */
-  readonly told: Set<string>;
+  /** What is missing and was reported: what cannot be made is not reported every two seconds. */
+  readonly reported: Set<string>;
 }
 
 async function replaceMissing(broker: Broker, mesh: Mesh, options: Looking): Promise<void> {
   const missing = await findMissing(broker, mesh);
-  const { told } = options;
-  for (const what of told) if (!missing.some((one) => one.what === what)) told.delete(what);
-  const news = missing.filter(({ what }) => !told.has(what));
-  for (const { what } of news) told.add(what);
+  const { reported } = options;
+  for (const what of reported) if (!missing.some((one) => one.what === what)) reported.delete(what);
+  const news = missing.filter(({ what }) => !reported.has(what));
+  for (const { what } of news) reported.add(what);
   if (missing.length === 0) return;
   for (const { service, what } of news) options.onNotice(service, `has lost its ${what}: making it anew`);
   await provisionOn(broker, mesh, { ...options, onNotice: news.length > 0 ? options.onNotice : () => {} });

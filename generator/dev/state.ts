@@ -9,9 +9,9 @@ export interface State {
   readonly folder: string;
   readonly postgres: string;
   readonly nats: string;
-  /** Opens everything of every service; survives restarts, so that a shell that holds it keeps working. */
+  /** The operator's key, which every service accepts. The same after a restart, so that a shell that holds it keeps working. */
   readonly operatorKey: string;
-  /** Lets the next run have the folder. */
+  /** Releases the lock, so that another run may open the folder. */
   release(): Promise<void>;
 }
 

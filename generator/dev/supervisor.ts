@@ -5,7 +5,7 @@ export interface SupervisorOptions {
   readonly service: string;
   readonly env: NodeJS.ProcessEnv;
   readonly onLine: (line: string) => void;
-  /** A crash and what is done about it. */
+  /** Called with a line for people at each crash, and when the process is back. */
   readonly onNotice: (text: string) => void;
   /** It ended by itself: `exit code 1`, `SIGKILL`. */
   readonly onExit: (how: string) => void;
@@ -57,7 +57,7 @@ export interface ServerSupervisorOptions {
     restart(): Promise<void>;
     stop(): Promise<void>;
   };
-  /** A crash and what is done about it. */
+  /** Called with a line for people at each crash, and when the process is back. */
   readonly onNotice: (text: string) => void;
 }
 
@@ -77,13 +77,13 @@ export function superviseServer({ server, onNotice }: ServerSupervisorOptions): 
     stopping.abort();
     await server.stop();
     await ended;
-    // The one that was on its way up when the stop came.
+    // A restart that was under way when `stop` was called.
     await server.stop();
   };
 }
 
 interface Kept {
-  /** Of what runs now: resolves to how it ended. */
+  /** Resolves to how the running process ended. */
   readonly exited: () => Promise<string>;
   /** Rejects when it does not come up; it is tried again. */
   readonly start: () => Promise<void>;
@@ -107,7 +107,7 @@ async function keepRunning({ exited, start, onNotice, signal }: Kept): Promise<v
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-    // What came up after the stop is for the stop to end: its end is not to be waited for here.
+    // Stopped meanwhile: `stop` ends what came up, so its end is not waited for here.
     if (signal.aborted) return;
   }
 }

@@ -1,6 +1,6 @@
 import type { Severity } from "./severity.js";
 
-/** A kind of mistake. `P` holds what its texts mention; the compiler checks every report against it. */
+/** A kind of mistake. `P` holds what its texts mention; TypeScript checks every report against it. */
 export interface Definition<P extends object> {
   readonly severity: Severity;
   readonly message: (parameters: P) => string;

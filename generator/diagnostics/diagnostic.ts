@@ -5,7 +5,7 @@ import { type Severity, severities } from "./severity.js";
 
 /** One mistake in mesh.yaml, as data: rendered for people, printed as it is for programs. */
 export interface Diagnostic {
-  /** A refusal to generate has a code of its own, which is not the compiler's. */
+  /** Codes of the registry; refusals to generate have codes of their own. */
   readonly code: DiagnosticCode | (string & {});
   readonly severity: Severity;
   readonly message: string;

@@ -4,12 +4,12 @@ import { nearestEntry, type Value } from "../source/value.js";
 import type { Diagnostic } from "./diagnostic.js";
 import type { Severity } from "./severity.js";
 
-/** A mistake that knows what it is about, and not yet where that is written. */
+/** A mistake of which it is known what it is about, but not yet where that is written. */
 export interface Mistake {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
-  /** The keys that lead to it. What is no longer written is told at the nearest thing around it. */
+  /** The keys that lead to it. What is no longer written is reported at the nearest thing around it. */
   readonly path: readonly string[];
   /** `error` where it is not said. */
   readonly severity?: Severity;
@@ -21,14 +21,14 @@ interface Written {
   readonly value: Value | undefined;
 }
 
-/** By place. What an anchored block says is said once, however often it is used. */
+/** In file order. A mistake in an anchored block is reported once, however often the block is used. */
 export function locateMistakes(
   mistakes: readonly Mistake[],
   { source, value }: Written,
 ): readonly Diagnostic[] {
   const located = mistakes.map(({ code, message, hint, path, severity = "error" }) => {
     const entry = value && nearestEntry(value, path);
-    // A key that is there speaks of a thing; the mistake is in a plain value only where the path ends in it.
+    // Points at the key, which names the thing; at the value only where the path leads to a plain value.
     const isSaid =
       entry?.value.kind === "scalar" && entry.key === path.at(-1) && entry.key === "renamed_from";
     const span = (isSaid ? entry.value.span : entry?.keySpan) ?? { start: 0, end: 0 };

@@ -47,7 +47,7 @@ function renderExcerpt(diagnostic: Diagnostic, paint: Paint): readonly string[] 
   const cut = diagnostic.line.slice(from, from + MAXIMUM_LINE);
   const column = start.column - 1 - from;
   const last = end.line === start.line ? end.column - 1 - from : cut.trimEnd().length;
-  // As they are shown, so that the carets stand under what they mean.
+  // With control characters made visible, as they are printed: the carets must stand under what they point at.
   const [before, meant, after] = [
     visible(cut.slice(0, column)),
     visible(cut.slice(column, last)),

@@ -6,12 +6,12 @@ import { type DiagnosticCode, type DiagnosticParameters, definitionOf } from "./
 import { severities } from "./severity.js";
 import { suggest } from "./suggest.js";
 
-/** What the file knows about the way out of a mistake; it replaces the hint of the code. */
+/** A hint that the file itself gives; it replaces the hint of the code. */
 export type Clue =
   | { readonly meant: string; readonly at: Span | undefined }
-  /** Where the other of two conflicting things stands, and what to do about it where that is not plain. */
+  /** Where the other of two conflicting things stands, and what to do about it where that is not obvious. */
   | { readonly first: Span; readonly advice?: string | undefined }
-  /** As it is to be read. */
+  /** The hint as it is printed. */
   | { readonly advice: string };
 
 type Say = <C extends DiagnosticCode>(
@@ -33,20 +33,20 @@ export interface Report extends Say {
 export interface Diagnostics {
   readonly report: Report;
   /**
-   * By place. One mistake is listed once, however often it is met: an anchored block is met at each use. Of very many
-   * the first are listed, and one more diagnostic says how many others there are.
+   * In file order. A mistake in an anchored block is met at each use, and listed once. Of very many mistakes the first
+   * are listed, and one more diagnostic says how many others there are.
    */
   list(): readonly Diagnostic[];
 }
 
 const MOST_LISTED = 100;
-/** Names that all suggestions for a file look at together. */
+/** How many names all suggestions for a file may compare together. */
 const MOST_COMPARED = 300_000;
 
 /** One mistake, at all its places. */
 interface Found {
   readonly code: DiagnosticCode;
-  /** The first is where it is told. */
+  /** It is reported at the first. */
   readonly spans: Span[];
   readonly message: () => string;
   readonly hint: () => string | undefined;
@@ -129,7 +129,7 @@ function diagnose(found: Found, source: SourceText): Diagnostic {
   };
 }
 
-/** At the first that is not listed; an error if there is one among them. */
+/** The diagnostic that counts the others, at the first of them; an error if there is one among them. */
 function countRest(rest: readonly Found[], source: SourceText): readonly Diagnostic[] {
   return severities.flatMap((severity) => {
     const those = rest.filter(({ code }) => definitionOf(code).severity === severity);
@@ -138,8 +138,8 @@ function countRest(rest: readonly Found[], source: SourceText): readonly Diagnos
     const count = grouped(those.length);
     const message = () => definitionOf("more-mistakes").message({ count });
     const place = { code: "more-mistakes" as const, spans: [startOf(first)], hint: () => undefined };
-    const told = diagnose({ ...place, message }, source);
-    return [{ ...told, severity, count: those.length }];
+    const counted = diagnose({ ...place, message }, source);
+    return [{ ...counted, severity, count: those.length }];
   });
 }
 

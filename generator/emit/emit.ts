@@ -28,11 +28,11 @@ export interface EmitContext {
   /** The generator's version. */
   readonly version: string;
   readonly templates: Templates;
-  /** Of mesh.yaml itself: editors complete from it, and it is always the one of this generator. */
+  /** JSON Schema of mesh.yaml, for editors: always that of this generator. */
   readonly languageSchema: JsonSchema;
 }
 
-/** To a shell an escape in it would be the characters that it is written with: its view says what may stand there. */
+/** Printed without making control characters visible: its view quotes each value for the shell. */
 const ENVIRONMENT = ".env.example";
 
 /** The whole output for a mesh, the lock last. The same mesh and context give the same bytes. */

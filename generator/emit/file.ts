@@ -4,12 +4,12 @@ export interface EmittedFile {
   readonly text: string;
 }
 
-/** Within the folder, and of names that need no quoting anywhere: whatever a run writes. */
+/** Whether a run may write the path: within the folder, of names that need no quoting anywhere. */
 export function isPlainPath(path: string): boolean {
   return path.split("/").every((part) => /^[\w.-]+$/.test(part) && part !== "..") || isMigrationPath(path);
 }
 
-/** Those that people write are called as they like. */
+/** Also of migrations that people wrote, whose names are free. */
 export function isMigrationPath(path: string): boolean {
   return /^[a-z][\w-]*\/migrations\/[^/\\\p{C}]+\.sql$/u.test(path);
 }

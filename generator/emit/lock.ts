@@ -13,7 +13,7 @@ export interface Lock {
   readonly fingerprint: string;
   /** sha256 of each emitted file by its path; neither the lock nor the migrations. */
   readonly files: Hashes;
-  /** The same of migrations. They are append-only: these may be joined by others, never change and never go. */
+  /** The same of migrations, which are append-only: others may come, none of these changes or goes. */
   readonly migrations: Hashes;
 }
 
@@ -21,8 +21,8 @@ export interface Lock {
 export type Hashes = Readonly<Record<string, string>>;
 
 /**
- * What an earlier run has left. It saves work and shows what was tampered with, and nothing is built on it: lost, of
- * another branch or full of conflict markers, it costs a run that emits everything.
+ * The lock of an earlier run. It saves work, and shows which files were edited; nothing is generated from it. Where it is
+ * lost, of another branch or full of conflict markers, the next run emits everything.
  */
 export interface FoundLock extends Pick<Lock, "files" | "migrations"> {
   /** undefined where the lock cannot be read as a whole. */

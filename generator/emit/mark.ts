@@ -1,7 +1,7 @@
 import { HEADER } from "./file.js";
 import { METADATA_SCHEMA } from "./json-schema/event.js";
 
-/** Whether a text says that a run wrote it. JSON has no comments: a message's schema is known by what each of them has. */
+/** Whether a text says that a run wrote it. JSON has no comments: an event's schema is recognised by the keys that each has. */
 export function isMarked(path: string, text: string): boolean {
   if (!path.endsWith(".json")) return text.slice(0, 200).split("\n", 1)[0]?.includes(HEADER) === true;
   const [folder, name, ...rest] = path.split("/");

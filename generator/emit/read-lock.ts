@@ -64,7 +64,7 @@ function show(value: unknown): string {
   return JSON.stringify(value)?.slice(0, 100) ?? "nothing";
 }
 
-/** A merge has left its markers, or lines of both sides: what is still there to be read, as far as a run writes it. */
+/** Of a lock in which a merge has left its markers, or lines of both sides: the lines that a run writes. */
 function salvageLock(text: string): FoundLock {
   const lines = [...text.matchAll(/^\s*"([^"]+)": "([0-9a-f]{64})",?\r?$/gm)];
   const hashes = lines.map(([, path = "", hash = ""]) => [path, hash] as const);

@@ -15,7 +15,7 @@ import type {
   TextShape,
 } from "./shape.js";
 
-/** What the reader makes of a value that fits its shape. */
+/** The node that the reader makes of a value of the shape. */
 export type NodeOf<S> =
   S extends TextShape<infer T>
     ? TextNode<T>

@@ -24,7 +24,7 @@ export function readShape<S extends Shape>(
   label: string,
   report: Report,
 ): NodeOf<S> | undefined {
-  // `read` returns the node of the shape that it is given; the type of that cannot be said case by case.
+  // `read` returns the node of the shape that it is given; TypeScript cannot follow that case by case.
   return read(shape, value, label, report) as NodeOf<S> | undefined;
 }
 
@@ -84,7 +84,7 @@ function readScalar(
       if (typeof value.value !== "boolean") return misfit("true or false", value, label, report);
       return { kind: "flag", span, value: value.value };
     case "scalar":
-      if (value.value === null) throw new Error("an empty value is told apart before");
+      if (value.value === null) throw new Error("an empty value was handled before");
       return { kind: "scalar", span, value: value.value, text: value.text };
   }
 }
@@ -196,7 +196,7 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
       for (const meant of reportUnknownKey(shape, keys, { key, keySpan }, report)) misspelt.add(meant);
       continue;
     }
-    // As if it were not there: neither said nor missed.
+    // An empty value counts as absent, unless the key is required.
     if (isNothing(child) && !known.required) continue;
     keySpans[key] = keySpan;
     const node = read(known.shape, child, `"${key}"`, report);

@@ -96,7 +96,7 @@ export interface MappingShape<K extends Keys> {
   readonly extensible: boolean;
 }
 
-/** A short form (a word or a list of words) beside a full one; told apart by their YAML kind. */
+/** A short form (a word or a list of words) or a full one. Their YAML kinds differ, which says which of the two is meant. */
 export interface EitherShape<A extends Shape, B extends Shape> {
   readonly kind: "either";
   readonly short: A;

@@ -8,7 +8,7 @@ import type { PatternName, SubjectName } from "./words.js";
 export interface ServiceSymbol {
   readonly name: string;
   readonly span: Span;
-  /** undefined: misread, and that has been said. */
+  /** undefined: it was misread, which is reported already. */
   readonly node: ServiceNode | undefined;
   readonly external: boolean;
   readonly source: string;
@@ -69,7 +69,7 @@ export interface EventSymbol {
   readonly service: ServiceSymbol | undefined;
   /** The owner's table that it is emitted from. */
   readonly table: TableSymbol | undefined;
-  /** The column of its table that names the entity, where that is not the key: the rows are something else, and tell of it. */
+  /** The column of its table that names the entity, where that is not the key: the rows are no rows of the entity, a like of a comment. */
   readonly id: TextNode<string> | undefined;
   readonly operations: readonly Operation[];
   readonly change: Change;

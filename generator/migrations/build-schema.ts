@@ -25,11 +25,11 @@ function oursOf(schema: TableSchema, { name, backfill }: Table, mesh: Mesh): Tab
     uniques: [],
     foreignKeys: [],
     indexes: schema.indexes.filter(({ reason }) => reason !== undefined),
-    adopts: own && { entity: `${own.service}.${own.entity}`, born: backfill === "hooks" },
+    adopts: own && { entity: `${own.service}.${own.entity}`, sendsFirstVersion: backfill === "hooks" },
   };
 }
 
-/** Tables and indexes, those of keys and UNIQUE among them, share one room of names. */
+/** Makes index names unique: in PostgreSQL tables and indexes, those of keys and UNIQUE too, share one namespace. */
 function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchema[] {
   const taken = new Map<string, number>();
   const names = tables.flatMap((table): readonly { readonly name: string }[] =>
@@ -96,7 +96,7 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSch
   };
 }
 
-/** Without an index each deletion of a parent would read the whole table. The references of what exists are somebody else's. */
+/** Without an index each deletion of a parent would read the whole table. Of a table that exists, indexes for its own references are not ours to make. */
 function isLookedUp(column: Column, table: Table, cascaded: ReadonlySet<string>): boolean {
   return (column.references !== undefined && table.existing !== true) || cascaded.has(column.name);
 }

@@ -6,8 +6,8 @@ import type { CheckSchema } from "./database-schema.js";
 import { literal, objectName, ownPrefix } from "./sql-names.js";
 
 /**
- * The CHECK constraints of a table. What its messages cannot tell is refused by the owner alone: a copy holds what
- * its owner told, and has no word in it.
+ * The CHECK constraints of a table. Only the owner's table refuses what a message cannot carry: a copy takes what its
+ * owner sent.
  */
 export function checkSchemas(table: Table, mesh: Mesh): readonly CheckSchema[] {
   return table.columns.flatMap((column) => [

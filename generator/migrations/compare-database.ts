@@ -13,7 +13,7 @@ function columnsIn(table: string): Kind {
   return { one: "column", of: ` of "${table}"`, within: { table }, place: (column) => ({ table, column }) };
 }
 
-/** The steps from one state to the other, in order. Nothing that may lose data passes without a word to `refuse`. */
+/** The steps from one state to the other, in order. Calls `refuse` for each that may lose data or fail on the rows that are there. */
 export function compareDatabases(before: WrittenState, next: DatabaseState, refuse: Refuse): readonly Step[] {
   const tables = matchNames(before.tables, next.schema.tables, TABLES, refuse);
   const pairs = tables.kept.map((pair) => ({
@@ -127,7 +127,7 @@ function compareTriggers({ before, next, names, released }: TriggerComparison): 
   ]);
   return [
     ...before.triggers
-      // Those of a dropped table go with it.
+      // Triggers of a dropped table are dropped with it.
       .filter(({ table }) => names.has(table) || released.some(({ name }) => name === table))
       .filter((trigger) => !keptTriggers.has(trigger.digest))
       .map(({ table, name }): Step => ({ kind: "drop_trigger", table, name })),

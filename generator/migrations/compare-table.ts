@@ -20,7 +20,7 @@ export interface TablePair {
 
 export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse): readonly Step[] {
   const { previous, next, columns } = pair;
-  // Nothing is emitted until it is clear what each column was, and all else would follow from a guess.
+  // A refusal has been reported: nothing is emitted, and comparing on would start from a guess of what each column was.
   if (columns.unclear) return [];
   if (isMoved(pair)) return refuseMove(pair, refuse);
   if (next.existing === true) return compareExisting(pair, refuse);
@@ -103,7 +103,7 @@ interface Comparison<T extends ConstraintSchema> {
   readonly added: readonly T[];
 }
 
-/** Constraints are the same when they say the same of the same columns, whatever the columns were called. */
+/** Pairs constraints that mean the same for the same columns, also where a column was renamed. */
 function compareConstraints<T extends ConstraintSchema>(
   {
     previous,
@@ -191,7 +191,7 @@ function compareChecks(pair: TablePair, refuse: Refuse): readonly Step[] {
     (old, item) => old.condition("value") === item.condition("value"),
   );
   for (const { columns, values } of comparison.added.filter((item) => !isNewColumn(item, pair))) {
-    // What a message cannot tell is no loss: the migration fails on such rows, and names them.
+    // A CHECK on what a message can carry loses nothing: the migration fails on such rows, and names them.
     if (values === undefined) continue;
     const old = previous.checks.find(
       (item) => item.values && translate(item.columns, names)?.join("\0") === columns.join("\0"),
@@ -240,14 +240,14 @@ function compareForeignKeys(pair: TablePair, tables: TableNames, refuse: Refuse)
         parent?.table === item.table &&
         parent.columns.get(old.target) === item.target &&
         old.onDelete === item.onDelete &&
-        // Between two types the key could not stand; it is made anew when both sides have the new one.
+        // A foreign key cannot join two types: it is made anew once both columns have the new one.
         !parent.retyped.has(item.target) &&
         !item.columns.some((column) => tables.get(previous.name)?.retyped.has(column))
       );
     },
   );
   for (const key of comparison.added.filter((item) => !isEmptyAtFirst(item, pair))) {
-    // The same reference with another ON DELETE holds already.
+    // With another ON DELETE the same reference held before: no row breaks it.
     const held = previous.foreignKeys.some(
       (old) =>
         translate(old.columns, names)?.join() === key.columns.join() &&
@@ -272,7 +272,7 @@ function compareForeignKeys(pair: TablePair, tables: TableNames, refuse: Refuse)
   ];
 }
 
-/** Every row holds NULL in a column that is new, so nothing can clash yet. */
+/** Every row holds NULL in a column that is new, so no row can break a constraint on it yet. */
 function isEmptyAtFirst({ columns }: ConstraintSchema, pair: TablePair): boolean {
   return pair.columns.added.some(
     (column) => columns.includes(column.name) && column.nullable && column.default === undefined,

@@ -39,7 +39,7 @@ export function continueLineage(lineage: Lineage, goal: Goal): Continuation {
   return { file: isCurrent ? undefined : writeNext(lineage, known, goal), refusals: [] };
 }
 
-/** Also where only the owner has another name: the chain is found by it. */
+/** Whether the file's model names this owner: the chain is found by that name. */
 function owns(head: Link | undefined, { service, database }: Owner): boolean {
   return head?.model?.owner.service === service && head.model.owner.database === database;
 }
@@ -64,8 +64,8 @@ function findWay(from: WrittenState | undefined, { owner, next }: Goal): Way | u
 }
 
 /**
- * What one branch was allowed to do, and has done since the branches parted, needs no second permission where the
- * others follow it. What no branch has done does, and so does the loss of what only a branch has made.
+ * A destructive step that one branch was allowed, and has taken since the branches parted, needs no second permission for
+ * the databases of the others. A step that no branch has taken does, and so does dropping what only one branch has made.
  */
 function refusalsOf(lineage: Lineage, ways: readonly Way[], goal: Goal): readonly MigrationRefusal[] {
   const all = new Map(ways.flatMap((way) => way.refusals).map((refusal) => [refusal.message, refusal]));
@@ -98,20 +98,20 @@ function writeNext(lineage: Lineage, ways: readonly Way[], { owner, next, sql }:
   const breaks = ways.flatMap((way) => findBreaks({ ...way, next: next.schema }));
   const [first] = heads;
   // Where no file before it was generated, this one holds the whole state.
-  const isTold =
+  const isKnown =
     first !== undefined && [first, ...lineage.ancestors(first)].some(({ model }) => model !== undefined);
   const migration = sql.print({
     title: `${owner.service}: ${isJoin ? "joins branches: " : ""}${text}.`,
     head: printHead(heads, breaks),
     sections,
     places: placesOf([...ways.flatMap(({ from }) => from.tables), ...next.schema.tables]),
-    model: printModel(owner, isTold ? ways[0]?.from : undefined, asWritten(next)),
+    model: printModel(owner, isKnown ? ways[0]?.from : undefined, asWritten(next)),
   });
   const depth = 1 + Math.max(...heads.map(lineage.depth));
   return { name: nameFor(migration, { depth, slug: isJoin ? `join_${slug}` : slug }), text: migration };
 }
 
-/** What the runtime reads. */
+/** The head lines that the runtime reads. */
 export function printHead(follows: readonly Link[], breaks: readonly string[]): readonly string[] {
   const names = follows.map(({ file }) => file.name);
   return [
@@ -139,7 +139,7 @@ function missedByHand(lineage: Lineage, head: Link): readonly Block[] {
     }));
 }
 
-/** SQL by a person may stand on what its own branch has generated before: it cannot be repeated elsewhere. */
+/** Refuses to join a branch on which SQL by hand follows generated files: it may depend on them, so it cannot be repeated on another branch. */
 function findByHand(lineage: Lineage, service: string): readonly MigrationRefusal[] {
   return lineage.heads.flatMap((head) => {
     const others = otherBranches(lineage, head);

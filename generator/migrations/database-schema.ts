@@ -37,8 +37,8 @@ export interface TableSchema {
 export interface Adoption {
   /** `shop.order` */
   readonly entity: string;
-  /** Subscribers' creation hooks hear of the rows: their lives begin with their first version. */
-  readonly born: boolean;
+  /** Snapshots send the first version of each row's incarnation, so that subscribers run their creation hooks. */
+  readonly sendsFirstVersion: boolean;
 }
 
 export interface ColumnSchema {
@@ -59,7 +59,7 @@ export interface ConstraintSchema {
 export interface CheckSchema extends ConstraintSchema {
   /** As SQL over the column, quoted. */
   readonly condition: (column: string) => string;
-  /** Of a `one_of`; undefined where the condition follows from the messages that tell the column. */
+  /** Of a `one_of`; undefined where the condition follows from the events that carry the column. */
   readonly values: readonly string[] | undefined;
 }
 

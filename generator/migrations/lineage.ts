@@ -39,7 +39,7 @@ export function checksum(text: string): string {
 
 const HASH = 10;
 
-/** Any edit shows in the name, and whatever follows a file names it. */
+/** Holds a hash of the text: an edit no longer fits the name, by which later files refer to this one. */
 export function nameFor(
   text: string,
   { depth, slug }: { readonly depth: number; readonly slug: string },

@@ -12,7 +12,7 @@ export interface Matches<T extends Named> {
   readonly added: readonly T[];
   /** In an order in which no new name is still in use. */
   readonly renames: readonly Rename[];
-  /** Some `renamed_from` is wrong, and which of `dropped` it means cannot be told: they may all be kept. */
+  /** Some `renamed_from` is wrong, and which of `dropped` it means is not clear: they may all be kept. */
   readonly unclear: boolean;
 }
 
@@ -50,7 +50,7 @@ export function matchNames<T extends Named>(
     const left = previous.filter((old) => !taken.has(old)).map(({ name }) => name);
     const meant = left.length === 1 ? left[0] : suggest(item.renamedFrom ?? "", left);
     refuseFormerName(item, { kind, meant, left }, refuse);
-    // Compared as if it had said so: the rest of the comparison then tells only what is wrong besides.
+    // Compared as if `renamed_from` had said so: then only what else is wrong is reported.
     const source = previous.find(({ name }) => name === meant);
     if (source !== undefined) origin.set(item.name, source);
     else unclear = true;
@@ -120,7 +120,7 @@ interface Guess {
   readonly left: readonly string[];
 }
 
-/** Taken as a new thing, its data would go with the old one: no permission helps. */
+/** A wrong `renamed_from`. Taken as something new, it would lose the data of the old one: `--allow-destructive` does not help. */
 function refuseFormerName({ name, renamedFrom }: Named, { kind, meant, left }: Guess, refuse: Refuse): void {
   refuse({
     code: "unknown-former-name",

@@ -4,7 +4,7 @@ import type { Step } from "./steps.js";
 import type { Triggers } from "./trigger-definitions.js";
 
 /*
- * What the planner hands to whoever prints SQL, and what it has to be told: it plans, and writes no SQL of its own.
+ * What the planner passes to the printer of SQL, and what it needs of it: the planner itself prints no SQL.
  */
 
 /** A paragraph of a migration: what it is for, then its SQL. */
@@ -15,14 +15,14 @@ export interface Block {
 
 export interface MigrationText {
   readonly title: string;
-  /** What it says of itself to the runtime, a line each. */
+  /** Lines for the runtime: what the file follows, and whether older releases run on. */
   readonly head: readonly string[];
   readonly sections: readonly Section[];
   /** Of all tables that the steps name, by name, where each is. */
   readonly places: ReadonlyMap<string, TableSchema["at"]>;
-  /** For the next run. */
+  /** The state that the file leads to, for the next run. */
   readonly model: readonly string[];
-  /** For a database without rows: in one piece. */
+  /** For a database without rows: one stage, one transaction. */
   readonly fresh?: true;
 }
 
@@ -35,13 +35,13 @@ export function placesOf(tables: readonly TableSchema[]): MigrationText["places"
 export interface Section {
   /** The branch's last file; undefined where there is no other. */
   readonly after: string | undefined;
-  /** SQL of people, who wrote it on other branches. */
+  /** SQL that people wrote on other branches. */
   readonly byHand: readonly Block[];
   readonly steps: readonly Step[];
 }
 
 export interface SqlPrinter {
-  /** What writes to a table of the service set off: compared by name and text. */
+  /** Triggers and functions of a table, which are compared by name and text. */
   triggers(mesh: Mesh, service: string, table: Table): Triggers;
   print(migration: MigrationText): string;
 }

@@ -18,8 +18,8 @@ export interface MigrationRefusal {
     | "migration-by-hand";
   readonly service: string;
   /**
-   * The keys that lead to it in mesh.yaml; what no longer stands there is told at what it stood in. undefined: it is
-   * about the files.
+   * The keys that lead to it in mesh.yaml; of what no longer stands there, those of what it stood in. undefined: it is
+   * about the migration files.
    */
   readonly path?: readonly string[];
   readonly message: string;

@@ -3,8 +3,8 @@ import { visible } from "../quote/visible.js";
 import type { CheckSchema, DatabaseState, TableSchema } from "./database-schema.js";
 
 /*
- * What a database is after its migrations, as they themselves tell it at their ends, a line of JSON for each table
- * that a file has changed. So the next migration follows from the chain alone, whatever became of other files.
+ * The state of a database after its migrations. Each file ends with it, a line of JSON for each table that the file has
+ * changed. So the next migration follows from the chain alone, whatever became of the lock.
  */
 
 /** A function or trigger as it was written: its text is known by its digest. */
@@ -49,7 +49,7 @@ const MODEL = "-- model: ";
 
 /** A line of the model. */
 type Entry =
-  /** `whole`: no file before it tells what the database is. */
+  /** `whole`: no file before it has a model, so this one has all tables. */
   | { readonly service: string; readonly database: string; readonly whole?: true }
   | { readonly dropped: string }
   | TableEntry;
@@ -75,7 +75,7 @@ interface WrittenCheck extends Omit<CheckSchema, "condition"> {
 
 const NO_LISTS: Pick<TableSchema, Lists> = { uniques: [], checks: [], foreignKeys: [], indexes: [] };
 
-/** The lines with which a migration ends that leads from one state to the other; from what no file tells, where `before` is undefined. */
+/** The lines with which a migration ends that leads from one state to the other; where `before` is undefined, with all tables. */
 export function printModel(
   owner: Owner,
   before: WrittenState | undefined,
@@ -134,7 +134,7 @@ export function readModel(text: string): Model | undefined {
   };
 }
 
-/** A file that somebody has edited is refused by its name; here it must not end the run. */
+/** Of a file that somebody has edited: its name, which holds a hash, refuses it elsewhere; here it must not end the run. */
 function parseEntry(json: string): Entry | undefined {
   try {
     return JSON.parse(json) as Entry;

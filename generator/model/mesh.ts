@@ -78,7 +78,7 @@ export interface Service {
 export interface SubjectPattern {
   /** As the file says it: `auth.user.*`, `sfs.*`. */
   readonly text: string;
-  /** As NATS must be told: `auth.user.*.*`, `sfs.*.*.*`. The literal text would match nothing. */
+  /** As a NATS filter: `auth.user.*.*`, `sfs.*.*.*`. The text of mesh.yaml itself would match nothing. */
   readonly filter: string;
   readonly service: string;
   /** undefined: every entity of the service. */
@@ -202,7 +202,7 @@ export interface Table {
   readonly at: Place | undefined;
   /** It was there before the mesh: migrations add triggers, checks and indexes of ours, and change nothing else. */
   readonly existing: true | undefined;
-  /** What becomes of rows that an existing table had before; undefined: they are copied, and no creation is told of them. */
+  /** What becomes of rows that an existing table had before; undefined: copies get them, and no creation hook runs for them. */
   readonly backfill: "hooks" | undefined;
   readonly description: string | undefined;
   /** Name of the key column: its value is the entity id of the table's events. */

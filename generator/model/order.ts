@@ -2,7 +2,7 @@ import { compareNames } from "../collections/compare-names.js";
 import { changes } from "../vocabulary/changes.js";
 import type { Event } from "./mesh.js";
 
-/** By service and entity, then in the order of an entity's life: created, updated, others, deleted. */
+/** By service and entity, then by change: created, updated, others, deleted. */
 export function compareEvents(a: Event, b: Event): number {
   return (
     compareNames(a.service, b.service) ||

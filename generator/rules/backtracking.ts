@@ -53,8 +53,8 @@ interface First {
 const NOTHING: First = { set: [], end: false };
 
 /**
- * Anchored at the start, and at each character only one way on: who is wrong about it is so at once. Undefined
- * anywhere below: it is not known to be like that.
+ * Whether the pattern is anchored at the start and has one way on at each character: a mismatch then ends the match at once.
+ * A function below returns undefined where that is not certain.
  */
 function neverChooses({ alternatives }: AST.Pattern): boolean {
   const [only, ...more] = alternatives;

@@ -54,7 +54,7 @@ export function checkedColumn(type: ColumnType, value: string): CheckedValue {
     case "document":
       return checkedDocument(value);
     case "moment":
-      // How a moment is printed is for its message; a rule about that is left to those who see it.
+      // SQL has the moment, not the text that the message has of it: rules about the text are left to validators.
       return {
         ...NONE,
         is: (wanted) => exactly(wanted === "string"),
@@ -96,7 +96,7 @@ function within(value: string, constants: readonly string[]): Translation {
   return exactly(constants.length > 0 && `${value} IN (${constants.join(", ")})`);
 }
 
-/** Of a document, where PostgreSQL may ask any part of a condition first: each looks at the type by itself. */
+/** A document. PostgreSQL may evaluate any part of a condition first, so each part checks the type itself. */
 function checkedDocument(value: string): CheckedValue {
   const where = (type: JsonType, rule: Translation): Translation => {
     const said = rule.never ? exactly("FALSE") : rule;

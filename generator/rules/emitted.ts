@@ -2,7 +2,7 @@ import type { Event, Mesh, Table } from "../model/mesh.js";
 
 const known = new WeakMap<Mesh, ReadonlyMap<Table, readonly Event[]>>();
 
-/** The events that rows of the table imply. Asked once per column, of meshes with thousands of them: sorted out once. */
+/** The events that rows of the table imply. Indexed once per mesh: it is asked for each of thousands of columns. */
 export function emittedFrom(table: Table, mesh: Mesh): readonly Event[] {
   const byTable = known.get(mesh) ?? sortOut(mesh);
   known.set(mesh, byTable);

@@ -9,11 +9,11 @@ import type { Translation } from "./translation.js";
  * A rule is a CHECK of the table where no value gets into its column without an event that demands the rule: some
  * event of every insert, and some event of every update, say so. All other rules (of an event with a `when`, of one
  * that only inserts write, of a deletion) concern some writes of a row and not others: the function that writes the
- * event asks them, of the rows that mean it, so that a row which never tells a value may hold what it likes.
+ * event asks them, of the rows that mean it, so that a row whose value is in no event may hold what it likes.
  * What SQL cannot say of an event is left to its validator.
  */
 
-/** A condition on one column of a row that the event tells. */
+/** A condition on one column whose value the event carries. */
 export interface EmissionRule {
   readonly column: Column;
   /** As SQL over the column. */

@@ -3,7 +3,7 @@ import type { Column, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
 
 /*
- * What a column may hold so that its values can be told: JSON has no NaN and no infinity, ISO 8601 no year beyond
+ * What a column may hold so that messages can carry its values: JSON has no NaN and no infinity, ISO 8601 no year beyond
  * 9999, and a JSON number beyond 2^53 is another number to most of its readers; where a column may be NULL, null
  * means that and not the JSON value. PostgreSQL holds all of these, so the row itself has to be refused, whoever writes
  * it. A column that never leaves its table may hold what it likes.
@@ -12,7 +12,7 @@ import { emittedFrom } from "./emitted.js";
 /** Largest whole number up to which every reader of JSON sees the same. */
 const SAFE = Number.MAX_SAFE_INTEGER;
 
-/** The condition on a column of the table, as SQL over `value`; undefined where each of its values can be told. */
+/** The condition on a column of the table, as SQL over `value`; undefined where messages can carry each of its values. */
 export function travelRule(
   column: Column,
   table: Table,
@@ -25,7 +25,7 @@ export function travelRule(
   return column.wide === true ? undefined : form;
 }
 
-/** Which values of the column no message can tell. */
+/** SQL: whether a message can carry a value of the column. */
 function formOf({ type, nullable }: Column): ((value: string) => string) | undefined {
   const { kind, bits } = columnTypes[type];
   switch (kind) {

@@ -8,7 +8,7 @@ import type { SourceText } from "./text.js";
  * text: what is too much, too deep or broken is found before the step that would take it up.
  */
 
-/** undefined: it is no YAML, or too much of it, and that has been said. */
+/** undefined: it is no YAML, or too much of it, which is reported already. */
 export function parseSyntax(source: SourceText, report: Report): Document | undefined {
   if (source.text.length > MAXIMUM_TEXT) {
     report("too-large", NOWHERE, { what: "the file holds", limit: `${MAXIMUM_TEXT / 2 ** 20} MiB` });

@@ -34,7 +34,7 @@ export interface ScalarValue extends Written {
   readonly text: string;
 }
 
-/** Something stands here that could not be read, and that has been said. */
+/** Something stands here that could not be read, which is reported already. */
 export interface UnreadValue extends Written {
   readonly kind: "unread";
 }

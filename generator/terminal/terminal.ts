@@ -23,7 +23,7 @@ export function tell(text: string): void {
   process.stderr.write(textFor(process.stderr, `${text}\n`));
 }
 
-/** On a terminal, in place of what this said before; undefined takes it away. */
+/** On a terminal, replaces the line that the last call printed; undefined removes it. */
 export function tellInPlace(text: string | undefined): void {
   process.stderr.write(`\r${textFor(process.stderr, colour.dim(oneLine(text ?? "")))}\x1b[K`);
 }

@@ -7,7 +7,7 @@ export const changes = {
 } as const satisfies Readonly<Record<string, ChangeFacts>>;
 
 interface ChangeFacts {
-  /** The payload tells values of the entity's row. */
+  /** The payload carries values of the entity's row. */
   readonly showsRow: boolean;
   /** Where such events stand among those of their entity. */
   readonly order: number;
@@ -16,7 +16,7 @@ interface ChangeFacts {
 export type Change = keyof typeof changes;
 export const changeNames = Object.keys(changes) as readonly Change[];
 
-/** The changes of a row that an event can follow from, in the order of a row's life. */
+/** The changes of a row that an event can follow from, in the order in which a row goes through them. */
 export const operations = ["insert", "update", "delete"] as const;
 export type Operation = (typeof operations)[number];
 

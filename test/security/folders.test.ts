@@ -100,14 +100,5 @@ test.skipIf(!isRoot)(
       0o711,
       NOBODY,
     ]);
-    // As earlier releases left it.
-    chownSync(elsewhere, NOBODY, NOBODY);
-    chmodSync(elsewhere, 0o700);
-    const again = await start(folder);
-    const { rowCount } = await withClient(again.url, (client) =>
-      client.query("SELECT FROM pg_database WHERE datname = 'kept'"),
-    );
-    expect(rowCount).toBe(1);
-    expect(statSync(elsewhere).uid).toBe(0);
   },
 );

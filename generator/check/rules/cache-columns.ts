@@ -5,7 +5,7 @@ import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
-/** Events carry what a new row of a cache needs, in types that its columns take. */
+/** Events carry each column that a new row of a cache needs, in a type that the column takes. */
 export const checkCacheColumns: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     const events = eventsThatFill(table, program);
@@ -46,7 +46,7 @@ function checkColumn(column: ColumnSymbol, events: readonly EventSymbol[], repor
   }
 }
 
-/** One of its fields is misspelt, perhaps the one that is looked for; that is reported there. */
+/** Whether one of its fields is misspelt, perhaps the one that is missing: the misspelt one is reported, and nothing else. */
 function hasUnknownField({ fields, table }: EventSymbol): boolean {
   return table !== undefined && [...fields.keys()].some((name) => !table.columns.has(name));
 }

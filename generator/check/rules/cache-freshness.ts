@@ -10,8 +10,8 @@ import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
 /**
- * A copy hears of every change of what it copies. Where it does not, it goes stale by construction: no lag,
- * no dead letter, and only `mesh verify` would tell. Advice: what never changes needs no event.
+ * Warns of a copy that gets no event of some change of what it copies. It goes stale without lag and without a dead
+ * letter; only `mesh verify` would show it. A warning and no error, since what never changes needs no event.
  */
 export const adviseCacheFreshness: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
@@ -65,7 +65,7 @@ function adviseColumn(column: ColumnSymbol, { entityName, events }: EntitySymbol
     return;
   }
   const updates = events.filter((event) => tellsOf(event, "update"));
-  if (updates.length === 0 || isTold(name, updates, source)) return;
+  if (updates.length === 0 || isPublished(name, updates, source)) return;
   const conditional = updates.filter((event) => event.fields.has(name));
   report("cache-column-stale", span, {
     column: name,
@@ -75,7 +75,7 @@ function adviseColumn(column: ColumnSymbol, { entityName, events }: EntitySymbol
   });
 }
 
-/** Where the owner serves the table already. */
+/** The path at which the owner serves the table; undefined where it serves it nowhere. */
 function pathOf(table: TableSymbol | undefined, owner: ServiceSymbol | undefined): string | undefined {
   const resources = owner?.node?.get.http?.get.resources?.entries ?? [];
   return resources.find(({ node }) => node !== undefined && node.value === table?.name)?.name.value;
@@ -85,21 +85,25 @@ function tellsOf(event: EventSymbol, change: "update" | "delete"): boolean {
   return event.operations.includes(change) || event.change === change;
 }
 
-/** Every new value travels: in an event of any update, or in one for each value that the column can take. */
-function isTold(column: string, updates: readonly EventSymbol[], source: TableSymbol | undefined): boolean {
+/** Whether each new value of the column is published: by an event of any update, or by one for each value that it can take. */
+function isPublished(
+  column: string,
+  updates: readonly EventSymbol[],
+  source: TableSymbol | undefined,
+): boolean {
   const carriers = updates.filter((event) => event.fields.has(column));
   const conditions = carriers.map((event) => event.node?.get.emit?.get.when?.entries ?? []);
   if (conditions.some((entries) => entries.length === 0)) return true;
-  const told = new Set(
+  const published = new Set(
     conditions.flatMap(([only, ...others]) =>
       only?.name.value === column && others.length === 0 ? [only.node?.text] : [],
     ),
   );
   const values = source?.columns.get(column)?.node?.get.one_of?.items ?? [];
-  return values.length > 0 && values.every(({ value }) => told.has(value));
+  return values.length > 0 && values.every(({ value }) => published.has(value));
 }
 
-/** The table that the events come from; undefined of an owner that is written by hand. */
+/** The table that the events are emitted from; undefined where the owner is written by hand. */
 function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
   return events.find((event) => event.table !== undefined && event.id === undefined)?.table;
 }

@@ -86,7 +86,7 @@ function checkTrigger(rule: CascadeNode, program: Program, report: Report): void
   }
 }
 
-/** A missing subscription is one mistake: it is told of the cache, else of the first rule that needs it. */
+/** A missing subscription is one mistake: reported at the cache, else at the first rule that needs it. */
 function isFirstToMissIt(
   rule: CascadeNode,
   entity: EntitySymbol,

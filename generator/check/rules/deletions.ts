@@ -8,8 +8,8 @@ import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
 
 /**
- * Nothing stands in the way of a deletion that arrives: no reference refuses it, and none takes rows along
- * that a hook has to see first. An event whose rows may not go would be tried again, and become a dead letter.
+ * A `deleted` event can be applied: no foreign key refuses to let its rows go, and none deletes rows that a hook
+ * before has to see first. Otherwise the event would be retried, and become a dead letter.
  */
 export const checkDeletions: Rule = (program, report) => {
   for (const service of program.services.values()) {
@@ -21,7 +21,7 @@ export const checkDeletions: Rule = (program, report) => {
 /** The rows that one event removes from a database by itself. */
 interface Deletion {
   readonly event: string;
-  /** The copy of the entity, which its own deletion removes after the rules have run. */
+  /** The copy of the entity: its row is removed after the rules have run. */
   readonly cache: TableSymbol | undefined;
   readonly rules: readonly CascadeNode[];
 }
@@ -96,7 +96,7 @@ function referencesTo(
   parents: ReadonlySet<TableSymbol>,
   tables: ReadonlyMap<string, TableSymbol>,
 ): readonly Referring[] {
-  // A copy has no references; one that is written is told of as such.
+  // A copy has no references: one that mesh.yaml gives it is reported by another rule.
   const own = [...tables.values()].filter(({ cacheOf }) => cacheOf === undefined);
   return own.flatMap((table) =>
     [...table.columns.values()].flatMap((column) => {
@@ -108,9 +108,9 @@ function referencesTo(
 }
 
 /**
- * Whether a rule of the same event has dealt with the rows that refer before their parents go. The copy goes
- * last, and what refers to it holds the entity's id; other tables go in the order of their names. A hook before
- * keeps its rows for a while.
+ * Whether a rule of the same event has dealt with the rows that refer before their parents go. The copy's row goes
+ * last, and what refers to it holds the entity's id; other tables follow in the order of their names. Rows with a hook
+ * before stay until it has succeeded.
  */
 function settles(
   rule: CascadeNode,

@@ -1,7 +1,7 @@
 import { deliveryDefaults } from "@meshwright/runtime/defaults";
 import type { Rule } from "../rule.js";
 
-/** A batch fits into what the broker hands out unacknowledged. */
+/** A batch is no larger than the number of unacknowledged messages that the broker allows. */
 export const checkDelivery: Rule = (program, report) => {
   const shared = program.node.get.delivery;
   const blocks = [shared, ...[...program.services.values()].map((service) => service.node?.get.delivery)];

@@ -17,7 +17,7 @@ const LONGEST_AGE_SECONDS = 100 * 365 * 86_400;
 
 type Duration = TextNode<number> | undefined;
 
-/** Broker and timers take each duration as it is written, and messages are kept until they have been tried. */
+/** The broker and Node's timers accept each duration, and a stream keeps messages until all attempts at them are over. */
 export const checkDurations: Rule = (program, report) => {
   const { delivery, streams } = program.node.get;
   const services = [...program.services.values()];
@@ -64,7 +64,7 @@ interface Range {
   readonly label: string;
   readonly minimum: readonly [number, string];
   readonly maximum: readonly [number, string];
-  /** 0 has a meaning of its own. */
+  /** 0 is allowed, and has a meaning of its own. */
   readonly zero?: true;
 }
 
@@ -131,7 +131,7 @@ function resolveStream({ node, span }: ServiceSymbol, program: Program) {
   const at = maxAge?.span ?? window?.span ?? span;
   return {
     maxAge: maxAge?.value ?? streamDefaults.maxAgeSeconds,
-    // Without a word about it, the window is no longer than the age.
+    // Where mesh.yaml says nothing of it, the window is no longer than the age.
     window: window?.value ?? 0,
     at: { maxAge: at, window: window?.span ?? at } satisfies Record<string, Span>,
   };

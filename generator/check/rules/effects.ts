@@ -1,7 +1,7 @@
 import { isPoisoned } from "../../language/node.js";
 import type { Rule } from "../rule.js";
 
-/** No setting is without effect: whoever wrote it counts on it. */
+/** A setting that would have no effect is refused: whoever wrote it counts on it. */
 export const checkEffects: Rule = (program, report) => {
   for (const { node, external, publishes, subscribes, poisoned } of program.services.values()) {
     if (node === undefined || external) continue;

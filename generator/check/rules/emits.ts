@@ -26,7 +26,7 @@ function checkEmittingTable(event: EventSymbol, program: Program, report: Report
   report("emit-on-cache", written.span, { table: table.name, entity: table.cacheOf.text });
 }
 
-/** A deletion ends an entity: an event cannot tell of it and of an insert or update alike. */
+/** A deletion ends an entity: so one event cannot stand for it and for an insert or update. */
 function checkChange({ node, operations, id }: EventSymbol, report: Report): void {
   const on = node?.get.emit?.get.on;
   const said = node?.get.change;

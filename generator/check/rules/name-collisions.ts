@@ -41,7 +41,7 @@ export const checkNameCollisions: Rule = (program, report) => {
 interface Claim {
   readonly what: string;
   readonly span: Span;
-  /** The way out, where it is not another name. */
+  /** What to do about it, where that is not to choose another name. */
   readonly advice?: string;
 }
 

@@ -19,7 +19,7 @@ export interface DevOptions {
   readonly state: string;
 }
 
-/** A service gives itself 25 s; whoever waits longer is not worth waiting for. */
+/** In ms: a service gives itself 25 s to stop, so what has not stopped by then never will. */
 const STOP_MS = 45_000;
 /** What was only just starting has nothing to finish. */
 const CHILD_MS = 5_000;
@@ -48,7 +48,7 @@ export async function dev(options: DevOptions): Promise<ExitCode> {
   process.exit(code);
 }
 
-/** On a state folder of another branch a person at a terminal is asked; everybody else is told the command. */
+/** On a state folder of another branch: asks a person at a terminal, and names the command to anybody else. */
 async function startOrAsk(options: DevOptions, ends: Ends): Promise<"up" | "refused"> {
   const first = openEnds();
   ends.add(() => first.all());
@@ -97,7 +97,7 @@ function boot(mesh: Mesh, { state, options, ends }: Run): Promise<Endpoints> {
   });
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM, or when the npx that started us is gone; the second one does not wait for anybody. */
+/** Resolves at the first Ctrl-C or SIGTERM, or when the npx that started us is gone. A second Ctrl-C ends the process at once. */
 function stopSignal(): Promise<"stopped"> {
   return new Promise((resolve) => {
     let askedAt: number | undefined;
@@ -112,9 +112,9 @@ function stopSignal(): Promise<"stopped"> {
 }
 
 interface Ends {
-  /** What is handed over once all is being ended is ended at once. */
+  /** Once `all` was called, `end` is called at once. */
   add(end: () => Promise<void>): void;
-  /** In reverse, so that services go before what they stand on. */
+  /** Ends all, last added first: services before the servers that they use. */
   all(): Promise<void>;
 }
 
@@ -149,7 +149,7 @@ function describe(mesh: Mesh, endpoints: Endpoints, { state, ms }: { state: Stat
   print(colour.green(`ready in ${(ms / 1_000).toFixed(1)} s`) + colour.dim(" · Ctrl-C stops all of it\n"));
 }
 
-/** URLs without who logs in there: terminals are looked at, and their text is kept. */
+/** URLs without user and password: what a terminal shows may be seen and logged. */
 function placeOf(urls: string): string {
   return urls.replaceAll(/\/\/[^,\s]*@/g, "//").replaceAll(/\?[^,\s]*/g, "");
 }

@@ -12,7 +12,7 @@ export interface GenerateOptions {
   readonly check?: boolean;
   readonly watch?: boolean;
   readonly allowDestructive?: boolean;
-  /** For who works on the generator: its version says nothing of an edit to its code. */
+  /** Emits even where the lock says that nothing has changed. For work on the generator, whose version an edit of its code does not change. */
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -78,7 +78,7 @@ function describe({ write, remove, keep }: OutputPlan, mesh: Mesh, ms: number | 
     ...(remove.length ? [`${remove.length} removed`] : []),
     `${keep.length} unchanged`,
   ];
-  // The one kind of file that has to be read before it is committed: it will meet data.
+  // Migrations are listed by name: they are to be reviewed before they are committed.
   const migrations = write.filter(({ path }) => path.includes("/migrations/"));
   return [
     `${colour.green("generated")} ${what}: ${parts.join(", ")}${time}`,

@@ -15,7 +15,7 @@ import { areEqual, describeResults, verifyAll } from "./verify.js";
 
 export interface ResyncChoice {
   readonly json?: boolean;
-  /** Takes the source's word where later versions are known here. */
+  /** Takes the state of the source also for entities of which the copy has a later version. */
   readonly trustSource?: boolean;
 }
 
@@ -106,6 +106,6 @@ function sum(consumers: readonly ResyncResult[], what: "ahead" | "overruled"): n
 function outcome({ report, error }: ResyncResult): string {
   if (error !== undefined) return colour.red(error);
   const facts = Object.entries(report ?? {}).map(([fact, value]) => `${fact} ${String(value)}`);
-  const told = facts.join(", ") || "done";
-  return report && report.unfit > 0 ? `${colour.red(told)} (mesh status names the rows)` : told;
+  const line = facts.join(", ") || "done";
+  return report && report.unfit > 0 ? `${colour.red(line)} (mesh status names the rows)` : line;
 }

@@ -20,18 +20,18 @@ export function findingsOf(status: ServiceStatus): readonly string[] {
   ];
 }
 
-/** What the service says of itself, as far as database and broker do not say the same, and more. */
+/** Of the reasons that the service gives for being degraded, those that its database and the broker do not show themselves. */
 function healthFindings({ service, health, consumers }: ServiceStatus): string[] {
   if (health === undefined) return [];
   if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
-  const told = new Set([
+  const shown = new Set([
     ...health.stalled.map(({ durable }) => durable),
     ...consumers
       .filter((one) => vanished(one) || one.snapshot?.error || one.snapshot?.wanted)
       .map(({ durable }) => durable),
   ]);
   const others = health.reasons.filter(
-    (reason) => !told.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") && !reason.startsWith("stream "),
+    (reason) => !shown.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") && !reason.startsWith("stream "),
   );
   return [
     ...health.stalled.map(({ durable, reason }) => `${service}: consumer ${durable} is stalled: ${reason}`),
@@ -82,7 +82,7 @@ function unfitRows(durable: string, { unfit, unfitRows }: SnapshotStatus): strin
   return `the last snapshot of ${durable} could not take ${plural(unfit, "row")} of its source: ${named.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
-/** What the broker does not know of it; undefined when all is there, or it was not asked. */
+/** The stream or durable that the broker does not have; undefined when both are there, or it was not asked. */
 function vanished({ stream, streamFound, broker }: ConsumerStatus): string | undefined {
   if (streamFound === undefined || broker !== undefined) return undefined;
   const what = streamFound ? "the broker does not know its durable" : `the broker knows no stream ${stream}`;

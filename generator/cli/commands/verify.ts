@@ -6,7 +6,10 @@ import type { ExitCode } from "../exit-code.js";
 import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh, sourceKeys } from "../running-mesh.js";
 
-/** Caches with their sources, and rows that cascades would take with what they hang on. Compares on the live mesh; what is merely under way does not count. Rejects where a source cannot be read: then nothing is known. */
+/**
+ * Compares caches with their sources, and rows that cascade rules name with the entities that they refer to, on the live mesh.
+ * What differs only because an event is under way does not count. Rejects where a source cannot be read.
+ */
 export async function verify(
   only: string | undefined,
   options: { readonly json?: boolean },

@@ -33,14 +33,14 @@ export interface User {
 /**
  * Makes a folder that is ours, or takes the one that we made before, and keeps everybody else from writing into it.
  * Rejects where somebody else has put something there, a symbolic link above all: what lies behind is not ours to
- * change. `former`: whose it may also be, having been given to them by an earlier release.
+ * change. `visitor`: another user, who may pass through it to a folder of theirs inside.
  */
-export async function makeOwnFolder(path: string, former?: User): Promise<void> {
+export async function makeOwnFolder(path: string, visitor?: User): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
-  // Folders cannot be opened there.
+  // Windows cannot open a folder.
   if (process.platform === "win32") return;
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
   // By its descriptor: the path may lead elsewhere from one call to the next.
@@ -49,13 +49,9 @@ export async function makeOwnFolder(path: string, former?: User): Promise<void> 
     throw new Error(`${path} is not a folder of ours: remove it`, { cause });
   });
   try {
-    const { uid, gid } = ourselves();
     const owner = (await folder.stat()).uid;
-    if (owner !== uid && owner !== former?.uid)
-      throw new Error(`${path} belongs to user ${owner}, and not to us: remove it`);
-    if (owner !== uid) await folder.chown(uid, gid);
-    // Another user than ours may pass to what is theirs inside.
-    await folder.chmod(former === undefined ? 0o700 : 0o711);
+    if (owner !== ourselves()) throw new Error(`${path} belongs to user ${owner}, and not to us: remove it`);
+    await folder.chmod(visitor === undefined ? 0o700 : 0o711);
   } finally {
     await folder.close();
   }
@@ -64,10 +60,10 @@ export async function makeOwnFolder(path: string, former?: User): Promise<void> 
 /** Whether it is a folder of ours that nobody else may write into, and no link to one. */
 export async function isOwnFolder(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);
-  return found?.isDirectory() === true && found.uid === ourselves().uid && (found.mode & 0o022) === 0;
+  return found?.isDirectory() === true && found.uid === ourselves() && (found.mode & 0o022) === 0;
 }
 
 /** Windows knows no such ids: there every file is of user 0. */
-function ourselves(): User {
-  return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+function ourselves(): number {
+  return process.getuid?.() ?? 0;
 }

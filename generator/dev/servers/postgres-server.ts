@@ -77,7 +77,7 @@ export async function removePostgres(folder: string): Promise<void> {
   if (await isOwnFolder(fallback)) await rm(fallback, { recursive: true, force: true });
 }
 
-/** A folder of ours, in which PostgreSQL's user owns the data alone: what we write and read beside it nobody can replace. */
+/** A folder that belongs to this user, with the data of PostgreSQL's user inside: that user can replace nothing beside its data. */
 async function enterableFolder(wanted: string, user: User | undefined): Promise<string> {
   await makeOwnFolder(wanted, user);
   if (!user || (await reachableByOthers(wanted))) return wanted;
@@ -86,7 +86,7 @@ async function enterableFolder(wanted: string, user: User | undefined): Promise<
   return fallback;
 }
 
-/** The same for the same state folder, so that the next run finds its data again. */
+/** Its name follows from the state folder, so that the next run finds its data again. */
 function fallbackFolder(wanted: string): string {
   return join(
     tmpdir(),

@@ -115,7 +115,7 @@ async function endProcess(
   clearTimeout(force);
 }
 
-/** Waits for our end of the pipe to close; then asks, and after eight seconds insists. */
+/** Shell: waits until this process's end of the pipe closes, then sends the signal, and SIGKILL after eight seconds. */
 const WATCHER = [
   `trap "" INT TERM HUP; read -r _`,
   `kill -s "$1" "$0" || exit 0`,
@@ -144,7 +144,7 @@ export function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => vo
   };
 }
 
-/** Ends what still runs of all that was started, also what was only just starting, and waits for it; after the time by force. */
+/** Ends all children that still run, those that are starting too, and waits for them. SIGKILL after `withinMs`. */
 export async function endChildren(withinMs: number): Promise<void> {
   await Promise.all(
     [...children].map(async ([child, signal]) => {
@@ -171,7 +171,7 @@ export async function runProgram(
   args: readonly string[],
   { cwd, user, timeoutMs }: ProgramOptions,
 ): Promise<string> {
-  // Its own process group: whether it ends at Ctrl-C is ours to say.
+  // Its own process group: Ctrl-C reaches this process alone, which decides when the child ends.
   const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"], detached: true, ...user });
   const forget = endWithUs(child, "SIGTERM");
   const printed = { stdout: "", stderr: "" };

@@ -40,7 +40,7 @@ function subjectEntry(event: Event, subscribers: readonly string[]): Literal {
   };
 }
 
-/** Of an external owner's stream only what we rely on, unless the file says how it keeps its messages. */
+/** Of an external owner's stream only name and subjects, unless mesh.yaml says how it keeps its messages. */
 function streamPlan(stream: Stream): Literal {
   const { name, subjects, service } = stream;
   const external = stream.external ? true : undefined;

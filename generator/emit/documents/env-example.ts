@@ -17,8 +17,8 @@ export interface Reader {
 }
 
 /**
- * Every variable once: what must be set first, each part in the order in which the services name it; at last what no
- * service may know.
+ * Every variable once: those that must be set, then the others, each part in the order in which the services name them;
+ * last those that no service may have.
  */
 export function sharedVariables(mesh: Mesh): readonly SharedVariable[] {
   const variables = new Map<string, { description: string; readers: Reader[] }>();

@@ -19,14 +19,14 @@ export interface BrokerView {
   readonly passwordExample: string;
   readonly mesh: string;
   readonly operator: BrokerUser;
-  /** What accounts may ask of the mesh, a line each. */
+  /** What other accounts may import, a line each. */
   readonly exports: readonly string[];
   readonly accounts: readonly BrokerAccount[];
 }
 
 export interface BrokerAccount {
   readonly title: string;
-  /** As it stands between quotes, as all names here do. */
+  /** Escaped, to stand between quotes, as all names here. */
   readonly name: string;
   readonly user: BrokerUser;
   /** Lines of the account: limits, mappings, exports, imports. */
@@ -158,7 +158,7 @@ function serviceAccount(
       name: natsText(service.name),
       passwordVariable: passwordVariableOf(service.name),
       permissions: permissions(
-        // The broker checks them behind the mapping.
+        // The broker checks permissions after the mapping.
         needs.map((need) => (isCall(need) ? ownName(need) : need.subject)),
         needs.length === 0 ? [] : inboxes(service),
       ),
@@ -222,7 +222,7 @@ function exportToListener(subject: string): string {
   return `{ stream: ${quote(subject)}, accounts: [${quote(LISTENER)}] }`;
 }
 
-/** Hears each event where it is published: by its owner, or by the operator in its stead. */
+/** Receives each event from the account that publishes it: its owner's, or the operator's in its stead. */
 function listenerAccount(events: readonly Event[]): BrokerAccount {
   const imports = events.flatMap((event) =>
     [event.service, MESH].map(

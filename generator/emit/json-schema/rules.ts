@@ -26,7 +26,7 @@ export function rulesSchema(
   return demands.length > 1 ? { allOf: demands } : only;
 }
 
-/** Whether values are in the message as they were in the request. */
+/** By kind: whether a value stands in the message as it was in the request. */
 const AS_WRITTEN: Readonly<Record<ValueKind, boolean>> = {
   text: true,
   "whole number": true,
@@ -46,7 +46,7 @@ function demandedProperties(event: Event, table: Table): Record<string, JsonSche
   return Object.fromEntries(demanding.map(({ name, schema }) => [name, schema]));
 }
 
-/** Only where the values say that the row comes to mean the event; what they leave out, a default may say. */
+/** The rules count only where the written values make the row mean the event. A column that is left out may get that value by its default. */
 function meant(
   event: Event,
   rule: JsonSchema,

@@ -4,7 +4,7 @@ import { type Printed, printStages } from "./print-stages.js";
 import { printStep } from "./print-step.js";
 import { openPrinting, type Printing, type Render } from "./sql-render.js";
 
-/** Told once per file, where functions follow that need it. */
+/** The comment above the first trigger function of a file. */
 const ABOUT_FUNCTIONS: Block = {
   comment: [
     "Rows and their events commit together: the function of a table runs once per statement, and hands the rows that",

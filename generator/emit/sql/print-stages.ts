@@ -5,8 +5,9 @@ import { onColumn, printStep } from "./print-step.js";
 import type { Printing } from "./sql-render.js";
 
 /*
- * A migration runs beside traffic. What holds a lock that traffic waits for is short and does not look at rows; what
- * looks at rows holds no such lock, and commits by itself. So one step may be several statements, in several stages.
+ * A migration runs beside traffic. A statement that takes a lock which traffic waits for is short and reads no rows; a
+ * statement that reads rows takes no such lock, and commits by itself. So one step may be several statements, in several
+ * stages.
  */
 
 const STAGES = ["shape", "fill", "demand", "build", "hold", "prove"] as const;
@@ -62,7 +63,7 @@ function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName
       ];
     }
     case "set_not_null": {
-      // NOT NULL looks at every row under its lock, unless a CHECK has proven it.
+      // SET NOT NULL reads every row under its lock, unless a valid CHECK implies it.
       const name = identifier(objectName(step.table, step.column, "not_null"));
       const { table, column } = onColumn(step, printing);
       const condition = `${column} IS NOT NULL`;

@@ -129,7 +129,7 @@ function adoptionView({ table, adoption }: Step & { kind: "adopt_rows" }, printi
     table: printing.relation(table.name),
     key: identifier(key),
     entity: literal(adoption.entity),
-    born: adoption.born ? "relay.minimum_version + 1" : "NULL",
+    firstVersion: adoption.sendsFirstVersion ? "relay.minimum_version + 1" : "NULL",
   };
   return { ...view, quote: dollarQuote(JSON.stringify(view)) };
 }

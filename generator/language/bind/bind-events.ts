@@ -60,7 +60,7 @@ function bindEvent(
     operations,
     change:
       node?.get.change?.value ??
-      // What becomes of a row that only names the entity says nothing of its beginning and end.
+      // An insert or a deletion of a row that only names the entity neither creates nor deletes the entity.
       (id === undefined ? impliedChange(operations) : undefined) ??
       changeOfAction.get(subject.value.action) ??
       "none",

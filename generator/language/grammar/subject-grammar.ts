@@ -43,7 +43,7 @@ const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
   on: requiredKey("The change of a row that it tells of.", either(operation, list(operation, 1))),
   id: key(
-    "Column that holds the id of the event's entity, where it is not the table's key: a like that is told of its comment (`comment_id`). A row where it is NULL tells nothing.",
+    "Column that holds the id of the event's entity, where it is not the table's key: a like whose events are those of its comment (`comment_id`). A row where it is NULL tells nothing.",
     columnName,
   ),
   when: key("Values that the row must have come to hold.", dictionary(columnName, scalar)),

@@ -63,7 +63,7 @@ export function nameConsumer(
   heard: readonly EntitySymbol[],
 ): ConsumerIdentity {
   const isAmbiguous = heard.some((other) => other.entity === entity && other.service !== publisher);
-  // `a-b` and `c` beside `a` and `b-c`: a dot, which no name holds, tells them apart.
+  // `a-b` and `c` beside `a` and `b-c`: a dot, which no name holds, keeps their names apart.
   const file = (from: string, of: string) => `${from}-${of}.ts`;
   const isFileTaken = heard.some(
     (other) => other.service !== publisher && file(other.service, other.entity) === file(publisher, entity),

@@ -7,7 +7,7 @@ import { payloadColumns } from "./payload.js";
 
 export type Operation = "insert" | "update" | "delete";
 
-/** The rows that an operation leaves to look at, and the alias of those that a message shows. */
+/** FROM: the transition tables of an operation, and the alias of the row that the event is made from. */
 export interface RowSource {
   readonly row: string;
   readonly from: string;
@@ -41,7 +41,7 @@ export function rowSource(table: Table, operation: Operation): RowSource {
 
 /**
  * Whether foreign keys may both change and delete a row within one statement: then the triggers of the two
- * fire in either order, and an update must not be told of a row that is gone.
+ * fire in either order, and no `updated` event may be written of a row that is gone.
  */
 export function mayFall(table: Table, operation: Operation): boolean {
   if (table.existing === true) return operation === "update";
@@ -69,7 +69,7 @@ function meaning(event: Event, table: Table, operation: Operation): string | und
   const shown = [...new Set([...payloadColumns(event, table), ...named])].filter(
     (column) => column.name !== table.key,
   );
-  // A message that shows only the key tells of any change. Without `.*`, a column of that name would be meant.
+  // An event that carries only the key is written for any change. Without `.*`, a column of that name would be meant.
   if (shown.length === 0) return "before.* IS DISTINCT FROM after.*";
   const side = (row: string) =>
     shown.map((column) => exactExpression(column, `${row}.${identifier(column.name)}`)).join(", ");

@@ -17,7 +17,7 @@ export function payloadColumns(event: Event, table: Table): readonly Column[] {
 
 function columnOf(table: Table, event: Event, field: Field): Column {
   const column = table.columns.find(({ name }) => name === field.name);
-  // The checks of mesh.yaml let no such event pass.
+  // Cannot happen: a rule refuses such an event in mesh.yaml.
   if (column === undefined) {
     throw new Error(`event ${event.name}: table "${table.name}" has no column "${field.name}"`);
   }

@@ -20,7 +20,7 @@ export interface Emitting {
   readonly operation: Operation;
 }
 
-/** Those that no CHECK of the table says, since not every write of a row emits the event. */
+/** The rules that no CHECK of the table can hold, since not every write of a row emits the event. */
 export function refusalViews(event: Event, { mesh, table, operation }: Emitting): readonly RefusalView[] {
   const { row, from } = rowSource(table, operation);
   const meant = condition(event, table, operation);
