@@ -4,7 +4,7 @@ import type {
   ServiceDefinition,
   TableDefinition,
 } from "@meshwright/runtime";
-import { kindOf } from "@meshwright/runtime/column-types";
+import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { relationName, relationOf } from "@meshwright/runtime/simulation";
 import type { SimulatedDatabase } from "./postgres/databases.js";
 
@@ -145,7 +145,7 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
   const samples = owned.samples.get(column.name) ?? [];
   if (samples.length > 0) return samples[value % samples.length] ?? null;
   if (column.oneOf !== undefined) return column.oneOf[value % column.oneOf.length] ?? null;
-  const kind = kindOf(column.type);
+  const { kind, scale, element, length } = factsOf(column.type);
   switch (kind) {
     case "whole number":
     case "number":
@@ -154,13 +154,31 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
       return String(value % 2 === 0);
     case "moment":
       return `2026-01-0${value + 1} 00:00:00`;
+    case "decimal":
+      return `${value}.${"5".repeat(Math.min(scale ?? 1, 1))}`.replace(/\.$/, "");
+    case "day":
+      return `2026-01-0${value + 1}`;
+    case "bytes":
+      return `\\x0${value}ff`;
+    case "list":
+      return element === undefined ? "{}" : listFor(owned, { name: column.name, type: element }, value);
     case "document":
       return JSON.stringify({ value });
     case "uuid":
       return `00000000-0000-4000-8000-0000000000a${value}`;
     case "text":
-      return `${column.name}-${value}`;
+      return `${column.name}-${value}`.slice(-(length ?? 100));
     default:
       return kind satisfies never;
   }
+}
+
+/** As many elements as the number says. */
+function listFor(owned: OwnedTable, element: ColumnDefinition, value: number): string {
+  const alone = {
+    ...owned,
+    samples: new Map<string, readonly string[]>(),
+    refersTo: new Map<string, OwnedTable>(),
+  };
+  return `{${Array.from({ length: value }, (_, at) => valueFor(alone, element, at)).join(",")}}`;
 }

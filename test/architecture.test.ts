@@ -103,13 +103,20 @@ test("the imports are found at all", () => {
 test("generator and runtime never import each other; the compiler reads the tables of column types and defaults alone", () => {
   expect(broken(({ file, target }) => within(file, "runtime") && within(target, "generator"))).toEqual([]);
   expect(broken(({ file, target }) => within(file, "generator") && within(target, "runtime"))).toEqual([]);
-  const pure = ["@meshwright/runtime/column-types", "@meshwright/runtime/defaults"];
+  const pure = [
+    "@meshwright/runtime/column-types",
+    "@meshwright/runtime/column-sql",
+    "@meshwright/runtime/defaults",
+  ];
   expect(
     broken(
       ({ file, target }) => isCompiler(file) && target.startsWith("@meshwright/") && !pure.includes(target),
     ),
   ).toEqual([]);
   expect(["runtime/values/column-types.ts", "runtime/defaults.ts"].flatMap(importsOf)).toEqual([]);
+  expect(importsOf("runtime/values/column-sql.ts").map(({ target }) => target)).toEqual([
+    "runtime/values/column-types",
+  ]);
 });
 
 test("packages know each other by name; only the simulate command loads the simulator", () => {

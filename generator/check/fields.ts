@@ -1,4 +1,4 @@
-import { type ColumnType, columnTypes, type FieldType, kindOf } from "@meshwright/runtime/column-types";
+import { type ColumnType, type FieldType, factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { FieldNode } from "../language/grammar.js";
 import type { Value } from "../source/value.js";
 
@@ -17,13 +17,18 @@ export function describeField(field: FieldNode): string {
 
 /** Whether the field and the column hold the same values; a JSON Schema without a plain type is trusted. */
 export function fieldFits(field: FieldNode, column: ColumnType): boolean {
-  if (field.kind === "choice")
-    return columnTypes[column].fields.includes(field.suffix.startsWith("[]") ? "json" : field.value);
+  const { element, fields } = factsOf(column);
+  if (field.kind === "choice") {
+    const isList = field.suffix.startsWith("[]");
+    if (element === undefined) return fields.includes(isList ? "json" : field.value);
+    return isList && fields.includes(field.value);
+  }
   const type = keywordOf(field, "type");
   if (type?.kind !== "scalar") return true;
   if (kindOf(column) === "document") return true;
+  if (element !== undefined) return type.text === "array";
   const shorthand = shorthandOf.get(type.text);
-  return shorthand === undefined || columnTypes[column].fields.includes(shorthand);
+  return shorthand === undefined || factsOf(column).fields.includes(shorthand);
 }
 
 const shorthandOf: ReadonlyMap<string, FieldType> = new Map([

@@ -1,4 +1,12 @@
-import { type ColumnType, columnTypes, isWholeOf } from "@meshwright/runtime/column-types";
+import {
+  type ColumnType,
+  DAY,
+  factsOf,
+  isBase64,
+  isDecimalOf,
+  isWholeOf,
+  isWideElement,
+} from "@meshwright/runtime/column-types";
 import { isInt64 } from "../model/int64.js";
 
 /*
@@ -13,10 +21,11 @@ export function isValueOf(
   value: string | number | boolean,
   { allowsNow }: { readonly allowsNow: boolean },
 ): boolean {
-  const { kind, bits } = columnTypes[type];
+  const facts = factsOf(type);
+  const { kind, bits, length, element } = facts;
   switch (kind) {
     case "text":
-      return typeof value === "string";
+      return typeof value === "string" && (length === undefined || [...value].length <= length);
     case "uuid":
       return typeof value === "string" && uuidForm.test(value);
     case "whole number":
@@ -28,11 +37,38 @@ export function isValueOf(
     case "moment":
       if (value === "now") return allowsNow;
       return typeof value === "string" && isMoment(value);
+    case "day":
+      if (value === "now") return allowsNow;
+      return typeof value === "string" && dayForm.test(value) && isMoment(value);
+    case "decimal":
+      return typeof value !== "boolean" && isDecimalOf(facts, String(value));
+    case "bytes":
+      return typeof value === "string" && isBase64(value);
+    case "list":
+      return typeof value === "string" && element !== undefined && isListOf(element, value);
     case "document":
       return typeof value === "string" ? isJson(value) : typeof value === "boolean" || Number.isFinite(value);
     default:
       return kind satisfies never;
   }
+}
+
+const dayForm = new RegExp(DAY);
+
+/** Its elements as the wire has them. */
+function isListOf(element: ColumnType, text: string): boolean {
+  if (!isJson(text)) return false;
+  const values: unknown = JSON.parse(text);
+  if (!Array.isArray(values)) return false;
+  const { kind, bits } = factsOf(element);
+  const isWide = isWideElement(kind, bits);
+  return values.every(
+    (value) =>
+      (typeof value === "string" || typeof value === "number" || typeof value === "boolean") &&
+      (!isWide || typeof value === "string") &&
+      (kind !== "decimal" || typeof value === "string") &&
+      isValueOf(element, value, { allowsNow: false }),
+  );
 }
 
 const momentForm =

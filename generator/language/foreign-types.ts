@@ -1,13 +1,22 @@
+import { parseColumnType } from "@meshwright/runtime/column-types";
+
 /*
  * The types of SQL dialects, languages and schema formats, and what stands for them in mesh.yaml: whoever
  * comes from elsewhere writes `varchar(50)` or `int` first.
  */
 
-/** What to write instead, as a column and as a payload field. `length`: what stood in brackets. */
+/** What to write instead, as a column and as a payload field. */
 interface Equivalent {
   readonly words: readonly string[];
-  readonly column: (length: string | undefined) => string;
-  readonly field: (length: string | undefined) => string;
+  readonly column: (limits: Limits) => string;
+  readonly field: (limits: Limits) => string;
+}
+
+interface Limits {
+  /** What stood in brackets. */
+  readonly length: string | undefined;
+  /** They were not closed: within braces a comma ends the word. */
+  readonly isCut: boolean;
 }
 
 const same = (text: string) => ({ column: () => text, field: () => text });
@@ -21,18 +30,17 @@ const equivalents: readonly Equivalent[] = [
     words: words(
       "string, str, text, char, varchar, character, nchar, nvarchar, varchar2, bpchar, citext, clob, tinytext, mediumtext, longtext, character varying, fixedstring, email, url, uri, hostname",
     ),
-    column: (length) =>
-      isLength(length)
-        ? `write "text"; the payload may limit it: "{ type: string, maxLength: ${length} }"`
-        : 'write "text"',
-    field: (length) =>
+    column: ({ length }) => (isLength(length) ? `write "varchar(${length})"` : 'write "text"'),
+    field: ({ length }) =>
       isLength(length) ? `write "{ type: string, maxLength: ${length} }"` : 'write "string"',
   },
   {
-    words: words(
-      "int, int2, int4, int16, int32, uint, uint16, uint32, smallint, tinyint, mediumint, short, byte, counter",
-    ),
+    words: words("int, int4, int32, integer, uint, uint16, uint32, mediumint, counter"),
     ...quoted("integer", "integer"),
+  },
+  {
+    words: words("int2, int16, smallint, tinyint, short, byte"),
+    ...quoted("smallint", "integer"),
   },
   {
     words: words(
@@ -57,9 +65,8 @@ const equivalents: readonly Equivalent[] = [
   },
   {
     words: words("decimal, numeric, dec, money, smallmoney, currency, bigdecimal, decimal128, fixed point"),
-    column: () => '"bigint" in the smallest unit (cents) or "text" hold it exactly; "number" rounds',
-    field: () =>
-      '"integer" or "bigint" in the smallest unit (cents), or "string", hold it exactly; "number" rounds',
+    column: decimalAdvice,
+    field: () => 'write "decimal", which travels as a decimal text',
   },
   { words: words("bool, bit, logical, flag"), ...quoted("boolean", "boolean") },
   {
@@ -73,13 +80,11 @@ const equivalents: readonly Equivalent[] = [
     ...quoted("timestamptz", "timestamp"),
   },
   {
-    words: words(
-      "date, time, timetz, year, interval, duration, time with time zone, time without time zone, localdate",
-    ),
-    column: () => 'write "text" for a day, a time or an interval ("2026-01-31"), or "timestamp" for a moment',
-    field: () =>
-      'write "string" for a day, a time or an interval ("2026-01-31"), or "timestamp" for a moment',
+    words: words("time, timetz, year, interval, duration, time with time zone, time without time zone"),
+    column: () => 'write "text" for a time or an interval, "date" for a day, or "timestamp" for a moment',
+    field: () => 'write "string" for a time or an interval, "date" for a day, or "timestamp" for a moment',
   },
+  { words: words("date, localdate, day"), ...quoted("date", "date") },
   {
     words: words(
       "jsonb, object, map, record, struct, dict, hstore, document, any, unknown, mixed, variant, super",
@@ -88,13 +93,12 @@ const equivalents: readonly Equivalent[] = [
   },
   {
     words: words("array, list, set, tuple, vector"),
-    column: () => 'write "json"',
+    column: () => 'write "text[]", or another type and "[]", or "json"',
     field: () => 'write "string[]", or another type and "[]"',
   },
   {
     words: words("bytea, blob, binary, varbinary, bytes, buffer, tinyblob, mediumblob, longblob, image, raw"),
-    column: () => 'write "text" and encode it (base64), or keep it elsewhere and its place here',
-    field: () => 'write "string" and encode it (base64), or keep it elsewhere and its place here',
+    ...quoted("bytea", "binary"),
   },
   {
     words: words("enum"),
@@ -122,14 +126,26 @@ function isLength(length: string | undefined): length is string {
 
 /** Advice for a type that mesh.yaml does not have; undefined for a word that no other tool has either. */
 export function foreignColumnType(written: string): string | undefined {
-  const { known, length, isList } = lookUp(written);
-  if (known !== undefined && isList) return 'write "json", which holds lists';
-  return known?.column(length);
+  const { known, limits, isList } = lookUp(written);
+  const advice = known?.column(limits);
+  const [, element] = /^write "([^"]+)"$/.exec(advice ?? "") ?? [];
+  if (advice === undefined || !isList) return advice;
+  return element === undefined || parseColumnType(`${element}[]`) === undefined
+    ? 'write "json", which holds lists'
+    : `write "${element}[]"`;
 }
 
 export function foreignFieldType(written: string): string | undefined {
-  const { known, length } = lookUp(written);
-  return known?.field(length);
+  const { known, limits } = lookUp(written);
+  return known?.field(limits);
+}
+
+function decimalAdvice({ length = "12,2", isCut }: Limits): string {
+  if (isCut) return `within braces a comma ends the word: write it in quotes, "numeric(${length},2)"`;
+  const type = parseColumnType(`numeric(${length})`);
+  return type === undefined
+    ? 'a numeric has 1 to 1000 digits, of which no more than all are behind the point: write "numeric(12,2)"'
+    : `write "${type}"`;
 }
 
 function lookUp(written: string) {
@@ -141,5 +157,6 @@ function lookUp(written: string) {
     .replace(/\s+/g, " ");
   // `decimal(10,2)` in a flow mapping ends at its comma.
   const [, word = bare, length] = /^([a-z][\w -]*?) ?[(<]\s*([^)>]*)[)>]?/.exec(bare) ?? [];
-  return { known: byWord.get(word), length: length?.trim(), isList };
+  const isCut = bare.includes("(") && !bare.includes(")");
+  return { known: byWord.get(word), limits: { length: length?.trim(), isCut }, isList };
 }

@@ -54,8 +54,12 @@ function schemaOfText({ pattern, examples, allowsNumbers }: TextShape<unknown>):
   };
 }
 
-function schemaOfChoice({ values, suffixes }: ChoiceShape<string>): JsonSchema {
-  return { enum: ["", ...suffixes].flatMap((suffix) => values.map((value) => `${value}${suffix}`)) };
+function schemaOfChoice({ values, forms, suffixes }: ChoiceShape<string>): JsonSchema {
+  const known = { enum: ["", ...suffixes].flatMap((suffix) => values.map((value) => `${value}${suffix}`)) };
+  if (forms === undefined) return known;
+  const optional = suffixes.includes("?") ? "\\??" : "";
+  const open = { type: "string", pattern: `^(${forms.pattern})${optional}$`, examples: forms.examples };
+  return { anyOf: [known, open] };
 }
 
 function schemaOfMapping({ keys, extensible }: MappingShape<Keys>): JsonSchema {

@@ -113,12 +113,13 @@ function readChoice(
   if (typeof value.value !== "string") return misfit(expectedScalar(shape), value, label, report);
   const suffix = shape.suffixes.find((candidate) => value.text.endsWith(candidate)) ?? "";
   const stem = value.text.slice(0, value.text.length - suffix.length);
-  if (shape.values.includes(stem)) return { kind: "choice", span: value.span, value: stem, suffix };
+  const known = shape.values.includes(stem) ? stem : shape.forms?.parse(stem);
+  if (known !== undefined) return { kind: "choice", span: value.span, value: known, suffix };
   const { noun, values } = shape;
-  const advice = shape.foreign?.(stem)?.replace(/^write "(\w+)"/, (_, word) => `write "${word}${suffix}"`);
+  const advice = shape.foreign?.(stem)?.replace(/^write "([^"]+)"/, (_, word) => `write "${word}${suffix}"`);
   const clue =
     advice === undefined
-      ? report.nearest(stem, new Map(values.map((known) => [known, undefined])))
+      ? report.nearest(stem, new Map(values.map((each) => [each, undefined])))
       : { advice };
   report(shape.code, value.span, { text: value.text, noun, values }, clue);
   return undefined;

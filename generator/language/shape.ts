@@ -45,10 +45,19 @@ export interface ChoiceShape<V extends string> {
   /** Completes "… is no": `column type`. */
   readonly noun: string;
   readonly values: readonly V[];
+  /** Values that no list can name, since they hold numbers of the user's choice: `varchar(50)`. */
+  readonly forms: ChoiceForms<V> | undefined;
   /** `text?` and `string[]`: what may follow a value. */
   readonly suffixes: readonly string[];
   /** What to write instead of another tool's word. */
   readonly foreign: ((written: string) => string | undefined) | undefined;
+}
+
+export interface ChoiceForms<V extends string> {
+  readonly examples: readonly V[];
+  /** Of all values, for editors. */
+  readonly pattern: string;
+  readonly parse: (written: string) => V | undefined;
 }
 
 export interface IntegerShape {
@@ -141,13 +150,14 @@ export function either<A extends Shape, B extends Shape>(short: A, full: B): Eit
 export function choice<const V extends string>(
   noun: string,
   values: readonly V[],
-  options: Partial<Pick<ChoiceShape<V>, "code" | "suffixes" | "foreign">> = {},
+  options: Partial<Pick<ChoiceShape<V>, "code" | "forms" | "suffixes" | "foreign">> = {},
 ): ChoiceShape<V> {
   return {
     kind: "choice",
     code: options.code ?? "unknown-value",
     noun,
     values,
+    forms: options.forms,
     suffixes: options.suffixes ?? [],
     foreign: options.foreign,
   };

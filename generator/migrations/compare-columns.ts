@@ -1,8 +1,8 @@
+import { castBetween } from "./casts.js";
 import type { ColumnSchema } from "./database-schema.js";
 import type { Matches } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import { identifier } from "./sql-names.js";
-import { castBetween } from "./sql-types.js";
 import type { Step } from "./steps.js";
 
 /** `table`: its new name, `oldTable`: the one it still has while things are dropped. */

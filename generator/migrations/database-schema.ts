@@ -1,5 +1,4 @@
 import type { Place } from "../model/mesh.js";
-import type { SqlType } from "./sql-types.js";
 import type { Triggers } from "./trigger-definitions.js";
 
 /*
@@ -44,7 +43,7 @@ export interface Adoption {
 export interface ColumnSchema {
   readonly name: string;
   readonly renamedFrom: string | undefined;
-  readonly type: SqlType;
+  readonly type: string;
   readonly nullable: boolean;
   /** As SQL. */
   readonly default: string | undefined;

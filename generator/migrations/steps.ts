@@ -7,7 +7,6 @@ import type {
   IndexSchema,
   TableSchema,
 } from "./database-schema.js";
-import type { SqlType } from "./sql-types.js";
 import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
 
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
@@ -28,8 +27,8 @@ export type Step =
       readonly kind: "change_type";
       readonly table: string;
       readonly column: string;
-      readonly from: SqlType;
-      readonly to: SqlType;
+      readonly from: string;
+      readonly to: string;
     }
   | { readonly kind: "drop_not_null"; readonly table: string; readonly column: string }
   | { readonly kind: "create_schema"; readonly schema: string }

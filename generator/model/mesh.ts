@@ -283,6 +283,8 @@ export type ColumnDefault =
   | { readonly kind: "now" }
   /** The present moment in UTC, whatever the time zone of the session: of a plain timestamp that others write. */
   | { readonly kind: "now_utc" }
+  /** The present day in UTC. */
+  | { readonly kind: "today_utc" }
   /** A moment with its offset. */
   | { readonly kind: "moment"; readonly value: string }
   | { readonly kind: "literal"; readonly value: string | number | boolean };
@@ -333,6 +335,8 @@ export interface Field {
   readonly optional: boolean;
   /** Set for the shorthand types, where SQL can print the column as the field. */
   readonly type: FieldType | undefined;
+  /** Set for a shorthand list: the type of its elements. */
+  readonly each: FieldType | undefined;
   /** JSON Schema 2020-12 of the field. */
   readonly schema: JsonSchema;
 }

@@ -1,3 +1,4 @@
+import { wireExpression } from "@meshwright/runtime/column-sql";
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { ColumnType, JsonValue } from "../model/mesh.js";
 import { literal } from "../quote/sql.js";
@@ -53,6 +54,12 @@ export function checkedColumn(type: ColumnType, value: string): CheckedValue {
       return { ...NONE, is: (wanted) => exactly(wanted === "boolean"), equalsOne: equalsBoolean(value) };
     case "document":
       return checkedDocument(value);
+    case "list":
+      return checkedList(wireExpression({ type }, value));
+    case "decimal":
+    case "day":
+    case "bytes":
+      return checkedText(wireExpression({ type }, value));
     case "moment":
       // SQL has the moment, not the text that the message has of it: rules about the text are left to validators.
       return {
@@ -64,6 +71,15 @@ export function checkedColumn(type: ColumnType, value: string): CheckedValue {
     default:
       return kind satisfies never;
   }
+}
+
+function checkedList(value: string): CheckedValue {
+  return {
+    ...NONE,
+    is: (wanted) => exactly(wanted === "array"),
+    equalsOne: () => UNTRANSLATED,
+    array: (rule) => rule(`to_jsonb(${value})`),
+  };
 }
 
 function checkedText(value: string): CheckedValue {

@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
 import { translateSchema } from "./translate-schema.js";
@@ -66,9 +67,13 @@ function demand(event: Event, column: Column, value: string): readonly string[] 
   );
 }
 
-/** Of a shorthand type the column's own type says it all. */
 function rulesOn(column: Column, event: Event): readonly Field[] {
-  return event.payload.filter(({ name, type }) => name === column.name && type === undefined);
+  return event.payload.filter((field) => field.name === column.name && hasRules(field, column));
+}
+
+/** Of a shorthand type the column's own type says it all; in a json column a list may still be something else. */
+export function hasRules({ type, each }: Field, column: Column): boolean {
+  return type === undefined && !(each !== undefined && kindOf(column.type) === "list");
 }
 
 /** A schema that no value of the column meets leaves NULL, which is null in the message. */

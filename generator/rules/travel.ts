@@ -1,4 +1,4 @@
-import { columnTypes, wholeRange } from "@meshwright/runtime/column-types";
+import { type ColumnType, factsOf, kindOf, wholeRange } from "@meshwright/runtime/column-types";
 import type { Column, Field, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
 
@@ -27,11 +27,12 @@ export function travelRule(
 
 /** SQL: whether a message can carry a value of the column. */
 function formOf({ type, nullable }: Column): ((value: string) => string) | undefined {
-  const { kind, bits } = columnTypes[type];
+  const { kind, bits, precision, element } = factsOf(type);
   switch (kind) {
     case "text":
     case "uuid":
     case "boolean":
+    case "bytes":
       return undefined;
     case "whole number":
       return wholeRange(bits).maximum < SAFE ? undefined : (value) => `${value} BETWEEN -${SAFE} AND ${SAFE}`;
@@ -39,11 +40,33 @@ function formOf({ type, nullable }: Column): ((value: string) => string) | undef
       return (value) => `${value} > '-Infinity' AND ${value} < 'Infinity'`;
     case "moment":
       return withinCalendar;
+    case "day":
+      return (value) => `${value} BETWEEN '0001-01-01' AND '9999-12-31'`;
+    case "decimal":
+      return precision === undefined ? finiteText : (value) => `${value} <> 'NaN'`;
+    case "list":
+      return element === undefined ? undefined : (value) => listRule(element, value);
     case "document":
       return nullable ? notNull : undefined;
     default:
       return kind satisfies never;
   }
+}
+
+/** PostgreSQL 13 has no infinite numeric to compare with. */
+function finiteText(value: string): string {
+  return `${value}::text !~ '[NI]'`;
+}
+
+/** A JSON list has one dimension, begins nowhere else than at its beginning, and here none holds null. */
+function listRule(element: ColumnType, value: string): string {
+  return [`mesh.is_list(${value})`, ...elementRules(element, value)].join(" AND ");
+}
+
+function elementRules(element: ColumnType, value: string): readonly string[] {
+  const kind = kindOf(element);
+  if (kind === "number" || kind === "decimal") return [`array_to_string(${value}, ' ') !~ '[NI]'`];
+  return kind === "day" ? [`'0001-01-01' <= ALL (${value})`, `'9999-12-31' >= ALL (${value})`] : [];
 }
 
 function notNull(value: string): string {

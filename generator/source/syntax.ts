@@ -176,7 +176,7 @@ function reportFaults(faults: readonly Fault[], { unclosed, source, report }: Fa
       report(
         "yaml-syntax",
         { start: offset, end: Math.max(offset, end) },
-        { reason: explain(code, message) },
+        { reason: isListInBraces(text, offset) ? LIST_IN_BRACES : explain(code, message) },
       );
     } else reportUnclosed(opener, source, report);
     const next = /\n[A-Za-z]/g;
@@ -184,6 +184,13 @@ function reportFaults(faults: readonly Fault[], { unclosed, source, report }: Fa
     trustedFrom = next.test(text) ? next.lastIndex - 1 : text.length + 1;
   }
 }
+
+/** `{ type: text[] }`: a type that is right in a block, and no YAML between braces. */
+function isListInBraces(text: string, at: number): boolean {
+  return /\w\)?$/.test(text.slice(Math.max(0, at - 2), at)) && text.startsWith("[]", at);
+}
+
+const LIST_IN_BRACES = 'within braces a type of lists stands in quotes: "text[]"';
 
 function reportUnclosed(opener: number, { text }: SourceText, report: Report): void {
   report(

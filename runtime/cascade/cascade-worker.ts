@@ -13,7 +13,7 @@ import type {
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
-import { columnTypes } from "../values/column-types.js";
+import { factsOf } from "../values/column-types.js";
 import { wireRow } from "../values/values.js";
 
 /*
@@ -261,5 +261,5 @@ WHERE ${escapeIdentifier(table.key)} = $1::text::${keyType(table)} AND ${escapeI
 }
 
 function keyType(table: TableDefinition): string {
-  return columnTypes[columnOf(table, table.key).type].sql;
+  return factsOf(columnOf(table, table.key).type).sql;
 }

@@ -1,5 +1,5 @@
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
-import { columnTypes, kindOf } from "../values/column-types.js";
+import { type ColumnType, factsOf, kindOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { writtenText } from "../values/json-text.js";
 import { toParameter } from "../values/values.js";
@@ -13,7 +13,16 @@ export const DEFAULT = Symbol("DEFAULT");
 
 /** Columns hold UTC, and cells say so: `timestamp` ignores the offset of its text. */
 export function arrayType({ type }: ColumnDefinition): string {
-  return `${columnTypes[type].sql}[]`;
+  return isList(type) ? "text[]" : `${factsOf(type).cast}[]`;
+}
+
+/** SQL: a cell of such an array as the column takes it. PostgreSQL has no array of arrays: a list is a cell of text. */
+export function fromCell({ type }: ColumnDefinition, cell: string): string {
+  return isList(type) ? `${cell}::${factsOf(type).cast}` : cell;
+}
+
+function isList(type: ColumnType): boolean {
+  return kindOf(type) === "list";
 }
 
 export function columnOf(table: TableDefinition, name: string): ColumnDefinition {
@@ -34,18 +43,4 @@ export function toCell(column: ColumnDefinition, fields: Readonly<Record<string,
   if (kindOf(type) === "document") return writtenText(fields, column.name) ?? toParameter(column, value);
   if (value === null) return defaulted === true ? DEFAULT : null;
   return toParameter(column, value);
-}
-
-/**
- * A PostgreSQL array literal. JSON text without a backslash is one but for its brackets, and `JSON.stringify` is many times faster
- * than the driver.
- */
-export function arrayLiteral(values: readonly unknown[]): string {
-  const json = JSON.stringify(values);
-  return json.includes("\\") ? `{${values.map(element).join(",")}}` : `{${json.slice(1, -1)}}`;
-}
-
-function element(value: unknown): string {
-  if (value === null || value === undefined) return "NULL";
-  return `"${String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
-import { kindOf } from "../values/column-types.js";
+import { kindOf, type ValueKind } from "../values/column-types.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
@@ -133,14 +133,30 @@ async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, opt
   return reply.code(204).send();
 }
 
+/** Whether a text of a URL says a value of the column. */
+const COMPARED: Readonly<Record<ValueKind, boolean>> = {
+  text: true,
+  uuid: true,
+  "whole number": true,
+  number: true,
+  decimal: true,
+  boolean: true,
+  moment: true,
+  day: true,
+  bytes: true,
+  document: false,
+  list: false,
+};
+
 /** `?user_id=x&name=y`: values that columns must equal. */
 function readFilter(table: TableDefinition, query: unknown): Values {
   const filter = Object.entries(query as Record<string, string | readonly string[]>);
   for (const [name, value] of filter) {
     const column = table.columns.find((known) => known.name === name);
-    const names = table.columns.filter(({ type }) => kindOf(type) !== "document").map((known) => known.name);
-    if (column === undefined || kindOf(column.type) === "document") {
-      const reason = column === undefined ? "there is no such column" : "a JSON column has no equality";
+    const names = table.columns.filter(({ type }) => COMPARED[kindOf(type)]).map((known) => known.name);
+    if (column === undefined || !COMPARED[kindOf(column.type)]) {
+      const reason =
+        column === undefined ? "there is no such column" : `${column.type} has no text to compare with`;
       throw new Problem("filter", `"${name}" does not filter: ${reason}. Columns: ${names.join(", ")}.`);
     }
     if (typeof value !== "string") throw new Problem("filter", `"${name}" is given more than once.`);

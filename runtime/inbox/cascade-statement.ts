@@ -1,7 +1,8 @@
 import { escapeIdentifier } from "pg";
-import { arrayLiteral, arrayType, columnOf } from "../database/columns.js";
+import { arrayType, columnOf } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
 import type { CascadeDefinition } from "../definition.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import type { Statement } from "./row-statements.js";
 
 /**

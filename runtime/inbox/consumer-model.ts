@@ -98,6 +98,10 @@ const CHECKED: Readonly<Record<ValueKind, boolean>> = {
   "whole number": true,
   number: true,
   moment: true,
+  decimal: true,
+  day: true,
+  bytes: true,
+  list: true,
   boolean: false,
   document: false,
 };

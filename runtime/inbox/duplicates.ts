@@ -1,5 +1,5 @@
 import type { PoolClient } from "pg";
-import { arrayLiteral } from "../database/columns.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import type { Incoming } from "./parse.js";
 
 /*

@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import { arrayLiteral } from "../database/columns.js";
 import type { Tx } from "../definition.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import { Raced } from "./apply-errors.js";
 import type { EntityState } from "./order.js";
 

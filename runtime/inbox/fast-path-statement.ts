@@ -1,6 +1,6 @@
 import { escapeIdentifier } from "pg";
-import { arrayLiteral } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import type { CacheModel } from "./consumer-model.js";
 import { freshSql } from "./order.js";
 import type { Upsert } from "./plan-batch.js";
@@ -23,6 +23,11 @@ export interface FastPathRows {
   readonly withoutGap: boolean;
 }
 
+const LEADING = {
+  arrays: "$2::bigint[], $3::bigint[], $4::boolean[]",
+  names: '"$version", "$seq", "$new"',
+};
+
 /**
  * Guard and effect in one statement and one round trip. Writes the rows that are certainly fresh: each is guarded as an
  * update, which a tombstone refuses first. Its row count is the number of rows written that were not inserted as new, so
@@ -39,7 +44,7 @@ export function fastPathStatement({
   const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const key = escapeIdentifier(cache.key.name);
   const table = relationOf(cache.table);
-  const { names, casts, namesOf } = shaped;
+  const { names, namesOf } = shaped;
   const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, "$event".${key}::text, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
   // Locked in order of id, as everywhere: else two replicas lock each other out.
@@ -50,7 +55,7 @@ export function fastPathStatement({
     : "";
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH "$event" AS (
-  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], ${casts}) AS "$event" ("$version", "$seq", "$new", ${names})
+  SELECT * FROM ${shaped.source('"$event"', LEADING)}
 ), "$first" AS (
   ${state} WHERE "$event"."$new" ${inOrder}
 ), "$fresh" AS (

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { escapeIdentifier, type PoolClient } from "pg";
-import { arrayLiteral, arrayType } from "../database/columns.js";
+import { arrayType } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
 import type { Logger, MeshEvent } from "../definition.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import { wireRow } from "../values/values.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
 import type { Change } from "./order.js";

@@ -1,7 +1,8 @@
 import type { PoolClient } from "pg";
 import { escapeIdentifier } from "pg";
-import { arrayLiteral, arrayType, DEFAULT } from "../database/columns.js";
+import { arrayType, DEFAULT, fromCell } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import type { CacheModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 
@@ -33,7 +34,8 @@ export function shapeOf(upsert: Upsert): string {
 export interface ShapedColumns {
   /** Indexes of the columns that come with values. */
   readonly indexes: readonly number[];
-  readonly casts: string;
+  /** The rows as an item of FROM with this alias; `leading`: arrays and names of columns before those of the table. */
+  readonly source: (alias: string, leading?: { readonly arrays: string; readonly names: string }) => string;
   readonly names: string;
   /** The same, of one relation of a query. */
   readonly namesOf: (relation: string) => string;
@@ -59,7 +61,18 @@ export function shapeColumns(cache: CacheModel, shape: string, firstParameter: n
       .join(", ");
   return {
     indexes,
-    casts: arrays.join(", "),
+    source: (alias, leading) => {
+      const all = leading === undefined ? arrays : [leading.arrays, ...arrays];
+      const named = leading === undefined ? names : [leading.names, ...names];
+      const cells = `unnest(${all.join(", ")}) AS ${alias} (${named.join(", ")})`;
+      if (columns.every((column) => fromCell(column, "") === "")) return cells;
+      const typed = columns.map((column) => {
+        const name = escapeIdentifier(column.name);
+        return `${fromCell(column, `${alias}.${name}`)} AS ${name}`;
+      });
+      const kept = named.slice(0, named.length - columns.length).join(", ");
+      return `(SELECT ${[kept, ...typed].join(", ")} FROM ${cells}) AS ${alias}`;
+    },
     names: names.join(", "),
     namesOf: (relation) => names.map((name) => `${relation}.${name}`).join(", "),
     assignments,
@@ -81,7 +94,7 @@ export function cellArrays(upserts: readonly Upsert[], indexes: readonly number[
 export function upsertRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
   const text = `WITH "$written" AS (
-  INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names}) SELECT * FROM unnest(${shaped.casts})
+  INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names}) SELECT * FROM ${shaped.source('"$new"')}
   ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
 ) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
   return { text, values: cellArrays(upserts, shaped.indexes) };
@@ -92,7 +105,7 @@ export function updateRows(cache: CacheModel, shape: string, upserts: readonly U
   const shaped = shapeColumns(cache, shape, 1);
   const key = escapeIdentifier(cache.key.name);
   const text = `UPDATE ${relationOf(cache.table)} AS "$row" SET ${shaped.assignments('"$new"')}
-FROM unnest(${shaped.casts}) AS "$new" (${shaped.names}) WHERE "$row".${key} = "$new".${key}`;
+FROM ${shaped.source('"$new"')} WHERE "$row".${key} = "$new".${key}`;
   return { text, values: cellArrays(upserts, shaped.indexes) };
 }
 

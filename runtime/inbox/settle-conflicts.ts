@@ -1,7 +1,7 @@
 import { escapeIdentifier } from "pg";
-import { arrayType } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
 import type { Tx } from "../definition.js";
+import { factsOf } from "../values/column-types.js";
 import type { CacheModel, ConsumerModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 import { type Claim, claimsOf, placeholderOf, withPlaceholder, yielding } from "./unique-conflict.js";
@@ -41,7 +41,7 @@ async function yields(tx: Tx, { model, cache, upsert, claim }: Claimed): Promise
     escapeIdentifier(column.name),
     escapeIdentifier(cache.key.name),
   ];
-  const type = arrayType(column).slice(0, -2);
+  const type = factsOf(column.type).cast;
   const { rows } = await tx.query<{ id: string }>(
     `SELECT "$row".${key}::text AS id FROM ${table} AS "$row" WHERE "$row".${name} = $1::${type} AND "$row".${key}::text <> $2`,
     [value, upsert.id],

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { DEFAULT } from "../database/columns.js";
-import { kindOf } from "../values/column-types.js";
+import type { ColumnDefinition } from "../definition.js";
+import { factsOf } from "../values/column-types.js";
 import type { CacheModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 
@@ -45,12 +47,23 @@ export function withPlaceholder(cache: CacheModel, row: Upsert, index: number): 
   return { ...row, cells: row.cells.with(index, placeholderOf(cache, index, row.id)) };
 }
 
+/** Undefined where the column has no room for a text that no other row holds. */
+function fittingPlaceholder({ type }: ColumnDefinition, id: string): string | undefined {
+  const { kind, length = Number.POSITIVE_INFINITY } = factsOf(type);
+  if (kind !== "text") return undefined;
+  const whole = placeholderValue(id);
+  if (whole.length <= length) return whole;
+  const hash = createHash("sha256").update(id).digest("base64url");
+  return length < 32 ? undefined : placeholderValue(hash).slice(0, length);
+}
+
 /** Of a text column a value that no other row has; of another one NULL. Throws where the column can hold neither. */
 export function placeholderOf(cache: CacheModel, index: number, id: string): string | null {
   const column = cache.columns[index];
-  if (column !== undefined && kindOf(column.type) === "text") return placeholderValue(id);
+  const placeholder = column === undefined ? undefined : fittingPlaceholder(column, id);
+  if (placeholder !== undefined) return placeholder;
   if (column?.nullable === true) return null;
   throw new Error(
-    `${cache.table.name}.${column?.name} is unique and neither text nor nullable: a unique conflict cannot be settled`,
+    `${cache.table.name}.${column?.name} is unique, not nullable, and has no room for a placeholder: a unique conflict cannot be settled`,
   );
 }

@@ -1,7 +1,8 @@
 import { escapeIdentifier } from "pg";
 import { relationOf } from "../database/relation.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
-import { type ColumnType, columnTypes, exactExpression, kindOf } from "../values/column-types.js";
+import { exactExpression } from "../values/column-sql.js";
+import { type ColumnType, factsOf, kindOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { printJson, writtenText } from "../values/json-text.js";
 import { utcText } from "../values/moment.js";
@@ -11,7 +12,14 @@ type Element = Readonly<Record<string, unknown>>;
 
 /** A document is read as its text: a record would turn the JSON value null into NULL. */
 function recordType(type: ColumnType): string {
-  return kindOf(type) === "document" ? "text" : columnTypes[type].sql;
+  const { kind, cast } = factsOf(type);
+  return kind === "document" || kind === "bytes" ? "text" : cast;
+}
+
+function fromRecord(type: ColumnType, value: string): string {
+  const kind = kindOf(type);
+  if (kind === "bytes") return `decode(${value}, 'base64')`;
+  return kind === "document" ? `${value}::jsonb` : value;
 }
 
 /** The statements of one comparison. */
@@ -22,9 +30,11 @@ export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDe
   const keyColumn = cache.columns.filter(({ name }) => name === cache.key);
   const compared = [...keyColumn, ...columns];
   const record = compared.map(({ name, type }) => `${escapeIdentifier(name)} ${recordType(type)}`);
-  const values = compared.map(({ name, type }) =>
-    kindOf(type) === "document" ? `${escapeIdentifier(name)}::jsonb` : escapeIdentifier(name),
-  );
+  const values = compared.map(({ name, type }) => {
+    const column = escapeIdentifier(name);
+    const value = fromRecord(type, column);
+    return value === column ? column : `${value} AS ${column}`;
+  });
   const given = `(SELECT ${values.join(", ")} FROM json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
   const differs = columns.map((column) => differsSql(column));
   const shown = (row: string) => `${wireRow({ ...cache, columns: compared }, row)}::json`;
@@ -65,11 +75,16 @@ export function printRow(columns: readonly ColumnDefinition[], row: Element): st
   const members = columns.flatMap((column) => {
     const value = fieldOf(row, column.name);
     if (value === undefined) return [];
-    const written =
-      kindOf(column.type) === "document" ? documentText(column, row) : printJson(inUtc(column, value));
+    const written = kindOf(column.type) === "document" ? documentText(column, row) : valueText(column, value);
     return [`${JSON.stringify(column.name)}:${written}`];
   });
   return `{${members.join(",")}}`;
+}
+
+/** JSON.stringify would print -0 within a list as 0. */
+function valueText(column: ColumnDefinition, value: unknown): string | undefined {
+  if (kindOf(column.type) === "list" && Array.isArray(value)) return `[${value.map(printJson).join(",")}]`;
+  return printJson(inUtc(column, value));
 }
 
 /** The text of a document, as a JSON string. */

@@ -1,6 +1,6 @@
 import { nanoid } from "nanoid";
 import type { TableDefinition, Tx } from "../definition.js";
-import { columnTypes } from "../values/column-types.js";
+import { factsOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { toParameter } from "../values/values.js";
 import { refuseInvalid } from "./invalid-row.js";
@@ -86,7 +86,7 @@ export function equalities(
 
 function needsNanoid(table: TableDefinition, values: Values): boolean {
   if (fieldOf(values, table.key) !== undefined) return false;
-  return table.columns.some((column) => column.name === table.key && columnTypes[column.type].drawn === true);
+  return table.columns.some((column) => column.name === table.key && factsOf(column.type).drawn === true);
 }
 
 function present(values: Values): [string, unknown][] {

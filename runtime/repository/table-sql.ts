@@ -1,7 +1,7 @@
 import { escapeIdentifier } from "pg";
 import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition.js";
-import { wireExpression } from "../values/column-types.js";
+import { wireExpression } from "../values/column-sql.js";
 import { wireRow } from "../values/values.js";
 
 /** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */

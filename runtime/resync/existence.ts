@@ -1,6 +1,6 @@
-import { arrayLiteral } from "../database/columns.js";
 import { lockStates, writeStates } from "../inbox/entity-states.js";
 import { type EntityState, isOnlyReferredTo, missedDeletion } from "../inbox/order.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import { fieldOf } from "../values/field.js";
 import { type Incarnation, laterIncarnations } from "./incarnations.js";
 import { firstVersionOf, unfitVersion, versionOf } from "./snapshot-rows.js";

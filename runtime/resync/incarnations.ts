@@ -1,11 +1,11 @@
 import type { PoolClient } from "pg";
-import { arrayLiteral } from "../database/columns.js";
 import { type ConsumerModel, cascadesOf } from "../inbox/consumer-model.js";
 import { lockStates, readStates, writeStates } from "../inbox/entity-states.js";
 import { callHandlers } from "../inbox/handlers.js";
 import { lostDeletions } from "../inbox/implied-events.js";
 import { type EntityState, missedDeletion } from "../inbox/order.js";
 import { removeEntities } from "../inbox/write-rows.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 
 /*

@@ -1,10 +1,10 @@
 import { escapeIdentifier } from "pg";
-import { arrayLiteral } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
 import type { Upsert } from "../inbox/plan-batch.js";
 import { cellArrays, conflictClause, type ShapedColumns, shapeColumns } from "../inbox/row-statements.js";
-import { exactExpression } from "../values/column-types.js";
+import { arrayLiteral } from "../values/array-literal.js";
+import { exactExpression } from "../values/column-sql.js";
 import { aheadSql } from "./source-trust.js";
 
 export interface MergeRows {
@@ -34,10 +34,12 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
   };
 }
 
-function insertNewText(cache: CacheModel, { casts, names, namesOf }: ShapedColumns): string {
+const VERSIONS = { arrays: "$3::bigint[]", names: '"$version"' };
+
+function insertNewText(cache: CacheModel, { source, names, namesOf }: ShapedColumns): string {
   const key = `"$given".${escapeIdentifier(cache.key.name)}::text`;
   return `WITH "$given" AS (
-  SELECT * FROM unnest($3::bigint[], ${casts}) AS "$given" ("$version", ${names})
+  SELECT * FROM ${source('"$given"', VERSIONS)}
 ), "$fresh" AS (
   INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq)
   SELECT $1, ${key}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
@@ -62,7 +64,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
     })
     .join("");
   return `WITH "$given" AS (
-  SELECT * FROM unnest($3::bigint[], ${shaped.casts}) AS "$given" ("$version", ${shaped.names})
+  SELECT * FROM ${shaped.source('"$given"', VERSIONS)}
 ), "$noted" AS (
   INSERT INTO "$snapshot" (entity_id) SELECT "$given".${key}::text FROM "$given"
 ), "$changed" AS (

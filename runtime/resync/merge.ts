@@ -1,10 +1,11 @@
 import { escapeIdentifier, type PoolClient, type QueryResult } from "pg";
-import { arrayLiteral, arrayType } from "../database/columns.js";
+import { arrayType, fromCell } from "../database/columns.js";
 import { hasState } from "../database/database-errors.js";
 import { relationName, relationOf } from "../database/relation.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { run, shapeOf } from "../inbox/row-statements.js";
 import { settleUniqueConflicts } from "../inbox/settle-conflicts.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import { type Merge, mergeStatements } from "./merge-statements.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 import { RowRefused, type Run } from "./snapshot-run.js";
@@ -177,7 +178,7 @@ async function findHolders(
     ON state.entity = $3 AND state.entity_id = "$snapshot".entity_id AND coalesce(state.stream_seq, 0) <= $4
   WHERE "$snapshot".entity_id = "$row".${key}::text AND NOT "$snapshot".unfit LIMIT 1) AS holder
 FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
-JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = "$new".value AND "$row".${key}::text <> "$new".id`,
+JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = ${fromCell(column, '"$new".value')} AND "$row".${key}::text <> "$new".id`,
     [
       arrayLiteral(claims.map((row) => row.id)),
       arrayLiteral(claims.map((row) => row.cells[index])),

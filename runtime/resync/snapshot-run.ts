@@ -1,5 +1,4 @@
 import type { Pool, PoolClient } from "pg";
-import { arrayLiteral } from "../database/columns.js";
 import { HandlerFailed, isInfrastructureFailure, isRowRefused } from "../database/database-errors.js";
 import type { Mutex } from "../database/mutex.js";
 import { CommitRefused } from "../database/transaction.js";
@@ -8,6 +7,7 @@ import { Raced } from "../inbox/apply-errors.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import type { HandlerCalls } from "../inbox/handlers.js";
 import { messageOf } from "../text/error-message.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import { type SetAside, textOf, type UnfitRow } from "./unfit-rows.js";
 
 /*

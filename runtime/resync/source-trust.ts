@@ -1,6 +1,6 @@
 import type { PoolClient } from "pg";
-import { arrayLiteral } from "../database/columns.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
+import { arrayLiteral } from "../values/array-literal.js";
 import type { Run } from "./snapshot-run.js";
 import type { UnfitRow } from "./unfit-rows.js";
 

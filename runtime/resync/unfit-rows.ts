@@ -188,8 +188,12 @@ export function entityIdOf(key: ColumnDefinition | undefined, value: unknown): s
     case "text":
     case "number":
     case "boolean":
+    case "decimal":
     case "moment":
+    case "day":
+    case "bytes":
     case "document":
+    case "list":
       return text;
     default:
       return kind satisfies never;

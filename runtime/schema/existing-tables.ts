@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
-import { columnTypes } from "../values/column-types.js";
+import { factsOf } from "../values/column-types.js";
 import { type CatalogTable, readCatalog } from "./catalog.js";
 import { MigrationError } from "./ledger.js";
 
@@ -124,10 +124,14 @@ const WIDER: Readonly<Record<string, readonly string[]>> = {
 function differencesOfColumn(column: ColumnDefinition, { columns }: CatalogTable): readonly string[] {
   const known = columns.find(({ name }) => name === column.name);
   if (known === undefined) return ["there is no such column"];
-  const said = FULL_NAMES[columnTypes[column.type].sql] ?? columnTypes[column.type].sql;
-  const fits = known.type === said || WIDER[said]?.includes(known.type) === true;
+  const { cast, sql } = factsOf(column.type);
+  const [bare, said] = [fullName(cast), fullName(sql)];
+  // A domain has its limits, if any, elsewhere.
+  const isDomain = !known.declared.startsWith(bare.replace("[]", ""));
+  const isSame = known.type === bare && (isDomain || known.declared === said);
+  const fits = isSame || WIDER[bare]?.includes(known.type) === true;
   return [
-    ...(fits ? [] : [`it is ${known.type}, not ${said}`]),
+    ...(fits ? [] : [`it is ${isDomain ? known.type : known.declared}, not ${said}`]),
     ...(known.notNull && column.nullable === true ? ["it is never NULL: take null away"] : []),
     ...(!known.notNull && column.nullable !== true ? ["it may be NULL: say null: true"] : []),
     ...(column.defaulted === true && !known.defaulted && column.type !== "nanoid"
@@ -137,7 +141,13 @@ function differencesOfColumn(column: ColumnDefinition, { columns }: CatalogTable
   ];
 }
 
+/** `character varying(50)[]` of `varchar(50)[]`. */
+function fullName(sql: string): string {
+  return sql.replace(/^[a-z]+/, (name) => FULL_NAMES[name] ?? name);
+}
+
 const FULL_NAMES: Readonly<Record<string, string>> = {
+  varchar: "character varying",
   timestamp: "timestamp without time zone",
   timestamptz: "timestamp with time zone",
 };

@@ -1,7 +1,8 @@
 import { escapeIdentifier, type PoolClient } from "pg";
-import { arrayLiteral, arrayType, columnOf } from "../database/columns.js";
+import { arrayType, columnOf } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition.js";
+import { arrayLiteral } from "../values/array-literal.js";
 
 /*
  * The statements of tombstone expiry. All of them skip locked rows: none waits.

@@ -3,11 +3,22 @@
  * read this table, so a new type is one entry here and its tests. A type whose values are of a new kind does not compile
  * until each place that treats kinds differently has a case for it.
  *
- * Pure and without imports: the only module of the runtime that the compiler reads.
+ * Pure and without imports: beside `column-sql.ts` the only module of the runtime that the compiler reads.
  */
 
 /** What the values are. */
-export type ValueKind = "text" | "uuid" | "whole number" | "number" | "boolean" | "moment" | "document";
+export type ValueKind =
+  | "text"
+  | "uuid"
+  | "whole number"
+  | "number"
+  | "decimal"
+  | "boolean"
+  | "moment"
+  | "day"
+  | "bytes"
+  | "document"
+  | "list";
 
 /** The shorthand types of payload fields, each with the JSON type that a message shows; undefined: any. */
 export const fieldTypes = {
@@ -15,10 +26,13 @@ export const fieldTypes = {
   integer: "integer",
   bigint: "string",
   number: "number",
+  decimal: "string",
   boolean: "boolean",
   nanoid: "string",
   uuid: "string",
   timestamp: "string",
+  date: "string",
+  binary: "string",
   json: undefined,
 } as const satisfies Readonly<Record<string, "string" | "integer" | "number" | "boolean" | undefined>>;
 
@@ -27,13 +41,13 @@ export type FieldType = keyof typeof fieldTypes;
 
 interface ColumnTypeFacts {
   readonly kind: ValueKind;
-  /** PostgreSQL's name of the type. */
+  /** PostgreSQL's name of the type, its limits included: `varchar(50)`. */
   readonly sql: string;
   /** TypeScript's type of the values that a row shows; decimal strings where a whole number travels as `bigint`. */
-  readonly typescript: "string" | "number" | "boolean" | "unknown";
+  readonly typescript: string;
   /** May identify a row. */
   readonly key: boolean;
-  /** The fields of a payload that can carry the values. */
+  /** The fields of a payload that can carry the values; of a list, the elements'. */
   readonly fields: readonly FieldType[];
   /** Other types whose columns hold each of the values: a copy may have one of them. */
   readonly heldBy: readonly string[];
@@ -45,6 +59,8 @@ interface ColumnTypeFacts {
   readonly drawn?: true;
   /** A moment with a time zone; without one it is UTC. */
   readonly zoned?: true;
+  /** May be the type of a list's elements. */
+  readonly listed?: true;
 }
 
 const table = {
@@ -66,6 +82,18 @@ const table = {
     fields: ["string", "nanoid", "uuid"],
     heldBy: ["nanoid"],
     written: 'write a text, in quotes where it looks like something else: "5"',
+    listed: true,
+  },
+  varchar: {
+    kind: "text",
+    sql: "varchar",
+    typescript: "string",
+    key: true,
+    fields: ["string", "nanoid", "uuid"],
+    heldBy: ["text", "nanoid"],
+    written:
+      "write a text of no more characters than the type says, in quotes where it looks like something else",
+    listed: true,
   },
   uuid: {
     kind: "uuid",
@@ -75,6 +103,18 @@ const table = {
     fields: ["string", "uuid"],
     heldBy: ["text", "nanoid"],
     written: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
+    listed: true,
+  },
+  smallint: {
+    kind: "whole number",
+    sql: "smallint",
+    typescript: "number",
+    key: true,
+    fields: ["integer", "bigint", "number"],
+    heldBy: ["integer", "bigint", "number", "text"],
+    written: "write a whole number from -32768 to 32767",
+    bits: 16,
+    listed: true,
   },
   integer: {
     kind: "whole number",
@@ -85,6 +125,7 @@ const table = {
     heldBy: ["bigint", "number", "text"],
     written: 'write a whole number from -2147483648 to 2147483647; "bigint" holds larger ones',
     bits: 32,
+    listed: true,
   },
   bigint: {
     kind: "whole number",
@@ -95,6 +136,7 @@ const table = {
     heldBy: ["text"],
     written: 'write a whole number; beyond ±(2^53-1) in quotes: "9007199254740993"',
     bits: 64,
+    listed: true,
   },
   number: {
     kind: "number",
@@ -104,6 +146,17 @@ const table = {
     fields: ["number"],
     heldBy: ["text"],
     written: "write a finite number, without quotes",
+    listed: true,
+  },
+  numeric: {
+    kind: "decimal",
+    sql: "numeric",
+    typescript: "string",
+    key: false,
+    fields: ["decimal", "string"],
+    heldBy: ["text"],
+    written: 'write a decimal in quotes, of no more digits than the type says: "0.00"',
+    listed: true,
   },
   boolean: {
     kind: "boolean",
@@ -113,6 +166,7 @@ const table = {
     fields: ["boolean"],
     heldBy: ["text"],
     written: "write true or false, without quotes",
+    listed: true,
   },
   timestamp: {
     kind: "moment",
@@ -133,6 +187,26 @@ const table = {
     written: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
     zoned: true,
   },
+  date: {
+    kind: "day",
+    sql: "date",
+    typescript: "string",
+    key: false,
+    fields: ["string", "date"],
+    heldBy: ["text"],
+    written:
+      'write "now" for the present day in UTC, or a day that exists in the years 1 to 9999: "2026-01-31"',
+    listed: true,
+  },
+  bytea: {
+    kind: "bytes",
+    sql: "bytea",
+    typescript: "string",
+    key: false,
+    fields: ["binary", "string"],
+    heldBy: ["text"],
+    written: 'write the bytes as base64, in quotes: "SGVsbG8="',
+  },
   json: {
     kind: "document",
     sql: "jsonb",
@@ -144,27 +218,163 @@ const table = {
   },
 } as const satisfies Readonly<Record<string, ColumnTypeFacts>>;
 
-/** A type that mesh.yaml gives a column. */
-export type ColumnType = keyof typeof table;
-/** PostgreSQL's name of a column's type. */
-export type SqlType = (typeof table)[ColumnType]["sql"];
+type Name = keyof typeof table;
+/** A type whose name says it all. */
+type PlainType = Exclude<Name, "varchar">;
+type ElementName = { [N in Name]: (typeof table)[N] extends { readonly listed: true } ? N : never }[Name];
+type Limited = `varchar(${number})` | `numeric(${number},${number})`;
+/** A type that mesh.yaml gives a column, as it is written there: `text`, `varchar(50)`, `numeric(12,2)`, `text[]`. */
+export type ColumnType = PlainType | Limited | `${Exclude<ElementName, "varchar"> | Limited}[]`;
 
-type Facts = Omit<ColumnTypeFacts, "sql" | "heldBy"> & {
-  readonly sql: SqlType;
-  readonly heldBy: readonly ColumnType[];
-};
+/** The facts about one type, its limits and elements included. */
+export interface Facts extends Omit<ColumnTypeFacts, "heldBy"> {
+  /** The SQL type without limits, which a cast to them would meet by cutting and rounding. */
+  readonly cast: string;
+  /** Characters of a `varchar`. */
+  readonly length?: number;
+  /** Digits of a `numeric`, and how many of them are behind the point; without these it keeps the digits that it was given. */
+  readonly precision?: number;
+  readonly scale?: number;
+  /** Of the elements of a list. */
+  readonly element?: ColumnType;
+}
+
+/** The types that need no limits, in the order in which an editor offers them. */
+export const columnTypeNames = (Object.keys(table) as readonly Name[]).filter(isPlain);
+/** How the others look. */
+export const columnTypeForms = [
+  "varchar(50)",
+  "numeric(12,2)",
+  "text[]",
+] as const satisfies readonly ColumnType[];
+
+function isPlain(name: Name): name is PlainType {
+  return name !== "varchar";
+}
+
+const LIMITED = /^(?:varchar\((\d+)\)|numeric\((\d+)(?:,\s*(\d+))?\))$/;
+/** PostgreSQL's own limits. */
+const MOST = { length: 10_485_760, precision: 1_000 };
+
+/** The type that is written so, in its one spelling; undefined for none. */
+export function parseColumnType(written: string): ColumnType | undefined {
+  if (Object.hasOwn(table, written)) return written === "varchar" ? undefined : (written as PlainType);
+  if (written.endsWith("[]")) {
+    const element = parseColumnType(written.slice(0, -2));
+    return element !== undefined && factsOf(element).listed ? (`${element}[]` as ColumnType) : undefined;
+  }
+  const [found, ...limits] = LIMITED.exec(written) ?? [];
+  if (found === undefined) return undefined;
+  const [length, precision, scale] = limits.map((limit) => (limit === undefined ? undefined : Number(limit)));
+  if (length !== undefined) return within(length, MOST.length) ? `varchar(${length})` : undefined;
+  const isNumeric = precision !== undefined && within(precision, MOST.precision) && (scale ?? 0) <= precision;
+  return isNumeric ? `numeric(${precision},${scale ?? 0})` : undefined;
+}
+
+function within(limit: number, most: number): boolean {
+  return limit >= 1 && limit <= most;
+}
+
+const known = new Map<ColumnType, Facts>();
 
 /** The facts by type. */
-export const columnTypes: Readonly<Record<ColumnType, Facts>> = table;
+export function factsOf(type: ColumnType): Facts {
+  const facts = known.get(type) ?? readFacts(type);
+  known.set(type, facts);
+  return facts;
+}
 
-/** In the order in which an editor offers them. */
-export const columnTypeNames = Object.keys(table) as readonly ColumnType[];
-/** The shorthand types of payload fields, by name. */
-export const fieldTypeNames = Object.keys(fieldTypes) as readonly FieldType[];
+function readFacts(type: ColumnType): Facts {
+  if (type.endsWith("[]")) return listFacts(type.slice(0, -2) as ColumnType);
+  const { heldBy: _, ...facts }: ColumnTypeFacts = table[nameOf(type)];
+  const [found, length, precision, scale] = LIMITED.exec(type) ?? [];
+  if (found === undefined) return { ...facts, cast: facts.sql };
+  return {
+    ...facts,
+    sql: type,
+    cast: facts.sql,
+    ...(length !== undefined && { length: Number(length) }),
+    ...(precision !== undefined && { precision: Number(precision), scale: Number(scale) }),
+  };
+}
+
+function listFacts(element: ColumnType): Facts {
+  const { kind, bits, sql, cast, typescript, fields } = factsOf(element);
+  const isWide = isWideElement(kind, bits);
+  return {
+    kind: "list",
+    sql: `${sql}[]`,
+    cast: `${cast}[]`,
+    typescript: `readonly ${isWide ? "string" : typescript}[]`,
+    key: false,
+    fields: isWide ? ["bigint"] : fields.filter((field) => field !== "bigint"),
+    written: `write a JSON list in quotes, without null: '["a", "b"]'`,
+    element,
+  };
+}
+
+/** Whether a list's elements travel as decimal strings: large whole numbers, so that a list of them has one form on the wire. */
+export function isWideElement(kind: ValueKind, bits: number | undefined): boolean {
+  return kind === "whole number" && bits === 64;
+}
+
+function nameOf(type: ColumnType): Name {
+  return type.replace(/\(.*$/, "") as Name;
+}
 
 /** What the values of a type are. */
 export function kindOf(type: ColumnType): ValueKind {
-  return columnTypes[type].kind;
+  return factsOf(type).kind;
+}
+
+/** Whether a column of the copy's type holds every value of the owner's. */
+export function holdsAll(copy: ColumnType, owned: ColumnType): boolean {
+  if (copy === owned) return true;
+  const [holder, held] = [factsOf(copy), factsOf(owned)];
+  if (holder.element !== undefined && held.element !== undefined)
+    return holder.typescript === held.typescript && holdsAll(holder.element, held.element);
+  if (holder.element !== undefined || held.element !== undefined) return false;
+  const [name, ownedName] = [nameOf(copy), nameOf(owned)];
+  const heldBy: readonly string[] = table[ownedName].heldBy;
+  return (name === ownedName || heldBy.includes(name)) && isWideEnough(holder, held);
+}
+
+function isWideEnough(holder: Facts, held: Facts): boolean {
+  if (holder.length !== undefined) return held.length !== undefined && held.length <= holder.length;
+  if (holder.precision === undefined) return true;
+  return held.precision !== undefined && held.precision <= holder.precision && held.scale === holder.scale;
+}
+
+/** The shorthand types of payload fields, by name. */
+export const fieldTypeNames = Object.keys(fieldTypes) as readonly FieldType[];
+
+/** A decimal on the wire: never with an exponent, a sign or zeros that say nothing. */
+export const DECIMAL = "^-?(0|[1-9]\\d*)(\\.\\d+)?$";
+/** A day on the wire; that it exists is asked besides. */
+export const DAY = "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$";
+/** Base64 on the wire, as far as a pattern says it in one pass. */
+export const BASE64 = "^[A-Za-z0-9+/]*={0,2}$";
+
+const base64Form = new RegExp(BASE64);
+const lastQuartet = /^(|[A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)$/;
+
+/** Whether the text is base64 in its one spelling: padded, and no bits in the padding. */
+export function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && base64Form.test(text) && lastQuartet.test(text.slice(-4));
+}
+
+const decimalForm = new RegExp(DECIMAL);
+/** PostgreSQL's own limits of a numeric without limits. */
+const UNLIMITED = { whole: 131_072, scale: 16_383 };
+
+/** Whether a numeric with these limits keeps every digit of the text that tells one value from another. */
+export function isDecimalOf({ precision, scale }: Pick<Facts, "precision" | "scale">, text: string): boolean {
+  if (!decimalForm.test(text)) return false;
+  const [whole = "", fraction = ""] = text.replace("-", "").split(".");
+  if (precision === undefined || scale === undefined)
+    return whole.length <= UNLIMITED.whole && fraction.length <= UNLIMITED.scale;
+  const digits = whole === "0" ? 0 : whole.length;
+  return digits <= precision - scale && fraction.replace(/0+$/, "").length <= scale;
 }
 
 /** The whole numbers of so many bits, as far as a JSON number is exact for every reader. */
@@ -177,52 +387,4 @@ export function wholeRange(bits = 64): { readonly minimum: number; readonly maxi
 export function isWholeOf(bits: number | undefined, value: unknown): value is number {
   const { minimum, maximum } = wholeRange(bits);
   return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum;
-}
-
-/** A column, as far as SQL over its values depends on it. */
-interface TypedColumn {
-  readonly type: ColumnType;
-  /** Its whole numbers travel as decimal strings. */
-  readonly wide?: true | undefined;
-}
-
-/** To the microsecond, in UTC. Says nothing of the session's time zone or DateStyle. */
-const ISO_8601 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
-
-/** SQL: the column's value such that PostgreSQL's JSON of it is its form on the wire. */
-export function wireExpression({ type, wide }: TypedColumn, value: string): string {
-  const { kind, zoned } = columnTypes[type];
-  switch (kind) {
-    case "moment":
-      return `to_char(${value}${zoned ? " AT TIME ZONE 'UTC'" : ""}, ${ISO_8601})`;
-    case "whole number":
-      return wide ? `${value}::text` : value;
-    case "text":
-    case "uuid":
-    case "number":
-    case "boolean":
-    case "document":
-      return value;
-    default:
-      return kind satisfies never;
-  }
-}
-
-/** SQL: the value such that only the very same one is equal: PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for one. */
-export function exactExpression({ type }: TypedColumn, value: string): string {
-  const kind = kindOf(type);
-  switch (kind) {
-    case "document":
-      return `${value}::text`;
-    case "number":
-      return `float8send(${value})`;
-    case "text":
-    case "uuid":
-    case "whole number":
-    case "boolean":
-    case "moment":
-      return value;
-    default:
-      return kind satisfies never;
-  }
 }

@@ -1,6 +1,17 @@
 import { escapeIdentifier } from "pg";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
-import { columnTypes, isWholeOf, kindOf, wireExpression } from "./column-types.js";
+import { arrayLiteral } from "./array-literal.js";
+import { wireExpression } from "./column-sql.js";
+import {
+  type ColumnType,
+  DAY,
+  factsOf,
+  isBase64,
+  isDecimalOf,
+  isWholeOf,
+  isWideElement,
+  kindOf,
+} from "./column-types.js";
 import { JsonText, printJson } from "./json-text.js";
 import { utcText } from "./moment.js";
 
@@ -41,8 +52,9 @@ function isWide(text: string): boolean {
 }
 
 /** Why the column cannot hold a parsed JSON value; undefined where it can. */
-export function unfitReason({ type, wide }: ColumnDefinition, value: unknown): string | undefined {
-  const { kind, bits } = columnTypes[type];
+export function unfitReason({ type, wide }: ColumnValues, value: unknown): string | undefined {
+  const facts = factsOf(type);
+  const { kind, bits, element } = facts;
   switch (kind) {
     case "whole number":
       if (wide === true && typeof value === "string")
@@ -57,14 +69,55 @@ export function unfitReason({ type, wide }: ColumnDefinition, value: unknown): s
     case "moment":
       if (typeof value !== "string") return "is not a text";
       return utcText(value) === undefined ? "is not a moment in ISO 8601" : undefined;
+    case "day":
+      return typeof value === "string" && isDay(value) ? undefined : "is not a day in ISO 8601";
+    case "decimal":
+      return typeof value === "string" && isDecimalOf(facts, value)
+        ? undefined
+        : `is not a ${type} as a text`;
+    case "bytes":
+      return typeof value === "string" && isBase64(value) ? undefined : "is not base64";
     case "text":
+      if (typeof value !== "string") return "is not a text";
+      return isLongerThan(value, facts.length) ? `has more than ${facts.length} characters` : undefined;
     case "uuid":
       return typeof value === "string" ? undefined : "is not a text";
+    case "list":
+      if (!Array.isArray(value) || element === undefined) return "is not a list";
+      return unfitElement(elementColumn(element), value);
     case "document":
       return undefined;
     default:
       return kind satisfies never;
   }
+}
+
+const dayForm = new RegExp(DAY);
+
+function isDay(text: string): boolean {
+  return dayForm.test(text) && utcText(text) !== undefined;
+}
+
+/** PostgreSQL counts characters, not UTF-16 units, and cuts blanks at the end without a word. */
+function isLongerThan(text: string, length: number | undefined): boolean {
+  return length !== undefined && text.length > length && [...text].length > length;
+}
+
+/** What a value's form depends on. */
+type ColumnValues = Pick<ColumnDefinition, "type" | "wide">;
+
+function elementColumn(element: ColumnType): ColumnValues {
+  const { kind, bits } = factsOf(element);
+  return { type: element, ...(isWideElement(kind, bits) && { wide: true }) };
+}
+
+function unfitElement(column: ColumnValues, values: readonly unknown[]): string | undefined {
+  for (const [place, value] of values.entries()) {
+    const reason =
+      unfitReason(column, value) ?? (typeof value === "string" ? unstorableReason(value) : undefined);
+    if (reason !== undefined) return `has an element, number ${place + 1}, that ${reason}`;
+  }
+  return undefined;
 }
 
 /** A value as a parameter or cell. Throws `UnfitValue` where PostgreSQL would store, or look for, another value. */
@@ -89,12 +142,32 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
     case "uuid":
       // The driver would send half of a surrogate pair as U+FFFD.
       if (typeof value === "string" && !value.isWellFormed()) throw new UnfitValue(name, HALF_PAIR);
+      if (typeof value === "string" && isLongerThan(value, factsOf(type).length)) refuseUnfit(column, value);
       return value;
+    case "decimal":
+    case "day":
+      refuseUnfit(column, value);
+      return value;
+    case "bytes":
+      refuseUnfit(column, value);
+      return `\\x${Buffer.from(String(value), "base64").toString("hex")}`;
+    case "list": {
+      refuseUnfit(column, value);
+      const { element } = factsOf(type);
+      if (!Array.isArray(value) || element === undefined) return value;
+      const items = { ...elementColumn(element), name };
+      return arrayLiteral(value.map((item) => toParameter(items, item)));
+    }
     case "boolean":
       return value;
     default:
       return kind satisfies never;
   }
+}
+
+function refuseUnfit(column: ColumnDefinition, value: unknown): void {
+  const reason = unfitReason(column, value);
+  if (reason !== undefined) throw new UnfitValue(column.name, reason);
 }
 
 const HALF_PAIR = "has half of a surrogate pair";

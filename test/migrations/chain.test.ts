@@ -124,6 +124,24 @@ parts: { columns: { part_id: { type: nanoid, key: true }, item: { type: text, re
         : "",
   },
   {
+    what: "types with limits and lists that widen, with defaults and events",
+    from: [
+      items(
+        'n: { type: smallint, default: 1 }\n    p: { type: "numeric(10,2)", default: "0.50" }\n    c: { type: varchar(8), default: a }\n    t: { type: "varchar(8)[]", default: "[]" }\n    d: date?\n    one: text?\n    b: bytea?',
+      ),
+      SUBJECTS.replaceAll("name: string }", 'name: string, p: decimal, t: "string[]", d: "date?" }'),
+    ],
+    to: [
+      items(
+        'n: { type: integer, default: 2 }\n    p: { type: "numeric(12,2)", default: "1.50" }\n    c: { type: varchar(50), default: b }\n    t: { type: "text[]", default: \'["x"]\' }\n    d: timestamp?\n    one: text[]?\n    b: text?',
+      ),
+      SUBJECTS.replaceAll("name: string }", 'name: string, p: decimal, t: "string[]", d: "timestamp?" }'),
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A', 32767, 99999999.99, '12345678', '{12345678,b}', '2026-01-31', 'x', 'ab')",
+    holds:
+      "SELECT n = 32767 AND p = 99999999.99 AND c = '12345678' AND t = '{12345678,b}' AND d = '2026-01-31 00:00:00' AND one = '{x}' AND b = 'YWI=' FROM items",
+  },
+  {
     what: "a key of another type, referenced, with events",
     from: [
       `items: { columns: { id: { type: uuid, key: true }, name: text } }

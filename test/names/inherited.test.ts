@@ -6,7 +6,7 @@ import { buildModel } from "../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../runtime/inbox/parse.js";
 import { createComparison } from "../../runtime/operate/compare.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
-import { columnTypeNames, columnTypes } from "../../runtime/values/column-types.js";
+import { columnTypeForms, columnTypeNames, factsOf } from "../../runtime/values/column-types.js";
 import { eventDefinition } from "../support/event-definition.js";
 import { createDatabase } from "../support/servers.js";
 
@@ -15,6 +15,8 @@ import { createDatabase } from "../support/servers.js";
  */
 
 const NAME = "constructor";
+const TYPES = [...columnTypeNames, ...columnTypeForms];
+
 function tableOf(type: ColumnType): TableDefinition {
   return {
     name: "inherited",
@@ -56,25 +58,25 @@ function consumerOf(cache: TableDefinition): ConsumerDefinition {
   };
 }
 
-test.each(columnTypeNames)("a message without it is an event, where its column is %s", (type) => {
+test.each(TYPES)("a message without it is an event, where its column is %s", (type) => {
   const metadata = { event_id: "1", entity_id: "x", timestamp: 0, source: "a" };
   const body = Buffer.from(JSON.stringify({ metadata, id: "x" }));
   const message = { stream: "A", seq: 1, time: new Date(0), subject: "a.b.x.created", headers: {}, body };
   expect(parseMessage(buildModel(consumerOf(tableOf(type))), message, 1)).toMatchObject({ ok: true });
 });
 
-test.each(columnTypeNames)("a request without it sets nothing, where its column is %s", (type) => {
+test.each(TYPES)("a request without it sets nothing, where its column is %s", (type) => {
   const body = readBody(new JsonBody('{"id":"x"}', { id: "x" }), tableOf(type), undefined);
   expect(Object.entries(body)).toEqual([["id", "x"]]);
 });
 
-test.each(columnTypeNames)("a source without it is compared, where its column is %s", async (type) => {
+test.each(TYPES)("a source without it is compared, where its column is %s", async (type) => {
   const client = new pg.Client({ connectionString: await createDatabase(inject("postgres"), "inherited") });
   await client.connect();
   try {
     const table = tableOf(type);
     await client.query(`CREATE SCHEMA mesh; ${meshMigrations.map(({ text }) => text).join("\n")}`);
-    await client.query(`CREATE TABLE inherited (id text PRIMARY KEY, "${NAME}" ${columnTypes[type].sql})`);
+    await client.query(`CREATE TABLE inherited (id text PRIMARY KEY, "${NAME}" ${factsOf(type).sql})`);
     await client.query("INSERT INTO inherited VALUES ('x', NULL)");
     const comparison = await createComparison(client, table, consumerOf(table));
     await comparison.add([{ id: "x" }]);

@@ -1,4 +1,10 @@
-import { columnTypeNames, columnTypes, fieldTypeNames, fieldTypes } from "@meshwright/runtime/column-types";
+import {
+  columnTypeForms,
+  columnTypeNames,
+  factsOf,
+  fieldTypeNames,
+  fieldTypes,
+} from "@meshwright/runtime/column-types";
 import {
   type Document,
   isAlias,
@@ -153,9 +159,10 @@ function printTypes(): string {
     "## Types of columns\n",
     "| type | in PostgreSQL | in TypeScript | fields that carry it |",
     "|---|---|---|---|",
-    ...columnTypeNames.map((name) => {
-      const { sql, typescript, fields } = columnTypes[name];
-      return `| \`${name}\` | \`${sql}\` | \`${typescript}\` | ${quoted(fields)} |`;
+    ...[...columnTypeNames, ...columnTypeForms].map((name) => {
+      const { sql, typescript, fields, element } = factsOf(name);
+      const carriers = element === undefined ? fields : fields.map((field) => `${field}[]`);
+      return `| \`${name}\` | \`${sql}\` | \`${typescript}\` | ${quoted(carriers)} |`;
     }),
     "\n## Types of payload fields\n",
     "A `?` behind the type: the field may be absent or null. `[]`: a list of it.\n",

@@ -5,7 +5,23 @@ import { shop } from "./migrations.js";
  * Random models of a shop: tables, columns, keys, references and events that come, go and change.
  */
 
-const TYPES = ["text", "uuid", "integer", "bigint", "number", "boolean", "timestamp", "json"] as const;
+const TYPES = [
+  "text",
+  "varchar(8)",
+  "uuid",
+  "smallint",
+  "integer",
+  "bigint",
+  "number",
+  "numeric(12,2)",
+  "boolean",
+  "timestamp",
+  "date",
+  "bytea",
+  "json",
+  "text[]",
+  "integer[]",
+] as const;
 
 const column = fc.record({
   type: fc.constantFrom(...TYPES),
@@ -23,6 +39,9 @@ const DEFAULTS: Partial<Record<(typeof TYPES)[number], string>> = {
   number: "1.5",
   boolean: "true",
   timestamp: "now",
+  date: "now",
+  "numeric(12,2)": '"1.50"',
+  "text[]": "'[\"x\"]'",
 };
 
 const columns = fc.dictionary(fc.constantFrom("a", "b", "c", "order"), column, { minKeys: 1, maxKeys: 4 });
@@ -45,7 +64,7 @@ function printColumn([name, plan]: [string, ColumnPlan]): string {
   const isText = plan.type === "text";
   const value = plan.default ? DEFAULTS[plan.type] : undefined;
   const words = [
-    `type: ${plan.type}`,
+    `type: "${plan.type}"`,
     ...(plan.nullable ? ["null: true"] : []),
     ...(plan.unique && plan.type !== "json" ? ["unique: true"] : []),
     ...(value === undefined ? [] : [`default: ${value}`]),
@@ -72,7 +91,13 @@ function printTable([name, plan]: [string, TablePlan], all: ModelPlan): string {
 
 function printSubjects([name, plan]: [string, TablePlan]): string {
   if (!plan.events) return "";
-  const kinds = { string: ["text", "uuid"], integer: ["integer", "bigint"] };
+  const kinds = {
+    string: ["text", "uuid", "varchar(8)"],
+    integer: ["smallint", "integer", "bigint"],
+    decimal: ["numeric(12,2)"],
+    binary: ["bytea"],
+    "string[]": ["text[]"],
+  };
   const field = (type: string) =>
     Object.entries(kinds).find(([, types]) => types.includes(type))?.[0] ?? type;
   const id = plan.key === "bigint" ? "integer" : "string";

@@ -1,4 +1,4 @@
-import { type ColumnType, columnTypes } from "@meshwright/runtime/column-types";
+import { holdsAll } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { fieldFits } from "../fields.js";
@@ -55,7 +55,7 @@ function findNarrower(
   copy: ColumnSymbol,
   owned: ColumnSymbol,
 ): { readonly says: string; readonly holds: string } | undefined {
-  if (copy.type !== undefined && owned.type !== undefined && !holds(copy.type, owned.type))
+  if (copy.type !== undefined && owned.type !== undefined && !holdsAll(copy.type, owned.type))
     return { says: copy.type, holds: owned.type };
   const isUnique = ({ node, key }: ColumnSymbol) => key || node?.get.unique?.value === true;
   if (isUnique(copy) && !isUnique(owned)) return { says: "unique", holds: "equal values" };
@@ -65,9 +65,4 @@ function findNarrower(
   const extra = values?.filter((value) => !allowed.includes(value));
   if (extra?.length === 0) return undefined;
   return { says: `one_of [${allowed.join(", ")}]`, holds: extra?.join(", ") ?? "any text" };
-}
-
-/** Whether a column of the copy's type takes every value of the owner's. */
-function holds(copy: ColumnType, owned: ColumnType): boolean {
-  return copy === owned || columnTypes[owned].heldBy.includes(copy);
 }

@@ -1,4 +1,4 @@
-import { columnTypes, kindOf } from "@meshwright/runtime/column-types";
+import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
@@ -41,7 +41,7 @@ function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, 
   const idType = known ?? "text";
   const isKnown = known !== undefined;
   if (event === undefined || column.type === undefined) return;
-  if (columnTypes[column.type].key && (!isKnown || kindOf(column.type) === kindOf(idType))) return;
+  if (factsOf(column.type).key && (!isKnown || kindOf(column.type) === kindOf(idType))) return;
   report("cascade-type", target.span, {
     column: column.name,
     type: column.type,

@@ -1,4 +1,4 @@
-import { kindOf } from "@meshwright/runtime/column-types";
+import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ScalarNode } from "../../language/node.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
@@ -20,12 +20,27 @@ export const checkEmitConditions: Rule = (program, report) => {
   }
 };
 
+/** Whether a value of mesh.yaml can be looked for in the column. */
+const COMPARED: Readonly<Record<ValueKind, boolean>> = {
+  text: true,
+  uuid: true,
+  "whole number": true,
+  number: true,
+  decimal: true,
+  boolean: true,
+  moment: true,
+  day: true,
+  bytes: false,
+  document: false,
+  list: false,
+};
+
 function checkValue({ name, type, node }: ColumnSymbol, value: ScalarNode, report: Report): void {
   if (type === undefined) return;
   const oneOf = node?.get.one_of;
   const isAllowed =
     oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value.value);
-  if (kindOf(type) !== "document" && isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
+  if (COMPARED[kindOf(type)] && isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
   const expected = oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
   report("invalid-when", value.span, { column: name, value: value.text, expected });
 }

@@ -1,4 +1,4 @@
-import { columnTypes, kindOf } from "@meshwright/runtime/column-types";
+import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { firstOfEach } from "../reach.js";
@@ -26,7 +26,7 @@ function checkNamedColumn({ table, id }: EventSymbol, report: Report): void {
   if (table === undefined || id === undefined) return;
   reportMissingColumn(id, table, report);
   const type = table.columns.get(id.value)?.type;
-  if (type !== undefined && !columnTypes[type].key) {
+  if (type !== undefined && !factsOf(type).key) {
     report("invalid-entity-id", id.span, { column: id.value, reason: `it is ${type}` });
   }
 }
@@ -45,7 +45,7 @@ function checkPair(first: EventSymbol, other: EventSymbol, report: Report): void
       otherKey: one.name,
       column: columns.includes(one.name) ? one.name : undefined,
     });
-  } else if (columnTypes[two.type].key && kindOf(one.type) !== kindOf(two.type)) {
+  } else if (factsOf(two.type).key && kindOf(one.type) !== kindOf(two.type)) {
     report("invalid-entity-id", other.id?.span ?? at, {
       column: two.name,
       reason: `it is ${two.type}, and "${first.table?.name}" emits "${other.entityName}" by "${one.name}", which is ${one.type}`,

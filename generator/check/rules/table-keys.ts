@@ -1,4 +1,4 @@
-import { columnTypes } from "@meshwright/runtime/column-types";
+import { factsOf } from "@meshwright/runtime/column-types";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -16,7 +16,7 @@ export const checkTableKeys: Rule = (program, report) => {
       report("second-table-key", other.span, { table: table.name, column: key.name }, { first: key.span });
     }
     if (key.nullable) report("invalid-key", key.span, { column: key.name, reason: "it may be null" });
-    if (key.type !== undefined && !columnTypes[key.type].key) {
+    if (key.type !== undefined && !factsOf(key.type).key) {
       report("invalid-key", key.span, { column: key.name, reason: `it is ${key.type}` });
     }
   }

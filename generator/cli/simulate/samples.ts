@@ -1,8 +1,16 @@
-import { columnTypes, isWholeOf, kindOf } from "@meshwright/runtime/column-types";
+import {
+  type ColumnType,
+  factsOf,
+  isDecimalOf,
+  isWholeOf,
+  isWideElement,
+} from "@meshwright/runtime/column-types";
 import type { Samples } from "@meshwright/simulator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
+import { isInt64 } from "../../model/int64.js";
 import type { Column, JsonSchema, JsonValue, Mesh, Table } from "../../model/mesh.js";
+import { hasRules } from "../../rules/payload-conditions.js";
 import { drawnFrom } from "./drawn.js";
 
 /** As many as a writer takes turns with. */
@@ -46,7 +54,7 @@ function schemasOf(
   const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
   const fields = events.flatMap(({ payload }) => payload);
   return fields
-    .filter(({ name, type }) => name === column.name && type === undefined)
+    .filter((field) => field.name === column.name && hasRules(field, column))
     .map(({ schema }) => schema);
 }
 
@@ -57,7 +65,7 @@ function drawValues(column: Column, schemas: readonly JsonSchema[]): readonly st
   const drawn = schemas.flatMap((schema) => fc.sample(drawnFrom(schema), { numRuns: TRIES, seed: SEED }));
   const candidates = [...(column.oneOf ?? []), ...drawn].filter((value) => fitsColumn(column, value));
   const scored = candidates.map((value) => ({
-    text: kindOf(column.type) === "document" ? JSON.stringify(value) : String(value),
+    text: textOf(column, value),
     score: validators.filter((validate) => validate(value)).length,
   }));
   const best = Math.max(0, ...scored.map(({ score }) => score));
@@ -65,8 +73,23 @@ function drawValues(column: Column, schemas: readonly JsonSchema[]): readonly st
   return [...new Set(fitting)].slice(0, WANTED);
 }
 
-function fitsColumn({ type, oneOf }: Column, value: JsonValue): boolean {
-  const { kind, bits } = columnTypes[type];
+/** As PostgreSQL reads it. */
+function textOf({ type }: Pick<Column, "type">, value: JsonValue): string {
+  const { kind, element } = factsOf(type);
+  if (kind === "document") return JSON.stringify(value);
+  if (element === undefined || !Array.isArray(value)) return String(value);
+  const items = value.map((item) => `"${textOf({ type: element }, item).replace(/["\\]/g, "\\$&")}"`);
+  return `{${items.join(",")}}`;
+}
+
+function isElement(type: ColumnType, value: JsonValue): boolean {
+  const { kind, bits } = factsOf(type);
+  if (isWideElement(kind, bits)) return typeof value === "string" && isInt64(value);
+  return fitsColumn({ type, oneOf: undefined }, value);
+}
+
+function fitsColumn({ type, oneOf }: Pick<Column, "type" | "oneOf">, value: JsonValue): boolean {
+  const { kind, bits, length, element } = factsOf(type);
   switch (kind) {
     case "whole number":
       return isWholeOf(bits, value);
@@ -77,9 +100,16 @@ function fitsColumn({ type, oneOf }: Column, value: JsonValue): boolean {
     case "document":
       return value !== null;
     case "text":
-      return typeof value === "string" && !value.includes("\0") && oneOf?.includes(value) !== false;
+      if (typeof value !== "string" || value.includes("\0") || oneOf?.includes(value) === false) return false;
+      return length === undefined || [...value].length <= length;
+    case "decimal":
+      return typeof value === "string" && isDecimalOf(factsOf(type), value);
+    case "list":
+      return element !== undefined && Array.isArray(value) && value.every((item) => isElement(element, item));
     case "uuid":
     case "moment":
+    case "day":
+    case "bytes":
       // The writer's own values are as good as any.
       return false;
     default:

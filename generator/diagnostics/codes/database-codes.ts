@@ -1,4 +1,4 @@
-import { type ColumnType, columnTypes } from "@meshwright/runtime/column-types";
+import { type ColumnType, factsOf } from "@meshwright/runtime/column-types";
 import { error, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
 
@@ -58,7 +58,7 @@ export const databaseCodes = {
   ),
   "invalid-default": error(
     (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,
-    (p) => columnTypes[p.type].written,
+    (p) => factsOf(p.type).written,
   ),
   "default-now-as-text": warning(
     (p: { column: string }) => `the default of "${p.column}" is the text "now", not the time`,

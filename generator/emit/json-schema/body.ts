@@ -1,4 +1,12 @@
-import { columnTypes, wholeRange } from "@meshwright/runtime/column-types";
+import {
+  BASE64,
+  type ColumnType,
+  DAY,
+  DECIMAL,
+  factsOf,
+  isWideElement,
+  wholeRange,
+} from "@meshwright/runtime/column-types";
 import { INT64 } from "../../model/int64.js";
 import type { Column, JsonSchema, Table } from "../../model/mesh.js";
 
@@ -28,7 +36,7 @@ export function mayBeLeftOut(column: Column): boolean {
     column.nullable ||
     column.default !== undefined ||
     column.defaulted ||
-    (column.key && columnTypes[column.type].drawn === true)
+    (column.key && factsOf(column.type).drawn === true)
   );
 }
 
@@ -50,11 +58,16 @@ function wideSchema({ nullable }: Column): JsonSchema {
 }
 
 /** The values that PostgreSQL takes for the type; what it refuses must fail here, as a 422. */
-function valueSchema(column: Column): JsonSchema {
-  const { kind, bits } = columnTypes[column.type];
+function valueSchema({ type, key }: Pick<Column, "type" | "key">): JsonSchema {
+  const { kind, bits, length, element } = factsOf(type);
   switch (kind) {
     case "text":
-      return { type: "string", ...(column.key ? { minLength: 1 } : {}), pattern: "^[^\\u0000]*$" };
+      return {
+        type: "string",
+        ...(key && { minLength: 1 }),
+        ...(length !== undefined && { maxLength: length }),
+        pattern: "^[^\\u0000]*$",
+      };
     case "uuid":
       return { type: "string", pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" };
     case "whole number":
@@ -65,11 +78,24 @@ function valueSchema(column: Column): JsonSchema {
       return { type: "boolean" };
     case "moment":
       return { type: "string", pattern: MOMENT };
+    case "decimal":
+      return { type: "string", pattern: DECIMAL };
+    case "day":
+      return { type: "string", pattern: DAY };
+    case "bytes":
+      return { type: "string", pattern: BASE64, contentEncoding: "base64" };
     case "document":
       return {};
+    case "list":
+      return element === undefined ? {} : { type: "array", items: elementSchema(element) };
     default:
       return kind satisfies never;
   }
+}
+
+function elementSchema(type: ColumnType): JsonSchema {
+  const { kind, bits } = factsOf(type);
+  return isWideElement(kind, bits) ? { type: "string", pattern: INT64 } : valueSchema({ type, key: false });
 }
 
 /** RFC 3339, and offsets that are written shorter. No leap second, which PostgreSQL would make the next minute. */

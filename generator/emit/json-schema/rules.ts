@@ -1,5 +1,6 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
 import type { Column, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
+import { hasRules } from "../../rules/payload-conditions.js";
 
 /*
  * What the payloads of a table's events demand of the values that a row is written with, as a JSON Schema over
@@ -33,15 +34,19 @@ const AS_WRITTEN: Readonly<Record<ValueKind, boolean>> = {
   number: true,
   boolean: true,
   document: true,
+  day: true,
+  bytes: true,
+  list: true,
   uuid: false,
+  decimal: false,
   moment: false,
 };
 
 function demandedProperties(event: Event, table: Table): Record<string, JsonSchema> {
   const columns = new Map(table.columns.map((column) => [column.name, column]));
-  const demanding = event.payload.filter(({ name, type }) => {
-    const column = columns.get(name);
-    return type === undefined && column !== undefined && AS_WRITTEN[kindOf(column.type)];
+  const demanding = event.payload.filter((field) => {
+    const column = columns.get(field.name);
+    return column !== undefined && hasRules(field, column) && AS_WRITTEN[kindOf(column.type)];
   });
   return Object.fromEntries(demanding.map(({ name, schema }) => [name, schema]));
 }

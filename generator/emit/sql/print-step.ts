@@ -1,3 +1,4 @@
+import { castBetween } from "../../migrations/casts.js";
 import type {
   CheckSchema,
   ColumnSchema,
@@ -7,7 +8,6 @@ import type {
 } from "../../migrations/database-schema.js";
 import type { Block } from "../../migrations/migration-text.js";
 import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
-import { castBetween } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
 import { commentLines } from "../../quote/sql.js";
 import type { Printing } from "./sql-render.js";

@@ -1,4 +1,4 @@
-import { columnTypes } from "@meshwright/runtime/column-types";
+import { factsOf } from "@meshwright/runtime/column-types";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Column, Event, Table } from "../../model/mesh.js";
 import { mayBeLeftOut } from "../json-schema/body.js";
@@ -135,7 +135,7 @@ function columnLiteral(column: Column): Literal {
     defaulted: flag(
       column.default !== undefined ||
         column.defaulted === true ||
-        (column.key && columnTypes[column.type].drawn === true),
+        (column.key && factsOf(column.type).drawn === true),
     ),
     unique: flag(column.unique),
     local: column.local,

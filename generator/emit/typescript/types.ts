@@ -1,4 +1,4 @@
-import { columnTypes } from "@meshwright/runtime/column-types";
+import { factsOf } from "@meshwright/runtime/column-types";
 import type { Column, JsonSchema, JsonValue } from "../../model/mesh.js";
 
 /** The TypeScript type of the values that a JSON Schema admits; `unknown` where TypeScript cannot tell. */
@@ -17,7 +17,7 @@ export function schemaType(schema: JsonValue | undefined): string {
 
 /** What reading the column gives: a wide whole number is a decimal string, a moment ISO 8601 in UTC. */
 export function columnType(column: Column): string {
-  const plain = column.wide === true ? "string" : columnTypes[column.type].typescript;
+  const plain = column.wide === true ? "string" : factsOf(column.type).typescript;
   const type = column.oneOf === undefined ? plain : union(column.oneOf.map(constantType));
   return column.nullable ? union([type, "null"]) : type;
 }

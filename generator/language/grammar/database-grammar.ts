@@ -1,4 +1,9 @@
-import { columnTypeNames } from "@meshwright/runtime/column-types";
+import {
+  type ColumnType,
+  columnTypeForms,
+  columnTypeNames,
+  parseColumnType,
+} from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { referenceActionNames } from "../../vocabulary/reference-actions.js";
 import { foreignColumnType } from "../foreign-types.js";
@@ -19,17 +24,27 @@ import {
   text,
 } from "../words.js";
 
-const columnType = choice("column type", columnTypeNames, {
+const typeOptions = {
   code: "unknown-type",
+  forms: {
+    examples: columnTypeForms,
+    pattern: "varchar\\(\\d+\\)|numeric\\(\\d+(, ?\\d+)?\\)|[a-z]+(\\([\\d, ]+\\))?\\[\\]",
+    parse: parseColumnType,
+  },
   foreign: foreignColumnType,
-});
+} as const;
+
+const columnType = choice<ColumnType>("column type", columnTypeNames, typeOptions);
 
 const columnMapping = mapping("a column", {
-  type: requiredKey("Its type.", columnType),
+  type: requiredKey(
+    'Its type; within braces one with a comma or brackets stands in quotes: `"numeric(12,2)"`, `"text[]"`.',
+    columnType,
+  ),
   key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
   unique: key("No two rows share a value.", flag, false),
   null: key("May be null.", flag, false),
-  default: key("Value of a row that names none; `now` for a timestamp or timestamptz.", scalar),
+  default: key("Value of a row that names none; `now` for a timestamp, timestamptz or date.", scalar),
   defaulted: key(
     "Of a table that exists: the database has a value for a row that names none, whatever it is (a default, SERIAL, an identity).",
     flag,
@@ -52,11 +67,7 @@ const columnMapping = mapping("a column", {
 });
 
 export const columnShape = either(
-  choice("column type", columnTypeNames, {
-    code: "unknown-type",
-    suffixes: ["?"],
-    foreign: foreignColumnType,
-  }),
+  choice<ColumnType>("column type", columnTypeNames, { ...typeOptions, suffixes: ["?"] }),
   columnMapping,
 );
 

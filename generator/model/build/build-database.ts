@@ -1,4 +1,4 @@
-import { columnTypes } from "@meshwright/runtime/column-types";
+import { factsOf } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { byName, compareNames } from "../../collections/compare-names.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
@@ -101,7 +101,8 @@ function buildDefault(
   isCache: boolean,
 ): ColumnDefault | undefined {
   if (value === undefined) return undefined;
-  const { kind, zoned } = columnTypes[type];
+  const { kind, zoned } = factsOf(type);
+  if (kind === "day" && value === "now") return { kind: "today_utc" };
   if (typeof value !== "string" || kind !== "moment") return { kind: "literal", value };
   if (value === "now") return { kind: zoned || isCache ? "now" : "now_utc" };
   if (zoned) return { kind: "literal", value: withOffset(value) };

@@ -1,4 +1,4 @@
-import type { FieldType } from "@meshwright/runtime/column-types";
+import { BASE64, DAY, DECIMAL, type FieldType } from "@meshwright/runtime/column-types";
 import { compareNames } from "../../collections/compare-names.js";
 import type { EventSymbol, FieldSymbol } from "../../language/symbols.js";
 import type { Value } from "../../source/value.js";
@@ -55,6 +55,7 @@ function buildField(field: FieldSymbol, event: EventSymbol): Field {
       description: inherited,
       optional,
       type: isList ? undefined : node.value,
+      each: isList ? node.value : undefined,
       schema: optional ? nullable(schema) : schema,
     };
   }
@@ -67,6 +68,7 @@ function buildField(field: FieldSymbol, event: EventSymbol): Field {
     description,
     optional: isOptional,
     type: undefined,
+    each: undefined,
     schema: isOptional ? nullable(described) : described,
   };
 }
@@ -87,6 +89,12 @@ function schemaOfType(type: FieldType): JsonSchema {
       return {};
     case "bigint":
       return { type: "string", pattern: INT64 };
+    case "decimal":
+      return { type: "string", pattern: DECIMAL };
+    case "date":
+      return { type: "string", pattern: DAY };
+    case "binary":
+      return { type: "string", pattern: BASE64, contentEncoding: "base64" };
     case "string":
     case "nanoid":
     case "uuid":

@@ -88,6 +88,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
 COMMENT ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) IS 'The number with the digits that a message shows of it.';
 
+-- Without SET, so that it is inlined.
+CREATE FUNCTION mesh.is_list(value ANYARRAY) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+'SELECT CASE WHEN array_ndims(value) > 1 THEN FALSE ELSE array_position(value, NULL) IS NULL AND coalesce(array_lower(value, 1), 1) = 1 END';
+COMMENT ON FUNCTION mesh.is_list(ANYARRAY) IS 'Whether a JSON list tells all of the array: it has one dimension, begins at 1 and holds no NULL.';
+
 -- Not STRICT, and without SET, so that it is inlined; of its arguments only the cheap ones stand in it twice.
 CREATE FUNCTION mesh.message(event_id UUID, entity_id TEXT, source TEXT, version BIGINT, payload TEXT) RETURNS TEXT
 LANGUAGE sql STABLE

@@ -3,7 +3,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { tableRepository } from "../../../runtime/repository/repository.js";
 import { JsonText } from "../../../runtime/values/json-text.js";
-import { samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
+import { type NewSample, samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
 import { type Exact, openExact } from "../../support/exact-values.js";
 
 let mesh: Exact;
@@ -122,6 +122,25 @@ const LABEL = fc
   .oneof(fc.constantFrom("a\\b", "'\"$$ %s %%", "Infinity", "null"), fc.string())
   .filter((text) => !/[\0\p{Surrogate}]/u.test(text));
 
+const decimal = (whole: number, scale: number) =>
+  fc
+    .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** BigInt(whole + scale) - 1n }))
+    .map(([negative, digits]) => {
+      const text = String(digits).padStart(scale + 1, "0");
+      return `${negative && digits > 0n ? "-" : ""}${text.slice(0, -scale)}.${text.slice(-scale)}`;
+    });
+const DAY = fc.oneof(
+  fc.constantFrom("0001-01-01", "9999-12-31", "2024-02-29"),
+  MOMENT.map((text) => text.slice(0, 10)),
+);
+const BASE64 = fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes).toString("base64"));
+const CODE = LABEL.map((text) => [...text].slice(0, 8).join(""));
+const listOf = (element: fc.Arbitrary<string>, asText = true) =>
+  fc
+    .array(element, { maxLength: 4 })
+    .map((items) => `[${items.map((item) => (asText ? JSON.stringify(item) : item)).join(",")}]`);
+const orNull = (element: fc.Arbitrary<string>) => fc.oneof(fc.constant("null"), element);
+
 const SAMPLE = fc.record({
   sample_id: INT64,
   small: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).map(String),
@@ -136,6 +155,23 @@ const SAMPLE = fc.record({
   told_at: MOMENT,
   doc: DOCUMENT,
   notes: fc.constantFrom("null", '{"n":1.10}', "[9007199254740993]"),
+  tiny: fc.integer({ min: -32768, max: 32767 }).map(String),
+  price: fc.oneof(fc.constantFrom("-9999999999.99", "0.00"), decimal(10, 2)),
+  amount: fc.oneof(
+    fc.constantFrom("1.10", "0.000", `${"9".repeat(400)}.${"1".repeat(400)}`, "100"),
+    decimal(30, 20),
+  ),
+  born_on: DAY,
+  code: CODE.map((text) => JSON.stringify(text)),
+  blob: BASE64,
+  tags: listOf(fc.oneof(LABEL, fc.constantFrom("", "NULL", "{", '"', "\\", " a ", "\n"))),
+  counts: listOf(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).map(String), false),
+  totals: listOf(INT64),
+  ratios: listOf(RATIO, false),
+  prices: listOf(decimal(4, 2)),
+  days: orNull(listOf(DAY)),
+  ids: orNull(listOf(fc.uuid())),
+  codes: orNull(listOf(CODE)),
 });
 type Sample = typeof SAMPLE extends fc.Arbitrary<infer T> ? T : never;
 
@@ -151,16 +187,36 @@ async function byHand(sample: Sample): Promise<void> {
   await client.query(
     `INSERT INTO samples (${NAMES.join(", ")}) VALUES ($1::text::bigint, $2::text::integer, $3::text::bigint,
       $4::text::bigint, $5::text::float8, $6::text::boolean, $7, ${at("taken_at", false)}, ${at("due_at", false)},
-      ${at("seen_at", true)}, ${at("told_at", true)}, $12::text::jsonb, $13::text::jsonb)`,
+      ${at("seen_at", true)}, ${at("told_at", true)}, $12::text::jsonb, $13::text::jsonb, $14::text::smallint,
+      $15::text::numeric, $16::text::numeric, $17::text::date, $18, decode($19, 'base64'), ${LISTS.map((name) => listSql(name)).join(", ")})`,
     NAMES.map((name) =>
-      name === "label"
-        ? JSON.parse(sample.label)
-        : name === "notes" && sample.notes === "null"
+      name === "label" || name === "code"
+        ? JSON.parse(sample[name])
+        : NULLABLE.has(name) && sample[name] === "null"
           ? null
           : sample[name],
     ),
   );
   await client.end();
+}
+
+const LISTS = ["tags", "counts", "totals", "ratios", "prices", "days", "ids", "codes"] as const;
+const NULLABLE = new Set<string>(["notes", "days", "ids", "codes"]);
+
+/** The elements of a JSON list, one by one, as an array of the column's type. */
+function listSql(name: string): string {
+  const type = {
+    tags: "text",
+    counts: "integer",
+    totals: "bigint",
+    ratios: "float8",
+    prices: "numeric",
+    days: "date",
+    ids: "uuid",
+    codes: "varchar",
+  }[name];
+  const parameter = `$${COLUMN_AT[name]}::text::json`;
+  return `CASE WHEN ${parameter} IS NOT NULL THEN ARRAY(SELECT item::${type} FROM json_array_elements_text(${parameter}) WITH ORDINALITY AS items (item, place) ORDER BY place) END`;
 }
 
 const NAMES = [
@@ -177,11 +233,29 @@ const NAMES = [
   "told_at",
   "doc",
   "notes",
+  "tiny",
+  "price",
+  "amount",
+  "born_on",
+  "code",
+  "blob",
+  ...LISTS,
 ] as const;
 const COLUMN_AT: Readonly<Record<string, number>> = Object.fromEntries(
   NAMES.map((name, at) => [name, at + 1]),
 );
-const TEXTS = new Set<string>(["sample_id", "wide", "taken_at", "due_at", "seen_at", "told_at"]);
+const TEXTS = new Set<string>([
+  "sample_id",
+  "wide",
+  "taken_at",
+  "due_at",
+  "seen_at",
+  "told_at",
+  "price",
+  "amount",
+  "born_on",
+  "blob",
+]);
 
 async function byRest(sample: Sample): Promise<void> {
   const members = NAMES.map(
@@ -192,9 +266,15 @@ async function byRest(sample: Sample): Promise<void> {
 }
 
 async function byRepository(sample: Sample): Promise<void> {
-  const { small, narrow, ratio, flag, label, doc, notes, ...texts } = sample;
+  const { small, narrow, ratio, flag, label, doc, notes, tiny, code, ...rest } = sample;
+  const lists = Object.fromEntries(LISTS.map((name) => [name, JSON.parse(sample[name])])) as Required<
+    Pick<NewSample, (typeof LISTS)[number]>
+  >;
   await tableRepository(mesh.pool, samples).create({
-    ...texts,
+    ...rest,
+    ...lists,
+    tiny: Number(tiny),
+    code: JSON.parse(code),
     small: Number(small),
     narrow: Number(narrow),
     ratio: Number(ratio),
@@ -219,6 +299,10 @@ describe("every value of every type reaches event, snapshot and cache unchanged"
           await mesh.carry();
           await write(sample);
           await expectSame(sample.sample_id);
+          const kept = JSON.parse((await mesh.request("GET", `/api/samples/${sample.sample_id}`)).text);
+          for (const name of ["price", "amount", "born_on", "blob"] as const)
+            expect(kept[name], name).toBe(sample[name]);
+          for (const name of LISTS) expect(kept[name], name).toEqual(JSON.parse(sample[name]));
           const { rows } = await mesh.lab.client.query(
             "SELECT seen_at = $1::timestamptz AND taken_at = $2::timestamptz AT TIME ZONE 'UTC' AND ratio::text = $3::float8::text AND doc::text = $4::jsonb::text AS same FROM samples",
             [sample.seen_at, sample.taken_at, sample.ratio, sample.doc],
@@ -335,21 +419,135 @@ describe("a text with half of a surrogate pair", () => {
   });
 });
 
-describe("verify finds differences that PostgreSQL takes for equal", () => {
-  const given = '{"sample_id": "1", "doc": {"a": 1.10}, "notes": [1.0], "ratio": -0}';
+describe("a value that no message could tell", () => {
   test.each([
-    ["digits of a document", "doc", `'{"a": 1.1}'`, '{"a": 1.10}'],
-    ["digits of one that may be NULL", "notes", "'[1]'", "[1.0]"],
-    ["the sign of zero", "ratio", "0", "-0"],
-  ])("%s", async (_, column, wrong, right) => {
+    ["NaN", "price", "'NaN'"],
+    ["NaN without limits", "amount", "'NaN'"],
+    ["an infinite numeric", "amount", "'-Infinity'"],
+    ["an infinite day", "born_on", "'infinity'"],
+    ["a day before the year 1", "born_on", "'0001-12-31 BC'"],
+    ["a day after the year 9999", "born_on", "'10000-01-01'"],
+    ["NULL in a list", "tags", "ARRAY['a', NULL]"],
+    ["a list of lists", "tags", "ARRAY[['a'], ['b']]"],
+    ["a list of lists with NULL", "tags", "ARRAY[['a'], [NULL]]"],
+    ["a list that begins at 0", "tags", "'[0:1]={a,b}'"],
+    ["NaN in a list", "ratios", "ARRAY[1, 'NaN'::float8]"],
+    ["an infinity in a list", "ratios", "ARRAY['-Infinity'::float8]"],
+    ["NaN in a list of numerics", "prices", "ARRAY['NaN'::numeric]"],
+    ["an infinite day in a list", "days", "ARRAY['infinity'::date]"],
+  ])("%s is refused in the row's own transaction", async (_, column, value) => {
+    const refused = { code: "23514", constraint: `samples_${column}_travels` };
+    const { client } = mesh.lab;
+    await expect(
+      client.query(`INSERT INTO samples (sample_id, ${column}) VALUES (1, ${value})`),
+    ).rejects.toMatchObject(refused);
+    await client.query("INSERT INTO samples (sample_id) VALUES (1)");
+    await expect(client.query(`UPDATE samples SET ${column} = ${value}`)).rejects.toMatchObject(refused);
+    await expectSame("1");
+  });
+
+  test.each([
+    '"price": 1.5',
+    '"price": "1.555"',
+    '"price": "10000000000.00"',
+    '"price": "1e3"',
+    '"price": "+1"',
+    '"price": "01.00"',
+    '"price": "NaN"',
+    '"amount": "Infinity"',
+    '"born_on": "2026-02-30"',
+    '"born_on": "0000-01-01"',
+    '"born_on": "2026-01-01T00:00:00Z"',
+    '"blob": "QR=="',
+    '"blob": "QQ"',
+    '"blob": "Q Q="',
+    '"code": "123456789"',
+    '"code": "12345678 "',
+    '"tiny": 32768',
+    '"tags": ["a", null]',
+    '"tags": [["a"]]',
+    '"tags": ["\\ud800"]',
+    '"tags": ["\\u0000"]',
+    '"tags": "a"',
+    '"counts": [2147483648]',
+    '"totals": [1]',
+    '"totals": ["9223372036854775808"]',
+    '"prices": ["10000.00"]',
+    '"prices": ["0.001"]',
+    '"days": ["2026-02-30"]',
+    '"ids": ["x"]',
+    '"codes": ["123456789"]',
+  ])("%s is a 422", async (member) => {
+    const { status, text } = await mesh.request("POST", "/api/samples", `{"sample_id": "1", ${member}}`);
+    expect(status, text).toBe(422);
+    expect(JSON.parse(text).errors[0].pointer).toMatch(new RegExp(`^/${/\w+/.exec(member)}`));
+  });
+
+  test("is refused in a message, though PostgreSQL would round or cut it", async () => {
+    await mesh.request("POST", "/api/samples", '{"sample_id": "7", "tags": ["a"], "code": "c"}');
+    const { rows } = await mesh.lab.client.query<{ body: string }>("SELECT body FROM mesh.outbox");
+    const body = rows[0]?.body ?? "";
+    for (const [field, text] of [
+      ["price", '"0.005"'],
+      ["price", "0.01"],
+      ["amount", '"1e5"'],
+      ["born_on", '"2026-02-30"'],
+      ["blob", '"QR=="'],
+      ["code", '"more than sixteen"'],
+      ["tags", '["a", null]'],
+      ["tags", '["\\u0000"]'],
+      ["ratios", "[1e400]"],
+      ["counts", "[1.5]"],
+      ["prices", '["0.001"]'],
+      ["tiny", "32768"],
+    ]) {
+      const changed = body.replace(new RegExp(`"${field}":(\\[[^\\]]*\\]|[^,}]*)`), `"${field}":${text}`);
+      await expect(mesh.apply(changed), `${field} ${text}`).rejects.toThrow(`/${field}`);
+    }
+    await mesh.apply(body);
+  });
+
+  test("a decimal of fewer digits is the same number, and comes back with those of its type", async () => {
+    const { text } = await mesh.request(
+      "POST",
+      "/api/samples",
+      '{"sample_id": "1", "price": "-0.5", "prices": ["3"]}',
+    );
+    expect(JSON.parse(text)).toMatchObject({ price: "-0.50", prices: ["3.00"] });
+    await expectSame("1");
+  });
+
+  test("values are found by their texts", async () => {
+    await mesh.request(
+      "POST",
+      "/api/samples",
+      '{"sample_id": "1", "price": "1.50", "born_on": "2026-01-31", "blob": "QQ=="}',
+    );
+    for (const query of ["price=1.5", "born_on=2026-01-31", "blob=QQ%3D%3D", "code="])
+      expect(JSON.parse((await mesh.request("GET", `/api/samples?${query}`)).text), query).toHaveLength(1);
+    for (const query of ["price=x", "price=1.555", "born_on=2026-02-30", "blob=Q"])
+      expect((await mesh.request("GET", `/api/samples?${query}`)).status, query).toBe(422);
+    expect((await mesh.request("GET", "/api/samples?tags=a")).status).toBe(400);
+  });
+});
+
+describe("verify finds differences that PostgreSQL takes for equal", () => {
+  const given = '{"sample_id": "1", "doc": {"a": 1.10}, "notes": [1.0], "ratio": -0, "ratios": [-0]}';
+  test.each([
+    ["digits of a document", "doc", `'{"a": 1.1}'`, { told: '{"a": 1.10}', held: '{"a": 1.1}' }],
+    ["digits of one that may be NULL", "notes", "'[1]'", { told: "[1.0]", held: "[1]" }],
+    ["the sign of zero", "ratio", "0", { told: "-0", held: "0" }],
+    ["zeros at the end of a numeric without limits", "amount", "1.1", { told: '"1.10"', held: '"1.1"' }],
+    ["the sign of zero within a list", "ratios", "'{0}'", { told: "[-0]", held: "[0]" }],
+  ])("%s", async (_, column, wrong, { told, held }) => {
     await mesh.request("POST", "/api/samples", given);
     await mesh.carry();
     expect(await mesh.verify()).toMatchObject({ differing: 0 });
     await mesh.archive.client.query(`UPDATE sample_cache SET ${column} = ${wrong}`);
     const { differing, sample } = await mesh.verify();
     expect(differing).toBe(1);
-    expect(sample[0]?.sourceText).toContain(`"${column}":${right}`);
-    expect(sample[0]?.cacheText).toContain(`"${column}":${wrong.replaceAll("'", "")}`);
+    expect(sample[0]?.sourceText).toContain(`"${column}":${told}`);
+    expect(sample[0]?.cacheText).toContain(`"${column}":${held}`);
     await mesh.snapshot();
     expect(await mesh.verify()).toMatchObject({ differing: 0 });
   });
@@ -450,7 +648,7 @@ describe("moments", () => {
     await mesh.request(
       "PATCH",
       "/api/samples/1",
-      '{"due_at": "2026-01-01T10:00:00Z", "wide": "-9223372036854775808"}',
+      '{"due_at": "2026-01-01T10:00:00Z", "wide": "-9223372036854775808", "born_on": "2026-01-31"}',
     );
     const { rows } = await mesh.lab.client.query("SELECT subject FROM mesh.outbox ORDER BY seq");
     expect(rows.map(({ subject }) => subject)).toContain("lab.sample.1.due");

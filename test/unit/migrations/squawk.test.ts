@@ -36,6 +36,8 @@ const EXCUSED: Readonly<Record<string, string>> = {
   "renaming-table": "mesh.yaml says renamed_from.",
   "renaming-column": "mesh.yaml says renamed_from.",
   "prefer-timestamp-tz": "A timestamp of mesh.yaml is UTC, in every session.",
+  "prefer-bigint-over-smallint": "mesh.yaml says smallint where it means one.",
+  "prefer-text-field": "mesh.yaml says varchar where it means one; text is a type of its own.",
   "prefer-bigint-over-int": "mesh.yaml says integer where it means one; bigint is a type of its own.",
 };
 

@@ -1,4 +1,5 @@
-import { columnTypes, exactExpression, kindOf } from "@meshwright/runtime/column-types";
+import { exactExpression } from "@meshwright/runtime/column-sql";
+import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { identifier, literal } from "../../../migrations/sql-names.js";
 import { constant, momentConstant } from "../../../migrations/sql-types.js";
 import type { ColumnType, Event, Table } from "../../../model/mesh.js";
@@ -87,6 +88,6 @@ function holds(event: Event, table: Table, row: string): string {
 function conditionValue(value: string | number | boolean, type: ColumnType | undefined): string {
   if (typeof value !== "string") return constant(value);
   if (type === undefined || kindOf(type) !== "moment") return literal(value);
-  if (columnTypes[type].zoned) return literal(withOffset(value));
+  if (factsOf(type).zoned) return literal(withOffset(value));
   return hasOffset(value) ? momentConstant(value) : literal(value);
 }

@@ -1,4 +1,5 @@
-import { fieldTypes, kindOf, wireExpression } from "@meshwright/runtime/column-types";
+import { wireExpression } from "@meshwright/runtime/column-sql";
+import { fieldTypes, kindOf } from "@meshwright/runtime/column-types";
 import { identifier } from "../../../migrations/sql-names.js";
 import type { Column, Event, Field, Table } from "../../../model/mesh.js";
 
@@ -43,6 +44,10 @@ function jsonValue(value: string, column: Column, field: Field): string {
     case "moment":
     case "text":
     case "uuid":
+    case "decimal":
+    case "day":
+    case "bytes":
+    case "list":
       return wireExpression(column, value);
     case "document":
       return value;

@@ -1,4 +1,4 @@
-import { kindOf } from "@meshwright/runtime/column-types";
+import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import {
   dollarQuote,
   identifier,
@@ -121,7 +121,7 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
 const EXACT_NUMBERS = "extra_float_digits = 1";
 
 function showsNumbers(event: Event, table: Table): boolean {
-  return payloadColumns(event, table).some(({ type }) => kindOf(type) === "number");
+  return payloadColumns(event, table).some(({ type }) => kindOf(factsOf(type).element ?? type) === "number");
 }
 
 const TRANSITIONS: Readonly<Record<Operation, string>> = {

@@ -43,6 +43,20 @@ export interface SampleCacheRow {
   readonly told_at: string;
   readonly doc: unknown;
   readonly notes: unknown;
+  readonly tiny: number;
+  readonly price: string;
+  readonly amount: string;
+  readonly born_on: string;
+  readonly code: string;
+  readonly blob: string;
+  readonly tags: readonly string[];
+  readonly counts: readonly number[];
+  readonly totals: readonly string[];
+  readonly ratios: readonly number[];
+  readonly prices: readonly string[];
+  readonly days: readonly string[] | null;
+  readonly ids: readonly string[] | null;
+  readonly codes: readonly string[] | null;
   readonly synced_at: string | null;
 }
 
@@ -65,6 +79,20 @@ export const sampleCache: TableDefinition<SampleCacheRow> = {
     { name: "told_at", type: "timestamp" },
     { name: "doc", type: "json" },
     { name: "notes", type: "json", nullable: true },
+    { name: "tiny", type: "smallint" },
+    { name: "price", type: "numeric(14,2)" },
+    { name: "amount", type: "numeric" },
+    { name: "born_on", type: "date" },
+    { name: "code", type: "varchar(16)" },
+    { name: "blob", type: "bytea" },
+    { name: "tags", type: "text[]" },
+    { name: "counts", type: "integer[]" },
+    { name: "totals", type: "bigint[]" },
+    { name: "ratios", type: "number[]" },
+    { name: "prices", type: "numeric(8,2)[]" },
+    { name: "days", type: "date[]", nullable: true },
+    { name: "ids", type: "uuid[]", nullable: true },
+    { name: "codes", type: "text[]", nullable: true },
     { name: "synced_at", type: "timestamptz", nullable: true, defaulted: true },
   ],
 };

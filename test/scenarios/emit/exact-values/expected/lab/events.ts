@@ -18,6 +18,20 @@ export interface SampleCreated extends MeshEvent {
   readonly told_at: string;
   readonly doc: unknown;
   readonly notes?: unknown;
+  readonly tiny: number;
+  readonly price: string;
+  readonly amount: string;
+  readonly born_on: string;
+  readonly code: string;
+  readonly blob: string;
+  readonly tags: readonly string[];
+  readonly counts: readonly number[];
+  readonly totals: readonly string[];
+  readonly ratios: readonly number[];
+  readonly prices: readonly string[];
+  readonly days?: readonly string[] | null;
+  readonly ids?: readonly string[] | null;
+  readonly codes?: readonly string[] | null;
 }
 
 /** A row of `samples` was updated. Subject `lab.sample.{id}.updated`. */
@@ -36,11 +50,26 @@ export interface SampleUpdated extends MeshEvent {
   readonly told_at: string;
   readonly doc: unknown;
   readonly notes?: unknown;
+  readonly tiny: number;
+  readonly price: string;
+  readonly amount: string;
+  readonly born_on: string;
+  readonly code: string;
+  readonly blob: string;
+  readonly tags: readonly string[];
+  readonly counts: readonly number[];
+  readonly totals: readonly string[];
+  readonly ratios: readonly number[];
+  readonly prices: readonly string[];
+  readonly days?: readonly string[] | null;
+  readonly ids?: readonly string[] | null;
+  readonly codes?: readonly string[] | null;
 }
 
 /**
- * A row of `samples` was updated: `due_at` became `2026-01-01T12:00:00+02:00` and `wide` became
- * `-9223372036854775808`. Subject `lab.sample.{id}.due`.
+ * A row of `samples` was updated: `born_on` became `2026-01-31` and `due_at` became
+ * `2026-01-01T12:00:00+02:00` and `price` became `0.00` and `wide` became `-9223372036854775808`.
+ * Subject `lab.sample.{id}.due`.
  */
 export interface SampleDue extends MeshEvent {
   readonly sample_id: string;

@@ -1,0 +1,80 @@
+import { type ColumnType, factsOf, isWideElement } from "./column-types.js";
+
+/*
+ * SQL over the values of a column, by its type. Pure: the compiler reads it too.
+ */
+
+/** A column, as far as SQL over its values depends on it. */
+interface TypedColumn {
+  readonly type: ColumnType;
+  /** Its whole numbers travel as decimal strings. */
+  readonly wide?: true | undefined;
+}
+
+/** To the microsecond, in UTC. Says nothing of the session's time zone or DateStyle. */
+const ISO_8601 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+
+/** SQL: the column's value such that PostgreSQL's JSON of it is its form on the wire. */
+export function wireExpression({ type, wide }: TypedColumn, value: string): string {
+  const { kind, zoned, element } = factsOf(type);
+  switch (kind) {
+    case "moment":
+      return `to_char(${value}${zoned ? " AT TIME ZONE 'UTC'" : ""}, ${ISO_8601})`;
+    case "day":
+      return `to_char(${value}, 'YYYY-MM-DD')`;
+    case "whole number":
+      return wide ? `${value}::text` : value;
+    // PostgreSQL prints all digits of the scale, and never an exponent.
+    case "decimal":
+      return `${value}::text`;
+    // PostgreSQL breaks lines after 76 characters.
+    case "bytes":
+      return `translate(encode(${value}, 'base64'), E'\\n', '')`;
+    case "list":
+      return element === undefined ? value : wireList(element, value);
+    case "text":
+    case "uuid":
+    case "number":
+    case "boolean":
+    case "document":
+      return value;
+    default:
+      return kind satisfies never;
+  }
+}
+
+function wireList(type: ColumnType, value: string): string {
+  const { kind, bits } = factsOf(type);
+  if (kind === "decimal" || isWideElement(kind, bits)) return `${value}::text[]`;
+  const each = wireExpression({ type }, "item");
+  if (each === "item") return value;
+  const items = `SELECT ${each} FROM unnest(${value}) WITH ORDINALITY AS items (item, place) ORDER BY place`;
+  return `CASE WHEN ${value} IS NOT NULL THEN ARRAY(${items}) END`;
+}
+
+/** SQL: the value such that only the very same one is equal: PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for one. */
+export function exactExpression({ type }: TypedColumn, value: string): string {
+  const { kind, element, precision } = factsOf(type);
+  switch (kind) {
+    case "document":
+      return `${value}::text`;
+    case "number":
+      return `float8send(${value})`;
+    case "decimal":
+      return precision === undefined ? `numeric_send(${value})` : value;
+    case "list":
+      return element !== undefined && exactExpression({ type: element }, "") !== ""
+        ? `array_send(${value})`
+        : value;
+    case "text":
+    case "uuid":
+    case "whole number":
+    case "boolean":
+    case "moment":
+    case "day":
+    case "bytes":
+      return value;
+    default:
+      return kind satisfies never;
+  }
+}
