@@ -12,6 +12,7 @@ import { checkCascadeTargets } from "./rules/cascade-targets.js";
 import { checkCascades } from "./rules/cascades.js";
 import { checkColumnSets } from "./rules/column-sets.js";
 import { adviseDefaults, checkColumnValues } from "./rules/column-values.js";
+import { checkMadeKeys } from "./rules/database-keys.js";
 import { checkDatabaseOwnership } from "./rules/database-ownership.js";
 import { checkDeletions } from "./rules/deletions.js";
 import { checkDelivery } from "./rules/delivery.js";
@@ -59,6 +60,7 @@ const rules: readonly Rule[] = [
   checkExistingTables,
   checkTableKeys,
   checkColumnValues,
+  checkMadeKeys,
   checkColumnSets,
   checkReferences,
   checkCaches,

@@ -25,6 +25,11 @@ const quoted = (column: string, field: string) => ({
   field: () => `write "${field}"`,
 });
 
+const counted = (type: string) => ({
+  column: () => `for a key that the database counts write "type: ${type}" and "identity: true"`,
+  field: () => 'write "integer"',
+});
+
 const equivalents: readonly Equivalent[] = [
   {
     words: words(
@@ -50,13 +55,11 @@ const equivalents: readonly Equivalent[] = [
     field: () => 'write "bigint", which travels as a decimal text, or "integer" within ±(2^53-1)',
   },
   {
-    words: words(
-      "serial, serial4, serial8, bigserial, smallserial, identity, autoincrement, auto_increment, sequence, rowid",
-    ),
-    column: () =>
-      'no column counts by itself: write "nanoid" for a key that the API draws, or "bigint" for numbers of your own',
-    field: () => 'write "integer"',
+    words: words("serial, serial4, identity, autoincrement, auto_increment, sequence, rowid"),
+    ...counted("integer"),
   },
+  { words: words("serial8, bigserial"), ...counted("bigint") },
+  { words: words("smallserial, serial2"), ...counted("smallint") },
   {
     words: words(
       "float, float4, float8, float16, float32, float64, double, real, double precision, f32, f64",

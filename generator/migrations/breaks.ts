@@ -41,7 +41,8 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
       return step.column.nullable || step.column.default !== undefined
         ? undefined
         : `${step.table}.${step.column.name} must be given`;
-    case "drop_default": {
+    case "drop_default":
+    case "drop_identity": {
       const column = next.tables
         .find(({ name }) => name === step.table)
         ?.columns.find(({ name }) => name === step.column);
@@ -63,6 +64,7 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
     case "drop_not_null":
     case "create_table":
     case "set_default":
+    case "add_identity":
     case "create_function":
     case "create_trigger":
     case "fill_nulls":

@@ -3,6 +3,7 @@ import type { ColumnSchema } from "./database-schema.js";
 import type { Matches } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import { identifier } from "./sql-names.js";
+import { IDENTITY } from "./sql-types.js";
 import type { Step } from "./steps.js";
 
 /** `table`: its new name, `oldTable`: the one it still has while things are dropped. */
@@ -31,14 +32,17 @@ function compareColumn(
   const steps: Step[] = [];
   const retyped = previous.type !== next.type;
   // A default of the old type stands in the way of the new one: it is taken off and set again.
-  if (previous.default !== undefined && (retyped || next.default === undefined)) {
+  const [wasCounted, isCounted] = [previous.default === IDENTITY, next.default === IDENTITY];
+  if (wasCounted && !isCounted) steps.push({ kind: "drop_identity", table, column });
+  if (!wasCounted && previous.default !== undefined && (retyped || isCounted || next.default === undefined)) {
     steps.push({ kind: "drop_default", table, column });
   }
   if (retyped) {
     if (!castBetween(previous.type, next.type).lossless) refuseNarrowing(table, previous, next, refuse);
     steps.push({ kind: "change_type", table, column, from: previous.type, to: next.type });
   }
-  if (next.default !== undefined && (retyped || previous.default !== next.default)) {
+  if (isCounted && !wasCounted) steps.push({ kind: "add_identity", table, column });
+  if (!isCounted && next.default !== undefined && (retyped || previous.default !== next.default)) {
     steps.push({ kind: "set_default", table, column, value: next.default });
   }
   if (!previous.nullable && next.nullable) steps.push({ kind: "drop_not_null", table, column });

@@ -44,6 +44,9 @@ export type Step =
       readonly inline: readonly ForeignKeySchema[];
     }
   | { readonly kind: "add_column"; readonly table: string; readonly column: ColumnSchema }
+  | { readonly kind: "drop_identity"; readonly table: string; readonly column: string }
+  /** Counts on from the rows that are there. */
+  | { readonly kind: "add_identity"; readonly table: string; readonly column: string }
   | { readonly kind: "set_default"; readonly table: string; readonly column: string; readonly value: string }
   | { readonly kind: "create_function"; readonly definition: TriggerFunction }
   | { readonly kind: "create_trigger"; readonly trigger: Trigger }
@@ -72,9 +75,9 @@ const ORDER: readonly (readonly Step["kind"][])[] = [
   ["rename_table"],
   ["rename_column"],
   ["rename_constraint", "rename_index"],
-  ["drop_default", "drop_not_null"],
+  ["drop_default", "drop_identity", "drop_not_null"],
   ["change_type"],
-  ["set_default"],
+  ["set_default", "add_identity"],
   ["forget_place", "create_schema"],
   ["create_table", "note_place"],
   ["add_column"],

@@ -49,6 +49,8 @@ function describe(step: Step): Part | undefined {
       return on(step.table, `add ${step.table}.${step.column.name}`);
     case "change_type":
     case "set_default":
+    case "add_identity":
+    case "drop_identity":
     case "drop_default":
     case "drop_not_null":
     case "set_not_null":

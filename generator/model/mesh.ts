@@ -3,6 +3,7 @@ import type { CallVerb } from "../vocabulary/call-verbs.js";
 import type { CascadeAction } from "../vocabulary/cascade-actions.js";
 import type { Change, Operation } from "../vocabulary/changes.js";
 import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
+import type { DrawnKey } from "../vocabulary/made-keys.js";
 import type { ReferenceAction } from "../vocabulary/reference-actions.js";
 
 export type { CallVerb, CascadeAction, Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };
@@ -285,6 +286,10 @@ export type ColumnDefault =
   | { readonly kind: "now_utc" }
   /** The present day in UTC. */
   | { readonly kind: "today_utc" }
+  /** Drawn for each row. */
+  | { readonly kind: DrawnKey }
+  /** Counted by the database. */
+  | { readonly kind: "identity" }
   /** A moment with its offset. */
   | { readonly kind: "moment"; readonly value: string }
   | { readonly kind: "literal"; readonly value: string | number | boolean };

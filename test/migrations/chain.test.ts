@@ -124,6 +124,33 @@ parts: { columns: { part_id: { type: nanoid, key: true }, item: { type: text, re
         : "",
   },
   {
+    what: "a key that the database counts from now on, after the rows that are there",
+    from: ["items: { columns: { id: { type: integer, key: true }, name: text } }"],
+    to: ["items: { columns: { id: { type: bigint, key: true, identity: true }, name: text } }"],
+    rows: "INSERT INTO items VALUES (41, 'A'), (-5, 'B')",
+    holds: "WITH added AS (INSERT INTO items (name) VALUES ('C') RETURNING id) SELECT id = 42 FROM added",
+  },
+  {
+    what: "a key that is counted no more, and one of a wider type that still is",
+    from: [
+      "items: { columns: { id: { type: integer, key: true, identity: true } } }\nparts: { columns: { id: { type: smallint, key: true, identity: true }, name: text } }",
+    ],
+    to: [
+      "items: { columns: { id: { type: integer, key: true } } }\nparts: { columns: { id: { type: integer, key: true, identity: true }, name: text } }",
+    ],
+    rows: "INSERT INTO parts (name) VALUES ('A')",
+    holds: "WITH added AS (INSERT INTO parts (name) VALUES ('B') RETURNING id) SELECT id = 2 FROM added",
+  },
+  {
+    what: "keys that are drawn from now on, and no more",
+    from: [
+      "items: { columns: { id: { type: uuid, key: true } } }\nparts: { columns: { id: { type: nanoid, key: true, default: nanoid } } }",
+    ],
+    to: [
+      "items: { columns: { id: { type: uuid, key: true, default: uuid } } }\nparts: { columns: { id: { type: nanoid, key: true } } }",
+    ],
+  },
+  {
     what: "types with limits and lists that widen, with defaults and events",
     from: [
       items(

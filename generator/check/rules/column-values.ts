@@ -1,6 +1,7 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
+import { drawnBy } from "../../vocabulary/made-keys.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 import { isValueOf } from "../values.js";
@@ -25,6 +26,7 @@ function checkColumn({ name, type, node }: ColumnSymbol, report: Report): void {
       report("repeated-value", span, { value }, { first: first.span });
   });
   if (fallback === undefined) return;
+  if (drawnBy(type, fallback.value) !== undefined) return;
   if (!isValueOf(type, fallback.value, { allowsNow: true })) {
     report("invalid-default", fallback.span, { value: fallback.text, type });
   } else if (oneOf !== undefined && !oneOf.poisoned) {
@@ -39,7 +41,8 @@ export const adviseDefaults: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     for (const { name, type, key, node } of table.columns.values()) {
       const fallback = node?.get.default;
-      if (fallback === undefined || type === undefined) continue;
+      if (fallback === undefined || type === undefined || drawnBy(type, fallback.value) !== undefined)
+        continue;
       if (kindOf(type) === "text" && fallback.value === "now" && node?.get.one_of === undefined)
         report("default-now-as-text", fallback.span, { column: name });
       else if (

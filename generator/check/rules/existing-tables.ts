@@ -20,7 +20,7 @@ function checkExisting({ name, node, cacheOf, columns }: TableSymbol, report: Re
   if (said.renamed_from !== undefined)
     report("not-of-existing", said.renamed_from, { key: "renamed_from", table: name });
   for (const { node: column } of columns.values()) {
-    for (const key of ["default", "renamed_from"] as const) {
+    for (const key of ["default", "identity", "renamed_from"] as const) {
       const span = column?.keySpans[key];
       if (span !== undefined) report("not-of-existing", span, { key, table: name });
     }

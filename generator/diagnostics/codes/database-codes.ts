@@ -26,7 +26,7 @@ export const databaseCodes = {
     (p: { key: string; table: string }) =>
       `"${p.key}" would change "${p.table}", which exists and stays as it is`,
     (p) =>
-      p.key === "default"
+      p.key === "default" || p.key === "identity"
         ? 'say "defaulted: true" where the database has a value for rows that name none'
         : `remove "${p.key}"; what has changed in the database is written here as it is now`,
   ),
@@ -54,7 +54,13 @@ export const databaseCodes = {
   ),
   "invalid-key": error(
     (p: { column: string; reason: string }) => `"${p.column}" cannot be a key: ${p.reason}`,
-    () => "a key is a nanoid, text, uuid, integer or bigint that is never null",
+    () => "a key is a nanoid, text, varchar, uuid, smallint, integer or bigint that is never null",
+  ),
+  "made-key": error(
+    (p: { column: string; reason: string }) =>
+      `the database cannot make values of "${p.column}": ${p.reason}`,
+    () =>
+      '"identity: true" counts a smallint, integer or bigint that is the key; "default: uuid" and "default: nanoid" draw a key of that type',
   ),
   "invalid-default": error(
     (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,

@@ -8,6 +8,7 @@ import type {
 } from "../../migrations/database-schema.js";
 import type { Block } from "../../migrations/migration-text.js";
 import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
+import { IDENTITY } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
 import { commentLines } from "../../quote/sql.js";
 import type { Printing } from "./sql-render.js";
@@ -80,7 +81,13 @@ export function printStep(step: Step, printing: Printing): Block {
         { ...onColumn(step, printing), value: step.value },
         "Rows without a value get the default, and write their events.",
       );
+    case "add_identity":
+      return print({
+        ...onColumn(step, printing),
+        sequence: `pg_get_serial_sequence(${literal(printing.relation(step.table))}, ${literal(step.column)})`,
+      });
     case "drop_default":
+    case "drop_identity":
     case "drop_not_null":
     case "set_not_null":
       return print(onColumn(step, printing));
@@ -208,8 +215,12 @@ function nameUnless(name: string, parts: readonly string[], kind: string): strin
 
 function columnDefinition(column: ColumnSchema): string {
   const required = column.nullable ? [] : ["NOT NULL"];
-  const byDefault = column.default === undefined ? [] : [`DEFAULT ${column.default}`];
+  const byDefault = column.default === undefined ? [] : [defaultClause(column.default)];
   return [identifier(column.name), column.type, ...required, ...byDefault].join(" ");
+}
+
+function defaultClause(value: string): string {
+  return value === IDENTITY ? value : `DEFAULT ${value}`;
 }
 
 function checkCondition(check: CheckSchema): string {

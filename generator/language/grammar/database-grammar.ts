@@ -44,7 +44,15 @@ const columnMapping = mapping("a column", {
   key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
   unique: key("No two rows share a value.", flag, false),
   null: key("May be null.", flag, false),
-  default: key("Value of a row that names none; `now` for a timestamp, timestamptz or date.", scalar),
+  default: key(
+    "Value of a row that names none; `now` for a timestamp, timestamptz or date; `uuid` or `nanoid` draws a key of that type, for plain SQL too.",
+    scalar,
+  ),
+  identity: key(
+    "The database counts this key of whole numbers: a row that names none has the next. One that a writer gives itself does not move the count.",
+    flag,
+    false,
+  ),
   defaulted: key(
     "Of a table that exists: the database has a value for a row that names none, whatever it is (a default, SERIAL, an identity).",
     flag,

@@ -2,6 +2,7 @@ import { factsOf } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { byName, compareNames } from "../../collections/compare-names.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
+import { drawnBy } from "../../vocabulary/made-keys.js";
 import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
 import { hasOffset, withOffset } from "../moment.js";
 import {
@@ -86,7 +87,9 @@ function buildColumn(column: ColumnSymbol, database: DatabaseSymbol, isCache: bo
     key: column.key,
     unique: details?.unique?.value ?? false,
     local: column.local ? true : undefined,
-    default: buildDefault(details?.default?.value, type, isCache),
+    default: details?.identity?.value
+      ? { kind: "identity" }
+      : buildDefault(details?.default?.value, type, isCache),
     defaulted: details?.defaulted?.value === true ? true : undefined,
     oneOf: details?.one_of?.items.map((item) => item.value),
     references: buildReference(column, database),
@@ -102,6 +105,8 @@ function buildDefault(
 ): ColumnDefault | undefined {
   if (value === undefined) return undefined;
   const { kind, zoned } = factsOf(type);
+  const drawn = drawnBy(type, value);
+  if (drawn !== undefined) return { kind: drawn };
   if (kind === "day" && value === "now") return { kind: "today_utc" };
   if (typeof value !== "string" || kind !== "moment") return { kind: "literal", value };
   if (value === "now") return { kind: zoned || isCache ? "now" : "now_utc" };

@@ -88,6 +88,14 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
 COMMENT ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) IS 'The number with the digits that a message shows of it.';
 
+-- The alphabet and length of the npm package nanoid. Of a UUID's bytes, 6 and 8 hold its version and variant.
+CREATE FUNCTION mesh.nanoid() RETURNS TEXT LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+SELECT string_agg(substr('useandom-26T198340PX75pxJACKVERYMINDBUSHWOLF_GQZbfghjklqvwyzrict', (get_byte(drawn.bytes, place) & 63) + 1, 1), '')
+FROM (SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS bytes OFFSET 0) AS drawn,
+    unnest('{0,1,2,3,4,5,7,9,10,11,12,13,14,15,16,17,18,19,20,21,23}'::int[]) AS place;
+$$;
+COMMENT ON FUNCTION mesh.nanoid() IS 'A random id of 21 characters that need no escape in a URL: the key of a row that names none, where mesh.yaml says default: nanoid.';
+
 -- Without SET, so that it is inlined.
 CREATE FUNCTION mesh.is_list(value ANYARRAY) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 'SELECT CASE WHEN array_ndims(value) > 1 THEN FALSE ELSE array_position(value, NULL) IS NULL AND coalesce(array_lower(value, 1), 1) = 1 END';

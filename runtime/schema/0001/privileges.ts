@@ -16,8 +16,8 @@ BEGIN
         REVOKE ALL ON ALL TABLES IN SCHEMA mesh FROM PUBLIC, %1$I;
         REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM PUBLIC, %1$I;
         REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM PUBLIC, %1$I;
-        -- CHECK constraints call these as whoever writes a row.
-        GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.is_list(ANYARRAY) TO PUBLIC;
+        -- CHECK constraints and defaults call these as whoever writes a row.
+        GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.is_list(ANYARRAY), mesh.nanoid() TO PUBLIC;
 
         GRANT USAGE ON SCHEMA mesh TO %1$I;
         -- Relay and publisher.
@@ -75,6 +75,6 @@ BEGIN
     END LOOP;
 END;
 $$;
--- CHECK constraints of the service's tables call these as whoever writes a row. They read nothing but their arguments.
-GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.is_list(ANYARRAY) TO PUBLIC;
+-- CHECK constraints and defaults of the service's tables call these as whoever writes a row. They read no row.
+GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.is_list(ANYARRAY), mesh.nanoid() TO PUBLIC;
 `;

@@ -44,9 +44,21 @@ describe("a unique conflict", () => {
     expect(withPlaceholder(cache, row("ada", "Ada", 1, 2), 2).cells).toEqual(["ada", "Ada", null, 2]);
   });
 
-  it("cannot be settled in a column that is neither text nor nullable", () => {
-    expect(() => placeholderOf(cache, 3, "a")).toThrow(
-      "user_cache.code is unique and neither text nor nullable",
+  it("leaves a placeholder that the column has room for: the id where it fits, else a hash of it", () => {
+    const placeholder = (type: ColumnDefinition["type"], id: string) =>
+      placeholderOf({ ...cache, columns: [{ name: "code", type, unique: true }] }, 0, id);
+    expect(placeholder("varchar(12)", "a")).toBe("superseded:a");
+    const [one, other] = [`${"x".repeat(60)}1`, `${"x".repeat(60)}2`].map((id) =>
+      placeholder("varchar(40)", id),
     );
+    expect(one).toMatch(/^superseded:[\w-]{29}$/);
+    expect(other).not.toBe(one);
+  });
+
+  it("cannot be settled in a column without room for a placeholder that is not nullable", () => {
+    const none = "user_cache.code is unique, not nullable, and has no room for a placeholder";
+    expect(() => placeholderOf(cache, 3, "a")).toThrow(none);
+    const short = { ...cache, columns: [{ name: "code", type: "varchar(20)", unique: true } as const] };
+    expect(() => placeholderOf(short, 0, "x".repeat(60))).toThrow(none);
   });
 });

@@ -87,8 +87,9 @@ export const labEvents = {
   /** A row of `samples` was updated. Implied by `samples`. */
   sampleUpdated: { entity: "sample", action: "updated", change: "update", ...compiled.SampleUpdated },
   /**
-   * A row of `samples` was updated: `due_at` became `2026-01-01T12:00:00+02:00` and `wide` became
-   * `-9223372036854775808`. Implied by `samples`.
+   * A row of `samples` was updated: `born_on` became `2026-01-31` and `due_at` became
+   * `2026-01-01T12:00:00+02:00` and `price` became `0.00` and `wide` became `-9223372036854775808`.
+   * Implied by `samples`.
    */
   sampleDue: { entity: "sample", action: "due", change: "none", ...compiled.SampleDue },
   /** A row of `samples` was deleted. Implied by `samples`. */

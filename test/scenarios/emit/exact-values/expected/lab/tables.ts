@@ -43,13 +43,28 @@ export interface SampleRow {
   readonly told_at: string;
   readonly doc: unknown;
   readonly notes: unknown;
+  readonly tiny: number;
+  readonly price: string;
+  readonly amount: string;
+  readonly born_on: string;
+  readonly code: string;
+  readonly blob: string;
+  readonly tags: readonly string[];
+  readonly counts: readonly number[];
+  readonly totals: readonly string[];
+  readonly ratios: readonly number[];
+  readonly prices: readonly string[];
+  readonly days: readonly string[] | null;
+  readonly ids: readonly string[] | null;
+  readonly codes: readonly string[] | null;
 }
 
 /** What creates a row of `samples`; the database fills in what may be left out. */
 export type NewSample = NewRow<
   SampleRow,
   "small" | "narrow" | "wide" | "ratio" | "flag" | "label" | "ref" | "taken_at" | "due_at" | "seen_at"
-    | "told_at" | "doc" | "notes"
+    | "told_at" | "doc" | "notes" | "tiny" | "price" | "amount" | "born_on" | "code" | "blob" | "tags"
+    | "counts" | "totals" | "ratios" | "prices" | "days" | "ids" | "codes"
 >;
 
 /** What changes a row of `samples`; its key stays. */
@@ -74,6 +89,20 @@ export const samples: TableDefinition<SampleRow, NewSample, SamplePatch> = {
     { name: "told_at", type: "timestamptz", defaulted: true },
     { name: "doc", type: "json", defaulted: true },
     { name: "notes", type: "json", nullable: true },
+    { name: "tiny", type: "smallint", defaulted: true },
+    { name: "price", type: "numeric(12,2)", defaulted: true },
+    { name: "amount", type: "numeric", defaulted: true },
+    { name: "born_on", type: "date", defaulted: true },
+    { name: "code", type: "varchar(8)", defaulted: true },
+    { name: "blob", type: "bytea", defaulted: true },
+    { name: "tags", type: "text[]", defaulted: true },
+    { name: "counts", type: "integer[]", defaulted: true },
+    { name: "totals", type: "bigint[]", defaulted: true },
+    { name: "ratios", type: "number[]", defaulted: true },
+    { name: "prices", type: "numeric(6,2)[]", defaulted: true },
+    { name: "days", type: "date[]", nullable: true },
+    { name: "ids", type: "uuid[]", nullable: true },
+    { name: "codes", type: "varchar(8)[]", nullable: true },
   ],
   validate: { create: compiled.validateNewSample, patch: compiled.validateSamplePatch },
 };
