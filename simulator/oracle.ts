@@ -1,5 +1,5 @@
 import type { CascadeDefinition } from "@meshwright/runtime";
-import { relationOf } from "@meshwright/runtime/simulation";
+import { matches, relationOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
@@ -211,8 +211,8 @@ async function checkDeadLetters(outcome: Outcome): Promise<readonly string[]> {
         found.push(`${durable}: ${subject} is a dead letter ${count} times`);
     }
     if (isLossy(plan)) continue;
-    for (const { durable, entity } of definition.consumers) {
-      const expected = outcome.poison.filter((subject) => subject.startsWith(`${entity}.`));
+    for (const { durable, filter } of definition.consumers) {
+      const expected = outcome.poison.filter((subject) => matches(filter, subject));
       const dead = new Set(
         letters.filter((letter) => letter.durable === durable).map(({ subject }) => subject),
       );

@@ -1,6 +1,6 @@
 import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
-import { covers, type Program } from "../language/program.js";
+import { covers, type Program, touches } from "../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../language/symbols.js";
 import type { PatternName } from "../language/words.js";
 import type { Span } from "../source/text.js";
@@ -24,17 +24,24 @@ const allUnmatchedPatterns = onceFor(
     new Map(
       [...program.services.values()].map((service) => [
         service,
-        service.subscribes.filter(
-          ({ value }) => !program.entitiesOf(value.service).some((entity) => covers(value, entity)),
+        service.subscribes.filter(({ value, text }) =>
+          value.action === undefined
+            ? !program.entitiesOf(value.service).some((entity) => covers(value, entity))
+            : !program.subjects.has(text),
         ),
       ]),
     ),
 );
 
-/** Whether it is certain that the service does not subscribe to the entity: no misspelt subscription may have been meant for it. */
+/** Whether it is certain that the service does not hear all of the entity: no misspelt subscription may have been meant for it. */
 export function isUnsubscribedFrom(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
   if (service.poisoned.subscribes || unmatchedPatterns(service, program).length > 0) return false;
   return !service.subscribes.some((pattern) => covers(pattern.value, entity));
+}
+
+/** The subscription to one action of the entity, where there is one. */
+export function partOf(service: ServiceSymbol, entity: EntitySymbol): string | undefined {
+  return service.subscribes.find(({ value }) => touches(value, entity) && !covers(value, entity))?.text;
 }
 
 /** A misspelt name is used many times and is one mistake: keeps the first use of each. */

@@ -60,10 +60,18 @@ export function bindProgram(node: MeshNode): Program {
   };
 }
 
-export function covers(
-  pattern: PatternName,
-  entity: { readonly service: string; readonly entity: string },
-): boolean {
+interface EntityName {
+  readonly service: string;
+  readonly entity: string;
+}
+
+/** Every event of the entity matches. */
+export function covers(pattern: PatternName, entity: EntityName): boolean {
+  return pattern.action === undefined && touches(pattern, entity);
+}
+
+/** An event of the entity matches, or all do. */
+export function touches(pattern: PatternName, entity: EntityName): boolean {
   return (
     pattern.service === entity.service && (pattern.entity === undefined || pattern.entity === entity.entity)
   );

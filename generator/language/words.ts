@@ -12,6 +12,8 @@ export interface PatternName {
   readonly service: string;
   /** undefined: every entity of the service. */
   readonly entity: string | undefined;
+  /** undefined: every action. */
+  readonly action?: string | undefined;
 }
 
 export interface ColumnName {
@@ -105,6 +107,17 @@ export const pattern = word<PatternName>({
     return service === undefined ? undefined : { service, entity };
   },
   examples: ["auth.user.*", "sfs.*"],
+});
+
+const subscriptionPattern = new RegExp(`${patternPattern.source}|${eventReferencePattern.source}`);
+
+/** As a pattern, or one action of an entity. */
+export const subscription = word<PatternName>({
+  expects: 'a pattern such as "auth.user.*" or "auth.*", or one action, "auth.user.deleted"',
+  code: "malformed-pattern",
+  pattern: subscriptionPattern,
+  parse: (written) => eventReference.parse(written) ?? pattern.parse(written),
+  examples: ["auth.user.*", "sfs.*", "sales.order.paid"],
 });
 
 const entityPattern = /^([a-z][a-z0-9_-]*)\.([a-z][a-z0-9_-]*)$/;

@@ -134,7 +134,9 @@ export interface Consumer {
   /** `sfs_auth_user`. Renaming a durable makes JetStream start a new one, so it depends on ids alone. */
   readonly durable: string;
   readonly stream: string;
-  /** `auth.user.*.*` */
+  /** `auth.user.*`, or one action of it: `auth.user.deleted`. */
+  readonly pattern: string;
+  /** `auth.user.*.*`, `auth.user.*.deleted` */
   readonly filter: string;
   /** `auth.user`: whose events it receives. */
   readonly entity: string;

@@ -1,5 +1,5 @@
 import { isPoisoned } from "../../language/node.js";
-import { isUnsubscribedFrom } from "../reach.js";
+import { isUnsubscribedFrom, partOf } from "../reach.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -38,7 +38,11 @@ export const checkCaches: Rule = (program, report) => {
     if (entity.service === service.name) {
       report("cache-of-own-entity", span, { service: service.name, entity: entityName });
     } else if (isUnsubscribedFrom(service, entity, program)) {
-      report("cache-without-subscription", span, { service: service.name, entity: entityName });
+      report("cache-without-subscription", span, {
+        service: service.name,
+        entity: entityName,
+        part: partOf(service, entity),
+      });
     }
   }
 };

@@ -8,7 +8,7 @@ import type { SubjectName } from "../../language/words.js";
 import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import { findMisplacedEvents, isUnpublished } from "../misplaced.js";
 import { onceFor } from "../once.js";
-import { isUnsubscribedFrom, reportUnknownService } from "../reach.js";
+import { isUnsubscribedFrom, partOf, reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
 
 /** A rule follows the deletion of an entity that its service subscribes to, and does one thing. */
@@ -82,6 +82,7 @@ function checkTrigger(rule: CascadeNode, program: Program, report: Report): void
     report("cascade-without-subscription", rule.get.on?.span ?? rule.span, {
       service: service.name,
       entity: entity.entityName,
+      part: partOf(service, entity),
     });
   }
 }

@@ -2,7 +2,7 @@ import { deliveryDefaults, streamDefaults } from "@meshwright/runtime/defaults";
 import type { Report } from "../../diagnostics/report.js";
 import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
 import type { TextNode } from "../../language/node.js";
-import { covers, type Program } from "../../language/program.js";
+import { type Program, touches } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
@@ -94,7 +94,7 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
   for (const { name, node, external, subscribes } of program.services.values()) {
     const hears = program
       .entitiesOf(owner.name)
-      .some((entity) => subscribes.some(({ value }) => covers(value, entity)));
+      .some((entity) => subscribes.some(({ value }) => touches(value, entity)));
     if (!hears) continue;
     const own = node?.get.delivery?.get;
     const all = program.node.get.delivery?.get;

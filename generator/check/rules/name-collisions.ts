@@ -81,7 +81,7 @@ function checkTypes(service: ServiceSymbol, program: Program, report: Report): v
     for (const type of Object.values(types))
       scope.claim(type, { what, span, advice: 'give one of them a "row" of its own' });
   }
-  const heard = subscribedEntities(service, program).flatMap((entity) => entity.events);
+  const heard = subscribedEntities(service, program).flatMap(({ entity }) => entity.events);
   for (const { name } of new Set([...program.eventsOf(service.name), ...heard])) {
     if (name !== undefined) scope.claim(name.value, { what: `event "${name.value}"`, span: name.span });
   }
@@ -93,7 +93,7 @@ function checkConsumers(
   { durables, hooks }: { readonly durables: Scope; readonly hooks: Scope },
 ): void {
   hooks.claim(valueName(service.name), { what: `service "${service.name}"`, span: service.span });
-  const heard = subscribedEntities(service, program);
+  const heard = subscribedEntities(service, program).map(({ entity }) => entity);
   for (const entity of heard) {
     const { durable, names } = nameConsumer(service.name, entity, heard);
     const claim = { what: `the consumer of "${entity.entityName}" in "${service.name}"`, span: service.span };

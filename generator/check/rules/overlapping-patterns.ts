@@ -1,8 +1,12 @@
+import type { Report } from "../../diagnostics/report.js";
 import type { TextNode } from "../../language/node.js";
 import type { PatternName } from "../../language/words.js";
 import type { Rule } from "../rule.js";
 
-/** No pattern of a list covers another: JetStream refuses a stream with overlapping subjects. */
+/**
+ * No pattern of a list covers another: JetStream refuses a stream with overlapping subjects. One consumer hears one action of an
+ * entity or all of it: two consumers of one entity would share its guard, by which the later event makes the earlier one stale.
+ */
 export const checkOverlappingPatterns: Rule = (program, report) => {
   for (const service of program.services.values()) {
     for (const patterns of [service.publishes, service.subscribes]) {
@@ -10,7 +14,10 @@ export const checkOverlappingPatterns: Rule = (program, report) => {
         const other = patterns.find(
           (candidate, at) => at !== index && isCovered(pattern, candidate, index < at),
         );
-        if (other === undefined) return;
+        if (other === undefined) {
+          reportSecondAction(pattern, patterns.slice(0, index), report);
+          return;
+        }
         report(
           "overlapping-patterns",
           pattern.span,
@@ -22,9 +29,21 @@ export const checkOverlappingPatterns: Rule = (program, report) => {
   }
 };
 
+function reportSecondAction(
+  { value, text, span }: TextNode<PatternName>,
+  earlier: readonly TextNode<PatternName>[],
+  report: Report,
+): void {
+  if (value.entity === undefined || value.action === undefined) return;
+  const entity = `${value.service}.${value.entity}`;
+  const first = earlier.find((one) => `${one.value.service}.${one.value.entity}` === entity);
+  if (first !== undefined) report("several-actions", span, { pattern: text, other: first.text, entity });
+}
+
 /** Of two equal patterns the later one is the superfluous one. */
 function isCovered(inner: TextNode<PatternName>, outer: TextNode<PatternName>, isEarlier: boolean): boolean {
   if (inner.value.service !== outer.value.service) return false;
   if (inner.text === outer.text) return !isEarlier;
-  return outer.value.entity === undefined;
+  if (outer.value.entity === undefined) return inner.value.entity !== undefined;
+  return outer.value.action === undefined && outer.value.entity === inner.value.entity;
 }

@@ -26,6 +26,7 @@ function publishedPatterns(program: Program): ReadonlyMap<string, Span> {
     const first = events[0];
     if (first !== undefined) patterns.set(`${entityName}.*`, first.subject.span);
   }
+  for (const [text, event] of program.subjects) patterns.set(text, event.subject.span);
   for (const service of program.services.values()) {
     for (const pattern of service.publishes) patterns.set(pattern.text, pattern.span);
   }

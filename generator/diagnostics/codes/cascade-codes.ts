@@ -29,9 +29,14 @@ export const cascadeCodes = {
     },
   ),
   "cascade-without-subscription": error(
-    (p: { service: string; entity: string }) =>
-      `"${p.service}" does not subscribe to "${p.entity}.*", so this rule would never run`,
-    (p) => `add "${p.entity}.*" to "subscribes" of "${p.service}"`,
+    (p: { service: string; entity: string; part: string | undefined }) =>
+      p.part === undefined
+        ? `"${p.service}" does not subscribe to "${p.entity}.*", so this rule would never run`
+        : `"${p.service}" hears "${p.part}" alone; a rule also needs the creation that follows a deletion`,
+    (p) =>
+      p.part === undefined
+        ? `add "${p.entity}.*" to "subscribes" of "${p.service}"`
+        : `write "${p.entity}.*" in place of "${p.part}"`,
   ),
   "cascade-in-external": error(
     (p: { service: string }) => `"${p.service}" is external: its own code handles its events`,

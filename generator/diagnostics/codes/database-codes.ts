@@ -108,9 +108,14 @@ export const databaseCodes = {
     (p: { service: string; entity: string }) => `"${p.service}" owns "${p.entity}" and needs no cache of it`,
   ),
   "cache-without-subscription": error(
-    (p: { service: string; entity: string }) =>
-      `"${p.service}" does not subscribe to "${p.entity}.*", so nothing would fill this cache`,
-    (p) => `add "${p.entity}.*" to "subscribes" of "${p.service}"`,
+    (p: { service: string; entity: string; part: string | undefined }) =>
+      p.part === undefined
+        ? `"${p.service}" does not subscribe to "${p.entity}.*", so nothing would fill this cache`
+        : `"${p.service}" hears "${p.part}" alone, which does not keep a cache`,
+    (p) =>
+      p.part === undefined
+        ? `add "${p.entity}.*" to "subscribes" of "${p.service}"`
+        : `write "${p.entity}.*" in place of "${p.part}"`,
   ),
   "duplicate-cache": error(
     (p: { entity: string; table: string }) => `"${p.table}" is already the cache of "${p.entity}"`,

@@ -43,7 +43,8 @@ export const languageCodes = {
   ),
   "malformed-pattern": error(
     (p: Word) => `"${p.text}" is not a pattern of subjects`,
-    () => 'write "auth.user.*" for every action of an entity, or "auth.*" for every entity of a service',
+    () =>
+      'write "auth.user.*" for every action of an entity, or "auth.*" for every entity of a service; a subscription may be to one action, "auth.user.deleted"',
   ),
   "malformed-reference": error((p: Word) => `"${p.text}" is not ${p.expects}`),
   "malformed-path": error((p: Word) => `"${p.text}" is not ${p.expects}`),

@@ -30,6 +30,11 @@ export const serviceCodes = {
     (p: { pattern: string; other: string }) => `"${p.pattern}" is already covered by "${p.other}"`,
     () => "remove one of them",
   ),
+  "several-actions": error(
+    (p: { pattern: string; other: string; entity: string }) =>
+      `"${p.pattern}" and "${p.other}" are two actions of one entity; a service hears one of them, or all`,
+    (p) => `write "${p.entity}.*" for both: an action without a hook changes nothing`,
+  ),
   "shared-database": error(
     (p: { database: string; first: string; second: string }) =>
       `"${p.first}" and "${p.second}" both use the database "${p.database}"; each service owns its own`,

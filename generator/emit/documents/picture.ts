@@ -45,7 +45,7 @@ function arrowLines({ consumer }: Subscription, lookup: Lookup): readonly string
   const cascades = consumer.cascades.map(
     (cascade) => `${lookup.event(cascade.event).action}: ${outcome(cascade)}`,
   );
-  return [`${consumer.entity}.*`, cache, ...cascades];
+  return [consumer.pattern, cache, ...cascades];
 }
 
 function outcome({ action, table, column }: Cascade): string {

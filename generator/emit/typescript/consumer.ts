@@ -31,7 +31,7 @@ function hooksInterface(scope: ConsumerScope): StatementStructures {
     name: hooksName(consumer),
     isExported: true,
     docs: docs(
-      `${optional} of ${serviceTitle(service.name)} for \`${consumer.entity}.*\`; ` +
+      `${optional} of ${serviceTitle(service.name)} for \`${consumer.pattern}\`; ` +
         "handlers run last, in the event's transaction.",
     ),
     properties: hookProperties(scope),
@@ -54,7 +54,7 @@ function consumerFunction(scope: ConsumerScope): StatementStructures {
 }
 
 function purpose({ service, consumer }: ConsumerScope): string {
-  const from = quoted(`${consumer.entity}.*`);
+  const from = quoted(consumer.pattern);
   const title = serviceTitle(service.name);
   const cascades = consumer.cascades.length > 0;
   if (consumer.cache === undefined) {

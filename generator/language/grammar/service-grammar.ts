@@ -22,6 +22,7 @@ import {
   serviceName,
   size,
   sourceName,
+  subscription,
   tableName,
   text,
   variableName,
@@ -122,7 +123,10 @@ export const serviceShape = mapping("a service", {
     "Patterns of the subjects that it owns: `auth.user.*`, or `auth.*` for every entity.",
     list(pattern),
   ),
-  subscribes: key("Patterns of the subjects that it hears, its own included if it wants to.", list(pattern)),
+  subscribes: key(
+    "Patterns of the subjects that it hears, its own included if it wants to; `sales.order.paid` is one action alone, for a hook.",
+    list(subscription),
+  ),
   http: key(
     "REST over its tables.",
     mapping("an http block", {

@@ -50,9 +50,11 @@ export function impliedUses(service: ServiceSymbol, program: Program): readonly 
     if (table.cacheOf === undefined || path === undefined) return [];
     return [{ callee: table.cacheOf.value.service, path: path.value, verb: "get", reason: "sync" }];
   });
-  const sources = subscribedEntities(service, program).flatMap((entity): readonly Use[] => {
+  const sources = subscribedEntities(service, program).flatMap(({ entity, action }): readonly Use[] => {
     const source =
-      cacheOf(service, entity.entityName) === undefined ? findSource(entity, service, program) : undefined;
+      action === undefined && cacheOf(service, entity.entityName) === undefined
+        ? findSource(entity, service, program)
+        : undefined;
     if (source === undefined) return [];
     return [{ callee: source.service, path: source.path, verb: "get", reason: "existence" }];
   });

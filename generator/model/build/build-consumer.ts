@@ -1,7 +1,7 @@
 import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
 import { compareNames } from "../../collections/compare-names.js";
 import { targetOf } from "../../language/cascade-target.js";
-import type { Program } from "../../language/program.js";
+import { type Program, touches } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
 import {
@@ -23,20 +23,28 @@ export function buildConsumers(
   program: Program,
 ): readonly Consumer[] {
   const heard = subscribedEntities(service, program);
+  const entities = heard.map(({ entity }) => entity);
   const delivery = buildDelivery(service, program);
-  return heard.map((entity) => {
-    const { durable, names } = nameConsumer(service.name, entity, heard);
-    const received = events.ofEntity(entity.entityName);
+  return heard.map(({ entity, action }) => {
+    const { durable, names } = nameConsumer(service.name, entity, entities);
+    const received = events
+      .ofEntity(entity.entityName)
+      .filter((event) => action === undefined || event.action === action);
     const cache = cacheOf(service, entity.entityName);
     return {
-      durable,
+      // Another filter is another durable: one that exists has passed what it did not hear.
+      durable: action === undefined ? durable : `${durable}_${action}`,
       stream: streamName(entity.service),
-      filter: filterOf(entity),
+      pattern: `${entity.entityName}.${action ?? "*"}`,
+      filter: filterOf({ ...entity, action }),
       entity: entity.entityName,
       publisher: entity.service,
       events: received.map((event) => event.name),
       cache,
-      source: cache === undefined && !service.external ? findSource(entity, service, program) : undefined,
+      source:
+        cache === undefined && action === undefined && !service.external
+          ? findSource(entity, service, program)
+          : undefined,
       cascades: buildCascades(service.name, received, program),
       delivery,
       names,
@@ -44,11 +52,19 @@ export function buildConsumers(
   });
 }
 
-export function subscribedEntities(service: ServiceSymbol, program: Program): readonly EntitySymbol[] {
-  const heard = service.subscribes.flatMap(({ value: { service: publisher, entity } }) =>
-    program.entitiesOf(publisher).filter((candidate) => entity === undefined || candidate.entity === entity),
-  );
-  return [...new Set(heard)].sort((a, b) => compareNames(a.entityName, b.entityName));
+export interface SubscribedEntity {
+  readonly entity: EntitySymbol;
+  /** The only action that is heard; undefined: every one. */
+  readonly action: string | undefined;
+}
+
+/** By entity, each once. */
+export function subscribedEntities(service: ServiceSymbol, program: Program): readonly SubscribedEntity[] {
+  const heard = new Map<EntitySymbol, SubscribedEntity>();
+  for (const { value } of service.subscribes)
+    for (const entity of program.entitiesOf(value.service))
+      if (touches(value, entity)) heard.set(entity, { entity, action: value.action });
+  return [...heard.values()].sort((a, b) => compareNames(a.entity.entityName, b.entity.entityName));
 }
 
 interface ConsumerIdentity {

@@ -15,6 +15,6 @@ export function buildPatterns(patterns: readonly TextNode<PatternName>[]): reado
 }
 
 /** The id that the file leaves out is a token on the wire: the text itself as a filter would match nothing. */
-export function filterOf({ service, entity }: PatternName): string {
-  return `${service}.${entity ?? "*"}.*.*`;
+export function filterOf({ service, entity, action }: PatternName): string {
+  return `${service}.${entity ?? "*"}.*.${action ?? "*"}`;
 }
