@@ -4,7 +4,7 @@ import { type Kind, type Matches, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import { type TableNames, tableName } from "./renamed-tables.js";
 import { orderSteps, type Step } from "./steps.js";
-import type { Trigger } from "./trigger-definitions.js";
+import { type Trigger, triggerText } from "./trigger-definitions.js";
 import { digest, type WrittenState } from "./written.js";
 
 const TABLES: Kind = { one: "table", of: "", within: {}, place: (table) => ({ table }) };
@@ -110,7 +110,7 @@ function compareTriggers({ before, next, names, released }: TriggerComparison): 
   const blocked = ({ table, columns }: Trigger) => columns.some((column) => retyped.get(table)?.has(column));
   const triggers = new Set(before.triggers.map((trigger) => trigger.digest));
   const keptTriggers = new Set(
-    next.triggers.triggers.filter((item) => !blocked(item)).map(({ text }) => digest(text)),
+    next.triggers.triggers.filter((item) => !blocked(item)).map((trigger) => digest(triggerText(trigger))),
   );
   const made = next.schema.tables.flatMap(({ name }): readonly Step[] => [
     ...next.triggers.functions
@@ -121,7 +121,8 @@ function compareTriggers({ before, next, names, released }: TriggerComparison): 
       .map((definition): Step => ({ kind: "create_function", definition })),
     ...next.triggers.triggers
       .filter(
-        (trigger) => trigger.table === name && (blocked(trigger) || !triggers.has(digest(trigger.text))),
+        (trigger) =>
+          trigger.table === name && (blocked(trigger) || !triggers.has(digest(triggerText(trigger)))),
       )
       .map((trigger): Step => ({ kind: "create_trigger", trigger })),
   ]);

@@ -15,7 +15,15 @@ export interface Trigger {
   readonly columns: readonly string[];
   /** Of a table that exists, and so has rows. */
   readonly existing: true | undefined;
-  readonly text: string;
+  /** The function of `mesh` that makes it, up to the last arguments: `mesh.attach('users', 'mesh.on_users()'`. */
+  readonly call: string;
+  /** The last arguments: triggers of one call are made together. */
+  readonly arguments: string;
+}
+
+/** What tells a trigger from the one before it. */
+export function triggerText({ call, arguments: last }: Trigger): string {
+  return `${call}, ${last})`;
 }
 
 /** What writes to a table set off. */

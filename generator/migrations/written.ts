@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { visible } from "../quote/visible.js";
 import type { CheckSchema, DatabaseState, TableSchema } from "./database-schema.js";
+import { triggerText } from "./trigger-definitions.js";
 
 /*
  * The state of a database after its migrations. Each file ends with it, a line of JSON for each table that the file has
@@ -33,15 +34,15 @@ export function digest(text: string): string {
 }
 
 export function asWritten({ schema, triggers }: DatabaseState): WrittenState {
-  const written = ({ name, table, text }: { name: string; table: string; text: string }) => ({
+  const written = ({ name, table }: { name: string; table: string }, text: string) => ({
     name,
     table,
     digest: digest(text),
   });
   return {
     tables: schema.tables,
-    functions: triggers.functions.map(written),
-    triggers: triggers.triggers.map(written),
+    functions: triggers.functions.map((definition) => written(definition, definition.text)),
+    triggers: triggers.triggers.map((trigger) => written(trigger, triggerText(trigger))),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Tx } from "../definition.js";
+import { compareBytes } from "../text/byte-order.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { Raced } from "./apply-errors.js";
 import type { EntityState } from "./order.js";
@@ -79,7 +80,7 @@ export async function writeStates(
   states: ReadonlyMap<string, EntityState>,
   known: Map<string, EntityState>,
 ): Promise<void> {
-  const ids = [...states.keys()].sort();
+  const ids = [...states.keys()].sort(compareBytes);
   const column = (pick: (state: EntityState) => unknown) =>
     arrayLiteral(
       ids.map((id) => {

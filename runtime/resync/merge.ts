@@ -5,6 +5,7 @@ import { relationName, relationOf } from "../database/relation.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { run, shapeOf } from "../inbox/row-statements.js";
 import { settleUniqueConflicts } from "../inbox/settle-conflicts.js";
+import { compareBytes } from "../text/byte-order.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { type Merge, mergeStatements } from "./merge-statements.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
@@ -26,7 +27,7 @@ export interface Chunk {
 /** In order of id, like every lock: a batch of events that meets a chunk waits, and there is no deadlock. */
 export function prepareChunk(cache: CacheModel, entity: string, rows: readonly SnapshotRow[]): Chunk {
   const shapes = new Map<string, SnapshotRow[]>();
-  const ordered = [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const ordered = rows.toSorted((a, b) => compareBytes(a.id, b.id));
   for (const row of ordered) {
     const shape = shapeOf(row);
     const ofShape = shapes.get(shape);

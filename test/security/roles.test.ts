@@ -206,6 +206,7 @@ describe.each(["owner", "superuser"] as const)(
       ["truncate the guard", () => "TRUNCATE mesh.applied"],
       ["call what triggers call", () => "SELECT mesh.refuse_deleted('auth.user', ARRAY['u'], 't', 'c')"],
       ["revoke", () => "SELECT mesh.keep_private('mesh.home()')"],
+      ["make triggers", () => "SELECT mesh.attach('namespaces', 'mesh.on_namespaces()', 'on_insert')"],
       ["grant itself what a migration grants", () => grantsSql(database.grants)],
       [
         "end others' sessions",

@@ -4,15 +4,6 @@ import { type Printed, printStages } from "./print-stages.js";
 import { printStep } from "./print-step.js";
 import { openPrinting, type Printing, type Render } from "./sql-render.js";
 
-/** The comment above the first trigger function of a file. */
-const ABOUT_FUNCTIONS: Block = {
-  comment: [
-    "Rows and their events commit together: the function of a table runs once per statement, and hands the rows that",
-    "mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,",
-  ],
-  text: "-- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.",
-};
-
 const ABOUT_MODEL = "-- What the database is from here on: the next migration is made from it.";
 
 const BESIDE_TRAFFIC: readonly string[] = [
@@ -33,8 +24,8 @@ export function printMigration(
     ...(after === undefined ? [] : [{ comment: [], text: `-- after: ${after}` }]),
     ...byHand,
     ...(fresh
-      ? joinParagraphs(printWhole(steps, printing))
-      : printStaged(steps, byHand.length > 0, printing)),
+      ? joinParagraphs(printWhole(joinTriggers(steps), printing))
+      : printStaged(joinTriggers(steps), byHand.length > 0, printing)),
   ]);
   const lines = model.length === 0 ? [] : ["", ABOUT_MODEL, ...model];
   return `${render("migration", { title, head, blocks, model: lines })}\n`;
@@ -56,15 +47,33 @@ function boundary(lines: readonly string[]): Block {
   return { comment: lines.slice(0, -1), text: `-- ${lines.at(-1)}` };
 }
 
-/** Statements without a comment of their own join the paragraph before, so that a table's triggers read as one. */
+/** Triggers of one call are made by one statement. */
+function joinTriggers(steps: readonly Step[]): readonly Step[] {
+  const joined: Step[] = [];
+  for (const step of steps) {
+    const last = joined.at(-1);
+    if (
+      step.kind === "create_trigger" &&
+      last?.kind === step.kind &&
+      last.trigger.call === step.trigger.call
+    ) {
+      const { trigger } = last;
+      joined[joined.length - 1] = {
+        ...last,
+        trigger: { ...trigger, arguments: `${trigger.arguments}, ${step.trigger.arguments}` },
+      };
+    } else joined.push(step);
+  }
+  return joined;
+}
+
+/** Statements without a comment of their own join the paragraph before, so that a table's function and triggers read as one. */
 function joinParagraphs(printed: readonly Printed[]): readonly Block[] {
   const blocks: Block[] = [];
   let last: Step["kind"] | undefined;
   for (const { kind, block } of printed) {
     const previous = blocks.at(-1);
-    if (kind === "create_function" && printed.find((each) => each.kind === kind)?.block === block) {
-      blocks.push(ABOUT_FUNCTIONS, block);
-    } else if (previous !== undefined && block.comment.length === 0 && last === kind && joins(kind)) {
+    if (previous !== undefined && block.comment.length === 0 && joins(kind, last)) {
       blocks[blocks.length - 1] = { ...previous, text: `${previous.text}\n${block.text}` };
     } else {
       blocks.push(block);
@@ -74,6 +83,7 @@ function joinParagraphs(printed: readonly Printed[]): readonly Block[] {
   return blocks;
 }
 
-function joins(kind: Step["kind"]): boolean {
-  return kind !== "create_table" && kind !== "create_function";
+function joins(kind: Step["kind"], last: Step["kind"] | undefined): boolean {
+  if (kind === "create_trigger" && last === "create_function") return true;
+  return kind === last && kind !== "create_table" && kind !== "create_function";
 }

@@ -24,7 +24,7 @@ export function printStep(step: Step, printing: Printing): Block {
     case "create_function":
       return { comment: [step.definition.comment], text: step.definition.text };
     case "create_trigger":
-      return { comment: [], text: step.trigger.text };
+      return print({ call: step.trigger.call, arguments: step.trigger.arguments });
     case "create_index":
       return printIndex(step.table, step.index, printing);
     case "drop_function":

@@ -65,7 +65,7 @@ DECLARE
 BEGIN
     -- An id that was never heard of gets a row too: there must be something that a concurrent deletion has to wait for.
     INSERT INTO mesh.applied (entity, entity_id)
-    SELECT refuse_deleted.entity, id FROM unnest(ids) AS id WHERE id IS NOT NULL GROUP BY id ORDER BY id
+    SELECT refuse_deleted.entity, id FROM unnest(ids) AS id WHERE id IS NOT NULL GROUP BY id ORDER BY id COLLATE "C"
     ON CONFLICT DO NOTHING;
     -- FOR SHARE waits for a deletion in progress, and makes a later one wait for this transaction. "deleted"
     -- is read from the locked rows, after the wait: as a condition it would skip rows before locking them.
@@ -105,6 +105,46 @@ END;
 $$;
 COMMENT ON FUNCTION mesh.guard_update() IS
     'Trigger function of a column by which a cascade finds its rows. Arguments: the column, then the entities whose ids it holds.';
+
+CREATE FUNCTION mesh.attach(relation REGCLASS, routine REGPROCEDURE, VARIADIC triggers TEXT[]) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    trigger_name TEXT;
+BEGIN
+    FOREACH trigger_name IN ARRAY triggers LOOP
+        EXECUTE format('CREATE TRIGGER %I ', trigger_name) || format(CASE regexp_replace(trigger_name, '^mesh_', '') -- so prefixed on a table that existed
+            WHEN 'on_insert' THEN 'AFTER INSERT ON %1$s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION %2$s'
+            WHEN 'on_update' THEN 'AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION %2$s'
+            WHEN 'on_delete' THEN 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION %2$s'
+            WHEN 'refuse_truncate' THEN 'BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate()'
+        END, relation, routine);
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION mesh.attach(REGCLASS, REGPROCEDURE, TEXT[]) IS
+    'Makes triggers of a table: on_insert, on_update and on_delete, which call the table''s own function once per statement, and refuse_truncate.';
+
+CREATE FUNCTION mesh.keep_key(relation REGCLASS, trigger_name TEXT, key TEXT) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OF %3$I ON %2$s FOR EACH ROW
+        WHEN (old.%3$I IS DISTINCT FROM new.%3$I) EXECUTE FUNCTION mesh.refuse_key_change()', trigger_name, relation, key);
+END;
+$$;
+COMMENT ON FUNCTION mesh.keep_key(REGCLASS, TEXT, TEXT) IS 'Makes the trigger that refuses to change the key of a row.';
+
+CREATE FUNCTION mesh.guard(relation REGCLASS, trigger_name TEXT, column_name TEXT, VARIADIC entities TEXT[]) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %3$I ON %2$s FOR EACH ROW
+        WHEN (new.%3$I IS NOT NULL AND new.%3$I IS DISTINCT FROM old.%3$I) EXECUTE FUNCTION mesh.guard_update(%4$s)',
+        trigger_name, relation, column_name,
+        (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place)
+            FROM unnest(column_name || entities) WITH ORDINALITY AS given (argument, place)));
+END;
+$$;
+COMMENT ON FUNCTION mesh.guard(REGCLASS, TEXT, TEXT, TEXT[]) IS
+    'Makes the trigger that refuses rows whose column begins to name a deleted entity, of those whose ids the column holds.';
 
 -- A trigger of the user may change rows that the statement which fired it has just written: the events of those
 -- changes are written first, and the statement's own would come last though they are older.

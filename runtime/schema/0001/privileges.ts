@@ -41,6 +41,9 @@ BEGIN
     FOREACH table_name IN ARRAY tables LOOP
         names := parse_ident(table_name);
         IF cardinality(names) = 1 THEN names := mesh.home() || names; END IF;
+        IF NOT has_schema_privilege(role, names[1], 'USAGE') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', names[1], role);
+        END IF;
         EXECUTE format('REVOKE ALL ON %1$I.%2$I FROM %3$I; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.%2$I TO %3$I',
             names[1], names[2], role);
     END LOOP;

@@ -2,7 +2,7 @@ import { exactExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { identifier, literal } from "../../../migrations/sql-names.js";
 import { constant, momentConstant } from "../../../migrations/sql-types.js";
-import type { ColumnType, Event, Table } from "../../../model/mesh.js";
+import type { Column, ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { payloadColumns } from "./payload.js";
 
@@ -14,29 +14,40 @@ export interface RowSource {
   readonly from: string;
 }
 
+/** Of a row, its place among the statement's: no column is called so. By it events are handed on 10,000 at a time. */
+export const ROW_NUMBER = '"row number"';
+/** Of an update, all columns of a row: also those that mesh.yaml does not know. */
+const WHOLE_ROW = '"whole row"';
+
 /**
  * An update has each row twice; its key ties the two together, for a key is never changed. Rows that
  * foreign keys alone set to NULL may pass several times within one statement (once per key), so
  * where a table has several such keys the first old and the last new row count.
+ * `order`: in which rows are numbered, as SQL; as they came where there is none.
  */
-export function rowSource(table: Table, operation: Operation): RowSource {
-  if (operation === "insert") return { row: "added", from: "new_rows AS added" };
-  if (operation === "delete") return { row: "removed", from: "old_rows AS removed" };
+export function rowSource(
+  table: Table,
+  operation: Operation,
+  { order = [], whole = false }: { readonly order?: readonly string[]; readonly whole?: boolean } = {},
+): RowSource {
+  const by = order.length === 0 ? "" : `ORDER BY ${order.join(", ")}`;
+  const all = (rows: string) => (whole ? `*, ${rows} AS ${WHOLE_ROW}` : "*");
+  const numbered = (rows: string) =>
+    `(SELECT ${all(rows)}, row_number() OVER (${by}) AS ${ROW_NUMBER} FROM ${rows})`;
+  if (operation === "insert") return { row: "added", from: `${numbered("new_rows")} AS added` };
+  if (operation === "delete") return { row: "removed", from: `${numbered("old_rows")} AS removed` };
   const key = identifier(table.key);
   const nulling = table.columns.filter((column) => column.references?.onDelete === "set_null");
   // What exists may have references that this file does not name.
   const passes = table.existing === true ? 2 : nulling.length;
-  const once = (rows: string, order: string) =>
+  const once = (rows: string, direction: string) =>
     passes < 2
       ? rows
-      : `(
-            SELECT DISTINCT ON (pass.${key}) pass.*
-            FROM (SELECT ${rows}.*, row_number() OVER () AS "pass number" FROM ${rows}) AS pass
-            ORDER BY pass.${key}, pass."pass number"${order}
-        )`;
+      : `(SELECT DISTINCT ON (${key}) * FROM ${rows} AS pass ORDER BY ${key}, ${ROW_NUMBER}${direction})`;
+  const before = whole || passes > 1 ? numbered("old_rows") : "old_rows";
   return {
     row: "after",
-    from: `${once("old_rows", "")} AS before JOIN ${once("new_rows", " DESC")} AS after ON after.${key} = before.${key}`,
+    from: `${once(before, "")} AS before JOIN ${once(numbered("new_rows"), " DESC")} AS after USING (${key})`,
   };
 }
 
@@ -61,20 +72,27 @@ export function condition(event: Event, table: Table, operation: Operation): str
 function meaning(event: Event, table: Table, operation: Operation): string | undefined {
   const when = event.emit?.when ?? [];
   if (operation !== "update") {
-    return when.length === 0 ? undefined : holds(event, table, rowSource(table, operation).row);
+    return when.length === 0 ? undefined : holds(event, table, operation === "insert" ? "added" : "removed");
   }
   // On becoming so: a row that held the values before does not mean the event again.
   if (when.length > 0)
     return `${holds(event, table, "after")} AND (${holds(event, table, "before")}) IS NOT TRUE`;
-  const named = table.columns.filter(({ name }) => name === event.emit?.id);
-  const shown = [...new Set([...payloadColumns(event, table), ...named])].filter(
-    (column) => column.name !== table.key,
-  );
-  // An event that carries only the key is written for any change. Without `.*`, a column of that name would be meant.
-  if (shown.length === 0) return "before.* IS DISTINCT FROM after.*";
+  if (emitsOnAnyChange(event, table, operation))
+    return `before.${WHOLE_ROW} IS DISTINCT FROM after.${WHOLE_ROW}`;
+  const shown = shownColumns(event, table);
   const side = (row: string) =>
     shown.map((column) => exactExpression(column, `${row}.${identifier(column.name)}`)).join(", ");
   return `(${side("before")}) IS DISTINCT FROM (${side("after")})`;
+}
+
+/** Whether an update means the event whatever it changed: its message shows only the key. */
+export function emitsOnAnyChange(event: Event, table: Table, operation: Operation): boolean {
+  return operation === "update" && event.emit?.when.length === 0 && shownColumns(event, table).length === 0;
+}
+
+function shownColumns(event: Event, table: Table): readonly Column[] {
+  const named = table.columns.filter(({ name }) => name === event.emit?.id);
+  return [...new Set([...payloadColumns(event, table), ...named])].filter(({ name }) => name !== table.key);
 }
 
 function holds(event: Event, table: Table, row: string): string {

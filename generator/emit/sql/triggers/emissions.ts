@@ -1,7 +1,7 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import { identifier, literal } from "../../../migrations/sql-names.js";
 import type { Event, Table } from "../../../model/mesh.js";
-import { condition, type Operation, rowSource } from "./condition.js";
+import { condition, emitsOnAnyChange, type Operation, ROW_NUMBER, rowSource } from "./condition.js";
 import { payloadList } from "./payload.js";
 
 /** A statement that writes one event for each row that means it. */
@@ -15,6 +15,8 @@ export interface EmissionView {
   readonly id: string;
   /** The order of the events of rows that name one entity; empty, or one list of columns. */
   readonly order: readonly string[];
+  /** By which the rows are parted, 10,000 at a time. */
+  readonly number: string;
   /** SQL: whether an incarnation of the entity begins with the row. */
   readonly beginsIncarnation: string;
   readonly columns: string;
@@ -40,7 +42,7 @@ export function emissionViews(
 }
 
 function emissionView(event: Event, table: Table, operation: Operation): EmissionView {
-  const { row, from } = rowSource(table, operation);
+  const { row, from } = rowSource(table, operation, { whole: emitsOnAnyChange(event, table, operation) });
   const meant = condition(event, table, operation);
   return {
     call: "emit",
@@ -49,6 +51,7 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
     source: literal(event.source),
     id: columnText(table, table.key, row),
     order: [],
+    number: `${row}.${ROW_NUMBER}`,
     beginsIncarnation: "false",
     columns: payloadList(event, table, row),
     from,
@@ -63,16 +66,18 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
  */
 function aboutView(event: Event, table: Table, operation: Operation): EmissionView {
   const view = emissionView(event, table, operation);
-  const { row } = rowSource(table, operation);
   const column = event.emit?.id ?? table.key;
-  const id = columnText(table, column, row);
-  const named = `${row}.${identifier(column)} IS NOT NULL`;
+  const { row, from } = rowSource(table, operation, {
+    order: [columnText(table, column), identifier(table.key)],
+    whole: emitsOnAnyChange(event, table, operation),
+  });
   return {
     ...view,
     call: "emit_about",
-    id,
-    order: [`${id}, ${row}.${identifier(table.key)}`],
-    where: [named, ...view.where.map((meant) => `(${meant})`)],
+    id: columnText(table, column, row),
+    order: [view.number],
+    from,
+    where: [`${row}.${identifier(column)} IS NOT NULL`, ...view.where.map((meant) => `(${meant})`)],
   };
 }
 
@@ -103,9 +108,9 @@ function beginningOf(event: Event, events: readonly Event[], table: Table): stri
   return all.length === 0 ? "true" : all.join(" AND ");
 }
 
-/** A column of a row as text. */
-export function columnText(table: Table, column: string, row: string): string {
+/** A column as text, of a row where one is named. */
+export function columnText(table: Table, column: string, row?: string): string {
   const type = table.columns.find(({ name }) => name === column)?.type;
   const text = type !== undefined && kindOf(type) === "text";
-  return `${row}.${identifier(column)}${text ? "" : "::text"}`;
+  return `${row === undefined ? "" : `${row}.`}${identifier(column)}${text ? "" : "::text"}`;
 }

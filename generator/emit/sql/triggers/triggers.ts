@@ -27,13 +27,12 @@ export function tableTriggers(mesh: Mesh, service: string, table: Table, render:
   const guards = guardedColumns(mesh, service, table);
   const watched = { mesh, table, events, guards };
   const operations = OPERATIONS.filter((operation) => isWatched(watched, operation));
-  const keep = events.length === 0 ? [] : [keyTrigger(table, render), truncateTrigger(table, render)];
   return {
     functions: operations.length === 0 ? [] : [tableFunction(watched, operations, render)],
     triggers: [
-      ...operations.map((operation) => operationTrigger(table, operation, render)),
-      ...guards.map((guard) => guardTrigger(table, guard, render)),
-      ...keep,
+      ...operations.map((operation) => attached(table, `on_${operation}`)),
+      ...(events.length === 0 ? [] : [attached(table, "refuse_truncate"), keyTrigger(table)]),
+      ...guards.map((guard) => guardTrigger(table, guard)),
     ],
   };
 }
@@ -70,6 +69,7 @@ function tableFunction(
     operation: literal(operation.toUpperCase()),
     ...branchView(watched, operation),
   }));
+  const falls = mayFall(table, "update") && operations.includes("update");
   const view = {
     name,
     callText: literal(`${name}()`),
@@ -77,8 +77,10 @@ function tableFunction(
     schemaText: table.at === undefined ? [] : [literal(table.at.schema)],
     keyText: literal(table.key),
     settings: events.some((event) => showsNumbers(event, table)) ? [EXACT_NUMBERS] : [],
-    // A column may be called like a variable.
-    variables: mayFall(table, "update") && operations.includes("update") ? ["gone TEXT[];"] : [],
+    overtaken: overtakenView(watched),
+    variables: falls ? ["gone TEXT[];"] : [],
+    // A column may be called like the variable.
+    directives: falls ? ["#variable_conflict use_variable"] : [],
     branches,
   };
   const names = events.map((event) => event.name);
@@ -93,15 +95,25 @@ function tableFunction(
   };
 }
 
+/** Of the operations that leave rows and have events. */
+function overtakenView({ table, events }: WatchedTable) {
+  const [first, second] = (["insert", "update"] as const).filter(
+    (operation) => eventsOf(events, operation).length > 0,
+  );
+  if (first === undefined) return [];
+  return [
+    {
+      operations: second === undefined ? `tg_op = ${literal(first.toUpperCase())}` : "tg_op <> 'DELETE'",
+      mayBeGone: mayFall(table, "update") ? "tg_op = 'UPDATE'" : "false",
+      id: columnText(table, table.key, "written"),
+    },
+  ];
+}
+
 function branchView({ mesh, table, events, guards }: WatchedTable, operation: Operation) {
   const emitted = eventsOf(events, operation);
-  const falls = mayFall(table, operation);
   return {
-    overtaken:
-      operation === "delete" || emitted.length === 0
-        ? []
-        : [{ id: columnText(table, table.key, "written"), mayBeGone: falls }],
-    gone: falls ? [columnText(table, table.key, "after")] : [],
+    gone: mayFall(table, operation) ? [columnText(table, table.key, "after")] : [],
     guards:
       operation === "insert"
         ? guards.flatMap(({ column, entities }) =>
@@ -124,22 +136,23 @@ function showsNumbers(event: Event, table: Table): boolean {
   return payloadColumns(event, table).some(({ type }) => kindOf(factsOf(type).element ?? type) === "number");
 }
 
-const TRANSITIONS: Readonly<Record<Operation, string>> = {
-  insert: "NEW TABLE AS new_rows",
-  update: "OLD TABLE AS old_rows NEW TABLE AS new_rows",
-  delete: "OLD TABLE AS old_rows",
-};
+/** A trigger that `mesh.attach` knows by its name. */
+function attached(table: Table, what: string): Trigger {
+  const name = triggerName(table, what);
+  const call = `mesh.attach(${relationText(table)}, ${literal(`${functionName(table)}()`)}`;
+  return { ...placed(table, name), columns: [], call, arguments: literal(name) };
+}
 
-function operationTrigger(table: Table, operation: Operation, render: Render): Trigger {
-  const name = triggerName(table, `on_${operation}`);
-  const view = {
-    name,
-    table: relation(table),
-    moment: `AFTER ${operation.toUpperCase()}`,
-    transitions: TRANSITIONS[operation],
-    function: functionName(table),
-  };
-  return { ...placed(table, name), columns: [], text: render("operation_trigger", view) };
+function keyTrigger(table: Table): Trigger {
+  const name = triggerName(table, "refuse_key_change");
+  const call = `mesh.keep_key(${relationText(table)}, ${literal(name)}`;
+  return { ...placed(table, name), columns: [table.key], call, arguments: literal(table.key) };
+}
+
+function guardTrigger(table: Table, { column, entities }: GuardedColumn): Trigger {
+  const name = triggerName(table, "guard", column);
+  const call = `mesh.guard(${relationText(table)}, ${literal(name)}, ${literal(column)}`;
+  return { ...placed(table, name), columns: [column], call, arguments: entities.map(literal).join(", ") };
 }
 
 function triggerName(table: Table, ...parts: readonly string[]): string {
@@ -150,25 +163,6 @@ function placed(table: Table, name: string): Pick<Trigger, "name" | "table" | "e
   return { name, table: table.name, existing: table.existing };
 }
 
-function guardTrigger(table: Table, { column, entities }: GuardedColumn, render: Render): Trigger {
-  const name = triggerName(table, "guard", column);
-  const view = {
-    name: identifier(name),
-    table: relation(table),
-    column: identifier(column),
-    arguments: [column, ...entities].map(literal).join(", "),
-  };
-  return { ...placed(table, name), columns: [column], text: render("guard_trigger", view) };
-}
-
-function keyTrigger(table: Table, render: Render): Trigger {
-  const name = triggerName(table, "refuse_key_change");
-  const view = { name, table: relation(table), key: identifier(table.key) };
-  return { ...placed(table, name), columns: [table.key], text: render("key_trigger", view) };
-}
-
-function truncateTrigger(table: Table, render: Render): Trigger {
-  const name = triggerName(table, "refuse_truncate");
-  const view = { name, table: relation(table) };
-  return { ...placed(table, name), columns: [], text: render("truncate_trigger", view) };
+function relationText(table: Table): string {
+  return literal(relation(table));
 }

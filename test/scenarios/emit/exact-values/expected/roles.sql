@@ -50,6 +50,13 @@ BEGIN
   FOR known IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
     EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', known.datname);
   END LOOP;
+  -- Schemas that tables are in, and that somebody else made.
+  FOR known IN
+    SELECT nspname FROM pg_namespace WHERE nspowner <> owner_id
+      AND nspname IN (SELECT names[1] FROM unnest(here.tables) AS name, parse_ident(name) AS names WHERE cardinality(names) = 2)
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %1$I TO %2$I WITH GRANT OPTION; GRANT CREATE ON SCHEMA %1$I TO %2$I', known.nspname, here.owner);
+  END LOOP;
   -- TEMPORARY: a snapshot keeps the ids that its source lists in a temporary table.
   EXECUTE format('
     ALTER DATABASE %1$I OWNER TO %2$I;

@@ -14,77 +14,52 @@ CREATE TABLE posts (
     state TEXT NOT NULL DEFAULT 'draft'
 );
 
--- Rows and their events commit together: the function of a table runs once per statement, and hands the rows that
--- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
--- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
-
 -- likes: emits PostLiked.
 CREATE OR REPLACE FUNCTION mesh.on_likes() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
-#variable_conflict use_variable
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'likes');
 BEGIN
+    IF overtaken AND tg_op = 'INSERT' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'like_id', false, array_agg(written.like_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'like_id', false, array_agg(written.like_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.emit_about('blog.post', 'liked', 'blog-service', array_agg(numbered.event ORDER BY numbered.ordinal)) FROM (
-            SELECT (added.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER (ORDER BY added.post_id, added.like_id) - 1 AS ordinal
-            FROM new_rows AS added, LATERAL (SELECT added.like_id, added.post_id) AS payload
-            WHERE added.post_id IS NOT NULL
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit_about('blog.post', 'liked', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), false)::mesh.new_event ORDER BY added."row number"))
+            FROM (SELECT *, row_number() OVER (ORDER BY post_id, like_id) AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.like_id, added.post_id) AS payload
+            WHERE added.post_id IS NOT NULL GROUP BY added."row number" / 10000;
     END IF;
     RETURN NULL;
 END;
 $$;
 SELECT mesh.keep_private('mesh.on_likes()');
-
-CREATE TRIGGER on_insert AFTER INSERT ON likes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_likes();
-CREATE TRIGGER refuse_key_change BEFORE UPDATE OF like_id ON likes
-    FOR EACH ROW WHEN (old.like_id IS DISTINCT FROM new.like_id) EXECUTE FUNCTION mesh.refuse_key_change();
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON likes FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
+SELECT mesh.attach('likes', 'mesh.on_likes()', 'on_insert', 'refuse_truncate');
+SELECT mesh.keep_key('likes', 'refuse_key_change', 'like_id');
 
 -- posts: emits PostSaved, PostPublished, PostDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_posts() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
-#variable_conflict use_variable
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'posts');
 BEGIN
+    IF overtaken AND tg_op <> 'DELETE' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(written.post_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(written.post_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(numbered.event)) FROM (
-            SELECT (added.post_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM new_rows AS added, LATERAL (SELECT added.post_id, added.title) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), true)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.post_id, added.title) AS payload GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(written.post_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg(numbered.event)) FROM (
-            SELECT (after.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS before JOIN new_rows AS after ON after.post_id = before.post_id, LATERAL (SELECT after.post_id, after.title) AS payload
-            WHERE (before.title) IS DISTINCT FROM (after.title)
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
-        PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg(numbered.event)) FROM (
-            SELECT (after.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS before JOIN new_rows AS after ON after.post_id = before.post_id, LATERAL (SELECT after.post_id) AS payload
-            WHERE after.state = 'published' AND (before.state = 'published') IS NOT TRUE
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id, after.title) AS payload
+            WHERE (before.title) IS DISTINCT FROM (after.title) GROUP BY after."row number" / 10000;
+        PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id) AS payload
+            WHERE after.state = 'published' AND (before.state = 'published') IS NOT TRUE GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg(numbered.event)) FROM (
-            SELECT (removed.post_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS removed, LATERAL (SELECT removed.post_id) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg((removed.post_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT removed.post_id) AS payload GROUP BY removed."row number" / 10000;
     END IF;
     RETURN NULL;
 END;
 $$;
 SELECT mesh.keep_private('mesh.on_posts()');
-
-CREATE TRIGGER on_insert AFTER INSERT ON posts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_posts();
-CREATE TRIGGER on_update AFTER UPDATE ON posts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_posts();
-CREATE TRIGGER on_delete AFTER DELETE ON posts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_posts();
-CREATE TRIGGER refuse_key_change BEFORE UPDATE OF post_id ON posts
-    FOR EACH ROW WHEN (old.post_id IS DISTINCT FROM new.post_id) EXECUTE FUNCTION mesh.refuse_key_change();
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON posts FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
+SELECT mesh.attach('posts', 'mesh.on_posts()', 'on_insert', 'on_update', 'on_delete', 'refuse_truncate');
+SELECT mesh.keep_key('posts', 'refuse_key_change', 'post_id');
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"blog","database":"blog_db","whole":true}
--- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"6b4bb0e9dd8e"},"triggers":{"on_insert":"b9f69c59cb10","refuse_key_change":"3ed44beeb19a","refuse_truncate":"5b01173702ed"}}
--- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"a8abe4f68df5"},"triggers":{"on_insert":"0601c2e34700","on_update":"90bea16873c0","on_delete":"4d9048192b24","refuse_key_change":"5acffa0f8b9c","refuse_truncate":"194f6603b90b"}}
+-- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"0987744215cf"},"triggers":{"on_insert":"82521f3977f9","refuse_truncate":"3909aa9e4632","refuse_key_change":"156b446cf0b1"}}
+-- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"090b10fe935e"},"triggers":{"on_insert":"dcf3141bfee6","on_update":"7a92bdeb2e09","on_delete":"bb54a84c87e1","refuse_truncate":"90aafb52fdc6","refuse_key_change":"da6e4fd69642"}}

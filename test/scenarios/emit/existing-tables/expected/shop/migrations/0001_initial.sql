@@ -16,44 +16,25 @@ CREATE TABLE people (
     name TEXT NOT NULL
 );
 
--- Rows and their events commit together: the function of a table runs once per statement, and hands the rows that
--- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
--- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
-
 -- orders: emits OrderPlaced, OrderChanged, OrderDeleted; personId names no crm.person that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_orders() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'Order', 'Sales Data'); gone TEXT[];
 BEGIN
+    IF overtaken AND tg_op <> 'DELETE' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', tg_op = 'UPDATE', array_agg(written."Order ID"::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', false, array_agg(written."Order ID"::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         PERFORM mesh.refuse_deleted('crm.person', array_agg(DISTINCT added."personId"), 'Order', 'personId') FROM new_rows AS added;
-        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg(numbered.event)) FROM (
-            SELECT (added."Order ID"::text, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM new_rows AS added, LATERAL (SELECT added.total, added."select") AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg((added."Order ID"::text, row_to_json(payload.*), true)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.total, added."select") AS payload GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'Order ID', true, array_agg(written."Order ID"::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
         gone := (SELECT mesh.gone(tg_relid, 'Order ID', array_agg(after."Order ID"::text)) FROM new_rows AS after);
-        PERFORM mesh.emit('shop.order', 'changed', 'shop-service', array_agg(numbered.event)) FROM (
-            SELECT (after."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM (
-            SELECT DISTINCT ON (pass."Order ID") pass.*
-            FROM (SELECT old_rows.*, row_number() OVER () AS "pass number" FROM old_rows) AS pass
-            ORDER BY pass."Order ID", pass."pass number"
-        ) AS before JOIN (
-            SELECT DISTINCT ON (pass."Order ID") pass.*
-            FROM (SELECT new_rows.*, row_number() OVER () AS "pass number" FROM new_rows) AS pass
-            ORDER BY pass."Order ID", pass."pass number" DESC
-        ) AS after ON after."Order ID" = before."Order ID", LATERAL (SELECT after.total, after."select") AS payload
-            WHERE (float8send(before.total), before."select") IS DISTINCT FROM (float8send(after.total), after."select") AND after."Order ID"::text <> ALL (gone)
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('shop.order', 'changed', 'shop-service', array_agg((after."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event))
+            FROM (SELECT DISTINCT ON ("Order ID") * FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS pass ORDER BY "Order ID", "row number") AS before JOIN (SELECT DISTINCT ON ("Order ID") * FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS pass ORDER BY "Order ID", "row number" DESC) AS after USING ("Order ID"), LATERAL (SELECT after.total, after."select") AS payload
+            WHERE (float8send(before.total), before."select") IS DISTINCT FROM (float8send(after.total), after."select") AND after."Order ID"::text <> ALL (gone) GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg(numbered.event)) FROM (
-            SELECT (removed."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS removed, LATERAL (SELECT ) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg((removed."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT ) AS payload GROUP BY removed."row number" / 10000;
     END IF;
     RETURN NULL;
 END;
@@ -78,14 +59,9 @@ ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT mesh_orders_select_check;
 -- From here on all together, without a look at the rows.
 -- transaction: one
 
-CREATE TRIGGER mesh_on_insert AFTER INSERT ON "Sales Data"."Order" REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_orders();
-CREATE TRIGGER mesh_on_update AFTER UPDATE ON "Sales Data"."Order" REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_orders();
-CREATE TRIGGER mesh_on_delete AFTER DELETE ON "Sales Data"."Order" REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_orders();
-CREATE TRIGGER "mesh_guard_personId" AFTER UPDATE OF "personId" ON "Sales Data"."Order" FOR EACH ROW
-    WHEN (new."personId" IS NOT NULL AND new."personId" IS DISTINCT FROM old."personId") EXECUTE FUNCTION mesh.guard_update('personId', 'crm.person');
-CREATE TRIGGER mesh_refuse_key_change BEFORE UPDATE OF "Order ID" ON "Sales Data"."Order"
-    FOR EACH ROW WHEN (old."Order ID" IS DISTINCT FROM new."Order ID") EXECUTE FUNCTION mesh.refuse_key_change();
-CREATE TRIGGER mesh_refuse_truncate BEFORE TRUNCATE ON "Sales Data"."Order" FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
+SELECT mesh.attach('"Sales Data"."Order"', 'mesh.on_orders()', 'mesh_on_insert', 'mesh_on_update', 'mesh_on_delete', 'mesh_refuse_truncate');
+SELECT mesh.keep_key('"Sales Data"."Order"', 'mesh_refuse_key_change', 'Order ID');
+SELECT mesh.guard('"Sales Data"."Order"', 'mesh_guard_personId', 'personId', 'crm.person');
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
 -- transaction: none
@@ -123,5 +99,5 @@ $$;
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"drafts","columns":[{"name":"draft_id","type":"TEXT","nullable":false},{"name":"body","type":"TEXT","nullable":false}],"key":{"name":"drafts_pkey","columns":["draft_id"]}}
 -- model: {"table":"notes","at":{"schema":"public","table":"notes"},"existing":true,"key":{"name":"notes_pkey","columns":["note_id"]}}
--- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"fd1e15375515"},"triggers":{"mesh_on_insert":"55c37e6c1d6c","mesh_on_update":"e081c8809ae4","mesh_on_delete":"74e7822c1fd6","mesh_guard_personId":"1fb46673cf69","mesh_refuse_key_change":"d0c007136773","mesh_refuse_truncate":"540149762ac0"}}
+-- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"d11561537798"},"triggers":{"mesh_on_insert":"9076a1310f2a","mesh_on_update":"60d47168aab6","mesh_on_delete":"5646804b11c5","mesh_refuse_truncate":"428be927b1f7","mesh_refuse_key_change":"e1cd5bd91522","mesh_guard_personId":"25a2f761899b"}}
 -- model: {"table":"people","columns":[{"name":"person_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false}],"key":{"name":"people_pkey","columns":["person_id"]}}

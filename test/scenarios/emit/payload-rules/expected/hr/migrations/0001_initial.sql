@@ -10,53 +10,36 @@ CREATE TABLE jobs (
     note TEXT
 );
 
--- Rows and their events commit together: the function of a table runs once per statement, and hands the rows that
--- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
--- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
-
 -- jobs: emits JobOpened, JobChanged, JobDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_jobs() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
-#variable_conflict use_variable
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'jobs');
 BEGIN
+    IF overtaken AND tg_op <> 'DELETE' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(written.job_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(written.job_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM new_rows AS added
+        PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added
             WHERE (added.grade >= 1) IS FALSE;
-        PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM new_rows AS added
+        PERFORM mesh.refuse_payload('jobs', 'grade', 'JobOpened', 'jobs_grade_opened_payload') FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added
             WHERE (added.grade <= 9) IS FALSE;
-        PERFORM mesh.emit('hr.job', 'opened', 'hr-service', array_agg(numbered.event)) FROM (
-            SELECT (added.job_id, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM new_rows AS added, LATERAL (SELECT added.job_id, added.title, added.grade) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('hr.job', 'opened', 'hr-service', array_agg((added.job_id, row_to_json(payload.*), true)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.job_id, added.title, added.grade) AS payload GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'job_id', false, array_agg(written.job_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.refuse_payload('jobs', 'note', 'JobChanged', 'jobs_note_changed_payload') FROM old_rows AS before JOIN new_rows AS after ON after.job_id = before.job_id
+        PERFORM mesh.refuse_payload('jobs', 'note', 'JobChanged', 'jobs_note_changed_payload') FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (job_id)
             WHERE ((before.title, before.note) IS DISTINCT FROM (after.title, after.note)) AND (after.note ~ E'^[^\\<\\>]*$') IS FALSE;
-        PERFORM mesh.emit('hr.job', 'changed', 'hr-service', array_agg(numbered.event)) FROM (
-            SELECT (after.job_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS before JOIN new_rows AS after ON after.job_id = before.job_id, LATERAL (SELECT after.job_id, after.title, after.note) AS payload
-            WHERE (before.title, before.note) IS DISTINCT FROM (after.title, after.note)
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('hr.job', 'changed', 'hr-service', array_agg((after.job_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (job_id), LATERAL (SELECT after.job_id, after.title, after.note) AS payload
+            WHERE (before.title, before.note) IS DISTINCT FROM (after.title, after.note) GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('hr.job', 'deleted', 'hr-service', array_agg(numbered.event)) FROM (
-            SELECT (removed.job_id, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS removed, LATERAL (SELECT removed.job_id) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('hr.job', 'deleted', 'hr-service', array_agg((removed.job_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT removed.job_id) AS payload GROUP BY removed."row number" / 10000;
     END IF;
     RETURN NULL;
 END;
 $$;
 SELECT mesh.keep_private('mesh.on_jobs()');
-
-CREATE TRIGGER on_insert AFTER INSERT ON jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_jobs();
-CREATE TRIGGER on_update AFTER UPDATE ON jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_jobs();
-CREATE TRIGGER on_delete AFTER DELETE ON jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_jobs();
-CREATE TRIGGER refuse_key_change BEFORE UPDATE OF job_id ON jobs
-    FOR EACH ROW WHEN (old.job_id IS DISTINCT FROM new.job_id) EXECUTE FUNCTION mesh.refuse_key_change();
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON jobs FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
+SELECT mesh.attach('jobs', 'mesh.on_jobs()', 'on_insert', 'on_update', 'on_delete', 'refuse_truncate');
+SELECT mesh.keep_key('jobs', 'refuse_key_change', 'job_id');
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"hr","database":"hr_db","whole":true}
--- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"80bf61cf0a0e"},"triggers":{"on_insert":"26142756a0c7","on_update":"fb75105f421d","on_delete":"dede72208ebd","refuse_key_change":"294945ab869a","refuse_truncate":"4fedb2d50b5a"}}
+-- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"30842c1e1fca"},"triggers":{"on_insert":"86df7623493e","on_update":"b5181eaf5083","on_delete":"4ca64c3e2ae9","refuse_truncate":"bf823858b686","refuse_key_change":"f921076ee930"}}

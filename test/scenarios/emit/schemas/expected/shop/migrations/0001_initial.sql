@@ -23,48 +23,31 @@ CREATE INDEX orders_state_idx ON sales.orders (state);
 -- Implied: deleting what it references looks rows up by this column.
 CREATE INDEX orders_customer_id_idx ON sales.orders (customer_id);
 
--- Rows and their events commit together: the function of a table runs once per statement, and hands the rows that
--- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
--- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
-
 -- orders: emits OrderPlaced, OrderUpdated, OrderDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_orders() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
-#variable_conflict use_variable
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'orders', 'sales');
 BEGIN
+    IF overtaken AND tg_op <> 'DELETE' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(written.order_id::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(written.order_id::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg(numbered.event)) FROM (
-            SELECT (added.order_id::text, row_to_json(payload.*), true)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM new_rows AS added, LATERAL (SELECT added.order_id, added.state) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('shop.order', 'placed', 'shop-service', array_agg((added.order_id::text, row_to_json(payload.*), true)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.order_id, added.state) AS payload GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
-        IF overtaken THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', false, array_agg(written.order_id::text), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
-        PERFORM mesh.emit('shop.order', 'updated', 'shop-service', array_agg(numbered.event)) FROM (
-            SELECT (after.order_id::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS before JOIN new_rows AS after ON after.order_id = before.order_id, LATERAL (SELECT after.order_id, after.state) AS payload
-            WHERE (before.state) IS DISTINCT FROM (after.state)
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('shop.order', 'updated', 'shop-service', array_agg((after.order_id::text, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (order_id), LATERAL (SELECT after.order_id, after.state) AS payload
+            WHERE (before.state) IS DISTINCT FROM (after.state) GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
-        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg(numbered.event)) FROM (
-            SELECT (removed.order_id::text, row_to_json(payload.*), false)::mesh.new_event AS event, row_number() OVER () - 1 AS ordinal
-            FROM old_rows AS removed, LATERAL (SELECT removed.order_id) AS payload
-        ) AS numbered GROUP BY numbered.ordinal / 10000;
+        PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg((removed.order_id::text, row_to_json(payload.*), false)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT removed.order_id) AS payload GROUP BY removed."row number" / 10000;
     END IF;
     RETURN NULL;
 END;
 $$;
 SELECT mesh.keep_private('mesh.on_orders()');
-
-CREATE TRIGGER on_insert AFTER INSERT ON sales.orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_orders();
-CREATE TRIGGER on_update AFTER UPDATE ON sales.orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_orders();
-CREATE TRIGGER on_delete AFTER DELETE ON sales.orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_orders();
-CREATE TRIGGER refuse_key_change BEFORE UPDATE OF order_id ON sales.orders
-    FOR EACH ROW WHEN (old.order_id IS DISTINCT FROM new.order_id) EXECUTE FUNCTION mesh.refuse_key_change();
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON sales.orders FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate();
+SELECT mesh.attach('sales.orders', 'mesh.on_orders()', 'on_insert', 'on_update', 'on_delete', 'refuse_truncate');
+SELECT mesh.keep_key('sales.orders', 'refuse_key_change', 'order_id');
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"customers","at":{"schema":"crm","table":"customers"},"columns":[{"name":"customer_id","type":"UUID","nullable":false},{"name":"name","type":"TEXT","nullable":false}],"key":{"name":"customers_pkey","columns":["customer_id"]}}
--- model: {"table":"orders","checks":[{"name":"orders_state_check","columns":["state"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"foreignKeys":[{"name":"orders_customer_id_fkey","columns":["customer_id"],"table":"customers","target":"customer_id","onDelete":"RESTRICT"}],"indexes":[{"name":"orders_state_idx","columns":["state"]},{"name":"orders_customer_id_idx","columns":["customer_id"]}],"at":{"schema":"sales","table":"orders"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"customer_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"5bad888cdd15"},"triggers":{"on_insert":"8b0a456cc1d5","on_update":"5074de3f3d1c","on_delete":"46cd1a93f6c3","refuse_key_change":"781405122881","refuse_truncate":"90ce78c7810c"}}
+-- model: {"table":"orders","checks":[{"name":"orders_state_check","columns":["state"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"foreignKeys":[{"name":"orders_customer_id_fkey","columns":["customer_id"],"table":"customers","target":"customer_id","onDelete":"RESTRICT"}],"indexes":[{"name":"orders_state_idx","columns":["state"]},{"name":"orders_customer_id_idx","columns":["customer_id"]}],"at":{"schema":"sales","table":"orders"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"customer_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"a40bb94edb27"},"triggers":{"on_insert":"9ee51d2e102d","on_update":"76ad3751d9cf","on_delete":"ddcf10dc5991","refuse_truncate":"bb09d18480bb","refuse_key_change":"48642ad19439"}}

@@ -19,14 +19,9 @@ CREATE TABLE reservations (
 -- Implied: a cascade finds its rows by this column.
 CREATE INDEX reservations_order_id_idx ON reservations (order_id);
 
--- Rows and their events commit together: the function of a table runs once per statement, and hands the rows that
--- mean an event to mesh.emit, 10,000 at a time. Its plans serve one row as well as millions: hence no nested loops,
--- which would take rows times rows, no hashed groups, which would hold all rows in memory, and no compilation.
-
 -- reservations: order_id names no shop.order that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_reservations() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
-#variable_conflict use_variable
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'reservations');
 BEGIN
     IF tg_op = 'INSERT' THEN
@@ -36,12 +31,10 @@ BEGIN
 END;
 $$;
 SELECT mesh.keep_private('mesh.on_reservations()');
-
-CREATE TRIGGER on_insert AFTER INSERT ON reservations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mesh.on_reservations();
-CREATE TRIGGER guard_order_id AFTER UPDATE OF order_id ON reservations FOR EACH ROW
-    WHEN (new.order_id IS NOT NULL AND new.order_id IS DISTINCT FROM old.order_id) EXECUTE FUNCTION mesh.guard_update('order_id', 'shop.order');
+SELECT mesh.attach('reservations', 'mesh.on_reservations()', 'on_insert');
+SELECT mesh.guard('reservations', 'guard_order_id', 'order_id', 'shop.order');
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"stock","database":"stock_db","whole":true}
 -- model: {"table":"order_cache","at":{"schema":"copies","table":"order_cache"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"order_cache_pkey","columns":["order_id"]}}
--- model: {"table":"reservations","indexes":[{"name":"reservations_order_id_idx","columns":["order_id"]}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"order_id","type":"UUID","nullable":false}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"functions":{"mesh.on_reservations":"91301c9f9034"},"triggers":{"on_insert":"4aa4786a6f7a","guard_order_id":"6a90c2a38abe"}}
+-- model: {"table":"reservations","indexes":[{"name":"reservations_order_id_idx","columns":["order_id"]}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"order_id","type":"UUID","nullable":false}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"functions":{"mesh.on_reservations":"f33d5f4043bf"},"triggers":{"on_insert":"69f825309ba6","guard_order_id":"031e5d445198"}}
