@@ -48,7 +48,8 @@ BEGIN
   LOOP
     EXECUTE format('ALTER %s OWNER TO %I', known.object, here.owner);
   END LOOP;
-  -- Whoever may connect elsewhere can look around there, and make objects where others come by.
+  -- Of the whole server: nobody but owners and those who are granted it may connect to its common databases any more. PostgreSQL lets
+  -- everybody, and whoever connects could read their catalogues and make objects that others run into.
   FOR known IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
     EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', known.datname);
   END LOOP;

@@ -3,7 +3,7 @@ import type { ColumnType } from "./values/column-types.js";
 
 /*
  * The definitions that generated code passes to the runtime: plain data, and the functions of a mesh. What is the same for every
- * mesh is the runtime's. Defaults are filled in by the generator, so nothing here has any.
+ * mesh is the runtime's. What may be left out says its default.
  */
 
 /** The documented `metadata` of every event. */

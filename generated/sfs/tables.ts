@@ -88,5 +88,5 @@ export const userCache: TableDefinition<UserCacheRow> = {
   ],
 };
 
-/** Rows of `user_cache`, the copy of `auth.user`: only its events write to it. */
+/** Rows of `user_cache`, the copy of `auth.user`: its events and snapshots keep it. */
 export const userCacheRepository = repositoryOf(userCache);

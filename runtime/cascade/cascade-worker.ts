@@ -56,7 +56,7 @@ interface Task {
   readonly id: string;
   readonly entity: string;
   readonly entity_id: string;
-  readonly rule: string;
+  readonly hook: string;
   readonly table_name: string;
   readonly row_key: string;
   readonly attempts: number;
@@ -123,8 +123,8 @@ function collectRules(consumers: readonly ConsumerDefinition[]): ReadonlyMap<str
   return new Map(rules);
 }
 
-function ruleKey(entity: string, rule: string, table: string): string {
-  return [entity, rule, table].join("\n");
+function ruleKey(entity: string, hook: string, table: string): string {
+  return [entity, hook, table].join("\n");
 }
 
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
@@ -162,7 +162,7 @@ WHERE id IN (
     AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + make_interval(secs => $4))
     AND entity = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id, entity, entity_id, rule, table_name, row_key, attempts`,
+RETURNING id, entity, entity_id, hook, table_name, row_key, attempts`,
     [free, LEASE_SECONDS, options.consumers.map((definition) => definition.entity), BEYOND_SECONDS],
   );
   return rows;
@@ -183,11 +183,11 @@ async function renewLeases({ options, leased }: Worker): Promise<void> {
 
 async function performTask(worker: Worker, task: Task): Promise<void> {
   const { options, rules, tally } = worker;
-  const logger = options.logger.child({ rule: task.rule, row: task.row_key });
+  const logger = options.logger.child({ hook: task.hook, row: task.row_key });
   try {
-    const rule = rules.get(ruleKey(task.entity, task.rule, task.table_name));
+    const rule = rules.get(ruleKey(task.entity, task.hook, task.table_name));
     if (rule === undefined)
-      throw new Error(`no hook ${task.rule} for ${task.table_name} in this version of the service`);
+      throw new Error(`no hook ${task.hook} for ${task.table_name} in this version of the service`);
     const row = await readPendingRow(options.pool, rule, task);
     if (row !== undefined) await callHook(worker, rule, row, logger);
     await finishTask(options.pool, rule, task);

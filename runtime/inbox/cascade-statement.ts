@@ -23,9 +23,9 @@ export function cascade(rule: CascadeDefinition, entity: string, ids: readonly s
       return before === undefined
         ? { text: `DELETE FROM ${table} WHERE ${matches}`, values }
         : {
-            text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, rule, table_name, row_key)
+            text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, hook, table_name, row_key)
 SELECT $2, ${column}::text, $3, $4, ${escapeIdentifier(rule.table.key)}::text FROM ${table} WHERE ${matches}
-ON CONFLICT (rule, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
+ON CONFLICT (hook, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
   attempts = 0, last_error = NULL, next_at = excluded.next_at
 WHERE (task.entity, task.entity_id) <> (excluded.entity, excluded.entity_id)`,
             values: [...values, entity, before.name, rule.table.name],

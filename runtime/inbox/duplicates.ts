@@ -38,7 +38,7 @@ export async function dropDuplicates(
   });
 }
 
-/** With the subject, since a publisher that we did not generate may send one `event_id` for all: the documented placeholder. */
+/** With the subject, since a publisher that we did not generate may send one `event_id` for all, such as a placeholder. */
 function identityOf(event: Incoming): string {
   return `${event.event.metadata.event_id} ${event.subject}`;
 }

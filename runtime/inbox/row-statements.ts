@@ -11,7 +11,7 @@ import type { Upsert } from "./plan-batch.js";
  * assumes ten elements per array and joins thousands with nested loops; planning anew costs a fraction of a
  * millisecond per batch.
  *
- * In a statement that also names a table of the mesh, every name that we choose holds a `$`, which no name of mesh.yaml may:
+ * In a statement that also names a table of the mesh, every name of a relation or column that could be one of the table's holds a `$`, which no name of mesh.yaml may:
  * so a column or table of any name means what it says.
  */
 

@@ -1,7 +1,7 @@
 /*
  * The types of columns, and every fact about them. The language, SQL, TypeScript, validation, comparison and simulation
  * read this table, so a new type is one entry here and its tests. A type whose values are of a new kind does not compile
- * until each place that treats kinds differently has a case for it.
+ * until each choice between kinds has a case for it; questions about one kind (`kindOf(type) === …`) the compiler cannot name.
  *
  * Pure and without imports: beside `column-sql.ts` the only module of the runtime that the compiler reads.
  */

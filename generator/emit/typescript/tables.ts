@@ -112,7 +112,7 @@ function repositoryConstant(table: Table, imports: Imports): string {
     docs: docs(
       table.cache === undefined
         ? `Rows of \`${table.name}\`: what is written here commits or rolls back with its events.`
-        : `Rows of \`${table.name}\`, the copy of \`${table.cache.entity}\`: only its events write to it.`,
+        : `Rows of \`${table.name}\`, the copy of \`${table.cache.entity}\`: its events and snapshots keep it.`,
     ),
   });
 }

@@ -79,7 +79,7 @@ export function validatorsSource(
   return {
     head: {
       comments: [
-        "// @generated The output of ajv: ../schemas is what it was made from.",
+        "// @generated The output of ajv, from ../schemas and the columns of tables.",
         "// @ts-nocheck -- plain JavaScript, but for the types of what is exported.",
         "// biome-ignore-all lint: ajv standalone output",
         "// biome-ignore-all assist: the order of the schemas",

@@ -14,7 +14,7 @@ COMMENT ON TABLE mesh.applied IS
     'The order guard: what is known of each entity of another service, from events, snapshots, or rows that refer to it; written in the transaction of the effects. An event that is not newer than its row here changes nothing.';
 COMMENT ON COLUMN mesh.applied.entity IS 'Service and entity: auth.user';
 COMMENT ON COLUMN mesh.applied.entity_id IS 'Id of the entity.';
-COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one, and for an entity that rows here only refer to.';
+COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one, for an entity that rows here only refer to, and once its owner''s versions are no longer trusted.';
 COMMENT ON COLUMN mesh.applied.versioned IS 'The last applied event carried a version, so "version" is where the entity stands.';
 COMMENT ON COLUMN mesh.applied.deleted IS 'A tombstone: no row may refer to the entity until a true re-creation.';
 COMMENT ON COLUMN mesh.applied.stream_seq IS 'Effective sequence (mesh.subscription.seq_offset + message sequence) of the last applied event or snapshot row. NULL while there was none: with a version, a snapshot of a service without a copy found the entity alive; without one, rows here refer to it and no more is known.';
@@ -28,7 +28,7 @@ CREATE TABLE mesh.seen (
 CREATE INDEX seen_seen_at_idx ON mesh.seen (seen_at);
 COMMENT ON TABLE mesh.seen IS
     'Ids of applied events that carry no version: their duplicates are recognised by id.';
-COMMENT ON COLUMN mesh.seen.event_id IS 'metadata.event_id of the message. Text: the id of a foreign publisher need not be a uuid.';
+COMMENT ON COLUMN mesh.seen.event_id IS 'metadata.event_id of the message, a space, and its subject: a foreign publisher may send one id for many events, and it need not be a uuid.';
 COMMENT ON COLUMN mesh.seen.seen_at IS 'When the event was applied; rows are forgotten some time after the stream has.';
 
 CREATE TABLE mesh.attempt (
@@ -90,7 +90,7 @@ CREATE TABLE mesh.cascade_task (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity        TEXT COLLATE "C" NOT NULL,
     entity_id     TEXT COLLATE "C" NOT NULL,
-    rule          TEXT COLLATE "C" NOT NULL,
+    hook          TEXT COLLATE "C" NOT NULL,
     table_name    TEXT COLLATE "C" NOT NULL,
     row_key       TEXT COLLATE "C" NOT NULL,
     attempts      INTEGER NOT NULL DEFAULT 0,
@@ -98,7 +98,7 @@ CREATE TABLE mesh.cascade_task (
     next_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
     leased_until  TIMESTAMPTZ,
     created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
-    UNIQUE (rule, table_name, row_key)
+    UNIQUE (hook, table_name, row_key)
 );
 CREATE INDEX cascade_task_next_at_idx ON mesh.cascade_task (next_at);
 COMMENT ON TABLE mesh.cascade_task IS
@@ -106,7 +106,7 @@ COMMENT ON TABLE mesh.cascade_task IS
 COMMENT ON COLUMN mesh.cascade_task.id IS 'Order in which tasks were made.';
 COMMENT ON COLUMN mesh.cascade_task.entity IS 'Service and entity whose deletion caused it: auth.user';
 COMMENT ON COLUMN mesh.cascade_task.entity_id IS 'Id of the deleted entity.';
-COMMENT ON COLUMN mesh.cascade_task.rule IS 'The cascade rule.';
+COMMENT ON COLUMN mesh.cascade_task.hook IS 'Name of the hook that the rule calls before the row goes.';
 COMMENT ON COLUMN mesh.cascade_task.table_name IS 'Table of the row.';
 COMMENT ON COLUMN mesh.cascade_task.row_key IS 'Key of the row, as text.';
 COMMENT ON COLUMN mesh.cascade_task.attempts IS 'Calls of the hook so far.';
@@ -134,7 +134,7 @@ COMMENT ON COLUMN mesh.subscription.durable IS 'Name of the durable consumer.';
 COMMENT ON COLUMN mesh.subscription.stream IS 'Stream that it reads.';
 COMMENT ON COLUMN mesh.subscription.stream_created IS 'When the broker made the stream, as the broker says it: another value is another stream, whose sequences start again.';
 COMMENT ON COLUMN mesh.subscription.seq_offset IS 'Added to message sequences to make them effective sequences. Raised when the stream was recreated or shortened, so that effective sequences never go back.';
-COMMENT ON COLUMN mesh.subscription.last_seq IS 'Highest effective sequence applied.';
+COMMENT ON COLUMN mesh.subscription.last_seq IS 'Highest effective sequence taken in hand; saved now and then, so it may lag. Events that wait for another try may lie below it.';
 COMMENT ON COLUMN mesh.subscription.snapshot_at IS 'When the last snapshot ended; NULL before the first.';
 COMMENT ON COLUMN mesh.subscription.snapshot_seq IS 'Effective sequence that the stream had when the last snapshot began: it holds what came up to there.';
 COMMENT ON COLUMN mesh.subscription.snapshot_rows IS 'How many rows the last snapshot read.';

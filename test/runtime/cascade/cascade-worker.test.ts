@@ -48,7 +48,7 @@ async function doom(count: number): Promise<void> {
     "INSERT INTO containers (container_id, user_id, created_at) SELECT 'c' || n, 'a', '2024-01-02 03:04:05' FROM generate_series(1, $1) n",
     [count],
   );
-  await pool.query(`INSERT INTO mesh.cascade_task (entity, entity_id, rule, table_name, row_key)
+  await pool.query(`INSERT INTO mesh.cascade_task (entity, entity_id, hook, table_name, row_key)
     SELECT 'auth.user', user_id, 'tearDown', 'containers', container_id FROM containers`);
 }
 

@@ -626,7 +626,7 @@ describe("cascades", () => {
     const hooks = { before: async () => undefined };
     const taskOf = (user: string) =>
       pool.query(
-        `INSERT INTO mesh.cascade_task (entity, entity_id, rule, table_name, row_key, attempts, next_at)
+        `INSERT INTO mesh.cascade_task (entity, entity_id, hook, table_name, row_key, attempts, next_at)
          VALUES ('auth.user', $1, 'tearDown', 'containers', 'c', 7, now() + interval '5 minutes')`,
         [user],
       );

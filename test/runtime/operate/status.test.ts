@@ -45,7 +45,7 @@ test("a service's status is read from its database, before its migrations and af
     VALUES ('auth_shop_item', 'S', 42, '2024-01-01T00:00:00Z', 7);
     INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, body, error)
     VALUES ('auth_shop_item', 'S', 41, 's', '', 'bad');
-    INSERT INTO mesh.cascade_task (entity, entity_id, rule, table_name, row_key, attempts, last_error)
+    INSERT INTO mesh.cascade_task (entity, entity_id, hook, table_name, row_key, attempts, last_error)
     VALUES ('shop.item', 'i', 'r', 't', 'k', 3, 'no cluster')`);
   const status = await serviceStatus({ definition, pool });
   expect(status).toMatchObject({

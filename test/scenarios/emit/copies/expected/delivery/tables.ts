@@ -22,5 +22,5 @@ export const productCache: TableDefinition<ProductCacheRow> = {
   ],
 };
 
-/** Rows of `product_cache`, the copy of `catalog.product`: only its events write to it. */
+/** Rows of `product_cache`, the copy of `catalog.product`: its events and snapshots keep it. */
 export const productCacheRepository = repositoryOf(productCache);

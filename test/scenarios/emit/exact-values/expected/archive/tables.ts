@@ -97,5 +97,5 @@ export const sampleCache: TableDefinition<SampleCacheRow> = {
   ],
 };
 
-/** Rows of `sample_cache`, the copy of `lab.sample`: only its events write to it. */
+/** Rows of `sample_cache`, the copy of `lab.sample`: its events and snapshots keep it. */
 export const sampleCacheRepository = repositoryOf(sampleCache);

@@ -94,5 +94,5 @@ export const people: TableDefinition<PersonRow> = {
   columns: [{ name: "person_id", type: "text" }, { name: "name", type: "text" }],
 };
 
-/** Rows of `people`, the copy of `crm.person`: only its events write to it. */
+/** Rows of `people`, the copy of `crm.person`: its events and snapshots keep it. */
 export const peopleRepository = repositoryOf(people);

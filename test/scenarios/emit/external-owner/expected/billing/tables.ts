@@ -20,7 +20,7 @@ export const accountCache: TableDefinition<AccountCacheRow> = {
   ],
 };
 
-/** Rows of `account_cache`, the copy of `identity.account`: only its events write to it. */
+/** Rows of `account_cache`, the copy of `identity.account`: its events and snapshots keep it. */
 export const accountCacheRepository = repositoryOf(accountCache);
 
 /**

@@ -15,7 +15,7 @@ export const orderCache: TableDefinition<OrderCacheRow> = {
   columns: [{ name: "order_id", type: "uuid" }, { name: "state", type: "text" }],
 };
 
-/** Rows of `order_cache`, the copy of `shop.order`: only its events write to it. */
+/** Rows of `order_cache`, the copy of `shop.order`: its events and snapshots keep it. */
 export const orderCacheRepository = repositoryOf(orderCache);
 
 /** A row of `reservations`. */
