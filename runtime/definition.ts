@@ -131,6 +131,8 @@ export interface TableDefinition<
   readonly existing?: ExistingDefinition;
   /** The entity of which it is a read-only cache: `auth.user`. Absent for an owned table. */
   readonly cacheOf?: string;
+  /** Of a partial cache: it has the rows that meet all of these. */
+  readonly where?: readonly ConditionDefinition[];
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
   readonly entity?: string;
   /** Compiled validators of what REST takes for it. Absent where it is not served, or served for reading alone. */
@@ -151,6 +153,15 @@ export type RowPatch<Row, Key extends keyof Row> = Expand<Partial<Omit<Row, Key>
 
 /** The members themselves, where an editor would show how they came about. */
 type Expand<T> = { [Name in keyof T]: T[Name] };
+
+/** A column's part of a partial cache's condition. */
+export interface ConditionDefinition {
+  readonly column: string;
+  /** It holds one of these. */
+  readonly values: readonly (string | number | boolean | null)[];
+  /** A field that is left out meets it: so does the column's default, or null where it has none. */
+  readonly absent?: true;
+}
 
 /** What happens to rows that name a deleted entity in `column`. */
 export interface CascadeDefinition {

@@ -1,6 +1,6 @@
 import type { ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
 import { carriedColumns, relationOf, wireRow } from "@meshwright/runtime/simulation";
-import { escapeIdentifier as quote } from "pg";
+import { escapeLiteral, escapeIdentifier as quote } from "pg";
 import type { Copy } from "./mesh.js";
 
 /*
@@ -19,14 +19,14 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const { cache } = consumer;
   const columns = comparedColumns(consumer);
   if (cache === undefined || columns.length === 0) return [];
-  const read = (table: TableDefinition) => {
+  const read = (table: TableDefinition, condition: string) => {
     const compared = cache.columns.filter(({ name }) => columns.includes(name));
     const row = wireRow({ ...cache, columns: compared }, '"$row"');
-    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" ORDER BY "$row".${quote(cache.key)}`;
+    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY "$row".${quote(cache.key)}`;
   };
   const [here, there] = await Promise.all([
-    service.database.query<{ row: string }>(read(cache)),
-    owner.service.database.query<{ row: string }>(read(owner.table)),
+    service.database.query<{ row: string }>(read(cache, "true")),
+    owner.service.database.query<{ row: string }>(read(owner.table, membershipSql(cache))),
   ]);
   const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
   return [
@@ -37,4 +37,14 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
       .filter((row) => !owned.has(row))
       .map((row) => `${consumer.durable}: the cache has ${row}, its source does not`),
   ];
+}
+
+/** The rows of the owner that a partial cache has. */
+function membershipSql({ where = [] }: TableDefinition): string {
+  const parts = where.map(({ column, values }) => {
+    const texts = values.flatMap((value) => (value === null ? [] : [escapeLiteral(String(value))]));
+    const isOne = `"$row".${quote(column)}::text = ANY (ARRAY[${texts.join(", ")}]::text[])`;
+    return values.includes(null) ? `(${isOne} IS NOT FALSE)` : isOne;
+  });
+  return ["true", ...parts].join(" AND ");
 }

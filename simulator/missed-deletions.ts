@@ -1,3 +1,4 @@
+import type { ConsumerDefinition } from "@meshwright/runtime";
 import type { Copy } from "./mesh.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
@@ -17,7 +18,8 @@ interface KnownState {
  */
 export async function checkMissedDeletions(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
   const { consumer, service } = copy;
-  if (isLossy(outcome.world.plan)) return [];
+  const { plan } = outcome.world;
+  if (isLossy(plan) || !(plan.effects || hangsOnDeletions(consumer))) return [];
   const known = new Map<string, KnownState[]>();
   const rows = await service.database.query<KnownState>(
     `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted, stream_seq::integer AS seq
@@ -39,6 +41,11 @@ FROM mesh_sim."$known" WHERE entity = $1 ORDER BY ordinal`,
       ];
     }),
   );
+}
+
+/** Else a re-creation that overtakes the deletion replaces the row, and nothing is left that the deletion would have changed. */
+function hangsOnDeletions({ events }: ConsumerDefinition): boolean {
+  return events.some(({ cascades = [], handler }) => cascades.length > 0 || handler !== undefined);
 }
 
 /** By entity: the first version of each incarnation, as the `created` events in the stream say. */

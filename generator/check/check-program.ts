@@ -2,6 +2,7 @@ import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
 import type { Rule } from "./rule.js";
 import { checkCacheColumns } from "./rules/cache-columns.js";
+import { checkCacheConditions } from "./rules/cache-conditions.js";
 import { adviseCacheFreshness } from "./rules/cache-freshness.js";
 import { checkCacheSource } from "./rules/cache-source.js";
 import { checkCacheSync } from "./rules/cache-sync.js";
@@ -65,6 +66,7 @@ const rules: readonly Rule[] = [
   checkReferences,
   checkCaches,
   checkCacheColumns,
+  checkCacheConditions,
   checkLocalColumns,
   checkCacheSync,
   checkCacheSource,

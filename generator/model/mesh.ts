@@ -237,6 +237,8 @@ export interface Place {
 export interface CacheOf {
   /** `auth.user` */
   readonly entity: string;
+  /** What the rows of a partial copy hold; empty: it has them all. */
+  readonly where: readonly Condition[];
   readonly sync: Sync | undefined;
 }
 
@@ -332,7 +334,13 @@ export interface Emit {
   readonly id: string | undefined;
   readonly on: readonly Operation[];
   /** Column values that the row must have come to hold (on update: and did not hold before). */
-  readonly when: readonly { readonly column: string; readonly value: string | number | boolean }[];
+  readonly when: readonly Condition[];
+}
+
+/** A value that a column of the row has to hold. */
+export interface Condition {
+  readonly column: string;
+  readonly value: string | number | boolean;
 }
 
 export interface Field {

@@ -11,7 +11,7 @@ import type { Incoming } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
 import { settleUniqueConflicts } from "./settle-conflicts.js";
 import { wantSnapshot } from "./want-snapshot.js";
-import { removeEntities, writeRows } from "./write-rows.js";
+import { removeEntities, removeOutside, writeRows } from "./write-rows.js";
 
 /*
  * One batch of events, applied: read and lock what is known of their entities, plan (pure), write, call the hooks.
@@ -76,7 +76,7 @@ export async function applyEvents(
   for (const phase of plan.phases) {
     await writeStates(client, entity, phase.states, known);
     if (phase.removals.size > 0) await removeInPhase(client, context, phase);
-    const upserts = [...phase.upserts.values()];
+    const upserts = await removeOutside(client, model, [...phase.upserts.values()]);
     const settled = context.settleConflicts ? await settleUniqueConflicts(client, model, upserts) : upserts;
     gaps.push(...(await writeRows(client, model, settled)));
     await callHandlers(client, context, phase.handled);

@@ -11,6 +11,7 @@ import type {
 } from "../definition.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
 import { jsonColumns } from "../values/values.js";
+import { buildConditions, type Condition } from "./membership.js";
 import type { Change } from "./order.js";
 
 /*
@@ -26,6 +27,8 @@ export interface CacheModel {
   readonly json: ReadonlySet<string>;
   /** Indexes of columns that say when a row was written (`synced_at`): set anew by each upsert. */
   readonly stamps: ReadonlySet<number>;
+  /** Of a partial cache; else empty. */
+  readonly conditions: readonly Condition[];
 }
 
 export interface EventModel {
@@ -88,6 +91,7 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
     columns,
     json: jsonColumns(columns),
     stamps: new Set(columns.flatMap((column, index) => (isStamp(column) ? [index] : []))),
+    conditions: buildConditions(columns, table.where ?? []),
   };
 }
 

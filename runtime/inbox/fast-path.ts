@@ -4,6 +4,7 @@ import { withClient } from "../database/transaction.js";
 import type { ConsumerModel } from "./consumer-model.js";
 import { fastPathStatement, type VersionedUpsert } from "./fast-path-statement.js";
 import type { InsertThrottle } from "./insert-throttle.js";
+import { membershipOf } from "./membership.js";
 import type { Incoming } from "./parse.js";
 import { toUpsert } from "./plan-batch.js";
 import { run, type Statement, shapeOf } from "./row-statements.js";
@@ -95,6 +96,7 @@ export function mergeByEntity(
     const { change, version, id } = event;
     if (version === null || (change !== "update" && (change !== "create" || version > 1))) return undefined;
     const upsert = toUpsert(model, event);
+    if (membershipOf(model.cache, upsert.cells) !== "inside") return undefined;
     const shapeHere = shapeOf(upsert);
     shape ??= shapeHere;
     if (shapeHere !== shape) return undefined;

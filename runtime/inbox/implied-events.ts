@@ -4,6 +4,7 @@ import { arrayType } from "../database/columns.js";
 import { relationOf } from "../database/relation.js";
 import type { Logger, MeshEvent } from "../definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
+import { kindOf } from "../values/column-types.js";
 import { wireRow } from "../values/values.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
 import type { Change } from "./order.js";
@@ -77,7 +78,7 @@ export async function lostDeletions(
   const ids = deletions.map(({ id }) => id);
   const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
   return deletions.flatMap(({ id, seq }) => {
-    const payload = rows.get(id);
+    const payload = rows.get(id) ?? outsidePayload(model, id);
     if (payload === undefined) return [];
     return toImpliedEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
   });
@@ -87,6 +88,13 @@ export async function lostDeletions(
 function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
   const key = definition.sync?.key;
   return new Map(ids.map((id) => [id, key === undefined ? {} : { [key]: id }]));
+}
+
+/** Of an entity that a partial cache does not have, only the id is known. */
+function outsidePayload({ cache }: ConsumerModel, id: string): Readonly<Record<string, unknown>> | undefined {
+  if (cache === undefined || cache.conditions.length === 0) return undefined;
+  const { name, type, wide } = cache.key;
+  return { [name]: kindOf(type) === "whole number" && wide !== true ? Number(id) : id };
 }
 
 /** The rows of the cache, as payloads. */

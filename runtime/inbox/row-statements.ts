@@ -104,7 +104,8 @@ export function upsertRows(cache: CacheModel, shape: string, upserts: readonly U
 export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
   const key = escapeIdentifier(cache.key.name);
-  const text = `UPDATE ${relationOf(cache.table)} AS "$row" SET ${shaped.assignments('"$new"')}
+  const changes = shaped.assignments('"$new"') || `${key} = "$new".${key}`;
+  const text = `UPDATE ${relationOf(cache.table)} AS "$row" SET ${changes}
 FROM ${shaped.source('"$new"')} WHERE "$row".${key} = "$new".${key}`;
   return { text, values: cellArrays(upserts, shaped.indexes) };
 }

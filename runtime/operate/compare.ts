@@ -119,7 +119,9 @@ export async function createComparison(
     add: async (elements, before = 0) => {
       const { fit, unfit } = toRows(model, elements, { before, seq: 0 });
       await addUnfit(unfit);
-      if (fit.length > 0) await addFit(fit);
+      // A row of the cache that is not seen is extra: so is one that a partial cache should not have.
+      const inside = fit.filter(({ outside }) => !outside);
+      if (inside.length > 0) await addFit(inside);
       await addAhead(await findAhead(fit));
     },
     restart,

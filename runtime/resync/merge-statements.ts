@@ -36,6 +36,24 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
 
 const VERSIONS = { arrays: "$3::bigint[]", names: '"$version"' };
 
+/**
+ * Entities that a partial cache does not have: their guard is written as that of any other, and rows that they may still have
+ * in the cache are removed.
+ */
+export function outsideStatements({ cache, entity, rows }: Omit<MergeRows, "shape">): Merge {
+  const shaped = shapeColumns(cache, "", 4);
+  const key = escapeIdentifier(cache.key.name);
+  const text = `${guardedText(cache, shaped, `"$old".${key} IS NULL`)}
+DELETE FROM ${relationOf(cache.table)} AS "$row"
+USING "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text WHERE "$row".${key} = "$changed".${key}`;
+  const versions = arrayLiteral(rows.map((row) => row.version));
+  return {
+    insert: text,
+    merge: text,
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.indexes)],
+  };
+}
+
 function insertNewText(cache: CacheModel, { source, names, namesOf }: ShapedColumns): string {
   const key = `"$given".${escapeIdentifier(cache.key.name)}::text`;
   return `WITH "$given" AS (
@@ -49,11 +67,6 @@ function insertNewText(cache: CacheModel, { source, names, namesOf }: ShapedColu
 INSERT INTO ${relationOf(cache.table)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
 }
 
-/**
- * Skips rows that are already as the snapshot has them: a periodic check of a million rows must
- * not leave two million dead ones. OFFSET 0 makes the planner look rows up one by one: reading the
- * tables whole for each chunk would make the snapshot quadratic.
- */
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const key = escapeIdentifier(cache.key.name);
   const same = shaped.indexes
@@ -63,6 +76,19 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
     })
     .join("");
+  return `${guardedText(cache, shaped, `"$old".${key} IS NOT NULL${same}`)}
+INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names})
+SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
+${conflictClause(cache, shaped)}`;
+}
+
+/**
+ * Writes the guard of those rows that are news, as `"$fresh"`. Skips rows that are already as the snapshot has them (`unchanged`):
+ * a periodic check of a million rows must not leave two million dead ones. OFFSET 0 makes the planner look rows up one by one:
+ * reading the tables whole for each chunk would make the snapshot quadratic.
+ */
+function guardedText(cache: CacheModel, shaped: ShapedColumns, unchanged: string): string {
+  const key = escapeIdentifier(cache.key.name);
   return `WITH "$given" AS (
   SELECT * FROM ${shaped.source('"$given"', VERSIONS)}
 ), "$noted" AS (
@@ -74,7 +100,7 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   LEFT JOIN LATERAL (
     SELECT * FROM ${relationOf(cache.table)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
-    state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND "$old".${key} IS NOT NULL${same}, false)
+    state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND ${unchanged}, false)
 ), "$beyond" AS (
   INSERT INTO "$ahead" (entity_id, version, source_version)
   SELECT "$changed".${key}::text, state.version, "$changed"."$version" FROM "$changed"
@@ -93,8 +119,5 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
     ELSE coalesce(state.stream_seq, 0) <= excluded.stream_seq
   END
   RETURNING state.entity_id
-)
-INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names})
-SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
-${conflictClause(cache, shaped)}`;
+)`;
 }

@@ -7,7 +7,7 @@ import { run, shapeOf } from "../inbox/row-statements.js";
 import { settleUniqueConflicts } from "../inbox/settle-conflicts.js";
 import { compareBytes } from "../text/byte-order.js";
 import { arrayLiteral } from "../values/array-literal.js";
-import { type Merge, mergeStatements } from "./merge-statements.js";
+import { type Merge, mergeStatements, outsideStatements } from "./merge-statements.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 import { RowRefused, type Run } from "./snapshot-run.js";
 
@@ -24,12 +24,15 @@ export interface Chunk {
   readonly merges: readonly Merge[];
 }
 
+/** In place of the shape of rows that are not in the cache. */
+const OUTSIDE = "outside";
+
 /** In order of id, like every lock: a batch of events that meets a chunk waits, and there is no deadlock. */
 export function prepareChunk(cache: CacheModel, entity: string, rows: readonly SnapshotRow[]): Chunk {
   const shapes = new Map<string, SnapshotRow[]>();
   const ordered = rows.toSorted((a, b) => compareBytes(a.id, b.id));
   for (const row of ordered) {
-    const shape = shapeOf(row);
+    const shape = row.outside ? OUTSIDE : shapeOf(row);
     const ofShape = shapes.get(shape);
     if (ofShape === undefined) shapes.set(shape, [row]);
     else ofShape.push(row);
@@ -37,7 +40,11 @@ export function prepareChunk(cache: CacheModel, entity: string, rows: readonly S
   return {
     cache,
     rows,
-    merges: [...shapes].map(([shape, ofShape]) => mergeStatements({ cache, entity, shape, rows: ofShape })),
+    merges: [...shapes].map(([shape, ofShape]) =>
+      shape === OUTSIDE
+        ? outsideStatements({ cache, entity, rows: ofShape })
+        : mergeStatements({ cache, entity, shape, rows: ofShape }),
+    ),
   };
 }
 
@@ -173,7 +180,9 @@ async function findHolders(
   const column = cache.columns[index];
   if (column === undefined) return [];
   const key = escapeIdentifier(cache.key.name);
-  const claims = rows.filter((row) => row.cells[index] !== undefined && typeof row.cells[index] !== "symbol");
+  const claims = rows.filter(
+    ({ cells, outside }) => !outside && cells[index] !== undefined && typeof cells[index] !== "symbol",
+  );
   const { rows: found } = await client.query<Conflict>(
     `SELECT "$new".id, (SELECT "$snapshot".entity_id FROM "$snapshot" JOIN mesh.applied AS state
     ON state.entity = $3 AND state.entity_id = "$snapshot".entity_id AND coalesce(state.stream_seq, 0) <= $4

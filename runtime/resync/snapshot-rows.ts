@@ -1,6 +1,7 @@
 import { toCell } from "../database/columns.js";
 import type { ColumnDefinition } from "../definition.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
+import { membershipOf } from "../inbox/membership.js";
 import type { Upsert } from "../inbox/plan-batch.js";
 import { kindOf } from "../values/column-types.js";
 import { unfitId } from "../values/entity-id.js";
@@ -24,6 +25,8 @@ export interface SnapshotRow extends Upsert {
   /** Version at which its present incarnation began; null where that is not known, or it is the first. */
   readonly firstVersion: number | null;
   readonly element: Fields;
+  /** It is not in this cache, which is partial; its entity is. */
+  readonly outside: boolean;
   /** Among the elements of the source, from 1. */
   readonly ordinal: number;
 }
@@ -63,6 +66,11 @@ export function toRows(
     const cells = cache.columns.map((column, at) =>
       present[at] === true ? toCell(column, fields) : undefined,
     );
+    const absent = absentCondition(cache, cells);
+    if (absent !== undefined) {
+      unfit.push({ ordinal, id, reason: absent, element: textOf(one.fields) });
+      return;
+    }
     const version = versionOf(fields);
     const row = {
       id,
@@ -72,6 +80,7 @@ export function toRows(
       version,
       firstVersion: firstVersionOf(fields, version),
       element: fields,
+      outside: membershipOf(cache, cells) === "outside",
       ordinal,
     };
     const former = byEntity.get(id);
@@ -89,6 +98,13 @@ function isOlder(row: SnapshotRow, former: SnapshotRow): boolean {
 
 function repeated({ id, ordinal, element }: SnapshotRow): UnfitRow {
   return { ordinal, id, reason: REPEATED, element: textOf(element) };
+}
+
+/** A source that leaves out a column of the condition would empty the cache, unless rows without it belong there. */
+function absentCondition({ conditions, columns }: CacheModel, cells: readonly unknown[]): string | undefined {
+  const lacking = conditions.find(({ index, absent }) => cells[index] === undefined && !absent);
+  if (lacking === undefined) return undefined;
+  return `it has no ${columns[lacking.index]?.name}, which says whether it belongs to this copy`;
 }
 
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */

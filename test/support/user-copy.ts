@@ -34,6 +34,7 @@ export interface Said {
   readonly version?: number;
   readonly username?: string;
   readonly padding?: string;
+  readonly payload?: Readonly<Record<string, unknown>>;
 }
 
 export interface Copy {
@@ -110,13 +111,20 @@ export async function openCopy({ natsUrl = inject("nats") }: CopyOptions = {}): 
       return consumer;
     },
     async say(...said) {
-      const publish = ({ id, action = "updated", version, username = `name-${id}`, padding }: Said) =>
+      const publish = ({
+        id,
+        action = "updated",
+        version,
+        username = `name-${id}`,
+        padding,
+        payload,
+      }: Said) =>
         bare.jetstream().publish(
           `${stream}.user.${id}.${action}`,
           eventBody({
             id,
             ...(version === undefined ? {} : { version }),
-            payload: { username, ...(padding === undefined ? {} : { padding }) },
+            payload: { username, ...(padding === undefined ? {} : { padding }), ...payload },
           }),
         );
       await Promise.all(said.map(publish));

@@ -4,13 +4,15 @@ import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symb
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
+import { isPartial, mayEnterBy } from "./cache-conditions.js";
 
 /** Events carry each column that a new row of a cache needs, in a type that the column takes. */
 export const checkCacheColumns: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     const events = eventsThatFill(table, program);
     if (events.length === 0) continue;
-    for (const column of table.columns.values()) if (!column.local) checkColumn(column, events, report);
+    for (const column of table.columns.values())
+      if (!column.local) checkColumn(column, { table, events }, report);
   }
 };
 
@@ -20,7 +22,11 @@ function eventsThatFill(table: TableSymbol, program: Program): readonly EventSym
   return events.filter((event) => event.change === "create" || event.change === "update");
 }
 
-function checkColumn(column: ColumnSymbol, events: readonly EventSymbol[], report: Report): void {
+function checkColumn(
+  column: ColumnSymbol,
+  { table, events }: { readonly table: TableSymbol; readonly events: readonly EventSymbol[] },
+  report: Report,
+): void {
   const hasCreation = events.some((event) => event.change === "create");
   const mustBeCarried = !column.poisoned && !column.nullable && column.node?.get.default === undefined;
   for (const event of events) {
@@ -28,7 +34,8 @@ function checkColumn(column: ColumnSymbol, events: readonly EventSymbol[], repor
     if (name === undefined || event.poisoned || hasUnknownField(event)) continue;
     const field = event.fields.get(column.name);
     if (field === undefined) {
-      const makesRows = !hasCreation || event.change === "create";
+      const mayCreate = event.change === "create" || !hasCreation;
+      const makesRows = isPartial(table) ? mayEnterBy(table, event) : mayCreate;
       if (mustBeCarried && makesRows)
         report("cache-column-not-carried", column.span, { column: column.name, event: name });
       continue;

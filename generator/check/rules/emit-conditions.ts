@@ -15,7 +15,7 @@ export const checkEmitConditions: Rule = (program, report) => {
       const column = table.columns.get(name.value);
       if (column?.key && operations.length > 0 && operations.every((operation) => operation === "update"))
         report("when-never-met", name.span, { column: column.name });
-      else if (column !== undefined && value !== undefined) checkValue(column, value, report);
+      else if (column !== undefined && value !== undefined) checkConditionValue(column, value, report);
     }
   }
 };
@@ -35,7 +35,12 @@ const COMPARED: Readonly<Record<ValueKind, boolean>> = {
   list: false,
 };
 
-function checkValue({ name, type, node }: ColumnSymbol, value: ScalarNode, report: Report): void {
+/** The value is one that the column can hold. */
+export function checkConditionValue(
+  { name, type, node }: ColumnSymbol,
+  value: ScalarNode,
+  report: Report,
+): void {
   if (type === undefined) return;
   const oneOf = node?.get.one_of;
   const isAllowed =

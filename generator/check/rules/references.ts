@@ -35,6 +35,8 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
     );
     return;
   }
+  if (target.node?.get.where !== undefined)
+    report("reference-to-partial-copy", references.span, { table: target.name, column: name });
   const keyType = target.key?.type;
   if (type === undefined || keyType === undefined || kindOf(type) === kindOf(keyType)) return;
   report("reference-type", references.span, {

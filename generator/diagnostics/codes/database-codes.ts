@@ -180,6 +180,28 @@ export const databaseCodes = {
         ? `add "${p.column}" to the payloads of its events`
         : 'say "local: true" where a hook fills it, else remove it',
   ),
+  "where-without-cache": error(
+    (p: { table: string }) => `"${p.table}" is no copy, so there is nothing to have a part of`,
+    () => 'say whose copy it is: "cache: service.entity"',
+  ),
+  "invalid-where": error(
+    (p: { column: string; reason: string }) => `a copy cannot be partial by "${p.column}": ${p.reason}`,
+    () => "name a text, uuid, whole number, number or boolean that its events carry",
+  ),
+  "where-not-carried": error(
+    (p: { column: string; event: string; why: "creation" | "part" | "nothing" }) =>
+      ({
+        creation: `"${p.event}" carries no "${p.column}", so whether a new row belongs to this copy could not be told`,
+        part: `"${p.event}" carries a part of this condition and no "${p.column}", so whether a row enters could not be told`,
+        nothing: `no event carries this condition, so no row would enter: "${p.event}" carries no "${p.column}"`,
+      })[p.why],
+    (p) => `add "${p.column}" to the payload of "${p.event}"`,
+  ),
+  "reference-to-partial-copy": error(
+    (p: { table: string; column: string }) =>
+      `"${p.table}" is a partial copy: where a row leaves it, the reference of "${p.column}" would delete or change rows of an entity that lives on`,
+    () => 'remove "references"; a join needs none, and "cascades" say what a deletion does',
+  ),
   "local-outside-copy": error(
     (p: { column: string; table: string }) =>
       `"${p.column}" is "local", but "${p.table}" is no copy: all of its columns are the service's own`,

@@ -94,6 +94,7 @@ function tableConstant(table: Table, { events, served, imports }: Scope): string
     at: table.at === undefined ? undefined : { ...table.at },
     key: table.key,
     cacheOf: table.cache?.entity,
+    where: whereLiteral(table),
     entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
     columns: table.columns.map(columnLiteral),
     existing: table.existing && existingLiteral(table),
@@ -114,6 +115,15 @@ function repositoryConstant(table: Table, imports: Imports): string {
         ? `Rows of \`${table.name}\`: what is written here commits or rolls back with its events.`
         : `Rows of \`${table.name}\`, the copy of \`${table.cache.entity}\`: its events and snapshots keep it.`,
     ),
+  });
+}
+
+function whereLiteral({ cache, columns }: Table): Literal | undefined {
+  if (cache === undefined || cache.where.length === 0) return undefined;
+  return cache.where.map(({ column, value }) => {
+    const fallback = columns.find(({ name }) => name === column)?.default;
+    const meets = fallback?.kind === "literal" && String(fallback.value) === String(value);
+    return { column, values: [value], absent: meets ? true : undefined };
   });
 }
 

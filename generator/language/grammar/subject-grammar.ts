@@ -2,18 +2,9 @@ import { fieldTypeNames } from "@meshwright/runtime/column-types";
 import { changeNames, operations } from "../../vocabulary/changes.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
-import {
-  choice,
-  dictionary,
-  either,
-  key,
-  list,
-  mapping,
-  type OpenShape,
-  requiredKey,
-  scalar,
-} from "../shape.js";
+import { choice, dictionary, either, key, list, mapping, type OpenShape, requiredKey } from "../shape.js";
 import { columnName, eventName, fieldName, tableName, text } from "../words.js";
+import { conditionShape } from "./condition-grammar.js";
 
 const operation = choice("change of a row", operations);
 
@@ -46,7 +37,7 @@ const emitShape = mapping("an emit", {
     "Column that holds the id of the event's entity, where it is not the table's key: a like whose events are those of its comment (`comment_id`). A row where it is NULL tells nothing.",
     columnName,
   ),
-  when: key("Values that the row must have come to hold.", dictionary(columnName, scalar)),
+  when: key("Values that the row must have come to hold.", conditionShape),
 });
 
 export const subjectShape = mapping("a subject", {

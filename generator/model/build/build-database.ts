@@ -13,6 +13,7 @@ import {
   serviceUrlVariable,
   tableNames,
 } from "../names.js";
+import { buildCondition } from "./build-condition.js";
 import { required } from "./invariant.js";
 
 type Wide = ReadonlySet<ColumnSymbol>;
@@ -65,6 +66,7 @@ function buildCache({ name, cacheOf, node }: TableSymbol, { owners }: DatabaseSy
   const sync = node?.get.sync?.get;
   return {
     entity: `${service}.${entity}`,
+    where: buildCondition(node?.get.where),
     sync: sync && {
       service,
       path: required(sync.get, `the path of the sync of ${name}`).value,

@@ -1,11 +1,11 @@
 import { BASE64, DAY, DECIMAL, type FieldType } from "@meshwright/runtime/column-types";
-import { compareNames } from "../../collections/compare-names.js";
 import type { EventSymbol, FieldSymbol } from "../../language/symbols.js";
 import type { Value } from "../../source/value.js";
 import { operations } from "../../vocabulary/changes.js";
 import { INT64 } from "../int64.js";
 import type { Emit, Event, Field, JsonSchema, JsonValue } from "../mesh.js";
 import { eventNames } from "../names.js";
+import { buildCondition } from "./build-condition.js";
 import { required } from "./invariant.js";
 
 export function buildEvent(event: EventSymbol): Event {
@@ -33,12 +33,7 @@ function buildEmit(event: EventSymbol): Emit | undefined {
     table: required(event.table, `the table of ${event.subject.text}`).name,
     id: event.id?.value,
     on: operations.filter((operation) => event.operations.includes(operation)),
-    when: (emit.when?.entries ?? [])
-      .map(({ name, node }) => ({
-        column: name.value,
-        value: required(node, `the value of ${name.text}`).value,
-      }))
-      .sort((a, b) => compareNames(a.column, b.column)),
+    when: buildCondition(emit.when),
   };
 }
 

@@ -9,6 +9,7 @@ const row = (version: number | null) => ({
   whole: true,
   version,
   firstVersion: null,
+  outside: false,
   element: { user_id: "a" },
   ordinal: 1,
 });

@@ -5,7 +5,9 @@ import { repositoryOf, type TableDefinition } from "@meshwright/runtime";
 export interface ProductCacheRow {
   readonly product_id: string;
   readonly title: string;
+  readonly state: string;
   readonly grams: number;
+  readonly bulky: boolean;
   /** Which box it fits in; a hook measures it */
   readonly parcel: string | null;
 }
@@ -14,10 +16,13 @@ export const productCache: TableDefinition<ProductCacheRow> = {
   name: "product_cache",
   key: "product_id",
   cacheOf: "catalog.product",
+  where: [{ column: "bulky", values: [false], absent: true }, { column: "state", values: ["listed"] }],
   columns: [
     { name: "product_id", type: "text" },
     { name: "title", type: "text" },
+    { name: "state", type: "text" },
     { name: "grams", type: "integer" },
+    { name: "bulky", type: "boolean", defaulted: true },
     { name: "parcel", type: "text", nullable: true, local: true },
   ],
 };

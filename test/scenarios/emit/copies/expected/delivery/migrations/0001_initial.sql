@@ -6,10 +6,12 @@
 CREATE TABLE product_cache (
     product_id TEXT PRIMARY KEY,
     title TEXT NOT NULL,
+    state TEXT NOT NULL,
     grams INTEGER NOT NULL,
+    bulky BOOLEAN NOT NULL DEFAULT FALSE,
     parcel TEXT
 );
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"delivery","database":"delivery_db","whole":true}
--- model: {"table":"product_cache","columns":[{"name":"product_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grams","type":"INTEGER","nullable":false},{"name":"parcel","type":"TEXT","nullable":true}],"key":{"name":"product_cache_pkey","columns":["product_id"]}}
+-- model: {"table":"product_cache","columns":[{"name":"product_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false},{"name":"grams","type":"INTEGER","nullable":false},{"name":"bulky","type":"BOOLEAN","nullable":false,"default":"FALSE"},{"name":"parcel","type":"TEXT","nullable":true}],"key":{"name":"product_cache_pkey","columns":["product_id"]}}

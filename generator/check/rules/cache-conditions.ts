@@ -1,0 +1,88 @@
+import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
+import type { Report } from "../../diagnostics/report.js";
+import { isPoisoned } from "../../language/node.js";
+import type { Program } from "../../language/program.js";
+import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
+import type { Rule } from "../rule.js";
+import { allTables, reportMissingColumn } from "../table-lookup.js";
+import { checkConditionValue } from "./emit-conditions.js";
+
+/**
+ * The condition of a partial copy is one of columns that the owner fills, and each event that tells a part of it tells all: from
+ * a part nobody knows whether a row enters.
+ */
+export const checkCacheConditions: Rule = (program, report) => {
+  for (const { table } of allTables(program)) {
+    const where = table.node?.get.where;
+    if (where === undefined) continue;
+    const keySpan = table.node?.keySpans.where;
+    if (table.cacheOf === undefined && keySpan !== undefined && !isPoisoned(table.node, "cache"))
+      report("where-without-cache", keySpan, { table: table.name });
+    if (table.cacheOf === undefined) continue;
+    for (const { name, node: value } of where.entries) {
+      reportMissingColumn(name, table, report);
+      const column = table.columns.get(name.value);
+      const reason = column === undefined ? undefined : unfitReason(column);
+      if (reason !== undefined) report("invalid-where", name.span, { column: name.value, reason });
+      else if (column !== undefined && value !== undefined) checkConditionValue(column, value, report);
+    }
+    checkEvents(table, program, report);
+  }
+};
+
+/** Where two equal values are written the same. */
+const COMPARED: Readonly<Record<ValueKind, boolean>> = {
+  text: true,
+  uuid: true,
+  "whole number": true,
+  number: true,
+  boolean: true,
+  decimal: false,
+  moment: false,
+  day: false,
+  bytes: false,
+  document: false,
+  list: false,
+};
+
+/** Why no copy can be partial by the column. */
+function unfitReason({ key, local, type }: ColumnSymbol): string | undefined {
+  if (key) return "it is the key";
+  if (local) return 'it is "local": its owner has no such column';
+  return type === undefined || COMPARED[kindOf(type)] ? undefined : `it is ${type}`;
+}
+
+function checkEvents(table: TableSymbol, program: Program, report: Report): void {
+  const events = table.cacheOf === undefined ? [] : (program.entities.get(table.cacheOf.text)?.events ?? []);
+  const filling = events.filter(({ change }) => change === "create" || change === "update");
+  const condition = conditionOf(table).filter(({ value }) => {
+    const column = table.columns.get(value);
+    return column !== undefined && unfitReason(column) === undefined;
+  });
+  const never = !filling.some(
+    (event) => event.change === "create" || event.poisoned || mayEnterBy(table, event),
+  );
+  for (const event of filling) {
+    const name = event.name?.value;
+    if (event.poisoned || name === undefined) continue;
+    const untold = condition.filter(({ value }) => !event.fields.has(value));
+    const [first] = untold;
+    const tellsNone = untold.length === condition.length;
+    if (first === undefined || (event.change === "update" && tellsNone && !never)) continue;
+    const why = event.change === "create" ? "creation" : tellsNone ? "nothing" : "part";
+    report("where-not-carried", first.span, { column: first.value, event: name, why });
+  }
+}
+
+function conditionOf({ node }: TableSymbol) {
+  return (node?.get.where?.entries ?? []).map(({ name }) => name);
+}
+
+export function isPartial(table: TableSymbol): boolean {
+  return conditionOf(table).length > 0;
+}
+
+/** A row may enter the copy by this event: it tells the whole condition. */
+export function mayEnterBy(table: TableSymbol, { fields }: EventSymbol): boolean {
+  return conditionOf(table).every(({ value }) => fields.has(value));
+}
