@@ -1,7 +1,15 @@
 import type { ColumnType } from "@meshwright/runtime/column-types";
 import type { Span } from "../source/text.js";
 import type { Change, Operation } from "../vocabulary/changes.js";
-import type { ColumnNode, DatabaseNode, FieldNode, ServiceNode, SubjectNode, TableNode } from "./grammar.js";
+import type {
+  ColumnNode,
+  DatabaseNode,
+  DeliveryNode,
+  FieldNode,
+  ServiceNode,
+  SubjectNode,
+  TableNode,
+} from "./grammar.js";
 import type { TextNode } from "./node.js";
 import type { PatternName, SubjectName } from "./words.js";
 
@@ -15,8 +23,15 @@ export interface ServiceSymbol {
   readonly database: DatabaseSymbol | undefined;
   readonly publishes: readonly TextNode<PatternName>[];
   readonly subscribes: readonly TextNode<PatternName>[];
+  /** The same with what is said of each. */
+  readonly subscriptions: readonly SubscriptionSymbol[];
   /** Patterns were misread: do not conclude that it does not publish, or subscribe to, something. */
   readonly poisoned: { readonly publishes: boolean; readonly subscribes: boolean };
+}
+
+export interface SubscriptionSymbol {
+  readonly pattern: TextNode<PatternName>;
+  readonly delivery: DeliveryNode | undefined;
 }
 
 export interface DatabaseSymbol {

@@ -1,5 +1,6 @@
-import { deliveryDefaults, streamDefaults } from "@meshwright/runtime/defaults";
+import { streamDefaults } from "@meshwright/runtime/defaults";
 import type { Report } from "../../diagnostics/report.js";
+import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
 import type { TextNode } from "../../language/node.js";
 import { type Program, touches } from "../../language/program.js";
@@ -21,7 +22,12 @@ type Duration = TextNode<number> | undefined;
 export const checkDurations: Rule = (program, report) => {
   const { delivery, streams } = program.node.get;
   const services = [...program.services.values()];
-  for (const block of [delivery, ...services.map(({ node }) => node?.get.delivery)])
+  const ofSubscriptions = services.flatMap(({ subscriptions }) => subscriptions);
+  for (const block of [
+    delivery,
+    ...services.map(({ node }) => node?.get.delivery),
+    ...ofSubscriptions.map((subscription) => subscription.delivery),
+  ])
     checkDelivery(block, report);
   for (const block of [streams, ...services.map(({ node }) => node?.get.stream)]) checkStream(block, report);
   for (const { table } of allTables(program)) {
@@ -91,18 +97,13 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
       maxAge: stream.maxAge,
       reason: "the broker refuses a longer one",
     });
-  for (const { name, node, external, subscribes } of program.services.values()) {
-    const hears = program
-      .entitiesOf(owner.name)
-      .some((entity) => subscribes.some(({ value }) => touches(value, entity)));
-    if (!hears) continue;
-    const own = node?.get.delivery?.get;
-    const all = program.node.get.delivery?.get;
-    const ackWait = (own?.ack_wait ?? all?.ack_wait)?.value ?? deliveryDefaults.ackWaitSeconds;
-    const backoff = (own?.backoff ?? all?.backoff)?.items.map(({ value }) => value);
+  for (const { service, subscription } of subscriptionsTo(owner, program)) {
+    const { ackWaitSeconds: ackWait, backoffSeconds } = resolveDelivery(
+      deliveryBlocks(subscription, service, program),
+    );
+    const { name, external } = service;
     // When an external service tries again is its own code's affair.
-    const waits = external ? [] : (backoff ?? deliveryDefaults.backoffSeconds);
-    const longest = Math.max(ackWait, ...waits);
+    const longest = Math.max(ackWait, ...(external ? [] : backoffSeconds));
     if (longest >= stream.maxAge && longest <= LONGEST_TIMER_SECONDS)
       report("stream-too-short", stream.at.maxAge, {
         what: `"${longest === ackWait ? "ack_wait" : "backoff"}" of "${name}"`,
@@ -111,6 +112,18 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
         reason: "a message would be gone before it is tried again",
       });
   }
+}
+
+/** Of each service the subscriptions that hear the owner; of several with the same settings the first. */
+function subscriptionsTo(owner: ServiceSymbol, program: Program) {
+  const entities = program.entitiesOf(owner.name);
+  return [...program.services.values()].flatMap((service) => {
+    const hearing = service.subscriptions.filter(({ pattern }) =>
+      entities.some((entity) => touches(pattern.value, entity)),
+    );
+    const distinct = new Map(hearing.map((subscription) => [subscription.delivery, subscription]));
+    return [...distinct.values()].map((subscription) => ({ service, subscription }));
+  });
 }
 
 /** A message that is older than the memory of a deletion could bring the deleted back. */

@@ -1,6 +1,6 @@
 import type { MeshNode, ServiceNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
-import type { DatabaseSymbol, ServiceSymbol } from "../symbols.js";
+import type { DatabaseSymbol, ServiceSymbol, SubscriptionSymbol } from "../symbols.js";
 
 export function bindServices(
   node: MeshNode,
@@ -16,6 +16,11 @@ function bindService(
   databases: ReadonlyMap<string, DatabaseSymbol>,
 ): ServiceSymbol {
   const { publishes, subscribes, database } = node?.get ?? {};
+  const subscriptions = (subscribes?.items ?? []).flatMap((item): SubscriptionSymbol[] => {
+    if (item.kind === "text") return [{ pattern: item, delivery: undefined }];
+    const { to, delivery } = item.get;
+    return to === undefined ? [] : [{ pattern: to, delivery }];
+  });
   return {
     name: name.value,
     span: name.span,
@@ -24,7 +29,8 @@ function bindService(
     source: node?.get.source?.value ?? `${name.value}-service`,
     database: database === undefined ? undefined : databases.get(database.value),
     publishes: publishes?.items ?? [],
-    subscribes: subscribes?.items ?? [],
+    subscribes: subscriptions.map(({ pattern }) => pattern),
+    subscriptions,
     poisoned: { publishes: isPoisoned(node, "publishes"), subscribes: isPoisoned(node, "subscribes") },
   };
 }

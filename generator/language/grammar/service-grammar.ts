@@ -125,7 +125,18 @@ export const serviceShape = mapping("a service", {
   ),
   subscribes: key(
     "Patterns of the subjects that it hears, its own included if it wants to; `sales.order.paid` is one action alone, for a hook.",
-    list(subscription),
+    list(
+      either(
+        subscription,
+        mapping("a subscription", {
+          to: requiredKey("The pattern, or the action.", subscription),
+          delivery: key(
+            "How this consumer takes messages; overrides the service's `delivery`.",
+            deliveryShape,
+          ),
+        }),
+      ),
+    ),
   ),
   http: key(
     "REST over its tables.",

@@ -1,9 +1,10 @@
-import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
+import { syncDefaults } from "@meshwright/runtime/defaults";
 import { compareNames } from "../../collections/compare-names.js";
 import { targetOf } from "../../language/cascade-target.js";
+import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import { type Program, touches } from "../../language/program.js";
-import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
-import type { Cascade, Consumer, Delivery, Event, Source } from "../mesh.js";
+import type { EntitySymbol, ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
+import type { Cascade, Consumer, Event, Source } from "../mesh.js";
 import {
   callKeyVariable,
   durableName,
@@ -24,8 +25,7 @@ export function buildConsumers(
 ): readonly Consumer[] {
   const heard = subscribedEntities(service, program);
   const entities = heard.map(({ entity }) => entity);
-  const delivery = buildDelivery(service, program);
-  return heard.map(({ entity, action }) => {
+  return heard.map(({ entity, action, subscription }) => {
     const { durable, names } = nameConsumer(service.name, entity, entities);
     const received = events
       .ofEntity(entity.entityName)
@@ -46,7 +46,7 @@ export function buildConsumers(
           ? findSource(entity, service, program)
           : undefined,
       cascades: buildCascades(service.name, received, program),
-      delivery,
+      delivery: resolveDelivery(deliveryBlocks(subscription, service, program)),
       names,
     };
   });
@@ -56,14 +56,17 @@ export interface SubscribedEntity {
   readonly entity: EntitySymbol;
   /** The only action that is heard; undefined: every one. */
   readonly action: string | undefined;
+  readonly subscription: SubscriptionSymbol;
 }
 
 /** By entity, each once. */
 export function subscribedEntities(service: ServiceSymbol, program: Program): readonly SubscribedEntity[] {
   const heard = new Map<EntitySymbol, SubscribedEntity>();
-  for (const { value } of service.subscribes)
+  for (const subscription of service.subscriptions) {
+    const { value } = subscription.pattern;
     for (const entity of program.entitiesOf(value.service))
-      if (touches(value, entity)) heard.set(entity, { entity, action: value.action });
+      if (touches(value, entity)) heard.set(entity, { entity, action: value.action, subscription });
+  }
   return [...heard.values()].sort((a, b) => compareNames(a.entity.entityName, b.entity.entityName));
 }
 
@@ -137,17 +140,4 @@ function buildCascades(service: string, received: readonly Event[], program: Pro
       })
       .sort((a, b) => compareNames(a.table, b.table) || compareNames(a.column, b.column)),
   );
-}
-
-function buildDelivery(service: ServiceSymbol, program: Program): Delivery {
-  const own = service.node?.get.delivery?.get;
-  const all = program.node.get.delivery?.get;
-  const backoff = own?.backoff ?? all?.backoff;
-  return {
-    attempts: (own?.attempts ?? all?.attempts)?.value ?? deliveryDefaults.attempts,
-    backoffSeconds: backoff?.items.map((wait) => wait.value) ?? deliveryDefaults.backoffSeconds,
-    ackWaitSeconds: (own?.ack_wait ?? all?.ack_wait)?.value ?? deliveryDefaults.ackWaitSeconds,
-    maxAckPending: (own?.max_ack_pending ?? all?.max_ack_pending)?.value ?? deliveryDefaults.maxAckPending,
-    batch: (own?.batch ?? all?.batch)?.value ?? deliveryDefaults.batch,
-  };
 }

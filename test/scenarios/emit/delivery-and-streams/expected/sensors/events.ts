@@ -7,10 +7,17 @@ export interface ProbeCreated extends MeshEvent {
   readonly probe_id: string;
 }
 
+/** Reading taken. Subject `sensors.reading.{id}.taken`. */
+export interface ReadingTaken extends MeshEvent {
+  readonly celsius: number;
+}
+
 /** The events of Sensors. */
 export const sensorsEvents = {
   /** A row of `probes` was inserted. Implied by `probes`. */
   probeCreated: { entity: "probe", action: "created", change: "create", ...compiled.ProbeCreated },
+  /** Reading taken. */
+  readingTaken: { entity: "reading", action: "taken", change: "none", ...compiled.ReadingTaken },
 } as const satisfies EventDefinitions;
 
 /** Holds the events of Sensors. */
