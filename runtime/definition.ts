@@ -96,9 +96,12 @@ export interface ColumnDefinition {
   /** The database has a default for it. */
   readonly defaulted?: true;
   readonly unique?: true;
+  /** Shown to nobody but the service itself: REST takes it and never gives it. */
+  readonly private?: true;
   /** Of a cache: only hooks fill it. Events and snapshots leave it alone, and it is not compared. */
   readonly local?: true;
-  readonly oneOf?: readonly string[];
+  /** In their form on the wire. */
+  readonly oneOf?: readonly (string | number)[];
 }
 
 /** What is compared with the catalogue before a migration. */

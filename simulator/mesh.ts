@@ -144,7 +144,7 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
   if (target !== undefined) return keyOf(target, value);
   const samples = owned.samples.get(column.name) ?? [];
   if (samples.length > 0) return samples[value % samples.length] ?? null;
-  if (column.oneOf !== undefined) return column.oneOf[value % column.oneOf.length] ?? null;
+  if (column.oneOf !== undefined) return String(column.oneOf[value % column.oneOf.length]);
   const { kind, scale, element, length } = factsOf(column.type);
   switch (kind) {
     case "whole number":

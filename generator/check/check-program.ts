@@ -34,6 +34,7 @@ import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
 import { checkPayloadFields } from "./rules/payload-fields.js";
 import { checkPayloadSchemas } from "./rules/payload-schemas.js";
 import { checkPorts } from "./rules/ports.js";
+import { checkPrivateColumns } from "./rules/private-columns.js";
 import { checkReferences } from "./rules/references.js";
 import { checkResources } from "./rules/resources.js";
 import { checkSources } from "./rules/sources.js";
@@ -62,6 +63,7 @@ const rules: readonly Rule[] = [
   checkTableKeys,
   checkColumnValues,
   checkMadeKeys,
+  checkPrivateColumns,
   checkColumnSets,
   checkReferences,
   checkCaches,

@@ -3,7 +3,8 @@ import { tableConditions } from "../rules/payload-conditions.js";
 import { conjunction } from "../rules/translation.js";
 import { travelRule } from "../rules/travel.js";
 import type { CheckSchema } from "./database-schema.js";
-import { literal, objectName, ownPrefix } from "./sql-names.js";
+import { objectName, ownPrefix } from "./sql-names.js";
+import { constant } from "./sql-types.js";
 
 /**
  * The CHECK constraints of a table. Only the owner's table refuses what a message cannot carry: a copy takes what its
@@ -18,8 +19,8 @@ export function checkSchemas(table: Table, mesh: Mesh): readonly CheckSchema[] {
 
 function oneOf({ name, oneOf: values }: Column, table: Table): readonly CheckSchema[] {
   if (values === undefined) return [];
-  const condition = (column: string) => `${column} IN (${values.map(literal).join(", ")})`;
-  return [{ ...named(table, name, "check"), values, condition }];
+  const condition = (column: string) => `${column} IN (${values.map(constant).join(", ")})`;
+  return [{ ...named(table, name, "check"), values: values.map(String), condition }];
 }
 
 function travels(column: Column, table: Table, mesh: Mesh): readonly CheckSchema[] {

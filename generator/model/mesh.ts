@@ -275,10 +275,12 @@ export interface Column {
   readonly unique: boolean;
   /** Of a copy: only hooks fill it; events and snapshots leave it alone. */
   readonly local: true | undefined;
+  /** Shown to nobody but the service itself. */
+  readonly private: true | undefined;
   readonly default: ColumnDefault | undefined;
   /** The existing database has a value for a row that names none. */
   readonly defaulted: true | undefined;
-  readonly oneOf: readonly string[] | undefined;
+  readonly oneOf: readonly (string | number)[] | undefined;
   readonly references: Reference | undefined;
   readonly renamedFrom: string | undefined;
 }

@@ -92,6 +92,7 @@ function journeys(column: Column, table: Table, mesh: Mesh): Journeys {
     fields: emittedFrom(table, mesh)
       .flatMap(({ payload }) => payload)
       .filter(({ name }) => name === column.name),
-    served: http?.resources.some((resource) => resource.table === table.name) === true,
+    served:
+      column.private !== true && http?.resources.some((resource) => resource.table === table.name) === true,
   };
 }

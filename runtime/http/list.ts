@@ -78,7 +78,7 @@ function readChunks(
   const { conditions, parameters } = equalities(table, filter);
   const entity = versions?.entity === undefined ? [] : [versions.entity];
   const versionOf = entity.length === 0 ? {} : { parameter: parameters.length + 1 };
-  const text = tableSql(table).scan(conditions, versions && versionOf);
+  const text = tableSql(table, "callers").scan(conditions, versions && versionOf);
   const cursor = client.query(new Cursor<[string]>(text, [...parameters, ...entity], { rowMode: "array" }));
   let count = FIRST_ROWS;
   return {

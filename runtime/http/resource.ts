@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
+import { shownColumns } from "../repository/table-sql.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
 import { callerOf } from "./authenticate.js";
@@ -25,6 +26,9 @@ export interface ResourceOptions {
 interface Item {
   Params: { readonly id: string };
 }
+
+/** Whoever calls is another service or a person: private columns are for neither. */
+const audience = "callers";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
@@ -102,7 +106,7 @@ FROM mesh.relay`;
 async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const { id } = request.params;
-  const row = await refusing(resource, "target", () => readRow(pool, resource.table, id));
+  const row = await refusing(resource, "target", () => readRow(pool, resource.table, { key: id, audience }));
   if (row === undefined) throw noRow(resource.table, id);
   return reply.type(JSON_TYPE).send(row);
 }
@@ -110,7 +114,9 @@ async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, optio
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const values = readBody(request.body, resource.table, resource.table.validate?.create);
-  const { key, row } = await refusing(resource, "body", () => insertRow(pool, resource.table, values));
+  const { key, row } = await refusing(resource, "body", () =>
+    insertRow(pool, resource.table, { values, audience }),
+  );
   const location = `${resource.path}/${encodeURIComponent(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
 }
@@ -120,7 +126,9 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const { id: key } = request.params;
   const patch = readBody(request.body, resource.table, resource.table.validate?.patch);
   if (Object.hasOwn(patch, resource.table.key)) throw keyInPatch(resource.table);
-  const row = await refusing(resource, "body", () => updateRow(pool, resource.table, { key, patch }));
+  const row = await refusing(resource, "body", () =>
+    updateRow(pool, resource.table, { key, patch, audience }),
+  );
   if (row === undefined) throw noRow(resource.table, key);
   return reply.type(JSON_TYPE).send(row);
 }
@@ -151,9 +159,10 @@ const COMPARED: Readonly<Record<ValueKind, boolean>> = {
 /** `?user_id=x&name=y`: values that columns must equal. */
 function readFilter(table: TableDefinition, query: unknown): Values {
   const filter = Object.entries(query as Record<string, string | readonly string[]>);
+  const shown = shownColumns(table, audience);
   for (const [name, value] of filter) {
-    const column = table.columns.find((known) => known.name === name);
-    const names = table.columns.filter(({ type }) => COMPARED[kindOf(type)]).map((known) => known.name);
+    const column = shown.find((known) => known.name === name);
+    const names = shown.filter(({ type }) => COMPARED[kindOf(type)]).map((known) => known.name);
     if (column === undefined || !COMPARED[kindOf(column.type)]) {
       const reason =
         column === undefined ? "there is no such column" : `${column.type} has no text to compare with`;

@@ -42,7 +42,7 @@ export function tableRepository<Row extends object, New extends object, Patch ex
   if (table.cacheOf !== undefined) return reading as RepositoryOf<Row, New, Patch>;
   const repository: Repository<Row, New, Patch> = {
     ...reading,
-    create: async (row) => JSON.parse((await insertRow(db, table, row as Values)).row),
+    create: async (row) => JSON.parse((await insertRow(db, table, { values: row as Values })).row),
     update: async (key, patch) => parsed<Row>(await updateRow(db, table, { key, patch: patch as Values })),
     delete: (key) => deleteRow(db, table, key),
   };
@@ -63,7 +63,7 @@ export function readRepository<Row extends object>(
 ): ReadRepository<Row> {
   return {
     list: (filter = {}) => listRows<Row>(db, table, filter as Values),
-    get: async (key) => parsed<Row>(await readRow(db, table, key)),
+    get: async (key) => parsed<Row>(await readRow(db, table, { key })),
   };
 }
 

@@ -4,7 +4,7 @@ import { factsOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { toParameter } from "../values/values.js";
 import { refuseInvalid } from "./invalid-row.js";
-import { tableSql } from "./table-sql.js";
+import { type Audience, tableSql } from "./table-sql.js";
 
 /*
  * Rows as JSON text from PostgreSQL. REST sends the text as it is; repositories parse it. Each function runs one statement, so its
@@ -17,8 +17,15 @@ export type Key = string | number;
 /** Column values by name. */
 export type Values = Readonly<Record<string, unknown>>;
 
-export async function readRow(db: Tx, table: TableDefinition, key: Key): Promise<string | undefined> {
-  const { rows } = await db.query<{ row: string }>(tableSql(table).get, [keyParameter(table, key)]);
+/** Who sees the row that the function gives; by default the service itself. */
+type Seen<O> = O & { readonly audience?: Audience };
+
+export async function readRow(
+  db: Tx,
+  table: TableDefinition,
+  { key, audience }: Seen<{ readonly key: Key }>,
+): Promise<string | undefined> {
+  const { rows } = await db.query<{ row: string }>(tableSql(table, audience).get, [keyParameter(table, key)]);
   return rows[0]?.row;
 }
 
@@ -26,13 +33,13 @@ export async function readRow(db: Tx, table: TableDefinition, key: Key): Promise
 export async function insertRow(
   db: Tx,
   table: TableDefinition,
-  values: Values,
+  { values, audience }: Seen<{ readonly values: Values }>,
 ): Promise<{ readonly key: string; readonly row: string }> {
   refuseCache(table);
   const given = present(needsNanoid(table, values) ? { ...values, [table.key]: nanoid() } : values);
   refuseInvalid(table, table.rules?.create, given);
   const { rows } = await db.query<{ key: string; row: string }>(
-    tableSql(table).insert(given.map(([name]) => name)),
+    tableSql(table, audience).insert(given.map(([name]) => name)),
     parameters(table, given),
   );
   const [inserted] = rows;
@@ -44,21 +51,21 @@ export async function insertRow(
 export async function updateRow(
   db: Tx,
   table: TableDefinition,
-  change: { readonly key: Key; readonly patch: Values },
+  change: Seen<{ readonly key: Key; readonly patch: Values }>,
 ): Promise<string | undefined> {
   refuseCache(table);
   const given = present(change.patch);
-  if (given.length === 0) return await readRow(db, table, change.key);
+  if (given.length === 0) return await readRow(db, table, change);
   if (given.some(([name]) => name === table.key)) {
     throw new TypeError(
       `the key of ${table.name} cannot be changed: it is the id of the entity everywhere else`,
     );
   }
   refuseInvalid(table, table.rules?.patch, given);
-  const { rows } = await db.query<{ row: string }>(tableSql(table).update(given.map(([name]) => name)), [
-    keyParameter(table, change.key),
-    ...parameters(table, given),
-  ]);
+  const { rows } = await db.query<{ row: string }>(
+    tableSql(table, change.audience).update(given.map(([name]) => name)),
+    [keyParameter(table, change.key), ...parameters(table, given)],
+  );
   return rows[0]?.row;
 }
 

@@ -1,8 +1,7 @@
 import { escapeIdentifier } from "pg";
 import { relationOf } from "../database/relation.js";
-import type { TableDefinition } from "../definition.js";
-import { wireExpression } from "../values/column-sql.js";
-import { wireRow } from "../values/values.js";
+import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import { wireFields, wireRow } from "../values/values.js";
 
 /** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */
 export interface TableSql {
@@ -28,16 +27,27 @@ export interface VersionOf {
   readonly parameter?: number;
 }
 
-const known = new WeakMap<TableDefinition, TableSql>();
+/** Who sees the rows: the service itself, or whoever calls it, who gets no private column. */
+export type Audience = "service" | "callers";
 
-/** Built once per table. */
-export function tableSql(table: TableDefinition): TableSql {
-  const built = known.get(table) ?? buildSql(table);
-  known.set(table, built);
+const known: Readonly<Record<Audience, WeakMap<TableDefinition, TableSql>>> = {
+  service: new WeakMap(),
+  callers: new WeakMap(),
+};
+
+/** Built once per table and audience. */
+export function tableSql(table: TableDefinition, audience: Audience = "service"): TableSql {
+  const built = known[audience].get(table) ?? buildSql(table, audience);
+  known[audience].set(table, built);
   return built;
 }
 
-function buildSql(table: TableDefinition): TableSql {
+/** The columns that an audience sees. */
+export function shownColumns(table: TableDefinition, audience: Audience): readonly ColumnDefinition[] {
+  return audience === "service" ? table.columns : table.columns.filter((column) => column.private !== true);
+}
+
+function buildSql(table: TableDefinition, audience: Audience): TableSql {
   const quoted = new Map(table.columns.map((column) => [column.name, escapeIdentifier(column.name)]));
   const plain = (name: string) => {
     const found = quoted.get(name);
@@ -47,10 +57,9 @@ function buildSql(table: TableDefinition): TableSql {
   const column = (name: string) => `"$t".${plain(name)}`;
   const name = relationOf(table);
   const key = column(table.key);
-  const fields = table.columns
-    .map((field) => `${wireExpression(field, column(field.name))} AS ${plain(field.name)}`)
-    .join(", ");
-  const row = `${wireRow(table, '"$t"')} AS row`;
+  const shown = shownColumns(table, audience);
+  const fields = wireFields(shown, '"$t"');
+  const row = `${wireRow({ columns: shown }, '"$t"')} AS row`;
   return {
     table: name,
     column,

@@ -155,7 +155,7 @@ function unfitValue(column: ColumnDefinition, value: unknown): string | undefine
     return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
   if (typeof value === "string" && unstorableReason(value) !== undefined)
     return `${column.name} is ${excerpt(value)}, which no text can hold`;
-  return column.oneOf === undefined || column.oneOf.includes(String(value))
+  return column.oneOf === undefined || column.oneOf.some((allowed) => String(allowed) === String(value))
     ? undefined
     : `${column.name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
 }

@@ -32,14 +32,19 @@ export class UnfitValue extends TypeError {
   }
 }
 
-/** SQL for a row of the table as the text of a JSON object, each column in its form on the wire. */
-export function wireRow(table: TableDefinition, row: string): string {
-  const fields = table.columns.map((column) => {
+/** Columns as SELECT lists them, each in its form on the wire. */
+export function wireFields(columns: readonly ColumnDefinition[], row: string): string {
+  const fields = columns.map((column) => {
     const name = escapeIdentifier(column.name);
     return `${wireExpression(column, `${row}.${name}`)} AS ${name}`;
   });
+  return fields.join(", ");
+}
+
+/** SQL for a row of the table as the text of a JSON object, each column in its form on the wire. */
+export function wireRow({ columns }: Pick<TableDefinition, "columns">, row: string): string {
   // A subquery without FROM keeps the names of the columns. json_build_object would allow 50 columns at most.
-  return `(SELECT row_to_json("$wire")::text FROM (SELECT ${fields.join(", ")}) AS "$wire")`;
+  return `(SELECT row_to_json("$wire")::text FROM (SELECT ${wireFields(columns, row)}) AS "$wire")`;
 }
 
 const DECIMAL = /^[+-]?\d+$/;

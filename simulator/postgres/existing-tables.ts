@@ -44,7 +44,7 @@ function defaultOf({ type, oneOf }: ColumnDefinition): string {
   const kind = kindOf(type);
   switch (kind) {
     case "text":
-      return escapeLiteral(oneOf?.[0] ?? "");
+      return escapeLiteral(String(oneOf?.[0] ?? ""));
     case "uuid":
       return "gen_random_uuid()";
     case "whole number":

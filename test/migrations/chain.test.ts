@@ -207,6 +207,21 @@ parts: { columns: { part_id: { type: nanoid, key: true }, item: { type: uuid, re
     holds: "SELECT a = 'x' FROM items",
   },
   {
+    what: "one_of of numbers that comes, widens and goes",
+    from: [
+      items(
+        'a: { type: smallint, one_of: [1] }\n    b: { type: bigint, one_of: [1, "9007199254740993"] }\n    c: "numeric(4,2)"',
+      ),
+    ],
+    to: [
+      items(
+        'a: { type: smallint, one_of: [1, 2] }\n    b: bigint\n    c: { type: "numeric(4,2)", one_of: ["7.00"] }',
+      ),
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A', 1, 9007199254740993, 7)",
+    holds: "SELECT a = 1 AND b = 9007199254740993 FROM items",
+  },
+  {
     what: "unique and indexes that come and go",
     from: [items("a: { type: text, unique: true }\n    b: text", "  indexes: [[b]]")],
     to: [items("a: text\n    b: { type: text, unique: true }", "  indexes: [[a]]\n  unique: [[a, b]]")],

@@ -100,7 +100,7 @@ function isPublished(
     ),
   );
   const values = source?.columns.get(column)?.node?.get.one_of?.items ?? [];
-  return values.length > 0 && values.every(({ value }) => published.has(value));
+  return values.length > 0 && values.every(({ text }) => published.has(text));
 }
 
 /** The table that the events are emitted from; undefined where the owner is written by hand. */

@@ -62,6 +62,14 @@ export const databaseCodes = {
     () =>
       '"identity: true" counts a smallint, integer or bigint that is the key; "default: uuid" and "default: nanoid" draw a key of that type',
   ),
+  "private-key": error(
+    (p: { column: string }) => `"${p.column}" is the key, which every event and answer names its row by`,
+    () => 'remove "private", or let another column be the key',
+  ),
+  "private-in-event": error(
+    (p: { column: string }) => `"${p.column}" is private, and whoever subscribes would read it`,
+    (p) => `remove "${p.column}" here, or "private" from the column`,
+  ),
   "invalid-default": error(
     (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,
     (p) => factsOf(p.type).written,
@@ -80,8 +88,14 @@ export const databaseCodes = {
     (p: { value: string; values: readonly string[] }) => `the default "${p.value}" is not in "one_of"`,
     (p) => `use one of ${p.values.join(", ")}`,
   ),
-  "one-of-not-text": error(
-    (p: { column: string; type: string }) => `"one_of" lists texts, but "${p.column}" is ${p.type}`,
+  "one-of-type": error(
+    (p: { column: string; type: string }) =>
+      `"one_of" lists texts, whole numbers or decimals, but "${p.column}" is ${p.type}`,
+    () => 'remove "one_of", or make it a text column',
+  ),
+  "invalid-one-of": error(
+    (p: { value: string; type: ColumnType }) => `"${p.value}" is not a value of ${p.type}`,
+    (p) => listedHint(p.type),
   ),
   "reference-type": error(
     (p: { column: string; type: string; table: string; key: string; keyType: string }) =>
@@ -239,3 +253,12 @@ export const databaseCodes = {
       `"${p.path}" serves the table "${p.table}", but the events of "${p.entity}" come from "${p.source}"`,
   ),
 };
+
+/** A decimal is told apart by its text, so it is written as a row shows it. */
+function listedHint(type: ColumnType): string {
+  const { kind, scale, precision, written } = factsOf(type);
+  if (kind !== "decimal") return written;
+  if (scale === undefined || precision === undefined)
+    return 'give the column limits, so that equal numbers have one text: "numeric(12,2)"';
+  return `write it in quotes with all digits behind the point: "${(0).toFixed(Math.min(scale, 20))}"`;
+}

@@ -149,6 +149,7 @@ function columnLiteral(column: Column): Literal {
     ),
     unique: flag(column.unique),
     local: column.local,
+    private: column.private,
     oneOf: column.oneOf,
   };
 }

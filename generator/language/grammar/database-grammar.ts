@@ -65,7 +65,15 @@ const columnMapping = mapping("a column", {
     choice("action for a reference", referenceActionNames),
     "restrict",
   ),
-  one_of: key("The only texts that it may hold.", list(text, 1)),
+  one_of: key(
+    "The only values that it may hold: texts, whole numbers, or decimals with all digits of their scale.",
+    list(scalar, 1),
+  ),
+  private: key(
+    "Only the service itself reads it, by its repository and SQL: no event, REST answer, filter, snapshot or copy shows it. REST may write it.",
+    flag,
+    false,
+  ),
   local: key(
     "Of a copy: only hooks of the service fill it. Events and snapshots leave it as it is, and `mesh verify` does not compare it. A row that is made anew has its default, or null.",
     flag,

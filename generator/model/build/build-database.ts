@@ -1,4 +1,4 @@
-import { factsOf } from "@meshwright/runtime/column-types";
+import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { byName, compareNames } from "../../collections/compare-names.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
@@ -42,6 +42,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     columns: [...table.columns.values()].map((column) => ({
       ...buildColumn(column, database, table.cacheOf !== undefined),
       wide: wide.has(column) ? true : undefined,
+      oneOf: buildValues(column, wide.has(column)),
     })),
     unique: columnSets(node.unique),
     indexes: columnSets(node.indexes),
@@ -49,6 +50,14 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     cache: buildCache(table, database),
     names: tableNames(table.name, node.row?.value),
   };
+}
+
+/** As they travel: large whole numbers as decimal strings. */
+function buildValues({ node, type }: ColumnSymbol, isWide: boolean): Column["oneOf"] {
+  const isNumber = type !== undefined && kindOf(type) === "whole number" && !isWide;
+  return node?.get.one_of?.items.map(({ value }) =>
+    isNumber && Number.isSafeInteger(Number(value)) ? Number(value) : String(value),
+  );
 }
 
 /** The order within a set is the order in the index; the order of the sets means nothing. */
@@ -78,7 +87,11 @@ function buildCache({ name, cacheOf, node }: TableSymbol, { owners }: DatabaseSy
   };
 }
 
-function buildColumn(column: ColumnSymbol, database: DatabaseSymbol, isCache: boolean): Omit<Column, "wide"> {
+function buildColumn(
+  column: ColumnSymbol,
+  database: DatabaseSymbol,
+  isCache: boolean,
+): Omit<Column, "wide" | "oneOf"> {
   const details = column.node?.get;
   const type = required(column.type, `the type of ${column.name}`);
   return {
@@ -89,11 +102,11 @@ function buildColumn(column: ColumnSymbol, database: DatabaseSymbol, isCache: bo
     key: column.key,
     unique: details?.unique?.value ?? false,
     local: column.local ? true : undefined,
+    private: details?.private?.value === true ? true : undefined,
     default: details?.identity?.value
       ? { kind: "identity" }
       : buildDefault(details?.default?.value, type, isCache),
     defaulted: details?.defaulted?.value === true ? true : undefined,
-    oneOf: details?.one_of?.items.map((item) => item.value),
     references: buildReference(column, database),
     renamedFrom: details?.renamed_from?.value,
   };

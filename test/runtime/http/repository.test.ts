@@ -76,7 +76,7 @@ test("a copy is only read, by type and at run time", async () => {
   >();
   expect(await cached.get("c1")).toEqual(await readRepository(pool, userCache).get("c1"));
   expect(Object.keys(cached)).toEqual(["list", "get"]);
-  await expect(insertRow(pool, userCache, { user_id: "c2", username: "x" })).rejects.toThrow(
+  await expect(insertRow(pool, userCache, { values: { user_id: "c2", username: "x" } })).rejects.toThrow(
     "read-only copy of auth.user",
   );
 });

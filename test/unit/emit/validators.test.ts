@@ -127,6 +127,7 @@ const column = (name: string, type: Column["type"], more: Partial<Column> = {}):
   type,
   description: undefined,
   wide: undefined,
+  private: undefined,
   nullable: false,
   key: false,
   unique: false,

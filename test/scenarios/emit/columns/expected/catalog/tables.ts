@@ -12,6 +12,8 @@ export interface ItemRow {
   readonly sku: string;
   readonly barcode: string | null;
   readonly state: "draft" | "listed";
+  readonly rank: 1 | 2 | 3;
+  readonly vat: "7.00" | "19.00";
   readonly price: number;
   readonly weight: number | null;
   readonly fragile: boolean;
@@ -23,7 +25,8 @@ export interface ItemRow {
 /** What creates a row of `items`; the database fills in what may be left out. */
 export type NewItem = NewRow<
   ItemRow,
-  "barcode" | "state" | "price" | "weight" | "fragile" | "labels" | "listed_at" | "created_at"
+  "barcode" | "state" | "rank" | "vat" | "price" | "weight" | "fragile" | "labels" | "listed_at"
+    | "created_at"
 >;
 
 /** What changes a row of `items`; its key stays. */
@@ -38,6 +41,8 @@ export const items: TableDefinition<ItemRow, NewItem, ItemPatch> = {
     { name: "sku", type: "text" },
     { name: "barcode", type: "text", nullable: true, unique: true },
     { name: "state", type: "text", defaulted: true, oneOf: ["draft", "listed"] },
+    { name: "rank", type: "smallint", defaulted: true, oneOf: [1, 2, 3] },
+    { name: "vat", type: "numeric(4,2)", defaulted: true, oneOf: ["7.00", "19.00"] },
     { name: "price", type: "bigint", defaulted: true },
     { name: "weight", type: "number", nullable: true },
     { name: "fragile", type: "boolean", defaulted: true },
