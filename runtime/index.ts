@@ -110,8 +110,13 @@ export {
   type CatalogColumn,
   type CatalogForeignKey,
   type CatalogTable,
+  compareExisting,
+  type Detached,
+  type DetachOptions,
+  detachDatabase,
   type ExistingDifference,
   ExistingDiffers,
+  type ExistingFindings,
   type ExistingTable,
   type Grants,
   type MigrateAsOwnerOptions,
@@ -125,6 +130,8 @@ export {
   migrationState,
   type OwnedDatabase,
   readCatalog,
+  type Statement,
+  splitStatements,
 } from "./schema/index.js";
 
 // The broker: to provision streams and durables, to listen, to test:

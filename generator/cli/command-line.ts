@@ -46,6 +46,18 @@ function addAuthoring(program: Command, finish: Finish): void {
     .description("start a new mesh in this folder; never overwrites")
     .action(async () => finish(await (await import("./commands/init.js")).init()));
   program
+    .command("adopt")
+    .description(
+      "write the tables of a PostgreSQL database that exists into mesh.yaml; what is there stays as it is",
+    )
+    .argument("<database>", "its URL, or the file that `pg_dump --schema-only` wrote")
+    .option("--service <name>", "the service that owns them (default: the database's name)")
+    .option("--tables <names>", "only these, parted by commas: users,sales.orders")
+    .option("--json", "print what was taken and left out as JSON")
+    .action(async (database: string, options) =>
+      finish(await (await import("./commands/adopt.js")).adopt(database, options)),
+    );
+  program
     .command("generate")
     .description("compile mesh.yaml into generated/")
     .option("--check", "write nothing; exit 1 and name the files that are not up to date")
@@ -93,6 +105,20 @@ function addRunning(program: Command, finish: Finish): void {
     .option("--json", "print the result as JSON")
     .action(async (service: string | undefined, options) =>
       finish(await (await import("./commands/migrate.js")).migrate(service, options)),
+    );
+  addDetach(program, finish);
+}
+
+function addDetach(program: Command, finish: Finish): void {
+  program
+    .command("detach")
+    .description("take every trace of the mesh from a service's database that existed before; its rows stay")
+    .argument("<service>", "whose database; stop it first")
+    .option("--drop-events", "also where events have not been published")
+    .option("--drop-tables", "also tables that the mesh made, with their rows; copies go anyway")
+    .option("--json", "print what was removed as JSON")
+    .action(async (service: string, options) =>
+      finish(await (await import("./commands/detach.js")).detach(service, options)),
     );
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { Database } from "../model/mesh.js";
 import { readRoles } from "../project/read-roles.js";
+import { UsageError } from "../project/usage-error.js";
 import { type PostgresServer, startPostgres } from "./servers/postgres-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
@@ -27,8 +28,11 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   const { databases, state, progress, onNotice } = options;
   const owner: Record<string, string> = {};
   const service: Record<string, string> = {};
-  for (const { name, urlVariable, ownerUrlVariable } of databases.filter(isGiven)) {
-    const given = [process.env[urlVariable], process.env[ownerUrlVariable]].filter((url) => url);
+  requireExisting(databases);
+  for (const { name, urlVariable, ownerUrlVariable, tables } of databases.filter(isGiven)) {
+    const standIn = isExisting({ tables }) ? [process.env.DATABASE_URL] : [];
+    const named = [process.env[urlVariable], process.env[ownerUrlVariable]].filter((url) => url);
+    const given = named.length > 0 ? named : standIn;
     service[name] = given[0] ?? "";
     owner[name] = given.at(-1) ?? "";
   }
@@ -49,8 +53,23 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
 }
 
 /** Whether the environment names it: it is then not in the state folder. */
-export function isGiven({ urlVariable, ownerUrlVariable }: Database): boolean {
-  return Boolean(process.env[urlVariable] || process.env[ownerUrlVariable]);
+export function isGiven({ urlVariable, ownerUrlVariable, tables }: Database): boolean {
+  const standIn = isExisting({ tables }) ? process.env.DATABASE_URL : undefined;
+  return Boolean(process.env[urlVariable] || process.env[ownerUrlVariable] || standIn);
+}
+
+function isExisting({ tables }: Pick<Database, "tables">): boolean {
+  return tables.some(({ existing }) => existing === true);
+}
+
+/** What exists is nowhere but where it is: an empty database of ours would be another one. */
+function requireExisting(databases: readonly Database[]): void {
+  const missing = databases.find((database) => isExisting(database) && !isGiven(database));
+  if (missing === undefined) return;
+  throw new UsageError(
+    `tables of ${missing.name} exist, and it is not said where`,
+    `set ${missing.urlVariable}, or DATABASE_URL, to the URL of a database that has them`,
+  );
 }
 
 const CONNECT_MS = 30_000;

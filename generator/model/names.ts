@@ -50,7 +50,7 @@ export function tableNames(table: string, row = singularName(table)): TableNames
 for (const word of [/data$/i, /sms$/i, "os", "species"]) pluralize.addUncountableRule(word);
 
 /** `ssh_keys`, `people` → `SshKey`, `Person`: the last word alone is inflected. Of `s` nothing would be left: it stays. */
-function singularName(table: string): string {
+export function singularName(table: string): string {
   const words = table.split("_");
   const last = words.pop() ?? "";
   return pascalCase([...words, pluralize.singular(last) || last].join("_"));

@@ -6,12 +6,13 @@ export function describedTables({ tables }: Database): readonly ExistingTable[] 
   return tables.map(toDefinition);
 }
 
-function toDefinition({ name, at, key, columns, unique, existing }: Table): ExistingTable {
+function toDefinition({ name, at, key, columns, unique, existing, cache }: Table): ExistingTable {
   return {
     name,
     ...(at === undefined ? {} : { at }),
     key,
     columns: columns.map(toColumn),
+    ...(cache && { cacheOf: cache.entity }),
     ...(existing && {
       existing: {
         unique,

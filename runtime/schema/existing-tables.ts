@@ -10,7 +10,7 @@ import { MigrationError } from "./ledger.js";
  */
 
 /** A table that exists, as mesh.yaml describes it. */
-export type ExistingTable = Pick<TableDefinition, "name" | "at" | "key" | "columns" | "existing">;
+export type ExistingTable = Pick<TableDefinition, "name" | "at" | "key" | "columns" | "existing" | "cacheOf">;
 
 /** Something that mesh.yaml says and the catalogue does not. */
 export interface ExistingDifference {
@@ -34,6 +34,7 @@ export class ExistingDiffers extends MigrationError {
   }
 }
 
+/** How tables that exist compare with what mesh.yaml says of them. */
 export interface ExistingFindings {
   readonly differences: readonly ExistingDifference[];
   /** What holds, and may surprise. */
@@ -104,6 +105,12 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
     ...table.columns
       .filter(({ name, unique }) => unique === true && !hasUnique(known, [name]))
       .map(({ name }) => say("it is not unique", name)),
+    // Of a copy each must be known, or a value that its source gives to another row could never be taken.
+    ...(table.cacheOf === undefined
+      ? []
+      : table.columns
+          .filter(({ name, unique }) => unique !== true && name !== table.key && hasUnique(known, [name]))
+          .map(({ name }) => say("it is unique: say unique: true", name))),
     ...(table.existing?.unique ?? [])
       .filter((columns) => !hasUnique(known, columns))
       .map((columns) => say(`${columns.join(", ")} together are not unique`)),
@@ -129,7 +136,9 @@ function differencesOfColumn(column: ColumnDefinition, { columns }: CatalogTable
   // A domain has its limits, if any, elsewhere.
   const isDomain = !known.declared.startsWith(bare.replace("[]", ""));
   const isSame = known.type === bare && (isDomain || known.declared === said);
-  const fits = isSame || WIDER[bare]?.includes(known.type) === true;
+  // The labels of an enum are texts.
+  const isLabel = known.typeKind === "e" && bare === "text";
+  const fits = isSame || isLabel || WIDER[bare]?.includes(known.type) === true;
   return [
     ...(fits ? [] : [`it is ${isDomain ? known.type : known.declared}, not ${said}`]),
     ...(known.notNull && column.nullable === true ? ["it is never NULL: take null away"] : []),

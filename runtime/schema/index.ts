@@ -1,5 +1,12 @@
 export { type CatalogColumn, type CatalogForeignKey, type CatalogTable, readCatalog } from "./catalog.js";
-export { type ExistingDifference, ExistingDiffers, type ExistingTable } from "./existing-tables.js";
+export { type Detached, type DetachOptions, detachDatabase } from "./detach.js";
+export {
+  compareExisting,
+  type ExistingDifference,
+  ExistingDiffers,
+  type ExistingFindings,
+  type ExistingTable,
+} from "./existing-tables.js";
 export type { Grants } from "./grants.js";
 export { type AppliedMigration, type Migration, MigrationError } from "./ledger.js";
 export { type MigrateOptions, type MigrationReport, mayMigrate, migrate, migrationState } from "./migrate.js";
@@ -9,3 +16,4 @@ export {
   migrateAsOwner,
   type OwnedDatabase,
 } from "./migrate-as-owner.js";
+export { type Statement, splitStatements } from "./split-statements.js";

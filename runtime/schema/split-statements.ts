@@ -7,6 +7,7 @@ export function tokens(sql: string): Iterable<RegExpExecArray> {
   return sql.matchAll(TOKEN);
 }
 
+/** A statement of a file of SQL. */
 export interface Statement {
   readonly text: string;
   /** Line of the file on which it begins, from 1. */

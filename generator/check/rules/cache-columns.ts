@@ -28,7 +28,11 @@ function checkColumn(
   report: Report,
 ): void {
   const hasCreation = events.some((event) => event.change === "create");
-  const mustBeCarried = !column.poisoned && !column.nullable && column.node?.get.default === undefined;
+  const mustBeCarried =
+    !column.poisoned &&
+    !column.nullable &&
+    column.node?.get.default === undefined &&
+    column.node?.get.defaulted?.value !== true;
   for (const event of events) {
     const name = event.name?.value;
     if (name === undefined || event.poisoned || hasUnknownField(event)) continue;

@@ -57,7 +57,7 @@ function adviseColumn(column: ColumnSymbol, { entityName, events }: EntitySymbol
   const carriers = events.filter(({ change, fields }) => change !== "delete" && fields.has(name));
   const source = sourceOf(events);
   if (carriers.length === 0) {
-    if (column.node?.get.default?.value === "now") return;
+    if (column.node?.get.default?.value === "now" || column.node?.get.defaulted?.value === true) return;
     const isInSource = source?.columns.has(name) ?? false;
     const fields = new Map(events.flatMap((event) => [...event.fields]));
     const clue = isInSource ? undefined : report.nearest(name, fields, (field) => field.span);

@@ -13,10 +13,8 @@ export const checkExistingTables: Rule = (program, report) => {
 
 function checkExisting({ name, node, cacheOf, columns }: TableSymbol, report: Report): void {
   const said = node?.keySpans ?? {};
-  if (cacheOf !== undefined && said.existing !== undefined) {
-    report("existing-copy", said.existing, { table: name });
-    return;
-  }
+  if (cacheOf !== undefined && said.backfill !== undefined)
+    report("backfill-of-copy", said.backfill, { table: name, entity: cacheOf.text });
   if (said.renamed_from !== undefined)
     report("not-of-existing", said.renamed_from, { key: "renamed_from", table: name });
   for (const { node: column } of columns.values()) {

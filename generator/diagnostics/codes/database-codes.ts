@@ -30,10 +30,10 @@ export const databaseCodes = {
         ? 'say "defaulted: true" where the database has a value for rows that name none'
         : `remove "${p.key}"; what has changed in the database is written here as it is now`,
   ),
-  "existing-copy": error(
-    (p: { table: string }) =>
-      `"${p.table}" is a copy, which the mesh makes and keeps: it cannot exist before`,
-    () => 'remove "existing", or "cache"',
+  "backfill-of-copy": error(
+    (p: { table: string; entity: string }) =>
+      `"${p.table}" is a copy: its owner says of "${p.entity}" for which rows creation hooks run`,
+    () => 'remove "backfill"',
   ),
   "column-name": error(
     (p: { column: string }) => `"${p.column}" is not a name that a migration gives a column`,

@@ -18,12 +18,15 @@ interface RolesRow {
   readonly owner: string;
   readonly service: string;
   readonly tables: string;
+  /** Whether tables were there before the mesh, and are somebody's. */
+  readonly existing: string;
   readonly comma: string;
 }
 
 /** Undefined for a mesh without a database of its own. */
 export function rolesView(databases: readonly Database[], header: string): RolesView | undefined {
   const rows = databases.map(({ name, roles, tables }, index) => ({
+    existing: tables.some(({ existing }) => existing === true) ? ", true" : ", false",
     database: literal(name),
     owner: literal(roles.owner),
     service: literal(roles.service),

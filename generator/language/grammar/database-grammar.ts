@@ -97,7 +97,7 @@ const tableShape = mapping("a table", {
   description: key("What a row is.", text),
   schema: schemaKey,
   existing: key(
-    "It is there already: migrations leave it as it is, add triggers that write its events, and refuse where its columns, keys or references differ from what this file says. By default as its database says; never of a copy.",
+    "It is there already: migrations leave it as it is, add triggers that write its events, and refuse where its columns, keys or references differ from what this file says. By default as its database says, and never of a copy that does not say it itself.",
     flag,
   ),
   table: key(

@@ -173,8 +173,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
     found TEXT[];
 BEGIN
-    EXECUTE format('SELECT coalesce(array_agg(id), ''{}'') FROM unnest($1) AS id
-        WHERE (SELECT true FROM %s AS present WHERE present.%I = id::%s) IS NULL',
+    EXECUTE format('SELECT coalesce(array_agg(given.id), ''{}'') FROM unnest($1) AS given (id)
+        WHERE (SELECT true FROM %s AS present WHERE present.%I = given.id::%s) IS NULL',
         relation::regclass, key, mesh.type_of(relation, key)) INTO found USING ids;
     RETURN found;
 END;

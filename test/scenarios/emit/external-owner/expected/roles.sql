@@ -14,18 +14,23 @@ DECLARE
   owner_id OID;
 BEGIN
   SELECT * INTO here FROM (VALUES
-    ('billing_db', 'billing_owner', 'billing_service', ARRAY['account_cache', 'invoices']::TEXT[])
-  ) AS mesh (database, owner, service, tables) WHERE database = current_database();
+    ('billing_db', 'billing_owner', 'billing_service', ARRAY['account_cache', 'invoices']::TEXT[], false)
+  ) AS mesh (database, owner, service, tables, existing) WHERE database = current_database();
   IF NOT FOUND THEN
     RAISE EXCEPTION '"%" is no database of this mesh', current_database()
       USING HINT = 'Connect to one of: billing_db.';
   END IF;
   FOR known IN
-    SELECT role FROM unnest(ARRAY[here.owner, here.service]) AS role
+    SELECT role FROM unnest(CASE WHEN here.existing THEN ARRAY[here.service] ELSE ARRAY[here.owner, here.service] END) AS role
     WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
   LOOP
     EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', known.role);
   END LOOP;
+  -- What exists is somebody's, and others use it: whoever owns the tables migrates, and the service's role comes to it.
+  IF here.existing THEN
+    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %1$I TO %2$I; GRANT USAGE ON SCHEMA public TO %2$I', here.database, here.service);
+    RETURN;
+  END IF;
   SELECT oid INTO owner_id FROM pg_roles WHERE rolname = here.owner;
   -- What somebody else has migrated becomes the owner's: functions of the mesh run with the rights of who owns them.
   FOR known IN

@@ -85,13 +85,20 @@ export const ordersRepository = repositoryOf(orders);
 export interface PersonRow {
   readonly person_id: string;
   readonly name: string;
+  readonly seen_at: string;
 }
 
 export const people: TableDefinition<PersonRow> = {
   name: "people",
+  at: { schema: "public", table: "people" },
   key: "person_id",
   cacheOf: "crm.person",
-  columns: [{ name: "person_id", type: "text" }, { name: "name", type: "text" }],
+  columns: [
+    { name: "person_id", type: "text" },
+    { name: "name", type: "text" },
+    { name: "seen_at", type: "timestamp", defaulted: true },
+  ],
+  existing: { unique: [], references: [] },
 };
 
 /** Rows of `people`, the copy of `crm.person`: its events and snapshots keep it. */

@@ -1,0 +1,246 @@
+import { type ColumnType, type FieldType, factsOf, kindOf } from "@meshwright/runtime/column-types";
+import type { Mesh } from "../../model/mesh.js";
+import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
+import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
+import { entityOf, openNames, pascalCase, rowNameOf, snakeCase } from "./mesh-names.js";
+
+/*
+ * mesh.yaml with the tables of a database: a service, its database, a path for each table and three events of its rows.
+ * Pure, from text to text.
+ */
+
+export interface AdoptInput {
+  /** undefined: there is no mesh.yaml yet. */
+  readonly text: string | undefined;
+  /** What the text means; undefined as long as it says nothing. */
+  readonly mesh: Mesh | undefined;
+  readonly service: string;
+  /** Name of the database that a new service gets. */
+  readonly database: string;
+  readonly tables: readonly AdoptableTable[];
+  /** The folder's name, for a mesh that is new. */
+  readonly meshName: string;
+}
+
+export interface AdoptedTable {
+  /** As mesh.yaml calls it. */
+  readonly name: string;
+  readonly place: string;
+  readonly path: string;
+  readonly events: readonly string[];
+}
+
+export interface Adopted {
+  readonly text: string;
+  readonly database: string;
+  /** Those that are new in the file. */
+  readonly added: readonly AdoptedTable[];
+}
+
+interface NamedTable extends AdoptableTable {
+  readonly name: string;
+  readonly row: string;
+  readonly entity: string;
+}
+
+const HEAD = (name: string) =>
+  `# yaml-language-server: $schema=./generated/mesh.schema.json
+mesh: ${name}
+`;
+
+/** Adds the tables that the file does not have; of what it has nothing changes. */
+export function adoptInto(input: AdoptInput): Adopted {
+  const { mesh, service } = input;
+  const known = mesh?.services.find(({ name }) => name === service);
+  const database = known?.database ?? input.database;
+  const owned = mesh?.databases.find(({ name }) => name === database);
+  const isThere = ({ schema, table }: AdoptableTable) =>
+    owned?.tables.some(({ at }) => at?.schema === schema && at.table === table) === true;
+  const tables = nameTables(
+    input.tables.filter((table) => !isThere(table)),
+    { mesh, service, database },
+  );
+  let text = input.text ?? HEAD(input.meshName);
+  if (known === undefined) text = addService(text, { service, database, port: freePort(mesh), tables });
+  else text = extendService(text, { service, tables, hasHttp: known.http !== undefined });
+  const nameOf = namesOfTables(tables, owned);
+  const isSaid = owned === undefined || hasValue(text, ["databases", database, "existing"], true);
+  const said = Object.fromEntries(tables.map((table) => [table.name, sayTable(table, nameOf, isSaid)]));
+  text = addEntries(
+    text,
+    owned === undefined ? ["databases"] : ["databases", database, "tables"],
+    owned === undefined ? { [database]: { existing: true, tables: said } } : said,
+  );
+  const subjects = Object.assign({}, ...tables.map((table) => saySubjects(table, service))) as Readonly<
+    Record<string, Said>
+  >;
+  text = addEntries(text, ["subjects"], subjects);
+  return {
+    text,
+    database,
+    added: tables.map((table) => ({
+      name: table.name,
+      place: `${table.schema}.${table.table}`,
+      path: pathOf(table),
+      events: ACTIONS.map(({ action }) => `${service}.${table.entity}.${action}`),
+    })),
+  };
+}
+
+function nameTables(
+  tables: readonly AdoptableTable[],
+  {
+    mesh,
+    service,
+    database,
+  }: { readonly mesh: Mesh | undefined; readonly service: string; readonly database: string },
+): readonly NamedTable[] {
+  const owned = mesh?.databases.find(({ name }) => name === database)?.tables ?? [];
+  const names = openNames(owned.map(({ name }) => name));
+  const types = [
+    ...(mesh?.events ?? []).map(({ name }) => name),
+    ...owned.flatMap((table) => Object.values(table.names)),
+  ];
+  const rows = openNames(
+    types.flatMap((type) => [type, type.replace(/^New|Row$|Patch$|Created$|Updated$|Deleted$/, "")]),
+  );
+  const entities = openNames(
+    (mesh?.events ?? []).filter((event) => event.service === service).map(({ entity }) => entity),
+  );
+  return tables.map((table) => {
+    const plain = snakeCase(table.table).replace(/^pg_/, "t_").slice(0, 44);
+    const name = names.give(plain, `${snakeCase(table.schema)}_${plain}`.slice(0, 46));
+    const row = rows.give(rowNameOf(name), pascalCase(name), `${pascalCase(service)}${rowNameOf(name)}`);
+    return { ...table, name, row, entity: entities.give(entityOf(row)) };
+  });
+}
+
+/** By place. */
+function namesOfTables(tables: readonly NamedTable[], owned: Mesh["databases"][number] | undefined) {
+  return new Map([
+    ...(owned?.tables ?? []).map((table) => [`${table.at?.schema}\0${table.at?.table}`, table.name] as const),
+    ...tables.map((table) => [`${table.schema}\0${table.table}`, table.name] as const),
+  ]);
+}
+
+function freePort(mesh: Mesh | undefined): number {
+  return Math.max(8080, ...(mesh?.services ?? []).map(({ http }) => http?.port ?? 0)) + 1;
+}
+
+function pathOf({ name }: NamedTable): string {
+  return `/api/${name.replaceAll("_", "-")}`;
+}
+
+function resourcesOf(tables: readonly NamedTable[]): Readonly<Record<string, Said>> {
+  return Object.fromEntries(tables.map((table) => [pathOf(table), table.name]));
+}
+
+function addService(
+  text: string,
+  {
+    service,
+    database,
+    port,
+    tables,
+  }: {
+    readonly service: string;
+    readonly database: string;
+    readonly port: number;
+    readonly tables: readonly NamedTable[];
+  },
+): string {
+  const http = { port, resources: resourcesOf(tables) };
+  return addEntries(text, ["services"], { [service]: { database, publishes: [`${service}.*`], http } });
+}
+
+function extendService(
+  text: string,
+  {
+    service,
+    tables,
+    hasHttp,
+  }: { readonly service: string; readonly tables: readonly NamedTable[]; readonly hasHttp: boolean },
+): string {
+  const at = ["services", service];
+  // Without a port of its own there is no REST, and so no snapshot: that is for its author to say.
+  const served = hasHttp ? addEntries(text, [...at, "http", "resources"], resourcesOf(tables)) : text;
+  const whole = new RegExp(`["'\\s[,-]${service}\\.\\*["'\\s\\],]`);
+  if (whole.test(served)) return served;
+  return addItems(
+    served,
+    [...at, "publishes"],
+    tables.map(({ entity }) => `${service}.${entity}.*`),
+  );
+}
+
+function sayTable(table: NamedTable, nameOf: ReadonlyMap<string, string>, isSaid: boolean): Said {
+  return {
+    ...(table.comment === null ? {} : { description: table.comment }),
+    ...(table.schema === "public" ? {} : { schema: table.schema }),
+    ...(isSaid ? {} : { existing: true }),
+    ...(table.table === table.name ? {} : { table: table.table }),
+    ...(table.row === rowNameOf(table.name) ? {} : { row: table.row }),
+    ...(table.unique.length === 0 ? {} : { unique: table.unique }),
+    ...(table.indexes.length === 0 ? {} : { indexes: table.indexes }),
+    columns: Object.fromEntries(
+      table.columns.map((column) => [column.name, sayColumn(column, table, nameOf)]),
+    ),
+  };
+}
+
+function sayColumn(column: AdoptableColumn, { key }: NamedTable, nameOf: ReadonlyMap<string, string>): Said {
+  const { name, type, nullable, defaulted, unique, references, comment } = column;
+  const target = references && nameOf.get(`${references.schema}\0${references.table}`);
+  const said = {
+    ...(name === key ? { key: true } : {}),
+    ...(nullable ? { null: true } : {}),
+    ...(defaulted ? { defaulted: true } : {}),
+    ...(unique ? { unique: true } : {}),
+    ...(references === undefined || target === undefined
+      ? {}
+      : {
+          references: target,
+          ...(references.onDelete === "restrict" ? {} : { on_delete: references.onDelete }),
+        }),
+    ...(comment === null ? {} : { description: comment }),
+  };
+  const keys = Object.keys(said);
+  if (keys.length === 0) return type;
+  return keys.length === 1 && nullable ? `${type}?` : { type, ...said };
+}
+
+const ACTIONS = [
+  { action: "created", on: "insert" },
+  { action: "updated", on: "update" },
+  { action: "deleted", on: "delete" },
+] as const;
+
+function saySubjects(
+  { name, row, entity, key, columns }: NamedTable,
+  service: string,
+): Readonly<Record<string, Said>> {
+  const shown = columns.filter(({ name: column }) => /^[A-Za-z][A-Za-z0-9_]*$/.test(column));
+  const payload = (all: boolean) =>
+    Object.fromEntries(
+      shown.filter((column) => all || column.name === key).map((column) => [column.name, fieldOf(column)]),
+    );
+  return Object.fromEntries(
+    ACTIONS.map(({ action, on }) => [
+      `${service}.${entity}.{id}.${action}`,
+      { event: `${row}${pascalCase(action)}`, emit: { table: name, on }, payload: payload(on !== "delete") },
+    ]),
+  );
+}
+
+/** `bigint` for a whole number of 64 bits: as a JSON number the largest ones would be other numbers to most readers. */
+function fieldOf({ type, nullable }: AdoptableColumn): string {
+  const { element } = factsOf(type);
+  return `${element === undefined ? fieldType(type) : `${fieldType(element)}[]`}${nullable ? "?" : ""}`;
+}
+
+function fieldType(type: ColumnType): FieldType {
+  const { fields, bits } = factsOf(type);
+  if (bits === 64) return "bigint";
+  const exact = (["uuid", "timestamp", "date", "binary"] as const).find((field) => fields.includes(field));
+  return kindOf(type) === "text" ? "string" : (exact ?? fields[0] ?? "string");
+}

@@ -1,0 +1,52 @@
+import { pascalCase, singularName } from "../../model/names.js";
+
+/*
+ * Names that a mesh gives to what a database calls otherwise: each is given once.
+ */
+
+/** `Order Details`, `userAccounts`, `Größe` → `order_details`, `user_accounts`, `grosse`. */
+export function snakeCase(name: string): string {
+  const plain = name
+    .replaceAll("ß", "ss")
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")
+    .replace(/^_+|_+$/g, "");
+  return /^[a-z]/.test(plain) ? plain : plain === "" ? "table" : `t_${plain}`;
+}
+
+export interface NameGiver {
+  /** The first of these that is free, else the last with a number. */
+  give(...wanted: readonly string[]): string;
+}
+
+/** `taken`: names that are given already. */
+export function openNames(taken: Iterable<string>): NameGiver {
+  const given = new Set(taken);
+  return {
+    give(...wanted) {
+      const last = wanted.at(-1) ?? "";
+      for (const name of wanted) if (claim(name)) return name;
+      for (let number = 2; ; number += 1) if (claim(`${last}${number}`)) return `${last}${number}`;
+    },
+  };
+  function claim(name: string): boolean {
+    if (given.has(name)) return false;
+    given.add(name);
+    return true;
+  }
+}
+
+/** What one row is called in TypeScript, by default. */
+export function rowNameOf(table: string): string {
+  return singularName(table);
+}
+
+/** `OrderDetail` → `order_detail`. */
+export function entityOf(row: string): string {
+  return snakeCase(row);
+}
+
+export { pascalCase };

@@ -1,0 +1,129 @@
+import { basename, resolve } from "node:path";
+import { type CatalogTable, compareExisting } from "@meshwright/runtime";
+import { compileMesh } from "../../compile.js";
+import { hasErrors } from "../../diagnostics/diagnostic.js";
+import type { Mesh } from "../../model/mesh.js";
+import { databaseUrlVariable } from "../../model/names.js";
+import { describedTables } from "../../project/described-tables.js";
+import { openOutputFolder } from "../../project/output-folder.js";
+import { MESH_FILE } from "../../project/paths.js";
+import { UsageError } from "../../project/usage-error.js";
+import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
+import { type AdoptedTable, adoptInto } from "../adopt/adopt-mesh.js";
+import { findAdoptable, type LeftOut } from "../adopt/adoptable-tables.js";
+import { type DatabaseSource, withDatabase } from "../adopt/catalog-source.js";
+import { snakeCase } from "../adopt/mesh-names.js";
+import type { ExitCode } from "../exit-code.js";
+import { reportDiagnostics } from "../project.js";
+
+export interface AdoptOptions {
+  readonly service?: string;
+  /** `users,sales.orders` */
+  readonly tables?: string;
+  readonly json?: boolean;
+}
+
+interface Report {
+  readonly service: string;
+  readonly database: string;
+  readonly urlVariable: string;
+  readonly added: readonly AdoptedTable[];
+  /** In mesh.yaml and in the database, and not the same. */
+  readonly differs: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Writes the tables of a database into mesh.yaml; what is there already stays as it is. */
+export async function adopt(from: string, options: AdoptOptions): Promise<ExitCode> {
+  const folder = openOutputFolder(".");
+  const text = folder.read(MESH_FILE);
+  const compiled = text === undefined ? undefined : compileMesh(text, { file: MESH_FILE });
+  if (compiled !== undefined && compiled.mesh === undefined) {
+    reportDiagnostics(compiled.diagnostics, options.json);
+    throw new UsageError(`${MESH_FILE} has errors, so nothing can be added to it`);
+  }
+  return await withProgress("reading the database", () =>
+    withDatabase(from, async (source, client) => {
+      const mesh = compiled?.mesh;
+      const names = nameParts(source, options, mesh);
+      const { tables, leftOut } = findAdoptable(chosen(source.catalog, options.tables));
+      const meshName =
+        basename(resolve("."))
+          .toLowerCase()
+          .replace(/[^a-z0-9-]+/g, "-")
+          .replace(/^[^a-z]+|-+$/g, "") || "mesh";
+      const adopted = adoptInto({ text, mesh, tables, meshName, ...names });
+      const result = compileMesh(adopted.text, { file: MESH_FILE });
+      if (hasErrors(result.diagnostics)) {
+        reportDiagnostics(result.diagnostics, options.json);
+        throw new Error(`what was read of ${source.name} makes no valid ${MESH_FILE}: nothing was written`);
+      }
+      const known = mesh?.databases.find(({ name }) => name === adopted.database);
+      const found = known && (await compareExisting(client, describedTables(known)));
+      const differs = (found?.differences ?? []).map(
+        ({ table, column, message }) => `${column === undefined ? table : `${table}.${column}`}: ${message}`,
+      );
+      if (adopted.text !== text) folder.write(MESH_FILE, adopted.text);
+      const report: Report = {
+        service: names.service,
+        database: adopted.database,
+        urlVariable: databaseUrlVariable(adopted.database),
+        added: adopted.added,
+        differs,
+        leftOut: [...leftOut, ...source.refused],
+      };
+      if (options.json) printJson(report);
+      else describe(report, from);
+      return differs.length > 0 ? 1 : 0;
+    }),
+  );
+}
+
+function nameParts(
+  { name }: DatabaseSource,
+  { service: wanted }: AdoptOptions,
+  mesh: Mesh | undefined,
+): { readonly service: string; readonly database: string } {
+  const plain = wanted === undefined ? snakeCase(name) : `${wanted.replaceAll("-", "_")}_db`;
+  const service = wanted ?? plain.replace(/_db$/, "").slice(0, 32);
+  if (!/^[a-z][a-z0-9_-]*$/.test(service))
+    throw new UsageError(`"${service}" is no name for a service`, "use lower-case letters, digits, _ and -");
+  const known = mesh?.services.find((each) => each.name === service);
+  if (known?.external === true)
+    throw new UsageError(`${service} is external: nothing is generated for it`, "choose another --service");
+  const taken = mesh?.databases.some((each) => each.name === plain && each.service !== service) === true;
+  const reserved =
+    ["nats", "database", "postgres", "template0", "template1"].includes(plain) || plain.startsWith("pg_");
+  return { service, database: taken || reserved ? `${service.replaceAll("-", "_")}_db` : plain };
+}
+
+/** Those that are named, with their schema or without. */
+function chosen(catalog: readonly CatalogTable[], tables: string | undefined): readonly CatalogTable[] {
+  if (tables === undefined) return catalog;
+  const wanted = tables.split(",").map((name) => name.trim());
+  const isMeant = (table: CatalogTable, name: string) =>
+    [table.name, `${table.schema}.${table.name}`].includes(name);
+  const missing = wanted.filter((name) => !catalog.some((table) => isMeant(table, name)));
+  if (missing.length > 0)
+    throw new UsageError(
+      `the database has no ${missing.join(", ")}`,
+      `its tables are ${catalog.map(({ schema, name }) => (schema === "public" ? name : `${schema}.${name}`)).join(", ")}`,
+    );
+  return catalog.filter((table) => wanted.some((name) => isMeant(table, name)));
+}
+
+function describe({ service, database, urlVariable, added, differs, leftOut }: Report, from: string): void {
+  for (const { name, place, events } of added)
+    print(
+      `${colour.green("took")}     ${place}${place === `public.${name}` ? "" : ` as ${name}`}: ${events.join(", ")}`,
+    );
+  for (const { what, why } of leftOut) print(`${colour.yellow("left out")} ${what}: ${why}`);
+  for (const line of differs) print(`${colour.red("differs")}  ${line}`);
+  if (added.length === 0) print(`${MESH_FILE} has every table of ${database} that it can take`);
+  const url = from.startsWith("postgres")
+    ? from.replace(/:[^:@/]*@/, ":…@")
+    : "postgres://user:password@host:5432/database";
+  tell(`\n${added.length} tables of ${service}, ${leftOut.length} things left out`);
+  tell(`next: ${colour.bold(`export ${urlVariable}='${url}'`)}   of the role that owns the tables`);
+  tell(`      ${colour.bold("npx mesh generate && npx mesh migrate && npx mesh dev")}`);
+}

@@ -1,0 +1,113 @@
+import { type ClientBase, escapeIdentifier as quote } from "pg";
+import { relationOf } from "../database/relation.js";
+import type { TableDefinition } from "../definition.js";
+import { MigrationError } from "./ledger.js";
+
+/** What is ours in a database that was there before the mesh. */
+export interface DetachOptions {
+  /** All tables of the service. */
+  readonly tables: readonly Pick<TableDefinition, "name" | "at" | "existing" | "cacheOf">[];
+  /** The role that the service runs as: it loses what it was granted. */
+  readonly role: string;
+  /** Events that have not been published go, too. Default false: then nothing is done while there are any. */
+  readonly dropEvents?: boolean;
+  /** Tables that the mesh made, copies aside, go with their rows. Default false: then nothing is done while there are any. */
+  readonly dropTables?: boolean;
+}
+
+/** What `detachDatabase` removed. */
+export interface Detached {
+  readonly triggers: number;
+  readonly constraints: number;
+  readonly indexes: number;
+  readonly tables: readonly string[];
+}
+
+const LOCK_TIMEOUT_MS = 2_000;
+
+/**
+ * Takes every trace of the mesh from a database, in one transaction: triggers, checks and indexes of ours on tables that
+ * exist, copies, grants and schema `mesh`. Rows of existing tables stay as they are. Rejects with `MigrationError`, and
+ * nothing is done, where events or rows would be lost without a word; with 55P03 where a table is in use too long.
+ */
+export async function detachDatabase(client: ClientBase, options: DetachOptions): Promise<Detached> {
+  const { rows } = await client.query<{ there: boolean }>(
+    "SELECT to_regclass('mesh.place') IS NOT NULL AS there",
+  );
+  if (rows[0]?.there !== true) return { triggers: 0, constraints: 0, indexes: 0, tables: [] };
+  await client.query("BEGIN");
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    const triggers = await dropEach(client, TRIGGERS);
+    await requireNothingLost(client, options);
+    const constraints = await dropEach(client, CONSTRAINTS);
+    const indexes = await dropEach(client, INDEXES);
+    const made = options.tables.filter(({ existing }) => existing === undefined);
+    for (const table of made) await client.query(`DROP TABLE IF EXISTS ${relationOf(table)}`);
+    await revoke(client, options);
+    await client.query("DROP SCHEMA mesh CASCADE");
+    await client.query("COMMIT");
+    return { triggers, constraints, indexes, tables: made.map(({ name }) => name) };
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Behind the triggers, so that no event comes after it was asked. */
+async function requireNothingLost(client: ClientBase, options: DetachOptions): Promise<void> {
+  const { rows } = await client.query<{ events: string }>("SELECT count(*) AS events FROM mesh.outbox");
+  if (options.dropEvents !== true && rows[0]?.events !== "0")
+    throw new MigrationError(
+      `${rows[0]?.events} events have not been published: let the service run until they are, or say --drop-events`,
+    );
+  const own = options.tables.filter(
+    ({ existing, cacheOf }) => existing === undefined && cacheOf === undefined,
+  );
+  if (options.dropTables !== true && own.length > 0)
+    throw new MigrationError(
+      `the mesh made ${own.map(({ name }) => name).join(", ")}, which would go with their rows: say --drop-tables`,
+    );
+}
+
+const TRIGGERS = `
+SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) AS statement
+FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND p.pronamespace = 'mesh'::regnamespace AND
+  (SELECT relnamespace FROM pg_class WHERE oid = t.tgrelid) <> 'mesh'::regnamespace`;
+
+const OURS = `JOIN pg_class AS c ON c.oid = x.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN mesh.place ON schema_name = n.nspname AND table_name = c.relname AND existing
+WHERE x.name LIKE 'mesh\\_%'`;
+
+const CONSTRAINTS = `
+SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', x.relation::regclass, x.name) AS statement
+FROM (SELECT conname AS name, conrelid AS relation FROM pg_constraint WHERE contype = 'c') AS x ${OURS}`;
+
+const INDEXES = `
+SELECT format('DROP INDEX %s', x.index::regclass) AS statement
+FROM (SELECT relname AS name, indrelid AS relation, indexrelid AS index FROM pg_index JOIN pg_class ON oid = indexrelid) AS x ${OURS}`;
+
+async function dropEach(client: ClientBase, query: string): Promise<number> {
+  const { rows } = await client.query<{ statement: string }>(query);
+  for (const { statement } of rows) await client.query(statement);
+  return rows.length;
+}
+
+/** The role itself belongs to the whole server, and stays. */
+async function revoke(client: ClientBase, { tables, role }: DetachOptions): Promise<void> {
+  const found = await client.query("SELECT FROM pg_roles WHERE rolname = $1 AND rolname <> current_user", [
+    role,
+  ]);
+  if (found.rowCount === 0) return;
+  for (const table of tables.filter(({ existing }) => existing !== undefined))
+    await client.query(`REVOKE ALL ON ${relationOf(table)} FROM ${quote(role)}`);
+  const { rows } = await client.query<{ statement: string }>(
+    `SELECT format('REVOKE ALL ON SCHEMA %I FROM %I', nspname, $1::text) AS statement FROM pg_namespace
+     WHERE nspname = ANY ($2) AND has_schema_privilege(current_user, oid, 'USAGE WITH GRANT OPTION')
+     UNION ALL SELECT format('REVOKE ALL ON DATABASE %I FROM %I', current_database(), $1::text)
+     WHERE has_database_privilege(current_user, current_database(), 'CONNECT WITH GRANT OPTION')`,
+    [role, tables.flatMap(({ at }) => at?.schema ?? [])],
+  );
+  for (const { statement } of rows) await client.query(statement);
+}

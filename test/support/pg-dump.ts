@@ -1,0 +1,25 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { findPostgres } from "../../generator/dev/servers/postgres-binary.js";
+
+/** What `pg_dump --schema-only` says of a database, object by object: owners and grants included. */
+export async function dumpSchema(url: string): Promise<string> {
+  const program = join(await findPostgres(), "pg_dump");
+  const { stdout } = await promisify(execFile)(program, ["--schema-only", url], { maxBuffer: 2 ** 26 });
+  // A key of its own each time, against psql's meta-commands.
+  return stdout.replace(/^\\(un)?restrict .*$/gm, "");
+}
+
+/** The lines of a dump that say something, without the commas between them. */
+export function linesOf(dump: string): readonly string[] {
+  return dump
+    .split("\n")
+    .map((line) => line.replace(/,$/, ""))
+    .filter((line) => line !== "" && !/^(--|SET )/.test(line));
+}
+
+/** What the head of each object says: `Name: users; Type: TABLE; Schema: public; Owner: postgres`. */
+export function headsOf(dump: string): readonly string[] {
+  return dump.match(/^-- Name: .*$/gm) ?? [];
+}
