@@ -308,6 +308,8 @@ export interface ServiceDefinition {
   readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
   /** Variables that mesh.yaml gives it beside those that the runtime reads of itself. */
   readonly environment?: readonly EnvironmentDefinition[];
+  /** The handler of every event that its consumers hear, beside those of single events. */
+  readonly onEvent?: Handler<MeshEvent> | undefined;
   /** The hook at start-up; where it throws, the service does not start. */
   readonly start?: StartHook | undefined;
 }
@@ -353,6 +355,15 @@ export type StartHook = (context: StartContext) => Promise<void> | void;
 export interface ServiceHooks {
   /** Runs once before the service takes work; throwing refuses the start. */
   readonly start?: StartHook;
+}
+
+/** The hooks that every service may have which subscribes to something. */
+export interface SubscriberHooks extends ServiceHooks {
+  /**
+   * Runs for every event that the service hears, of whichever owner: after the event's own handler, in the same transaction and within
+   * its time. `subject` says which event it is.
+   */
+  readonly onEvent?: Handler<MeshEvent>;
 }
 
 /** What a hooks module exports, and a service is made from: `computeService(hooks)`. */

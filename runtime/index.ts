@@ -37,6 +37,7 @@ export type {
   StartContext,
   StartHook,
   StreamDefinition,
+  SubscriberHooks,
   SyncDefinition,
   TableDefinition,
   Tx,

@@ -21,8 +21,10 @@ const BACKOFF_SECONDS = [0.1, 0.5, 1];
 const BATCH = 5;
 
 export function instrument(world: World, actor: Actor, definition: ServiceDefinition): ServiceDefinition {
+  const { onEvent } = definition;
   return {
     ...definition,
+    onEvent: onEvent && ((context) => world.schedule.outside(actor, onEvent(context))),
     consumers: definition.consumers.map((consumer) => instrumentConsumer(world, actor, consumer)),
   };
 }

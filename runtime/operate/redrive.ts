@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { type Redriven, redriveDeadLetter, showDeadLetter } from "../consumer/dead-letters.js";
 import { inTransaction } from "../database/transaction.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
+import { consumersOf } from "../inbox/every-event.js";
 import { createAdmission } from "../outbox/admission.js";
 import { OUTBOX_LETTERS } from "./figures.js";
 
@@ -53,7 +54,7 @@ export async function redriveLetter(options: RedriveLetterOptions): Promise<Redr
   const letter = await showDeadLetter(pool, id);
   if (letter === undefined) return { outcome: "refused", reason: `there is no dead letter ${id}` };
   if (letter.durable === OUTBOX_LETTERS) return await queueAgain(pool, definition, id);
-  const consumer = definition.consumers.find(({ durable }) => durable === letter.durable);
+  const consumer = consumersOf(definition).find(({ durable }) => durable === letter.durable);
   if (consumer === undefined) {
     const reason = `it is of the consumer ${letter.durable}, which ${definition.name} no longer has`;
     return { outcome: "refused", reason };

@@ -1,4 +1,4 @@
-import type { ServiceDefinition } from "../definition.js";
+import type { ServiceDefinition, SubscriberHooks } from "../definition.js";
 import { nearestName } from "./nearest.js";
 
 /**
@@ -28,10 +28,13 @@ function withInherited(hooks: object): Readonly<Record<string, unknown>> {
   return found;
 }
 
+const EVERY_EVENT: keyof SubscriberHooks = "onEvent";
+
 function knownHooks({ consumers }: ServiceDefinition): ReadonlySet<string> {
   const events = consumers.flatMap((consumer) => consumer.events);
   return new Set([
     "start",
+    ...(consumers.length === 0 ? [] : [EVERY_EVENT]),
     ...events.map(({ event }) => `on${event.name}`),
     ...events.flatMap(({ cascades }) => (cascades ?? []).flatMap(({ before }) => before?.name ?? [])),
   ]);

@@ -4,6 +4,7 @@ import { startCascadeWorker } from "../cascade/cascade-worker.js";
 import { type RunningConsumer, startConsumer } from "../consumer/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import type { ResyncResult } from "../http/operate-routes.js";
+import { consumersOf } from "../inbox/every-event.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
 import { startStreamMonitor } from "../outbox/stream-monitor.js";
 import { pause } from "../pause.js";
@@ -101,7 +102,7 @@ function startAll(options: PartsOptions, broker: Broker): RunningParts {
   const relay = own && startRelay({ pool, broker, service: { ...definition, stream: own }, logger });
   const stream = own && startStreamMonitor({ broker, stream: own, logger });
   const cascades = startCascadeWorker({ pool, consumers: definition.consumers, logger });
-  const consumers = definition.consumers.map((consumer) => ({
+  const consumers = consumersOf(definition).map((consumer) => ({
     durable: consumer.durable,
     running: startConsumer({
       pool,

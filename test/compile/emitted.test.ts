@@ -27,6 +27,7 @@ export const hooks: ComputeHooks = {
 };
 computeService(hooks);
 sfsService();
+sfsService({ async onEvent({ event, subject }) { subject satisfies string; event.metadata.entity_id satisfies string; } });
 await usersRepository(tx).create({ username: "a" });
 await usersRepository(tx).update("id", { display_name: "b" });
 await authPublisher(tx).userDeleted("id", { user_id: "id", username: "a" });

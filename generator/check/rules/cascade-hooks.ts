@@ -15,6 +15,8 @@ export const checkCascadeHooks: Rule = (program, report) => {
     const hook = before.value;
     if (hook === "start")
       report("reserved-name", before.span, { name: hook, use: "it is the hook of a service's start" });
+    if (hook === "onEvent")
+      report("reserved-name", before.span, { name: hook, use: "it is the handler of every event" });
     if (handlers.has(hook))
       report("reserved-name", before.span, { name: hook, use: "it is the handler of an event" });
     if (hook in Object.prototype)

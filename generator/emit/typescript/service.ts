@@ -36,7 +36,10 @@ function hooksType({ service, imports }: Scope): string {
   );
   return typeStatement({
     name: `${service.names.type}Hooks`,
-    intersection: [imports.type(RUNTIME, "ServiceHooks"), ...ofConsumers],
+    intersection: [
+      imports.type(RUNTIME, ofConsumers.length === 0 ? "ServiceHooks" : "SubscriberHooks"),
+      ...ofConsumers,
+    ],
     docs: docs(`What ${serviceTitle(service.name)} does beyond its tables, caches and cascades.`),
   });
 }
@@ -90,6 +93,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     callers: callersLiteral(service, lookup),
     calls: callsLiteral(service, lookup),
     environment: environmentLiteral(service),
+    onEvent: service.consumers.length === 0 ? undefined : code("hooks.onEvent"),
     start: code("hooks.start"),
   };
 }
