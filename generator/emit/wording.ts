@@ -22,13 +22,18 @@ const DOC_COMMENT: Writing = { prose: String, code: quoted };
 export function eventSentence(event: Event, { prose, code }: Writing = DOC_COMMENT): string {
   if (event.description !== undefined) return prose(sentence(event.description));
   if (event.emit === undefined) return `${serviceTitle(event.entity)} ${event.action}.`;
-  const { table, on, when } = event.emit;
+  const { table, on, of, when } = event.emit;
   const verbs = { insert: "inserted", update: "updated", delete: "deleted" } as const;
   const done = on.map((operation) => verbs[operation]).join(" or ");
-  const held = when.map(({ column, value }) => `${code(column)} became ${code(String(value))}`).join(" and ");
-  return held === ""
-    ? `A row of ${code(table)} was ${done}.`
-    : `A row of ${code(table)} was ${done}: ${held}.`;
+  const verb = of.length === 0 ? "became" : "is";
+  const held = when.map(({ column, values, isNull }) => {
+    const said =
+      isNull === undefined ? values.map((value) => code(String(value))).join(" or ") : code("null");
+    return `${code(column)} ${verb} ${isNull === false ? "other than " : ""}${said}`;
+  });
+  const changed = of.length === 0 ? [] : [`${of.map(code).join(" or ")} changed`];
+  const all = [...changed, ...held].join(" and ");
+  return all === "" ? `A row of ${code(table)} was ${done}.` : `A row of ${code(table)} was ${done}: ${all}.`;
 }
 
 /** `services` as a reader lists them; a dash for none. */

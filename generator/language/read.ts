@@ -37,8 +37,10 @@ function read(shape: Shape, value: Value, label: string, report: Report): AnyNod
     case "either":
       return read(fits(shape.short, value) ? shape.short : shape.full, value, label, report);
     case "mapping":
-      return value.kind === "mapping"
-        ? readMapping(shape, value, report)
+      if (value.kind === "mapping") return readMapping(shape, value, report);
+      // Who writes `null` as a value means the key that asks for it.
+      return isNothing(value) && "null" in shape.keys
+        ? misfit("a value", value, label, report, { advice: 'write "{ null: true }"' })
         : misfit("a mapping", value, label, report);
     case "dictionary":
       return value.kind === "mapping"
@@ -273,8 +275,14 @@ function exampleOf(shape: Shape | undefined): string {
   }
 }
 
-function misfit(expectedText: string, value: Value, label: string, report: Report): undefined {
-  report("wrong-type", value.span, { label, expected: expectedText, found: describeFound(value) });
+function misfit(
+  expectedText: string,
+  value: Value,
+  label: string,
+  report: Report,
+  clue?: { readonly advice: string },
+): undefined {
+  report("wrong-type", value.span, { label, expected: expectedText, found: describeFound(value) }, clue);
   return undefined;
 }
 

@@ -335,14 +335,23 @@ export interface Emit {
   /** Column that names the entity; undefined: the table's key, for its rows are the entity. */
   readonly id: string | undefined;
   readonly on: readonly Operation[];
-  /** Column values that the row must have come to hold (on update: and did not hold before). */
-  readonly when: readonly Condition[];
+  /** Columns of which an update must change one; empty: those that the payload shows. */
+  readonly of: readonly string[];
+  /** What the row must hold; on update without `of`: and did not hold before. */
+  readonly when: readonly EmitCondition[];
 }
 
 /** A value that a column of the row has to hold. */
 export interface Condition {
   readonly column: string;
   readonly value: string | number | boolean;
+}
+
+export interface EmitCondition {
+  readonly column: string;
+  /** One of them; empty where `isNull` is said. */
+  readonly values: readonly (string | number | boolean)[];
+  readonly isNull: boolean | undefined;
 }
 
 export interface Field {

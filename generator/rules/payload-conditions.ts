@@ -29,7 +29,10 @@ export function tableConditions(
 ): (value: string) => readonly string[] {
   const events = emittedFrom(table, mesh).filter(({ emit }) => emit?.when.length === 0);
   const inserting = events.filter(({ emit }) => emit?.on.includes("insert"));
-  const updating = events.filter(({ emit }) => emit?.on.includes("update"));
+  // With `of`, an update may change other columns without the event.
+  const updating = events.filter(
+    ({ emit }) => emit?.on.includes("update") && (emit.of.length === 0 || emit.of.includes(column.name)),
+  );
   return (value) => {
     const demanded = (by: readonly Event[]) => by.flatMap((event) => demand(event, column, value));
     const onUpdate = new Set(demanded(updating));

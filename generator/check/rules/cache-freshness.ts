@@ -1,4 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
+import type { EmitConditionNode } from "../../language/grammar.js";
+import type { ScalarNode } from "../../language/node.js";
 import type {
   ColumnSymbol,
   EntitySymbol,
@@ -92,15 +94,26 @@ function isPublished(
   source: TableSymbol | undefined,
 ): boolean {
   const carriers = updates.filter((event) => event.fields.has(column));
-  const conditions = carriers.map((event) => event.node?.get.emit?.get.when?.entries ?? []);
+  const always = carriers.filter(({ node }) => {
+    const of = node?.get.emit?.get.of?.items ?? [];
+    return of.length === 0 || of.some(({ value }) => value === column);
+  });
+  const conditions = always.map((event) => event.node?.get.emit?.get.when?.entries ?? []);
   if (conditions.some((entries) => entries.length === 0)) return true;
   const published = new Set(
     conditions.flatMap(([only, ...others]) =>
-      only?.name.value === column && others.length === 0 ? [only.node?.text] : [],
+      only?.node !== undefined && only.name.value === column && others.length === 0
+        ? valuesOf(only.node).map(({ text }) => text)
+        : [],
     ),
   );
   const values = source?.columns.get(column)?.node?.get.one_of?.items ?? [];
   return values.length > 0 && values.every(({ text }) => published.has(text));
+}
+
+function valuesOf(condition: EmitConditionNode): readonly ScalarNode[] {
+  if (condition.kind === "mapping") return [];
+  return condition.kind === "list" ? condition.items : [condition];
 }
 
 /** The table that the events are emitted from; undefined where the owner is written by hand. */

@@ -1,24 +1,72 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
-import type { ScalarNode } from "../../language/node.js";
-import type { ColumnSymbol } from "../../language/symbols.js";
+import type { EmitConditionNode } from "../../language/grammar.js";
+import type { ScalarNode, TextNode } from "../../language/node.js";
+import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../table-lookup.js";
 import { isValueOf } from "../values.js";
 
-/** A `when` names a column of the emitting table and a value that it can hold. */
+/** `when` and `of` name columns of the emitting table, `when` with a value that they can hold. */
 export const checkEmitConditions: Rule = (program, report) => {
-  for (const { node, table, operations } of program.events) {
-    if (table === undefined) continue;
-    for (const { name, node: value } of node?.get.emit?.get.when?.entries ?? []) {
-      reportMissingColumn(name, table, report);
-      const column = table.columns.get(name.value);
-      if (column?.key && operations.length > 0 && operations.every((operation) => operation === "update"))
-        report("when-never-met", name.span, { column: column.name });
-      else if (column !== undefined && value !== undefined) checkConditionValue(column, value, report);
-    }
+  for (const event of program.events) {
+    if (event.table === undefined) continue;
+    checkOf(event, event.table, report);
+    checkWhen(event, event.table, report);
   }
 };
+
+function checkOf({ node, operations }: EventSymbol, table: TableSymbol, report: Report): void {
+  const emit = node?.get.emit;
+  const of = emit?.get.of;
+  if (of === undefined) return;
+  if (operations.length > 0 && !operations.includes("update"))
+    report("of-without-update", emit?.keySpans.of ?? of.span, {});
+  for (const [index, name] of of.items.entries()) {
+    const first = of.items.find(({ value }) => value === name.value);
+    if (first !== undefined && first !== of.items[index])
+      report("repeated-value", name.span, { value: name.value }, { first: first.span });
+    else if (table.columns.get(name.value)?.key) report("when-never-met", name.span, { column: name.value });
+    else reportMissingColumn(name, table, report);
+  }
+}
+
+function checkWhen({ node, operations }: EventSymbol, table: TableSymbol, report: Report): void {
+  const isUpdate = operations.length > 0 && operations.every((operation) => operation === "update");
+  for (const { name, node: condition } of node?.get.emit?.get.when?.entries ?? []) {
+    reportMissingColumn(name, table, report);
+    const column = table.columns.get(name.value);
+    if (column?.key && isUpdate) report("when-never-met", name.span, { column: column.name });
+    else if (column !== undefined && condition !== undefined)
+      checkCondition(column, { name, condition }, report);
+  }
+}
+
+function checkCondition(
+  column: ColumnSymbol,
+  { name, condition }: { readonly name: TextNode<string>; readonly condition: EmitConditionNode },
+  report: Report,
+): void {
+  switch (condition.kind) {
+    case "scalar":
+      checkConditionValue(column, condition, report);
+      return;
+    case "list":
+      for (const item of condition.items) {
+        const first = condition.items.find(({ value }) => value === item.value);
+        if (first !== undefined && first !== item)
+          report("repeated-value", item.span, { value: item.text }, { first: first.span });
+        else checkConditionValue(column, item, report);
+      }
+      return;
+    case "mapping":
+      if (!column.nullable && !column.poisoned)
+        report("when-not-nullable", name.span, { column: column.name });
+      return;
+    default:
+      condition satisfies never;
+  }
+}
 
 /** Whether a value of mesh.yaml can be looked for in the column. */
 const COMPARED: Readonly<Record<ValueKind, boolean>> = {

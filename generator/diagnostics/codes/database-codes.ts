@@ -182,7 +182,7 @@ export const databaseCodes = {
     (p) =>
       p.conditional.length === 0
         ? `add "${p.column}" to the payload of ${p.events.join(" or ")}`
-        : `add an event of "${p.entity}" that is emitted on update without "when", and carries it`,
+        : `add an event of "${p.entity}" that is emitted on every update (without "when", and without "of" or with "${p.column}" in it), and carries it`,
   ),
   "cache-column-without-source": warning(
     (p: { column: string; entity: string; isInSource: boolean }) =>

@@ -54,6 +54,14 @@ export const eventCodes = {
     (p: { column: string; value: string; expected: string }) =>
       `"${p.column}" is never "${p.value}": it is ${p.expected}`,
   ),
+  "when-not-nullable": error(
+    (p: { column: string }) => `"${p.column}" is never null`,
+    (p) => `remove the condition, or say "null: true" on the column "${p.column}"`,
+  ),
+  "of-without-update": error(
+    () => '"of" says what an update changes, but the event is not emitted on update',
+    () => 'say "on: update", or remove "of"',
+  ),
   "when-never-met": error(
     (p: { column: string }) => `no update gives "${p.column}" another value: it is the key`,
     () => 'name another column, or say "on: insert"',

@@ -1,5 +1,5 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
-import type { Column, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
+import type { Column, EmitCondition, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
 import { hasRules } from "../../rules/payload-conditions.js";
 
 /*
@@ -57,22 +57,40 @@ function meant(
   rule: JsonSchema,
   { table, writing }: { readonly table: Table; readonly writing: Writing },
 ): JsonSchema {
-  const when = event.emit?.when ?? [];
-  if (when.length === 0) return rule;
+  const { when = [], of = [] } = event.emit ?? {};
+  const changing = writing === "patch" ? of : [];
+  if (when.length + changing.length === 0) return rule;
   const properties = Object.fromEntries(
-    when.map(({ column, value }): [string, JsonValue] => [column, { const: value }]),
+    when.map((condition): [string, JsonValue] => [condition.column, valueSchema(condition)]),
   );
-  const said = when.filter(
-    ({ column, value }) =>
-      writing === "patch" ||
-      !isDefault(
-        table.columns.find(({ name }) => name === column),
-        value,
-      ),
-  );
-  return { if: { not: { properties, required: said.map(({ column }) => column) } }, else: rule };
+  const said = when.filter((condition) => {
+    if (writing === "patch") return true;
+    return !isByDefault(
+      table.columns.find(({ name }) => name === condition.column),
+      condition,
+    );
+  });
+  const changes = changing.map((column) => ({ required: [column] }));
+  return {
+    if: {
+      not: {
+        properties,
+        required: said.map(({ column }) => column),
+        ...(changes.length > 0 && { anyOf: changes }),
+      },
+    },
+    else: rule,
+  };
 }
 
-function isDefault(column: Column | undefined, value: string | number | boolean): boolean {
-  return column?.default?.kind === "literal" && column.default.value === value;
+function valueSchema({ values, isNull }: EmitCondition): { readonly [keyword: string]: JsonValue } {
+  if (isNull !== undefined) return isNull ? { type: "null" } : { not: { type: "null" } };
+  const [first, ...others] = values;
+  return others.length === 0 && first !== undefined ? { const: first } : { enum: values };
+}
+
+/** Whether a column that is left out meets the condition. */
+function isByDefault(column: Column | undefined, { values, isNull }: EmitCondition): boolean {
+  if (isNull !== undefined) return isNull === (column?.default === undefined);
+  return column?.default?.kind === "literal" && values.includes(column.default.value);
 }

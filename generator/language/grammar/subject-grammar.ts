@@ -2,9 +2,19 @@ import { fieldTypeNames } from "@meshwright/runtime/column-types";
 import { changeNames, operations } from "../../vocabulary/changes.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
-import { choice, dictionary, either, key, list, mapping, type OpenShape, requiredKey } from "../shape.js";
+import {
+  choice,
+  dictionary,
+  either,
+  flag,
+  key,
+  list,
+  mapping,
+  type OpenShape,
+  requiredKey,
+  scalar,
+} from "../shape.js";
 import { columnName, eventName, fieldName, tableName, text } from "../words.js";
-import { conditionShape } from "./condition-grammar.js";
 
 const operation = choice("change of a row", operations);
 
@@ -30,6 +40,17 @@ const fieldShape = either(
   jsonSchema,
 );
 
+/** What a column holds: one value, one of several, or whether it holds any. */
+const emitConditionShape = either(
+  scalar,
+  either(
+    list(scalar, 1),
+    mapping("a condition", {
+      null: requiredKey("Whether the column is null: `{ null: false }` is any value.", flag),
+    }),
+  ),
+);
+
 const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
   on: requiredKey("The change of a row that it tells of.", either(operation, list(operation, 1))),
@@ -37,7 +58,14 @@ const emitShape = mapping("an emit", {
     "Column that holds the id of the event's entity, where it is not the table's key: a like whose events are those of its comment (`comment_id`). A row where it is NULL tells nothing.",
     columnName,
   ),
-  when: key("Values that the row must have come to hold.", conditionShape),
+  of: key(
+    "Columns of which an update must change one, instead of the payload's. Beside it `when` says what the row holds then, also if it held it before.",
+    list(columnName, 1),
+  ),
+  when: key(
+    "What the row must have come to hold: a value, one of a list, or `{ null: true }` and `{ null: false }`.",
+    dictionary(columnName, emitConditionShape),
+  ),
 });
 
 export const subjectShape = mapping("a subject", {
@@ -54,5 +82,6 @@ export const subjectShape = mapping("a subject", {
   ),
 });
 
+export type EmitConditionNode = NodeOf<typeof emitConditionShape>;
 export type EmitNode = NodeOf<typeof emitShape>;
 export type FieldNode = NodeOf<typeof fieldShape>;

@@ -74,20 +74,28 @@ function meaning(event: Event, table: Table, operation: Operation): string | und
   if (operation !== "update") {
     return when.length === 0 ? undefined : holds(event, table, operation === "insert" ? "added" : "removed");
   }
+  const of = table.columns.filter(({ name }) => event.emit?.of.includes(name));
+  if (of.length > 0)
+    return [changed(of), ...(when.length > 0 ? [holds(event, table, "after")] : [])].join(" AND ");
   // On becoming so: a row that held the values before does not mean the event again.
   if (when.length > 0)
     return `${holds(event, table, "after")} AND (${holds(event, table, "before")}) IS NOT TRUE`;
   if (emitsOnAnyChange(event, table, operation))
     return `before.${WHOLE_ROW} IS DISTINCT FROM after.${WHOLE_ROW}`;
-  const shown = shownColumns(event, table);
+  return changed(shownColumns(event, table));
+}
+
+/** Whether an update changed one of the columns. */
+function changed(columns: readonly Column[]): string {
   const side = (row: string) =>
-    shown.map((column) => exactExpression(column, `${row}.${identifier(column.name)}`)).join(", ");
+    columns.map((column) => exactExpression(column, `${row}.${identifier(column.name)}`)).join(", ");
   return `(${side("before")}) IS DISTINCT FROM (${side("after")})`;
 }
 
 /** Whether an update means the event whatever it changed: its message shows only the key. */
 export function emitsOnAnyChange(event: Event, table: Table, operation: Operation): boolean {
-  return operation === "update" && event.emit?.when.length === 0 && shownColumns(event, table).length === 0;
+  const { when = [], of = [] } = event.emit ?? {};
+  return operation === "update" && when.length + of.length === 0 && shownColumns(event, table).length === 0;
 }
 
 function shownColumns(event: Event, table: Table): readonly Column[] {
@@ -96,9 +104,12 @@ function shownColumns(event: Event, table: Table): readonly Column[] {
 }
 
 function holds(event: Event, table: Table, row: string): string {
-  const terms = (event.emit?.when ?? []).map(({ column, value }) => {
+  const terms = (event.emit?.when ?? []).map(({ column, values, isNull }) => {
+    const held = `${row}.${identifier(column)}`;
+    if (isNull !== undefined) return `${held} IS ${isNull ? "NULL" : "NOT NULL"}`;
     const type = table.columns.find(({ name }) => name === column)?.type;
-    return `${row}.${identifier(column)} = ${conditionValue(value, type)}`;
+    const said = values.map((value) => conditionValue(value, type));
+    return said.length === 1 ? `${held} = ${said[0]}` : `${held} IN (${said.join(", ")})`;
   });
   return terms.join(" AND ");
 }

@@ -11,7 +11,8 @@ CREATE TABLE likes (
 CREATE TABLE posts (
     post_id TEXT PRIMARY KEY,
     title TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'draft'
+    state TEXT NOT NULL DEFAULT 'draft',
+    pinned_at TIMESTAMP
 );
 
 -- likes: emits PostLiked.
@@ -32,22 +33,34 @@ SELECT mesh.keep_private('mesh.on_likes()');
 SELECT mesh.attach('likes', 'mesh.on_likes()', 'on_insert', 'refuse_truncate');
 SELECT mesh.keep_key('likes', 'refuse_key_change', 'like_id');
 
--- posts: emits PostSaved, PostPublished, PostDeleted.
+-- posts: emits PostPinned, PostSaved, PostHidden, PostPublished, PostRetitled, PostDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_posts() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET enable_hashagg = off SET jit = off AS $$
 DECLARE overtaken BOOLEAN := mesh.emitted_within(tg_relid, tg_table_schema, tg_table_name, 'posts');
 BEGIN
     IF overtaken AND tg_op <> 'DELETE' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'post_id', false, array_agg(written.post_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
-        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), true)::mesh.new_event))
+        PERFORM mesh.emit('blog.post', 'pinned', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), true)::mesh.new_event))
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.post_id) AS payload
+            WHERE added.pinned_at IS NOT NULL GROUP BY added."row number" / 10000;
+        PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((added.post_id, row_to_json(payload.*), NOT ((added.pinned_at IS NOT NULL) IS TRUE))::mesh.new_event))
             FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.post_id, added.title) AS payload GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
+        PERFORM mesh.emit('blog.post', 'pinned', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id) AS payload
+            WHERE after.pinned_at IS NOT NULL AND (before.pinned_at IS NOT NULL) IS NOT TRUE GROUP BY after."row number" / 10000;
         PERFORM mesh.emit('blog.post', 'saved', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id, after.title) AS payload
             WHERE (before.title) IS DISTINCT FROM (after.title) GROUP BY after."row number" / 10000;
+        PERFORM mesh.emit('blog.post', 'hidden', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id) AS payload
+            WHERE after.state IN ('draft', 'withdrawn') AND (before.state IN ('draft', 'withdrawn')) IS NOT TRUE GROUP BY after."row number" / 10000;
         PERFORM mesh.emit('blog.post', 'published', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id) AS payload
             WHERE after.state = 'published' AND (before.state = 'published') IS NOT TRUE GROUP BY after."row number" / 10000;
+        PERFORM mesh.emit('blog.post', 'retitled', 'blog-service', array_agg((after.post_id, row_to_json(payload.*), false)::mesh.new_event))
+            FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (post_id), LATERAL (SELECT after.post_id, after.title, after.state) AS payload
+            WHERE (before.title) IS DISTINCT FROM (after.title) AND after.pinned_at IS NULL AND after.state = 'published' GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
         PERFORM mesh.emit('blog.post', 'deleted', 'blog-service', array_agg((removed.post_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT removed.post_id) AS payload GROUP BY removed."row number" / 10000;
@@ -62,4 +75,4 @@ SELECT mesh.keep_key('posts', 'refuse_key_change', 'post_id');
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"blog","database":"blog_db","whole":true}
 -- model: {"table":"likes","columns":[{"name":"like_id","type":"TEXT","nullable":false},{"name":"post_id","type":"TEXT","nullable":true}],"key":{"name":"likes_pkey","columns":["like_id"]},"functions":{"mesh.on_likes":"0987744215cf"},"triggers":{"on_insert":"82521f3977f9","refuse_truncate":"3909aa9e4632","refuse_key_change":"156b446cf0b1"}}
--- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"090b10fe935e"},"triggers":{"on_insert":"dcf3141bfee6","on_update":"7a92bdeb2e09","on_delete":"bb54a84c87e1","refuse_truncate":"90aafb52fdc6","refuse_key_change":"da6e4fd69642"}}
+-- model: {"table":"posts","columns":[{"name":"post_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'draft'"},{"name":"pinned_at","type":"TIMESTAMP","nullable":true}],"key":{"name":"posts_pkey","columns":["post_id"]},"functions":{"mesh.on_posts":"c335ed51b06a"},"triggers":{"on_insert":"dcf3141bfee6","on_update":"7a92bdeb2e09","on_delete":"bb54a84c87e1","refuse_truncate":"90aafb52fdc6","refuse_key_change":"da6e4fd69642"}}
