@@ -37,6 +37,7 @@ import { checkPorts } from "./rules/ports.js";
 import { checkPrivateColumns } from "./rules/private-columns.js";
 import { checkReferences } from "./rules/references.js";
 import { checkResources } from "./rules/resources.js";
+import { checkRowChecks } from "./rules/row-checks.js";
 import { checkSources } from "./rules/sources.js";
 import { adviseStreamSize, checkStreamSize } from "./rules/stream-size.js";
 import { checkSubjectOwnership } from "./rules/subject-ownership.js";
@@ -64,6 +65,7 @@ const rules: readonly Rule[] = [
   checkColumnValues,
   checkMadeKeys,
   checkPrivateColumns,
+  checkRowChecks,
   checkColumnSets,
   checkReferences,
   checkCaches,

@@ -50,6 +50,11 @@ export const tableName = name(/^[a-z][a-z0-9_]*$/, "a table: lower-case letters,
 export const columnName = name(/^[^.\p{Cc}]+$/u, "a column: a name of PostgreSQL without dots", "user_id");
 /** What a migration makes. */
 export const madeName = /^[a-z][a-z0-9_]*$/;
+export const checkName = name(
+  /^[a-z][a-z0-9_]*$/,
+  "a check: lower-case letters, digits and _",
+  "dates_in_order",
+);
 export const schemaName = name(/^[^.\p{Cc}]+$/u, "a schema: a name of PostgreSQL without dots", "sales");
 export const existingTableName = name(
   /^[^.\p{Cc}]+$/u,

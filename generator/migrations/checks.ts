@@ -1,4 +1,4 @@
-import type { Column, Mesh, Table } from "../model/mesh.js";
+import type { Column, Mesh, RowCheck, Table } from "../model/mesh.js";
 import { tableConditions } from "../rules/payload-conditions.js";
 import { conjunction } from "../rules/translation.js";
 import { travelRule } from "../rules/travel.js";
@@ -11,10 +11,23 @@ import { constant } from "./sql-types.js";
  * owner sent.
  */
 export function checkSchemas(table: Table, mesh: Mesh): readonly CheckSchema[] {
-  return table.columns.flatMap((column) => [
+  const ofColumns = table.columns.flatMap((column) => [
     ...oneOf(column, table),
+    ...said(column, table),
     ...(table.cache === undefined ? [...travels(column, table, mesh), ...payload(column, table, mesh)] : []),
   ]);
+  return [...ofColumns, ...table.checks.map((check) => ofTable(check, table))];
+}
+
+/** The conditions of mesh.yaml name their columns: a column of another name has another condition. */
+function said({ name, check }: Column, table: Table): readonly CheckSchema[] {
+  return check === undefined
+    ? []
+    : [{ ...named(table, name, "rule"), values: undefined, condition: () => check }];
+}
+
+function ofTable({ name, columns, condition }: RowCheck, table: Table): CheckSchema {
+  return { ...named(table, name, "holds"), columns, values: undefined, condition: () => condition };
 }
 
 function oneOf({ name, oneOf: values }: Column, table: Table): readonly CheckSchema[] {

@@ -214,6 +214,8 @@ export interface Table {
   /** Multi-column unique sets; single columns carry their own flag. */
   readonly unique: readonly (readonly string[])[];
   readonly indexes: readonly (readonly string[])[];
+  /** Conditions over several columns, by name. */
+  readonly checks: readonly RowCheck[];
   readonly renamedFrom: string | undefined;
   /** Set on a read-only copy of another service's entity. */
   readonly cache: CacheOf | undefined;
@@ -261,6 +263,13 @@ export interface Source extends Sync {
   readonly key: string;
 }
 
+export interface RowCheck {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** As SQL. */
+  readonly condition: string;
+}
+
 export interface Column {
   readonly name: string;
   readonly description: string | undefined;
@@ -281,6 +290,8 @@ export interface Column {
   /** The existing database has a value for a row that names none. */
   readonly defaulted: true | undefined;
   readonly oneOf: readonly (string | number)[] | undefined;
+  /** A condition of SQL on its values. */
+  readonly check: string | undefined;
   readonly references: Reference | undefined;
   readonly renamedFrom: string | undefined;
 }

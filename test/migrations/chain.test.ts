@@ -222,6 +222,42 @@ parts: { columns: { part_id: { type: nanoid, key: true }, item: { type: uuid, re
     holds: "SELECT a = 1 AND b = 9007199254740993 FROM items",
   },
   {
+    what: "conditions that come, change and go, of a column and of several",
+    from: [
+      items(
+        "n: { type: integer, check: n > 0 }\n    m: { type: integer, check: m > 0 }\n    o: integer",
+        "  checks: { in_order: n <= m, other: m <= o }",
+      ),
+    ],
+    to: [
+      items(
+        "n: { type: integer, check: n > -5 }\n    m: integer\n    o: { type: integer, check: o < 100 }",
+        "  checks: { in_order: n <= o }",
+      ),
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A', 1, 2, 3)",
+    holds: "SELECT n = 1 AND m = 2 AND o = 3 FROM items",
+  },
+  {
+    what: "a renamed column with its condition",
+    from: [items("n: { type: integer, check: n > 0 }", "  checks: { named: n > 0 OR name <> '' }")],
+    to: [
+      items(
+        "k: { type: integer, check: k > 0, renamed_from: n }",
+        "  checks: { named: k > 0 OR name <> '' }",
+      ),
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A', 1)",
+    holds: "SELECT k = 1 FROM items",
+  },
+  {
+    what: "a dropped column that a condition named",
+    from: [items("n: integer\n    m: integer", "  checks: { in_order: n <= m }")],
+    to: [items("n: integer")],
+    rows: "INSERT INTO items VALUES ('a', 'A', 1, 2)",
+    holds: "SELECT n = 1 FROM items",
+  },
+  {
     what: "unique and indexes that come and go",
     from: [items("a: { type: text, unique: true }\n    b: text", "  indexes: [[b]]")],
     to: [items("a: text\n    b: { type: text, unique: true }", "  indexes: [[a]]\n  unique: [[a, b]]")],

@@ -62,6 +62,18 @@ export const databaseCodes = {
     () =>
       '"identity: true" counts a smallint, integer or bigint that is the key; "default: uuid" and "default: nanoid" draw a key of that type',
   ),
+  "invalid-check": error(
+    (p: { condition: string; reason: string }) => `"${p.condition}" is no condition on a row: ${p.reason}`,
+    () => 'write what stands between the brackets of CHECK (…): "quantity > 0"',
+  ),
+  "check-of-several": error(
+    (p: { column: string; other: string }) => `the condition of "${p.column}" is about "${p.other}" too`,
+    () => 'a condition over several columns stands under "checks" of the table, with a name',
+  ),
+  "check-on-copy": error(
+    (p: { table: string }) => `"${p.table}" is a copy: it takes what its owner sent`,
+    () => "say the condition where the owner has the column",
+  ),
   "private-key": error(
     (p: { column: string }) => `"${p.column}" is the key, which every event and answer names its row by`,
     () => 'remove "private", or let another column be the key',

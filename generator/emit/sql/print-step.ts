@@ -175,7 +175,10 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], pri
       (unique) =>
         `${nameUnless(unique.name, [table.name, ...unique.columns], "key")}UNIQUE (${identifiers(unique.columns)})`,
     );
-  const lines = [...columns, ...sets];
+  const checks = table.checks
+    .filter((check) => check.columns.length > 1)
+    .map((check) => `CONSTRAINT ${identifier(check.name)} CHECK (${checkCondition(check)})`);
+  const lines = [...columns, ...sets, ...checks];
   const create = printing.render("create_table", {
     table: printing.relation(table.name),
     lines: lines.map((line, index) => (index < lines.length - 1 ? `${line},` : line)),

@@ -10,6 +10,7 @@ import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
 import {
+  checkName,
   columnName,
   duration,
   entity,
@@ -69,6 +70,7 @@ const columnMapping = mapping("a column", {
     "The only values that it may hold: texts, whole numbers, or decimals with all digits of their scale.",
     list(scalar, 1),
   ),
+  check: key("SQL condition on the column that every row keeps: `quantity > 0`.", text),
   private: key(
     "Only the service itself reads it, by its repository and SQL: no event, REST answer, filter, snapshot or copy shows it. REST may write it.",
     flag,
@@ -119,6 +121,10 @@ const tableShape = mapping("a table", {
   unique: key(
     "Sets of columns whose values together are unique; of at most 32 columns.",
     list(list(columnName, 1)),
+  ),
+  checks: key(
+    "SQL conditions over several columns that every row keeps, by name: `dates_in_order: starts_on <= ends_on`.",
+    dictionary(checkName, text),
   ),
   indexes: key("Sets of columns to find rows by.", list(list(columnName, 1))),
   cache: key("Makes it a read-only copy of another service's entity, kept by its events.", entity),

@@ -1,9 +1,20 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { byName, compareNames } from "../../collections/compare-names.js";
+import type { TableNode } from "../../language/grammar.js";
+import { readCondition } from "../../language/row-condition.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import { drawnBy } from "../../vocabulary/made-keys.js";
-import type { CacheOf, Column, ColumnDefault, ColumnType, Database, Reference, Table } from "../mesh.js";
+import type {
+  CacheOf,
+  Column,
+  ColumnDefault,
+  ColumnType,
+  Database,
+  Reference,
+  RowCheck,
+  Table,
+} from "../mesh.js";
 import { hasOffset, withOffset } from "../moment.js";
 import {
   callKeyVariable,
@@ -46,10 +57,22 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     })),
     unique: columnSets(node.unique),
     indexes: columnSets(node.indexes),
+    checks: buildChecks(node),
     renamedFrom: node.renamed_from?.value,
     cache: buildCache(table, database),
     names: tableNames(table.name, node.row?.value),
   };
+}
+
+/** Their order means nothing. */
+function buildChecks({ checks }: TableNode["get"]): readonly RowCheck[] {
+  return (checks?.entries ?? [])
+    .map(({ name, node }) => {
+      const { value } = required(node, `the check ${name.text}`);
+      const condition = readCondition(value);
+      return { name: name.value, columns: condition.ok ? condition.columns : [], condition: value };
+    })
+    .sort(byName);
 }
 
 /** As they travel: large whole numbers as decimal strings. */
@@ -107,6 +130,7 @@ function buildColumn(
       ? { kind: "identity" }
       : buildDefault(details?.default?.value, type, isCache),
     defaulted: details?.defaulted?.value === true ? true : undefined,
+    check: details?.check?.value,
     references: buildReference(column, database),
     renamedFrom: details?.renamed_from?.value,
   };
