@@ -192,6 +192,13 @@ export interface EventDefinition<E extends MeshEvent = MeshEvent> extends Messag
   /** `created` */
   readonly action: string;
   readonly change: "create" | "update" | "delete" | "none";
+  /** Of an external service that has other subjects than the documented: `m.*.c.{id}.>`. Absent: found by its action. */
+  readonly subject?: string;
+  /** CloudEvents `type`, of an event that shares its subject with others. */
+  readonly type?: string;
+  /** Fields of the payload that hold the entity's id, and the event's, where its envelope has none. */
+  readonly idField?: string;
+  readonly eventIdField?: string;
 }
 
 /** The events of one service, by the names of its publisher's methods. */
@@ -236,6 +243,9 @@ export interface SyncDefinition {
   readonly optional?: true;
 }
 
+/** `cloudevents`: CloudEvents 1.0, structured or binary. `none`: the payload alone. */
+export type Envelope = "cloudevents" | "none";
+
 /** The stream of one service's events. */
 export interface StreamDefinition {
   readonly name: string;
@@ -252,6 +262,8 @@ export interface StreamDefinition {
   readonly tombstoneSeconds?: number | undefined;
   /** The stream of an external owner: waited for, never created or changed. */
   readonly external?: true;
+  /** How an external owner's messages say whose they are. Absent: the documented `metadata`. */
+  readonly envelope?: Envelope;
 }
 
 /** One durable pull consumer, and what is done with its events. */

@@ -30,9 +30,14 @@ export function instrument(world: World, actor: Actor, definition: ServiceDefini
 }
 
 function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefinition): ConsumerDefinition {
-  const { sync, delivery, events } = consumer;
+  const { sync: declared, ...subscription } = consumer;
+  const { delivery, events } = consumer;
+  // An external owner takes no part: its stream is made for it, as under mesh dev, and nobody serves its list.
+  const { external, ...stream } = consumer.stream;
+  const sync = external === true ? undefined : declared;
   return {
-    ...consumer,
+    ...subscription,
+    stream,
     ...(sync === undefined
       ? {}
       : { sync: { ...sync, everySeconds: world.plan.periodic ? SNAPSHOT_SECONDS : 0 } }),

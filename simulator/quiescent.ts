@@ -49,7 +49,9 @@ async function countPending(
   { definition, database }: SimulatedService,
   faultsEndedAt: number,
 ): Promise<PendingCounts> {
-  const synced = definition.consumers.filter(({ sync }) => sync !== undefined).map(({ durable }) => durable);
+  const synced = definition.consumers
+    .filter(({ sync, stream }) => sync !== undefined && stream.external !== true)
+    .map(({ durable }) => durable);
   const now = Date.now() + (activeFaults.skew.get(database.name) ?? 0);
   const staleBefore = now - world.time.elapsed() + faultsEndedAt;
   // A snapshot later than now was taken before the database's clock was set back, so it is stale, too.

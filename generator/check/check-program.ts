@@ -26,6 +26,7 @@ import { checkEnvironment } from "./rules/environment.js";
 import { checkEventNames } from "./rules/event-names.js";
 import { checkExistingTables } from "./rules/existing-tables.js";
 import { checkExternalServices } from "./rules/external-services.js";
+import { checkForeignMessages } from "./rules/foreign-messages.js";
 import { checkIdentifiers } from "./rules/identifiers.js";
 import { checkLimits } from "./rules/limits.js";
 import { checkLocalColumns } from "./rules/local-columns.js";
@@ -49,6 +50,7 @@ import { checkWholeNumbers } from "./rules/whole-numbers.js";
 const rules: readonly Rule[] = [
   checkDatabaseOwnership,
   checkExternalServices,
+  checkForeignMessages,
   checkSubjectOwnership,
   checkSubscriptions,
   checkOverlappingPatterns,

@@ -54,7 +54,7 @@ export async function provisionOn(
 
 async function makeStream(
   broker: Broker,
-  { external: _, described: __, replicas, ...stream }: Stream,
+  { external: _, described: __, envelope: ___, replicas, ...stream }: Stream,
   options: Omit<Provisioning, "login">,
 ): Promise<void> {
   // A stream that is there keeps the replicas that its operator gave it, unless mesh.yaml says a number.

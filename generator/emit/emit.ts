@@ -7,7 +7,7 @@ import { type BrokerOptions, brokerView } from "./documents/nats-conf.js";
 import { readmeView } from "./documents/readme.js";
 import { rolesView } from "./documents/roles.js";
 import { type EmittedFile, HEADER } from "./file.js";
-import { eventSchema, schemaFileName } from "./json-schema/event.js";
+import { messageSchema, schemaFileName } from "./json-schema/event.js";
 import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
 import { printJson } from "./print/layout.js";
@@ -82,7 +82,7 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
     },
     ...mesh.events.map((event) => ({
       path: `schemas/${schemaFileName(event)}`,
-      text: printJson(eventSchema(event)),
+      text: printJson(messageSchema(event, lookup.service(event.service).envelope)),
     })),
   ];
 }

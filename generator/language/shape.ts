@@ -32,6 +32,7 @@ export interface TextShape<T> {
 export type WordCode =
   | "invalid-name"
   | "malformed-subject"
+  | "malformed-template"
   | "malformed-pattern"
   | "malformed-reference"
   | "malformed-path"

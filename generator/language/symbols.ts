@@ -1,6 +1,7 @@
 import type { ColumnType } from "@meshwright/runtime/column-types";
 import type { Span } from "../source/text.js";
 import type { Change, Operation } from "../vocabulary/changes.js";
+import type { Envelope } from "../vocabulary/envelopes.js";
 import type {
   ColumnNode,
   DatabaseNode,
@@ -19,6 +20,7 @@ export interface ServiceSymbol {
   /** undefined: it was misread, which is reported already. */
   readonly node: ServiceNode | undefined;
   readonly external: boolean;
+  readonly envelope: Envelope;
   readonly source: string;
   readonly database: DatabaseSymbol | undefined;
   readonly publishes: readonly TextNode<PatternName>[];

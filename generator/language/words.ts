@@ -88,6 +88,16 @@ export const subject = word<SubjectName>({
   examples: ["auth.user.{id}.created"],
 });
 
+const templatePattern = /^(?!.*\{id\}.*\{id\})[A-Za-z0-9_-]+(?:\.(?:[A-Za-z0-9_-]+|\*|\{id\}))*(?:\.>)?$/;
+
+export const subjectTemplate = word({
+  expects: "a subject of NATS such as m.*.c.{id}.>",
+  code: "malformed-template",
+  pattern: templatePattern,
+  parse: same,
+  examples: ["m.*.c.{id}.>", "devices.{id}.state"],
+});
+
 const eventReferencePattern = /^([a-z][a-z0-9_-]*)\.([a-z][a-z0-9_-]*)\.([a-z][a-z0-9_-]*)$/;
 
 export const eventReference = word<SubjectName>({

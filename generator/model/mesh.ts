@@ -2,6 +2,7 @@ import type { ColumnType, FieldType } from "@meshwright/runtime/column-types";
 import type { CallVerb } from "../vocabulary/call-verbs.js";
 import type { CascadeAction } from "../vocabulary/cascade-actions.js";
 import type { Change, Operation } from "../vocabulary/changes.js";
+import type { Envelope } from "../vocabulary/envelopes.js";
 import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
 import type { DrawnKey } from "../vocabulary/made-keys.js";
 import type { ReferenceAction } from "../vocabulary/reference-actions.js";
@@ -56,6 +57,8 @@ export interface Service {
   readonly source: string;
   /** A service written by hand elsewhere: only its types, validators and schemas are emitted. */
   readonly external: boolean;
+  /** How an external service's messages say whose they are; undefined: the documented `metadata`. */
+  readonly envelope: Exclude<Envelope, "mesh"> | undefined;
   readonly database: string | undefined;
   /** As written: `auth.user.*`. */
   readonly publishes: readonly SubjectPattern[];
@@ -123,6 +126,8 @@ export interface Stream {
   readonly duplicateWindowSeconds: number;
   /** How long a deletion is remembered; undefined: for ever. */
   readonly tombstoneSeconds: number | undefined;
+  /** Of an external owner: how its messages say whose they are. */
+  readonly envelope: Service["envelope"];
   /** True for an external owner: services wait for its stream. */
   readonly external: boolean;
   /** True where the file says how an external owner's stream is kept: it is then provisioned like any other; else only `mesh dev` stands in and makes it. */
@@ -325,6 +330,10 @@ export interface Event {
   readonly action: string;
   /** `auth.user.{id}.created` */
   readonly subject: string;
+  /** `auth.user.*.created`: as NATS filters it. */
+  readonly filter: string;
+  /** What an external service does otherwise than the protocol says; undefined: nothing. */
+  readonly foreign: ForeignEvent | undefined;
   /** `metadata.source` on the wire. */
   readonly source: string;
   readonly description: string | undefined;
@@ -338,6 +347,16 @@ export interface Event {
     /** `onUserCreated`: its handler hook. */
     readonly hook: string;
   };
+}
+
+export interface ForeignEvent {
+  /** `m.*.c.{id}.>` */
+  readonly subject: string | undefined;
+  /** Of CloudEvents. */
+  readonly type: string | undefined;
+  /** Fields that hold the entity's id, and the event's. */
+  readonly idField: string | undefined;
+  readonly eventIdField: string | undefined;
 }
 
 /** The owned table whose rows imply the event. */

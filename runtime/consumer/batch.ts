@@ -44,7 +44,7 @@ export async function processBatch(
 }
 
 function unread({ model }: BatchContext, delivery: Delivery, seq: number): Unread {
-  return { delivery, event: addressOf(delivery, seq), read: () => parseMessage(model, delivery, seq) };
+  return { delivery, event: addressOf(model, delivery, seq), read: () => parseMessage(model, delivery, seq) };
 }
 
 interface Triage {

@@ -76,9 +76,22 @@ export async function reject(
   { delivery, seq, rejected }: { delivery: Delivery; seq: number; rejected: Rejected },
   attempted?: Addressed,
 ): Promise<void> {
+  if (rejected.ignored === true) return await ignore(context, delivery, attempted);
   const { entityId } = rejected;
   const reason = { kind: "invalid", error: rejected.reason } as const;
   await deadLetter(context, { delivery, seq, entityId, reason, attempted });
+}
+
+async function ignore(
+  { model, pool, ...retry }: BatchContext,
+  delivery: Delivery,
+  attempted: Addressed | undefined,
+): Promise<void> {
+  if (attempted !== undefined)
+    await retryUntilAnswered(retry, () =>
+      inTransaction(pool, (client) => forgetAttempt(client, model, attempted)),
+    );
+  delivery.ack();
 }
 
 /** An event at which attempts are on record. */

@@ -13,6 +13,7 @@ import { kindOf, type ValueKind } from "../values/column-types.js";
 import { jsonColumns } from "../values/values.js";
 import { buildConditions, type Condition } from "./membership.js";
 import type { Change } from "./order.js";
+import { readTemplate, type SubjectTemplate } from "./subject-template.js";
 
 /*
  * A consumer's definition, resolved once at the start, so that nothing is looked up per event.
@@ -36,6 +37,8 @@ export interface EventModel {
   readonly handler: ConsumedEvent<never>["handler"];
   readonly cascades: readonly CascadeDefinition[];
   readonly change: Change;
+  /** Of an event with a subject of its own form. */
+  readonly template: SubjectTemplate | undefined;
   /** For each of the cache's columns: does the event carry it? */
   readonly carries: readonly boolean[];
   /** The columns among them whose schema admits more than the column holds, the key included. */
@@ -49,6 +52,8 @@ export interface ConsumerModel {
   readonly delivery: DeliveryDefinition;
   readonly cache: CacheModel | undefined;
   readonly events: ReadonlyMap<string, EventModel>;
+  /** Some of its events have subjects of their own form, and its durable may deliver more than these. */
+  readonly hasTemplates: boolean;
   /** The entity's deletion, for one that is implied or found by a snapshot. */
   readonly deletion: EventModel | undefined;
   /**
@@ -70,6 +75,7 @@ export function buildModel(definition: ConsumerDefinition): ConsumerModel {
     delivery: { ...deliveryDefaults, ...definition.delivery },
     cache,
     events: new Map(events.map((event) => [event.definition.action, event])),
+    hasTemplates: events.some(({ template }) => template !== undefined),
     deletion,
     orderMatters: !lastSaysAll || (deletion?.cascades ?? []).length > 0,
     lastSaysAll,
@@ -121,6 +127,7 @@ function buildEvent(
     handler,
     cascades,
     change: definition.change,
+    template: definition.subject === undefined ? undefined : readTemplate(definition.subject),
     carries,
     checked: (cache?.table.columns ?? []).filter(
       ({ name, type }) => named.has(name) && CHECKED[kindOf(type)],

@@ -10,6 +10,7 @@ import { describeErrors } from "../values/validation.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
+import { NoEnvelope, type Opened, openEnvelope } from "./envelope.js";
 import type { OrderedEvent } from "./order.js";
 
 const NONE: ReadonlySet<string> = new Set();
@@ -24,8 +25,9 @@ export interface Addressed {
 }
 
 /** Of a message that is not read yet, since that may be what ends the process. */
-export function addressOf({ subject }: StoredMessage, seq: number): Addressed {
-  const id = parseSubject(subject)?.id ?? "";
+export function addressOf(model: ConsumerModel, { subject }: StoredMessage, seq: number): Addressed {
+  const event = [...model.events.values()].find(({ template }) => template?.matches(subject));
+  const id = (event === undefined ? parseSubject(subject)?.id : event.template?.idOf(subject)) ?? "";
   return { subject, seq, id: unfitId(id) === undefined ? id : "" };
 }
 
@@ -47,6 +49,8 @@ export interface Incoming extends OrderedEvent, Addressed {
 export interface Rejected {
   readonly reason: string;
   readonly entityId: string | undefined;
+  /** It is nothing that the file declares, on subjects that hold more than that: acknowledged, and no dead letter. */
+  readonly ignored?: true;
 }
 
 export type Parsed =
@@ -59,21 +63,30 @@ export type Parsed =
  */
 export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: number): Parsed {
   const { subject, body } = message;
-  const action = subject.slice(subject.lastIndexOf(".") + 1);
-  const eventModel = model.events.get(action);
-  if (eventModel === undefined) {
-    const known = [...model.events.keys()].join(", ");
-    return reject(`unknown action "${action}" of ${model.definition.entity}; known: ${known}`);
-  }
-  if (body.length === 0) return reject("empty message");
+  const candidates = findEvents(model, subject);
+  if (candidates.length === 0) return unknownEvent(model, subject);
+  const { envelope } = model.definition.stream;
+  if (body.length === 0 && envelope !== "cloudevents") return reject("empty message");
   if (!isUtf8(body)) return reject("not UTF-8");
   let data: unknown;
+  let eventModel = candidates[0];
   try {
-    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
-    data = parseJson(text, model.cache?.json ?? NONE);
+    if (envelope === undefined) {
+      const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+      data = parseJson(text, model.cache?.json ?? NONE);
+    } else {
+      const opened = openEnvelope(
+        { envelope, entity: model.definition.entity },
+        message,
+        model.cache?.json ?? NONE,
+      );
+      eventModel = candidates.find(({ definition: { type } }) => type === undefined || type === opened.type);
+      data = eventModel === undefined ? undefined : withMetadata(eventModel, subject, opened);
+    }
   } catch (error) {
-    return reject(`not JSON: ${messageOf(error)}`);
+    return reject(error instanceof NoEnvelope ? error.message : `not JSON: ${messageOf(error)}`);
   }
+  if (eventModel === undefined) return ignored(`no event of ${model.definition.entity} has its type`);
   const { name } = eventModel.definition;
   const invalid = invalidity(eventModel, data);
   if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, claimedEntityId(data));
@@ -81,6 +94,46 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   const unfit = unfitId(incoming.id) ?? unfitVersion(incoming) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
+}
+
+/** The events whose subject it is: of the documented form one, by its action. */
+function findEvents(model: ConsumerModel, subject: string): readonly EventModel[] {
+  if (!model.hasTemplates) {
+    const event = model.events.get(subject.slice(subject.lastIndexOf(".") + 1));
+    return event === undefined ? [] : [event];
+  }
+  const { entity } = model.definition;
+  return [...model.events.values()].filter(({ template, definition: { action } }) => {
+    if (template !== undefined) return template.matches(subject);
+    const parts = parseSubject(subject);
+    return parts?.action === action && `${parts.service}.${parts.entity}` === entity;
+  });
+}
+
+/** A durable of templates is delivered whatever lies between them. */
+function unknownEvent({ definition, events, hasTemplates }: ConsumerModel, subject: string): Parsed {
+  if (hasTemplates) return ignored(`no event of ${definition.entity} has this subject`);
+  const action = subject.slice(subject.lastIndexOf(".") + 1);
+  return reject(
+    `unknown action "${action}" of ${definition.entity}; known: ${[...events.keys()].join(", ")}`,
+  );
+}
+
+/** The event as the documented envelope has it. What is no object stays as it is, for its schema to refuse. */
+function withMetadata(
+  { definition, template }: EventModel,
+  subject: string,
+  { data, metadata }: Opened,
+): unknown {
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return data;
+  const textAt = (name: string | undefined) => {
+    const value = name === undefined ? undefined : fieldOf(data as Readonly<Record<string, unknown>>, name);
+    return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+  };
+  const id = template === undefined ? parseSubject(subject)?.id : template.idOf(subject);
+  const event = metadata(textAt(definition.idField) ?? id, textAt(definition.eventIdField));
+  // In place: the parsed object knows the texts of its members.
+  return Object.assign(data, { metadata: event });
 }
 
 /** A value that is nested deeper than the stack is no valid one either. */
@@ -130,6 +183,10 @@ export function toIncoming(model: ConsumerModel, eventModel: EventModel, message
     version: metadata.version ?? null,
     seq: message.seq,
   };
+}
+
+function ignored(reason: string): Parsed {
+  return { ok: false, rejected: { reason, entityId: undefined, ignored: true } };
 }
 
 function reject(reason: string, entityId?: string): Parsed {

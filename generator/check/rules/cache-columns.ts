@@ -1,3 +1,4 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
@@ -38,6 +39,7 @@ function checkColumn(
     if (name === undefined || event.poisoned || hasUnknownField(event)) continue;
     const field = event.fields.get(column.name);
     if (field === undefined) {
+      if (column.key && isNamedByEnvelope(column, event)) continue;
       const mayCreate = event.change === "create" || !hasCreation;
       const makesRows = isPartial(table) ? mayEnterBy(table, event) : mayCreate;
       if (mustBeCarried && makesRows)
@@ -55,6 +57,13 @@ function checkColumn(
       field: describeField(field.node),
     });
   }
+}
+
+/** The envelope, or the subject, of an external service names the entity in place of a field. */
+function isNamedByEnvelope({ type }: ColumnSymbol, { service }: EventSymbol): boolean {
+  return (
+    service !== undefined && service.envelope !== "mesh" && type !== undefined && kindOf(type) === "text"
+  );
 }
 
 /** Whether one of its fields is misspelt, perhaps the one that is missing: the misspelt one is reported, and nothing else. */

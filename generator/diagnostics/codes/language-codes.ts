@@ -41,6 +41,11 @@ export const languageCodes = {
     (p: Word) => `"${p.text}" is not a subject`,
     () => "a subject is service.entity.{id}.action, such as auth.user.{id}.created",
   ),
+  "malformed-template": error(
+    (p: Word) => `"${p.text}" is not a subject with a place for the id`,
+    () =>
+      'write tokens, "*" for any token, at most one "{id}", and ">" at the end for the rest: m.*.c.{id}.>',
+  ),
   "malformed-pattern": error(
     (p: Word) => `"${p.text}" is not a pattern of subjects`,
     () =>

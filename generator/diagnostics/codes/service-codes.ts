@@ -1,3 +1,4 @@
+import type { Envelope } from "../../vocabulary/envelopes.js";
 import { error, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
 
@@ -51,6 +52,42 @@ export const serviceCodes = {
     (p: { service: string; key: string }) =>
       `"${p.service}" is external, so nothing is generated that "${p.key}" could configure`,
     (p) => `remove "${p.key}", or "external: true"`,
+  ),
+  "not-external": error(
+    (p: { service: string; key: string }) =>
+      `"${p.key}" says what an external service does otherwise, and "${p.service}" is generated`,
+    (p) => `remove "${p.key}"`,
+  ),
+  "envelope-has-it": error(
+    (p: { key: "type" | "id" | "event_id"; envelope: Envelope }) =>
+      p.key === "type"
+        ? `only CloudEvents have a "type", and the envelope of this service is "${p.envelope}"`
+        : `the envelope "${p.envelope}" tells the ${p.key === "id" ? "entity's" : "event's"} id, so "${p.key}" would have no effect`,
+    (p) =>
+      p.key === "type" ? 'say "envelope: cloudevents" at the service, or remove "type"' : `remove "${p.key}"`,
+  ),
+  "two-entity-ids": error(
+    (p: { field: string; subject: string }) =>
+      `both "{id}" in "${p.subject}" and the field "${p.field}" would tell the entity's id`,
+    () => 'remove "id", or write "*" for the token',
+  ),
+  "no-entity-id": error(
+    (p: { subject: string }) => `nothing in "${p.subject}" or its message tells which entity it is about`,
+    () => 'write "{id}" for the token that does, or name the field: "id: <field>"',
+  ),
+  "id-field": error(
+    (p: { field: string; event: string }) =>
+      `"${p.event}" has no field "${p.field}" that is a text or a whole number, and always there`,
+    () => "name a string, nanoid, uuid, integer or bigint of its payload that is not optional",
+  ),
+  "same-subject": error(
+    (p: { subject: string; other: string }) => `a message of "${p.subject}" could be "${p.other}" as well`,
+    () => 'tell them apart by their subjects, or CloudEvents by their "type"',
+  ),
+  "overlapping-subjects": error(
+    (p: { subject: string; owner: string; other: string }) =>
+      `"${p.subject}" overlaps with "${p.other}" of "${p.owner}", and no message can be in two streams`,
+    () => "write more literal tokens",
   ),
   "duplicate-port": error(
     (p: { port: number; first: string; second: string }) =>

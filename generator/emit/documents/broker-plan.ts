@@ -28,7 +28,7 @@ export function subjectsDocument({ mesh, subscriptions }: Lookup): Literal {
 
 function subjectEntry(event: Event, subscribers: readonly string[]): Literal {
   return {
-    subject: event.subject,
+    subject: event.foreign?.subject ?? event.subject,
     description: event.description,
     event: event.name,
     schema: `schemas/${schemaFileName(event)}`,

@@ -1,3 +1,4 @@
+import { disjoint } from "../../model/filters.js";
 import type { Consumer, Event, Service } from "../../model/mesh.js";
 import { natsComment, natsText } from "../../quote/nats.js";
 import type { Lookup } from "../lookup.js";
@@ -69,7 +70,9 @@ export function brokerView(
 ): BrokerView {
   const services = lookup.mesh.services.map((service) => ({ service, needs: needsOf(service, lookup) }));
   const passwordVariable = passwordVariableOf(OPERATOR);
-  const heard = options.listener ? lookup.mesh.events.map(subjectOf) : [];
+  const heard = options.listener
+    ? lookup.mesh.services.flatMap((service) => filtersOf(lookup.events(service)))
+    : [];
   return {
     header,
     passwordExample: passwordVariable,
@@ -78,7 +81,7 @@ export function brokerView(
     exports: [...exportsFor(services), ...heard.map(exportToListener)],
     accounts: [
       ...services.map(({ service, needs }) => serviceAccount(service, needs, options)),
-      ...(options.listener ? [listenerAccount(lookup.mesh.events)] : []),
+      ...(options.listener ? [listenerAccount(lookup)] : []),
     ],
   };
 }
@@ -96,15 +99,17 @@ interface Need {
 
 function needsOf(service: Service, lookup: Lookup): readonly Need[] {
   const needs: Need[] = [
-    ...lookup.events(service).map((event): Need => ({ subject: subjectOf(event), kind: "event" })),
+    ...filtersOf(lookup.events(service)).map((subject): Need => ({ subject, kind: "event" })),
     ...(service.stream === undefined ? [] : ownStream(service.stream)),
     ...service.consumers.flatMap(subscription),
   ];
   return [...new Map(needs.map((need) => [need.subject, need])).values()];
 }
 
-function subjectOf(event: Event): string {
-  return `${event.service}.${event.entity}.*.${event.action}`;
+/** The broker takes no two that overlap, as subjects of an external service's own form may. */
+function filtersOf(events: readonly Event[]): readonly string[] {
+  const filters = events.map(({ filter }) => filter);
+  return events.some(({ foreign }) => foreign?.subject !== undefined) ? disjoint(filters) : filters;
 }
 
 /** What the relay needs beside publishing: to see its stream and read the newest message of it. */
@@ -223,10 +228,12 @@ function exportToListener(subject: string): string {
 }
 
 /** Receives each event from the account that publishes it: its owner's, or the operator's in its stead. */
-function listenerAccount(events: readonly Event[]): BrokerAccount {
-  const imports = events.flatMap((event) =>
-    [event.service, MESH].map(
-      (account) => `{ stream: { account: ${quote(account)}, subject: ${quote(subjectOf(event))} } }`,
+function listenerAccount(lookup: Lookup): BrokerAccount {
+  const imports = lookup.mesh.services.flatMap((service) =>
+    filtersOf(lookup.events(service)).flatMap((subject) =>
+      [service.name, MESH].map(
+        (account) => `{ stream: { account: ${quote(account)}, subject: ${quote(subject)} } }`,
+      ),
     ),
   );
   return {

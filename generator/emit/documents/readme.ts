@@ -71,7 +71,7 @@ function entities(lookup: Lookup): ReadmeView["entities"] {
 
 function subjectRow(event: Event): ReadmeView["entities"][number]["subjects"][number] {
   return {
-    subject: inCode(event.subject),
+    subject: inCode(event.foreign?.subject ?? event.subject),
     description:
       event.description === undefined
         ? eventSentence(event, { prose, code: inCode })

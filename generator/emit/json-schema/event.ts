@@ -1,4 +1,4 @@
-import type { Event, JsonSchema } from "../../model/mesh.js";
+import type { Event, JsonSchema, Service } from "../../model/mesh.js";
 
 /** The runtime's `HIGHEST_VERSION`. */
 const HIGHEST_VERSION = 2 ** 52;
@@ -36,6 +36,37 @@ export function eventSchema(event: Event): JsonSchema {
     type: "object",
     properties: { metadata: METADATA_SCHEMA, ...payloadProperties(event) },
     required: ["metadata", ...requiredFields(event)],
+  };
+}
+
+/** The message as an external service sends it: of an event in the documented envelope, `eventSchema`. */
+export function messageSchema(event: Event, envelope: Service["envelope"]): JsonSchema {
+  const { properties: _, required: __, ...head } = eventSchema(event);
+  const payload = { properties: payloadProperties(event), required: requiredFields(event) };
+  switch (envelope) {
+    case undefined:
+      return eventSchema(event);
+    case "none":
+      return { ...head, ...payload };
+    case "cloudevents":
+      return {
+        ...head,
+        properties: { ...cloudEventAttributes(event), data: { type: "object", ...payload } },
+        required: ["specversion", "id", "source", "type", "data"],
+      };
+    default:
+      return envelope satisfies never;
+  }
+}
+
+function cloudEventAttributes({ foreign }: Event): Record<string, JsonSchema> {
+  const text = { type: "string", minLength: 1 };
+  return {
+    specversion: { const: "1.0" },
+    id: { ...text, description: "Unique within its source" },
+    source: text,
+    type: foreign?.type === undefined ? text : { const: foreign.type },
+    time: { type: "string", description: "RFC 3339" },
   };
 }
 

@@ -41,7 +41,7 @@ function eventInterface(event: Event, imports: Imports): StatementStructures {
     name: event.name,
     isExported: true,
     extends: [imports.type(RUNTIME, "MeshEvent")],
-    docs: docs(`${eventSentence(event)} Subject \`${event.subject}\`.`),
+    docs: docs(`${eventSentence(event)} Subject \`${event.foreign?.subject ?? event.subject}\`.`),
     properties: event.payload.map((field) => ({
       name: propertyName(field.name),
       type: schemaType(field.schema),
@@ -61,6 +61,7 @@ function eventsConstant(service: Service, events: readonly Event[], imports: Imp
       entity: event.entity,
       action: event.action,
       change: event.change,
+      ...(event.foreign ?? {}),
       [SPREAD]: code(`${compiled}.${event.name}`),
     }),
   ]);
@@ -106,5 +107,6 @@ function streamLiteral(stream: Stream): Literal {
       streamDefaults,
     ),
     external: stream.external ? true : undefined,
+    envelope: stream.envelope,
   };
 }

@@ -26,6 +26,7 @@ function bindService(
     span: name.span,
     node,
     external: node?.get.external?.value ?? false,
+    envelope: node?.get.envelope?.value ?? "mesh",
     source: node?.get.source?.value ?? `${name.value}-service`,
     database: database === undefined ? undefined : databases.get(database.value),
     publishes: publishes?.items ?? [],

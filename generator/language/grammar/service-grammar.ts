@@ -1,5 +1,6 @@
 import { deliveryDefaults, streamDefaults } from "@meshwright/runtime/defaults";
 import { callVerbs } from "../../vocabulary/call-verbs.js";
+import { envelopes } from "../../vocabulary/envelopes.js";
 import {
   choice,
   dictionary,
@@ -117,6 +118,11 @@ export const serviceShape = mapping("a service", {
     "Written by hand elsewhere: only its event types, validators and schemas are generated.",
     flag,
     false,
+  ),
+  envelope: key(
+    "How the messages of an external service say whose they are: `mesh` has the documented `metadata`, `cloudevents` is CloudEvents 1.0 in JSON or in headers, `none` the payload alone.",
+    choice("envelope", envelopes),
+    "mesh",
   ),
   database: key("Its database; no other service may use it.", databaseName),
   publishes: key(

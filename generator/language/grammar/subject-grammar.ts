@@ -14,7 +14,7 @@ import {
   requiredKey,
   scalar,
 } from "../shape.js";
-import { columnName, eventName, fieldName, tableName, text } from "../words.js";
+import { columnName, eventName, fieldName, subjectTemplate, tableName, text } from "../words.js";
 
 const operation = choice("change of a row", operations);
 
@@ -75,6 +75,22 @@ export const subjectShape = mapping("a subject", {
   change: key(
     "What the event says of its entity. By default what `emit` implies, else what the action is called.",
     choice("change of an entity", changeNames),
+  ),
+  subject: key(
+    "Of an external service: what NATS calls it, where that is not `service.entity.{id}.action`. `{id}` is the token with the entity's id, `*` any token, a final `>` any rest.",
+    subjectTemplate,
+  ),
+  type: key(
+    "Of an external service with CloudEvents: their `type`, where several events share a subject. Messages of other types are passed over.",
+    text,
+  ),
+  id: key(
+    "Of an external service whose subject has no `{id}`: the field that holds the entity's id.",
+    fieldName,
+  ),
+  event_id: key(
+    "Of an external service without an envelope: the field that tells its events apart. By default the header `Nats-Msg-Id`, else the place in the stream.",
+    fieldName,
   ),
   payload: key(
     "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list) or a JSON Schema.",

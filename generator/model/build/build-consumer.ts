@@ -4,6 +4,7 @@ import { targetOf } from "../../language/cascade-target.js";
 import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import { type Program, touches } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
+import { coverAll } from "../filters.js";
 import type { Cascade, Consumer, Event, Source } from "../mesh.js";
 import {
   callKeyVariable,
@@ -13,6 +14,7 @@ import {
   streamName,
   valueName,
 } from "../names.js";
+import { filterOfEvent } from "./build-event.js";
 import { filterOf } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
@@ -36,7 +38,7 @@ export function buildConsumers(
       durable: action === undefined ? durable : `${durable}_${action}`,
       stream: streamName(entity.service),
       pattern: `${entity.entityName}.${action ?? "*"}`,
-      filter: filterOf({ ...entity, action }),
+      filter: filterOfSubscription(entity, action),
       entity: entity.entityName,
       publisher: entity.service,
       events: received.map((event) => event.name),
@@ -50,6 +52,15 @@ export function buildConsumers(
       names,
     };
   });
+}
+
+/** One filter for all: nats-server 2.9 knows no list of them in a durable. */
+function filterOfSubscription(entity: EntitySymbol, action: string | undefined): string {
+  const heard = entity.events.filter(
+    ({ subject }) => action === undefined || subject.value.action === action,
+  );
+  const hasTemplates = heard.some(({ node }) => node?.get.subject !== undefined);
+  return hasTemplates ? coverAll(heard.map(filterOfEvent)) : filterOf({ ...entity, action });
 }
 
 export interface SubscribedEntity {

@@ -5,7 +5,7 @@ import type { EventSymbol, FieldSymbol } from "../../language/symbols.js";
 import type { Value } from "../../source/value.js";
 import { operations } from "../../vocabulary/changes.js";
 import { INT64 } from "../int64.js";
-import type { Emit, EmitCondition, Event, Field, JsonSchema, JsonValue } from "../mesh.js";
+import type { Emit, EmitCondition, Event, Field, ForeignEvent, JsonSchema, JsonValue } from "../mesh.js";
 import { eventNames } from "../names.js";
 import { required } from "./invariant.js";
 
@@ -18,6 +18,8 @@ export function buildEvent(event: EventSymbol): Event {
     entity: event.subject.value.entity,
     action: event.subject.value.action,
     subject: event.subject.text,
+    filter: filterOfEvent(event),
+    foreign: buildForeign(event),
     source: service.source,
     description: event.node?.get.description?.value,
     change: event.change,
@@ -25,6 +27,17 @@ export function buildEvent(event: EventSymbol): Event {
     payload: [...event.fields.values()].map((field) => buildField(field, event)),
     names: eventNames(name),
   };
+}
+
+export function filterOfEvent({ subject, node }: EventSymbol): string {
+  return (node?.get.subject?.value ?? subject.text).replace("{id}", "*");
+}
+
+function buildForeign({ node }: EventSymbol): ForeignEvent | undefined {
+  const { subject, type, id, event_id: eventId } = node?.get ?? {};
+  if (subject === undefined && type === undefined && id === undefined && eventId === undefined)
+    return undefined;
+  return { subject: subject?.value, type: type?.value, idField: id?.value, eventIdField: eventId?.value };
 }
 
 function buildEmit(event: EventSymbol): Emit | undefined {

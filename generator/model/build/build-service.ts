@@ -24,6 +24,7 @@ export function buildService(service: ServiceSymbol, { events, calls, program }:
     description: service.node?.get.description?.value,
     source: service.source,
     external: service.external,
+    envelope: service.envelope === "mesh" ? undefined : service.envelope,
     database: service.database?.name,
     publishes: buildPatterns(service.publishes),
     subscribes: buildPatterns(service.subscribes),

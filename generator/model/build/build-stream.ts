@@ -1,21 +1,23 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
 import { byName } from "../../collections/compare-names.js";
-import type { StreamNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
+import { disjoint } from "../filters.js";
 import type { Stream } from "../mesh.js";
 import { streamName } from "../names.js";
+import { filterOfEvent } from "./build-event.js";
 import { buildPatterns } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
 
 export function buildStreams(program: Program, events: EventIndex): readonly Stream[] {
   return [...program.services.values()]
     .filter((service) => events.ofService(service.name).length > 0)
-    .map((service) => buildStream(service, program.node.get.streams))
+    .map((service) => buildStream(service, program))
     .sort(byName);
 }
 
-function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): Stream {
+function buildStream(service: ServiceSymbol, program: Program): Stream {
+  const shared = program.node.get.streams;
   const own = service.node?.get.stream?.get;
   const all = shared?.get;
   const maxAge = (own?.max_age ?? all?.max_age)?.value ?? streamDefaults.maxAgeSeconds;
@@ -23,7 +25,8 @@ function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): St
   return {
     name: streamName(service.name),
     service: service.name,
-    subjects: buildPatterns(service.publishes).map((pattern) => pattern.filter),
+    subjects: subjectsOf(service, program),
+    envelope: service.envelope === "mesh" ? undefined : service.envelope,
     replicas: (own?.replicas ?? all?.replicas)?.value,
     maxAgeSeconds: maxAge,
     maxMessages: (own?.max_messages ?? all?.max_messages)?.value ?? streamDefaults.maxMessages,
@@ -35,6 +38,19 @@ function buildStream(service: ServiceSymbol, shared: StreamNode | undefined): St
     external: service.external,
     described: service.external && own !== undefined ? true : undefined,
   };
+}
+
+/** What it publishes; of an external service that has subjects of its own form, those. */
+function subjectsOf(service: ServiceSymbol, program: Program): readonly string[] {
+  const events = program.events.filter((event) => event.service === service);
+  if (events.every(({ node }) => node?.get.subject === undefined))
+    return buildPatterns(service.publishes).map((pattern) => pattern.filter);
+  const documented = events.filter(({ node }) => node?.get.subject === undefined);
+  const patterns = buildPatterns(service.publishes).filter(({ entity }) =>
+    documented.some(({ subject }) => entity === undefined || entity === subject.value.entity),
+  );
+  const templates = events.filter(({ node }) => node?.get.subject !== undefined).map(filterOfEvent);
+  return disjoint([...patterns.map(({ filter }) => filter), ...templates]);
 }
 
 /** Not said, it is no shorter than messages are kept; of an external owner, whose stream may keep them longer, for ever. */

@@ -28,6 +28,7 @@ const structural = [
   "unknown-value",
   "invalid-name",
   "malformed-subject",
+  "malformed-template",
   "malformed-pattern",
   "malformed-reference",
   "malformed-path",
