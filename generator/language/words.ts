@@ -40,6 +40,7 @@ export const sourceName = name(
   "a source: letters, digits, dots, _ and -",
   "auth-service",
 );
+export const streamName = name(/^[A-Za-z0-9_-]+$/, "a stream: letters, digits, _ and -", "messages");
 export const databaseName = name(
   /^[a-z][a-z0-9_]*$/,
   "a database: lower-case letters, digits and _",

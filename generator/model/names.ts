@@ -1,4 +1,5 @@
 import pluralize from "pluralize-esm";
+import type { ServiceSymbol } from "../language/symbols.js";
 
 /*
  * The names of the generated TypeScript. Each is computed here and nowhere else: emitters print
@@ -65,8 +66,9 @@ export function eventNames(event: string): EventNames {
   return { value: valueName(event), hook: `on${event}` };
 }
 
-export function streamName(service: string): string {
-  return upperSnakeCase(service);
+/** `AUTH`; an external service may say another. */
+export function streamName({ name, node }: ServiceSymbol): string {
+  return node?.get.stream?.get.name?.value ?? upperSnakeCase(name);
 }
 
 export function durableName(service: string, publisher: string, entity: string): string {

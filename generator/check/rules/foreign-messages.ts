@@ -8,8 +8,10 @@ import type { Rule } from "../rule.js";
 /** What an external service does otherwise: each message is one event, and tells whose it is in one way. */
 export const checkForeignMessages: Rule = (program, report) => {
   for (const { name, external, node } of program.services.values()) {
-    const span = node?.keySpans.envelope;
-    if (span !== undefined && !external) report("not-external", span, { service: name, key: "envelope" });
+    if (external) continue;
+    const spans = { envelope: node?.keySpans.envelope, name: node?.get.stream?.keySpans.name };
+    for (const [key, span] of Object.entries(spans))
+      if (span !== undefined) report("not-external", span, { service: name, key });
   }
   for (const event of program.events) {
     if (event.service === undefined) continue;

@@ -24,7 +24,7 @@ export const checkNameCollisions: Rule = (program, report) => {
   }
   const durables = openScope(report);
   for (const service of program.services.values()) {
-    streams.claim(streamName(service.name), { what: `service "${service.name}"`, span: service.span });
+    streams.claim(streamName(service), { what: `service "${service.name}"`, span: service.span });
     variables.claim(serviceUrlVariable(service.name), {
       what: `service "${service.name}"`,
       span: service.span,

@@ -23,6 +23,7 @@ import {
   serviceName,
   size,
   sourceName,
+  streamName,
   subscription,
   tableName,
   text,
@@ -57,7 +58,7 @@ export const deliveryShape = mapping("a delivery", {
   ),
 });
 
-export const streamShape = mapping("a stream", {
+const streamKeys = {
   replicas: key(
     "Copies in a JetStream cluster; by default 1 under `mesh dev` and 3 in production.",
     integer(1, 5),
@@ -83,6 +84,16 @@ export const streamShape = mapping("a stream", {
     duration,
     printDuration(streamDefaults.duplicateWindowSeconds),
   ),
+};
+
+export const streamShape = mapping("a stream", streamKeys);
+
+const ownStreamShape = mapping("a stream", {
+  name: key(
+    "Of an external service: what its stream is called; by default the service's name in capitals.",
+    streamName,
+  ),
+  ...streamKeys,
 });
 
 const variableShape = either(
@@ -163,5 +174,5 @@ export const serviceShape = mapping("a service", {
     dictionary(variableName, variableShape),
   ),
   delivery: key("How its consumers take messages; overrides the mesh's `delivery`.", deliveryShape),
-  stream: key("The stream of its events; overrides the mesh's `streams`.", streamShape),
+  stream: key("The stream of its events; overrides the mesh's `streams`.", ownStreamShape),
 });

@@ -36,7 +36,7 @@ export function buildConsumers(
     return {
       // Another filter is another durable: one that exists has passed what it did not hear.
       durable: action === undefined ? durable : `${durable}_${action}`,
-      stream: streamName(entity.service),
+      stream: streamName(required(program.services.get(entity.service), `the owner of ${entity.entityName}`)),
       pattern: `${entity.entityName}.${action ?? "*"}`,
       filter: filterOfSubscription(entity, action),
       entity: entity.entityName,

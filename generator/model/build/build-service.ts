@@ -28,7 +28,7 @@ export function buildService(service: ServiceSymbol, { events, calls, program }:
     database: service.database?.name,
     publishes: buildPatterns(service.publishes),
     subscribes: buildPatterns(service.subscribes),
-    stream: own.length === 0 ? undefined : streamName(service.name),
+    stream: own.length === 0 ? undefined : streamName(service),
     events: own,
     consumers,
     http: buildHttp(service),

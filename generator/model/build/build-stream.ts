@@ -23,7 +23,7 @@ function buildStream(service: ServiceSymbol, program: Program): Stream {
   const maxAge = (own?.max_age ?? all?.max_age)?.value ?? streamDefaults.maxAgeSeconds;
   const window = (own?.duplicate_window ?? all?.duplicate_window)?.value;
   return {
-    name: streamName(service.name),
+    name: streamName(service),
     service: service.name,
     subjects: subjectsOf(service, program),
     envelope: service.envelope === "mesh" ? undefined : service.envelope,
@@ -36,8 +36,13 @@ function buildStream(service: ServiceSymbol, program: Program): Stream {
       window ?? Math.min(streamDefaults.duplicateWindowSeconds, maxAge || Number.POSITIVE_INFINITY),
     tombstoneSeconds: tombstonesOf(service, { maxAge, said: (own?.tombstones ?? all?.tombstones)?.value }),
     external: service.external,
-    described: service.external && own !== undefined ? true : undefined,
+    described: service.external && isDescribed(own) ? true : undefined,
   };
+}
+
+/** Its limits are said, not its name alone. */
+function isDescribed(stream: Readonly<Record<string, unknown>> | undefined): boolean {
+  return Object.entries(stream ?? {}).some(([key, value]) => key !== "name" && value !== undefined);
 }
 
 /** What it publishes; of an external service that has subjects of its own form, those. */

@@ -50,7 +50,7 @@ export const platformEvents = {
 
 /** Holds the events of Platform, which owns it: it is waited for, never created or changed. */
 export const platformStream = streamOf({
-  name: "PLATFORM",
+  name: "messages",
   subjects: ["gateways.seen", "m.*.c.*.description", "m.*.c.*.telemetry.>"],
   tombstoneSeconds: 0,
   external: true,
