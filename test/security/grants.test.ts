@@ -81,6 +81,26 @@ test("rights are granted to no role but the service's: not to everybody, and not
   });
 });
 
+test("a table in a schema that somebody else made is the owner's, and granted with its schema", async () => {
+  const table = '"Sales Data"."Order Lines"';
+  const url = await createDatabase(inject("postgres"), "schemas");
+  const name = new URL(url).pathname.slice(1);
+  const sql = readRoles("sfs", name).replaceAll("ARRAY['files'", `ARRAY['${table}', 'files'`);
+  const grants = { role: `${name}_service`, tables: [table, ...tablesOf("sfs")] };
+  await withClient(url, async (client) => {
+    await client.query(`CREATE SCHEMA "Sales Data"; CREATE TABLE ${table} (id TEXT PRIMARY KEY)`);
+    await client.query(sql);
+    await client.query(`ALTER ROLE "${name}_owner" PASSWORD 'x'; ALTER ROLE "${name}_service" PASSWORD 'x'`);
+  });
+  const as = (role: string) => Object.assign(new URL(url), { username: role, password: "x" }).href;
+  expect(await migrateAs(as(`${name}_owner`), "sfs", { grants })).toMatchObject({ granted: true });
+  await withClient(as(`${name}_owner`), (client) => client.query(`CREATE INDEX ON ${table} (id)`));
+  await withClient(as(`${name}_service`), async (client) => {
+    await client.query(`INSERT INTO ${table} VALUES ('a')`);
+    await expect(client.query('CREATE TABLE "Sales Data".mine ()')).rejects.toMatchObject({ code: "42501" });
+  });
+});
+
 test("roles.sql refuses a database that is not of the mesh", async () => {
   const url = await createDatabase(inject("postgres"), "stranger");
   await withClient(url, async (client) => {

@@ -54,6 +54,8 @@ ORDER BY 1`;
 export const MAY: readonly string[] = [
   "database its own CONNECT TEMPORARY",
   "function mesh.decimal_of(double precision)",
+  "function mesh.is_list(anyarray)",
+  "function mesh.nanoid()",
   "function mesh.next_version(text,text)",
   "function mesh.refuse_event(text,integer,integer)",
   "schema mesh USAGE",
