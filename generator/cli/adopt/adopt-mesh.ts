@@ -189,13 +189,14 @@ function sayTable(table: NamedTable, nameOf: ReadonlyMap<string, string>, isSaid
 }
 
 function sayColumn(column: AdoptableColumn, { key }: NamedTable, nameOf: ReadonlyMap<string, string>): Said {
-  const { name, type, nullable, defaulted, unique, references, comment } = column;
+  const { name, type, nullable, defaulted, unique, private: isPrivate, references, comment } = column;
   const target = references && nameOf.get(`${references.schema}\0${references.table}`);
   const said = {
     ...(name === key ? { key: true } : {}),
     ...(nullable ? { null: true } : {}),
     ...(defaulted ? { defaulted: true } : {}),
     ...(unique ? { unique: true } : {}),
+    ...(isPrivate ? { private: true } : {}),
     ...(references === undefined || target === undefined
       ? {}
       : {
@@ -219,7 +220,9 @@ function saySubjects(
   { name, row, entity, key, columns }: NamedTable,
   service: string,
 ): Readonly<Record<string, Said>> {
-  const shown = columns.filter(({ name: column }) => /^[A-Za-z][A-Za-z0-9_]*$/.test(column));
+  const shown = columns.filter(
+    ({ name: column, private: isPrivate }) => !isPrivate && /^[A-Za-z][A-Za-z0-9_]*$/.test(column),
+  );
   const payload = (all: boolean) =>
     Object.fromEntries(
       shown.filter((column) => all || column.name === key).map((column) => [column.name, fieldOf(column)]),

@@ -12,7 +12,7 @@ export interface AdoptableColumn {
   readonly defaulted: boolean;
   readonly unique: boolean;
   /** Called like a secret: in no message. */
-  readonly secret: boolean;
+  readonly private: boolean;
   /** Of a table that is adopted too. */
   readonly references:
     | {
@@ -159,9 +159,7 @@ function adoptColumn(
         ? "PostgreSQL computes it"
         : column.name.includes(".")
           ? "a name with a dot"
-          : !isKey && SECRET.test(column.name)
-            ? "called like a secret"
-            : undefined;
+          : undefined;
   if (type === undefined || why !== undefined) {
     leftOut.push({ what, why: why ?? "" });
     return undefined;
@@ -171,7 +169,7 @@ function adoptColumn(
     type,
     nullable: !column.notNull,
     defaulted: column.defaulted,
-    secret: false,
+    private: !isKey && SECRET.test(column.name),
     references: referenceOf(column.name, table),
     comment: column.comment,
   };

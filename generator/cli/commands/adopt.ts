@@ -10,7 +10,7 @@ import { MESH_FILE } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";
 import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
 import { type AdoptedTable, adoptInto } from "../adopt/adopt-mesh.js";
-import { findAdoptable, type LeftOut } from "../adopt/adoptable-tables.js";
+import { type AdoptableTable, findAdoptable, type LeftOut } from "../adopt/adoptable-tables.js";
 import { type DatabaseSource, withDatabase } from "../adopt/catalog-source.js";
 import { snakeCase } from "../adopt/mesh-names.js";
 import type { ExitCode } from "../exit-code.js";
@@ -28,6 +28,8 @@ interface Report {
   readonly database: string;
   readonly urlVariable: string;
   readonly added: readonly AdoptedTable[];
+  /** Columns that are called like a secret: in the file, and in no message. */
+  readonly private: readonly string[];
   /** In mesh.yaml and in the database, and not the same. */
   readonly differs: readonly string[];
   readonly leftOut: readonly LeftOut[];
@@ -69,6 +71,7 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
         database: adopted.database,
         urlVariable: databaseUrlVariable(adopted.database),
         added: adopted.added,
+        private: secretsOf(tables, adopted.added),
         differs,
         leftOut: [...leftOut, ...source.refused],
       };
@@ -112,11 +115,22 @@ function chosen(catalog: readonly CatalogTable[], tables: string | undefined): r
   return catalog.filter((table) => wanted.some((name) => isMeant(table, name)));
 }
 
-function describe({ service, database, urlVariable, added, differs, leftOut }: Report, from: string): void {
+function secretsOf(tables: readonly AdoptableTable[], added: readonly AdoptedTable[]): readonly string[] {
+  return tables.flatMap(({ schema, table, columns }) =>
+    added.some(({ place }) => place === `${schema}.${table}`)
+      ? columns.filter((column) => column.private).map(({ name }) => `${schema}.${table}.${name}`)
+      : [],
+  );
+}
+
+function describe(report: Report, from: string): void {
+  const { service, database, urlVariable, added, differs, leftOut } = report;
   for (const { name, place, events } of added)
     print(
       `${colour.green("took")}     ${place}${place === `public.${name}` ? "" : ` as ${name}`}: ${events.join(", ")}`,
     );
+  for (const column of report.private)
+    print(`${colour.yellow("private")}  ${column}: called like a secret, so no message shows it`);
   for (const { what, why } of leftOut) print(`${colour.yellow("left out")} ${what}: ${why}`);
   for (const line of differs) print(`${colour.red("differs")}  ${line}`);
   if (added.length === 0) print(`${MESH_FILE} has every table of ${database} that it can take`);
