@@ -160,8 +160,10 @@ type Expand<T> = { [Name in keyof T]: T[Name] };
 /** A column's part of a partial cache's condition. */
 export interface ConditionDefinition {
   readonly column: string;
-  /** It holds one of these. */
-  readonly values: readonly (string | number | boolean | null)[];
+  /** It holds one of these; absent with `isNull`. */
+  readonly values?: readonly (string | number | boolean)[];
+  /** It is null, or is not. */
+  readonly isNull?: boolean;
   /** A field that is left out meets it: so does the column's default, or null where it has none. */
   readonly absent?: true;
 }

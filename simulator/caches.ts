@@ -41,10 +41,10 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
 
 /** The rows of the owner that a partial cache has. */
 function membershipSql({ where = [] }: TableDefinition): string {
-  const parts = where.map(({ column, values }) => {
-    const texts = values.flatMap((value) => (value === null ? [] : [escapeLiteral(String(value))]));
-    const isOne = `"$row".${quote(column)}::text = ANY (ARRAY[${texts.join(", ")}]::text[])`;
-    return values.includes(null) ? `(${isOne} IS NOT FALSE)` : isOne;
+  const parts = where.map(({ column, values = [], isNull }) => {
+    const cell = `"$row".${quote(column)}`;
+    if (isNull !== undefined) return `${cell} IS ${isNull ? "" : "NOT "}NULL`;
+    return `${cell}::text = ANY (ARRAY[${values.map((value) => escapeLiteral(String(value))).join(", ")}]::text[])`;
   });
   return ["true", ...parts].join(" AND ");
 }

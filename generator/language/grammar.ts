@@ -38,5 +38,6 @@ export type StreamNode = NodeOf<typeof streamShape>;
 export type DatabaseNode = NodeOf<typeof databaseShape>;
 export type SubjectNode = NodeOf<typeof subjectShape>;
 export type CascadeNode = NodeOf<typeof cascadeShape>;
+export type { ColumnConditionNode } from "./grammar/condition-grammar.js";
 export type { ColumnNode, TableNode } from "./grammar/database-grammar.js";
-export type { EmitConditionNode, EmitNode, FieldNode } from "./grammar/subject-grammar.js";
+export type { EmitNode, FieldNode } from "./grammar/subject-grammar.js";

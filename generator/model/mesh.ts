@@ -368,16 +368,11 @@ export interface Emit {
   /** Columns of which an update must change one; empty: those that the payload shows. */
   readonly of: readonly string[];
   /** What the row must hold; on update without `of`: and did not hold before. */
-  readonly when: readonly EmitCondition[];
+  readonly when: readonly Condition[];
 }
 
-/** A value that a column of the row has to hold. */
+/** What a column of the row has to hold. */
 export interface Condition {
-  readonly column: string;
-  readonly value: string | number | boolean;
-}
-
-export interface EmitCondition {
   readonly column: string;
   /** One of them; empty where `isNull` is said. */
   readonly values: readonly (string | number | boolean)[];

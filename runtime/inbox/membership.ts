@@ -25,13 +25,17 @@ export function buildConditions(
   columns: readonly ColumnDefinition[],
   where: readonly ConditionDefinition[],
 ): readonly Condition[] {
-  return where.map(({ column: name, values, absent }) => {
+  return where.map(({ column: name, values = [], isNull, absent }) => {
     const index = columns.findIndex((column) => column.name === name);
     const column = columns[index];
     if (column === undefined) throw new Error(`a copy cannot be partial by ${name}, which it lacks`);
     const comparable = (cell: unknown) => comparableText(column, cell);
     const expected = new Set(values.map((value) => comparable(toParameter(column, value))));
-    return { index, holds: (cell) => expected.has(comparable(cell)), absent: absent === true };
+    return {
+      index,
+      holds: (cell) => (isNull === undefined ? expected.has(comparable(cell)) : (cell === null) === isNull),
+      absent: absent === true,
+    };
   });
 }
 

@@ -1,11 +1,12 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import type { ColumnConditionNode } from "../../language/grammar.js";
 import { isPoisoned } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables, reportMissingColumn } from "../table-lookup.js";
-import { checkConditionValue } from "./emit-conditions.js";
+import { checkColumnCondition } from "./emit-conditions.js";
 
 /**
  * The condition of a partial copy is one of columns that the owner fills, and each event that tells a part of it tells all: from
@@ -19,12 +20,13 @@ export const checkCacheConditions: Rule = (program, report) => {
     if (table.cacheOf === undefined && keySpan !== undefined && !isPoisoned(table.node, "cache"))
       report("where-without-cache", keySpan, { table: table.name });
     if (table.cacheOf === undefined) continue;
-    for (const { name, node: value } of where.entries) {
+    for (const { name, node: condition } of where.entries) {
       reportMissingColumn(name, table, report);
       const column = table.columns.get(name.value);
-      const reason = column === undefined ? undefined : unfitReason(column);
+      const reason = column === undefined ? undefined : unfitReason(column, condition);
       if (reason !== undefined) report("invalid-where", name.span, { column: name.value, reason });
-      else if (column !== undefined && value !== undefined) checkConditionValue(column, value, report);
+      else if (column !== undefined && condition !== undefined)
+        checkColumnCondition(column, { name, condition }, report);
     }
     checkEvents(table, program, report);
   }
@@ -46,18 +48,22 @@ const COMPARED: Readonly<Record<ValueKind, boolean>> = {
 };
 
 /** Why no copy can be partial by the column. */
-function unfitReason({ key, local, type }: ColumnSymbol): string | undefined {
+function unfitReason(
+  { key, local, type }: ColumnSymbol,
+  condition: ColumnConditionNode | undefined,
+): string | undefined {
   if (key) return "it is the key";
   if (local) return 'it is "local": its owner has no such column';
+  if (condition?.kind === "mapping") return undefined;
   return type === undefined || COMPARED[kindOf(type)] ? undefined : `it is ${type}`;
 }
 
 function checkEvents(table: TableSymbol, program: Program, report: Report): void {
   const events = table.cacheOf === undefined ? [] : (program.entities.get(table.cacheOf.text)?.events ?? []);
   const filling = events.filter(({ change }) => change === "create" || change === "update");
-  const condition = conditionOf(table).filter(({ value }) => {
-    const column = table.columns.get(value);
-    return column !== undefined && unfitReason(column) === undefined;
+  const condition = (table.node?.get.where?.entries ?? []).flatMap(({ name, node }) => {
+    const column = table.columns.get(name.value);
+    return column !== undefined && unfitReason(column, node) === undefined ? [name] : [];
   });
   const never = !filling.some(
     (event) => event.change === "create" || event.poisoned || mayEnterBy(table, event),

@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { EmitConditionNode } from "../../language/grammar.js";
+import type { ColumnConditionNode } from "../../language/grammar.js";
 import type { ScalarNode } from "../../language/node.js";
 import type {
   ColumnSymbol,
@@ -111,7 +111,7 @@ function isPublished(
   return values.length > 0 && values.every(({ text }) => published.has(text));
 }
 
-function valuesOf(condition: EmitConditionNode): readonly ScalarNode[] {
+function valuesOf(condition: ColumnConditionNode): readonly ScalarNode[] {
   if (condition.kind === "mapping") return [];
   return condition.kind === "list" ? condition.items : [condition];
 }

@@ -1,6 +1,6 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
-import type { EmitConditionNode } from "../../language/grammar.js";
+import type { ColumnConditionNode } from "../../language/grammar.js";
 import type { ScalarNode, TextNode } from "../../language/node.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
@@ -38,13 +38,13 @@ function checkWhen({ node, operations }: EventSymbol, table: TableSymbol, report
     const column = table.columns.get(name.value);
     if (column?.key && isUpdate) report("when-never-met", name.span, { column: column.name });
     else if (column !== undefined && condition !== undefined)
-      checkCondition(column, { name, condition }, report);
+      checkColumnCondition(column, { name, condition }, report);
   }
 }
 
-function checkCondition(
+export function checkColumnCondition(
   column: ColumnSymbol,
-  { name, condition }: { readonly name: TextNode<string>; readonly condition: EmitConditionNode },
+  { name, condition }: { readonly name: TextNode<string>; readonly condition: ColumnConditionNode },
   report: Report,
 ): void {
   switch (condition.kind) {

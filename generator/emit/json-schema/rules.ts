@@ -1,5 +1,5 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
-import type { Column, EmitCondition, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
+import type { Column, Condition, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
 import { hasRules } from "../../rules/payload-conditions.js";
 
 /*
@@ -83,14 +83,14 @@ function meant(
   };
 }
 
-function valueSchema({ values, isNull }: EmitCondition): { readonly [keyword: string]: JsonValue } {
+function valueSchema({ values, isNull }: Condition): { readonly [keyword: string]: JsonValue } {
   if (isNull !== undefined) return isNull ? { type: "null" } : { not: { type: "null" } };
   const [first, ...others] = values;
   return others.length === 0 && first !== undefined ? { const: first } : { enum: values };
 }
 
 /** Whether a column that is left out meets the condition. */
-function isByDefault(column: Column | undefined, { values, isNull }: EmitCondition): boolean {
+function isByDefault(column: Column | undefined, { values, isNull }: Condition): boolean {
   if (isNull !== undefined) return isNull === (column?.default === undefined);
   return column?.default?.kind === "literal" && values.includes(column.default.value);
 }

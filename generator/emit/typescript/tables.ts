@@ -120,10 +120,19 @@ function repositoryConstant(table: Table, imports: Imports): string {
 
 function whereLiteral({ cache, columns }: Table): Literal | undefined {
   if (cache === undefined || cache.where.length === 0) return undefined;
-  return cache.where.map(({ column, value }) => {
+  return cache.where.map(({ column, values, isNull }) => {
     const fallback = columns.find(({ name }) => name === column)?.default;
-    const meets = fallback?.kind === "literal" && String(fallback.value) === String(value);
-    return { column, values: [value], absent: meets ? true : undefined };
+    const text = fallback?.kind === "literal" ? String(fallback.value) : undefined;
+    const meets =
+      isNull === undefined
+        ? values.some((value) => String(value) === text)
+        : (fallback === undefined) === isNull;
+    return {
+      column,
+      values: isNull === undefined ? values : undefined,
+      isNull,
+      absent: meets ? true : undefined,
+    };
   });
 }
 

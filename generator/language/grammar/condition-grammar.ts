@@ -1,8 +1,20 @@
 import type { NodeOf } from "../node.js";
-import { dictionary, scalar } from "../shape.js";
+import { dictionary, either, flag, list, mapping, requiredKey, scalar } from "../shape.js";
 import { columnName } from "../words.js";
 
-/** Values that columns of a row have to hold: `where` of a copy. */
-export const conditionShape = dictionary(columnName, scalar);
+/** What a column holds: one value, one of several, or whether it holds any. */
+const columnConditionShape = either(
+  scalar,
+  either(
+    list(scalar, 1),
+    mapping("a condition", {
+      null: requiredKey("Whether the column is null: `{ null: false }` is any value.", flag),
+    }),
+  ),
+);
 
+/** What columns of a row have to hold: `when` of an event, `where` of a copy. */
+export const conditionShape = dictionary(columnName, columnConditionShape);
+
+export type ColumnConditionNode = NodeOf<typeof columnConditionShape>;
 export type ConditionNode = NodeOf<typeof conditionShape>;

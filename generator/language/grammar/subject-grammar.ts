@@ -2,19 +2,9 @@ import { fieldTypeNames } from "@meshwright/runtime/column-types";
 import { changeNames, operations } from "../../vocabulary/changes.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
-import {
-  choice,
-  dictionary,
-  either,
-  flag,
-  key,
-  list,
-  mapping,
-  type OpenShape,
-  requiredKey,
-  scalar,
-} from "../shape.js";
+import { choice, dictionary, either, key, list, mapping, type OpenShape, requiredKey } from "../shape.js";
 import { columnName, eventName, fieldName, subjectTemplate, tableName, text } from "../words.js";
+import { conditionShape } from "./condition-grammar.js";
 
 const operation = choice("change of a row", operations);
 
@@ -40,17 +30,6 @@ const fieldShape = either(
   jsonSchema,
 );
 
-/** What a column holds: one value, one of several, or whether it holds any. */
-const emitConditionShape = either(
-  scalar,
-  either(
-    list(scalar, 1),
-    mapping("a condition", {
-      null: requiredKey("Whether the column is null: `{ null: false }` is any value.", flag),
-    }),
-  ),
-);
-
 const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
   on: requiredKey("The change of a row that it tells of.", either(operation, list(operation, 1))),
@@ -64,7 +43,7 @@ const emitShape = mapping("an emit", {
   ),
   when: key(
     "What the row must have come to hold: a value, one of a list, or `{ null: true }` and `{ null: false }`.",
-    dictionary(columnName, emitConditionShape),
+    conditionShape,
   ),
 });
 
@@ -98,6 +77,5 @@ export const subjectShape = mapping("a subject", {
   ),
 });
 
-export type EmitConditionNode = NodeOf<typeof emitConditionShape>;
 export type EmitNode = NodeOf<typeof emitShape>;
 export type FieldNode = NodeOf<typeof fieldShape>;

@@ -1,12 +1,12 @@
 import { BASE64, DAY, DECIMAL, type FieldType } from "@meshwright/runtime/column-types";
 import { compareNames } from "../../collections/compare-names.js";
-import type { EmitConditionNode } from "../../language/grammar.js";
 import type { EventSymbol, FieldSymbol } from "../../language/symbols.js";
 import type { Value } from "../../source/value.js";
 import { operations } from "../../vocabulary/changes.js";
 import { INT64 } from "../int64.js";
-import type { Emit, EmitCondition, Event, Field, ForeignEvent, JsonSchema, JsonValue } from "../mesh.js";
+import type { Emit, Event, Field, ForeignEvent, JsonSchema, JsonValue } from "../mesh.js";
 import { eventNames } from "../names.js";
+import { buildCondition } from "./build-condition.js";
 import { required } from "./invariant.js";
 
 export function buildEvent(event: EventSymbol): Event {
@@ -48,23 +48,8 @@ function buildEmit(event: EventSymbol): Emit | undefined {
     id: event.id?.value,
     on: operations.filter((operation) => event.operations.includes(operation)),
     of: (emit.of?.items ?? []).map(({ value }) => value).sort(compareNames),
-    when: (emit.when?.entries ?? [])
-      .map(({ name, node }) => buildEmitCondition(name.value, required(node, `the value of ${name.text}`)))
-      .sort((a, b) => compareNames(a.column, b.column)),
+    when: buildCondition(emit.when),
   };
-}
-
-function buildEmitCondition(column: string, node: EmitConditionNode): EmitCondition {
-  switch (node.kind) {
-    case "scalar":
-      return { column, values: [node.value], isNull: undefined };
-    case "list":
-      return { column, values: node.items.map(({ value }) => value), isNull: undefined };
-    case "mapping":
-      return { column, values: [], isNull: required(node.get.null, `null of ${column}`).value };
-    default:
-      return node satisfies never;
-  }
 }
 
 function buildField(field: FieldSymbol, event: EventSymbol): Field {

@@ -8,6 +8,7 @@ export interface ProductCacheRow {
   readonly state: string;
   readonly grams: number;
   readonly bulky: boolean;
+  readonly withdrawn_at: string | null;
   /** Which box it fits in; a hook measures it */
   readonly parcel: string | null;
 }
@@ -16,13 +17,18 @@ export const productCache: TableDefinition<ProductCacheRow> = {
   name: "product_cache",
   key: "product_id",
   cacheOf: "catalog.product",
-  where: [{ column: "bulky", values: [false], absent: true }, { column: "state", values: ["listed"] }],
+  where: [
+    { column: "bulky", values: [false], absent: true },
+    { column: "state", values: ["listed", "reserved"] },
+    { column: "withdrawn_at", isNull: true, absent: true },
+  ],
   columns: [
     { name: "product_id", type: "text" },
     { name: "title", type: "text" },
     { name: "state", type: "text" },
     { name: "grams", type: "integer" },
     { name: "bulky", type: "boolean", defaulted: true },
+    { name: "withdrawn_at", type: "timestamp", nullable: true },
     { name: "parcel", type: "text", nullable: true, local: true },
   ],
 };

@@ -9,9 +9,10 @@ CREATE TABLE product_cache (
     state TEXT NOT NULL,
     grams INTEGER NOT NULL,
     bulky BOOLEAN NOT NULL DEFAULT FALSE,
+    withdrawn_at TIMESTAMP,
     parcel TEXT
 );
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"delivery","database":"delivery_db","whole":true}
--- model: {"table":"product_cache","columns":[{"name":"product_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false},{"name":"grams","type":"INTEGER","nullable":false},{"name":"bulky","type":"BOOLEAN","nullable":false,"default":"FALSE"},{"name":"parcel","type":"TEXT","nullable":true}],"key":{"name":"product_cache_pkey","columns":["product_id"]}}
+-- model: {"table":"product_cache","columns":[{"name":"product_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false},{"name":"grams","type":"INTEGER","nullable":false},{"name":"bulky","type":"BOOLEAN","nullable":false,"default":"FALSE"},{"name":"withdrawn_at","type":"TIMESTAMP","nullable":true},{"name":"parcel","type":"TEXT","nullable":true}],"key":{"name":"product_cache_pkey","columns":["product_id"]}}

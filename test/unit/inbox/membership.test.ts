@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { DEFAULT } from "../../../runtime/database/columns.js";
+import type { ColumnDefinition, ConditionDefinition } from "../../../runtime/definition.js";
+import { buildConditions, membershipOf } from "../../../runtime/inbox/membership.js";
+
+const columns: readonly ColumnDefinition[] = [
+  { name: "state", type: "text" },
+  { name: "count", type: "bigint", wide: true },
+  { name: "owner", type: "uuid" },
+  { name: "ended_at", type: "timestamp", nullable: true },
+];
+const UUID = "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b";
+
+const state = { column: "state", values: ["open", "held"] };
+const ended = { column: "ended_at", isNull: true };
+
+test.each<[string, readonly ConditionDefinition[], readonly unknown[], string]>([
+  ["one of several values", [state], ["held"], "inside"],
+  ["another value", [state], ["Open"], "outside"],
+  ["a value that is not told", [state], [undefined], "unknown"],
+  ["one that is not told beside one that fails", [state, ended], [undefined, null, null, "x"], "outside"],
+  ["one that is not told beside one that holds", [state, ended], [undefined, null, null, null], "unknown"],
+  ["null where null is meant", [ended], [null, null, null, null], "inside"],
+  ["a value where null is meant", [ended], [null, null, null, "2026-01-01T00:00:00Z"], "outside"],
+  ["a value where any is meant", [{ column: "ended_at", isNull: false }], [null, null, null, "x"], "inside"],
+  ["null where a value is meant", [state], [null], "outside"],
+  ["the text null", [state], ["null"], "outside"],
+  [
+    "a wide number",
+    [{ column: "count", values: ["9007199254740993"] }],
+    [null, "9007199254740993"],
+    "inside",
+  ],
+  ["a number as text", [{ column: "count", values: [5] }], [null, "5"], "inside"],
+  ["a uuid in capitals", [{ column: "owner", values: [UUID] }], [null, null, UUID.toUpperCase()], "inside"],
+  ["a default that meets it", [{ ...state, absent: true }], [DEFAULT], "inside"],
+  ["a default that does not", [state], [DEFAULT], "outside"],
+])("%s", (_, where, cells, expected) => {
+  expect(membershipOf({ conditions: buildConditions(columns, where) }, cells)).toBe(expected);
+});
