@@ -507,6 +507,23 @@ describe("a value that no message could tell", () => {
     await mesh.apply(body);
   });
 
+  test("is refused by a repository, where PostgreSQL would round it or cut blanks", async () => {
+    const repository = tableRepository(mesh.pool, samples);
+    for (const [field, value, reason] of [
+      ["code", "12345678 ", "code has more than 8 characters"],
+      ["codes", ["12345678 "], "codes has an element, number 1, that has more than 8 characters"],
+      ["price", "0.005", "price is not a numeric(12,2) as a text"],
+      ["blob", "QR==", "blob is not base64"],
+    ] as const) {
+      await expect(repository.create({ sample_id: "1", [field]: value }), field).rejects.toThrow(reason);
+      const listed = repository
+        .list({ [field]: value })
+        [Symbol.asyncIterator]()
+        .next();
+      await expect(listed, `a filter by ${field}`).rejects.toThrow(reason);
+    }
+  });
+
   test("a decimal of fewer digits is the same number, and comes back with those of its type", async () => {
     const { text } = await mesh.request(
       "POST",
