@@ -5,7 +5,7 @@
 export const ROUTINE_STEPS: readonly RegExp[] = [
   /pg_current_snapshot/,
   /\(mesh-pending-retries\)|SELECT subscription\.seq_offset, attempt\.stream_seq/,
-  /count\(\*\)::float8 AS pending FROM mesh\.attempt WHERE durable/,
+  /count\(\*\)::integer FROM mesh\.attempt WHERE durable/,
   /SELECT 1$/,
   /pg_try_advisory_lock\(\$1, \$2\)/,
   /^pull /,
