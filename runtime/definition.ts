@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
 import type { ColumnType } from "./values/column-types.js";
+import type { CascadeAction, Change, ReferenceAction } from "./vocabulary.js";
 
 /*
  * The definitions that generated code passes to the runtime: plain data, and the functions of a mesh. What is the same for every
@@ -116,7 +117,7 @@ export interface ReferenceDefinition {
   readonly column: string;
   readonly table: string;
   readonly target: string;
-  readonly onDelete: "cascade" | "set_null" | "restrict";
+  readonly onDelete: ReferenceAction;
 }
 
 /** An owned table or a cache. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. */
@@ -170,7 +171,7 @@ export interface ConditionDefinition {
 
 /** What happens to rows that name a deleted entity in `column`. */
 export interface CascadeDefinition {
-  readonly action: "set_null" | "delete";
+  readonly action: CascadeAction;
   readonly table: TableDefinition;
   readonly column: string;
   /** The hook that is called before each row's deletion. */
@@ -193,7 +194,7 @@ export interface EventDefinition<E extends MeshEvent = MeshEvent> extends Messag
   readonly entity: string;
   /** `created` */
   readonly action: string;
-  readonly change: "create" | "update" | "delete" | "none";
+  readonly change: Change;
   /** Of an external service that has other subjects than the documented: `m.*.c.{id}.>`. Absent: found by its action. */
   readonly subject?: string;
   /** CloudEvents `type`, of an event that shares its subject with others. */

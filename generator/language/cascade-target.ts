@@ -1,4 +1,4 @@
-import { type CascadeAction, cascadeActions } from "../vocabulary/cascade-actions.js";
+import { type CascadeAction, cascadeActions } from "@meshwright/runtime/vocabulary";
 import type { CascadeNode } from "./grammar.js";
 import type { TextNode } from "./node.js";
 import type { ColumnName } from "./words.js";

@@ -1,6 +1,7 @@
 import type { ColumnType } from "@meshwright/runtime/column-types";
+import type { Change } from "@meshwright/runtime/vocabulary";
 import type { Span } from "../source/text.js";
-import type { Change, Operation } from "../vocabulary/changes.js";
+import type { Operation } from "../vocabulary/changes.js";
 import type { Envelope } from "../vocabulary/envelopes.js";
 import type {
   ColumnNode,

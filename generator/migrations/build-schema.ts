@@ -1,5 +1,5 @@
+import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
-import { referenceActions } from "../vocabulary/reference-actions.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { distinctName, objectName, ownPrefix } from "./sql-names.js";

@@ -1,11 +1,10 @@
 import type { ColumnType, FieldType } from "@meshwright/runtime/column-types";
+import type { CascadeAction, Change, ReferenceAction } from "@meshwright/runtime/vocabulary";
 import type { CallVerb } from "../vocabulary/call-verbs.js";
-import type { CascadeAction } from "../vocabulary/cascade-actions.js";
-import type { Change, Operation } from "../vocabulary/changes.js";
+import type { Operation } from "../vocabulary/changes.js";
 import type { Envelope } from "../vocabulary/envelopes.js";
 import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
 import type { DrawnKey } from "../vocabulary/made-keys.js";
-import type { ReferenceAction } from "../vocabulary/reference-actions.js";
 
 export type { CallVerb, CascadeAction, Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };
 

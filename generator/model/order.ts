@@ -1,5 +1,5 @@
+import { changes } from "@meshwright/runtime/vocabulary";
 import { compareNames } from "../collections/compare-names.js";
-import { changes } from "../vocabulary/changes.js";
 import type { Event } from "./mesh.js";
 
 /** By service and entity, then by change: created, updated, others, deleted. */

@@ -1,19 +1,6 @@
-/** What an event says of its entity; `none` for a mere occurrence. */
-export const changes = {
-  create: { showsRow: true, order: 0 },
-  update: { showsRow: true, order: 1 },
-  delete: { showsRow: false, order: 3 },
-  none: { showsRow: false, order: 2 },
-} as const satisfies Readonly<Record<string, ChangeFacts>>;
+import { type Change, changes } from "@meshwright/runtime/vocabulary";
 
-interface ChangeFacts {
-  /** The payload carries values of the entity's row. */
-  readonly showsRow: boolean;
-  /** Where such events stand among those of their entity. */
-  readonly order: number;
-}
-
-export type Change = keyof typeof changes;
+/** In the order in which an editor offers them. */
 export const changeNames = Object.keys(changes) as readonly Change[];
 
 /** The changes of a row that an event can follow from, in the order in which a row goes through them. */

@@ -8,7 +8,7 @@ import type { Statement } from "./row-statements.js";
 /**
  * What a deletion does to the rows that refer to the deleted entities. With a hook before it, a `delete` writes tasks for the
  * cascade worker instead; a task that an earlier row of the same key left, which referred to another entity, becomes this
- * row's. Another action begins in `generator/vocabulary/cascade-actions.ts`; CONTRIBUTING.md lists what it touches.
+ * row's. Another action begins in `runtime/vocabulary.ts`; CONTRIBUTING.md lists what it touches.
  */
 export function cascade(rule: CascadeDefinition, entity: string, ids: readonly string[]): Statement {
   const table = relationOf(rule.table);

@@ -11,8 +11,8 @@ import type {
 } from "../definition.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
 import { jsonColumns } from "../values/values.js";
+import type { Change } from "../vocabulary.js";
 import { buildConditions, type Condition } from "./membership.js";
-import type { Change } from "./order.js";
 import { readTemplate, type SubjectTemplate } from "./subject-template.js";
 
 /*

@@ -6,8 +6,8 @@ import type { Logger, MeshEvent } from "../definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { kindOf } from "../values/column-types.js";
 import { wireRow } from "../values/values.js";
+import type { Change } from "../vocabulary.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
-import type { Change } from "./order.js";
 import { type Incoming, toIncoming } from "./parse.js";
 
 /*

@@ -1,11 +1,11 @@
+import type { Change } from "../vocabulary.js";
+
 /*
  * The order guard: when an event is news, and what is known of its entity afterwards. Two events of one entity are ordered
  * by version where both carry one, else by their effective sequence. What keeps an old event from overwriting newer state
  * is decided here, once in TypeScript and once as the same predicate in SQL; a property test holds the two together. The
  * rows of a snapshot have rules of their own, in `runtime/resync/merge-statements.ts` and `runtime/resync/existence.ts`.
  */
-
-export type Change = "create" | "update" | "delete" | "none";
 
 /** A row of `mesh.applied`. */
 export interface EntityState {

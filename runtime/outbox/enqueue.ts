@@ -39,10 +39,7 @@ const ENQUEUE = `
 WITH next AS MATERIALIZED (
     SELECT mesh.next_version($1, $2) AS version
 ), event AS MATERIALIZED (
-    SELECT next.version, concat('{"metadata":{"event_id":', to_json($3::text), ',"entity_id":', to_json($2::text),
-               ',"timestamp":', floor(extract(epoch FROM now()))::bigint, ',"source":', to_json($4::text),
-               ',"version":', next.version, '}', $5::text, '}') AS body
-    FROM next
+    SELECT next.version, mesh.message($3::uuid, $2, $4, next.version, $5) AS body FROM next
 ), written AS (
     INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
     SELECT $3::uuid, $6, $1, $2, event.version,
@@ -65,7 +62,7 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
   const eventId = randomUUID();
   const fields = printPayload(event, payload);
   refuseInvalid(event, { event_id: eventId, entity_id: entityId, timestamp: 0, source }, fields);
-  const values = [`${service}.${entity}`, entityId, eventId, source, fields, subject];
+  const values = [`${service}.${entity}`, entityId, eventId, source, `{${fields.join(",")}}`, subject];
   try {
     await tx.query(ENQUEUE, values);
   } catch (cause) {
@@ -76,8 +73,13 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
 }
 
 /** Validates the event as its subscribers will see it: a date, for one, is a text by then. */
-function refuseInvalid({ name, validate }: EventDefinition, metadata: Metadata, fields: string): void {
-  const message: unknown = JSON.parse(`{"metadata":${JSON.stringify(metadata)}${fields}}`);
+function refuseInvalid(
+  { name, validate }: EventDefinition,
+  metadata: Metadata,
+  fields: readonly string[],
+): void {
+  const members = [`"metadata":${JSON.stringify(metadata)}`, ...fields];
+  const message: unknown = JSON.parse(`{${members.join(",")}}`);
   if (validate(message)) return;
   const reason = describeErrors(validate.errors);
   throw new InvalidEvent(
@@ -86,16 +88,16 @@ function refuseInvalid({ name, validate }: EventDefinition, metadata: Metadata, 
   );
 }
 
-/** The JSON of the fields that follows the metadata, in the order of the wire. */
-function printPayload({ name, fields }: EventDefinition, payload: object): string {
+/** The members of the payload as JSON, in the order of the wire. */
+function printPayload({ name, fields }: EventDefinition, payload: object): readonly string[] {
   const values = new Map<string, unknown>(Object.entries(payload));
-  let text = "";
+  const members: string[] = [];
   for (const field of fields) {
     const value = printJson(values.get(field));
-    if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
+    if (value !== undefined) members.push(`${JSON.stringify(field)}:${value}`);
     values.delete(field);
   }
   const [unknown] = values.keys();
   if (unknown !== undefined) throw new TypeError(`${name} has no field ${JSON.stringify(unknown)}`);
-  return text;
+  return members;
 }

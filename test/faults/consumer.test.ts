@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listDeadLetters } from "../../runtime/consumer/dead-letters.js";
 import { waitFor } from "../support/servers.js";
-import { type Copy, openCopy, type Said } from "../support/user-copy.js";
+import { type Copy, openCopy, type SentUser } from "../support/user-copy.js";
 
 let copy: Copy;
 beforeEach(async () => {
@@ -42,7 +42,7 @@ describe("unique values, across two replicas that take one event at a time", () 
 
   it("a unique name can be used again at once after a rename, and after a deletion", async () => {
     const replicas = await start();
-    const said: Said[] = [];
+    const said: SentUser[] = [];
     for (let round = 0; round < 12; round += 1) {
       const version = round + 2;
       said.push({ id: "a", version, username: `a${round}` });
@@ -80,7 +80,7 @@ it("back-pressure: while the database does not answer no more messages are pulle
   const holder = new pg.Client({ connectionString: copy.url });
   await holder.connect();
   await holder.query("BEGIN; LOCK TABLE user_cache IN EXCLUSIVE MODE");
-  const said = (at: number): Said => ({
+  const said = (at: number): SentUser => ({
     id: `u${at}`,
     action: "created",
     version: 1,

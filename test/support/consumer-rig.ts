@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import type pg from "pg";
@@ -21,19 +21,23 @@ export interface Rig {
   readonly nats: NatsConnection;
   readonly manager: JetStreamManager;
   readonly stream: string;
+  /** Of the consumer's database. */
+  readonly url: string;
   readonly pool: pg.Pool;
-  /** The rows of the snapshot source; undefined: status 503. */
-  source: readonly object[] | undefined;
+  readonly sourceUrl: string;
+  /** What the snapshot source answers: rows, or as the function says; undefined: status 503. */
+  source: readonly object[] | RequestListener | undefined;
   /** How often the source was read. */
   reads(): number;
+  connect(): Promise<Broker>;
   start(definition: ConsumerDefinition, overrides?: Partial<ConsumerOptions>): Promise<RunningConsumer>;
-  say(event: Said): Promise<void>;
+  say(event: SentEvent): Promise<void>;
   /** Every message was delivered and settled. */
   settled(durable: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-export interface Said {
+export interface SentEvent {
   readonly id: string;
   readonly action: string;
   readonly version?: number;
@@ -44,31 +48,39 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
   const stream = `S${randomUUID().slice(0, 8)}`;
   const nats = await connect({ servers: broker, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
   const manager = await nats.jetstreamManager();
-  const pool = createPool(await createServiceDatabase(inject("postgres")));
+  const url = await createServiceDatabase(inject("postgres"));
+  const pool = createPool(url);
   const consumers: RunningConsumer[] = [];
   const brokers: Broker[] = [];
   let reads = 0;
-  const server = createServer((_, response) => {
+  const server = createServer((request, response) => {
     reads += 1;
-    if (rig.source === undefined) response.writeHead(503).end("down");
-    else response.end(JSON.stringify(rig.source));
+    const { source } = rig;
+    if (source === undefined) response.writeHead(503).end("down");
+    else if (typeof source === "function") source(request, response);
+    else response.end(JSON.stringify(source));
   });
-  await listen(server);
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const sourceUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const rig: Rig = {
     nats,
     manager,
     stream,
+    url,
     pool,
+    sourceUrl,
     source: undefined,
     reads: () => reads,
-    async start(definition, overrides = {}) {
+    async connect() {
       const own = await connectJetStream({ url: broker, name: "test", logger: silent });
       brokers.push(own);
-      const env = { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: "k" };
+      return own;
+    },
+    async start(definition, overrides = {}) {
+      const env = { AUTH_SERVICE_URL: sourceUrl, SFS_TO_AUTH_KEY: "k" };
       const options = {
         pool,
-        broker: own,
+        broker: overrides.broker ?? (await rig.connect()),
         definition,
         env,
         logger: silent,
@@ -110,8 +122,4 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
     },
   };
   return rig;
-}
-
-async function listen(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 }

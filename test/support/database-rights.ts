@@ -55,6 +55,7 @@ export const MAY: readonly string[] = [
   "database its own CONNECT TEMPORARY",
   "function mesh.decimal_of(double precision)",
   "function mesh.is_list(anyarray)",
+  "function mesh.message(uuid,text,text,bigint,text)",
   "function mesh.nanoid()",
   "function mesh.next_version(text,text)",
   "function mesh.refuse_event(text,integer,integer)",

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import type { Change, EntityState, OrderedEvent } from "../../runtime/inbox/order.js";
+import type { EntityState, OrderedEvent } from "../../runtime/inbox/order.js";
+import type { Change } from "../../runtime/vocabulary.js";
 
 /* Random states of an entity in a consumer's database, and events of it. */
 

@@ -1,34 +1,19 @@
-import { randomUUID } from "node:crypto";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-import { connect, type JetStreamManager } from "nats";
+import type { RequestListener } from "node:http";
+import type { JetStreamManager } from "nats";
 import type pg from "pg";
-import { inject } from "vitest";
 import type { Broker } from "../../runtime/broker/broker.js";
-import { connectJetStream } from "../../runtime/broker/jetstream.js";
-import {
-  type ConsumerOptions,
-  type RunningConsumer,
-  startConsumer,
-} from "../../runtime/consumer/consumer.js";
-import { silent } from "./loggers.js";
+import type { ConsumerOptions, RunningConsumer } from "../../runtime/consumer/consumer.js";
+import { openRig } from "./consumer-rig.js";
 import { waitFor } from "./servers.js";
-import {
-  createPool,
-  createServiceDatabase,
-  type DefinitionChoices,
-  eventBody,
-  userConsumer,
-} from "./user-consumer.js";
+import { type DefinitionChoices, eventBody, userConsumer } from "./user-consumer.js";
 
 /*
- * One copy of users: a consumer's database, a stream that the test publishes to itself, and a source for snapshots
- * that says what the test wants it to say.
+ * A consumer's rig with one copy of users: its events by name, and its rows as names.
  */
 
 export const DURABLE = "compute_auth_user";
 
-export interface Said {
+export interface SentUser {
   readonly id: string;
   readonly action?: string;
   readonly version?: number;
@@ -46,7 +31,7 @@ export interface Copy {
   connect(): Promise<Broker>;
   start(choices?: DefinitionChoices, overrides?: Partial<ConsumerOptions>): Promise<RunningConsumer>;
   /** Publishes events and waits until they are stored. */
-  say(...said: readonly Said[]): Promise<void>;
+  say(...said: readonly SentUser[]): Promise<void>;
   sayRaw(id: string, body: Uint8Array): Promise<void>;
   /** How the source answers from now on. */
   serve(answer: RequestListener | readonly object[]): void;
@@ -60,28 +45,11 @@ export interface CopyOptions {
   readonly natsUrl?: string;
 }
 
-export async function openCopy({ natsUrl = inject("nats") }: CopyOptions = {}): Promise<Copy> {
-  const stream = `F${randomUUID().slice(0, 8)}`;
-  const url = await createServiceDatabase(inject("postgres"));
-  const pool = createPool(url);
-  const bare = await connect({
-    servers: natsUrl,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 50,
-    reconnectJitter: 0,
-  });
-  const manager = await bare.jetstreamManager();
-  const consumers: RunningConsumer[] = [];
-  const brokers: Broker[] = [];
-  let answer: RequestListener = (_, response) => response.writeHead(503).end("down");
-  const source = createServer((request, response) => answer(request, response));
-  await new Promise<void>((resolve) => source.listen(0, "127.0.0.1", resolve));
-  const sourceUrl = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
-  const connectBroker = async () => {
-    const broker = await connectJetStream({ url: natsUrl, name: "test", logger: silent });
-    brokers.push(broker);
-    return broker;
-  };
+export async function openCopy({ natsUrl }: CopyOptions = {}): Promise<Copy> {
+  const rig = await openRig(natsUrl);
+  const { stream, pool, nats } = rig;
+  const publish = (id: string, action: string, body: string | Uint8Array) =>
+    nats.jetstream().publish(`${stream}.user.${id}.${action}`, body);
   const names = async () => {
     const { rows } = await pool.query<{ user_id: string; username: string }>(
       "SELECT user_id, username FROM user_cache ORDER BY user_id",
@@ -90,50 +58,37 @@ export async function openCopy({ natsUrl = inject("nats") }: CopyOptions = {}): 
   };
   return {
     stream,
-    url,
+    url: rig.url,
     pool,
-    sourceUrl,
+    sourceUrl: rig.sourceUrl,
     names,
-    manager: () => manager,
-    connect: connectBroker,
+    manager: () => rig.manager,
+    connect: rig.connect,
     async start(choices = {}, overrides = {}) {
-      const consumer = startConsumer({
-        pool,
-        broker: overrides.broker ?? (await connectBroker()),
-        definition: userConsumer({ stream, ...choices }),
-        env: { AUTH_SERVICE_URL: sourceUrl, SFS_TO_AUTH_KEY: "k" },
-        logger: silent,
-        watchMs: 100,
-        ...overrides,
-      });
-      consumers.push(consumer);
+      const consumer = await rig.start(userConsumer({ stream, ...choices }), { watchMs: 100, ...overrides });
       await waitFor(() => consumer.stats().connected, { what: "the consumer to be attached" });
       return consumer;
     },
-    async say(...said) {
-      const publish = ({
-        id,
-        action = "updated",
-        version,
-        username = `name-${id}`,
-        padding,
-        payload,
-      }: Said) =>
-        bare.jetstream().publish(
-          `${stream}.user.${id}.${action}`,
-          eventBody({
+    async say(...sent) {
+      await Promise.all(
+        sent.map(({ id, action = "updated", version, username = `name-${id}`, padding, payload }) =>
+          publish(
             id,
-            ...(version === undefined ? {} : { version }),
-            payload: { username, ...(padding === undefined ? {} : { padding }), ...payload },
-          }),
-        );
-      await Promise.all(said.map(publish));
+            action,
+            eventBody({
+              id,
+              ...(version === undefined ? {} : { version }),
+              payload: { username, ...(padding === undefined ? {} : { padding }), ...payload },
+            }),
+          ),
+        ),
+      );
     },
     async sayRaw(id, body) {
-      await bare.jetstream().publish(`${stream}.user.${id}.created`, body);
+      await publish(id, "created", body);
     },
-    serve(given) {
-      answer = typeof given === "function" ? given : (_, response) => response.end(JSON.stringify(given));
+    serve(answer) {
+      rig.source = answer;
     },
     async untilNames(expected, timeoutMs = 15_000) {
       let seen = "";
@@ -145,14 +100,6 @@ export async function openCopy({ natsUrl = inject("nats") }: CopyOptions = {}): 
         throw new Error(`${cause.message}; the cache is ${seen}`, { cause });
       });
     },
-    async close() {
-      await Promise.all(consumers.map((consumer) => consumer.stop()));
-      await Promise.all(brokers.map((broker) => broker.close()));
-      await manager.streams.delete(stream).catch(() => false);
-      await bare.close();
-      await pool.end();
-      source.closeAllConnections();
-      await new Promise((resolve) => source.close(resolve));
-    },
+    close: rig.close,
   };
 }

@@ -1,6 +1,6 @@
+import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import { targetOf } from "../../language/cascade-target.js";
 import type { TextNode } from "../../language/node.js";
-import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
 
 /** The hooks of a service are one object: a name in it takes rows of one table, and is not taken otherwise. */

@@ -1,3 +1,4 @@
+import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import type { Report } from "../../diagnostics/report.js";
 import { actionsOf, targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
@@ -5,7 +6,6 @@ import { isPoisoned, type TextNode } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { SubjectName } from "../../language/words.js";
-import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import { findMisplacedEvents, isUnpublished } from "../misplaced.js";
 import { onceFor } from "../once.js";
 import { isUnsubscribedFrom, partOf, reportUnknownService } from "../reach.js";

@@ -1,10 +1,10 @@
 import { kindOf } from "@meshwright/runtime/column-types";
+import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import type { Report } from "../../diagnostics/report.js";
 import { targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
-import { cascadeActions } from "../../vocabulary/cascade-actions.js";
 import type { Rule } from "../rule.js";
 
 /**

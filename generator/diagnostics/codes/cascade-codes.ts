@@ -1,4 +1,4 @@
-import { cascadeActions } from "../../vocabulary/cascade-actions.js";
+import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import { error, missingName } from "../definition.js";
 
 /** Rules that carry a deletion across services. */

@@ -1,7 +1,5 @@
+import { HIGHEST_VERSION } from "@meshwright/runtime/version";
 import type { Event, JsonSchema, Service } from "../../model/mesh.js";
-
-/** The runtime's `HIGHEST_VERSION`. */
-const HIGHEST_VERSION = 2 ** 52;
 
 /** The documented `metadata`. `version` is optional: two of the documented messages omit it. */
 export const METADATA_SCHEMA = {

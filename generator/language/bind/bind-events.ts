@@ -1,10 +1,5 @@
-import {
-  type Change,
-  changeOfAction,
-  changeOfOperation,
-  type Operation,
-  operations,
-} from "../../vocabulary/changes.js";
+import type { Change } from "@meshwright/runtime/vocabulary";
+import { changeOfAction, changeOfOperation, type Operation, operations } from "../../vocabulary/changes.js";
 import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
 import type { EntitySymbol, EventSymbol, FieldSymbol, ServiceSymbol } from "../symbols.js";

@@ -1,4 +1,4 @@
-import type { CascadeAction } from "../../vocabulary/cascade-actions.js";
+import type { CascadeAction } from "@meshwright/runtime/vocabulary";
 import { type Key, key, mapping, requiredKey, type TextShape } from "../shape.js";
 import { type ColumnName, columnReference, eventReference, hookName, serviceName } from "../words.js";
 

@@ -5,7 +5,7 @@ import {
   parseColumnType,
 } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
-import { referenceActionNames } from "../../vocabulary/reference-actions.js";
+import { referenceActionNames } from "@meshwright/runtime/vocabulary";
 import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";

@@ -1,3 +1,5 @@
+import { HIGHEST_VERSION } from "../../values/version.js";
+
 /** The owner's side: a row and its events commit together. */
 export const OUTBOX = `CREATE TABLE mesh.outbox (
     seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -10,7 +12,7 @@ export const OUTBOX = `CREATE TABLE mesh.outbox (
     headers     JSONB,
     created_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
     -- Its name is what the error shows. Room is left above: a counter there is still distinct from the next one.
-    CONSTRAINT "version within 2^52 (see mesh lower-versions)" CHECK (version <= 4503599627370496)
+    CONSTRAINT "version within 2^52 (see mesh lower-versions)" CHECK (version <= ${HIGHEST_VERSION})
 ) WITH (
     -- A queue: rows live for milliseconds, so dead ones count in absolute numbers, not as a share of the table.
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,

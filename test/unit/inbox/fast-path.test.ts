@@ -2,12 +2,22 @@ import { describe, expect, it } from "vitest";
 import { mergeByEntity, prepareFastPath } from "../../../runtime/inbox/fast-path.js";
 import { createInsertThrottle } from "../../../runtime/inbox/insert-throttle.js";
 import { type DefinitionChoices, profileConsumer, userConsumer } from "../../support/user-consumer.js";
-import { buildModel, eventsOf, type Told } from "./events.js";
+import { buildModel, eventsOf, type StoredEvent } from "./events.js";
 
-const created = (id: string, seq: number, version = 1): Told => ({ id, action: "created", seq, version });
-const updated = (id: string, seq: number, version: number): Told => ({ id, action: "updated", seq, version });
+const created = (id: string, seq: number, version = 1): StoredEvent => ({
+  id,
+  action: "created",
+  seq,
+  version,
+});
+const updated = (id: string, seq: number, version: number): StoredEvent => ({
+  id,
+  action: "updated",
+  seq,
+  version,
+});
 
-function merge(sent: readonly Told[], choices: DefinitionChoices = {}) {
+function merge(sent: readonly StoredEvent[], choices: DefinitionChoices = {}) {
   const model = buildModel(userConsumer(choices));
   return mergeByEntity(model, eventsOf(model, sent))?.map(
     ({ id, seq, first, version, isNew }) => `${id} ${first}-${version} at ${seq}${isNew ? ", new" : ""}`,
@@ -20,7 +30,7 @@ describe("the fast path", () => {
     expect(merge(sent)).toEqual(["b 4-4 at 2", "a 1-2 at 3, new"]);
   });
 
-  it.each<[string, readonly Told[], DefinitionChoices?]>([
+  it.each<[string, readonly StoredEvent[], DefinitionChoices?]>([
     ["an event without a version", [{ id: "a", action: "updated", seq: 1 }]],
     ["a deletion, which has cascades", [{ id: "a", action: "deleted", seq: 1, version: 2 }]],
     ["a re-creation, which may imply a deletion", [created("a", 1, 5)]],
@@ -42,7 +52,7 @@ describe("the fast path", () => {
   it("inserts optimistically what is created, unless the throttle says no", () => {
     const model = buildModel(userConsumer());
     const insertThrottle = createInsertThrottle();
-    const prepare = (sent: readonly Told[]) =>
+    const prepare = (sent: readonly StoredEvent[]) =>
       prepareFastPath({ model, insertThrottle }, eventsOf(model, sent));
     expect(prepare([created("a", 1), updated("b", 2, 2)])).toMatchObject({
       events: 2,

@@ -2,17 +2,27 @@ import { describe, expect, it } from "vitest";
 import type { EntityState } from "../../../runtime/inbox/order.js";
 import { type Phase, planBatch } from "../../../runtime/inbox/plan-batch.js";
 import { type DefinitionChoices, profileConsumer, userConsumer } from "../../support/user-consumer.js";
-import { buildModel, eventsOf, type Told } from "./events.js";
+import { buildModel, eventsOf, type StoredEvent } from "./events.js";
 
-const created = (id: string, seq: number, version = 1): Told => ({ id, action: "created", seq, version });
-const updated = (id: string, seq: number, version: number): Told => ({
+const created = (id: string, seq: number, version = 1): StoredEvent => ({
+  id,
+  action: "created",
+  seq,
+  version,
+});
+const updated = (id: string, seq: number, version: number): StoredEvent => ({
   id,
   action: "updated",
   seq,
   version,
   payload: { username: `${id}-${version}` },
 });
-const deleted = (id: string, seq: number, version: number): Told => ({ id, action: "deleted", seq, version });
+const deleted = (id: string, seq: number, version: number): StoredEvent => ({
+  id,
+  action: "deleted",
+  seq,
+  version,
+});
 
 const live = (version: number | null, seq = 1): EntityState => ({
   version,
@@ -22,7 +32,7 @@ const live = (version: number | null, seq = 1): EntityState => ({
 });
 
 function plan(
-  sent: readonly Told[],
+  sent: readonly StoredEvent[],
   known: Readonly<Record<string, EntityState>> = {},
   choices: DefinitionChoices = {},
 ) {
