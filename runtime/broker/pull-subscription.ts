@@ -105,7 +105,7 @@ function startPolling(poll: (now: number, frozen: boolean) => void): () => void 
   return () => clearInterval(timer);
 }
 
-/** Waits for `work` no longer than `ms`. A failure is ignored: messages that the broker was not told of are redelivered. */
+/** Waits for `work` no longer than `ms`. A failure is ignored: messages that were not handed back are redelivered after their ack wait. */
 async function within(work: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

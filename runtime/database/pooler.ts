@@ -73,7 +73,7 @@ async function backendOf(client: ClientBase): Promise<number | undefined> {
   return rows[0]?.pid;
 }
 
-/** The backend's pid, as the server or a pooler told it at the start of the session. The driver's types lack it. */
+/** The backend's pid, as the server or a pooler sent it at the start of the session. The driver's types lack it. */
 function keyOf(client: ClientBase): number | undefined {
   return "processID" in client && typeof client.processID === "number" ? client.processID : undefined;
 }

@@ -7,7 +7,7 @@ import type { Incoming } from "./parse.js";
 export interface HandlerCalls {
   readonly pool: Pool;
   readonly logger: Logger;
-  /** What hooks are told of where the event comes from. */
+  /** What handlers get as `origin`: whether a message or a snapshot brought the event. */
   readonly origin: HandlerContext<never>["origin"];
   /** How long a hook may take, in ms. Default 60000. */
   readonly hookTimeoutMs?: number | undefined;

@@ -8,7 +8,6 @@ import { fieldOf } from "../values/field.js";
 import { parseJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
-import { HIGHEST_VERSION } from "../values/version.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
 import { NoEnvelope, type Opened, openEnvelope } from "./envelope.js";
 import type { OrderedEvent } from "./order.js";
@@ -91,7 +90,7 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   const invalid = invalidity(eventModel, data);
   if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, claimedEntityId(data));
   const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq });
-  const unfit = unfitId(incoming.id) ?? unfitVersion(incoming) ?? unfitField(incoming);
+  const unfit = unfitId(incoming.id) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
 }
@@ -143,12 +142,6 @@ function invalidity({ definition: { validate } }: EventModel, data: unknown): st
   } catch (error) {
     return `it could not be checked: ${messageOf(error)}`;
   }
-}
-
-/** Validators of an older generator know no maximum. */
-function unfitVersion({ version }: Incoming): string | undefined {
-  if (version === null || version <= HIGHEST_VERSION) return undefined;
-  return `/metadata/version must be <= ${HIGHEST_VERSION}`;
 }
 
 /** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */

@@ -15,7 +15,7 @@ export type ReaderStep =
 
 /** Poll interval in ms while writers notify: for notifications that were lost. */
 export const POLL_MS = 500;
-/** Poll interval in ms while writers may have been told not to notify. */
+/** Poll interval in ms while notifications may be suppressed. */
 export const SUPPRESSED_POLL_MS = 5;
 /** Notify suppression lasts this long after the last large page. Polls stay frequent as long again, for writers that began before. */
 export const SUPPRESSION_LASTS_MS = 1_000;
@@ -36,7 +36,7 @@ export interface ReaderState {
   readonly expectsRows: boolean;
 }
 
-/** Whether writers should be told not to notify. */
+/** Whether notifications should be suppressed: while large pages are read, a commit needs none. */
 export function wantsSuppression({ largePageAt }: Pick<ReaderState, "largePageAt">, now: number): boolean {
   return now < largePageAt + SUPPRESSION_LASTS_MS;
 }

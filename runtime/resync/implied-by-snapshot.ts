@@ -2,7 +2,7 @@ import type { ImpliedEvent } from "../inbox/implied-events.js";
 import { type EntityState, isOnlyReferredTo } from "../inbox/order.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 
-/** A row that was there before its owner told events: no event of its creation can have been lost. */
+/** Whether the row was there before its owner wrote events: no event of its creation can have been lost. */
 function isWithoutBeginning(element: Readonly<Record<string, unknown>>): boolean {
   return element._version !== undefined && element._first_version === null;
 }

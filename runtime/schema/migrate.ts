@@ -142,8 +142,8 @@ async function underLock<T>(
   { logger, signal }: MigrateOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  for (let told = false; !(await tryLock(client)); told = true) {
-    if (!told) logger.info({}, "another process migrates this database: waiting for it");
+  for (let logged = false; !(await tryLock(client)); logged = true) {
+    if (!logged) logger.info({}, "another process migrates this database: waiting for it");
     await pause(lockPollMs(0), signal);
     signal?.throwIfAborted();
   }

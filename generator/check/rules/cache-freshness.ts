@@ -45,7 +45,7 @@ function adviseChanges(
     ["delete", "deleted"],
   ] as const) {
     if (events.some((event) => tellsOf(event, change))) continue;
-    report("cache-not-told", cacheOf?.span ?? span, {
+    report("cache-misses-changes", cacheOf?.span ?? span, {
       entity: entityName,
       table: source.name,
       change,

@@ -5,11 +5,7 @@
 export const ROUTINE_STEPS: readonly RegExp[] = [
   /pg_current_snapshot/,
   /\(mesh-pending-retries\)|SELECT subscription\.seq_offset, attempt\.stream_seq/,
-<<<<<<< HEAD
   /count\(\*\)::integer FROM mesh\.attempt WHERE durable/,
-=======
-  /SELECT \(SELECT count\(\*\)::integer FROM mesh\.attempt WHERE durable/,
->>>>>>> 54de9b2 (Recognise the monitor's poll as routine in a counterexample)
   /SELECT 1$/,
   /pg_try_advisory_lock\(\$1, \$2\)/,
   /^pull /,

@@ -178,7 +178,7 @@ export const databaseCodes = {
         ? `let "${p.owner}" serve all of "${p.entity}" and say "sync: { from: ${p.owner}, get: <path> }"`
         : `say "sync: { from: ${p.owner}, get: ${p.path} }"`,
   ),
-  "cache-not-told": warning(
+  "cache-misses-changes": warning(
     (p: { entity: string; table: string; change: "update" | "delete"; action: string }) =>
       p.change === "update"
         ? `no event tells of updates of "${p.entity}", so this copy keeps the values of its creation`

@@ -108,7 +108,7 @@ function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName
       ];
     }
     case "create_trigger":
-      // Where rows are there already, nothing is told before it is known that each can be.
+      // On a table with rows, events begin once the CHECKs have shown that messages can carry each row.
       return [[step.trigger.existing === true ? "hold" : "shape", printStep(step, printing)]];
     case "adopt_rows":
       return [["prove", printStep(step, printing)]];

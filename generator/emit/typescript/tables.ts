@@ -21,7 +21,7 @@ interface Scope extends TableParts {
   readonly imports: Imports;
 }
 
-/** tables.ts: rows as types, each table as the runtime is told of it, and who reads and writes its rows. */
+/** tables.ts: row types, the definition of each table for the runtime, and its repository. */
 export function tablesSource(tables: readonly Table[], parts: TableParts): SourceText {
   const names = tables.flatMap((table) => [...Object.values(table.names), repositoryName(table)]);
   const scope: Scope = { ...parts, imports: gatherImports(...names) };

@@ -3,7 +3,7 @@ import type { ConsumerDefinition } from "../../../runtime/definition.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
 import { waitFor } from "../../support/servers.js";
 import { type UserHooks, userCache, userConsumer } from "../../support/user-consumer.js";
-import { type Copy, openCopy, type Said } from "../../support/user-copy.js";
+import { type Copy, openCopy, type SentUser } from "../../support/user-copy.js";
 
 /*
  * A copy that has the rows of which `display_name` is "listed": `where` in mesh.yaml.
@@ -44,13 +44,13 @@ async function started(choices: Choices = {}) {
   return consumer;
 }
 
-const listed = (id: string, version: number, more: Partial<Said> = {}): Said => ({
+const listed = (id: string, version: number, more: Partial<SentUser> = {}): SentUser => ({
   id,
   version,
   ...more,
   payload: { display_name: "listed", ...more.payload },
 });
-const withdrawn = (id: string, version: number, more: Partial<Said> = {}): Said =>
+const withdrawn = (id: string, version: number, more: Partial<SentUser> = {}): SentUser =>
   listed(id, version, { ...more, payload: { display_name: "withdrawn" } });
 const created = { action: "created" };
 

@@ -275,5 +275,7 @@ test("deciding that nothing has changed loads none of the heavy packages", () =>
     }
   };
   visit(join(ROOT, "generator/plan-output.ts"));
-  expect([...loaded].filter((name) => !name.startsWith(ROOT))).toEqual(["node:crypto"]);
+  // The highest version is two lines.
+  const light = ["@meshwright/runtime/version", "node:crypto"];
+  expect([...loaded].filter((name) => !name.startsWith(ROOT)).sort()).toEqual(light);
 });
