@@ -43,7 +43,11 @@ function checkColumn(
       const mayCreate = event.change === "create" || !hasCreation;
       const makesRows = isPartial(table) ? mayEnterBy(table, event) : mayCreate;
       if (mustBeCarried && makesRows)
-        report("cache-column-not-carried", column.span, { column: column.name, event: name });
+        report("cache-column-not-carried", column.span, {
+          column: column.name,
+          event: name,
+          isPrivate: event.table?.columns.get(column.name)?.node?.get.private?.value === true,
+        });
       continue;
     }
     if (field.node === undefined || column.type === undefined) continue;

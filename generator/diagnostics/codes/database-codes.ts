@@ -147,9 +147,12 @@ export const databaseCodes = {
     (p: { entity: string; table: string }) => `"${p.table}" is already the cache of "${p.entity}"`,
   ),
   "cache-column-not-carried": error(
-    (p: { column: string; event: string }) =>
+    (p: { column: string; event: string; isPrivate: boolean }) =>
       `"${p.event}" carries no "${p.column}", so a new row of this cache would lack it`,
-    () => 'add the field to the event\'s payload, or give the column a default or "null: true"',
+    (p) =>
+      p.isPrivate
+        ? "leave the column out: it is private to its owner"
+        : 'add the field to the event\'s payload, or give the column a default or "null: true"',
   ),
   "cache-column-type": error(
     (p: { column: string; type: string; event: string; field: string }) =>

@@ -147,7 +147,7 @@ export const serviceShape = mapping("a service", {
         subscription,
         mapping("a subscription", {
           to: requiredKey("The pattern, or the action.", subscription),
-          delivery: key(
+          delivery: requiredKey(
             "How this consumer takes messages; overrides the service's `delivery`.",
             deliveryShape,
           ),
