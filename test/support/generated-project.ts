@@ -26,8 +26,8 @@ export async function generate(folder: string, document: object): Promise<void> 
   if (code !== 0) throw new Error(stderr.slice(0, 5_000));
 }
 
-/** TypeScript's diagnostics for the generated files, under the repository's flags. */
-export function compile(folder: string): string {
+/** TypeScript's diagnostics for the generated files, or those of more folders, under the repository's flags. */
+export function compile(folder: string, include: readonly string[] = ["generated"]): string {
   const flags = {
     extends: join(ROOT, "tsconfig.json"),
     compilerOptions: {
@@ -35,7 +35,7 @@ export function compile(folder: string): string {
       typeRoots: [join(ROOT, "node_modules/@types")],
       noUnusedLocals: true,
     },
-    include: ["generated"],
+    include,
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(flags));
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
