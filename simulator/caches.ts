@@ -1,4 +1,5 @@
 import type { ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
+import { factsOf } from "@meshwright/runtime/column-types";
 import { carriedColumns, relationOf, wireRow } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
 import type { Copy } from "./mesh.js";
@@ -40,11 +41,13 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
 }
 
 /** The rows of the owner that a partial cache has. */
-function membershipSql({ where = [] }: TableDefinition): string {
-  const parts = where.map(({ column, values = [], isNull }) => {
-    const cell = `"$row".${quote(column)}`;
+function membershipSql({ where = [], columns }: TableDefinition): string {
+  const parts = where.map(({ column: name, values = [], isNull }) => {
+    const cell = `"$row".${quote(name)}`;
     if (isNull !== undefined) return `${cell} IS ${isNull ? "" : "NOT "}NULL`;
-    return `${cell}::text = ANY (ARRAY[${values.map((value) => escapeLiteral(String(value))).join(", ")}]::text[])`;
+    const type = columns.find((column) => column.name === name)?.type ?? "text";
+    const said = values.map((value) => escapeLiteral(String(value))).join(", ");
+    return `${cell} = ANY (ARRAY[${said}]::${factsOf(type).cast}[])`;
   });
   return ["true", ...parts].join(" AND ");
 }

@@ -39,6 +39,8 @@ export interface OwnedTable {
   readonly refersTo: ReadonlyMap<string, OwnedTable>;
   /** By column: values that the payload's JSON Schema accepts. */
   readonly samples: ReadonlyMap<string, readonly string[]>;
+  /** By column: values by which rows belong to partial copies. */
+  readonly wanted: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A consumer whose entity has a table in this mesh, so that the two can be compared. */
@@ -61,7 +63,8 @@ export async function describeMesh(
       const columns = table.columns.filter((column) => column !== key);
       const ofTable = own(own(samples, service.definition.name), table.name);
       const byColumn = new Map(Object.entries(ofTable ?? {}));
-      tables.push({ service, table, key, columns, refersTo: new Map(), samples: byColumn });
+      const wanted = wantedValues(`${service.definition.name}.${table.entity}`, services);
+      tables.push({ service, table, key, columns, refersTo: new Map(), samples: byColumn, wanted });
     }
   }
   for (const owned of tables) {
@@ -79,6 +82,16 @@ export async function describeMesh(
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
   return { services, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
+}
+
+function wantedValues(entity: string, services: readonly SimulatedService[]): OwnedTable["wanted"] {
+  const copies = services.flatMap(({ definition }) =>
+    definition.consumers.filter((consumer) => consumer.entity === entity),
+  );
+  const wanted = new Map<string, readonly string[]>();
+  for (const { column, values = [] } of copies.flatMap(({ cache }) => cache?.where ?? []))
+    wanted.set(column, [...(wanted.get(column) ?? []), ...values.map(String)]);
+  return wanted;
 }
 
 /** A name in mesh.yaml may be that of an inherited property, such as `constructor`. */
@@ -144,6 +157,9 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
   if (target !== undefined) return keyOf(target, value);
   const samples = owned.samples.get(column.name) ?? [];
   if (samples.length > 0) return samples[value % samples.length] ?? null;
+  // Every other value, so that rows enter partial copies and leave them.
+  const wanted = owned.wanted.get(column.name) ?? [];
+  if (wanted.length > 0 && value % 2 === 1) return wanted[(value >> 1) % wanted.length] ?? null;
   if (column.oneOf !== undefined) return String(column.oneOf[value % column.oneOf.length]);
   const { kind, scale, element, length } = factsOf(column.type);
   switch (kind) {

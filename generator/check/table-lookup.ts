@@ -72,6 +72,11 @@ export function entityColumn({ table, id }: EventSymbol): ColumnSymbol | undefin
   return id === undefined ? table?.key : table?.columns.get(id.value);
 }
 
+/** The table that the events are emitted from; undefined where the owner is written by hand. */
+export function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
+  return events.find((event) => event.table !== undefined && event.id === undefined)?.table;
+}
+
 export interface PlacedTable {
   readonly table: TableSymbol;
   readonly database: DatabaseSymbol;

@@ -1,7 +1,6 @@
 import { DEFAULT } from "../database/columns.js";
 import type { ColumnDefinition, ConditionDefinition } from "../definition.js";
 import { kindOf } from "../values/column-types.js";
-import { toParameter } from "../values/values.js";
 
 /*
  * Which entities have a row in a partial copy (`where` in mesh.yaml). The guard keeps the state of all entities, so that an entity
@@ -30,7 +29,7 @@ export function buildConditions(
     const column = columns[index];
     if (column === undefined) throw new Error(`a copy cannot be partial by ${name}, which it lacks`);
     const comparable = (cell: unknown) => comparableText(column, cell);
-    const expected = new Set(values.map((value) => comparable(toParameter(column, value))));
+    const expected = new Set(values.map((value) => comparable(value)));
     return {
       index,
       holds: (cell) => (isNull === undefined ? expected.has(comparable(cell)) : (cell === null) === isNull),
@@ -39,10 +38,33 @@ export function buildConditions(
   });
 }
 
-/** Wide numbers are texts, and a uuid may be written in capitals. */
+/** One text for each value, whatever its spelling: wide numbers are texts, 1.50 is 1.5, and a uuid may be written in capitals. */
 function comparableText({ type }: ColumnDefinition, cell: unknown): string | null {
   if (cell === null) return null;
-  return kindOf(type) === "uuid" ? String(cell).toLowerCase() : String(cell);
+  const kind = kindOf(type);
+  switch (kind) {
+    case "uuid":
+      return String(cell).toLowerCase();
+    case "number":
+      // Negative zero is a text here, and equals zero.
+      return String(Number(cell) + 0);
+    case "decimal":
+      return String(cell)
+        .replace(/(\.\d*?)0+$/, "$1")
+        .replace(/\.$/, "")
+        .replace(/^-0$/, "0");
+    case "text":
+    case "whole number":
+    case "boolean":
+    case "moment":
+    case "day":
+    case "bytes":
+    case "document":
+    case "list":
+      return String(cell);
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** A cache; of one that is not partial, without conditions. */

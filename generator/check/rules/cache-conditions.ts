@@ -1,12 +1,12 @@
-import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnConditionNode } from "../../language/grammar.js";
 import { isPoisoned } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
+import { checkColumnCondition, comparedIn } from "../column-conditions.js";
 import type { Rule } from "../rule.js";
-import { allTables, reportMissingColumn } from "../table-lookup.js";
-import { checkColumnCondition } from "./emit-conditions.js";
+import { allTables, reportMissingColumn, sourceOf } from "../table-lookup.js";
 
 /**
  * The condition of a partial copy is one of columns that the owner fills, and each event that tells a part of it tells all: from
@@ -20,31 +20,23 @@ export const checkCacheConditions: Rule = (program, report) => {
     if (table.cacheOf === undefined && keySpan !== undefined && !isPoisoned(table.node, "cache"))
       report("where-without-cache", keySpan, { table: table.name });
     if (table.cacheOf === undefined) continue;
+    const owned = sourceOf(program.entities.get(table.cacheOf.text)?.events ?? [])?.columns;
     for (const { name, node: condition } of where.entries) {
       reportMissingColumn(name, table, report);
       const column = table.columns.get(name.value);
-      const reason = column === undefined ? undefined : unfitReason(column, condition);
+      if (column === undefined) continue;
+      const source = owned?.get(name.value);
+      const reason = unfitReason(column, condition) ?? differenceReason({ column, source, condition });
       if (reason !== undefined) report("invalid-where", name.span, { column: name.value, reason });
-      else if (column !== undefined && condition !== undefined)
-        checkColumnCondition(column, { name, condition }, report);
+      else if (condition !== undefined)
+        checkColumnCondition(
+          column.node?.get.one_of === undefined ? (source ?? column) : column,
+          { name, condition },
+          report,
+        );
     }
     checkEvents(table, program, report);
   }
-};
-
-/** Where two equal values are written the same. */
-const COMPARED: Readonly<Record<ValueKind, boolean>> = {
-  text: true,
-  uuid: true,
-  "whole number": true,
-  number: true,
-  boolean: true,
-  decimal: false,
-  moment: false,
-  day: false,
-  bytes: false,
-  document: false,
-  list: false,
 };
 
 /** Why no copy can be partial by the column. */
@@ -54,8 +46,27 @@ function unfitReason(
 ): string | undefined {
   if (key) return "it is the key";
   if (local) return 'it is "local": its owner has no such column';
-  if (condition?.kind === "mapping") return undefined;
-  return type === undefined || COMPARED[kindOf(type)] ? undefined : `it is ${type}`;
+  if (type === undefined) return undefined;
+  // A message shows the null of JSON as it shows that of SQL.
+  const isFit =
+    condition?.kind === "mapping" ? kindOf(type) !== "document" : comparedIn(type) === "rows and messages";
+  return isFit ? undefined : `it is ${type}`;
+}
+
+/** Why the copy's column cannot be compared as its owner's is: one uuid, and one number, has several texts. */
+function differenceReason({
+  column,
+  source,
+  condition,
+}: {
+  readonly column: ColumnSymbol;
+  readonly source: ColumnSymbol | undefined;
+  readonly condition: ColumnConditionNode | undefined;
+}): string | undefined {
+  if (source?.type === undefined || column.type === undefined) return undefined;
+  const [copied, owned] = [kindOf(column.type), kindOf(source.type)];
+  if (copied === owned || (condition?.kind === "mapping" && owned !== "document")) return undefined;
+  return `it is ${column.type}, and ${source.type} at its owner`;
 }
 
 function checkEvents(table: TableSymbol, program: Program, report: Report): void {

@@ -9,7 +9,7 @@ import type {
   TableSymbol,
 } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables, sourceOf } from "../table-lookup.js";
 
 /**
  * Warns of a copy that gets no event of some change of what it copies. It goes stale without lag and without a dead
@@ -114,9 +114,4 @@ function isPublished(
 function valuesOf(condition: ColumnConditionNode): readonly ScalarNode[] {
   if (condition.kind === "mapping") return [];
   return condition.kind === "list" ? condition.items : [condition];
-}
-
-/** The table that the events are emitted from; undefined where the owner is written by hand. */
-function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
-  return events.find((event) => event.table !== undefined && event.id === undefined)?.table;
 }

@@ -215,7 +215,8 @@ export const databaseCodes = {
   ),
   "invalid-where": error(
     (p: { column: string; reason: string }) => `a copy cannot be partial by "${p.column}": ${p.reason}`,
-    () => 'name a text, uuid, whole number, number or boolean that its events carry, or say "{ null: true }"',
+    () =>
+      'name a text, uuid, number, decimal, boolean or date that its events carry as its owner has it, or say "{ null: true }"',
   ),
   "where-not-carried": error(
     (p: { column: string; event: string; why: "creation" | "part" | "nothing" }) =>

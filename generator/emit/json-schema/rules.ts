@@ -1,5 +1,6 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
-import type { Column, Condition, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
+import { meetsByDefault } from "../../model/meets-by-default.js";
+import type { Condition, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
 import { hasRules } from "../../rules/payload-conditions.js";
 
 /*
@@ -65,10 +66,7 @@ function meant(
   );
   const said = when.filter((condition) => {
     if (writing === "patch") return true;
-    return !isByDefault(
-      table.columns.find(({ name }) => name === condition.column),
-      condition,
-    );
+    return !meetsByDefault(condition, table);
   });
   const changes = changing.map((column) => ({ required: [column] }));
   return {
@@ -87,10 +85,4 @@ function valueSchema({ values, isNull }: Condition): { readonly [keyword: string
   if (isNull !== undefined) return isNull ? { type: "null" } : { not: { type: "null" } };
   const [first, ...others] = values;
   return others.length === 0 && first !== undefined ? { const: first } : { enum: values };
-}
-
-/** Whether a column that is left out meets the condition. */
-function isByDefault(column: Column | undefined, { values, isNull }: Condition): boolean {
-  if (isNull !== undefined) return isNull === (column?.default === undefined);
-  return column?.default?.kind === "literal" && values.includes(column.default.value);
 }

@@ -1,5 +1,6 @@
 import { factsOf } from "@meshwright/runtime/column-types";
 import { type StatementStructures, StructureKind } from "ts-morph";
+import { meetsByDefault } from "../../model/meets-by-default.js";
 import type { Column, Event, Table } from "../../model/mesh.js";
 import { mayBeLeftOut } from "../json-schema/body.js";
 import { call, code, type Literal } from "../print/layout.js";
@@ -118,22 +119,15 @@ function repositoryConstant(table: Table, imports: Imports): string {
   });
 }
 
-function whereLiteral({ cache, columns }: Table): Literal | undefined {
-  if (cache === undefined || cache.where.length === 0) return undefined;
-  return cache.where.map(({ column, values, isNull }) => {
-    const fallback = columns.find(({ name }) => name === column)?.default;
-    const text = fallback?.kind === "literal" ? String(fallback.value) : undefined;
-    const meets =
-      isNull === undefined
-        ? values.some((value) => String(value) === text)
-        : (fallback === undefined) === isNull;
-    return {
-      column,
-      values: isNull === undefined ? values : undefined,
-      isNull,
-      absent: meets ? true : undefined,
-    };
-  });
+function whereLiteral(table: Table): Literal | undefined {
+  const { where = [] } = table.cache ?? {};
+  if (where.length === 0) return undefined;
+  return where.map((condition) => ({
+    column: condition.column,
+    values: condition.isNull === undefined ? condition.values : undefined,
+    isNull: condition.isNull,
+    absent: meetsByDefault(condition, table) ? true : undefined,
+  }));
 }
 
 /** What mesh.yaml says of a table that exists beside its columns: compared with the catalogue before a migration. */

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import type {
+  ColumnDefinition,
+  ConditionDefinition,
+  ConsumerDefinition,
+} from "../../../runtime/definition.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
 import { waitFor } from "../../support/servers.js";
 import { type UserHooks, userCache, userConsumer } from "../../support/user-consumer.js";
@@ -19,16 +23,20 @@ interface Choices {
   readonly hooks?: UserHooks;
   /** Columns that an update carries. */
   readonly updates?: readonly string[];
+  readonly where?: readonly ConditionDefinition[];
 }
+
+const LISTED: readonly ConditionDefinition[] = [{ column: "display_name", values: ["listed"] }];
 
 function partial({
   hooks = {},
   updates = ["user_id", "username", "display_name"],
+  where = LISTED,
 }: Choices = {}): ConsumerDefinition {
   const consumer = userConsumer({ stream: copy.stream, sync: true, hooks });
   return {
     ...consumer,
-    cache: { ...userCache, where: [{ column: "display_name", values: ["listed"] }] },
+    cache: { ...userCache, where },
     events: consumer.events.map((consumed) =>
       consumed.event.change === "update"
         ? { ...consumed, event: { ...consumed.event, fields: updates } }
@@ -61,10 +69,18 @@ async function settled(id: string, version: number): Promise<void> {
   await waitFor(async () => (await at()).rowCount === 1, { what: `${id} at version ${version}` });
 }
 
-const verify = () =>
+/** The source has the whole list, and each row of it. */
+function serveEach(rows: readonly { readonly user_id: string }[]): void {
+  copy.serve((request, response) => {
+    const [, id] = /^\/api\/users\/(.+)$/.exec(request.url ?? "") ?? [];
+    response.end(JSON.stringify(id === undefined ? rows : rows.find(({ user_id }) => user_id === id)));
+  });
+}
+
+const verify = (choices: Choices = {}) =>
   verifyCache({
     pool: copy.pool,
-    consumer: partial(),
+    consumer: partial(choices),
     env: { AUTH_SERVICE_URL: copy.sourceUrl, SFS_TO_AUTH_KEY: "k" },
     settleMs: 50,
   });
@@ -178,10 +194,7 @@ it("is healed by a snapshot, which takes no entity outside of the condition for 
     element("outside", "withdrawn", 1),
     element("unheard", "withdrawn", 7),
   ];
-  copy.serve((request, response) => {
-    const [, id] = /^\/api\/users\/(.+)$/.exec(request.url ?? "") ?? [];
-    response.end(JSON.stringify(id === undefined ? rows : rows.find(({ user_id }) => user_id === id)));
-  });
+  serveEach(rows);
   expect(await verify()).toMatchObject({ rows: 2, missing: 1, extra: 2, differing: 0 });
   await consumer.resync();
   await copy.untilNames({ enters: "name-enters", stays: "name-stays" });
@@ -224,3 +237,75 @@ it("follows another condition from the next start on", async () => {
   await copy.start({}, { definition: { ...partial(), cache: other } });
   await copy.untilNames({ b: "b" });
 });
+
+it("has the rows of one of several values, and those that leave for a value that is not one of them leave it", async () => {
+  const where = [{ column: "display_name", values: ["listed", "reserved"] }];
+  copy.serve([]);
+  const consumer = await started({ where });
+  const reserved = (id: string, version: number) =>
+    listed(id, version, { payload: { display_name: "reserved" }, username: `reserved-${id}` });
+  await copy.say(listed("a", 1, created), withdrawn("b", 1, created), listed("c", 1, created));
+  await copy.untilNames({ a: "name-a", c: "name-c" });
+  await copy.say(reserved("a", 2), reserved("b", 2), withdrawn("c", 2));
+  await copy.untilNames({ a: "reserved-a", b: "reserved-b" });
+  const row = (user_id: string, display_name: string) => ({
+    user_id,
+    username: `${display_name}-${user_id}`,
+    display_name,
+    _version: 3,
+  });
+  serveEach([row("a", "withdrawn"), row("b", "listed"), row("c", "reserved")]);
+  expect(await verify({ where })).toMatchObject({ rows: 2, missing: 1, extra: 1 });
+  await consumer.resync();
+  await copy.untilNames({ b: "listed-b", c: "reserved-c" });
+  expect(await verify({ where })).toMatchObject({ rows: 2, missing: 0, extra: 0, differing: 0 });
+});
+
+it.each([
+  { isNull: true, withValue: {}, withoutValue: { a: "name-a" } },
+  { isNull: false, withValue: { a: "name-a" }, withoutValue: {} },
+])("has rows by null: $isNull, in events and in snapshots", async ({ isNull, withValue, withoutValue }) => {
+  await copy.pool.query(
+    "ALTER TABLE user_cache ALTER display_name DROP NOT NULL, ALTER display_name DROP DEFAULT",
+  );
+  copy.serve([]);
+  const where: readonly ConditionDefinition[] = [
+    { column: "display_name", isNull, ...(isNull && { absent: true }) },
+  ];
+  const definition = nullableName(partial({ where }));
+  const consumer = await copy.start({}, { definition });
+  await consumer.resync();
+  const said = (version: number, payload: Readonly<Record<string, unknown>>) =>
+    copy.say({ id: "a", version, payload });
+  await copy.say({ id: "a", action: "created", version: 1, payload: { display_name: "x" } });
+  await settled("a", 1);
+  expect(await copy.names()).toEqual(withValue);
+  await said(2, { display_name: null });
+  await settled("a", 2);
+  expect(await copy.names()).toEqual(withoutValue);
+  await said(3, { display_name: "" });
+  await settled("a", 3);
+  expect(await copy.names()).toEqual(withValue);
+  // A field that is left out is null.
+  await said(4, {});
+  await settled("a", 4);
+  expect(await copy.names()).toEqual(withoutValue);
+  const row = (display_name: string | null, _version: number) => [
+    { user_id: "a", username: "name-a", display_name, _version },
+  ];
+  copy.serve(row("y", 5));
+  await consumer.resync();
+  expect(await copy.names()).toEqual(withValue);
+  copy.serve(row(null, 6));
+  await consumer.resync();
+  expect(await copy.names()).toEqual(withoutValue);
+});
+
+function nullableName(consumer: ConsumerDefinition): ConsumerDefinition {
+  const { cache = userCache } = consumer;
+  const columns = cache.columns.map(
+    (column): ColumnDefinition =>
+      column.name === "display_name" ? { name: column.name, type: "text", nullable: true } : column,
+  );
+  return { ...consumer, cache: { ...cache, columns } };
+}

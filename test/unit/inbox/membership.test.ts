@@ -8,8 +8,16 @@ const columns: readonly ColumnDefinition[] = [
   { name: "count", type: "bigint", wide: true },
   { name: "owner", type: "uuid" },
   { name: "ended_at", type: "timestamp", nullable: true },
+  { name: "price", type: "numeric(6,2)" },
+  { name: "ratio", type: "number" },
+  { name: "day", type: "date" },
 ];
 const UUID = "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b";
+
+/** A row in which every other column is null. */
+function at(name: string, cell: unknown): readonly unknown[] {
+  return columns.map((column) => (column.name === name ? cell : null));
+}
 
 const state = { column: "state", values: ["open", "held"] };
 const ended = { column: "ended_at", isNull: true };
@@ -33,6 +41,11 @@ test.each<[string, readonly ConditionDefinition[], readonly unknown[], string]>(
   ],
   ["a number as text", [{ column: "count", values: [5] }], [null, "5"], "inside"],
   ["a uuid in capitals", [{ column: "owner", values: [UUID] }], [null, null, UUID.toUpperCase()], "inside"],
+  ["a decimal with zeros", [{ column: "price", values: [1.5] }], at("price", "1.50"), "inside"],
+  ["a decimal that is whole", [{ column: "price", values: ["100"] }], at("price", "100.00"), "inside"],
+  ["another decimal", [{ column: "price", values: ["10"] }], at("price", "1.00"), "outside"],
+  ["negative zero", [{ column: "ratio", values: [0] }], at("ratio", "-0"), "inside"],
+  ["a day", [{ column: "day", values: ["2026-01-02"] }], at("day", "2026-01-02"), "inside"],
   ["a default that meets it", [{ ...state, absent: true }], [DEFAULT], "inside"],
   ["a default that does not", [state], [DEFAULT], "outside"],
 ])("%s", (_, where, cells, expected) => {

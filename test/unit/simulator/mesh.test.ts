@@ -39,3 +39,28 @@ test("samples for inherited names are used", async () => {
   const { table, column } = await describeTable(samples as unknown as Samples);
   expect([keyOf(table, 1), valueFor(table, column, 3)]).toEqual(["k1", "b"]);
 });
+
+test("rows are written that enter a partial copy and leave it, by values that no type tells", async () => {
+  const column = { name: "state", type: "text" };
+  const owner = {
+    name: "shop",
+    tables: [{ name: "items", key: "id", entity: "item", columns: [{ name: "id", type: "text" }, column] }],
+    consumers: [],
+  };
+  const where = [{ column: "state", values: ["listed", "held"] }];
+  const subscriber = {
+    name: "door",
+    tables: [],
+    consumers: [{ entity: "shop.item", cache: { where }, events: [] }],
+  };
+  const database = { query: async () => [] } as unknown as SimulatedDatabase;
+  const services = [owner, subscriber].map((definition) => ({
+    definition: definition as unknown as ServiceDefinition,
+    database,
+    env: {},
+  }));
+  const [items] = (await describeMesh(services)).tables;
+  if (items === undefined) throw new Error("the table is missing");
+  const written = [0, 1, 2, 3].map((value) => valueFor(items, items.columns[0] ?? items.key, value));
+  expect(written).toEqual(["state-0", "listed", "state-2", "held"]);
+});

@@ -1,0 +1,75 @@
+import { type ColumnType, kindOf } from "@meshwright/runtime/column-types";
+import type { Report } from "../diagnostics/report.js";
+import type { ColumnConditionNode } from "../language/grammar.js";
+import type { ScalarNode, TextNode } from "../language/node.js";
+import type { ColumnSymbol } from "../language/symbols.js";
+import { isValueOf } from "./values.js";
+
+/*
+ * What `when` of an event and `where` of a copy say of one column.
+ */
+
+/**
+ * Where a value of mesh.yaml can be looked for: PostgreSQL compares it with rows, and the copies with messages too, in which one moment
+ * has several spellings.
+ */
+export function comparedIn(type: ColumnType): "rows and messages" | "rows" | "nothing" {
+  const kind = kindOf(type);
+  switch (kind) {
+    case "text":
+    case "uuid":
+    case "whole number":
+    case "number":
+    case "decimal":
+    case "boolean":
+    case "day":
+      return "rows and messages";
+    case "moment":
+      return "rows";
+    case "bytes":
+    case "document":
+    case "list":
+      return "nothing";
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The column may come to hold what the condition says. */
+export function checkColumnCondition(
+  column: ColumnSymbol,
+  { name, condition }: { readonly name: TextNode<string>; readonly condition: ColumnConditionNode },
+  report: Report,
+): void {
+  switch (condition.kind) {
+    case "scalar":
+      checkConditionValue(column, condition, report);
+      return;
+    case "list":
+      for (const item of condition.items) {
+        const first = condition.items.find(({ value }) => value === item.value);
+        if (first !== undefined && first !== item)
+          report("repeated-value", item.span, { value: item.text }, { first: first.span });
+        else checkConditionValue(column, item, report);
+      }
+      return;
+    case "mapping":
+      if (!column.nullable && !column.poisoned)
+        report("when-not-nullable", name.span, { column: column.name });
+      return;
+    default:
+      condition satisfies never;
+  }
+}
+
+/** The value is one that the column can hold. */
+function checkConditionValue({ name, type, node }: ColumnSymbol, value: ScalarNode, report: Report): void {
+  if (type === undefined) return;
+  const oneOf = node?.get.one_of;
+  const isAllowed =
+    oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value.value);
+  if (comparedIn(type) !== "nothing" && isValueOf(type, value.value, { allowsNow: false }) && isAllowed)
+    return;
+  const expected = oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
+  report("invalid-when", value.span, { column: name, value: value.text, expected });
+}
