@@ -55,7 +55,10 @@ type Entry =
   | { readonly dropped: string }
   | TableEntry;
 
-type Lists = "uniques" | "checks" | "foreignKeys" | "indexes";
+/** What a table has lists of: an empty one is not written. */
+type Lists = {
+  [Key in keyof TableSchema]: TableSchema[Key] extends readonly unknown[] ? Key : never;
+}[keyof TableSchema];
 
 interface TableEntry
   extends Omit<TableSchema, "name" | Lists>,
@@ -74,7 +77,13 @@ interface WrittenCheck extends Omit<CheckSchema, "condition"> {
   readonly condition: string;
 }
 
-const NO_LISTS: Pick<TableSchema, Lists> = { uniques: [], checks: [], foreignKeys: [], indexes: [] };
+const NO_LISTS: Pick<TableSchema, Lists> = {
+  uniques: [],
+  checks: [],
+  foreignKeys: [],
+  indexes: [],
+  columns: [],
+};
 
 /** The lines with which a migration ends that leads from one state to the other; where `before` is undefined, with all tables. */
 export function printModel(

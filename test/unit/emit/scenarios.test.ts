@@ -19,21 +19,28 @@ const hint = "the output has changed: read the difference, then record it with U
 /** The same of every mesh, or of what else is recorded: the reference mesh's are compared below. */
 const COMMON = ["mesh.schema.json", LOCK_FILE];
 
+const planner = {
+  loadMigrationPlanner: async () => emitMigrations,
+  templates: readTree(join(ROOT, "templates")),
+};
+
 async function recordedOutput(name: string): Promise<Record<string, string>> {
   const text = readMesh(`${SCENARIOS}/${name}/mesh.yaml`);
   const [, records] = /^# records: (.+)$/m.exec(text) ?? [];
   const folder = memoryFolder();
-  const templates = readTree(join(ROOT, "templates"));
-  const planner =
-    records === undefined ? {} : { loadMigrationPlanner: async () => emitMigrations, templates };
   const before = `${SCENARIOS}/${name}/before.yaml`;
-  if (existsSync(join(ROOT, before))) await generate(readMesh(before), folder, planner);
-  await generate(text, folder, planner);
+  if (existsSync(join(ROOT, before)))
+    await generate(readMesh(before), folder, records === undefined ? {} : planner);
+  await generate(text, folder, records === undefined ? {} : planner);
   const files = [...folder.files].filter(([path]) => !COMMON.includes(path) && isRecorded(path, records));
   // Its hash would give a migration another name with each change.
   return Object.fromEntries(
     files.map(([path, content]) => [path.replace(/_[0-9a-f]{10}(?=\.sql$)/, ""), content]),
   );
+}
+
+function isMigration([path]: readonly [string, string]): boolean {
+  return path.includes("/migrations/");
 }
 
 /** `*` stands for a part of one name. */
@@ -52,6 +59,15 @@ describe.each(readdirSync(join(ROOT, SCENARIOS)))("%s", (name) => {
     if (process.env.UPDATE_SCENARIOS === "1") writeTree(expected, output);
     expect(output, hint).toEqual(readTree(expected));
     expect(Object.keys(output)).not.toEqual([]);
+  });
+
+  test("is where its migrations lead: generated anew, none is added", async () => {
+    const text = readMesh(`${SCENARIOS}/${name}/mesh.yaml`);
+    const first = memoryFolder();
+    await generate(text, first, planner);
+    const again = memoryFolder(Object.fromEntries([...first.files].filter(isMigration)));
+    await generate(text, again, planner);
+    expect([...again.files].filter(isMigration)).toEqual([...first.files].filter(isMigration));
   });
 
   test("says why it exists", () => {

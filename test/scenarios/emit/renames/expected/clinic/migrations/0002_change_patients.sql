@@ -15,4 +15,4 @@ ALTER TABLE patients RENAME CONSTRAINT clients_surname_key TO patients_last_name
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"clinic","database":"clinic_db"}
 -- model: {"dropped":"clients"}
--- model: {"table":"patients","uniques":[{"name":"patients_last_name_key","columns":["last_name"]}],"renamedFrom":"clients","columns":[{"name":"client_id","type":"TEXT","nullable":false},{"name":"last_name","renamedFrom":"surname","type":"TEXT","nullable":false}],"key":{"name":"patients_pkey","columns":["client_id"]}}
+-- model: {"table":"patients","uniques":[{"name":"patients_last_name_key","columns":["last_name"]}],"columns":[{"name":"client_id","type":"TEXT","nullable":false},{"name":"last_name","renamedFrom":"surname","type":"TEXT","nullable":false}],"renamedFrom":"clients","key":{"name":"patients_pkey","columns":["client_id"]}}

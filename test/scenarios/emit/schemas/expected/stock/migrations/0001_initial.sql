@@ -36,5 +36,5 @@ SELECT mesh.guard('reservations', 'guard_order_id', 'order_id', 'shop.order');
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"stock","database":"stock_db","whole":true}
--- model: {"table":"order_cache","at":{"schema":"copies","table":"order_cache"},"columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"key":{"name":"order_cache_pkey","columns":["order_id"]}}
+-- model: {"table":"order_cache","columns":[{"name":"order_id","type":"UUID","nullable":false},{"name":"state","type":"TEXT","nullable":false}],"at":{"schema":"copies","table":"order_cache"},"key":{"name":"order_cache_pkey","columns":["order_id"]}}
 -- model: {"table":"reservations","indexes":[{"name":"reservations_order_id_idx","columns":["order_id"]}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"order_id","type":"UUID","nullable":false}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"functions":{"mesh.on_reservations":"f33d5f4043bf"},"triggers":{"on_insert":"69f825309ba6","guard_order_id":"031e5d445198"}}
