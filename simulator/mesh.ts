@@ -40,7 +40,7 @@ export interface OwnedTable {
   /** By column: values that the payload's JSON Schema accepts. */
   readonly samples: ReadonlyMap<string, readonly string[]>;
   /** By column: values by which rows belong to partial copies. */
-  readonly wanted: ReadonlyMap<string, readonly string[]>;
+  readonly wanted: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
 /** A consumer whose entity has a table in this mesh, so that the two can be compared. */
@@ -88,9 +88,13 @@ function wantedValues(entity: string, services: readonly SimulatedService[]): Ow
   const copies = services.flatMap(({ definition }) =>
     definition.consumers.filter((consumer) => consumer.entity === entity),
   );
-  const wanted = new Map<string, readonly string[]>();
-  for (const { column, values = [] } of copies.flatMap(({ cache }) => cache?.where ?? []))
-    wanted.set(column, [...(wanted.get(column) ?? []), ...values.map(String)]);
+  const wanted = new Map<string, readonly (string | null)[]>();
+  for (const { column, values = [], isNull } of copies.flatMap(({ cache }) => cache?.where ?? []))
+    wanted.set(column, [
+      ...(wanted.get(column) ?? []),
+      ...values.map(String),
+      ...(isNull === true ? [null] : []),
+    ]);
   return wanted;
 }
 

@@ -41,13 +41,20 @@ test("samples for inherited names are used", async () => {
 });
 
 test("rows are written that enter a partial copy and leave it, by values that no type tells", async () => {
-  const column = { name: "state", type: "text" };
+  const columns = [
+    { name: "id", type: "text" },
+    { name: "state", type: "text" },
+    { name: "ended", type: "text", nullable: true },
+  ];
   const owner = {
     name: "shop",
-    tables: [{ name: "items", key: "id", entity: "item", columns: [{ name: "id", type: "text" }, column] }],
+    tables: [{ name: "items", key: "id", entity: "item", columns }],
     consumers: [],
   };
-  const where = [{ column: "state", values: ["listed", "held"] }];
+  const where = [
+    { column: "state", values: ["listed", "held"] },
+    { column: "ended", isNull: true },
+  ];
   const subscriber = {
     name: "door",
     tables: [],
@@ -61,6 +68,9 @@ test("rows are written that enter a partial copy and leave it, by values that no
   }));
   const [items] = (await describeMesh(services)).tables;
   if (items === undefined) throw new Error("the table is missing");
-  const written = [0, 1, 2, 3].map((value) => valueFor(items, items.columns[0] ?? items.key, value));
-  expect(written).toEqual(["state-0", "listed", "state-2", "held"]);
+  const written = items.columns.map((column) => [0, 1, 2, 3].map((value) => valueFor(items, column, value)));
+  expect(written).toEqual([
+    ["state-0", "listed", "state-2", "held"],
+    [null, null, "ended-2", null],
+  ]);
 });
