@@ -59,7 +59,7 @@ async function requireNothingLost(client: ClientBase, options: DetachOptions): P
   const { rows } = await client.query<{ events: string }>("SELECT count(*) AS events FROM mesh.outbox");
   if (options.dropEvents !== true && rows[0]?.events !== "0")
     throw new MigrationError(
-      `${rows[0]?.events} events have not been published: let the service run until they are, or say --drop-events`,
+      `events that have not been published: ${rows[0]?.events}. Let the service run until they are, or say --drop-events`,
     );
   const own = options.tables.filter(
     ({ existing, cacheOf }) => existing === undefined && cacheOf === undefined,

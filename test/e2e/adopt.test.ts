@@ -108,6 +108,8 @@ test("a second run leaves every byte of edits and comments, and adds what is new
 test("what was adopted generates, compiles, and migrates with DATABASE_URL as it stands", async () => {
   const generated = await mesh(folder, "generate");
   expect(generated.code, generated.stderr).toBe(0);
+  const checked = await mesh(folder, "generate", "--check");
+  expect(checked.code, checked.stderr).toBe(0);
   expect(compile(folder)).toBe("");
   const migrated = await meshWith(folder, { DATABASE_URL: url }, "migrate", "shop");
   expect(migrated.code, migrated.stderr).toBe(0);
@@ -177,7 +179,7 @@ test("mesh detach takes every trace: pg_dump is byte for byte what it was", asyn
   await client.query("UPDATE users SET name = 'not published' WHERE id = 9");
   const refused = await meshWith(folder, { DATABASE_URL: url }, "detach", "shop");
   expect(refused.code).toBe(2);
-  expect(refused.stderr).toContain("1 events have not been published");
+  expect(refused.stderr).toContain("events that have not been published: 1");
   const { code, stdout, stderr } = await meshWith(
     folder,
     { DATABASE_URL: url },

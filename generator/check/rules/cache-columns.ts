@@ -59,8 +59,14 @@ function checkColumn(
       type,
       event: name,
       field: describeField(field.node),
+      owned: describeOwned(event.table?.columns.get(column.name)),
     });
   }
+}
+
+/** As it would stand in the copy: `text?`. */
+function describeOwned(owned: ColumnSymbol | undefined): string | undefined {
+  return owned?.type === undefined ? undefined : `${owned.type}${owned.nullable ? "?" : ""}`;
 }
 
 /** The envelope, or the subject, of an external service names the entity in place of a field. */

@@ -2,6 +2,7 @@ import { basename, resolve } from "node:path";
 import { type CatalogTable, compareExisting } from "@meshwright/runtime";
 import { compileMesh } from "../../compile.js";
 import { hasErrors } from "../../diagnostics/diagnostic.js";
+import { plural } from "../../diagnostics/plural.js";
 import type { Mesh } from "../../model/mesh.js";
 import { databaseUrlVariable } from "../../model/names.js";
 import { describedTables } from "../../project/described-tables.js";
@@ -137,7 +138,9 @@ function describe(report: Report, from: string): void {
   const url = from.startsWith("postgres")
     ? from.replace(/:[^:@/]*@/, ":…@")
     : "postgres://user:password@host:5432/database";
-  tell(`\n${added.length} tables of ${service}, ${leftOut.length} things left out`);
+  tell(`\n${plural(added.length, "table")} of ${service}, ${plural(leftOut.length, "thing")} left out`);
+  if (added.length === 0) return;
+  tell("read the payloads before others do: only columns that are called like secrets are private");
   tell(`next: ${colour.bold(`export ${urlVariable}='${url}'`)}   of the role that owns the tables`);
-  tell(`      ${colour.bold("npx mesh generate && npx mesh migrate && npx mesh dev")}`);
+  tell(`      ${colour.bold(`npx mesh generate && npx mesh migrate ${service} && npx mesh dev`)}`);
 }

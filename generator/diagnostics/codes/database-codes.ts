@@ -155,8 +155,12 @@ export const databaseCodes = {
         : 'add the field to the event\'s payload, or give the column a default or "null: true"',
   ),
   "cache-column-type": error(
-    (p: { column: string; type: string; event: string; field: string }) =>
+    (p: { column: string; type: string; event: string; field: string; owned: string | undefined }) =>
       `"${p.column}" is ${p.type}, but "${p.event}" carries ${p.field}`,
+    (p) =>
+      p.owned === undefined
+        ? `give "${p.column}" a type that holds it; where the field may be absent, with "null: true"`
+        : `declare it as its owner does: ${p.owned}`,
   ),
   "cache-key": error(
     (p: { column: string; entity: string; table: string; key: string }) =>

@@ -129,7 +129,7 @@ const tableShape = mapping("a table", {
   indexes: key("Sets of columns to find rows by.", list(list(columnName, 1))),
   cache: key("Makes it a read-only copy of another service's entity, kept by its events.", entity),
   where: key(
-    "Makes the copy partial: it has the rows of which the owner's columns hold these values (a value, one of a list, or `{ null: true }` and `{ null: false }`). A row that comes to hold them enters; one that no longer does is removed from the copy, and nothing that names it changes.",
+    "Makes the copy partial: it has the rows of which these columns of its own hold these values (a value, one of a list, or `{ null: true }` and `{ null: false }`). A row that comes to hold them enters; one that no longer does is removed from the copy, and nothing that names it changes.",
     conditionShape,
   ),
   sync: key(
