@@ -70,6 +70,17 @@ function body(id: number, doc: string, more: Readonly<Record<string, string>> = 
     seen_at: moment,
     told_at: moment,
     doc,
+    tiny: "1",
+    price: '"1.00"',
+    amount: '"1"',
+    born_on: '"2026-01-01"',
+    code: '"x"',
+    blob: '""',
+    tags: "[]",
+    counts: "[]",
+    totals: "[]",
+    ratios: "[]",
+    prices: "[]",
     ...more,
   };
   const metadata = `{"event_id":"e","entity_id":"${id}","timestamp":1,"source":"lab","version":1}`;

@@ -264,7 +264,7 @@ describe("a message in flight at a client of the simulated server", () => {
     await settled();
     const subscription = await broker.consume(plan, 10);
     await settled();
-    await expect(subscription.next(1, 0)).rejects.toThrow(/picked place 7 of 1/);
+    await expect(subscription.next(1, 0)).rejects.toThrow(/picked index 7 of 1/);
   });
 
   it("is settled by sequence alone, also by an answer to a stream that was made anew: as in JetStream", async () => {
