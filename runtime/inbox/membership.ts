@@ -1,6 +1,6 @@
 import { DEFAULT } from "../database/columns.js";
 import type { ColumnDefinition, ConditionDefinition } from "../definition.js";
-import { kindOf } from "../values/column-types.js";
+import { kindOf, withoutTrailingZeros } from "../values/column-types.js";
 
 /*
  * Which entities have a row in a partial copy (`where` in mesh.yaml). The guard keeps the state of all entities, so that an entity
@@ -49,10 +49,7 @@ function comparableText({ type }: ColumnDefinition, cell: unknown): string | nul
       // Negative zero is a text here, and equals zero.
       return String(Number(cell) + 0);
     case "decimal":
-      return String(cell)
-        .replace(/(\.\d*?)0+$/, "$1")
-        .replace(/\.$/, "")
-        .replace(/^-0$/, "0");
+      return comparableDecimal(String(cell));
     case "text":
     case "whole number":
     case "boolean":
@@ -65,6 +62,12 @@ function comparableText({ type }: ColumnDefinition, cell: unknown): string | nul
     default:
       return kind satisfies never;
   }
+}
+
+/** 1.50 is 1.5, and -0.0 is 0. */
+function comparableDecimal(text: string): string {
+  const short = text.includes(".") ? withoutTrailingZeros(text).replace(/\.$/, "") : text;
+  return short === "-0" ? "0" : short;
 }
 
 /** A cache; of one that is not partial, without conditions. */

@@ -374,7 +374,14 @@ export function isDecimalOf({ precision, scale }: Pick<Facts, "precision" | "sca
   if (precision === undefined || scale === undefined)
     return whole.length <= UNLIMITED.whole && fraction.length <= UNLIMITED.scale;
   const digits = whole === "0" ? 0 : whole.length;
-  return digits <= precision - scale && fraction.replace(/0+$/, "").length <= scale;
+  return digits <= precision - scale && withoutTrailingZeros(fraction).length <= scale;
+}
+
+/** By a loop: a regular expression tries a long run of zeros within the text again from each of them. */
+export function withoutTrailingZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === "0") end -= 1;
+  return digits.slice(0, end);
 }
 
 /** The whole numbers of so many bits, as far as a JSON number is exact for every reader. */
