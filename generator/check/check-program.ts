@@ -31,6 +31,7 @@ import { checkIdentifiers } from "./rules/identifiers.js";
 import { checkLimits } from "./rules/limits.js";
 import { checkLocalColumns } from "./rules/local-columns.js";
 import { checkNameCollisions } from "./rules/name-collisions.js";
+import { adviseNamedTypes, checkNamedTypes } from "./rules/named-types.js";
 import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
 import { checkPayloadFields } from "./rules/payload-fields.js";
 import { checkPayloadSchemas } from "./rules/payload-schemas.js";
@@ -82,6 +83,7 @@ const rules: readonly Rule[] = [
   checkTableEntities,
   checkEntityIds,
   checkEmitConditions,
+  checkNamedTypes,
   checkPayloadFields,
   checkPayloadSchemas,
   checkWholeNumbers,
@@ -95,7 +97,13 @@ const rules: readonly Rule[] = [
 ];
 
 /** Warnings: a mesh that compiles and runs, and does something unexpected. */
-const advice: readonly Rule[] = [adviseCacheFreshness, adviseDefaults, adviseEffects, adviseStreamSize];
+const advice: readonly Rule[] = [
+  adviseCacheFreshness,
+  adviseDefaults,
+  adviseEffects,
+  adviseNamedTypes,
+  adviseStreamSize,
+];
 
 export function checkProgram(program: Program, report: Report): void {
   for (const rule of rules) rule(program, report);

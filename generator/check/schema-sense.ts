@@ -41,7 +41,7 @@ function emptyRanges(entries: Entries): readonly Nonsense[] {
 }
 
 const appliesTo: Readonly<Record<string, readonly string[]>> = {
-  ...each(["minLength", "maxLength", "pattern"], ["string"]),
+  ...each(["minLength", "maxLength", "pattern", "format"], ["string"]),
   ...each(
     ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
     ["number", "integer"],

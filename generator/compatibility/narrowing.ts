@@ -5,7 +5,16 @@ import type { JsonSchema, JsonValue } from "../model/mesh.js";
  * many is read, one too few is a dead letter.
  */
 
-const ANNOTATIONS = new Set(["$schema", "$id", "title", "description", "default", "examples", "$comment"]);
+const ANNOTATIONS = new Set([
+  "$schema",
+  "$id",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "$comment",
+  "format",
+]);
 /** Keywords that demand less when they grow, and when they shrink. */
 const UPPER = new Set(["maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties"]);
 const LOWER = new Set(["minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties"]);

@@ -1,5 +1,6 @@
-import { eventSchema, schemaFileName } from "../emit/json-schema/event.js";
+import { messageSchema, schemaFileName } from "../emit/json-schema/event.js";
 import type { Event, JsonSchema, Mesh } from "../model/mesh.js";
+import { expandReferences } from "../model/schema-references.js";
 import { readBefore, type SubjectBefore } from "./before.js";
 import { findNarrowing, isSchema } from "./narrowing.js";
 
@@ -41,8 +42,9 @@ interface Compared {
   readonly mesh: Mesh;
 }
 
-function comparePayload({ event, ...compared }: Compared, before: JsonSchema): readonly PayloadWarning[] {
-  const now = eventSchema(event);
+function comparePayload({ event, ...compared }: Compared, file: JsonSchema): readonly PayloadWarning[] {
+  const now = inFull(messageSchema(event, undefined, compared.mesh.types));
+  const before = inFull(file);
   const names = event.payload.map(({ name }) => name);
   const gone = Object.keys(propertiesOf(before)).filter(
     (name) => name !== "metadata" && !names.includes(name),
@@ -103,6 +105,15 @@ function findAddedAction(
 function subscribersFirst({ service }: Event, subscribers: readonly string[]): string {
   const redrive = subscribers.map((name) => `mesh dlq redrive ${name} --all`).join(", ");
   return `let no older replica of ${subscribers.join(", ")} run on when ${service} begins to publish it; else, afterwards: ${redrive}`;
+}
+
+/** With the mesh's types in place of what names them, of the file as of the model: what differs is what they demand. */
+function inFull(schema: JsonSchema): JsonSchema {
+  const definitions = new Map(Object.entries(isSchema(schema.$defs) ? schema.$defs : {}));
+  return expandReferences(schema, (name) => {
+    const definition = definitions.get(name);
+    return isSchema(definition) ? definition : undefined;
+  });
 }
 
 /** What the schema says of one property. */

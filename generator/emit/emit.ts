@@ -12,6 +12,7 @@ import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
 import { printJson } from "./print/layout.js";
 import { openPrinter } from "./typescript/printer.js";
+import { typesSource } from "./typescript/type-interfaces.js";
 import { emitTypeScript } from "./typescript/typescript.js";
 import { ownServices } from "./wording.js";
 
@@ -43,6 +44,7 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   const files = [
     ...emitMeshFiles(lookup, render),
     { path: "mesh.schema.json", text: printJson(context.languageSchema) },
+    ...(mesh.types.length === 0 ? [] : [{ path: "types.ts", text: printer(typesSource(mesh.types)) }]),
     ...mesh.services.flatMap((service) => emitTypeScript(service, lookup, printer)),
   ].map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
@@ -82,7 +84,7 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
     },
     ...mesh.events.map((event) => ({
       path: `schemas/${schemaFileName(event)}`,
-      text: printJson(messageSchema(event, lookup.service(event.service).envelope)),
+      text: printJson(messageSchema(event, lookup.service(event.service).envelope, mesh.types)),
     })),
   ];
 }

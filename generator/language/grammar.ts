@@ -1,10 +1,10 @@
 import { cascadeShape } from "./grammar/cascade-grammar.js";
 import { databaseShape } from "./grammar/database-grammar.js";
 import { deliveryShape, serviceShape, streamShape } from "./grammar/service-grammar.js";
-import { subjectShape } from "./grammar/subject-grammar.js";
+import { fieldsShape, subjectShape } from "./grammar/subject-grammar.js";
 import type { NodeOf } from "./node.js";
 import { dictionary, key, list, mapping, requiredKey } from "./shape.js";
-import { databaseName, meshName, serviceName, subject, text } from "./words.js";
+import { databaseName, meshName, serviceName, subject, text, typeName } from "./words.js";
 
 /** The language of mesh.yaml: the one place that knows its keys, and what each is for. */
 export const meshShape = mapping(
@@ -23,6 +23,10 @@ export const meshShape = mapping(
     subjects: key(
       "The subjects by template, `service.entity.{id}.action`, and the event on each.",
       dictionary(subject, subjectShape),
+    ),
+    types: key(
+      "Objects that payloads share, by name: their fields are said as those of a payload are. Each is one type in TypeScript and one definition in the schemas. A table holds one in a `json` column.",
+      dictionary(typeName, fieldsShape),
     ),
     cascades: key("What the deletion of an entity does to rows of other services.", list(cascadeShape)),
     delivery: key("Defaults for every consumer.", deliveryShape),

@@ -57,8 +57,9 @@ function schemaOfText({ pattern, examples, allowsNumbers }: TextShape<unknown>):
 function schemaOfChoice({ values, forms, suffixes }: ChoiceShape<string>): JsonSchema {
   const known = { enum: ["", ...suffixes].flatMap((suffix) => values.map((value) => `${value}${suffix}`)) };
   if (forms === undefined) return known;
-  const optional = suffixes.includes("?") ? "\\??" : "";
-  const open = { type: "string", pattern: `^(${forms.pattern})${optional}$`, examples: forms.examples };
+  const ends = suffixes.map((suffix) => suffix.replaceAll(/[[\]?]/g, "\\$&")).join("|");
+  const end = ends === "" ? "" : `(${ends})?`;
+  const open = { type: "string", pattern: `^(${forms.pattern})${end}$`, examples: forms.examples };
   return { anyOf: [known, open] };
 }
 

@@ -2,9 +2,10 @@ import { groupBy } from "../collections/group-by.js";
 import { bindDatabases } from "./bind/bind-databases.js";
 import { bindEvents } from "./bind/bind-events.js";
 import { bindServices } from "./bind/bind-services.js";
+import { bindTypes } from "./bind/bind-types.js";
 import type { CascadeNode, MeshNode } from "./grammar.js";
 import { isPoisoned } from "./node.js";
-import type { DatabaseSymbol, EntitySymbol, EventSymbol, ServiceSymbol } from "./symbols.js";
+import type { DatabaseSymbol, EntitySymbol, EventSymbol, ServiceSymbol, TypeSymbol } from "./symbols.js";
 import type { PatternName } from "./words.js";
 
 /**
@@ -16,6 +17,7 @@ export interface Program {
   readonly node: MeshNode;
   readonly services: ReadonlyMap<string, ServiceSymbol>;
   readonly databases: ReadonlyMap<string, DatabaseSymbol>;
+  readonly types: ReadonlyMap<string, TypeSymbol>;
   /** In file order. */
   readonly events: readonly EventSymbol[];
   /** By `auth.user`. */
@@ -27,21 +29,28 @@ export interface Program {
   readonly subjects: ReadonlyMap<string, EventSymbol>;
   readonly cascades: readonly CascadeNode[];
   /** Sections in which names were misread: a name that is missing there may be one of them. */
-  readonly poisoned: { readonly services: boolean; readonly databases: boolean; readonly subjects: boolean };
+  readonly poisoned: {
+    readonly services: boolean;
+    readonly databases: boolean;
+    readonly subjects: boolean;
+    readonly types: boolean;
+  };
   /** The rules of one service on one event, `auth.user.deleted`. */
   cascadesOf(service: string, event: string): readonly CascadeNode[];
 }
 
 export function bindProgram(node: MeshNode): Program {
+  const types = bindTypes(node);
   const databases = bindDatabases(node);
   const services = bindServices(node, databases);
-  const { events, entities, subjects } = bindEvents(node, services);
+  const { events, entities, subjects } = bindEvents(node, services, types);
   const cascades = node.get.cascades?.items ?? [];
   const grouped = groupBy(cascades, ({ get }) => `${get.service?.value} ${get.on?.text}`);
   const poisoned = {
     services: isPoisoned(node, "services"),
     databases: isPoisoned(node, "databases"),
     subjects: isPoisoned(node, "subjects") || events.some((event) => event.service === undefined),
+    types: isPoisoned(node, "types"),
   };
   const entitiesByService = groupBy(entities.values(), (entity) => entity.service);
   const owned = groupBy(events, (event) => event.subject.value.service);
@@ -49,6 +58,7 @@ export function bindProgram(node: MeshNode): Program {
     node,
     services,
     databases,
+    types,
     events,
     entities,
     subjects,

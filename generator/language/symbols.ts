@@ -102,6 +102,13 @@ export interface FieldSymbol {
   readonly node: FieldNode | undefined;
 }
 
+/** An object under `types`. */
+export interface TypeSymbol {
+  readonly name: string;
+  readonly span: Span;
+  readonly fields: readonly FieldSymbol[];
+}
+
 export interface EntitySymbol {
   /** `auth.user` */
   readonly entityName: string;

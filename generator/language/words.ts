@@ -64,6 +64,7 @@ export const existingTableName = name(
 );
 export const rowName = name(/^[A-Z][A-Za-z0-9]*$/, "a row: PascalCase", "Person");
 export const eventName = name(/^[A-Z][A-Za-z0-9]*$/, "an event: PascalCase", "UserCreated");
+export const typeName = name(/^[A-Z][A-Za-z0-9]*$/, "a type: PascalCase", "Money");
 export const fieldName = name(/^[A-Za-z][A-Za-z0-9_]*$/, "a payload field: letters, digits and _", "user_id");
 export const hookName = name(/^[a-z][A-Za-z0-9]*$/, "a hook: camelCase", "deleteContainerNamespace");
 export const variableName = name(

@@ -26,6 +26,15 @@ export interface Mesh {
   readonly streams: readonly Stream[];
   /** By caller, then callee. */
   readonly calls: readonly Call[];
+  /** The objects that payloads share, by name. */
+  readonly types: readonly NamedType[];
+}
+
+/** One type in TypeScript, and one definition in each schema that uses it. */
+export interface NamedType {
+  /** `Money` */
+  readonly name: string;
+  readonly fields: readonly Field[];
 }
 
 /** What one service may call of another over HTTP, and everything else is refused to it. */
@@ -387,6 +396,8 @@ export interface Field {
   readonly type: FieldType | undefined;
   /** Set for a shorthand list: the type of its elements. */
   readonly each: FieldType | undefined;
-  /** JSON Schema 2020-12 of the field. */
+  /** JSON Schema 2020-12 of the field, which stands on its own. */
   readonly schema: JsonSchema;
+  /** The same with `$ref` in place of the mesh's types: `#/$defs/Money`; undefined where it uses none. */
+  readonly named: JsonSchema | undefined;
 }

@@ -43,6 +43,7 @@ const KEYWORDS: Readonly<Record<string, TranslateKeyword>> = {
   default: always,
   examples: always,
   deprecated: always,
+  format: always,
   type: (types, checked) => anyOf(listOf(types).map((type) => checked.is(type as JsonType))),
   const: (constant, checked) => checked.equalsOne([constant]),
   enum: (values, checked) => checked.equalsOne(listOf(values)),

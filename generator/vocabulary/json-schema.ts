@@ -6,3 +6,6 @@ export type JsonValue =
   | null
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
+
+/** Keywords whose operands are values: what looks like a keyword in them is none. */
+export const valueKeywords: ReadonlySet<string> = new Set(["const", "enum", "default", "examples"]);

@@ -20,6 +20,9 @@ import { usersRepository } from "./generated/auth/tables.js";
 import { userCacheRepository } from "./generated/sfs/tables.js";
 import { authPublisher } from "./generated/auth/publisher.js";
 import type { Tx } from "@meshwright/runtime";
+import type { OrderPlaced } from "./named-types/sales/events.js";
+import type { PaymentReceived } from "./named-types/bank/events.js";
+import type { Money } from "./named-types/types.js";
 declare const tx: Tx;
 export const hooks: ComputeHooks = {
   async deleteContainerNamespace({ row, signal }) { row.namespace satisfies string; signal.throwIfAborted(); },
@@ -31,6 +34,12 @@ sfsService({ async onEvent({ event, subject }) { subject satisfies string; event
 await usersRepository(tx).create({ username: "a" });
 await usersRepository(tx).update("id", { display_name: "b" });
 await authPublisher(tx).userDeleted("id", { user_id: "id", username: "a" });
+declare const placed: OrderPlaced;
+const total: Money = placed.total;
+placed.lines[0]?.discount?.amount satisfies string | undefined;
+({ paid: total }) satisfies Pick<PaymentReceived, "paid">;
+// @ts-expect-error a decimal is a string, in named types too
+({ amount: 1, currency: "EUR" }) satisfies Money;
 // @ts-expect-error a cascade names a hook that only the service can take
 computeService({});
 // @ts-expect-error a key never changes

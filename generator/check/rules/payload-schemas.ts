@@ -7,8 +7,12 @@ import { findNonsense } from "../schema-sense.js";
 
 /** A field's own JSON Schema is one that validators can be compiled from. */
 export const checkPayloadSchemas: Rule = (program, report) => {
-  for (const event of program.events) {
-    for (const { node } of event.fields.values()) {
+  const holders = [
+    ...program.events.map(({ fields }) => [...fields.values()]),
+    ...[...program.types.values()].map(({ fields }) => fields),
+  ];
+  for (const fields of holders) {
+    for (const { node } of fields) {
       if (node?.kind !== "open") continue;
       const entries = node.value.entries.filter((entry) => entry.key !== "optional");
       checkSchema({ ...node.value, entries }, report);
@@ -46,11 +50,13 @@ const text: Keyword = { check: isText, expects: "a text" };
 const flag: Keyword = { check: isFlag, expects: "true or false" };
 const anything: Keyword = { check: isAnything, expects: "a value" };
 
-/** What of JSON Schema 2020-12 stands on its own: no references, which would lead out of the event. */
+/** What of JSON Schema 2020-12 stands on its own. `$ref` names a type of the mesh: nothing leads out of it. */
 const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ["type", { check: isTypes, expects: `one of ${[...types].join(", ")}, or a list of them` }],
   ["enum", { check: isChoice, expects: "a list of values" }],
   ["const", anything],
+  ["$ref", text],
+  ["format", text],
   ["title", text],
   ["description", text],
   ["default", anything],
@@ -88,13 +94,20 @@ const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ["oneOf", schemas],
 ]);
 
+const besideReference = new Set(["$ref", "title", "description", "deprecated"]);
+
 function checkSchema(value: Value, report: Report): void {
   if (value.kind !== "mapping") {
     demand(value, isFlag, `a schema is a mapping, not ${describeFound(value)}`, report);
     return;
   }
   for (const { at, reason } of findNonsense(value)) report("invalid-schema", at.keySpan, { reason });
+  const isReference = value.entries.some(({ key }) => key === "$ref");
   for (const { key, keySpan, value: child } of value.entries) {
+    if (isReference && !besideReference.has(key))
+      report("invalid-schema", keySpan, {
+        reason: `"${key}" has no place beside "$ref": say it in the type`,
+      });
     const keyword = keywords.get(key);
     if (keyword === undefined)
       report("invalid-schema", keySpan, { reason: `"${key}" is no keyword that can be used here` });

@@ -1,4 +1,4 @@
-import { error } from "../definition.js";
+import { error, warning } from "../definition.js";
 
 /** Subjects and the events on them. */
 export const eventCodes = {
@@ -79,6 +79,24 @@ export const eventCodes = {
       `"${p.column}" is ${p.type} here, but ${p.other} in "${p.event}"`,
     () =>
       "one form in all of its events: bigint (a decimal string, 64 bits) or integer (a number within 2^53)",
+  ),
+  "unknown-named-type": error(
+    (p: { type: string }) => `"${p.type}" is none of the mesh's types`,
+    () =>
+      'add it under "types": Money, for one; a "$ref" names one of them too, and nothing outside of mesh.yaml is read',
+  ),
+  "circular-type": error(
+    (p: { type: string; path: readonly string[] }) =>
+      `"${p.type}" would hold itself: ${p.path.join(" holds ")}`,
+    () => 'remove one of the fields, or make it "json"',
+  ),
+  "empty-type": error(
+    (p: { type: string }) => `"${p.type}" has no fields`,
+    () => 'say its fields, or use "json" instead of it',
+  ),
+  "unused-type": warning(
+    (p: { type: string }) => `no payload and no type uses "${p.type}"`,
+    () => "use it as the type of a field, or remove it",
   ),
   "invalid-schema": error((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
 };

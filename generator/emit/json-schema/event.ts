@@ -1,5 +1,6 @@
 import { HIGHEST_VERSION } from "@meshwright/runtime/version";
-import type { Event, JsonSchema, Service } from "../../model/mesh.js";
+import type { Event, Field, JsonSchema, NamedType, Service } from "../../model/mesh.js";
+import { namesIn } from "../../model/schema-references.js";
 
 /** The documented `metadata`. `version` is optional: two of the documented messages omit it. */
 export const METADATA_SCHEMA = {
@@ -24,37 +25,70 @@ export function schemaFileName(event: Event): string {
   return `${event.name}.schema.json`;
 }
 
-/** The message on the wire. More properties than it names are allowed: readers are tolerant. */
-export function eventSchema(event: Event): JsonSchema {
+/** The message as its service sends it, with a definition for each of the mesh's types that it uses. More properties than it names are allowed: readers are tolerant. */
+export function messageSchema(
+  event: Event,
+  envelope: Service["envelope"],
+  types: readonly NamedType[],
+): JsonSchema {
+  return { ...schemaHead(event), ...enveloped(event, envelope), ...definitions(event, types) };
+}
+
+function schemaHead(event: Event): JsonSchema {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     $id: schemaFileName(event),
     title: event.name,
     ...(event.description === undefined ? {} : { description: event.description }),
     type: "object",
-    properties: { metadata: METADATA_SCHEMA, ...payloadProperties(event) },
-    required: ["metadata", ...requiredFields(event)],
   };
 }
 
-/** The message as an external service sends it: of an event in the documented envelope, `eventSchema`. */
-export function messageSchema(event: Event, envelope: Service["envelope"]): JsonSchema {
-  const { properties: _, required: __, ...head } = eventSchema(event);
-  const payload = { properties: payloadProperties(event), required: requiredFields(event) };
+function enveloped(event: Event, envelope: Service["envelope"]): JsonSchema {
+  const { properties, required } = objectOf(event.payload);
   switch (envelope) {
     case undefined:
-      return eventSchema(event);
+      return {
+        properties: { metadata: METADATA_SCHEMA, ...properties },
+        required: ["metadata", ...required],
+      };
     case "none":
-      return { ...head, ...payload };
+      return { properties, required };
     case "cloudevents":
       return {
-        ...head,
-        properties: { ...cloudEventAttributes(event), data: { type: "object", ...payload } },
+        properties: { ...cloudEventAttributes(event), data: { type: "object", properties, required } },
         required: ["specversion", "id", "source", "type", "data"],
       };
     default:
       return envelope satisfies never;
   }
+}
+
+/** Of the types that the payload uses, and of those that they use. */
+function definitions({ payload }: Event, types: readonly NamedType[]): JsonSchema {
+  const used = new Set<string>();
+  const use = (fields: readonly Field[]): void => {
+    for (const name of fields.flatMap(({ named }) => (named === undefined ? [] : namesIn(named)))) {
+      if (used.has(name)) continue;
+      used.add(name);
+      use(types.find((type) => type.name === name)?.fields ?? []);
+    }
+  };
+  use(payload);
+  if (used.size === 0) return {};
+  const defined = types.filter(({ name }) => used.has(name));
+  return {
+    $defs: Object.fromEntries(
+      defined.map(({ name, fields }) => [name, { type: "object", ...objectOf(fields) }]),
+    ),
+  };
+}
+
+function objectOf(fields: readonly Field[]) {
+  return {
+    properties: Object.fromEntries(fields.map(({ name, schema, named }) => [name, named ?? schema])),
+    required: fields.filter(({ optional }) => !optional).map(({ name }) => name),
+  };
 }
 
 function cloudEventAttributes({ foreign }: Event): Record<string, JsonSchema> {

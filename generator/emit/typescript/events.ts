@@ -7,7 +7,7 @@ import { constantStatement } from "./constant.js";
 import { docComment, docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
-import { propertyName, schemaType } from "./types.js";
+import { fieldProperty, importTypes } from "./type-interfaces.js";
 import { COMPILED } from "./validators.js";
 
 /** events.ts: what a service says to others: the messages, what the runtime must know of each, and the stream that holds them. */
@@ -17,6 +17,7 @@ export function eventsSource(
   stream: Stream | undefined,
 ): SourceText {
   const imports = gatherImports(...events.map((event) => event.name));
+  importTypes(events, imports);
   const definitions = events.length === 0 ? [] : [eventsConstant(service, events, imports)];
   const ofStream = stream === undefined ? [] : [streamConstant(service, stream, imports)];
   return {
@@ -42,13 +43,7 @@ function eventInterface(event: Event, imports: Imports): StatementStructures {
     isExported: true,
     extends: [imports.type(RUNTIME, "MeshEvent")],
     docs: docs(`${eventSentence(event)} Subject \`${event.foreign?.subject ?? event.subject}\`.`),
-    properties: event.payload.map((field) => ({
-      name: propertyName(field.name),
-      type: schemaType(field.schema),
-      isReadonly: true,
-      hasQuestionToken: field.optional,
-      docs: docs(field.description ?? ""),
-    })),
+    properties: event.payload.map(fieldProperty),
   };
 }
 

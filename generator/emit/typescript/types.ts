@@ -1,9 +1,11 @@
 import { factsOf } from "@meshwright/runtime/column-types";
 import type { Column, JsonSchema, JsonValue } from "../../model/mesh.js";
+import { nameOfReference } from "../../model/schema-references.js";
 
 /** The TypeScript type of the values that a JSON Schema admits; `unknown` where TypeScript cannot tell. */
 export function schemaType(schema: JsonValue | undefined): string {
   if (!isSchema(schema)) return schema === false ? "never" : "unknown";
+  if (typeof schema.$ref === "string") return nameOfReference(schema.$ref);
   if (schema.const !== undefined) return constantType(schema.const);
   if (Array.isArray(schema.enum)) return union(schema.enum.map(constantType));
   for (const choice of [schema.anyOf, schema.oneOf]) {

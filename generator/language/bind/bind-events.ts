@@ -2,8 +2,9 @@ import type { Change } from "@meshwright/runtime/vocabulary";
 import { changeOfAction, changeOfOperation, type Operation, operations } from "../../vocabulary/changes.js";
 import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
-import type { EntitySymbol, EventSymbol, FieldSymbol, ServiceSymbol } from "../symbols.js";
+import type { EntitySymbol, EventSymbol, ServiceSymbol } from "../symbols.js";
 import type { SubjectName } from "../words.js";
+import { bindFields, type TypeNames } from "./bind-types.js";
 
 interface BoundEvents {
   readonly events: readonly EventSymbol[];
@@ -11,8 +12,12 @@ interface BoundEvents {
   readonly subjects: ReadonlyMap<string, EventSymbol>;
 }
 
-export function bindEvents(node: MeshNode, services: ReadonlyMap<string, ServiceSymbol>): BoundEvents {
-  const events = (node.get.subjects?.entries ?? []).map((entry) => bindEvent(entry, services));
+export function bindEvents(
+  node: MeshNode,
+  services: ReadonlyMap<string, ServiceSymbol>,
+  types: TypeNames,
+): BoundEvents {
+  const events = (node.get.subjects?.entries ?? []).map((entry) => bindEvent(entry, services, types));
   const entities = new Map<string, EntitySymbol>();
   const subjects = new Map<string, EventSymbol>();
   for (const event of events) {
@@ -33,13 +38,12 @@ export function bindEvents(node: MeshNode, services: ReadonlyMap<string, Service
 function bindEvent(
   { name: subject, node }: NamedNode<SubjectName, SubjectNode>,
   services: ReadonlyMap<string, ServiceSymbol>,
+  types: TypeNames,
 ): EventSymbol {
   const service = services.get(subject.value.service);
   const emit = node?.get.emit;
   const operations = operationsOf(emit);
-  const fields = (node?.get.payload?.entries ?? []).map(
-    (entry): FieldSymbol => ({ name: entry.name.value, span: entry.name.span, node: entry.node }),
-  );
+  const fields = bindFields(node?.get.payload, types);
   const table =
     emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value);
   const named = emit?.get.id;

@@ -1,8 +1,9 @@
-import { fieldTypeNames } from "@meshwright/runtime/column-types";
+import { type FieldType, fieldTypeNames } from "@meshwright/runtime/column-types";
 import { changeNames, operations } from "../../vocabulary/changes.js";
 import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, key, list, mapping, type OpenShape, requiredKey } from "../shape.js";
+import { isTypeName, type TypeName } from "../type-name.js";
 import { columnName, eventName, fieldName, subjectTemplate, tableName, text } from "../words.js";
 import { conditionShape } from "./condition-grammar.js";
 
@@ -17,18 +18,27 @@ const jsonSchema: OpenShape = {
       optional: { type: "boolean", description: "May be absent or null.", default: false },
       type: { enum: ["string", "integer", "number", "boolean", "array", "object"] },
       description: { type: "string" },
+      format: { type: "string", description: "What a text is, for whoever reads the schema: not checked." },
+      $ref: { type: "string", description: "A type of `types`, by its name." },
     },
   },
 };
 
 const fieldShape = either(
-  choice("field type", fieldTypeNames, {
+  choice<FieldType | TypeName>("field type", fieldTypeNames, {
     code: "unknown-type",
+    forms: {
+      examples: ["Money"],
+      pattern: "[A-Z][A-Za-z0-9]*",
+      parse: (written) => (isTypeName(written) ? written : undefined),
+    },
     suffixes: ["[]?", "[]", "?"],
     foreign: foreignFieldType,
   }),
   jsonSchema,
 );
+
+export const fieldsShape = dictionary(fieldName, fieldShape);
 
 const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
@@ -72,8 +82,8 @@ export const subjectShape = mapping("a subject", {
     fieldName,
   ),
   payload: key(
-    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list) or a JSON Schema.",
-    dictionary(fieldName, fieldShape),
+    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list), a type of `types` (`Money`, `Money?`, `Money[]`) or a JSON Schema.",
+    fieldsShape,
   ),
 });
 

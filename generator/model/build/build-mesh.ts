@@ -7,13 +7,18 @@ import { buildDatabase } from "./build-database.js";
 import { buildEvent } from "./build-event.js";
 import { buildService } from "./build-service.js";
 import { buildStreams } from "./build-stream.js";
+import { buildTypes, schemaOfFields } from "./build-type.js";
 import { indexEvents } from "./event-index.js";
 import { required } from "./invariant.js";
 import { wideColumns } from "./wide.js";
 
 /** The mesh that a program without errors means; anything missing in it is a bug of the rules, and throws. */
 export function buildMesh(program: Program): Mesh {
-  const events = program.events.map(buildEvent).sort(compareEvents);
+  const types = buildTypes(program.types);
+  const definitions = new Map(types.map(({ name, fields }) => [name, schemaOfFields(fields)]));
+  const events = program.events
+    .map((event) => buildEvent(event, (name) => definitions.get(name)))
+    .sort(compareEvents);
   const index = indexEvents(events);
   const wide = wideColumns(program);
   const calls = buildCalls(program);
@@ -27,5 +32,6 @@ export function buildMesh(program: Program): Mesh {
     events,
     streams: buildStreams(program, index),
     calls,
+    types: [...types].sort(byName),
   };
 }
