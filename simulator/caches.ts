@@ -43,11 +43,15 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
 /** The rows of the owner that a partial cache has. */
 function membershipSql({ where = [], columns }: TableDefinition): string {
   const parts = where.map(({ column: name, values = [], isNull }) => {
+    const { kind, cast, zoned } = factsOf(columns.find((column) => column.name === name)?.type ?? "text");
     const cell = `"$row".${quote(name)}`;
-    if (isNull !== undefined) return `${cell} IS ${isNull ? "" : "NOT "}NULL`;
-    const type = columns.find((column) => column.name === name)?.type ?? "text";
+    if (isNull !== undefined)
+      return `${kind === "document" ? `nullif(${cell}, 'null')` : cell} IS ${isNull ? "" : "NOT "}NULL`;
     const said = values.map((value) => escapeLiteral(String(value))).join(", ");
-    return `${cell} = ANY (ARRAY[${said}]::${factsOf(type).cast}[])`;
+    // A timestamp would ignore the offset of its text.
+    return kind === "moment" && !zoned
+      ? `${cell} AT TIME ZONE 'UTC' = ANY (ARRAY[${said}]::timestamptz[])`
+      : `${cell} = ANY (ARRAY[${said}]::${cast}[])`;
   });
   return ["true", ...parts].join(" AND ");
 }

@@ -104,7 +104,9 @@ test("generator and runtime never import each other; the compiler reads the tabl
   expect(broken(({ file, target }) => within(file, "runtime") && within(target, "generator"))).toEqual([]);
   expect(broken(({ file, target }) => within(file, "generator") && within(target, "runtime"))).toEqual([]);
   const tables = ["values/column-types", "values/version", "defaults", "vocabulary"];
-  const pure = [...tables, "values/column-sql"].map((table) => `@meshwright/runtime/${basename(table)}`);
+  const pure = [...tables, "values/column-sql", "values/comparable"].map(
+    (table) => `@meshwright/runtime/${basename(table)}`,
+  );
   expect(
     broken(
       ({ file, target }) => isCompiler(file) && target.startsWith("@meshwright/") && !pure.includes(target),
@@ -113,6 +115,10 @@ test("generator and runtime never import each other; the compiler reads the tabl
   expect(tables.flatMap((table) => importsOf(`runtime/${table}.ts`))).toEqual([]);
   expect(importsOf("runtime/values/column-sql.ts").map(({ target }) => target)).toEqual([
     "runtime/values/column-types",
+  ]);
+  expect(importsOf("runtime/values/comparable.ts").map(({ target }) => target)).toEqual([
+    "runtime/values/column-types",
+    "runtime/values/moment",
   ]);
 });
 

@@ -9,11 +9,8 @@ import { isValueOf } from "./values.js";
  * What `when` of an event and `where` of a copy say of one column.
  */
 
-/**
- * Where a value of mesh.yaml can be looked for: PostgreSQL compares it with rows, and the copies with messages too, in which one moment
- * has several spellings.
- */
-export function comparedIn(type: ColumnType): "rows and messages" | "rows" | "nothing" {
+/** Whether a value of mesh.yaml can be looked for in rows and messages alike. */
+function isCompared(type: ColumnType): boolean {
   const kind = kindOf(type);
   switch (kind) {
     case "text":
@@ -22,14 +19,13 @@ export function comparedIn(type: ColumnType): "rows and messages" | "rows" | "no
     case "number":
     case "decimal":
     case "boolean":
-    case "day":
-      return "rows and messages";
     case "moment":
-      return "rows";
+    case "day":
+      return true;
     case "bytes":
     case "document":
     case "list":
-      return "nothing";
+      return false;
     default:
       return kind satisfies never;
   }
@@ -41,6 +37,11 @@ export function checkColumnCondition(
   { name, condition }: { readonly name: TextNode<string>; readonly condition: ColumnConditionNode },
   report: Report,
 ): void {
+  const { name: columnName, type, nullable, poisoned } = column;
+  if (condition.kind !== "mapping" && type !== undefined && !isCompared(type)) {
+    report("uncomparable-condition", name.span, { column: columnName, type });
+    return;
+  }
   switch (condition.kind) {
     case "scalar":
       checkConditionValue(column, condition, report);
@@ -54,8 +55,9 @@ export function checkColumnCondition(
       }
       return;
     case "mapping":
-      if (!column.nullable && !column.poisoned)
-        report("when-not-nullable", name.span, { column: column.name });
+      // JSON has a null of its own.
+      if (!nullable && !poisoned && (type === undefined || kindOf(type) !== "document"))
+        report("condition-not-nullable", name.span, { column: columnName });
       return;
     default:
       condition satisfies never;
@@ -68,8 +70,7 @@ function checkConditionValue({ name, type, node }: ColumnSymbol, value: ScalarNo
   const oneOf = node?.get.one_of;
   const isAllowed =
     oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value.value);
-  if (comparedIn(type) !== "nothing" && isValueOf(type, value.value, { allowsNow: false }) && isAllowed)
-    return;
+  if (isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
   const expected = oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
-  report("invalid-when", value.span, { column: name, value: value.text, expected });
+  report("invalid-condition", value.span, { column: name, value: value.text, expected });
 }

@@ -1,6 +1,6 @@
 import { DEFAULT } from "../database/columns.js";
 import type { ColumnDefinition, ConditionDefinition } from "../definition.js";
-import { kindOf, withoutTrailingZeros } from "../values/column-types.js";
+import { comparableText, isNullLike } from "../values/comparable.js";
 
 /*
  * Which entities have a row in a partial copy (`where` in mesh.yaml). The guard keeps the state of all entities, so that an entity
@@ -28,46 +28,15 @@ export function buildConditions(
     const index = columns.findIndex((column) => column.name === name);
     const column = columns[index];
     if (column === undefined) throw new Error(`a copy cannot be partial by ${name}, which it lacks`);
-    const comparable = (cell: unknown) => comparableText(column, cell);
-    const expected = new Set(values.map((value) => comparable(value)));
+    const { type } = column;
+    const expected = new Set(values.map((value) => comparableText(type, value)));
+    const isExpected = (cell: unknown) => cell !== null && expected.has(comparableText(type, String(cell)));
     return {
       index,
-      holds: (cell) => (isNull === undefined ? expected.has(comparable(cell)) : (cell === null) === isNull),
+      holds: (cell) => (isNull === undefined ? isExpected(cell) : isNullLike(type, cell) === isNull),
       absent: absent === true,
     };
   });
-}
-
-/** One text for each value, whatever its spelling: wide numbers are texts, 1.50 is 1.5, and a uuid may be written in capitals. */
-function comparableText({ type }: ColumnDefinition, cell: unknown): string | null {
-  if (cell === null) return null;
-  const kind = kindOf(type);
-  switch (kind) {
-    case "uuid":
-      return String(cell).toLowerCase();
-    case "number":
-      // Negative zero is a text here, and equals zero.
-      return String(Number(cell) + 0);
-    case "decimal":
-      return comparableDecimal(String(cell));
-    case "text":
-    case "whole number":
-    case "boolean":
-    case "moment":
-    case "day":
-    case "bytes":
-    case "document":
-    case "list":
-      return String(cell);
-    default:
-      return kind satisfies never;
-  }
-}
-
-/** 1.50 is 1.5, and -0.0 is 0. */
-function comparableDecimal(text: string): string {
-  const short = text.includes(".") ? withoutTrailingZeros(text).replace(/\.$/, "") : text;
-  return short === "-0" ? "0" : short;
 }
 
 /** A cache; of one that is not partial, without conditions. */

@@ -4,7 +4,7 @@ import type { ColumnConditionNode } from "../../language/grammar.js";
 import { isPoisoned } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
-import { checkColumnCondition, comparedIn } from "../column-conditions.js";
+import { checkColumnCondition } from "../column-conditions.js";
 import type { Rule } from "../rule.js";
 import { allTables, reportMissingColumn, sourceOf } from "../table-lookup.js";
 
@@ -26,7 +26,7 @@ export const checkCacheConditions: Rule = (program, report) => {
       const column = table.columns.get(name.value);
       if (column === undefined) continue;
       const source = owned?.get(name.value);
-      const reason = unfitReason(column, condition) ?? differenceReason({ column, source, condition });
+      const reason = unfitReason(column) ?? differenceReason({ column, source, condition });
       if (reason !== undefined) report("invalid-where", name.span, { column: name.value, reason });
       else if (condition !== undefined)
         checkColumnCondition(
@@ -40,17 +40,9 @@ export const checkCacheConditions: Rule = (program, report) => {
 };
 
 /** Why no copy can be partial by the column. */
-function unfitReason(
-  { key, local, type }: ColumnSymbol,
-  condition: ColumnConditionNode | undefined,
-): string | undefined {
+function unfitReason({ key, local }: ColumnSymbol): string | undefined {
   if (key) return "it is the key";
-  if (local) return 'it is "local": its owner has no such column';
-  if (type === undefined) return undefined;
-  // A message shows the null of JSON as it shows that of SQL.
-  const isFit =
-    condition?.kind === "mapping" ? kindOf(type) !== "document" : comparedIn(type) === "rows and messages";
-  return isFit ? undefined : `it is ${type}`;
+  return local ? 'it is "local": its owner has no such column' : undefined;
 }
 
 /** Why the copy's column cannot be compared as its owner's is: one uuid, and one number, has several texts. */
@@ -72,9 +64,9 @@ function differenceReason({
 function checkEvents(table: TableSymbol, program: Program, report: Report): void {
   const events = table.cacheOf === undefined ? [] : (program.entities.get(table.cacheOf.text)?.events ?? []);
   const filling = events.filter(({ change }) => change === "create" || change === "update");
-  const condition = (table.node?.get.where?.entries ?? []).flatMap(({ name, node }) => {
+  const condition = (table.node?.get.where?.entries ?? []).flatMap(({ name }) => {
     const column = table.columns.get(name.value);
-    return column !== undefined && unfitReason(column, node) === undefined ? [name] : [];
+    return column !== undefined && unfitReason(column) === undefined ? [name] : [];
   });
   const never = !filling.some(
     (event) => event.change === "create" || event.poisoned || mayEnterBy(table, event),

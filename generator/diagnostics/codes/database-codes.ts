@@ -219,8 +219,7 @@ export const databaseCodes = {
   ),
   "invalid-where": error(
     (p: { column: string; reason: string }) => `a copy cannot be partial by "${p.column}": ${p.reason}`,
-    () =>
-      'name a text, uuid, number, decimal, boolean or date that its events carry as its owner has it, or say "{ null: true }"',
+    () => "name a column that its events carry as its owner has it",
   ),
   "where-not-carried": error(
     (p: { column: string; event: string; why: "creation" | "part" | "nothing" }) =>

@@ -50,11 +50,15 @@ export const eventCodes = {
         : 'remove "change": "emit" implies it';
     },
   ),
-  "invalid-when": error(
+  "invalid-condition": error(
     (p: { column: string; value: string; expected: string }) =>
       `"${p.column}" is never "${p.value}": it is ${p.expected}`,
   ),
-  "when-not-nullable": error(
+  "uncomparable-condition": error(
+    (p: { column: string; type: string }) => `"${p.column}" cannot be compared with a value: it is ${p.type}`,
+    () => 'say "{ null: true }" or "{ null: false }", or name another column',
+  ),
+  "condition-not-nullable": error(
     (p: { column: string }) => `"${p.column}" is never null`,
     (p) => `remove the condition, or say "null: true" on the column "${p.column}"`,
   ),

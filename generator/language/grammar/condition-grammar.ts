@@ -8,7 +8,10 @@ const columnConditionShape = either(
   either(
     list(scalar, 1),
     mapping("a condition", {
-      null: requiredKey("Whether the column is null: `{ null: false }` is any value.", flag),
+      null: requiredKey(
+        "Whether the column is null, which the null of JSON is too: `{ null: false }` is any value.",
+        flag,
+      ),
     }),
   ),
 );

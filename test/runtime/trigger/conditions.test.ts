@@ -12,6 +12,7 @@ items:
     price: { type: integer, null: true }
     state: { type: text, default: new }
     sold_at: { type: timestamp, null: true }
+    extras: { type: json, null: true }
 `;
 const event = (action: string, emit: string) =>
   `shop.item.{id}.${action}: { event: Item${action[0]?.toUpperCase()}${action.slice(1)}, emit: { table: items, ${emit} }, payload: { item_id: string, name: string } }`;
@@ -20,6 +21,7 @@ const SUBJECTS = [
   event("reduced", "on: update, of: [price, state], when: { state: sale }"),
   event("listed", "on: [insert, update], when: { state: [open, sale] }"),
   event("sold", "on: [insert, update], when: { sold_at: { null: false } }"),
+  event("bared", "on: update, when: { extras: { null: true } }"),
   event("returned", "on: update, when: { sold_at: { null: true }, state: [open, sale, 'it''s'] }"),
 ].join("\n");
 
@@ -80,4 +82,10 @@ test("when with null: setting a value, and clearing it, each means its event onc
   expect(await eventsOf("INSERT INTO items (item_id, sold_at) VALUES ('c', now()), ('d', NULL)")).toEqual([
     "sold c",
   ]);
+});
+
+test("when with null of JSON: the null of JSON is one, as a message shows it", async () => {
+  expect(await eventsOf(`UPDATE items SET extras = '"null"'`)).toEqual([]);
+  expect(await eventsOf("UPDATE items SET extras = 'null' WHERE item_id = 'a'")).toEqual(["bared a"]);
+  expect(await eventsOf("UPDATE items SET extras = NULL")).toEqual(["bared b"]);
 });

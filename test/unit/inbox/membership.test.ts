@@ -11,6 +11,7 @@ const columns: readonly ColumnDefinition[] = [
   { name: "price", type: "numeric(6,2)" },
   { name: "ratio", type: "number" },
   { name: "day", type: "date" },
+  { name: "extras", type: "json" },
 ];
 const UUID = "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b";
 
@@ -22,7 +23,15 @@ function at(name: string, cell: unknown): readonly unknown[] {
 const state = { column: "state", values: ["open", "held"] };
 const ended = { column: "ended_at", isNull: true };
 
-test.each<[string, readonly ConditionDefinition[], readonly unknown[], string]>([
+type Row = [string, readonly ConditionDefinition[], readonly unknown[], string];
+const MOMENTS: readonly (readonly [string, string, string])[] = [
+  ["in UTC", "2026-01-02T10:00:00.000000Z", "inside"],
+  ["at another offset", "2026-01-02 11:00+01", "inside"],
+  ["that a column rounds to it", "2026-01-02T09:59:59.9999996Z", "inside"],
+  ["a microsecond later", "2026-01-02T10:00:00.000001Z", "outside"],
+];
+
+test.each<Row>([
   ["one of several values", [state], ["held"], "inside"],
   ["another value", [state], ["Open"], "outside"],
   ["a value that is not told", [state], [undefined], "unknown"],
@@ -46,6 +55,16 @@ test.each<[string, readonly ConditionDefinition[], readonly unknown[], string]>(
   ["another decimal", [{ column: "price", values: ["10"] }], at("price", "1.00"), "outside"],
   ["negative zero", [{ column: "ratio", values: [0] }], at("ratio", "-0"), "inside"],
   ["a day", [{ column: "day", values: ["2026-01-02"] }], at("day", "2026-01-02"), "inside"],
+  ...MOMENTS.map(
+    ([spelling, moment, expected]): Row => [
+      `a moment ${spelling}`,
+      [{ column: "ended_at", values: ["2026-01-02T12:00:00+02:00"] }],
+      at("ended_at", moment),
+      expected,
+    ],
+  ),
+  ["the null of JSON", [{ column: "extras", isNull: true }], at("extras", "null"), "inside"],
+  ["JSON where null is meant", [{ column: "extras", isNull: true }], at("extras", '"null"'), "outside"],
   ["a default that meets it", [{ ...state, absent: true }], [DEFAULT], "inside"],
   ["a default that does not", [state], [DEFAULT], "outside"],
 ])("%s", (_, where, cells, expected) => {

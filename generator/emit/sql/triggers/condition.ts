@@ -105,13 +105,23 @@ function shownColumns(event: Event, table: Table): readonly Column[] {
 
 function holds(event: Event, table: Table, row: string): string {
   const terms = (event.emit?.when ?? []).map(({ column, values, isNull }) => {
-    const held = `${row}.${identifier(column)}`;
-    if (isNull !== undefined) return `${held} IS ${isNull ? "NULL" : "NOT NULL"}`;
     const type = table.columns.find(({ name }) => name === column)?.type;
+    const held = `${row}.${identifier(column)}`;
+    if (isNull !== undefined) return isNullSql(held, { type, isNull });
     const said = values.map((value) => conditionValue(value, type));
     return said.length === 1 ? `${held} = ${said[0]}` : `${held} IN (${said.join(", ")})`;
   });
   return terms.join(" AND ");
+}
+
+/** A message shows the null of JSON as it shows that of SQL, so a condition takes both for null. */
+function isNullSql(
+  held: string,
+  { type, isNull }: { readonly type: ColumnType | undefined; readonly isNull: boolean },
+): string {
+  const mayBeJsonNull = type !== undefined && kindOf(type) === "document";
+  const value = mayBeJsonNull ? `nullif(${held}, 'null')` : held;
+  return `${value} IS ${isNull ? "NULL" : "NOT NULL"}`;
 }
 
 function conditionValue(value: string | number | boolean, type: ColumnType | undefined): string {
