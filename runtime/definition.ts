@@ -129,7 +129,8 @@ export interface TableDefinition<
   readonly name: string;
   /** Where mesh.yaml says its schema. Absent: under `name`, in the schema where migrations make tables. */
   readonly at?: { readonly schema: string; readonly table: string };
-  readonly key: string;
+  /** Its key column, or several in the order in which they make the entity's id. */
+  readonly key: string | readonly string[];
   readonly columns: readonly ColumnDefinition[];
   /** It was there before the mesh: what mesh.yaml says of it beside its columns. */
   readonly existing?: ExistingDefinition;
@@ -240,8 +241,8 @@ export interface SyncDefinition {
   readonly header?: string;
   /** Age after which a snapshot is taken again; 0: never for its age. Default: that of `syncDefaults`. */
   readonly everySeconds?: number;
-  /** The field of each element that is the entity's id; for a consumer without a cache. */
-  readonly key?: string;
+  /** The field of each element that is the entity's id, or those that make it; for a consumer without a cache. */
+  readonly key?: string | readonly string[];
   /** The variables may be unset: then no snapshots are taken, and missed deletions are not found. */
   readonly optional?: true;
 }

@@ -5,10 +5,12 @@
 
 export { refuseUnpublishable } from "./broker/broker.js";
 export { BrokerAway } from "./broker/connection.js";
+export { idSql, type KeyColumns, keyColumns, keyList, keyNames } from "./database/key.js";
 export { relationName, relationOf } from "./database/relation.js";
 export { openList } from "./http/list.js";
 export { carriedColumns } from "./inbox/consumer-model.js";
 export { placeholderValue } from "./inbox/unique-conflict.js";
 export { type Parts, startParts } from "./service/parts.js";
 export { matches } from "./subject.js";
+export { joinId, splitId } from "./values/entity-id.js";
 export { wireRow } from "./values/values.js";

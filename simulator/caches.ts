@@ -1,6 +1,6 @@
 import type { ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
 import { factsOf } from "@meshwright/runtime/column-types";
-import { carriedColumns, relationOf, wireRow } from "@meshwright/runtime/simulation";
+import { carriedColumns, keyColumns, keyList, relationOf, wireRow } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
 import type { Copy } from "./mesh.js";
 
@@ -23,7 +23,7 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const read = (table: TableDefinition, condition: string) => {
     const compared = cache.columns.filter(({ name }) => columns.includes(name));
     const row = wireRow({ ...cache, columns: compared }, '"$row"');
-    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY "$row".${quote(cache.key)}`;
+    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY ${keyList(keyColumns(cache), '"$row"')}`;
   };
   const [here, there] = await Promise.all([
     service.database.query<{ row: string }>(read(cache, "true")),

@@ -5,6 +5,7 @@ import type {
   Handler,
   ServiceDefinition,
 } from "@meshwright/runtime";
+import { joinId, keyNames } from "@meshwright/runtime/simulation";
 import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
 
@@ -105,7 +106,7 @@ function recordRule(world: World, actor: Actor, rule: CascadeDefinition): Cascad
   if (before === undefined) return rule;
   const call: (typeof before)["call"] = async (context) => {
     const row = context.row as Readonly<Record<string, unknown>>;
-    const id = String(row[table.key]);
+    const id = joinId(keyNames(table).map((name) => String(row[name])));
     if (world.hookFails(`${before.name} ${id}`)) throw new Error("simulated: this hook fails");
     await world.schedule.outside(actor, before.call(context));
     // Not part of a transaction: a rollback does not undo the call.

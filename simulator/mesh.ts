@@ -5,7 +5,13 @@ import type {
   TableDefinition,
 } from "@meshwright/runtime";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
-import { relationName, relationOf } from "@meshwright/runtime/simulation";
+import {
+  joinId,
+  type KeyColumns,
+  keyColumns,
+  relationName,
+  relationOf,
+} from "@meshwright/runtime/simulation";
 import type { SimulatedDatabase } from "./postgres/databases.js";
 
 /*
@@ -33,7 +39,7 @@ export type Samples = Readonly<
 export interface OwnedTable {
   readonly service: SimulatedService;
   readonly table: TableDefinition;
-  readonly key: ColumnDefinition;
+  readonly key: KeyColumns;
   readonly columns: readonly ColumnDefinition[];
   /** By column: the table whose keys it holds, through a foreign key or as the column of a cascade. */
   readonly refersTo: ReadonlyMap<string, OwnedTable>;
@@ -58,9 +64,8 @@ export async function describeMesh(
   for (const service of services) {
     for (const table of service.definition.tables) {
       if (table.cacheOf !== undefined) continue;
-      const key = table.columns.find(({ name }) => name === table.key);
-      if (key === undefined) continue;
-      const columns = table.columns.filter((column) => column !== key);
+      const key = keyColumns(table);
+      const columns = table.columns.filter((column) => !key.includes(column));
       const ofTable = own(own(samples, service.definition.name), table.name);
       const byColumn = new Map(Object.entries(ofTable ?? {}));
       const wanted = wantedValues(`${service.definition.name}.${table.entity}`, services);
@@ -142,13 +147,31 @@ WHERE contype = 'f' AND conrelid = $1::regclass AND cardinality(conkey) = 1 ORDE
 }
 
 /** The last one has to be encoded in a subject. */
-const IDS = ["1", "2", "3", "é.*> %4\u0001"];
+const IDS = ["1", "2", "3", "é.*>: %4\u0001"];
 
-export function keyOf({ table, key, samples }: OwnedTable, number: number): string {
-  const n = number % IDS.length;
-  const sample = samples.get(key.name)?.[n];
+/** The id of an entity of the table. */
+export function keyOf(owned: OwnedTable, number: number): string {
+  return joinId(keyParts(owned, number));
+}
+
+/** The texts of its key columns; of several, rows share each. */
+export function keyParts(owned: OwnedTable, number: number): readonly string[] {
+  const [n, last] = [number % IDS.length, IDS.length - 1];
+  const { key, refersTo } = owned;
+  if (key.length === 1) return key.map((column) => keyValue(owned, column, n));
+  return key.map((column, index) => {
+    const isLast = index === 0 ? n >= IDS.length / 2 : n % 2 === 1;
+    const target = refersTo.get(column.name);
+    return target === undefined
+      ? keyValue(owned, column, isLast ? last : 0)
+      : keyOf(target, isLast ? last : 0);
+  });
+}
+
+function keyValue({ table, samples }: OwnedTable, { name, type }: ColumnDefinition, n: number): string {
+  const sample = samples.get(name)?.[n];
   if (sample !== undefined) return sample;
-  const kind = kindOf(key.type);
+  const kind = kindOf(type);
   if (kind === "whole number") return String(n + 1);
   if (kind === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
   return `${table.name}-${IDS[n]}`;

@@ -1,5 +1,5 @@
 import type { CascadeDefinition } from "@meshwright/runtime";
-import { matches, relationOf } from "@meshwright/runtime/simulation";
+import { idSql, keyColumns, matches, relationOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
@@ -70,7 +70,7 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
   const found: string[] = [];
   for (const { table, column } of consumer.events.flatMap(({ cascades = [] }) => cascades)) {
     const rows = await service.database.query<{ key: string; id: string }>(
-      `SELECT ${quote(table.key)}::text AS key, ${quote(column)}::text AS id FROM ${relationOf(table)} WHERE ${quote(column)} IS NOT NULL`,
+      `SELECT ${idSql(keyColumns(table))} AS key, ${quote(column)}::text AS id FROM ${relationOf(table)} WHERE ${quote(column)} IS NOT NULL`,
     );
     for (const { key, id } of rows) {
       const written = outcome.history.lastWritten({
@@ -94,7 +94,7 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
 
 async function keysOf({ owner }: Copy): Promise<readonly { readonly id: string }[]> {
   return await owner.service.database.query<{ id: string }>(
-    `SELECT ${quote(owner.table.key)}::text AS id FROM ${relationOf(owner.table)}`,
+    `SELECT ${idSql(owner.key)} AS id FROM ${relationOf(owner.table)}`,
   );
 }
 

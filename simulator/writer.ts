@@ -1,7 +1,7 @@
 import { kindOf } from "@meshwright/runtime/column-types";
-import { relationOf } from "@meshwright/runtime/simulation";
+import { idSql, relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
-import { keyOf, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
+import { keyOf, keyParts, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
 import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
@@ -97,7 +97,7 @@ async function refersToUnknown({ service, table, key, refersTo }: OwnedTable, id
     if (other === service) continue;
     const [found] = await service.database.query<{ known: boolean }>(
       `SELECT EXISTS (SELECT FROM mesh.applied AS state JOIN ${relationOf(table)} AS "$row" ON state.entity_id = "$row".${quote(column)}::text
-WHERE "$row".${quote(key.name)}::text = $1 AND (state.version IS NOT NULL OR state.stream_seq IS NOT NULL)) AS known`,
+WHERE ${idSql(key, '"$row"')} = $1 AND (state.version IS NOT NULL OR state.stream_seq IS NOT NULL)) AS known`,
       [id],
     );
     if (found?.known !== true) return true;
@@ -141,7 +141,7 @@ async function update(client: pg.Client, { owned, write }: Task): Promise<Commit
   const column = owned.columns[write.column % owned.columns.length];
   if (column === undefined) return {};
   const id = keyOf(owned, write.key);
-  const sql = `UPDATE ${relationOf(owned.table)} SET ${quote(column.name)} = $1 WHERE ${keyText(owned)} = $2`;
+  const sql = `UPDATE ${relationOf(owned.table)} SET ${quote(column.name)} = $1 WHERE ${idSql(owned.key)} = $2`;
   const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
   // Only a change of a reference counts as a write: other updates leave the row with the entity it refers to.
   return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
@@ -158,10 +158,6 @@ async function recreate(client: pg.Client, task: Task): Promise<Committed> {
   return { deleted, written: [id], step: task.world.schedule.steps };
 }
 
-function keyText({ table }: OwnedTable): string {
-  return `${quote(table.key)}::text`;
-}
-
 async function deletion(
   client: pg.Client,
   { world, owned }: Task,
@@ -169,7 +165,7 @@ async function deletion(
 ): Promise<Committed> {
   for (const id of ids) world.recordWriterDeletion(owned, id);
   const { rows } = await client.query<{ key: string }>(
-    `DELETE FROM ${relationOf(owned.table)} WHERE ${keyText(owned)} = ANY ($1) RETURNING ${keyText(owned)} AS key`,
+    `DELETE FROM ${relationOf(owned.table)} WHERE ${idSql(owned.key)} = ANY ($1) RETURNING ${idSql(owned.key)} AS key`,
     [ids],
   );
   return { deleted: rows.map(({ key }) => key) };
@@ -177,9 +173,9 @@ async function deletion(
 
 function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "column">): [string, unknown[]] {
   const columns = owned.columns.filter(({ type, defaulted }) => !(defaulted && kindOf(type) === "moment"));
-  const names = [owned.table.key, ...columns.map(({ name }) => name)];
+  const names = [...owned.key, ...columns].map(({ name }) => name);
   const values = [
-    keyOf(owned, write.key),
+    ...keyParts(owned, write.key),
     ...columns.map((column, index) => valueFor(owned, column, (write.value + index * write.column) % 5)),
   ];
   const parameters = values.map((_, index) => `$${index + 1}`).join(", ");
@@ -207,16 +203,16 @@ async function swap(client: pg.Client, { owned, write }: Task): Promise<void> {
   const column = owned.columns.find(({ unique, type }) => unique === true && kindOf(type) === "text");
   if (column === undefined) return;
   const table = relationOf(owned.table);
-  const [name, key] = [column.name, owned.table.key].map(quote);
+  const [name, id] = [quote(column.name), idSql(owned.key)];
   const ids = [keyOf(owned, write.key), keyOf(owned, write.key + 1 + (write.value % (KEYS - 1)))];
   await client.query("BEGIN");
   const { rows } = await client.query<{ id: string; value: string }>(
-    `SELECT ${key}::text AS id, ${name} AS value FROM ${table} WHERE ${key}::text = ANY ($1) ORDER BY 1 FOR UPDATE`,
+    `SELECT ${id} AS id, ${name} AS value FROM ${table} WHERE ${id} = ANY ($1) ORDER BY 1 FOR UPDATE`,
     [ids],
   );
   const [one, other] = rows;
   if (one !== undefined && other !== undefined) {
-    const set = `UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2`;
+    const set = `UPDATE ${table} SET ${name} = $1 WHERE ${id} = $2`;
     await client.query(set, [`swap of ${one.id}`, one.id]);
     await client.query(set, [one.value, other.id]);
     await client.query(set, [other.value, one.id]);

@@ -1,3 +1,4 @@
+import type { ColumnType } from "@meshwright/runtime/column-types";
 import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
 import type { Program } from "../language/program.js";
@@ -67,9 +68,21 @@ export function reportMissingColumn(
   );
 }
 
-/** The column of its table whose value is the entity's id. */
-export function entityColumn({ table, id }: EventSymbol): ColumnSymbol | undefined {
-  return id === undefined ? table?.key : table?.columns.get(id.value);
+/** The columns of its table whose values make the entity's id. */
+export function entityColumns({ table, id }: EventSymbol): readonly ColumnSymbol[] {
+  if (id === undefined) return table?.key ?? [];
+  const column = table?.columns.get(id.value);
+  return column === undefined ? [] : [column];
+}
+
+/** The type of an id that these columns make: of several it is a text; undefined where that is not known. */
+export function idType([column, ...others]: readonly ColumnSymbol[]): ColumnType | undefined {
+  return others.length > 0 ? "text" : column?.type;
+}
+
+/** `order_id, line_no` */
+export function namesOf(columns: readonly ColumnSymbol[]): string {
+  return columns.map(({ name }) => name).join(", ");
 }
 
 /** The table that the events are emitted from; undefined where the owner is written by hand. */

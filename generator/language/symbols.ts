@@ -56,7 +56,8 @@ export interface TableSymbol {
   /** Where it says that it is, or exists; undefined: where the migrating role makes tables, under its own name. */
   readonly at: { readonly schema: string; readonly table: string } | undefined;
   readonly columns: ReadonlyMap<string, ColumnSymbol>;
-  readonly key: ColumnSymbol | undefined;
+  /** In the key's order; empty where none is said. */
+  readonly key: readonly ColumnSymbol[];
   /** `auth.user` */
   readonly cacheOf: TextNode<{ readonly service: string; readonly entity: string }> | undefined;
   /** Some of its columns were misread: do not conclude that a column does not exist. */

@@ -57,13 +57,13 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSch
     name: objectName(...ownPrefix(table), table.name, ...columns, kind),
     columns,
   });
-  const alone = table.columns.filter((column) => column.unique && !column.key);
+  const alone = table.columns.filter(({ name, unique }) => unique && name !== table.key.join());
   const uniques = [
     ...alone.map((column) => named([column.name], "key")),
     ...table.unique.map((columns) => named(columns, "key")),
   ];
   const indexes = table.indexes.map((columns) => ({ ...named(columns, "idx"), reason: undefined }));
-  const leading = new Set([table.key, ...[...uniques, ...indexes].map(({ columns }) => columns[0])]);
+  const leading = new Set([table.key[0], ...[...uniques, ...indexes].map(({ columns }) => columns[0])]);
   const implied = table.columns.filter(
     (column) => !leading.has(column.name) && isLookedUp(column, table, cascaded),
   );
@@ -75,7 +75,7 @@ function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSch
     renamedFrom: table.renamedFrom,
     description: table.description,
     columns: table.columns.map(columnSchema),
-    key: { name: objectName(table.name, "pkey"), columns: [table.key] },
+    key: { name: objectName(table.name, "pkey"), columns: table.key },
     uniques,
     foreignKeys: table.columns.flatMap((column) => {
       if (column.references === undefined) return [];

@@ -221,8 +221,8 @@ export interface Table {
   /** What becomes of rows that an existing table had before; undefined: copies get them, and no creation hook runs for them. */
   readonly backfill: "hooks" | undefined;
   readonly description: string | undefined;
-  /** Name of the key column: its value is the entity id of the table's events. */
-  readonly key: string;
+  /** Names of the key columns, in the key's order: their values make the entity id of the table's events. */
+  readonly key: readonly string[];
   readonly columns: readonly Column[];
   /** Multi-column unique sets; single columns carry their own flag. */
   readonly unique: readonly (readonly string[])[];
@@ -272,8 +272,8 @@ export interface Sync {
 }
 
 export interface Source extends Sync {
-  /** Field of each element that is the entity's id. */
-  readonly key: string;
+  /** Fields of each element that make the entity's id. */
+  readonly key: readonly string[];
 }
 
 export interface RowCheck {

@@ -1,19 +1,12 @@
 import { escapeIdentifier, type Pool } from "pg";
 import { backOff } from "../back-off.js";
-import { columnOf } from "../database/columns.js";
+import { keyColumns, keyIs, keyParameters } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { inTransaction } from "../database/transaction.js";
-import type {
-  BeforeContext,
-  CascadeDefinition,
-  ConsumerDefinition,
-  Logger,
-  TableDefinition,
-} from "../definition.js";
+import type { BeforeContext, CascadeDefinition, ConsumerDefinition, Logger } from "../definition.js";
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
-import { factsOf } from "../values/column-types.js";
 import { wireRow } from "../values/values.js";
 
 /*
@@ -221,11 +214,11 @@ async function callHook(worker: Worker, rule: CascadeDefinition, row: object, lo
  * has its key by now and is pending deletion too, the task has become that row's, and is due.
  */
 async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
-  const { table, column } = rule;
+  const { table } = rule;
   await inTransaction(pool, async (client) => {
     await client.query(
-      `DELETE FROM ${relationOf(table)} WHERE ${escapeIdentifier(table.key)}::text = $1 AND ${escapeIdentifier(column)}::text = $2`,
-      [task.row_key, task.entity_id],
+      `DELETE FROM ${relationOf(table)} AS "$pending" WHERE ${isPending(rule)}`,
+      pendingParameters(rule, task),
     );
     const { rowCount } = await client.query(
       "DELETE FROM mesh.cascade_task WHERE id = $1 AND entity = $2 AND entity_id = $3",
@@ -251,15 +244,20 @@ WHERE id = $1`,
 }
 
 async function readPendingRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
-  const { table, column } = rule;
+  const { table } = rule;
   const { rows } = await pool.query<{ row: string }>(
     `SELECT ${wireRow(table, '"$pending"')} AS row FROM ${relationOf(table)} AS "$pending"
-WHERE ${escapeIdentifier(table.key)} = $1::text::${keyType(table)} AND ${escapeIdentifier(column)}::text = $2`,
-    [task.row_key, task.entity_id],
+WHERE ${isPending(rule)}`,
+    pendingParameters(rule, task),
   );
   return rows[0] && JSON.parse(rows[0].row);
 }
 
-function keyType(table: TableDefinition): string {
-  return factsOf(columnOf(table, table.key).type).sql;
+/** SQL: whether `"$pending"` is the task's row, and still refers to its entity. */
+function isPending({ table, column }: CascadeDefinition): string {
+  return `"$pending".${escapeIdentifier(column)}::text = $1 AND ${keyIs(keyColumns(table), '"$pending"', 2)}`;
+}
+
+function pendingParameters({ table }: CascadeDefinition, task: Task): (string | null)[] {
+  return [task.entity_id, ...keyParameters(keyColumns(table), task.row_key)];
 }

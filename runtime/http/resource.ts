@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
+import { keyNames } from "../database/key.js";
 import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { shownColumns } from "../repository/table-sql.js";
@@ -125,7 +126,8 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const { resource, pool } = options;
   const { id: key } = request.params;
   const patch = readBody(request.body, resource.table, resource.table.validate?.patch);
-  if (Object.hasOwn(patch, resource.table.key)) throw keyInPatch(resource.table);
+  const named = keyNames(resource.table).find((name) => Object.hasOwn(patch, name));
+  if (named !== undefined) throw keyInPatch(named);
   const row = await refusing(resource, "body", () =>
     updateRow(pool, resource.table, { key, patch, audience }),
   );
@@ -179,16 +181,16 @@ function entityOfTable({ service, resource }: ResourceOptions): string | undefin
   return entity === undefined ? undefined : `${service}.${entity}`;
 }
 
-function keyInPatch({ key }: TableDefinition): Problem {
+function keyInPatch(column: string): Problem {
   return new Problem("invalid", "A key cannot be changed: create a new row and delete this one.", {
-    errors: [{ pointer: `/${key}`, detail: "cannot be changed" }],
+    errors: [{ pointer: `/${column}`, detail: "cannot be changed" }],
   });
 }
 
 function noRow(table: TableDefinition, id: string): Problem {
   return new Problem(
     "not-found",
-    `There is no row of ${table.name} with the ${table.key} ${JSON.stringify(id)}.`,
+    `There is no row of ${table.name} with the ${keyNames(table).join(":")} ${JSON.stringify(id)}.`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { escapeIdentifier } from "pg";
 import { arrayType, columnOf } from "../database/columns.js";
+import { idSql, keyColumns } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { CascadeDefinition } from "../definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
@@ -24,7 +25,7 @@ export function cascade(rule: CascadeDefinition, entity: string, ids: readonly s
         ? { text: `DELETE FROM ${table} WHERE ${matches}`, values }
         : {
             text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, hook, table_name, row_key)
-SELECT $2, ${column}::text, $3, $4, ${escapeIdentifier(rule.table.key)}::text FROM ${table} WHERE ${matches}
+SELECT $2, ${column}::text, $3, $4, ${idSql(keyColumns(rule.table))} FROM ${table} WHERE ${matches}
 ON CONFLICT (hook, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
   attempts = 0, last_error = NULL, next_at = excluded.next_at
 WHERE (task.entity, task.entity_id) <> (excluded.entity, excluded.entity_id)`,

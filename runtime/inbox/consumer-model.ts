@@ -1,4 +1,4 @@
-import { columnOf } from "../database/columns.js";
+import { type KeyColumns, keyColumns } from "../database/key.js";
 import { deliveryDefaults } from "../defaults.js";
 import type {
   CascadeDefinition,
@@ -21,7 +21,7 @@ import { readTemplate, type SubjectTemplate } from "./subject-template.js";
 
 export interface CacheModel {
   readonly table: TableDefinition;
-  readonly key: ColumnDefinition;
+  readonly key: KeyColumns;
   /** Every column but the key and those that only hooks fill, in the table's order: the order of an `EventModel`'s cells. */
   readonly columns: readonly ColumnDefinition[];
   /** Names of columns of JSON, whose text is kept as it came. */
@@ -87,13 +87,14 @@ function carriesSome({ change, full }: EventModel): boolean {
 }
 
 function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never>[]): CacheModel {
-  const columns = table.columns.filter(({ name, local }) => name !== table.key && local !== true);
+  const key = keyColumns(table);
+  const columns = table.columns.filter((column) => !key.includes(column) && column.local !== true);
   const carried = new Set(events.flatMap(({ event }) => carriedColumns(event, table)));
   const isStamp = (column: ColumnDefinition) =>
     kindOf(column.type) === "moment" && column.defaulted === true && !carried.has(column.name);
   return {
     table,
-    key: columnOf(table, table.key),
+    key,
     columns,
     json: jsonColumns(columns),
     stamps: new Set(columns.flatMap((column, index) => (isStamp(column) ? [index] : []))),

@@ -1,4 +1,4 @@
-import { escapeIdentifier } from "pg";
+import { idSql } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import type { CacheModel } from "./consumer-model.js";
@@ -42,16 +42,16 @@ export function fastPathStatement({
 }: FastPathRows): Statement {
   const shaped = shapeColumns(cache, shape, 5);
   const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
-  const key = escapeIdentifier(cache.key.name);
+  const id = idSql(cache.key, '"$event"');
   const table = relationOf(cache.table);
   const { names, namesOf } = shaped;
   const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
-  SELECT $1, "$event".${key}::text, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
+  SELECT $1, ${id}, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
   // Locked in order of id, as everywhere: else two replicas lock each other out.
-  const inOrder = `ORDER BY "$event".${key}::text COLLATE "C"`;
+  const inOrder = `ORDER BY ${id} COLLATE "C"`;
   const merged = upserts.filter(({ first, version }) => first < version);
   const noGap = withoutGap
-    ? ` AND ${noGapSql(merged.length === 0 ? undefined : 5 + 1 + shaped.indexes.length)}`
+    ? ` AND ${noGapSql(merged.length === 0 ? undefined : 5 + cache.key.length + shaped.indexes.length)}`
     : "";
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH "$event" AS (
@@ -68,7 +68,7 @@ export function fastPathStatement({
   INSERT INTO ${table} AS "$row" (${names}) SELECT ${namesOf('"$event"')} FROM "$event" WHERE "$event"."$new" ORDER BY "$event"."$seq"
 )
 INSERT INTO ${table} AS "$row" (${names})
-SELECT ${namesOf('"$event"')} FROM "$event" JOIN "$fresh" ON "$fresh".entity_id = "$event".${key}::text WHERE NOT "$event"."$new"
+SELECT ${namesOf('"$event"')} FROM "$event" JOIN "$fresh" ON "$fresh".entity_id = ${id} WHERE NOT "$event"."$new"
 ORDER BY "$event"."$seq"
 ${conflictClause(cache, shaped)}`;
   const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
@@ -82,7 +82,7 @@ ${conflictClause(cache, shaped)}`;
       versions,
       seqs,
       isNew,
-      ...cellArrays(upserts, shaped.indexes),
+      ...cellArrays(cache, upserts, shaped.indexes),
       ...(withoutGap && merged.length > 0 ? [JSON.stringify(firsts)] : []),
     ],
   };

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { escapeIdentifier, type PoolClient } from "pg";
-import { arrayType } from "../database/columns.js";
+import type { PoolClient } from "pg";
+import { idSql, keyArrays, keyIn } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { Logger, MeshEvent } from "../definition.js";
-import { arrayLiteral } from "../values/array-literal.js";
 import { kindOf } from "../values/column-types.js";
+import { splitId } from "../values/entity-id.js";
 import { wireRow } from "../values/values.js";
 import type { Change } from "../vocabulary.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
@@ -86,15 +86,27 @@ export async function lostDeletions(
 
 /** Without a cache only the id is known: enough for an event that carries no more. */
 function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
-  const key = definition.sync?.key;
-  return new Map(ids.map((id) => [id, key === undefined ? {} : { [key]: id }]));
+  const { key = [] } = definition.sync ?? {};
+  const names = typeof key === "string" ? [key] : key;
+  return new Map(
+    ids.map((id) => {
+      const parts = splitId(id, names.length);
+      return [id, Object.fromEntries(names.map((name, index) => [name, parts?.[index]]))];
+    }),
+  );
 }
 
 /** Of an entity that a partial cache does not have, only the id is known. */
 function outsidePayload({ cache }: ConsumerModel, id: string): Readonly<Record<string, unknown>> | undefined {
   if (cache === undefined || cache.conditions.length === 0) return undefined;
-  const { name, type, wide } = cache.key;
-  return { [name]: kindOf(type) === "whole number" && wide !== true ? Number(id) : id };
+  const parts = splitId(id, cache.key.length);
+  if (parts === undefined) return undefined;
+  return Object.fromEntries(
+    cache.key.map(({ name, type, wide }, index) => [
+      name,
+      kindOf(type) === "whole number" && wide !== true ? Number(parts[index]) : parts[index],
+    ]),
+  );
 }
 
 /** The rows of the cache, as payloads. */
@@ -105,11 +117,10 @@ async function cachedRows(
 ): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
   const { cache } = model;
   if (cache === undefined) return new Map();
-  const key = escapeIdentifier(cache.key.name);
   const { rows } = await client.query<{ id: string; row: string }>(
-    `SELECT "$row".${key}::text AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${relationOf(cache.table)} AS "$row"
-WHERE "$row".${key} = ANY ($1::${arrayType(cache.key)})`,
-    [arrayLiteral(ids)],
+    `SELECT ${idSql(cache.key, '"$row"')} AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${relationOf(cache.table)} AS "$row"
+WHERE ${keyIn(cache.key, '"$row"')}`,
+    [...keyArrays(cache.key, ids)],
   );
   return new Map(rows.map(({ id, row }) => [id, JSON.parse(row)]));
 }

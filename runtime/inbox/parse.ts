@@ -3,7 +3,7 @@ import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent } from "../definition.js";
 import { parseSubject } from "../subject.js";
 import { messageOf } from "../text/error-message.js";
-import { unfitId } from "../values/entity-id.js";
+import { joinId, unfitId } from "../values/entity-id.js";
 import { fieldOf } from "../values/field.js";
 import { parseJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
@@ -165,17 +165,28 @@ export interface EventMessage {
 export function toIncoming(model: ConsumerModel, eventModel: EventModel, message: EventMessage): Incoming {
   const { metadata } = message.event;
   const payload = message.event as unknown as Readonly<Record<string, unknown>>;
-  const key = model.cache === undefined ? undefined : fieldOf(payload, model.cache.table.key);
   return {
     model: eventModel,
     change: eventModel.change,
     event: message.event,
     payload,
     subject: message.subject,
-    id: key === undefined || key === null ? metadata.entity_id : String(key),
+    id: idOf(model, payload) ?? metadata.entity_id,
     version: metadata.version ?? null,
     seq: message.seq,
   };
+}
+
+/** Undefined where the payload lacks a column of the cache's key. */
+function idOf({ cache }: ConsumerModel, payload: Readonly<Record<string, unknown>>): string | undefined {
+  if (cache === undefined) return undefined;
+  const parts: string[] = [];
+  for (const { name } of cache.key) {
+    const value = fieldOf(payload, name);
+    if (value === undefined || value === null) return undefined;
+    parts.push(String(value));
+  }
+  return joinId(parts);
 }
 
 function ignored(reason: string): Parsed {

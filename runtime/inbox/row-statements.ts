@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { escapeIdentifier } from "pg";
 import { arrayType, DEFAULT, fromCell } from "../database/columns.js";
+import { keyArrays, keyIn, keyList, sameKey } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import type { CacheModel } from "./consumer-model.js";
@@ -47,10 +48,10 @@ export function shapeColumns(cache: CacheModel, shape: string, firstParameter: n
   const codes = shape.slice(1);
   const indexes = cache.columns.flatMap((_, index) => (codes[index] === "v" ? [index] : []));
   const columns = indexes.map((index) => cache.columns[index]).filter((column) => column !== undefined);
-  const arrays = [cache.key, ...columns].map(
+  const arrays = [...cache.key, ...columns].map(
     (column, index) => `$${firstParameter + index}::${arrayType(column)}`,
   );
-  const names = [cache.key, ...columns].map((column) => escapeIdentifier(column.name));
+  const names = [...cache.key, ...columns].map((column) => escapeIdentifier(column.name));
   const assignments = (from: string) =>
     cache.columns
       .flatMap(({ name }, index) => {
@@ -81,13 +82,19 @@ export function shapeColumns(cache: CacheModel, shape: string, firstParameter: n
 
 export function conflictClause(cache: CacheModel, shaped: ShapedColumns): string {
   const changes = shaped.assignments("excluded");
-  const key = escapeIdentifier(cache.key.name);
-  return `ON CONFLICT (${key}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
+  return `ON CONFLICT (${keyList(cache.key)}) DO ${changes === "" ? "NOTHING" : `UPDATE SET ${changes}`}`;
 }
 
-export function cellArrays(upserts: readonly Upsert[], indexes: readonly number[]): string[] {
-  const ids = arrayLiteral(upserts.map((upsert) => upsert.id));
-  return [ids, ...indexes.map((index) => arrayLiteral(upserts.map((upsert) => upsert.cells[index])))];
+export function cellArrays(
+  { key }: CacheModel,
+  upserts: readonly Upsert[],
+  indexes: readonly number[],
+): string[] {
+  const keys = keyArrays(
+    key,
+    upserts.map(({ id }) => id),
+  );
+  return [...keys, ...indexes.map((index) => arrayLiteral(upserts.map((upsert) => upsert.cells[index])))];
 }
 
 /** Writes rows of one shape, whether they are there or not. Gives the number that were not, as `added`. */
@@ -97,17 +104,16 @@ export function upsertRows(cache: CacheModel, shape: string, upserts: readonly U
   INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names}) SELECT * FROM ${shaped.source('"$new"')}
   ${conflictClause(cache, shaped)} RETURNING ("$row".xmax = 0) AS added
 ) SELECT count(*) FILTER (WHERE added)::integer AS added FROM "$written"`;
-  return { text, values: cellArrays(upserts, shaped.indexes) };
+  return { text, values: cellArrays(cache, upserts, shaped.indexes) };
 }
 
 /** Changes the rows of one shape that are there. */
 export function updateRows(cache: CacheModel, shape: string, upserts: readonly Upsert[]): Statement {
   const shaped = shapeColumns(cache, shape, 1);
-  const key = escapeIdentifier(cache.key.name);
-  const changes = shaped.assignments('"$new"') || `${key} = "$new".${key}`;
+  const changes = shaped.assignments('"$new"') || sameKey(cache.key.slice(0, 1), undefined, '"$new"');
   const text = `UPDATE ${relationOf(cache.table)} AS "$row" SET ${changes}
-FROM ${shaped.source('"$new"')} WHERE "$row".${key} = "$new".${key}`;
-  return { text, values: cellArrays(upserts, shaped.indexes) };
+FROM ${shaped.source('"$new"')} WHERE ${sameKey(cache.key, '"$row"', '"$new"')}`;
+  return { text, values: cellArrays(cache, upserts, shaped.indexes) };
 }
 
 /** A partial row may be inserted when whatever it lacks has a default or may be NULL. */
@@ -118,9 +124,8 @@ export function canInsert(cache: CacheModel, shape: string): boolean {
 }
 
 export function removeRows(cache: CacheModel, ids: readonly string[]): Statement {
-  const key = escapeIdentifier(cache.key.name);
   return {
-    text: `DELETE FROM ${relationOf(cache.table)} WHERE ${key} = ANY ($1::${arrayType(cache.key)})`,
-    values: [arrayLiteral(ids)],
+    text: `DELETE FROM ${relationOf(cache.table)} WHERE ${keyIn(cache.key)}`,
+    values: keyArrays(cache.key, ids),
   };
 }

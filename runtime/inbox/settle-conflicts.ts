@@ -1,4 +1,5 @@
 import { escapeIdentifier } from "pg";
+import { idSql } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { Tx } from "../definition.js";
 import { factsOf } from "../values/column-types.js";
@@ -36,14 +37,11 @@ async function yields(tx: Tx, { model, cache, upsert, claim }: Claimed): Promise
   const { index, value } = claim;
   const column = cache.columns[index];
   if (column === undefined) return false;
-  const [table, name, key] = [
-    relationOf(cache.table),
-    escapeIdentifier(column.name),
-    escapeIdentifier(cache.key.name),
-  ];
+  const [table, name] = [relationOf(cache.table), escapeIdentifier(column.name)];
+  const id = idSql(cache.key, '"$row"');
   const type = factsOf(column.type).cast;
   const { rows } = await tx.query<{ id: string }>(
-    `SELECT "$row".${key}::text AS id FROM ${table} AS "$row" WHERE "$row".${name} = $1::${type} AND "$row".${key}::text <> $2`,
+    `SELECT ${id} AS id FROM ${table} AS "$row" WHERE "$row".${name} = $1::${type} AND ${id} <> $2`,
     [value, upsert.id],
   );
   const holder = rows[0];
@@ -56,7 +54,7 @@ async function yields(tx: Tx, { model, cache, upsert, claim }: Claimed): Promise
   const seq = states[0]?.seq ?? null;
   if (yielding(seq === null ? null : Number(seq), upsert.seq) === "claimant") return true;
   // The value again in the condition: the holder may have been renamed meanwhile, and must keep that name.
-  await tx.query(`UPDATE ${table} SET ${name} = $1 WHERE ${key}::text = $2 AND ${name} = $3::${type}`, [
+  await tx.query(`UPDATE ${table} AS "$row" SET ${name} = $1 WHERE ${id} = $2 AND ${name} = $3::${type}`, [
     placeholderOf(cache, index, holder.id),
     holder.id,
     value,

@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
 import { isRowRefused } from "../database/database-errors.js";
+import { keyNames } from "../database/key.js";
 import type { ConsumerDefinition, TableDefinition } from "../definition.js";
 import { buildModel, carriedColumns } from "../inbox/consumer-model.js";
 import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";
@@ -79,8 +80,9 @@ export async function createComparison(
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
   const findAhead = await findsAhead(client, consumer.entity);
   const carried = new Set(consumer.events.flatMap(({ event }) => carriedColumns(event, cache)));
-  const columns = cache.columns.filter(({ name }) => name !== cache.key && carried.has(name));
-  const compared = cache.columns.filter((column) => column.name === cache.key || columns.includes(column));
+  const key = keyNames(cache);
+  const columns = cache.columns.filter(({ name }) => !key.includes(name) && carried.has(name));
+  const compared = cache.columns.filter((column) => key.includes(column.name) || columns.includes(column));
   const sql = comparisonSql(cache, columns);
   const model = buildModel({ ...consumer, cache }).cache;
   if (model === undefined) throw new Error(`${consumer.durable} keeps no cache`);
@@ -113,7 +115,7 @@ export async function createComparison(
     await client.query('TRUNCATE "$found", "$seen"');
   };
   return {
-    columns: [cache.key, ...columns.map(({ name }) => name)],
+    columns: [...key, ...columns.map(({ name }) => name)],
     uncompared: cache.columns.filter((column) => !compared.includes(column)).map(({ name }) => name),
     json: model.json,
     add: async (elements, before = 0) => {

@@ -1,4 +1,5 @@
 import { escapeIdentifier } from "pg";
+import { idSql, keyColumns, presence, sameKey } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
 import { exactExpression } from "../values/column-sql.js";
@@ -24,11 +25,11 @@ function fromRecord(type: ColumnType, value: string): string {
 
 /** The statements of one comparison. */
 export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDefinition[]) {
-  const key = escapeIdentifier(cache.key);
+  const key = keyColumns(cache);
   const table = relationOf(cache);
-  const [source, copy] = [`"$source".${key}`, `"$copy".${key}`];
-  const keyColumn = cache.columns.filter(({ name }) => name === cache.key);
-  const compared = [...keyColumn, ...columns];
+  const [source, copy] = [idSql(key, '"$source"'), idSql(key, '"$copy"')];
+  const found = presence(key, '"$copy"');
+  const compared = [...key, ...columns];
   const record = compared.map(({ name, type }) => `${escapeIdentifier(name)} ${recordType(type)}`);
   const values = compared.map(({ name, type }) => {
     const column = escapeIdentifier(name);
@@ -42,23 +43,23 @@ export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDe
   return {
     compare: `
       INSERT INTO "$found"
-      SELECT ${source}::text, CASE WHEN ${copy} IS NULL THEN 'missing' ELSE 'differing' END, ${listed},
-             CASE WHEN ${copy} IS NOT NULL THEN ${cached} END
-      FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${copy} = ${source}
-      WHERE ${[`${copy} IS NULL`, ...differs].join(" OR ")}`,
+      SELECT ${source}, CASE WHEN ${found} IS NULL THEN 'missing' ELSE 'differing' END, ${listed},
+             CASE WHEN ${found} IS NOT NULL THEN ${cached} END
+      FROM ${given} LEFT JOIN ${table} AS "$copy" ON ${sameKey(key, '"$copy"', '"$source"')}
+      WHERE ${[`${found} IS NULL`, ...differs].join(" OR ")}`,
     unfit: `
       WITH "$unfit" AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS "$unfit" (name, id, reason)),
       "$heard" AS (INSERT INTO "$seen" SELECT id FROM "$unfit" WHERE id IS NOT NULL)
       INSERT INTO "$found"
-      SELECT "$unfit".name, 'unfit', NULL, CASE WHEN ${copy} IS NOT NULL THEN ${cached} END, "$unfit".reason
-      FROM "$unfit" LEFT JOIN ${table} AS "$copy" ON ${copy}::text = "$unfit".id`,
-    remember: `INSERT INTO "$seen" SELECT ${source}::text FROM ${given}`,
+      SELECT "$unfit".name, 'unfit', NULL, CASE WHEN ${found} IS NOT NULL THEN ${cached} END, "$unfit".reason
+      FROM "$unfit" LEFT JOIN ${table} AS "$copy" ON ${copy} = "$unfit".id`,
+    remember: `INSERT INTO "$seen" SELECT ${source} FROM ${given}`,
     extra: `
       INSERT INTO "$found"
-      SELECT ${copy}::text, 'extra', NULL, ${cached}
+      SELECT ${copy}, 'extra', NULL, ${cached}
       FROM ${table} AS "$copy"
-      WHERE ($1::text[] IS NULL OR ${copy}::text = ANY ($1))
-        AND NOT EXISTS (SELECT FROM "$seen" AS "$v" WHERE "$v".key = ${copy}::text)`,
+      WHERE ($1::text[] IS NULL OR ${copy} = ANY ($1))
+        AND NOT EXISTS (SELECT FROM "$seen" AS "$v" WHERE "$v".key = ${copy})`,
   };
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientBase, escapeIdentifier } from "pg";
+import { idSql, keyColumns } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type {
   CascadeDefinition,
@@ -10,8 +11,7 @@ import type {
 import { splitArray } from "../resync/json-array.js";
 import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";
 import { readSource, sourceOf } from "../resync/snapshot-source.js";
-import { entityIdOf, readElement } from "../resync/unfit-rows.js";
-import { fieldOf } from "../values/field.js";
+import { idOfFields, readElement } from "../resync/unfit-rows.js";
 import { findsAhead } from "./ahead.js";
 import { type FoundRow, NO_FINDINGS } from "./compare.js";
 import type { Verification, VerifyOptions } from "./verify.js";
@@ -108,7 +108,7 @@ async function readIds(
   for await (const elements of splitArray(readSource({ sync, env, signal }))) {
     const listed = elements.flatMap((element) => {
       const { fields = {} } = readElement(element);
-      const id = entityIdOf(undefined, fieldOf(fields, sync.key ?? ""));
+      const id = idOfFields(sync.key ?? "", fields);
       return id === null
         ? []
         : [{ id, version: unfitVersion(fields) === undefined ? versionOf(fields) : null }];
@@ -129,13 +129,13 @@ function dangling(column: string): string {
 
 function findDangling(table: TableDefinition, column: string): string {
   return `INSERT INTO "$dangling"
-    SELECT $1::integer, "$row".${escapeIdentifier(table.key)}::text, "$row".${escapeIdentifier(column)}::text, to_jsonb("$row")
+    SELECT $1::integer, ${idSql(keyColumns(table), '"$row"')}, "$row".${escapeIdentifier(column)}::text, to_jsonb("$row")
     FROM ${relationOf(table)} AS "$row" WHERE ${dangling(column)}`;
 }
 
 function keepDangling(table: TableDefinition, column: string): string {
   return `DELETE FROM "$dangling" AS "$found" WHERE "$found".rule = $1 AND NOT EXISTS (
-    SELECT FROM ${relationOf(table)} AS "$row" WHERE "$row".${escapeIdentifier(table.key)}::text = "$found".key AND ${dangling(column)})`;
+    SELECT FROM ${relationOf(table)} AS "$row" WHERE ${idSql(keyColumns(table), '"$row"')} = "$found".key AND ${dangling(column)})`;
 }
 
 async function anyLeft(client: ClientBase): Promise<boolean> {

@@ -1,4 +1,6 @@
+import { keyNames } from "../database/key.js";
 import type { TableDefinition, Tx } from "../definition.js";
+import { splitId } from "../values/entity-id.js";
 import { deleteRow, equalities, insertRow, type Key, readRow, updateRow, type Values } from "./rows.js";
 import { tableSql } from "./table-sql.js";
 
@@ -69,14 +71,14 @@ export function readRepository<Row extends object>(
 
 async function* listRows<Row>(db: Tx, table: TableDefinition, filter: Values): AsyncGenerator<Row> {
   const { conditions, parameters } = equalities(table, filter);
-  let after: string[] = [];
+  let after: readonly string[] = [];
   for (;;) {
     const text = tableSql(table).chunk(conditions, parameters.length, after.length > 0);
     const { rows } = await db.query<{ key: string; row: string }>(text, [...parameters, ...after, CHUNK]);
     for (const { row } of rows) yield JSON.parse(row);
     const last = rows.at(-1);
     if (last === undefined || rows.length < CHUNK) return;
-    after = [last.key];
+    after = splitId(last.key, keyNames(table).length) ?? [];
   }
 }
 

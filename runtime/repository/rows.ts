@@ -1,6 +1,8 @@
 import { nanoid } from "nanoid";
+import { keyColumns, keyNames } from "../database/key.js";
 import type { TableDefinition, Tx } from "../definition.js";
 import { factsOf } from "../values/column-types.js";
+import { splitId } from "../values/entity-id.js";
 import { fieldOf } from "../values/field.js";
 import { toParameter } from "../values/values.js";
 import { refuseInvalid } from "./invalid-row.js";
@@ -11,8 +13,11 @@ import { type Audience, tableSql } from "./table-sql.js";
  * change is atomic with the events that triggers write.
  */
 
-/** The value of a table's key column: a decimal string where it exceeds ±(2^53-1). */
-export type Key = string | number;
+/**
+ * The value of a table's key column: a decimal string where it exceeds ±(2^53-1). Of a key of several columns their values by name,
+ * or the entity's id.
+ */
+export type Key = string | number | Values;
 
 /** Column values by name. */
 export type Values = Readonly<Record<string, unknown>>;
@@ -25,7 +30,10 @@ export async function readRow(
   table: TableDefinition,
   { key, audience }: Seen<{ readonly key: Key }>,
 ): Promise<string | undefined> {
-  const { rows } = await db.query<{ row: string }>(tableSql(table, audience).get, [keyParameter(table, key)]);
+  const { rows } = await db.query<{ row: string }>(
+    tableSql(table, audience).get,
+    parametersOfKey(table, key),
+  );
   return rows[0]?.row;
 }
 
@@ -36,7 +44,7 @@ export async function insertRow(
   { values, audience }: Seen<{ readonly values: Values }>,
 ): Promise<{ readonly key: string; readonly row: string }> {
   refuseCache(table);
-  const given = present(needsNanoid(table, values) ? { ...values, [table.key]: nanoid() } : values);
+  const given = present({ ...values, ...drawnKey(table, values) });
   refuseInvalid(table, table.rules?.create, given);
   const { rows } = await db.query<{ key: string; row: string }>(
     tableSql(table, audience).insert(given.map(([name]) => name)),
@@ -56,7 +64,7 @@ export async function updateRow(
   refuseCache(table);
   const given = present(change.patch);
   if (given.length === 0) return await readRow(db, table, change);
-  if (given.some(([name]) => name === table.key)) {
+  if (given.some(([name]) => keyNames(table).includes(name))) {
     throw new TypeError(
       `the key of ${table.name} cannot be changed: it is the id of the entity everywhere else`,
     );
@@ -64,7 +72,7 @@ export async function updateRow(
   refuseInvalid(table, table.rules?.patch, given);
   const { rows } = await db.query<{ row: string }>(
     tableSql(table, change.audience).update(given.map(([name]) => name)),
-    [keyParameter(table, change.key), ...parameters(table, given)],
+    [...parametersOfKey(table, change.key), ...parameters(table, given)],
   );
   return rows[0]?.row;
 }
@@ -72,7 +80,7 @@ export async function updateRow(
 /** False where there was no such row. */
 export async function deleteRow(db: Tx, table: TableDefinition, key: Key): Promise<boolean> {
   refuseCache(table);
-  const { rowCount } = await db.query(tableSql(table).delete, [keyParameter(table, key)]);
+  const { rowCount } = await db.query(tableSql(table).delete, parametersOfKey(table, key));
   return rowCount === 1;
 }
 
@@ -91,9 +99,11 @@ export function equalities(
   return { conditions, parameters: parameters(table, given) };
 }
 
-function needsNanoid(table: TableDefinition, values: Values): boolean {
-  if (fieldOf(values, table.key) !== undefined) return false;
-  return table.columns.some((column) => column.name === table.key && factsOf(column.type).drawn === true);
+/** A key of one nanoid that is left out; of several columns the writer says all. */
+function drawnKey(table: TableDefinition, values: Values): Values {
+  const [column, ...others] = keyColumns(table);
+  if (column === undefined || others.length > 0 || fieldOf(values, column.name) !== undefined) return {};
+  return factsOf(column.type).drawn === true ? { [column.name]: nanoid() } : {};
 }
 
 function present(values: Values): [string, unknown][] {
@@ -109,8 +119,15 @@ function parameters(table: TableDefinition, given: readonly [string, unknown][])
   });
 }
 
-function keyParameter(table: TableDefinition, key: Key): unknown {
-  return parameters(table, [[table.key, key]])[0];
+function parametersOfKey(table: TableDefinition, key: Key): unknown[] {
+  const names = keyNames(table);
+  const values =
+    typeof key === "object" ? names.map((name) => fieldOf(key, name)) : splitId(String(key), names.length);
+  // What is no id of this table names no row.
+  return parameters(
+    table,
+    names.map((name, index) => [name, values?.[index] ?? null]),
+  );
 }
 
 function refuseCache(table: TableDefinition): void {

@@ -1,4 +1,5 @@
 import { escapeIdentifier } from "pg";
+import { idSql, keyColumns, keyList } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
 import { wireFields, wireRow } from "../values/values.js";
@@ -56,34 +57,40 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
   };
   const column = (name: string) => `"$t".${plain(name)}`;
   const name = relationOf(table);
-  const key = column(table.key);
+  const key = keyColumns(table);
+  const keys = keyList(key, '"$t"');
+  const id = idSql(key, '"$t"');
+  const compared = (operator: "=" | ">", first: number) => {
+    const given = key.map((_, at) => `$${first + at}`).join(", ");
+    return key.length === 1 ? `${keys} ${operator} ${given}` : `(${keys}) ${operator} (${given})`;
+  };
   const shown = shownColumns(table, audience);
   const fields = wireFields(shown, '"$t"');
   const row = `${wireRow({ columns: shown }, '"$t"')} AS row`;
   return {
     table: name,
     column,
-    get: `SELECT ${row} FROM ${name} AS "$t" WHERE ${key} = $1`,
-    delete: `DELETE FROM ${name} AS "$t" WHERE ${key} = $1`,
+    get: `SELECT ${row} FROM ${name} AS "$t" WHERE ${compared("=", 1)}`,
+    delete: `DELETE FROM ${name} AS "$t" WHERE ${compared("=", 1)}`,
     insert: (columns) =>
       columns.length === 0
-        ? `INSERT INTO ${name} AS "$t" DEFAULT VALUES RETURNING ${key}::text AS key, ${row}`
+        ? `INSERT INTO ${name} AS "$t" DEFAULT VALUES RETURNING ${id} AS key, ${row}`
         : `INSERT INTO ${name} AS "$t" (${columns.map(plain).join(", ")}) ` +
-          `VALUES (${columns.map((_, at) => `$${at + 1}`).join(", ")}) RETURNING ${key}::text AS key, ${row}`,
+          `VALUES (${columns.map((_, at) => `$${at + 1}`).join(", ")}) RETURNING ${id} AS key, ${row}`,
     update: (columns) =>
-      `UPDATE ${name} AS "$t" SET ${columns.map((set, at) => `${plain(set)} = $${at + 2}`).join(", ")} ` +
-      `WHERE ${key} = $1 RETURNING ${row}`,
+      `UPDATE ${name} AS "$t" SET ${columns.map((set, at) => `${plain(set)} = $${key.length + at + 1}`).join(", ")} ` +
+      `WHERE ${compared("=", 1)} RETURNING ${row}`,
     chunk: (conditions, parameters, after) => {
-      const all = after ? [...conditions, `${key} > $${parameters + 1}`] : conditions;
-      const limit = parameters + (after ? 2 : 1);
-      return `SELECT ${key}::text AS key, ${row} FROM ${name} AS "$t"${where(all)} ORDER BY ${key} LIMIT $${limit}`;
+      const all = after ? [...conditions, compared(">", parameters + 1)] : conditions;
+      const limit = parameters + (after ? key.length : 0) + 1;
+      return `SELECT ${id} AS key, ${row} FROM ${name} AS "$t"${where(all)} ORDER BY ${keys} LIMIT $${limit}`;
     },
     scan: (conditions, versionOf) => {
       const versioned =
         versionOf === undefined
           ? fields
           : `${fields}, ${versionField(versionOf)} AS "_version", ${firstVersionField(versionOf)} AS "_first_version"`;
-      const join = versionOf?.parameter === undefined ? "" : versionJoin(key, versionOf.parameter);
+      const join = versionOf?.parameter === undefined ? "" : versionJoin(id, versionOf.parameter);
       return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where(conditions)}) AS "$row"`;
     },
   };
@@ -100,10 +107,10 @@ function firstVersionField({ parameter }: VersionOf): string {
   return parameter === undefined ? "NULL" : '"$v".first_version';
 }
 
-function versionJoin(key: string, parameter: number): string {
+function versionJoin(id: string, parameter: number): string {
   return (
     ` LEFT JOIN mesh.entity_version AS "$v" ON "$v".entity = $${parameter}` +
-    ` AND "$v".entity_id = (${key}::text COLLATE "C")`
+    ` AND "$v".entity_id = (${id} COLLATE "C")`
   );
 }
 

@@ -1,12 +1,11 @@
 import { lockStates, writeStates } from "../inbox/entity-states.js";
 import { type EntityState, isOnlyReferredTo, missedDeletion } from "../inbox/order.js";
 import { arrayLiteral } from "../values/array-literal.js";
-import { fieldOf } from "../values/field.js";
 import { type Incarnation, laterIncarnations } from "./incarnations.js";
 import { firstVersionOf, unfitVersion, versionOf } from "./snapshot-rows.js";
 import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
 import { noteAhead } from "./source-trust.js";
-import { entityIdOf, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
+import { idOfFields, type Judged, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
 
 /*
  * A snapshot for a consumer that keeps no cache: which entities exist, and no more. There is no row to bring up to date, so
@@ -21,16 +20,22 @@ export interface Existing extends Incarnation {
 }
 
 /** `before` counts the elements of earlier chunks. */
-export function toExisting(key: string, elements: readonly unknown[], before: number): Judged<Existing> {
+export function toExisting(
+  key: string | readonly string[],
+  elements: readonly unknown[],
+  before: number,
+): Judged<Existing> {
   const fit: Existing[] = [];
   const unfit: UnfitRow[] = [];
   elements.forEach((element, index) => {
     const { fields = {}, reason } = readElement(element);
     const ordinal = before + index + 1;
-    const id = entityIdOf(undefined, fieldOf(fields, key));
+    const id = idOfFields(key, fields);
     const version = versionOf(fields);
     const why =
-      reason ?? unfitVersion(fields) ?? (id === null ? `it has no ${key} to be known by` : undefined);
+      reason ??
+      unfitVersion(fields) ??
+      (id === null ? `it has no ${[key].flat().join(", ")} to be known by` : undefined);
     if (why !== undefined || id === null)
       unfit.push({ ordinal, id, reason: why ?? "", element: textOf(element) });
     else fit.push({ id, version, firstVersion: firstVersionOf(fields, version), ordinal });

@@ -1,4 +1,5 @@
 import { escapeIdentifier } from "pg";
+import { idSql, presence, sameKey } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
 import type { Upsert } from "../inbox/plan-batch.js";
@@ -30,7 +31,7 @@ export function mergeStatements({ cache, entity, shape, rows }: MergeRows): Merg
   return {
     insert: insertNewText(cache, shaped),
     merge: mergeText(cache, shaped),
-    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.indexes)],
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(cache, rows, shaped.indexes)],
   };
 }
 
@@ -42,33 +43,31 @@ const VERSIONS = { arrays: "$3::bigint[]", names: '"$version"' };
  */
 export function outsideStatements({ cache, entity, rows }: Omit<MergeRows, "shape">): Merge {
   const shaped = shapeColumns(cache, "", 4);
-  const key = escapeIdentifier(cache.key.name);
-  const text = `${guardedText(cache, shaped, `"$old".${key} IS NULL`)}
+  const text = `${guardedText(cache, shaped, `${presence(cache.key, '"$old"')} IS NULL`)}
 DELETE FROM ${relationOf(cache.table)} AS "$row"
-USING "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text WHERE "$row".${key} = "$changed".${key}`;
+USING "$changed" JOIN "$fresh" ON "$fresh".entity_id = ${idSql(cache.key, '"$changed"')} WHERE ${sameKey(cache.key, '"$row"', '"$changed"')}`;
   const versions = arrayLiteral(rows.map((row) => row.version));
   return {
     insert: text,
     merge: text,
-    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(rows, shaped.indexes)],
+    values: [entity, rows[0]?.seq ?? 0, versions, ...cellArrays(cache, rows, shaped.indexes)],
   };
 }
 
 function insertNewText(cache: CacheModel, { source, names, namesOf }: ShapedColumns): string {
-  const key = `"$given".${escapeIdentifier(cache.key.name)}::text`;
+  const id = idSql(cache.key, '"$given"');
   return `WITH "$given" AS (
   SELECT * FROM ${source('"$given"', VERSIONS)}
 ), "$fresh" AS (
   INSERT INTO mesh.applied (entity, entity_id, version, versioned, deleted, stream_seq)
-  SELECT $1, ${key}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
+  SELECT $1, ${id}, "$given"."$version", "$given"."$version" IS NOT NULL, false, $2 FROM "$given"
 ), "$noted" AS (
-  INSERT INTO "$snapshot" (entity_id) SELECT ${key} FROM "$given"
+  INSERT INTO "$snapshot" (entity_id) SELECT ${id} FROM "$given"
 )
 INSERT INTO ${relationOf(cache.table)} AS "$row" (${names}) SELECT ${namesOf('"$given"')} FROM "$given"`;
 }
 
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
-  const key = escapeIdentifier(cache.key.name);
   const same = shaped.indexes
     .flatMap((index) => cache.columns[index] ?? [])
     .map(({ name, type }) => {
@@ -76,9 +75,9 @@ function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
     })
     .join("");
-  return `${guardedText(cache, shaped, `"$old".${key} IS NOT NULL${same}`)}
+  return `${guardedText(cache, shaped, `${presence(cache.key, '"$old"')} IS NOT NULL${same}`)}
 INSERT INTO ${relationOf(cache.table)} AS "$row" (${shaped.names})
-SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = "$changed".${key}::text
+SELECT ${shaped.namesOf('"$changed"')} FROM "$changed" JOIN "$fresh" ON "$fresh".entity_id = ${idSql(cache.key, '"$changed"')}
 ${conflictClause(cache, shaped)}`;
 }
 
@@ -88,28 +87,28 @@ ${conflictClause(cache, shaped)}`;
  * reading the tables whole for each chunk would make the snapshot quadratic.
  */
 function guardedText(cache: CacheModel, shaped: ShapedColumns, unchanged: string): string {
-  const key = escapeIdentifier(cache.key.name);
+  const [given, changed] = [idSql(cache.key, '"$given"'), idSql(cache.key, '"$changed"')];
   return `WITH "$given" AS (
   SELECT * FROM ${shaped.source('"$given"', VERSIONS)}
 ), "$noted" AS (
-  INSERT INTO "$snapshot" (entity_id) SELECT "$given".${key}::text FROM "$given"
+  INSERT INTO "$snapshot" (entity_id) SELECT ${given} FROM "$given"
 ), "$changed" AS (
   SELECT "$given".*, state.version AS "$known", state.versioned AS "$versioned", state.deleted AS "$dead", state.stream_seq AS "$at" FROM "$given"
   LEFT JOIN LATERAL (
-    SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = "$given".${key}::text OFFSET 0) AS state ON true
+    SELECT * FROM mesh.applied WHERE entity = $1 AND entity_id = ${given} OFFSET 0) AS state ON true
   LEFT JOIN LATERAL (
-    SELECT * FROM ${relationOf(cache.table)} AS "$row" WHERE "$row".${key} = "$given".${key} OFFSET 0) AS "$old" ON true
+    SELECT * FROM ${relationOf(cache.table)} AS "$row" WHERE ${sameKey(cache.key, '"$row"', '"$given"')} OFFSET 0) AS "$old" ON true
   WHERE NOT coalesce(
     state.version = "$given"."$version" AND state.versioned AND NOT state.deleted AND ${unchanged}, false)
 ), "$beyond" AS (
   INSERT INTO "$ahead" (entity_id, version, source_version)
-  SELECT "$changed".${key}::text, state.version, "$changed"."$version" FROM "$changed"
+  SELECT ${changed}, state.version, "$changed"."$version" FROM "$changed"
   CROSS JOIN LATERAL (SELECT "$known" AS version, "$versioned" AS versioned, "$dead" AS deleted, "$at" AS stream_seq) AS state
   WHERE ${aheadSql("state", '"$changed"."$version"', "$2")}
 ), "$fresh" AS (
   INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
-  SELECT $1, "$changed".${key}::text, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"
-  ORDER BY "$changed".${key}::text COLLATE "C"
+  SELECT $1, ${changed}, "$changed"."$version", "$changed"."$version" IS NOT NULL, false, $2 FROM "$changed"
+  ORDER BY ${changed} COLLATE "C"
   ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(state.version, excluded.version),
     versioned = excluded.versioned, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE CASE

@@ -1,6 +1,7 @@
 import { escapeIdentifier, type PoolClient, type QueryResult } from "pg";
 import { arrayType, fromCell } from "../database/columns.js";
 import { hasState } from "../database/database-errors.js";
+import { idSql } from "../database/key.js";
 import { relationName, relationOf } from "../database/relation.js";
 import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { run, shapeOf } from "../inbox/row-statements.js";
@@ -179,16 +180,16 @@ async function findHolders(
   const { model, cache, index, rows } = at;
   const column = cache.columns[index];
   if (column === undefined) return [];
-  const key = escapeIdentifier(cache.key.name);
+  const id = idSql(cache.key, '"$row"');
   const claims = rows.filter(
     ({ cells, outside }) => !outside && cells[index] !== undefined && typeof cells[index] !== "symbol",
   );
   const { rows: found } = await client.query<Conflict>(
     `SELECT "$new".id, (SELECT "$snapshot".entity_id FROM "$snapshot" JOIN mesh.applied AS state
     ON state.entity = $3 AND state.entity_id = "$snapshot".entity_id AND coalesce(state.stream_seq, 0) <= $4
-  WHERE "$snapshot".entity_id = "$row".${key}::text AND NOT "$snapshot".unfit LIMIT 1) AS holder
+  WHERE "$snapshot".entity_id = ${id} AND NOT "$snapshot".unfit LIMIT 1) AS holder
 FROM unnest($1::text[], $2::${arrayType(column)}) AS "$new" (id, value)
-JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = ${fromCell(column, '"$new".value')} AND "$row".${key}::text <> "$new".id`,
+JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.name)} = ${fromCell(column, '"$new".value')} AND ${id} <> "$new".id`,
     [
       arrayLiteral(claims.map((row) => row.id)),
       arrayLiteral(claims.map((row) => row.cells[index])),

@@ -1,4 +1,4 @@
-import { escapeIdentifier } from "pg";
+import { idSql } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { lockStates, writeStates } from "../inbox/entity-states.js";
@@ -94,11 +94,11 @@ export async function untilSettled({ model, settledUpTo, seq, signal }: Run): Pr
 /** Rows of the cache whose ids the snapshot lacks. */
 function lackingRows({ cache }: ConsumerModel, entity: string, seq: number): string {
   if (cache === undefined) return "";
-  const key = `"$row".${escapeIdentifier(cache.key.name)}::text`;
-  return `SELECT ${key} AS id FROM ${relationOf(cache.table)} AS "$row"
-  LEFT JOIN mesh.applied AS state ON state.entity = ${entity} AND state.entity_id = ${key}
+  const id = idSql(cache.key, '"$row"');
+  return `SELECT ${id} AS id FROM ${relationOf(cache.table)} AS "$row"
+  LEFT JOIN mesh.applied AS state ON state.entity = ${entity} AND state.entity_id = ${id}
   WHERE coalesce(state.stream_seq, 0) <= ${seq}
-    AND NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = ${key})
+    AND NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = ${id})
   UNION`;
 }
 

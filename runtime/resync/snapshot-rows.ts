@@ -4,19 +4,11 @@ import type { CacheModel } from "../inbox/consumer-model.js";
 import { membershipOf } from "../inbox/membership.js";
 import type { Upsert } from "../inbox/plan-batch.js";
 import { kindOf } from "../values/column-types.js";
-import { unfitId } from "../values/entity-id.js";
+import { joinId, unfitId } from "../values/entity-id.js";
 import { fieldOf } from "../values/field.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
-import {
-  entityIdOf,
-  type Judged,
-  printed,
-  REPEATED,
-  readElement,
-  textOf,
-  type UnfitRow,
-} from "./unfit-rows.js";
+import { idOfRow, type Judged, printed, REPEATED, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
 
 /** A row as its source has it. */
 export interface SnapshotRow extends Upsert {
@@ -51,13 +43,13 @@ export function toRows(
   const byEntity = new Map<string, SnapshotRow>();
   read.forEach((one, index) => {
     const ordinal = before + index + 1;
-    const id = entityIdOf(cache.key, fieldOf(one.fields ?? {}, cache.key.name));
+    const id = idOfRow(cache.key, one.fields ?? {});
     const reason = one.reason ?? unfitElement(cache, one.fields ?? {}, id);
     if (reason !== undefined || one.fields === undefined || id === null) {
       unfit.push({
         ordinal,
         id,
-        reason: reason ?? `it has no ${cache.key.name}`,
+        reason: reason ?? `it has no ${cache.key.map(({ name }) => name).join(", ")}`,
         element: textOf(elements[index]),
       });
       return;
@@ -110,13 +102,14 @@ function absentCondition({ conditions, columns }: CacheModel, cells: readonly un
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
 function unfitElement(cache: CacheModel, fields: Fields, id: string | null): string | undefined {
   const { key, columns } = cache;
-  const unfitKey = unfitValue(key, fieldOf(fields, key.name));
-  if (unfitKey !== undefined) return unfitKey;
-  for (const column of columns) {
+  for (const column of [...key, ...columns]) {
     const reason = unfitValue(column, fieldOf(fields, column.name));
     if (reason !== undefined) return reason;
   }
-  return (id === null ? unfitId(String(fieldOf(fields, key.name))) : undefined) ?? unfitVersion(fields);
+  return (
+    (id === null ? unfitId(joinId(key.map(({ name }) => String(fieldOf(fields, name))))) : undefined) ??
+    unfitVersion(fields)
+  );
 }
 
 function isVersion(value: unknown): boolean {

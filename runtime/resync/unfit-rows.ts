@@ -2,7 +2,8 @@ import type { PoolClient } from "pg";
 import type { ColumnDefinition, Tx } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { kindOf } from "../values/column-types.js";
-import { unfitId } from "../values/entity-id.js";
+import { joinId, unfitId } from "../values/entity-id.js";
+import { fieldOf } from "../values/field.js";
 import { Unreadable } from "./json-array.js";
 
 /*
@@ -168,17 +169,41 @@ function readLeniently(text: string): unknown {
   }
 }
 
+/** A column of a key, or a field that is one elsewhere. */
+type KeyField = Pick<ColumnDefinition, "name"> & Partial<Pick<ColumnDefinition, "type">>;
+
 /**
- * The entity that a key's value names, as PostgreSQL would print it; read generously, since a row that is set aside
+ * The entity that a row's key names, as PostgreSQL would print it; read generously, since a row that is set aside
  * must not be taken for missing. Null where no copy could hold it.
  */
-export function entityIdOf(key: ColumnDefinition | undefined, value: unknown): string | null {
+export function idOfRow(key: readonly KeyField[], fields: Readonly<Record<string, unknown>>): string | null {
+  const parts: string[] = [];
+  for (const column of key) {
+    const part = partOf(column, fieldOf(fields, column.name));
+    if (part === null) return null;
+    parts.push(part);
+  }
+  const id = joinId(parts);
+  return unfitId(id) === undefined ? id : null;
+}
+
+/** As `idOfRow`, of a consumer that knows only the names of the key's fields. */
+export function idOfFields(
+  key: string | readonly string[],
+  fields: Readonly<Record<string, unknown>>,
+): string | null {
+  return idOfRow(
+    (typeof key === "string" ? [key] : key).map((name) => ({ name })),
+    fields,
+  );
+}
+
+function partOf({ type }: KeyField, value: unknown): string | null {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
   const text = String(value);
-  if (unfitId(text) !== undefined) return null;
   // Rounded: nobody knows whose it is.
   if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
-  const kind = key && kindOf(key.type);
+  const kind = type && kindOf(type);
   switch (kind) {
     case "uuid":
       return canonicalUuid(text) ?? null;

@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import { keyNames } from "../database/key.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
 import { factsOf } from "../values/column-types.js";
 import { type CatalogTable, readCatalog } from "./catalog.js";
@@ -86,7 +87,9 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
     ...(column === undefined ? {} : { column }),
     message,
   });
-  const isKey = known.uniques.some((columns) => columns.length === 1 && columns[0] === table.key);
+  const key = keyNames(table);
+  const [first = "", ...others] = key;
+  const isThere = key.every((name) => known.columns.some((column) => column.name === name));
   return [
     ...(known.inherited ? [say("other tables inherit from it, and their rows have no events")] : []),
     ...(known.owned
@@ -99,9 +102,11 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
     ...table.columns.flatMap((column) =>
       differencesOfColumn(column, known).map((message) => say(message, column.name)),
     ),
-    ...(isKey || !known.columns.some(({ name }) => name === table.key)
+    ...(hasUnique(known, key) || !isThere
       ? []
-      : [say("no primary key or unique index is over it alone, so it identifies no row", table.key)]),
+      : others.length === 0
+        ? [say("no primary key or unique index is over it alone, so it identifies no row", first)]
+        : [say(`no primary key or unique index is over ${key.join(", ")}, so they identify no row`)]),
     ...table.columns
       .filter(({ name, unique }) => unique === true && !hasUnique(known, [name]))
       .map(({ name }) => say("it is not unique", name)),
@@ -109,7 +114,7 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
     ...(table.cacheOf === undefined
       ? []
       : table.columns
-          .filter(({ name, unique }) => unique !== true && name !== table.key && hasUnique(known, [name]))
+          .filter(({ name, unique }) => unique !== true && name !== key.join() && hasUnique(known, [name]))
           .map(({ name }) => say("it is unique: say unique: true", name))),
     ...(table.existing?.unique ?? [])
       .filter((columns) => !hasUnique(known, columns))

@@ -1,5 +1,5 @@
-import { escapeIdentifier, type PoolClient } from "pg";
-import { arrayType, columnOf } from "../database/columns.js";
+import type { PoolClient } from "pg";
+import { idSql, keyArrays, keyColumns, keyIn } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
@@ -70,11 +70,10 @@ export async function expireCounters(
   },
 ): Promise<number> {
   const { entity, table, ids, seconds } = page;
-  const key = escapeIdentifier(table.key);
+  const key = keyColumns(table);
   const { rows } = await client.query<{ id: string }>(
-    `SELECT ${key}::text AS id FROM ${relationOf(table)}
-WHERE ${key} = ANY ($1::${arrayType(columnOf(table, table.key))})`,
-    [arrayLiteral(ids)],
+    `SELECT ${idSql(key)} AS id FROM ${relationOf(table)} WHERE ${keyIn(key)}`,
+    [...keyArrays(key, ids)],
   );
   const alive = new Set(rows.map(({ id }) => id));
   const gone = arrayLiteral(ids.filter((id) => !alive.has(id)));

@@ -52,6 +52,15 @@ function wireList(type: ColumnType, value: string): string {
   return `CASE WHEN ${value} IS NOT NULL THEN ARRAY(${items}) END`;
 }
 
+/** SQL: the id of an entity whose key columns have these values, as `joinId` makes it of their texts. */
+export function idExpression(parts: readonly (TypedColumn & { readonly value: string })[]): string {
+  const texts = parts.map(({ type, value }) =>
+    parts.length > 1 && factsOf(type).kind === "text" ? `mesh.id_part(${value}::text)` : `${value}::text`,
+  );
+  // Columns of one key may have several collations.
+  return texts.length === 1 ? (texts[0] ?? "") : `(${texts.join(" || ':' || ")} COLLATE "C")`;
+}
+
 /** SQL: the value such that only the very same one is equal: PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for one. */
 export function exactExpression({ type }: TypedColumn, value: string): string {
   const { kind, element, precision } = factsOf(type);

@@ -1,3 +1,21 @@
+/** Between the parts of the id of an entity whose key has several columns. */
+const SEPARATOR = ":";
+
+/** The id of an entity, of the texts of its key columns: of one column its text, of several `42:7`, with `%25` and `%3A` for `%` and `:` within a part. */
+export function joinId(parts: readonly string[]): string {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  return parts.map((part) => part.replaceAll("%", "%25").replaceAll(SEPARATOR, "%3A")).join(SEPARATOR);
+}
+
+/** The texts of the key columns; undefined where the id is none of a key of so many. */
+export function splitId(id: string, columns: number): readonly string[] | undefined {
+  if (columns === 1) return [id];
+  const parts = id.split(SEPARATOR);
+  if (parts.length !== columns) return undefined;
+  return parts.map((part) => part.replaceAll("%3A", SEPARATOR).replaceAll("%25", "%"));
+}
+
 /** PostgreSQL indexes up to 2,704 bytes, and no publisher of ours sends a longer token. */
 const LONGEST_BYTES = 2048;
 

@@ -3,7 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { fieldFits } from "../fields.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables, namesOf } from "../table-lookup.js";
 
 /** A copy can hold whatever its owner's table can, and its rows are found by the same key. */
 export const checkCacheSource: Rule = (program, report) => {
@@ -25,15 +25,16 @@ function checkAgainst(
   { source, events }: { readonly source: TableSymbol; readonly events: readonly EventSymbol[] },
   report: Report,
 ): void {
-  const { key } = cache;
+  const [first] = cache.key;
+  const [column, key] = [namesOf(cache.key), namesOf(source.key)];
   const entity = cache.cacheOf?.text ?? "";
   if (
-    key !== undefined &&
-    source.key !== undefined &&
-    source.columns.has(key.name) &&
-    key.name !== source.key.name
+    first !== undefined &&
+    source.key.length > 0 &&
+    cache.key.every(({ name }) => source.columns.has(name)) &&
+    column !== key
   )
-    report("cache-key", key.span, { column: key.name, entity, table: source.name, key: source.key.name });
+    report("cache-key", first.span, { column, entity, table: source.name, key });
   for (const column of cache.columns.values()) {
     const owned = source.columns.get(column.name);
     if (owned === undefined || column.local) continue;

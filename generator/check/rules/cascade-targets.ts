@@ -6,7 +6,7 @@ import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { entityColumn, reportMissingColumn, reportMissingTable } from "../table-lookup.js";
+import { entityColumns, idType, reportMissingColumn, reportMissingTable } from "../table-lookup.js";
 
 /** A rule names a column of a table that its service owns, which can hold the entity's id. */
 export const checkCascadeTargets: Rule = (program, report) => {
@@ -37,15 +37,15 @@ function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, 
     report("set-null-on-not-null", target.span, { column: column.name });
   }
   const event = rule.get.on && program.subjects.get(rule.get.on.text);
-  const known = event && entityColumn(event)?.type;
-  const idType = known ?? "text";
+  const known = event && idType(entityColumns(event));
+  const expected = known ?? "text";
   const isKnown = known !== undefined;
   if (event === undefined || column.type === undefined) return;
-  if (factsOf(column.type).key && (!isKnown || kindOf(column.type) === kindOf(idType))) return;
+  if (factsOf(column.type).key && (!isKnown || kindOf(column.type) === kindOf(expected))) return;
   report("cascade-type", target.span, {
     column: column.name,
     type: column.type,
     entity: event.entityName,
-    idType,
+    idType: expected,
   });
 }

@@ -6,6 +6,7 @@ import type { CascadeNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
+import { idType } from "../table-lookup.js";
 
 /**
  * A `deleted` event can be applied: no foreign key refuses to let its rows go, and none deletes rows that a hook
@@ -101,7 +102,7 @@ function referencesTo(
   return own.flatMap((table) =>
     [...table.columns.values()].flatMap((column) => {
       const parent = tables.get(column.node?.get.references?.value ?? "");
-      const fits = kindOf(column.type ?? "text") === kindOf(parent?.key?.type ?? "text");
+      const fits = kindOf(column.type ?? "text") === kindOf(idType(parent?.key ?? []) ?? "text");
       return parent !== undefined && parents.has(parent) && fits ? [{ table, column }] : [];
     }),
   );

@@ -3,7 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { firstOfEach } from "../reach.js";
 import type { Rule } from "../rule.js";
-import { entityColumn, reportMissingColumn } from "../table-lookup.js";
+import { entityColumns, idType, namesOf, reportMissingColumn } from "../table-lookup.js";
 
 /**
  * All events of an entity carry the same kind of id. Tables that emit for one entity and are keyed by different
@@ -32,23 +32,24 @@ function checkNamedColumn({ table, id }: EventSymbol, report: Report): void {
 }
 
 function checkPair(first: EventSymbol, other: EventSymbol, report: Report): void {
-  const [one, two] = [entityColumn(first), entityColumn(other)];
-  if (one?.type === undefined || two?.type === undefined) return;
+  const [one, two] = [entityColumns(first), entityColumns(other)];
+  const [oneType, twoType] = [idType(one), idType(two)];
+  if (oneType === undefined || twoType === undefined) return;
   const at = other.node?.get.emit?.get.table?.span ?? other.subject.span;
-  if (other.id === undefined && first.id === undefined && one.name !== two.name) {
+  if (other.id === undefined && first.id === undefined && namesOf(one) !== namesOf(two)) {
     const columns = [...(other.table?.columns.keys() ?? [])];
     report("entity-of-two-keys", at, {
       entity: other.entityName,
       table: other.table?.name ?? "",
-      key: two.name,
+      key: namesOf(two),
       other: first.table?.name ?? "",
-      otherKey: one.name,
-      column: columns.includes(one.name) ? one.name : undefined,
+      otherKey: namesOf(one),
+      column: columns.find((name) => name === namesOf(one)),
     });
-  } else if (factsOf(two.type).key && kindOf(one.type) !== kindOf(two.type)) {
+  } else if (factsOf(twoType).key && kindOf(oneType) !== kindOf(twoType)) {
     report("invalid-entity-id", other.id?.span ?? at, {
-      column: two.name,
-      reason: `it is ${two.type}, and "${first.table?.name}" emits "${other.entityName}" by "${one.name}", which is ${one.type}`,
+      column: namesOf(two),
+      reason: `it is ${twoType}, and "${first.table?.name}" emits "${other.entityName}" by "${namesOf(one)}", which is ${oneType}`,
     });
   }
 }

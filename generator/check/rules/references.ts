@@ -2,7 +2,7 @@ import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol, DatabaseSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables, idType, namesOf } from "../table-lookup.js";
 
 /** A reference leads to a table of the same database, and its column can hold that table's key. */
 export const checkReferences: Rule = (program, report) => {
@@ -37,13 +37,13 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
   }
   if (target.node?.get.where !== undefined)
     report("reference-to-partial-copy", references.span, { table: target.name, column: name });
-  const keyType = target.key?.type;
+  const keyType = idType(target.key);
   if (type === undefined || keyType === undefined || kindOf(type) === kindOf(keyType)) return;
   report("reference-type", references.span, {
     column: name,
     type,
     table: target.name,
-    key: target.key?.name ?? "",
+    key: namesOf(target.key),
     keyType,
   });
 }

@@ -15,7 +15,7 @@ export function createSchema(table: Table): JsonSchema {
   return {
     type: "object",
     properties: properties(table.columns),
-    required: table.columns.filter((column) => !mayBeLeftOut(column)).map((column) => column.name),
+    required: table.columns.filter((column) => !mayBeLeftOut(column, table)).map((column) => column.name),
     additionalProperties: false,
   };
 }
@@ -31,13 +31,18 @@ export function patchSchema(table: Table): JsonSchema {
 }
 
 /** Whether a row may be created without saying this column. */
-export function mayBeLeftOut(column: Column): boolean {
+export function mayBeLeftOut(column: Column, table: Table): boolean {
   return (
     column.nullable ||
     column.default !== undefined ||
-    column.defaulted ||
-    (column.key && factsOf(column.type).drawn === true)
+    column.defaulted === true ||
+    isDrawnByRuntime(column, table)
   );
+}
+
+/** The runtime draws a nanoid that is the whole key; of several key columns the writer says all. */
+export function isDrawnByRuntime({ name, type }: Column, { key }: Table): boolean {
+  return key.join() === name && factsOf(type).drawn === true;
 }
 
 function properties(columns: readonly Column[]): Record<string, JsonSchema> {

@@ -7,10 +7,11 @@ import type {
   TableSchema,
 } from "../../migrations/database-schema.js";
 import type { Block } from "../../migrations/migration-text.js";
-import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
+import { identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
 import { IDENTITY } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
 import { commentLines } from "../../quote/sql.js";
+import { adoptionView } from "./adoption-view.js";
 import type { Printing } from "./sql-render.js";
 
 export function printStep(step: Step, printing: Printing): Block {
@@ -130,17 +131,6 @@ function placeView({ name, at, existing }: TableSchema) {
   };
 }
 
-function adoptionView({ table, adoption }: Step & { kind: "adopt_rows" }, printing: Printing) {
-  const [key = ""] = table.key.columns;
-  const view = {
-    table: printing.relation(table.name),
-    key: identifier(key),
-    entity: literal(adoption.entity),
-    firstVersion: adoption.sendsFirstVersion ? "relay.minimum_version + 1" : "NULL",
-  };
-  return { ...view, quote: dollarQuote(JSON.stringify(view)) };
-}
-
 function renaming(step: { readonly from: string; readonly to: string }) {
   return { from: identifier(step.from), to: identifier(step.to) };
 }
@@ -169,6 +159,11 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], pri
       ),
     ].join(" "),
   );
+  const key = table.key.columns.length > 1 ? [table.key] : [];
+  const keys = key.map(
+    ({ name, columns: names }) =>
+      `${nameUnless(name, [table.name], "pkey")}PRIMARY KEY (${identifiers(names)})`,
+  );
   const sets = table.uniques
     .filter((unique) => unique.columns.length > 1)
     .map(
@@ -178,7 +173,7 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], pri
   const checks = table.checks
     .filter((check) => check.columns.length > 1)
     .map((check) => `CONSTRAINT ${identifier(check.name)} CHECK (${checkCondition(check)})`);
-  const lines = [...columns, ...sets, ...checks];
+  const lines = [...columns, ...keys, ...sets, ...checks];
   const create = printing.render("create_table", {
     table: printing.relation(table.name),
     lines: lines.map((line, index) => (index < lines.length - 1 ? `${line},` : line)),

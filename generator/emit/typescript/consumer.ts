@@ -9,6 +9,7 @@ import { eventsConstantName, streamConstantName } from "./events.js";
 import { type ConsumerScope, hookProperties, hooksName, needsHooks } from "./hooks.js";
 import { gatherImports, RUNTIME } from "./imports.js";
 import type { SourceText } from "./printer.js";
+import { keyLiteral } from "./tables.js";
 
 /** consumers/auth-user.ts: the hooks of one subscribed entity, and what its events do. */
 export function consumerSource(subscription: Subscription, lookup: Lookup): SourceText {
@@ -93,7 +94,7 @@ function syncLiteral(
     keyVariable,
     path,
     ...differing({ header, everySeconds }, syncDefaults),
-    ...(source && { key: source.key, optional: true }),
+    ...(source && { key: keyLiteral(source.key), optional: true }),
   };
 }
 

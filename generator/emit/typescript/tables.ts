@@ -1,8 +1,7 @@
-import { factsOf } from "@meshwright/runtime/column-types";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import { meetsByDefault } from "../../model/meets-by-default.js";
 import type { Column, Event, Table } from "../../model/mesh.js";
-import { mayBeLeftOut } from "../json-schema/body.js";
+import { isDrawnByRuntime, mayBeLeftOut } from "../json-schema/body.js";
 import { call, code, type Literal } from "../print/layout.js";
 import { constantStatement, genericType, typeStatement } from "./constant.js";
 import { docs } from "./docs.js";
@@ -59,7 +58,9 @@ function rowInterface(table: Table): StatementStructures {
 
 function createType(table: Table, imports: Imports): string {
   const { row, create } = table.names;
-  const optional = table.columns.filter(mayBeLeftOut).map(({ name }) => JSON.stringify(name));
+  const optional = table.columns
+    .filter((column) => mayBeLeftOut(column, table))
+    .map(({ name }) => JSON.stringify(name));
   const parameters = [[row], ...(optional.length === 0 ? [] : [optional])];
   const lead = `export type ${create} = ;`.length;
   return typeStatement({
@@ -72,7 +73,13 @@ function createType(table: Table, imports: Imports): string {
 function patchType(table: Table, imports: Imports): string {
   return typeStatement({
     name: table.names.patch,
-    intersection: [`${imports.type(RUNTIME, "RowPatch")}<${table.names.row}, ${JSON.stringify(table.key)}>`],
+    intersection: [
+      genericType(
+        imports.type(RUNTIME, "RowPatch"),
+        [[table.names.row], table.key.map((name) => JSON.stringify(name))],
+        `export type ${table.names.patch} = ;`.length,
+      ),
+    ],
     docs: docs(`What changes a row of \`${table.name}\`; its key stays.`),
   });
 }
@@ -93,11 +100,11 @@ function tableConstant(table: Table, { events, served, imports }: Scope): string
   const definition: Literal = {
     name: table.name,
     at: table.at === undefined ? undefined : { ...table.at },
-    key: table.key,
+    key: keyLiteral(table.key),
     cacheOf: table.cache?.entity,
     where: whereLiteral(table),
     entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
-    columns: table.columns.map(columnLiteral),
+    columns: table.columns.map((column) => columnLiteral(column, table)),
     existing: table.existing && existingLiteral(table),
     validate: served.has(table.name)
       ? compiled({ create: bodies.create.name, patch: bodies.patch.name })
@@ -138,7 +145,12 @@ function existingLiteral({ unique, columns }: Table): Literal {
   return { unique: unique.map((set) => [...set]), references };
 }
 
-function columnLiteral(column: Column): Literal {
+/** One name, or several. */
+export function keyLiteral(names: readonly string[]): Literal {
+  return names.length === 1 ? names.join() : names;
+}
+
+function columnLiteral(column: Column, table: Table): Literal {
   const flag = (holds: boolean) => (holds ? true : undefined);
   return {
     name: column.name,
@@ -146,9 +158,7 @@ function columnLiteral(column: Column): Literal {
     wide: column.wide,
     nullable: flag(column.nullable),
     defaulted: flag(
-      column.default !== undefined ||
-        column.defaulted === true ||
-        (column.key && factsOf(column.type).drawn === true),
+      column.default !== undefined || column.defaulted === true || isDrawnByRuntime(column, table),
     ),
     unique: flag(column.unique),
     local: column.local,

@@ -36,7 +36,7 @@ function bindTable(
     existing,
     at: schema === undefined ? undefined : { schema, table: node?.get.table?.value ?? name.value },
     columns: new Map(columns.map((column) => [column.name, column])),
-    key: columns.find((column) => column.key),
+    key: columns.filter((column) => column.key).slice(0, 1),
     cacheOf: node?.get.cache,
     poisoned:
       isPoisoned(node, "columns") || (!existing && columns.some((column) => !madeName.test(column.name))),

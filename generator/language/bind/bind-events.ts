@@ -47,7 +47,8 @@ function bindEvent(
   const table =
     emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value);
   const named = emit?.get.id;
-  const id = named?.value === table?.key?.name ? undefined : named;
+  const [key, ...others] = table?.key ?? [];
+  const id = others.length === 0 && named?.value === key?.name ? undefined : named;
   return {
     subject,
     entityName: `${subject.value.service}.${subject.value.entity}`,

@@ -124,7 +124,7 @@ export function findSource(
 ): Source | undefined {
   const owner = program.services.get(entity.service);
   const table = entity.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
-  if (owner === undefined || owner.external || table?.key === undefined) return undefined;
+  if (owner === undefined || owner.external || table === undefined) return undefined;
   const paths = (owner.node?.get.http?.get.resources?.entries ?? [])
     .filter((resource) => resource.node?.value === table.name)
     .map(({ name }) => name.value)
@@ -137,7 +137,7 @@ export function findSource(
     urlVariable: serviceUrlVariable(owner.name),
     keyVariable: callKeyVariable(reader, owner.name),
     ...syncDefaults,
-    key: table.key.name,
+    key: table.key.map(({ name }) => name),
   };
 }
 

@@ -49,7 +49,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     existing: table.existing ? true : undefined,
     backfill: node.backfill?.value,
     description: node.description?.value,
-    key: required(table.key, `the key of ${table.name}`).name,
+    key: table.key.map(({ name }) => name),
     columns: [...table.columns.values()].map((column) => ({
       ...buildColumn(column, database, table.cacheOf !== undefined),
       wide: wide.has(column) ? true : undefined,
@@ -159,7 +159,7 @@ function buildReference(column: ColumnSymbol, database: DatabaseSymbol): Referen
   const table = required(database.tables.get(references.value), `the table ${references.value}`);
   return {
     table: table.name,
-    column: required(table.key, `the key of ${table.name}`).name,
+    column: required(table.key[0], `the key of ${table.name}`).name,
     onDelete: column.node?.get.on_delete?.value ?? "restrict",
   };
 }

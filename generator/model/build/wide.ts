@@ -13,7 +13,7 @@ export function wideColumns(program: Program): ReadonlySet<ColumnSymbol> {
     [...database.tables.values()].map((table) => ({ table, database })),
   );
   const wide = new Set<ColumnSymbol>();
-  const holders = new Map<ColumnSymbol, readonly (ColumnSymbol | undefined)[]>();
+  const holders = new Map<ColumnSymbol, readonly ColumnSymbol[]>();
   for (const { table, database } of tables) {
     const carriers = carriersOf(table, program);
     for (const column of table.columns.values()) {
@@ -22,25 +22,20 @@ export function wideColumns(program: Program): ReadonlySet<ColumnSymbol> {
       if (fields.some(isDecimalText)) wide.add(column);
       if (fields.length > 0) continue;
       const references = column.node?.get.references?.value;
-      const parent = references === undefined ? undefined : database.tables.get(references)?.key;
-      holders.set(column, [parent, ...cascadedKeys(table, column, program)]);
+      const parent = references === undefined ? undefined : database.tables.get(references);
+      holders.set(column, [...(parent?.key ?? []), ...cascadedKeys(table, column, program)]);
     }
   }
   let size: number;
   do {
     size = wide.size;
-    for (const [column, keys] of holders)
-      if (keys.some((key) => key !== undefined && wide.has(key))) wide.add(column);
+    for (const [column, keys] of holders) if (keys.some((key) => wide.has(key))) wide.add(column);
   } while (wide.size > size);
   return wide;
 }
 
 /** Keys of the entities on whose deletion a cascade looks the column up. */
-function cascadedKeys(
-  table: TableSymbol,
-  column: ColumnSymbol,
-  program: Program,
-): readonly (ColumnSymbol | undefined)[] {
+function cascadedKeys(table: TableSymbol, column: ColumnSymbol, program: Program): readonly ColumnSymbol[] {
   const rules = program.cascades.filter((rule) => {
     const { get } = rule;
     const target = targetOf(rule)?.column.value;
@@ -53,11 +48,11 @@ function cascadedKeys(
   });
   return rules.flatMap(({ get }) => {
     const entityName = get.on === undefined ? "" : `${get.on.value.service}.${get.on.value.entity}`;
-    const owners = program.entities.get(entityName)?.events.map((event) => event.table?.key) ?? [];
+    const owners = program.entities.get(entityName)?.events.flatMap((event) => event.table?.key ?? []) ?? [];
     const caches = [...program.databases.values()].flatMap((database) =>
       [...database.tables.values()]
         .filter(({ cacheOf }) => cacheOf?.text === entityName)
-        .map(({ key }) => key),
+        .flatMap(({ key }) => key),
     );
     return [...owners, ...caches];
   });

@@ -39,6 +39,18 @@ END;
 COMMENT ON FUNCTION mesh.token(TEXT) IS
     'An id as one token of a subject: ".", "*", ">", "%", white space, control characters and non-ASCII are percent-encoded as UTF-8 bytes; every other id is itself. The bytes are those of the runtime''s subjects.';
 
+-- Not STRICT, and without SET, so that they are inlined.
+CREATE FUNCTION mesh.id_part(value TEXT) RETURNS TEXT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN replace(replace(value, '%', '%25'), ':', '%3A');
+COMMENT ON FUNCTION mesh.id_part(TEXT) IS
+    'The value of one of several key columns as it stands in the entity''s id, whose parts are joined by ":". The bytes are those of the runtime.';
+
+CREATE FUNCTION mesh.part_of_id(id TEXT, place INTEGER) RETURNS TEXT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN replace(replace(split_part(id, ':', place), '%3A', ':'), '%25', '%');
+COMMENT ON FUNCTION mesh.part_of_id(TEXT, INTEGER) IS 'The value of a key column in the id of an entity whose key has several: the first is 1.';
+
 CREATE FUNCTION mesh.refuse_event(subject TEXT, bytes INTEGER, max_event_bytes INTEGER) RETURNS TEXT
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

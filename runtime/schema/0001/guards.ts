@@ -124,14 +124,16 @@ $$;
 COMMENT ON FUNCTION mesh.attach(REGCLASS, REGPROCEDURE, TEXT[]) IS
     'Makes triggers of a table: on_insert, on_update and on_delete, which call the table''s own function once per statement, and refuse_truncate.';
 
-CREATE FUNCTION mesh.keep_key(relation REGCLASS, trigger_name TEXT, key TEXT) RETURNS VOID
+CREATE FUNCTION mesh.keep_key(relation REGCLASS, trigger_name TEXT, VARIADIC key TEXT[]) RETURNS VOID
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OF %3$I ON %2$s FOR EACH ROW
-        WHEN (old.%3$I IS DISTINCT FROM new.%3$I) EXECUTE FUNCTION mesh.refuse_key_change()', trigger_name, relation, key);
+    EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OF %3$s ON %2$s FOR EACH ROW WHEN (%4$s) EXECUTE FUNCTION mesh.refuse_key_change()',
+        trigger_name, relation,
+        (SELECT string_agg(format('%I', name), ', ') FROM unnest(key) AS name),
+        (SELECT string_agg(format('old.%1$I IS DISTINCT FROM new.%1$I', name), ' OR ') FROM unnest(key) AS name));
 END;
 $$;
-COMMENT ON FUNCTION mesh.keep_key(REGCLASS, TEXT, TEXT) IS 'Makes the trigger that refuses to change the key of a row.';
+COMMENT ON FUNCTION mesh.keep_key(REGCLASS, TEXT, TEXT[]) IS 'Makes the trigger that refuses to change the key of a row.';
 
 CREATE FUNCTION mesh.guard(relation REGCLASS, trigger_name TEXT, column_name TEXT, VARIADIC entities TEXT[]) RETURNS VOID
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -148,7 +150,7 @@ COMMENT ON FUNCTION mesh.guard(REGCLASS, TEXT, TEXT, TEXT[]) IS
 
 -- A trigger of the user may change rows that the statement which fired it has just written: the events of those
 -- changes are written first, and the statement's own would come last though they are older.
-CREATE FUNCTION mesh.refuse_overtaken(relation OID, key NAME, may_be_gone BOOLEAN, ids TEXT[], images BYTEA[]) RETURNS VOID
+CREATE FUNCTION mesh.refuse_overtaken(relation OID, key NAME[], may_be_gone BOOLEAN, ids TEXT[], images BYTEA[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 DECLARE
     overtaken BOOLEAN;
@@ -156,8 +158,8 @@ BEGIN
     -- A row may have passed several times within the statement: its last image counts. Rows are looked up one by one,
     -- since the caller allows no nested loops.
     EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS written (id, image) GROUP BY written.id HAVING NOT bool_or(coalesce(
-        (SELECT record_send(present.*) = written.image FROM %s AS present WHERE present.%I = written.id::%s), $3)))',
-        relation::regclass, key, mesh.type_of(relation, key)) INTO overtaken USING ids, images, may_be_gone;
+        (SELECT record_send(present.*) = written.image FROM %s AS present WHERE %s), $3)))',
+        relation::regclass, mesh.has_id(relation, key, 'present', 'written.id')) INTO overtaken USING ids, images, may_be_gone;
     IF NOT overtaken THEN RETURN; END IF;
     RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', mesh.name_of(relation)
         USING ERRCODE = '0A000', TABLE = mesh.name_of(relation),
@@ -165,22 +167,32 @@ BEGIN
               HINT = 'Change the rows in a BEFORE trigger, or write them one by one.';
 END;
 $$;
-COMMENT ON FUNCTION mesh.refuse_overtaken(OID, NAME, BOOLEAN, TEXT[], BYTEA[]) IS
+COMMENT ON FUNCTION mesh.refuse_overtaken(OID, NAME[], BOOLEAN, TEXT[], BYTEA[]) IS
     'Raises 0A000 where a row is no longer as the statement has written it (images: record_send of its rows). may_be_gone: foreign keys delete such rows beside it.';
 
-CREATE FUNCTION mesh.gone(relation OID, key NAME, ids TEXT[]) RETURNS TEXT[]
+CREATE FUNCTION mesh.refuse_overtaken(relation OID, key NAME, may_be_gone BOOLEAN, ids TEXT[], images BYTEA[]) RETURNS VOID
+LANGUAGE sql
+RETURN mesh.refuse_overtaken(relation, ARRAY[key], may_be_gone, ids, images);
+COMMENT ON FUNCTION mesh.refuse_overtaken(OID, NAME, BOOLEAN, TEXT[], BYTEA[]) IS 'The same, of a key of one column.';
+
+CREATE FUNCTION mesh.gone(relation OID, key NAME[], ids TEXT[]) RETURNS TEXT[]
 LANGUAGE plpgsql AS $$
 DECLARE
     found TEXT[];
 BEGIN
     EXECUTE format('SELECT coalesce(array_agg(given.id), ''{}'') FROM unnest($1) AS given (id)
-        WHERE (SELECT true FROM %s AS present WHERE present.%I = given.id::%s) IS NULL',
-        relation::regclass, key, mesh.type_of(relation, key)) INTO found USING ids;
+        WHERE (SELECT true FROM %s AS present WHERE %s) IS NULL',
+        relation::regclass, mesh.has_id(relation, key, 'present', 'given.id')) INTO found USING ids;
     RETURN found;
 END;
 $$;
-COMMENT ON FUNCTION mesh.gone(OID, NAME, TEXT[]) IS
+COMMENT ON FUNCTION mesh.gone(OID, NAME[], TEXT[]) IS
     'Which of the rows are no more. One foreign key may set a row to NULL and another delete it in one statement, and the deletion''s event may be written first: no update is written of a row that is gone by now.';
+
+CREATE FUNCTION mesh.gone(relation OID, key NAME, ids TEXT[]) RETURNS TEXT[]
+LANGUAGE sql
+RETURN mesh.gone(relation, ARRAY[key], ids);
+COMMENT ON FUNCTION mesh.gone(OID, NAME, TEXT[]) IS 'The same, of a key of one column.';
 
 CREATE FUNCTION mesh.refuse_payload(table_name NAME, column_name NAME, event TEXT, constraint_name NAME) RETURNS VOID
 LANGUAGE plpgsql AS $$
@@ -197,6 +209,15 @@ CREATE FUNCTION mesh.type_of(relation OID, key NAME) RETURNS TEXT
 LANGUAGE sql STABLE
 RETURN (SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = relation AND attname = key);
 COMMENT ON FUNCTION mesh.type_of(OID, NAME) IS 'Type of a column, as SQL.';
+
+CREATE FUNCTION mesh.has_id(relation OID, key NAME[], alias TEXT, id TEXT) RETURNS TEXT
+LANGUAGE sql STABLE
+RETURN (
+    SELECT string_agg(format('%s.%I = %s::%s', alias, name,
+        CASE WHEN cardinality(key) = 1 THEN id ELSE format('mesh.part_of_id(%s, %s)', id, place) END, mesh.type_of(relation, name)), ' AND ')
+    FROM unnest(key) WITH ORDINALITY AS part (name, place)
+);
+COMMENT ON FUNCTION mesh.has_id(OID, NAME[], TEXT, TEXT) IS 'SQL: whether the row of this alias is the one with the id, another expression.';
 
 CREATE FUNCTION mesh.name_of(relation OID) RETURNS NAME
 LANGUAGE sql STABLE

@@ -147,7 +147,7 @@ const table: Table = {
   existing: undefined,
   backfill: undefined,
   description: undefined,
-  key: "thing_id",
+  key: ["thing_id"],
   columns: [
     column("thing_id", "nanoid", { key: true }),
     column("title", "text"),

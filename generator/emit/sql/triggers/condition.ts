@@ -4,6 +4,7 @@ import { identifier, literal } from "../../../migrations/sql-names.js";
 import { constant, momentConstant } from "../../../migrations/sql-types.js";
 import type { Column, ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
+import { comparedId, keyList, withoutKey } from "./key.js";
 import { payloadColumns } from "./payload.js";
 
 export type Operation = "insert" | "update" | "delete";
@@ -36,7 +37,7 @@ export function rowSource(
     `(SELECT ${all(rows)}, row_number() OVER (${by}) AS ${ROW_NUMBER} FROM ${rows})`;
   if (operation === "insert") return { row: "added", from: `${numbered("new_rows")} AS added` };
   if (operation === "delete") return { row: "removed", from: `${numbered("old_rows")} AS removed` };
-  const key = identifier(table.key);
+  const key = keyList(table);
   const nulling = table.columns.filter((column) => column.references?.onDelete === "set_null");
   // What exists may have references that this file does not name.
   const passes = table.existing === true ? 2 : nulling.length;
@@ -64,9 +65,7 @@ export function mayFall(table: Table, operation: Operation): boolean {
 /** When a row means the event; undefined: always. */
 export function condition(event: Event, table: Table, operation: Operation): string | undefined {
   const meant = meaning(event, table, operation);
-  return mayFall(table, operation)
-    ? `${meant} AND after.${identifier(table.key)}::text <> ALL (gone)`
-    : meant;
+  return mayFall(table, operation) ? `${meant} AND ${comparedId(table, "after")} <> ALL (gone)` : meant;
 }
 
 function meaning(event: Event, table: Table, operation: Operation): string | undefined {
@@ -100,7 +99,7 @@ export function emitsOnAnyChange(event: Event, table: Table, operation: Operatio
 
 function shownColumns(event: Event, table: Table): readonly Column[] {
   const named = table.columns.filter(({ name }) => name === event.emit?.id);
-  return [...new Set([...payloadColumns(event, table), ...named])].filter(({ name }) => name !== table.key);
+  return withoutKey(table, [...new Set([...payloadColumns(event, table), ...named])]);
 }
 
 function holds(event: Event, table: Table, row: string): string {

@@ -1,7 +1,7 @@
-import { kindOf } from "@meshwright/runtime/column-types";
 import { identifier, literal } from "../../../migrations/sql-names.js";
 import type { Event, Table } from "../../../model/mesh.js";
 import { condition, emitsOnAnyChange, type Operation, ROW_NUMBER, rowSource } from "./condition.js";
+import { columnText, idText, keyList } from "./key.js";
 import { payloadList } from "./payload.js";
 
 /** A statement that writes one event for each row that means it. */
@@ -49,7 +49,7 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
     entity: literal(entityName(event)),
     action: literal(event.action),
     source: literal(event.source),
-    id: columnText(table, table.key, row),
+    id: idText(table, row),
     order: [],
     number: `${row}.${ROW_NUMBER}`,
     beginsIncarnation: "false",
@@ -66,9 +66,9 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
  */
 function aboutView(event: Event, table: Table, operation: Operation): EmissionView {
   const view = emissionView(event, table, operation);
-  const column = event.emit?.id ?? table.key;
+  const column = event.emit?.id ?? "";
   const { row, from } = rowSource(table, operation, {
-    order: [columnText(table, column), identifier(table.key)],
+    order: [columnText(table, column), keyList(table)],
     whole: emitsOnAnyChange(event, table, operation),
   });
   return {
@@ -106,11 +106,4 @@ function beginningOf(event: Event, events: readonly Event[], table: Table): stri
   const any = begins.includes("true") ? [] : [`(${begins.join(" OR ")})`];
   const all = [...none, ...any];
   return all.length === 0 ? "true" : all.join(" AND ");
-}
-
-/** A column as text, of a row where one is named. */
-export function columnText(table: Table, column: string, row?: string): string {
-  const type = table.columns.find(({ name }) => name === column)?.type;
-  const text = type !== undefined && kindOf(type) === "text";
-  return `${row === undefined ? "" : `${row}.`}${identifier(column)}${text ? "" : "::text"}`;
 }

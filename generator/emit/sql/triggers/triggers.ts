@@ -11,8 +11,9 @@ import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/tri
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
 import type { Render } from "../sql-render.js";
 import { mayFall, type Operation } from "./condition.js";
-import { columnText, emissionViews } from "./emissions.js";
+import { emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
+import { columnText, idText, keyArgument } from "./key.js";
 import { payloadColumns } from "./payload.js";
 import { refusalViews } from "./refusals.js";
 
@@ -75,7 +76,7 @@ function tableFunction(
     callText: literal(`${name}()`),
     tableText: literal(table.at?.table ?? table.name),
     schemaText: table.at === undefined ? [] : [literal(table.at.schema)],
-    keyText: literal(table.key),
+    keyText: keyArgument(table),
     settings: events.some((event) => showsNumbers(event, table)) ? [EXACT_NUMBERS] : [],
     overtaken: overtakenView(watched),
     variables: falls ? ["gone TEXT[];"] : [],
@@ -105,7 +106,7 @@ function overtakenView({ table, events }: WatchedTable) {
     {
       operations: second === undefined ? `tg_op = ${literal(first.toUpperCase())}` : "tg_op <> 'DELETE'",
       mayBeGone: mayFall(table, "update") ? "tg_op = 'UPDATE'" : "false",
-      id: columnText(table, table.key, "written"),
+      id: idText(table, "written"),
     },
   ];
 }
@@ -113,7 +114,7 @@ function overtakenView({ table, events }: WatchedTable) {
 function branchView({ mesh, table, events, guards }: WatchedTable, operation: Operation) {
   const emitted = eventsOf(events, operation);
   return {
-    gone: mayFall(table, operation) ? [columnText(table, table.key, "after")] : [],
+    gone: mayFall(table, operation) ? [idText(table, "after")] : [],
     guards:
       operation === "insert"
         ? guards.flatMap(({ column, entities }) =>
@@ -146,7 +147,7 @@ function attached(table: Table, what: string): Trigger {
 function keyTrigger(table: Table): Trigger {
   const name = triggerName(table, "refuse_key_change");
   const call = `mesh.keep_key(${relationText(table)}, ${literal(name)}`;
-  return { ...placed(table, name), columns: [table.key], call, arguments: literal(table.key) };
+  return { ...placed(table, name), columns: table.key, call, arguments: table.key.map(literal).join(", ") };
 }
 
 function guardTrigger(table: Table, { column, entities }: GuardedColumn): Trigger {

@@ -71,9 +71,9 @@ DECLARE
 BEGIN
     LOOP
         PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-        upto := (SELECT page."Order ID" FROM (
+        SELECT page."Order ID" INTO upto FROM (
             SELECT kept."Order ID" FROM "Sales Data"."Order" AS kept WHERE last IS NULL OR kept."Order ID" > last ORDER BY kept."Order ID" LIMIT 10000
-        ) AS page ORDER BY page."Order ID" DESC LIMIT 1);
+        ) AS page ORDER BY page."Order ID" DESC LIMIT 1;
         EXIT WHEN upto IS NULL;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
@@ -100,9 +100,9 @@ DECLARE
 BEGIN
     LOOP
         PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-        upto := (SELECT page.person_id FROM (
+        SELECT page.person_id INTO upto FROM (
             SELECT kept.person_id FROM public.people AS kept WHERE last IS NULL OR kept.person_id > last ORDER BY kept.person_id LIMIT 10000
-        ) AS page ORDER BY page.person_id DESC LIMIT 1);
+        ) AS page ORDER BY page.person_id DESC LIMIT 1;
         EXIT WHEN upto IS NULL;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.

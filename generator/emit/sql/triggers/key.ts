@@ -1,0 +1,46 @@
+import { idExpression } from "@meshwright/runtime/column-sql";
+import { kindOf } from "@meshwright/runtime/column-types";
+import { identifier, identifiers, literal } from "../../../migrations/sql-names.js";
+import type { Column, Table } from "../../../model/mesh.js";
+
+/*
+ * The key of a table in SQL, and the id that it makes.
+ */
+
+/** A column as text, of a row where one is named. */
+export function columnText(table: Table, column: string, row?: string): string {
+  const type = table.columns.find(({ name }) => name === column)?.type;
+  return type !== undefined && kindOf(type) === "text" ? cellOf(column, row) : `${cellOf(column, row)}::text`;
+}
+
+/** The id of the entity of a row. */
+export function idText(table: Table, row: string): string {
+  const [name = "", ...others] = table.key;
+  return others.length === 0 ? columnText(table, name, row) : comparedId(table, row);
+}
+
+/** The same where it is compared: as a text whatever its column is. */
+export function comparedId(table: Table, row: string): string {
+  const columns = table.key.flatMap((key) => table.columns.find(({ name }) => name === key) ?? []);
+  return idExpression(columns.map(({ name, type }) => ({ type, value: cellOf(name, row) })));
+}
+
+/** `order_id, line_no` */
+export function keyList({ key }: Table): string {
+  return identifiers(key);
+}
+
+/** The names as an argument of the functions of `mesh`, which take one or several. */
+export function keyArgument({ key }: Table): string {
+  const names = key.map(literal);
+  return names.length === 1 ? names.join() : `ARRAY[${names.join(", ")}]::name[]`;
+}
+
+/** Columns that are no part of the key. */
+export function withoutKey(table: Table, columns: readonly Column[]): readonly Column[] {
+  return columns.filter(({ name }) => !table.key.includes(name));
+}
+
+function cellOf(column: string, row: string | undefined): string {
+  return row === undefined ? identifier(column) : `${row}.${identifier(column)}`;
+}
