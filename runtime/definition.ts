@@ -301,6 +301,8 @@ export interface DatabaseDefinition {
   readonly roles: { readonly owner: string; readonly service: string };
   /** Folder of its migrations. */
   readonly migrations: URL;
+  /** Folder of SQL of its own, beside mesh.yaml. Absent: none. */
+  readonly sql?: string;
 }
 
 /** A whole service, with its hooks. */

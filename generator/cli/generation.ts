@@ -16,6 +16,7 @@ import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
 import { adviseHooks } from "./advise-hooks.js";
+import { refuseCustomSql } from "./custom-sql.js";
 import { compileProject, reportDiagnostics, severityColour } from "./project.js";
 
 export interface GenerationOptions {
@@ -27,8 +28,8 @@ export interface GenerationOptions {
 /** What is to be done to generated/ so that it says what the mesh means. Nothing is touched yet. */
 export async function planProject(mesh: Mesh, options: GenerationOptions = {}): Promise<OutputPlan> {
   const [version, templates] = await Promise.all([readVersion(), readTemplates()]);
-  return withProgress("generating", () =>
-    planOutput({
+  return await withProgress("generating", async () => {
+    const plan = await planOutput({
       mesh,
       version,
       templates,
@@ -36,8 +37,11 @@ export async function planProject(mesh: Mesh, options: GenerationOptions = {}): 
       loadMigrationPlanner: async () => (await import("../emit/sql/emit-migrations.js")).emitMigrations,
       allowDestructive: options.allowDestructive ?? false,
       distrustLock: options.distrustLock ?? false,
-    }),
-  );
+    });
+    if (plan.refusals.length > 0) return plan;
+    const paths = [...plan.write.map(({ path }) => path), ...plan.keep];
+    return { ...plan, refusals: await refuseCustomSql(mesh, paths) };
+  });
 }
 
 export function writeProject(plan: OutputPlan): void {

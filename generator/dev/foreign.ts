@@ -1,8 +1,7 @@
-import { resolve } from "node:path";
 import { MigrationError, migrationState } from "@meshwright/runtime";
 import pg from "pg";
-import type { Mesh } from "../model/mesh.js";
-import { GENERATED } from "../project/paths.js";
+import type { Database, Mesh } from "../model/mesh.js";
+import { migrationFiles } from "../project/migrate-database.js";
 import { UsageError } from "../project/usage-error.js";
 import { type DevDatabases, isGiven } from "./databases.js";
 
@@ -15,9 +14,9 @@ export class ForeignState extends UsageError {
 export async function requireOwnState(mesh: Mesh, { owner }: DevDatabases, folder: string): Promise<void> {
   const own = mesh.databases.filter((database) => !isGiven(database));
   const reasons = await Promise.all(
-    own.map(async ({ name, service }) => {
-      const reason = await findMisfit(owner[name], service);
-      return reason === undefined ? [] : [`  ${name}: ${reason}`];
+    own.map(async (database) => {
+      const reason = await findMisfit(owner[database.name], database);
+      return reason === undefined ? [] : [`  ${database.name}: ${reason}`];
     }),
   );
   const found = reasons.flat();
@@ -28,12 +27,12 @@ export async function requireOwnState(mesh: Mesh, { owner }: DevDatabases, folde
   );
 }
 
-async function findMisfit(url: string | undefined, service: string): Promise<string | undefined> {
+async function findMisfit(url: string | undefined, database: Database): Promise<string | undefined> {
   if (url === undefined) return undefined;
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await migrationState(client, { service, migrations: resolve(GENERATED, service, "migrations") });
+    await migrationState(client, migrationFiles(database));
     return undefined;
   } catch (error) {
     if (error instanceof MigrationError) return error.message;

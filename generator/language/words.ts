@@ -171,6 +171,14 @@ export const resourcePath = word({
   examples: ["/api/users"],
 });
 
+export const sqlFolder = word({
+  expects: "a folder beside this file such as sql/shop",
+  code: "malformed-path",
+  pattern: /^(?!generated(?:\/|$))[\w-][\w.-]*(?:\/[\w-][\w.-]*)*\/?$/,
+  parse: (written) => written.replace(/\/$/, ""),
+  examples: ["sql/shop", "sql"],
+});
+
 export const headerName = word({
   expects: "an HTTP header such as authorization",
   code: "malformed-header",

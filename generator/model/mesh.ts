@@ -208,6 +208,8 @@ export interface Database {
     /** `sfs_owner`: owns the database and all that migrations make. */
     readonly owner: string;
   };
+  /** Folder of SQL of its own, beside mesh.yaml: `sql/shop`. */
+  readonly sql: string | undefined;
   readonly tables: readonly Table[];
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type MigratedDatabase, migrateAsOwner } from "@meshwright/runtime";
+import { type MigratedDatabase, type MigrationFiles, migrateAsOwner } from "@meshwright/runtime";
 import type { Database } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 import { describedTables } from "./described-tables.js";
@@ -17,7 +17,17 @@ export async function migrateDatabase(
   owner: DatabaseOwner,
   dryRun = false,
 ): Promise<MigratedDatabase> {
-  const migrations = resolve(GENERATED, database.service, "migrations");
   const tables = describedTables(database);
-  return await migrateAsOwner({ ...database, migrations, tables }, { ...owner, logger: quietLogger, dryRun });
+  const files = migrationFiles(database);
+  const { name, ownerUrlVariable, roles } = database;
+  return await migrateAsOwner(
+    { ...files, name, ownerUrlVariable, roles, tables },
+    { ...owner, logger: quietLogger, dryRun },
+  );
+}
+
+/** Where its migrations are, in this folder. */
+export function migrationFiles({ service, sql }: Database): MigrationFiles {
+  const migrations = resolve(GENERATED, service, "migrations");
+  return { service, migrations, ...(sql === undefined ? {} : { sql }) };
 }

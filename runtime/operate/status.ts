@@ -88,7 +88,7 @@ export async function serviceStatus(options: StatusOptions): Promise<ServiceStat
 
 async function storedStatus({ definition, pool, broker }: StatusOptions): Promise<ServiceStatus> {
   const { name: service, database, stream, consumers } = definition;
-  const { applied, pending } = await migrationState(pool, { service, migrations: database.migrations });
+  const { applied, pending } = await migrationState(pool, { ...database, service });
   const migrations = { applied: applied.length, pending };
   if (!applied.some(({ name }) => name.startsWith("mesh/"))) return { service, migrations, consumers: [] };
   const state = stream && broker && ((await broker.streamState(stream.name)) ?? null);

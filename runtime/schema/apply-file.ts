@@ -4,7 +4,8 @@ import { classify, STATE } from "../database/database-errors.js";
 import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
-import { MigrationError, recordMigrations } from "./ledger.js";
+import { orderingHint, watchRelations } from "./custom-sql.js";
+import { isCustom, MigrationError, recordMigrations } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { type Statement, splitStatements } from "./split-statements.js";
 import { readProgress, type Stage, splitStages, writeProgress } from "./stages.js";
@@ -44,7 +45,9 @@ export async function applyFile(file: Pending, applying: Applying): Promise<void
     for (const [index, stage] of stages.entries()) {
       if (index < from) continue;
       const progress = { done: index + 1, of: stages.length };
+      const noteRelations = isCustom(file) ? await watchRelations(client) : undefined;
       const finish = async () => {
+        await noteRelations?.();
         if (progress.done === progress.of) await recordMigrations(client, [...file.includes, file]);
         await writeProgress(client, file, progress);
       };
@@ -138,13 +141,21 @@ async function applyTransaction(file: Pending, stage: Stage, { client, finish }:
     await client.query(
       `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
     );
-    await client.query(stage.text);
+    if (!isCustom(file)) await client.query(stage.text);
+    // One by one: an error that has no position, of a row or a function, then has the line of its statement.
+    else for (const statement of splitStatements(stage.text)) await runStatement(statement, stage, client);
     await finish();
     await client.query("COMMIT");
   } catch (cause) {
     await client.query("ROLLBACK").catch(() => undefined);
     throw cause;
   }
+}
+
+async function runStatement(statement: Statement, stage: Stage, client: ClientBase): Promise<void> {
+  await client.query(statement.text).catch((error: unknown) => {
+    throw error instanceof DatabaseError ? atPlace(error, stage, statement) : error;
+  });
 }
 
 /** Each of its statements may run again, so that a stage that was cut off begins anew. */
@@ -158,10 +169,10 @@ async function applyStatements(
   try {
     for (const statement of splitStatements(stage.text)) {
       signal?.throwIfAborted();
-      await client.query(statement.text).catch(async (error: unknown) => {
+      await runStatement(statement, stage, client).catch(async (error: unknown) => {
         // Who is told to stop has no time: the next run drops it.
         if (signal?.aborted !== true) await dropInvalid(statement, client).catch(() => undefined);
-        throw error instanceof DatabaseError ? atLine(error, stage, statement) : error;
+        throw error;
       });
     }
     await client.query("BEGIN");
@@ -186,13 +197,9 @@ async function dropInvalid({ text }: Statement, client: ClientBase): Promise<voi
   );
 }
 
-/** The server counts from the beginning of what it was sent. */
-function atLine(error: DatabaseError, stage: Stage, statement: Statement): DatabaseError {
-  const before =
-    stage.text
-      .split("\n")
-      .slice(0, statement.line - 1)
-      .join("\n").length + 1;
+/** The server counts characters from the beginning of what it was sent; where it does not say, the statement itself is the place. */
+function atPlace(error: DatabaseError, stage: Stage, { index }: Statement): DatabaseError {
+  const before = [...stage.text.slice(0, index)].length;
   error.position = String(before + Number(error.position ?? 1));
   return error;
 }
@@ -219,8 +226,15 @@ function namingOwner({ code }: DatabaseError): string | undefined {
 function failedFile(file: Pending, stage: Stage, cause: DatabaseError): Error {
   if (classify(cause) === "unavailable") return cause;
   const offset = Number(cause.position ?? Number.NaN);
-  const line = Number.isNaN(offset) ? "" : `:${stage.text.slice(0, offset - 1).split("\n").length}`;
-  const detail = [cause.detail, cause.hint, findingRows(file, cause), namingOwner(cause)]
+  const before = [...stage.text].slice(0, offset - 1);
+  const line = Number.isNaN(offset) ? "" : `:${before.filter((sign) => sign === "\n").length + 1}`;
+  const detail = [
+    cause.detail,
+    cause.hint,
+    findingRows(file, cause),
+    namingOwner(cause),
+    orderingHint(file, cause),
+  ]
     .filter((part) => part !== undefined)
     .join(" ");
   return new MigrationError(

@@ -1,4 +1,5 @@
-import { type ClientBase, escapeIdentifier as quote } from "pg";
+import { type ClientBase, DatabaseError, escapeIdentifier as quote } from "pg";
+import { STATE } from "../database/database-errors.js";
 import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition.js";
 import { MigrationError } from "./ledger.js";
@@ -21,6 +22,8 @@ export interface Detached {
   readonly constraints: number;
   readonly indexes: number;
   readonly tables: readonly string[];
+  /** Views, tables and sequences that SQL of the service's own has made: they stay. */
+  readonly left: readonly string[];
 }
 
 const LOCK_TIMEOUT_MS = 2_000;
@@ -34,7 +37,7 @@ export async function detachDatabase(client: ClientBase, options: DetachOptions)
   const { rows } = await client.query<{ there: boolean }>(
     "SELECT to_regclass('mesh.place') IS NOT NULL AS there",
   );
-  if (rows[0]?.there !== true) return { triggers: 0, constraints: 0, indexes: 0, tables: [] };
+  if (rows[0]?.there !== true) return { triggers: 0, constraints: 0, indexes: 0, tables: [], left: [] };
   await client.query("BEGIN");
   try {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
@@ -43,16 +46,35 @@ export async function detachDatabase(client: ClientBase, options: DetachOptions)
     const constraints = await dropEach(client, CONSTRAINTS);
     const indexes = await dropEach(client, INDEXES);
     const made = options.tables.filter(({ existing }) => existing === undefined);
-    for (const table of made) await client.query(`DROP TABLE IF EXISTS ${relationOf(table)}`);
-    await revoke(client, options);
+    for (const table of made)
+      await client.query(`DROP TABLE IF EXISTS ${relationOf(table)}`).catch((cause: unknown) => {
+        throw stillNeeded(table.name, cause);
+      });
+    const custom = await client.query<{ name: string }>(CUSTOM_RELATIONS);
+    const left = custom.rows.map(({ name }) => name);
+    await revoke(client, options, left);
     await client.query("DROP SCHEMA mesh CASCADE");
     await client.query("COMMIT");
-    return { triggers, constraints, indexes, tables: made.map(({ name }) => name) };
+    return { triggers, constraints, indexes, tables: made.map(({ name }) => name), left };
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
 }
+
+/** A view of the service's own SQL, mostly. */
+function stillNeeded(table: string, cause: unknown): unknown {
+  if (!(cause instanceof DatabaseError) || cause.code !== STATE.dependent_objects_still_exist) return cause;
+  return new MigrationError(
+    `${table} goes with the mesh, and is needed: ${cause.detail ?? cause.message}. Drop that first`,
+    {
+      cause,
+    },
+  );
+}
+
+const CUSTOM_RELATIONS =
+  "SELECT name FROM mesh.custom_relation WHERE to_regclass(name) IS NOT NULL ORDER BY name";
 
 /** Behind the triggers, so that no event comes after it was asked. */
 async function requireNothingLost(client: ClientBase, options: DetachOptions): Promise<void> {
@@ -95,13 +117,18 @@ async function dropEach(client: ClientBase, query: string): Promise<number> {
 }
 
 /** The role itself belongs to the whole server, and stays. */
-async function revoke(client: ClientBase, { tables, role }: DetachOptions): Promise<void> {
+async function revoke(
+  client: ClientBase,
+  { tables, role }: DetachOptions,
+  left: readonly string[],
+): Promise<void> {
   const found = await client.query("SELECT FROM pg_roles WHERE rolname = $1 AND rolname <> current_user", [
     role,
   ]);
   if (found.rowCount === 0) return;
   for (const table of tables.filter(({ existing }) => existing !== undefined))
     await client.query(`REVOKE ALL ON ${relationOf(table)} FROM ${quote(role)}`);
+  for (const name of left) await client.query(`REVOKE ALL ON ${name} FROM ${quote(role)}`);
   const { rows } = await client.query<{ statement: string }>(
     `SELECT format('REVOKE ALL ON SCHEMA %I FROM %I', nspname, $1::text) AS statement FROM pg_namespace
      WHERE nspname = ANY ($2) AND has_schema_privilege(current_user, oid, 'USAGE WITH GRANT OPTION')

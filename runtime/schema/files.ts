@@ -2,7 +2,17 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MESH_0001 } from "./0001_mesh.js";
+import { readCustomSql } from "./custom-sql.js";
 import { type Migration, MigrationError } from "./ledger.js";
+
+/** Where the files of a service are. */
+export interface MigrationFiles {
+  readonly service: string;
+  /** Folder of the generated ones. */
+  readonly migrations: URL | string;
+  /** Folder of SQL that the service has of its own, as mesh.yaml says it. Absent: none. */
+  readonly sql?: string;
+}
 
 /** The runtime's own migrations: they come first, and create what the services' files stand on. */
 export const meshMigrations: readonly Migration[] = [
@@ -10,26 +20,40 @@ export const meshMigrations: readonly Migration[] = [
 ];
 
 /**
- * The service's migrations, by name. The compiler copies no SQL to where it puts a compiled service
+ * All migrations: the runtime's own, then the service's, then SQL of its own; each by name. The compiler copies no SQL to where it puts a compiled service
  * (`dist/generated/auth/`): then `generated/<service>/migrations` of the project around it is read,
- * and at last that of the current folder.
+ * and at last that of the current folder; likewise for SQL of its own.
  */
-export async function readMigrations(location: URL | string, service: string): Promise<readonly Migration[]> {
-  return await readFiles(await findFolder(location, service));
+export async function readMigrations({
+  service,
+  migrations: location,
+  sql,
+}: MigrationFiles): Promise<readonly Migration[]> {
+  const beside = typeof location === "string" ? location : fileURLToPath(location);
+  const around = [...foldersAround(beside), process.cwd()];
+  const folders = [beside, ...around.map((folder) => join(folder, "generated", service, "migrations"))];
+  const generated = await readFiles(
+    await findFolder(
+      folders,
+      `no migrations of service "${service}"`,
+      "run mesh generate, and ship the folder with the service",
+    ),
+  );
+  if (sql === undefined) return [...meshMigrations, ...generated];
+  const folder = await findFolder(
+    around.map((each) => join(each, sql)),
+    `no SQL of service "${service}"`,
+    `mesh.yaml says "sql: ${sql}": ship the folder with the service`,
+  );
+  const names = generated.map(({ name }) => name);
+  return [...meshMigrations, ...generated, ...(await readCustomSql(folder, await listFolder(folder), names))];
 }
 
-async function findFolder(location: URL | string, service: string): Promise<string> {
-  const beside = typeof location === "string" ? location : fileURLToPath(location);
-  const around = [...foldersAround(beside), process.cwd()].map((folder) =>
-    join(folder, "generated", service, "migrations"),
-  );
-  for (const folder of [beside, ...around]) {
+async function findFolder(folders: readonly string[], what: string, fix: string): Promise<string> {
+  for (const folder of folders) {
     if (await isFolder(folder)) return folder;
   }
-  throw new MigrationError(
-    `no migrations of service "${service}": neither ${beside} nor ${around.at(-1)} exists; ` +
-      "run mesh generate, and ship the folder with the service",
-  );
+  throw new MigrationError(`${what}: neither ${folders[0]} nor ${folders.at(-1)} exists; ${fix}`);
 }
 
 /** From the nearest up. */
@@ -49,11 +73,14 @@ async function isFolder(folder: string): Promise<boolean> {
   }
 }
 
-async function readFiles(folder: string): Promise<readonly Migration[]> {
-  const entries = await readdir(folder).catch((cause: unknown) => {
+async function listFolder(folder: string): Promise<readonly string[]> {
+  return await readdir(folder).catch((cause: unknown) => {
     throw new MigrationError(`cannot read the migrations in ${folder}`, { cause });
   });
-  const names = entries.filter((name) => name.endsWith(".sql")).sort();
+}
+
+async function readFiles(folder: string): Promise<readonly Migration[]> {
+  const names = (await listFolder(folder)).filter((name) => name.endsWith(".sql")).sort();
   return await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);

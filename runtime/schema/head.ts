@@ -11,6 +11,14 @@ export function readFollows(text: string): readonly string[] | undefined {
   return said.trim() === "nothing" ? [] : said.split(",").map((name) => name.trim());
 }
 
+/** Of SQL of the service's own: the generated migration that it is to be ahead of; undefined when it does not say. */
+export function readBefore(text: string): string | undefined {
+  return headOf(text)
+    .find((line) => line.startsWith("-- before: "))
+    ?.slice("-- before: ".length)
+    .trim();
+}
+
 const ADDITIVE = "-- older releases: run on";
 const BREAKING = "-- older releases: stop, since ";
 

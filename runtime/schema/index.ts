@@ -1,4 +1,5 @@
 export { type CatalogColumn, type CatalogForeignKey, type CatalogTable, readCatalog } from "./catalog.js";
+export { type CustomSqlMistake, findCustomSqlMistakes } from "./custom-sql.js";
 export { type Detached, type DetachOptions, detachDatabase } from "./detach.js";
 export {
   compareExisting,
@@ -7,6 +8,7 @@ export {
   type ExistingFindings,
   type ExistingTable,
 } from "./existing-tables.js";
+export type { MigrationFiles } from "./files.js";
 export type { Grants } from "./grants.js";
 export { type AppliedMigration, type Migration, MigrationError } from "./ledger.js";
 export { type MigrateOptions, type MigrationReport, mayMigrate, migrate, migrationState } from "./migrate.js";

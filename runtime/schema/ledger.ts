@@ -4,7 +4,7 @@ import { readBreaks } from "./head.js";
 
 /** One file of SQL: a transaction, applied once, never changed afterwards. */
 export interface Migration {
-  /** `mesh/0001_mesh` for the runtime's own, `0001_initial_5f0c9d21ab.sql` for the service's. */
+  /** `mesh/0001_mesh` for the runtime's own, `0001_initial_5f0c9d21ab.sql` for the service's, `sql/0001_views.sql` for SQL of its own. */
   readonly name: string;
   /** Lines end in LF. */
   readonly text: string;
@@ -48,7 +48,7 @@ export async function prepareLedger(client: ClientBase): Promise<void> {
         breaks      TEXT
     );
     COMMENT ON TABLE mesh.migration IS 'The migrations that this database has had.';
-    COMMENT ON COLUMN mesh.migration.name IS 'mesh/0001_mesh of the runtime, 0001_initial_5f0c9d21ab.sql of the service.';
+    COMMENT ON COLUMN mesh.migration.name IS 'mesh/0001_mesh of the runtime, 0001_initial_5f0c9d21ab.sql of the service, sql/0001_views.sql of SQL of its own.';
     COMMENT ON COLUMN mesh.migration.sha256 IS 'Checksum of the file when it was applied: a file that has changed since is refused.';
     COMMENT ON COLUMN mesh.migration.applied_at IS 'When it was applied.';
     COMMENT ON COLUMN mesh.migration.breaks IS
@@ -79,12 +79,12 @@ export async function readLedger(client: ClientBase): Promise<readonly AppliedMi
 /** In the transaction of the file itself. */
 export async function recordMigrations(client: ClientBase, files: readonly Migration[]): Promise<void> {
   for (const { name, text } of files) {
-    // The runtime's own only ever add to what older ones know.
-    const breaks = isOwn({ name }) ? "" : readBreaks(text);
+    // The runtime's own only ever add to what older ones know; of the service's own SQL its author says where it does not.
+    const breaks = isOwn({ name }) ? "" : (readBreaks(text) ?? (isCustom({ name }) ? "" : null));
     await client.query("INSERT INTO mesh.migration (name, sha256, breaks) VALUES ($1, $2, $3)", [
       name,
       checksum(text),
-      breaks ?? null,
+      breaks,
     ]);
   }
 }
@@ -92,4 +92,11 @@ export async function recordMigrations(client: ClientBase, files: readonly Migra
 /** The runtime's own. */
 export function isOwn({ name }: Pick<Migration, "name">): boolean {
   return name.startsWith("mesh/");
+}
+
+/** Before the name of a file of SQL that the service has of its own. */
+export const CUSTOM = "sql/";
+
+export function isCustom({ name }: Pick<Migration, "name">): boolean {
+  return name.startsWith(CUSTOM);
 }

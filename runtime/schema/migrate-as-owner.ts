@@ -3,15 +3,13 @@ import { requireOwnSessions } from "../database/pooler.js";
 import { relationOf } from "../database/relation.js";
 import type { Logger } from "../definition.js";
 import type { ExistingTable } from "./existing-tables.js";
+import type { MigrationFiles } from "./files.js";
 import { MigrationError } from "./ledger.js";
 import { mayMigrate, migrate, migrationState, requireExisting } from "./migrate.js";
 
 /** A database whose owner migrates it, and whose service runs as another role. */
-export interface OwnedDatabase {
-  readonly service: string;
+export interface OwnedDatabase extends MigrationFiles {
   readonly name: string;
-  /** Folder of the service's migrations. */
-  readonly migrations: URL | string;
   /** `AUTH_DB_OWNER_URL` */
   readonly ownerUrlVariable: string;
   /** As roles.sql makes them: `auth_owner`, `auth_service`. */
@@ -48,11 +46,11 @@ export interface MigratedDatabase {
  * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
  */
 export async function migrateAsOwner(
-  { service, name, migrations, ownerUrlVariable, roles, tables }: OwnedDatabase,
+  { service, name, migrations, sql, ownerUrlVariable, roles, tables }: OwnedDatabase,
   { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
 ): Promise<MigratedDatabase> {
   const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
-  const files = { service, migrations };
+  const files = { service, migrations, ...(sql === undefined ? {} : { sql }) };
   const result = { service, database: name, applied: [], pending: [], granted: null };
   try {
     await requireOwnSessions({ pool, service, variable });

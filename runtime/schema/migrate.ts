@@ -4,7 +4,7 @@ import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply-file.js";
 import { compareExisting, ExistingDiffers, type ExistingTable } from "./existing-tables.js";
-import { meshMigrations, readMigrations } from "./files.js";
+import { type MigrationFiles, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
@@ -16,10 +16,7 @@ import { withoutTimeouts } from "./timeouts.js";
 const MIGRATION_LOCK = 0x6d_65_73_68;
 
 /** What to apply, and for which service. */
-export interface MigrateOptions {
-  readonly service: string;
-  /** Folder of the service's own files. */
-  readonly migrations: URL | string;
+export interface MigrateOptions extends MigrationFiles {
   readonly logger: Logger;
   /** Ends the waiting for locks, and for another replica that migrates. */
   readonly signal?: AbortSignal;
@@ -54,7 +51,7 @@ export async function migrate(
   database: Pool | ClientBase,
   options: MigrateOptions,
 ): Promise<MigrationReport> {
-  const files = [...meshMigrations, ...(await readMigrations(options.migrations, options.service))];
+  const files = await readMigrations(options);
   const { logger, signal, grants, tables = [] } = options;
   return await withClient(database, (client) =>
     withoutTimeouts(client, () =>
@@ -82,9 +79,9 @@ export async function requireExisting(
 /** What has been applied and what has not, without changing anything: for `mesh migrate --dry-run` and `mesh status`. */
 export async function migrationState(
   database: Pool | ClientBase,
-  options: Pick<MigrateOptions, "service" | "migrations">,
+  options: MigrationFiles,
 ): Promise<{ readonly applied: readonly AppliedMigration[]; readonly pending: readonly string[] }> {
-  const files = [...meshMigrations, ...(await readMigrations(options.migrations, options.service))];
+  const files = await readMigrations(options);
   return await withClient(database, async (client) => {
     const found = await client.query("SELECT to_regclass('mesh.migration') IS NOT NULL AS ready");
     const applied = found.rows[0]?.ready === true ? await readLedger(client) : [];
@@ -114,8 +111,8 @@ async function withClient<T>(
     failure = error instanceof Error ? error : new Error(String(error));
     throw error;
   } finally {
-    // A connection that failed may still hold the session lock: closed rather than handed back, it lets go.
-    client.release(failure);
+    // Closed rather than handed back: one that failed may still hold the session lock, and files may have set what a session keeps.
+    client.release(failure ?? true);
   }
 }
 

@@ -1,4 +1,12 @@
-import { type AppliedMigration, checksum, isOwn, type Migration, MigrationError } from "./ledger.js";
+import { orderPending } from "./custom-sql.js";
+import {
+  type AppliedMigration,
+  checksum,
+  isCustom,
+  isOwn,
+  type Migration,
+  MigrationError,
+} from "./ledger.js";
 import { findPending, type Pending, readLineage } from "./lineage.js";
 
 /**
@@ -21,11 +29,25 @@ export function pendingMigrations(
   const unknown = applied.filter(({ name }) => !known.has(name));
   const unbearable = unknown.find(({ breaks }) => breaks !== "");
   if (unbearable !== undefined) throw missingFile(unbearable);
-  const pending = findPending(readLineage(files.filter((file) => !isOwn(file))), applied);
+  const lineage = readLineage(files.filter((file) => !isOwn(file) && !isCustom(file)));
+  const custom = pendingCustom(files.filter(isCustom), done);
+  const pending = orderPending(findPending(lineage, applied), custom);
   const [blocked] = pending;
   const foreign = unknown.find((entry) => !isOwn(entry));
   if (blocked !== undefined && foreign !== undefined) throw otherBranch(foreign, blocked);
   return [...own.map((file) => ({ ...file, sql: file.text, includes: [] })), ...pending];
+}
+
+/** Those that are still to come; throws where one would have to go between applied ones. */
+function pendingCustom(files: readonly Migration[], done: ReadonlySet<string>): readonly Pending[] {
+  const last = files.findLast(({ name }) => done.has(name));
+  const pending = files.filter(({ name }) => !done.has(name));
+  const [first] = pending;
+  if (first !== undefined && last !== undefined && first.name < last.name)
+    throw new MigrationError(
+      `${first.path} is new but comes before ${last.path}, which is already applied; give it the next number`,
+    );
+  return pending.map((file) => ({ ...file, sql: file.text, includes: [] }));
 }
 
 function missingFile(entry: AppliedMigration): MigrationError {

@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { checksum, type Migration, MigrationError } from "./ledger.js";
 import type { Pending } from "./lineage.js";
-import { tokens } from "./split-statements.js";
+import { isFiller, tokens } from "./split-statements.js";
 
 /** A part of a file that is one transaction, or whose statements commit one by one. */
 export interface Stage {
@@ -14,8 +14,8 @@ const BOUNDARY = /^-- transaction: (one|none)$/;
 
 /** A file without boundaries is one transaction. */
 export function splitStages({ sql }: Pick<Pending, "sql">): readonly Stage[] {
-  const bounds = [...tokens(sql)].flatMap(({ 0: token, index }) => {
-    const mode = BOUNDARY.exec(token)?.[1];
+  const bounds = [...tokens(sql)].flatMap(({ text, index }) => {
+    const mode = BOUNDARY.exec(text)?.[1];
     return mode === undefined ? [] : [{ transaction: mode === "one", begin: index }];
   });
   const all = [{ transaction: true, begin: 0 }, ...bounds];
@@ -28,7 +28,7 @@ export function splitStages({ sql }: Pick<Pending, "sql">): readonly Stage[] {
 }
 
 function isComment(sql: string): boolean {
-  return [...tokens(sql)].every(({ 0: token }) => /^(?:--|\/\*|\s+$)/.test(token));
+  return [...tokens(sql)].every(({ text }) => isFiller(text));
 }
 
 /** How many stages of a file are done, from the first on. Only of files that have several anything is kept. */

@@ -23,7 +23,7 @@ class NotMigrated extends Error {
 }
 
 async function applyMigrations({ definition, config, logger, pool, stopping }: Service): Promise<void> {
-  const files = { service: definition.name, migrations: definition.database.migrations };
+  const files = { ...definition.database, service: definition.name };
   if (config.migrate && (await mayMigrate(pool))) {
     await migrate(pool, { ...files, tables: definition.tables, logger, signal: stopping.signal });
     return;

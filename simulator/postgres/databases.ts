@@ -72,7 +72,7 @@ export async function prepareDatabase(
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   const existing = existingTablesSql(definition.tables);
   if (existing !== "") await pool.query(existing);
-  await migrate(pool, { service: definition.name, migrations: definition.database.migrations, logger });
+  await migrate(pool, { ...definition.database, service: definition.name, logger });
   await pool.end();
   const client = new pg.Client({ connectionString: url });
   await client.connect();

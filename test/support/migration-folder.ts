@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { type MigrationReport, migrate } from "../../runtime/schema/index.js";
+import { type MigrateOptions, type MigrationReport, migrate } from "../../runtime/schema/index.js";
 import { silent } from "./loggers.js";
 
 export interface Folder {
@@ -29,13 +29,13 @@ export async function removeFolders(): Promise<void> {
 export async function runMigrations(
   url: string,
   migrations: URL | string,
-  service = "shop",
+  { service = "shop", ...more }: Partial<Pick<MigrateOptions, "service" | "sql" | "grants">> = {},
 ): Promise<MigrationReport> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   // A connection that the server cuts while it is idle would otherwise end the test run.
   pool.on("error", () => undefined);
   try {
-    return await migrate(pool, { service, migrations, logger: silent });
+    return await migrate(pool, { ...more, service, migrations, logger: silent });
   } finally {
     await pool.end();
   }

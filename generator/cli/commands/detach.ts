@@ -41,7 +41,7 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
   }
 }
 
-function describe(database: string, { triggers, constraints, indexes, tables }: Detached): void {
+function describe(database: string, { triggers, constraints, indexes, tables, left }: Detached): void {
   if (triggers + constraints + indexes + tables.length === 0)
     print(`${database}: nothing of the mesh is there`);
   else
@@ -49,4 +49,5 @@ function describe(database: string, { triggers, constraints, indexes, tables }: 
       `${database}: dropped ${triggers} triggers, ${constraints} checks, ${indexes} indexes` +
         `${tables.length === 0 ? "" : `, the tables ${tables.join(", ")}`}, and schema mesh with its grants`,
     );
+  if (left.length > 0) print(`${database}: of your own SQL there stay ${left.join(", ")}`);
 }

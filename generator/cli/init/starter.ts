@@ -114,7 +114,7 @@ export const STARTER_TSCONFIG = {
 /** tsc neither removes what is no longer there, nor copies the SQL that services read from beside their code. */
 const CLEAN = "node -e \"fs.rmSync('dist', { recursive: true, force: true })\"";
 const COPY_SQL =
-  "node -e \"fs.cpSync('generated', 'dist/generated', { recursive: true, filter: (path) => fs.statSync(path).isDirectory() || path.endsWith('.sql') })\"";
+  "node -e \"for (const from of ['generated', 'sql']) if (fs.existsSync(from)) fs.cpSync(from, 'dist/' + from, { recursive: true, filter: (path) => fs.statSync(path).isDirectory() || path.endsWith('.sql') })\"";
 
 export const STARTER_SCRIPTS: Readonly<Record<string, string>> = {
   generate: "mesh generate",

@@ -73,6 +73,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
       ownerUrlVariable: database.ownerUrlVariable,
       roles: { ...database.roles },
       migrations: code(`new URL("./migrations/", import.meta.url)`),
+      sql: database.sql,
     },
     stream:
       service.stream === undefined

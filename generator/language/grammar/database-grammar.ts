@@ -21,6 +21,7 @@ import {
   rowName,
   schemaName,
   serviceName,
+  sqlFolder,
   tableName,
   text,
 } from "../words.js";
@@ -156,6 +157,10 @@ export const databaseShape = mapping("a database", {
   description: key("What it holds.", text),
   schema: key("The PostgreSQL schema of its tables, where a table does not say another.", schemaName),
   existing: key("Its tables are there already, copies aside: see `existing` of a table.", flag, false),
+  sql: key(
+    "A folder of SQL of your own, for what this file has no word for: views, functions, checks, rows to begin with. Its files are called `0001_views.sql`, `0002_…`; each is applied once, behind the generated migrations, or ahead of the one that a first line `-- before: 0003_….sql` names.",
+    sqlFolder,
+  ),
   tables: key("Tables by name.", dictionary(tableName, tableShape)),
 });
 

@@ -37,6 +37,7 @@ export function buildDatabase(database: DatabaseSymbol, wide: Wide): Database {
     urlVariable: databaseUrlVariable(database.name),
     ownerUrlVariable: ownerUrlVariable(database.name),
     roles: databaseRoles(service),
+    sql: database.node?.get.sql?.value,
     tables: [...database.tables.values()].map((table) => buildTable(table, database, wide)).sort(byName),
   };
 }

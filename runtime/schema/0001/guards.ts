@@ -21,6 +21,12 @@ COMMENT ON COLUMN mesh.place.schema_name IS 'Their schema.';
 COMMENT ON COLUMN mesh.place.table_name IS 'Their names.';
 COMMENT ON COLUMN mesh.place.existing IS 'It was there before the mesh: what is ours on it are triggers, and checks and indexes whose names begin with mesh_.';
 
+CREATE TABLE mesh.custom_relation (
+    name TEXT COLLATE "C" PRIMARY KEY
+);
+COMMENT ON TABLE mesh.custom_relation IS 'Views, tables and sequences that SQL of the service''s own has made: its role is granted these.';
+COMMENT ON COLUMN mesh.custom_relation.name IS 'As SQL names it, with its schema.';
+
 CREATE FUNCTION mesh.refuse_table(own_table NAME, relation OID) RETURNS BOOLEAN
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

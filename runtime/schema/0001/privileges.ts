@@ -4,6 +4,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     table_name TEXT;
     names TEXT[];
+    made RECORD;
 BEGIN
     -- "public" is no role, but means everybody.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role AND oid <> (SELECT nspowner FROM pg_namespace WHERE nspname = 'mesh')) THEN
@@ -47,6 +48,18 @@ BEGIN
         END IF;
         EXECUTE format('REVOKE ALL ON %1$I.%2$I FROM %3$I; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.%2$I TO %3$I',
             names[1], names[2], role);
+    END LOOP;
+    -- What SQL of the service's own has made. A view is read, for it shows with its owner's rights.
+    FOR made IN
+        SELECT nspname, custom.name, CASE relkind WHEN 'S' THEN 'USAGE, SELECT ON SEQUENCE'
+            WHEN 'v' THEN 'SELECT ON' WHEN 'm' THEN 'SELECT ON' ELSE 'SELECT, INSERT, UPDATE, DELETE ON' END AS rights
+        FROM mesh.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
+            JOIN pg_namespace AS n ON n.oid = relnamespace
+    LOOP
+        IF NOT has_schema_privilege(role, made.nspname, 'USAGE') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', made.nspname, role);
+        END IF;
+        EXECUTE format('GRANT %s %s TO %I', made.rights, made.name, role);
     END LOOP;
 END;
 $$;

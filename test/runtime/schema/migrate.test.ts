@@ -193,7 +193,7 @@ describe("files that do not match mesh.migration are refused", () => {
   });
 
   test("no folder at all: both places are named", async () => {
-    await expect(runMigrations(url, "/nowhere/migrations", "nobody")).rejects.toThrow(
+    await expect(runMigrations(url, "/nowhere/migrations", { service: "nobody" })).rejects.toThrow(
       /no migrations of service "nobody": neither \/nowhere\/migrations nor .*generated\/nobody\/migrations exists/,
     );
   });

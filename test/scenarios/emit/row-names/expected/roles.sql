@@ -50,6 +50,15 @@ BEGIN
   LOOP
     EXECUTE format('ALTER %s OWNER TO %I', known.object, here.owner);
   END LOOP;
+  IF to_regclass('mesh.custom_relation') IS NOT NULL THEN
+    FOR known IN
+      SELECT custom.name FROM mesh.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
+      -- A sequence of a column goes with its table.
+      WHERE relowner <> owner_id AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND relkind = 'S' AND deptype IN ('a', 'i'))
+    LOOP
+      EXECUTE format('ALTER TABLE %s OWNER TO %I', known.name, here.owner);
+    END LOOP;
+  END IF;
   -- Of the whole server: nobody but owners and those who are granted it may connect to its common databases any more. PostgreSQL lets
   -- everybody, and whoever connects could read their catalogues and make objects that others run into.
   FOR known IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP

@@ -1,0 +1,46 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Database, Mesh } from "../model/mesh.js";
+import type { Refusal } from "../plan-output.js";
+
+/** What is wrong with the folders of SQL that databases say; `paths` of generated files are there for the names of migrations. */
+export async function refuseCustomSql(mesh: Mesh, paths: readonly string[]): Promise<readonly Refusal[]> {
+  if (mesh.databases.every(({ sql }) => sql === undefined)) return [];
+  const refusals = mesh.databases.map(async (database) =>
+    database.sql === undefined ? [] : await refuseFolder(database, { folder: database.sql, paths }),
+  );
+  return (await Promise.all(refusals)).flat();
+}
+
+async function refuseFolder(
+  { name, service }: Database,
+  { folder, paths }: { readonly folder: string; readonly paths: readonly string[] },
+): Promise<readonly Refusal[]> {
+  const path = ["databases", name, "sql"];
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw error;
+  });
+  if (names === undefined) {
+    const hint = `make it beside mesh.yaml, with a first file ${folder}/0001_views.sql, or take "sql" away`;
+    return [{ code: "sql-folder", path, message: `there is no folder ${folder}`, hint }];
+  }
+  const files = names
+    .filter((file) => file.endsWith(".sql"))
+    .map(async (file) => ({
+      name: file,
+      text: (await readFile(join(folder, file), "utf8")).replaceAll("\r\n", "\n"),
+    }));
+  const prefix = `${service}/migrations/`;
+  const migrations = paths
+    .flatMap((each) => (each.startsWith(prefix) ? [each.slice(prefix.length)] : []))
+    .sort();
+  // Not needed by a mesh without such a folder, whose runs are quicker without it.
+  const { findCustomSqlMistakes } = await import("@meshwright/runtime");
+  return findCustomSqlMistakes(await Promise.all(files), migrations).map(({ file, line, message, hint }) => ({
+    code: "sql-file",
+    path,
+    message: `${folder}/${file}${line === undefined ? "" : `:${line}`}: ${message}`,
+    hint,
+  }));
+}
