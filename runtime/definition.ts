@@ -101,6 +101,10 @@ export interface ColumnDefinition {
   readonly private?: true;
   /** Of a cache: only hooks fill it. Events and snapshots leave it alone, and it is not compared. */
   readonly local?: true;
+  /** Of a cache: the field of its events that fills it. Absent: that of its name. */
+  readonly field?: string;
+  /** Of a cache: the member of its owner's rows that fills it. Absent: that of its name. */
+  readonly member?: string;
   /** In their form on the wire. */
   readonly oneOf?: readonly (string | number)[];
 }
@@ -203,12 +207,14 @@ export interface EventDefinition<E extends MeshEvent = MeshEvent> extends Messag
   /** Fields of the payload that hold the entity's id, and the event's, where its envelope has none. */
   readonly idField?: string;
   readonly eventIdField?: string;
+  /** Fields that the owner's rows, and so snapshots, show under another name: `{ restaurantId: "restaurant_id" }`. */
+  readonly members?: Readonly<Record<string, string>>;
 }
 
 /** The events of one service, by the names of its publisher's methods. */
 export type EventDefinitions = Readonly<Record<string, EventDefinition>>;
 
-/** An event of a subscription, with what this service does for it. A cache's columns are filled from the fields of the same names. */
+/** An event of a subscription, with what this service does for it. A cache's columns are filled from the fields of the same names, where they say no other. */
 export interface ConsumedEvent<E extends MeshEvent = MeshEvent> {
   readonly event: EventDefinition;
   readonly cascades?: readonly CascadeDefinition[];

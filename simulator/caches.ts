@@ -1,6 +1,13 @@
-import type { ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
+import type { ColumnDefinition, ConsumerDefinition, TableDefinition } from "@meshwright/runtime";
 import { factsOf } from "@meshwright/runtime/column-types";
-import { carriedColumns, keyColumns, keyList, relationOf, wireRow } from "@meshwright/runtime/simulation";
+import {
+  carriedColumns,
+  keyColumns,
+  keyList,
+  memberFilling,
+  relationOf,
+  wireRow,
+} from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
 import type { Copy } from "./mesh.js";
 
@@ -9,10 +16,10 @@ import type { Copy } from "./mesh.js";
  */
 
 /** The cache's columns that events carry, the key included. */
-function comparedColumns({ cache, events }: ConsumerDefinition): readonly string[] {
+function comparedColumns({ cache, events }: ConsumerDefinition): readonly ColumnDefinition[] {
   if (cache === undefined) return [];
   const carried = new Set(events.flatMap(({ event }) => carriedColumns(event, cache)));
-  return cache.columns.map(({ name }) => name).filter((name) => carried.has(name));
+  return cache.columns.filter(({ name }) => carried.has(name));
 }
 
 /** One line for each row that differs: rows that the cache lacks, and rows that only the cache has. */
@@ -20,14 +27,19 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const { cache } = consumer;
   const columns = comparedColumns(consumer);
   if (cache === undefined || columns.length === 0) return [];
-  const read = (table: TableDefinition, condition: string) => {
-    const compared = cache.columns.filter(({ name }) => columns.includes(name));
-    const row = wireRow({ ...cache, columns: compared }, '"$row"');
-    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY ${keyList(keyColumns(cache), '"$row"')}`;
+  // Either side in the types of the cache, under the names that its owner's rows have.
+  const read = (table: TableDefinition, nameIn: typeof memberFilling, condition: string) => {
+    const compared = columns.map((column) => ({
+      ...column,
+      name: nameIn(column),
+      member: memberFilling(column),
+    }));
+    const row = wireRow({ columns: compared }, '"$row"', memberFilling);
+    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY ${keyList(keyColumns(table), '"$row"')}`;
   };
   const [here, there] = await Promise.all([
-    service.database.query<{ row: string }>(read(cache, "true")),
-    owner.service.database.query<{ row: string }>(read(owner.table, membershipSql(cache))),
+    service.database.query<{ row: string }>(read(cache, ({ name }) => name, "true")),
+    owner.service.database.query<{ row: string }>(read(owner.table, memberFilling, membershipSql(cache))),
   ]);
   const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
   return [
@@ -43,8 +55,9 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
 /** The rows of the owner that a partial cache has. */
 function membershipSql({ where = [], columns }: TableDefinition): string {
   const parts = where.map(({ column: name, values = [], isNull }) => {
-    const { kind, cast, zoned } = factsOf(columns.find((column) => column.name === name)?.type ?? "text");
-    const cell = `"$row".${quote(name)}`;
+    const column = columns.find((each) => each.name === name);
+    const { kind, cast, zoned } = factsOf(column?.type ?? "text");
+    const cell = `"$row".${quote(column === undefined ? name : memberFilling(column))}`;
     if (isNull !== undefined)
       return `${kind === "document" ? `nullif(${cell}, 'null')` : cell} IS ${isNull ? "" : "NOT "}NULL`;
     const said = values.map((value) => escapeLiteral(String(value))).join(", ");

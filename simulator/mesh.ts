@@ -9,6 +9,7 @@ import {
   joinId,
   type KeyColumns,
   keyColumns,
+  memberFilling,
   relationName,
   relationOf,
 } from "@meshwright/runtime/simulation";
@@ -94,12 +95,21 @@ function wantedValues(entity: string, services: readonly SimulatedService[]): Ow
     definition.consumers.filter((consumer) => consumer.entity === entity),
   );
   const wanted = new Map<string, readonly (string | null)[]>();
-  for (const { column, values = [], isNull } of copies.flatMap(({ cache }) => cache?.where ?? []))
-    wanted.set(column, [
-      ...(wanted.get(column) ?? []),
+  const conditions = copies.flatMap(({ cache }) =>
+    (cache?.where ?? []).map((condition) => ({
+      ...condition,
+      column: cache?.columns.find(({ name }) => name === condition.column),
+    })),
+  );
+  for (const { column, values = [], isNull } of conditions) {
+    if (column === undefined) continue;
+    const owned = memberFilling(column);
+    wanted.set(owned, [
+      ...(wanted.get(owned) ?? []),
       ...values.map(String),
       ...(isNull === true ? [null] : []),
     ]);
+  }
   return wanted;
 }
 

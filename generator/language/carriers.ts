@@ -1,11 +1,49 @@
 import type { FieldNode } from "./grammar.js";
 import type { Program } from "./program.js";
-import type { EventSymbol, TableSymbol } from "./symbols.js";
+import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "./symbols.js";
 
 /** The events whose fields are a table's columns: those it emits, or those that fill it. */
 export function carriersOf(table: TableSymbol, program: Program): readonly EventSymbol[] {
   if (table.cacheOf !== undefined) return program.entities.get(table.cacheOf.text)?.events ?? [];
   return program.events.filter((event) => event.table === table);
+}
+
+/** The fields of an event that show the column: of a copy the one that fills it. */
+export type FieldsFor = (event: EventSymbol) => readonly FieldSymbol[];
+
+export function fieldsFor(column: ColumnSymbol, table: TableSymbol, program: Program): FieldsFor {
+  if (table.cacheOf === undefined)
+    return ({ fields }) => [...fields.values()].filter(({ source }) => source?.column === column.name);
+  const { field } = fillingOf(column, carriersOf(table, program));
+  return ({ fields }) => {
+    const filling = fields.get(field);
+    return filling === undefined ? [] : [filling];
+  };
+}
+
+/** What fills a column of a copy. */
+export interface Filling {
+  /** Of its events. */
+  readonly field: string;
+  /** Of its owner, in a snapshot: the column that the field shows; undefined where no table of the mesh has it. */
+  readonly column: string | undefined;
+}
+
+/** The field that the copy says; else that of the column's name; else one that shows the owner's column of that name. */
+export function fillingOf({ name, from }: ColumnSymbol, events: readonly EventSymbol[]): Filling {
+  const telling = events.filter(({ change }) => change !== "delete");
+  const field =
+    from?.value ??
+    (telling.some(({ fields }) => fields.has(name)) ? name : fieldShowing(name, telling)) ??
+    name;
+  const own = events.filter(({ table, id }) => table !== undefined && id === undefined);
+  const sources = own.flatMap(({ fields }) => fields.get(field)?.source ?? []);
+  return { field, column: sources[0]?.column ?? (own.length > 0 ? name : undefined) };
+}
+
+function fieldShowing(column: string, events: readonly EventSymbol[]): string | undefined {
+  const fields = events.flatMap((event) => (event.id === undefined ? [...event.fields.values()] : []));
+  return fields.find(({ source }) => source?.column === column)?.name;
 }
 
 /** Whether events carry the field as a decimal string. */

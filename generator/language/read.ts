@@ -65,6 +65,8 @@ type ScalarLike = Exclude<Shape, { kind: "either" | "mapping" | "dictionary" | "
 
 function fits(shape: Shape, value: Value): boolean {
   if (shape.kind === "list") return value.kind === "list";
+  if (shape.kind === "mapping")
+    return value.kind === "mapping" && value.entries.some(({ key }) => shape.keys[key]?.required === true);
   return value.kind === "scalar" && value.value !== null;
 }
 

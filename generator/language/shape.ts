@@ -106,7 +106,7 @@ export interface MappingShape<K extends Keys> {
   readonly extensible: boolean;
 }
 
-/** A short form (a word or a list of words) or a full one. Their YAML kinds differ, which says which of the two is meant. */
+/** A short form or a full one. Their YAML kinds differ, or the short one is a mapping with a required key: that says which of the two is meant. */
 export interface EitherShape<A extends Shape, B extends Shape> {
   readonly kind: "either";
   readonly short: A;

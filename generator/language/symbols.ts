@@ -72,6 +72,8 @@ export interface ColumnSymbol {
   readonly key: boolean;
   /** Of a copy: only hooks fill it. */
   readonly local: boolean;
+  /** Of a copy: the field that fills it, where that is said. */
+  readonly from: TextNode<string> | undefined;
   /** The full form, where it is written so. */
   readonly node: Extract<ColumnNode, { kind: "mapping" }> | undefined;
   /** Some of its properties were misread. */
@@ -100,7 +102,16 @@ export interface EventSymbol {
 export interface FieldSymbol {
   readonly name: string;
   readonly span: Span;
+  /** Its type; where it says none, that of what fills it. undefined: misread. */
   readonly node: FieldNode | undefined;
+  /** What fills it where a table emits the event; undefined: whoever publishes it. */
+  readonly source: FieldSource | undefined;
+}
+
+/** The column of the row that the event tells of. */
+export interface FieldSource {
+  readonly column: string;
+  readonly span: Span;
 }
 
 /** An object under `types`. */

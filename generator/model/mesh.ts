@@ -299,6 +299,8 @@ export interface Column {
   readonly unique: boolean;
   /** Of a copy: only hooks fill it; events and snapshots leave it alone. */
   readonly local: true | undefined;
+  /** Of a copy: what fills it, where that is called otherwise. */
+  readonly filledBy: Filling | undefined;
   /** Shown to nobody but the service itself. */
   readonly private: true | undefined;
   readonly default: ColumnDefault | undefined;
@@ -309,6 +311,13 @@ export interface Column {
   readonly check: string | undefined;
   readonly references: Reference | undefined;
   readonly renamedFrom: string | undefined;
+}
+
+export interface Filling {
+  /** Of its events. */
+  readonly field: string;
+  /** Of the rows in a snapshot. */
+  readonly member: string;
 }
 
 export type ColumnDefault =
@@ -391,6 +400,8 @@ export interface Condition {
 
 export interface Field {
   readonly name: string;
+  /** Where a table emits its event: the column that fills it. */
+  readonly source: string | undefined;
   readonly description: string | undefined;
   /** May be absent or null. */
   readonly optional: boolean;

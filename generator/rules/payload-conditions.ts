@@ -71,7 +71,7 @@ function demand(event: Event, column: Column, value: string): readonly string[] 
 }
 
 function rulesOn(column: Column, event: Event): readonly Field[] {
-  return event.payload.filter((field) => field.name === column.name && hasRules(field, column));
+  return event.payload.filter((field) => field.source === column.name && hasRules(field, column));
 }
 
 /** Of a shorthand type the column's own type says it all; in a json column a list may still be something else. */

@@ -91,7 +91,7 @@ function journeys(column: Column, table: Table, mesh: Mesh): Journeys {
   return {
     fields: emittedFrom(table, mesh)
       .flatMap(({ payload }) => payload)
-      .filter(({ name }) => name === column.name),
+      .filter(({ source }) => source === column.name),
     served:
       column.private !== true && http?.resources.some((resource) => resource.table === table.name) === true,
   };

@@ -32,15 +32,19 @@ export function columnOf(table: TableDefinition, name: string): ColumnDefinition
 }
 
 /**
- * The cell that the field of an event or snapshot becomes. A field that is left out means the default, or NULL in a nullable
+ * The cell that a field of an event, or a member of a snapshot's row, becomes. A field that is left out means the default, or NULL in a nullable
  * column without one. In a column of JSON that is never NULL, null is the JSON value.
  */
-export function toCell(column: ColumnDefinition, fields: Readonly<Record<string, unknown>>): unknown {
-  const value = fieldOf(fields, column.name);
+export function toCell(
+  column: ColumnDefinition,
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+): unknown {
+  const value = fieldOf(fields, name);
   const { type, nullable, defaulted } = column;
   if (value === undefined) return defaulted === true || nullable !== true ? DEFAULT : null;
   if (value === null && nullable === true) return null;
-  if (kindOf(type) === "document") return writtenText(fields, column.name) ?? toParameter(column, value);
+  if (kindOf(type) === "document") return writtenText(fields, name) ?? toParameter(column, value);
   if (value === null) return defaulted === true ? DEFAULT : null;
   return toParameter(column, value);
 }

@@ -10,7 +10,7 @@ import type {
   TableDefinition,
 } from "../definition.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
-import { jsonColumns } from "../values/values.js";
+import { fieldFilling, memberFilling } from "../values/field.js";
 import type { Change } from "../vocabulary.js";
 import { buildConditions, type Condition } from "./membership.js";
 import { readTemplate, type SubjectTemplate } from "./subject-template.js";
@@ -24,7 +24,7 @@ export interface CacheModel {
   readonly key: KeyColumns;
   /** Every column but the key and those that only hooks fill, in the table's order: the order of an `EventModel`'s cells. */
   readonly columns: readonly ColumnDefinition[];
-  /** Names of columns of JSON, whose text is kept as it came. */
+  /** Fields and members that fill columns of JSON: their texts are kept as they came. */
   readonly json: ReadonlySet<string>;
   /** Indexes of columns that say when a row was written (`synced_at`): set anew by each upsert. */
   readonly stamps: ReadonlySet<number>;
@@ -82,6 +82,10 @@ export function buildModel(definition: ConsumerDefinition): ConsumerModel {
   };
 }
 
+function isDocument({ type }: ColumnDefinition): boolean {
+  return kindOf(type) === "document";
+}
+
 function carriesSome({ change, full }: EventModel): boolean {
   return (change === "create" || change === "update") && !full;
 }
@@ -96,7 +100,9 @@ function buildCache(table: TableDefinition, events: readonly ConsumedEvent<never
     table,
     key,
     columns,
-    json: jsonColumns(columns),
+    json: new Set(
+      columns.filter(isDocument).flatMap((column) => [fieldFilling(column), memberFilling(column)]),
+    ),
     stamps: new Set(columns.flatMap((column, index) => (isStamp(column) ? [index] : []))),
     conditions: buildConditions(columns, table.where ?? []),
   };
@@ -142,7 +148,7 @@ export function cascadesOf(model: ConsumerModel): readonly CascadeDefinition[] {
 }
 
 /**
- * The columns of a cache that an event tells the values of, the key included: those of its fields' names, unless hooks alone fill them. A
+ * The columns of a cache that an event tells the values of, the key included: those that its fields fill, unless hooks alone do. A
  * deletion tells none.
  */
 export function carriedColumns(
@@ -153,7 +159,7 @@ export function carriedColumns(
     case "create":
     case "update":
       return cache.columns
-        .filter(({ name, local }) => local !== true && fields.includes(name))
+        .filter((column) => column.local !== true && fields.includes(fieldFilling(column)))
         .map(({ name }) => name);
     case "delete":
     case "none":

@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
 import { idSql, keyArrays, keyIn } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
-import type { Logger, MeshEvent } from "../definition.js";
+import type { EventDefinition, Logger, MeshEvent } from "../definition.js";
 import { kindOf } from "../values/column-types.js";
 import { splitId } from "../values/entity-id.js";
+import { fieldOf, memberFilling } from "../values/field.js";
 import { wireRow } from "../values/values.js";
 import type { Change } from "../vocabulary.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
@@ -20,7 +21,8 @@ export interface ImpliedEvent {
   readonly change: Change;
   readonly version: number | null;
   readonly seq: number;
-  readonly payload: Readonly<Record<string, unknown>>;
+  /** A row as its owner shows it. */
+  readonly row: Readonly<Record<string, unknown>>;
 }
 
 /** The event that would have said the same; undefined when no event of that change has a hook. */
@@ -32,7 +34,7 @@ export function toImpliedEvent(
   const eventModel = hookedEvent(model, implied.change);
   if (eventModel === undefined) return undefined;
   const { entity } = model.definition;
-  const { _version, _first_version, ...payload } = implied.payload;
+  const { _version, _first_version, ...row } = implied.row;
   const event: MeshEvent = {
     metadata: {
       event_id: randomUUID(),
@@ -41,7 +43,8 @@ export function toImpliedEvent(
       source: entity.slice(0, entity.indexOf(".")),
       ...(implied.version === null ? {} : { version: implied.version }),
     },
-    ...payload,
+    ...row,
+    ...renamedFields(eventModel.definition, row),
   };
   const { name, action, validate } = eventModel.definition;
   if (!validate(event)) {
@@ -56,6 +59,11 @@ export function toImpliedEvent(
     subject: `${entity}.${implied.id}.${action}`,
     seq: implied.seq,
   });
+}
+
+function renamedFields({ members = {} }: EventDefinition, row: ImpliedEvent["row"]): object {
+  const named = Object.entries(members).map(([field, member]) => [field, fieldOf(row, member)]);
+  return Object.fromEntries(named.filter(([, value]) => value !== undefined));
 }
 
 export function hookedEvent(model: ConsumerModel, change: Change): EventModel | undefined {
@@ -78,9 +86,9 @@ export async function lostDeletions(
   const ids = deletions.map(({ id }) => id);
   const rows = model.cache === undefined ? bareIds(model, ids) : await cachedRows(client, model, ids);
   return deletions.flatMap(({ id, seq }) => {
-    const payload = rows.get(id) ?? outsidePayload(model, id);
-    if (payload === undefined) return [];
-    return toImpliedEvent(model, { id, change: "delete", version: null, seq, payload }, logger) ?? [];
+    const row = rows.get(id) ?? outsideRow(model, id);
+    if (row === undefined) return [];
+    return toImpliedEvent(model, { id, change: "delete", version: null, seq, row }, logger) ?? [];
   });
 }
 
@@ -97,19 +105,19 @@ function bareIds({ definition }: ConsumerModel, ids: readonly string[]) {
 }
 
 /** Of an entity that a partial cache does not have, only the id is known. */
-function outsidePayload({ cache }: ConsumerModel, id: string): Readonly<Record<string, unknown>> | undefined {
+function outsideRow({ cache }: ConsumerModel, id: string): Readonly<Record<string, unknown>> | undefined {
   if (cache === undefined || cache.conditions.length === 0) return undefined;
   const parts = splitId(id, cache.key.length);
   if (parts === undefined) return undefined;
   return Object.fromEntries(
-    cache.key.map(({ name, type, wide }, index) => [
-      name,
-      kindOf(type) === "whole number" && wide !== true ? Number(parts[index]) : parts[index],
+    cache.key.map((column, index) => [
+      memberFilling(column),
+      kindOf(column.type) === "whole number" && column.wide !== true ? Number(parts[index]) : parts[index],
     ]),
   );
 }
 
-/** The rows of the cache, as payloads. */
+/** The rows of the cache, as their owner would show them. */
 async function cachedRows(
   client: PoolClient,
   model: ConsumerModel,
@@ -118,8 +126,8 @@ async function cachedRows(
   const { cache } = model;
   if (cache === undefined) return new Map();
   const { rows } = await client.query<{ id: string; row: string }>(
-    `SELECT ${idSql(cache.key, '"$row"')} AS id, ${wireRow(cache.table, '"$row"')} AS row FROM ${relationOf(cache.table)} AS "$row"
-WHERE ${keyIn(cache.key, '"$row"')}`,
+    `SELECT ${idSql(cache.key, '"$row"')} AS id, ${wireRow({ columns: [...cache.key, ...cache.columns] }, '"$row"', memberFilling)} AS row
+FROM ${relationOf(cache.table)} AS "$row" WHERE ${keyIn(cache.key, '"$row"')}`,
     [...keyArrays(cache.key, ids)],
   );
   return new Map(rows.map(({ id, row }) => [id, JSON.parse(row)]));

@@ -4,7 +4,7 @@ import type { MeshEvent } from "../definition.js";
 import { parseSubject } from "../subject.js";
 import { messageOf } from "../text/error-message.js";
 import { joinId, unfitId } from "../values/entity-id.js";
-import { fieldOf } from "../values/field.js";
+import { fieldFilling, fieldOf } from "../values/field.js";
 import { parseJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
@@ -147,11 +147,12 @@ function invalidity({ definition: { validate } }: EventModel, data: unknown): st
 /** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */
 function unfitField({ model, payload }: Incoming): string | undefined {
   for (const column of model.checked) {
-    const value = fieldOf(payload, column.name);
+    const name = fieldFilling(column);
+    const value = fieldOf(payload, name);
     if (value === undefined || value === null) continue;
     const reason =
       unfitReason(column, value) ?? (typeof value === "string" ? unstorableReason(value) : undefined);
-    if (reason !== undefined) return `/${column.name} ${reason}`;
+    if (reason !== undefined) return `/${name} ${reason}`;
   }
   return undefined;
 }
@@ -181,8 +182,8 @@ export function toIncoming(model: ConsumerModel, eventModel: EventModel, message
 function idOf({ cache }: ConsumerModel, payload: Readonly<Record<string, unknown>>): string | undefined {
   if (cache === undefined) return undefined;
   const parts: string[] = [];
-  for (const { name } of cache.key) {
-    const value = fieldOf(payload, name);
+  for (const column of cache.key) {
+    const value = fieldOf(payload, fieldFilling(column));
     if (value === undefined || value === null) return undefined;
     parts.push(String(value));
   }

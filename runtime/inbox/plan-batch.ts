@@ -1,4 +1,5 @@
 import { toCell } from "../database/columns.js";
+import { fieldFilling } from "../values/field.js";
 import type { ConsumerModel } from "./consumer-model.js";
 import {
   advance,
@@ -170,7 +171,7 @@ export function toUpsert(model: ConsumerModel, event: Incoming): Upsert {
   const { carries, full, change } = event.model;
   const columns = model.cache?.columns ?? [];
   const cells = columns.map((column, index) =>
-    carries[index] === true ? toCell(column, event.payload) : undefined,
+    carries[index] === true ? toCell(column, event.payload, fieldFilling(column)) : undefined,
   );
   return { id: event.id, seq: event.seq, cells, whole: full || change === "create" };
 }

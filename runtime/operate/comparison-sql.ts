@@ -4,7 +4,7 @@ import { relationOf } from "../database/relation.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
 import { exactExpression } from "../values/column-sql.js";
 import { type ColumnType, factsOf, kindOf } from "../values/column-types.js";
-import { fieldOf } from "../values/field.js";
+import { fieldOf, memberFilling } from "../values/field.js";
 import { printJson, writtenText } from "../values/json-text.js";
 import { utcText } from "../values/moment.js";
 import { wireRow } from "../values/values.js";
@@ -74,7 +74,7 @@ function differsSql({ name, type, nullable }: ColumnDefinition): string {
 /** A row of the source as JSON, which `json_to_recordset` takes apart. */
 export function printRow(columns: readonly ColumnDefinition[], row: Element): string {
   const members = columns.flatMap((column) => {
-    const value = fieldOf(row, column.name);
+    const value = fieldOf(row, memberFilling(column));
     if (value === undefined) return [];
     const written = kindOf(column.type) === "document" ? documentText(column, row) : valueText(column, value);
     return [`${JSON.stringify(column.name)}:${written}`];
@@ -89,9 +89,10 @@ function valueText(column: ColumnDefinition, value: unknown): string | undefined
 }
 
 /** The text of a document, as a JSON string. */
-function documentText({ name, nullable }: ColumnDefinition, row: Element): string {
+function documentText(column: ColumnDefinition, row: Element): string {
+  const name = memberFilling(column);
   const value = row[name];
-  if (value === null && nullable === true) return "null";
+  if (value === null && column.nullable === true) return "null";
   return JSON.stringify(writtenText(row, name) ?? printJson(value));
 }
 

@@ -20,6 +20,6 @@ export function findImpliedEvents(
     if (!unknown && !newer) return [];
     if (!newer && state !== undefined && (state.seq ?? 0) > seq) return [];
     if (unknown && isWithoutBeginning(element)) return [];
-    return [{ id, change: unknown ? "create" : "update", version, seq, payload: element }];
+    return [{ id, change: unknown ? "create" : "update", version, seq, row: element }];
   });
 }

@@ -5,7 +5,7 @@ import { membershipOf } from "../inbox/membership.js";
 import type { Upsert } from "../inbox/plan-batch.js";
 import { kindOf } from "../values/column-types.js";
 import { joinId, unfitId } from "../values/entity-id.js";
-import { fieldOf } from "../values/field.js";
+import { fieldOf, memberFilling } from "../values/field.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import { HIGHEST_VERSION } from "../values/version.js";
 import { idOfRow, type Judged, printed, REPEATED, readElement, textOf, type UnfitRow } from "./unfit-rows.js";
@@ -36,8 +36,8 @@ export function toRows(
   { before, seq }: { readonly before: number; readonly seq: number },
 ): Judged<SnapshotRow> {
   const read = elements.map(readElement);
-  const present = cache.columns.map(({ name }) =>
-    read.some(({ fields = {} }) => fieldOf(fields, name) !== undefined),
+  const present = cache.columns.map((column) =>
+    read.some(({ fields = {} }) => fieldOf(fields, memberFilling(column)) !== undefined),
   );
   const unfit: UnfitRow[] = [];
   const byEntity = new Map<string, SnapshotRow>();
@@ -49,14 +49,14 @@ export function toRows(
       unfit.push({
         ordinal,
         id,
-        reason: reason ?? `it has no ${cache.key.map(({ name }) => name).join(", ")}`,
+        reason: reason ?? `it has no ${cache.key.map(memberFilling).join(", ")}`,
         element: textOf(elements[index]),
       });
       return;
     }
     const { fields } = one;
     const cells = cache.columns.map((column, at) =>
-      present[at] === true ? toCell(column, fields) : undefined,
+      present[at] === true ? toCell(column, fields, memberFilling(column)) : undefined,
     );
     const absent = absentCondition(cache, cells);
     if (absent !== undefined) {
@@ -96,18 +96,20 @@ function repeated({ id, ordinal, element }: SnapshotRow): UnfitRow {
 function absentCondition({ conditions, columns }: CacheModel, cells: readonly unknown[]): string | undefined {
   const lacking = conditions.find(({ index, absent }) => cells[index] === undefined && !absent);
   if (lacking === undefined) return undefined;
-  return `it has no ${columns[lacking.index]?.name}, which says whether it belongs to this copy`;
+  const column = columns[lacking.index];
+  return `it has no ${column && memberFilling(column)}, which says whether it belongs to this copy`;
 }
 
 /** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
 function unfitElement(cache: CacheModel, fields: Fields, id: string | null): string | undefined {
   const { key, columns } = cache;
+  const memberOf = (column: ColumnDefinition) => fieldOf(fields, memberFilling(column));
   for (const column of [...key, ...columns]) {
-    const reason = unfitValue(column, fieldOf(fields, column.name));
+    const reason = unfitValue(column, memberOf(column));
     if (reason !== undefined) return reason;
   }
   return (
-    (id === null ? unfitId(joinId(key.map(({ name }) => String(fieldOf(fields, name))))) : undefined) ??
+    (id === null ? unfitId(joinId(key.map((column) => String(memberOf(column))))) : undefined) ??
     unfitVersion(fields)
   );
 }
@@ -142,15 +144,16 @@ export function unfitVersion(fields: Fields): string | undefined {
 
 function unfitValue(column: ColumnDefinition, value: unknown): string | undefined {
   if (value === null && kindOf(column.type) === "document") return undefined;
+  const name = memberFilling(column);
   if (value === undefined || value === null)
-    return column.nullable === true || column.defaulted === true ? undefined : `it has no ${column.name}`;
+    return column.nullable === true || column.defaulted === true ? undefined : `it has no ${name}`;
   if (unfitReason(column, value) !== undefined)
-    return `${column.name} is ${excerpt(value)}, not of type ${column.type}`;
+    return `${name} is ${excerpt(value)}, not of type ${column.type}`;
   if (typeof value === "string" && unstorableReason(value) !== undefined)
-    return `${column.name} is ${excerpt(value)}, which no text can hold`;
+    return `${name} is ${excerpt(value)}, which no text can hold`;
   return column.oneOf === undefined || column.oneOf.some((allowed) => String(allowed) === String(value))
     ? undefined
-    : `${column.name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
+    : `${name} is ${excerpt(value)}, not one of ${column.oneOf.join(", ")}`;
 }
 
 function excerpt(value: unknown): string {

@@ -3,7 +3,7 @@ import type { ColumnDefinition, Tx } from "../definition.js";
 import { messageOf } from "../text/error-message.js";
 import { kindOf } from "../values/column-types.js";
 import { joinId, unfitId } from "../values/entity-id.js";
-import { fieldOf } from "../values/field.js";
+import { fieldOf, memberFilling } from "../values/field.js";
 import { Unreadable } from "./json-array.js";
 
 /*
@@ -170,7 +170,7 @@ function readLeniently(text: string): unknown {
 }
 
 /** A column of a key, or a field that is one elsewhere. */
-type KeyField = Pick<ColumnDefinition, "name"> & Partial<Pick<ColumnDefinition, "type">>;
+type KeyField = Pick<ColumnDefinition, "name"> & Partial<Pick<ColumnDefinition, "type" | "member">>;
 
 /**
  * The entity that a row's key names, as PostgreSQL would print it; read generously, since a row that is set aside
@@ -179,7 +179,7 @@ type KeyField = Pick<ColumnDefinition, "name"> & Partial<Pick<ColumnDefinition, 
 export function idOfRow(key: readonly KeyField[], fields: Readonly<Record<string, unknown>>): string | null {
   const parts: string[] = [];
   for (const column of key) {
-    const part = partOf(column, fieldOf(fields, column.name));
+    const part = partOf(column, fieldOf(fields, memberFilling(column)));
     if (part === null) return null;
     parts.push(part);
   }

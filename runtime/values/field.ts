@@ -6,3 +6,19 @@ export function fieldOf(object: object, name: string): unknown {
   const value: unknown = (object as Readonly<Record<string, unknown>>)[name];
   return typeof value === "function" ? undefined : value;
 }
+
+interface Filled {
+  readonly name: string;
+  readonly field?: string;
+  readonly member?: string;
+}
+
+/** The field of an event that fills a cache's column. */
+export function fieldFilling({ name, field }: Filled): string {
+  return field ?? name;
+}
+
+/** The member of its owner's rows that does. */
+export function memberFilling({ name, member }: Filled): string {
+  return member ?? name;
+}

@@ -32,19 +32,28 @@ export class UnfitValue extends TypeError {
   }
 }
 
+/** What a column is called in a JSON object; by default as in the table. */
+export type NameOf = (column: ColumnDefinition) => string;
+
+const ownName: NameOf = ({ name }) => name;
+
 /** Columns as SELECT lists them, each in its form on the wire. */
-export function wireFields(columns: readonly ColumnDefinition[], row: string): string {
+export function wireFields(columns: readonly ColumnDefinition[], row: string, nameOf = ownName): string {
   const fields = columns.map((column) => {
-    const name = escapeIdentifier(column.name);
-    return `${wireExpression(column, `${row}.${name}`)} AS ${name}`;
+    const value = wireExpression(column, `${row}.${escapeIdentifier(column.name)}`);
+    return `${value} AS ${escapeIdentifier(nameOf(column))}`;
   });
   return fields.join(", ");
 }
 
 /** SQL for a row of the table as the text of a JSON object, each column in its form on the wire. */
-export function wireRow({ columns }: Pick<TableDefinition, "columns">, row: string): string {
+export function wireRow(
+  { columns }: Pick<TableDefinition, "columns">,
+  row: string,
+  nameOf = ownName,
+): string {
   // A subquery without FROM keeps the names of the columns. json_build_object would allow 50 columns at most.
-  return `(SELECT row_to_json("$wire")::text FROM (SELECT ${wireFields(columns, row)}) AS "$wire")`;
+  return `(SELECT row_to_json("$wire")::text FROM (SELECT ${wireFields(columns, row, nameOf)}) AS "$wire")`;
 }
 
 const DECIMAL = /^[+-]?\d+$/;
@@ -201,9 +210,4 @@ export function asWritten(column: ColumnDefinition, value: unknown, written: str
   if (column.wide !== true || typeof value !== "number" || Number.isSafeInteger(value)) return value;
   if (!isWide(written)) throw new UnfitValue(column.name, "is not a whole number of 64 bits");
   return written;
-}
-
-/** Names of the columns whose values JSON.parse may round: in `json` alone wide numbers travel as JSON numbers. */
-export function jsonColumns(columns: readonly ColumnDefinition[]): ReadonlySet<string> {
-  return new Set(columns.filter(({ type }) => kindOf(type) === "document").map(({ name }) => name));
 }

@@ -1,5 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { carriersOf, fieldsFor, fillingOf } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
@@ -13,22 +14,28 @@ export const checkCacheColumns: Rule = (program, report) => {
     const events = eventsThatFill(table, program);
     if (events.length === 0) continue;
     for (const column of table.columns.values())
-      if (!column.local) checkColumn(column, { table, events }, report);
+      if (!column.local) checkColumn(column, { table, events, program }, report);
   }
 };
 
 /** The events that create and update the rows; without any creation, every update may have to. */
 function eventsThatFill(table: TableSymbol, program: Program): readonly EventSymbol[] {
-  const events = table.cacheOf === undefined ? [] : (program.entities.get(table.cacheOf.text)?.events ?? []);
+  const events = table.cacheOf === undefined ? [] : carriersOf(table, program);
   return events.filter((event) => event.change === "create" || event.change === "update");
 }
 
-function checkColumn(
-  column: ColumnSymbol,
-  { table, events }: { readonly table: TableSymbol; readonly events: readonly EventSymbol[] },
-  report: Report,
-): void {
+interface Filled {
+  readonly table: TableSymbol;
+  /** Those that fill it. */
+  readonly events: readonly EventSymbol[];
+  readonly program: Program;
+}
+
+function checkColumn(column: ColumnSymbol, { table, events, program }: Filled, report: Report): void {
+  const fieldsOf = fieldsFor(column, table, program);
   const hasCreation = events.some((event) => event.change === "create");
+  const { column: owned = column.name } = fillingOf(column, carriersOf(table, program));
+  const ownedColumn = (event: EventSymbol) => event.table?.columns.get(owned);
   const mustBeCarried =
     !column.poisoned &&
     !column.nullable &&
@@ -37,16 +44,16 @@ function checkColumn(
   for (const event of events) {
     const name = event.name?.value;
     if (name === undefined || event.poisoned || hasUnknownField(event)) continue;
-    const field = event.fields.get(column.name);
+    const [field] = fieldsOf(event);
     if (field === undefined) {
       if (column.key && isNamedByEnvelope(column, event)) continue;
       const mayCreate = event.change === "create" || !hasCreation;
-      const makesRows = isPartial(table) ? mayEnterBy(table, event) : mayCreate;
+      const makesRows = isPartial(table) ? mayEnterBy(table, event, program) : mayCreate;
       if (mustBeCarried && makesRows)
         report("cache-column-not-carried", column.span, {
           column: column.name,
           event: name,
-          isPrivate: event.table?.columns.get(column.name)?.node?.get.private?.value === true,
+          isPrivate: ownedColumn(event)?.node?.get.private?.value === true,
         });
       continue;
     }
@@ -59,7 +66,7 @@ function checkColumn(
       type,
       event: name,
       field: describeField(field.node),
-      owned: describeOwned(event.table?.columns.get(column.name)),
+      owned: describeOwned(ownedColumn(event)),
     });
   }
 }
@@ -78,5 +85,7 @@ function isNamedByEnvelope({ type }: ColumnSymbol, { service }: EventSymbol): bo
 
 /** Whether one of its fields is misspelt, perhaps the one that is missing: the misspelt one is reported, and nothing else. */
 function hasUnknownField({ fields, table }: EventSymbol): boolean {
-  return table !== undefined && [...fields.keys()].some((name) => !table.columns.has(name));
+  return [...fields.values()].some(
+    ({ source }) => source !== undefined && table?.columns.has(source.column) === false,
+  );
 }

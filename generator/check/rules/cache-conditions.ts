@@ -1,5 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { carriersOf, fieldsFor, fillingOf } from "../../language/carriers.js";
 import type { ColumnConditionNode } from "../../language/grammar.js";
 import { isPoisoned } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
@@ -20,12 +21,13 @@ export const checkCacheConditions: Rule = (program, report) => {
     if (table.cacheOf === undefined && keySpan !== undefined && !isPoisoned(table.node, "cache"))
       report("where-without-cache", keySpan, { table: table.name });
     if (table.cacheOf === undefined) continue;
-    const owned = sourceOf(program.entities.get(table.cacheOf.text)?.events ?? [])?.columns;
+    const events = carriersOf(table, program);
+    const owned = sourceOf(events)?.columns;
     for (const { name, node: condition } of where.entries) {
       reportMissingColumn(name, table, report);
       const column = table.columns.get(name.value);
       if (column === undefined) continue;
-      const source = owned?.get(name.value);
+      const source = owned?.get(fillingOf(column, events).column ?? column.name);
       const reason = unfitReason(column) ?? differenceReason({ column, source, condition });
       if (reason !== undefined) report("invalid-where", name.span, { column: name.value, reason });
       else if (condition !== undefined)
@@ -62,19 +64,19 @@ function differenceReason({
 }
 
 function checkEvents(table: TableSymbol, program: Program, report: Report): void {
-  const events = table.cacheOf === undefined ? [] : (program.entities.get(table.cacheOf.text)?.events ?? []);
+  const events = carriersOf(table, program);
   const filling = events.filter(({ change }) => change === "create" || change === "update");
   const condition = (table.node?.get.where?.entries ?? []).flatMap(({ name }) => {
     const column = table.columns.get(name.value);
     return column !== undefined && unfitReason(column) === undefined ? [name] : [];
   });
   const never = !filling.some(
-    (event) => event.change === "create" || event.poisoned || mayEnterBy(table, event),
+    (event) => event.change === "create" || event.poisoned || mayEnterBy(table, event, program),
   );
   for (const event of filling) {
     const name = event.name?.value;
     if (event.poisoned || name === undefined) continue;
-    const untold = condition.filter(({ value }) => !event.fields.has(value));
+    const untold = condition.filter(({ value }) => !tells(table, value, program)(event));
     const [first] = untold;
     const tellsNone = untold.length === condition.length;
     if (first === undefined || (event.change === "update" && tellsNone && !never)) continue;
@@ -92,6 +94,13 @@ export function isPartial(table: TableSymbol): boolean {
 }
 
 /** A row may enter the copy by this event: it tells the whole condition. */
-export function mayEnterBy(table: TableSymbol, { fields }: EventSymbol): boolean {
-  return conditionOf(table).every(({ value }) => fields.has(value));
+export function mayEnterBy(table: TableSymbol, event: EventSymbol, program: Program): boolean {
+  return conditionOf(table).every(({ value }) => tells(table, value, program)(event));
+}
+
+function tells(table: TableSymbol, name: string, program: Program): (event: EventSymbol) => boolean {
+  const column = table.columns.get(name);
+  if (column === undefined) return () => false;
+  const fieldsOf = fieldsFor(column, table, program);
+  return (event) => fieldsOf(event).length > 0;
 }

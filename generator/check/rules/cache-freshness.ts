@@ -1,6 +1,8 @@
 import type { Report } from "../../diagnostics/report.js";
+import { fieldsFor, fillingOf } from "../../language/carriers.js";
 import type { ColumnConditionNode } from "../../language/grammar.js";
 import type { ScalarNode } from "../../language/node.js";
+import type { Program } from "../../language/program.js";
 import type {
   ColumnSymbol,
   EntitySymbol,
@@ -27,7 +29,7 @@ export const adviseCacheFreshness: Rule = (program, report) => {
       });
     adviseChanges(table, entity, report);
     for (const column of table.columns.values()) {
-      if (!column.key && !column.local) adviseColumn(column, entity, report);
+      if (!column.key && !column.local) adviseColumn(column, { table, entity, program }, report);
     }
   }
 };
@@ -54,21 +56,31 @@ function adviseChanges(
   }
 }
 
-function adviseColumn(column: ColumnSymbol, { entityName, events }: EntitySymbol, report: Report): void {
+interface Copied {
+  readonly table: TableSymbol;
+  readonly entity: EntitySymbol;
+  readonly program: Program;
+}
+
+function adviseColumn(column: ColumnSymbol, { table, entity, program }: Copied, report: Report): void {
+  const { entityName, events } = entity;
   const { name, span } = column;
-  const carriers = events.filter(({ change, fields }) => change !== "delete" && fields.has(name));
+  const fieldsOf = fieldsFor(column, table, program);
+  const carries = (event: EventSymbol) => fieldsOf(event).length > 0;
+  const carriers = events.filter((event) => event.change !== "delete" && carries(event));
   const source = sourceOf(events);
+  const { column: owned = name } = fillingOf(column, events);
   if (carriers.length === 0) {
     if (column.node?.get.default?.value === "now" || column.node?.get.defaulted?.value === true) return;
-    const isInSource = source?.columns.has(name) ?? false;
+    const isInSource = source?.columns.has(owned) ?? false;
     const fields = new Map(events.flatMap((event) => [...event.fields]));
     const clue = isInSource ? undefined : report.nearest(name, fields, (field) => field.span);
     report("cache-column-without-source", span, { column: name, entity: entityName, isInSource }, clue);
     return;
   }
   const updates = events.filter((event) => tellsOf(event, "update"));
-  if (updates.length === 0 || isPublished(name, updates, source)) return;
-  const conditional = updates.filter((event) => event.fields.has(name));
+  const conditional = updates.filter(carries);
+  if (updates.length === 0 || isPublished(owned, conditional, source)) return;
   report("cache-column-stale", span, {
     column: name,
     entity: entityName,
@@ -90,10 +102,9 @@ function tellsOf(event: EventSymbol, change: "update" | "delete"): boolean {
 /** Whether each new value of the column is published: by an event of any update, or by one for each value that it can take. */
 function isPublished(
   column: string,
-  updates: readonly EventSymbol[],
+  carriers: readonly EventSymbol[],
   source: TableSymbol | undefined,
 ): boolean {
-  const carriers = updates.filter((event) => event.fields.has(column));
   const always = carriers.filter(({ node }) => {
     const of = node?.get.emit?.get.of?.items ?? [];
     return of.length === 0 || of.some(({ value }) => value === column);

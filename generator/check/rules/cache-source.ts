@@ -1,5 +1,7 @@
 import { holdsAll } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { type FieldsFor, fieldsFor, fillingOf } from "../../language/carriers.js";
+import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { fieldFits } from "../fields.js";
 import type { Rule } from "../rule.js";
@@ -16,38 +18,49 @@ export const checkCacheSource: Rule = (program, report) => {
     }
     const events = program.entities.get(table.cacheOf.text)?.events ?? [];
     const source = events.find((event) => event.table !== undefined)?.table;
-    if (source !== undefined && !source.poisoned) checkAgainst(table, { source, events }, report);
+    if (source !== undefined && !source.poisoned) checkAgainst(table, { source, events, program }, report);
   }
 };
 
-function checkAgainst(
-  cache: TableSymbol,
-  { source, events }: { readonly source: TableSymbol; readonly events: readonly EventSymbol[] },
-  report: Report,
-): void {
+interface Copied {
+  readonly source: TableSymbol;
+  readonly events: readonly EventSymbol[];
+  readonly program: Program;
+}
+
+function checkAgainst(cache: TableSymbol, { source, events, program }: Copied, report: Report): void {
   const [first] = cache.key;
+  const owned = cache.key.flatMap(
+    (column) => source.columns.get(fillingOf(column, events).column ?? column.name) ?? [],
+  );
   const [column, key] = [namesOf(cache.key), namesOf(source.key)];
   const entity = cache.cacheOf?.text ?? "";
   if (
     first !== undefined &&
     source.key.length > 0 &&
-    cache.key.every(({ name }) => source.columns.has(name)) &&
-    column !== key
+    owned.length === cache.key.length &&
+    namesOf(owned) !== key
   )
     report("cache-key", first.span, { column, entity, table: source.name, key });
   for (const column of cache.columns.values()) {
-    const owned = source.columns.get(column.name);
+    const owned = source.columns.get(fillingOf(column, events).column ?? column.name);
     if (owned === undefined || column.local) continue;
-    if (owned.poisoned || column.poisoned || !isCarried(column, events)) continue;
+    if (owned.poisoned || column.poisoned || !isCarried(column, events, fieldsFor(column, cache, program)))
+      continue;
     const narrower = findNarrower(column, owned);
     if (narrower !== undefined)
-      report("cache-column-narrower", column.span, { column: column.name, table: source.name, ...narrower });
+      report("cache-column-narrower", column.span, {
+        column: column.name,
+        owned: owned.name,
+        table: source.name,
+        ...narrower,
+      });
   }
 }
 
 /** Where an event carries something else, that is the mistake. */
-function isCarried({ name, type }: ColumnSymbol, events: readonly EventSymbol[]): boolean {
-  const fields = events.flatMap(({ fields }) => fields.get(name)?.node ?? []);
+function isCarried({ type }: ColumnSymbol, events: readonly EventSymbol[], fieldsOf: FieldsFor): boolean {
+  const fields = events.flatMap((event) => fieldsOf(event).flatMap(({ node }) => node ?? []));
   return type !== undefined && fields.every((field) => fieldFits(field, type));
 }
 

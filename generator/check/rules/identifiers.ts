@@ -22,11 +22,15 @@ export const checkIdentifiers: Rule = (program, report) => {
     checkPrefix(name, "PostgreSQL keeps roles of that prefix for itself", span, report);
     checkLength(name, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
   }
-  for (const { name, subject } of program.events) {
+  for (const { name, subject, fields } of program.events) {
     const { entity, action } = subject.value;
     const reason = "files and consumers are named after it";
     checkLength(entity, subject.span, report, { limit: 128, reason });
     checkLength(action, subject.span, report, { limit: 128, reason });
+    // One of its column's name is as long as that.
+    for (const { name: field, span, source } of fields.values())
+      if (source !== undefined && source.column !== field)
+        checkLength(field, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
     if (name === undefined) continue;
     checkLength(name.value, name.span, report, { limit: 128, reason });
     if (deviceName.test(name.value))

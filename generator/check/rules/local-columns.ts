@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
+import { carriersOf, fieldsFor } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
-import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
+import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -16,7 +17,7 @@ function checkColumn(table: TableSymbol, column: ColumnSymbol, program: Program,
   const { name, node, nullable } = column;
   const span = node?.keySpans.local ?? column.span;
   const fallback = node?.get.default;
-  const event = carrierOf(table, name, program);
+  const event = column.from === undefined ? carrierOf(table, column, program) : undefined;
   if (table.cacheOf === undefined) report("local-outside-copy", span, { column: name, table: table.name });
   else if (column.key) report("local-key", span, { column: name });
   else if (event !== undefined) report("local-column-carried", span, { column: name, event });
@@ -24,7 +25,9 @@ function checkColumn(table: TableSymbol, column: ColumnSymbol, program: Program,
     report("local-column-required", column.span, { column: name });
 }
 
-function carrierOf({ cacheOf }: TableSymbol, column: string, program: Program): string | undefined {
-  const events = cacheOf === undefined ? [] : (program.entities.get(cacheOf.text)?.events ?? []);
-  return events.find(({ fields, change }) => change !== "delete" && fields.has(column))?.name?.value;
+function carrierOf(table: TableSymbol, column: ColumnSymbol, program: Program): string | undefined {
+  if (table.cacheOf === undefined) return undefined;
+  const fieldsOf = fieldsFor(column, table, program);
+  const carries = (event: EventSymbol) => event.change !== "delete" && fieldsOf(event).length > 0;
+  return carriersOf(table, program).find(carries)?.name?.value;
 }

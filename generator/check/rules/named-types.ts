@@ -43,9 +43,8 @@ export const adviseNamedTypes: Rule = (program, report) => {
 function fieldNodes({ node }: Program): readonly FieldNode[] {
   const payloads = (node.get.subjects?.entries ?? []).map((subject) => subject.node?.get.payload);
   const types = (node.get.types?.entries ?? []).map((type) => type.node);
-  return [...payloads, ...types].flatMap((fields) =>
-    (fields?.entries ?? []).flatMap((field) => field.node ?? []),
-  );
+  const fields = [...payloads, ...types].flatMap((each) => each?.entries ?? []);
+  return fields.flatMap(({ node: field }) => (field?.kind === "mapping" ? field.get.type : field) ?? []);
 }
 
 function checkUse({ name, span, isReference }: TypeUse, { types, poisoned }: Program, report: Report): void {

@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { FieldSymbol, TableSymbol } from "../../language/symbols.js";
+import type { EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../table-lookup.js";
@@ -17,13 +17,23 @@ export const checkPayloadFields: Rule = (program, report) => {
         checkField(field, event.table, report);
       }
     }
+    if (event.node?.keySpans.emit === undefined) refuseSources(event, report);
   }
 };
 
+/** Whoever publishes the event by hand, or elsewhere, fills its fields. */
+function refuseSources({ node, name, subject }: EventSymbol, report: Report): void {
+  for (const { node: field } of node?.get.payload?.entries ?? [])
+    if (field?.kind === "mapping")
+      report("from-without-emit", field.keySpans.from ?? field.span, { event: name?.value ?? subject.text });
+}
+
 function checkField(field: FieldSymbol, table: TableSymbol, report: Report): void {
-  const column = table.columns.get(field.name);
+  if (field.source === undefined) return;
+  const { column: source, span } = field.source;
+  const column = table.columns.get(source);
   if (column === undefined) {
-    reportMissingColumn({ value: field.name, span: field.span }, table, report);
+    reportMissingColumn({ value: source, span }, table, report);
     return;
   }
   if (field.node === undefined || column.type === undefined) return;

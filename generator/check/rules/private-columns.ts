@@ -14,8 +14,9 @@ export const checkPrivateColumns: Rule = (program, report) => {
       const column = table?.columns.get(name);
       return column?.key === false && column.node?.get.private?.value === true;
     };
-    for (const field of fields.values()) {
-      if (isPrivate(field.name)) report("private-in-event", field.span, { column: field.name });
+    for (const { source } of fields.values()) {
+      if (source !== undefined && isPrivate(source.column))
+        report("private-in-event", source.span, { column: source.column });
     }
     if (id !== undefined && isPrivate(id.value)) report("private-in-event", id.span, { column: id.value });
   }

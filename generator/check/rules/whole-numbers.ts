@@ -1,6 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
-import { carriersOf, isDecimalText } from "../../language/carriers.js";
+import { carriersOf, fieldsFor, isDecimalText } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField } from "../fields.js";
@@ -29,10 +29,10 @@ interface Mixed {
 }
 
 function firstMixed(column: ColumnSymbol, table: TableSymbol, program: Program): Mixed | undefined {
-  const carried = carriersOf(table, program).flatMap((event) => {
-    const field = event.fields.get(column.name);
-    return field?.node === undefined ? [] : [{ event, field }];
-  });
+  const fieldsOf = fieldsFor(column, table, program);
+  const carried = carriersOf(table, program).flatMap((event) =>
+    fieldsOf(event).flatMap((field) => (field.node === undefined ? [] : [{ event, field }])),
+  );
   const [first] = carried;
   if (first === undefined) return undefined;
   const isText = isDecimalText(first.field.node);

@@ -1,4 +1,4 @@
-import { type ColumnType, type FieldType, factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { shownType } from "../../language/field-type.js";
 import type { Mesh } from "../../model/mesh.js";
 import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
 import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
@@ -235,15 +235,7 @@ function saySubjects(
   );
 }
 
-/** `bigint` for a whole number of 64 bits: as a JSON number the largest ones would be other numbers to most readers. */
 function fieldOf({ type, nullable }: AdoptableColumn): string {
-  const { element } = factsOf(type);
-  return `${element === undefined ? fieldType(type) : `${fieldType(element)}[]`}${nullable ? "?" : ""}`;
-}
-
-function fieldType(type: ColumnType): FieldType {
-  const { fields, bits } = factsOf(type);
-  if (bits === 64) return "bigint";
-  const exact = (["uuid", "timestamp", "date", "binary"] as const).find((field) => fields.includes(field));
-  return kindOf(type) === "text" ? "string" : (exact ?? fields[0] ?? "string");
+  const shown = shownType(type);
+  return `${shown.type}${shown.isList ? "[]" : ""}${nullable ? "?" : ""}`;
 }

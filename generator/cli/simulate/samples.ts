@@ -54,7 +54,7 @@ function schemasOf(
   const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
   const fields = events.flatMap(({ payload }) => payload);
   return fields
-    .filter((field) => field.name === column.name && hasRules(field, column))
+    .filter((field) => field.source === column.name && hasRules(field, column))
     .map(({ schema }) => schema);
 }
 

@@ -162,14 +162,29 @@ export const databaseCodes = {
         ? `give "${p.column}" a type that holds it; where the field may be absent, with "null: true"`
         : `declare it as its owner does: ${p.owned}`,
   ),
+  "from-outside-copy": error(
+    (p: { column: string; table: string }) =>
+      `"${p.table}" is no copy: no event fills "${p.column}", writers do`,
+    () => 'remove "from"',
+  ),
+  "unknown-field": error(
+    (p: { entity: string; field: string; known: Known }) =>
+      `no event of "${p.entity}" has a field "${p.field}"`,
+    (p) => `its fields: ${namesOf(p.known)}`,
+  ),
+  "field-of-two-columns": error(
+    (p: { field: string; column: string; event: string; other: string; copy: string }) =>
+      `"${p.field}" of "${p.event}" shows "${p.column}", and "${p.other}" in another event: the copy's "${p.copy}" would hold now one and now the other`,
+    () => "give one of the two fields another name",
+  ),
   "cache-key": error(
     (p: { column: string; entity: string; table: string; key: string }) =>
       `rows of "${p.entity}" are told apart by "${p.table}.${p.key}", not by "${p.column}"`,
     (p) => `make "${p.key}" the key of this copy`,
   ),
   "cache-column-narrower": error(
-    (p: { column: string; table: string; says: string; holds: string }) =>
-      `"${p.column}" of this copy is ${p.says}, but "${p.table}.${p.column}" may hold ${p.holds}`,
+    (p: { column: string; owned: string; table: string; says: string; holds: string }) =>
+      `"${p.column}" of this copy is ${p.says}, but "${p.table}.${p.owned}" may hold ${p.holds}`,
     (p) => `declare "${p.column}" as "${p.table}" does`,
   ),
   "cache-reference": error(

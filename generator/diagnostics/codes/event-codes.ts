@@ -78,6 +78,10 @@ export const eventCodes = {
     (p: { field: string; type: string }) => `"${p.field}" is required, but its column may be null`,
     (p) => `write "${p.type}?", or drop "null: true" from the column`,
   ),
+  "from-without-emit": error(
+    (p: { event: string }) => `nothing emits "${p.event}" from a row whose column could fill the field`,
+    () => 'say which rows imply the event ("emit"), or only the type of the field',
+  ),
   "mixed-whole-numbers": error(
     (p: { column: string; type: string; event: string; other: string }) =>
       `"${p.column}" is ${p.type} here, but ${p.other} in "${p.event}"`,

@@ -46,10 +46,18 @@ const AS_WRITTEN: Readonly<Record<ValueKind, boolean>> = {
 function demandedProperties(event: Event, table: Table): Record<string, JsonSchema> {
   const columns = new Map(table.columns.map((column) => [column.name, column]));
   const demanding = event.payload.filter((field) => {
-    const column = columns.get(field.name);
+    const column = columns.get(field.source ?? "");
     return column !== undefined && hasRules(field, column) && AS_WRITTEN[kindOf(column.type)];
   });
-  return Object.fromEntries(demanding.map(({ name, schema }) => [name, schema]));
+  const byColumn = new Map<string, readonly JsonSchema[]>();
+  for (const { source = "", schema } of demanding)
+    byColumn.set(source, [...(byColumn.get(source) ?? []), schema]);
+  return Object.fromEntries(
+    [...byColumn].map(([column, [only = {}, ...others]]) => [
+      column,
+      others.length === 0 ? only : { allOf: [only, ...others] },
+    ]),
+  );
 }
 
 /** The rules count only where the written values make the row mean the event. A column that is left out may get that value by its default. */

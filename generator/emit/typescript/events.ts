@@ -57,6 +57,7 @@ function eventsConstant(service: Service, events: readonly Event[], imports: Imp
       action: event.action,
       change: event.change,
       ...(event.foreign ?? {}),
+      members: membersLiteral(event),
       [SPREAD]: code(`${compiled}.${event.name}`),
     }),
   ]);
@@ -66,6 +67,14 @@ function eventsConstant(service: Service, events: readonly Event[], imports: Imp
     satisfies: imports.type(RUNTIME, "EventDefinitions"),
     docs: docs(`The events of ${serviceTitle(service.name)}.`),
   });
+}
+
+/** Fields that the owner's rows show under another name. */
+function membersLiteral({ payload }: Event): Literal | undefined {
+  const renamed = payload.flatMap(({ name, source }) =>
+    source === undefined || source === name ? [] : [[name, source] as const],
+  );
+  return renamed.length === 0 ? undefined : Object.fromEntries(renamed);
 }
 
 function impliedBy({ emit }: Event): string {

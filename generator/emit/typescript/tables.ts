@@ -162,6 +162,7 @@ function columnLiteral(column: Column, table: Table): Literal {
     ),
     unique: flag(column.unique),
     local: column.local,
+    ...(column.filledBy ?? {}),
     private: column.private,
     oneOf: column.oneOf,
   };

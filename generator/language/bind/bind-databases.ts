@@ -52,6 +52,7 @@ function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol
       nullable: node?.suffix === "?",
       key: false,
       local: false,
+      from: undefined,
       node: undefined,
       poisoned: node === undefined,
     };
@@ -62,6 +63,7 @@ function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol
     nullable: node.get.null?.value ?? false,
     key: node.get.key?.value ?? false,
     local: node.get.local?.value ?? false,
+    from: node.get.from,
     node,
     poisoned: node.poisoned,
   };

@@ -4,7 +4,8 @@ import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
 import type { EntitySymbol, EventSymbol, ServiceSymbol } from "../symbols.js";
 import type { SubjectName } from "../words.js";
-import { bindFields, type TypeNames } from "./bind-types.js";
+import { bindPayload } from "./bind-payload.js";
+import type { TypeNames } from "./bind-types.js";
 
 interface BoundEvents {
   readonly events: readonly EventSymbol[];
@@ -43,9 +44,9 @@ function bindEvent(
   const service = services.get(subject.value.service);
   const emit = node?.get.emit;
   const operations = operationsOf(emit);
-  const fields = bindFields(node?.get.payload, types);
   const table =
     emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value);
+  const fields = bindPayload(node?.get.payload, { types, table });
   const named = emit?.get.id;
   const [key, ...others] = table?.key ?? [];
   const id = others.length === 0 && named?.value === key?.name ? undefined : named;

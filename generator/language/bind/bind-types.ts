@@ -18,13 +18,19 @@ export function bindTypes(node: MeshNode): ReadonlyMap<string, TypeSymbol> {
   );
 }
 
-/** A field of a type that does not exist has no node, as if it were misread: a rule says so. */
-export function bindFields(
+function bindFields(
   node: DictionaryNode<string, FieldNode> | undefined,
   types: TypeNames,
 ): readonly FieldSymbol[] {
-  return (node?.entries ?? []).map(({ name, node: field }) => {
-    const isUnknown = field?.kind === "choice" && isTypeName(field.value) && !types.has(field.value);
-    return { name: name.value, span: name.span, node: isUnknown ? undefined : field };
-  });
+  return (node?.entries ?? []).map(({ name, node: field }) => ({
+    name: name.value,
+    span: name.span,
+    node: field === undefined || isUnknownType(field, types) ? undefined : field,
+    source: undefined,
+  }));
+}
+
+/** A field of a type that does not exist has no node, as if it were misread: a rule says so. */
+export function isUnknownType(field: FieldNode, types: TypeNames): boolean {
+  return field.kind === "choice" && isTypeName(field.value) && !types.has(field.value);
 }

@@ -15,6 +15,7 @@ import {
   duration,
   entity,
   existingTableName,
+  fieldName,
   headerName,
   printDuration,
   resourcePath,
@@ -81,6 +82,10 @@ const columnMapping = mapping("a column", {
     "Of a copy: only hooks of the service fill it. Events and snapshots leave it as it is, and `mesh verify` does not compare it. A row that is made anew has its default, or null.",
     flag,
     false,
+  ),
+  from: key(
+    "Of a copy: the field of its events that fills it, where that has another name. A snapshot fills it from the owner's column behind the field.",
+    fieldName,
   ),
   description: key("What it means.", text),
   renamed_from: key("Its former name: the migration renames it and keeps the data.", columnName),

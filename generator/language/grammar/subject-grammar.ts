@@ -24,7 +24,7 @@ const jsonSchema: OpenShape = {
   },
 };
 
-const fieldShape = either(
+const fieldType = either(
   choice<FieldType | TypeName>("field type", fieldTypeNames, {
     code: "unknown-type",
     forms: {
@@ -38,7 +38,18 @@ const fieldShape = either(
   jsonSchema,
 );
 
-export const fieldsShape = dictionary(fieldName, fieldShape);
+/** The fields of a type. */
+export const fieldsShape = dictionary(fieldName, fieldType);
+
+const mappedField = mapping("a mapped field", {
+  from: requiredKey(
+    "The column that fills it, where that has another name: `restaurantId: { from: restaurant_id }`.",
+    columnName,
+  ),
+  type: key("Its type. By default that of the column, optional where the column may be null.", fieldType),
+});
+
+const payloadShape = dictionary(fieldName, either(fieldType.short, either(mappedField, fieldType.full)));
 
 const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
@@ -82,10 +93,13 @@ export const subjectShape = mapping("a subject", {
     fieldName,
   ),
   payload: key(
-    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list), a type of `types` (`Money`, `Money?`, `Money[]`) or a JSON Schema.",
-    fieldsShape,
+    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list), a type of `types` (`Money`, `Money?`, `Money[]`) a JSON Schema, or what fills them (`{ from: column }`).",
+    payloadShape,
   ),
 });
 
 export type EmitNode = NodeOf<typeof emitShape>;
-export type FieldNode = NodeOf<typeof fieldShape>;
+/** What a field is. */
+export type FieldNode = NodeOf<typeof fieldType>;
+export type PayloadNode = NodeOf<typeof payloadShape>;
+export type PayloadFieldNode = NonNullable<PayloadNode["entries"][number]["node"]>;

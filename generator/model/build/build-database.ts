@@ -1,7 +1,9 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { byName, compareNames } from "../../collections/compare-names.js";
+import { carriersOf, fillingOf } from "../../language/carriers.js";
 import type { TableNode } from "../../language/grammar.js";
+import type { Program } from "../../language/program.js";
 import { readCondition } from "../../language/row-condition.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import { drawnBy } from "../../vocabulary/made-keys.js";
@@ -27,9 +29,13 @@ import {
 import { buildCondition } from "./build-condition.js";
 import { required } from "./invariant.js";
 
-type Wide = ReadonlySet<ColumnSymbol>;
+export interface DatabaseParts {
+  readonly program: Program;
+  /** The columns that travel as decimal strings. */
+  readonly wide: ReadonlySet<ColumnSymbol>;
+}
 
-export function buildDatabase(database: DatabaseSymbol, wide: Wide): Database {
+export function buildDatabase(database: DatabaseSymbol, parts: DatabaseParts): Database {
   const service = required(database.owners[0], `the owner of ${database.name}`).name;
   return {
     name: database.name,
@@ -38,11 +44,11 @@ export function buildDatabase(database: DatabaseSymbol, wide: Wide): Database {
     ownerUrlVariable: ownerUrlVariable(database.name),
     roles: databaseRoles(service),
     sql: database.node?.get.sql?.value,
-    tables: [...database.tables.values()].map((table) => buildTable(table, database, wide)).sort(byName),
+    tables: [...database.tables.values()].map((table) => buildTable(table, database, parts)).sort(byName),
   };
 }
 
-function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): Table {
+function buildTable(table: TableSymbol, database: DatabaseSymbol, { wide, program }: DatabaseParts): Table {
   const node = required(table.node, `table ${table.name}`).get;
   return {
     name: table.name,
@@ -53,6 +59,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, wide: Wide): T
     key: table.key.map(({ name }) => name),
     columns: [...table.columns.values()].map((column) => ({
       ...buildColumn(column, database, table.cacheOf !== undefined),
+      filledBy: buildFilling(column, table, program),
       wide: wide.has(column) ? true : undefined,
       oneOf: buildValues(column, wide.has(column)),
     })),
@@ -115,7 +122,7 @@ function buildColumn(
   column: ColumnSymbol,
   database: DatabaseSymbol,
   isCache: boolean,
-): Omit<Column, "wide" | "oneOf"> {
+): Omit<Column, "wide" | "oneOf" | "filledBy"> {
   const details = column.node?.get;
   const type = required(column.type, `the type of ${column.name}`);
   return {
@@ -135,6 +142,13 @@ function buildColumn(
     references: buildReference(column, database),
     renamedFrom: details?.renamed_from?.value,
   };
+}
+
+function buildFilling(column: ColumnSymbol, table: TableSymbol, program: Program): Column["filledBy"] {
+  if (table.cacheOf === undefined || column.local) return undefined;
+  const { field, column: owned } = fillingOf(column, carriersOf(table, program));
+  const member = owned ?? field;
+  return field === column.name && member === column.name ? undefined : { field, member };
 }
 
 /** Only the runtime, whose sessions are in UTC, writes to a cache: it keeps the documented CURRENT_TIMESTAMP. */

@@ -23,7 +23,8 @@ export function buildEvent(event: EventSymbol, definitionOf: DefinitionOf): Even
     change: event.change,
     emit: buildEmit(event),
     payload: [...event.fields.values()].map((field) => {
-      const inherited = event.table?.columns.get(field.name)?.node?.get.description?.value;
+      const inherited = event.table?.columns.get(field.source?.column ?? field.name)?.node?.get.description
+        ?.value;
       return buildField(field, inherited, definitionOf);
     }),
     names: eventNames(name),

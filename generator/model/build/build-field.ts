@@ -35,6 +35,7 @@ function writtenField(field: FieldSymbol, inherited: string | undefined): Omit<F
     const schema = describe(isList ? { type: "array", items: single } : single, inherited);
     return {
       name: field.name,
+      source: field.source?.column,
       description: inherited,
       optional,
       type: isList ? undefined : type,
@@ -47,6 +48,7 @@ function writtenField(field: FieldSymbol, inherited: string | undefined): Omit<F
   const description = typeof schema.description === "string" ? schema.description : inherited;
   return {
     name: field.name,
+    source: field.source?.column,
     description,
     optional: optional === true,
     type: undefined,

@@ -20,7 +20,7 @@ export function buildMesh(program: Program): Mesh {
     .map((event) => buildEvent(event, (name) => definitions.get(name)))
     .sort(compareEvents);
   const index = indexEvents(events);
-  const wide = wideColumns(program);
+  const parts = { program, wide: wideColumns(program) };
   const calls = buildCalls(program);
   return {
     name: required(program.node.get.mesh, "the name of the mesh").value,
@@ -28,7 +28,7 @@ export function buildMesh(program: Program): Mesh {
     services: [...program.services.values()]
       .map((service) => buildService(service, { events: index, calls, program }))
       .sort(byName),
-    databases: [...program.databases.values()].map((database) => buildDatabase(database, wide)).sort(byName),
+    databases: [...program.databases.values()].map((database) => buildDatabase(database, parts)).sort(byName),
     events,
     streams: buildStreams(program, index),
     calls,

@@ -1,5 +1,5 @@
 import { kindOf } from "@meshwright/runtime/column-types";
-import { carriersOf, isDecimalText } from "../../language/carriers.js";
+import { carriersOf, fieldsFor, isDecimalText } from "../../language/carriers.js";
 import { targetOf } from "../../language/cascade-target.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
@@ -18,7 +18,8 @@ export function wideColumns(program: Program): ReadonlySet<ColumnSymbol> {
     const carriers = carriersOf(table, program);
     for (const column of table.columns.values()) {
       if (column.type === undefined || kindOf(column.type) !== "whole number") continue;
-      const fields = carriers.flatMap((event) => event.fields.get(column.name)?.node ?? []);
+      const fieldsOf = fieldsFor(column, table, program);
+      const fields = carriers.flatMap((event) => fieldsOf(event).flatMap(({ node }) => node ?? []));
       if (fields.some(isDecimalText)) wide.add(column);
       if (fields.length > 0) continue;
       const references = column.node?.get.references?.value;

@@ -55,7 +55,7 @@ it.each<[ColumnType, readonly (string | number | boolean)[], readonly string[]]>
     [[...values.map(String), ...others, null]],
   );
   for (const { wire, held } of rows) {
-    const cells = [toCell(column, typeof wire === "string" ? JSON.parse(wire) : wire)];
+    const cells = [toCell(column, typeof wire === "string" ? JSON.parse(wire) : wire, "value")];
     const inside = conditions.map(({ values, isNull }) => {
       const where = [{ column: "value", values, ...(isNull !== undefined && { isNull }) }];
       return membershipOf({ conditions: buildConditions([column], where) }, cells) === "inside";

@@ -17,19 +17,18 @@ export function payloadColumns(event: Event, table: Table): readonly Column[] {
 }
 
 function columnOf(table: Table, event: Event, field: Field): Column {
-  const column = table.columns.find(({ name }) => name === field.name);
+  const column = table.columns.find(({ name }) => name === field.source);
   // Cannot happen: a rule refuses such an event in mesh.yaml.
   if (column === undefined) {
-    throw new Error(`event ${event.name}: table "${table.name}" has no column "${field.name}"`);
+    throw new Error(`event ${event.name}: table "${table.name}" has no column for "${field.name}"`);
   }
   return column;
 }
 
 function selected(field: Field, column: Column, row: string): string {
-  const name = identifier(column.name);
-  const value = `${row}.${name}`;
+  const value = `${row}.${identifier(column.name)}`;
   const printed = jsonValue(value, column, field);
-  return printed === value ? value : `${printed} AS ${name}`;
+  return printed === value && field.name === column.name ? value : `${printed} AS ${identifier(field.name)}`;
 }
 
 function jsonValue(value: string, column: Column, field: Field): string {

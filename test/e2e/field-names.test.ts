@@ -1,0 +1,120 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "nats";
+import pg from "pg";
+import { afterEach, expect, test } from "vitest";
+import { makeProject } from "../support/generated-project.js";
+import { mesh, operatorUrl, startDev } from "../support/mesh-command.js";
+import { waitFor } from "../support/servers.js";
+
+/*
+ * Fields that are not called as their columns: in messages, in copies by events and by snapshots, and in the simulator.
+ */
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+async function generated(text: string): Promise<string> {
+  const folder = makeProject();
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "mesh.yaml"), text);
+  const { code, stderr } = await mesh(folder, "generate");
+  expect(code, stderr).toBe(0);
+  expect(stderr).not.toContain("warning");
+  return folder;
+}
+
+async function open(url = ""): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  cleanups.push(() => client.end());
+  return client;
+}
+
+const MAPPED = `
+mesh: delivery
+services:
+  food: { database: food_db, publishes: [food.order.*], http: { port: 8081, resources: { /api/orders: orders } } }
+  kitchen: { database: kitchen_db, subscribes: [food.order.*] }
+databases:
+  food_db:
+    tables:
+      orders:
+        columns: { order_id: { type: nanoid, key: true }, restaurant_id: text, note: text?, qty: bigint, lines: json }
+  kitchen_db:
+    tables:
+      order_cache:
+        cache: food.order
+        sync: { from: food, get: /api/orders }
+        where: { place: [r1, r2] }
+        columns:
+          order_id: { type: text, key: true }
+          place: { type: text, from: restaurantId }
+          note: text?
+          qty: bigint
+          parts: { type: json, from: lines }
+subjects:
+  food.order.{id}.saved:
+    event: OrderSaved
+    emit: { table: orders, on: [insert, update] }
+    payload:
+      orderId: { from: order_id }
+      restaurantId: { from: restaurant_id }
+      remark: { from: note }
+      quantity: { from: qty }
+      lines: json
+  food.order.{id}.deleted: { event: OrderDeleted, emit: { table: orders, on: delete }, payload: { orderId: { from: order_id } } }
+`;
+
+test("a field of another name than its column travels, and fills copies by events and by snapshots", async () => {
+  const folder = await generated(MAPPED);
+  const dev = await startDev(folder, join(folder, ".mesh"));
+  cleanups.push(() => dev.end());
+  const food = await open(dev.endpoints.databases.food_db);
+  const kitchen = await open(dev.endpoints.databases.kitchen_db);
+  const reader = await connect({ servers: operatorUrl(dev.endpoints) });
+  cleanups.push(() => reader.close());
+  const bodies: Record<string, unknown>[] = [];
+  reader.subscribe("food.>", { callback: (_, message) => void bodies.push(message.json()) });
+  await reader.flush();
+
+  await food.query(`INSERT INTO orders (order_id, restaurant_id, note, qty, lines)
+    VALUES ('o1', 'r1', NULL, 9007199254740993, '{"price": 1.10}'), ('o2', 'r9', 'warm', 1, '[]')`);
+  const copied = async () =>
+    JSON.stringify((await kitchen.query("SELECT * FROM order_cache ORDER BY 1")).rows);
+  const wanted = JSON.stringify([
+    { order_id: "o1", place: "r1", note: null, qty: "9007199254740993", parts: { price: 1.1 } },
+  ]);
+  await waitFor(async () => (await copied()) === wanted, { what: "the copy by events" });
+  await waitFor(() => bodies.length === 2, { what: "the messages" });
+  const { metadata, ...payload } = bodies.find(({ orderId }) => orderId === "o1") ?? {};
+  expect(payload).toEqual({
+    orderId: "o1",
+    restaurantId: "r1",
+    remark: null,
+    quantity: "9007199254740993",
+    lines: { price: 1.1 },
+  });
+  expect(Object.keys(payload)).toEqual(["orderId", "restaurantId", "remark", "quantity", "lines"]);
+
+  await kitchen.query("DELETE FROM order_cache; DELETE FROM mesh.applied");
+  const resynced = await mesh(folder, "resync", "kitchen");
+  expect(resynced.code, resynced.stdout + resynced.stderr).toBe(0);
+  expect(await copied()).toBe(wanted);
+  const verified = await mesh(folder, "verify");
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0);
+  await kitchen.query("UPDATE order_cache SET place = 'r2'");
+  const differing = await mesh(folder, "verify");
+  expect(differing.code, differing.stdout).toBe(1);
+  expect(differing.stdout).toContain('"place":"r1"');
+  expect((await kitchen.query("SELECT FROM mesh.dead_letter")).rowCount).toBe(0);
+});
+
+test("every promise holds for a copy whose columns are not called as its owner's", async () => {
+  const folder = await generated(MAPPED);
+  const { code, stdout, stderr } = await mesh(folder, "simulate", "--runs", "5", "--seed", "5");
+  expect(code, stdout + stderr).toBe(0);
+  expect(stdout).toContain("every promise kept");
+});
