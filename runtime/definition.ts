@@ -101,9 +101,11 @@ export interface ColumnDefinition {
   readonly private?: true;
   /** Of a cache: only hooks fill it. Events and snapshots leave it alone, and it is not compared. */
   readonly local?: true;
+  /** What REST calls it, and so snapshots. Absent: its name. */
+  readonly shown?: string;
   /** Of a cache: the field of its events that fills it. Absent: that of its name. */
   readonly field?: string;
-  /** Of a cache: the member of its owner's rows that fills it. Absent: that of its name. */
+  /** Of a cache: the member of its owner's rows that fills it. Absent: called as the field. */
   readonly member?: string;
   /** In their form on the wire. */
   readonly oneOf?: readonly (string | number)[];
@@ -145,7 +147,7 @@ export interface TableDefinition<
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
   readonly entity?: string;
   /** Compiled validators of what REST takes for it. Absent where it is not served, or served for reading alone. */
-  readonly validate?: { readonly create: Validator<New>; readonly patch: Validator<Patch> };
+  readonly validate?: { readonly create: Validator<object>; readonly patch: Validator<object> };
   /** Rules of its events' payloads for the values that a row is written with. */
   readonly rules?: { readonly create?: Validator<object>; readonly patch?: Validator<object> };
   /** Never set: carries the types only. */

@@ -13,5 +13,5 @@ export { placeholderValue } from "./inbox/unique-conflict.js";
 export { type Parts, startParts } from "./service/parts.js";
 export { matches } from "./subject.js";
 export { joinId, splitId } from "./values/entity-id.js";
-export { memberFilling } from "./values/field.js";
+export { columnShownAs, memberFilling } from "./values/field.js";
 export { wireRow } from "./values/values.js";

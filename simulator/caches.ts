@@ -2,6 +2,7 @@ import type { ColumnDefinition, ConsumerDefinition, TableDefinition } from "@mes
 import { factsOf } from "@meshwright/runtime/column-types";
 import {
   carriedColumns,
+  columnShownAs,
   keyColumns,
   keyList,
   memberFilling,
@@ -28,7 +29,7 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const columns = comparedColumns(consumer);
   if (cache === undefined || columns.length === 0) return [];
   // Either side in the types of the cache, under the names that its owner's rows have.
-  const read = (table: TableDefinition, nameIn: typeof memberFilling, condition: string) => {
+  const read = (table: TableDefinition, nameIn: (column: ColumnDefinition) => string, condition: string) => {
     const compared = columns.map((column) => ({
       ...column,
       name: nameIn(column),
@@ -37,9 +38,12 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
     const row = wireRow({ columns: compared }, '"$row"', memberFilling);
     return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY ${keyList(keyColumns(table), '"$row"')}`;
   };
+  const nameAtOwner = (column: ColumnDefinition) => columnShownAs(owner.table, memberFilling(column));
   const [here, there] = await Promise.all([
     service.database.query<{ row: string }>(read(cache, ({ name }) => name, "true")),
-    owner.service.database.query<{ row: string }>(read(owner.table, memberFilling, membershipSql(cache))),
+    owner.service.database.query<{ row: string }>(
+      read(owner.table, nameAtOwner, membershipSql(cache, nameAtOwner)),
+    ),
   ]);
   const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];
   return [
@@ -53,11 +57,14 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
 }
 
 /** The rows of the owner that a partial cache has. */
-function membershipSql({ where = [], columns }: TableDefinition): string {
+function membershipSql(
+  { where = [], columns }: TableDefinition,
+  nameAtOwner: (column: ColumnDefinition) => string,
+): string {
   const parts = where.map(({ column: name, values = [], isNull }) => {
     const column = columns.find((each) => each.name === name);
     const { kind, cast, zoned } = factsOf(column?.type ?? "text");
-    const cell = `"$row".${quote(column === undefined ? name : memberFilling(column))}`;
+    const cell = `"$row".${quote(column === undefined ? name : nameAtOwner(column))}`;
     if (isNull !== undefined)
       return `${kind === "document" ? `nullif(${cell}, 'null')` : cell} IS ${isNull ? "" : "NOT "}NULL`;
     const said = values.map((value) => escapeLiteral(String(value))).join(", ");

@@ -6,6 +6,7 @@ import type {
 } from "@meshwright/runtime";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import {
+  columnShownAs,
   joinId,
   type KeyColumns,
   keyColumns,
@@ -69,7 +70,7 @@ export async function describeMesh(
       const columns = table.columns.filter((column) => !key.includes(column));
       const ofTable = own(own(samples, service.definition.name), table.name);
       const byColumn = new Map(Object.entries(ofTable ?? {}));
-      const wanted = wantedValues(`${service.definition.name}.${table.entity}`, services);
+      const wanted = wantedValues(table, `${service.definition.name}.${table.entity}`, services);
       tables.push({ service, table, key, columns, refersTo: new Map(), samples: byColumn, wanted });
     }
   }
@@ -90,7 +91,11 @@ export async function describeMesh(
   return { services, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
 }
 
-function wantedValues(entity: string, services: readonly SimulatedService[]): OwnedTable["wanted"] {
+function wantedValues(
+  table: TableDefinition,
+  entity: string,
+  services: readonly SimulatedService[],
+): OwnedTable["wanted"] {
   const copies = services.flatMap(({ definition }) =>
     definition.consumers.filter((consumer) => consumer.entity === entity),
   );
@@ -103,7 +108,7 @@ function wantedValues(entity: string, services: readonly SimulatedService[]): Ow
   );
   for (const { column, values = [], isNull } of conditions) {
     if (column === undefined) continue;
-    const owned = memberFilling(column);
+    const owned = columnShownAs(table, memberFilling(column));
     wanted.set(owned, [
       ...(wanted.get(owned) ?? []),
       ...values.map(String),

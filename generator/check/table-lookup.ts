@@ -10,6 +10,7 @@ import type {
   TableSymbol,
 } from "../language/symbols.js";
 import type { Span } from "../source/text.js";
+import { type Naming, wireName } from "../vocabulary/namings.js";
 import { onceFor } from "./once.js";
 
 /** The service's table of that name; else says that it is missing, or whose it is. */
@@ -52,20 +53,17 @@ const tableOwners = onceFor((program: Program) => {
   return owners;
 });
 
-/** Says so when the table has no such column. */
+/** Says so when the table has no such column. `naming`: of the written name, where it is that of a field. */
 export function reportMissingColumn(
   written: { readonly value: string; readonly span: Span },
   table: TableSymbol,
   report: Report,
+  naming: Naming = "columns",
 ): void {
   if (table.poisoned || table.columns.has(written.value)) return;
-  const clue = report.nearest(written.value, table.columns, (column) => column.span);
-  report(
-    "unknown-column",
-    written.span,
-    { table: table.name, column: written.value, known: table.columns },
-    clue,
-  );
+  const known = new Map([...table.columns].map(([name, column]) => [wireName(name, naming), column]));
+  const clue = report.nearest(written.value, known, (column) => column.span);
+  report("unknown-column", written.span, { table: table.name, column: written.value, known }, clue);
 }
 
 /** The columns of its table whose values make the entity's id. */

@@ -1,3 +1,4 @@
+import { wireName } from "../vocabulary/namings.js";
 import type { FieldNode } from "./grammar.js";
 import type { Program } from "./program.js";
 import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "./symbols.js";
@@ -25,20 +26,23 @@ export function fieldsFor(column: ColumnSymbol, table: TableSymbol, program: Pro
 export interface Filling {
   /** Of its events. */
   readonly field: string;
-  /** Of its owner, in a snapshot: the column that the field shows; undefined where no table of the mesh has it. */
+  /** The owner's column that the field shows; undefined where no table of the mesh has it. */
   readonly column: string | undefined;
+  /** Of the owner's rows in a snapshot. */
+  readonly member: string;
 }
 
-/** The field that the copy says; else that of the column's name; else one that shows the owner's column of that name. */
+/** The field that the copy says; else that of the column's name, as it is or as the owner calls it; else one that shows the owner's column of that name. */
 export function fillingOf({ name, from }: ColumnSymbol, events: readonly EventSymbol[]): Filling {
+  const naming = events[0]?.service?.naming ?? "columns";
   const telling = events.filter(({ change }) => change !== "delete");
-  const field =
-    from?.value ??
-    (telling.some(({ fields }) => fields.has(name)) ? name : fieldShowing(name, telling)) ??
-    name;
+  const isTold = (field: string) => telling.some(({ fields }) => fields.has(field));
+  const called = wireName(name, naming);
+  const field = from?.value ?? [name, called].find(isTold) ?? fieldShowing(name, telling) ?? called;
   const own = events.filter(({ table, id }) => table !== undefined && id === undefined);
   const sources = own.flatMap(({ fields }) => fields.get(field)?.source ?? []);
-  return { field, column: sources[0]?.column ?? (own.length > 0 ? name : undefined) };
+  const column = sources[0]?.column ?? (own.length > 0 ? name : undefined);
+  return { field, column, member: column === undefined ? field : wireName(column, naming) };
 }
 
 function fieldShowing(column: string, events: readonly EventSymbol[]): string | undefined {

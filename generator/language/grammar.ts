@@ -1,6 +1,6 @@
 import { cascadeShape } from "./grammar/cascade-grammar.js";
 import { databaseShape } from "./grammar/database-grammar.js";
-import { deliveryShape, serviceShape, streamShape } from "./grammar/service-grammar.js";
+import { deliveryShape, namingKey, serviceShape, streamShape } from "./grammar/service-grammar.js";
 import { fieldsShape, subjectShape } from "./grammar/subject-grammar.js";
 import type { NodeOf } from "./node.js";
 import { dictionary, key, list, mapping, requiredKey } from "./shape.js";
@@ -28,6 +28,7 @@ export const meshShape = mapping(
       "Objects that payloads share, by name: their fields are said as those of a payload are. Each is one type in TypeScript and one definition in the schemas. A table holds one in a `json` column.",
       dictionary(typeName, fieldsShape),
     ),
+    naming: namingKey("of every service that does not say otherwise; an external one says it itself"),
     cascades: key("What the deletion of an entity does to rows of other services.", list(cascadeShape)),
     delivery: key("Defaults for every consumer.", deliveryShape),
     streams: key("Defaults for every stream.", streamShape),

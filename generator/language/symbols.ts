@@ -3,6 +3,7 @@ import type { Change } from "@meshwright/runtime/vocabulary";
 import type { Span } from "../source/text.js";
 import type { Operation } from "../vocabulary/changes.js";
 import type { Envelope } from "../vocabulary/envelopes.js";
+import type { Naming } from "../vocabulary/namings.js";
 import type {
   ColumnNode,
   DatabaseNode,
@@ -22,6 +23,7 @@ export interface ServiceSymbol {
   readonly node: ServiceNode | undefined;
   readonly external: boolean;
   readonly envelope: Envelope;
+  readonly naming: Naming;
   readonly source: string;
   readonly database: DatabaseSymbol | undefined;
   readonly publishes: readonly TextNode<PatternName>[];

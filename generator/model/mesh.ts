@@ -5,6 +5,7 @@ import type { Operation } from "../vocabulary/changes.js";
 import type { Envelope } from "../vocabulary/envelopes.js";
 import type { JsonSchema, JsonValue } from "../vocabulary/json-schema.js";
 import type { DrawnKey } from "../vocabulary/made-keys.js";
+import type { Naming } from "../vocabulary/namings.js";
 
 export type { CallVerb, CascadeAction, Change, ColumnType, FieldType, JsonSchema, JsonValue, Operation };
 
@@ -20,6 +21,8 @@ export type { CallVerb, CascadeAction, Change, ColumnType, FieldType, JsonSchema
 export interface Mesh {
   readonly name: string;
   readonly description: string | undefined;
+  /** Of services that do not say otherwise. */
+  readonly naming: Naming;
   readonly services: readonly Service[];
   readonly databases: readonly Database[];
   readonly events: readonly Event[];
@@ -67,6 +70,7 @@ export interface Service {
   readonly external: boolean;
   /** How an external service's messages say whose they are; undefined: the documented `metadata`. */
   readonly envelope: Exclude<Envelope, "mesh"> | undefined;
+  readonly naming: Naming;
   readonly database: string | undefined;
   /** As written: `auth.user.*`. */
   readonly publishes: readonly SubjectPattern[];
@@ -299,6 +303,8 @@ export interface Column {
   readonly unique: boolean;
   /** Of a copy: only hooks fill it; events and snapshots leave it alone. */
   readonly local: true | undefined;
+  /** What REST calls it, and so snapshots; undefined: its name. */
+  readonly shown: string | undefined;
   /** Of a copy: what fills it, where that is called otherwise. */
   readonly filledBy: Filling | undefined;
   /** Shown to nobody but the service itself. */
@@ -314,10 +320,10 @@ export interface Column {
 }
 
 export interface Filling {
-  /** Of its events. */
-  readonly field: string;
-  /** Of the rows in a snapshot. */
-  readonly member: string;
+  /** Of its events; undefined: called as the column. */
+  readonly field: string | undefined;
+  /** Of the rows in a snapshot; undefined: called as the field. */
+  readonly member: string | undefined;
 }
 
 export type ColumnDefault =
@@ -402,6 +408,8 @@ export interface Field {
   readonly name: string;
   /** Where a table emits its event: the column that fills it. */
   readonly source: string | undefined;
+  /** What its owner's rows call that, where it is not the field's name. */
+  readonly member: string | undefined;
   readonly description: string | undefined;
   /** May be absent or null. */
   readonly optional: boolean;

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { TableDefinition, Validator } from "../definition.js";
 import type { Values } from "../repository/rows.js";
 import { kindOf } from "../values/column-types.js";
+import { shownName } from "../values/field.js";
 import { memberTexts } from "../values/json-text.js";
 import { asWritten } from "../values/values.js";
 import { invalidBody } from "./http-errors.js";
@@ -52,20 +53,25 @@ export function readBody(
   const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []);
   const surrogates = unpairedSurrogates(body);
   if (errors.length + surrogates.length > 0) throw invalidBody(errors, undefined, surrogates);
-  return request instanceof JsonBody ? withDigits(request.text, body, table) : body;
+  return byColumn(request instanceof JsonBody ? withDigits(request.text, body, table) : body, table);
+}
+
+function byColumn(body: Values, { columns }: TableDefinition): Values {
+  const named = new Map(columns.map((column) => [shownName(column), column.name]));
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [named.get(name) ?? name, value]));
 }
 
 /** Takes values of JSON columns, and whole numbers beyond 2^53, from the text. */
 function withDigits(text: string, body: Values, table: TableDefinition): Values {
   const columns = table.columns.filter(
-    ({ name, type, wide }) => Object.hasOwn(body, name) && (kindOf(type) === "document" || wide),
+    (column) => Object.hasOwn(body, shownName(column)) && (kindOf(column.type) === "document" || column.wide),
   );
   if (columns.length === 0) return body;
-  const written = memberTexts(text, new Set(columns.map(({ name }) => name)));
-  const exact = columns.map((column) => [
-    column.name,
-    asWritten(column, body[column.name], written.get(column.name)),
-  ]);
+  const written = memberTexts(text, new Set(columns.map(shownName)));
+  const exact = columns.map((column) => {
+    const name = shownName(column);
+    return [name, asWritten({ ...column, name }, body[name], written.get(name))];
+  });
   return { ...body, ...Object.fromEntries(exact) };
 }
 

@@ -2,6 +2,7 @@ import { DatabaseError } from "pg";
 import { classify, isUnavailable, STATE } from "../database/database-errors.js";
 import type { TableDefinition, ValidationError } from "../definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
+import { shownName } from "../values/field.js";
 import { UnfitValue } from "../values/values.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
 
@@ -13,7 +14,7 @@ import { Problem, type ProblemPart, unavailable } from "./problem.js";
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidRow) return invalidBody(error.errors, error);
-  if (error instanceof UnfitValue) return unfitValue(error);
+  if (error instanceof UnfitValue) return unfitValue(error, error.column);
   if (isUnavailable(error)) return unavailable("The database is out of reach; try again.", 2, error);
   const { code, statusCode, message } = describe(error);
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
@@ -68,9 +69,9 @@ function partOf({ instancePath, keyword, params, message }: ValidationError): Pr
   }
 }
 
-function unfitValue(error: UnfitValue): Problem {
+function unfitValue(error: UnfitValue, name: string): Problem {
   return new Problem("invalid", "A value is not one that its column can hold.", {
-    errors: [{ pointer: `/${error.column}`, detail: error.reason }],
+    errors: [{ pointer: `/${name}`, detail: error.reason }],
     cause: error,
   });
 }
@@ -78,18 +79,29 @@ function unfitValue(error: UnfitValue): Problem {
 /** Where the values came from that PostgreSQL refuses: 422 for a body, 400 for a path or query. */
 export type ValueSource = "body" | "target";
 
-/** PostgreSQL's refusal of what a request asked for, as a problem of the one who asked; undefined where we are at fault. */
+/** The refusal of what a request asked for, as a problem of the one who asked; undefined where we are at fault. */
 export function refusalOf(error: unknown, source: ValueSource, table?: TableDefinition): Problem | undefined {
+  const called = (column: string) => calledIn(table, column);
+  if (error instanceof InvalidRow)
+    return invalidBody(
+      error.errors.map((one) => pointingAt(one, called)),
+      error,
+    );
+  if (error instanceof UnfitValue) return unfitValue(error, called(error.column));
   if (!(error instanceof DatabaseError)) return undefined;
   switch (error.code) {
     case STATE.unique_violation:
     case STATE.exclusion_violation:
-      return taken(error);
+      return taken(error, called);
     // Also raised for a reference to an entity whose deletion was applied.
     case STATE.foreign_key_violation:
-      return brokenReference(error);
+      return brokenReference(error, called);
     case STATE.not_null_violation:
-      return invalid(error, `${error.column ?? "a column"} must have a value`);
+      return invalid(
+        error,
+        `${error.column === undefined ? "a column" : called(error.column)} must have a value`,
+        error.column && called(error.column),
+      );
     case STATE.check_violation:
       return invalid(
         error,
@@ -113,14 +125,33 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
   return invalid(error, error.message);
 }
 
+/** What REST calls a column. */
+type Called = (column: string) => string;
+
+function calledIn(table: TableDefinition | undefined, name: string): string {
+  const column = table?.columns.find((each) => each.name === name);
+  return column === undefined ? name : shownName(column);
+}
+
+/** An error of column values, as one of the body. */
+function pointingAt(error: ValidationError, called: Called): ValidationError {
+  const [, column = "", rest = ""] = /^\/([^/]*)(.*)$/.exec(error.instancePath) ?? [];
+  return column === "" ? error : { ...error, instancePath: `/${called(unescaped(column))}${rest}` };
+}
+
+/** Of a JSON pointer. */
+function unescaped(segment: string): string {
+  return segment.replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
 /** The columns in `Key (namespace_id, path)=(n1, /a) already exists.` A quoted name may contain anything but `)=(`. */
 function keyColumns(error: DatabaseError): readonly string[] {
   const list = /^Key \((.+?)\)=\(/.exec(error.detail ?? "")?.[1];
   return list?.split(", ").map((name) => name.replace(/^"(.*)"$/, "$1")) ?? [];
 }
 
-function taken(error: DatabaseError): Problem {
-  const columns = keyColumns(error);
+function taken(error: DatabaseError, called: Called): Problem {
+  const columns = keyColumns(error).map(called);
   const names = columns.length === 0 ? (error.constraint ?? "a unique value") : columns.join(", ");
   const detail =
     columns.length > 1
@@ -129,13 +160,13 @@ function taken(error: DatabaseError): Problem {
   return new Problem("taken", detail, { errors: partsAt(columns, "is already taken"), cause: error });
 }
 
-function brokenReference(error: DatabaseError): Problem {
+function brokenReference(error: DatabaseError, called: Called): Problem {
   const stillReferred = /is still referenced from table "(.+?)"/.exec(error.detail ?? "")?.[1];
   if (stillReferred !== undefined) {
     return new Problem("reference", `Rows of ${stillReferred} still refer to this one.`, { cause: error });
   }
   const target = /is not present in table "(.+?)"/.exec(error.detail ?? "")?.[1];
-  const columns = error.column === undefined ? keyColumns(error) : [error.column];
+  const columns = (error.column === undefined ? keyColumns(error) : [error.column]).map(called);
   const reason =
     target === undefined ? "refers to something that is deleted" : `refers to no row of ${target}`;
   const detail = target === undefined ? sentence(error) : `${columns.join(", ")} ${reason}.`;
@@ -146,7 +177,8 @@ function brokenReference(error: DatabaseError): Problem {
 function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
   const prefix = table?.existing === undefined ? table?.name : `mesh_${table.name}`;
   const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${prefix}_${name}_`)) ?? [];
-  return fitting.sort((a, b) => b.name.length - a.name.length)[0]?.name;
+  const [column] = fitting.sort((a, b) => b.name.length - a.name.length);
+  return column && shownName(column);
 }
 
 function invalid(error: DatabaseError, reason: string, column = error.column): Problem {

@@ -1,11 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
-import { keyNames } from "../database/key.js";
-import type { CallVerb, Logger, ResourceDefinition, TableDefinition } from "../definition.js";
+import { keyColumns } from "../database/key.js";
+import type {
+  CallVerb,
+  ColumnDefinition,
+  Logger,
+  ResourceDefinition,
+  TableDefinition,
+} from "../definition.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { shownColumns } from "../repository/table-sql.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
+import { shownName } from "../values/field.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
@@ -126,7 +133,7 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const { resource, pool } = options;
   const { id: key } = request.params;
   const patch = readBody(request.body, resource.table, resource.table.validate?.patch);
-  const named = keyNames(resource.table).find((name) => Object.hasOwn(patch, name));
+  const named = keyColumns(resource.table).find(({ name }) => Object.hasOwn(patch, name));
   if (named !== undefined) throw keyInPatch(named);
   const row = await refusing(resource, "body", () =>
     updateRow(pool, resource.table, { key, patch, audience }),
@@ -162,17 +169,19 @@ const COMPARED: Readonly<Record<ValueKind, boolean>> = {
 function readFilter(table: TableDefinition, query: unknown): Values {
   const filter = Object.entries(query as Record<string, string | readonly string[]>);
   const shown = shownColumns(table, audience);
-  for (const [name, value] of filter) {
-    const column = shown.find((known) => known.name === name);
-    const names = shown.filter(({ type }) => COMPARED[kindOf(type)]).map((known) => known.name);
-    if (column === undefined || !COMPARED[kindOf(column.type)]) {
-      const reason =
-        column === undefined ? "there is no such column" : `${column.type} has no text to compare with`;
-      throw new Problem("filter", `"${name}" does not filter: ${reason}. Columns: ${names.join(", ")}.`);
-    }
-    if (typeof value !== "string") throw new Problem("filter", `"${name}" is given more than once.`);
-  }
-  return Object.fromEntries(filter);
+  return Object.fromEntries(
+    filter.map(([name, value]) => {
+      const column = shown.find((known) => shownName(known) === name);
+      const names = shown.filter(({ type }) => COMPARED[kindOf(type)]).map(shownName);
+      if (column === undefined || !COMPARED[kindOf(column.type)]) {
+        const reason =
+          column === undefined ? "there is no such column" : `${column.type} has no text to compare with`;
+        throw new Problem("filter", `"${name}" does not filter: ${reason}. Columns: ${names.join(", ")}.`);
+      }
+      if (typeof value !== "string") throw new Problem("filter", `"${name}" is given more than once.`);
+      return [column.name, value];
+    }),
+  );
 }
 
 /** The entity as mesh.entity_version names it: `auth.user`. */
@@ -181,16 +190,16 @@ function entityOfTable({ service, resource }: ResourceOptions): string | undefin
   return entity === undefined ? undefined : `${service}.${entity}`;
 }
 
-function keyInPatch(column: string): Problem {
+function keyInPatch(column: ColumnDefinition): Problem {
   return new Problem("invalid", "A key cannot be changed: create a new row and delete this one.", {
-    errors: [{ pointer: `/${column}`, detail: "cannot be changed" }],
+    errors: [{ pointer: `/${shownName(column)}`, detail: "cannot be changed" }],
   });
 }
 
 function noRow(table: TableDefinition, id: string): Problem {
   return new Problem(
     "not-found",
-    `There is no row of ${table.name} with the ${keyNames(table).join(":")} ${JSON.stringify(id)}.`,
+    `There is no row of ${table.name} with the ${keyColumns(table).map(shownName).join(":")} ${JSON.stringify(id)}.`,
   );
 }
 

@@ -2,7 +2,8 @@ import { escapeIdentifier } from "pg";
 import { idSql, keyColumns, keyList } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
-import { wireFields, wireRow } from "../values/values.js";
+import { shownName } from "../values/field.js";
+import { ownName, wireFields, wireRow } from "../values/values.js";
 
 /** The statements of one table. Every row leaves PostgreSQL as the text of a JSON object, in column `row`. */
 export interface TableSql {
@@ -28,7 +29,7 @@ export interface VersionOf {
   readonly parameter?: number;
 }
 
-/** Who sees the rows: the service itself, or whoever calls it, who gets no private column. */
+/** Who sees the rows: the service itself, or whoever calls it, who gets no private column, and names as the wire has them. */
 export type Audience = "service" | "callers";
 
 const known: Readonly<Record<Audience, WeakMap<TableDefinition, TableSql>>> = {
@@ -65,8 +66,9 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
     return key.length === 1 ? `${keys} ${operator} ${given}` : `(${keys}) ${operator} (${given})`;
   };
   const shown = shownColumns(table, audience);
-  const fields = wireFields(shown, '"$t"');
-  const row = `${wireRow({ columns: shown }, '"$t"')} AS row`;
+  const nameOf = audience === "callers" ? shownName : ownName;
+  const fields = wireFields(shown, '"$t"', nameOf);
+  const row = `${wireRow({ columns: shown }, '"$t"', nameOf)} AS row`;
   return {
     table: name,
     column,

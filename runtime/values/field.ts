@@ -7,6 +7,11 @@ export function fieldOf(object: object, name: string): unknown {
   return typeof value === "function" ? undefined : value;
 }
 
+/** What REST calls a column, and so snapshots. */
+export function shownName({ name, shown }: { readonly name: string; readonly shown?: string }): string {
+  return shown ?? name;
+}
+
 interface Filled {
   readonly name: string;
   readonly field?: string;
@@ -19,6 +24,14 @@ export function fieldFilling({ name, field }: Filled): string {
 }
 
 /** The member of its owner's rows that does. */
-export function memberFilling({ name, member }: Filled): string {
-  return member ?? name;
+export function memberFilling({ name, field, member }: Filled): string {
+  return member ?? field ?? name;
+}
+
+/** The column of the owner's table that is such a member of its rows. */
+export function columnShownAs(
+  { columns }: { readonly columns: readonly { readonly name: string; readonly shown?: string }[] },
+  member: string,
+): string {
+  return columns.find((column) => shownName(column) === member)?.name ?? member;
 }

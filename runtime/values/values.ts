@@ -35,7 +35,7 @@ export class UnfitValue extends TypeError {
 /** What a column is called in a JSON object; by default as in the table. */
 export type NameOf = (column: ColumnDefinition) => string;
 
-const ownName: NameOf = ({ name }) => name;
+export const ownName: NameOf = ({ name }) => name;
 
 /** Columns as SELECT lists them, each in its form on the wire. */
 export function wireFields(columns: readonly ColumnDefinition[], row: string, nameOf = ownName): string {

@@ -112,8 +112,140 @@ test("a field of another name than its column travels, and fills copies by event
   expect((await kitchen.query("SELECT FROM mesh.dead_letter")).rowCount).toBe(0);
 });
 
-test("every promise holds for a copy whose columns are not called as its owner's", async () => {
-  const folder = await generated(MAPPED);
+const CAMEL_CASE = `
+mesh: delivery
+naming: camelCase
+services:
+  food: { database: food_db, publishes: [food.order.*], http: { port: 8081, resources: { /api/orders: orders } } }
+  kitchen: { database: kitchen_db, subscribes: [food.order.*], http: { port: 8082, resources: { /api/orders: order_cache } } }
+databases:
+  food_db:
+    tables:
+      orders:
+        columns:
+          order_id: { type: nanoid, key: true }
+          restaurant_id: text
+          line_1: json
+          seat_count: { type: bigint, null: true }
+          table_name: { type: text, unique: true, null: true }
+          guest_note: { type: text, null: true, private: true }
+        checks: { some_seats: "seat_count <> 0" }
+  kitchen_db:
+    tables:
+      order_cache:
+        cache: food.order
+        sync: { from: food, get: /api/orders }
+        columns: { order_id: { type: text, key: true }, restaurant_id: text, line_1: json, seats: { type: bigint, from: seatCount, null: true } }
+subjects:
+  food.order.{id}.saved:
+    event: OrderSaved
+    emit: { table: orders, on: [insert, update] }
+    payload: { orderId: nanoid, restaurantId: { from: restaurant_id, type: { type: string, pattern: "^r" } }, line1: json, seatCount: bigint? }
+  food.order.{id}.deleted: { event: OrderDeleted, emit: { table: orders, on: delete }, payload: { orderId: nanoid } }
+`;
+
+test("where the wire speaks camelCase, so do REST, its refusals, its filters, messages, snapshots and copies", async () => {
+  const folder = await generated(CAMEL_CASE);
+  const dev = await startDev(folder, join(folder, ".mesh"));
+  cleanups.push(() => dev.end());
+  const food = await open(dev.endpoints.databases.food_db);
+  const kitchen = await open(dev.endpoints.databases.kitchen_db);
+  const ask = async (service: string, path: string, method = "GET", body?: unknown) => {
+    const answer = await fetch(`${dev.endpoints.services[service]?.http}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${dev.endpoints.service_key}`,
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: text === "" ? undefined : JSON.parse(text), text };
+  };
+  const created = await ask(
+    "food",
+    "/api/orders",
+    "POST",
+    '{"orderId": "o1", "restaurantId": "r1", "line1": {"price": 1.10}, "seatCount": 9007199254740993, "tableName": "t1", "guestNote": "shy"}',
+  );
+  expect(created.status, created.text).toBe(201);
+  const shown = {
+    orderId: "o1",
+    restaurantId: "r1",
+    line1: { price: 1.1 },
+    seatCount: "9007199254740993",
+    tableName: "t1",
+  };
+  expect(created.body).toEqual(shown);
+  expect((await food.query("SELECT * FROM orders")).rows).toEqual([
+    {
+      order_id: "o1",
+      restaurant_id: "r1",
+      line_1: { price: 1.1 },
+      seat_count: "9007199254740993",
+      table_name: "t1",
+      guest_note: "shy",
+    },
+  ]);
+  expect((await ask("food", "/api/orders/o1")).body).toEqual(shown);
+  expect((await ask("food", "/api/orders?restaurantId=r1")).body).toEqual([shown]);
+  expect((await ask("food", "/api/orders/o1", "PATCH", { restaurantId: "r2" })).body).toEqual({
+    ...shown,
+    restaurantId: "r2",
+  });
+
+  const refused = async (work: ReturnType<typeof ask>) => {
+    const { status, body } = await work;
+    return [status, ...(body.errors ?? []).map(({ pointer }: { pointer: string }) => pointer), body.detail];
+  };
+  expect(await refused(ask("food", "/api/orders", "POST", { restaurant_id: "r1", line1: {} }))).toEqual([
+    422,
+    "/restaurantId",
+    "/restaurant_id",
+    "2 values are not as this resource takes them.",
+  ]);
+  expect(await refused(ask("food", "/api/orders", "POST", { restaurantId: "x", line1: {} }))).toEqual([
+    422,
+    "/restaurantId",
+    "One value is not as this resource takes them.",
+  ]);
+  expect(
+    await refused(ask("food", "/api/orders", "POST", { restaurantId: "r1", line1: {}, tableName: "t1" })),
+  ).toEqual([409, "/tableName", "Another row of orders has this value of tableName."]);
+  expect(await refused(ask("food", "/api/orders/o1", "PATCH", { orderId: "o2" }))).toEqual([
+    422,
+    "/orderId",
+    "One value is not as this resource takes them.",
+  ]);
+  expect(await refused(ask("food", "/api/orders?restaurant_id=r1"))).toEqual([
+    400,
+    '"restaurant_id" does not filter: there is no such column. Columns: orderId, restaurantId, seatCount, tableName.',
+  ]);
+  expect((await ask("food", "/api/orders/o9")).body.detail).toBe(
+    'There is no row of orders with the orderId "o9".',
+  );
+
+  const copied = async () => JSON.stringify((await kitchen.query("SELECT * FROM order_cache")).rows);
+  const wanted = JSON.stringify([
+    { order_id: "o1", restaurant_id: "r2", line_1: { price: 1.1 }, seats: "9007199254740993" },
+  ]);
+  await waitFor(async () => (await copied()) === wanted, { what: "the copy by events" });
+  expect((await ask("kitchen", "/api/orders")).body).toEqual([
+    { orderId: "o1", restaurantId: "r2", line1: { price: 1.1 }, seats: "9007199254740993" },
+  ]);
+  await kitchen.query("DELETE FROM order_cache; DELETE FROM mesh.applied");
+  const resynced = await mesh(folder, "resync", "kitchen");
+  expect(resynced.code, resynced.stdout + resynced.stderr).toBe(0);
+  expect(await copied()).toBe(wanted);
+  const verified = await mesh(folder, "verify");
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0);
+});
+
+test.each([
+  ["whose columns are not called as its owner's", MAPPED],
+  ["of an owner that speaks camelCase", CAMEL_CASE],
+])("every promise holds for a copy %s", async (_, text) => {
+  const folder = await generated(text);
   const { code, stdout, stderr } = await mesh(folder, "simulate", "--runs", "5", "--seed", "5");
   expect(code, stdout + stderr).toBe(0);
   expect(stdout).toContain("every promise kept");

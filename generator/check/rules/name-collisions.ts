@@ -12,6 +12,7 @@ import {
   valueName,
 } from "../../model/names.js";
 import type { Span } from "../../source/text.js";
+import { wireName } from "../../vocabulary/namings.js";
 import type { Rule } from "../rule.js";
 
 /** No two parts of the mesh are generated under one name where both are visible. */
@@ -34,6 +35,7 @@ export const checkNameCollisions: Rule = (program, report) => {
       variables.claim(keyVariable, { what, span: service.span });
     }
     checkTypes(service, program, report);
+    checkWireNames(service, report);
     checkConsumers(service, program, { durables, hooks: openScope(report) });
   }
 };
@@ -84,6 +86,15 @@ function checkTypes(service: ServiceSymbol, program: Program, report: Report): v
   const heard = subscribedEntities(service, program).flatMap(({ entity }) => entity.events);
   for (const { name } of new Set([...program.eventsOf(service.name), ...heard])) {
     if (name !== undefined) scope.claim(name.value, { what: `event "${name.value}"`, span: name.span });
+  }
+}
+
+/** Columns of a table whose names differ in what naming leaves out. */
+function checkWireNames({ naming, database }: ServiceSymbol, report: Report): void {
+  for (const { columns } of database?.tables.values() ?? []) {
+    const scope = openScope(report);
+    for (const { name, span } of columns.values())
+      scope.claim(wireName(name, naming), { what: `column "${name}"`, span });
   }
 }
 

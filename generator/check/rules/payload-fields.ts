@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
+import { wireName } from "../../vocabulary/namings.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../table-lookup.js";
@@ -14,7 +15,7 @@ export const checkPayloadFields: Rule = (program, report) => {
           use: "every event carries its metadata there",
         });
       } else if (event.table !== undefined && event.table.cacheOf === undefined) {
-        checkField(field, event.table, report);
+        checkField(field, event, event.table, report);
       }
     }
     if (event.node?.keySpans.emit === undefined) refuseSources(event, report);
@@ -28,12 +29,19 @@ function refuseSources({ node, name, subject }: EventSymbol, report: Report): vo
       report("from-without-emit", field.keySpans.from ?? field.span, { event: name?.value ?? subject.text });
 }
 
-function checkField(field: FieldSymbol, table: TableSymbol, report: Report): void {
+function checkField(field: FieldSymbol, { service }: EventSymbol, table: TableSymbol, report: Report): void {
   if (field.source === undefined) return;
   const { column: source, span } = field.source;
+  const naming = service?.naming ?? "columns";
+  const isOwn = span === field.span;
   const column = table.columns.get(source);
   if (column === undefined) {
-    reportMissingColumn({ value: source, span }, table, report);
+    reportMissingColumn({ value: source, span }, table, report, isOwn ? naming : "columns");
+    return;
+  }
+  const called = wireName(source, naming);
+  if (isOwn && called !== field.name) {
+    report("field-naming", span, { field: field.name, called, service: service?.name ?? "" });
     return;
   }
   if (field.node === undefined || column.type === undefined) return;

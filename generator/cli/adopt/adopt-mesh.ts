@@ -1,5 +1,6 @@
 import { shownType } from "../../language/field-type.js";
 import type { Mesh } from "../../model/mesh.js";
+import { type Naming, wireName } from "../../vocabulary/namings.js";
 import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
 import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
 import { entityOf, openNames, pascalCase, rowNameOf, snakeCase } from "./mesh-names.js";
@@ -71,9 +72,11 @@ export function adoptInto(input: AdoptInput): Adopted {
     owned === undefined ? ["databases"] : ["databases", database, "tables"],
     owned === undefined ? { [database]: { existing: true, tables: said } } : said,
   );
-  const subjects = Object.assign({}, ...tables.map((table) => saySubjects(table, service))) as Readonly<
-    Record<string, Said>
-  >;
+  const naming = known?.naming ?? mesh?.naming ?? "columns";
+  const subjects = Object.assign(
+    {},
+    ...tables.map((table) => saySubjects(table, service, naming)),
+  ) as Readonly<Record<string, Said>>;
   text = addEntries(text, ["subjects"], subjects);
   return {
     text,
@@ -219,13 +222,16 @@ const ACTIONS = [
 function saySubjects(
   { name, row, entity, key, columns }: NamedTable,
   service: string,
+  naming: Naming,
 ): Readonly<Record<string, Said>> {
   const shown = columns.filter(
-    ({ name: column, private: isPrivate }) => !isPrivate && /^[A-Za-z][A-Za-z0-9_]*$/.test(column),
+    (column) => !column.private && /^[A-Za-z][A-Za-z0-9_]*$/.test(wireName(column.name, naming)),
   );
   const payload = (all: boolean) =>
     Object.fromEntries(
-      shown.filter((column) => all || column.name === key).map((column) => [column.name, fieldOf(column)]),
+      shown
+        .filter((column) => all || column.name === key)
+        .map((column) => [wireName(column.name, naming), fieldOf(column)]),
     );
   return Object.fromEntries(
     ACTIONS.map(({ action, on }) => [

@@ -78,6 +78,11 @@ export const eventCodes = {
     (p: { field: string; type: string }) => `"${p.field}" is required, but its column may be null`,
     (p) => `write "${p.type}?", or drop "null: true" from the column`,
   ),
+  "field-naming": error(
+    (p: { field: string; called: string; service: string }) =>
+      `"${p.service}" names its fields in camelCase: "${p.field}" is "${p.called}"`,
+    (p) => `write "${p.called}"; to call it otherwise, "${p.field}: { from: ${p.field} }"`,
+  ),
   "from-without-emit": error(
     (p: { event: string }) => `nothing emits "${p.event}" from a row whose column could fill the field`,
     () => 'say which rows imply the event ("emit"), or only the type of the field',

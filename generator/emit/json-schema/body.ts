@@ -15,7 +15,7 @@ export function createSchema(table: Table): JsonSchema {
   return {
     type: "object",
     properties: properties(table.columns),
-    required: table.columns.filter((column) => !mayBeLeftOut(column, table)).map((column) => column.name),
+    required: table.columns.filter((column) => !mayBeLeftOut(column, table)).map(nameInBody),
     additionalProperties: false,
   };
 }
@@ -45,8 +45,12 @@ export function isDrawnByRuntime({ name, type }: Column, { key }: Table): boolea
   return key.join() === name && factsOf(type).drawn === true;
 }
 
+function nameInBody({ name, shown }: Column): string {
+  return shown ?? name;
+}
+
 function properties(columns: readonly Column[]): Record<string, JsonSchema> {
-  return Object.fromEntries(columns.map((column) => [column.name, columnSchema(column)]));
+  return Object.fromEntries(columns.map((column) => [nameInBody(column), columnSchema(column)]));
 }
 
 function columnSchema(column: Column): JsonSchema {

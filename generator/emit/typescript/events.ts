@@ -71,8 +71,8 @@ function eventsConstant(service: Service, events: readonly Event[], imports: Imp
 
 /** Fields that the owner's rows show under another name. */
 function membersLiteral({ payload }: Event): Literal | undefined {
-  const renamed = payload.flatMap(({ name, source }) =>
-    source === undefined || source === name ? [] : [[name, source] as const],
+  const renamed = payload.flatMap(({ name, member }) =>
+    member === undefined ? [] : [[name, member] as const],
   );
   return renamed.length === 0 ? undefined : Object.fromEntries(renamed);
 }

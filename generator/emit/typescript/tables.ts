@@ -162,7 +162,9 @@ function columnLiteral(column: Column, table: Table): Literal {
     ),
     unique: flag(column.unique),
     local: column.local,
-    ...(column.filledBy ?? {}),
+    shown: column.shown,
+    field: column.filledBy?.field,
+    member: column.filledBy?.member,
     private: column.private,
     oneOf: column.oneOf,
   };

@@ -10,7 +10,6 @@ import type { SourceText } from "./printer.js";
 interface Body {
   /** `validateNewUser` */
   readonly name: string;
-  readonly type: string;
   readonly schema: JsonSchema;
 }
 
@@ -18,8 +17,8 @@ interface Body {
 export function bodyValidators(table: Table): { readonly create: Body; readonly patch: Body } {
   const { create, patch } = table.names;
   return {
-    create: { name: `validate${create}`, type: create, schema: createSchema(table) },
-    patch: { name: `validate${patch}`, type: patch, schema: patchSchema(table) },
+    create: { name: `validate${create}`, schema: createSchema(table) },
+    patch: { name: `validate${patch}`, schema: patchSchema(table) },
   };
 }
 
@@ -64,8 +63,8 @@ export function validatorsSource(
 ): ValidatorsSource {
   const exported = [
     ...events.map(eventSchema),
-    ...served.flatMap((table) => Object.values(bodyValidators(table))).map(bodyValidator),
-    ...owned.flatMap((table) => rulesValidators(table, events)).map(rulesValidator),
+    ...served.flatMap((table) => Object.values(bodyValidators(table))).map(rowValidator),
+    ...owned.flatMap((table) => rulesValidators(table, events)).map(rowValidator),
   ];
   const imports = gatherImports();
   if (exported.some(({ expression }) => expression.includes(`= ${LINEAR_PATTERN}(`))) {
@@ -102,15 +101,8 @@ function eventSchema(event: Event): Exported {
   };
 }
 
-function bodyValidator({ name, type, schema }: Body): Exported {
-  return {
-    name,
-    type: (imports) => `${imports.type(RUNTIME, "Validator")}<${imports.type("./tables.js", type)}>`,
-    expression: compileValidator(schema),
-  };
-}
-
-function rulesValidator({ name, schema }: Rules): Exported {
+/** Of what is written, under the names of the wire or of columns. */
+function rowValidator({ name, schema }: Body | Rules): Exported {
   return {
     name,
     type: (imports) => `${imports.type(RUNTIME, "Validator")}<object>`,

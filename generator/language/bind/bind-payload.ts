@@ -1,3 +1,4 @@
+import { type Naming, wireName } from "../../vocabulary/namings.js";
 import { shownType } from "../field-type.js";
 import type { FieldNode, PayloadFieldNode, PayloadNode } from "../grammar.js";
 import type { ChoiceNode } from "../node.js";
@@ -8,12 +9,13 @@ export interface PayloadScope {
   readonly types: TypeNames;
   /** Which emits the event. */
   readonly table: TableSymbol | undefined;
+  readonly naming: Naming;
 }
 
-/** The fields of an event, each with what fills it: the column of its name where nothing else is said. */
+/** The fields of an event, each with what fills it: the column that the wire calls so where nothing else is said. */
 export function bindPayload(node: PayloadNode | undefined, scope: PayloadScope): readonly FieldSymbol[] {
   return (node?.entries ?? []).map(({ name, node: field }) => {
-    const source = sourceOf(field, { column: name.value, span: name.span });
+    const source = sourceOf(field, { column: columnCalled(name.value, scope), span: name.span });
     const type = typeOf(field, scope.table?.columns.get(source.column));
     return {
       name: name.value,
@@ -22,6 +24,11 @@ export function bindPayload(node: PayloadNode | undefined, scope: PayloadScope):
       source: scope.table === undefined ? undefined : source,
     };
   });
+}
+
+function columnCalled(field: string, { table, naming }: PayloadScope): string {
+  if (naming === "columns") return field;
+  return [...(table?.columns.keys() ?? [])].find((column) => wireName(column, naming) === field) ?? field;
 }
 
 function sourceOf(field: PayloadFieldNode | undefined, own: FieldSource): FieldSource {

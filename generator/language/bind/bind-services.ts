@@ -1,3 +1,4 @@
+import type { Naming } from "../../vocabulary/namings.js";
 import type { MeshNode, ServiceNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
 import type { DatabaseSymbol, ServiceSymbol, SubscriptionSymbol } from "../symbols.js";
@@ -6,7 +7,9 @@ export function bindServices(
   node: MeshNode,
   databases: ReadonlyMap<string, DatabaseSymbol>,
 ): Map<string, ServiceSymbol> {
-  const services = (node.get.services?.entries ?? []).map((entry) => bindService(entry, databases));
+  const services = (node.get.services?.entries ?? []).map((entry) =>
+    bindService(entry, databases, node.get.naming?.value),
+  );
   for (const service of services) service.database?.owners.push(service);
   return new Map(services.map((service) => [service.name, service]));
 }
@@ -14,6 +17,7 @@ export function bindServices(
 function bindService(
   { name, node }: NamedNode<string, ServiceNode>,
   databases: ReadonlyMap<string, DatabaseSymbol>,
+  naming: Naming | undefined,
 ): ServiceSymbol {
   const { publishes, subscribes, database } = node?.get ?? {};
   const subscriptions = (subscribes?.items ?? []).flatMap((item): SubscriptionSymbol[] => {
@@ -26,6 +30,7 @@ function bindService(
     span: name.span,
     node,
     external: node?.get.external?.value ?? false,
+    naming: node?.get.naming?.value ?? (node?.get.external?.value === true ? undefined : naming) ?? "columns",
     envelope: node?.get.envelope?.value ?? "mesh",
     source: node?.get.source?.value ?? `${name.value}-service`,
     database: database === undefined ? undefined : databases.get(database.value),

@@ -1,6 +1,7 @@
 import { deliveryDefaults, streamDefaults } from "@meshwright/runtime/defaults";
 import { callVerbs } from "../../vocabulary/call-verbs.js";
 import { envelopes } from "../../vocabulary/envelopes.js";
+import { namings } from "../../vocabulary/namings.js";
 import {
   choice,
   dictionary,
@@ -122,6 +123,14 @@ const callVerb = choice("verb", callVerbs, {
   },
 });
 
+export function namingKey(whose: string) {
+  return key(
+    `How the wire calls what a column holds, in events, REST and snapshots, ${whose}: \`camelCase\` has \`restaurantId\` for \`restaurant_id\`. Rows in TypeScript and SQL stay as the columns are.`,
+    choice("naming", namings),
+    "columns",
+  );
+}
+
 export const serviceShape = mapping("a service", {
   source: key("`metadata.source` of every event that it publishes; by default `<name>-service`.", sourceName),
   description: key("What the service is for.", text),
@@ -135,6 +144,7 @@ export const serviceShape = mapping("a service", {
     choice("envelope", envelopes),
     "mesh",
   ),
+  naming: namingKey("of this service"),
   database: key("Its database; no other service may use it.", databaseName),
   publishes: key(
     "Patterns of the subjects that it owns: `auth.user.*`, or `auth.*` for every entity.",

@@ -4,6 +4,7 @@ import { targetOf } from "../../language/cascade-target.js";
 import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import { type Program, touches } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
+import { wireName } from "../../vocabulary/namings.js";
 import { coverAll } from "../filters.js";
 import type { Cascade, Consumer, Event, Source } from "../mesh.js";
 import {
@@ -137,7 +138,7 @@ export function findSource(
     urlVariable: serviceUrlVariable(owner.name),
     keyVariable: callKeyVariable(reader, owner.name),
     ...syncDefaults,
-    key: table.key.map(({ name }) => name),
+    key: table.key.map(({ name }) => wireName(name, owner.naming)),
   };
 }
 

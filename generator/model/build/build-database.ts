@@ -7,6 +7,7 @@ import type { Program } from "../../language/program.js";
 import { readCondition } from "../../language/row-condition.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import { drawnBy } from "../../vocabulary/made-keys.js";
+import { wireName } from "../../vocabulary/namings.js";
 import type {
   CacheOf,
   Column,
@@ -59,6 +60,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, { wide, progra
     key: table.key.map(({ name }) => name),
     columns: [...table.columns.values()].map((column) => ({
       ...buildColumn(column, database, table.cacheOf !== undefined),
+      shown: shownName(column, database),
       filledBy: buildFilling(column, table, program),
       wide: wide.has(column) ? true : undefined,
       oneOf: buildValues(column, wide.has(column)),
@@ -122,7 +124,7 @@ function buildColumn(
   column: ColumnSymbol,
   database: DatabaseSymbol,
   isCache: boolean,
-): Omit<Column, "wide" | "oneOf" | "filledBy"> {
+): Omit<Column, "wide" | "oneOf" | "shown" | "filledBy"> {
   const details = column.node?.get;
   const type = required(column.type, `the type of ${column.name}`);
   return {
@@ -144,11 +146,19 @@ function buildColumn(
   };
 }
 
+function shownName({ name }: ColumnSymbol, { owners }: DatabaseSymbol): string | undefined {
+  const shown = wireName(name, owners[0]?.naming ?? "columns");
+  return shown === name ? undefined : shown;
+}
+
 function buildFilling(column: ColumnSymbol, table: TableSymbol, program: Program): Column["filledBy"] {
   if (table.cacheOf === undefined || column.local) return undefined;
-  const { field, column: owned } = fillingOf(column, carriersOf(table, program));
-  const member = owned ?? field;
-  return field === column.name && member === column.name ? undefined : { field, member };
+  const { field, member } = fillingOf(column, carriersOf(table, program));
+  if (field === column.name && member === field) return undefined;
+  return {
+    field: field === column.name ? undefined : field,
+    member: member === field ? undefined : member,
+  };
 }
 
 /** Only the runtime, whose sessions are in UTC, writes to a cache: it keeps the documented CURRENT_TIMESTAMP. */

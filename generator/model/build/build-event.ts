@@ -1,6 +1,7 @@
 import { compareNames } from "../../collections/compare-names.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { operations } from "../../vocabulary/changes.js";
+import { wireName } from "../../vocabulary/namings.js";
 import type { Emit, Event, ForeignEvent } from "../mesh.js";
 import { eventNames } from "../names.js";
 import { buildCondition } from "./build-condition.js";
@@ -23,9 +24,13 @@ export function buildEvent(event: EventSymbol, definitionOf: DefinitionOf): Even
     change: event.change,
     emit: buildEmit(event),
     payload: [...event.fields.values()].map((field) => {
-      const inherited = event.table?.columns.get(field.source?.column ?? field.name)?.node?.get.description
-        ?.value;
-      return buildField(field, inherited, definitionOf);
+      const column = event.table?.columns.get(field.source?.column ?? field.name);
+      const isOwn = column !== undefined && event.id === undefined;
+      return buildField(field, {
+        inherited: column?.node?.get.description?.value,
+        definitionOf,
+        member: isOwn ? wireName(column.name, service.naming) : undefined,
+      });
     }),
     names: eventNames(name),
   };

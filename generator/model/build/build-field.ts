@@ -7,16 +7,22 @@ import type { Field, JsonSchema, JsonValue } from "../mesh.js";
 import { expandReferences, namesIn, referenceTo, replaceReferences } from "../schema-references.js";
 import { required } from "./invariant.js";
 
-/** `inherited`: the description of its column; `definitionOf`: of the types that it may name. */
-export function buildField(
-  field: FieldSymbol,
-  inherited: string | undefined,
-  definitionOf: DefinitionOf,
-): Field {
+export interface FieldParts {
+  /** The description of its column. */
+  readonly inherited?: string | undefined;
+  /** Of the types that it may name. */
+  readonly definitionOf: DefinitionOf;
+  /** What the owner's rows call the column. */
+  readonly member?: string | undefined;
+}
+
+export function buildField(field: FieldSymbol, { inherited, definitionOf, member }: FieldParts): Field {
   const { schema: written, ...said } = writtenField(field, inherited);
   const orNull = (schema: JsonSchema) => (said.optional ? nullable(schema) : schema);
   return {
     ...said,
+    source: field.source?.column,
+    member: member === field.name ? undefined : member,
     schema: orNull(expandReferences(written, definitionOf)),
     named: namesIn(written).length === 0 ? undefined : orNull(written),
   };
@@ -25,7 +31,10 @@ export function buildField(
 export type DefinitionOf = (name: string) => JsonSchema | undefined;
 
 /** Its schema as if it were required. */
-function writtenField(field: FieldSymbol, inherited: string | undefined): Omit<Field, "named"> {
+function writtenField(
+  field: FieldSymbol,
+  inherited: string | undefined,
+): Omit<Field, "named" | "source" | "member"> {
   const node = required(field.node, `the type of ${field.name}`);
   if (node.kind === "choice") {
     const optional = node.suffix.endsWith("?");
@@ -35,7 +44,6 @@ function writtenField(field: FieldSymbol, inherited: string | undefined): Omit<F
     const schema = describe(isList ? { type: "array", items: single } : single, inherited);
     return {
       name: field.name,
-      source: field.source?.column,
       description: inherited,
       optional,
       type: isList ? undefined : type,
@@ -48,7 +56,6 @@ function writtenField(field: FieldSymbol, inherited: string | undefined): Omit<F
   const description = typeof schema.description === "string" ? schema.description : inherited;
   return {
     name: field.name,
-    source: field.source?.column,
     description,
     optional: optional === true,
     type: undefined,

@@ -25,6 +25,7 @@ export function buildMesh(program: Program): Mesh {
   return {
     name: required(program.node.get.mesh, "the name of the mesh").value,
     description: program.node.get.description?.value,
+    naming: program.node.get.naming?.value ?? "columns",
     services: [...program.services.values()]
       .map((service) => buildService(service, { events: index, calls, program }))
       .sort(byName),

@@ -25,6 +25,7 @@ export function buildService(service: ServiceSymbol, { events, calls, program }:
     source: service.source,
     external: service.external,
     envelope: service.envelope === "mesh" ? undefined : service.envelope,
+    naming: service.naming,
     database: service.database?.name,
     publishes: buildPatterns(service.publishes),
     subscribes: buildPatterns(service.subscribes),

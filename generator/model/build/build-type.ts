@@ -11,7 +11,7 @@ export function buildTypes(symbols: ReadonlyMap<string, TypeSymbol>): readonly N
       const inner = symbols.get(name);
       return inner === undefined ? undefined : schemaOfFields(build(inner).fields);
     };
-    const fields = symbol.fields.map((field) => buildField(field, undefined, definitionOf));
+    const fields = symbol.fields.map((field) => buildField(field, { definitionOf }));
     const type = { name: symbol.name, fields };
     built.set(symbol.name, type);
     return type;
