@@ -285,11 +285,15 @@ export interface ConsumerDefinition {
   readonly filter: string;
   /** `auth.user` */
   readonly entity: string;
+  /** Of a consumer beside the one that keeps copies: its hooks alone, with order, duplicates, attempts and dead letters of its own. */
+  readonly name?: string;
   readonly cache?: TableDefinition;
   readonly sync?: SyncDefinition;
   /** Default: `deliveryDefaults`, each setting by itself. */
   readonly delivery?: Partial<DeliveryDefinition>;
   readonly events: readonly ConsumedEvent<never>[];
+  /** Of a named consumer: the handler of each of its events, beside those of single events. */
+  readonly onEvent?: Handler<MeshEvent> | undefined;
 }
 
 /** A table under REST at `path`. */
@@ -334,7 +338,7 @@ export interface ServiceDefinition {
   readonly calls?: readonly { readonly urlVariable: string; readonly keyVariable: string }[];
   /** Variables that mesh.yaml gives it beside those that the runtime reads of itself. */
   readonly environment?: readonly EnvironmentDefinition[];
-  /** The handler of every event that its consumers hear, beside those of single events. */
+  /** The handler of every event that its unnamed consumers hear, beside those of single events. */
   readonly onEvent?: Handler<MeshEvent> | undefined;
   /** The hook at start-up; where it throws, the service does not start. */
   readonly start?: StartHook | undefined;
@@ -383,14 +387,17 @@ export interface ServiceHooks {
   readonly start?: StartHook;
 }
 
-/** The hooks that every service may have which subscribes to something. */
-export interface SubscriberHooks extends ServiceHooks {
+/** The hooks that a consumer may have, whatever it hears. */
+export interface ConsumerHooks {
   /**
-   * Runs for every event that the service hears, of whichever owner: after the event's own handler, in the same transaction and within
-   * its time. `subject` says which event it is.
+   * Runs for every event that is heard, of whichever owner: after the event's own handler, in the same transaction and within
+   * its time. `subject` says which event it is. Those of a named consumer are its own alone.
    */
   readonly onEvent?: Handler<MeshEvent>;
 }
+
+/** The hooks that every service may have which subscribes to something. */
+export interface SubscriberHooks extends ServiceHooks, ConsumerHooks {}
 
 /** What a hooks module exports, and a service is made from: `computeService(hooks)`. */
 export type ServiceFactory<Hooks> = (hooks: Hooks) => ServiceDefinition;

@@ -15,6 +15,7 @@ export type {
   ColumnType,
   ConsumedEvent,
   ConsumerDefinition,
+  ConsumerHooks,
   DatabaseDefinition,
   DeliveryDefinition,
   EnvironmentDefinition,

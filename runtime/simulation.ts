@@ -9,6 +9,7 @@ export { idSql, type KeyColumns, keyColumns, keyList, keyNames } from "./databas
 export { relationName, relationOf } from "./database/relation.js";
 export { openList } from "./http/list.js";
 export { carriedColumns } from "./inbox/consumer-model.js";
+export { scopeOf } from "./inbox/scope.js";
 export { placeholderValue } from "./inbox/unique-conflict.js";
 export { type Parts, startParts } from "./service/parts.js";
 export { matches } from "./subject.js";

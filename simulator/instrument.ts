@@ -3,6 +3,7 @@ import type {
   ConsumedEvent,
   ConsumerDefinition,
   Handler,
+  MeshEvent,
   ServiceDefinition,
 } from "@meshwright/runtime";
 import { joinId, keyNames } from "@meshwright/runtime/simulation";
@@ -25,9 +26,17 @@ export function instrument(world: World, actor: Actor, definition: ServiceDefini
   const { onEvent } = definition;
   return {
     ...definition,
-    onEvent: onEvent && ((context) => world.schedule.outside(actor, onEvent(context))),
+    onEvent: outside(world, actor, onEvent),
     consumers: definition.consumers.map((consumer) => instrumentConsumer(world, actor, consumer)),
   };
+}
+
+function outside(
+  world: World,
+  actor: Actor,
+  onEvent: Handler<MeshEvent> | undefined,
+): Handler<MeshEvent> | undefined {
+  return onEvent && ((context) => world.schedule.outside(actor, onEvent(context)));
 }
 
 function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefinition): ConsumerDefinition {
@@ -49,6 +58,7 @@ function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefini
       batch: BATCH,
     },
     events: events.map((consumed) => instrumentEvent(world, actor, { consumer, consumed })),
+    onEvent: outside(world, actor, consumer.onEvent),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ConsumerDefinition } from "@meshwright/runtime";
+import { scopeOf } from "@meshwright/runtime/simulation";
 import type { Copy } from "./mesh.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
@@ -24,7 +25,7 @@ export async function checkMissedDeletions(outcome: Outcome, copy: Copy): Promis
   const rows = await service.database.query<KnownState>(
     `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted, stream_seq::integer AS seq
 FROM mesh_sim."$known" WHERE entity = $1 ORDER BY ordinal`,
-    [consumer.entity],
+    [scopeOf(consumer)],
   );
   for (const row of rows) known.set(row.id, [...(known.get(row.id) ?? []), row]);
   const firstVersions = readFirstVersions(outcome, copy);

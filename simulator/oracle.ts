@@ -1,5 +1,5 @@
 import type { CascadeDefinition } from "@meshwright/runtime";
-import { idSql, keyColumns, matches, relationOf } from "@meshwright/runtime/simulation";
+import { idSql, keyColumns, matches, relationOf, scopeOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
@@ -43,7 +43,7 @@ async function checkCascades(outcome: Outcome, copy: Copy): Promise<readonly str
   const gone = new Set(known.map(({ id }) => id).filter((id) => !living.has(id)));
   const states = await service.database.query<{ id: string; deleted: boolean; heard: boolean }>(
     "SELECT entity_id AS id, deleted, version IS NOT NULL OR stream_seq IS NOT NULL AS heard FROM mesh.applied WHERE entity = $1",
-    [consumer.entity],
+    [scopeOf(consumer)],
   );
   const found: string[] = [];
   for (const rule of rules) {
@@ -153,7 +153,7 @@ async function checkLastIncarnation(
   const living = new Set((await keysOf(copy)).map(({ id }) => id));
   const states = await service.database.query<{ id: string; deleted: boolean }>(
     "SELECT entity_id AS id, deleted FROM mesh.applied WHERE entity = $1 AND (version IS NOT NULL OR stream_seq IS NOT NULL)",
-    [consumer.entity],
+    [scopeOf(consumer)],
   );
   return states.flatMap(({ id }) => {
     const ran = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);

@@ -13,6 +13,7 @@ import { checkCascadeTargets } from "./rules/cascade-targets.js";
 import { checkCascades } from "./rules/cascades.js";
 import { checkColumnSets } from "./rules/column-sets.js";
 import { adviseDefaults, checkColumnValues } from "./rules/column-values.js";
+import { checkConsumerNames } from "./rules/consumer-names.js";
 import { checkCopyFields } from "./rules/copy-fields.js";
 import { checkMadeKeys } from "./rules/database-keys.js";
 import { checkDatabaseOwnership } from "./rules/database-ownership.js";
@@ -92,6 +93,7 @@ const rules: readonly Rule[] = [
   checkCascades,
   checkCascadeTargets,
   checkCascadeHooks,
+  checkConsumerNames,
   checkDeletions,
   checkLimits,
   checkIdentifiers,

@@ -36,12 +36,17 @@ const allUnmatchedPatterns = onceFor(
 /** Whether it is certain that the service does not hear all of the entity: no misspelt subscription may have been meant for it. */
 export function isUnsubscribedFrom(service: ServiceSymbol, entity: EntitySymbol, program: Program): boolean {
   if (service.poisoned.subscribes || unmatchedPatterns(service, program).length > 0) return false;
-  return !service.subscribes.some((pattern) => covers(pattern.value, entity));
+  return !keepers(service).some((pattern) => covers(pattern.value, entity));
 }
 
 /** The subscription to one action of the entity, where there is one. */
 export function partOf(service: ServiceSymbol, entity: EntitySymbol): string | undefined {
-  return service.subscribes.find(({ value }) => touches(value, entity) && !covers(value, entity))?.text;
+  return keepers(service).find(({ value }) => touches(value, entity) && !covers(value, entity))?.text;
+}
+
+/** The subscriptions that keep copies and apply cascades: a named consumer calls hooks alone. */
+function keepers({ subscriptions }: ServiceSymbol): readonly TextNode<PatternName>[] {
+  return subscriptions.flatMap(({ name, pattern }) => (name === undefined ? [pattern] : []));
 }
 
 /** A misspelt name is used many times and is one mistake: keeps the first use of each. */

@@ -36,6 +36,10 @@ export interface ServiceSymbol {
 
 export interface SubscriptionSymbol {
   readonly pattern: TextNode<PatternName>;
+  /** Of a consumer beside the one that keeps copies and cascades. */
+  readonly name: TextNode<string> | undefined;
+  /** The mapping, where it says no more than its pattern. */
+  readonly plain: Span | undefined;
   readonly delivery: DeliveryNode | undefined;
 }
 

@@ -67,6 +67,7 @@ export const eventName = name(/^[A-Z][A-Za-z0-9]*$/, "an event: PascalCase", "Us
 export const typeName = name(/^[A-Z][A-Za-z0-9]*$/, "a type: PascalCase", "Money");
 export const fieldName = name(/^[A-Za-z][A-Za-z0-9_]*$/, "a payload field: letters, digits and _", "user_id");
 export const hookName = name(/^[a-z][A-Za-z0-9]*$/, "a hook: camelCase", "deleteContainerNamespace");
+export const consumerName = name(/^[a-z][A-Za-z0-9]*$/, "a consumer: camelCase", "mailer");
 export const variableName = name(
   /^[A-Z][A-Z0-9_]*$/,
   "an environment variable: upper-case letters, digits and _",

@@ -146,9 +146,11 @@ export interface Stream {
   readonly described: true | undefined;
 }
 
-/** One durable pull consumer: one service, one subscribed entity. */
+/** One durable pull consumer: one service, one subscribed entity; and another for each name under which it hears the entity again. */
 export interface Consumer {
-  /** `sfs_auth_user`. Renaming a durable makes JetStream start a new one, so it depends on ids alone. */
+  /** `mailer`: of hooks alone, without cache and cascades. */
+  readonly name: string | undefined;
+  /** `sfs_auth_user`, `sfs_auth_user_mailer`. Renaming a durable makes JetStream start a new one, so it depends on ids alone. */
   readonly durable: string;
   readonly stream: string;
   /** `auth.user.*`, or one action of it: `auth.user.deleted`. */
@@ -174,7 +176,7 @@ export interface Consumer {
     readonly type: string;
     /** `sfsUser`: prefix of `sfsUserConsumer`. */
     readonly value: string;
-    /** `user.consumer.ts`, relative to the service's folder. */
+    /** `auth-user.ts`, `auth.user.mailer.ts`, in the service's folder of consumers. */
     readonly file: string;
   };
 }

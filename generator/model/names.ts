@@ -71,8 +71,9 @@ export function streamName({ name, node }: ServiceSymbol): string {
   return node?.get.stream?.get.name?.value ?? upperSnakeCase(name);
 }
 
-export function durableName(service: string, publisher: string, entity: string): string {
-  return `${service}_${publisher}_${entity}`;
+/** `shopMailer`: what the consumers of one name have in common, their hooks. */
+export function namedConsumerName(service: string, consumer: string): string {
+  return valueName(`${service}_${consumer}`);
 }
 
 export function databaseUrlVariable(database: string): string {

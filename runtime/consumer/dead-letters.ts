@@ -49,7 +49,7 @@ export function textOf(reason: DeadLetterReason): { readonly error: string; read
 export async function recordDeadLetter(tx: Tx, model: ConsumerModel, letter: DeadLetterEntry): Promise<void> {
   const { message, seq, reason, entityId } = letter;
   const { error, attempts } = textOf(reason);
-  const { durable, stream, entity } = model.definition;
+  const { durable, stream } = model.definition;
   await tx.query(
     `INSERT INTO mesh.dead_letter
   (durable, stream, stream_seq, subject, headers, body, error, attempts, entity, entity_id)
@@ -63,7 +63,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (durable, stream, s
       Buffer.from(message.body),
       storable(error),
       attempts,
-      entity,
+      model.scope,
       entityId === undefined ? null : storable(entityId),
     ],
   );

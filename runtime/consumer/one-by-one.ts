@@ -75,9 +75,7 @@ async function waitsForEarlierVersion(context: SettleContext, due: Due): Promise
   const { pool, model, versionGaps, blocked } = context;
   if (versionGaps === undefined || !waitsForVersions(context)) return false;
   const { event } = due;
-  const known = await retryUntilAnswered(context, () =>
-    readStates(pool, model.definition.entity, [event.id]),
-  );
+  const known = await retryUntilAnswered(context, () => readStates(pool, model.scope, [event.id]));
   const { afterGap } = planBatch(model, [event], known);
   const delayMs = afterGap.length === 0 ? undefined : (await versionGaps.delays(afterGap)).get(event.seq);
   if (delayMs === undefined) return false;

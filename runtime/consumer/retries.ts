@@ -58,13 +58,13 @@ export interface Recorded {
 
 /** Counts an attempt that is about to be made. Until it ends, the event is due when a crash would bring it again. */
 export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<Recorded> {
-  const { durable, stream, entity } = model.definition;
+  const { durable, stream } = model.definition;
   const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
     `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
 VALUES ($1, $2, $3, $4, $5, 1, now() + make_interval(secs => $6))
-ON CONFLICT (stream, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
+ON CONFLICT (durable, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
 RETURNING attempts, last_error`,
-    [stream.name, event.seq, durable, entity, event.id, model.delivery.ackWaitSeconds],
+    [stream.name, event.seq, durable, model.scope, event.id, model.delivery.ackWaitSeconds],
   );
   return { attempts: rows[0]?.attempts ?? 1, lastError: rows[0]?.last_error ?? null };
 }
@@ -77,8 +77,8 @@ export async function postponeAttempt(
 ): Promise<void> {
   await tx.query(
     `UPDATE mesh.attempt SET last_error = $3, next_at = now() + make_interval(secs => $4)
-WHERE stream = $1 AND stream_seq = $2`,
-    [model.definition.stream.name, event.seq, outcome.error, outcome.delayMs / 1000],
+WHERE durable = $1 AND stream_seq = $2`,
+    [model.definition.durable, event.seq, outcome.error, outcome.delayMs / 1000],
   );
 }
 
@@ -86,16 +86,16 @@ WHERE stream = $1 AND stream_seq = $2`,
 export async function withdrawAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
   await tx.query(
     `WITH withdrawn AS (
-  UPDATE mesh.attempt SET attempts = attempts - 1, next_at = now() WHERE stream = $1 AND stream_seq = $2 AND attempts > 1
+  UPDATE mesh.attempt SET attempts = attempts - 1, next_at = now() WHERE durable = $1 AND stream_seq = $2 AND attempts > 1
 )
-DELETE FROM mesh.attempt WHERE stream = $1 AND stream_seq = $2 AND attempts <= 1`,
-    [model.definition.stream.name, event.seq],
+DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq = $2 AND attempts <= 1`,
+    [model.definition.durable, event.seq],
   );
 }
 
 export async function forgetAttempt(tx: Tx, model: ConsumerModel, event: Addressed): Promise<void> {
-  await tx.query("DELETE FROM mesh.attempt WHERE stream = $1 AND stream_seq = $2", [
-    model.definition.stream.name,
+  await tx.query("DELETE FROM mesh.attempt WHERE durable = $1 AND stream_seq = $2", [
+    model.definition.durable,
     event.seq,
   ]);
 }

@@ -145,7 +145,7 @@ async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Pr
   (SELECT max(stream_seq) FROM mesh.applied WHERE entity = $1),
   (SELECT max(stream_seq) FROM mesh.dead_letter WHERE durable = $2),
   (SELECT last_seq FROM mesh.subscription WHERE durable = $2), 0) AS highest`,
-    [model.definition.entity, durable],
+    [model.scope, durable],
   );
   return Number(rows[0]?.highest ?? 0);
 }
@@ -154,12 +154,12 @@ async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Pr
  * A service that was away for longer than its owner remembers deletions may know higher versions of a former incarnation
  * than the present one has. Forgets all versions: events are ordered by sequence until they tell versions again.
  */
-export async function distrustVersions(tx: Tx, { definition }: ConsumerModel): Promise<number> {
-  const { durable, entity, stream } = definition;
+export async function distrustVersions(tx: Tx, { definition, scope }: ConsumerModel): Promise<number> {
+  const { durable, stream } = definition;
   const { rowCount } = await tx.query(
     `UPDATE mesh.applied SET version = NULL, versioned = false FROM mesh.subscription AS known
 WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2 * $3::double precision) AND entity = $2 AND version IS NOT NULL`,
-    [durable, entity, stream.tombstoneSeconds ?? null],
+    [durable, scope, stream.tombstoneSeconds ?? null],
   );
   return rowCount ?? 0;
 }

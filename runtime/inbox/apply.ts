@@ -68,13 +68,12 @@ export async function applyEvents(
   events: readonly Incoming[],
 ): Promise<Applied> {
   const { model } = context;
-  const { entity } = model.definition;
-  const known = await lockStates(client, entity, [...new Set(events.map((event) => event.id))]);
-  const plan = planBatch(model, await dropDuplicates(client, events), known);
+  const known = await lockStates(client, model.scope, [...new Set(events.map((event) => event.id))]);
+  const plan = planBatch(model, await dropDuplicates(client, model, events), known);
   refuseGaps(context, plan);
   const gaps = [...plan.gaps];
   for (const phase of plan.phases) {
-    await writeStates(client, entity, phase.states, known);
+    await writeStates(client, model.scope, phase.states, known);
     if (phase.removals.size > 0) await removeInPhase(client, context, phase);
     const upserts = await removeOutside(client, model, [...phase.upserts.values()]);
     const settled = context.settleConflicts ? await settleUniqueConflicts(client, model, upserts) : upserts;

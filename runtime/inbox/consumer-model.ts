@@ -13,6 +13,7 @@ import { kindOf, type ValueKind } from "../values/column-types.js";
 import { fieldFilling, memberFilling } from "../values/field.js";
 import type { Change } from "../vocabulary.js";
 import { buildConditions, type Condition } from "./membership.js";
+import { scopeOf } from "./scope.js";
 import { readTemplate, type SubjectTemplate } from "./subject-template.js";
 
 /*
@@ -49,6 +50,8 @@ export interface EventModel {
 
 export interface ConsumerModel {
   readonly definition: ConsumerDefinition;
+  /** See `scopeOf`. */
+  readonly scope: string;
   readonly delivery: DeliveryDefinition;
   readonly cache: CacheModel | undefined;
   readonly events: ReadonlyMap<string, EventModel>;
@@ -72,6 +75,7 @@ export function buildModel(definition: ConsumerDefinition): ConsumerModel {
   const lastSaysAll = !events.some((event) => event.handler !== undefined || carriesSome(event));
   return {
     definition,
+    scope: scopeOf(definition),
     delivery: { ...deliveryDefaults, ...definition.delivery },
     cache,
     events: new Map(events.map((event) => [event.definition.action, event])),

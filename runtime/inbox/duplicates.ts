@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import { arrayLiteral } from "../values/array-literal.js";
+import type { ConsumerModel } from "./consumer-model.js";
 import type { Incoming } from "./parse.js";
 
 /*
@@ -18,12 +19,13 @@ ON CONFLICT DO NOTHING RETURNING event_id`;
  */
 export async function dropDuplicates(
   client: PoolClient,
+  model: ConsumerModel,
   events: readonly Incoming[],
 ): Promise<readonly Incoming[]> {
   const unversioned = new Map<string, Incoming>();
   for (const event of events) {
     if (event.version !== null) continue;
-    const id = identityOf(event);
+    const id = identityOf(model, event);
     if (!unversioned.has(id)) unversioned.set(id, event);
   }
   if (unversioned.size === 0) return events;
@@ -33,12 +35,15 @@ export async function dropDuplicates(
   const unseen = new Set(rows.map((row) => row.event_id));
   return events.filter((event) => {
     if (event.version !== null) return true;
-    const id = identityOf(event);
+    const id = identityOf(model, event);
     return unseen.has(id) && unversioned.get(id) === event;
   });
 }
 
-/** With the subject, since a publisher that we did not generate may send one `event_id` for all, such as a placeholder. */
-function identityOf(event: Incoming): string {
-  return `${event.event.metadata.event_id} ${event.subject}`;
+/**
+ * With the subject, since a publisher that we did not generate may send one `event_id` for all, such as a placeholder; and
+ * with a consumer's name: what another consumer has applied is no duplicate.
+ */
+function identityOf({ definition: { name } }: ConsumerModel, { event, subject }: Incoming): string {
+  return [event.metadata.event_id, subject, ...(name === undefined ? [] : [name])].join(" ");
 }

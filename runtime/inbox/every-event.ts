@@ -1,15 +1,21 @@
 import type { ConsumerDefinition, Handler, MeshEvent, ServiceDefinition } from "../definition.js";
 
-/** The consumers of a service. Where it has a hook for every event, each event's handler is its own one and then that hook. */
+/** The consumers of a service. Where a consumer has a hook for every event, each event's handler is its own one and then that hook. */
 export function consumersOf({
   consumers,
   onEvent,
 }: Pick<ServiceDefinition, "consumers" | "onEvent">): readonly ConsumerDefinition[] {
-  if (onEvent === undefined) return consumers;
-  return consumers.map((consumer) => ({
-    ...consumer,
-    events: consumer.events.map((consumed) => ({ ...consumed, handler: both(consumed.handler, onEvent) })),
-  }));
+  const hooked = consumers.some((consumer) => (consumer.name === undefined ? onEvent : consumer.onEvent));
+  if (!hooked) return consumers;
+  return consumers.map((consumer) => {
+    const every = consumer.name === undefined ? onEvent : consumer.onEvent;
+    if (every === undefined) return consumer;
+    const events = consumer.events.map((consumed) => ({
+      ...consumed,
+      handler: both(consumed.handler, every),
+    }));
+    return { ...consumer, events };
+  });
 }
 
 function both(own: Handler<never> | undefined, onEvent: Handler<MeshEvent>): Handler<never> {

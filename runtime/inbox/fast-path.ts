@@ -37,7 +37,7 @@ export function prepareFastPath(
   context: FastPathContext,
   events: readonly Incoming[],
 ): FastPathBatch | undefined {
-  const { cache, definition } = context.model;
+  const { cache, scope } = context.model;
   const changes = mergeByEntity(context.model, events);
   const [first] = changes ?? [];
   if (cache === undefined || changes === undefined || first === undefined) return undefined;
@@ -45,7 +45,7 @@ export function prepareFastPath(
   const toStatement = (rows: readonly VersionedUpsert[]) =>
     fastPathStatement({
       cache,
-      entity: definition.entity,
+      entity: scope,
       shape: shapeOf(first),
       rows,
       withoutGap: orderMatters,

@@ -49,7 +49,7 @@ async function yields(tx: Tx, { model, cache, upsert, claim }: Claimed): Promise
   // Locked: another replica may be applying a later claim of the holder to this very value, and a placeholder would undo that.
   const { rows: states } = await tx.query<{ seq: string | null }>(
     "SELECT stream_seq AS seq FROM mesh.applied WHERE entity = $1 AND entity_id = $2 FOR UPDATE",
-    [model.definition.entity, holder.id],
+    [model.scope, holder.id],
   );
   const seq = states[0]?.seq ?? null;
   if (yielding(seq === null ? null : Number(seq), upsert.seq) === "claimant") return true;

@@ -15,11 +15,11 @@ type ListedVersion = { readonly id: string; readonly version: number | null };
  */
 export async function findsAhead(
   client: ClientBase,
-  entity: string,
+  scope: string,
 ): Promise<(listed: readonly ListedVersion[]) => Promise<readonly AheadRow[]>> {
   const { rows } = await client.query<{ seq: string }>(
     "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE entity = $1",
-    [entity],
+    [scope],
   );
   const seq = rows[0]?.seq ?? "0";
   return async (listed) => {
@@ -28,7 +28,7 @@ export async function findsAhead(
     const ids = versioned.map(({ id }) => id);
     const versions = versioned.map(({ version }) => version);
     const found = await client.query<{ id: string; version: string; listed: string }>(FIND_AHEAD, [
-      entity,
+      scope,
       ids,
       versions,
       seq,

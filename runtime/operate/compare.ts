@@ -3,6 +3,7 @@ import { isRowRefused } from "../database/database-errors.js";
 import { keyNames } from "../database/key.js";
 import type { ConsumerDefinition, TableDefinition } from "../definition.js";
 import { buildModel, carriedColumns } from "../inbox/consumer-model.js";
+import { scopeOf } from "../inbox/scope.js";
 import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";
 import { nameOf, storable, type UnfitRow } from "../resync/unfit-rows.js";
 import { messageOf } from "../text/error-message.js";
@@ -78,7 +79,7 @@ export async function createComparison(
     CREATE TEMP TABLE "$seen" (key text COLLATE "C");
     CREATE TEMP TABLE "$found" (key text COLLATE "C", finding text, source json, cache json, reason text);
     CREATE TEMP TABLE "$suspect" (LIKE "$found");`);
-  const findAhead = await findsAhead(client, consumer.entity);
+  const findAhead = await findsAhead(client, scopeOf(consumer));
   const carried = new Set(consumer.events.flatMap(({ event }) => carriedColumns(event, cache)));
   const key = keyNames(cache);
   const columns = cache.columns.filter(({ name }) => !key.includes(name) && carried.has(name));

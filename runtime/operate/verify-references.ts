@@ -8,6 +8,7 @@ import type {
   SyncDefinition,
   TableDefinition,
 } from "../definition.js";
+import { scopeOf } from "../inbox/scope.js";
 import { splitArray } from "../resync/json-array.js";
 import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";
 import { readSource, sourceOf } from "../resync/snapshot-source.js";
@@ -35,7 +36,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
   try {
     await client.query(`CREATE TEMP TABLE "$listed" (id text COLLATE "C");
       CREATE TEMP TABLE "$dangling" (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);
-    const findAhead = await findsAhead(client, consumer.entity);
+    const findAhead = await findsAhead(client, scopeOf(consumer));
     const ahead = new Map<string, FoundRow>();
     const onListed = async (listed: Listed) => {
       for (const { id, reason } of await findAhead(listed)) ahead.set(id, aheadRow(id, reason));

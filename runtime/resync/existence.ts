@@ -62,19 +62,18 @@ export async function noteExisting(run: Run, { fit, unfit }: Judged<Existing>): 
 
 async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
   const { client, model, seq } = run;
-  const { entity } = model.definition;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
   await client.query('INSERT INTO "$snapshot" (entity_id) SELECT unnest($1::text[])', [ids]);
   await noteAhead(run, part);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
-    entity,
+    model.scope,
     ids,
     arrayLiteral(part.map(({ firstVersion }) => firstVersion)),
   ]);
   if (rows.length === 0) return 0;
   const doubtful = new Set(rows.map(({ id }) => id));
-  const known = await lockStates(client, entity, [...doubtful]);
+  const known = await lockStates(client, model.scope, [...doubtful]);
   const later = laterIncarnations(part).filter(({ id, firstVersion }) => {
     const state = doubtful.has(id) ? known.get(id) : undefined;
     return state !== undefined && missedDeletion(state, firstVersion);
@@ -91,7 +90,7 @@ async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
       : undefined;
     if (state !== undefined) states.set(given.id, state);
   }
-  if (states.size > 0) await writeStates(client, entity, states, known);
+  if (states.size > 0) await writeStates(client, model.scope, states, known);
   return states.size;
 }
 

@@ -58,12 +58,11 @@ export async function endFormerIncarnations(
   all: readonly Incarnation[],
 ): Promise<number | undefined> {
   const { client, model } = run;
-  const { entity } = model.definition;
   const later = laterIncarnations(all);
   if (later.length === 0) return undefined;
   const known = await readStates(
     client,
-    entity,
+    model.scope,
     later.map(({ id }) => id),
   );
   // Where a version of the present incarnation is known, its predecessor's deletion was not missed.
@@ -72,7 +71,7 @@ export async function endFormerIncarnations(
   // Lock all that are merged next, not these alone: locked in two steps, they would be locked out of order.
   await lockAll(
     client,
-    entity,
+    model.scope,
     all.map(({ id }) => id),
   );
   return await endIncarnations(run, inDoubt, ({ firstVersion }, { seq }) => ({
@@ -138,10 +137,9 @@ async function endIncarnations(
   toState: (later: LaterIncarnation, known: EntityState) => EntityState,
 ): Promise<number> {
   const { client, model, logger, seq, handlers } = run;
-  const { entity } = model.definition;
   const known = await lockStates(
     client,
-    entity,
+    model.scope,
     later.map(({ id }) => id),
   );
   const states = new Map<string, EntityState>();
@@ -153,7 +151,7 @@ async function endIncarnations(
   if (states.size === 0) return 0;
   const ids = [...states.keys()];
   const lost = await lostDeletions(client, model, { deletions: ids.map((id) => ({ id, seq })), logger });
-  await writeStates(client, entity, states, known);
+  await writeStates(client, model.scope, states, known);
   await removeEntities(client, model, ids);
   await callHandlers(client, handlers, lost);
   return ids.length;

@@ -77,7 +77,7 @@ export async function mergeSource(run: Run): Promise<Merged> {
 
 /** Converts and checks the elements; what is left to do needs the database. */
 function prepareWork(run: Run, elements: readonly unknown[], before: number): () => Promise<Outcome> {
-  const { cache, definition } = run.model;
+  const { cache, definition, scope } = run.model;
   if (cache === undefined) {
     const key = definition.sync?.key;
     if (key === undefined) throw new SnapshotFailed("neither a cache nor a key to take a snapshot by");
@@ -85,7 +85,7 @@ function prepareWork(run: Run, elements: readonly unknown[], before: number): ()
     return () => noteExisting(run, existing);
   }
   const { fit, unfit } = toRows(cache, elements, { before, seq: run.seq });
-  const chunk = prepareChunk(cache, definition.entity, fit);
+  const chunk = prepareChunk(cache, scope, fit);
   return () => mergePrepared(run, chunk, unfit);
 }
 
@@ -107,7 +107,7 @@ async function mergePrepared(run: Run, whole: Chunk, unfit: readonly UnfitRow[])
       // A merge that is taken back must leave what was done, and the states that hooks were decided by locked: else
       // another replica applies the same events, hooks included, before it is merged again.
       if (isLocked) await client.query("SAVEPOINT merge");
-      const chunk = part === rows ? whole : prepareChunk(cache, model.definition.entity, part);
+      const chunk = part === rows ? whole : prepareChunk(cache, model.scope, part);
       const written = await mergeChunk(run, { ...chunk, novelty: isLocked ? "known" : novelty });
       await callHandlers(client, run.handlers, lost);
       return written;
@@ -124,10 +124,9 @@ function hasHookOnRows(model: ConsumerModel): boolean {
 /** All are locked: an event of one that another replica applies meanwhile would run the same hook. */
 async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
   const { model, client, logger } = run;
-  const { entity } = model.definition;
   const known = await lockAll(
     client,
-    entity,
+    model.scope,
     rows.map((row) => row.id),
   );
   return findImpliedEvents(rows, known).flatMap((finding) => toImpliedEvent(model, finding, logger) ?? []);

@@ -74,7 +74,7 @@ export async function beginChunk(
   const answers: unknown =
     await client.query(`BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off;
 SAVEPOINT merge; SELECT FROM mesh.applied
-WHERE entity = ${client.escapeLiteral(model.definition.entity)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
+WHERE entity = ${client.escapeLiteral(model.scope)} AND entity_id IN (${probes.join(", ")}) LIMIT 1`);
   const found = (answers as readonly QueryResult[]).at(-1)?.rowCount ?? 0;
   return found === 0 ? "new" : "known";
 }
@@ -97,7 +97,7 @@ export async function mergeChunk(
   if (merged !== undefined) return merged;
   onPlaceholder();
   const settled = await makeWay(client, model, cache, rows);
-  return await writeAll(client, prepareChunk(cache, model.definition.entity, settled).merges, "merge");
+  return await writeAll(client, prepareChunk(cache, model.scope, settled).merges, "merge");
 }
 
 /** Undefined, and nothing written, at a unique conflict: of this cache, or where none is named of any table. */
@@ -193,7 +193,7 @@ JOIN ${relationOf(cache.table)} AS "$row" ON "$row".${escapeIdentifier(column.na
     [
       arrayLiteral(claims.map((row) => row.id)),
       arrayLiteral(claims.map((row) => row.cells[index])),
-      model.definition.entity,
+      model.scope,
       rows[0]?.seq ?? 0,
     ],
   );

@@ -110,7 +110,7 @@ function lackingRows({ cache }: ConsumerModel, entity: string, seq: number): str
 async function findLacking({ client, model, seq }: Run): Promise<number> {
   // Bare parameters are not possible in CREATE TABLE AS; the entity is generated, the sequence a number.
   const { rows: quoted } = await client.query<{ entity: string }>("SELECT quote_literal($1) AS entity", [
-    model.definition.entity,
+    model.scope,
   ]);
   const entity = quoted[0]?.entity ?? "";
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
@@ -130,7 +130,7 @@ SELECT row_number() OVER () AS ordinal, id FROM (
 async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   const { client, model, logger, seq } = run;
   await client.query("BEGIN");
-  const known = await lockStates(client, model.definition.entity, ids);
+  const known = await lockStates(client, model.scope, ids);
   const gone = ids.filter((id) => {
     const state = known.get(id);
     // Without a cache, a deletion that came meanwhile has left nothing to remove.
@@ -141,7 +141,7 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   );
   const deletions = gone.map((id) => ({ id, seq }));
   const lost = await lostDeletions(client, model, { deletions, logger });
-  await writeStates(client, model.definition.entity, states, known);
+  await writeStates(client, model.scope, states, known);
   await removeEntities(client, model, gone);
   await callHandlers(client, run.handlers, lost);
   return gone.length;

@@ -33,7 +33,7 @@ export async function noteAhead(
   rows: readonly { readonly id: string; readonly version: number | null }[],
 ): Promise<void> {
   await client.query(NOTE_AHEAD, [
-    model.definition.entity,
+    model.scope,
     arrayLiteral(rows.map(({ id }) => id)),
     arrayLiteral(rows.map(({ version }) => version)),
     seq,
@@ -105,11 +105,10 @@ FROM "$doubted" WHERE state.entity = $1 AND state.entity_id = "$doubted".entity_
 /** Takes back the versions of entities that are ahead. Gives their number; the next snapshot merges their rows. */
 export async function overrule(run: Run, trusted: Trusted): Promise<number> {
   const { client, model, seq } = run;
-  const { entity } = model.definition;
   await client.query("BEGIN");
-  const lowered = await client.query(TAKE_BACK, [entity, model.cache !== undefined, seq]);
+  const lowered = await client.query(TAKE_BACK, [model.scope, model.cache !== undefined, seq]);
   const highest = trusted.unversioned ? null : (trusted.highest ?? null);
-  const forgotten = await client.query(FORGET, [entity, seq, highest, trusted.unversioned]);
+  const forgotten = await client.query(FORGET, [model.scope, seq, highest, trusted.unversioned]);
   await client.query("COMMIT");
   return (lowered.rowCount ?? 0) + (forgotten.rowCount ?? 0);
 }

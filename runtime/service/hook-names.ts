@@ -1,20 +1,51 @@
-import type { ServiceDefinition, SubscriberHooks } from "../definition.js";
+import type { ConsumerDefinition, ConsumerHooks, ServiceDefinition } from "../definition.js";
 import { nearestName } from "./nearest.js";
 
 /**
  * What is wrong with a hooks object: names that nothing calls, and values that are no functions. A handler under a misspelt name
  * would silently never run.
  */
-export function findUnknownHooks(hooks: object, definition: ServiceDefinition): readonly string[] {
-  const known = knownHooks(definition);
+export function findUnknownHooks(hooks: object, { consumers }: ServiceDefinition): readonly string[] {
+  const named = groupNamed(consumers);
+  const unnamed = consumers.filter(({ name }) => name === undefined);
+  return findUnknown(hooks, new Set(["start", ...knownHooks(unnamed)]), named);
+}
+
+type Consumers = readonly ConsumerDefinition[];
+
+/** Consumers by their name: the hooks of those of one name are one object under it. */
+function groupNamed(consumers: Consumers): ReadonlyMap<string, Consumers> {
+  const named = new Map<string, Consumers>();
+  for (const consumer of consumers)
+    if (consumer.name !== undefined)
+      named.set(consumer.name, [...(named.get(consumer.name) ?? []), consumer]);
+  return named;
+}
+
+function findUnknown(
+  hooks: object,
+  known: ReadonlySet<string>,
+  named: ReadonlyMap<string, Consumers>,
+): readonly string[] {
   return Object.entries(withInherited(hooks)).flatMap(([name, value]) => {
-    if (!known.has(name)) {
-      const meant = nearestName(name, known);
+    const ofConsumer = named.get(name);
+    if (ofConsumer !== undefined && value !== undefined) {
+      if (typeof value !== "object" || value === null)
+        return [`${name} is ${kindOf(value)}, not an object with the hooks of that consumer`];
+      const found = findUnknown(value, new Set(knownHooks(ofConsumer)), new Map());
+      return found.map((line) => `${name}.${line}`);
+    }
+    if (!known.has(name) && ofConsumer === undefined) {
+      const meant = nearestName(name, new Set([...known, ...named.keys()]));
       return `${name} fits no event and no rule of this service${meant === undefined ? "" : `; did you mean ${meant}?`}`;
     }
     const isHook = typeof value === "function" || value === undefined;
-    return isHook ? [] : `${name} is ${value === null ? "null" : `a ${typeof value}`}, not a function`;
+    return isHook ? [] : `${name} is ${kindOf(value)}, not a function`;
   });
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 /** The object's members, and those of its class: methods are its prototype's. */
@@ -28,14 +59,13 @@ function withInherited(hooks: object): Readonly<Record<string, unknown>> {
   return found;
 }
 
-const EVERY_EVENT: keyof SubscriberHooks = "onEvent";
+const EVERY_EVENT: keyof ConsumerHooks = "onEvent";
 
-function knownHooks({ consumers }: ServiceDefinition): ReadonlySet<string> {
+function knownHooks(consumers: Consumers): readonly string[] {
   const events = consumers.flatMap((consumer) => consumer.events);
-  return new Set([
-    "start",
+  return [
     ...(consumers.length === 0 ? [] : [EVERY_EVENT]),
     ...events.map(({ event }) => `on${event.name}`),
     ...events.flatMap(({ cascades }) => (cascades ?? []).flatMap(({ before }) => before?.name ?? [])),
-  ]);
+  ];
 }

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
+import { scopeOf } from "../inbox/scope.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 import { APPLIED_PAGE, COUNTER_PAGE, expireCounters, expireTombstones } from "./tombstone-statements.js";
@@ -104,9 +105,10 @@ export async function expireDeleted(
 
 function entities({ consumers }: TombstoneExpiryOptions["definition"]): ReadonlyMap<string, number> {
   return new Map(
-    consumers.flatMap(({ entity, stream: { tombstoneSeconds } }) =>
-      tombstoneSeconds === undefined ? [] : [[entity, tombstoneSeconds] as const],
-    ),
+    consumers.flatMap((consumer) => {
+      const { tombstoneSeconds } = consumer.stream;
+      return tombstoneSeconds === undefined ? [] : [[scopeOf(consumer), tombstoneSeconds] as const];
+    }),
   );
 }
 

@@ -5,6 +5,7 @@ import { callsOf } from "../../model/build/build-call.js";
 import { nameConsumer, subscribedEntities } from "../../model/build/build-consumer.js";
 import {
   databaseUrlVariable,
+  namedConsumerName,
   ownerUrlVariable,
   serviceUrlVariable,
   streamName,
@@ -104,11 +105,20 @@ function checkConsumers(
   { durables, hooks }: { readonly durables: Scope; readonly hooks: Scope },
 ): void {
   hooks.claim(valueName(service.name), { what: `service "${service.name}"`, span: service.span });
-  const heard = subscribedEntities(service, program).map(({ entity }) => entity);
-  for (const entity of heard) {
-    const { durable, names } = nameConsumer(service.name, entity, heard);
-    const claim = { what: `the consumer of "${entity.entityName}" in "${service.name}"`, span: service.span };
+  const heard = subscribedEntities(service, program);
+  const entities = heard.map(({ entity }) => entity);
+  for (const subscribed of heard) {
+    const { durable, names } = nameConsumer(service.name, subscribed, entities);
+    const { entity, name, subscription } = subscribed;
+    const kind = name === undefined ? "consumer" : `consumer "${name}"`;
+    const what = `the ${kind} of "${entity.entityName}" in "${service.name}"`;
+    const claim = { what, span: subscription.name?.span ?? service.span };
     durables.claim(durable, claim);
     hooks.claim(names.value, claim);
+  }
+  for (const { name } of service.subscriptions) {
+    if (name === undefined) continue;
+    const what = `the hooks of the consumer "${name.value}" in "${service.name}"`;
+    hooks.claim(namedConsumerName(service.name, name.value), { what, span: name.span });
   }
 }

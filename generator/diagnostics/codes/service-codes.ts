@@ -33,8 +33,13 @@ export const serviceCodes = {
   ),
   "several-actions": error(
     (p: { pattern: string; other: string; entity: string }) =>
-      `"${p.pattern}" and "${p.other}" are two actions of one entity; a service hears one of them, or all`,
-    (p) => `write "${p.entity}.*" for both: an action without a hook changes nothing`,
+      `"${p.pattern}" and "${p.other}" are two actions of one entity; a consumer hears one of them, or all`,
+    (p) =>
+      `write "${p.entity}.*" for both: an action without a hook changes nothing; or "{ to: ${p.pattern}, name: … }" for a consumer of its own`,
+  ),
+  "plain-subscription": error(
+    (p: { pattern: string }) => `this says no more than "${p.pattern}"`,
+    (p) => `write "${p.pattern}", or say its "name" or its "delivery"`,
   ),
   "shared-database": error(
     (p: { database: string; first: string; second: string }) =>

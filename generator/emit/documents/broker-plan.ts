@@ -14,15 +14,15 @@ export function planDocument({ mesh, subscriptions }: Lookup): Literal {
 
 /** subjects.json: every subject, who publishes it and who hears it. */
 export function subjectsDocument({ mesh, subscriptions }: Lookup): Literal {
-  const subscribers = new Map<string, string[]>();
+  const subscribers = new Map<string, Set<string>>();
   for (const { service, consumer } of subscriptions) {
     for (const event of consumer.events) {
-      subscribers.set(event, [...(subscribers.get(event) ?? []), service.name]);
+      subscribers.set(event, new Set(subscribers.get(event)).add(service.name));
     }
   }
   return {
     mesh: mesh.name,
-    subjects: mesh.events.map((event) => subjectEntry(event, subscribers.get(event.name) ?? [])),
+    subjects: mesh.events.map((event) => subjectEntry(event, [...(subscribers.get(event.name) ?? [])])),
   };
 }
 

@@ -45,7 +45,8 @@ function arrowLines({ consumer }: Subscription, lookup: Lookup): readonly string
   const cascades = consumer.cascades.map(
     (cascade) => `${lookup.event(cascade.event).action}: ${outcome(cascade)}`,
   );
-  return [consumer.pattern, cache, ...cascades];
+  const name = consumer.name === undefined ? "" : `for ${consumer.name}`;
+  return [consumer.pattern, name, cache, ...cascades];
 }
 
 function outcome({ action, table, column }: Cascade): string {

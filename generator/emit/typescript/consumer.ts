@@ -25,14 +25,15 @@ export function consumerFunctionName(consumer: Consumer): string {
 }
 
 function hooksInterface(scope: ConsumerScope): StatementStructures {
-  const { service, consumer } = scope;
+  const { consumer, imports } = scope;
   const optional = needsHooks(consumer) ? "Steps" : "Optional steps";
   return {
     kind: StructureKind.Interface,
     name: hooksName(consumer),
     isExported: true,
+    ...(consumer.name === undefined ? {} : { extends: [imports.type(RUNTIME, "ConsumerHooks")] }),
     docs: docs(
-      `${optional} of ${serviceTitle(service.name)} for \`${consumer.pattern}\`; ` +
+      `${optional} of ${titleOf(scope)} for \`${consumer.pattern}\`; ` +
         "handlers run last, in the event's transaction.",
     ),
     properties: hookProperties(scope),
@@ -54,9 +55,16 @@ function consumerFunction(scope: ConsumerScope): StatementStructures {
   };
 }
 
-function purpose({ service, consumer }: ConsumerScope): string {
-  const from = quoted(consumer.pattern);
+/** `SHOP`, `the mailer of SHOP` */
+function titleOf({ service, consumer }: ConsumerScope): string {
   const title = serviceTitle(service.name);
+  return consumer.name === undefined ? title : `the ${quoted(consumer.name)} of ${title}`;
+}
+
+function purpose(scope: ConsumerScope): string {
+  const { consumer } = scope;
+  const from = quoted(consumer.pattern);
+  const title = titleOf(scope);
   const cascades = consumer.cascades.length > 0;
   if (consumer.cache === undefined) {
     return cascades
@@ -78,10 +86,12 @@ function consumerLiteral(scope: ConsumerScope): Literal {
     stream: code(stream),
     filter: consumer.filter,
     entity: consumer.entity,
+    name: consumer.name,
     cache: cache === undefined ? undefined : code(imports.value("../tables.js", cache.names.value)),
     sync: sync && syncLiteral(sync, consumer.source),
     delivery: deliveryLiteral(consumer.delivery),
     events: consumer.events.map(lookup.event).map((event) => eventLiteral(event, scope)),
+    onEvent: consumer.name === undefined ? undefined : code("hooks.onEvent"),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Consumer, Resource, Service } from "../../model/mesh.js";
+import { pascalCase } from "../../model/names.js";
 import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
@@ -20,9 +21,18 @@ interface Scope {
 
 /** service.ts: the whole service as one value, its hooks passed in. */
 export function serviceSource(service: Service, lookup: Lookup): SourceText {
-  const imports = gatherImports("hooks", `${service.names.type}Hooks`, serviceFunctionName(service));
+  const named = [...namedConsumers(service).keys()].map((name) => namedHooksName(service, name));
+  const imports = gatherImports(
+    "hooks",
+    `${service.names.type}Hooks`,
+    serviceFunctionName(service),
+    ...named,
+  );
   const scope: Scope = { service, lookup, imports };
-  return { imports: scope.imports, statements: [hooksType(scope), serviceFunction(scope)] };
+  const namedTypes = [...namedConsumers(service)].map(([name, consumers]) =>
+    namedHooksType(scope, name, consumers),
+  );
+  return { imports: scope.imports, statements: [...namedTypes, hooksType(scope), serviceFunction(scope)] };
 }
 
 /** `sfsService` */
@@ -31,16 +41,46 @@ export function serviceFunctionName(service: Service): string {
 }
 
 function hooksType({ service, imports }: Scope): string {
-  const ofConsumers = service.consumers.map((consumer) =>
+  const ofConsumers = unnamedConsumers(service).map((consumer) =>
     imports.type(consumerModule(consumer), hooksName(consumer)),
+  );
+  const ofNamed = [...namedConsumers(service).keys()].map(
+    (name) => `{ readonly ${name}?: ${namedHooksName(service, name)} }`,
   );
   return typeStatement({
     name: `${service.names.type}Hooks`,
     intersection: [
       imports.type(RUNTIME, ofConsumers.length === 0 ? "ServiceHooks" : "SubscriberHooks"),
       ...ofConsumers,
+      ...ofNamed,
     ],
     docs: docs(`What ${serviceTitle(service.name)} does beyond its tables, caches and cascades.`),
+  });
+}
+
+function unnamedConsumers({ consumers }: Service): readonly Consumer[] {
+  return consumers.filter(({ name }) => name === undefined);
+}
+
+/** By name: the hooks of those of one name are one object among the service's hooks. */
+function namedConsumers({ consumers }: Service): ReadonlyMap<string, readonly Consumer[]> {
+  const named = new Map<string, readonly Consumer[]>();
+  for (const consumer of consumers)
+    if (consumer.name !== undefined)
+      named.set(consumer.name, [...(named.get(consumer.name) ?? []), consumer]);
+  return named;
+}
+
+/** `ShopMailerHooks` */
+function namedHooksName({ names }: Service, name: string): string {
+  return `${names.type}${pascalCase(name)}Hooks`;
+}
+
+function namedHooksType({ service, imports }: Scope, name: string, consumers: readonly Consumer[]): string {
+  return typeStatement({
+    name: namedHooksName(service, name),
+    intersection: consumers.map((consumer) => imports.type(consumerModule(consumer), hooksName(consumer))),
+    docs: docs(`What the consumer \`${name}\` of ${serviceTitle(service.name)} does; no other waits for it.`),
   });
 }
 
@@ -82,9 +122,10 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     publishes: service.publishes.map((pattern) => pattern.filter),
     validated: validatedLiteral({ service, lookup, imports }),
     tables: lookup.tables(service).map((table) => code(imports.value("./tables.js", table.names.value))),
-    consumers: service.consumers.map((consumer) =>
-      code(`${imports.value(consumerModule(consumer), consumerFunctionName(consumer))}(hooks)`),
-    ),
+    consumers: service.consumers.map((consumer) => {
+      const made = imports.value(consumerModule(consumer), consumerFunctionName(consumer));
+      return code(`${made}(${consumer.name === undefined ? "hooks" : `hooks.${consumer.name}`})`);
+    }),
     http: service.http && {
       port: service.http.port,
       resources: service.http.resources.map((resource) =>
@@ -94,7 +135,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     callers: callersLiteral(service, lookup),
     calls: callsLiteral(service, lookup),
     environment: environmentLiteral(service),
-    onEvent: service.consumers.length === 0 ? undefined : code("hooks.onEvent"),
+    onEvent: unnamedConsumers(service).length === 0 ? undefined : code("hooks.onEvent"),
     start: code("hooks.start"),
   };
 }

@@ -21,9 +21,14 @@ function bindService(
 ): ServiceSymbol {
   const { publishes, subscribes, database } = node?.get ?? {};
   const subscriptions = (subscribes?.items ?? []).flatMap((item): SubscriptionSymbol[] => {
-    if (item.kind === "text") return [{ pattern: item, delivery: undefined }];
-    const { to, delivery } = item.get;
-    return to === undefined ? [] : [{ pattern: to, delivery }];
+    if (item.kind === "text")
+      return [{ pattern: item, name: undefined, delivery: undefined, plain: undefined }];
+    const { to, name: consumer, delivery } = item.get;
+    const isPlain = item.keySpans.name === undefined && item.keySpans.delivery === undefined;
+    const plain = isPlain ? item.span : undefined;
+    return to === undefined || isPoisoned(item, "name")
+      ? []
+      : [{ pattern: to, name: consumer, delivery, plain }];
   });
   return {
     name: name.value,
@@ -37,6 +42,11 @@ function bindService(
     publishes: publishes?.items ?? [],
     subscribes: subscriptions.map(({ pattern }) => pattern),
     subscriptions,
-    poisoned: { publishes: isPoisoned(node, "publishes"), subscribes: isPoisoned(node, "subscribes") },
+    poisoned: {
+      publishes: isPoisoned(node, "publishes"),
+      subscribes:
+        isPoisoned(node, "subscribes") ||
+        (subscribes?.items ?? []).some((item) => item.kind === "mapping" && item.poisoned),
+    },
   };
 }

@@ -15,6 +15,7 @@ import {
   scalar,
 } from "../shape.js";
 import {
+  consumerName,
   databaseName,
   duration,
   pattern,
@@ -157,7 +158,11 @@ export const serviceShape = mapping("a service", {
         subscription,
         mapping("a subscription", {
           to: requiredKey("The pattern, or the action.", subscription),
-          delivery: requiredKey(
+          name: key(
+            "Makes it a consumer of its own beside the one that keeps copies and cascades: hooks alone, under this name among the service's hooks, with a durable, order, attempts and dead letters of its own, so that neither holds up the other.",
+            consumerName,
+          ),
+          delivery: key(
             "How this consumer takes messages; overrides the service's `delivery`.",
             deliveryShape,
           ),

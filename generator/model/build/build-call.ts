@@ -4,7 +4,7 @@ import type { ServiceSymbol } from "../../language/symbols.js";
 import { type CallVerb, callVerbs } from "../../vocabulary/call-verbs.js";
 import type { Call } from "../mesh.js";
 import { callKeyVariable, serviceUrlVariable } from "../names.js";
-import { cacheOf, findSource, subscribedEntities } from "./build-consumer.js";
+import { copyOf, findSource, subscribedEntities } from "./build-consumer.js";
 
 /** One thing that a service says, or implies, that it calls. */
 export interface Use {
@@ -50,9 +50,10 @@ export function impliedUses(service: ServiceSymbol, program: Program): readonly 
     if (table.cacheOf === undefined || path === undefined) return [];
     return [{ callee: table.cacheOf.value.service, path: path.value, verb: "get", reason: "sync" }];
   });
-  const sources = subscribedEntities(service, program).flatMap(({ entity, action }): readonly Use[] => {
+  const sources = subscribedEntities(service, program).flatMap((subscribed): readonly Use[] => {
+    const { entity, action } = subscribed;
     const source =
-      action === undefined && cacheOf(service, entity.entityName) === undefined
+      action === undefined && copyOf(service, subscribed) === undefined
         ? findSource(entity, service, program)
         : undefined;
     if (source === undefined) return [];

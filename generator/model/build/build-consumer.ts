@@ -7,20 +7,13 @@ import type { EntitySymbol, ServiceSymbol, SubscriptionSymbol } from "../../lang
 import { wireName } from "../../vocabulary/namings.js";
 import { coverAll } from "../filters.js";
 import type { Cascade, Consumer, Event, Source } from "../mesh.js";
-import {
-  callKeyVariable,
-  durableName,
-  pascalCase,
-  serviceUrlVariable,
-  streamName,
-  valueName,
-} from "../names.js";
+import { callKeyVariable, pascalCase, serviceUrlVariable, streamName, valueName } from "../names.js";
 import { filterOfEvent } from "./build-event.js";
 import { filterOf } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
 import { required } from "./invariant.js";
 
-/** One for each entity that the service subscribes to. Of an external one its durable alone has an effect. */
+/** One for each entity that the service subscribes to, and name under which it does. Of an external one its durable alone has an effect. */
 export function buildConsumers(
   service: ServiceSymbol,
   events: EventIndex,
@@ -28,15 +21,14 @@ export function buildConsumers(
 ): readonly Consumer[] {
   const heard = subscribedEntities(service, program);
   const entities = heard.map(({ entity }) => entity);
-  return heard.map(({ entity, action, subscription }) => {
-    const { durable, names } = nameConsumer(service.name, entity, entities);
+  return heard.map((subscribed) => {
+    const { entity, action, name, subscription } = subscribed;
     const received = events
       .ofEntity(entity.entityName)
       .filter((event) => action === undefined || event.action === action);
-    const cache = cacheOf(service, entity.entityName);
+    const cache = copyOf(service, subscribed);
     return {
-      // Another filter is another durable: one that exists has passed what it did not hear.
-      durable: action === undefined ? durable : `${durable}_${action}`,
+      name,
       stream: streamName(required(program.services.get(entity.service), `the owner of ${entity.entityName}`)),
       pattern: `${entity.entityName}.${action ?? "*"}`,
       filter: filterOfSubscription(entity, action),
@@ -48,9 +40,9 @@ export function buildConsumers(
         cache === undefined && action === undefined && !service.external
           ? findSource(entity, service, program)
           : undefined,
-      cascades: buildCascades(service.name, received, program),
+      cascades: name === undefined ? buildCascades(service.name, received, program) : [],
       delivery: resolveDelivery(deliveryBlocks(subscription, service, program)),
-      names,
+      ...nameConsumer(service.name, subscribed, entities),
     };
   });
 }
@@ -68,18 +60,24 @@ export interface SubscribedEntity {
   readonly entity: EntitySymbol;
   /** The only action that is heard; undefined: every one. */
   readonly action: string | undefined;
+  readonly name: string | undefined;
   readonly subscription: SubscriptionSymbol;
 }
 
-/** By entity, each once. */
+/** By entity, each once under each name. */
 export function subscribedEntities(service: ServiceSymbol, program: Program): readonly SubscribedEntity[] {
-  const heard = new Map<EntitySymbol, SubscribedEntity>();
+  const heard = new Map<string, SubscribedEntity>();
   for (const subscription of service.subscriptions) {
     const { value } = subscription.pattern;
+    const name = subscription.name?.value;
     for (const entity of program.entitiesOf(value.service))
-      if (touches(value, entity)) heard.set(entity, { entity, action: value.action, subscription });
+      if (touches(value, entity))
+        heard.set(`${entity.entityName} ${name}`, { entity, action: value.action, name, subscription });
   }
-  return [...heard.values()].sort((a, b) => compareNames(a.entity.entityName, b.entity.entityName));
+  return [...heard.values()].sort(
+    (a, b) =>
+      compareNames(a.entity.entityName, b.entity.entityName) || compareNames(a.name ?? "", b.name ?? ""),
+  );
 }
 
 interface ConsumerIdentity {
@@ -87,10 +85,10 @@ interface ConsumerIdentity {
   readonly names: Consumer["names"];
 }
 
-/** Named after the entity; after its owner as well where the service hears two entities of one name. */
+/** Named after the entity; after its owner as well where the service hears two entities of one name; last after its own name. */
 export function nameConsumer(
   service: string,
-  { service: publisher, entity }: EntitySymbol,
+  { entity: { service: publisher, entity }, action, name }: Omit<SubscribedEntity, "subscription">,
   heard: readonly EntitySymbol[],
 ): ConsumerIdentity {
   const isAmbiguous = heard.some((other) => other.entity === entity && other.service !== publisher);
@@ -99,18 +97,32 @@ export function nameConsumer(
   const isFileTaken = heard.some(
     (other) => other.service !== publisher && file(other.service, other.entity) === file(publisher, entity),
   );
-  const stem = isAmbiguous ? `${service}_${publisher}_${entity}` : `${service}_${entity}`;
+  const own = name === undefined ? [] : [name];
+  const stem = [service, ...(isAmbiguous ? [publisher] : []), entity, ...own].join("_");
+  // Another filter is another durable: one that exists has passed what it did not hear.
+  const of = [service, publisher, entity, ...(action === undefined ? [] : [action]), ...own];
   return {
-    durable: durableName(service, publisher, entity),
+    durable: of.join("_"),
     names: {
       type: pascalCase(stem),
       value: valueName(stem),
-      file: isFileTaken ? `${publisher}.${entity}.ts` : file(publisher, entity),
+      file:
+        name !== undefined || isFileTaken
+          ? `${[publisher, entity, ...own].join(".")}.ts`
+          : file(publisher, entity),
     },
   };
 }
 
-export function cacheOf(service: ServiceSymbol, entityName: string): string | undefined {
+/** The cache that a consumer keeps; of named consumers none does. */
+export function copyOf(
+  service: ServiceSymbol,
+  { entity, name }: Pick<SubscribedEntity, "entity" | "name">,
+): string | undefined {
+  return name === undefined ? cacheOf(service, entity.entityName) : undefined;
+}
+
+function cacheOf(service: ServiceSymbol, entityName: string): string | undefined {
   for (const table of service.database?.tables.values() ?? []) {
     if (table.cacheOf?.text === entityName) return table.name;
   }

@@ -12,7 +12,7 @@ export const INBOX = `CREATE TABLE mesh.applied (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE mesh.applied IS
     'The order guard: what is known of each entity of another service, from events, snapshots, or rows that refer to it; written in the transaction of the effects. An event that is not newer than its row here changes nothing.';
-COMMENT ON COLUMN mesh.applied.entity IS 'Service and entity: auth.user';
+COMMENT ON COLUMN mesh.applied.entity IS 'Service and entity: auth.user. Of a named consumer, which shares nothing with others of the entity, its name behind a slash: orders.order/mailer';
 COMMENT ON COLUMN mesh.applied.entity_id IS 'Id of the entity.';
 COMMENT ON COLUMN mesh.applied.version IS 'Highest version known; NULL when none of its events carried one, for an entity that rows here only refer to, and once its owner''s versions are no longer trusted.';
 COMMENT ON COLUMN mesh.applied.versioned IS 'The last applied event carried a version, so "version" is where the entity stands.';
@@ -28,19 +28,19 @@ CREATE TABLE mesh.seen (
 CREATE INDEX seen_seen_at_idx ON mesh.seen (seen_at);
 COMMENT ON TABLE mesh.seen IS
     'Ids of applied events that carry no version: their duplicates are recognised by id.';
-COMMENT ON COLUMN mesh.seen.event_id IS 'metadata.event_id of the message, a space, and its subject: a foreign publisher may send one id for many events, and it need not be a uuid.';
+COMMENT ON COLUMN mesh.seen.event_id IS 'metadata.event_id of the message, its subject, and of a named consumer its name, with spaces between: a foreign publisher may send one id for many events, and it need not be a uuid.';
 COMMENT ON COLUMN mesh.seen.seen_at IS 'When the event was applied; rows are forgotten some time after the stream has.';
 
 CREATE TABLE mesh.attempt (
     stream      TEXT COLLATE "C" NOT NULL,
     stream_seq  BIGINT NOT NULL,
-    durable     TEXT COLLATE "C",
+    durable     TEXT COLLATE "C" NOT NULL,
     entity      TEXT COLLATE "C" NOT NULL,
     entity_id   TEXT COLLATE "C" NOT NULL,
     attempts    INTEGER NOT NULL DEFAULT 0,
     last_error  TEXT,
     next_at     TIMESTAMPTZ NOT NULL DEFAULT now(),
-    PRIMARY KEY (stream, stream_seq)
+    PRIMARY KEY (durable, stream_seq)
 );
 CREATE INDEX attempt_entity_entity_id_idx ON mesh.attempt (entity, entity_id);
 COMMENT ON TABLE mesh.attempt IS
@@ -48,7 +48,7 @@ COMMENT ON TABLE mesh.attempt IS
 COMMENT ON COLUMN mesh.attempt.stream IS 'Stream of the message.';
 COMMENT ON COLUMN mesh.attempt.stream_seq IS 'Effective sequence of the message.';
 COMMENT ON COLUMN mesh.attempt.durable IS 'Durable consumer that received it.';
-COMMENT ON COLUMN mesh.attempt.entity IS 'Service and entity: auth.user';
+COMMENT ON COLUMN mesh.attempt.entity IS 'Service and entity, as in mesh.applied.';
 COMMENT ON COLUMN mesh.attempt.entity_id IS 'Id of the entity: later events of the same entity wait for this one.';
 COMMENT ON COLUMN mesh.attempt.attempts IS 'Attempts so far.';
 COMMENT ON COLUMN mesh.attempt.last_error IS 'Why the last attempt failed; NULL while the first that was recorded is under way.';
@@ -81,7 +81,7 @@ COMMENT ON COLUMN mesh.dead_letter.headers IS 'Headers of the message.';
 COMMENT ON COLUMN mesh.dead_letter.body IS 'Body of the message. Bytes: it need not be JSON, nor text.';
 COMMENT ON COLUMN mesh.dead_letter.error IS 'Why it is not tried again.';
 COMMENT ON COLUMN mesh.dead_letter.attempts IS 'Attempts that were made.';
-COMMENT ON COLUMN mesh.dead_letter.entity IS 'Service and entity: auth.user; NULL where the message does not say.';
+COMMENT ON COLUMN mesh.dead_letter.entity IS 'Service and entity, as in mesh.applied; NULL where the message does not say.';
 COMMENT ON COLUMN mesh.dead_letter.entity_id IS 'Id of the entity; NULL where the message does not say.';
 COMMENT ON COLUMN mesh.dead_letter.failed_at IS 'When it became a dead letter.';
 COMMENT ON COLUMN mesh.dead_letter.redriven_at IS 'When mesh dlq redrive last applied it; NULL if never.';

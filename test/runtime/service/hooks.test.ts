@@ -117,6 +117,32 @@ test("a name that fits nothing is refused, with the one that was meant; so is wh
   );
 });
 
+test("the hooks of a named consumer are one object under its name, held to the same", async () => {
+  const service = await defineService();
+  const event = eventDefinition({ name: "UserCreated", action: "created", change: "none" });
+  const mailer = { ...listening, events: [{ event }], durable: "d2", name: "mailer" };
+  const factory = () => ({ ...service, consumers: [{ ...listening, events: [] }, mailer] });
+  const load = async (name: string, text: string) => {
+    await write(name, text);
+    return loadService(factory, main, join(root, "hooks", name));
+  };
+  await expect(
+    load("named.mjs", "export default { onEvent() {}, mailer: { onUserCreated() {}, onEvent() {} } };"),
+  ).resolves.toBeDefined();
+  await expect(load("flat.mjs", "export default { onUserCreated() {} };")).rejects.toThrow(
+    "onUserCreated fits no event",
+  );
+  await expect(load("called.mjs", "export default { mailer() {} };")).rejects.toThrow(
+    "mailer is a function, not an object with the hooks of that consumer",
+  );
+  await expect(load("misspelt.mjs", "export default { mailer: { onUserCraeted() {} } };")).rejects.toThrow(
+    "mailer.onUserCraeted fits no event and no rule of this service; did you mean onUserCreated?",
+  );
+  await expect(load("mailers.mjs", "export default { mailr: { onUserCreated() {} } };")).rejects.toThrow(
+    "did you mean mailer?",
+  );
+});
+
 test.each(["valueOf", "toString", "constructor"])(
   "a step called %s is none for being found on every object",
   async (name) => {

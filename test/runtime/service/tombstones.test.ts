@@ -107,7 +107,7 @@ describe("a tombstone", () => {
       await hear({ id, action: "deleted", seq: at + 1, version: 1 });
     await pool.query(`INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, body, error, entity, entity_id)
       VALUES ('d', 's', 1, 's', '', 'e', 'auth.user', 'letter');
-      INSERT INTO mesh.attempt (stream, stream_seq, entity, entity_id) VALUES ('s', 1, 'auth.user', 'attempt');
+      INSERT INTO mesh.attempt (stream, stream_seq, durable, entity, entity_id) VALUES ('s', 1, 'd', 'auth.user', 'attempt');
       INSERT INTO mesh.cascade_task (entity, entity_id, hook, table_name, row_key) VALUES ('auth.user', 'task', 'r', 't', 'k')`);
     await forget();
     await pass(91);
