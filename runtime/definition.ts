@@ -144,6 +144,8 @@ export interface TableDefinition<
   readonly cacheOf?: string;
   /** Of a partial cache: it has the rows that meet all of these. */
   readonly where?: readonly ConditionDefinition[];
+  /** Column by which its rows are deleted without going. A row in which it is set does not exist for anybody but SQL. */
+  readonly softDelete?: string;
   /** The events that its triggers write, so that a snapshot can be read as events: entity and event names by change. */
   readonly entity?: string;
   /** Compiled validators of what REST takes for it. Absent where it is not served, or served for reading alone. */

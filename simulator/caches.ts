@@ -5,6 +5,7 @@ import {
   columnShownAs,
   keyColumns,
   keyList,
+  livingRows,
   memberFilling,
   relationOf,
   wireRow,
@@ -42,7 +43,11 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
   const [here, there] = await Promise.all([
     service.database.query<{ row: string }>(read(cache, ({ name }) => name, "true")),
     owner.service.database.query<{ row: string }>(
-      read(owner.table, nameAtOwner, membershipSql(cache, nameAtOwner)),
+      read(
+        owner.table,
+        nameAtOwner,
+        [membershipSql(cache, nameAtOwner), ...livingRows(owner.table, '"$row"')].join(" AND "),
+      ),
     ),
   ]);
   const [cached, owned] = [new Set(here.map(({ row }) => row)), new Set(there.map(({ row }) => row))];

@@ -1,5 +1,5 @@
-import type { CascadeDefinition } from "@meshwright/runtime";
-import { idSql, keyColumns, matches, relationOf, scopeOf } from "@meshwright/runtime/simulation";
+import type { CascadeDefinition, TableDefinition } from "@meshwright/runtime";
+import { idSql, keyColumns, livingRows, matches, relationOf, scopeOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
 import { type Copy, copiesOf } from "./mesh.js";
@@ -70,7 +70,7 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
   const found: string[] = [];
   for (const { table, column } of consumer.events.flatMap(({ cascades = [] }) => cascades)) {
     const rows = await service.database.query<{ key: string; id: string }>(
-      `SELECT ${idSql(keyColumns(table))} AS key, ${quote(column)}::text AS id FROM ${relationOf(table)} WHERE ${quote(column)} IS NOT NULL`,
+      `SELECT ${idSql(keyColumns(table))} AS key, ${quote(column)}::text AS id FROM ${living(table)} WHERE ${quote(column)} IS NOT NULL`,
     );
     for (const { key, id } of rows) {
       const written = outcome.history.lastWritten({
@@ -94,13 +94,19 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
 
 async function keysOf({ owner }: Copy): Promise<readonly { readonly id: string }[]> {
   return await owner.service.database.query<{ id: string }>(
-    `SELECT ${idSql(owner.key)} AS id FROM ${relationOf(owner.table)}`,
+    `SELECT ${idSql(owner.key)} AS id FROM ${living(owner.table)}`,
   );
+}
+
+/** SQL: the rows of a table that are not softly deleted. */
+function living(table: TableDefinition): string {
+  const conditions = ["true", ...livingRows(table, '"$row"')];
+  return `(SELECT * FROM ${relationOf(table)} AS "$row" WHERE ${conditions.join(" AND ")}) AS "$living"`;
 }
 
 async function countRows({ service }: Copy, { table, column }: CascadeDefinition) {
   return await service.database.query<{ id: string; count: string }>(
-    `SELECT ${quote(column)}::text AS id, count(*) FROM ${relationOf(table)} WHERE ${quote(column)} IS NOT NULL GROUP BY 1`,
+    `SELECT ${quote(column)}::text AS id, count(*) FROM ${living(table)} WHERE ${quote(column)} IS NOT NULL GROUP BY 1`,
   );
 }
 

@@ -42,6 +42,7 @@ import { checkPrivateColumns } from "./rules/private-columns.js";
 import { checkReferences } from "./rules/references.js";
 import { checkResources } from "./rules/resources.js";
 import { checkRowChecks } from "./rules/row-checks.js";
+import { checkSoftDeletes } from "./rules/soft-deletes.js";
 import { checkSources } from "./rules/sources.js";
 import { adviseStreamSize, checkStreamSize } from "./rules/stream-size.js";
 import { checkSubjectOwnership } from "./rules/subject-ownership.js";
@@ -70,6 +71,7 @@ const rules: readonly Rule[] = [
   checkColumnValues,
   checkMadeKeys,
   checkPrivateColumns,
+  checkSoftDeletes,
   checkRowChecks,
   checkColumnSets,
   checkReferences,

@@ -64,6 +64,8 @@ export interface TableSymbol {
   readonly columns: ReadonlyMap<string, ColumnSymbol>;
   /** In the key's order; empty where none is said. */
   readonly key: readonly ColumnSymbol[];
+  /** Its column by which rows are deleted without going. */
+  readonly softDelete: TextNode<string> | undefined;
   /** `auth.user` */
   readonly cacheOf: TextNode<{ readonly service: string; readonly entity: string }> | undefined;
   /** Some of its columns were misread: do not conclude that a column does not exist. */

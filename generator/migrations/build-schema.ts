@@ -1,8 +1,9 @@
+import { livesExpression } from "@meshwright/runtime/column-sql";
 import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
-import { distinctName, objectName, ownPrefix } from "./sql-names.js";
+import { distinctName, identifier, objectName, ownPrefix } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
@@ -17,7 +18,12 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
 }
 
 /** Of a table that exists only what the mesh adds to it. */
-function oursOf(schema: TableSchema, { name, backfill }: Table, mesh: Mesh): TableSchema {
+function oursOf(
+  schema: TableSchema,
+  { name, backfill, columns, softDelete }: Table,
+  mesh: Mesh,
+): TableSchema {
+  const deletion = columns.find((column) => column.name === softDelete);
   const own = mesh.events.find(({ emit }) => emit?.table === name && emit.id === undefined);
   return {
     ...schema,
@@ -25,7 +31,11 @@ function oursOf(schema: TableSchema, { name, backfill }: Table, mesh: Mesh): Tab
     uniques: [],
     foreignKeys: [],
     indexes: schema.indexes.filter(({ reason }) => reason !== undefined),
-    adopts: own && { entity: `${own.service}.${own.entity}`, sendsFirstVersion: backfill === "hooks" },
+    adopts: own && {
+      entity: `${own.service}.${own.entity}`,
+      sendsFirstVersion: backfill === "hooks",
+      living: deletion && livesExpression(deletion, `kept.${identifier(deletion.name)}`),
+    },
   };
 }
 

@@ -38,6 +38,8 @@ export interface Adoption {
   readonly entity: string;
   /** Snapshots send the first version of each row's incarnation, so that subscribers run their creation hooks. */
   readonly sendsFirstVersion: boolean;
+  /** As SQL over a row called `kept`: which rows are no softly deleted ones; undefined: all. */
+  readonly living: string | undefined;
 }
 
 export interface ColumnSchema {

@@ -237,6 +237,8 @@ export interface Table {
   readonly indexes: readonly (readonly string[])[];
   /** Conditions over several columns, by name. */
   readonly checks: readonly RowCheck[];
+  /** Column by which a row is deleted without going; undefined: it goes. */
+  readonly softDelete: string | undefined;
   readonly renamedFrom: string | undefined;
   /** Set on a read-only copy of another service's entity. */
   readonly cache: CacheOf | undefined;

@@ -27,6 +27,8 @@ export function tableConditions(
   table: Table,
   mesh: Mesh,
 ): (value: string) => readonly string[] {
+  // No event shows a softly deleted row: it may hold what it likes.
+  if (table.softDelete !== undefined) return () => [];
   const events = emittedFrom(table, mesh).filter(({ emit }) => emit?.when.length === 0);
   const inserting = events.filter(({ emit }) => emit?.on.includes("insert"));
   // With `of`, an update may change other columns without the event.

@@ -2,6 +2,7 @@ import { escapeIdentifier, type Pool } from "pg";
 import { backOff } from "../back-off.js";
 import { keyColumns, keyIs, keyParameters } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
+import { deletionSql, livingRows } from "../database/soft-deletion.js";
 import { inTransaction } from "../database/transaction.js";
 import type { BeforeContext, CascadeDefinition, ConsumerDefinition, Logger } from "../definition.js";
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
@@ -216,10 +217,7 @@ async function callHook(worker: Worker, rule: CascadeDefinition, row: object, lo
 async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
   const { table } = rule;
   await inTransaction(pool, async (client) => {
-    await client.query(
-      `DELETE FROM ${relationOf(table)} AS "$pending" WHERE ${isPending(rule)}`,
-      pendingParameters(rule, task),
-    );
+    await client.query(deletionSql(table, [isPending(rule)]), pendingParameters(rule, task));
     const { rowCount } = await client.query(
       "DELETE FROM mesh.cascade_task WHERE id = $1 AND entity = $2 AND entity_id = $3",
       [task.id, task.entity, task.entity_id],
@@ -246,16 +244,16 @@ WHERE id = $1`,
 async function readPendingRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
   const { table } = rule;
   const { rows } = await pool.query<{ row: string }>(
-    `SELECT ${wireRow(table, '"$pending"')} AS row FROM ${relationOf(table)} AS "$pending"
-WHERE ${isPending(rule)}`,
+    `SELECT ${wireRow(table, '"$t"')} AS row FROM ${relationOf(table)} AS "$t"
+WHERE ${[isPending(rule), ...livingRows(table, '"$t"')].join(" AND ")}`,
     pendingParameters(rule, task),
   );
   return rows[0] && JSON.parse(rows[0].row);
 }
 
-/** SQL: whether `"$pending"` is the task's row, and still refers to its entity. */
+/** SQL: whether `"$t"` is the task's row, and still refers to its entity. */
 function isPending({ table, column }: CascadeDefinition): string {
-  return `"$pending".${escapeIdentifier(column)}::text = $1 AND ${keyIs(keyColumns(table), '"$pending"', 2)}`;
+  return `"$t".${escapeIdentifier(column)}::text = $1 AND ${keyIs(keyColumns(table), '"$t"', 2)}`;
 }
 
 function pendingParameters({ table }: CascadeDefinition, task: Task): (string | null)[] {

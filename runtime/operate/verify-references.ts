@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientBase, escapeIdentifier } from "pg";
 import { idSql, keyColumns } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
+import { livingRows } from "../database/soft-deletion.js";
 import type {
   CascadeDefinition,
   ConsumerDefinition,
@@ -123,20 +124,21 @@ async function readIds(
   return rows;
 }
 
-function dangling(column: string): string {
+function dangling(table: TableDefinition, column: string): string {
   const id = `"$row".${escapeIdentifier(column)}`;
-  return `${id} IS NOT NULL AND NOT EXISTS (SELECT FROM "$listed" WHERE "$listed".id = ${id}::text)`;
+  const isListed = `EXISTS (SELECT FROM "$listed" WHERE "$listed".id = ${id}::text)`;
+  return [`${id} IS NOT NULL`, `NOT ${isListed}`, ...livingRows(table, '"$row"')].join(" AND ");
 }
 
 function findDangling(table: TableDefinition, column: string): string {
   return `INSERT INTO "$dangling"
     SELECT $1::integer, ${idSql(keyColumns(table), '"$row"')}, "$row".${escapeIdentifier(column)}::text, to_jsonb("$row")
-    FROM ${relationOf(table)} AS "$row" WHERE ${dangling(column)}`;
+    FROM ${relationOf(table)} AS "$row" WHERE ${dangling(table, column)}`;
 }
 
 function keepDangling(table: TableDefinition, column: string): string {
   return `DELETE FROM "$dangling" AS "$found" WHERE "$found".rule = $1 AND NOT EXISTS (
-    SELECT FROM ${relationOf(table)} AS "$row" WHERE ${idSql(keyColumns(table), '"$row"')} = "$found".key AND ${dangling(column)})`;
+    SELECT FROM ${relationOf(table)} AS "$row" WHERE ${idSql(keyColumns(table), '"$row"')} = "$found".key AND ${dangling(table, column)})`;
 }
 
 async function anyLeft(client: ClientBase): Promise<boolean> {

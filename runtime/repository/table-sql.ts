@@ -1,6 +1,7 @@
 import { escapeIdentifier } from "pg";
 import { idSql, keyColumns, keyList } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
+import { deletionSql, livingRows } from "../database/soft-deletion.js";
 import type { ColumnDefinition, TableDefinition } from "../definition.js";
 import { shownName } from "../values/field.js";
 import { ownName, wireFields, wireRow } from "../values/values.js";
@@ -9,6 +10,7 @@ import { ownName, wireFields, wireRow } from "../values/values.js";
 export interface TableSql {
   readonly table: string;
   readonly get: string;
+  /** Deletes the row; softly where its table does. */
   readonly delete: string;
   readonly insert: (columns: readonly string[]) => string;
   readonly update: (columns: readonly string[]) => string;
@@ -66,24 +68,25 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
     return key.length === 1 ? `${keys} ${operator} ${given}` : `(${keys}) ${operator} (${given})`;
   };
   const shown = shownColumns(table, audience);
+  const living = livingRows(table, '"$t"');
   const nameOf = audience === "callers" ? shownName : ownName;
   const fields = wireFields(shown, '"$t"', nameOf);
   const row = `${wireRow({ columns: shown }, '"$t"', nameOf)} AS row`;
   return {
     table: name,
     column,
-    get: `SELECT ${row} FROM ${name} AS "$t" WHERE ${compared("=", 1)}`,
-    delete: `DELETE FROM ${name} AS "$t" WHERE ${compared("=", 1)}`,
+    get: `SELECT ${row} FROM ${name} AS "$t"${where([compared("=", 1), ...living])}`,
+    delete: deletionSql(table, [compared("=", 1)]),
     insert: (columns) =>
       columns.length === 0
         ? `INSERT INTO ${name} AS "$t" DEFAULT VALUES RETURNING ${id} AS key, ${row}`
         : `INSERT INTO ${name} AS "$t" (${columns.map(plain).join(", ")}) ` +
           `VALUES (${columns.map((_, at) => `$${at + 1}`).join(", ")}) RETURNING ${id} AS key, ${row}`,
     update: (columns) =>
-      `UPDATE ${name} AS "$t" SET ${columns.map((set, at) => `${plain(set)} = $${key.length + at + 1}`).join(", ")} ` +
-      `WHERE ${compared("=", 1)} RETURNING ${row}`,
+      `UPDATE ${name} AS "$t" SET ${columns.map((set, at) => `${plain(set)} = $${key.length + at + 1}`).join(", ")}` +
+      `${where([compared("=", 1), ...living])} RETURNING ${row}`,
     chunk: (conditions, parameters, after) => {
-      const all = after ? [...conditions, compared(">", parameters + 1)] : conditions;
+      const all = [...conditions, ...living, ...(after ? [compared(">", parameters + 1)] : [])];
       const limit = parameters + (after ? key.length : 0) + 1;
       return `SELECT ${id} AS key, ${row} FROM ${name} AS "$t"${where(all)} ORDER BY ${keys} LIMIT $${limit}`;
     },
@@ -93,7 +96,7 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
           ? fields
           : `${fields}, ${versionField(versionOf)} AS "_version", ${firstVersionField(versionOf)} AS "_first_version"`;
       const join = versionOf?.parameter === undefined ? "" : versionJoin(id, versionOf.parameter);
-      return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where(conditions)}) AS "$row"`;
+      return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where([...conditions, ...living])}) AS "$row"`;
     },
   };
 }

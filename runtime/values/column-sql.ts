@@ -43,6 +43,18 @@ export function wireExpression({ type, wide }: TypedColumn, value: string): stri
   }
 }
 
+/** SQL: whether a row lives, by the column that its table deletes softly by. Never NULL. */
+export function livesExpression({ type }: TypedColumn, value: string): string {
+  return factsOf(type).kind === "boolean" ? `${value} IS NOT TRUE` : `${value} IS NULL`;
+}
+
+/** SQL: what a deletion sets the column to. One without a time zone holds UTC. */
+export function deletionExpression({ type }: TypedColumn): string {
+  const { kind, zoned } = factsOf(type);
+  if (kind === "boolean") return "true";
+  return zoned ? "now()" : "now() AT TIME ZONE 'UTC'";
+}
+
 function wireList(type: ColumnType, value: string): string {
   const { kind, bits } = factsOf(type);
   if (kind === "decimal" || isWideElement(kind, bits)) return `${value}::text[]`;

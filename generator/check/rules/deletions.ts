@@ -44,7 +44,8 @@ function checkDeletion({ event, cache, rules }: Deletion, service: ServiceSymbol
     const { action, column } = targetOf(rule) ?? {};
     const table =
       action && cascadeActions[action].removesRows ? tables.get(column?.value.table ?? "") : undefined;
-    return table === undefined || table === cache ? [] : [{ table, rule }];
+    const stays = table === undefined || table === cache || table.softDelete !== undefined;
+    return stays ? [] : [{ table, rule }];
   });
   const roots = [...(cache === undefined ? [] : [cache]), ...deleted.map(({ table }) => table)];
   for (const root of new Set(roots)) {
@@ -128,6 +129,8 @@ function settles(
 ): boolean {
   const target = targetOf(rule);
   if (rule.get.before !== undefined || target?.column.value.table !== table.name) return false;
+  // A softly deleted row still refers.
+  if (cascadeActions[target.action].removesRows && table.softDelete !== undefined) return false;
   if (root === cache) return target.column.value.column === column.name;
   return cascadeActions[target.action].removesRows && table.name < root.name;
 }

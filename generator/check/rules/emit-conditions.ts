@@ -1,4 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
+import type { TextNode } from "../../language/node.js";
 import type { EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { checkColumnCondition } from "../column-conditions.js";
 import type { Rule } from "../rule.js";
@@ -23,9 +24,20 @@ function checkOf({ node, operations }: EventSymbol, table: TableSymbol, report: 
     const first = of.items.find(({ value }) => value === name.value);
     if (first !== undefined && first !== of.items[index])
       report("repeated-value", name.span, { value: name.value }, { first: first.span });
-    else if (table.columns.get(name.value)?.key) report("when-never-met", name.span, { column: name.value });
-    else reportMissingColumn(name, table, report);
+    else if (!reportNeverMet(name, table, report)) reportMissingColumn(name, table, report);
   }
+}
+
+/** Whether no update that is one to the mesh gives the column another value. */
+function reportNeverMet(
+  { value: column, span }: TextNode<string>,
+  { columns, softDelete }: TableSymbol,
+  report: Report,
+): boolean {
+  const isKey = columns.get(column)?.key === true;
+  if (!isKey && softDelete?.value !== column) return false;
+  report("when-never-met", span, { column, why: isKey ? "key" : "soft delete" });
+  return true;
 }
 
 function checkWhen({ node, operations }: EventSymbol, table: TableSymbol, report: Report): void {
@@ -33,8 +45,8 @@ function checkWhen({ node, operations }: EventSymbol, table: TableSymbol, report
   for (const { name, node: condition } of node?.get.emit?.get.when?.entries ?? []) {
     reportMissingColumn(name, table, report);
     const column = table.columns.get(name.value);
-    if (column?.key && isUpdate) report("when-never-met", name.span, { column: column.name });
-    else if (column !== undefined && condition !== undefined)
+    if (isUpdate && reportNeverMet(name, table, report)) continue;
+    if (column !== undefined && condition !== undefined)
       checkColumnCondition(column, { name, condition }, report);
   }
 }

@@ -29,6 +29,8 @@ export interface AdoptedTable {
   readonly place: string;
   readonly path: string;
   readonly events: readonly string[];
+  /** Its column of soft deletion. */
+  readonly softDelete: string | undefined;
 }
 
 export interface Adopted {
@@ -85,6 +87,7 @@ export function adoptInto(input: AdoptInput): Adopted {
       name: table.name,
       place: `${table.schema}.${table.table}`,
       path: pathOf(table),
+      softDelete: table.softDelete,
       events: ACTIONS.map(({ action }) => `${service}.${table.entity}.${action}`),
     })),
   };
@@ -182,6 +185,7 @@ function sayTable(table: NamedTable, nameOf: ReadonlyMap<string, string>, isSaid
     ...(table.schema === "public" ? {} : { schema: table.schema }),
     ...(isSaid ? {} : { existing: true }),
     ...(table.table === table.name ? {} : { table: table.table }),
+    ...(table.softDelete === undefined ? {} : { soft_delete: table.softDelete }),
     ...(table.row === rowNameOf(table.name) ? {} : { row: table.row }),
     ...(table.unique.length === 0 ? {} : { unique: table.unique }),
     ...(table.indexes.length === 0 ? {} : { indexes: table.indexes }),
@@ -220,12 +224,15 @@ const ACTIONS = [
 ] as const;
 
 function saySubjects(
-  { name, row, entity, key, columns }: NamedTable,
+  { name, row, entity, key, softDelete, columns }: NamedTable,
   service: string,
   naming: Naming,
 ): Readonly<Record<string, Said>> {
   const shown = columns.filter(
-    (column) => !column.private && /^[A-Za-z][A-Za-z0-9_]*$/.test(wireName(column.name, naming)),
+    (column) =>
+      !column.private &&
+      column.name !== softDelete &&
+      /^[A-Za-z][A-Za-z0-9_]*$/.test(wireName(column.name, naming)),
   );
   const payload = (all: boolean) =>
     Object.fromEntries(

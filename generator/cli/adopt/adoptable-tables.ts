@@ -29,6 +29,8 @@ export interface AdoptableTable {
   readonly table: string;
   readonly comment: string | null;
   readonly key: string;
+  /** Called like the moment of a soft deletion, and null in a row that names none. */
+  readonly softDelete: string | undefined;
   readonly columns: readonly AdoptableColumn[];
   readonly unique: readonly (readonly string[])[];
   readonly indexes: readonly (readonly string[])[];
@@ -83,6 +85,7 @@ function adoptTable(table: CatalogTable, leftOut: LeftOut[]): AdoptableTable | u
     table: table.name,
     comment: table.comment,
     key,
+    softDelete: columns.find(isDeletion)?.name,
     columns: columns.map((column) => ({
       ...column,
       unique: uniques.some((set) => set.length === 1 && set[0] === column.name),
@@ -173,6 +176,11 @@ function adoptColumn(
     references: referenceOf(column.name, table),
     comment: column.comment,
   };
+}
+
+/** Taken for it rather than not: rows that their owner counts as deleted would be published as living ones. */
+function isDeletion({ name, type, nullable, defaulted }: Omit<AdoptableColumn, "unique">): boolean {
+  return /^(deleted|removed)_?at$/i.test(name) && kindOf(type) === "moment" && nullable && !defaulted;
 }
 
 const ACTIONS: Readonly<Record<string, "cascade" | "set_null" | "restrict">> = {

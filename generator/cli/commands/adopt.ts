@@ -130,6 +130,11 @@ function describe(report: Report, from: string): void {
     print(
       `${colour.green("took")}     ${place}${place === `public.${name}` ? "" : ` as ${name}`}: ${events.join(", ")}`,
     );
+  for (const { place, softDelete } of added) {
+    if (softDelete === undefined) continue;
+    const told = "rows in which it is set count as deleted; if it means something else, remove soft_delete";
+    print(`${colour.yellow("deleted")}  ${place}.${softDelete}: ${told}`);
+  }
   for (const column of report.private)
     print(`${colour.yellow("private")}  ${column}: called like a secret, so no message shows it`);
   for (const { what, why } of leftOut) print(`${colour.yellow("left out")} ${what}: ${why}`);

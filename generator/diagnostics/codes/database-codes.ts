@@ -35,6 +35,16 @@ export const databaseCodes = {
       `"${p.table}" is a copy: its owner says of "${p.entity}" for which rows creation hooks run`,
     () => 'remove "backfill"',
   ),
+  "soft-delete-of-copy": error(
+    (p: { table: string; entity: string }) =>
+      `"${p.table}" is a copy: its rows go when "${p.entity}" is deleted, softly or not`,
+    () => 'remove "soft_delete"; it stands where the owner has the table',
+  ),
+  "invalid-soft-delete": error(
+    (p: { column: string; reason: string }) => `"${p.column}" cannot say that a row is deleted: ${p.reason}`,
+    () =>
+      'name a "timestamp" or "timestamptz" with "null: true" and no default, or a "boolean" with "default: false"',
+  ),
   "column-name": error(
     (p: { column: string }) => `"${p.column}" is not a name that a migration gives a column`,
     () => "use lower-case letters, digits and _; other names are for tables that exist",

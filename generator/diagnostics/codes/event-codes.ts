@@ -67,8 +67,14 @@ export const eventCodes = {
     () => 'say "on: update", or remove "of"',
   ),
   "when-never-met": error(
-    (p: { column: string }) => `no update gives "${p.column}" another value: it is the key`,
-    () => 'name another column, or say "on: insert"',
+    (p: { column: string; why: "key" | "soft delete" }) =>
+      p.why === "key"
+        ? `no update gives "${p.column}" another value: it is the key`
+        : `what sets or clears "${p.column}" is a deletion or a creation, and no update: the table deletes softly by it`,
+    (p) =>
+      p.why === "key"
+        ? 'name another column, or say "on: insert"'
+        : 'name another column, or say "on: delete" or "on: insert"',
   ),
   "field-type": error(
     (p: { field: string; type: string; column: string }) =>

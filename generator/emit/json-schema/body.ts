@@ -10,11 +10,11 @@ import {
 import { INT64 } from "../../model/int64.js";
 import type { Column, JsonSchema, Table } from "../../model/mesh.js";
 
-/** What POST takes. The database fills in what is left out: defaults, nulls, nanoid keys. */
+/** What POST takes. A row is softly deleted by DELETE alone. The database fills in what is left out: defaults, nulls, nanoid keys. */
 export function createSchema(table: Table): JsonSchema {
   return {
     type: "object",
-    properties: properties(table.columns),
+    properties: properties(table.columns.filter(({ name }) => name !== table.softDelete)),
     required: table.columns.filter((column) => !mayBeLeftOut(column, table)).map(nameInBody),
     additionalProperties: false,
   };
@@ -24,7 +24,7 @@ export function createSchema(table: Table): JsonSchema {
 export function patchSchema(table: Table): JsonSchema {
   return {
     type: "object",
-    properties: properties(table.columns.filter((column) => !column.key)),
+    properties: properties(table.columns.filter(({ key, name }) => !key && name !== table.softDelete)),
     minProperties: 1,
     additionalProperties: false,
   };

@@ -34,6 +34,7 @@ export function adoptionView({ table, adoption }: Step & { kind: "adopt_rows" },
     id: idExpression(of("kept").map((value) => ({ type: "text", value }))),
     entity: literal(adoption.entity),
     firstVersion: adoption.sendsFirstVersion ? "relay.minimum_version + 1" : "NULL",
+    living: adoption.living === undefined ? [] : [adoption.living],
   };
   return { ...view, quote: dollarQuote(JSON.stringify(view)) };
 }

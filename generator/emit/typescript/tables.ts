@@ -103,6 +103,7 @@ function tableConstant(table: Table, { events, served, imports }: Scope): string
     key: keyLiteral(table.key),
     cacheOf: table.cache?.entity,
     where: whereLiteral(table),
+    softDelete: table.softDelete,
     entity: events.find(({ emit }) => emit?.table === table.name && emit.id === undefined)?.entity,
     columns: table.columns.map((column) => columnLiteral(column, table)),
     existing: table.existing && existingLiteral(table),

@@ -37,6 +37,7 @@ function bindTable(
     at: schema === undefined ? undefined : { schema, table: node?.get.table?.value ?? name.value },
     columns: new Map(columns.map((column) => [column.name, column])),
     key: columns.filter((column) => column.key).slice(0, 1),
+    softDelete: node?.get.soft_delete,
     cacheOf: node?.get.cache,
     poisoned:
       isPoisoned(node, "columns") || (!existing && columns.some((column) => !madeName.test(column.name))),

@@ -116,6 +116,10 @@ const tableShape = mapping("a table", {
     "Of a table that exists: `hooks` calls the creation hooks of subscribers for the rows that were there before, for all of them. By default for none.",
     choice("way to tell of earlier rows", ["hooks"]),
   ),
+  soft_delete: key(
+    "Column by which a row is deleted without going: a timestamp or timestamptz that is null, or a boolean that is false, while the row lives. To the mesh a row whose column is set does not exist: setting it is the deletion, with its event, and clearing it a creation. REST, repositories and cascades delete so too.",
+    columnName,
+  ),
   row: key(
     "What one row is called in TypeScript: `Person` makes `PersonRow`, `NewPerson` and `PersonPatch`. By default the table's name in the singular.",
     rowName,

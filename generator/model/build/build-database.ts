@@ -68,6 +68,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, { wide, progra
     unique: columnSets(node.unique),
     indexes: columnSets(node.indexes),
     checks: buildChecks(node),
+    softDelete: table.softDelete?.value,
     renamedFrom: node.renamed_from?.value,
     cache: buildCache(table, database),
     names: tableNames(table.name, node.row?.value),

@@ -146,13 +146,31 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %3$I ON %2$s FOR EACH ROW
         WHEN (new.%3$I IS NOT NULL AND new.%3$I IS DISTINCT FROM old.%3$I) EXECUTE FUNCTION mesh.guard_update(%4$s)',
-        trigger_name, relation, column_name,
-        (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place)
-            FROM unnest(column_name || entities) WITH ORDINALITY AS given (argument, place)));
+        trigger_name, relation, column_name, mesh.trigger_arguments(column_name || entities));
 END;
 $$;
 COMMENT ON FUNCTION mesh.guard(REGCLASS, TEXT, TEXT, TEXT[]) IS
     'Makes the trigger that refuses rows whose column begins to name a deleted entity, of those whose ids the column holds.';
+
+CREATE FUNCTION mesh.guard_living(relation REGCLASS, trigger_name TEXT, column_name TEXT, soft_delete TEXT, VARIADIC entities TEXT[]) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_flag BOOLEAN := (SELECT atttypid = 'boolean'::regtype FROM pg_attribute WHERE attrelid = relation AND attname = soft_delete);
+BEGIN
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %3$I, %5$I ON %2$s FOR EACH ROW
+        WHEN (new.%3$I IS NOT NULL AND new.%5$I %6$s AND (new.%3$I IS DISTINCT FROM old.%3$I OR NOT (old.%5$I %6$s)))
+        EXECUTE FUNCTION mesh.guard_update(%4$s)',
+        trigger_name, relation, column_name, mesh.trigger_arguments(column_name || entities), soft_delete,
+        CASE WHEN is_flag THEN 'IS NOT TRUE' ELSE 'IS NULL' END);
+END;
+$$;
+COMMENT ON FUNCTION mesh.guard_living(REGCLASS, TEXT, TEXT, TEXT, TEXT[]) IS
+    'As mesh.guard, for a table that deletes softly: a deleted row may name what is deleted, and is refused where it comes back.';
+
+CREATE FUNCTION mesh.trigger_arguments(arguments TEXT[]) RETURNS TEXT
+LANGUAGE sql IMMUTABLE
+RETURN (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place) FROM unnest(arguments) WITH ORDINALITY AS given (argument, place));
+COMMENT ON FUNCTION mesh.trigger_arguments(TEXT[]) IS 'What stands in the brackets of EXECUTE FUNCTION.';
 
 -- A trigger of the user may change rows that the statement which fired it has just written: the events of those
 -- changes are written first, and the statement's own would come last though they are older.

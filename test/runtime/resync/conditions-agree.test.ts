@@ -47,7 +47,10 @@ it.each<[ColumnType, readonly (string | number | boolean)[], readonly string[]]>
   ];
   const table = { name: "t", key: "id", columns: [column] };
   const holds = conditions.map((when) =>
-    condition({ emit: { when: [when] } } as unknown as Event, table as unknown as Table, "insert"),
+    condition({ emit: { when: [when] } } as unknown as Event, table as unknown as Table, {
+      statement: "insert",
+      means: "insert",
+    }),
   );
   const { rows } = await pool.query<{ wire: string; held: boolean[] }>(
     `SELECT ${wireRow(table, "added")} AS wire, ARRAY[${holds.map((sql) => `(${sql}) IS TRUE`).join(", ")}] AS held

@@ -167,6 +167,7 @@ const table: Table = {
   unique: [],
   indexes: [],
   checks: [],
+  softDelete: undefined,
   renamedFrom: undefined,
   cache: undefined,
   names: { row: "ThingsRow", create: "NewThings", patch: "ThingsPatch", value: "things" },

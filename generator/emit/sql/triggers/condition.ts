@@ -5,9 +5,8 @@ import { constant, momentConstant } from "../../../migrations/sql-types.js";
 import type { Column, ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { comparedId, keyList, withoutKey } from "./key.js";
+import { type Occasion, occasionTerms } from "./occasions.js";
 import { payloadColumns } from "./payload.js";
-
-export type Operation = "insert" | "update" | "delete";
 
 /** FROM: the transition tables of an operation, and the alias of the row that the event is made from. */
 export interface RowSource {
@@ -28,15 +27,15 @@ const WHOLE_ROW = '"whole row"';
  */
 export function rowSource(
   table: Table,
-  operation: Operation,
+  { statement }: Occasion,
   { order = [], whole = false }: { readonly order?: readonly string[]; readonly whole?: boolean } = {},
 ): RowSource {
   const by = order.length === 0 ? "" : `ORDER BY ${order.join(", ")}`;
   const all = (rows: string) => (whole ? `*, ${rows} AS ${WHOLE_ROW}` : "*");
   const numbered = (rows: string) =>
     `(SELECT ${all(rows)}, row_number() OVER (${by}) AS ${ROW_NUMBER} FROM ${rows})`;
-  if (operation === "insert") return { row: "added", from: `${numbered("new_rows")} AS added` };
-  if (operation === "delete") return { row: "removed", from: `${numbered("old_rows")} AS removed` };
+  if (statement === "insert") return { row: "added", from: `${numbered("new_rows")} AS added` };
+  if (statement === "delete") return { row: "removed", from: `${numbered("old_rows")} AS removed` };
   const key = keyList(table);
   const nulling = table.columns.filter((column) => column.references?.onDelete === "set_null");
   // What exists may have references that this file does not name.
@@ -56,32 +55,49 @@ export function rowSource(
  * Whether foreign keys may both change and delete a row within one statement: then the triggers of the two
  * fire in either order, and no `updated` event may be written of a row that is gone.
  */
-export function mayFall(table: Table, operation: Operation): boolean {
-  if (table.existing === true) return operation === "update";
+export function mayFall(table: Table, { statement, means }: Occasion): boolean {
+  // A row that is softly deleted has no other event of its end.
+  if (statement !== "update" || means === "delete") return false;
+  if (table.existing === true) return true;
   const actions = new Set(table.columns.map((column) => column.references?.onDelete));
-  return operation === "update" && actions.has("set_null") && actions.has("cascade");
+  return actions.has("set_null") && actions.has("cascade");
 }
 
 /** When a row means the event; undefined: always. */
-export function condition(event: Event, table: Table, operation: Operation): string | undefined {
-  const meant = meaning(event, table, operation);
-  return mayFall(table, operation) ? `${meant} AND ${comparedId(table, "after")} <> ALL (gone)` : meant;
+export function condition(event: Event, table: Table, occasion: Occasion): string | undefined {
+  const terms = [
+    ...occasionTerms(table, occasion),
+    ...meaning(event, table, occasion),
+    ...(mayFall(table, occasion) ? [`${comparedId(table, "after")} <> ALL (gone)`] : []),
+  ];
+  return terms.length === 0 ? undefined : terms.join(" AND ");
 }
 
-function meaning(event: Event, table: Table, operation: Operation): string | undefined {
+function meaning(event: Event, table: Table, { statement, means }: Occasion): readonly string[] {
   const when = event.emit?.when ?? [];
-  if (operation !== "update") {
-    return when.length === 0 ? undefined : holds(event, table, operation === "insert" ? "added" : "removed");
+  const held = (row: string) => (when.length === 0 ? [] : [holds(event, table, row)]);
+  switch (statement) {
+    case "insert":
+      return held("added");
+    case "delete":
+      return held("removed");
+    case "update":
+      return means === "update" ? changeOf(event, table) : held("after");
+    default:
+      return statement satisfies never;
   }
+}
+
+function changeOf(event: Event, table: Table): readonly string[] {
+  const when = event.emit?.when ?? [];
   const of = table.columns.filter(({ name }) => event.emit?.of.includes(name));
-  if (of.length > 0)
-    return [changed(of), ...(when.length > 0 ? [holds(event, table, "after")] : [])].join(" AND ");
+  if (of.length > 0) return [changed(of), ...(when.length > 0 ? [holds(event, table, "after")] : [])];
   // On becoming so: a row that held the values before does not mean the event again.
   if (when.length > 0)
-    return `${holds(event, table, "after")} AND (${holds(event, table, "before")}) IS NOT TRUE`;
-  if (emitsOnAnyChange(event, table, operation))
-    return `before.${WHOLE_ROW} IS DISTINCT FROM after.${WHOLE_ROW}`;
-  return changed(shownColumns(event, table));
+    return [holds(event, table, "after"), `(${holds(event, table, "before")}) IS NOT TRUE`];
+  if (emitsOnAnyChange(event, table, { statement: "update", means: "update" }))
+    return [`before.${WHOLE_ROW} IS DISTINCT FROM after.${WHOLE_ROW}`];
+  return [changed(shownColumns(event, table))];
 }
 
 /** Whether an update changed one of the columns. */
@@ -92,9 +108,9 @@ function changed(columns: readonly Column[]): string {
 }
 
 /** Whether an update means the event whatever it changed: its message shows only the key. */
-export function emitsOnAnyChange(event: Event, table: Table, operation: Operation): boolean {
+export function emitsOnAnyChange(event: Event, table: Table, { means }: Occasion): boolean {
   const { when = [], of = [] } = event.emit ?? {};
-  return operation === "update" && when.length + of.length === 0 && shownColumns(event, table).length === 0;
+  return means === "update" && when.length + of.length === 0 && shownColumns(event, table).length === 0;
 }
 
 function shownColumns(event: Event, table: Table): readonly Column[] {

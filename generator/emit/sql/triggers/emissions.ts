@@ -1,7 +1,8 @@
 import { identifier, literal } from "../../../migrations/sql-names.js";
 import type { Event, Table } from "../../../model/mesh.js";
-import { condition, emitsOnAnyChange, type Operation, ROW_NUMBER, rowSource } from "./condition.js";
+import { condition, emitsOnAnyChange, ROW_NUMBER, rowSource } from "./condition.js";
 import { columnText, idText, keyList } from "./key.js";
+import type { Occasion } from "./occasions.js";
 import { payloadList } from "./payload.js";
 
 /** A statement that writes one event for each row that means it. */
@@ -24,26 +25,26 @@ export interface EmissionView {
   readonly where: readonly string[];
 }
 
-/** Of all events of a table that one operation may mean, in the order in which a row's events are written. */
+/** Of all events that one occasion of a table may mean, in the order in which a row's events are written. */
 export function emissionViews(
   events: readonly Event[],
   table: Table,
-  operation: Operation,
+  occasion: Occasion,
 ): readonly EmissionView[] {
   const own = events.filter(({ emit }) => emit?.id === undefined);
   const about = events.filter(({ emit }) => emit?.id !== undefined);
   return [
     ...own.map((event) => ({
-      ...emissionView(event, table, operation),
-      beginsIncarnation: operation === "insert" ? beginningOf(event, own, table) : "false",
+      ...emissionView(event, table, occasion),
+      beginsIncarnation: occasion.means === "insert" ? beginningOf(event, own, { table, occasion }) : "false",
     })),
-    ...about.map((event) => aboutView(event, table, operation)),
+    ...about.map((event) => aboutView(event, table, occasion)),
   ];
 }
 
-function emissionView(event: Event, table: Table, operation: Operation): EmissionView {
-  const { row, from } = rowSource(table, operation, { whole: emitsOnAnyChange(event, table, operation) });
-  const meant = condition(event, table, operation);
+function emissionView(event: Event, table: Table, occasion: Occasion): EmissionView {
+  const { row, from } = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
+  const meant = condition(event, table, occasion);
   return {
     call: "emit",
     entity: literal(entityName(event)),
@@ -64,20 +65,21 @@ function emissionView(event: Event, table: Table, operation: Operation): Emissio
  * comment. The event is of the entity that the row names now, on a deletion of the one that it named. A row that names
  * none has no event, and none of these events begins an incarnation of its entity.
  */
-function aboutView(event: Event, table: Table, operation: Operation): EmissionView {
-  const view = emissionView(event, table, operation);
+function aboutView(event: Event, table: Table, occasion: Occasion): EmissionView {
+  const view = emissionView(event, table, occasion);
   const column = event.emit?.id ?? "";
-  const { row, from } = rowSource(table, operation, {
+  const { row, from } = rowSource(table, occasion, {
     order: [columnText(table, column), keyList(table)],
-    whole: emitsOnAnyChange(event, table, operation),
+    whole: emitsOnAnyChange(event, table, occasion),
   });
+  const named = occasion.means === "delete" && row === "after" ? "before" : row;
   return {
     ...view,
     call: "emit_about",
-    id: columnText(table, column, row),
+    id: columnText(table, column, named),
     order: [view.number],
     from,
-    where: [`${row}.${identifier(column)} IS NOT NULL`, ...view.where.map((meant) => `(${meant})`)],
+    where: [`${named}.${identifier(column)} IS NOT NULL`, ...view.where.map((meant) => `(${meant})`)],
   };
 }
 
@@ -91,10 +93,14 @@ function entityName(event: Event): string {
  * without one begins none, since other tables may have events of the same entity, and a snapshot with the first version of
  * an incarnation that never began would run the cascades of the one that is.
  */
-function beginningOf(event: Event, events: readonly Event[], table: Table): string {
+function beginningOf(
+  event: Event,
+  events: readonly Event[],
+  { table, occasion }: { readonly table: Table; readonly occasion: Occasion },
+): string {
   const same = events.filter((other) => entityName(other) === entityName(event));
   const meant = (other: Event) => {
-    const said = condition(other, table, "insert");
+    const said = condition(other, table, occasion);
     return said === undefined ? "true" : `(${said}) IS TRUE`;
   };
   const before = same.slice(0, same.indexOf(event)).map(meant);

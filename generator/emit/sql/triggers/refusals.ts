@@ -1,7 +1,8 @@
 import { identifier, literal, objectName } from "../../../migrations/sql-names.js";
 import type { Event, Mesh, Table } from "../../../model/mesh.js";
 import { emissionRules } from "../../../rules/payload-conditions.js";
-import { condition, emitsOnAnyChange, type Operation, rowSource } from "./condition.js";
+import { condition, emitsOnAnyChange, rowSource } from "./condition.js";
+import type { Occasion } from "./occasions.js";
 
 /** A rule of an event's payload that a row must keep for the event to be written. */
 export interface RefusalView {
@@ -17,13 +18,13 @@ export interface RefusalView {
 export interface Emitting {
   readonly mesh: Mesh;
   readonly table: Table;
-  readonly operation: Operation;
+  readonly occasion: Occasion;
 }
 
 /** The rules that no CHECK of the table can hold, since not every write of a row emits the event. */
-export function refusalViews(event: Event, { mesh, table, operation }: Emitting): readonly RefusalView[] {
-  const { row, from } = rowSource(table, operation, { whole: emitsOnAnyChange(event, table, operation) });
-  const meant = condition(event, table, operation);
+export function refusalViews(event: Event, { mesh, table, occasion }: Emitting): readonly RefusalView[] {
+  const { row, from } = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
+  const meant = condition(event, table, occasion);
   return emissionRules(event, table, mesh).map(({ column, condition: rule }) => {
     const kept = `(${rule(`${row}.${identifier(column.name)}`)}) IS FALSE`;
     return {

@@ -8,12 +8,13 @@ import {
   relation,
 } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
-import type { Event, Mesh, Table } from "../../../model/mesh.js";
+import type { Event, Mesh, Operation, Table } from "../../../model/mesh.js";
 import type { Render } from "../sql-render.js";
-import { mayFall, type Operation } from "./condition.js";
+import { mayFall } from "./condition.js";
 import { emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
 import { columnText, idText, keyArgument } from "./key.js";
+import { eventsOf, type Occasion, occasionsOf, rowLives } from "./occasions.js";
 import { payloadColumns } from "./payload.js";
 import { refusalViews } from "./refusals.js";
 
@@ -46,13 +47,15 @@ interface WatchedTable {
 }
 
 /** An update of a guarded column is seen row by row: hardly any update touches one. */
-function isWatched({ events, guards }: WatchedTable, operation: Operation): boolean {
-  return eventsOf(events, operation).length > 0 || (operation === "insert" && guards.length > 0);
+function isWatched({ table, events, guards }: WatchedTable, operation: Operation): boolean {
+  return hasEvents(events, table, operation) || (operation === "insert" && guards.length > 0);
 }
 
-function eventsOf(events: readonly Event[], operation: Operation): readonly Event[] {
-  return events.filter((event) => event.emit?.on.includes(operation));
+function hasEvents(events: readonly Event[], table: Table, operation: Operation): boolean {
+  return occasionsOf(table, operation).some((occasion) => eventsOf(events, occasion).length > 0);
 }
+
+const UPDATE: Occasion = { statement: "update", means: "update" };
 
 function functionName(table: Table): string {
   return `mesh.${identifier(objectName("on", table.name))}`;
@@ -70,7 +73,7 @@ function tableFunction(
     operation: literal(operation.toUpperCase()),
     ...branchView(watched, operation),
   }));
-  const falls = mayFall(table, "update") && operations.includes("update");
+  const falls = mayFall(table, UPDATE) && operations.includes("update");
   const view = {
     name,
     callText: literal(`${name}()`),
@@ -98,23 +101,26 @@ function tableFunction(
 
 /** Of the operations that leave rows and have events. */
 function overtakenView({ table, events }: WatchedTable) {
-  const [first, second] = (["insert", "update"] as const).filter(
-    (operation) => eventsOf(events, operation).length > 0,
+  const [first, second] = (["insert", "update"] as const).filter((operation) =>
+    hasEvents(events, table, operation),
   );
   if (first === undefined) return [];
   return [
     {
       operations: second === undefined ? `tg_op = ${literal(first.toUpperCase())}` : "tg_op <> 'DELETE'",
-      mayBeGone: mayFall(table, "update") ? "tg_op = 'UPDATE'" : "false",
+      mayBeGone: mayFall(table, UPDATE) ? "tg_op = 'UPDATE'" : "false",
       id: idText(table, "written"),
     },
   ];
 }
 
 function branchView({ mesh, table, events, guards }: WatchedTable, operation: Operation) {
-  const emitted = eventsOf(events, operation);
+  const occasions = occasionsOf(table, operation).map((occasion) => ({
+    occasion,
+    emitted: eventsOf(events, occasion),
+  }));
   return {
-    gone: mayFall(table, operation) ? [idText(table, "after")] : [],
+    gone: occasions.some(({ occasion }) => mayFall(table, occasion)) ? [idText(table, "after")] : [],
     guards:
       operation === "insert"
         ? guards.flatMap(({ column, entities }) =>
@@ -122,11 +128,14 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
               entity: literal(entity),
               column: literal(column),
               id: columnText(table, column, "added"),
+              lives: rowLives(table, "added"),
             })),
           )
         : [],
-    refusals: emitted.flatMap((event) => refusalViews(event, { mesh, table, operation })),
-    emissions: emissionViews(emitted, table, operation),
+    refusals: occasions.flatMap(({ occasion, emitted }) =>
+      emitted.flatMap((event) => refusalViews(event, { mesh, table, occasion })),
+    ),
+    emissions: occasions.flatMap(({ occasion, emitted }) => emissionViews(emitted, table, occasion)),
   };
 }
 
@@ -152,8 +161,14 @@ function keyTrigger(table: Table): Trigger {
 
 function guardTrigger(table: Table, { column, entities }: GuardedColumn): Trigger {
   const name = triggerName(table, "guard", column);
-  const call = `mesh.guard(${relationText(table)}, ${literal(name)}, ${literal(column)}`;
-  return { ...placed(table, name), columns: [column], call, arguments: entities.map(literal).join(", ") };
+  const { softDelete } = table;
+  const said = [relationText(table), literal(name), literal(column)];
+  const call =
+    softDelete === undefined
+      ? `mesh.guard(${said.join(", ")}`
+      : `mesh.guard_living(${[...said, literal(softDelete)].join(", ")}`;
+  const columns = [column, ...(softDelete === undefined ? [] : [softDelete])];
+  return { ...placed(table, name), columns, call, arguments: entities.map(literal).join(", ") };
 }
 
 function triggerName(table: Table, ...parts: readonly string[]): string {
