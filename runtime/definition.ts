@@ -126,11 +126,15 @@ export interface ReferenceDefinition {
   readonly onDelete: ReferenceAction;
 }
 
-/** An owned table or a cache. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. */
+/**
+ * An owned table or a cache. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. `Key` says which row,
+ * where its key has several columns.
+ */
 export interface TableDefinition<
   Row extends object = object,
   New extends object = object,
   Patch extends object = object,
+  Key = unknown,
 > {
   readonly name: string;
   /** Where mesh.yaml says its schema. Absent: under `name`, in the schema where migrations make tables. */
@@ -153,7 +157,7 @@ export interface TableDefinition<
   /** Rules of its events' payloads for the values that a row is written with. */
   readonly rules?: { readonly create?: Validator<object>; readonly patch?: Validator<object> };
   /** Never set: carries the types only. */
-  readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch };
+  readonly types?: { readonly row: Row; readonly create: New; readonly patch: Patch; readonly key: Key };
 }
 
 /** What creates a row: every column, of which those in `Optional` may be left out. */
@@ -163,6 +167,9 @@ export type NewRow<Row, Optional extends keyof Row = never> = Expand<
 
 /** What changes a row: any of its columns but the key. */
 export type RowPatch<Row, Key extends keyof Row> = Expand<Partial<Omit<Row, Key>>>;
+
+/** What says which row, where the key has several columns. */
+export type RowKey<Row, Key extends keyof Row> = Expand<Pick<Row, Key>>;
 
 /** The members themselves, where an editor would show how they came about. */
 type Expand<T> = { [Name in keyof T]: T[Name] };

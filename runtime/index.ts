@@ -31,6 +31,7 @@ export type {
   NewRow,
   Payload,
   ResourceDefinition,
+  RowKey,
   RowPatch,
   ServiceDefinition,
   ServiceFactory,

@@ -12,6 +12,7 @@ import { deleteRow, insertRow, readRow, updateRow, type Values } from "../reposi
 import { shownColumns } from "../repository/table-sql.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
+import { pathSegment } from "../values/entity-id.js";
 import { shownName } from "../values/field.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
@@ -125,7 +126,7 @@ async function createRow(request: FastifyRequest, reply: FastifyReply, options: 
   const { key, row } = await refusing(resource, "body", () =>
     insertRow(pool, resource.table, { values, audience }),
   );
-  const location = `${resource.path}/${encodeURIComponent(key)}`;
+  const location = `${resource.path}/${pathSegment(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
 }
 

@@ -3,7 +3,7 @@ import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent } from "../definition.js";
 import { parseSubject } from "../subject.js";
 import { messageOf } from "../text/error-message.js";
-import { joinId, unfitId } from "../values/entity-id.js";
+import { joinId, splitId, unfitId } from "../values/entity-id.js";
 import { fieldFilling, fieldOf } from "../values/field.js";
 import { parseJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
@@ -90,7 +90,7 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   const invalid = invalidity(eventModel, data);
   if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, claimedEntityId(data));
   const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq });
-  const unfit = unfitId(incoming.id) ?? unfitField(incoming);
+  const unfit = unfitId(incoming.id) ?? unfitKey(model, incoming.id) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
 }
@@ -142,6 +142,13 @@ function invalidity({ definition: { validate } }: EventModel, data: unknown): st
   } catch (error) {
     return `it could not be checked: ${messageOf(error)}`;
   }
+}
+
+/** Without the parts its row could not be found. */
+function unfitKey({ cache }: ConsumerModel, id: string): string | undefined {
+  if (cache === undefined || splitId(id, cache.key.length) !== undefined) return undefined;
+  const names = cache.key.map(({ name }) => name).join(", ");
+  return `its id is ${JSON.stringify(id.slice(0, 100))}, not the values of ${names} joined by ":"`;
 }
 
 /** A number that is not what was written, or a text that is no moment, must not be stored as something near it. */

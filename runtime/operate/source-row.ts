@@ -1,6 +1,7 @@
 import type { SyncDefinition } from "../definition.js";
 import { createSplitter } from "../resync/json-array.js";
 import { readStart, refusalText, requestSource } from "../resync/source-request.js";
+import { pathSegment } from "../values/entity-id.js";
 
 export interface SourceRowOptions {
   readonly sync: SyncDefinition;
@@ -19,7 +20,7 @@ export async function readSourceRow(
   { sync, env, signal, members }: SourceRowOptions,
   key: string,
 ): Promise<unknown> {
-  const url = new URL(`${sync.path}/${encodeURIComponent(key)}`, env[sync.urlVariable]);
+  const url = new URL(`${sync.path}/${pathSegment(key)}`, env[sync.urlVariable]);
   const timeout = AbortSignal.timeout(ANSWER_MS);
   const response = await requestSource(url, {
     sync,

@@ -13,11 +13,11 @@ import { type Audience, tableSql } from "./table-sql.js";
  * change is atomic with the events that triggers write.
  */
 
-/**
- * The value of a table's key column: a decimal string where it exceeds ±(2^53-1). Of a key of several columns their values by name,
- * or the entity's id.
- */
-export type Key = string | number | Values;
+/** The value of a table's key column: a decimal string where it exceeds ±(2^53-1). */
+export type Key = string | number;
+
+/** The same, of a key of several columns their values by name, or the id of the entity. */
+export type AnyKey = Key | Values;
 
 /** Column values by name. */
 export type Values = Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ type Seen<O> = O & { readonly audience?: Audience };
 export async function readRow(
   db: Tx,
   table: TableDefinition,
-  { key, audience }: Seen<{ readonly key: Key }>,
+  { key, audience }: Seen<{ readonly key: AnyKey }>,
 ): Promise<string | undefined> {
   const { rows } = await db.query<{ row: string }>(
     tableSql(table, audience).get,
@@ -59,7 +59,7 @@ export async function insertRow(
 export async function updateRow(
   db: Tx,
   table: TableDefinition,
-  change: Seen<{ readonly key: Key; readonly patch: Values }>,
+  change: Seen<{ readonly key: AnyKey; readonly patch: Values }>,
 ): Promise<string | undefined> {
   refuseCache(table);
   const given = present(change.patch);
@@ -78,7 +78,7 @@ export async function updateRow(
 }
 
 /** False where there was no such row. */
-export async function deleteRow(db: Tx, table: TableDefinition, key: Key): Promise<boolean> {
+export async function deleteRow(db: Tx, table: TableDefinition, key: AnyKey): Promise<boolean> {
   refuseCache(table);
   const { rowCount } = await db.query(tableSql(table).delete, parametersOfKey(table, key));
   return rowCount === 1;
@@ -119,7 +119,7 @@ function parameters(table: TableDefinition, given: readonly [string, unknown][])
   });
 }
 
-function parametersOfKey(table: TableDefinition, key: Key): unknown[] {
+function parametersOfKey(table: TableDefinition, key: AnyKey): unknown[] {
   const names = keyNames(table);
   const values =
     typeof key === "object" ? names.map((name) => fieldOf(key, name)) : splitId(String(key), names.length);

@@ -8,12 +8,16 @@ export function joinId(parts: readonly string[]): string {
   return parts.map((part) => part.replaceAll("%", "%25").replaceAll(SEPARATOR, "%3A")).join(SEPARATOR);
 }
 
-/** The texts of the key columns; undefined where the id is none of a key of so many. */
+/** The texts of the key columns; undefined where `joinId` makes no such id of so many. */
 export function splitId(id: string, columns: number): readonly string[] | undefined {
   if (columns === 1) return [id];
-  const parts = id.split(SEPARATOR);
-  if (parts.length !== columns) return undefined;
-  return parts.map((part) => part.replaceAll("%3A", SEPARATOR).replaceAll("%25", "%"));
+  const parts = id.split(SEPARATOR).map((part) => part.replaceAll("%3A", SEPARATOR).replaceAll("%25", "%"));
+  return parts.length === columns && joinId(parts) === id ? parts : undefined;
+}
+
+/** The id as a segment of a URL's path, in which a colon needs no escape. */
+export function pathSegment(id: string): string {
+  return encodeURIComponent(id).replaceAll("%3A", ":");
 }
 
 /** PostgreSQL indexes up to 2,704 bytes, and no publisher of ours sends a longer token. */

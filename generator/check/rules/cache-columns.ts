@@ -46,7 +46,7 @@ function checkColumn(column: ColumnSymbol, { table, events, program }: Filled, r
     if (name === undefined || event.poisoned || hasUnknownField(event)) continue;
     const [field] = fieldsOf(event);
     if (field === undefined) {
-      if (column.key && isNamedByEnvelope(column, event)) continue;
+      if (column.key && table.key.length === 1 && isNamedByEnvelope(column, event)) continue;
       const mayCreate = event.change === "create" || !hasCreation;
       const makesRows = isPartial(table) ? mayEnterBy(table, event, program) : mayCreate;
       if (mustBeCarried && makesRows)

@@ -38,10 +38,10 @@ function checkAgainst(cache: TableSymbol, { source, events, program }: Copied, r
   if (
     first !== undefined &&
     source.key.length > 0 &&
-    owned.length === cache.key.length &&
+    (owned.length === cache.key.length || cache.key.length + source.key.length > 2) &&
     namesOf(owned) !== key
   )
-    report("cache-key", first.span, { column, entity, table: source.name, key });
+    report("cache-key", cache.node?.get.key?.span ?? first.span, { column, entity, table: source.name, key });
   for (const column of cache.columns.values()) {
     const owned = source.columns.get(fillingOf(column, events).column ?? column.name);
     if (owned === undefined || column.local) continue;

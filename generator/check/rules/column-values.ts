@@ -67,17 +67,18 @@ function isListable(type: ColumnType, value: string | number | boolean): boolean
 /** A default that is a value, and hardly the one that was meant. */
 export const adviseDefaults: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
-    for (const { name, type, key, node } of table.columns.values()) {
+    for (const { name, type, node } of table.columns.values()) {
+      const isKey = table.key.length === 1 && table.key[0]?.name === name;
       const fallback = node?.get.default;
       if (fallback === undefined || type === undefined || drawnBy(type, fallback.value) !== undefined)
         continue;
       if (kindOf(type) === "text" && fallback.value === "now" && node?.get.one_of === undefined)
         report("default-now-as-text", fallback.span, { column: name });
       else if (
-        (key || node?.get.unique?.value === true) &&
+        (isKey || node?.get.unique?.value === true) &&
         !(kindOf(type) !== "text" && fallback.value === "now")
       )
-        report("default-once", fallback.span, { column: name, value: fallback.text, isKey: key });
+        report("default-once", fallback.span, { column: name, value: fallback.text, isKey });
     }
   }
 };

@@ -103,7 +103,8 @@ function referencesTo(
   return own.flatMap((table) =>
     [...table.columns.values()].flatMap((column) => {
       const parent = tables.get(column.node?.get.references?.value ?? "");
-      const fits = kindOf(column.type ?? "text") === kindOf(idType(parent?.key ?? []) ?? "text");
+      const key = parent?.key ?? [];
+      const fits = key.length < 2 && kindOf(column.type ?? "text") === kindOf(idType(key) ?? "text");
       return parent !== undefined && parents.has(parent) && fits ? [{ table, column }] : [];
     }),
   );

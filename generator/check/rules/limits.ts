@@ -20,6 +20,8 @@ export const checkLimits: Rule = (program, report) => {
     );
     checkSets([...own, ...setsOf(table.node?.get.unique?.items)], report);
     checkSets(setsOf(table.node?.get.indexes?.items), report);
+    const key = table.node?.get.key;
+    if (key !== undefined) checkSets(setsOf([key]), report);
   }
   for (const { name, node, table, fields } of program.events) {
     if (table !== undefined && fields.size > EMITTED_FIELDS)

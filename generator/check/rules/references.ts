@@ -37,6 +37,14 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
   }
   if (target.node?.get.where !== undefined)
     report("reference-to-partial-copy", references.span, { table: target.name, column: name });
+  if (target.key.length > 1) {
+    report("reference-to-composite-key", references.span, {
+      column: name,
+      table: target.name,
+      key: namesOf(target.key),
+    });
+    return;
+  }
   const keyType = idType(target.key);
   if (type === undefined || keyType === undefined || kindOf(type) === kindOf(keyType)) return;
   report("reference-type", references.span, {

@@ -1,23 +1,63 @@
 import { factsOf } from "@meshwright/runtime/column-types";
+import type { Report } from "../../diagnostics/report.js";
+import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables, namesOf, reportMissingColumn } from "../table-lookup.js";
 
-/** A table has one key column: its value is the entity id on the wire. */
+/** A table has one key, of one column or of several: it makes the entity id on the wire. */
 export const checkTableKeys: Rule = (program, report) => {
   for (const { table } of allTables(program)) {
     const columns = [...table.columns.values()];
     if (table.poisoned || columns.some((column) => column.poisoned && !column.key)) continue;
-    const [key, ...others] = columns.filter((column) => column.key);
-    if (key === undefined) {
-      report("missing-table-key", table.node?.keySpans.columns ?? table.span, {});
-      continue;
-    }
-    for (const other of others) {
-      report("second-table-key", other.span, { table: table.name, column: key.name }, { first: key.span });
-    }
-    if (key.nullable) report("invalid-key", key.span, { column: key.name, reason: "it may be null" });
-    if (key.type !== undefined && !factsOf(key.type).key) {
-      report("invalid-key", key.span, { column: key.name, reason: `it is ${key.type}` });
-    }
+    const marked = columns.filter(({ node }) => node?.get.key?.value === true);
+    if (table.node?.get.key === undefined) checkMarked(table, marked, report);
+    else checkListed(table, marked, report);
+    for (const column of table.key) checkColumn(column, report);
   }
 };
+
+/** `key: true` at a column. */
+function checkMarked(table: TableSymbol, [key, ...others]: readonly ColumnSymbol[], report: Report): void {
+  if (key === undefined) {
+    report("missing-table-key", table.node?.keySpans.columns ?? table.span, {});
+    return;
+  }
+  for (const other of others) {
+    const clue = {
+      first: key.span,
+      advice: `where both identify a row together, say "key: [${key.name}, ${other.name}]" at the table`,
+    };
+    report("second-table-key", other.span, { table: table.name, column: key.name }, clue);
+  }
+}
+
+/** `key: [a, b]` at the table. */
+function checkListed(table: TableSymbol, marked: readonly ColumnSymbol[], report: Report): void {
+  const items = table.node?.get.key?.items ?? [];
+  items.forEach((column, index) => {
+    reportMissingColumn(column, table, report);
+    if (items.findIndex((other) => other.value === column.value) < index)
+      report("repeated-column", column.span, { column: column.value });
+  });
+  const [only, ...others] = items;
+  if (only !== undefined && others.length === 0)
+    report("key-of-one-column", only.span, { column: only.value });
+  for (const { node, span } of marked)
+    report(
+      "second-table-key",
+      node?.keySpans.key ?? span,
+      { table: table.name, column: namesOf(table.key) },
+      { advice: 'remove "key: true" here' },
+    );
+  for (const { name, node } of table.key) {
+    const unique = node?.get.unique;
+    if (unique?.value === true && others.length > 0)
+      report("unique-part-of-key", unique.span, { column: name });
+  }
+}
+
+function checkColumn({ name, nullable, type, span }: ColumnSymbol, report: Report): void {
+  if (nullable) report("invalid-key", span, { column: name, reason: "it may be null" });
+  if (type !== undefined && !factsOf(type).key)
+    report("invalid-key", span, { column: name, reason: `it is ${type}` });
+}

@@ -56,11 +56,20 @@ export const databaseCodes = {
   ),
   "missing-table-key": error(
     () => "none of these columns is the key of the table",
-    () => 'mark the column that identifies a row with "key: true"',
+    () =>
+      'mark the column that identifies a row with "key: true"; several that do so together stand at the table: "key: [a, b]"',
   ),
   "second-table-key": error(
     (p: { table: string; column: string }) => `"${p.table}" already has the key "${p.column}"`,
-    () => 'a row is identified by one column; several columns together can be "unique"',
+    () => "let one of them be the key",
+  ),
+  "key-of-one-column": error(
+    (p: { column: string }) => `"key" of a table lists several columns, and here it is "${p.column}" alone`,
+    () => 'mark the column itself: "key: true"',
+  ),
+  "unique-part-of-key": error(
+    (p: { column: string }) => `"${p.column}" is unique, so it identifies a row by itself`,
+    () => 'remove "unique", or make it the key alone: "key: true"',
   ),
   "invalid-key": error(
     (p: { column: string; reason: string }) => `"${p.column}" cannot be a key: ${p.reason}`,
@@ -122,6 +131,11 @@ export const databaseCodes = {
   "reference-type": error(
     (p: { column: string; type: string; table: string; key: string; keyType: string }) =>
       `"${p.column}" is ${p.type} and cannot hold "${p.table}.${p.key}", which is ${p.keyType}`,
+  ),
+  "reference-to-composite-key": error(
+    (p: { column: string; table: string; key: string }) =>
+      `"${p.column}" cannot hold the key of "${p.table}", which has several columns: ${p.key}`,
+    () => 'remove "references"; a text column can hold the id of such a row, "42:7"',
   ),
   "on-delete-without-reference": error(
     (p: { column: string }) => `"on_delete" says what happens to a reference, but "${p.column}" has none`,
@@ -189,8 +203,11 @@ export const databaseCodes = {
   ),
   "cache-key": error(
     (p: { column: string; entity: string; table: string; key: string }) =>
-      `rows of "${p.entity}" are told apart by "${p.table}.${p.key}", not by "${p.column}"`,
-    (p) => `make "${p.key}" the key of this copy`,
+      p.key.includes(",")
+        ? `rows of "${p.entity}" are told apart by ${p.key} of "${p.table}", not by ${p.column}`
+        : `rows of "${p.entity}" are told apart by "${p.table}.${p.key}", not by "${p.column}"`,
+    (p) =>
+      p.key.includes(",") ? `say "key: [${p.key}]" at this copy` : `make "${p.key}" the key of this copy`,
   ),
   "cache-column-narrower": error(
     (p: { column: string; owned: string; table: string; says: string; holds: string }) =>

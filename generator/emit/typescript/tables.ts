@@ -87,7 +87,13 @@ function patchType(table: Table, imports: Imports): string {
 function tableConstant(table: Table, { events, served, imports }: Scope): string {
   const { row, create, patch, value } = table.names;
   const types = table.cache === undefined ? [row, create, patch] : [row];
-  const type = `${imports.type(RUNTIME, "TableDefinition")}<${types.join(", ")}>`;
+  const key = table.key.length === 1 ? [] : [keyType(table, imports)];
+  const rest = key.length === 0 || table.cache === undefined ? [] : ["object", "object"];
+  const type = genericType(
+    imports.type(RUNTIME, "TableDefinition"),
+    [...types, ...rest, ...key].map((parameter) => [parameter]),
+    `export const ${value}:  = {`.length,
+  );
   const compiled = (names: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries(names).map(([key, name]) => [
@@ -113,6 +119,12 @@ function tableConstant(table: Table, { events, served, imports }: Scope): string
     rules: rules.length === 0 ? undefined : compiled(Object.fromEntries(rules)),
   };
   return constantStatement({ name: value, type, value: definition });
+}
+
+/** Which row: `RowKey<OrderLineRow, "order_id" | "line_no">`. */
+function keyType({ names, key }: Table, imports: Imports): string {
+  const columns = key.map((name) => JSON.stringify(name)).join(" | ");
+  return `${imports.type(RUNTIME, "RowKey")}<${names.row}, ${columns}>`;
 }
 
 function repositoryConstant(table: Table, imports: Imports): string {

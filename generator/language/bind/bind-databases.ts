@@ -28,30 +28,41 @@ function bindTable(
   const existing =
     node?.get.existing?.value ?? (node?.get.cache === undefined && database?.get.existing?.value === true);
   const schema = (node?.get.schema ?? database?.get.schema)?.value ?? (existing ? "public" : undefined);
-  const columns = (node?.get.columns?.entries ?? []).map(bindColumn);
+  const listed = node?.get.key?.items.map(({ value }) => value);
+  const columns = (node?.get.columns?.entries ?? []).map((entry) => bindColumn(entry, listed));
+  const named = new Map(columns.map((column) => [column.name, column]));
   return {
     name: name.value,
     span: name.span,
     node,
     existing,
     at: schema === undefined ? undefined : { schema, table: node?.get.table?.value ?? name.value },
-    columns: new Map(columns.map((column) => [column.name, column])),
-    key: columns.filter((column) => column.key).slice(0, 1),
+    columns: named,
+    key:
+      listed === undefined
+        ? columns.filter((column) => column.key).slice(0, 1)
+        : [...new Set(listed)].flatMap((column) => named.get(column) ?? []),
     softDelete: node?.get.soft_delete,
     cacheOf: node?.get.cache,
     poisoned:
-      isPoisoned(node, "columns") || (!existing && columns.some((column) => !madeName.test(column.name))),
+      isPoisoned(node, "columns") ||
+      isPoisoned(node, "key") ||
+      (!existing && columns.some((column) => !madeName.test(column.name))),
   };
 }
 
-function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol {
+/** `listed`: the key of the table, where it is a list. */
+function bindColumn(
+  { name, node }: NamedNode<string, ColumnNode>,
+  listed: readonly string[] = [],
+): ColumnSymbol {
   const place = { name: name.value, span: name.span };
   if (node?.kind !== "mapping") {
     return {
       ...place,
       type: node?.value,
       nullable: node?.suffix === "?",
-      key: false,
+      key: listed.includes(name.value),
       local: false,
       from: undefined,
       node: undefined,
@@ -62,7 +73,7 @@ function bindColumn({ name, node }: NamedNode<string, ColumnNode>): ColumnSymbol
     ...place,
     type: node.get.type?.value,
     nullable: node.get.null?.value ?? false,
-    key: node.get.key?.value ?? false,
+    key: listed.includes(name.value) || node.get.key?.value === true,
     local: node.get.local?.value ?? false,
     from: node.get.from,
     node,

@@ -45,7 +45,11 @@ const columnMapping = mapping("a column", {
     'Its type; within braces one with a comma or brackets stands in quotes: `"numeric(12,2)"`, `"text[]"`.',
     columnType,
   ),
-  key: key("Identifies the row; its value is the entity id of the table's events.", flag, false),
+  key: key(
+    "Identifies the row; its value is the entity id of the table's events. Several columns that do so together stand under `key` of the table.",
+    flag,
+    false,
+  ),
   unique: key("No two rows share a value.", flag, false),
   null: key("May be null.", flag, false),
   default: key(
@@ -127,6 +131,10 @@ const tableShape = mapping("a table", {
   columns: requiredKey(
     "Columns by name, in the order of the table: a type (`text`, `text?` may be null) or a mapping.",
     dictionary(columnName, columnShape),
+  ),
+  key: key(
+    "The columns that identify a row together, where it takes several. Their values in this order make the entity id: `42:7`, with `%3A` and `%25` for `:` and `%` within one.",
+    list(columnName, 1),
   ),
   unique: key(
     "Sets of columns whose values together are unique; of at most 32 columns.",

@@ -2,6 +2,9 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { encodeToken } from "../../../runtime/subject.js";
+import { idExpression } from "../../../runtime/values/column-sql.js";
+import { joinId } from "../../../runtime/values/entity-id.js";
+import { anyId } from "../../support/ids.js";
 import { openFolder, removeFolders, runMigrations } from "../../support/migration-folder.js";
 import { createDatabase } from "../../support/servers.js";
 
@@ -77,6 +80,34 @@ describe("mesh.token", () => {
       "EXPLAIN (VERBOSE) SELECT mesh.token(id) FROM (VALUES ('a'), ('b')) AS v (id)",
     );
     expect(JSON.stringify(rows)).not.toContain("mesh.token(");
+  });
+});
+
+describe("mesh.id_part", () => {
+  test("makes the id of a key of several columns as TypeScript does, and mesh.part_of_id its parts again", async () => {
+    const part = fc.oneof(anyId, fc.constantFrom("", ":", "%", "%3A", "%25"));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(part, part), { minLength: 50, maxLength: 50 }), async (keys) => {
+        const id = idExpression([
+          { type: "text", value: "key.one" },
+          { type: "varchar(9)", value: "key.other" },
+        ]);
+        const { rows } = await client.query<{ id: string; one: string; other: string }>(
+          `SELECT id, mesh.part_of_id(id, 1) AS one, mesh.part_of_id(id, 2) AS other
+FROM (SELECT place, ${id} AS id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS key (one, other, place)) AS made ORDER BY place`,
+          [keys.map(([one]) => one), keys.map(([, other]) => other)],
+        );
+        expect(rows).toEqual(keys.map(([one, other]) => ({ id: joinId([one, other]), one, other })));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("costs no function call", async () => {
+    const { rows } = await client.query(
+      "EXPLAIN (VERBOSE) SELECT mesh.id_part(id) FROM (VALUES ('a'), ('b')) AS v (id)",
+    );
+    expect(JSON.stringify(rows)).not.toContain("mesh.");
   });
 });
 
