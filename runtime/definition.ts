@@ -218,9 +218,15 @@ export interface EventDefinition<E extends MeshEvent = MeshEvent> extends Messag
   /** Fields of the payload that hold the entity's id, and the event's, where its envelope has none. */
   readonly idField?: string;
   readonly eventIdField?: string;
-  /** Fields that the owner's rows, and so snapshots, show under another name: `{ restaurantId: "restaurant_id" }`. */
-  readonly members?: Readonly<Record<string, string>>;
+  /** Fields that the owner's rows, and so snapshots, do not show under their own name: `{ restaurantId: "restaurant_id" }`. */
+  readonly members?: Readonly<Record<string, MemberDefinition>>;
 }
+
+/** How a field follows from a row: a member of it, the same in each event, or an object of such. */
+export type MemberDefinition =
+  | string
+  | { readonly constant: unknown }
+  | { readonly members: Readonly<Record<string, MemberDefinition>> };
 
 /** The events of one service, by the names of its publisher's methods. */
 export type EventDefinitions = Readonly<Record<string, EventDefinition>>;

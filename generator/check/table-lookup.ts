@@ -53,17 +53,25 @@ const tableOwners = onceFor((program: Program) => {
   return owners;
 });
 
+export interface WrittenColumn {
+  readonly value: string;
+  readonly span: Span;
+  /** The text that it is a part of: `old.price`, `buyer_id.name`. */
+  readonly within?: (column: string) => string;
+}
+
 /** Says so when the table has no such column. `naming`: of the written name, where it is that of a field. */
 export function reportMissingColumn(
-  written: { readonly value: string; readonly span: Span },
+  { value, span, within = (column) => column }: WrittenColumn,
   table: TableSymbol,
   report: Report,
   naming: Naming = "columns",
 ): void {
-  if (table.poisoned || table.columns.has(written.value)) return;
+  if (table.poisoned || table.columns.has(value)) return;
   const known = new Map([...table.columns].map(([name, column]) => [wireName(name, naming), column]));
-  const clue = report.nearest(written.value, known, (column) => column.span);
-  report("unknown-column", written.span, { table: table.name, column: written.value, known }, clue);
+  const near = report.nearest(value, known, (column) => column.span);
+  const clue = near !== undefined && "meant" in near ? { ...near, meant: within(near.meant) } : near;
+  report("unknown-column", span, { table: table.name, column: value, known }, clue);
 }
 
 /** The columns of its table whose values make the entity's id. */

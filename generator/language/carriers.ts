@@ -1,12 +1,29 @@
 import { wireName } from "../vocabulary/namings.js";
 import type { FieldNode } from "./grammar.js";
+import { leavesOf } from "./payload-leaves.js";
 import type { Program } from "./program.js";
 import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "./symbols.js";
 
-/** The events whose fields are a table's columns: those it emits, or those that fill it. */
+/** The events whose fields are a table's columns: those that it emits, or that look into it, or that fill it. */
 export function carriersOf(table: TableSymbol, program: Program): readonly EventSymbol[] {
   if (table.cacheOf !== undefined) return program.entities.get(table.cacheOf.text)?.events ?? [];
-  return program.events.filter((event) => event.table === table);
+  const byTable = known.get(program) ?? sortOut(program);
+  known.set(program, byTable);
+  return byTable.get(table) ?? [];
+}
+
+const known = new WeakMap<Program, ReadonlyMap<TableSymbol, readonly EventSymbol[]>>();
+
+function sortOut({ events }: Program): ReadonlyMap<TableSymbol, readonly EventSymbol[]> {
+  const byTable = new Map<TableSymbol, EventSymbol[]>();
+  for (const event of events) {
+    const shown = leavesOf(event.fields.values()).flatMap(({ source }) =>
+      source !== undefined && "of" in source ? (source.of ?? []) : [],
+    );
+    for (const table of new Set([...(event.table === undefined ? [] : [event.table]), ...shown]))
+      byTable.set(table, [...(byTable.get(table) ?? []), event]);
+  }
+  return byTable;
 }
 
 /** The fields of an event that show the column: of a copy the one that fills it. */
@@ -14,7 +31,10 @@ export type FieldsFor = (event: EventSymbol) => readonly FieldSymbol[];
 
 export function fieldsFor(column: ColumnSymbol, table: TableSymbol, program: Program): FieldsFor {
   if (table.cacheOf === undefined)
-    return ({ fields }) => [...fields.values()].filter(({ source }) => source?.column === column.name);
+    return ({ fields }) =>
+      leavesOf(fields.values()).filter(
+        ({ source }) => source !== undefined && "target" in source && source.target === column,
+      );
   const { field } = fillingOf(column, carriersOf(table, program));
   return ({ fields }) => {
     const filling = fields.get(field);
@@ -40,14 +60,19 @@ export function fillingOf({ name, from }: ColumnSymbol, events: readonly EventSy
   const called = wireName(name, naming);
   const field = from?.value ?? [name, called].find(isTold) ?? fieldShowing(name, telling) ?? called;
   const own = events.filter(({ table, id }) => table !== undefined && id === undefined);
-  const sources = own.flatMap(({ fields }) => fields.get(field)?.source ?? []);
-  const column = sources[0]?.column ?? (own.length > 0 ? name : undefined);
+  const sources = own.flatMap(({ fields }) => columnShown(fields.get(field)) ?? []);
+  const column = sources[0] ?? (own.length > 0 ? name : undefined);
   return { field, column, member: column === undefined ? field : wireName(column, naming) };
 }
 
 function fieldShowing(column: string, events: readonly EventSymbol[]): string | undefined {
   const fields = events.flatMap((event) => (event.id === undefined ? [...event.fields.values()] : []));
-  return fields.find(({ source }) => source?.column === column)?.name;
+  return fields.find((field) => columnShown(field) === column)?.name;
+}
+
+/** The column of the row itself, as it is now: what a snapshot shows too. */
+export function columnShown(field: FieldSymbol | undefined): string | undefined {
+  return field?.source?.kind === "column" ? field.source.column : undefined;
 }
 
 /** Whether events carry the field as a decimal string. */

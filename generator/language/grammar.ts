@@ -45,4 +45,11 @@ export type SubjectNode = NodeOf<typeof subjectShape>;
 export type CascadeNode = NodeOf<typeof cascadeShape>;
 export type { ColumnConditionNode } from "./grammar/condition-grammar.js";
 export type { ColumnNode, TableNode } from "./grammar/database-grammar.js";
-export type { EmitNode, FieldNode, PayloadFieldNode, PayloadNode } from "./grammar/subject-grammar.js";
+export type {
+  EmitNode,
+  FieldNode,
+  MappedFieldNode,
+  NestedFieldsNode,
+  PayloadFieldNode,
+  PayloadNode,
+} from "./grammar/subject-grammar.js";

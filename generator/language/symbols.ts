@@ -1,6 +1,7 @@
 import type { ColumnType } from "@meshwright/runtime/column-types";
 import type { Change } from "@meshwright/runtime/vocabulary";
 import type { Span } from "../source/text.js";
+import type { Value } from "../source/value.js";
 import type { Operation } from "../vocabulary/changes.js";
 import type { Envelope } from "../vocabulary/envelopes.js";
 import type { Naming } from "../vocabulary/namings.js";
@@ -116,10 +117,22 @@ export interface FieldSymbol {
   readonly source: FieldSource | undefined;
 }
 
-/** The column of the row that the event tells of. */
-export interface FieldSource {
+export type FieldSource =
+  | ColumnSource
+  | { readonly kind: "constant"; readonly span: Span; readonly value: Value }
+  | { readonly kind: "object"; readonly span: Span; readonly fields: readonly FieldSymbol[] };
+
+export interface ColumnSource {
+  /** Of the row that the event tells of, of that row before the update, or of a row that it references. */
+  readonly kind: "column" | "old" | "referenced";
   readonly column: string;
   readonly span: Span;
+  /** The column that references the row. */
+  readonly by: string | undefined;
+  /** undefined: `by` references none. */
+  readonly of: TableSymbol | undefined;
+  /** undefined: there is no such column. */
+  readonly target: ColumnSymbol | undefined;
 }
 
 /** An object under `types`. */

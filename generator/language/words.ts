@@ -49,6 +49,26 @@ export const databaseName = name(
 export const tableName = name(/^[a-z][a-z0-9_]*$/, "a table: lower-case letters, digits and _", "users");
 /** Of a table that exists, what PostgreSQL takes; a dot parts table and column. A check holds other tables to `madeName`. */
 export const columnName = name(/^[^.\p{Cc}]+$/u, "a column: a name of PostgreSQL without dots", "user_id");
+export interface ColumnPath {
+  readonly column: string;
+  /** `old`, or the column that references the row. */
+  readonly through: string | undefined;
+}
+
+const columnPathPattern = /^(?:([^.\p{Cc}]+)\.)?([^.\p{Cc}]+)$/u;
+
+export const columnPath = word<ColumnPath>({
+  expects:
+    "a column: user_id, old.price (before the update) or buyer_id.name (of the row that it references)",
+  code: "invalid-name",
+  pattern: columnPathPattern,
+  parse(written) {
+    const [, through, column] = columnPathPattern.exec(written) ?? [];
+    return column === undefined ? undefined : { column, through };
+  },
+  examples: ["user_id", "old.price", "buyer_id.name"],
+});
+
 /** What a migration makes. */
 export const madeName = /^[a-z][a-z0-9_]*$/;
 export const checkName = name(

@@ -52,6 +52,9 @@ export function identifier(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : quotedName(name);
 }
 
+/** In the text of a function, stands for the schema where migrations make tables. No text of mesh.yaml holds it. */
+export const HOME = "\u0000";
+
 /** Begins the name of what is ours on a table that exists, so that it is nobody else's, and found when the mesh goes. */
 export function ownPrefix({ existing }: Pick<Table, "existing">): readonly string[] {
   return existing === true ? ["mesh"] : [];

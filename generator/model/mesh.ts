@@ -408,12 +408,25 @@ export interface Condition {
   readonly isNull: boolean | undefined;
 }
 
+export type FieldSource =
+  /** A column of the row. `member`: what its owner's rows call it; undefined where rows of something else emit the event. */
+  | { readonly kind: "column"; readonly column: string; readonly member: string | undefined }
+  /** What the column held before the update. */
+  | { readonly kind: "old"; readonly column: string }
+  /** A column of the row that `by` references. */
+  | {
+      readonly kind: "referenced";
+      readonly by: string;
+      readonly table: Pick<Table, "name" | "at" | "key">;
+      readonly column: Pick<Column, "name" | "type">;
+    }
+  | { readonly kind: "constant"; readonly value: JsonValue }
+  | { readonly kind: "object"; readonly fields: readonly Field[] };
+
 export interface Field {
   readonly name: string;
-  /** Where a table emits its event: the column that fills it. */
-  readonly source: string | undefined;
-  /** What its owner's rows call that, where it is not the field's name. */
-  readonly member: string | undefined;
+  /** Where a table emits its event: what fills it. */
+  readonly source: FieldSource | undefined;
   readonly description: string | undefined;
   /** May be absent or null. */
   readonly optional: boolean;

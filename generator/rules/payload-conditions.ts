@@ -1,5 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
-import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
+import { leavesOf, showsColumn } from "../model/field-leaves.js";
+import type { Column, Event, Field, FieldSource, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "./emitted.js";
 import { translateSchema } from "./translate-schema.js";
 import type { Translation } from "./translation.js";
@@ -16,10 +17,14 @@ import type { Translation } from "./translation.js";
 
 /** A condition on one column whose value the event carries. */
 export interface EmissionRule {
-  readonly column: Column;
+  readonly column: Pick<Column, "name" | "type">;
+  /** How the event comes by the value. */
+  readonly source: ColumnSource;
   /** As SQL over the column. */
   readonly condition: (value: string) => string;
 }
+
+export type ColumnSource = Extract<FieldSource, { kind: "column" | "old" | "referenced" }>;
 
 /** What each row of the table keeps in the column; empty where there is no such rule. */
 export function tableConditions(
@@ -44,7 +49,12 @@ export function tableConditions(
 
 /** The event's rules that the table's CHECKs do not say already. */
 export function emissionRules(event: Event, table: Table, mesh: Mesh): readonly EmissionRule[] {
-  if (event.payload.every(({ type }) => type !== undefined)) return [];
+  const fields = leavesOf(event);
+  if (fields.every(({ type }) => type !== undefined)) return [];
+  return [...ownRules(event, table, mesh), ...fields.flatMap((field) => otherRules(field, table))];
+}
+
+function ownRules(event: Event, table: Table, mesh: Mesh): readonly EmissionRule[] {
   return table.columns.flatMap((column) => {
     const checked = tableConditions(column, table, mesh);
     const remaining = (value: string) => {
@@ -54,30 +64,48 @@ export function emissionRules(event: Event, table: Table, mesh: Mesh): readonly 
     const { length } = remaining("value");
     return Array.from({ length }, (_, at) => ({
       column,
+      source: { kind: "column", column: column.name, member: undefined } as const,
       condition: (value: string) => remaining(value)[at] ?? "TRUE",
     }));
   });
 }
 
+/** Rules on what the row was, and on other rows: no CHECK of the table says them. */
+function otherRules(field: Field, table: Table): readonly EmissionRule[] {
+  const { source, schema } = field;
+  if (source?.kind !== "old" && source?.kind !== "referenced") return [];
+  const column =
+    source.kind === "referenced" ? source.column : table.columns.find(({ name }) => name === source.column);
+  if (column === undefined || !hasRules(field, column)) return [];
+  const said = (value: string) => conditionsOf(translateSchema(schema, column.type, value), value);
+  return said("value").map((_, at) => ({ column, source, condition: (value) => said(value)[at] ?? "TRUE" }));
+}
+
 /** Whether rows that PostgreSQL lets pass may still break the event's schema. */
 export function isBeyondSql(event: Event, table: Table): boolean {
-  return table.columns.some((column) =>
-    rulesOn(column, event).some(({ schema }) => !translateSchema(schema, column.type, "value").exact),
-  );
+  return leavesOf(event).some((field) => {
+    const { source, schema } = field;
+    if (source === undefined || !("column" in source)) return false;
+    const column =
+      source.kind === "referenced" ? source.column : table.columns.find(({ name }) => name === source.column);
+    if (column === undefined || !hasRules(field, column)) return false;
+    return !translateSchema(schema, column.type, "value").exact;
+  });
 }
 
 function demand(event: Event, column: Column, value: string): readonly string[] {
-  return rulesOn(column, event).flatMap(({ schema }) =>
+  const conditions = rulesOn(column, event).flatMap(({ schema }) =>
     conditionsOf(translateSchema(schema, column.type, value), value),
   );
+  return [...new Set(conditions)];
 }
 
 function rulesOn(column: Column, event: Event): readonly Field[] {
-  return event.payload.filter((field) => field.source === column.name && hasRules(field, column));
+  return leavesOf(event).filter((field) => showsColumn(field, column.name) && hasRules(field, column));
 }
 
 /** Of a shorthand type the column's own type says it all; in a json column a list may still be something else. */
-export function hasRules({ type, each }: Field, column: Column): boolean {
+export function hasRules({ type, each }: Field, column: Pick<Column, "type">): boolean {
   return type === undefined && !(each !== undefined && kindOf(column.type) === "list");
 }
 

@@ -1,6 +1,6 @@
 import { type ColumnType, factsOf, kindOf, wholeRange } from "@meshwright/runtime/column-types";
 import type { Column, Field, Mesh, Table } from "../model/mesh.js";
-import { emittedFrom } from "./emitted.js";
+import { fieldsShowing } from "./emitted.js";
 
 /*
  * What a column may hold so that messages can carry its values: JSON has no NaN and no infinity, ISO 8601 no year beyond
@@ -89,9 +89,7 @@ function journeys(column: Column, table: Table, mesh: Mesh): Journeys {
   const owner = mesh.databases.find(({ tables }) => tables.includes(table))?.service;
   const http = mesh.services.find(({ name }) => name === owner)?.http;
   return {
-    fields: emittedFrom(table, mesh)
-      .flatMap(({ payload }) => payload)
-      .filter(({ source }) => source === column.name),
+    fields: fieldsShowing(column, table, mesh),
     served:
       column.private !== true && http?.resources.some((resource) => resource.table === table.name) === true,
   };

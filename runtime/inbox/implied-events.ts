@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { PoolClient } from "pg";
 import { idSql, keyArrays, keyIn } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
-import type { EventDefinition, Logger, MeshEvent } from "../definition.js";
+import type { EventDefinition, Logger, MemberDefinition, MeshEvent } from "../definition.js";
 import { kindOf } from "../values/column-types.js";
 import { splitId } from "../values/entity-id.js";
 import { fieldOf, memberFilling } from "../values/field.js";
@@ -44,7 +44,7 @@ export function toImpliedEvent(
       ...(implied.version === null ? {} : { version: implied.version }),
     },
     ...row,
-    ...renamedFields(eventModel.definition, row),
+    ...fieldsMadeOf(eventModel.definition.members ?? {}, row),
   };
   const { name, action, validate } = eventModel.definition;
   if (!validate(event)) {
@@ -61,9 +61,14 @@ export function toImpliedEvent(
   });
 }
 
-function renamedFields({ members = {} }: EventDefinition, row: ImpliedEvent["row"]): object {
-  const named = Object.entries(members).map(([field, member]) => [field, fieldOf(row, member)]);
+function fieldsMadeOf(members: NonNullable<EventDefinition["members"]>, row: ImpliedEvent["row"]): object {
+  const named = Object.entries(members).map(([field, member]) => [field, madeOf(member, row)]);
   return Object.fromEntries(named.filter(([, value]) => value !== undefined));
+}
+
+function madeOf(member: MemberDefinition, row: ImpliedEvent["row"]): unknown {
+  if (typeof member === "string") return fieldOf(row, member);
+  return "constant" in member ? member.constant : fieldsMadeOf(member.members, row);
 }
 
 export function hookedEvent(model: ConsumerModel, change: Change): EventModel | undefined {

@@ -1,6 +1,7 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { carriersOf, fieldsFor, fillingOf } from "../../language/carriers.js";
+import { leavesOf } from "../../language/payload-leaves.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
@@ -84,8 +85,8 @@ function isNamedByEnvelope({ type }: ColumnSymbol, { service }: EventSymbol): bo
 }
 
 /** Whether one of its fields is misspelt, perhaps the one that is missing: the misspelt one is reported, and nothing else. */
-function hasUnknownField({ fields, table }: EventSymbol): boolean {
-  return [...fields.values()].some(
-    ({ source }) => source !== undefined && table?.columns.has(source.column) === false,
+function hasUnknownField({ fields }: EventSymbol): boolean {
+  return leavesOf(fields.values()).some(
+    ({ source }) => source !== undefined && "target" in source && source.target === undefined,
   );
 }

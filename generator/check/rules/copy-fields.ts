@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import { carriersOf, fillingOf } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
-import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
+import type { ColumnSymbol, EventSymbol, FieldSource, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -39,15 +39,34 @@ function checkColumn(column: ColumnSymbol, table: TableSymbol, program: Program,
   checkSources(column, events, report);
 }
 
+/** What no row of the owner has. */
+const SHOWS: Readonly<Record<Exclude<FieldSource["kind"], "column">, string>> = {
+  old: "what a column held before",
+  referenced: "a column of another row",
+  constant: "a constant",
+  object: "an object of several columns",
+};
+
 function checkSources(column: ColumnSymbol, events: readonly EventSymbol[], report: Report): void {
   const { field, column: owned } = fillingOf(column, events);
   for (const { fields, id, change, name } of events) {
     const source = id === undefined && change !== "delete" ? fields.get(field)?.source : undefined;
-    if (source === undefined || source.column === owned) continue;
+    const event = name?.value ?? "";
+    if (source === undefined) continue;
+    if (source.kind !== "column") {
+      report("field-not-in-snapshot", column.from?.span ?? column.span, {
+        column: column.name,
+        field,
+        event,
+        shows: SHOWS[source.kind],
+      });
+      return;
+    }
+    if (source.column === owned) continue;
     report("field-of-two-columns", source.span, {
       field,
       column: source.column,
-      event: name?.value ?? "",
+      event,
       other: owned ?? "",
       copy: column.name,
     });

@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { TextNode } from "../../language/node.js";
+import type { FieldSymbol } from "../../language/symbols.js";
 import { madeName } from "../../language/words.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
@@ -28,8 +29,8 @@ export const checkIdentifiers: Rule = (program, report) => {
     checkLength(entity, subject.span, report, { limit: 128, reason });
     checkLength(action, subject.span, report, { limit: 128, reason });
     // One of its column's name is as long as that.
-    for (const { name: field, span, source } of fields.values())
-      if (source !== undefined && source.column !== field)
+    for (const { name: field, span, source } of namesWithin(fields.values()))
+      if (source !== undefined && !(source.kind === "column" && source.column === field))
         checkLength(field, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
     if (name === undefined) continue;
     checkLength(name.value, name.span, report, { limit: 128, reason });
@@ -58,6 +59,13 @@ export const checkIdentifiers: Rule = (program, report) => {
     }
   }
 };
+
+/** Objects and what is in them. */
+function namesWithin(fields: Iterable<FieldSymbol>): readonly FieldSymbol[] {
+  return [...fields].flatMap((field) =>
+    field.source?.kind === "object" ? [field, ...namesWithin(field.source.fields)] : [field],
+  );
+}
 
 function checkSchema(schema: TextNode<string> | undefined, report: Report): void {
   if (schema === undefined) return;

@@ -1,7 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import { carriersOf, fieldsFor } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
-import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
+import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -28,6 +28,8 @@ function checkColumn(table: TableSymbol, column: ColumnSymbol, program: Program,
 function carrierOf(table: TableSymbol, column: ColumnSymbol, program: Program): string | undefined {
   if (table.cacheOf === undefined) return undefined;
   const fieldsOf = fieldsFor(column, table, program);
-  const carries = (event: EventSymbol) => event.change !== "delete" && fieldsOf(event).length > 0;
+  // What no snapshot has, a hook may keep.
+  const fills = ({ source }: FieldSymbol) => source === undefined || source.kind === "column";
+  const carries = (event: EventSymbol) => event.change !== "delete" && fieldsOf(event).some(fills);
   return carriersOf(table, program).find(carries)?.name?.value;
 }

@@ -1,7 +1,8 @@
 import { fieldTypeNames } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { isNested } from "../../language/bind/bind-payload.js";
 import { foreignFieldType } from "../../language/foreign-types.js";
-import type { FieldNode } from "../../language/grammar.js";
+import type { FieldNode, PayloadFieldNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { TypeSymbol } from "../../language/symbols.js";
 import { type TypeUse, typeUses } from "../../language/type-uses.js";
@@ -44,7 +45,13 @@ function fieldNodes({ node }: Program): readonly FieldNode[] {
   const payloads = (node.get.subjects?.entries ?? []).map((subject) => subject.node?.get.payload);
   const types = (node.get.types?.entries ?? []).map((type) => type.node);
   const fields = [...payloads, ...types].flatMap((each) => each?.entries ?? []);
-  return fields.flatMap(({ node: field }) => (field?.kind === "mapping" ? field.get.type : field) ?? []);
+  return fields.flatMap(({ node: field }) => typesWithin(field));
+}
+
+function typesWithin(field: PayloadFieldNode | undefined): readonly FieldNode[] {
+  if (field?.kind !== "mapping") return field === undefined ? [] : [field];
+  if (isNested(field)) return (field.get.fields?.entries ?? []).flatMap(({ node }) => typesWithin(node));
+  return field.get.type === undefined ? [] : [field.get.type];
 }
 
 function checkUse({ name, span, isReference }: TypeUse, { types, poisoned }: Program, report: Report): void {

@@ -1,4 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
+import { leavesOf } from "../../language/payload-leaves.js";
 import { describeFound } from "../../language/read.js";
 import { type Engine, engineFor } from "../../rules/engine.js";
 import type { Entry, Value } from "../../source/value.js";
@@ -8,7 +9,7 @@ import { findNonsense } from "../schema-sense.js";
 /** A field's own JSON Schema is one that validators can be compiled from. */
 export const checkPayloadSchemas: Rule = (program, report) => {
   const holders = [
-    ...program.events.map(({ fields }) => [...fields.values()]),
+    ...program.events.map(({ fields }) => leavesOf(fields.values())),
     ...[...program.types.values()].map(({ fields }) => fields),
   ];
   for (const fields of holders) {

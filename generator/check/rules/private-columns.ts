@@ -1,3 +1,5 @@
+import { leavesOf } from "../../language/payload-leaves.js";
+import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -10,14 +12,13 @@ export const checkPrivateColumns: Rule = (program, report) => {
     }
   }
   for (const { table, fields, id } of program.events) {
-    const isPrivate = (name: string) => {
-      const column = table?.columns.get(name);
-      return column?.key === false && column.node?.get.private?.value === true;
-    };
-    for (const { source } of fields.values()) {
-      if (source !== undefined && isPrivate(source.column))
+    const isPrivate = (column: ColumnSymbol | undefined) =>
+      column?.key === false && column.node?.get.private?.value === true;
+    for (const { source } of leavesOf(fields.values())) {
+      if (source !== undefined && "target" in source && isPrivate(source.target))
         report("private-in-event", source.span, { column: source.column });
     }
-    if (id !== undefined && isPrivate(id.value)) report("private-in-event", id.span, { column: id.value });
+    if (id !== undefined && isPrivate(table?.columns.get(id.value)))
+      report("private-in-event", id.span, { column: id.value });
   }
 };

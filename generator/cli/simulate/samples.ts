@@ -10,6 +10,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { isInt64 } from "../../model/int64.js";
 import type { Column, JsonSchema, JsonValue, Mesh, Table } from "../../model/mesh.js";
+import { fieldsShowing } from "../../rules/emitted.js";
 import { hasRules } from "../../rules/payload-conditions.js";
 import { drawnFrom } from "./drawn.js";
 
@@ -28,34 +29,27 @@ export interface Drawn {
 /** Values that fit the payload schemas of the events that tell a column, for every column that such schemas are about. */
 export function drawSamples(mesh: Mesh): Drawn {
   const missing: string[] = [];
-  const ofColumn = (column: Column, table: Table, service: string) => {
-    const schemas = schemasOf(column, table, { mesh, service });
+  const ofColumn = (column: Column, table: Table) => {
+    const schemas = schemasOf(column, table, mesh);
     if (schemas.length === 0) return [];
     const values = drawValues(column, schemas);
     if (values.length === 0) missing.push(`${table.name}.${column.name}`);
     return [[column.name, values] as const];
   };
-  const ofTable = (table: Table, service: string) =>
-    Object.fromEntries(table.columns.flatMap((column) => ofColumn(column, table, service)));
+  const ofTable = (table: Table) =>
+    Object.fromEntries(table.columns.flatMap((column) => ofColumn(column, table)));
   const samples = Object.fromEntries(
     mesh.databases.map(({ service, tables }) => [
       service,
-      Object.fromEntries(tables.map((table) => [table.name, ofTable(table, service)])),
+      Object.fromEntries(tables.map((table) => [table.name, ofTable(table)])),
     ]),
   );
   return { samples, missing };
 }
 
-function schemasOf(
-  column: Column,
-  table: Table,
-  { mesh, service }: { readonly mesh: Mesh; readonly service: string },
-): readonly JsonSchema[] {
-  const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
-  const fields = events.flatMap(({ payload }) => payload);
-  return fields
-    .filter((field) => field.source === column.name && hasRules(field, column))
-    .map(({ schema }) => schema);
+function schemasOf(column: Column, table: Table, mesh: Mesh): readonly JsonSchema[] {
+  const fields = fieldsShowing(column, table, mesh);
+  return fields.filter((field) => hasRules(field, column)).map(({ schema }) => schema);
 }
 
 /** As the texts that PostgreSQL reads; those that most of the schemas take, where none fits them all. */

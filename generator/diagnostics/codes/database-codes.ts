@@ -196,6 +196,12 @@ export const databaseCodes = {
       `no event of "${p.entity}" has a field "${p.field}"`,
     (p) => `its fields: ${namesOf(p.known)}`,
   ),
+  "field-not-in-snapshot": error(
+    (p: { column: string; field: string; event: string; shows: string }) =>
+      `"${p.field}" of "${p.event}" is ${p.shows}, which no snapshot has: it cannot fill "${p.column}" of this copy`,
+    (p) =>
+      `fill it from a field that shows a column ("from: <field>"), or say "local: true" and let a hook fill "${p.column}"`,
+  ),
   "field-of-two-columns": error(
     (p: { field: string; column: string; event: string; other: string; copy: string }) =>
       `"${p.field}" of "${p.event}" shows "${p.column}", and "${p.other}" in another event: the copy's "${p.copy}" would hold now one and now the other`,

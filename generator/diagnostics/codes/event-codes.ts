@@ -81,13 +81,34 @@ export const eventCodes = {
       `"${p.field}" is ${p.type}, but its column is ${p.column}`,
   ),
   "field-nullable": error(
-    (p: { field: string; type: string }) => `"${p.field}" is required, but its column may be null`,
-    (p) => `write "${p.type}?", or drop "null: true" from the column`,
+    (p: { field: string; type: string; why: string }) => `"${p.field}" is required, but ${p.why}`,
+    (p) =>
+      p.why === "its column may be null"
+        ? `write "${p.type}?", or drop "null: true" from the column`
+        : `write "${p.type}?"`,
   ),
   "field-naming": error(
     (p: { field: string; called: string; service: string }) =>
       `"${p.service}" names its fields in camelCase: "${p.field}" is "${p.called}"`,
     (p) => `write "${p.called}"; to call it otherwise, "${p.field}: { from: ${p.field} }"`,
+  ),
+  "old-without-update": error(
+    (p: { column: string; isDeletion: boolean }) =>
+      p.isDeletion
+        ? `a deletion shows the row as it was: "old.${p.column}" is "${p.column}"`
+        : `a row that is inserted has no "old.${p.column}"`,
+    (p) =>
+      p.isDeletion ? `write "from: ${p.column}"` : 'say "on: update", or remove the field from this event',
+  ),
+  "no-reference": error(
+    (p: { column: string; table: string; wanted: string }) =>
+      `"${p.column}" of "${p.table}" references no table, so there is no row whose "${p.wanted}" it could show`,
+    (p) => `say which table has it: "${p.column}: { …, references: <table> }"`,
+  ),
+  "referenced-on-delete": error(
+    (p: { column: string }) =>
+      `the row that "${p.column}" references may have been deleted with this one, so a deletion cannot show it`,
+    (p) => `show "${p.column}" itself, or remove the field from this event`,
   ),
   "from-without-emit": error(
     (p: { event: string }) => `nothing emits "${p.event}" from a row whose column could fill the field`,

@@ -1,4 +1,5 @@
 import { kindOf, type ValueKind } from "@meshwright/runtime/column-types";
+import { leavesOf } from "../../model/field-leaves.js";
 import { meetsByDefault } from "../../model/meets-by-default.js";
 import type { Condition, Event, JsonSchema, JsonValue, Table } from "../../model/mesh.js";
 import { hasRules } from "../../rules/payload-conditions.js";
@@ -45,13 +46,12 @@ const AS_WRITTEN: Readonly<Record<ValueKind, boolean>> = {
 
 function demandedProperties(event: Event, table: Table): Record<string, JsonSchema> {
   const columns = new Map(table.columns.map((column) => [column.name, column]));
-  const demanding = event.payload.filter((field) => {
-    const column = columns.get(field.source ?? "");
-    return column !== undefined && hasRules(field, column) && AS_WRITTEN[kindOf(column.type)];
-  });
   const byColumn = new Map<string, readonly JsonSchema[]>();
-  for (const { source = "", schema } of demanding)
-    byColumn.set(source, [...(byColumn.get(source) ?? []), schema]);
+  for (const field of leavesOf(event)) {
+    const column = field.source?.kind === "column" ? columns.get(field.source.column) : undefined;
+    if (column !== undefined && hasRules(field, column) && AS_WRITTEN[kindOf(column.type)])
+      byColumn.set(column.name, [...(byColumn.get(column.name) ?? []), field.schema]);
+  }
   return Object.fromEntries(
     [...byColumn].map(([column, [only = {}, ...others]]) => [
       column,

@@ -1,6 +1,6 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
 import { type StatementStructures, StructureKind } from "ts-morph";
-import type { Event, Service, Stream } from "../../model/mesh.js";
+import type { Event, Field, Service, Stream } from "../../model/mesh.js";
 import { call, code, differing, documented, type Literal, SPREAD } from "../print/layout.js";
 import { eventSentence, serviceTitle } from "../wording.js";
 import { constantStatement } from "./constant.js";
@@ -69,12 +69,35 @@ function eventsConstant(service: Service, events: readonly Event[], imports: Imp
   });
 }
 
-/** Fields that the owner's rows show under another name. */
-function membersLiteral({ payload }: Event): Literal | undefined {
-  const renamed = payload.flatMap(({ name, member }) =>
-    member === undefined ? [] : [[name, member] as const],
-  );
-  return renamed.length === 0 ? undefined : Object.fromEntries(renamed);
+/** Fields that the owner's rows show otherwise. What was before, and what other rows hold, they do not show. */
+function membersLiteral({ payload }: Pick<Event, "payload">): Literal | undefined {
+  const otherwise = payload.flatMap((field) => {
+    const member = memberLiteral(field);
+    return member === undefined || member === field.name ? [] : [[field.name, member] as const];
+  });
+  return otherwise.length === 0 ? undefined : Object.fromEntries(otherwise);
+}
+
+function memberLiteral({ source }: Field): Literal | undefined {
+  switch (source?.kind) {
+    case "column":
+      return source.member;
+    case "constant":
+      return { constant: source.value };
+    case "object": {
+      const members = source.fields.flatMap((field) => {
+        const member = memberLiteral(field);
+        return member === undefined ? [] : [[field.name, member] as const];
+      });
+      return { members: Object.fromEntries(members) };
+    }
+    case "old":
+    case "referenced":
+    case undefined:
+      return undefined;
+    default:
+      return source satisfies never;
+  }
 }
 
 function impliedBy({ emit }: Event): string {

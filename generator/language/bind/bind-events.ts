@@ -46,7 +46,13 @@ function bindEvent(
   const operations = operationsOf(emit);
   const table =
     emit?.get.table === undefined ? undefined : service?.database?.tables.get(emit.get.table.value);
-  const fields = bindPayload(node?.get.payload, { types, table, naming: service?.naming ?? "columns" });
+  const fields = bindPayload(node?.get.payload, {
+    types,
+    table,
+    tables: service?.database?.tables ?? new Map(),
+    naming: service?.naming ?? "columns",
+    mayInsert: operations.includes("insert"),
+  });
   const named = emit?.get.id;
   const [key, ...others] = table?.key ?? [];
   const id = others.length === 0 && named?.value === key?.name ? undefined : named;

@@ -4,7 +4,7 @@ import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, key, list, mapping, type OpenShape, requiredKey } from "../shape.js";
 import { isTypeName, type TypeName } from "../type-name.js";
-import { columnName, eventName, fieldName, subjectTemplate, tableName, text } from "../words.js";
+import { columnName, columnPath, eventName, fieldName, subjectTemplate, tableName, text } from "../words.js";
 import { conditionShape } from "./condition-grammar.js";
 
 const operation = choice("change of a row", operations);
@@ -18,6 +18,7 @@ const jsonSchema: OpenShape = {
       optional: { type: "boolean", description: "May be absent or null.", default: false },
       type: { enum: ["string", "integer", "number", "boolean", "array", "object"] },
       description: { type: "string" },
+      const: { description: "Its only value: of a field that no column fills, what it always shows." },
       format: { type: "string", description: "What a text is, for whoever reads the schema: not checked." },
       $ref: { type: "string", description: "A type of `types`, by its name." },
     },
@@ -43,13 +44,22 @@ export const fieldsShape = dictionary(fieldName, fieldType);
 
 const mappedField = mapping("a mapped field", {
   from: requiredKey(
-    "The column that fills it, where that has another name: `restaurantId: { from: restaurant_id }`.",
-    columnName,
+    "What fills it, where that is not the column of its name: another column (`restaurant_id`), what a column held before the update (`old.price`), or a column of the row that one references (`buyer_id.name`), as it is then.",
+    columnPath,
   ),
   type: key("Its type. By default that of the column, optional where the column may be null.", fieldType),
 });
 
-const payloadShape = dictionary(fieldName, either(fieldType.short, either(mappedField, fieldType.full)));
+const filledField = either(fieldType.short, either(mappedField, fieldType.full));
+
+const nestedFields = mapping("an object of fields", {
+  fields: requiredKey(
+    "The fields of the object, each filled as one of the payload is.",
+    dictionary(fieldName, filledField),
+  ),
+});
+
+const payloadShape = dictionary(fieldName, either(fieldType.short, either(nestedFields, filledField.full)));
 
 const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
@@ -93,7 +103,7 @@ export const subjectShape = mapping("a subject", {
     fieldName,
   ),
   payload: key(
-    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list), a type of `types` (`Money`, `Money?`, `Money[]`) a JSON Schema, or what fills them (`{ from: column }`).",
+    "Fields beside `metadata`, in the order of the wire: a type (`string`, `string?` is optional, `string[]` a list), a type of `types` (`Money`, `Money?`, `Money[]`), a JSON Schema, or what fills them: `{ from: column }`, `{ const: value }`, `{ fields: … }`.",
     payloadShape,
   ),
 });
@@ -103,3 +113,5 @@ export type EmitNode = NodeOf<typeof emitShape>;
 export type FieldNode = NodeOf<typeof fieldType>;
 export type PayloadNode = NodeOf<typeof payloadShape>;
 export type PayloadFieldNode = NonNullable<PayloadNode["entries"][number]["node"]>;
+export type MappedFieldNode = NodeOf<typeof mappedField>;
+export type NestedFieldsNode = NodeOf<typeof nestedFields>;

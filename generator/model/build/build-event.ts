@@ -1,11 +1,11 @@
 import { compareNames } from "../../collections/compare-names.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { operations } from "../../vocabulary/changes.js";
-import { wireName } from "../../vocabulary/namings.js";
 import type { Emit, Event, ForeignEvent } from "../mesh.js";
 import { eventNames } from "../names.js";
 import { buildCondition } from "./build-condition.js";
-import { buildField, type DefinitionOf } from "./build-field.js";
+import type { DefinitionOf } from "./build-field.js";
+import { buildPayload } from "./build-payload.js";
 import { required } from "./invariant.js";
 
 export function buildEvent(event: EventSymbol, definitionOf: DefinitionOf): Event {
@@ -23,15 +23,7 @@ export function buildEvent(event: EventSymbol, definitionOf: DefinitionOf): Even
     description: event.node?.get.description?.value,
     change: event.change,
     emit: buildEmit(event),
-    payload: [...event.fields.values()].map((field) => {
-      const column = event.table?.columns.get(field.source?.column ?? field.name);
-      const isOwn = column !== undefined && event.id === undefined;
-      return buildField(field, {
-        inherited: column?.node?.get.description?.value,
-        definitionOf,
-        member: isOwn ? wireName(column.name, service.naming) : undefined,
-      });
-    }),
+    payload: buildPayload(event, definitionOf),
     names: eventNames(name),
   };
 }

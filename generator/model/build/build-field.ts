@@ -3,7 +3,7 @@ import type { FieldSymbol } from "../../language/symbols.js";
 import { isTypeName } from "../../language/type-name.js";
 import type { Value } from "../../source/value.js";
 import { INT64 } from "../int64.js";
-import type { Field, JsonSchema, JsonValue } from "../mesh.js";
+import type { Field, FieldSource, JsonSchema, JsonValue } from "../mesh.js";
 import { expandReferences, namesIn, referenceTo, replaceReferences } from "../schema-references.js";
 import { required } from "./invariant.js";
 
@@ -12,29 +12,49 @@ export interface FieldParts {
   readonly inherited?: string | undefined;
   /** Of the types that it may name. */
   readonly definitionOf: DefinitionOf;
-  /** What the owner's rows call the column. */
-  readonly member?: string | undefined;
+  readonly source?: FieldSource | undefined;
 }
 
-export function buildField(field: FieldSymbol, { inherited, definitionOf, member }: FieldParts): Field {
+export function buildField(field: FieldSymbol, { inherited, definitionOf, source }: FieldParts): Field {
   const { schema: written, ...said } = writtenField(field, inherited);
   const orNull = (schema: JsonSchema) => (said.optional ? nullable(schema) : schema);
   return {
     ...said,
-    source: field.source?.column,
-    member: member === field.name ? undefined : member,
+    source,
     schema: orNull(expandReferences(written, definitionOf)),
     named: namesIn(written).length === 0 ? undefined : orNull(written),
+  };
+}
+
+/** An object of fields, each with what fills it. */
+export function buildObject(name: string, fields: readonly Field[]): Field {
+  const isNamed = fields.some(({ named }) => named !== undefined);
+  const named = fields.map((field) => ({ ...field, schema: field.named ?? field.schema }));
+  return {
+    name,
+    source: { kind: "object", fields },
+    description: undefined,
+    optional: false,
+    type: undefined,
+    each: undefined,
+    schema: schemaOfFields(fields),
+    named: isNamed ? schemaOfFields(named) : undefined,
+  };
+}
+
+/** The object that the fields are, of schemas that stand on their own. */
+export function schemaOfFields(fields: readonly Pick<Field, "name" | "optional" | "schema">[]): JsonSchema {
+  return {
+    type: "object",
+    properties: Object.fromEntries(fields.map(({ name, schema }) => [name, schema])),
+    required: fields.filter(({ optional }) => !optional).map(({ name }) => name),
   };
 }
 
 export type DefinitionOf = (name: string) => JsonSchema | undefined;
 
 /** Its schema as if it were required. */
-function writtenField(
-  field: FieldSymbol,
-  inherited: string | undefined,
-): Omit<Field, "named" | "source" | "member"> {
+function writtenField(field: FieldSymbol, inherited: string | undefined): Omit<Field, "named" | "source"> {
   const node = required(field.node, `the type of ${field.name}`);
   if (node.kind === "choice") {
     const optional = node.suffix.endsWith("?");
@@ -115,7 +135,7 @@ function nullable(schema: JsonSchema): JsonSchema {
       );
 }
 
-function toJson(value: Value): JsonValue {
+export function toJson(value: Value): JsonValue {
   switch (value.kind) {
     case "scalar":
       return value.value;

@@ -1,6 +1,6 @@
 import type { TypeSymbol } from "../../language/symbols.js";
-import type { JsonSchema, NamedType } from "../mesh.js";
-import { buildField } from "./build-field.js";
+import type { NamedType } from "../mesh.js";
+import { buildField, schemaOfFields } from "./build-field.js";
 
 export function buildTypes(symbols: ReadonlyMap<string, TypeSymbol>): readonly NamedType[] {
   const built = new Map<string, NamedType>();
@@ -17,13 +17,4 @@ export function buildTypes(symbols: ReadonlyMap<string, TypeSymbol>): readonly N
     return type;
   };
   return [...symbols.values()].map(build);
-}
-
-/** The object that the fields are, of schemas that stand on their own. */
-export function schemaOfFields(fields: NamedType["fields"]): JsonSchema {
-  return {
-    type: "object",
-    properties: Object.fromEntries(fields.map(({ name, schema }) => [name, schema])),
-    required: fields.filter(({ optional }) => !optional).map(({ name }) => name),
-  };
 }

@@ -10,8 +10,12 @@ test("an event made from a row of the owner has the fields of the message, not t
     entity: "order",
     action: "placed",
     change: "create",
-    fields: ["restaurantId", "qty"],
-    members: { restaurantId: "restaurant_id" },
+    fields: ["restaurantId", "qty", "state", "buyer"],
+    members: {
+      restaurantId: "restaurant_id",
+      state: { constant: "PLACED" },
+      buyer: { members: { id: "buyer_id", kind: { constant: 1 } } },
+    },
     validate: (data): data is MeshEvent =>
       typeof data === "object" && data !== null && "restaurantId" in data && data.restaurantId === "r1",
   };
@@ -21,7 +25,14 @@ test("an event made from a row of the owner has the fields of the message, not t
     stream: { name: "FOOD" },
     events: [{ event: placed, handler: async () => undefined }],
   } as unknown as ConsumerDefinition;
-  const row = { order_id: "o1", restaurant_id: "r1", qty: 2, _version: 3, _first_version: null };
+  const row = {
+    order_id: "o1",
+    restaurant_id: "r1",
+    buyer_id: "b1",
+    qty: 2,
+    _version: 3,
+    _first_version: null,
+  };
   const implied = toImpliedEvent(
     buildModel(consumer),
     { id: "o1", change: "create", version: 3, seq: 1, row },
@@ -31,5 +42,7 @@ test("an event made from a row of the owner has the fields of the message, not t
     metadata: { entity_id: "o1", version: 3 },
     restaurantId: "r1",
     qty: 2,
+    state: "PLACED",
+    buyer: { id: "b1", kind: 1 },
   });
 });

@@ -6,11 +6,10 @@ import type { Column, ColumnType, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { comparedId, keyList, withoutKey } from "./key.js";
 import { type Occasion, occasionTerms } from "./occasions.js";
-import { payloadColumns } from "./payload.js";
+import { type EmittingRow, payloadColumns } from "./payload.js";
 
 /** FROM: the transition tables of an operation, and the alias of the row that the event is made from. */
-export interface RowSource {
-  readonly row: string;
+export interface RowSource extends EmittingRow {
   readonly from: string;
 }
 
@@ -27,15 +26,17 @@ const WHOLE_ROW = '"whole row"';
  */
 export function rowSource(
   table: Table,
-  { statement }: Occasion,
+  { statement, means }: Occasion,
   { order = [], whole = false }: { readonly order?: readonly string[]; readonly whole?: boolean } = {},
 ): RowSource {
   const by = order.length === 0 ? "" : `ORDER BY ${order.join(", ")}`;
   const all = (rows: string) => (whole ? `*, ${rows} AS ${WHOLE_ROW}` : "*");
   const numbered = (rows: string) =>
     `(SELECT ${all(rows)}, row_number() OVER (${by}) AS ${ROW_NUMBER} FROM ${rows})`;
-  if (statement === "insert") return { row: "added", from: `${numbered("new_rows")} AS added` };
-  if (statement === "delete") return { row: "removed", from: `${numbered("old_rows")} AS removed` };
+  if (statement === "insert")
+    return { row: "added", before: undefined, from: `${numbered("new_rows")} AS added` };
+  if (statement === "delete")
+    return { row: "removed", before: undefined, from: `${numbered("old_rows")} AS removed` };
   const key = keyList(table);
   const nulling = table.columns.filter((column) => column.references?.onDelete === "set_null");
   // What exists may have references that this file does not name.
@@ -47,6 +48,8 @@ export function rowSource(
   const before = whole || passes > 1 ? numbered("old_rows") : "old_rows";
   return {
     row: "after",
+    // A row that comes back was nothing before.
+    before: means === "update" ? "before" : undefined,
     from: `${once(before, "")} AS before JOIN ${once(numbered("new_rows"), " DESC")} AS after USING (${key})`,
   };
 }

@@ -43,7 +43,8 @@ export function emissionViews(
 }
 
 function emissionView(event: Event, table: Table, occasion: Occasion): EmissionView {
-  const { row, from } = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
+  const source = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
+  const { row, from } = source;
   const meant = condition(event, table, occasion);
   return {
     call: "emit",
@@ -54,7 +55,7 @@ function emissionView(event: Event, table: Table, occasion: Occasion): EmissionV
     order: [],
     number: `${row}.${ROW_NUMBER}`,
     beginsIncarnation: "false",
-    columns: payloadList(event, table, row),
+    columns: payloadList(event, table, source),
     from,
     where: meant === undefined ? [] : [meant],
   };

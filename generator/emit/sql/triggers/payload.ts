@@ -1,39 +1,120 @@
 import { wireExpression } from "@meshwright/runtime/column-sql";
 import { fieldTypes, kindOf } from "@meshwright/runtime/column-types";
-import { identifier } from "../../../migrations/sql-names.js";
-import type { Column, Event, Field, Table } from "../../../model/mesh.js";
+import { HOME, identifier, literal, relation } from "../../../migrations/sql-names.js";
+import { leavesOf } from "../../../model/field-leaves.js";
+import type { Column, Event, Field, FieldSource, Table } from "../../../model/mesh.js";
 
-/**
- * The payload of an event as the columns of a SELECT, from a row with this alias. PostgreSQL prints them as JSON
- * in this order, which is that of the documents, without white space.
+/*
+ * The payload of an event as the columns of a SELECT, which PostgreSQL prints as JSON in their order, that of the wire,
+ * without white space.
  */
-export function payloadList(event: Event, table: Table, row: string): string {
-  return event.payload.map((field) => selected(field, columnOf(table, event, field), row)).join(", ");
+
+/** The alias of the row that an event is made from, and of that row before the update. */
+export interface EmittingRow {
+  readonly row: string;
+  readonly before: string | undefined;
 }
 
-/** Columns of the table that an event's message shows, in the order of the wire. */
+export function payloadList({ payload }: Pick<Event, "payload">, table: Table, from: EmittingRow): string {
+  return payload.map((field) => selected(field, table, from)).join(", ");
+}
+
+/** Columns of the table of which a message shows the values, and by which it finds what it shows. */
 export function payloadColumns(event: Event, table: Table): readonly Column[] {
-  return event.payload.map((field) => columnOf(table, event, field));
+  const names = leavesOf(event).flatMap(({ source }) => columnBehind(source) ?? []);
+  return [...new Set(names)].map((name) => columnOf(table, name));
 }
 
-function columnOf(table: Table, event: Event, field: Field): Column {
-  const column = table.columns.find(({ name }) => name === field.source);
-  // Cannot happen: a rule refuses such an event in mesh.yaml.
-  if (column === undefined) {
-    throw new Error(`event ${event.name}: table "${table.name}" has no column for "${field.name}"`);
+function columnBehind(source: FieldSource | undefined): string | undefined {
+  switch (source?.kind) {
+    case "column":
+    case "old":
+      return source.column;
+    case "referenced":
+      return source.by;
+    case "constant":
+    case "object":
+    case undefined:
+      return undefined;
+    default:
+      return source satisfies never;
   }
+}
+
+function columnOf(table: Table, name: string): Column {
+  const column = table.columns.find((each) => each.name === name);
+  // Cannot happen: a rule refuses such an event in mesh.yaml.
+  if (column === undefined) throw new Error(`table "${table.name}" has no column "${name}"`);
   return column;
 }
 
-function selected(field: Field, column: Column, row: string): string {
-  const value = `${row}.${identifier(column.name)}`;
-  const printed = jsonValue(value, column, field);
-  return printed === value && field.name === column.name ? value : `${printed} AS ${identifier(field.name)}`;
+/** The types of what the message shows. */
+export function shownTypes(event: Event, table: Table): readonly Column["type"][] {
+  return leavesOf(event).flatMap(({ source }) => typeBehind(source, table) ?? []);
 }
 
-function jsonValue(value: string, column: Column, field: Field): string {
+/** Of the column whose values a field shows; undefined where it shows none. */
+export function typeBehind(source: FieldSource | undefined, table: Table): Column["type"] | undefined {
+  if (source?.kind === "referenced") return source.column.type;
+  const name = columnBehind(source);
+  return name === undefined ? undefined : columnOf(table, name).type;
+}
+
+function selected(field: Field, table: Table, from: EmittingRow): string {
+  const { source } = field;
+  const printed = fieldValue(field, table, from);
+  const isPlain =
+    source?.kind === "column" &&
+    source.column === field.name &&
+    printed === `${from.row}.${identifier(field.name)}`;
+  return isPlain ? printed : `${printed} AS ${identifier(field.name)}`;
+}
+
+function fieldValue(field: Field, table: Table, from: EmittingRow): string {
+  const { source } = field;
+  switch (source?.kind) {
+    case "column":
+    case "old":
+    case "referenced":
+      return columnValue(source, from, (value) => jsonValue(value, typeBehind(source, table), field));
+    case "constant":
+      return `${literal(JSON.stringify(source.value))}::json`;
+    case "object":
+      return `(SELECT row_to_json("$object".*) FROM (SELECT ${payloadList({ payload: source.fields }, table, from)}) AS "$object")`;
+    case undefined:
+      throw new Error(`nothing fills "${field.name}"`);
+    default:
+      return source satisfies never;
+  }
+}
+
+/** SQL: the value of the column that fills a field, in the form that `shaped` gives it. */
+export function columnValue(
+  source: Extract<FieldSource, { kind: "column" | "old" | "referenced" }>,
+  { row, before }: EmittingRow,
+  shaped: (value: string) => string = (value) => value,
+): string {
+  switch (source.kind) {
+    case "column":
+      return shaped(`${row}.${identifier(source.column)}`);
+    case "old":
+      return before === undefined ? "NULL" : shaped(`${before}.${identifier(source.column)}`);
+    case "referenced": {
+      const { by, table, column } = source;
+      const key = identifier(table.key[0] ?? "");
+      // The function looks for no table by itself: whose it finds would be up to others.
+      const place = table.at === undefined ? `${HOME}.${identifier(table.name)}` : relation(table);
+      return `(SELECT ${shaped(`"$to".${identifier(column.name)}`)} FROM ${place} AS "$to" WHERE "$to".${key} = ${row}.${identifier(by)})`;
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+function jsonValue(value: string, type: Column["type"] | undefined, field: Field): string {
+  if (type === undefined) return value;
   const asText = field.type !== undefined && fieldTypes[field.type] === "string";
-  const kind = kindOf(column.type);
+  const kind = kindOf(type);
   switch (kind) {
     case "whole number":
     case "number":
@@ -47,7 +128,7 @@ function jsonValue(value: string, column: Column, field: Field): string {
     case "day":
     case "bytes":
     case "list":
-      return wireExpression(column, value);
+      return wireExpression({ type }, value);
     case "document":
       return value;
     default:

@@ -1,8 +1,10 @@
-import { identifier, literal, objectName } from "../../../migrations/sql-names.js";
-import type { Event, Mesh, Table } from "../../../model/mesh.js";
+import { literal, objectName } from "../../../migrations/sql-names.js";
+import { leavesOf } from "../../../model/field-leaves.js";
+import type { Event, FieldSource, Mesh, Table } from "../../../model/mesh.js";
 import { emissionRules } from "../../../rules/payload-conditions.js";
 import { condition, emitsOnAnyChange, rowSource } from "./condition.js";
 import type { Occasion } from "./occasions.js";
+import { columnValue } from "./payload.js";
 
 /** A rule of an event's payload that a row must keep for the event to be written. */
 export interface RefusalView {
@@ -21,18 +23,35 @@ export interface Emitting {
   readonly occasion: Occasion;
 }
 
+type Referenced = Extract<FieldSource, { kind: "referenced" }>;
+
+/** Whose row may be missing while the event is written: a foreign key that exists may be checked at COMMIT alone. */
+function missingRows(event: Event, table: Table): readonly Referenced[] {
+  if (table.existing !== true) return [];
+  return leavesOf(event).flatMap(({ source, optional }) =>
+    source?.kind === "referenced" && !optional ? [source] : [],
+  );
+}
+
 /** The rules that no CHECK of the table can hold, since not every write of a row emits the event. */
 export function refusalViews(event: Event, { mesh, table, occasion }: Emitting): readonly RefusalView[] {
-  const { row, from } = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
+  const source = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
   const meant = condition(event, table, occasion);
-  return emissionRules(event, table, mesh).map(({ column, condition: rule }) => {
-    const kept = `(${rule(`${row}.${identifier(column.name)}`)}) IS FALSE`;
-    return {
-      from,
-      where: meant === undefined ? kept : `(${meant}) AND ${kept}`,
-      event: literal(event.name),
-      constraint: literal(objectName(table.name, column.name, event.action, "payload")),
-      column: literal(column.name),
-    };
+  const refusal = (column: string, broken: string): RefusalView => ({
+    from: source.from,
+    where: meant === undefined ? broken : `(${meant}) AND ${broken}`,
+    event: literal(event.name),
+    constraint: literal(objectName(table.name, column, event.action, "payload")),
+    column: literal(column),
   });
+  const rules = emissionRules(event, table, mesh).map(({ source: shown, column, condition: rule }) =>
+    refusal(
+      shown.kind === "referenced" ? shown.by : column.name,
+      `(${rule(columnValue(shown, source))}) IS FALSE`,
+    ),
+  );
+  const missing = missingRows(event, table).map((shown) =>
+    refusal(shown.by, `${columnValue(shown, source)} IS NULL`),
+  );
+  return [...rules, ...missing];
 }

@@ -1,6 +1,7 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import {
   dollarQuote,
+  HOME,
   identifier,
   literal,
   objectName,
@@ -15,7 +16,7 @@ import { emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
 import { columnText, idText, keyArgument } from "./key.js";
 import { eventsOf, type Occasion, occasionsOf, rowLives } from "./occasions.js";
-import { payloadColumns } from "./payload.js";
+import { shownTypes } from "./payload.js";
 import { refusalViews } from "./refusals.js";
 
 const OPERATIONS: readonly Operation[] = ["insert", "update", "delete"];
@@ -76,7 +77,6 @@ function tableFunction(
   const falls = mayFall(table, UPDATE) && operations.includes("update");
   const view = {
     name,
-    callText: literal(`${name}()`),
     tableText: literal(table.at?.table ?? table.name),
     schemaText: table.at === undefined ? [] : [literal(table.at.schema)],
     keyText: keyArgument(table),
@@ -95,8 +95,21 @@ function tableFunction(
     name,
     table: table.name,
     comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
-    text: render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }),
+    text: createdText(
+      render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }),
+      name,
+      render,
+    ),
   };
+}
+
+/** The function names the schema of other tables where migrations make them, which they know when they run. */
+function createdText(text: string, name: string, render: Render): string {
+  const parts = text.split(HOME);
+  const quote = dollarQuote(text);
+  const named = parts.length === 1 ? [] : [{ parts, quote, around: dollarQuote(quote + text) }];
+  const plain = parts.length === 1 ? parts : [];
+  return render("create_function", { plain, named, callText: literal(`${name}()`) });
 }
 
 /** Of the operations that leave rows and have events. */
@@ -143,7 +156,7 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
 const EXACT_NUMBERS = "extra_float_digits = 1";
 
 function showsNumbers(event: Event, table: Table): boolean {
-  return payloadColumns(event, table).some(({ type }) => kindOf(factsOf(type).element ?? type) === "number");
+  return shownTypes(event, table).some((type) => kindOf(factsOf(type).element ?? type) === "number");
 }
 
 /** A trigger that `mesh.attach` knows by its name. */
