@@ -62,6 +62,25 @@ export interface HandlerContext<E> {
  */
 export type Handler<E> = (context: HandlerContext<E>) => Promise<void>;
 
+/** What a handler gets in a service without a database: the event, and nothing that could be written to. */
+export interface MessageContext<E> {
+  readonly event: E;
+  readonly subject: string;
+  readonly logger: Logger;
+  /** Which attempt at the message this is, from 1. */
+  readonly attempt: number;
+  /** Aborted when the service stops, or after 60 s. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A hook of a service without a database, for one event: stateless, and called at least once. It runs again for a message that is
+ * delivered again, as after a crash, so it should do the same the second time. Where it throws, or takes longer than 60 s, the
+ * event is retried with back-off, and becomes a dead letter after its attempts; later events of its entity wait meanwhile in this
+ * replica.
+ */
+export type MessageHandler<E> = (context: MessageContext<E>) => Promise<void>;
+
 /** What a hook before a deletion gets: the row that is to go. */
 export interface BeforeContext<Row> {
   readonly row: Row;
@@ -289,6 +308,8 @@ export interface StreamDefinition {
   readonly tombstoneSeconds?: number | undefined;
   /** The stream of an external owner: waited for, never created or changed. */
   readonly external?: true;
+  /** Of dead letters: it keeps the last message of each subject, and where it is full it refuses others instead of forgetting. */
+  readonly deadLetters?: true;
   /** How an external owner's messages say whose they are. Absent: the documented `metadata`. */
   readonly envelope?: Envelope;
 }
@@ -332,12 +353,44 @@ export interface DatabaseDefinition {
   readonly sql?: string;
 }
 
+/** An event that a service without a database hears. */
+export interface HeardEvent<E extends MeshEvent = MeshEvent> {
+  readonly event: EventDefinition;
+  readonly handler?: MessageHandler<E> | undefined;
+}
+
+/** One durable of a service without a database: hooks alone. */
+export interface StatelessConsumerDefinition {
+  readonly durable: string;
+  readonly stream: StreamDefinition;
+  readonly filter: string;
+  /** `auth.user` */
+  readonly entity: string;
+  readonly name?: string;
+  /** Default: `deliveryDefaults`, each setting by itself. */
+  readonly delivery?: Partial<DeliveryDefinition>;
+  readonly events: readonly HeardEvent<never>[];
+  /** Of a named consumer: the handler of each of its events, beside those of single events. */
+  readonly onEvent?: MessageHandler<MeshEvent> | undefined;
+}
+
+/** What a service without a database does: it hands messages to hooks, at least once each. */
+export interface StatelessDefinition {
+  /** The stream of its dead letters, see `deadLetterStreamOf`. */
+  readonly deadLetters: StreamDefinition;
+  readonly consumers: readonly StatelessConsumerDefinition[];
+  /** The handler of every event that its unnamed consumers hear, beside those of single events. */
+  readonly onEvent?: MessageHandler<MeshEvent> | undefined;
+}
+
 /** A whole service, with its hooks. */
 export interface ServiceDefinition {
   readonly mesh: string;
   readonly name: string;
   readonly source: string;
-  readonly database: DatabaseDefinition;
+  /** Absent for one that only hands messages to hooks, as `stateless` says. */
+  readonly database?: DatabaseDefinition;
+  readonly stateless?: StatelessDefinition;
   /** The stream of its own events; absent where it publishes none. */
   readonly stream?: StreamDefinition;
   /** Subjects it may publish: `auth.user.*.*`. */
@@ -410,6 +463,15 @@ export interface ConsumerHooks {
    */
   readonly onEvent?: Handler<MeshEvent>;
 }
+
+/** The hooks that a consumer may have in a service without a database. */
+export interface MessageHooks {
+  /** Runs for every event that is heard, of whichever owner, after the event's own handler. Those of a named consumer are its own alone. */
+  readonly onEvent?: MessageHandler<MeshEvent>;
+}
+
+/** The hooks that every service without a database may have. */
+export interface StatelessHooks extends ServiceHooks, MessageHooks {}
 
 /** The hooks that every service may have which subscribes to something. */
 export interface SubscriberHooks extends ServiceHooks, ConsumerHooks {}

@@ -24,8 +24,12 @@ export type {
   GrantDefinition,
   Handler,
   HandlerContext,
+  HeardEvent,
   Logger,
   MeshEvent,
+  MessageContext,
+  MessageHandler,
+  MessageHooks,
   MessageSchema,
   Metadata,
   NewRow,
@@ -38,6 +42,9 @@ export type {
   ServiceHooks,
   StartContext,
   StartHook,
+  StatelessConsumerDefinition,
+  StatelessDefinition,
+  StatelessHooks,
   StreamDefinition,
   SubscriberHooks,
   SyncDefinition,
@@ -46,6 +53,7 @@ export type {
   ValidationError,
   Validator,
 } from "./definition.js";
+export { deadLetterStreamOf } from "./stateless/dead-letter-stream.js";
 export { type StreamOptions, streamOf } from "./stream.js";
 export { JsonText } from "./values/json-text.js";
 export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";
@@ -90,6 +98,12 @@ export {
 export type { ResyncResult } from "./http/operate-routes.js";
 export type { FoundRow, RowFinding } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
+export {
+  type LettersOptions,
+  lettersInDatabase,
+  lettersInStream,
+  type ServiceLetters,
+} from "./operate/letters.js";
 export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js";
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
 export { type ResyncOptions, requestResync } from "./operate/request-resync.js";

@@ -236,6 +236,7 @@ const LAYERS = [
   "inbox",
   "resync",
   "consumer",
+  "stateless",
   "cascade",
   "repository",
   "http",

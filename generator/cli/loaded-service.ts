@@ -1,13 +1,22 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createPool, loadService, type ServiceDefinition, type ServiceFactory } from "@meshwright/runtime";
+import {
+  connectJetStream,
+  createPool,
+  lettersInDatabase,
+  lettersInStream,
+  loadService,
+  type ServiceDefinition,
+  type ServiceFactory,
+  type ServiceLetters,
+} from "@meshwright/runtime";
 import type pg from "pg";
 import type { Service } from "../model/mesh.js";
 import { GENERATED } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
 import { quietLogger } from "../terminal/terminal.js";
-import { databaseUrl, type RunningMesh } from "./running-mesh.js";
+import { databaseUrl, natsLogin, type RunningMesh } from "./running-mesh.js";
 
 /** A service as its own process would have it, to be operated on from outside. */
 export interface LoadedService {
@@ -26,12 +35,38 @@ export async function withService<T>(
   const definition = await loadDefinition(service);
   const url = databaseUrl(running, service);
   const pool = createPool({ url, service: `${service.name} (mesh)`, max: 4, logger: quietLogger });
-  const defaults = (definition.environment ?? []).map(({ name, default: value }) => [name, value]);
   try {
-    return await work({ definition, pool, env: { ...Object.fromEntries(defaults), ...running.env } });
+    return await work({ definition, pool, env: { ...defaultsOf(definition), ...running.env } });
   } finally {
     await pool.end();
   }
+}
+
+/** The dead letters of a service, in its database or, where it has none, on the broker; open while `work` runs. */
+export async function withLetters<T>(
+  running: RunningMesh,
+  service: Service,
+  work: (letters: ServiceLetters) => Promise<T>,
+): Promise<T> {
+  if (service.database !== undefined)
+    return await withService(running, service, (loaded) =>
+      work(lettersInDatabase({ ...loaded, logger: quietLogger })),
+    );
+  const definition = await loadDefinition(service);
+  const { stateless } = definition;
+  if (stateless === undefined) throw new Error(`service "${service.name}" is generated, and hears nothing`);
+  const login = { ...natsLogin(running), name: "mesh_operator", logger: quietLogger };
+  const broker = await connectJetStream(login);
+  try {
+    const env = { ...defaultsOf(definition), ...running.env };
+    return await work(lettersInStream({ definition, stateless, broker, env, logger: quietLogger }));
+  } finally {
+    await broker.close();
+  }
+}
+
+function defaultsOf({ environment = [] }: ServiceDefinition): NodeJS.ProcessEnv {
+  return Object.fromEntries(environment.map(({ name, default: value }) => [name, value]));
 }
 
 /** Loads the generated code of a service, with the hooks beside it. */

@@ -11,8 +11,10 @@ import { compileProject, reportDiagnostics } from "./project.js";
 /** A mesh that runs somewhere, and how to reach it. */
 export interface RunningMesh {
   readonly mesh: Mesh;
-  /** Those of ours that were asked for. */
+  /** Those of ours that were asked for, and have a database. */
   readonly services: readonly Service[];
+  /** Those of ours that were asked for, and have none. */
+  readonly stateless: readonly Service[];
   /** What a service would find in its environment: the caller's, else what a running `mesh dev` wrote down. */
   readonly env: NodeJS.ProcessEnv;
   /** Mistakes that a database shows, at their places in mesh.yaml. */
@@ -30,7 +32,15 @@ export async function findRunningMesh(only?: string): Promise<RunningMesh> {
   }
   const given = Object.entries(process.env).filter(([, value]) => value !== "");
   const env = { ...(await developmentEnvironment(mesh)), ...Object.fromEntries(given) };
-  return { mesh, services: chooseServices(mesh, only), env, locate, warnings: diagnostics };
+  const chosen = chooseServices(mesh, only);
+  return {
+    mesh,
+    services: chosen.filter(({ database }) => database !== undefined),
+    stateless: chosen.filter(({ database }) => database === undefined),
+    env,
+    locate,
+    warnings: diagnostics,
+  };
 }
 
 async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
@@ -66,7 +76,7 @@ async function externalKeys(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
 }
 
 function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[] {
-  const own = mesh.services.filter((service) => !service.external && service.database !== undefined);
+  const own = mesh.services.filter((service) => !service.external);
   if (only === undefined) return own;
   const chosen = own.filter((service) => service.name === only);
   if (chosen.length > 0) return chosen;

@@ -1,4 +1,9 @@
-import { type Broker, connectJetStream } from "@meshwright/runtime";
+import {
+  type Broker,
+  connectJetStream,
+  deadLetterStreamOf,
+  type StreamDefinition,
+} from "@meshwright/runtime";
 import type { Mesh, Stream } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 
@@ -33,9 +38,10 @@ export async function provisionOn(
   options: Omit<Provisioning, "login">,
 ): Promise<readonly string[]> {
   for (const stream of mesh.streams) {
-    if (!stream.external || stream.described) await makeStream(broker, stream, options);
+    if (!stream.external || stream.described) await makeStream(broker, planOf(stream), options);
     else if (options.standIn) await standInForOwner(broker, stream, options);
   }
+  for (const letters of deadLetterStreams(mesh)) await makeStream(broker, letters, options);
   const present = new Set<string>();
   for (const { name } of mesh.streams) if (await broker.streamState(name)) present.add(name);
   for (const consumer of mesh.services.flatMap((service) => service.consumers)) {
@@ -52,9 +58,35 @@ export async function provisionOn(
   return mesh.streams.map(({ name }) => name).filter((name) => !present.has(name));
 }
 
+interface StreamToMake {
+  readonly service: string;
+  readonly stream: Omit<StreamDefinition, "replicas">;
+  readonly replicas: number | undefined;
+}
+
+function planOf({
+  external: _,
+  described: __,
+  envelope: ___,
+  replicas,
+  service,
+  ...stream
+}: Stream): StreamToMake {
+  return { service, replicas, stream };
+}
+
+/** Of the services without a database. */
+export function deadLetterStreams({ services }: Mesh): readonly StreamToMake[] {
+  return services.flatMap(({ name: service, deadLetters: name }) =>
+    name === undefined
+      ? []
+      : [{ service, stream: deadLetterStreamOf({ service, name }), replicas: undefined }],
+  );
+}
+
 async function makeStream(
   broker: Broker,
-  { external: _, described: __, envelope: ___, replicas, ...stream }: Stream,
+  { service, stream, replicas }: StreamToMake,
   options: Omit<Provisioning, "login">,
 ): Promise<void> {
   // A stream that is there keeps the replicas that its operator gave it, unless mesh.yaml says a number.
@@ -67,7 +99,7 @@ async function makeStream(
   } catch (error) {
     if (!(error instanceof Error) || !/non-clustered|no suitable peers/.test(error.message)) throw error;
     options.onNotice(
-      stream.service,
+      service,
       `stream ${stream.name} has one replica, not ${options.replicas}: ${error.message}`,
     );
     await broker.ensureStream(stream);
@@ -84,7 +116,7 @@ async function standInForOwner(
   options: Omit<Provisioning, "login">,
 ): Promise<void> {
   if (await broker.streamState(stream.name)) return;
-  await makeStream(broker, stream, options).catch((error: Error) =>
+  await makeStream(broker, planOf(stream), options).catch((error: Error) =>
     options.onNotice(
       stream.service,
       `is external, and its stream ${stream.name} cannot be made: ${error.message}`,

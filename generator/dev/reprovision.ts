@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Broker, connectJetStream } from "@meshwright/runtime";
 import type { Mesh } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
-import { type Provisioning, provisionOn } from "./provisioning.js";
+import { deadLetterStreams, type Provisioning, provisionOn } from "./provisioning.js";
 
 const LOOK_MS = 2_000;
 
@@ -56,7 +56,8 @@ interface Missing {
 
 async function findMissing(broker: Broker, mesh: Mesh): Promise<readonly Missing[]> {
   const missing: Missing[] = [];
-  for (const { name, service } of mesh.streams) {
+  const letters = deadLetterStreams(mesh).map(({ service, stream }) => ({ service, name: stream.name }));
+  for (const { name, service } of [...mesh.streams, ...letters]) {
     if (!(await broker.streamState(name))) missing.push({ service, what: `stream ${name}` });
   }
   for (const { name: service, consumers } of mesh.services) {

@@ -71,7 +71,10 @@ export interface Service {
   /** How an external service's messages say whose they are; undefined: the documented `metadata`. */
   readonly envelope: Exclude<Envelope, "mesh"> | undefined;
   readonly naming: Naming;
+  /** undefined: an external service, or one that only hands to its hooks what it hears, at least once. */
   readonly database: string | undefined;
+  /** Of a service without a database: the stream of its dead letters. */
+  readonly deadLetters: string | undefined;
   /** As written: `auth.user.*`. */
   readonly publishes: readonly SubjectPattern[];
   readonly subscribes: readonly SubjectPattern[];

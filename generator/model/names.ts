@@ -71,6 +71,11 @@ export function streamName({ name, node }: ServiceSymbol): string {
   return node?.get.stream?.get.name?.value ?? upperSnakeCase(name);
 }
 
+/** `DEAD_MAILER`: where a service without a database keeps what its hooks could not handle. */
+export function deadLetterStreamName(service: string): string {
+  return `DEAD_${upperSnakeCase(service)}`;
+}
+
 /** `shopMailer`: what the consumers of one name have in common, their hooks. */
 export function namedConsumerName(service: string, consumer: string): string {
   return valueName(`${service}_${consumer}`);

@@ -8,7 +8,8 @@ import { PublishFailed } from "./broker.js";
 
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
-const MESSAGE_NOT_FOUND = 10037;
+/** Of a read, and of a deletion. */
+const MESSAGE_NOT_FOUND: ReadonlySet<number | undefined> = new Set([10037, 10043]);
 const STREAM_EXISTS = 10058;
 /** Both mean that a durable of this name has other settings; which of them is sent depends on the server's version. */
 const CONSUMER_EXISTS: ReadonlySet<number | undefined> = new Set([10013, 10148]);
@@ -43,7 +44,7 @@ export function isConsumerTaken(error: unknown): boolean {
 }
 
 export function isMessageMissing(error: unknown): boolean {
-  return apiCode(error) === MESSAGE_NOT_FOUND;
+  return MESSAGE_NOT_FOUND.has(apiCode(error));
 }
 
 /** The client refuses to send a request for which the server is too old. */

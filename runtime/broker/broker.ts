@@ -130,6 +130,15 @@ export interface Broker {
   consume(plan: ConsumerPlan, prefetch: number): Promise<PullSubscription>;
   /** Reads stored messages in order, without a durable: from `fromSeq` to the last one at the time of the call. */
   replay(stream: string, filter: string, fromSeq: number): AsyncIterable<StoredMessage>;
+  /** The message of a sequence, or the last one on a subject; undefined where the stream has none. Rejects where it may not be read. */
+  storedMessage(
+    stream: string,
+    at: { readonly seq: number } | { readonly last: string },
+  ): Promise<StoredMessage | undefined>;
+  /** False where the stream has no such message. */
+  deleteMessage(stream: string, seq: number): Promise<boolean>;
+  /** Subjects that the stream has messages of, among those that the filter covers. */
+  subjectsOf(stream: string, filter: string): Promise<readonly string[]>;
   /** Calls `listener` with each change of the connection's state, until the returned function is called. */
   onStatus(listener: (status: BrokerStatus) => void): () => void;
   /** Flushes and closes. Stop every pull subscription first: what it has buffered is otherwise redelivered only after the ack wait. */

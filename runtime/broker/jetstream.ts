@@ -5,7 +5,7 @@ import { type ConnectOptions, openConnection } from "./connection.js";
 import { consumerStateOf, ensureConsumer, readConsumer } from "./durables.js";
 import { createPublishing } from "./publishing.js";
 import { openPullSubscription } from "./pull-subscription.js";
-import { replayStream } from "./replay.js";
+import { deleteMessage, readMessage, replayStream } from "./replay.js";
 import { ensureStream, readStream, stateOf } from "./streams.js";
 
 /*
@@ -15,6 +15,7 @@ import { ensureStream, readStream, stateOf } from "./streams.js";
  *  - to publish: its subjects;
  *  - to consume durable D of stream S: `$JS.API.CONSUMER.INFO.S.D`, `$JS.API.CONSUMER.MSG.NEXT.S.D`,
  *    `$JS.ACK.S.D.>` and, from 2.15 on, `$JS.ACK.*.*.S.D.>`;
+ *  - to keep dead letters in stream S: `$JS.API.STREAM.INFO.S`, `$JS.API.STREAM.MSG.GET.S`, `$JS.API.STREAM.MSG.DELETE.S`;
  *  - to see its own stream, and to recover after a restored backup: `$JS.API.STREAM.INFO.S`,
  *    `$JS.API.STREAM.MSG.GET.S`;
  *  - where no provisioner does it, to create and adjust: `$JS.API.STREAM.CREATE.S`,
@@ -82,6 +83,13 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
         if (!isDenied(cause)) throw cause;
         throw new Error(`stored messages may not be read: allow $JS.API.STREAM.MSG.GET.${stream}`, { cause });
       }
+    },
+    storedMessage: async (stream, at) =>
+      readMessage(await manager(), stream, "seq" in at ? at : { last_by_subj: at.last }),
+    deleteMessage: async (stream, seq) => deleteMessage(await manager(), stream, seq),
+    async subjectsOf(stream, filter) {
+      const { state } = await (await manager()).streams.info(stream, { subjects_filter: filter });
+      return Object.keys(state.subjects ?? {});
     },
     async close() {
       publishing.close();

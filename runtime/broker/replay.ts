@@ -21,7 +21,7 @@ export async function* replayStream(
   try {
     for (let seq = from; seq <= to; seq += 1) {
       while (asked <= to && window.length < WINDOW) {
-        const reading = readMessage(manager, stream, asked);
+        const reading = readMessage(manager, stream, { seq: asked });
         // Awaited in its turn; until then a failure must not count as unhandled.
         reading.catch(() => undefined);
         window.push(reading);
@@ -35,18 +35,32 @@ export async function* replayStream(
   }
 }
 
-/** Undefined where the stream no longer has this sequence. */
-async function readMessage(
+/** Undefined where the stream has no such message, or no longer. */
+export async function readMessage(
   manager: JetStreamManager,
   stream: string,
-  seq: number,
+  at: { readonly seq: number } | { readonly last_by_subj: string },
 ): Promise<StoredMessage | undefined> {
   try {
-    const message = await manager.streams.getMessage(stream, { seq });
-    const { subject, data, time } = message;
+    const message = await manager.streams.getMessage(stream, at);
+    const { subject, data, time, seq } = message;
     return { subject, stream, seq, time, body: data, headers: headersOf(() => message.header) };
   } catch (error) {
     if (isMessageMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** False where the stream has no such message. */
+export async function deleteMessage(
+  manager: JetStreamManager,
+  stream: string,
+  seq: number,
+): Promise<boolean> {
+  try {
+    return await manager.streams.deleteMessage(stream, seq, false);
+  } catch (error) {
+    if (isMessageMissing(error)) return false;
     throw error;
   }
 }

@@ -99,12 +99,13 @@ type Settings = Pick<
   | "max_bytes"
   | "duplicate_window"
   | "num_replicas"
->;
+> & { readonly max_msgs_per_subject?: number };
 
 /**
  * `discard: old`, since under limits retention a full stream is the normal state: it keeps what was consumed long ago. With
  * `discard: new` a full stream would refuse every later event. A consumer that fell behind the oldest message loses
- * events under either; its snapshot heals it.
+ * events under either; its snapshot heals it. Of dead letters none may go: a full stream refuses, and what it refuses is
+ * not acknowledged.
  */
 function configOf(plan: StreamDefinition): Settings & { readonly name: string } {
   return {
@@ -112,7 +113,8 @@ function configOf(plan: StreamDefinition): Settings & { readonly name: string } 
     subjects: [...plan.subjects],
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
-    discard: DiscardPolicy.Old,
+    discard: plan.deadLetters ? DiscardPolicy.New : DiscardPolicy.Old,
+    ...(plan.deadLetters ? { max_msgs_per_subject: 1 } : {}),
     max_age: nanos(plan.maxAgeSeconds * 1_000),
     max_msgs: plan.maxMessages,
     max_bytes: plan.maxBytes,

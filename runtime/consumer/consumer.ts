@@ -33,6 +33,8 @@ export interface ConsumerStats {
   readonly deadLetters: number;
   /** Events of this durable that failed and are due again. */
   readonly attemptsWaiting: number;
+  /** Of a service without a database: its dead letters, as of the last poll. */
+  readonly lettersKept?: number | undefined;
   readonly lastSnapshot: SnapshotRecord | undefined;
   /** What is wrong with receiving or with the monitor; undefined when nothing is. */
   readonly ownError: string | undefined;

@@ -20,7 +20,8 @@ import { resourceMethods, serveResource } from "./resource.js";
 export interface HttpOptions {
   readonly service: string;
   readonly resources: readonly ResourceDefinition[];
-  readonly pool: Pool;
+  /** Undefined for a service without a database, which has no resources. */
+  readonly pool: Pool | undefined;
   /** Every request, except to an open path, must send one of them: `Authorization: Bearer <key>`. */
   readonly keys: KnownKeys;
   readonly logger: Logger;
@@ -102,6 +103,8 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   serveOperations(app, options.operations);
   const lists = shareAmong(limits.lists);
   for (const resource of resources) {
+    if (pool === undefined)
+      throw new Error(`${options.service} serves ${resource.path}, and has no database`);
     serveResource(app, { service: options.service, resource, pool, lists, logger, chunkMs: limits.chunkMs });
   }
   return app;

@@ -3,6 +3,7 @@ import type { Broker, ConsumerState, StreamState } from "../broker/broker.js";
 import type { ConsumerDefinition, ServiceDefinition } from "../definition.js";
 import { readUnfit, type UnfitRow } from "../resync/unfit-rows.js";
 import { migrationState } from "../schema/index.js";
+import { openDeadLetterStream } from "../stateless/dead-letter-stream.js";
 import { type Bookkeeping, type OutboxStatus, readBookkeeping, readOutbox } from "./figures.js";
 
 /** What an operator asks of one service, read from its database and, where given, from broker and process. */
@@ -69,8 +70,8 @@ export interface CascadeStatus {
 /** Which service, and whom to ask beside its database. */
 export interface StatusOptions {
   readonly definition: ServiceDefinition;
-  /** Of the service's database. */
-  readonly pool: Pool;
+  /** Of the service's database; absent where it has none. */
+  readonly pool?: Pool;
   /** Also asks the broker about stream and durables. */
   readonly broker?: Broker;
   /** Of the running service: also asks its `/readyz`. */
@@ -88,6 +89,7 @@ export async function serviceStatus(options: StatusOptions): Promise<ServiceStat
 
 async function storedStatus({ definition, pool, broker }: StatusOptions): Promise<ServiceStatus> {
   const { name: service, database, stream, consumers } = definition;
+  if (pool === undefined || database === undefined) return await statelessStatus(definition, broker);
   const { applied, pending } = await migrationState(pool, { ...database, service });
   const migrations = { applied: applied.length, pending };
   if (!applied.some(({ name }) => name.startsWith("mesh/"))) return { service, migrations, consumers: [] };
@@ -101,6 +103,26 @@ async function storedStatus({ definition, pool, broker }: StatusOptions): Promis
     cascades: await readCascades(pool),
     bookkeeping: await readBookkeeping(pool),
   };
+}
+
+/** Of a service without a database only the broker knows more than the service itself. */
+async function statelessStatus(
+  { name: service, stateless }: ServiceDefinition,
+  broker: Broker | undefined,
+): Promise<ServiceStatus> {
+  const letters =
+    stateless &&
+    broker &&
+    (await openDeadLetterStream(broker, stateless.deadLetters)
+      .count()
+      .catch(() => undefined));
+  const consumers = (stateless?.consumers ?? []).map(
+    async ({ durable, stream }): Promise<ConsumerStatus> => ({
+      ...(await askBroker({ durable, stream: stream.name }, broker)),
+      ...{ lastSeq: null, snapshot: null, deadLetters: letters?.get(durable) ?? 0, attemptsWaiting: 0 },
+    }),
+  );
+  return { service, migrations: { applied: 0, pending: [] }, consumers: await Promise.all(consumers) };
 }
 
 /** Longer than the service itself gives its database to answer. */
@@ -179,18 +201,29 @@ async function readConsumer(
   const snapshot = row?.last_seq == null ? null : row.snapshot;
   // Before the first that set rows aside, their table may be missing: a migration is still to come.
   const unfitRows = (snapshot?.unfit ?? 0) > 0 ? await readUnfit(pool, durable, SHOWN_ROWS) : [];
-  const [state, found] = await Promise.all([
-    broker?.consumerState(stream.name, durable),
-    broker?.streamState(stream.name),
-  ]);
   return {
-    durable,
-    stream: stream.name,
-    ...(broker === undefined ? {} : { streamFound: found !== undefined }),
+    ...(await askBroker({ durable, stream: stream.name }, broker)),
     lastSeq: row?.last_seq ?? null,
     snapshot: snapshot && { ...snapshot, unfitRows },
     deadLetters: row?.dead_letters ?? 0,
     attemptsWaiting: row?.attempts ?? 0,
+  };
+}
+
+type Place = Pick<ConsumerStatus, "durable" | "stream">;
+
+async function askBroker(
+  { durable, stream }: Place,
+  broker: Broker | undefined,
+): Promise<Place & Pick<ConsumerStatus, "streamFound" | "broker">> {
+  const [state, found] = await Promise.all([
+    broker?.consumerState(stream, durable),
+    broker?.streamState(stream),
+  ]);
+  return {
+    durable,
+    stream,
+    ...(broker === undefined ? {} : { streamFound: found !== undefined }),
     ...(state === undefined ? {} : { broker: state }),
   };
 }

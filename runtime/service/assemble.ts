@@ -16,17 +16,22 @@ export interface Service {
   readonly config: ServiceConfig;
   readonly logger: Logger;
   readonly state: ServiceState;
+  /** Undefined for a service without a database. */
+  readonly pools: Pools | undefined;
+  readonly app: FastifyInstance;
+  /** Aborted when the service stops: ends every wait of the start. */
+  readonly stopping: AbortController;
+  /** Undefined until they are started. */
+  parts: Parts | undefined;
+}
+
+export interface Pools {
   /** For relay, consumers and start-up. */
   readonly pool: Pool;
   /** For requests alone: however many there are, events are applied and published. */
   readonly requestPool: Pool;
   /** For `/readyz` alone: anyone may ask, and nobody else must wait for it. */
   readonly healthPool: Pool;
-  readonly app: FastifyInstance;
-  /** Aborted when the service stops: ends every wait of the start. */
-  readonly stopping: AbortController;
-  /** Undefined until they are started. */
-  parts: Parts | undefined;
 }
 
 const REQUEST_CONNECTIONS = 10;
@@ -38,26 +43,18 @@ const LOCK_TIMEOUT_MS = 10_000;
 
 /** Everything that a service has before it listens; nothing is connected yet. */
 export function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
-  const shared = { url: config.databaseUrl, service: definition.name, logger };
-  const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
-  const pool = createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max });
-  const requestPool = createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS });
-  const healthPool = createPool({
-    ...shared,
-    service: `${definition.name} readiness`,
-    max: 1,
-    connectTimeoutMs: HEALTH_TIMEOUT_MS,
-    statementTimeoutMs: HEALTH_TIMEOUT_MS / 2,
-  });
-  const state: ServiceState = { phase: "waiting for the database" };
+  const pools = createPools(definition, config, logger);
+  const state: ServiceState = {
+    phase: pools === undefined ? "running the start hook" : "waiting for the database",
+  };
   const syncing = definition.consumers.filter((consumer) => sourceOf(consumer, config.env) !== undefined);
   const app = buildServer({
     service: definition.name,
     resources: definition.http?.resources ?? [],
-    pool: requestPool,
+    pool: pools?.requestPool,
     keys: config.keys,
     logger,
-    health: openReadiness({ state, pool: healthPool, parts: () => service.parts }),
+    health: openReadiness({ state, pool: pools?.healthPool, parts: () => service.parts }),
     operations: {
       resyncable: () => syncing.map(({ durable }) => durable),
       resync: async (durable, how) =>
@@ -71,9 +68,7 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
     config,
     logger,
     state,
-    pool,
-    requestPool,
-    healthPool,
+    pools,
     app,
     stopping,
     parts: undefined,
@@ -81,6 +76,28 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
   return service;
 }
 
-export async function closePools({ pool, requestPool, healthPool }: Service): Promise<void> {
-  await Promise.all([pool, requestPool, healthPool].map((one) => one.end()));
+function createPools(
+  definition: ServiceDefinition,
+  { database }: ServiceConfig,
+  logger: Logger,
+): Pools | undefined {
+  if (database === undefined) return undefined;
+  const shared = { url: database.url, service: definition.name, logger };
+  const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
+  return {
+    pool: createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max }),
+    requestPool: createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS }),
+    healthPool: createPool({
+      ...shared,
+      service: `${definition.name} readiness`,
+      max: 1,
+      connectTimeoutMs: HEALTH_TIMEOUT_MS,
+      statementTimeoutMs: HEALTH_TIMEOUT_MS / 2,
+    }),
+  };
+}
+
+export async function closePools({ pools }: Service): Promise<void> {
+  if (pools === undefined) return;
+  await Promise.all([pools.pool, pools.requestPool, pools.healthPool].map((one) => one.end()));
 }

@@ -9,9 +9,8 @@ import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ServiceConfig {
-  readonly databaseUrl: string;
-  /** The environment variable that it is from, for messages. */
-  readonly databaseVariable: string;
+  /** Absent for a service without one. */
+  readonly database?: DatabaseConfig;
   /** Absent for a service that neither publishes nor subscribes. */
   readonly broker?: BrokerConfig;
   readonly keys: KnownKeys;
@@ -24,6 +23,12 @@ export interface ServiceConfig {
   readonly env: Environment;
   /** Logged at the start. */
   readonly warnings: readonly string[];
+}
+
+export interface DatabaseConfig {
+  readonly url: string;
+  /** The environment variable that it is from, for messages. */
+  readonly variable: string;
 }
 
 export interface BrokerConfig {
@@ -40,13 +45,11 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
   const problems: string[] = [];
   const variables = serviceVariables(definition);
   const env = withDefaults(variables, given);
-  const { database } = definition;
   const keys = readKeys(definition, env);
-  const databaseVariable = env[database.urlVariable] === undefined ? "DATABASE_URL" : database.urlVariable;
-  const databaseUrl = env[databaseVariable];
+  const database = databaseConfig(definition, env);
   problems.push(
     ...missing(definition, variables, env),
-    ...checkDatabaseUrl(databaseVariable, databaseUrl),
+    ...(database === undefined ? [] : checkDatabaseUrl(database.variable, database.url)),
     ...checkBrokerUrl("NATS_URL", env.NATS_URL),
     ...calledServices(definition).flatMap(({ urlVariable: name }) => checkServiceUrl(name, env[name])),
     ...keys.problems,
@@ -59,8 +62,7 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
   );
   if (problems.length > 0) throw new ConfigurationError(definition.name, problems);
   return {
-    databaseUrl: databaseUrl ?? "",
-    databaseVariable,
+    ...(database === undefined ? {} : { database: { ...database, url: database.url ?? "" } }),
     ...(needsBroker(definition) ? { broker: brokerConfig(env) } : {}),
     keys: keys.known,
     // These have defaults.
@@ -71,6 +73,12 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
     env: { ...env, ...keys.shown },
     warnings: keys.warnings,
   };
+}
+
+function databaseConfig({ database }: ServiceDefinition, env: Environment) {
+  if (database === undefined) return undefined;
+  const variable = env[database.urlVariable] === undefined ? "DATABASE_URL" : database.urlVariable;
+  return { variable, url: env[variable] };
 }
 
 /** What the runtime reads, and what mesh.yaml says that the service reads. */
@@ -91,22 +99,21 @@ function missing(
   variables: readonly EnvironmentDefinition[],
   env: Environment,
 ): string[] {
-  const { name, urlVariable } = definition.database;
+  const { database } = definition;
   // An optional source whose URL is set needs its key too.
   const keys = calledServices(definition).filter((one) => env[one.urlVariable] !== undefined);
   const needed = new Set([
     ...variables.filter(({ required }) => required).map((variable) => variable.name),
     ...keys.map(({ keyVariable }) => keyVariable),
   ]);
-  needed.delete(urlVariable);
+  if (database !== undefined) needed.delete(database.urlVariable);
   const absent = [...needed]
     .filter((variable) => env[variable] === undefined)
     .map((variable) => `${variable} is not set${hint(variable, env)}`);
-  if (env[urlVariable] === undefined && env.DATABASE_URL === undefined) {
+  if (database !== undefined && databaseConfig(definition, env)?.url === undefined)
     absent.unshift(
-      `${urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${name}`,
+      `${database.urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${database.name}`,
     );
-  }
   return absent;
 }
 

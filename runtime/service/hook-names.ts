@@ -1,17 +1,20 @@
-import type { ConsumerDefinition, ConsumerHooks, ServiceDefinition } from "../definition.js";
+import type { ConsumedEvent, ConsumerDefinition, ConsumerHooks, ServiceDefinition } from "../definition.js";
 import { nearestName } from "./nearest.js";
 
 /**
  * What is wrong with a hooks object: names that nothing calls, and values that are no functions. A handler under a misspelt name
  * would silently never run.
  */
-export function findUnknownHooks(hooks: object, { consumers }: ServiceDefinition): readonly string[] {
+export function findUnknownHooks(hooks: object, definition: ServiceDefinition): readonly string[] {
+  const consumers: Consumers = [...definition.consumers, ...(definition.stateless?.consumers ?? [])];
   const named = groupNamed(consumers);
   const unnamed = consumers.filter(({ name }) => name === undefined);
   return findUnknown(hooks, new Set(["start", ...knownHooks(unnamed)]), named);
 }
 
-type Consumers = readonly ConsumerDefinition[];
+type Consumers = readonly (Pick<ConsumerDefinition, "name"> & {
+  readonly events: readonly Pick<ConsumedEvent, "event" | "cascades">[];
+})[];
 
 /** Consumers by their name: the hooks of those of one name are one object under it. */
 function groupNamed(consumers: Consumers): ReadonlyMap<string, Consumers> {

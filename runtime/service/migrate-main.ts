@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../configuration-error.js";
-import type { ServiceDefinition } from "../definition.js";
+import type { DatabaseDefinition, ServiceDefinition } from "../definition.js";
 import { migrateAsOwner } from "../schema/index.js";
 import type { Environment } from "./config.js";
 import { createLogger, flushLog } from "./logger.js";
@@ -15,7 +15,8 @@ const LAST_LINES_MS = 500;
  */
 export async function migrateMain(definition: ServiceDefinition, env: Environment): Promise<number> {
   const { name: service, database, tables } = definition;
-  const { url, variable } = readOwnerUrl(definition, env);
+  if (database === undefined) throw new ConfigurationError(service, ["it has no database to migrate"]);
+  const { url, variable } = readOwnerUrl(service, database, env);
   const logger = createLogger(service, env.LOG_LEVEL || "info");
   try {
     const { applied, granted } = await migrateAsOwner(
@@ -34,7 +35,7 @@ export async function migrateMain(definition: ServiceDefinition, env: Environmen
   }
 }
 
-function readOwnerUrl({ name, database }: ServiceDefinition, env: Environment) {
+function readOwnerUrl(name: string, database: DatabaseDefinition, env: Environment) {
   const { ownerUrlVariable, urlVariable } = database;
   const variable = [ownerUrlVariable, urlVariable, "DATABASE_URL"].find((one) => env[one]);
   const url = variable === undefined ? undefined : env[variable];

@@ -9,6 +9,8 @@ import { type Relay, startRelay } from "../outbox/relay.js";
 import { startStreamMonitor } from "../outbox/stream-monitor.js";
 import { pause } from "../pause.js";
 import type { SnapshotChoice } from "../resync/resync.js";
+import { openDeadLetterStream } from "../stateless/dead-letter-stream.js";
+import { startStatelessConsumer } from "../stateless/stateless-consumer.js";
 import { messageOf } from "../text/error-message.js";
 import type { Environment } from "./config.js";
 import { type PartsReport, type Queryable, reportParts } from "./report.js";
@@ -18,7 +20,7 @@ import { startTombstoneExpiry } from "./tombstone-expiry.js";
 /** The parts of a service that work by themselves: relay, consumers, cascades. None waits for another, or for the broker. */
 export interface Parts {
   /** How the parts are doing. `database` is the session for the figures. */
-  readonly report: (database: Queryable) => Promise<PartsReport>;
+  readonly report: (database?: Queryable) => Promise<PartsReport>;
   readonly resync: (durable: string, how?: SnapshotChoice) => Promise<ResyncResult>;
   /** Takes no new messages, and finishes or hands back what is in flight. To be called before the last requests end. */
   readonly stopConsuming: () => Promise<void>;
@@ -31,7 +33,8 @@ export interface PartsOptions {
   /** Undefined for a service that neither publishes nor subscribes. Closed with the parts. */
   readonly broker: Broker | undefined;
   readonly env: Environment;
-  readonly pool: Pool;
+  /** Undefined for a service without a database. */
+  readonly pool: Pool | undefined;
   readonly logger: Logger;
 }
 
@@ -44,7 +47,7 @@ export function startParts(options: PartsOptions): Parts {
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
   const { broker, relay, stream, consumers, cascades, tombstoneExpiry } = parts;
   return {
-    report: (database) => reportParts(parts, database),
+    report: (session) => reportParts(parts, session),
     resync: async (durable, how) => {
       const found = consumers.find((consumer) => consumer.durable === durable);
       return await resyncOne(durable, () => found?.running.resync(how));
@@ -57,7 +60,8 @@ export function startParts(options: PartsOptions): Parts {
       ]);
     },
     stop: async () => {
-      if (broker !== undefined && relay !== undefined) await flushOutbox(pool, broker, relay);
+      if (pool !== undefined && broker !== undefined && relay !== undefined)
+        await flushOutbox(pool, broker, relay);
       stream?.stop();
       await relay?.stop();
       await broker?.close();
@@ -96,7 +100,27 @@ async function flushOutbox(pool: Pool, broker: Broker, relay: Relay): Promise<vo
   }
 }
 
-function startAll(options: PartsOptions, broker: Broker): RunningParts {
+function startAll({ pool, ...options }: PartsOptions, broker: Broker): RunningParts {
+  return pool === undefined
+    ? startStateless(options, broker)
+    : startWithDatabase({ ...options, pool }, broker);
+}
+
+function startStateless(
+  { definition: { stateless }, logger }: Omit<PartsOptions, "pool">,
+  broker: Broker,
+): RunningParts {
+  if (stateless === undefined) return { ...NOTHING, broker };
+  const { onEvent } = stateless;
+  const letters = openDeadLetterStream(broker, stateless.deadLetters);
+  const consumers = stateless.consumers.map((definition) => ({
+    durable: definition.durable,
+    running: startStatelessConsumer({ broker, definition, onEvent, letters, logger }),
+  }));
+  return { ...NOTHING, broker, consumers };
+}
+
+function startWithDatabase(options: PartsOptions & { readonly pool: Pool }, broker: Broker): RunningParts {
   const { definition, env, pool, logger } = options;
   const own = definition.stream;
   const relay = own && startRelay({ pool, broker, service: { ...definition, stream: own }, logger });

@@ -1,6 +1,8 @@
+import type { Pool } from "pg";
 import { hasState, isUnavailable } from "../database/database-errors.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import { retryWhile } from "../database/retry.js";
+import type { DatabaseDefinition } from "../definition.js";
 import { mayMigrate, migrate, migrationState } from "../schema/index.js";
 import type { Service } from "./assemble.js";
 
@@ -8,13 +10,16 @@ import type { Service } from "./assemble.js";
  * The database's part of a start: waited for as long as it takes.
  */
 
-/** Resolves once the database answers, gives sessions of our own, and has every migration. */
+/** Of a service without one at once. Resolves once the database answers, gives sessions of our own, and has every migration. */
 export async function prepareDatabase(service: Service): Promise<void> {
-  const { definition, config, state, pool } = service;
-  const url = { pool, service: definition.name, variable: config.databaseVariable };
-  await withDatabase(service, () => requireOwnSessions(url));
+  const { definition, config, state, pools } = service;
+  const { database } = definition;
+  if (pools === undefined || database === undefined || config.database === undefined) return;
+  const { pool } = pools;
+  const { variable } = config.database;
+  await withDatabase(service, () => requireOwnSessions({ pool, service: definition.name, variable }));
   state.phase = "applying migrations";
-  await withDatabase(service, () => applyMigrations(service));
+  await withDatabase(service, () => applyMigrations(service, { pool, database, variable }));
 }
 
 /** Migrations that somebody else applies are not applied yet. */
@@ -22,13 +27,22 @@ class NotMigrated extends Error {
   override readonly name = "NotMigrated";
 }
 
-async function applyMigrations({ definition, config, logger, pool, stopping }: Service): Promise<void> {
-  const files = { ...definition.database, service: definition.name };
+interface Migrated {
+  readonly pool: Pool;
+  readonly database: DatabaseDefinition;
+  readonly variable: string;
+}
+
+async function applyMigrations(
+  { definition, config, logger, stopping }: Service,
+  { pool, database, variable }: Migrated,
+): Promise<void> {
+  const files = { ...database, service: definition.name };
   if (config.migrate && (await mayMigrate(pool))) {
     await migrate(pool, { ...files, tables: definition.tables, logger, signal: stopping.signal });
     return;
   }
-  const theRole = `the role of ${config.databaseVariable}`;
+  const theRole = `the role of ${variable}`;
   const { pending } = await migrationState(pool, files).catch((error: unknown) => {
     if (!hasState(error, "insufficient_privilege")) throw error;
     throw new NotMigrated(

@@ -6,8 +6,8 @@ import type { ServiceState } from "./state.js";
 
 export interface ReadinessOptions {
   readonly state: ServiceState;
-  /** For readiness alone: events and requests do not wait for whoever asks. */
-  readonly pool: Pool;
+  /** For readiness alone: events and requests do not wait for whoever asks. Undefined for a service without a database. */
+  readonly pool: Pool | undefined;
   /** Undefined until the parts are started. */
   readonly parts: () => Parts | undefined;
 }
@@ -22,16 +22,22 @@ const FRESH_MS = 1_000;
  * writes whose events wait in the outbox: degraded, so that traffic keeps coming.
  */
 export function openReadiness({ state, pool, parts }: ReadinessOptions): () => Promise<Health> {
-  const read = shareFor(FRESH_MS, (running: Parts | undefined) => readFigures(pool, running));
+  const read = shareFor(FRESH_MS, (running: Parts | undefined) =>
+    pool === undefined ? readWithout(running) : readFigures(pool, running),
+  );
   return async () => {
     const { database, report } = await read(parts());
     const blocking = [
       // Never cached: load balancers go by it.
       ...(state.phase === "serving" ? [] : [describePhase(state)]),
-      ...(database.status === "up" ? [] : [`database: ${database.error}`]),
+      ...(database?.status === "down" ? [`database: ${database.error}`] : []),
     ];
     const reasons = [...blocking, ...report.reasons];
-    const checks = { service: { phase: state.phase }, database, ...report.checks };
+    const checks = {
+      service: { phase: state.phase },
+      ...(database === undefined ? {} : { database }),
+      ...report.checks,
+    };
     const status = blocking.length > 0 ? "unready" : reasons.length > 0 ? "degraded" : "ready";
     return { status, ...(reasons.length === 0 ? {} : { reasons }), checks };
   };
@@ -53,13 +59,17 @@ function shareFor<A, T>(ms: number, work: (of: A) => Promise<T>): (of: A) => Pro
 }
 
 interface Figures {
-  readonly database: DatabaseCheck;
+  readonly database: DatabaseCheck | undefined;
   readonly report: PartsReport;
 }
 
 type DatabaseCheck = { readonly status: "up" } | { readonly status: "down"; readonly error: string };
 
 const NOTHING: PartsReport = { checks: {}, reasons: [] };
+
+async function readWithout(running: Parts | undefined): Promise<Figures> {
+  return { database: undefined, report: (await running?.report()) ?? NOTHING };
+}
 
 /** Never rejects. A connection that does not answer is closed, so that the next request does not wait for it. */
 async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figures> {

@@ -16,7 +16,7 @@ export interface PartsReport {
 }
 
 /** How the parts are doing, for `/readyz`: figures, and failures by their class only, since anyone may ask. */
-export async function reportParts(parts: RunningParts, database: Queryable): Promise<PartsReport> {
+export async function reportParts(parts: RunningParts, database?: Queryable): Promise<PartsReport> {
   const { broker, relay, stream, consumers, cascades } = parts;
   if (broker === undefined) return { checks: {}, reasons: [] };
   const connected = broker.connected();
@@ -39,12 +39,13 @@ export async function reportParts(parts: RunningParts, database: Queryable): Pro
           ...relayReasons(relay, outbox),
           ...stats.flatMap(consumerReasons),
         ]
-      : ["broker: not connected; events wait in the outbox"],
+      : [`broker: not connected${relay === undefined ? "" : "; events wait in the outbox"}`],
   };
 }
 
 /** Leaves out what cannot be read: readiness reports an unreachable database by itself. */
-async function readFigures(database: Queryable, durables: readonly string[]) {
+async function readFigures(database: Queryable | undefined, durables: readonly string[]) {
+  if (database === undefined) return { outbox: undefined, letters: new Map<string, number>() };
   const outbox = await readOutbox(database).catch(() => undefined);
   const letters = await countDeadLetters(database, durables).catch(() => new Map<string, number>());
   return { outbox, letters };
@@ -114,7 +115,7 @@ function describeConsumer(stats: ConsumerStats, letters: ReadonlyMap<string, num
     applied: stats.applied,
     stale: stats.stale,
     attempts_waiting: stats.attemptsWaiting,
-    dead_letters: letters.get(stats.durable) ?? 0,
+    dead_letters: letters.get(stats.durable) ?? stats.lettersKept ?? 0,
     last_snapshot: stats.lastSnapshot && describeSnapshot(stats.lastSnapshot),
     last_error: publicReasonOf(stats.lastError),
   };

@@ -13,14 +13,14 @@ export function runtimeVariables(definition: ServiceDefinition): readonly Enviro
   const variables: EnvironmentDefinition[] = [
     ...(needsBroker(definition) ? BROKER : []),
     ...called.map(({ urlVariable: name, optional }) => needed(name, optional)),
-    needed(definition.database.urlVariable),
+    ...(definition.database === undefined ? [] : [needed(definition.database.urlVariable)]),
     needed(OPERATOR_KEY),
     ...[...called, ...callers].map(({ keyVariable: name, optional }) => needed(name, optional)),
     { name: "PORT", default: String(definition.http?.port ?? DEFAULT_PORT) },
     { name: "HOST", default: "127.0.0.1" },
     { name: "LOG_LEVEL", default: "info" },
     { name: "MESH_HOOKS" },
-    { name: "MIGRATE", default: "on" },
+    ...(definition.database === undefined ? [] : [{ name: "MIGRATE", default: "on" }]),
   ];
   return distinct(variables);
 }
@@ -32,8 +32,8 @@ const BROKER: readonly EnvironmentDefinition[] = [
 ];
 
 /** False for a service that neither publishes nor subscribes. */
-export function needsBroker({ stream, consumers }: ServiceDefinition): boolean {
-  return stream !== undefined || consumers.length > 0;
+export function needsBroker({ stream, consumers, stateless }: ServiceDefinition): boolean {
+  return stream !== undefined || consumers.length > 0 || stateless !== undefined;
 }
 
 /** The sources of its snapshots, and what its hooks call. */

@@ -60,6 +60,25 @@ export function connectSimulated(options: SimulatedClientOptions): SimulatedBrok
       return openPullSubscription({ connection, port, adversary, plan, prefetch });
     },
     replay: (stream, filter, fromSeq) => replay(connection, { stream, filter, fromSeq }),
+    async storedMessage(stream, at) {
+      const state = await connection.ask(`state of stream ${stream}`, (port) => port.streamState(stream));
+      if (!state) throw new Error(`stream ${stream} does not exist, or may not be read`);
+      const stored = await connection.ask(`read ${stream}`, (port) =>
+        port.read(stream, state.firstSeq, state.lastSeq),
+      );
+      const found = stored.findLast(({ seq, subject }) =>
+        "seq" in at ? seq === at.seq : subject === at.last,
+      );
+      return found && { ...found, time: new Date(found.time) };
+    },
+    deleteMessage: (stream, seq) =>
+      connection.ask(`delete ${stream} #${seq}`, (port) => port.deleteMessage(stream, seq)),
+    async subjectsOf(stream, filter) {
+      const stored = await connection.ask(`subjects of ${stream}`, (port) =>
+        port.read(stream, 0, Number.MAX_SAFE_INTEGER),
+      );
+      return [...new Set(stored.map(({ subject }) => subject))].filter((subject) => matches(filter, subject));
+    },
     cut: connection.cut,
     die: connection.die,
     close: connection.close,

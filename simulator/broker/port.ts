@@ -40,6 +40,8 @@ export interface ServerPort {
   /** Without effect if the message is not in flight. */
   settle(name: DurableName, seq: number): void;
   postpone(name: DurableName, seq: number, delayMs: number): void;
+  /** False where the stream has no such message. */
+  deleteMessage(stream: string, seq: number): boolean;
   /** Stored messages from one sequence to another, both included. Throws when there is no stream. */
   read(stream: string, from: number, to: number): readonly LoggedMessage[];
 }
@@ -81,6 +83,13 @@ function storageOf(state: ServerState) {
     streamState(name: string) {
       const stream = present(state, name);
       return stream && streams.stateOf(stream);
+    },
+    deleteMessage(name: string, seq: number) {
+      const stream = present(state, name);
+      const entry = stream?.messages.get(seq);
+      if (!stream || !entry) return false;
+      streams.remove(stream, entry, "deleted");
+      return true;
     },
     read(name: string, from: number, to: number) {
       const stream = present(state, name);

@@ -77,6 +77,9 @@ export function append(
     body: body.slice(),
     time,
   };
+  if (stream.plan.deadLetters)
+    for (const former of [...stream.messages.values()])
+      if (former.subject === subject) remove(stream, former, "evicted");
   stream.messages.set(seq, entry);
   stream.log.push(entry);
   stream.bytes += sizeOf(entry);

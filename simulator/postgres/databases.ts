@@ -69,6 +69,7 @@ export async function prepareDatabase(
   url: string,
   logger: Logger,
 ): Promise<SimulatedDatabase> {
+  if (definition.database === undefined) throw new Error(`${definition.name} has no database to simulate`);
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   const existing = existingTablesSql(definition.tables);
   if (existing !== "") await pool.query(existing);

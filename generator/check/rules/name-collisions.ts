@@ -2,9 +2,10 @@ import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
 import { callsOf } from "../../model/build/build-call.js";
-import { nameConsumer, subscribedEntities } from "../../model/build/build-consumer.js";
+import { isStateless, nameConsumer, subscribedEntities } from "../../model/build/build-consumer.js";
 import {
   databaseUrlVariable,
+  deadLetterStreamName,
   namedConsumerName,
   ownerUrlVariable,
   serviceUrlVariable,
@@ -27,6 +28,11 @@ export const checkNameCollisions: Rule = (program, report) => {
   const durables = openScope(report);
   for (const service of program.services.values()) {
     streams.claim(streamName(service), { what: `service "${service.name}"`, span: service.span });
+    if (isStateless(service))
+      streams.claim(deadLetterStreamName(service.name), {
+        what: `the dead letters of "${service.name}"`,
+        span: service.span,
+      });
     variables.claim(serviceUrlVariable(service.name), {
       what: `service "${service.name}"`,
       span: service.span,

@@ -1,17 +1,9 @@
-import {
-  type DeadLetter,
-  discardDeadLetter,
-  listDeadLetters,
-  messageOf,
-  reasonOf,
-  redriveLetter,
-  showDeadLetter,
-} from "@meshwright/runtime";
+import { type DeadLetter, messageOf, reasonOf, type ServiceLetters } from "@meshwright/runtime";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine, shorten } from "../../quote/visible.js";
-import { colour, print, printJson, printTable, quietLogger } from "../../terminal/terminal.js";
+import { colour, print, printJson, printTable } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
-import { type LoadedService, withService } from "../loaded-service.js";
+import { withLetters } from "../loaded-service.js";
 import { findRunningMesh } from "../running-mesh.js";
 
 interface Output {
@@ -30,10 +22,8 @@ export async function list(only: string | undefined, { json }: Output): Promise<
   const running = await findRunningMesh(only);
   const letters: ({ readonly service: string } & DeadLetter)[] = [];
   // Those without consumers too: an outbox has dead letters of its own.
-  for (const service of running.services) {
-    const found = await withService(running, service, ({ pool }) =>
-      listDeadLetters(pool, { limit: json ? EVERY : SHOWN }),
-    );
+  for (const service of [...running.services, ...running.stateless]) {
+    const found = await withLetters(running, service, ({ list }) => list(json ? EVERY : SHOWN));
     letters.push(...found.map((letter) => ({ service: service.name, ...letter })));
   }
   if (json) printJson({ deadLetters: letters });
@@ -54,8 +44,8 @@ export async function list(only: string | undefined, { json }: Output): Promise<
 }
 
 export function show(name: string, id: string, { json }: Output): Promise<ExitCode> {
-  return withNamed(name, async ({ pool }) => {
-    const letter = await showDeadLetter(pool, parseId(id));
+  return withNamed(name, async (letters) => {
+    const letter = await letters.show(parseId(id));
     if (!letter) throw unknownLetters(name, [id]);
     const { body, ...facts } = letter;
     if (json) printJson({ ...facts, body: body.toString("utf8"), bodyBase64: body.toString("base64") });
@@ -72,15 +62,13 @@ export function show(name: string, id: string, { json }: Output): Promise<ExitCo
 
 /** Oldest first, as they happened. One that fails again stays, and is a finding. */
 export function redrive(name: string, ids: readonly string[], options: Selection): Promise<ExitCode> {
-  return withNamed(name, async ({ definition, pool, env }) => {
+  return withNamed(name, async (letters) => {
     const outcomes: { readonly id: number; readonly outcome: string; readonly reason?: string }[] = [];
-    for (const id of await select({ name, pool }, ids, options)) {
-      const result = await redriveLetter({ definition, pool, env, id, logger: quietLogger }).catch(
-        (error: unknown) => ({
-          outcome: "failed" as const,
-          reason: messageOf(error),
-        }),
-      );
+    for (const id of await select({ name, letters }, ids, options)) {
+      const result = await letters.redrive(id).catch((error: unknown) => ({
+        outcome: "failed" as const,
+        reason: messageOf(error),
+      }));
       outcomes.push({ id, ...result });
     }
     if (options.json) printJson({ redriven: outcomes });
@@ -92,10 +80,10 @@ export function redrive(name: string, ids: readonly string[], options: Selection
 }
 
 export function discard(name: string, ids: readonly string[], options: Selection): Promise<ExitCode> {
-  return withNamed(name, async ({ pool }) => {
+  return withNamed(name, async (letters) => {
     const outcomes: { readonly id: number; readonly discarded: boolean }[] = [];
-    for (const id of await select({ name, pool }, ids, options)) {
-      outcomes.push({ id, discarded: await discardDeadLetter(pool, id) });
+    for (const id of await select({ name, letters }, ids, options)) {
+      outcomes.push({ id, discarded: await letters.discard(id) });
     }
     if (options.json) printJson({ discarded: outcomes });
     else
@@ -106,33 +94,33 @@ export function discard(name: string, ids: readonly string[], options: Selection
 
 async function withNamed(
   name: string,
-  work: (service: LoadedService) => Promise<ExitCode>,
+  work: (letters: ServiceLetters) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const running = await findRunningMesh(name);
-  const [service] = running.services;
+  const [service] = [...running.services, ...running.stateless];
   if (!service) throw new UsageError(`there is no service "${name}"`);
-  return withService(running, service, work);
+  return withLetters(running, service, work);
 }
 
 interface Owner {
   readonly name: string;
-  readonly pool: LoadedService["pool"];
+  readonly letters: ServiceLetters;
 }
 
 /** All of them or none: with one wrong id nothing is touched. */
 async function select(
-  { name, pool }: Owner,
+  { name, letters }: Owner,
   ids: readonly string[],
-  { all }: Selection,
+  { all: isAll }: Selection,
 ): Promise<readonly number[]> {
-  if ((all ?? false) === ids.length > 0) throw new UsageError("name either ids or --all");
-  if (all) {
-    const letters = await listDeadLetters(pool, { limit: EVERY });
-    return letters.map(({ id }) => id).sort((a, b) => a - b);
+  if ((isAll ?? false) === ids.length > 0) throw new UsageError("name either ids or --all");
+  if (isAll) {
+    const all = await letters.list(EVERY);
+    return all.map(({ id }) => id).sort((a, b) => a - b);
   }
   const named = [...new Set(ids.map(parseId))];
   const unknown: number[] = [];
-  for (const id of named) if (!(await showDeadLetter(pool, id))) unknown.push(id);
+  for (const id of named) if (!(await letters.show(id))) unknown.push(id);
   if (unknown.length > 0) throw unknownLetters(name, unknown);
   return named;
 }

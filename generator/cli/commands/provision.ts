@@ -26,15 +26,16 @@ export async function provision(options: ProvisionOptions): Promise<ExitCode> {
       onNotice: (service, text) => notices.push(`${service}: ${text}`),
     }),
   );
+  const letters = running.mesh.services.flatMap(({ deadLetters }) => deadLetters ?? []);
   const streams = running.mesh.streams.map(({ name }) => name).filter((name) => !missing.includes(name));
   const durables = running.mesh.services
     .flatMap(({ consumers }) => consumers)
     .filter(({ stream }) => streams.includes(stream))
     .map(({ durable }) => durable);
-  if (options.json) printJson({ streams, durables, missing, notices });
+  if (options.json) printJson({ streams: [...streams, ...letters], durables, missing, notices });
   else {
     for (const notice of notices) tell(colour.yellow(notice));
-    print(`streams   ${streams.join(", ") || "none"}`);
+    print(`streams   ${[...streams, ...letters].join(", ") || "none"}`);
     print(`durables  ${durables.join(", ") || "none"}`);
     for (const { name, external, described } of running.mesh.streams.filter(({ name }) =>
       missing.includes(name),

@@ -107,6 +107,7 @@ async function createDatabases(
   const databases: Record<string, string> = {};
   try {
     for (const { name, database } of services) {
+      if (database === undefined) continue;
       await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
       const own = new URL(url);
       own.pathname = `/${encodeURIComponent(database.name)}`;

@@ -4,7 +4,7 @@ import type { Service } from "../../model/mesh.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour, print, printJson, printTable, withProgress } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
-import { withService } from "../loaded-service.js";
+import { loadDefinition, withService } from "../loaded-service.js";
 import { findRunningMesh, findServiceUrl, natsLogin, type RunningMesh } from "../running-mesh.js";
 import { findingsOf } from "./status-findings.js";
 
@@ -39,8 +39,12 @@ async function askAll(running: RunningMesh): Promise<Answers> {
   const { broker, error } = await openBroker(running);
   if (error !== undefined) findings.push(`broker: ${error}; streams and consumers are not shown`);
   try {
-    for (const service of running.services) {
-      const found = await askOne(running, service, error === undefined ? broker : undefined);
+    for (const service of [...running.services, ...running.stateless]) {
+      const asked = error === undefined ? broker : undefined;
+      const found =
+        service.database === undefined
+          ? await askStateless(running, service, asked)
+          : await askOne(running, service, asked);
       if (typeof found === "string") findings.push(`${service.name}: ${found}`);
       else {
         all.push(found);
@@ -65,6 +69,16 @@ async function openBroker(
   } catch (error) {
     return { broker, error: (error as Error).message };
   }
+}
+
+async function askStateless(
+  running: RunningMesh,
+  service: Service,
+  broker: Broker | undefined,
+): Promise<ServiceStatus> {
+  const definition = await loadDefinition(service);
+  const url = findServiceUrl(running, service);
+  return await serviceStatus({ definition, url, ...(broker && { broker }) });
 }
 
 /** A text says why its database could not be asked. */

@@ -2,6 +2,14 @@ import type { Envelope } from "../../vocabulary/envelopes.js";
 import { error, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
 
+/** What a service has its database for. */
+const databaseUses = {
+  events: ": its events are written there, in the transaction that they tell of",
+  resources: ", and its resources are tables",
+  cascades: ", and its cascades change rows",
+  use: ", and hears nothing",
+} as const;
+
 /** Services, what they own and what they hear. */
 export const serviceCodes = {
   "unknown-service": missingName(
@@ -50,8 +58,12 @@ export const serviceCodes = {
     (p) => `give one "database: ${p.database}", or remove it`,
   ),
   "service-without-database": error(
-    (p: { service: string }) => `"${p.service}" has no database`,
-    () => 'add "database", or "external: true" if the service is written by hand elsewhere',
+    (p: { service: string; lacks: "events" | "resources" | "cascades" | "use" }) =>
+      `"${p.service}" has no database${databaseUses[p.lacks]}`,
+    (p) =>
+      p.lacks === "use"
+        ? 'add "database", or "subscribes" for a service of hooks alone, or "external: true" if the service is written by hand elsewhere'
+        : 'add "database", or "external: true" if the service is written by hand elsewhere',
   ),
   "external-service": error(
     (p: { service: string; key: string }) =>

@@ -1,4 +1,4 @@
-import type { Event, Stream } from "../../model/mesh.js";
+import type { Event, Service, Stream } from "../../model/mesh.js";
 import { schemaFileName } from "../json-schema/event.js";
 import type { Lookup, Subscription } from "../lookup.js";
 import type { Literal } from "../print/layout.js";
@@ -7,7 +7,7 @@ import type { Literal } from "../print/layout.js";
 export function planDocument({ mesh, subscriptions }: Lookup): Literal {
   return {
     mesh: mesh.name,
-    streams: mesh.streams.map(streamPlan),
+    streams: [...mesh.streams.map(streamPlan), ...mesh.services.flatMap(deadLetterPlan)],
     consumers: subscriptions.map(consumerPlan),
   };
 }
@@ -61,6 +61,24 @@ function streamPlan(stream: Stream): Literal {
       duplicate_window: nanoseconds(stream.duplicateWindowSeconds),
     },
   };
+}
+
+/** It refuses what it has no room for: a dead letter is not to be forgotten. */
+function deadLetterPlan({ name, deadLetters }: Service): Literal[] {
+  if (deadLetters === undefined) return [];
+  const config = {
+    name: deadLetters,
+    subjects: [`$MESH.${name}.>`],
+    retention: "limits",
+    storage: "file",
+    discard: "new",
+    max_age: 0,
+    max_msgs: 1_000_000,
+    max_msgs_per_subject: 1,
+    max_bytes: 2 ** 30,
+    duplicate_window: nanoseconds(120),
+  };
+  return [{ service: name, config }];
 }
 
 function consumerPlan({ service, consumer }: Subscription): Literal {

@@ -94,7 +94,7 @@ export function passwordVariableOf(user: string): string {
 interface Need {
   readonly subject: string;
   /** `pull`: answered by many messages. */
-  readonly kind: "event" | "call" | "pull" | "ack";
+  readonly kind: "event" | "letter" | "call" | "pull" | "ack";
 }
 
 function needsOf(service: Service, lookup: Lookup): readonly Need[] {
@@ -102,6 +102,7 @@ function needsOf(service: Service, lookup: Lookup): readonly Need[] {
     ...filtersOf(lookup.events(service)).map((subject): Need => ({ subject, kind: "event" })),
     ...(service.stream === undefined ? [] : ownStream(service.stream)),
     ...service.consumers.flatMap(subscription),
+    ...(service.deadLetters === undefined ? [] : ownLetters(service.name, service.deadLetters)),
   ];
   return [...new Map(needs.map((need) => [need.subject, need])).values()];
 }
@@ -117,6 +118,16 @@ function ownStream(stream: string): readonly Need[] {
   return [
     { subject: `${API}.STREAM.INFO.${stream}`, kind: "call" },
     { subject: `${API}.STREAM.MSG.GET.${stream}`, kind: "call" },
+  ];
+}
+
+/** Keeping dead letters and attempts, and forgetting attempts once they are over. */
+function ownLetters(service: string, stream: string): readonly Need[] {
+  return [
+    { subject: `$MESH.${service}.>`, kind: "letter" },
+    { subject: `${API}.STREAM.INFO.${stream}`, kind: "call" },
+    { subject: `${API}.STREAM.MSG.GET.${stream}`, kind: "call" },
+    { subject: `${API}.STREAM.MSG.DELETE.${stream}`, kind: "call" },
   ];
 }
 

@@ -40,7 +40,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
     picture: pictureView(lookup),
     services: mesh.services.map((service) => serviceRow(service, lookup)),
     entities: entities(lookup),
-    streams: mesh.streams.map(streamRow),
+    streams: [...mesh.streams.map(streamRow), ...mesh.services.flatMap(deadLetterRow)],
     consumers: subscriptions.map(consumerRow),
     calls: mesh.calls.map(callRow),
     cascades: subscriptions.flatMap(({ service, consumer }) =>
@@ -53,11 +53,16 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
 function serviceRow(service: Service, lookup: Lookup): ReadmeView["services"][number] {
   return {
     service: `**${serviceTitle(service.name)}**${service.external ? " (external)" : ""}`,
-    database: service.database === undefined ? "-" : inCode(service.database),
+    database: databaseCell(service),
     owns: listOf(lookup.tables(service).map((table) => table.name)),
     publishes: codeList(service.publishes.map((pattern) => pattern.text)),
     subscribes: codeList(service.subscribes.map((pattern) => pattern.text)),
   };
+}
+
+function databaseCell({ database, external }: Service): string {
+  if (database !== undefined) return inCode(database);
+  return external ? "-" : "none: stateless, its hooks are called at least once per message";
 }
 
 function entities(lookup: Lookup): ReadmeView["entities"] {
@@ -99,6 +104,21 @@ function streamRow(stream: Stream): ReadmeView["streams"][number] {
     window: duration(stream.duplicateWindowSeconds),
     replicas: stream.replicas === undefined ? "1 in development, 3 in production" : String(stream.replicas),
   };
+}
+
+/** Where a service without a database keeps what its hooks could not handle. */
+function deadLetterRow({ name, deadLetters }: Service): ReadmeView["streams"] {
+  if (deadLetters === undefined) return [];
+  return [
+    {
+      stream: inCode(deadLetters),
+      owner: serviceTitle(name),
+      subjects: inCode(`$MESH.${name}.>`),
+      keeps: "its dead letters, until `mesh dlq` redrives or discards them",
+      window: duration(120),
+      replicas: "1 in development, 3 in production",
+    },
+  ];
 }
 
 function consumerRow({ service, consumer }: Subscription): ReadmeView["consumers"][number] {

@@ -25,16 +25,21 @@ export function consumerFunctionName(consumer: Consumer): string {
 }
 
 function hooksInterface(scope: ConsumerScope): StatementStructures {
-  const { consumer, imports } = scope;
+  const { service, consumer, imports } = scope;
+  const isStateless = service.database === undefined;
   const optional = needsHooks(consumer) ? "Steps" : "Optional steps";
   return {
     kind: StructureKind.Interface,
     name: hooksName(consumer),
     isExported: true,
-    ...(consumer.name === undefined ? {} : { extends: [imports.type(RUNTIME, "ConsumerHooks")] }),
+    ...(consumer.name === undefined
+      ? {}
+      : { extends: [imports.type(RUNTIME, isStateless ? "MessageHooks" : "ConsumerHooks")] }),
     docs: docs(
       `${optional} of ${titleOf(scope)} for \`${consumer.pattern}\`; ` +
-        "handlers run last, in the event's transaction.",
+        (isStateless
+          ? "stateless: a handler is called at least once per message."
+          : "handlers run last, in the event's transaction."),
     ),
     properties: hookProperties(scope),
   };
@@ -50,7 +55,10 @@ function consumerFunction(scope: ConsumerScope): StatementStructures {
     parameters: [
       { name: "hooks", type: hooksName(consumer), ...(needsHooks(consumer) ? {} : { initializer: "{}" }) },
     ],
-    returnType: imports.type(RUNTIME, "ConsumerDefinition"),
+    returnType: imports.type(
+      RUNTIME,
+      scope.service.database === undefined ? "StatelessConsumerDefinition" : "ConsumerDefinition",
+    ),
     statements: [`return ${printTypeScript(consumerLiteral(scope), RETURNED)};`],
   };
 }

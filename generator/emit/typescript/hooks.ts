@@ -45,12 +45,12 @@ function beforeHooks({ service, consumer, lookup, imports }: ConsumerScope): Hoo
   });
 }
 
-function eventHooks({ consumer, lookup, imports }: ConsumerScope): HookProperty[] {
+function eventHooks({ service, consumer, lookup, imports }: ConsumerScope): HookProperty[] {
   return consumer.events.map(lookup.event).map((event) => ({
     name: event.names.hook,
     isReadonly: true,
     hasQuestionToken: true,
-    type: `${imports.type(RUNTIME, "Handler")}<${imports.type(`../../${event.service}/events.js`, event.name)}>`,
+    type: `${imports.type(RUNTIME, service.database === undefined ? "MessageHandler" : "Handler")}<${imports.type(`../../${event.service}/events.js`, event.name)}>`,
     docs: docs(eventSentence(event)),
   }));
 }

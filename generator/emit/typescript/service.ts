@@ -49,13 +49,18 @@ function hooksType({ service, imports }: Scope): string {
   );
   return typeStatement({
     name: `${service.names.type}Hooks`,
-    intersection: [
-      imports.type(RUNTIME, ofConsumers.length === 0 ? "ServiceHooks" : "SubscriberHooks"),
-      ...ofConsumers,
-      ...ofNamed,
-    ],
-    docs: docs(`What ${serviceTitle(service.name)} does beyond its tables, caches and cascades.`),
+    intersection: [imports.type(RUNTIME, commonHooks(service)), ...ofConsumers, ...ofNamed],
+    docs: docs(
+      service.database === undefined
+        ? `What ${serviceTitle(service.name)} does, all of it: it has no database.`
+        : `What ${serviceTitle(service.name)} does beyond its tables, caches and cascades.`,
+    ),
   });
+}
+
+function commonHooks(service: Service): string {
+  if (unnamedConsumers(service).length === 0) return "ServiceHooks";
+  return service.database === undefined ? "StatelessHooks" : "SubscriberHooks";
 }
 
 function unnamedConsumers({ consumers }: Service): readonly Consumer[] {
@@ -101,20 +106,12 @@ function serviceFunction(scope: Scope): StatementStructures {
 }
 
 function serviceLiteral({ service, lookup, imports }: Scope): Literal {
-  const database = lookup.database(service);
-  if (database === undefined) throw new Error(`service "${service.name}" is generated, and has no database`);
   return {
     mesh: lookup.mesh.name,
     name: service.name,
     source: service.source,
-    database: {
-      name: database.name,
-      urlVariable: database.urlVariable,
-      ownerUrlVariable: database.ownerUrlVariable,
-      roles: { ...database.roles },
-      migrations: code(`new URL("./migrations/", import.meta.url)`),
-      sql: database.sql,
-    },
+    database: databaseLiteral(service, lookup),
+    stateless: statelessLiteral({ service, lookup, imports }),
     stream:
       service.stream === undefined
         ? undefined
@@ -122,10 +119,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     publishes: service.publishes.map((pattern) => pattern.filter),
     validated: validatedLiteral({ service, lookup, imports }),
     tables: lookup.tables(service).map((table) => code(imports.value("./tables.js", table.names.value))),
-    consumers: service.consumers.map((consumer) => {
-      const made = imports.value(consumerModule(consumer), consumerFunctionName(consumer));
-      return code(`${made}(${consumer.name === undefined ? "hooks" : `hooks.${consumer.name}`})`);
-    }),
+    consumers: service.database === undefined ? [] : consumersLiteral({ service, lookup, imports }),
     http: service.http && {
       port: service.http.port,
       resources: service.http.resources.map((resource) =>
@@ -135,9 +129,47 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     callers: callersLiteral(service, lookup),
     calls: callsLiteral(service, lookup),
     environment: environmentLiteral(service),
-    onEvent: unnamedConsumers(service).length === 0 ? undefined : code("hooks.onEvent"),
+    onEvent: service.database === undefined ? undefined : onEventLiteral(service),
     start: code("hooks.start"),
   };
+}
+
+function databaseLiteral(service: Service, lookup: Lookup): Literal | undefined {
+  const database = lookup.database(service);
+  return (
+    database && {
+      name: database.name,
+      urlVariable: database.urlVariable,
+      ownerUrlVariable: database.ownerUrlVariable,
+      roles: { ...database.roles },
+      migrations: code(`new URL("./migrations/", import.meta.url)`),
+      sql: database.sql,
+    }
+  );
+}
+
+/** What a service without a database does. */
+function statelessLiteral(scope: Scope): Literal | undefined {
+  const { service, imports } = scope;
+  const { name, deadLetters } = service;
+  if (deadLetters === undefined) return undefined;
+  const stream = imports.value(RUNTIME, "deadLetterStreamOf");
+  return {
+    deadLetters: code(`${stream}(${printTypeScript({ service: name, name: deadLetters })})`),
+    consumers: consumersLiteral(scope),
+    onEvent: onEventLiteral(service),
+  };
+}
+
+function consumersLiteral({ service, imports }: Scope): Literal[] {
+  return service.consumers.map((consumer) => {
+    const made = imports.value(consumerModule(consumer), consumerFunctionName(consumer));
+    return code(`${made}(${consumer.name === undefined ? "hooks" : `hooks.${consumer.name}`})`);
+  });
+}
+
+function onEventLiteral(service: Service): Literal | undefined {
+  return unnamedConsumers(service).length === 0 ? undefined : code("hooks.onEvent");
 }
 
 /** Who may call what of it; undefined where nobody may call anything. */

@@ -146,7 +146,10 @@ export const serviceShape = mapping("a service", {
     "mesh",
   ),
   naming: namingKey("of this service"),
-  database: key("Its database; no other service may use it.", databaseName),
+  database: key(
+    "Its database; no other service may use it. A service without one only hands what it hears to its hooks: it keeps nothing, publishes nothing, and calls them at least once per message.",
+    databaseName,
+  ),
   publishes: key(
     "Patterns of the subjects that it owns: `auth.user.*`, or `auth.*` for every entity.",
     list(pattern),

@@ -43,7 +43,7 @@ export function callsOf(caller: ServiceSymbol, program: Program): readonly Call[
 
 /** What the snapshots of its caches, and of entities that it keeps no cache of, are read from. */
 export function impliedUses(service: ServiceSymbol, program: Program): readonly Use[] {
-  if (service.external) return [];
+  if (service.external || service.database === undefined) return [];
   const tables = [...(service.database?.tables.values() ?? [])];
   const syncs = tables.flatMap((table): readonly Use[] => {
     const path = table.node?.get.sync?.get.get;

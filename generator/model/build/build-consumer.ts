@@ -37,7 +37,7 @@ export function buildConsumers(
       events: received.map((event) => event.name),
       cache,
       source:
-        cache === undefined && action === undefined && !service.external
+        cache === undefined && action === undefined && service.database !== undefined
           ? findSource(entity, service, program)
           : undefined,
       cascades: name === undefined ? buildCascades(service.name, received, program) : [],
@@ -54,6 +54,11 @@ function filterOfSubscription(entity: EntitySymbol, action: string | undefined):
   );
   const hasTemplates = heard.some(({ node }) => node?.get.subject !== undefined);
   return hasTemplates ? coverAll(heard.map(filterOfEvent)) : filterOf({ ...entity, action });
+}
+
+/** It has hooks alone: it keeps nothing, and its hooks are called at least once per message. */
+export function isStateless({ external, database }: ServiceSymbol): boolean {
+  return !external && database === undefined;
 }
 
 export interface SubscribedEntity {

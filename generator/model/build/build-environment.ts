@@ -59,16 +59,18 @@ export function buildEnvironment(
       variable("NATS_PASSWORD", "Password of the broker user"),
     ]),
     variable("MESH_HOOKS", "Module with the hooks of the service, instead of the one in the hooks folder"),
-    variable(
-      "MIGRATE",
-      "on, or off where somebody else migrates: the service then waits for it, as it does under a role that may not migrate",
-      {
-        default: "on",
-      },
-    ),
+    ...(service.database === undefined ? [] : [MIGRATE]),
     ...ownVariables(service),
   ];
 }
+
+const MIGRATE = variable(
+  "MIGRATE",
+  "on, or off where somebody else migrates: the service then waits for it, as it does under a role that may not migrate",
+  {
+    default: "on",
+  },
+);
 
 function urlVariable(call: Call): EnvironmentVariable {
   const { callee, reasons } = call;

@@ -2,8 +2,8 @@ import { compareNames } from "../../collections/compare-names.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Call, Http, Resource, Service } from "../mesh.js";
-import { pascalCase, streamName, valueName } from "../names.js";
-import { buildConsumers } from "./build-consumer.js";
+import { deadLetterStreamName, pascalCase, streamName, valueName } from "../names.js";
+import { buildConsumers, isStateless } from "./build-consumer.js";
 import { buildEnvironment } from "./build-environment.js";
 import { buildPatterns } from "./build-pattern.js";
 import type { EventIndex } from "./event-index.js";
@@ -27,6 +27,7 @@ export function buildService(service: ServiceSymbol, { events, calls, program }:
     envelope: service.envelope === "mesh" ? undefined : service.envelope,
     naming: service.naming,
     database: service.database?.name,
+    deadLetters: isStateless(service) ? deadLetterStreamName(service.name) : undefined,
     publishes: buildPatterns(service.publishes),
     subscribes: buildPatterns(service.subscribes),
     stream: own.length === 0 ? undefined : streamName(service),

@@ -166,6 +166,39 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
       consume,
     });
 
+    describe("stored messages", () => {
+      it("are found by sequence and as the last of a subject, and deleted one by one", async () => {
+        for (const id of ["a", "b", "a"]) await publish(id);
+        const last = () => broker.storedMessage(stream.name, { last: subjectIn(stream, "a", "created") });
+        expect(await broker.storedMessage(stream.name, { seq: 2 })).toMatchObject({
+          subject: subjectIn(stream, "b", "created"),
+          seq: 2,
+        });
+        expect((await last())?.seq).toBe(3);
+        expect([...(await broker.subjectsOf(stream.name, ">"))].sort()).toEqual(
+          ["a", "b"].map((id) => subjectIn(stream, id, "created")),
+        );
+        expect(await broker.deleteMessage(stream.name, 3)).toBe(true);
+        expect(await broker.deleteMessage(stream.name, 3)).toBe(false);
+        expect((await last())?.seq).toBe(1);
+        expect(await broker.storedMessage(stream.name, { seq: 3 })).toBeUndefined();
+        expect(await broker.subjectsOf(stream.name, "nobody.>")).toEqual([]);
+      });
+
+      it("of a stream of dead letters are the last of each subject", async () => {
+        const letters = { ...streamPlan(), maxAgeSeconds: 0, deadLetters: true } as const;
+        await broker.ensureStream(letters);
+        for (const [id, body] of [
+          ["1", "one"],
+          ["2", "two"],
+        ] as const)
+          await broker.publish({ subject: subjectIn(letters, "a"), id, body: bytes(body) });
+        expect(await broker.streamState(letters.name)).toMatchObject({ messages: 1, lastSeq: 2 });
+        // Once more: its settings are as planned.
+        expect(await broker.ensureStream(letters)).toMatchObject({ messages: 1 });
+      });
+    });
+
     describe("replay", () => {
       const replayed = async (filter: string, from: number) => {
         const seqs: number[] = [];

@@ -85,7 +85,7 @@ test("a complete environment, with defaults where nothing is said", () => {
 
 test("DATABASE_URL serves where the service's own variable is not set", () => {
   const { SFS_DB_URL: DATABASE_URL, ...rest } = complete;
-  expect(readConfig(definition, { ...rest, DATABASE_URL }).databaseUrl).toBe(DATABASE_URL);
+  expect(readConfig(definition, { ...rest, DATABASE_URL }).database?.url).toBe(DATABASE_URL);
 });
 
 test("everything that is missing is said at once", () => {

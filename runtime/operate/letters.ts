@@ -1,0 +1,80 @@
+import type { Pool } from "pg";
+import type { Broker } from "../broker/broker.js";
+import {
+  type DeadLetter,
+  discardDeadLetter,
+  listDeadLetters,
+  type Redriven,
+  showDeadLetter,
+} from "../consumer/dead-letters.js";
+import type { Logger, ServiceDefinition, StatelessDefinition } from "../definition.js";
+import { parseMessage } from "../inbox/parse.js";
+import { type DeadLetterStream, openDeadLetterStream } from "../stateless/dead-letter-stream.js";
+import { resolveConsumer } from "../stateless/message-hook.js";
+import { redriveLetter } from "./redrive.js";
+
+/** The dead letters of one service, wherever it keeps them: in its database, or in a stream where it has none. */
+export interface ServiceLetters {
+  /** Those not redriven. */
+  list(limit: number): Promise<readonly DeadLetter[]>;
+  /** With the body as it came; undefined when there is none of this id. */
+  show(id: number): Promise<(DeadLetter & { readonly body: Buffer }) | undefined>;
+  /** Applies it in this process; the service may run meanwhile. Rejects with what a hook throws; the letter stays. */
+  redrive(id: number): Promise<Redriven>;
+  /** False when there was none of this id. */
+  discard(id: number): Promise<boolean>;
+}
+
+/** Whose dead letters they are. */
+export interface LettersOptions {
+  /** With its hooks, which run as in the service. */
+  readonly definition: ServiceDefinition;
+  /** For the start hook, which runs before the first is redriven. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+}
+
+/** Of a service with a database, in `mesh.dead_letter`. */
+export function lettersInDatabase(options: LettersOptions & { readonly pool: Pool }): ServiceLetters {
+  const { pool } = options;
+  return {
+    list: (limit) => listDeadLetters(pool, { limit }),
+    show: (id) => showDeadLetter(pool, id),
+    redrive: (id) => redriveLetter({ ...options, id }),
+    discard: (id) => discardDeadLetter(pool, id),
+  };
+}
+
+/** Of a service without one, in its stream on the broker. */
+export function lettersInStream(
+  options: LettersOptions & { readonly stateless: StatelessDefinition; readonly broker: Broker },
+): ServiceLetters {
+  const letters = openDeadLetterStream(options.broker, options.stateless.deadLetters);
+  return {
+    list: async (limit) => (await letters.list()).toReversed().slice(0, limit),
+    show: letters.show,
+    redrive: (id) => redriveFromStream(options, letters, id),
+    discard: letters.discard,
+  };
+}
+
+async function redriveFromStream(
+  { definition, stateless, env, logger }: LettersOptions & { readonly stateless: StatelessDefinition },
+  letters: DeadLetterStream,
+  id: number,
+): Promise<Redriven> {
+  const refused = (reason: string): Redriven => ({ outcome: "refused", reason });
+  const letter = await letters.show(id);
+  if (letter === undefined) return refused(`there is no dead letter ${id}`);
+  const consumer = stateless.consumers.find(({ durable }) => durable === letter.durable);
+  if (consumer === undefined)
+    return refused(`it is of the consumer ${letter.durable}, which ${definition.name} no longer has`);
+  const { model, call } = resolveConsumer(consumer, stateless.onEvent);
+  const parsed = parseMessage(model, { ...letter, time: new Date(letter.failedAt) }, letter.seq);
+  if (!parsed.ok) return refused(parsed.rejected.reason);
+  await definition.start?.({ env, logger });
+  const { signal } = new AbortController();
+  await call(parsed.incoming, { logger, attempt: letter.attempts + 1, signal });
+  await letters.discard(id);
+  return { outcome: "applied" };
+}

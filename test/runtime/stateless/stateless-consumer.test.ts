@@ -1,0 +1,270 @@
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Broker } from "../../../runtime/broker/broker.js";
+import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
+import type { MeshEvent, MessageHandler, StatelessConsumerDefinition } from "../../../runtime/definition.js";
+import { lettersInStream } from "../../../runtime/operate/letters.js";
+import {
+  type DeadLetterStream,
+  deadLetterStreamOf,
+  openDeadLetterStream,
+} from "../../../runtime/stateless/dead-letter-stream.js";
+import { startStatelessConsumer } from "../../../runtime/stateless/stateless-consumer.js";
+import { openRig, type Rig } from "../../support/consumer-rig.js";
+import { eventDefinition } from "../../support/event-definition.js";
+import { silent } from "../../support/loggers.js";
+import { waitFor } from "../../support/servers.js";
+import { defineService } from "../../support/service-definition.js";
+
+/*
+ * A service without a database on a real broker: order, back-off, attempts and dead letters, with nothing but the broker to
+ * remember them.
+ */
+
+const DURABLE = "courier_user";
+
+let rig: Rig;
+let broker: Broker;
+let letters: DeadLetterStream;
+let heard: string[];
+const running: RunningConsumer[] = [];
+beforeEach(async () => {
+  rig = await openRig();
+  broker = await rig.connect();
+  const service = rig.stream.toLowerCase();
+  letters = openDeadLetterStream(broker, deadLetterStreamOf({ service, name: `DEAD_${rig.stream}` }));
+  heard = [];
+});
+afterEach(async () => {
+  for (const consumer of running.splice(0)) await consumer.stop();
+  await rig.manager.streams.delete(letters.definition.name).catch(() => false);
+  await rig.close();
+});
+
+interface Choices {
+  readonly attempts?: number;
+  readonly backoffSeconds?: readonly number[];
+  readonly ackWaitSeconds?: number;
+}
+
+function courier(handler: MessageHandler<MeshEvent>, choices: Choices = {}): StatelessConsumerDefinition {
+  return {
+    durable: DURABLE,
+    stream: {
+      name: rig.stream,
+      subjects: [`${rig.stream}.user.*.*`],
+      maxAgeSeconds: 3600,
+      maxMessages: 1_000_000,
+      maxBytes: 1 << 30,
+      duplicateWindowSeconds: 120,
+    },
+    filter: `${rig.stream}.user.*.*`,
+    entity: "auth.user",
+    delivery: { attempts: 3, backoffSeconds: [0.2], ackWaitSeconds: 30, ...choices },
+    events: ["created", "updated"].map((action) => ({
+      event: eventDefinition({ name: `User${action}`, action, change: "none" }),
+      handler,
+    })) as StatelessConsumerDefinition["events"],
+  };
+}
+
+type Hook = (line: string, attempt: number, signal: AbortSignal) => Promise<void> | void;
+
+/** Hears after the hook has come through: `a 1`. */
+function hearing(hook: Hook = () => undefined): MessageHandler<MeshEvent> {
+  return async ({ event, attempt, signal }) => {
+    const line = `${event.metadata.entity_id} ${event.metadata.version}`;
+    await hook(line, attempt, signal);
+    heard.push(line);
+  };
+}
+
+function start(definition: StatelessConsumerDefinition): RunningConsumer {
+  const consumer = startStatelessConsumer({ broker, definition, letters, logger: silent, watchMs: 200 });
+  running.push(consumer);
+  return consumer;
+}
+
+const settled = () => waitFor(() => rig.settled(DURABLE), { what: "every message to be settled" });
+const versions = async (id: string, count: number) => {
+  for (let version = 1; version <= count; version += 1) await rig.say({ id, action: "updated", version });
+};
+const never = () => new Promise<void>(() => undefined);
+
+test("hooks run in the order of each entity, and one that hangs holds up no other entity", async () => {
+  start(courier(hearing((line) => (line === "slow 1" ? never() : undefined))));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await Promise.all([versions("slow", 3), versions("a", 20), versions("b", 20)]);
+  await waitFor(() => heard.length === 40, { what: "the events of the others" });
+  for (const id of ["a", "b"])
+    expect(heard.filter((line) => line.startsWith(id))).toEqual(
+      Array.from({ length: 20 }, (_, at) => `${id} ${at + 1}`),
+    );
+});
+
+test("a hook that fails is tried again after its back-off, before later events of its entity", async () => {
+  const tries: string[] = [];
+  start(
+    courier(
+      hearing((line, attempt) => {
+        tries.push(`${line} #${attempt}`);
+        if (line === "a 1" && attempt < 3) throw new Error("not yet");
+      }),
+    ),
+  );
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await versions("a", 3);
+  await versions("b", 1);
+  await settled();
+  expect(heard.filter((line) => line.startsWith("a"))).toEqual(["a 1", "a 2", "a 3"]);
+  expect(heard.indexOf("b 1")).toBe(0);
+  expect(tries.filter((line) => line.startsWith("a 1"))).toEqual(["a 1 #1", "a 1 #2", "a 1 #3"]);
+  expect(await letters.list()).toEqual([]);
+  await waitFor(async () => (await broker.streamState(letters.definition.name))?.messages === 0, {
+    what: "the attempts to be forgotten",
+  });
+});
+
+test("after its attempts an event is a dead letter of the service's stream: listed, shown, redriven, discarded", async () => {
+  let broken = true;
+  const definition = courier(
+    hearing((line) => {
+      if (line.startsWith("bad") && broken) throw new Error("no such number");
+    }),
+  );
+  const consumer = start(definition);
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await versions("bad", 2);
+  await versions("good", 1);
+  await settled();
+  expect(heard).toEqual(["good 1"]);
+  const stateless = { deadLetters: letters.definition, consumers: [definition] };
+  const service = { ...(await defineService()), stateless };
+  const kept = lettersInStream({ definition: service, stateless, broker, env: {}, logger: silent });
+  const listed = await kept.list(10);
+  expect(listed).toMatchObject([
+    { durable: DURABLE, attempts: 3, error: "hook: no such number", entityId: "bad" },
+    { durable: DURABLE, attempts: 3, error: "hook: no such number", entityId: "bad" },
+  ]);
+  await waitFor(() => consumer.stats().lettersKept === 2, { what: "the count" });
+  const [second, first] = listed.map(({ id }) => id);
+  expect((await kept.show(first ?? 0))?.body.toString()).toContain('"version":1');
+  await expect(kept.redrive(first ?? 0)).rejects.toThrow("no such number");
+  broken = false;
+  expect(await kept.redrive(first ?? 0)).toEqual({ outcome: "applied" });
+  expect(heard).toEqual(["good 1", "bad 1"]);
+  expect(await kept.discard(second ?? 0)).toBe(true);
+  expect(await kept.discard(second ?? 0)).toBe(false);
+  expect(await kept.list(10)).toEqual([]);
+});
+
+test("what is no event is a dead letter at once, whole: as large as the broker takes it, without a body, not UTF-8", async () => {
+  start(courier(hearing()));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  const publish = (id: string, body: Uint8Array) =>
+    rig.nats.jetstream().publish(`${rig.stream}.user.${id}.created`, body);
+  const large = randomBytes((rig.nats.info?.max_payload ?? 0) - 512);
+  await publish("large", large);
+  await publish("empty", new Uint8Array());
+  await publish("odd", Buffer.from([0xff, 0xfe]));
+  await rig.say({ id: "a", action: "promoted", version: 1 });
+  await versions("a", 1);
+  await settled();
+  expect(heard).toEqual(["a 1"]);
+  const listed = await letters.list();
+  expect(listed.map(({ error, attempts }) => `${attempts} ${error}`).toSorted()).toEqual([
+    "0 empty message",
+    "0 not UTF-8",
+    "0 not UTF-8",
+    '0 unknown action "promoted" of auth.user; known: created, updated',
+  ]);
+  const letter = listed.find(({ bodyBytes }) => bodyBytes === large.length);
+  expect((await letters.show(letter?.id ?? 0))?.body.equals(large)).toBe(true);
+  expect(await letters.discard(letter?.id ?? 0)).toBe(true);
+  expect(await broker.subjectsOf(letters.definition.name, ">")).toHaveLength(3);
+});
+
+test("a message that was in the hands of a process that died is tried alone, on record, and given up after its attempts", async () => {
+  const alone: string[] = [];
+  let inHand = 0;
+  const definition = courier(
+    hearing(async (line) => {
+      inHand += 1;
+      alone.push(`${line} ${inHand}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      inHand -= 1;
+    }),
+    { ackWaitSeconds: 1 },
+  );
+  const { ackWaitSeconds = 1, maxAckPending = 100 } = definition.delivery ?? {};
+  await broker.ensureStream(definition.stream);
+  await broker.ensureStream(letters.definition);
+  const plan = {
+    stream: rig.stream,
+    durable: DURABLE,
+    filter: definition.filter,
+    ackWaitSeconds,
+    maxAckPending,
+  };
+  await broker.ensureConsumer(plan);
+  for (const id of ["a", "b", "c"]) await versions(id, 1);
+  // The process that died: it took all three, and settled none.
+  const subscription = await broker.consume(plan, 10);
+  const taken: Awaited<ReturnType<typeof subscription.next>>[number][] = [];
+  while (taken.length < 3) taken.push(...(await subscription.next(10, 500)));
+  const [killer] = taken;
+  await subscription.stop();
+  // It had died of the first one before, as often as it may.
+  const place = { durable: DURABLE, seq: killer?.seq ?? 0, time: killer?.time ?? new Date() };
+  await letters.recordAttempts(place, { attempts: 3, error: null });
+  start(definition);
+  await waitFor(() => rig.settled(DURABLE), { what: "all to be settled", timeoutMs: 20_000 });
+  expect(alone).toEqual(["b 1 1", "c 1 1"]);
+  expect(await letters.list()).toMatchObject([
+    { entityId: "a", attempts: 3, error: "the process ended while applying it, each time" },
+  ]);
+});
+
+test("a stop in the middle of a hook hands the message back, and counts no attempt", async () => {
+  const attempts: number[] = [];
+  const definition = courier(
+    hearing(async (_, attempt, signal) => {
+      attempts.push(attempt);
+      if (attempts.length === 1)
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+        });
+    }),
+  );
+  const first = start(definition);
+  await versions("a", 1).catch(() => undefined);
+  await waitFor(() => attempts.length === 1, { what: "the hook" });
+  await first.stop();
+  start(definition);
+  await waitFor(() => heard.length === 1, { what: "the second try" });
+  expect(attempts).toEqual([1, 1]);
+  await settled();
+  expect(await letters.list()).toEqual([]);
+});
+
+test("while the stream of its dead letters takes nothing, what cannot be handled stays unacknowledged, and others go on", async () => {
+  const consumer = start(
+    courier(
+      hearing((line) => {
+        if (line.startsWith("bad")) throw new Error("never");
+      }),
+      { attempts: 1 },
+    ),
+  );
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await rig.manager.streams.update(letters.definition.name, { max_bytes: 1 });
+  await versions("bad", 1);
+  await versions("good", 1);
+  await waitFor(() => heard.includes("good 1"), { what: "the other entity" });
+  await waitFor(() => consumer.stats().ownError !== undefined, { what: "the trouble to be said" });
+  expect((await rig.manager.consumers.info(rig.stream, DURABLE)).num_ack_pending).toBe(1);
+  await rig.manager.streams.update(letters.definition.name, { max_bytes: 1 << 20 });
+  await settled();
+  expect(await letters.list()).toHaveLength(1);
+  expect(consumer.stats().ownError).toBeUndefined();
+});
