@@ -12,9 +12,10 @@ export function emittedFrom(table: Table, mesh: Mesh): readonly Event[] {
 
 /** What events show of the column: of its own rows, as they are and were, and of rows that others reference. */
 export function fieldsShowing(column: Column, table: Table, mesh: Mesh): readonly Field[] {
-  const { service = "" } = mesh.databases.find(({ tables }) => tables.includes(table)) ?? {};
   const own = emittedFrom(table, mesh).flatMap(leavesOf);
-  const others = referring(mesh).get(`${service} ${table.name}`) ?? [];
+  const byTable = referring(mesh);
+  const owner = byTable.size === 0 ? undefined : mesh.databases.find(({ tables }) => tables.includes(table));
+  const others = byTable.get(`${owner?.service} ${table.name}`) ?? [];
   return [
     ...own.filter(
       ({ source }) => (source?.kind === "column" || source?.kind === "old") && source.column === column.name,

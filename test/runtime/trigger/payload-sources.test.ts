@@ -179,3 +179,38 @@ items: { existing: true, columns: { item_id: { type: text, key: true }, buyer_id
     await other.close();
   }
 });
+
+test("a row that comes back from a soft deletion was nothing before, and shows whom it references", async () => {
+  const soft = shop(
+    `
+buyers: { columns: { buyer_id: { type: text, key: true }, name: text } }
+items:
+  soft_delete: gone_at
+  columns: { item_id: { type: text, key: true }, buyer_id: { type: text, references: buyers }, price: integer, gone_at: timestamp? }
+`,
+    `
+shop.item.{id}.saved: { event: ItemSaved, emit: { table: items, on: [insert, update] }, payload: { item_id: string, price: integer, formerPrice: { from: old.price }, buyer: { from: buyer_id.name } } }
+shop.item.{id}.deleted: { event: ItemDeleted, emit: { table: items, on: delete }, payload: { item_id: string, lastPrice: { from: price } } }
+`,
+  );
+  const other = await openService(inject("postgres"), soft);
+  const payloads = async (sql: string) => {
+    await other.client.query(sql);
+    return (await takeEvents(other.client)).map(({ body }) => {
+      const { metadata, ...payload } = JSON.parse(body);
+      return payload;
+    });
+  };
+  try {
+    await payloads("INSERT INTO buyers VALUES ('b1', 'Ann'); INSERT INTO items VALUES ('i1', 'b1', 1)");
+    expect(await payloads("UPDATE items SET price = 2")).toEqual([
+      { item_id: "i1", price: 2, formerPrice: 1, buyer: "Ann" },
+    ]);
+    expect(await payloads("UPDATE items SET gone_at = now()")).toEqual([{ item_id: "i1", lastPrice: 2 }]);
+    expect(await payloads("UPDATE items SET gone_at = NULL, price = 3")).toEqual([
+      { item_id: "i1", price: 3, formerPrice: null, buyer: "Ann" },
+    ]);
+  } finally {
+    await other.close();
+  }
+});

@@ -9,6 +9,7 @@ import {
   relation,
 } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
+import { leavesOf } from "../../../model/field-leaves.js";
 import type { Event, Mesh, Operation, Table } from "../../../model/mesh.js";
 import type { Render } from "../sql-render.js";
 import { mayFall } from "./condition.js";
@@ -95,21 +96,37 @@ function tableFunction(
     name,
     table: table.name,
     comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
-    text: createdText(
-      render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }),
+    text: createdText(render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }), {
       name,
+      reads: placesRead(events),
       render,
-    ),
+    }),
   };
 }
 
 /** The function names the schema of other tables where migrations make them, which they know when they run. */
-function createdText(text: string, name: string, render: Render): string {
+function createdText(
+  text: string,
+  {
+    name,
+    reads,
+    render,
+  }: { readonly name: string; readonly reads: readonly string[]; readonly render: Render },
+): string {
   const parts = text.split(HOME);
   const quote = dollarQuote(text);
   const named = parts.length === 1 ? [] : [{ parts, quote, around: dollarQuote(quote + text) }];
   const plain = parts.length === 1 ? parts : [];
-  return render("create_function", { plain, named, callText: literal(`${name}()`) });
+  return render("create_function", { plain, named, reads, callText: literal(`${name}()`) });
+}
+
+/** Tables that exist and are looked into: a right that is missing fails the migration, and not whoever writes a row. */
+function placesRead(events: readonly Event[]): readonly string[] {
+  const places = events.flatMap(leavesOf).flatMap(({ source }) => {
+    const table = source?.kind === "referenced" ? source.table : undefined;
+    return table?.at === undefined ? [] : [relation(table)];
+  });
+  return [...new Set(places)].sort();
 }
 
 /** Of the operations that leave rows and have events. */
