@@ -81,7 +81,9 @@ function checkEvents(table: TableSymbol, program: Program, report: Report): void
     const tellsNone = untold.length === condition.length;
     if (first === undefined || (event.change === "update" && tellsNone && !never)) continue;
     const why = event.change === "create" ? "creation" : tellsNone ? "nothing" : "part";
-    report("where-not-carried", first.span, { column: first.value, event: name, why });
+    const column = table.columns.get(first.value);
+    const field = column === undefined ? first.value : fillingOf(column, events).field;
+    report("where-not-carried", first.span, { column: first.value, field, event: name, why });
   }
 }
 

@@ -69,13 +69,18 @@ function adviseColumn(column: ColumnSymbol, { table, entity, program }: Copied, 
   const carries = (event: EventSymbol) => fieldsOf(event).length > 0;
   const carriers = events.filter((event) => event.change !== "delete" && carries(event));
   const source = sourceOf(events);
-  const { column: owned = name } = fillingOf(column, events);
+  const { column: owned = name, field } = fillingOf(column, events);
   if (carriers.length === 0) {
     if (column.node?.get.default?.value === "now" || column.node?.get.defaulted?.value === true) return;
     const isInSource = source?.columns.has(owned) ?? false;
     const fields = new Map(events.flatMap((event) => [...event.fields]));
     const clue = isInSource ? undefined : report.nearest(name, fields, (field) => field.span);
-    report("cache-column-without-source", span, { column: name, entity: entityName, isInSource }, clue);
+    report(
+      "cache-column-without-source",
+      span,
+      { column: name, field, entity: entityName, isInSource },
+      clue,
+    );
     return;
   }
   const updates = events.filter((event) => tellsOf(event, "update"));
@@ -83,6 +88,7 @@ function adviseColumn(column: ColumnSymbol, { table, entity, program }: Copied, 
   if (updates.length === 0 || isPublished(owned, conditional, source)) return;
   report("cache-column-stale", span, {
     column: name,
+    field,
     entity: entityName,
     events: updates.flatMap((event) => event.name?.value ?? []),
     conditional: conditional.flatMap((event) => event.name?.value ?? []),

@@ -242,23 +242,29 @@ export const databaseCodes = {
       `add the subject "${p.entity}.{id}.${p.action}" with "emit: { table: ${p.table}, on: ${p.change} }"`,
   ),
   "cache-column-stale": warning(
-    (p: { column: string; entity: string; events: readonly string[]; conditional: readonly string[] }) =>
+    (p: {
+      column: string;
+      field: string;
+      entity: string;
+      events: readonly string[];
+      conditional: readonly string[];
+    }) =>
       p.conditional.length === 0
         ? `no update of "${p.entity}" carries "${p.column}", so this copy goes stale when it changes`
         : `"${p.column}" is carried only when ${p.conditional.join(" or ")} happens, so this copy misses its other changes`,
     (p) =>
       p.conditional.length === 0
-        ? `add "${p.column}" to the payload of ${p.events.join(" or ")}`
+        ? `add "${p.field}" to the payload of ${p.events.join(" or ")}`
         : `add an event of "${p.entity}" that is emitted on every update (without "when", and without "of" or with "${p.column}" in it), and carries it`,
   ),
   "cache-column-without-source": warning(
-    (p: { column: string; entity: string; isInSource: boolean }) =>
+    (p: { column: string; field: string; entity: string; isInSource: boolean }) =>
       p.isInSource
         ? `no event of "${p.entity}" carries "${p.column}": only a snapshot fills it`
         : `no event of "${p.entity}" carries "${p.column}": it keeps its default, or null`,
     (p) =>
       p.isInSource
-        ? `add "${p.column}" to the payloads of its events`
+        ? `add "${p.field}" to the payloads of its events`
         : 'say "local: true" where a hook fills it, else remove it',
   ),
   "where-without-cache": error(
@@ -270,13 +276,13 @@ export const databaseCodes = {
     () => "name a column that its events carry as its owner has it",
   ),
   "where-not-carried": error(
-    (p: { column: string; event: string; why: "creation" | "part" | "nothing" }) =>
+    (p: { column: string; field: string; event: string; why: "creation" | "part" | "nothing" }) =>
       ({
         creation: `"${p.event}" carries no "${p.column}", so whether a new row belongs to this copy could not be told`,
         part: `"${p.event}" carries a part of this condition and no "${p.column}", so whether a row enters could not be told`,
         nothing: `no event carries this condition, so no row would enter: "${p.event}" carries no "${p.column}"`,
       })[p.why],
-    (p) => `add "${p.column}" to the payload of "${p.event}"`,
+    (p) => `add "${p.field}" to the payload of "${p.event}"`,
   ),
   "reference-to-partial-copy": error(
     (p: { table: string; column: string }) =>
