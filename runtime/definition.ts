@@ -146,7 +146,7 @@ export interface ReferenceDefinition {
 }
 
 /**
- * An owned table or a cache. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. `Key` says which row,
+ * An owned table, a cache or a view. `Row` is what reading returns, `New` what create accepts, `Patch` what update accepts. `Key` says which row,
  * where its key has several columns.
  */
 export interface TableDefinition<
@@ -165,6 +165,8 @@ export interface TableDefinition<
   readonly existing?: ExistingDefinition;
   /** The entity of which it is a read-only cache: `auth.user`. Absent for an owned table. */
   readonly cacheOf?: string;
+  /** It is a view: PostgreSQL makes its rows from others', and it is only read. */
+  readonly view?: true;
   /** Of a partial cache: it has the rows that meet all of these. */
   readonly where?: readonly ConditionDefinition[];
   /** Column by which its rows are deleted without going. A row in which it is set does not exist for anybody but SQL. */
@@ -398,6 +400,8 @@ export interface ServiceDefinition {
   /** Own events that are validated before they are published: their schemas demand more than PostgreSQL can check. */
   readonly validated?: readonly EventDefinition[];
   readonly tables: readonly TableDefinition[];
+  /** Its views; none of them is among its tables. */
+  readonly views?: readonly TableDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
   readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };
   /** Other services that may call it, with what each may do. */

@@ -8,6 +8,7 @@ import type {
   EventSymbol,
   ServiceSymbol,
   TableSymbol,
+  ViewSymbol,
 } from "../language/symbols.js";
 import type { Span } from "../source/text.js";
 import { type Naming, wireName } from "../vocabulary/namings.js";
@@ -15,25 +16,33 @@ import { onceFor } from "./once.js";
 
 /** The service's table of that name; else says that it is missing, or whose it is. */
 export function reportMissingTable(
-  written: Pick<TextNode<unknown>, "span"> & { readonly value: string },
+  written: Pick<TextNode<unknown>, "span"> & {
+    readonly value: string;
+    /** It may name a view as well, of which nothing is returned. */
+    readonly servable?: true;
+  },
   service: ServiceSymbol,
   program: Program,
   report: Report,
 ): TableSymbol | undefined {
+  const { servable = false } = written;
   const { database } = service;
   // A database of two services was meant to be two: the tables of one of them are elsewhere.
   if (database === undefined) return undefined;
   const table = database.tables.get(written.value);
+  if (table === undefined && database.views.has(written.value)) {
+    if (!servable) report("not-of-view", written.span, { view: written.value });
+    return undefined;
+  }
   if (table !== undefined || database.poisoned || database.owners.length > 1) return table;
-  const near = report.nearest(written.value, database.tables, (candidate) => candidate.span);
+  const known = new Map<string, TableSymbol | ViewSymbol>([
+    ...database.tables,
+    ...(servable ? database.views : []),
+  ]);
+  const near = report.nearest(written.value, known, (candidate) => candidate.span);
   const owner = ownerOf(written.value, program);
   if (owner === undefined || near !== undefined) {
-    report(
-      "unknown-table",
-      written.span,
-      { table: written.value, database: database.name, known: database.tables },
-      near,
-    );
+    report("unknown-table", written.span, { table: written.value, database: database.name, known }, near);
   } else {
     report("foreign-table", written.span, { table: written.value, owner: owner.name, service: service.name });
   }
@@ -63,12 +72,12 @@ export interface WrittenColumn {
 /** Says so when the table has no such column. `naming`: of the written name, where it is that of a field. */
 export function reportMissingColumn(
   { value, span, within = (column) => column }: WrittenColumn,
-  table: TableSymbol,
+  table: TableSymbol | ViewSymbol,
   report: Report,
   naming: Naming = "columns",
 ): void {
   if (table.poisoned || table.columns.has(value)) return;
-  const known = new Map([...table.columns].map(([name, column]) => [wireName(name, naming), column]));
+  const known = new Map([...table.columns.values()].map((column) => [wireName(column.name, naming), column]));
   const near = report.nearest(value, known, (column) => column.span);
   const clue = near !== undefined && "meant" in near ? { ...near, meant: within(near.meant) } : near;
   report("unknown-column", span, { table: table.name, column: value, known }, clue);
@@ -87,7 +96,7 @@ export function idType([column, ...others]: readonly ColumnSymbol[]): ColumnType
 }
 
 /** `order_id, line_no` */
-export function namesOf(columns: readonly ColumnSymbol[]): string {
+export function namesOf(columns: readonly Pick<ColumnSymbol, "name">[]): string {
   return columns.map(({ name }) => name).join(", ");
 }
 

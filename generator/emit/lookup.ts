@@ -1,4 +1,4 @@
-import type { Consumer, Database, Event, Mesh, Service, Stream, Table } from "../model/mesh.js";
+import type { Consumer, Database, Event, Mesh, Service, Stream, Table, View } from "../model/mesh.js";
 
 /** The mesh by name. A name that leads nowhere is a fault of the compiler, not of mesh.yaml: it throws. */
 export interface Lookup {
@@ -10,6 +10,9 @@ export interface Lookup {
   database(service: Service): Database | undefined;
   tables(service: Service): readonly Table[];
   table(service: Service, name: string): Table;
+  views(service: Service): readonly View[];
+  /** What a resource serves. */
+  tableOrView(service: Service, name: string): Table | View;
   /** The service's own events, in canonical order. */
   events(service: Service): readonly Event[];
   /** Every consumer with the service that runs it. */
@@ -28,6 +31,7 @@ export function openLookup(mesh: Mesh): Lookup {
   const databases = new Map(mesh.databases.map((database) => [database.name, database]));
   const database = ({ database: name }: Service) => (name === undefined ? undefined : databases.get(name));
   const tables = (owner: Service) => database(owner)?.tables ?? [];
+  const views = (owner: Service) => database(owner)?.views ?? [];
   return {
     mesh,
     event,
@@ -36,6 +40,9 @@ export function openLookup(mesh: Mesh): Lookup {
     database,
     tables,
     table: (owner, name) => finder(`table of ${owner.name}`, tables(owner))(name),
+    views,
+    tableOrView: (owner, name) =>
+      finder<Table | View>(`table or view of ${owner.name}`, [...tables(owner), ...views(owner)])(name),
     events: (owner) => owner.events.map(event),
     subscriptions: mesh.services.flatMap((subscriber) =>
       subscriber.consumers.map((consumer) => ({ service: subscriber, consumer })),

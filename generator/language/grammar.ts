@@ -53,3 +53,4 @@ export type {
   PayloadFieldNode,
   PayloadNode,
 } from "./grammar/subject-grammar.js";
+export type { ViewColumnNode, ViewNode } from "./grammar/view-grammar.js";

@@ -13,6 +13,8 @@ import type {
   ServiceNode,
   SubjectNode,
   TableNode,
+  ViewColumnNode,
+  ViewNode,
 } from "./grammar.js";
 import type { TextNode } from "./node.js";
 import type { PatternName, SubjectName } from "./words.js";
@@ -51,6 +53,31 @@ export interface DatabaseSymbol {
   /** The services that say it is theirs: one, in a valid mesh. */
   readonly owners: ServiceSymbol[];
   readonly tables: ReadonlyMap<string, TableSymbol>;
+  readonly views: ReadonlyMap<string, ViewSymbol>;
+  readonly poisoned: boolean;
+}
+
+/** Only read: no event, no cascade and no copy speaks of it. */
+export interface ViewSymbol {
+  readonly name: string;
+  readonly span: Span;
+  readonly node: ViewNode | undefined;
+  /** As that of a table. */
+  readonly at: TableSymbol["at"];
+  readonly columns: ReadonlyMap<string, ViewColumnSymbol>;
+  /** As that of a table. */
+  readonly key: readonly ViewColumnSymbol[];
+  /** Some of its columns were misread. */
+  readonly poisoned: boolean;
+}
+
+export interface ViewColumnSymbol {
+  readonly name: string;
+  readonly span: Span;
+  readonly type: ColumnType | undefined;
+  readonly nullable: boolean;
+  /** The full form, where it is written so. */
+  readonly node: Extract<ViewColumnNode, { kind: "mapping" }> | undefined;
   readonly poisoned: boolean;
 }
 

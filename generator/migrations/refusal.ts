@@ -37,16 +37,22 @@ export type Refuse = (
 /** By the new names. Empty: the database itself. */
 export interface PlaceInDatabase {
   readonly table?: string;
+  /** In place of a table. */
+  readonly view?: string;
   readonly column?: string;
   /** What its `renamed_from` says, and not the thing itself. */
   readonly formerName?: true;
 }
 
-export function pathTo(database: string, { table, column, formerName }: PlaceInDatabase): readonly string[] {
+export function pathTo(
+  database: string,
+  { table, view, column, formerName }: PlaceInDatabase,
+): readonly string[] {
   return [
     "databases",
     database,
     ...(table === undefined ? [] : ["tables", table]),
+    ...(view === undefined ? [] : ["views", view]),
     ...(column === undefined ? [] : ["columns", column]),
     ...(formerName === undefined ? [] : ["renamed_from"]),
   ];

@@ -113,7 +113,7 @@ export interface Resource {
   /** `/api/users` */
   readonly path: string;
   readonly table: string;
-  /** A cache table is served for reading only. */
+  /** A cache table, or a view, is served for reading only. */
   readonly readonly: boolean;
 }
 
@@ -220,6 +220,12 @@ export interface Database {
   /** Folder of SQL of its own, beside mesh.yaml: `sql/shop`. */
   readonly sql: string | undefined;
   readonly tables: readonly Table[];
+  readonly views: readonly View[];
+}
+
+/** Read by REST and by its service; what makes it is not the mesh's. */
+export interface View extends Pick<Table, "name" | "at" | "description" | "key" | "columns"> {
+  readonly names: Pick<Table["names"], "row" | "value">;
 }
 
 export interface Table {

@@ -6,6 +6,16 @@ export function describedTables({ tables }: Database): readonly ExistingTable[] 
   return tables.map(toDefinition);
 }
 
+/** The same of its views. */
+export function describedViews({ views }: Database): readonly ExistingTable[] {
+  return views.map(({ name, at, key, columns }) => ({
+    name,
+    ...(at === undefined ? {} : { at }),
+    key,
+    columns: columns.map(toColumn),
+  }));
+}
+
 function toDefinition({ name, at, key, columns, unique, existing, cache }: Table): ExistingTable {
   return {
     name,

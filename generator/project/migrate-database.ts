@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type MigratedDatabase, type MigrationFiles, migrateAsOwner } from "@meshwright/runtime";
 import type { Database } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
-import { describedTables } from "./described-tables.js";
+import { describedTables, describedViews } from "./described-tables.js";
 import { GENERATED } from "./paths.js";
 
 export interface DatabaseOwner {
@@ -18,10 +18,11 @@ export async function migrateDatabase(
   dryRun = false,
 ): Promise<MigratedDatabase> {
   const tables = describedTables(database);
+  const views = describedViews(database);
   const files = migrationFiles(database);
   const { name, ownerUrlVariable, roles } = database;
   return await migrateAsOwner(
-    { ...files, name, ownerUrlVariable, roles, tables },
+    { ...files, name, ownerUrlVariable, roles, tables, views },
     { ...owner, logger: quietLogger, dryRun },
   );
 }

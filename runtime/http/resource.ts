@@ -8,6 +8,7 @@ import type {
   ResourceDefinition,
   TableDefinition,
 } from "../definition.js";
+import { isReadOnly } from "../repository/read-only.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { shownColumns } from "../repository/table-sql.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
@@ -41,12 +42,12 @@ const audience = "callers";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-/** Methods of `/api/users` and of `/api/users/{id}`. A cache is only read. */
+/** Methods of `/api/users` and of `/api/users/{id}`. A cache or a view is only read. */
 export function resourceMethods(resource: ResourceDefinition): {
   readonly collection: readonly string[];
   readonly item: readonly string[];
 } {
-  const owned = resource.table.cacheOf === undefined;
+  const owned = !isReadOnly(resource.table);
   return {
     collection: ["GET", "HEAD", ...(owned ? ["POST"] : []), "OPTIONS"],
     item: ["GET", "HEAD", ...(owned ? ["PATCH", "DELETE"] : []), "OPTIONS"],
@@ -75,7 +76,7 @@ export function serveResource(app: FastifyInstance, options: ResourceOptions): v
   app.options(item, mayAny, (_request, reply) =>
     reply.code(204).header("allow", methods.item.join(", ")).send(),
   );
-  if (table.cacheOf !== undefined) return;
+  if (isReadOnly(table)) return;
   app.post(path, may("post"), (request, reply) => createRow(request, reply, options));
   app.patch<Item>(item, may("patch"), (request, reply) => patchRow(request, reply, options));
   app.delete<Item>(item, may("delete"), (request, reply) => removeRow(request, reply, options));

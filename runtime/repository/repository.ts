@@ -1,6 +1,7 @@
 import { keyNames } from "../database/key.js";
 import type { TableDefinition, Tx } from "../definition.js";
 import { splitId } from "../values/entity-id.js";
+import { isReadOnly } from "./read-only.js";
 import {
   type AnyKey,
   deleteRow,
@@ -38,7 +39,7 @@ export interface Repository<Row extends object, New extends object, Patch extend
 /** What says which row: the value of a key of one column, or the values of several by name. */
 type KeyOf<K> = unknown extends K ? Key : K;
 
-/** The repository of a cache table only reads: its definition has no types for creating or changing rows. */
+/** The repository of a cache table or a view only reads: its definition has no types for creating or changing rows. */
 export type RepositoryOf<Row extends object, New extends object, Patch extends object, K = unknown> = [
   keyof New,
 ] extends [never]
@@ -47,13 +48,13 @@ export type RepositoryOf<Row extends object, New extends object, Patch extends o
 
 const CHUNK = 500;
 
-/** For a cache table the result is a `ReadRepository`, by type and at run time. */
+/** For a cache table or a view the result is a `ReadRepository`, by type and at run time. */
 export function tableRepository<Row extends object, New extends object, Patch extends object, K = unknown>(
   db: Tx,
   table: TableDefinition<Row, New, Patch, K>,
 ): RepositoryOf<Row, New, Patch, K> {
   const reading = readRepository(db, table);
-  if (table.cacheOf !== undefined) return reading as RepositoryOf<Row, New, Patch, K>;
+  if (isReadOnly(table)) return reading as RepositoryOf<Row, New, Patch, K>;
   const repository: Repository<Row, New, Patch, KeyOf<K>> = {
     ...reading,
     create: async (row) => JSON.parse((await insertRow(db, table, { values: row as Values })).row),

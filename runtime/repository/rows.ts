@@ -43,7 +43,7 @@ export async function insertRow(
   table: TableDefinition,
   { values, audience }: Seen<{ readonly values: Values }>,
 ): Promise<{ readonly key: string; readonly row: string }> {
-  refuseCache(table);
+  refuseReadOnly(table);
   const given = present({ ...values, ...drawnKey(table, values) });
   refuseInvalid(table, table.rules?.create, given);
   const { rows } = await db.query<{ key: string; row: string }>(
@@ -61,7 +61,7 @@ export async function updateRow(
   table: TableDefinition,
   change: Seen<{ readonly key: AnyKey; readonly patch: Values }>,
 ): Promise<string | undefined> {
-  refuseCache(table);
+  refuseReadOnly(table);
   const given = present(change.patch);
   if (given.length === 0) return await readRow(db, table, change);
   if (given.some(([name]) => keyNames(table).includes(name))) {
@@ -79,7 +79,7 @@ export async function updateRow(
 
 /** False where there was no such row. */
 export async function deleteRow(db: Tx, table: TableDefinition, key: AnyKey): Promise<boolean> {
-  refuseCache(table);
+  refuseReadOnly(table);
   const { rowCount } = await db.query(tableSql(table).delete, parametersOfKey(table, key));
   return rowCount === 1;
 }
@@ -130,7 +130,8 @@ function parametersOfKey(table: TableDefinition, key: AnyKey): unknown[] {
   );
 }
 
-function refuseCache(table: TableDefinition): void {
+function refuseReadOnly(table: TableDefinition): void {
+  if (table.view === true) throw new TypeError(`${table.name} is a view, which is only read`);
   if (table.cacheOf === undefined) return;
   throw new TypeError(`${table.name} is a read-only copy of ${table.cacheOf}: only its events write to it`);
 }

@@ -13,6 +13,8 @@ export interface CatalogTable {
   readonly owner: string;
   /** Whether the asking role may do what the owner may. */
   readonly owned: boolean;
+  /** Whether it may read all rows of it. */
+  readonly readable: boolean;
   /** Other tables inherit from it, or it is a partition. */
   readonly inherited: boolean;
   readonly rowSecurity: boolean;
@@ -85,7 +87,7 @@ WITH RECURSIVE base (domain, type) AS (
 )
 SELECT json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'owner', c.relowner::regrole::text,
-  'owned', pg_has_role(c.relowner, 'USAGE'), 'rowSecurity', c.relrowsecurity,
+  'owned', pg_has_role(c.relowner, 'USAGE'), 'readable', has_table_privilege(c.oid, 'SELECT'), 'rowSecurity', c.relrowsecurity,
   'inherited', c.relispartition OR EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhparent, inhrelid)),
   'comment', obj_description(c.oid, 'pg_class'),
   'columns', (

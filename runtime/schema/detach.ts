@@ -8,6 +8,8 @@ import { MigrationError } from "./ledger.js";
 export interface DetachOptions {
   /** All tables of the service. */
   readonly tables: readonly Pick<TableDefinition, "name" | "at" | "existing" | "cacheOf">[];
+  /** All views that it names. */
+  readonly views?: readonly Pick<TableDefinition, "name" | "at">[];
   /** The role that the service runs as: it loses what it was granted. */
   readonly role: string;
   /** Events that have not been published go, too. Default false: then nothing is done while there are any. */
@@ -119,13 +121,17 @@ async function dropEach(client: ClientBase, query: string): Promise<number> {
 /** The role itself belongs to the whole server, and stays. */
 async function revoke(
   client: ClientBase,
-  { tables, role }: DetachOptions,
+  { tables, views = [], role }: DetachOptions,
   left: readonly string[],
 ): Promise<void> {
   const found = await client.query("SELECT FROM pg_roles WHERE rolname = $1 AND rolname <> current_user", [
     role,
   ]);
   if (found.rowCount === 0) return;
+  for (const view of views) {
+    const known = await client.query("SELECT FROM pg_class WHERE oid = to_regclass($1)", [relationOf(view)]);
+    if (known.rowCount !== 0) await client.query(`REVOKE ALL ON ${relationOf(view)} FROM ${quote(role)}`);
+  }
   for (const table of tables.filter(({ existing }) => existing !== undefined))
     await client.query(`REVOKE ALL ON ${relationOf(table)} FROM ${quote(role)}`);
   for (const name of left) await client.query(`REVOKE ALL ON ${name} FROM ${quote(role)}`);

@@ -17,6 +17,8 @@ export type ExistingTable = Pick<TableDefinition, "name" | "at" | "key" | "colum
 export interface ExistingDifference {
   /** As mesh.yaml calls them. */
   readonly table: string;
+  /** It is a view. */
+  readonly isView?: true;
   readonly column?: string;
   readonly message: string;
 }
@@ -31,7 +33,9 @@ export class ExistingDiffers extends MigrationError {
       const place = column === undefined ? table : `${table}.${column}`;
       return `\n  ${place}: ${message}`;
     });
-    super(`the tables of ${database} that exist are not what mesh.yaml says of them:${lines.join("")}`);
+    super(
+      `the tables or views of ${database} that exist are not what mesh.yaml says of them:${lines.join("")}`,
+    );
   }
 }
 
@@ -70,7 +74,8 @@ export async function compareExisting(
   };
 }
 
-function nameOf({ at, name }: ExistingTable): string {
+/** As PostgreSQL has it. */
+export function nameOf({ at, name }: Pick<ExistingTable, "at" | "name">): string {
   return at === undefined ? name : `${at.schema}.${at.table}`;
 }
 
@@ -133,9 +138,25 @@ const WIDER: Readonly<Record<string, readonly string[]>> = {
   integer: ["smallint"],
 };
 
-function differencesOfColumn(column: ColumnDefinition, { columns }: CatalogTable): readonly string[] {
+function differencesOfColumn(column: ColumnDefinition, table: CatalogTable): readonly string[] {
+  const known = table.columns.find(({ name }) => name === column.name);
+  const type = typeDifference(column, table);
+  if (known === undefined) return type === undefined ? [] : [type];
+  return [
+    ...(type === undefined ? [] : [type]),
+    ...(known.notNull && column.nullable === true ? ["it is never NULL: take null away"] : []),
+    ...(!known.notNull && column.nullable !== true ? ["it may be NULL: say null: true"] : []),
+    ...(column.defaulted === true && !known.defaulted && column.type !== "nanoid"
+      ? ["it has no default: take defaulted away"]
+      : []),
+    ...(known.generated ? ["PostgreSQL computes it, so no row can be written with it: leave it out"] : []),
+  ];
+}
+
+/** Whether the column is there, and holds what mesh.yaml says. */
+export function typeDifference(column: ColumnDefinition, { columns }: CatalogTable): string | undefined {
   const known = columns.find(({ name }) => name === column.name);
-  if (known === undefined) return ["there is no such column"];
+  if (known === undefined) return "there is no such column";
   const { cast, sql } = factsOf(column.type);
   const [bare, said] = [fullName(cast), fullName(sql)];
   // A domain has its limits, if any, elsewhere.
@@ -144,15 +165,7 @@ function differencesOfColumn(column: ColumnDefinition, { columns }: CatalogTable
   // The labels of an enum are texts.
   const isLabel = known.typeKind === "e" && bare === "text";
   const fits = isSame || isLabel || WIDER[bare]?.includes(known.type) === true;
-  return [
-    ...(fits ? [] : [`it is ${isDomain ? known.type : known.declared}, not ${said}`]),
-    ...(known.notNull && column.nullable === true ? ["it is never NULL: take null away"] : []),
-    ...(!known.notNull && column.nullable !== true ? ["it may be NULL: say null: true"] : []),
-    ...(column.defaulted === true && !known.defaulted && column.type !== "nanoid"
-      ? ["it has no default: take defaulted away"]
-      : []),
-    ...(known.generated ? ["PostgreSQL computes it, so no row can be written with it: leave it out"] : []),
-  ];
+  return fits ? undefined : `it is ${isDomain ? known.type : known.declared}, not ${said}`;
 }
 
 /** `character varying(50)[]` of `varchar(50)[]`. */

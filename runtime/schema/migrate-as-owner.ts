@@ -5,7 +5,7 @@ import type { Logger } from "../definition.js";
 import type { ExistingTable } from "./existing-tables.js";
 import type { MigrationFiles } from "./files.js";
 import { MigrationError } from "./ledger.js";
-import { mayMigrate, migrate, migrationState, requireExisting } from "./migrate.js";
+import { mayMigrate, migrate, migrationState, requireExisting, requireViews } from "./migrate.js";
 
 /** A database whose owner migrates it, and whose service runs as another role. */
 export interface OwnedDatabase extends MigrationFiles {
@@ -16,6 +16,8 @@ export interface OwnedDatabase extends MigrationFiles {
   readonly roles: { readonly owner: string; readonly service: string };
   /** All of the service's: its role is granted these, and those that exist are compared with the catalogue. */
   readonly tables: readonly ExistingTable[];
+  /** Its role may read these. */
+  readonly views?: readonly ExistingTable[];
 }
 
 /** Who migrates, by URL. */
@@ -46,7 +48,7 @@ export interface MigratedDatabase {
  * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
  */
 export async function migrateAsOwner(
-  { service, name, migrations, sql, ownerUrlVariable, roles, tables }: OwnedDatabase,
+  { service, name, migrations, sql, ownerUrlVariable, roles, tables, views = [] }: OwnedDatabase,
   { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
 ): Promise<MigratedDatabase> {
   const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
@@ -58,13 +60,14 @@ export async function migrateAsOwner(
     if (dryRun) await requireExisting(pool, { service, tables, logger });
     if (dryRun || !may) {
       const { pending } = await migrationState(pool, files);
+      if (dryRun && pending.length === 0) await requireViews(pool, { service, views });
       if (dryRun || pending.length === 0) return { ...result, pending };
       throw new MigrationError(
         `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
       );
     }
-    const grants = { role: roles.service, tables: tables.map(relationOf) };
-    const { applied, granted } = await migrate(pool, { ...files, tables, grants, logger });
+    const grants = { role: roles.service, tables: [...tables, ...views].map(relationOf) };
+    const { applied, granted } = await migrate(pool, { ...files, tables, views, grants, logger });
     return { ...result, applied, granted: granted ? roles.service : null };
   } finally {
     await pool.end();

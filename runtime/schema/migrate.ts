@@ -4,6 +4,7 @@ import type { Logger } from "../definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply-file.js";
 import { compareExisting, ExistingDiffers, type ExistingTable } from "./existing-tables.js";
+import { compareViews } from "./existing-views.js";
 import { type MigrationFiles, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
@@ -22,6 +23,8 @@ export interface MigrateOptions extends MigrationFiles {
   readonly signal?: AbortSignal;
   /** The service's tables: those that exist are compared with the catalogue first. Default none. */
   readonly tables?: readonly ExistingTable[];
+  /** The views that it names: compared behind the migrations, which may make them. Default none. */
+  readonly views?: readonly ExistingTable[];
   /** Where the service runs under a role of its own: brought up to date behind the migrations. */
   readonly grants?: Grants;
 }
@@ -52,12 +55,13 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<MigrationReport> {
   const files = await readMigrations(options);
-  const { logger, signal, grants, tables = [] } = options;
+  const { logger, signal, grants, tables = [], views = [] } = options;
   return await withClient(database, (client) =>
     withoutTimeouts(client, () =>
       underLock(client, options, async () => {
         await requireExisting(client, { service: options.service, tables, logger });
         const report = await applyPending(files, { client, database, logger, signal });
+        await requireViews(client, { service: options.service, views });
         return { ...report, granted: grants !== undefined && (await applyGrants(client, grants)) };
       }),
     ),
@@ -74,6 +78,16 @@ export async function requireExisting(
   if (differences.length > 0) throw new ExistingDiffers(service, differences);
   for (const { table, column, message } of notices)
     logger.warn({ table, column }, `${column === undefined ? table : `${table}.${column}`}: ${message}`);
+}
+
+/** Throws `ExistingDiffers` where views are not what mesh.yaml says of them. */
+export async function requireViews(
+  database: Pool | ClientBase,
+  { service, views = [] }: Pick<MigrateOptions, "service" | "views">,
+): Promise<void> {
+  if (views.length === 0) return;
+  const differences = await withClient(database, (client) => compareViews(client, views));
+  if (differences.length > 0) throw new ExistingDiffers(service, differences);
 }
 
 /** What has been applied and what has not, without changing anything: for `mesh migrate --dry-run` and `mesh status`. */

@@ -14,13 +14,13 @@ const LAST_LINES_MS = 500;
  * 1 where it failed. Rejects with `ConfigurationError` without a URL that can work.
  */
 export async function migrateMain(definition: ServiceDefinition, env: Environment): Promise<number> {
-  const { name: service, database, tables } = definition;
+  const { name: service, database, tables, views = [] } = definition;
   if (database === undefined) throw new ConfigurationError(service, ["it has no database to migrate"]);
   const { url, variable } = readOwnerUrl(service, database, env);
   const logger = createLogger(service, env.LOG_LEVEL || "info");
   try {
     const { applied, granted } = await migrateAsOwner(
-      { service, ...database, tables },
+      { service, ...database, tables, views },
       { url, variable, logger },
     );
     logger.info({ database: database.name, applied, granted }, "migrated");

@@ -39,7 +39,8 @@ async function applyMigrations(
 ): Promise<void> {
   const files = { ...database, service: definition.name };
   if (config.migrate && (await mayMigrate(pool))) {
-    await migrate(pool, { ...files, tables: definition.tables, logger, signal: stopping.signal });
+    const { tables, views = [] } = definition;
+    await migrate(pool, { ...files, tables, views, logger, signal: stopping.signal });
     return;
   }
   const theRole = `the role of ${variable}`;

@@ -1,6 +1,7 @@
 import { type Logger, migrate, type ServiceDefinition } from "@meshwright/runtime";
+import { relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
-import { existingTablesSql } from "./existing-tables.js";
+import { existingTablesSql, standInView } from "./existing-tables.js";
 
 /*
  * The databases of a simulated world: real ones, migrated once, emptied before each schedule.
@@ -74,6 +75,10 @@ export async function prepareDatabase(
   const existing = existingTablesSql(definition.tables);
   if (existing !== "") await pool.query(existing);
   await migrate(pool, { ...definition.database, service: definition.name, logger });
+  for (const view of definition.views ?? []) {
+    const found = await pool.query("SELECT to_regclass($1) IS NOT NULL AS there", [relationOf(view)]);
+    if (found.rows[0]?.there !== true) await pool.query(standInView(view));
+  }
   await pool.end();
   const client = new pg.Client({ connectionString: url });
   await client.connect();

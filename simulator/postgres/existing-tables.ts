@@ -18,6 +18,13 @@ export function existingTablesSql(tables: readonly TableDefinition[]): string {
   ].join("\n");
 }
 
+/** A view that nobody has made here: it is there, and shows nothing. */
+export function standInView(view: TableDefinition): string {
+  const columns = view.columns.map(({ name, type }) => `NULL::${factsOf(type).sql} AS ${quote(name)}`);
+  const schema = view.at === undefined ? "" : `CREATE SCHEMA IF NOT EXISTS ${quote(view.at.schema)}; `;
+  return `${schema}CREATE VIEW ${relationOf(view)} AS SELECT ${columns.join(", ")} WHERE false`;
+}
+
 function createTable(table: TableDefinition): string {
   const uniques = [
     ...table.columns

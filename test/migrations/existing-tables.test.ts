@@ -197,6 +197,59 @@ test("a table that is missing, a view or partitioned is told as what it is", asy
   expect(await differences()).toContainEqual(expect.stringContaining("notes: public.notes is partitioned"));
 });
 
+test("a view is compared behind the migrations: missing, of another type, a table, or not to be read by who migrates", async () => {
+  const views = [
+    {
+      name: "board",
+      key: "id",
+      columns: [
+        { name: "id", type: "bigint" as const },
+        { name: "label", type: "text" as const },
+      ],
+    },
+    {
+      name: "stored",
+      key: "id",
+      at: { schema: "Sales Data", table: "Stored" },
+      columns: [{ name: "id", type: "bigint" as const }],
+    },
+  ];
+  const files = chain([mesh()]).map(({ name, text }) => [name, text] as const);
+  const { path } = await openFolder(Object.fromEntries(files));
+  const migrated = () =>
+    migrate(client, {
+      service: "shop",
+      migrations: path,
+      tables: mesh().databases.flatMap(describedTables),
+      views,
+      logger: silent,
+    }).then(
+      () => [],
+      (error: unknown) => {
+        if (!(error instanceof ExistingDiffers)) throw error;
+        return error.differences.map(
+          ({ table, isView, column, message }) => `${isView} ${table}.${column}: ${message}`,
+        );
+      },
+    );
+  expect(await migrated()).toEqual([
+    "true board.undefined: there is no public.board",
+    "true stored.undefined: there is no Sales Data.Stored",
+  ]);
+  await client.query(`
+    CREATE VIEW board AS SELECT "Order ID"::integer AS id, NULL::jsonb AS label FROM "Sales Data"."Order";
+    CREATE TABLE "Sales Data"."Stored" (id BIGINT PRIMARY KEY);`);
+  expect(await migrated()).toEqual([
+    "true board.id: it is integer, not bigint",
+    "true board.label: it is jsonb, not text",
+    'true stored.undefined: Sales Data.Stored is no view: name it under "tables"',
+  ]);
+  await client.query(`
+    DROP VIEW board; CREATE VIEW board AS SELECT "Order ID" AS id, "select" AS label, total FROM "Sales Data"."Order";
+    DROP TABLE "Sales Data"."Stored"; CREATE MATERIALIZED VIEW "Sales Data"."Stored" AS SELECT 1::bigint AS id;`);
+  expect(await migrated()).toEqual([]);
+});
+
 test("a needed column that the file does not name is said, and does not keep rows from being adopted", async () => {
   await client.query(
     "ALTER TABLE notes ADD author TEXT NOT NULL DEFAULT ''; ALTER TABLE notes ALTER author DROP DEFAULT",

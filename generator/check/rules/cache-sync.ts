@@ -48,7 +48,7 @@ function checkPath(
     source === undefined ||
     table === undefined ||
     table === source.name ||
-    !owner.database?.tables.has(table)
+    (owner.database?.tables.has(table) !== true && owner.database?.views.has(table) !== true)
   )
     return;
   report("sync-table", path.span, { path: path.value, table, entity: cacheOf.text, source: source.name });

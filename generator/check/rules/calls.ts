@@ -35,7 +35,9 @@ function checkPaths({ caller, callee, paths }: Called, program: Program, report:
   );
   for (const { name: path, node: verbs } of paths?.entries ?? []) {
     const resource = findResource({ service: callee, path }, report);
-    const table = resource?.node && callee.database?.tables.get(resource.node.value);
+    const { tables, views } = callee.database ?? {};
+    const table = resource?.node && tables?.get(resource.node.value);
+    const isView = resource?.node !== undefined && views?.has(resource.node.value) === true;
     const seen = new Map<string, { start: number; end: number }>();
     for (const { value: verb, span } of verbs?.items ?? []) {
       const first = seen.get(verb);
@@ -43,12 +45,12 @@ function checkPaths({ caller, callee, paths }: Called, program: Program, report:
       if (first !== undefined) report("repeated-value", span, { value: verb }, { first });
       else if (verb === "get" && synced.some((use) => use.path === path.value))
         report("setting-without-effect", span, { key: verb, reason: "its copies are filled from there" });
-      else if (verb !== "get" && table?.cacheOf !== undefined)
+      else if (verb !== "get" && (table?.cacheOf !== undefined || isView))
         report("call-of-copy", span, {
           verb,
           path: path.value,
           service: callee.name,
-          entity: table.cacheOf.text,
+          entity: table?.cacheOf?.text,
         });
     }
   }

@@ -41,6 +41,19 @@ export const checkIdentifiers: Rule = (program, report) => {
       });
   }
   for (const { node } of program.databases.values()) checkSchema(node?.get.schema, report);
+  for (const { views } of program.databases.values()) {
+    for (const { name, span, node, columns } of views.values()) {
+      checkSchema(node?.get.schema, report);
+      for (const named of [
+        { value: name, span },
+        node?.get.view,
+        ...[...columns.values()].map((column) => ({ value: column.name, span: column.span })),
+      ])
+        if (named !== undefined)
+          checkLength(named.value, named.span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
+      checkPrefix(name, "PostgreSQL looks for it among its own catalogs first", span, report);
+    }
+  }
   for (const { table } of allTables(program)) {
     checkSchema(table.node?.get.schema, report);
     const { table: known } = table.node?.get ?? {};

@@ -90,15 +90,21 @@ function checkTypes(service: ServiceSymbol, program: Program, report: Report): v
     for (const type of Object.values(types))
       scope.claim(type, { what, span, advice: 'give one of them a "row" of its own' });
   }
+  for (const { name, span, node } of service.database?.views.values() ?? []) {
+    const { value, row } = tableNames(name, node?.get.row?.value);
+    const what = `view "${name}"`;
+    scope.claim(value, { what, span });
+    scope.claim(row, { what, span, advice: 'give one of them a "row" of its own' });
+  }
   const heard = subscribedEntities(service, program).flatMap(({ entity }) => entity.events);
   for (const { name } of new Set([...program.eventsOf(service.name), ...heard])) {
     if (name !== undefined) scope.claim(name.value, { what: `event "${name.value}"`, span: name.span });
   }
 }
 
-/** Columns of a table whose names differ in what naming leaves out. */
+/** Columns of a table or view whose names differ in what naming leaves out. */
 function checkWireNames({ naming, database }: ServiceSymbol, report: Report): void {
-  for (const { columns } of database?.tables.values() ?? []) {
+  for (const { columns } of [...(database?.tables.values() ?? []), ...(database?.views.values() ?? [])]) {
     const scope = openScope(report);
     for (const { name, span } of columns.values())
       scope.claim(wireName(name, naming), { what: `column "${name}"`, span });

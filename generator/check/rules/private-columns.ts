@@ -5,6 +5,11 @@ import { allTables } from "../table-lookup.js";
 
 /** What a private column holds is in no message: neither as a field nor as the id of an entity. */
 export const checkPrivateColumns: Rule = (program, report) => {
+  const views = [...program.databases.values()].flatMap((database) => [...database.views.values()]);
+  for (const { key } of views) {
+    for (const { name, node } of key)
+      if (node?.get.private?.value === true) report("private-key", node.get.private.span, { column: name });
+  }
   for (const { table } of allTables(program)) {
     for (const { key, name, node } of table.columns.values()) {
       if (key && node?.get.private?.value === true)

@@ -25,7 +25,9 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
   }
   const target = database.tables.get(references.value);
   if (target === undefined) {
-    if (database.poisoned) return;
+    if (database.views.has(references.value))
+      report("not-of-view", references.span, { view: references.value });
+    if (database.poisoned || database.views.has(references.value)) return;
     const clue = report.nearest(references.value, database.tables, (table) => table.span);
     report(
       "unknown-table",

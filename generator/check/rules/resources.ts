@@ -8,7 +8,13 @@ export const checkResources: Rule = (program, report) => {
     for (const { name: path, node: table } of resources) {
       if (/^\/(healthz|readyz|operate)(\/|$)/.test(path.value))
         report("reserved-name", path.span, { name: path.value, use: "every service answers there itself" });
-      if (table !== undefined) reportMissingTable(table, service, program, report);
+      if (table !== undefined)
+        reportMissingTable(
+          { value: table.value, span: table.span, servable: true },
+          service,
+          program,
+          report,
+        );
       if (/^\/(healthz|readyz|operate)(\/|$)/.test(path.value))
         report("reserved-name", path.span, {
           name: path.value,

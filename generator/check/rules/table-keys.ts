@@ -1,23 +1,31 @@
 import { factsOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
-import type { ColumnSymbol, TableSymbol } from "../../language/symbols.js";
+import type { TableSymbol, ViewSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables, namesOf, reportMissingColumn } from "../table-lookup.js";
 
-/** A table has one key, of one column or of several: it makes the entity id on the wire. */
+/** What is read by key. */
+type Keyed = TableSymbol | ViewSymbol;
+
+/** A table or view has one key, of one column or of several: of a table it makes the entity id on the wire. */
 export const checkTableKeys: Rule = (program, report) => {
-  for (const { table } of allTables(program)) {
+  const views = [...program.databases.values()].flatMap((database) => [...database.views.values()]);
+  for (const table of [...[...allTables(program)].map((placed) => placed.table), ...views]) {
     const columns = [...table.columns.values()];
-    if (table.poisoned || columns.some((column) => column.poisoned && !column.key)) continue;
-    const marked = columns.filter(({ node }) => node?.get.key?.value === true);
+    if (table.poisoned || columns.some((column) => column.poisoned && !isMarked(column))) continue;
+    const marked = columns.filter(isMarked);
     if (table.node?.get.key === undefined) checkMarked(table, marked, report);
     else checkListed(table, marked, report);
     for (const column of table.key) checkColumn(column, report);
   }
 };
 
+function isMarked({ node }: Keyed["key"][number]): boolean {
+  return node?.get.key?.value === true;
+}
+
 /** `key: true` at a column. */
-function checkMarked(table: TableSymbol, [key, ...others]: readonly ColumnSymbol[], report: Report): void {
+function checkMarked(table: Keyed, [key, ...others]: Keyed["key"], report: Report): void {
   if (key === undefined) {
     report("missing-table-key", table.node?.keySpans.columns ?? table.span, {});
     return;
@@ -32,7 +40,7 @@ function checkMarked(table: TableSymbol, [key, ...others]: readonly ColumnSymbol
 }
 
 /** `key: [a, b]` at the table. */
-function checkListed(table: TableSymbol, marked: readonly ColumnSymbol[], report: Report): void {
+function checkListed(table: Keyed, marked: Keyed["key"], report: Report): void {
   const items = table.node?.get.key?.items ?? [];
   items.forEach((column, index) => {
     reportMissingColumn(column, table, report);
@@ -49,14 +57,14 @@ function checkListed(table: TableSymbol, marked: readonly ColumnSymbol[], report
       { table: table.name, column: namesOf(table.key) },
       { advice: 'remove "key: true" here' },
     );
-  for (const { name, node } of table.key) {
+  for (const { name, node } of "existing" in table ? table.key : []) {
     const unique = node?.get.unique;
     if (unique?.value === true && others.length > 0)
       report("unique-part-of-key", unique.span, { column: name });
   }
 }
 
-function checkColumn({ name, nullable, type, span }: ColumnSymbol, report: Report): void {
+function checkColumn({ name, nullable, type, span }: Keyed["key"][number], report: Report): void {
   if (nullable) report("invalid-key", span, { column: name, reason: "it may be null" });
   if (type !== undefined && !factsOf(type).key)
     report("invalid-key", span, { column: name, reason: `it is ${type}` });

@@ -1,5 +1,5 @@
 import { createPool, type Detached, detachDatabase } from "@meshwright/runtime";
-import { describedTables } from "../../project/described-tables.js";
+import { describedTables, describedViews } from "../../project/described-tables.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, printJson, quietLogger, withProgress } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
@@ -28,9 +28,10 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
   const client = await pool.connect();
   try {
     const tables = describedTables(database);
+    const views = describedViews(database);
     const { dropEvents = false, dropTables = false } = options;
     const work = () =>
-      detachDatabase(client, { tables, role: database.roles.service, dropEvents, dropTables });
+      detachDatabase(client, { tables, views, role: database.roles.service, dropEvents, dropTables });
     const detached = await withProgress(`taking the mesh from ${database.name}`, work);
     if (options.json) printJson({ service: name, database: database.name, ...detached });
     else describe(database.name, detached);

@@ -51,10 +51,13 @@ function reportDifferences(
     json,
   }: { readonly database: Database; readonly running: RunningMesh; readonly json: boolean | undefined },
 ): void {
-  const mistakes = differences.map(({ table, column, message }) => ({
+  const mistakes = differences.map(({ table, isView, column, message }) => ({
     code: "existing-differs",
     message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database.name} is not what this file says: ${message}`,
-    path: pathTo(database.name, { table, ...(column === undefined ? {} : { column }) }),
+    path: pathTo(database.name, {
+      ...(isView ? { view: table } : { table }),
+      ...(column === undefined ? {} : { column }),
+    }),
   }));
   reportDiagnostics(running.locate(mistakes), json);
 }

@@ -30,6 +30,11 @@ export const databaseCodes = {
         ? 'say "defaulted: true" where the database has a value for rows that name none'
         : `remove "${p.key}"; what has changed in the database is written here as it is now`,
   ),
+  "not-of-view": error(
+    (p: { view: string }) =>
+      `"${p.view}" is a view, which is only read: nothing writes it or refers to it, and no event tells of its rows`,
+    () => "name the table whose rows are meant",
+  ),
   "backfill-of-copy": error(
     (p: { table: string; entity: string }) =>
       `"${p.table}" is a copy: its owner says of "${p.entity}" for which rows creation hooks run`,

@@ -115,9 +115,10 @@ export const serviceCodes = {
       `the events of "${p.first}" and "${p.second}" would carry the same source "${p.source}"`,
   ),
   "call-of-copy": error(
-    (p: { verb: string; path: string; service: string; entity: string }) =>
-      `"${p.path}" of "${p.service}" is a copy of "${p.entity}", which can only be read: there is no "${p.verb}"`,
-    () => "call the service that owns the entity",
+    (p: { verb: string; path: string; service: string; entity: string | undefined }) =>
+      `"${p.path}" of "${p.service}" is a ${p.entity === undefined ? "view" : `copy of "${p.entity}"`}, which can only be read: there is no "${p.verb}"`,
+    (p) =>
+      p.entity === undefined ? "write to the tables that it shows" : "call the service that owns the entity",
   ),
   "overlapping-path": error(
     (p: { path: string; other: string }) => `"${p.path}" would be read as a row of "${p.other}"`,

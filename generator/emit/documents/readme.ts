@@ -54,7 +54,7 @@ function serviceRow(service: Service, lookup: Lookup): ReadmeView["services"][nu
   return {
     service: `**${serviceTitle(service.name)}**${service.external ? " (external)" : ""}`,
     database: databaseCell(service),
-    owns: listOf(lookup.tables(service).map((table) => table.name)),
+    owns: listOf([...lookup.tables(service), ...lookup.views(service)].map(({ name }) => name)),
     publishes: codeList(service.publishes.map((pattern) => pattern.text)),
     subscribes: codeList(service.subscribes.map((pattern) => pattern.text)),
   };

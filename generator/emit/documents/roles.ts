@@ -25,12 +25,12 @@ interface RolesRow {
 
 /** Undefined for a mesh without a database of its own. */
 export function rolesView(databases: readonly Database[], header: string): RolesView | undefined {
-  const rows = databases.map(({ name, roles, tables }, index) => ({
+  const rows = databases.map(({ name, roles, tables, views }, index) => ({
     existing: tables.some(({ existing }) => existing === true) ? ", true" : ", false",
     database: literal(name),
     owner: literal(roles.owner),
     service: literal(roles.service),
-    tables: `ARRAY[${tables.map((table) => literal(relation(table))).join(", ")}]`,
+    tables: `ARRAY[${[...tables, ...views].map((table) => literal(relation(table))).join(", ")}]`,
     comma: index === databases.length - 1 ? "" : ",",
   }));
   const [example] = rows;

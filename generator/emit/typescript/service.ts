@@ -119,6 +119,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
     publishes: service.publishes.map((pattern) => pattern.filter),
     validated: validatedLiteral({ service, lookup, imports }),
     tables: lookup.tables(service).map((table) => code(imports.value("./tables.js", table.names.value))),
+    views: viewsLiteral({ service, lookup, imports }),
     consumers: service.database === undefined ? [] : consumersLiteral({ service, lookup, imports }),
     http: service.http && {
       port: service.http.port,
@@ -172,6 +173,12 @@ function onEventLiteral(service: Service): Literal | undefined {
   return unnamedConsumers(service).length === 0 ? undefined : code("hooks.onEvent");
 }
 
+function viewsLiteral({ service, lookup, imports }: Scope): Literal | undefined {
+  const views = lookup.views(service);
+  if (views.length === 0) return undefined;
+  return views.map(({ names }) => code(imports.value("./tables.js", names.value)));
+}
+
 /** Who may call what of it; undefined where nobody may call anything. */
 function callersLiteral({ name }: Service, { mesh }: Lookup): Literal | undefined {
   const callers = mesh.calls.filter(({ callee }) => callee === name);
@@ -203,7 +210,7 @@ function validatedLiteral({ service, lookup, imports }: Scope): Literal | undefi
 }
 
 function resourceLiteral(resource: Resource, { service, lookup, imports }: Scope): Literal {
-  const { value } = lookup.table(service, resource.table).names;
+  const { value } = lookup.tableOrView(service, resource.table).names;
   return { path: resource.path, table: code(imports.value("./tables.js", value)) };
 }
 

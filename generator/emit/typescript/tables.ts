@@ -1,6 +1,6 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import { meetsByDefault } from "../../model/meets-by-default.js";
-import type { Column, Event, Table } from "../../model/mesh.js";
+import type { Column, Event, Table, View } from "../../model/mesh.js";
 import { isDrawnByRuntime, mayBeLeftOut } from "../json-schema/body.js";
 import { call, code, type Literal } from "../print/layout.js";
 import { constantStatement, genericType, typeStatement } from "./constant.js";
@@ -13,6 +13,7 @@ import { bodyValidators, COMPILED, rulesValidators } from "./validators.js";
 export interface TableParts {
   /** The service's own. */
   readonly events: readonly Event[];
+  readonly views: readonly View[];
   /** Names of the tables that REST may write. */
   readonly served: ReadonlySet<string>;
 }
@@ -23,30 +24,40 @@ interface Scope extends TableParts {
 
 /** tables.ts: row types, the definition of each table for the runtime, and its repository. */
 export function tablesSource(tables: readonly Table[], parts: TableParts): SourceText {
-  const names = tables.flatMap((table) => [...Object.values(table.names), repositoryName(table)]);
+  const names = [...tables, ...parts.views].flatMap((table) => [
+    ...Object.values(table.names),
+    repositoryName(table),
+  ]);
   const scope: Scope = { ...parts, imports: gatherImports(...names) };
   const statements = tables.flatMap((table): Statement[] => [
-    rowInterface(table),
+    rowInterface(table, copyOf(table)),
     ...(table.cache === undefined ? [createType(table, scope.imports), patchType(table, scope.imports)] : []),
     tableConstant(table, scope),
-    repositoryConstant(table, scope.imports),
+    repositoryConstant(table, scope.imports, aboutRows(table)),
   ]);
-  return { imports: scope.imports, statements };
+  const views = parts.views.flatMap((view): Statement[] => [
+    rowInterface(view, "A view, which is only read."),
+    viewConstant(view, scope.imports),
+    repositoryConstant(view, scope.imports, `Rows of the view \`${view.name}\`, to read.`),
+  ]);
+  return { imports: scope.imports, statements: [...statements, ...views] };
 }
 
 /** `usersRepository` */
-function repositoryName(table: Table): string {
+function repositoryName(table: Table | View): string {
   return `${table.names.value}Repository`;
 }
 
-function rowInterface(table: Table): StatementStructures {
-  const copy =
-    table.cache === undefined ? "" : ` A read-only copy, kept by \`${table.cache.entity}.*\` events.`;
+function copyOf({ cache }: Table): string {
+  return cache === undefined ? "" : `A read-only copy, kept by \`${cache.entity}.*\` events.`;
+}
+
+function rowInterface(table: Table | View, about: string): StatementStructures {
   return {
     kind: StructureKind.Interface,
     name: table.names.row,
     isExported: true,
-    docs: docs(`A row of \`${table.name}\`.${copy}`, table.description ?? ""),
+    docs: docs(`A row of \`${table.name}\`. ${about}`.trim(), table.description ?? ""),
     properties: table.columns.map((column) => ({
       name: propertyName(column.name),
       type: columnType(column),
@@ -122,20 +133,49 @@ function tableConstant(table: Table, { events, served, imports }: Scope): string
 }
 
 /** Which row: `RowKey<OrderLineRow, "order_id" | "line_no">`. */
-function keyType({ names, key }: Table, imports: Imports): string {
+function keyType({ names, key }: Table | View, imports: Imports): string {
   const columns = key.map((name) => JSON.stringify(name)).join(" | ");
   return `${imports.type(RUNTIME, "RowKey")}<${names.row}, ${columns}>`;
 }
 
-function repositoryConstant(table: Table, imports: Imports): string {
+function viewConstant(view: View, imports: Imports): string {
+  const { row, value } = view.names;
+  const key = view.key.length === 1 ? [] : ["object", "object", keyType(view, imports)];
+  return constantStatement({
+    name: value,
+    type: genericType(
+      imports.type(RUNTIME, "TableDefinition"),
+      [row, ...key].map((parameter) => [parameter]),
+      `export const ${value}:  = {`.length,
+    ),
+    value: {
+      name: view.name,
+      at: view.at === undefined ? undefined : { ...view.at },
+      key: keyLiteral(view.key),
+      view: true,
+      columns: view.columns.map(({ name, type, wide, nullable, shown, private: hidden }) => ({
+        name,
+        type,
+        wide,
+        nullable: nullable ? true : undefined,
+        shown,
+        private: hidden,
+      })),
+    },
+  });
+}
+
+function aboutRows({ name, cache }: Table): string {
+  return cache === undefined
+    ? `Rows of \`${name}\`: what is written here commits or rolls back with its events.`
+    : `Rows of \`${name}\`, the copy of \`${cache.entity}\`: its events and snapshots keep it.`;
+}
+
+function repositoryConstant(table: Table | View, imports: Imports, about: string): string {
   return constantStatement({
     name: repositoryName(table),
     value: call(imports.value(RUNTIME, "repositoryOf"), code(table.names.value)),
-    docs: docs(
-      table.cache === undefined
-        ? `Rows of \`${table.name}\`: what is written here commits or rolls back with its events.`
-        : `Rows of \`${table.name}\`, the copy of \`${table.cache.entity}\`: its events and snapshots keep it.`,
-    ),
+    docs: docs(about),
   });
 }
 

@@ -51,9 +51,10 @@ function servedTables({ http }: Service): ReadonlySet<string> {
 function ownSources(service: Service, lookup: Lookup): NamedSource[] {
   const events = lookup.events(service);
   const tables = lookup.tables(service);
+  const views = lookup.views(service);
   const publisher: NamedSource[] = [["publisher.ts", publisherSource(service)]];
   const data: NamedSource[] = [
-    ["tables.ts", tablesSource(tables, { events, served: servedTables(service) })],
+    ["tables.ts", tablesSource(tables, { events, views, served: servedTables(service) })],
   ];
   const consumers = service.consumers.map(
     (consumer): NamedSource => [
@@ -63,7 +64,7 @@ function ownSources(service: Service, lookup: Lookup): NamedSource[] {
   );
   return [
     ...(events.length === 0 ? [] : publisher),
-    ...(tables.length === 0 ? [] : data),
+    ...(tables.length + views.length === 0 ? [] : data),
     ...consumers,
     ["service.ts", serviceSource(service, lookup)],
     ["main.ts", mainSource(service)],

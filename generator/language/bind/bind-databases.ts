@@ -3,6 +3,7 @@ import type { DatabaseNode, MeshNode, TableNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../symbols.js";
 import { madeName } from "../words.js";
+import { bindView } from "./bind-view.js";
 
 export function bindDatabases(node: MeshNode): Map<string, DatabaseSymbol> {
   const entries = node.get.databases?.entries ?? [];
@@ -17,7 +18,10 @@ function bindDatabase({ name, node }: NamedNode<string, DatabaseNode>): Database
     node,
     owners: [],
     tables: new Map(tables.map((entry) => [entry.name.value, bindTable(entry, node)])),
-    poisoned: isPoisoned(node, "tables"),
+    views: new Map(
+      (node?.get.views?.entries ?? []).map((entry) => [entry.name.value, bindView(entry, node)]),
+    ),
+    poisoned: isPoisoned(node, "tables") || isPoisoned(node, "views"),
   };
 }
 

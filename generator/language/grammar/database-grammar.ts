@@ -1,12 +1,6 @@
-import {
-  type ColumnType,
-  columnTypeForms,
-  columnTypeNames,
-  parseColumnType,
-} from "@meshwright/runtime/column-types";
+import { type ColumnType, columnTypeNames } from "@meshwright/runtime/column-types";
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { referenceActionNames } from "@meshwright/runtime/vocabulary";
-import { foreignColumnType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scalar } from "../shape.js";
 import {
@@ -26,19 +20,9 @@ import {
   tableName,
   text,
 } from "../words.js";
+import { columnType, typeOptions } from "./column-type-grammar.js";
 import { conditionShape } from "./condition-grammar.js";
-
-const typeOptions = {
-  code: "unknown-type",
-  forms: {
-    examples: columnTypeForms,
-    pattern: "varchar\\(\\d+\\)|numeric\\(\\d+(, ?\\d+)?\\)|[a-z]+(\\([\\d, ]+\\))?\\[\\]",
-    parse: parseColumnType,
-  },
-  foreign: foreignColumnType,
-} as const;
-
-const columnType = choice<ColumnType>("column type", columnTypeNames, typeOptions);
+import { viewShape } from "./view-grammar.js";
 
 const columnMapping = mapping("a column", {
   type: requiredKey(
@@ -179,6 +163,10 @@ export const databaseShape = mapping("a database", {
     sqlFolder,
   ),
   tables: key("Tables by name.", dictionary(tableName, tableShape)),
+  views: key(
+    "Views by name, which exist or which a file of `sql` makes: read by REST and by the service, written by nobody, without events. So a read model joins several copies; their healing is its own.",
+    dictionary(tableName, viewShape),
+  ),
 });
 
 export type ColumnNode = NodeOf<typeof columnShape>;

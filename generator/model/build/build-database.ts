@@ -7,7 +7,6 @@ import type { Program } from "../../language/program.js";
 import { readCondition } from "../../language/row-condition.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../../language/symbols.js";
 import { drawnBy } from "../../vocabulary/made-keys.js";
-import { wireName } from "../../vocabulary/namings.js";
 import type {
   CacheOf,
   Column,
@@ -28,7 +27,9 @@ import {
   tableNames,
 } from "../names.js";
 import { buildCondition } from "./build-condition.js";
+import { buildView } from "./build-view.js";
 import { required } from "./invariant.js";
+import { shownName } from "./shown-name.js";
 
 export interface DatabaseParts {
   readonly program: Program;
@@ -46,6 +47,7 @@ export function buildDatabase(database: DatabaseSymbol, parts: DatabaseParts): D
     roles: databaseRoles(service),
     sql: database.node?.get.sql?.value,
     tables: [...database.tables.values()].map((table) => buildTable(table, database, parts)).sort(byName),
+    views: [...database.views.values()].map((view) => buildView(view, database)).sort(byName),
   };
 }
 
@@ -145,11 +147,6 @@ function buildColumn(
     references: buildReference(column, database),
     renamedFrom: details?.renamed_from?.value,
   };
-}
-
-function shownName({ name }: ColumnSymbol, { owners }: DatabaseSymbol): string | undefined {
-  const shown = wireName(name, owners[0]?.naming ?? "columns");
-  return shown === name ? undefined : shown;
 }
 
 function buildFilling(column: ColumnSymbol, table: TableSymbol, program: Program): Column["filledBy"] {

@@ -43,6 +43,8 @@ function buildHttp({ name, node, database }: ServiceSymbol): Http | undefined {
   const http = node?.get.http?.get;
   if (http === undefined) return undefined;
   const resources = (http.resources?.entries ?? []).map(({ name: path, node: table }): Resource => {
+    const view = table && database?.views.get(table.value);
+    if (view !== undefined) return { path: path.value, table: view.name, readonly: true };
     const served = required(table && database?.tables.get(table.value), `the table behind ${path.text}`);
     return { path: path.value, table: served.name, readonly: served.cacheOf !== undefined };
   });

@@ -4,6 +4,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     table_name TEXT;
     names TEXT[];
+    verbs TEXT;
     made RECORD;
 BEGIN
     -- "public" is no role, but means everybody.
@@ -46,8 +47,9 @@ BEGIN
         IF NOT has_schema_privilege(role, names[1], 'USAGE') THEN
             EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', names[1], role);
         END IF;
-        EXECUTE format('REVOKE ALL ON %1$I.%2$I FROM %3$I; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.%2$I TO %3$I',
-            names[1], names[2], role);
+        verbs := CASE WHEN EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(format('%I.%I', names[1], names[2])) AND relkind IN ('v', 'm'))
+            THEN 'SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END;
+        EXECUTE format('REVOKE ALL ON %1$I.%2$I FROM %3$I; GRANT %4$s ON %1$I.%2$I TO %3$I', names[1], names[2], role, verbs);
     END LOOP;
     -- What SQL of the service's own has made. A view is read, for it shows with its owner's rights.
     FOR made IN

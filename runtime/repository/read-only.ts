@@ -1,0 +1,6 @@
+import type { TableDefinition } from "../definition.js";
+
+/** A copy, which its events write, or a view, which nobody does. */
+export function isReadOnly({ cacheOf, view }: Pick<TableDefinition, "cacheOf" | "view">): boolean {
+  return cacheOf !== undefined || view === true;
+}
