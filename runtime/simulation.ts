@@ -16,4 +16,5 @@ export { type Parts, startParts } from "./service/parts.js";
 export { matches } from "./subject.js";
 export { joinId, splitId } from "./values/entity-id.js";
 export { columnShownAs, memberFilling } from "./values/field.js";
+export { utcText } from "./values/moment.js";
 export { wireRow } from "./values/values.js";

@@ -11,23 +11,36 @@ import {
   wireRow,
 } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
-import type { Copy } from "./mesh.js";
+import type { Copy, SimulatedMesh, Untold } from "./mesh.js";
 
 /*
  * Convergence: compares a cache with the owned table that it copies.
  */
 
-/** The cache's columns that events carry, the key included. */
-function comparedColumns({ cache, events }: ConsumerDefinition): readonly ColumnDefinition[] {
+/** The cache's columns that events carry, the key included; without those whose changes may be in no event. */
+function comparedColumns(
+  { cache, events }: ConsumerDefinition,
+  { columns }: Untold,
+): readonly ColumnDefinition[] {
   if (cache === undefined) return [];
   const carried = new Set(events.flatMap(({ event }) => carriedColumns(event, cache)));
-  return cache.columns.filter(({ name }) => carried.has(name));
+  return cache.columns.filter(({ name }) => carried.has(name) && !columns.includes(name));
 }
 
-/** One line for each row that differs: rows that the cache lacks, and rows that only the cache has. */
-export async function compareCache({ service, consumer, owner }: Copy): Promise<readonly string[]> {
+const ALL_TOLD: Untold = { columns: [], deletions: false };
+
+/**
+ * One line for each row that differs: rows that the cache lacks, and rows that only the cache has. `byEventsAlone`: no snapshot was
+ * read since, so what no event tells is left out; so it is of a cache that reads none.
+ */
+export async function compareCache(
+  { service, consumer, owner }: Copy,
+  { untold, byEventsAlone }: { readonly untold: SimulatedMesh["untold"]; readonly byEventsAlone: boolean },
+): Promise<readonly string[]> {
   const { cache } = consumer;
-  const columns = comparedColumns(consumer);
+  const isHealed = consumer.sync !== undefined && !byEventsAlone;
+  const left = (!isHealed && untold[service.definition.name]?.[cache?.name ?? ""]) || ALL_TOLD;
+  const columns = comparedColumns(consumer, left);
   if (cache === undefined || columns.length === 0) return [];
   // Either side in the types of the cache, under the names that its owner's rows have.
   const read = (table: TableDefinition, nameIn: (column: ColumnDefinition) => string, condition: string) => {
@@ -56,7 +69,7 @@ export async function compareCache({ service, consumer, owner }: Copy): Promise<
       .filter((row) => !cached.has(row))
       .map((row) => `${consumer.durable}: the cache lacks ${row}`),
     ...[...cached]
-      .filter((row) => !owned.has(row))
+      .filter((row) => !left.deletions && !owned.has(row))
       .map((row) => `${consumer.durable}: the cache has ${row}, its source does not`),
   ];
 }

@@ -140,6 +140,7 @@ function createWorld({ testbed, plan, random, time, activeFaults, records, slots
     databaseNetwork: createDatabaseNetwork({ testbed, schedule, random, faults: activeFaults, processes }),
     processes,
     history: createHistory(),
+    coverage: testbed.coverage,
     ...createCallFaults(activeFaults, random),
     recordHookCall: (table, key) => hookCalls.add(`${table} ${key}`),
     recordWriterDeletion: ({ table }, key) => writerDeletions.add(`${table.name} ${key}`),

@@ -3,7 +3,8 @@
  * `@meshwright/runtime`, because production loads none of it.
  */
 
-export type { Samples } from "./mesh.js";
+export type { Coverage, CoverageKind, Refusals } from "./coverage.js";
+export type { MeshFacts, Samples, Untold } from "./mesh.js";
 export { describePlan, type Plan } from "./plan.js";
 export { SERVER_SETTINGS } from "./postgres/databases.js";
 export { type Counterexample, type SimulateOptions, type Simulation, simulateMesh } from "./simulate.js";

@@ -7,6 +7,8 @@ import type {
   ServiceDefinition,
 } from "@meshwright/runtime";
 import { joinId, keyNames } from "@meshwright/runtime/simulation";
+import { fillLocalColumns, inHook } from "./local-columns.js";
+import { localColumns } from "./postgres/observers.js";
 import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
 
@@ -22,24 +24,23 @@ const BACKOFF_SECONDS = [0.1, 0.5, 1];
 /** Messages per batch: few, so that a schedule has several batches. */
 const BATCH = 5;
 
-export function instrument(world: World, actor: Actor, definition: ServiceDefinition): ServiceDefinition {
-  const { onEvent } = definition;
+interface Scope {
+  readonly world: World;
+  readonly actor: Actor;
+  readonly service: ServiceDefinition;
+}
+
+export function instrument(world: World, actor: Actor, service: ServiceDefinition): ServiceDefinition {
+  const scope = { world, actor, service };
+  const hearsAll = service.onEvent !== undefined || (world.plan.effects && service.consumers.length > 0);
   return {
-    ...definition,
-    onEvent: outside(world, actor, onEvent),
-    consumers: definition.consumers.map((consumer) => instrumentConsumer(world, actor, consumer)),
+    ...service,
+    onEvent: hearsAll ? recordOnEvent(scope, service.onEvent) : undefined,
+    consumers: service.consumers.map((consumer) => instrumentConsumer(scope, consumer)),
   };
 }
 
-function outside(
-  world: World,
-  actor: Actor,
-  onEvent: Handler<MeshEvent> | undefined,
-): Handler<MeshEvent> | undefined {
-  return onEvent && ((context) => world.schedule.outside(actor, onEvent(context)));
-}
-
-function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefinition): ConsumerDefinition {
+function instrumentConsumer(scope: Scope, consumer: ConsumerDefinition): ConsumerDefinition {
   const { sync: declared, ...subscription } = consumer;
   const { delivery, events } = consumer;
   // An external owner takes no part: its stream is made for it, as under mesh dev, and nobody serves its list.
@@ -50,15 +51,18 @@ function instrumentConsumer(world: World, actor: Actor, consumer: ConsumerDefini
     stream,
     ...(sync === undefined
       ? {}
-      : { sync: { ...sync, everySeconds: world.plan.periodic ? SNAPSHOT_SECONDS : 0 } }),
+      : { sync: { ...sync, everySeconds: scope.world.plan.periodic ? SNAPSHOT_SECONDS : 0 } }),
     delivery: {
       ...delivery,
       ackWaitSeconds: ACK_WAIT_SECONDS,
       backoffSeconds: BACKOFF_SECONDS,
       batch: BATCH,
     },
-    events: events.map((consumed) => instrumentEvent(world, actor, { consumer, consumed })),
-    onEvent: outside(world, actor, consumer.onEvent),
+    events: events.map((consumed) => instrumentEvent(scope, { consumer, consumed })),
+    onEvent:
+      consumer.onEvent !== undefined || scope.world.plan.effects
+        ? recordOnEvent(scope, consumer.onEvent)
+        : undefined,
   };
 }
 
@@ -67,42 +71,17 @@ interface ConsumedBy {
   readonly consumed: ConsumedEvent<never>;
 }
 
-function instrumentEvent(
-  world: World,
-  actor: Actor,
-  { consumer, consumed }: ConsumedBy,
-): ConsumedEvent<never> {
-  const { handler, cascades } = consumed;
-  const recorded = handler !== undefined || world.plan.effects;
+function instrumentEvent(scope: Scope, { consumer, consumed }: ConsumedBy): ConsumedEvent<never> {
+  const { handler, cascades, event } = consumed;
+  const { cache } = consumer;
+  // Somebody has to fill a local column. Without a handler of every event most batches still take the fast path.
+  const fills = cache !== undefined && localColumns(cache).length > 0 && event.change === "create";
+  const recorded = handler !== undefined || scope.world.plan.effects || fills;
   return {
     ...consumed,
-    ...(recorded ? { handler: recordHandler(world, actor, { consumer, consumed }) } : {}),
-    ...(cascades === undefined ? {} : { cascades: cascades.map((rule) => recordRule(world, actor, rule)) }),
+    ...(recorded ? { handler: recordHandler(scope, { consumer, consumed }) } : {}),
+    ...(cascades === undefined ? {} : { cascades: cascades.map((rule) => recordRule(scope, rule)) }),
   };
-}
-
-function recordHandler(world: World, actor: Actor, { consumer, consumed }: ConsumedBy): Handler<never> {
-  const { event, handler: userHandler } = consumed;
-  const handler: Handler<never> = async (context) => {
-    const { metadata } = context.event as { readonly metadata: EffectMetadata };
-    if (userHandler !== undefined) await world.schedule.outside(actor, userHandler(context));
-    await context.tx.query(
-      `INSERT INTO mesh_sim."$effect" (durable, origin, event_id, entity_id, version, action, change)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-      [
-        consumer.durable,
-        context.origin,
-        metadata.event_id,
-        metadata.entity_id,
-        metadata.version ?? null,
-        event.action,
-        event.change,
-      ],
-    );
-    if (world.hookFails(`${consumer.durable} ${metadata.event_id}`))
-      throw new Error("simulated: this hook fails");
-  };
-  return handler;
 }
 
 interface EffectMetadata {
@@ -111,13 +90,65 @@ interface EffectMetadata {
   readonly version?: number;
 }
 
-function recordRule(world: World, actor: Actor, rule: CascadeDefinition): CascadeDefinition {
+const RECORD_EFFECT = `INSERT INTO mesh_sim."$effect" (durable, origin, event_id, entity, entity_id, version, action, change)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;
+
+function recordHandler({ world, actor, service }: Scope, { consumer, consumed }: ConsumedBy): Handler<never> {
+  const { event, handler: userHandler } = consumed;
+  const { durable, entity, cache } = consumer;
+  const handler: Handler<never> = async (context) => {
+    const { metadata } = context.event as { readonly metadata: EffectMetadata };
+    const { event_id, entity_id, version = null } = metadata;
+    await inHook(context.tx, service, async () => {
+      if (userHandler !== undefined) {
+        world.coverage.count("hook called", `${service.name} on ${entity}.${event.action}`);
+        await world.schedule.outside(actor, userHandler(context));
+      }
+      if (cache !== undefined) await fillLocalColumns(context.tx, cache, { id: entity_id, version });
+    });
+    const { action, change } = event;
+    await context.tx.query(RECORD_EFFECT, [
+      durable,
+      context.origin,
+      event_id,
+      entity,
+      entity_id,
+      version,
+      action,
+      change,
+    ]);
+    if (world.hookFails(`${durable} ${event_id}`)) throw new Error("simulated: this hook fails");
+  };
+  return handler;
+}
+
+function recordOnEvent(
+  { world, actor, service }: Scope,
+  onEvent: Handler<MeshEvent> | undefined,
+): Handler<MeshEvent> {
+  return async (context) => {
+    const { metadata } = context.event;
+    if (onEvent !== undefined)
+      await inHook(context.tx, service, async () => {
+        world.coverage.count("hook called", `${service.name} onEvent`);
+        await world.schedule.outside(actor, onEvent(context));
+      });
+    await context.tx.query('INSERT INTO mesh_sim."$heard" (event_id, subject, origin) VALUES ($1, $2, $3)', [
+      metadata.event_id,
+      context.subject,
+      context.origin,
+    ]);
+  };
+}
+
+function recordRule({ world, actor, service }: Scope, rule: CascadeDefinition): CascadeDefinition {
   const { before, table } = rule;
   if (before === undefined) return rule;
   const call: (typeof before)["call"] = async (context) => {
     const row = context.row as Readonly<Record<string, unknown>>;
     const id = joinId(keyNames(table).map((name) => String(row[name])));
     if (world.hookFails(`${before.name} ${id}`)) throw new Error("simulated: this hook fails");
+    world.coverage.count("hook called", `${service.name} ${before.name}`);
     await world.schedule.outside(actor, before.call(context));
     // Not part of a transaction: a rollback does not undo the call.
     world.recordHookCall(table.name, id);

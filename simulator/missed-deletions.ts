@@ -49,24 +49,24 @@ function hangsOnDeletions({ events }: ConsumerDefinition): boolean {
   return events.some(({ cascades = [], handler }) => cascades.length > 0 || handler !== undefined);
 }
 
-/** By entity: the first version of each incarnation, as the `created` events in the stream say. */
+/** By entity: the first version of each incarnation, which follows that of a `deleted` event in the stream. */
 function readFirstVersions(
   { world, poison }: Outcome,
   { consumer, owner }: Copy,
 ): ReadonlyMap<string, number[]> {
-  const creation = consumer.events.find(({ event }) => event.change === "create")?.event.action;
+  const deletions = consumer.events.flatMap(({ event }) => (event.change === "delete" ? [event.action] : []));
   const { stream } = owner.service.definition;
   const firstVersions = new Map<string, number[]>();
-  if (creation === undefined || stream === undefined) return firstVersions;
+  if (stream === undefined) return firstVersions;
   for (const { subject, body } of world.server.log(stream.name)) {
-    if (!subject.startsWith(`${consumer.entity}.`) || !subject.endsWith(`.${creation}`)) continue;
-    if (poison.includes(subject)) continue;
+    const isDeletion = deletions.some((action) => subject.endsWith(`.${action}`));
+    if (!isDeletion || !subject.startsWith(`${consumer.entity}.`) || poison.includes(subject)) continue;
     const { metadata } = JSON.parse(Buffer.from(body).toString()) as {
       readonly metadata: { readonly entity_id: string; readonly version: number };
     };
     firstVersions.set(metadata.entity_id, [
       ...(firstVersions.get(metadata.entity_id) ?? []),
-      metadata.version,
+      metadata.version + 1,
     ]);
   }
   return firstVersions;

@@ -17,15 +17,18 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
   const { world, failures, unfinished } = outcome;
   if (unfinished !== undefined) return [...failures, `it never became quiescent: ${unfinished}`];
   const copies = copiesOf(world.mesh);
+  const comparison = { untold: world.mesh.untold, byEventsAlone: false };
   const found = [
     ...failures,
-    ...(await Promise.all(copies.map(compareCache))).flat(),
+    ...(await Promise.all(copies.map((copy) => compareCache(copy, comparison)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkCascades(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkOutlivedReferences(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkMissedDeletions(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkEffects(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkHooksBefore(outcome, copy)))).flat(),
     ...(await checkDeadLetters(outcome)),
+    ...(await checkOnEvent(outcome)),
+    ...(await readObserved(outcome)),
   ];
   return found;
 }
@@ -201,6 +204,35 @@ function entityIn(body: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The hook for every event ran as often as the handlers of single events, each of which hears all of its own. */
+async function checkOnEvent({ world }: Outcome): Promise<readonly string[]> {
+  if (!world.plan.effects) return [];
+  const found: string[] = [];
+  for (const { database, definition } of world.mesh.services) {
+    const rows = await database.query<{ id: string; handled: number; heard: number }>(
+      `SELECT event_id AS id, coalesce(handled, 0)::integer AS handled, coalesce(heard, 0)::integer AS heard
+FROM (SELECT event_id, count(*) AS handled FROM mesh_sim."$effect" GROUP BY 1) AS one
+FULL JOIN (SELECT event_id, count(*) AS heard FROM mesh_sim."$heard" GROUP BY 1) AS other USING (event_id)
+WHERE handled IS DISTINCT FROM heard ORDER BY 1`,
+    );
+    for (const { id, handled, heard } of rows)
+      found.push(
+        `${definition.name}: onEvent ran ${heard} times for event ${id}, its handlers ${handled} times`,
+      );
+  }
+  return found;
+}
+
+/** What triggers noted while it happened. */
+async function readObserved({ world }: Outcome): Promise<readonly string[]> {
+  const all = await Promise.all(
+    world.mesh.services.map(({ database }) =>
+      database.query<{ what: string }>('SELECT DISTINCT what FROM mesh_sim."$violation" ORDER BY 1'),
+    ),
+  );
+  return all.flat().map(({ what }) => what);
 }
 
 /** Each poison message is one dead letter per consumer, and nothing else is a dead letter. */

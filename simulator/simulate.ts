@@ -1,6 +1,9 @@
 import type { Logger, ServiceDefinition } from "@meshwright/runtime";
 import fc from "fast-check";
-import { describeMesh, type Samples, type SimulatedMesh } from "./mesh.js";
+import { countOutcome } from "./count-outcome.js";
+import { type Coverage, createCoverage, neverExercised, type Refusals } from "./coverage.js";
+import { describeMesh } from "./describe-mesh.js";
+import type { MeshFacts } from "./mesh.js";
 import { findViolations } from "./oracle.js";
 import { type Plan, plans } from "./plan.js";
 import { openBackends } from "./postgres/backends.js";
@@ -18,8 +21,8 @@ export interface SimulateOptions {
   readonly databases: Readonly<Record<string, string>>;
   /** The environment that hooks get. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Values that the payloads' JSON Schemas accept. */
-  readonly samples?: Samples;
+  /** What the mesh says beside its services. */
+  readonly facts?: Partial<MeshFacts>;
   readonly seed: number;
   readonly runs: number;
   /** Path of one schedule to run again, from a counterexample. */
@@ -48,6 +51,11 @@ export interface Simulation {
   readonly ms: number;
   /** How often each fault was part of a schedule. */
   readonly faults: Readonly<Record<string, number>>;
+  readonly coverage: Coverage;
+  /** Names of what `coverage` has no time of, each after its kind. */
+  readonly neverExercised: readonly string[];
+  /** By service and table: tables whose rows PostgreSQL refused, every one. */
+  readonly refused: Readonly<Record<string, Refusals>>;
   readonly counterexample?: Counterexample;
 }
 
@@ -81,6 +89,7 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
       for (const database of testbed.all) await database.reset();
       const outcome = await runPlan(testbed, plan);
       const violations = await findViolations(outcome);
+      await countOutcome(testbed.coverage, outcome);
       total.runs += 1;
       total.steps += outcome.steps;
       total.virtualMs += outcome.virtualMs;
@@ -97,7 +106,16 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
       numRuns: runs,
       ...(path === undefined ? {} : { path, endOnFailure: true }),
     });
-    const result = { seed, ...total, ms: Math.round(real.now() - started) };
+    const { coverage: counter } = testbed;
+    const coverage = counter.read();
+    const result = {
+      seed,
+      ...total,
+      ms: Math.round(real.now() - started),
+      coverage,
+      neverExercised: neverExercised(coverage),
+      refused: counter.refusedTables(),
+    };
     if (!details.failed) return result;
     // No promise was broken: the simulator itself failed.
     if (failing === undefined)
@@ -124,7 +142,7 @@ async function openTestbed({
   services,
   databases,
   env,
-  samples,
+  facts,
   logger,
 }: SimulateOptions): Promise<OpenTestbed> {
   const prepared = await Promise.all(
@@ -134,13 +152,14 @@ async function openTestbed({
       env,
     })),
   );
-  const mesh: SimulatedMesh = await describeMesh(prepared, samples);
+  const mesh = await describeMesh(prepared, facts);
   const urls = new Map(prepared.map(({ database }) => [database.name, database.url]));
   const backends = await openBackends((database) => urls.get(database) ?? "");
   const all = prepared.map(({ database }) => database);
   return {
     mesh,
     backends,
+    coverage: createCoverage(mesh),
     all,
     async close() {
       await backends.close();

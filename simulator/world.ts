@@ -1,6 +1,7 @@
 import type { Parts } from "@meshwright/runtime/simulation";
 import type { Pool } from "pg";
 import type { Adversary, SimulatedServer } from "./broker/index.js";
+import type { CoverageCounter } from "./coverage.js";
 import type { History, Recorder } from "./history.js";
 import type { OwnedTable, SimulatedMesh, SimulatedService } from "./mesh.js";
 import type { Plan } from "./plan.js";
@@ -19,6 +20,7 @@ import type { VirtualTime } from "./time.js";
 export interface Testbed {
   readonly mesh: SimulatedMesh;
   readonly backends: Backends;
+  readonly coverage: CoverageCounter;
 }
 
 export interface World {
@@ -41,6 +43,7 @@ export interface World {
   /** A writer is about to delete this row, which calls no hook. */
   recordWriterDeletion(table: OwnedTable, key: string): void;
   readonly history: Recorder;
+  readonly coverage: CoverageCounter;
   /** Adds a line to the trace that is not a step. */
   note(actor: Pick<Actor, "name">, what: string): void;
   /** Reports a broken promise that no check at the end would find. */

@@ -1,11 +1,15 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import { idSql, relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
-import { keyOf, keyParts, type OwnedTable, type SimulatedService, valueFor } from "./mesh.js";
+import { tableName } from "./coverage.js";
+import type { RowName } from "./history.js";
+import type { OwnedTable, SimulatedService } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
 import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
+import { keyOf } from "./values.js";
 import type { World } from "./world.js";
+import { insertion, updatedValues } from "./written-values.js";
 
 /*
  * Writes to owned tables with plain SQL, as an application or a person at psql would, without any service. Statements
@@ -25,7 +29,10 @@ export async function runWriter(world: World, name: string, writes: readonly Wri
       clients.set(owned.service, client);
       await perform(client, { world, owned, write });
     } catch (error) {
-      world.note(actor, `${write.kind} ${owned.table.name}: ${(error as Error).message}`);
+      const { message } = error as Error;
+      world.note(actor, `${write.kind} ${owned.table.name}: ${message}`);
+      if (error instanceof pg.DatabaseError && isRefusal(error))
+        world.coverage.countRefusal(tableName(owned), message);
       const client = clients.get(owned.service);
       const usable = error instanceof pg.DatabaseError && (await rollBack(client));
       if (!usable) clients.delete(owned.service);
@@ -51,6 +58,11 @@ async function rollBack(client: pg.Client | undefined): Promise<boolean> {
   }
 }
 
+/** By a constraint or a trigger, not by a lock or a broken connection. */
+function isRefusal({ code = "" }: pg.DatabaseError): boolean {
+  return code.startsWith("22") || code.startsWith("23") || code.startsWith("P0");
+}
+
 interface Task {
   readonly world: World;
   readonly owned: OwnedTable;
@@ -65,13 +77,13 @@ interface Committed {
   readonly step?: number;
 }
 
+function rowName({ service, table }: OwnedTable, key: string): RowName {
+  return { service: service.definition.name, table: table.name, key };
+}
+
 async function perform(client: pg.Client, task: Task): Promise<void> {
   const { world, owned, write } = task;
-  const row = (key: string) => ({
-    service: owned.service.definition.name,
-    table: owned.table.name,
-    key,
-  });
+  const row = (key: string) => rowName(owned, key);
   const {
     written = [],
     deleted = [],
@@ -111,13 +123,23 @@ function touched({ owned, write }: Task): readonly string[] {
 }
 
 const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) => Promise<Committed>>> = {
-  async insert(client, { owned, write }) {
-    await client.query(...insertion(owned, write));
+  async insert(client, task) {
+    const { world, owned, write } = task;
+    await insertWithReferences(client, task);
+    world.coverage.count("row inserted", tableName(owned));
     return { written: [keyOf(owned, write.key)] };
   },
   "insert all": insertAll,
   update,
-  delete: (client, task) => deletion(client, task, [keyOf(task.owned, task.write.key)]),
+  async delete(client, task) {
+    const ids = [keyOf(task.owned, task.write.key)];
+    const done = await deletion(client, task, ids);
+    if (done.deleted?.length !== 0 || task.write.value % 2 === 1) return done;
+    // Else rows to which few writes go are never deleted.
+    await insertWithReferences(client, task);
+    task.world.coverage.count("row inserted", tableName(task.owned));
+    return await deletion(client, task, ids);
+  },
   "delete all": (client, task) => deletion(client, task, touched(task)),
   recreate,
   async "recreate and update"(client, task) {
@@ -137,14 +159,26 @@ const PERFORM: Readonly<Record<Write["kind"], (client: pg.Client, task: Task) =>
   },
 };
 
-async function update(client: pg.Client, { owned, write }: Task): Promise<Committed> {
+async function update(client: pg.Client, task: Task): Promise<Committed> {
+  const { owned, write } = task;
+  const { world } = task;
   const column = owned.columns[write.column % owned.columns.length];
   if (column === undefined) return {};
   const id = keyOf(owned, write.key);
-  const sql = `UPDATE ${relationOf(owned.table)} SET ${quote(column.name)} = $1 WHERE ${idSql(owned.key)} = $2`;
-  const { rowCount } = await client.query(sql, [valueFor(owned, column, write.value), id]);
+  const values = updatedValues(owned, column, write);
+  const set = values.map(([name], index) => `${quote(name)} = $${index + 2}`).join(", ");
+  const sql = `UPDATE ${relationOf(owned.table)} SET ${set} WHERE ${idSql(owned.key)} = $1`;
+  const parameters = [id, ...values.map(([, value]) => value)];
+  let { rowCount } = await client.query(sql, parameters);
+  const isMissing = rowCount === 0;
+  if (isMissing) {
+    await insertWithReferences(client, task);
+    world.coverage.count("row inserted", tableName(owned));
+    ({ rowCount } = await client.query(sql, parameters));
+  }
+  world.coverage.count("row updated", tableName(owned), rowCount ?? 0);
   // Only a change of a reference counts as a write: other updates leave the row with the entity it refers to.
-  return rowCount === 1 && owned.refersTo.has(column.name) ? { written: [id] } : {};
+  return isMissing || (rowCount === 1 && owned.refersTo.has(column.name)) ? { written: [id] } : {};
 }
 
 /** Deletes and creates in one transaction: a new incarnation under the same id. */
@@ -155,6 +189,7 @@ async function recreate(client: pg.Client, task: Task): Promise<Committed> {
   const { deleted = [] } = await deletion(client, task, [id]);
   await client.query(...insertion(owned, write));
   await client.query("COMMIT");
+  task.world.coverage.count("row inserted", tableName(owned));
   return { deleted, written: [id], step: task.world.schedule.steps };
 }
 
@@ -168,25 +203,42 @@ async function deletion(
     `DELETE FROM ${relationOf(owned.table)} WHERE ${idSql(owned.key)} = ANY ($1) RETURNING ${idSql(owned.key)} AS key`,
     [ids],
   );
+  world.coverage.count("row deleted", tableName(owned), rows.length);
   return { deleted: rows.map(({ key }) => key) };
 }
 
-function insertion(owned: OwnedTable, write: Pick<Write, "key" | "value" | "column">): [string, unknown[]] {
-  const columns = owned.columns.filter(({ type, defaulted }) => !(defaulted && kindOf(type) === "moment"));
-  const names = [...owned.key, ...columns].map(({ name }) => name);
-  const values = [
-    ...keyParts(owned, write.key),
-    ...columns.map((column, index) => valueFor(owned, column, (write.value + index * write.column) % 5)),
-  ];
-  const parameters = values.map((_, index) => `$${index + 1}`).join(", ");
-  return [
-    `INSERT INTO ${relationOf(owned.table)} (${names.map(quote).join(", ")}) VALUES (${parameters})`,
-    values,
-  ];
+/** Where a row that it refers to is missing, inserts that one before: chains of references are rarely met by chance. */
+async function insertWithReferences(client: pg.Client, { world, owned, write }: Task): Promise<void> {
+  const [sql, values] = insertion(owned, write);
+  try {
+    await client.query(sql, values);
+  } catch (error) {
+    const isMissing = error instanceof pg.DatabaseError && error.code === "23503";
+    const parents = [...owned.refersTo.values()].filter(
+      (target) => target !== owned && target.service === owned.service,
+    );
+    if (!isMissing || parents.length === 0) throw error;
+    for (const parent of parents)
+      for (let key = 0; key < KEYS; key += 1)
+        await insertParent(client, { world, owned: parent, write: { ...write, key, value: key } });
+    await client.query(sql, values);
+  }
+}
+
+/** One that is there already is refused, and as good. */
+async function insertParent(client: pg.Client, task: Task): Promise<void> {
+  const { owned, write, world } = task;
+  try {
+    await insertWithReferences(client, task);
+    world.coverage.count("row inserted", tableName(owned));
+    world.history.recordUnknown(rowName(owned, keyOf(owned, write.key)));
+  } catch (refused) {
+    if (!(refused instanceof pg.DatabaseError)) throw refused;
+  }
 }
 
 /** Inserts a row for every key in one transaction, each with other values. */
-async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Committed> {
+async function insertAll(client: pg.Client, { world, owned, write }: Task): Promise<Committed> {
   const written: string[] = [];
   await client.query("BEGIN");
   for (let key = 0; key < KEYS; key += 1) {
@@ -195,6 +247,7 @@ async function insertAll(client: pg.Client, { owned, write }: Task): Promise<Com
     if (rowCount === 1) written.push(keyOf(owned, key));
   }
   await client.query("COMMIT");
+  world.coverage.count("row inserted", tableName(owned), written.length);
   return { written };
 }
 

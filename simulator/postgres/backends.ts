@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import pg from "pg";
+import pg, { escapeLiteral } from "pg";
 import { real } from "../time.js";
 import { createAnswer, createSplitter, errorResponse, query, type Request } from "./protocol.js";
 
@@ -18,7 +18,8 @@ export interface Backend {
 }
 
 export interface Backends {
-  acquire(database: string): Promise<Backend>;
+  /** `name` becomes the session's application_name. */
+  acquire(database: string, name: string): Promise<Backend>;
   /** Rolls back what is open and releases all locks, as when a client is gone. Resolves when that is done. */
   release(backend: Backend): Promise<void>;
   /**
@@ -55,12 +56,11 @@ export async function openBackends(urlOf: (database: string) => string): Promise
   };
 
   return {
-    async acquire(database) {
-      const kept = idle.get(database)?.pop();
-      if (kept !== undefined) return kept;
-      const made = await openBackend(database, urlOf(database));
-      all.add(made);
-      return made;
+    async acquire(database, name) {
+      const backend = idle.get(database)?.pop() ?? (await openBackend(database, urlOf(database)));
+      all.add(backend);
+      await backend.ask(requestOf(`SET application_name = ${escapeLiteral(name)}`));
+      return backend;
     },
     async release(backend) {
       const open = backend as OpenBackend;
@@ -167,7 +167,9 @@ export async function answeredOrBlocked(
     const late = new Promise<false>((resolve) => {
       timer = real.setTimeout(() => resolve(false), LOCK_CHECK_MS) as NodeJS.Timeout;
     });
-    const answered = await Promise.race([answer.then(() => true as const), late]);
+    // Rejected, it has no answer to come either: its client hung up while it waited, and the server ended the session.
+    const ended = () => true as const;
+    const answered = await Promise.race([answer.then(ended, ended), late]);
     real.clearTimeout(timer);
     if (answered) return true;
     if (await backends.waits(backend)) return false;

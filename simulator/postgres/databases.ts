@@ -2,6 +2,7 @@ import { type Logger, migrate, type ServiceDefinition } from "@meshwright/runtim
 import { relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
 import { existingTablesSql, standInView } from "./existing-tables.js";
+import { OBSERVERS, observe } from "./observers.js";
 
 /*
  * The databases of a simulated world: real ones, migrated once, emptied before each schedule.
@@ -51,7 +52,7 @@ ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 CREATE TABLE mesh_sim."$effect" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
-    entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
+    entity TEXT NOT NULL, entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
 CREATE TABLE mesh_sim."$known" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
@@ -84,7 +85,8 @@ export async function prepareDatabase(
   await client.connect();
   const { name } = definition.database;
   const database = client.escapeIdentifier(new URL(url).pathname.slice(1));
-  await client.query(PRELUDE);
+  await client.query(PRELUDE + OBSERVERS);
+  await client.query(observe(definition));
   await client.query(`ALTER DATABASE ${database} SET search_path = mesh_sim, pg_catalog, public`);
   await client.query(`ALTER DATABASE ${database} SET timezone = 'UTC'`);
   await client.query("SET timezone = 'UTC'");

@@ -33,6 +33,7 @@ export class SimulatedSocket extends Duplex {
   private readonly queue: Request[] = [];
   private backend: Backend | undefined;
   private welcomed = false;
+  private gone = false;
   private asking = false;
   private listening = false;
   private notified = false;
@@ -52,8 +53,10 @@ export class SimulatedSocket extends Duplex {
       if (this.destroyed) return undefined;
       if (network.down(database)) this.destroy(refused(database));
       else {
-        this.backend = await network.backends.acquire(database);
-        this.emit("connect");
+        this.backend = await network.backends.acquire(database, actor.name);
+        // The client may have gone meanwhile.
+        if (this.destroyed || this.gone) await this.hangUp();
+        else this.emit("connect");
       }
       return undefined;
     });
@@ -99,6 +102,7 @@ export class SimulatedSocket extends Duplex {
   /** The server notices that the client is gone: rolls back and releases its locks. Nothing is said to the client. */
   async hangUp(): Promise<void> {
     const { backend, network } = this;
+    this.gone = true;
     this.backend = undefined;
     network.sockets.delete(this);
     if (backend === undefined) return;

@@ -22,6 +22,8 @@ import { loadDefinition } from "../loaded-service.js";
 import { compileProject, reportDiagnostics } from "../project.js";
 import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
+import { findUntold } from "../simulate/untold.js";
+import { findWanted } from "../simulate/wanted.js";
 
 export interface SimulateOptions {
   readonly seed?: string;
@@ -52,7 +54,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   try {
     const result = await simulateMesh({
       services,
-      samples,
+      facts: { samples, wanted: findWanted(mesh), events: publishedEvents(mesh), untold: findUntold(mesh) },
       databases: await createDatabases(server.url, services),
       env: process.env,
       seed,
@@ -88,6 +90,13 @@ async function compileMeshFile(): Promise<Mesh> {
     throw new UsageError(`${MESH_FILE} has errors, so there is nothing to simulate`);
   }
   return mesh;
+}
+
+/** Those that rows imply. */
+function publishedEvents({ events }: Mesh): readonly string[] {
+  return events
+    .filter(({ emit }) => emit !== undefined)
+    .map(({ service, entity, action }) => `${service}.${entity}.${action}`);
 }
 
 async function loadServices(mesh: Mesh): Promise<readonly ServiceDefinition[]> {
@@ -150,6 +159,12 @@ function describe(result: Simulation, options: SimulateOptions): void {
     `${runs} schedules from seed ${seed}: ${steps} steps, ${(virtualMs / 3_600_000).toFixed(1)} hours of their time in ${(ms / 1_000).toFixed(1)} s`,
   );
   if (pulled.length > 0) print(colour.dim(pulled.map(([kind, times]) => `${kind} ${times}`).join(" · ")));
+  for (const [table, { refused, reason }] of Object.entries(result.refused))
+    print(
+      colour.yellow(`no row got into ${table}: ${refused} were refused, mostly because ${oneLine(reason)}`),
+    );
+  if (result.neverExercised.length > 0)
+    print(colour.yellow(`never exercised:${result.neverExercised.map((what) => `\n  ${what}`).join("")}`));
   if (counterexample === undefined) print(colour.green("every promise kept"));
   else describeFailure(counterexample, { seed, full: options.trace });
 }

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { ServiceDefinition } from "../../../runtime/definition.js";
-import { describeMesh, keyOf, type Samples, valueFor } from "../../../simulator/mesh.js";
+import { describeMesh } from "../../../simulator/describe-mesh.js";
+import type { Samples } from "../../../simulator/mesh.js";
 import type { SimulatedDatabase } from "../../../simulator/postgres/databases.js";
+import { keyOf, valueFor } from "../../../simulator/values.js";
 
 /** A service whose service, table and column names every JavaScript object inherits. */
 const definition = {
@@ -22,7 +24,10 @@ const definition = {
 async function describeTable(samples?: Samples) {
   // Its tables have no foreign keys.
   const database = { query: async () => [] } as unknown as SimulatedDatabase;
-  const { tables } = await describeMesh([{ definition, database, env: {} }], samples);
+  const { tables } = await describeMesh(
+    [{ definition, database, env: {} }],
+    samples === undefined ? {} : { samples },
+  );
   const [table] = tables;
   const column = table?.columns[0];
   if (table === undefined || column === undefined) throw new Error("the table is missing");

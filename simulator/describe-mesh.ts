@@ -1,0 +1,111 @@
+import type { TableDefinition } from "@meshwright/runtime";
+import {
+  columnShownAs,
+  keyColumns,
+  memberFilling,
+  relationName,
+  relationOf,
+} from "@meshwright/runtime/simulation";
+import { findCheckedRows } from "./checked-rows.js";
+import {
+  findOwner,
+  type MeshFacts,
+  type OwnedTable,
+  type SimulatedMesh,
+  type SimulatedService,
+  type Wanted,
+} from "./mesh.js";
+
+/*
+ * Reads a mesh from its generated definitions; foreign keys and checks, which those do not have, from the databases.
+ */
+
+type TableInMaking = OwnedTable & {
+  readonly refersTo: Map<string, OwnedTable>;
+  checked: OwnedTable["checked"];
+};
+
+export async function describeMesh(
+  services: readonly SimulatedService[],
+  { samples = {}, wanted = {}, events = [], untold = {} }: Partial<MeshFacts> = {},
+): Promise<SimulatedMesh> {
+  const tables: TableInMaking[] = [];
+  for (const service of services) {
+    for (const table of service.definition.tables) {
+      if (table.cacheOf !== undefined) continue;
+      const key = keyColumns(table);
+      const columns = table.columns.filter((column) => !key.includes(column));
+      const ofTable = own(own(samples, service.definition.name), table.name);
+      const byColumn = new Map(Object.entries(ofTable ?? {}));
+      const values = {
+        samples: byColumn,
+        wanted: wantedValues(table, service.definition.name, { services, wanted }),
+        checked: undefined,
+      };
+      tables.push({ service, table, key, columns, refersTo: new Map(), ...values });
+    }
+  }
+  for (const owned of tables) {
+    for (const [column, name] of await foreignKeys(owned)) {
+      const target = tables.find(
+        ({ service, table }) => service === owned.service && relationName(table) === name,
+      );
+      if (target !== undefined) owned.refersTo.set(column, target);
+    }
+    for (const { entity, column } of cascadesInto(owned)) {
+      const target = findOwner(tables, entity);
+      if (target !== undefined) owned.refersTo.set(column, target);
+    }
+  }
+  for (const owned of tables) owned.checked = await findCheckedRows(owned);
+  const referrers = (target: OwnedTable) =>
+    tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
+  return { services, events, untold, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
+}
+
+/** By column: what `when` of its events and `where` of its copies say. */
+function wantedValues(
+  table: TableDefinition,
+  owner: string,
+  { services, wanted }: { readonly services: readonly SimulatedService[]; readonly wanted: Wanted },
+): OwnedTable["wanted"] {
+  const values = new Map(Object.entries(own(own(wanted, owner), table.name) ?? {}));
+  const copies = services.flatMap(({ definition }) =>
+    definition.consumers.filter(({ entity }) => entity === `${owner}.${table.entity}`),
+  );
+  for (const cache of copies.flatMap((copy) => copy.cache ?? []))
+    for (const { column: name, values: said = [], isNull } of cache.where ?? []) {
+      const column = cache.columns.find((one) => one.name === name);
+      const owned = column === undefined ? name : columnShownAs(table, memberFilling(column));
+      const before = values.get(owned) ?? [];
+      values.set(owned, [...before, ...said.map(String), ...(isNull === true ? [null] : [])]);
+    }
+  return values;
+}
+
+/** A name in mesh.yaml may be that of an inherited property, such as `constructor`. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function cascadesInto({
+  service,
+  table,
+}: OwnedTable): { readonly entity: string; readonly column: string }[] {
+  return service.definition.consumers.flatMap(({ entity, events }) =>
+    events
+      .flatMap(({ cascades = [] }) => cascades)
+      .filter((rule) => rule.table.name === table.name)
+      .map(({ column }) => ({ entity, column })),
+  );
+}
+
+async function foreignKeys({ service, table }: OwnedTable): Promise<ReadonlyMap<string, string>> {
+  const rows = await service.database.query<{ column: string; target: string }>(
+    `SELECT attname AS column, relname AS target
+FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] JOIN pg_class ON pg_class.oid = confrelid
+WHERE contype = 'f' AND conrelid = $1::regclass AND cardinality(conkey) = 1 ORDER BY 1`,
+    [relationOf(table)],
+  );
+  return new Map(rows.map(({ column, target }) => [column, target]));
+}

@@ -1,0 +1,56 @@
+import type { ServiceDefinition, TableDefinition } from "@meshwright/runtime";
+import { relationOf } from "@meshwright/runtime/simulation";
+import { escapeLiteral, escapeIdentifier as quote } from "pg";
+
+/*
+ * Triggers that write down what the runtime does to rows, for the oracle and the coverage: in `mesh_sim`, on tables of a world alone.
+ */
+
+/** Set to `on` while a hook runs: what it writes is the user's. */
+export const IN_HOOK = "mesh_sim.in_hook";
+
+export const OBSERVERS = `
+CREATE TABLE mesh_sim."$cascaded" ("table" TEXT NOT NULL, "column" TEXT NOT NULL);
+CREATE TABLE mesh_sim."$violation" (what TEXT NOT NULL);
+CREATE TABLE mesh_sim."$heard" (event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
+CREATE FUNCTION mesh_sim.count_cascade() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF current_setting('application_name') NOT LIKE 'writer-%' AND to_jsonb(OLD) ->> TG_ARGV[1] IS NOT NULL
+     AND (TG_OP = 'DELETE' OR to_jsonb(NEW) ->> TG_ARGV[1] IS NULL) THEN
+    INSERT INTO mesh_sim."$cascaded" VALUES (TG_ARGV[0], TG_ARGV[1]);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION mesh_sim.guard_local() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF current_setting('${IN_HOOK}', true) IS DISTINCT FROM 'on'
+     AND to_jsonb(OLD) -> TG_ARGV[1] IS DISTINCT FROM to_jsonb(NEW) -> TG_ARGV[1] THEN
+    INSERT INTO mesh_sim."$violation" VALUES (format('%s: %s, which is local, was %s and became %s without a hook',
+      TG_ARGV[0], TG_ARGV[1], to_jsonb(OLD) -> TG_ARGV[1], to_jsonb(NEW) -> TG_ARGV[1]));
+  END IF;
+  RETURN NULL;
+END $$;
+`;
+
+/** One trigger for each column that a cascade names, and each that hooks alone fill. */
+export function observe({ tables, consumers }: ServiceDefinition): string {
+  const cascades = consumers
+    .flatMap(({ events }) => events.flatMap(({ cascades: rules = [] }) => rules))
+    .map(({ table, column }) => trigger(table, column, { calls: "count_cascade", on: "DELETE OR UPDATE" }));
+  const locals = tables.flatMap((table) =>
+    localColumns(table).map(({ name }) => trigger(table, name, { calls: "guard_local", on: "UPDATE" })),
+  );
+  return [...new Set([...cascades, ...locals])].join("\n");
+}
+
+export function localColumns({ columns }: TableDefinition): TableDefinition["columns"] {
+  return columns.filter(({ local }) => local === true);
+}
+
+function trigger(
+  table: TableDefinition,
+  column: string,
+  { calls, on }: { readonly calls: string; readonly on: string },
+): string {
+  const given = [table.name, column].map((text) => escapeLiteral(text)).join(", ");
+  const name = quote(`simulated ${calls} ${column}`.slice(0, 60));
+  return `CREATE TRIGGER ${name} AFTER ${on} ON ${relationOf(table)} FOR EACH ROW EXECUTE FUNCTION mesh_sim.${calls}(${given});`;
+}
