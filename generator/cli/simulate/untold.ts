@@ -19,18 +19,16 @@ function untoldOf(copy: Table, { events }: Mesh): readonly (readonly [string, Un
     ({ service, entity, emit }) => emit !== undefined && `${service}.${entity}` === copy.cache?.entity,
   );
   if (emitted.length === 0) return [];
-  const columns = copy.columns.filter(({ key }) => !key).map(({ name }) => name);
+  const stale = copy.columns.filter(
+    ({ name, key, filledBy }) => !key && !emitted.some((event) => tells(event, filledBy?.field ?? name)),
+  );
   const deletions = !emitted.some(({ emit }) => emit?.on.includes("delete"));
-  return [
-    [
-      copy.name,
-      { columns: columns.filter((name) => !emitted.some((event) => tells(event, name))), deletions },
-    ],
-  ];
+  return [[copy.name, { columns: stale.map(({ name }) => name), deletions }]];
 }
 
-/** Each update that changes the column is this event. */
-function tells({ emit, payload }: Event, column: string): boolean {
+/** Each update that changes the column behind the field is this event. */
+function tells({ emit, payload }: Event, name: string): boolean {
   if (emit === undefined || !emit.on.includes("update") || emit.when.length > 0) return false;
-  return payload.some(({ name }) => name === column) && (emit.of.length === 0 || emit.of.includes(column));
+  const source = payload.find((field) => field.name === name)?.source;
+  return source?.kind === "column" && (emit.of.length === 0 || emit.of.includes(source.column));
 }
