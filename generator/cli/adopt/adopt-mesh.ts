@@ -187,6 +187,7 @@ function sayTable(table: NamedTable, nameOf: ReadonlyMap<string, string>, isSaid
     ...(table.table === table.name ? {} : { table: table.table }),
     ...(table.softDelete === undefined ? {} : { soft_delete: table.softDelete }),
     ...(table.row === rowNameOf(table.name) ? {} : { row: table.row }),
+    ...(table.key.length === 1 ? {} : { key: table.key }),
     ...(table.unique.length === 0 ? {} : { unique: table.unique }),
     ...(table.indexes.length === 0 ? {} : { indexes: table.indexes }),
     columns: Object.fromEntries(
@@ -199,7 +200,7 @@ function sayColumn(column: AdoptableColumn, { key }: NamedTable, nameOf: Readonl
   const { name, type, nullable, defaulted, unique, private: isPrivate, references, comment } = column;
   const target = references && nameOf.get(`${references.schema}\0${references.table}`);
   const said = {
-    ...(name === key ? { key: true } : {}),
+    ...(name === key.join() ? { key: true } : {}),
     ...(nullable ? { null: true } : {}),
     ...(defaulted ? { defaulted: true } : {}),
     ...(unique ? { unique: true } : {}),
@@ -237,7 +238,7 @@ function saySubjects(
   const payload = (all: boolean) =>
     Object.fromEntries(
       shown
-        .filter((column) => all || column.name === key)
+        .filter((column) => all || key.includes(column.name))
         .map((column) => [wireName(column.name, naming), fieldOf(column)]),
     );
   return Object.fromEntries(

@@ -28,7 +28,7 @@ export interface AdoptableTable {
   readonly schema: string;
   readonly table: string;
   readonly comment: string | null;
-  readonly key: string;
+  readonly key: readonly string[];
   /** Called like the moment of a soft deletion, and null in a row that names none. */
   readonly softDelete: string | undefined;
   readonly columns: readonly AdoptableColumn[];
@@ -78,8 +78,8 @@ function adoptTable(table: CatalogTable, leftOut: LeftOut[]): AdoptableTable | u
     distinct(
       sets.filter((set) => set.length > 0 && set.length <= 32 && set.every((name) => named.has(name))),
     );
-  const [key = ""] = table.primaryKey;
-  const uniques = whole(table.uniques).filter((set) => set.join("\0") !== key);
+  const key = table.primaryKey;
+  const uniques = whole(table.uniques).filter((set) => set.join("\0") !== key.join("\0"));
   return {
     schema: table.schema,
     table: table.name,
@@ -105,15 +105,17 @@ function unfitness(table: CatalogTable): string | undefined {
   if (inherited) return "it inherits, or others inherit from it: rows of one are rows of another";
   if ([schema, name].some((part) => part.includes("."))) return "a name with a dot";
   if (primaryKey.length === 0) return "it has no primary key, so nothing tells its rows apart";
-  if (primaryKey.length > 1) return `its key has several columns: ${primaryKey.join(", ")}`;
-  const key = columns.find((column) => column.name === primaryKey[0]);
-  const type = key && typeOf(key);
-  if (key === undefined || type === undefined || !factsOf(type).key)
-    return `its key "${primaryKey[0]}" is ${key?.declared}`;
-  if (SECRET.test(key.name))
-    return `its key "${key.name}" is called like a secret, and would be in every subject`;
-  if (key.name.includes(".")) return "a key with a dot in its name";
-  return undefined;
+  const why = primaryKey.map((name) => unfitKey(name, columns, primaryKey.length));
+  return why.find((each) => each !== undefined);
+}
+
+function unfitKey(name: string, columns: readonly CatalogColumn[], parts: number): string | undefined {
+  const column = columns.find((each) => each.name === name);
+  const type = column && typeOf(column);
+  const what = parts === 1 ? `its key "${name}"` : `"${name}", a part of its key,`;
+  if (type === undefined || !factsOf(type).key) return `${what} is ${column?.declared}`;
+  if (SECRET.test(name)) return `${what} is called like a secret, and would be in every subject`;
+  return name.includes(".") ? "a key with a dot in its name" : undefined;
 }
 
 /** PostgreSQL's names of types that mesh.yaml calls otherwise; undefined: it has no word for it, though one of that name. */
@@ -153,7 +155,7 @@ function adoptColumn(
   leftOut: LeftOut[],
 ): Omit<AdoptableColumn, "unique"> | undefined {
   const type = typeOf(column);
-  const isKey = column.name === table.primaryKey[0];
+  const isKey = table.primaryKey.includes(column.name);
   const what = `${placeOf(table)}.${column.name}`;
   const why =
     type === undefined
@@ -221,10 +223,10 @@ function keepReferences(
         ({ schema, table: name }) => schema === column.references?.schema && name === column.references.table,
       );
       const key = keys.find((each) => isOver(each, column.name));
-      const target = to?.columns.find(({ name }) => name === to.key);
+      const target = to?.columns.find(({ name }) => name === to.key.join());
       return (
         to !== undefined &&
-        key?.targets.join("\0") === to.key &&
+        key?.targets.join("\0") === target?.name &&
         target !== undefined &&
         kindOf(target.type) === kindOf(column.type)
       );

@@ -109,7 +109,7 @@ function printBlock(path: Path, entries: Readonly<Record<string, Said>>, indent:
 function asWritten(text: string): string {
   return text
     .replaceAll('"null": true', "null: true")
-    .replace(/((?:unique|indexes|publishes): )(\[.*\])/g, (_, key: string, list: string) => {
+    .replace(/((?:key|unique|indexes|publishes): )(\[.*\])/g, (_, key: string, list: string) => {
       return key + list.replaceAll("[ ", "[").replaceAll(" ]", "]");
     });
 }

@@ -29,6 +29,8 @@ BEGIN
         GRANT SELECT, UPDATE (max_event_bytes) ON mesh.broker TO %1$I;
         GRANT EXECUTE ON FUNCTION mesh.next_version(TEXT, TEXT), mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT),
             mesh.refuse_event(TEXT, INTEGER, INTEGER) TO %1$I;
+        -- The id of a row with a key of several columns, and back.
+        GRANT EXECUTE ON FUNCTION mesh.id_part(TEXT), mesh.part_of_id(TEXT, INTEGER) TO %1$I;
         -- Consumers.
         GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.applied TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.seen TO %1$I;

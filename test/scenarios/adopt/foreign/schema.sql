@@ -43,6 +43,8 @@ CREATE TABLE sales.order_items (
   sku TEXT NOT NULL,
   PRIMARY KEY (order_id, line)
 );
+CREATE TABLE sales.item_notes (id INTEGER PRIMARY KEY, order_id UUID NOT NULL, line INTEGER NOT NULL, FOREIGN KEY (order_id, line) REFERENCES sales.order_items);
+CREATE TABLE public.prices (sku TEXT NOT NULL, valid_from DATE NOT NULL, PRIMARY KEY (sku, valid_from));
 CREATE TABLE public.orders (id INTEGER PRIMARY KEY, note TEXT);
 CREATE TABLE "HR Data"."Größe" ("Größen ID" INTEGER PRIMARY KEY, "Name" TEXT NOT NULL, "order" INTEGER, "a.b" INTEGER);
 CREATE TABLE public."userAccount" ("userId" TEXT PRIMARY KEY, "displayName" TEXT NOT NULL DEFAULT '');
