@@ -1,5 +1,5 @@
 import { adoptTable, compareTable, releaseTable } from "./compare-table.js";
-import type { DatabaseSchema, DatabaseState, ForeignKeySchema, TableSchema } from "./database-schema.js";
+import type { DatabaseState, ForeignKeySchema, TableSchema } from "./database-schema.js";
 import { type Kind, type Matches, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import { type TableNames, tableName } from "./renamed-tables.js";
@@ -20,12 +20,11 @@ export function compareDatabases(before: WrittenState, next: DatabaseState, refu
     ...pair,
     columns: matchNames(pair.previous.columns, pair.next.columns, columnsIn(pair.next.name), refuse),
   }));
-  const names: TableNames = new Map(
-    pairs.map((pair) => [pair.previous.name, tableName(pair.next.name, pair.columns)]),
-  );
+  const names: TableNames = new Map(pairs.map((pair) => [pair.previous.name, tableName(pair)]));
+  const rekeyed = new Set([...names.values()].flatMap((name) => (name.rekeyed ? [name.table] : [])));
   return orderSteps([
     ...tables.dropped.flatMap((table) =>
-      dropTable(table, tables.dropped, tables.unclear ? () => undefined : refuse),
+      dropTable(table, { dropped: tables.dropped, names }, tables.unclear ? () => undefined : refuse),
     ),
     ...tables.renames.map((rename): Step => ({ kind: "rename_table", ...rename })),
     ...pairs.flatMap((pair) => compareTable(pair, names, refuse)),
@@ -33,7 +32,7 @@ export function compareDatabases(before: WrittenState, next: DatabaseState, refu
     ...tables.added.flatMap((table) => (table.existing === true ? adoptTable(table) : [])),
     ...createTables(
       tables.added.filter(({ existing }) => existing !== true),
-      next.schema,
+      next.schema.tables.filter(({ name }) => !rekeyed.has(name)),
     ),
     ...compareTriggers({ before, next, names, released: tables.dropped.filter(({ existing }) => existing) }),
   ]);
@@ -49,7 +48,11 @@ function placeTables({ added, dropped }: Matches<TableSchema>): readonly Step[] 
   ];
 }
 
-function dropTable(table: TableSchema, dropped: readonly TableSchema[], refuse: Refuse): readonly Step[] {
+function dropTable(
+  table: TableSchema,
+  { dropped, names }: { readonly dropped: readonly TableSchema[]; readonly names: TableNames },
+  refuse: Refuse,
+): readonly Step[] {
   if (table.existing === true) return releaseTable(table);
   refuse({
     code: "drop-table",
@@ -57,9 +60,11 @@ function dropTable(table: TableSchema, dropped: readonly TableSchema[], refuse: 
     message: `table "${table.name}" would be dropped with all of its rows`,
     hint: `if it has a new name, say renamed_from: ${table.name} on the new table; to drop it, take it out of use first, then generate with ${ALLOW}`,
   });
-  // Foreign keys between tables that go together would hold each other back; without CASCADE they go first.
+  // Foreign keys between tables that go together, or to a key that goes, would hold these back; without CASCADE they go first.
   const between = table.foreignKeys.filter(
-    (key) => key.table !== table.name && dropped.some((other) => other.name === key.table),
+    (key) =>
+      key.table !== table.name &&
+      (dropped.some((other) => other.name === key.table) || names.get(key.table)?.rekeyed === true),
   );
   return [
     ...between.map(({ name }): Step => ({ kind: "drop_foreign_key", table: table.name, name })),
@@ -67,10 +72,13 @@ function dropTable(table: TableSchema, dropped: readonly TableSchema[], refuse: 
   ];
 }
 
-/** Referenced tables first, with their keys inline; where tables refer to each other in a circle the key is added afterwards. */
-function createTables(added: readonly TableSchema[], schema: DatabaseSchema): readonly Step[] {
+/**
+ * Referenced tables first, with foreign keys inline. Where tables refer to each other in a circle, or to one that gets its key later (it is
+ * not among `tables`), the foreign key is added afterwards.
+ */
+function createTables(added: readonly TableSchema[], tables: readonly TableSchema[]): readonly Step[] {
   const pending = new Set(added.map((table) => table.name));
-  const present = new Set(schema.tables.map((table) => table.name).filter((name) => !pending.has(name)));
+  const present = new Set(tables.map((table) => table.name).filter((name) => !pending.has(name)));
   const steps: Step[] = [];
   const later: Step[] = [];
   let waiting = [...added];

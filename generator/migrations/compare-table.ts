@@ -6,17 +6,9 @@ import type {
   ForeignKeySchema,
   TableSchema,
 } from "./database-schema.js";
-import type { Matches } from "./match.js";
 import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
-import { columnsOf, type TableNames, translate } from "./renamed-tables.js";
+import { columnsOf, type TableNames, type TablePair, translate } from "./renamed-tables.js";
 import type { Step } from "./steps.js";
-
-/** A table that stays, perhaps under another name. */
-export interface TablePair {
-  readonly previous: TableSchema;
-  readonly next: TableSchema;
-  readonly columns: Matches<ColumnSchema>;
-}
 
 export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse): readonly Step[] {
   const { previous, next, columns } = pair;
@@ -56,7 +48,7 @@ function refuseMove({ previous, next }: TablePair, refuse: Refuse): readonly Ste
 
 /** Checks and indexes of ours; what they stand on is not for a migration to change. */
 function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonly Step[] {
-  const named = [previous, next].flatMap(({ checks, indexes }) => [...checks, ...indexes]);
+  const named = [previous, next].flatMap(({ key, checks, indexes }) => [key, ...checks, ...indexes]);
   const names = new Set(named.flatMap(({ columns }) => columns));
   const column = (name: string): ColumnSchema => ({
     name,
@@ -67,7 +59,10 @@ function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonl
   });
   const kept = [...names].map((name) => ({ previous: column(name), next: column(name) }));
   const pair = { previous, next, columns: { kept, dropped: [], added: [], renames: [], unclear: false } };
-  const isNew = next.adopts !== undefined && previous.adopts?.entity !== next.adopts.entity;
+  // The table is as it is: what changes is which column the mesh takes for its key.
+  const hasNewIds =
+    previous.adopts !== undefined && next.adopts !== undefined && compareKey(pair, refuse).length > 0;
+  const isNew = next.adopts !== undefined && (hasNewIds || previous.adopts?.entity !== next.adopts.entity);
   return [
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
@@ -150,8 +145,11 @@ function compareKey(pair: TablePair, refuse: Refuse): readonly Step[] {
     refuse({
       code: "change-key",
       at: columnPlace(next.name, next.key.columns),
-      message: `the key of table "${next.name}" would change from ${previous.key.columns.join()} to ${next.key.columns.join()}: every row would become another entity`,
-      hint: `make a new table with the new key, copy the rows, and drop the old one later; ${ALLOW} changes the key in place, and no service that holds the old ids is told`,
+      message: `the key of table "${next.name}" would change from ${previous.key.columns.join(", ")} to ${next.key.columns.join(", ")}: every row would become another entity`,
+      hint:
+        next.existing === true
+          ? `say the former key; ${ALLOW} takes the new one, and no service that holds the old ids is told`
+          : `make a new table with the new key, copy the rows, and drop the old one later; ${ALLOW} changes the key in place, and no service that holds the old ids is told`,
     });
   }
   return constraintSteps(pair, comparison, (constraint) => ({
@@ -262,8 +260,14 @@ function compareForeignKeys(pair: TablePair, tables: TableNames, refuse: Refuse)
       hint: `look for such rows first, settle them, then generate with ${ALLOW}`,
     });
   }
+  // A foreign key goes with its column, but too late where it holds the key of its parent.
+  const holding = previous.foreignKeys.filter(
+    (key) => tables.get(key.table)?.rekeyed === true && translate(key.columns, names) === undefined,
+  );
   return [
-    ...comparison.dropped.map(({ name }): Step => ({ kind: "drop_foreign_key", table: previous.name, name })),
+    ...[...comparison.dropped, ...holding].map(
+      ({ name }): Step => ({ kind: "drop_foreign_key", table: previous.name, name }),
+    ),
     ...constraintSteps(pair, { ...comparison, dropped: [] }, (constraint) => ({
       kind: "add_foreign_key",
       table: next.name,

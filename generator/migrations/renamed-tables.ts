@@ -1,5 +1,12 @@
-import type { ColumnSchema } from "./database-schema.js";
+import type { ColumnSchema, TableSchema } from "./database-schema.js";
 import type { Matches } from "./match.js";
+
+/** A table that stays, perhaps under another name. */
+export interface TablePair {
+  readonly previous: TableSchema;
+  readonly next: TableSchema;
+  readonly columns: Matches<ColumnSchema>;
+}
 
 /** What became of the tables and columns that stay: old names to new ones. */
 export type TableNames = ReadonlyMap<string, TableName>;
@@ -9,14 +16,17 @@ export interface TableName {
   readonly columns: ReadonlyMap<string, string>;
   /** Columns, by their new names, that get another SQL type. */
   readonly retyped: ReadonlySet<string>;
+  /** Its key is of other columns. */
+  readonly rekeyed: boolean;
 }
 
-export function tableName(table: string, matches: Matches<ColumnSchema>): TableName {
+export function tableName({ previous: before, next: after, columns: matches }: TablePair): TableName {
   const retyped = matches.kept.filter(({ previous, next }) => previous.type !== next.type);
   return {
-    table,
+    table: after.name,
     columns: columnsOf(matches),
     retyped: new Set(retyped.map(({ next }) => next.name)),
+    rekeyed: translate(before.key.columns, columnsOf(matches))?.join() !== after.key.columns.join(),
   };
 }
 

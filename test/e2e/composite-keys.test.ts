@@ -169,15 +169,13 @@ test("an owner that is written by hand tells such an id as docs/protocol.md says
   const pos = await connect({ servers: NATS_URL, user: NATS_USER, pass: NATS_PASSWORD });
   cleanups.push(() => pos.close());
   const send = (entity_id: string, action: string, payload: object = {}) =>
-    pos
-      .jetstream()
-      .publish(
-        `pos.sale.x.${action}`,
-        JSON.stringify({
-          metadata: { event_id: crypto.randomUUID(), entity_id, timestamp: 1, source: "pos" },
-          ...payload,
-        }),
-      );
+    pos.jetstream().publish(
+      `pos.sale.x.${action}`,
+      JSON.stringify({
+        metadata: { event_id: crypto.randomUUID(), entity_id, timestamp: 1, source: "pos" },
+        ...payload,
+      }),
+    );
   // What the payload says of the key counts.
   await send("whatever", "created", { till: "a:1", receipt_no: "9007199254740993", total: "1.50" });
   await send("b:2", "created", { till: "b", receipt_no: "2", total: "2.00" });

@@ -184,6 +184,37 @@ parts: { columns: { part_id: { type: nanoid, key: true }, item: { type: uuid, re
     holds: "SELECT item = '7b0a3a2e-58a5-4d0c-8d4e-1d2f6a3b4c5d' FROM items JOIN parts ON item = id",
   },
   {
+    what: "a new table with a key of several columns, and its events",
+    from: [ITEMS, SUBJECTS],
+    to: [
+      `${ITEMS}\nstock: { key: [item, site], columns: { item: { type: text, references: items, on_delete: cascade }, site: integer, left: integer } }`,
+      `${SUBJECTS}\nshop.stock.{id}.changed: { event: StockChanged, emit: { table: stock, on: [insert, update] }, payload: { item: string, site: integer, left: integer } }`,
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A')",
+    holds: "SELECT count(*) = 0 FROM stock",
+    name: "0002_create_stock.sql",
+  },
+  {
+    what: "a key that gets a second column on a table with rows: they are other entities from then on",
+    from: [items("site: { type: integer, default: 3 }"), SUBJECTS],
+    to: [
+      "items: { key: [id, site], columns: { id: text, name: text, site: { type: integer, default: 3 } } }",
+      SUBJECTS,
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A', 3)",
+    holds: "SELECT site = 3 FROM items",
+  },
+  {
+    what: "another type and another name of a column of such a key",
+    from: ["items: { key: [id, site], columns: { id: text, name: text, site: integer } }", SUBJECTS],
+    to: [
+      "items: { key: [id, place], columns: { id: text, name: text, place: { type: bigint, renamed_from: site } } }",
+      SUBJECTS,
+    ],
+    rows: "INSERT INTO items VALUES ('a', 'A', 3)",
+    holds: "SELECT place = 3 FROM items",
+  },
+  {
     what: "NULL no more, filled from the default, and the filling tells others",
     from: [items("note: text?"), SUBJECTS.replaceAll("name: string }", 'name: string, note: "string?" }')],
     to: [

@@ -54,10 +54,12 @@ ORDER BY 1`;
 export const MAY: readonly string[] = [
   "database its own CONNECT TEMPORARY",
   "function mesh.decimal_of(double precision)",
+  "function mesh.id_part(text)",
   "function mesh.is_list(anyarray)",
   "function mesh.message(uuid,text,text,bigint,text)",
   "function mesh.nanoid()",
   "function mesh.next_version(text,text)",
+  "function mesh.part_of_id(text,integer)",
   "function mesh.refuse_event(text,integer,integer)",
   "schema mesh USAGE",
   "schema public USAGE",

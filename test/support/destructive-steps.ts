@@ -111,4 +111,18 @@ export const DESTRUCTIVE_STEPS: readonly DestructiveStep[] = [
     code: "change-key",
     names: '"items"',
   },
+  {
+    what: "a key with one column more",
+    from: "items: { columns: { id: { type: text, key: true }, a: text } }",
+    to: "items: { key: [id, a], columns: { id: text, a: text } }",
+    code: "change-key",
+    names: "from id to id, a",
+  },
+  {
+    what: "a key in another order, which makes other ids",
+    from: "items: { key: [id, a], columns: { id: text, a: text } }",
+    to: "items: { key: [a, id], columns: { id: text, a: text } }",
+    code: "change-key",
+    names: "from id, a to a, id",
+  },
 ];

@@ -52,6 +52,8 @@ const table = fc.record({
   index: fc.boolean(),
   events: fc.boolean(),
   parent: fc.constantFrom(undefined, "cascade", "restrict"),
+  /** The key has a second column. */
+  second: fc.boolean(),
 });
 type TablePlan = typeof table extends fc.Arbitrary<infer T> ? T : never;
 export const modelPlan = fc.dictionary(fc.constantFrom("items", "parts", "user"), table, {
@@ -78,13 +80,17 @@ function printTable([name, plan]: [string, TablePlan], all: ModelPlan): string {
   const set = names.filter((column) => plan.columns[column]?.type !== "json").slice(0, 2);
   const parent = Object.keys(all).find((other) => other !== name);
   const reference =
-    plan.parent === undefined || parent === undefined || parent < name
+    plan.parent === undefined || parent === undefined || parent < name || all[parent]?.second === true
       ? []
       : [`up: { type: ${all[parent]?.key}, null: true, references: ${parent}, on_delete: ${plan.parent} }`];
+  const key = plan.second
+    ? [`id: ${plan.key}`, "no: { type: integer, default: 1 }"]
+    : [`id: { type: ${plan.key}, key: true }`];
   const parts = [
+    ...(plan.second ? ["key: [no, id]"] : []),
     ...(plan.set && set.length === 2 ? [`unique: [[${set.join(", ")}]]`] : []),
     ...(plan.index && set.length > 0 ? [`indexes: [[${set[0]}]]`] : []),
-    `columns: { ${[`id: { type: ${plan.key}, key: true }`, ...Object.entries(plan.columns).map(printColumn), ...reference].join(", ")} }`,
+    `columns: { ${[...key, ...Object.entries(plan.columns).map(printColumn), ...reference].join(", ")} }`,
   ];
   return `${name}: { ${parts.join(", ")} }`;
 }

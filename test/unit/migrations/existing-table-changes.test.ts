@@ -31,3 +31,18 @@ test("a column that the file names later is no step: the table has it", () => {
   const named = ORDERS.replace("status: text", "status: text, note: text?");
   expect(secondMigration(shop(ORDERS, CREATED), shop(named, CREATED))).toBeUndefined();
 });
+
+test("another key of a table that exists is refused, and where it is allowed its rows get versions under their new ids", () => {
+  const next = shop(
+    ORDERS.replace("existing: true", "existing: true\n  key: [order_id, status]").replace(", key: true", ""),
+    CREATED,
+  );
+  const existing = plan(shop(ORDERS, CREATED)).files.shop ?? [];
+  expect(plan(next, { existing }).refusals).toMatchObject([
+    { code: "change-key", message: expect.stringContaining("from order_id to order_id, status") },
+  ]);
+  const text = plan(next, { existing, allowDestructive: true }).files.shop?.[1]?.text;
+  expect(text).toContain("mesh.id_part(kept.order_id::text) || ':' || mesh.id_part(kept.status::text)");
+  expect(text).toContain("'mesh_refuse_key_change', 'order_id', 'status'");
+  expect(text).not.toContain("ALTER TABLE");
+});
