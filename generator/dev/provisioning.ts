@@ -41,9 +41,11 @@ export async function provisionOn(
     if (!stream.external || stream.described) await makeStream(broker, planOf(stream), options);
     else if (options.standIn) await standInForOwner(broker, stream, options);
   }
-  for (const letters of deadLetterStreams(mesh)) await makeStream(broker, letters, options);
+  const letters = deadLetterStreams(mesh);
+  for (const each of letters) await makeStream(broker, each, options);
+  const names = [...mesh.streams, ...letters.map(({ stream }) => stream)].map(({ name }) => name);
   const present = new Set<string>();
-  for (const { name } of mesh.streams) if (await broker.streamState(name)) present.add(name);
+  for (const name of names) if (await broker.streamState(name)) present.add(name);
   for (const consumer of mesh.services.flatMap((service) => service.consumers)) {
     // An external owner's stream that could not be made; its consumers wait for it.
     if (!present.has(consumer.stream)) continue;
@@ -55,7 +57,7 @@ export async function provisionOn(
       maxAckPending: consumer.delivery.maxAckPending,
     });
   }
-  return mesh.streams.map(({ name }) => name).filter((name) => !present.has(name));
+  return names.filter((name) => !present.has(name));
 }
 
 interface StreamToMake {
@@ -77,11 +79,11 @@ function planOf({
 
 /** Of the services without a database. */
 export function deadLetterStreams({ services }: Mesh): readonly StreamToMake[] {
-  return services.flatMap(({ name: service, deadLetters: name }) =>
-    name === undefined
-      ? []
-      : [{ service, stream: deadLetterStreamOf({ service, name }), replicas: undefined }],
-  );
+  return services.flatMap(({ name: service, deadLetters }) => {
+    if (deadLetters === undefined) return [];
+    const { stream: name, replicas } = deadLetters;
+    return [{ service, stream: deadLetterStreamOf({ service, name }), replicas }];
+  });
 }
 
 async function makeStream(

@@ -74,7 +74,7 @@ export interface Service {
   /** undefined: an external service, or one that only hands to its hooks what it hears, at least once. */
   readonly database: string | undefined;
   /** Of a service without a database: the stream of its dead letters. */
-  readonly deadLetters: string | undefined;
+  readonly deadLetters: DeadLetters | undefined;
   /** As written: `auth.user.*`. */
   readonly publishes: readonly SubjectPattern[];
   readonly subscribes: readonly SubjectPattern[];
@@ -92,6 +92,13 @@ export interface Service {
     /** `sfs`: prefix of its constants and functions. */
     readonly value: string;
   };
+}
+
+export interface DeadLetters {
+  /** `DEAD_MAILER` */
+  readonly stream: string;
+  /** As `streams` of the mesh says; undefined: 1 under `mesh dev`, 3 in production. */
+  readonly replicas: number | undefined;
 }
 
 export interface SubjectPattern {

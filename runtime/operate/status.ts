@@ -110,16 +110,16 @@ async function statelessStatus(
   { name: service, stateless }: ServiceDefinition,
   broker: Broker | undefined,
 ): Promise<ServiceStatus> {
-  const letters =
-    stateless &&
-    broker &&
-    (await openDeadLetterStream(broker, stateless.deadLetters)
-      .count()
-      .catch(() => undefined));
+  const letters = stateless && broker && openDeadLetterStream(broker, stateless.deadLetters);
+  const [dead, waiting] = await Promise.all(
+    (["dead", "attempt"] as const).map((of) => letters?.count(of).catch(() => undefined)),
+  );
   const consumers = (stateless?.consumers ?? []).map(
     async ({ durable, stream }): Promise<ConsumerStatus> => ({
       ...(await askBroker({ durable, stream: stream.name }, broker)),
-      ...{ lastSeq: null, snapshot: null, deadLetters: letters?.get(durable) ?? 0, attemptsWaiting: 0 },
+      ...{ lastSeq: null, snapshot: null },
+      deadLetters: dead?.get(durable) ?? 0,
+      attemptsWaiting: waiting?.get(durable) ?? 0,
     }),
   );
   return { service, migrations: { applied: 0, pending: [] }, consumers: await Promise.all(consumers) };

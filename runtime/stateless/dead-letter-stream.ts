@@ -21,8 +21,8 @@ export interface DeadLetterStream {
   record(message: StoredMessage, letter: RecordedLetter): Promise<void>;
   /** Oldest first. */
   list(): Promise<readonly DeadLetter[]>;
-  /** How many there are, by durable. */
-  count(): Promise<ReadonlyMap<string, number>>;
+  /** How many letters there are, or messages with attempts on record, by durable. */
+  count(of: "dead" | "attempt"): Promise<ReadonlyMap<string, number>>;
   show(id: number): Promise<(DeadLetter & { readonly body: Buffer }) | undefined>;
   /** False when there was none of this id. */
   discard(id: number): Promise<boolean>;
@@ -96,7 +96,7 @@ export function openDeadLetterStream(broker: Broker, definition: StreamDefinitio
   const subjectOf = (kind: "dead" | "rest" | "attempt", { durable, seq, time }: MessagePlace) =>
     `${prefix}.${kind}.${durable}.${seq}-${time.getTime()}`;
   const publish = (subject: string, body: Uint8Array) => broker.publish({ subject, id: randomUUID(), body });
-  const letterSubjects = () => broker.subjectsOf(stream, `${prefix}.dead.>`);
+  const subjectsOf = (kind: "dead" | "attempt") => broker.subjectsOf(stream, `${prefix}.${kind}.>`);
   const restOf = (subject: string, part: number) =>
     `${subject.replace(`${prefix}.dead.`, `${prefix}.rest.`)}.${part}`;
 
@@ -141,7 +141,7 @@ export function openDeadLetterStream(broker: Broker, definition: StreamDefinitio
         );
     },
     async list() {
-      const subjects = await letterSubjects();
+      const subjects = await subjectsOf("dead");
       const letters: DeadLetter[] = [];
       for (let at = 0; at < subjects.length; at += WINDOW) {
         const found = await Promise.all(
@@ -157,10 +157,10 @@ export function openDeadLetterStream(broker: Broker, definition: StreamDefinitio
       }
       return letters.sort((a, b) => a.id - b.id);
     },
-    async count() {
+    async count(of) {
       const counts = new Map<string, number>();
-      const before = `${prefix}.dead.`.length;
-      for (const subject of await letterSubjects()) {
+      const before = `${prefix}.${of}.`.length;
+      for (const subject of await subjectsOf(of)) {
         const durable = subject.slice(before, subject.lastIndexOf("."));
         counts.set(durable, (counts.get(durable) ?? 0) + 1);
       }

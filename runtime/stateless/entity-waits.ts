@@ -1,20 +1,18 @@
 /*
- * Which entities wait here for a message of theirs that failed and is to be delivered again. In this process's memory: another
- * replica does not know of it, and may be given a later message of the entity meanwhile.
+ * Which messages were put off here, by entity: one that failed until its back-off has passed, and those behind it. They come again
+ * in any order, and are tried in that of the stream. In this process's memory: another replica does not know of them, and may
+ * be given a later message of the entity meanwhile.
  */
 
 export interface EntityWaits {
   /** For how many ms the message has to wait; 0: it may be tried now. */
   waitMs(entity: string, seq: number): number;
-  failed(entity: string, seq: number, delayMs: number): void;
-  /** The message was applied, or is a dead letter. */
+  /** It comes again after this time. */
+  putOff(entity: string, seq: number, delayMs: number): void;
+  /** The message was handled, or is a dead letter. */
   settled(entity: string, seq: number): void;
+  /** Entities of which messages are put off. */
   count(): number;
-}
-
-interface Wait {
-  readonly seq: number;
-  readonly until: number;
 }
 
 /** A message is delivered this long after the one that it waits for. */
@@ -23,25 +21,35 @@ const FOLLOW_MS = 100;
 const GRACE_MS = 5_000;
 
 export function createEntityWaits(): EntityWaits {
-  const waits = new Map<string, Wait>();
+  /** When each message is due, by sequence. */
+  const waits = new Map<string, Map<number, number>>();
+  const forgetLost = (entity: string, due: Map<number, number>, now: number) => {
+    for (const [seq, at] of due) if (now > at + GRACE_MS) due.delete(seq);
+    if (due.size === 0) waits.delete(entity);
+  };
   return {
     waitMs(entity, seq) {
-      const wait = waits.get(entity);
-      if (wait === undefined || seq < wait.seq) return 0;
-      const left = wait.until - Date.now();
-      if (seq === wait.seq) return Math.max(left, 0);
-      if (left > -GRACE_MS) return Math.max(left, 0) + FOLLOW_MS;
-      waits.delete(entity);
-      return 0;
+      const due = waits.get(entity);
+      if (due === undefined) return 0;
+      const now = Date.now();
+      const own = (due.get(seq) ?? now) - now;
+      forgetLost(entity, due, now);
+      const first = Math.min(...due.keys());
+      const ahead = first < seq ? Math.max((due.get(first) ?? now) - now, 0) + FOLLOW_MS : 0;
+      return Math.max(own, ahead, 0);
     },
-    failed(entity, seq, delayMs) {
-      waits.set(entity, { seq, until: Date.now() + delayMs });
+    putOff(entity, seq, delayMs) {
+      const due = waits.get(entity) ?? new Map<number, number>();
+      waits.set(entity, due.set(seq, Date.now() + delayMs));
     },
     settled(entity, seq) {
-      if (waits.get(entity)?.seq === seq) waits.delete(entity);
+      const due = waits.get(entity);
+      due?.delete(seq);
+      if (due?.size === 0) waits.delete(entity);
     },
     count() {
-      for (const [entity, { until }] of waits) if (Date.now() > until + GRACE_MS) waits.delete(entity);
+      const now = Date.now();
+      for (const [entity, due] of waits) forgetLost(entity, due, now);
       return waits.size;
     },
   };

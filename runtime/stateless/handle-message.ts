@@ -41,7 +41,7 @@ export async function handleMessage(work: MessageWork, entity: string, delivery:
   try {
     const waitMs = work.waits.waitMs(entity, delivery.seq);
     if (work.signal.aborted) return delivery.nak(HAND_BACK_MS);
-    if (waitMs > 0) return putOff(work, delivery, waitMs);
+    if (waitMs > 0) return putOff(work, entity, { delivery, delayMs: waitMs });
     const isKnown = delivery.deliveries === 1 || work.expected.delete(placeOf(delivery));
     await (isKnown ? attempt(work, entity, delivery) : work.alone(() => attempt(work, entity, delivery)));
   } catch (error) {
@@ -57,9 +57,14 @@ function placeOf({ seq, time }: Delivery): string {
 /** Those that another replica was given instead never come back. A message that is forgotten here is only tried alone. */
 const MOST_EXPECTED = 10_000;
 
-function putOff({ expected }: MessageWork, delivery: Delivery, delayMs: number): void {
+function putOff(
+  { expected, waits }: MessageWork,
+  entity: string,
+  { delivery, delayMs }: { readonly delivery: Delivery; readonly delayMs: number },
+): void {
   if (expected.size >= MOST_EXPECTED) expected.clear();
   expected.add(placeOf(delivery));
+  waits.putOff(entity, delivery.seq, delayMs);
   delivery.nak(delayMs);
 }
 
@@ -114,7 +119,7 @@ interface Failed {
 }
 
 async function failed(work: MessageWork, entity: string, failure: Failed): Promise<void> {
-  const { letters, logger, waits } = work;
+  const { letters, logger } = work;
   const { model } = work.consumer;
   const { delivery, attempts } = failure;
   const error = `hook: ${messageOf(failure.error)}`;
@@ -126,13 +131,12 @@ async function failed(work: MessageWork, entity: string, failure: Failed): Promi
   const place = { durable: model.definition.durable, seq: delivery.seq, time: delivery.time };
   await untilAnswered(work, () => letters.recordAttempts(place, { attempts, error }));
   const delayMs = backoffMs(model, attempts);
-  waits.failed(entity, delivery.seq, delayMs);
   const { subject, seq } = delivery;
   logger.warn(
     { subject, seq, attempts, delayMs, error },
     "an event failed and is retried after its back-off",
   );
-  putOff(work, delivery, delayMs);
+  putOff(work, entity, { delivery, delayMs });
 }
 
 interface Rejected {

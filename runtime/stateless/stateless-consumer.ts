@@ -91,7 +91,7 @@ export function startStatelessConsumer(options: StatelessConsumerOptions): Runni
     for (; !signal.aborted; await pause(watchMs, signal)) {
       if (!broker.connected()) continue;
       state.durable = await broker.consumerState(plan.stream, durable).catch(() => state.durable);
-      state.kept = await letters.count().then(
+      state.kept = await letters.count("dead").then(
         (counts) => counts.get(durable) ?? 0,
         () => state.kept,
       );

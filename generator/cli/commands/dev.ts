@@ -7,7 +7,7 @@ import { ForeignState } from "../../dev/foreign.js";
 import { createLogFormat } from "../../dev/log-lines.js";
 import { endChildren } from "../../dev/servers/process.js";
 import { openState, type State } from "../../dev/state.js";
-import type { Mesh } from "../../model/mesh.js";
+import type { Mesh, Service } from "../../model/mesh.js";
 import { colour, confirm, isAtTerminal, print, printTable, tell } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
 import { bringUpToDate } from "../generation.js";
@@ -135,13 +135,18 @@ function openEnds(): Ends {
   };
 }
 
+function databaseCell({ database, external }: Service, { databases }: Endpoints): string {
+  if (database !== undefined) return placeOf(databases[database] ?? "");
+  return external ? "" : "none: hooks alone";
+}
+
 function describe(mesh: Mesh, endpoints: Endpoints, { state, ms }: { state: State; ms: number }): void {
   print("");
   const rows = mesh.services.map((service) => [
     colour.bold(service.name),
     endpoints.services[service.name]?.http ??
       colour.dim(`external: ${externalFile(state.folder, service.name)}`),
-    service.database ? placeOf(endpoints.databases[service.database] ?? "") : "",
+    databaseCell(service, endpoints),
   ]);
   printTable(["service", "http", "database"], rows);
   print(`\nbroker     ${placeOf(endpoints.nats)}`);

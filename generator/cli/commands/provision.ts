@@ -26,21 +26,21 @@ export async function provision(options: ProvisionOptions): Promise<ExitCode> {
       onNotice: (service, text) => notices.push(`${service}: ${text}`),
     }),
   );
-  const letters = running.mesh.services.flatMap(({ deadLetters }) => deadLetters ?? []);
-  const streams = running.mesh.streams.map(({ name }) => name).filter((name) => !missing.includes(name));
+  const letters = running.mesh.services.flatMap(({ deadLetters }) => deadLetters?.stream ?? []);
+  const planned = [...running.mesh.streams.map(({ name }) => name), ...letters];
+  const streams = planned.filter((name) => !missing.includes(name));
   const durables = running.mesh.services
     .flatMap(({ consumers }) => consumers)
     .filter(({ stream }) => streams.includes(stream))
     .map(({ durable }) => durable);
-  if (options.json) printJson({ streams: [...streams, ...letters], durables, missing, notices });
+  if (options.json) printJson({ streams, durables, missing, notices });
   else {
     for (const notice of notices) tell(colour.yellow(notice));
-    print(`streams   ${[...streams, ...letters].join(", ") || "none"}`);
+    print(`streams   ${streams.join(", ") || "none"}`);
     print(`durables  ${durables.join(", ") || "none"}`);
-    for (const { name, external, described } of running.mesh.streams.filter(({ name }) =>
-      missing.includes(name),
-    )) {
-      const owners = external && !described;
+    for (const name of missing) {
+      const stream = running.mesh.streams.find((each) => each.name === name);
+      const owners = stream?.external === true && !stream.described;
       const why = owners ? "its owner is external and has to make it" : "this user may not make it";
       print(colour.yellow(`missing   ${name}: ${why}`));
     }

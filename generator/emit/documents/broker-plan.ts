@@ -67,11 +67,12 @@ function streamPlan(stream: Stream): Literal {
 function deadLetterPlan({ name, deadLetters }: Service): Literal[] {
   if (deadLetters === undefined) return [];
   const config = {
-    name: deadLetters,
+    name: deadLetters.stream,
     subjects: [`$MESH.${name}.>`],
     retention: "limits",
     storage: "file",
     discard: "new",
+    num_replicas: deadLetters.replicas,
     max_age: 0,
     max_msgs: 1_000_000,
     max_msgs_per_subject: 1,

@@ -102,7 +102,7 @@ function needsOf(service: Service, lookup: Lookup): readonly Need[] {
     ...filtersOf(lookup.events(service)).map((subject): Need => ({ subject, kind: "event" })),
     ...(service.stream === undefined ? [] : ownStream(service.stream)),
     ...service.consumers.flatMap(subscription),
-    ...(service.deadLetters === undefined ? [] : ownLetters(service.name, service.deadLetters)),
+    ...(service.deadLetters === undefined ? [] : ownLetters(service.name, service.deadLetters.stream)),
   ];
   return [...new Map(needs.map((need) => [need.subject, need])).values()];
 }

@@ -102,8 +102,12 @@ function streamRow(stream: Stream): ReadmeView["streams"][number] {
     ...names,
     keeps: limits.join(", "),
     window: duration(stream.duplicateWindowSeconds),
-    replicas: stream.replicas === undefined ? "1 in development, 3 in production" : String(stream.replicas),
+    replicas: replicasCell(stream.replicas),
   };
+}
+
+function replicasCell(replicas: number | undefined): string {
+  return replicas === undefined ? "1 in development, 3 in production" : String(replicas);
 }
 
 /** Where a service without a database keeps what its hooks could not handle. */
@@ -111,12 +115,12 @@ function deadLetterRow({ name, deadLetters }: Service): ReadmeView["streams"] {
   if (deadLetters === undefined) return [];
   return [
     {
-      stream: inCode(deadLetters),
+      stream: inCode(deadLetters.stream),
       owner: serviceTitle(name),
       subjects: inCode(`$MESH.${name}.>`),
       keeps: "its dead letters, until `mesh dlq` redrives or discards them",
       window: duration(120),
-      replicas: "1 in development, 3 in production",
+      replicas: replicasCell(deadLetters.replicas),
     },
   ];
 }

@@ -156,7 +156,9 @@ function statelessLiteral(scope: Scope): Literal | undefined {
   if (deadLetters === undefined) return undefined;
   const stream = imports.value(RUNTIME, "deadLetterStreamOf");
   return {
-    deadLetters: code(`${stream}(${printTypeScript({ service: name, name: deadLetters })})`),
+    deadLetters: code(
+      `${stream}(${printTypeScript({ service: name, name: deadLetters.stream, replicas: deadLetters.replicas })})`,
+    ),
     consumers: consumersLiteral(scope),
     onEvent: onEventLiteral(service),
   };

@@ -27,7 +27,12 @@ export function buildService(service: ServiceSymbol, { events, calls, program }:
     envelope: service.envelope === "mesh" ? undefined : service.envelope,
     naming: service.naming,
     database: service.database?.name,
-    deadLetters: isStateless(service) ? deadLetterStreamName(service.name) : undefined,
+    deadLetters: isStateless(service)
+      ? {
+          stream: deadLetterStreamName(service.name),
+          replicas: program.node.get.streams?.get.replicas?.value,
+        }
+      : undefined,
     publishes: buildPatterns(service.publishes),
     subscribes: buildPatterns(service.subscribes),
     stream: own.length === 0 ? undefined : streamName(service),

@@ -16,7 +16,7 @@ export function courierService(hooks: CourierHooks = {}): ServiceDefinition {
     name: "courier",
     source: "courier-service",
     stateless: {
-      deadLetters: deadLetterStreamOf({ service: "courier", name: "DEAD_COURIER" }),
+      deadLetters: deadLetterStreamOf({ service: "courier", name: "DEAD_COURIER", replicas: 1 }),
       consumers: [courierParcelConsumer(hooks), courierParcelSmsConsumer(hooks.sms)],
       onEvent: hooks.onEvent,
     },
