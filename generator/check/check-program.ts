@@ -49,6 +49,7 @@ import { checkSubjectOwnership } from "./rules/subject-ownership.js";
 import { checkSubscriptions } from "./rules/subscriptions.js";
 import { checkTableEntities } from "./rules/table-entities.js";
 import { checkTableKeys } from "./rules/table-keys.js";
+import { checkTypedObjects } from "./rules/typed-objects.js";
 import { checkWholeNumbers } from "./rules/whole-numbers.js";
 
 const rules: readonly Rule[] = [
@@ -90,6 +91,7 @@ const rules: readonly Rule[] = [
   checkEmitConditions,
   checkNamedTypes,
   checkPayloadFields,
+  checkTypedObjects,
   checkPayloadSchemas,
   checkWholeNumbers,
   checkCascades,

@@ -147,7 +147,15 @@ export interface FieldSymbol {
 export type FieldSource =
   | ColumnSource
   | { readonly kind: "constant"; readonly span: Span; readonly value: Value }
-  | { readonly kind: "object"; readonly span: Span; readonly fields: readonly FieldSymbol[] };
+  | ObjectSource;
+
+export interface ObjectSource {
+  readonly kind: "object";
+  readonly span: Span;
+  readonly fields: readonly FieldSymbol[];
+  /** The type of `types` that it is, where it says one. */
+  readonly type: TextNode<string> | undefined;
+}
 
 export interface ColumnSource {
   /** Of the row that the event tells of, of that row before the update, or of a row that it references. */

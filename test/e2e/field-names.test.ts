@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { connect } from "nats";
 import pg from "pg";
 import { afterEach, expect, test } from "vitest";
-import { readMesh } from "../support/compile.js";
 import { makeProject } from "../support/generated-project.js";
 import { mesh, operatorUrl, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
@@ -241,10 +240,47 @@ test("where the wire speaks camelCase, so do REST, its refusals, its filters, me
   expect(verified.code, verified.stdout + verified.stderr).toBe(0);
 });
 
+const COMPOSITE = `
+mesh: delivery
+naming: camelCase
+services:
+  food: { database: food_db, publishes: [food.*], http: { port: 8081, resources: { /lines: order_lines, /guests: guests } } }
+  kitchen: { database: kitchen_db, subscribes: [food.*], http: { port: 8082, resources: { /lines: line_cache } } }
+databases:
+  food_db:
+    tables:
+      guests:
+        soft_delete: gone_at
+        columns: { guest_id: { type: nanoid, key: true }, full_name: text, gone_at: timestamp? }
+      order_lines:
+        key: [order_id, line_no]
+        columns: { order_id: text, line_no: integer, guest_id: { type: text, null: true, references: guests, on_delete: set_null }, item_count: integer }
+  kitchen_db:
+    tables:
+      line_cache:
+        cache: food.line
+        key: [order_id, place]
+        sync: { from: food, get: /lines }
+        where: { pieces: [1, 3] }
+        columns: { order_id: text, place: { type: integer, from: lineNo }, pieces: { type: integer, from: itemCount } }
+      seats:
+        columns: { seat_id: { type: nanoid, key: true }, guest_id: text? }
+subjects:
+  food.line.{id}.saved:
+    event: LineSaved
+    emit: { table: order_lines, on: [insert, update] }
+    payload: { orderId: string, lineNo: integer, itemCount: integer, guestName: { from: guest_id.full_name } , before: { from: old.item_count } }
+  food.line.{id}.deleted: { event: LineDeleted, emit: { table: order_lines, on: delete }, payload: { orderId: string, lineNo: integer } }
+  food.guest.{id}.saved: { event: GuestSaved, emit: { table: guests, on: [insert, update] }, payload: { guestId: nanoid, fullName: string, formerName: { from: old.full_name } } }
+  food.guest.{id}.deleted: { event: GuestDeleted, emit: { table: guests, on: delete }, payload: { guestId: nanoid, who: { fields: { name: { from: full_name } } } } }
+cascades:
+  - { on: food.guest.deleted, service: kitchen, set_null: seats.guest_id }
+`;
+
 test.each([
   ["whose columns are not called as its owner's", MAPPED],
   ["of an owner that speaks camelCase", CAMEL_CASE],
-  ["beside fields that no snapshot has", readMesh("test/scenarios/emit/shown-otherwise/mesh.yaml")],
+  ["of a key of several columns, beside fields that no snapshot has", COMPOSITE],
 ])("every promise holds for a copy %s", async (_, text) => {
   const folder = await generated(text);
   const { code, stdout, stderr } = await mesh(folder, "simulate", "--runs", "5", "--seed", "5");

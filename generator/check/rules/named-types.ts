@@ -2,7 +2,7 @@ import { fieldTypeNames } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { isNested } from "../../language/bind/bind-payload.js";
 import { foreignFieldType } from "../../language/foreign-types.js";
-import type { FieldNode, PayloadFieldNode } from "../../language/grammar.js";
+import type { PayloadFieldNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { TypeSymbol } from "../../language/symbols.js";
 import { type TypeUse, typeUses } from "../../language/type-uses.js";
@@ -16,7 +16,7 @@ const MOST_FIELDS = 1000;
 /** The types of `types` have names of their own, hold fields, and end; what names a type names one of them. */
 export const checkNamedTypes: Rule = (program, report) => {
   checkNames(program, report);
-  for (const use of fieldNodes(program).flatMap(typeUses)) checkUse(use, program, report);
+  for (const use of usesIn(program)) checkUse(use, program, report);
   const isCircular = checkCircles(program, report);
   const sizes = new Map<TypeSymbol, number>();
   for (const type of program.types.values()) {
@@ -31,27 +31,27 @@ export const checkNamedTypes: Rule = (program, report) => {
 
 /** A type that nothing names is a draft, or a field that was forgotten. */
 export const adviseNamedTypes: Rule = (program, report) => {
-  const used = new Set(
-    fieldNodes(program)
-      .flatMap(typeUses)
-      .map(({ name }) => name),
-  );
+  const used = new Set(usesIn(program).map(({ name }) => name));
   for (const { name, span } of program.types.values())
     if (!used.has(name)) report("unused-type", span, { type: name });
 };
 
-/** Also those of types that do not exist. */
-function fieldNodes({ node }: Program): readonly FieldNode[] {
+/** Also of types that do not exist. */
+function usesIn({ node }: Program): readonly TypeUse[] {
   const payloads = (node.get.subjects?.entries ?? []).map((subject) => subject.node?.get.payload);
   const types = (node.get.types?.entries ?? []).map((type) => type.node);
   const fields = [...payloads, ...types].flatMap((each) => each?.entries ?? []);
-  return fields.flatMap(({ node: field }) => typesWithin(field));
+  return fields.flatMap(({ node: field }) => usesWithin(field));
 }
 
-function typesWithin(field: PayloadFieldNode | undefined): readonly FieldNode[] {
-  if (field?.kind !== "mapping") return field === undefined ? [] : [field];
-  if (isNested(field)) return (field.get.fields?.entries ?? []).flatMap(({ node }) => typesWithin(node));
-  return field.get.type === undefined ? [] : [field.get.type];
+function usesWithin(field: PayloadFieldNode | undefined): readonly TypeUse[] {
+  if (field?.kind !== "mapping") return field === undefined ? [] : typeUses(field);
+  if (!isNested(field)) return field.get.type === undefined ? [] : typeUses(field.get.type);
+  const { fields, type } = field.get;
+  return [
+    ...(type === undefined ? [] : [{ name: type.value, span: type.span, isReference: false }]),
+    ...(fields?.entries ?? []).flatMap(({ node }) => usesWithin(node)),
+  ];
 }
 
 function checkUse({ name, span, isReference }: TypeUse, { types, poisoned }: Program, report: Report): void {

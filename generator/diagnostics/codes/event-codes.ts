@@ -87,6 +87,10 @@ export const eventCodes = {
         ? `write "${p.type}?", or drop "null: true" from the column`
         : `write "${p.type}?"`,
   ),
+  "not-of-type": error(
+    (p: { type: string; reason: string; fix: string }) => `this is no "${p.type}": ${p.reason}`,
+    (p) => p.fix,
+  ),
   "field-naming": error(
     (p: { field: string; called: string; service: string }) =>
       `"${p.service}" names its fields in camelCase: "${p.field}" is "${p.called}"`,

@@ -2,10 +2,9 @@ import type { Change } from "@meshwright/runtime/vocabulary";
 import { changeOfAction, changeOfOperation, type Operation, operations } from "../../vocabulary/changes.js";
 import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
 import { isPoisoned, type NamedNode } from "../node.js";
-import type { EntitySymbol, EventSymbol, ServiceSymbol } from "../symbols.js";
+import type { EntitySymbol, EventSymbol, ServiceSymbol, TypeSymbol } from "../symbols.js";
 import type { SubjectName } from "../words.js";
 import { bindPayload } from "./bind-payload.js";
-import type { TypeNames } from "./bind-types.js";
 
 interface BoundEvents {
   readonly events: readonly EventSymbol[];
@@ -16,7 +15,7 @@ interface BoundEvents {
 export function bindEvents(
   node: MeshNode,
   services: ReadonlyMap<string, ServiceSymbol>,
-  types: TypeNames,
+  types: ReadonlyMap<string, TypeSymbol>,
 ): BoundEvents {
   const events = (node.get.subjects?.entries ?? []).map((entry) => bindEvent(entry, services, types));
   const entities = new Map<string, EntitySymbol>();
@@ -39,7 +38,7 @@ export function bindEvents(
 function bindEvent(
   { name: subject, node }: NamedNode<SubjectName, SubjectNode>,
   services: ReadonlyMap<string, ServiceSymbol>,
-  types: TypeNames,
+  types: ReadonlyMap<string, TypeSymbol>,
 ): EventSymbol {
   const service = services.get(subject.value.service);
   const emit = node?.get.emit;

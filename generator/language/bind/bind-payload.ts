@@ -8,12 +8,19 @@ import type {
   PayloadNode,
 } from "../grammar.js";
 import type { NamedNode, TextNode } from "../node.js";
-import type { ColumnSource, ColumnSymbol, FieldSource, FieldSymbol, TableSymbol } from "../symbols.js";
+import type {
+  ColumnSource,
+  ColumnSymbol,
+  FieldSource,
+  FieldSymbol,
+  TableSymbol,
+  TypeSymbol,
+} from "../symbols.js";
 import type { ColumnPath } from "../words.js";
-import { isUnknownType, type TypeNames } from "./bind-types.js";
+import { isUnknownType } from "./bind-types.js";
 
 export interface PayloadScope {
-  readonly types: TypeNames;
+  readonly types: ReadonlyMap<string, TypeSymbol>;
   /** Which emits the event. */
   readonly table: TableSymbol | undefined;
   /** Of its database. */
@@ -30,10 +37,11 @@ export function bindPayload(node: PayloadNode | undefined, scope: PayloadScope):
   return (node?.entries ?? []).map((entry) => bindField(entry, scope));
 }
 
-function bindField(entry: FieldEntry, scope: PayloadScope): FieldSymbol {
+/** `declared`: its type within the type that the object around it is. */
+function bindField(entry: FieldEntry, scope: PayloadScope, declared?: FieldNode): FieldSymbol {
   const { name, node: field } = entry;
   const source = sourceOf(entry, scope);
-  const type = field?.kind === "mapping" ? typeOf(field, source, scope) : field;
+  const type = field?.kind === "mapping" ? typeOf(field, source, { ...scope, declared }) : field;
   return {
     name: name.value,
     span: name.span,
@@ -44,8 +52,14 @@ function bindField(entry: FieldEntry, scope: PayloadScope): FieldSymbol {
 
 function sourceOf({ name, node: field }: FieldEntry, scope: PayloadScope): FieldSource | undefined {
   if (field?.kind === "mapping" && isNested(field)) {
-    const inner = (field.get.fields?.entries ?? []).map((entry) => bindField(entry, scope));
-    return { kind: "object", span: field.span, fields: inner };
+    const { fields, type } = field.get;
+    const declared = new Map(
+      scope.types.get(type?.value ?? "")?.fields.map((each) => [each.name, each.node]),
+    );
+    const inner = (fields?.entries ?? []).map((entry) =>
+      bindField(entry, scope, declared.get(entry.name.value)),
+    );
+    return { kind: "object", span: field.span, fields: inner, type };
   }
   const { table } = scope;
   if (table === undefined) return undefined;
@@ -90,10 +104,11 @@ export function isNested(field: MappedFieldNode | NestedFieldsNode): field is Ne
 function typeOf(
   field: MappedFieldNode | NestedFieldsNode,
   source: FieldSource | undefined,
-  scope: PayloadScope,
+  scope: PayloadScope & { readonly declared: FieldNode | undefined },
 ): FieldNode | undefined {
   if (isNested(field)) return undefined;
   if (field.keySpans.type !== undefined) return field.get.type;
+  if (scope.declared !== undefined) return { ...scope.declared, span: field.get.from?.span ?? field.span };
   return source === undefined || !("target" in source) ? undefined : shownAs(source, scope);
 }
 

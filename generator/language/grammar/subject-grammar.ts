@@ -4,7 +4,16 @@ import { foreignFieldType } from "../foreign-types.js";
 import type { NodeOf } from "../node.js";
 import { choice, dictionary, either, key, list, mapping, type OpenShape, requiredKey } from "../shape.js";
 import { isTypeName, type TypeName } from "../type-name.js";
-import { columnName, columnPath, eventName, fieldName, subjectTemplate, tableName, text } from "../words.js";
+import {
+  columnName,
+  columnPath,
+  eventName,
+  fieldName,
+  subjectTemplate,
+  tableName,
+  text,
+  typeName,
+} from "../words.js";
 import { conditionShape } from "./condition-grammar.js";
 
 const operation = choice("change of a row", operations);
@@ -56,6 +65,10 @@ const nestedFields = mapping("an object of fields", {
   fields: requiredKey(
     "The fields of the object, each filled as one of the payload is.",
     dictionary(fieldName, filledField),
+  ),
+  type: key(
+    "A type of `types` that the object is: a field that says no type has the one that it has there. By default a type of its own.",
+    typeName,
   ),
 });
 

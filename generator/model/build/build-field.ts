@@ -26,8 +26,16 @@ export function buildField(field: FieldSymbol, { inherited, definitionOf, source
   };
 }
 
-/** An object of fields, each with what fills it. */
-export function buildObject(name: string, fields: readonly Field[]): Field {
+export interface ObjectParts {
+  /** Each with what fills it. */
+  readonly fields: readonly Field[];
+  /** Of the mesh's, where it is one. */
+  readonly type: string | undefined;
+  readonly definitionOf: DefinitionOf;
+}
+
+export function buildObject(name: string, { fields, type, definitionOf }: ObjectParts): Field {
+  const reference = type === undefined ? undefined : { $ref: referenceTo(type) };
   const isNamed = fields.some(({ named }) => named !== undefined);
   const named = fields.map((field) => ({ ...field, schema: field.named ?? field.schema }));
   return {
@@ -37,8 +45,8 @@ export function buildObject(name: string, fields: readonly Field[]): Field {
     optional: false,
     type: undefined,
     each: undefined,
-    schema: schemaOfFields(fields),
-    named: isNamed ? schemaOfFields(named) : undefined,
+    schema: reference === undefined ? schemaOfFields(fields) : expandReferences(reference, definitionOf),
+    named: reference ?? (isNamed ? schemaOfFields(named) : undefined),
   };
 }
 

@@ -25,10 +25,11 @@ export function buildPayload(event: EventSymbol, definitionOf: DefinitionOf): re
 function buildPayloadField(field: FieldSymbol, parts: PayloadParts): Field {
   const { source } = field;
   if (source?.kind === "object")
-    return buildObject(
-      field.name,
-      source.fields.map((inner) => buildPayloadField(inner, parts)),
-    );
+    return buildObject(field.name, {
+      fields: source.fields.map((inner) => buildPayloadField(inner, parts)),
+      type: source.type?.value,
+      definitionOf: parts.definitionOf,
+    });
   return buildField(field, {
     inherited: source !== undefined && "target" in source ? describing(source) : undefined,
     definitionOf: parts.definitionOf,
