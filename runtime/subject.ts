@@ -59,6 +59,7 @@ export interface SubjectParts {
   readonly action: string;
 }
 
+/** The documented subject of an event. */
 export function subjectOf({ service, entity, id, action }: SubjectParts): string {
   return `${service}.${entity}.${encodeToken(id)}.${action}`;
 }

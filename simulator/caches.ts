@@ -11,7 +11,7 @@ import {
   wireRow,
 } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
-import type { Copy, SimulatedMesh, Untold } from "./mesh.js";
+import type { Copy, OwnedTable, SimulatedMesh, Untold } from "./mesh.js";
 
 /*
  * Convergence: compares a cache with the owned table that it copies.
@@ -34,7 +34,7 @@ const ALL_TOLD: Untold = { columns: [], deletions: false };
  * read since, so what no event tells is left out; so it is of a cache that reads none.
  */
 export async function compareCache(
-  { service, consumer, owner }: Copy,
+  { service, consumer, owner }: Copy & { readonly owner: OwnedTable },
   { untold, byEventsAlone }: { readonly untold: SimulatedMesh["untold"]; readonly byEventsAlone: boolean },
 ): Promise<readonly string[]> {
   const { cache } = consumer;

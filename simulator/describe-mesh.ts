@@ -7,10 +7,13 @@ import {
   relationOf,
 } from "@meshwright/runtime/simulation";
 import { findCheckedRows } from "./checked-rows.js";
+import { describeForeign } from "./foreign-entities.js";
 import {
+  type ForeignEntity,
   findOwner,
   type MeshFacts,
   type OwnedTable,
+  type Owner,
   type SimulatedMesh,
   type SimulatedService,
   type Wanted,
@@ -21,15 +24,16 @@ import {
  */
 
 type TableInMaking = OwnedTable & {
-  readonly refersTo: Map<string, OwnedTable>;
+  readonly refersTo: Map<string, Owner>;
   checked: OwnedTable["checked"];
 };
 
 export async function describeMesh(
   services: readonly SimulatedService[],
-  { samples = {}, wanted = {}, events = [], untold = {} }: Partial<MeshFacts> = {},
+  { samples = {}, wanted = {}, payloads = {}, events = [], untold = {} }: Partial<MeshFacts> = {},
 ): Promise<SimulatedMesh> {
   const tables: TableInMaking[] = [];
+  const foreign = describeForeign(services, payloads);
   for (const service of services) {
     for (const table of service.definition.tables) {
       if (table.cacheOf !== undefined) continue;
@@ -53,14 +57,19 @@ export async function describeMesh(
       if (target !== undefined) owned.refersTo.set(column, target);
     }
     for (const { entity, column } of cascadesInto(owned)) {
-      const target = findOwner(tables, entity);
+      const target = findOwner({ tables, foreign }, entity);
       if (target !== undefined) owned.refersTo.set(column, target);
     }
   }
   for (const owned of tables) owned.checked = await findCheckedRows(owned);
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
-  return { services, events, untold, tables: tables.toSorted((a, b) => referrers(b) - referrers(a)) };
+  const sorted = tables.toSorted((a, b) => referrers(b) - referrers(a));
+  return { services, events: [...events, ...foreign.flatMap(namesOf)], untold, tables: sorted, foreign };
+}
+
+function namesOf({ entity, events }: ForeignEntity): readonly string[] {
+  return events.map(({ definition }) => `${entity}.${definition.action}`);
 }
 
 /** By column: what `when` of its events and `where` of its copies say. */

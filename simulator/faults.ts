@@ -1,3 +1,4 @@
+import { subjectFor } from "./foreign-owners.js";
 import type { Harness, ReplicaSlot } from "./harness.js";
 import type { SimulatedService } from "./mesh.js";
 import type { Fault, FaultKind } from "./plan.js";
@@ -137,7 +138,11 @@ function consumersOf({ world }: Harness) {
 }
 
 function streamOf({ world }: Harness, { target }: Fault): string {
-  const names = world.mesh.services.flatMap(({ definition }) => definition.stream?.name ?? []);
+  const own = world.mesh.services.flatMap(({ definition }) => definition.stream?.name ?? []);
+  const external = world.mesh.services
+    .flatMap(({ definition }) => definition.consumers.map(({ stream }) => stream.name))
+    .filter((name) => !own.includes(name));
+  const names = [...own, ...new Set(external)];
   return names[target % names.length] ?? "";
 }
 
@@ -159,20 +164,27 @@ async function stopAndStart(harness: Harness, slot: ReplicaSlot, downMs: number)
 /** Bodies that every schema refuses. */
 const POISON = ["", "no JSON", "{", "null", '{"metadata":{}}', "\u0000", "[1,2,3]"];
 
+/** Of these the ones that no envelope makes an event. */
+const UNREADABLE = POISON.filter((body) => !body.includes("metadata"));
+
 function poison(harness: Harness, fault: Fault): string {
   const { world, activeFaults } = harness;
   const consumers = consumersOf(harness);
   const consumer = consumers[fault.target % consumers.length];
   if (consumer === undefined) return "nobody is poisoned";
+  const bodies = consumer.stream.envelope === undefined ? POISON : UNREADABLE;
   for (let number = 0; number < fault.count; number += 1) {
-    const action =
-      fault.ms % 5 === 0
-        ? "exploded"
-        : (consumer.events[number % consumer.events.length]?.event.action ?? "");
-    const subject = `${consumer.entity}.poison-${activeFaults.poison.length + 1}.${action}`;
+    const event = consumer.events[number % consumer.events.length]?.event;
+    const id = `poison-${activeFaults.poison.length + 1}`;
+    const template = event?.subject;
+    // On a subject that says no id a poison message could not be told from others.
+    if (template !== undefined && !template.includes("{id}")) continue;
+    const isUnknown = fault.ms % 5 === 0 && template === undefined;
+    const action = isUnknown ? "exploded" : (event?.action ?? "");
+    const subject = subjectFor(consumer, template, { id, action, count: number });
     const stored = world.server.inject(
       subject,
-      Buffer.from(POISON[(fault.ms + number) % POISON.length] ?? ""),
+      Buffer.from(bodies[(fault.ms + number) % bodies.length] ?? ""),
     );
     if (stored) activeFaults.poison.push(subject);
   }

@@ -7,6 +7,7 @@ import {
   endActiveFaults,
 } from "./active-faults.js";
 import { createSimulatedServer } from "./broker/index.js";
+import { createForeignOwner } from "./foreign-owners.js";
 import { createHistory } from "./history.js";
 import type { SimulatedService } from "./mesh.js";
 import type { Plan } from "./plan.js";
@@ -93,6 +94,7 @@ export function createHarness(testbed: Testbed, plan: Plan, sources: Sources): H
     },
     killAll() {
       for (const process of world.processes()) process.kill();
+      for (const owner of world.foreign) owner.end();
     },
   };
 }
@@ -129,13 +131,16 @@ function createWorld({ testbed, plan, random, time, activeFaults, records, slots
   };
   const schedule = createSchedule({ random, time, onStep: record });
   const processes = () => slots.flatMap(({ process }) => process ?? []);
+  const server = createSimulatedServer({});
+  const surroundings = { schedule, server, random, plan, coverage: testbed.coverage };
   return {
     plan,
     mesh: testbed.mesh,
     schedule,
     random,
     time,
-    server: createSimulatedServer({}),
+    server,
+    foreign: testbed.mesh.foreign.map((entity) => createForeignOwner(surroundings, entity)),
     adversary: createAdversary(activeFaults, random),
     databaseNetwork: createDatabaseNetwork({ testbed, schedule, random, faults: activeFaults, processes }),
     processes,

@@ -8,6 +8,7 @@ import type {
 } from "@meshwright/runtime";
 import { joinId, keyNames } from "@meshwright/runtime/simulation";
 import { fillLocalColumns, inHook } from "./local-columns.js";
+import { isSynced } from "./mesh.js";
 import { localColumns } from "./postgres/observers.js";
 import type { Actor } from "./schedule.js";
 import type { World } from "./world.js";
@@ -43,9 +44,9 @@ export function instrument(world: World, actor: Actor, service: ServiceDefinitio
 function instrumentConsumer(scope: Scope, consumer: ConsumerDefinition): ConsumerDefinition {
   const { sync: declared, ...subscription } = consumer;
   const { delivery, events } = consumer;
-  // An external owner takes no part: its stream is made for it, as under mesh dev, and nobody serves its list.
-  const { external, ...stream } = consumer.stream;
-  const sync = external === true ? undefined : declared;
+  // The stream of an external owner is made for it, as under mesh dev.
+  const { external: _, ...stream } = consumer.stream;
+  const sync = isSynced(scope.world.mesh, consumer) ? declared : undefined;
   return {
     ...subscription,
     stream,
@@ -117,7 +118,9 @@ function recordHandler({ world, actor, service }: Scope, { consumer, consumed }:
       action,
       change,
     ]);
-    if (world.hookFails(`${durable} ${event_id}`)) throw new Error("simulated: this hook fails");
+    // The id of an event that follows from another is drawn anew at each attempt, and all would fail until it is a dead letter.
+    const call = context.origin === "event" ? event_id : `${entity_id} ${action}`;
+    if (world.hookFails(`${durable} ${call}`)) throw new Error("simulated: this hook fails");
   };
   return handler;
 }

@@ -1,6 +1,7 @@
 import type {
   ColumnDefinition,
   ConsumerDefinition,
+  EventDefinition,
   ServiceDefinition,
   TableDefinition,
 } from "@meshwright/runtime";
@@ -15,6 +16,8 @@ export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold"> {
   readonly services: readonly SimulatedService[];
   /** The tables that writers write to. Those that most others refer to come first. */
   readonly tables: readonly OwnedTable[];
+  /** Whose messages external services publish. */
+  readonly foreign: readonly ForeignEntity[];
 }
 
 export interface SimulatedService {
@@ -34,7 +37,7 @@ export interface OwnedTable {
   readonly key: KeyColumns;
   readonly columns: readonly ColumnDefinition[];
   /** By column: the table whose keys it holds, through a foreign key or as the column of a cascade. */
-  readonly refersTo: ReadonlyMap<string, OwnedTable>;
+  readonly refersTo: ReadonlyMap<string, Owner>;
   /** By column: values that the payload's JSON Schema accepts. */
   readonly samples: ReadonlyMap<string, readonly string[]>;
   /** By column: values by which rows belong to partial copies, or mean an event. */
@@ -55,6 +58,8 @@ export interface MeshFacts {
   readonly samples: Samples;
   /** By service, table and column: values by which rows mean an event (`when`); null is one. */
   readonly wanted: Wanted;
+  /** By event of an external service, as `field.probe.measured`: payloads that it may have. */
+  readonly payloads: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
   /** Events that rows imply, as `auth.user.created`. */
   readonly events: readonly string[];
   /** By service and copy: what no event tells, so that the copy differs from its owner until a snapshot. */
@@ -73,25 +78,64 @@ export interface Untold {
   readonly deletions: boolean;
 }
 
-/** A consumer whose entity has a table in this mesh, so that the two can be compared. */
+export type Payload = Readonly<Record<string, unknown>>;
+
+export interface ForeignEvent {
+  readonly definition: EventDefinition;
+  /** Valid by the event's schema, once `idFields` hold one of the ids. */
+  readonly payloads: readonly Payload[];
+}
+
+export interface ForeignEntity {
+  /** `field` */
+  readonly service: string;
+  /** `field.probe` */
+  readonly entity: string;
+  readonly envelope: "mesh" | "cloudevents" | "none";
+  /** Few, so that writers meet. */
+  readonly ids: readonly string[];
+  /** Payload fields that hold the entity's id. */
+  readonly idFields: ReadonlySet<string>;
+  readonly events: readonly ForeignEvent[];
+}
+
+export type Owner = OwnedTable | ForeignEntity;
+
+export function isForeign(owner: Owner): owner is ForeignEntity {
+  return "ids" in owner;
+}
+
+/** A consumer whose entity's owner takes part in the simulation, so that the two can be compared. */
 export interface Copy {
   readonly service: SimulatedService;
   readonly consumer: ConsumerDefinition;
-  readonly owner: OwnedTable;
+  readonly owner: Owner;
 }
 
-export function copiesOf({ services, tables }: SimulatedMesh): readonly Copy[] {
+/** The list of its source is served: by its owner's process, or by the simulated external service. */
+export function isSynced({ foreign }: SimulatedMesh, { entity, stream, cache }: ConsumerDefinition): boolean {
+  if (stream.external !== true) return true;
+  return cache !== undefined && foreign.some((one) => one.entity === entity);
+}
+
+export function copiesOf({ services, tables, foreign }: SimulatedMesh): readonly Copy[] {
   return services.flatMap((service) =>
     service.definition.consumers.flatMap((consumer): Copy[] => {
-      const owner = findOwner(tables, consumer.entity);
+      const owner = findOwner({ tables, foreign }, consumer.entity);
       return owner === undefined ? [] : [{ service, consumer, owner }];
     }),
   );
 }
 
-export function findOwner(tables: readonly OwnedTable[], entity: string): OwnedTable | undefined {
-  return tables.find(
-    ({ service, table }) =>
-      `${service.definition.name}.${table.entity}` === entity && table.entity !== undefined,
+export function findOwner(
+  { tables, foreign }: Pick<SimulatedMesh, "tables" | "foreign">,
+  entity: string,
+): Owner | undefined {
+  return (
+    foreign.find((one) => one.entity === entity) ??
+    tables.find(
+      ({ service, table }) =>
+        `${service.definition.name}.${table.entity}` === entity && table.entity !== undefined,
+    )
   );
 }

@@ -1,6 +1,6 @@
 import type { ConsumerDefinition } from "@meshwright/runtime";
 import { scopeOf } from "@meshwright/runtime/simulation";
-import type { Copy } from "./mesh.js";
+import { type Copy, isForeign } from "./mesh.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
 
@@ -20,6 +20,8 @@ interface KnownState {
 export async function checkMissedDeletions(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
   const { consumer, service } = copy;
   const { plan } = outcome.world;
+  // Events of an external service have no versions.
+  if (isForeign(copy.owner)) return [];
   if (isLossy(plan) || !(plan.effects || hangsOnDeletions(consumer))) return [];
   const known = new Map<string, KnownState[]>();
   const rows = await service.database.query<KnownState>(
@@ -55,8 +57,9 @@ function readFirstVersions(
   { consumer, owner }: Copy,
 ): ReadonlyMap<string, number[]> {
   const deletions = consumer.events.flatMap(({ event }) => (event.change === "delete" ? [event.action] : []));
-  const { stream } = owner.service.definition;
   const firstVersions = new Map<string, number[]>();
+  if (isForeign(owner)) return firstVersions;
+  const { stream } = owner.service.definition;
   if (stream === undefined) return firstVersions;
   for (const { subject, body } of world.server.log(stream.name)) {
     const isDeletion = deletions.some((action) => subject.endsWith(`.${action}`));

@@ -2,7 +2,8 @@ import type { CascadeDefinition, TableDefinition } from "@meshwright/runtime";
 import { idSql, keyColumns, livingRows, matches, relationOf, scopeOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
-import { type Copy, copiesOf } from "./mesh.js";
+import { compareForeignCopy } from "./foreign-copies.js";
+import { type Copy, copiesOf, isForeign, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
@@ -17,10 +18,9 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
   const { world, failures, unfinished } = outcome;
   if (unfinished !== undefined) return [...failures, `it never became quiescent: ${unfinished}`];
   const copies = copiesOf(world.mesh);
-  const comparison = { untold: world.mesh.untold, byEventsAlone: false };
   const found = [
     ...failures,
-    ...(await Promise.all(copies.map((copy) => compareCache(copy, comparison)))).flat(),
+    ...(await Promise.all(copies.map((copy) => compareCopy(outcome, copy, { byEventsAlone: false })))).flat(),
     ...(await Promise.all(copies.map((copy) => checkCascades(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkOutlivedReferences(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkMissedDeletions(outcome, copy)))).flat(),
@@ -33,17 +33,28 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
   return found;
 }
 
+/** One line for each row in which a copy and its owner differ. */
+export async function compareCopy(
+  outcome: Pick<Outcome, "world">,
+  copy: Copy,
+  { byEventsAlone }: { readonly byEventsAlone: boolean },
+): Promise<readonly string[]> {
+  const { mesh, foreign } = outcome.world;
+  const { owner } = copy;
+  if (!isForeign(owner))
+    return await compareCache({ ...copy, owner }, { untold: mesh.untold, byEventsAlone });
+  const found = foreign.find(({ entity }) => entity === owner);
+  return found === undefined ? [] : await compareForeignCopy(outcome, copy, found);
+}
+
 /** No row refers to a deleted entity through a column that a cascade rule names. */
 async function checkCascades(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
   const { consumer, owner, service } = copy;
   const rules = consumer.events.flatMap(({ cascades = [] }) => cascades);
   if (rules.length === 0) return [];
-  const living = new Set((await keysOf(copy)).map(({ id }) => id));
-  const known = await owner.service.database.query<{ id: string }>(
-    "SELECT entity_id AS id FROM mesh.entity_version WHERE entity = $1",
-    [consumer.entity],
-  );
-  const gone = new Set(known.map(({ id }) => id).filter((id) => !living.has(id)));
+  const living = await livingIds(outcome, owner);
+  const known = await knownIds(outcome, owner);
+  const gone = new Set(known.filter((id) => !living.has(id)));
   const states = await service.database.query<{ id: string; deleted: boolean; heard: boolean }>(
     "SELECT entity_id AS id, deleted, version IS NOT NULL OR stream_seq IS NOT NULL AS heard FROM mesh.applied WHERE entity = $1",
     [scopeOf(consumer)],
@@ -82,8 +93,9 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
         key,
       });
       const deleted = outcome.history.lastDeleted({
-        service: owner.service.definition.name,
-        table: owner.table.name,
+        ...(isForeign(owner)
+          ? { service: owner.service, table: owner.entity }
+          : { service: owner.service.definition.name, table: owner.table.name }),
         key: id,
       });
       if (written === undefined || deleted === undefined || written > deleted) continue;
@@ -95,10 +107,24 @@ async function checkOutlivedReferences(outcome: Outcome, copy: Copy): Promise<re
   return found;
 }
 
-async function keysOf({ owner }: Copy): Promise<readonly { readonly id: string }[]> {
-  return await owner.service.database.query<{ id: string }>(
+/** Ids of the entities that there are. */
+async function livingIds({ world }: Pick<Outcome, "world">, owner: Owner): Promise<ReadonlySet<string>> {
+  if (isForeign(owner))
+    return new Set(world.foreign.find(({ entity }) => entity === owner)?.living.keys() ?? []);
+  const rows = await owner.service.database.query<{ id: string }>(
     `SELECT ${idSql(owner.key)} AS id FROM ${living(owner.table)}`,
   );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Ids of all that there ever were. */
+async function knownIds({ world }: Pick<Outcome, "world">, owner: Owner): Promise<readonly string[]> {
+  if (isForeign(owner)) return [...(world.foreign.find(({ entity }) => entity === owner)?.known ?? [])];
+  const rows = await owner.service.database.query<{ id: string }>(
+    "SELECT entity_id AS id FROM mesh.entity_version WHERE entity = $1",
+    [`${owner.service.definition.name}.${owner.table.entity}`],
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** SQL: the rows of a table that are not softly deleted. */
@@ -159,7 +185,7 @@ async function checkLastIncarnation(
   const { events, durable } = consumer;
   const changes = new Set(events.map(({ event }) => event.change));
   if (!changes.has("create") || !changes.has("delete")) return [];
-  const living = new Set((await keysOf(copy)).map(({ id }) => id));
+  const living = await livingIds({ world }, copy.owner);
   const states = await service.database.query<{ id: string; deleted: boolean }>(
     "SELECT entity_id AS id, deleted FROM mesh.applied WHERE entity = $1 AND (version IS NOT NULL OR stream_seq IS NOT NULL)",
     [scopeOf(consumer)],

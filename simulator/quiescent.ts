@@ -1,5 +1,5 @@
 import type { Harness } from "./harness.js";
-import type { SimulatedService } from "./mesh.js";
+import { isSynced, type SimulatedService } from "./mesh.js";
 
 /*
  * When a mesh is quiescent: nothing is queued, in flight, due for a retry or due for a snapshot.
@@ -19,6 +19,8 @@ export async function findPendingWork(
   const { world } = harness;
   let snapshots: string | undefined;
   const pending = (what: string): PendingWork => ({ what, onlySnapshots: false });
+  for (const { entity, pending: count } of world.foreign)
+    if (count() > 0) return pending(`${count()} messages of ${entity.service}`);
   for (const service of world.mesh.services) {
     const { name } = service.definition;
     const { outbox, attempts, tasks, stale } = await countPending(harness, service, faultsEndedAt);
@@ -50,7 +52,7 @@ async function countPending(
   faultsEndedAt: number,
 ): Promise<PendingCounts> {
   const synced = definition.consumers
-    .filter(({ sync, stream }) => sync !== undefined && stream.external !== true)
+    .filter((consumer) => consumer.sync !== undefined && isSynced(world.mesh, consumer))
     .map(({ durable }) => durable);
   const now = Date.now() + (activeFaults.skew.get(database.name) ?? 0);
   const staleBefore = now - world.time.elapsed() + faultsEndedAt;

@@ -1,8 +1,8 @@
 import { placeholderValue } from "@meshwright/runtime/simulation";
-import { compareCache } from "./caches.js";
 import { applyFault } from "./faults.js";
 import { createHarness, type Harness } from "./harness.js";
 import { type Copy, copiesOf } from "./mesh.js";
+import { compareCopy } from "./oracle.js";
 import { isLossy, type Plan } from "./plan.js";
 import { findPendingWork } from "./quiescent.js";
 import { createRandom } from "./random.js";
@@ -130,7 +130,7 @@ async function awaitQuiescence(harness: Harness, isWriting: () => boolean): Prom
 async function compareBeforeSnapshots({ world }: Harness): Promise<void> {
   if (isLossy(world.plan)) return;
   for (const copy of copiesOf(world.mesh)) {
-    const found = await compareCache(copy, { untold: world.mesh.untold, byEventsAlone: true });
+    const found = await compareCopy({ world }, copy, { byEventsAlone: true });
     // After a unique conflict neither row has the value until the next event or snapshot of the row that gave way.
     const inConflict = found.some((line) => line.includes(placeholderValue("")));
     if (found.length === 0 || inConflict || (await wantsSnapshot(copy))) continue;

@@ -1,5 +1,6 @@
-import type { Readable } from "node:stream";
-import { openList } from "@meshwright/runtime/simulation";
+import { Readable } from "node:stream";
+import { kindOf } from "@meshwright/runtime/column-types";
+import { memberFilling, openList } from "@meshwright/runtime/simulation";
 import type { ServiceProcess, SourceFault, World } from "./world.js";
 
 /*
@@ -38,6 +39,14 @@ async function answer(world: World, { caller, service, path, signal }: Call): Pr
   const fault = await world.schedule.step(caller.actor, `GET ${path} of ${service}`, () =>
     world.nextSourceFault(),
   );
+  const foreign = foreignList(world, { caller, service, path });
+  if (foreign !== undefined) {
+    if (fault === "fails") return new Response("simulated", { status: 500 });
+    const readable = Readable.from([Buffer.from(foreign)]);
+    // An external service does not end.
+    const owner = { ended: new Promise<never>(() => undefined) };
+    return new Response(transfer({ world, owner, caller, readable, signal, fault }));
+  }
   const owner = world.processes().find((one) => one.service.definition.name === service && one.serving());
   if (owner === undefined) throw unreachable();
   if (fault === "fails") return new Response("simulated", { status: 500 });
@@ -52,8 +61,29 @@ async function answer(world: World, { caller, service, path, signal }: Call): Pr
   return new Response(transfer({ world, owner, caller, readable, signal, fault }));
 }
 
+/** All that an external service owns, as JSON; undefined for another service's list. */
+function foreignList(
+  { foreign }: World,
+  { caller, service, path }: Omit<Call, "signal">,
+): string | undefined {
+  const consumer = caller.service.definition.consumers.find(
+    ({ sync, entity }) => sync?.path === path && entity.startsWith(`${service}.`),
+  );
+  const owner = foreign.find(({ entity }) => entity.entity === consumer?.entity);
+  const { cache } = consumer ?? {};
+  if (owner === undefined || cache === undefined) return undefined;
+  const key = cache.columns.find(({ name }) => name === cache.key);
+  const isNumber = key !== undefined && kindOf(key.type) === "whole number";
+  return JSON.stringify(
+    [...owner.living].map(([id, payload]) => ({
+      ...payload,
+      ...(key === undefined ? {} : { [memberFilling(key)]: isNumber ? Number(id) : id }),
+    })),
+  );
+}
+
 interface Connection {
-  readonly owner: ServiceProcess;
+  readonly owner: Pick<ServiceProcess, "ended">;
   readonly caller: ServiceProcess;
   readonly signal: AbortSignal | undefined;
 }

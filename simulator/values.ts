@@ -1,7 +1,7 @@
 import type { ColumnDefinition } from "@meshwright/runtime";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { joinId, utcText } from "@meshwright/runtime/simulation";
-import type { OwnedTable } from "./mesh.js";
+import { isForeign, type OwnedTable, type Owner } from "./mesh.js";
 
 /*
  * The values that writers write: few, so that they meet.
@@ -11,7 +11,8 @@ import type { OwnedTable } from "./mesh.js";
 const IDS = ["1", "2", "3", "é.*>: %4\u0001"];
 
 /** The id of an entity of the table. */
-export function keyOf(owned: OwnedTable, number: number): string {
+export function keyOf(owned: Owner, number: number): string {
+  if (isForeign(owned)) return owned.ids[number % owned.ids.length] ?? "";
   return joinId(keyParts(owned, number));
 }
 

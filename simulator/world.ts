@@ -2,6 +2,7 @@ import type { Parts } from "@meshwright/runtime/simulation";
 import type { Pool } from "pg";
 import type { Adversary, SimulatedServer } from "./broker/index.js";
 import type { CoverageCounter } from "./coverage.js";
+import type { ForeignOwner } from "./foreign-owners.js";
 import type { History, Recorder } from "./history.js";
 import type { OwnedTable, SimulatedMesh, SimulatedService } from "./mesh.js";
 import type { Plan } from "./plan.js";
@@ -44,6 +45,8 @@ export interface World {
   recordWriterDeletion(table: OwnedTable, key: string): void;
   readonly history: Recorder;
   readonly coverage: CoverageCounter;
+  /** The external services, by entity. */
+  readonly foreign: readonly ForeignOwner[];
   /** Adds a line to the trace that is not a step. */
   note(actor: Pick<Actor, "name">, what: string): void;
   /** Reports a broken promise that no check at the end would find. */
@@ -79,7 +82,7 @@ export interface ServiceProcess {
 
 /** What the oracle checks, once the mesh is quiescent. */
 export interface Outcome {
-  readonly world: Pick<World, "plan" | "mesh" | "server">;
+  readonly world: Pick<World, "plan" | "mesh" | "server" | "foreign">;
   readonly trace: readonly TraceLine[];
   readonly steps: number;
   readonly virtualMs: number;

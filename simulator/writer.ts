@@ -2,8 +2,9 @@ import { kindOf } from "@meshwright/runtime/column-types";
 import { idSql, relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
 import { tableName } from "./coverage.js";
+import type { ForeignOwner } from "./foreign-owners.js";
 import type { RowName } from "./history.js";
-import type { OwnedTable, SimulatedService } from "./mesh.js";
+import { isForeign, type OwnedTable, type SimulatedService } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
 import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
@@ -22,8 +23,12 @@ export async function runWriter(world: World, name: string, writes: readonly Wri
   const clients = new Map<SimulatedService, pg.Client>();
   for (const write of writes) {
     if (write.pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, write.pauseMs));
-    const owned = world.mesh.tables[write.table % world.mesh.tables.length];
-    if (owned === undefined) return;
+    const { tables } = world.mesh;
+    const at = write.table % (tables.length + world.foreign.length);
+    const foreign = world.foreign[at - tables.length];
+    if (foreign !== undefined) writeForeign(world, foreign, write);
+    const owned = tables[at];
+    if (owned === undefined) continue;
     try {
       const client = clients.get(owned.service) ?? (await connect(world, actor, owned.service));
       clients.set(owned.service, client);
@@ -39,6 +44,15 @@ export async function runWriter(world: World, name: string, writes: readonly Wri
     }
   }
   await Promise.all([...clients.values()].map((client) => client.end().catch(() => undefined)));
+}
+
+function writeForeign(world: World, { entity, write: perform }: ForeignOwner, write: Write): void {
+  world.note({ name: entity.service }, `${write.kind} ${entity.entity} ${keyOf(entity, write.key)}`);
+  for (const key of perform(write))
+    world.history.recordDeletion(
+      { service: entity.service, table: entity.entity, key },
+      world.schedule.steps,
+    );
 }
 
 async function connect(world: World, actor: Actor, { database }: SimulatedService): Promise<pg.Client> {
@@ -215,7 +229,8 @@ async function insertWithReferences(client: pg.Client, { world, owned, write }: 
   } catch (error) {
     const isMissing = error instanceof pg.DatabaseError && error.code === "23503";
     const parents = [...owned.refersTo.values()].filter(
-      (target) => target !== owned && target.service === owned.service,
+      (target): target is OwnedTable =>
+        !isForeign(target) && target !== owned && target.service === owned.service,
     );
     if (!isMissing || parents.length === 0) throw error;
     for (const parent of parents)

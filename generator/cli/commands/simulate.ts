@@ -20,6 +20,7 @@ import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../../
 import type { ExitCode } from "../exit-code.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, reportDiagnostics } from "../project.js";
+import { drawPayloads } from "../simulate/foreign-payloads.js";
 import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
 import { findUntold } from "../simulate/untold.js";
@@ -54,7 +55,13 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   try {
     const result = await simulateMesh({
       services,
-      facts: { samples, wanted: findWanted(mesh), events: publishedEvents(mesh), untold: findUntold(mesh) },
+      facts: {
+        samples,
+        wanted: findWanted(mesh),
+        payloads: drawPayloads(mesh),
+        events: publishedEvents(mesh),
+        untold: findUntold(mesh),
+      },
       databases: await createDatabases(server.url, services),
       env: process.env,
       seed,

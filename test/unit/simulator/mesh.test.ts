@@ -63,7 +63,7 @@ test("rows are written that enter a partial copy and leave it, by values that no
   const subscriber = {
     name: "door",
     tables: [],
-    consumers: [{ entity: "shop.item", cache: { where, columns }, events: [] }],
+    consumers: [{ entity: "shop.item", stream: {}, cache: { where, columns }, events: [] }],
   };
   const database = { query: async () => [] } as unknown as SimulatedDatabase;
   const services = [owner, subscriber].map((definition) => ({
