@@ -40,9 +40,9 @@ FROM pg_constraint WHERE contype = 'c' AND conrelid = $1::regclass ORDER BY conn
             (_, number) => keyParts(owned, number)[owned.key.indexOf(column)] ?? "",
           )
         : Array.from({ length: VALUES }, (_, value) => valueFor(owned, column, value))),
-      ...(column.oneOf === undefined && !owned.key.includes(column)
+      ...(column.oneOf === undefined
         ? checks.filter((check) => check.columns.includes(column.name)).flatMap(constantsOf)
-        : []),
+        : column.oneOf.map(String)),
     ]),
   ]);
   const rows = combinations(candidates);

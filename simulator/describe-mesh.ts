@@ -18,12 +18,14 @@ import {
   type SimulatedService,
   type Wanted,
 } from "./mesh.js";
+import { KEYS } from "./plan.js";
 
 /*
  * Reads a mesh from its generated definitions; foreign keys and checks, which those do not have, from the databases.
  */
 
 type TableInMaking = OwnedTable & {
+  readonly samples: Map<string, readonly string[]>;
   readonly refersTo: Map<string, Owner>;
   checked: OwnedTable["checked"];
 };
@@ -61,11 +63,27 @@ export async function describeMesh(
       if (target !== undefined) owned.refersTo.set(column, target);
     }
   }
-  for (const owned of tables) owned.checked = await findCheckedRows(owned);
+  for (const owned of tables) {
+    owned.checked = await findCheckedRows(owned);
+    takeCheckedKeys(owned);
+  }
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
   const sorted = tables.toSorted((a, b) => referrers(b) - referrers(a));
   return { services, events: [...events, ...foreign.flatMap(namesOf)], untold, tables: sorted, foreign };
+}
+
+/** Where a CHECK refuses keys that writers would make up, they take those that it accepts. */
+function takeCheckedKeys({ key, checked, samples }: TableInMaking): void {
+  for (const { name } of key) {
+    const at = checked?.columns.indexOf(name) ?? -1;
+    const accepted = [...new Set((checked?.rows ?? []).flatMap((row) => (at < 0 ? [] : (row[at] ?? []))))];
+    if (accepted.length > 0)
+      samples.set(
+        name,
+        Array.from({ length: KEYS }, (_, number) => accepted[number % accepted.length] ?? ""),
+      );
+  }
 }
 
 function namesOf({ entity, events }: ForeignEntity): readonly string[] {
