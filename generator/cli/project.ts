@@ -11,7 +11,10 @@ import { colour, printJson, tell } from "../terminal/terminal.js";
 export async function compileProject(): Promise<Compilation> {
   const bytes = await readRegularFile(MESH_FILE, MOST_BYTES);
   if (bytes !== undefined) return compileMesh(bytes, { file: MESH_FILE });
-  throw new UsageError(`there is no ${MESH_FILE} in ${process.cwd()}`, "start a new mesh with `mesh init`");
+  throw new UsageError(
+    `there is no ${MESH_FILE} in ${process.cwd()}`,
+    "start a new mesh with `mesh init`, or from a database that exists with `mesh adopt postgres://…`",
+  );
 }
 
 export const severityColour: Readonly<Record<Severity, (text: string) => string>> = {

@@ -3,6 +3,7 @@ import { UsageError } from "../project/usage-error.js";
 import { shorten } from "../quote/visible.js";
 import { colour, tell } from "../terminal/terminal.js";
 import type { ExitCode } from "./exit-code.js";
+import { reachHint, reachMessage } from "./reach-hint.js";
 
 /** A server's message may quote a whole statement or row. */
 const LONGEST = 4_000;
@@ -17,6 +18,8 @@ export function report(error: unknown): ExitCode {
     return 2;
   }
   tell(`${colour.red("mesh:")} ${shorten(error instanceof Error ? explain(error) : String(error), LONGEST)}`);
+  const hint = reachHint(error);
+  if (hint !== undefined) tell(`${colour.dim("hint:")} ${hint}`);
   return 2;
 }
 
@@ -24,7 +27,7 @@ export function report(error: unknown): ExitCode {
 function explain(error: Error): string {
   const lines: string[] = [];
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    lines.push(lines.length ? `caused by: ${at.message || at.name}` : at.message || at.name);
+    lines.push(lines.length ? `caused by: ${reachMessage(at)}` : reachMessage(at));
   }
   if (error instanceof TypeError || error instanceof ReferenceError) lines.push(error.stack ?? "");
   return lines.join("\n  ");

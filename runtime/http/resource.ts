@@ -167,6 +167,9 @@ const COMPARED: Readonly<Record<ValueKind, boolean>> = {
   list: false,
 };
 
+/** Words by which others ask for pages and order. */
+const PAGING = /^(limit|offset|page|per_page|page_size|cursor|sort|order|order_by)$/i;
+
 /** `?user_id=x&name=y`: values that columns must equal. */
 function readFilter(table: TableDefinition, query: unknown): Values {
   const filter = Object.entries(query as Record<string, string | readonly string[]>);
@@ -177,7 +180,9 @@ function readFilter(table: TableDefinition, query: unknown): Values {
       const names = shown.filter(({ type }) => COMPARED[kindOf(type)]).map(shownName);
       if (column === undefined || !COMPARED[kindOf(column.type)]) {
         const reason =
-          column === undefined ? "there is no such column" : `${column.type} has no text to compare with`;
+          column === undefined
+            ? `there is no such column${PAGING.test(name) ? "; a list has no pages, and comes whole" : ""}`
+            : `${column.type} has no text to compare with`;
         throw new Problem("filter", `"${name}" does not filter: ${reason}. Columns: ${names.join(", ")}.`);
       }
       if (typeof value !== "string") throw new Problem("filter", `"${name}" is given more than once.`);

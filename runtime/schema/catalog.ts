@@ -42,8 +42,10 @@ export interface CatalogColumn {
   readonly defaulted: boolean;
   /** PostgreSQL computes it from others. */
   readonly generated: boolean;
-  /** The values that a CHECK of the form `IN (…)`, or an enum, allows. */
+  /** The labels of an enum. */
   readonly values: readonly string[] | null;
+  /** CHECK constraints on it alone that hold for all rows, as PostgreSQL prints them. */
+  readonly checks: readonly string[];
   readonly comment: string | null;
 }
 
@@ -96,6 +98,8 @@ SELECT json_build_object(
       'notNull', a.attnotnull OR t.typnotnull, 'defaulted', a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
       'generated', a.attgenerated <> '',
       'values', (SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = b.type),
+      'checks', coalesce((SELECT json_agg(pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
+        AND convalidated AND conkey = ARRAY[a.attnum] AND conname NOT LIKE 'mesh\\_%'), '[]'),
       'comment', col_description(c.oid, a.attnum)
     ) ORDER BY a.attnum), '[]')
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid JOIN base AS b ON b.domain = a.atttypid JOIN pg_type AS bt ON bt.oid = b.type

@@ -10,6 +10,8 @@ export interface DetachOptions {
   readonly tables: readonly Pick<TableDefinition, "name" | "at" | "existing" | "cacheOf">[];
   /** All views that it names. */
   readonly views?: readonly Pick<TableDefinition, "name" | "at">[];
+  /** The service: nothing is done while it runs. */
+  readonly service: string;
   /** The role that the service runs as: it loses what it was granted. */
   readonly role: string;
   /** Events that have not been published go, too. Default false: then nothing is done while there are any. */
@@ -40,6 +42,7 @@ export async function detachDatabase(client: ClientBase, options: DetachOptions)
     "SELECT to_regclass('mesh.place') IS NOT NULL AS there",
   );
   if (rows[0]?.there !== true) return { triggers: 0, constraints: 0, indexes: 0, tables: [], left: [] };
+  await requireStopped(client, options.service);
   await client.query("BEGIN");
   try {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
@@ -77,6 +80,19 @@ function stillNeeded(table: string, cause: unknown): unknown {
 
 const CUSTOM_RELATIONS =
   "SELECT name FROM mesh.custom_relation WHERE to_regclass(name) IS NOT NULL ORDER BY name";
+
+/** A service that runs would make schema mesh anew, or fail at each event. */
+async function requireStopped(client: ClientBase, service: string): Promise<void> {
+  const { rows } = await client.query<{ sessions: string }>(
+    `SELECT count(*) AS sessions FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name ~ ('^meshwright ' || $1 || '( [0-9a-f]{8})?$')`,
+    [service],
+  );
+  if (rows[0]?.sessions !== "0")
+    throw new MigrationError(
+      `${service} still runs, with ${rows[0]?.sessions} connections to this database: stop it first, all replicas of it`,
+    );
+}
 
 /** Behind the triggers, so that no event comes after it was asked. */
 async function requireNothingLost(client: ClientBase, options: DetachOptions): Promise<void> {

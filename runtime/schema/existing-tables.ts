@@ -21,6 +21,8 @@ export interface ExistingDifference {
   readonly isView?: true;
   readonly column?: string;
   readonly message: string;
+  /** What is there, where what mesh.yaml names is not: names of PostgreSQL. */
+  readonly known?: readonly string[];
 }
 
 /** Nothing was migrated: what exists is not what mesh.yaml says. */
@@ -59,10 +61,19 @@ export async function compareExisting(
   );
   const found = (table: ExistingTable) =>
     catalog.find(({ schema, name }) => schema === table.at?.schema && name === table.at.table);
+  const isMissing = existing.some((table) => found(table) === undefined);
+  const relations = isMissing ? await readRelations(client) : new Map<string, readonly string[]>();
   return {
     differences: existing.flatMap((table) => {
       const known = found(table);
-      if (known === undefined) return [{ table: table.name, message: `there is no ${nameOf(table)}` }];
+      if (known === undefined)
+        return [
+          {
+            table: table.name,
+            message: `there is no ${nameOf(table)}`,
+            known: relations.get(table.at?.schema ?? "") ?? [],
+          },
+        ];
       const kind = KINDS[known.kind];
       if (kind !== undefined) return [{ table: table.name, message: `${nameOf(table)} is ${kind}` }];
       return [...differencesOfTable(table, known), ...differencesOfReferences(table, known, existing)];
@@ -105,7 +116,10 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
           ),
         ]),
     ...table.columns.flatMap((column) =>
-      differencesOfColumn(column, known).map((message) => say(message, column.name)),
+      differencesOfColumn(column, known).map((message) => ({
+        ...say(message, column.name),
+        ...knownColumns(column, known),
+      })),
     ),
     ...(hasUnique(known, key) || !isThere
       ? []
@@ -151,6 +165,24 @@ function differencesOfColumn(column: ColumnDefinition, table: CatalogTable): rea
       : []),
     ...(known.generated ? ["PostgreSQL computes it, so no row can be written with it: leave it out"] : []),
   ];
+}
+
+/** Of a column that is not there those that are. */
+export function knownColumns(
+  { name }: ColumnDefinition,
+  { columns }: CatalogTable,
+): Pick<ExistingDifference, "known"> {
+  const known = columns.map((column) => column.name);
+  return known.includes(name) ? {} : { known };
+}
+
+/** By schema. */
+async function readRelations(client: ClientBase): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rows } = await client.query<{ schema: string; names: readonly string[] }>(
+    `SELECT nspname AS schema, array_agg(relname::text ORDER BY relname) AS names FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+     WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT IN ('information_schema', 'mesh') AND nspname !~ '^pg_' GROUP BY 1`,
+  );
+  return new Map(rows.map(({ schema, names }) => [schema, names]));
 }
 
 /** Whether the column is there, and holds what mesh.yaml says. */

@@ -1,6 +1,12 @@
 import type { ClientBase } from "pg";
 import { type CatalogTable, readCatalog } from "./catalog.js";
-import { type ExistingDifference, type ExistingTable, nameOf, typeDifference } from "./existing-tables.js";
+import {
+  type ExistingDifference,
+  type ExistingTable,
+  knownColumns,
+  nameOf,
+  typeDifference,
+} from "./existing-tables.js";
 
 /*
  * Views that mesh.yaml names: whether they are there, with columns of the types that it says. Keys and NULLs PostgreSQL does
@@ -43,7 +49,7 @@ function differencesOfView(view: ExistingTable, known: CatalogTable): readonly E
     ...(known.readable ? [] : [say(`it belongs to ${known.owner}, who lets this role not read it`)]),
     ...view.columns.flatMap((column) => {
       const message = typeDifference(column, known);
-      return message === undefined ? [] : [say(message, column.name)];
+      return message === undefined ? [] : [{ ...say(message, column.name), ...knownColumns(column, known) }];
     }),
   ];
 }

@@ -86,9 +86,7 @@ export function unfitReason({ type, wide }: ColumnValues, value: unknown): strin
     case "day":
       return typeof value === "string" && isDay(value) ? undefined : "is not a day in ISO 8601";
     case "decimal":
-      return typeof value === "string" && isDecimalOf(facts, value)
-        ? undefined
-        : `is not a ${type} as a text`;
+      return typeof value === "string" && isDecimalOf(facts, value) ? undefined : decimalRule(type, value);
     case "bytes":
       return typeof value === "string" && isBase64(value) ? undefined : "is not base64";
     case "text":
@@ -210,4 +208,13 @@ export function asWritten(column: ColumnDefinition, value: unknown, written: str
   if (column.wide !== true || typeof value !== "number" || Number.isSafeInteger(value)) return value;
   if (!isWide(written)) throw new UnfitValue(column.name, "is not a whole number of 64 bits");
   return written;
+}
+
+/** `numeric(6,2)`: what a decimal has to look like. */
+function decimalRule(type: ColumnType, value: unknown): string {
+  const { precision, scale = 0 } = factsOf(type);
+  const form =
+    typeof value === "number" ? "is a number, and a decimal travels as a text" : "is not a decimal";
+  if (precision === undefined) return `${form}: "12.50", with digits and one point`;
+  return `${form} of ${precision} digits at most, ${scale} of them behind the point: "${(0).toFixed(scale)}"`;
 }

@@ -86,6 +86,30 @@ test("mesh adopt writes fifty tables into a new mesh.yaml, and names what it lea
   expect(stderr).not.toContain(new URL(url).password || "no password");
 });
 
+test("mesh adopt names what is missing, or cannot be reached, and what to do about it", async () => {
+  const unknown = await mesh(folder, "adopt", url, "--service", "shop", "--tables", "users,userz");
+  expect(unknown).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("the database has no userz"),
+  });
+  expect(unknown.stderr).toContain('did you mean "users"?');
+  const view = await mesh(folder, "adopt", url, "--service", "other", "--tables", "logs");
+  expect(view).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/left out public\.logs: it has no primary key.*ADD PRIMARY KEY/),
+  });
+  const closed = await mesh(folder, "adopt", "postgres://a:b@127.0.0.1:1/shop");
+  expect(closed.stderr).toMatch(
+    /cannot be reached: .*ECONNREFUSED[\s\S]*hint: nothing listens there: see whether the server runs/,
+  );
+  const wrong = new URL(url);
+  wrong.pathname = "/nowhere";
+  expect((await mesh(folder, "adopt", wrong.href)).stderr).toMatch(
+    /"nowhere" does not exist\nhint: see the database at the end of the URL/,
+  );
+});
+
 test("a second run leaves every byte of edits and comments, and adds what is new alone", async () => {
   const edited = readFileSync(file(), "utf8")
     .replace("      users:\n", "      users:                 # the people\n")
@@ -148,6 +172,22 @@ test("mesh migrate names a difference at its place in mesh.yaml", async () => {
   expect(stderr).toMatch(
     /mesh\.yaml:\d+:\d+ - error existing-differs: "users\.name" of shop_db is not what this file says: it may be NULL/,
   );
+  await client.query("ALTER TABLE users RENAME name TO nam; ALTER TABLE employees RENAME TO employes");
+  const renamed = await meshWith(folder, { DATABASE_URL: url }, "migrate", "shop");
+  await client.query("ALTER TABLE users RENAME nam TO name; ALTER TABLE employes RENAME TO employees");
+  expect(renamed.stderr).toMatch(
+    /"users\.name" of shop_db .*there is no such column\n(.*\n){2}\s+hint: did you mean "nam"\?/,
+  );
+  expect(renamed.stderr).toMatch(
+    /"employees" of shop_db .*there is no public\.employees\n(.*\n){2}\s+hint: did you mean "employes"\?/,
+  );
+  const closed = await meshWith(
+    folder,
+    { DATABASE_URL: "postgres://a:b@127.0.0.1:1/shop" },
+    "migrate",
+    "shop",
+  );
+  expect(closed.stderr).toMatch(/ECONNREFUSED[\s\S]*hint: nothing listens there/);
 });
 
 test("a copy fills from the rows that were there, and follows plain SQL", async () => {
@@ -170,6 +210,9 @@ test("a copy fills from the rows that were there, and follows plain SQL", async 
     );
     await client.query("UPDATE users SET name = 'renamed' WHERE id = 7");
     await client.query("DELETE FROM users WHERE id = 8");
+    const early = await meshWith(folder, { SHOP_DB_URL: url }, "detach", "shop");
+    expect(early.code).toBe(2);
+    expect(early.stderr).toMatch(/shop still runs, with \d+ connections to this database: stop it first/);
     await waitFor(
       async () =>
         (await count("name = 'newcomer' AND mood = 'happy'")) === 1 &&

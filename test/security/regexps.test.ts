@@ -59,6 +59,9 @@ const REASONS: Readonly<Record<string, string>> = {
   "/'(?:[^']|'')*'/g": "the parser has read the text: its quotes are paired",
   "/^(?!.*\\{id\\}.*\\{id\\})[A-Za-z0-9_-]+(?:\\.(?:[A-Za-z0-9_-]+|\\*|\\{id\\}))*(?:\\.>)?$/":
     "the look ahead tries again from {id} alone, and a second one ends it; behind it dots part the tokens",
+  "/^(?!generated(?:\\/|$))[\\w-][\\w.-]*(?:\\/[\\w-][\\w.-]*)*\\/?$/": "slashes part the names",
+  "/^(?:([^.\\p{Cc}]+)\\.)?([^.\\p{Cc}]+)$/u": "a dot parts the names",
+  "/^\\/([^/]*)(.*)$/": ALWAYS_FINDS,
   "/\\(.*$/": ALWAYS_FINDS,
   "/[-_]+/": ALWAYS_FINDS,
   "/^(.+)_TO_(.+)_KEY$/": OURS,
@@ -66,7 +69,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "/^\\d+ \\(.*\\) \\S (\\d+)/s": OURS,
 };
 /** It reads the files of migrations. */
-const OWN_FILES = new Set(["runtime/schema/split-statements.ts"]);
+const OWN_FILES = new Set(["runtime/schema/split-statements.ts", "runtime/schema/custom-sql.ts"]);
 
 interface Literal {
   readonly at: string;

@@ -197,7 +197,7 @@ function sayTable(table: NamedTable, nameOf: ReadonlyMap<string, string>, isSaid
 }
 
 function sayColumn(column: AdoptableColumn, { key }: NamedTable, nameOf: ReadonlyMap<string, string>): Said {
-  const { name, type, nullable, defaulted, unique, private: isPrivate, references, comment } = column;
+  const { name, type, nullable, defaulted, unique, private: isPrivate, references, oneOf, comment } = column;
   const target = references && nameOf.get(`${references.schema}\0${references.table}`);
   const said = {
     ...(name === key.join() ? { key: true } : {}),
@@ -205,6 +205,7 @@ function sayColumn(column: AdoptableColumn, { key }: NamedTable, nameOf: Readonl
     ...(defaulted ? { defaulted: true } : {}),
     ...(unique ? { unique: true } : {}),
     ...(isPrivate ? { private: true } : {}),
+    ...(oneOf === undefined ? {} : { one_of: oneOf }),
     ...(references === undefined || target === undefined
       ? {}
       : {
@@ -229,17 +230,21 @@ function saySubjects(
   service: string,
   naming: Naming,
 ): Readonly<Record<string, Said>> {
-  const shown = columns.filter(
-    (column) =>
-      !column.private &&
-      column.name !== softDelete &&
-      /^[A-Za-z][A-Za-z0-9_]*$/.test(wireName(column.name, naming)),
-  );
+  const isField = (text: string) => /^[A-Za-z][A-Za-z0-9_]*$/.test(text);
+  const shown = columns.filter((column) => !column.private && column.name !== softDelete);
+  const fields = openNames(shown.map((column) => wireName(column.name, naming)).filter(isField));
+  const said = shown.map((column): readonly [column: string, field: string, said: Said] => {
+    const called = wireName(column.name, naming);
+    if (isField(called)) return [column.name, called, fieldOf(column)];
+    const field = fields.give(wireName(snakeCase(column.name), naming));
+    return [column.name, field, { from: column.name }];
+  });
   const payload = (all: boolean) =>
     Object.fromEntries(
-      shown
-        .filter((column) => all || key.includes(column.name))
-        .map((column) => [wireName(column.name, naming), fieldOf(column)]),
+      said
+        .filter(([column]) => all || key.includes(column))
+        // Each event its own: what stands twice would be an anchor and an alias in YAML.
+        .map(([, field, value]) => [field, typeof value === "object" ? { ...value } : value]),
     );
   return Object.fromEntries(
     ACTIONS.map(({ action, on }) => [

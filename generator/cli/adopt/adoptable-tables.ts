@@ -1,5 +1,6 @@
 import type { CatalogColumn, CatalogForeignKey, CatalogTable } from "@meshwright/runtime";
 import { type ColumnType, factsOf, kindOf, parseColumnType } from "@meshwright/runtime/column-types";
+import { listedValues } from "./listed-values.js";
 
 /*
  * What mesh.yaml can say of a database, and what it cannot: pure, from its catalogue.
@@ -21,6 +22,8 @@ export interface AdoptableColumn {
         readonly onDelete: "cascade" | "set_null" | "restrict";
       }
     | undefined;
+  /** The only values that it may hold. */
+  readonly oneOf: readonly (string | number)[] | undefined;
   readonly comment: string | null;
 }
 
@@ -59,8 +62,8 @@ function placeOf({ schema, name }: CatalogTable): string {
 }
 
 const KINDS: Readonly<Record<string, string>> = {
-  v: "a view: its rows are those of its tables",
-  m: "a materialized view: its rows are those of its tables",
+  v: "a view: it has no events; to serve it for reading, name it under views, with what is its key",
+  m: "a materialized view: it has no events; to serve it for reading, name it under views, with what is its key",
   p: "partitioned: rows that are written to a partition itself would go without their events",
   f: "a foreign table: its rows change elsewhere",
 };
@@ -104,7 +107,8 @@ function unfitness(table: CatalogTable): string | undefined {
   if (KINDS[kind] !== undefined) return KINDS[kind];
   if (inherited) return "it inherits, or others inherit from it: rows of one are rows of another";
   if ([schema, name].some((part) => part.includes("."))) return "a name with a dot";
-  if (primaryKey.length === 0) return "it has no primary key, so nothing tells its rows apart";
+  if (primaryKey.length === 0)
+    return "it has no primary key, so nothing tells its rows apart: give it one (ALTER TABLE … ADD PRIMARY KEY …) and adopt again";
   const why = primaryKey.map((name) => unfitKey(name, columns, primaryKey.length));
   return why.find((each) => each !== undefined);
 }
@@ -176,6 +180,7 @@ function adoptColumn(
     defaulted: column.defaulted,
     private: !isKey && SECRET.test(column.name),
     references: referenceOf(column.name, table),
+    oneOf: isKey ? undefined : listedValues(column, type),
     comment: column.comment,
   };
 }

@@ -5,6 +5,7 @@ import { type CatalogTable, readCatalog, splitStatements } from "@meshwright/run
 import pg from "pg";
 import { removePostgres, startPostgres } from "../../dev/servers/postgres-server.js";
 import { UsageError } from "../../project/usage-error.js";
+import { reachHint, reachMessage } from "../reach-hint.js";
 
 /*
  * Where a database is read from: itself, or a dump of its schema, which is loaded into a server of our own and read
@@ -93,7 +94,9 @@ async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
   client.on("error", () => undefined);
   await client.connect().catch((cause: Error) => {
-    throw new UsageError(`the database cannot be reached: ${cause.message}`, undefined, { cause });
+    throw new UsageError(`the database cannot be reached: ${reachMessage(cause)}`, reachHint(cause), {
+      cause,
+    });
   });
   try {
     return await work(client);

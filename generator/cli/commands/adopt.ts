@@ -3,6 +3,7 @@ import { type CatalogTable, compareExisting } from "@meshwright/runtime";
 import { compileMesh } from "../../compile.js";
 import { hasErrors } from "../../diagnostics/diagnostic.js";
 import { plural } from "../../diagnostics/plural.js";
+import { suggest } from "../../diagnostics/suggest.js";
 import type { Mesh } from "../../model/mesh.js";
 import { databaseUrlVariable } from "../../model/names.js";
 import { describedTables } from "../../project/described-tables.js";
@@ -77,8 +78,8 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
         leftOut: [...leftOut, ...source.refused],
       };
       if (options.json) printJson(report);
-      else describe(report, from);
-      return differs.length > 0 ? 1 : 0;
+      else describe(report, from, options.tables);
+      return differs.length > 0 || isInVain(report, options) ? 1 : 0;
     }),
   );
 }
@@ -108,11 +109,16 @@ function chosen(catalog: readonly CatalogTable[], tables: string | undefined): r
   const isMeant = (table: CatalogTable, name: string) =>
     [table.name, `${table.schema}.${table.name}`].includes(name);
   const missing = wanted.filter((name) => !catalog.some((table) => isMeant(table, name)));
-  if (missing.length > 0)
+  if (missing.length > 0) {
+    const known = catalog.map(({ schema, name }) => (schema === "public" ? name : `${schema}.${name}`));
+    const near = missing.flatMap((name) => suggest(name, known) ?? []);
     throw new UsageError(
       `the database has no ${missing.join(", ")}`,
-      `its tables are ${catalog.map(({ schema, name }) => (schema === "public" ? name : `${schema}.${name}`)).join(", ")}`,
+      near.length > 0
+        ? `did you mean ${near.map((name) => `"${name}"`).join(", ")}?`
+        : `its tables are ${known.join(", ")}`,
     );
+  }
   return catalog.filter((table) => wanted.some((name) => isMeant(table, name)));
 }
 
@@ -124,7 +130,12 @@ function secretsOf(tables: readonly AdoptableTable[], added: readonly AdoptedTab
   );
 }
 
-function describe(report: Report, from: string): void {
+/** Tables were named, and none of them can be taken. */
+function isInVain({ added, leftOut }: Report, { tables }: AdoptOptions): boolean {
+  return tables !== undefined && added.length === 0 && leftOut.length > 0;
+}
+
+function describe(report: Report, from: string, wanted: string | undefined): void {
   const { service, database, urlVariable, added, differs, leftOut } = report;
   for (const { name, place, events } of added)
     print(
@@ -139,7 +150,8 @@ function describe(report: Report, from: string): void {
     print(`${colour.yellow("private")}  ${column}: called like a secret, so no message shows it`);
   for (const { what, why } of leftOut) print(`${colour.yellow("left out")} ${what}: ${why}`);
   for (const line of differs) print(`${colour.red("differs")}  ${line}`);
-  if (added.length === 0) print(`${MESH_FILE} has every table of ${database} that it can take`);
+  if (added.length === 0 && !isInVain(report, wanted === undefined ? {} : { tables: wanted }))
+    print(`${MESH_FILE} has every table of ${database} that it can take`);
   const url = from.startsWith("postgres")
     ? from.replace(/:[^:@/]*@/, ":…@")
     : "postgres://user:password@host:5432/database";

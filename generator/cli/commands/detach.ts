@@ -31,7 +31,14 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
     const views = describedViews(database);
     const { dropEvents = false, dropTables = false } = options;
     const work = () =>
-      detachDatabase(client, { tables, views, role: database.roles.service, dropEvents, dropTables });
+      detachDatabase(client, {
+        service: name,
+        tables,
+        views,
+        role: database.roles.service,
+        dropEvents,
+        dropTables,
+      });
     const detached = await withProgress(`taking the mesh from ${database.name}`, work);
     if (options.json) printJson({ service: name, database: database.name, ...detached });
     else describe(database.name, detached);

@@ -1,4 +1,5 @@
 import { ExistingDiffers, type MigratedDatabase } from "@meshwright/runtime";
+import { suggest } from "../../diagnostics/suggest.js";
 import { pathTo } from "../../migrations/refusal.js";
 import type { Database } from "../../model/mesh.js";
 import { migrateDatabase } from "../../project/migrate-database.js";
@@ -51,15 +52,22 @@ function reportDifferences(
     json,
   }: { readonly database: Database; readonly running: RunningMesh; readonly json: boolean | undefined },
 ): void {
-  const mistakes = differences.map(({ table, isView, column, message }) => ({
+  const mistakes = differences.map(({ table, isView, column, message, known }) => ({
     code: "existing-differs",
     message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database.name} is not what this file says: ${message}`,
+    ...meant(column ?? table, known),
     path: pathTo(database.name, {
       ...(isView ? { view: table } : { table }),
       ...(column === undefined ? {} : { column }),
     }),
   }));
   reportDiagnostics(running.locate(mistakes), json);
+}
+
+/** What is called nearly so in the database. */
+function meant(name: string, known: readonly string[] = []): { readonly hint?: string } {
+  const near = suggest(name, known);
+  return near === undefined ? {} : { hint: `did you mean "${near}"?` };
 }
 
 function describe({ database, applied, pending, granted }: MigratedDatabase): void {

@@ -47,6 +47,7 @@ export const cascadeCodes = {
   "cascade-type": error(
     (p: { column: string; type: string; entity: string; idType: string }) =>
       `"${p.column}" is ${p.type} and cannot hold the id of "${p.entity}", which is ${p.idType}`,
+    (p) => `give "${p.column}" the type "${p.idType}"`,
   ),
   "duplicate-cascade": error(
     (p: { target: string; event: string }) => `there is already a rule for "${p.target}" on "${p.event}"`,

@@ -30,7 +30,8 @@ export const languageCodes = {
   ),
   "unknown-type": error(
     (p: { text: string; noun: string; values: readonly string[] }) => `"${p.text}" is no ${p.noun}`,
-    (p) => `the types are ${p.values.join(", ")}`,
+    (p) =>
+      `the types are ${p.values.join(", ")}${p.noun === "field type" ? '; those under "types" begin with a capital' : ""}`,
   ),
   "unknown-value": error(
     (p: { text: string; noun: string; values: readonly string[] }) => `"${p.text}" is no ${p.noun}`,

@@ -512,7 +512,7 @@ describe("a value that no message could tell", () => {
     for (const [field, value, reason] of [
       ["code", "12345678 ", "code has more than 8 characters"],
       ["codes", ["12345678 "], "codes has an element, number 1, that has more than 8 characters"],
-      ["price", "0.005", "price is not a numeric(12,2) as a text"],
+      ["price", "0.005", 'price is not a decimal of 12 digits at most, 2 of them behind the point: "0.00"'],
       ["blob", "QR==", "blob is not base64"],
     ] as const) {
       await expect(repository.create({ sample_id: "1", [field]: value }), field).rejects.toThrow(reason);
