@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { ConfigurationError } from "../../../runtime/configuration-error.js";
 import type { ServiceDefinition } from "../../../runtime/definition.js";
 import { readConfig } from "../../../runtime/service/config.js";
+import { deadLetterStreamOf } from "../../../runtime/stateless/dead-letter-stream.js";
 import { digestText } from "../../../runtime/values/access-keys.js";
 
 const stream = {
@@ -73,7 +74,7 @@ test("a complete environment, with defaults where nothing is said", () => {
   expect(
     readConfig(definition, { ...complete, PORT: "", NATS_USER: "sfs", NATS_PASSWORD: "secret" }),
   ).toMatchObject({
-    databaseUrl: complete.SFS_DB_URL,
+    database: { url: complete.SFS_DB_URL, variable: "SFS_DB_URL" },
     broker: { url: complete.NATS_URL, user: "sfs", password: "secret" },
     host: "127.0.0.1",
     port: 8082,
@@ -81,6 +82,15 @@ test("a complete environment, with defaults where nothing is said", () => {
     migrate: true,
     env: { COLOUR: "blue", SHAPE: "round" },
   });
+});
+
+test("a service without a database asks for none, and does not take DATABASE_URL for its own", () => {
+  const { database: _, ...rest } = definition;
+  const { SFS_DB_URL: __, ...env } = complete;
+  const stateless = { deadLetters: deadLetterStreamOf({ service: "sfs", name: "DEAD_SFS" }), consumers: [] };
+  const config = readConfig({ ...rest, stateless }, { ...env, DATABASE_URL: "postgres://a/b" });
+  expect(config.database).toBeUndefined();
+  expect(config.broker?.url).toBe(complete.NATS_URL);
 });
 
 test("DATABASE_URL serves where the service's own variable is not set", () => {
