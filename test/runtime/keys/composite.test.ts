@@ -164,9 +164,10 @@ describe("a copy with the key of its owner", () => {
   });
 
   test("is filled and healed by a snapshot, which removes what the source lacks", async () => {
-    await insertLines(["42", 7, "pen"], ["a:b", 8, "ink"], ["a", 1, "pad"]);
+    // Several rows share each part of the key.
+    await insertLines(["42", 7, "pen"], ["42", 8, "cap"], ["a:b", 8, "ink"], ["a", 1, "pad"]);
     await lines.snapshot();
-    expect(await cached()).toHaveLength(3);
+    expect(await cached()).toHaveLength(4);
     await dispatch.pool.query("UPDATE line_cache SET sku = 'wrong' WHERE line_no = 7");
     await dispatch.pool.query("DELETE FROM line_cache WHERE order_id = 'a:b'");
     await dispatch.pool.query("INSERT INTO parcels (parcel_id, line_id) VALUES ('p', 'a:1')");
@@ -181,6 +182,7 @@ describe("a copy with the key of its owner", () => {
     expect(await lines.snapshot()).toBe(0);
     expect(await cached()).toEqual([
       { order_id: "42", line_no: 7, sku: "pen", quantity: 1 },
+      { order_id: "42", line_no: 8, sku: "cap", quantity: 1 },
       { order_id: "a:b", line_no: 8, sku: "ink", quantity: 1 },
     ]);
     const { rows } = await dispatch.pool.query("SELECT parcel_id, line_id FROM parcels");
