@@ -15,6 +15,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type YAMLMap,
 } from "yaml";
 import type { Key, Keys, MappingShape, Shape } from "../../generator/language/shape.js";
 
@@ -189,7 +190,7 @@ function collectExamples(source: Source, shape: Shape, node: unknown, around?: P
   }
   switch (shape.kind) {
     case "mapping":
-      if (!isMap(node)) return;
+      if (!isMap(node) || !hasRequired(node, shape.keys)) return;
       for (const pair of node.items) {
         const key = shape.keys[nameOf(pair)];
         if (key === undefined) continue;
@@ -220,6 +221,12 @@ function collectExamples(source: Source, shape: Shape, node: unknown, around?: P
     default:
       shape satisfies never;
   }
+}
+
+/** What an `either` reads as its other form lacks them. */
+function hasRequired(node: YAMLMap, keys: Keys): boolean {
+  const names = new Set(node.items.map(nameOf));
+  return Object.entries(keys).every(([name, { required }]) => !required || names.has(name));
 }
 
 function nameOf(pair: Pair): string {

@@ -111,7 +111,9 @@ function checkSchema(value: Value, report: Report): void {
       });
     const keyword = keywords.get(key);
     if (keyword === undefined)
-      report("invalid-schema", keySpan, { reason: `"${key}" is no keyword that can be used here` });
+      report("invalid-schema", keySpan, {
+        reason: `"${key}" is no keyword that can be used here${child.kind === "mapping" ? "; an object of fields is { fields: { … } }" : ""}`,
+      });
     else if ("check" in keyword) demand(child, keyword.check, `"${key}" is ${keyword.expects}`, report);
     else if ("refuse" in keyword) refuse(child, keyword.refuse(child), report);
     else checkNested(key, keyword.nested, child, report);
