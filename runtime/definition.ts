@@ -399,6 +399,8 @@ export interface ServiceDefinition {
   readonly publishes: readonly string[];
   /** Own events that are validated before they are published: their schemas demand more than PostgreSQL can check. */
   readonly validated?: readonly EventDefinition[];
+  /** Rows of its tables mean events at a time: it looks for moments that have come. */
+  readonly moments?: true;
   readonly tables: readonly TableDefinition[];
   /** Its views; none of them is among its tables. */
   readonly views?: readonly TableDefinition[];

@@ -110,6 +110,7 @@ export { type ResyncOptions, requestResync } from "./operate/request-resync.js";
 export {
   type CascadeStatus,
   type ConsumerStatus,
+  type MomentStatus,
   type ServiceStatus,
   type SnapshotStatus,
   type StatusOptions,

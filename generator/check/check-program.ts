@@ -50,6 +50,7 @@ import { checkSubscriptions } from "./rules/subscriptions.js";
 import { checkTableEntities } from "./rules/table-entities.js";
 import { checkTableKeys } from "./rules/table-keys.js";
 import { checkTypedObjects } from "./rules/typed-objects.js";
+import { checkTimedEvents } from "./rules/timed-events.js";
 import { checkWholeNumbers } from "./rules/whole-numbers.js";
 
 const rules: readonly Rule[] = [
@@ -89,6 +90,7 @@ const rules: readonly Rule[] = [
   checkTableEntities,
   checkEntityIds,
   checkEmitConditions,
+  checkTimedEvents,
   checkNamedTypes,
   checkPayloadFields,
   checkTypedObjects,

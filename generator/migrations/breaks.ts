@@ -61,6 +61,9 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
     case "note_place":
     case "forget_place":
     case "adopt_rows":
+    case "schedule_rows":
+    case "forget_moments":
+    case "reroute_moments":
     case "drop_not_null":
     case "create_table":
     case "set_default":

@@ -3,6 +3,7 @@ import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
+import { timedSchemas } from "./row-moments.js";
 import { distinctName, identifier, objectName, ownPrefix } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 
@@ -11,7 +12,11 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
   const cascades = consumers.flatMap((consumer) => consumer.cascades);
   const tables = database.tables.map((table) => {
     const columns = cascades.filter((cascade) => cascade.table === table.name).map(({ column }) => column);
-    const schema = { ...tableSchema(table, new Set(columns)), checks: checkSchemas(table, mesh) };
+    const schema = {
+      ...tableSchema(table, new Set(columns)),
+      checks: checkSchemas(table, mesh),
+      timed: timedSchemas(table, mesh),
+    };
     return table.existing ? oursOf(schema, table, mesh) : schema;
   });
   return { tables: distinguishIndexes(tables) };
@@ -62,7 +67,7 @@ function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchem
 }
 
 /** `cascaded`: columns by which a cascade rule finds its rows. */
-function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSchema, "checks"> {
+function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSchema, "checks" | "timed"> {
   const named = (columns: readonly string[], kind: string) => ({
     name: objectName(...ownPrefix(table), table.name, ...columns, kind),
     columns,

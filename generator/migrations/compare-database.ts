@@ -3,6 +3,7 @@ import type { DatabaseState, ForeignKeySchema, TableSchema } from "./database-sc
 import { type Kind, type Matches, matchNames } from "./match.js";
 import { ALLOW, type Refuse } from "./refusal.js";
 import { type TableNames, tableName } from "./renamed-tables.js";
+import { forgetMoments } from "./row-moments.js";
 import { orderSteps, type Step } from "./steps.js";
 import { type Trigger, triggerText } from "./trigger-definitions.js";
 import { digest, type WrittenState } from "./written.js";
@@ -68,6 +69,7 @@ function dropTable(
   );
   return [
     ...between.map(({ name }): Step => ({ kind: "drop_foreign_key", table: table.name, name })),
+    ...forgetMoments(table.timed),
     { kind: "drop_table", table: table.name },
   ];
 }

@@ -8,6 +8,7 @@ import type {
 } from "./database-schema.js";
 import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
 import { columnsOf, type TableNames, type TablePair, translate } from "./renamed-tables.js";
+import { compareMoments, forgetMoments, scheduleRows } from "./row-moments.js";
 import type { Step } from "./steps.js";
 
 export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse): readonly Step[] {
@@ -23,6 +24,7 @@ export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse)
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
     ...compareForeignKeys(pair, names, refuse),
+    ...compareMoments(pair, columnsOf(pair.columns)),
   ];
 }
 
@@ -66,6 +68,7 @@ function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonl
   return [
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
+    ...compareMoments(pair, new Map(next.timed.map(({ column: name }) => [name, name]))),
     ...(isNew && next.adopts !== undefined
       ? [{ kind: "adopt_rows", table: next, adoption: next.adopts } as const]
       : []),
@@ -81,14 +84,16 @@ export function adoptTable(table: TableSchema): readonly Step[] {
     ]),
     ...table.indexes.map((index): Step => ({ kind: "create_index", table: table.name, index })),
     ...(table.adopts === undefined ? [] : [{ kind: "adopt_rows", table, adoption: table.adopts } as const]),
+    ...scheduleRows(table, table.timed),
   ];
 }
 
 /** What it takes away again; its triggers go by themselves. */
-export function releaseTable({ name: table, checks, indexes }: TableSchema): readonly Step[] {
+export function releaseTable({ name: table, checks, indexes, timed }: TableSchema): readonly Step[] {
   return [
     ...checks.map(({ name }): Step => ({ kind: "drop_constraint", table, name })),
     ...indexes.map(({ name }): Step => ({ kind: "drop_index", table, name })),
+    ...forgetMoments(timed),
   ];
 }
 

@@ -31,6 +31,22 @@ export interface TableSchema {
   readonly checks: readonly CheckSchema[];
   readonly foreignKeys: readonly ForeignKeySchema[];
   readonly indexes: readonly IndexSchema[];
+  /** Events that its rows mean at a time. */
+  readonly timed: readonly TimedSchema[];
+}
+
+/** Whose moments its triggers keep; those of rows that were there before are for the migration that brings the event. */
+export interface TimedSchema {
+  /** `library.reservation.expired` */
+  readonly event: string;
+  readonly column: string;
+  /** The function of schema mesh that writes the events. */
+  readonly routine: string;
+  /** As SQL over a row called `kept`. */
+  readonly key: string;
+  readonly due: string;
+  /** Which rows are no softly deleted ones; undefined: all. */
+  readonly living: string | undefined;
 }
 
 export interface Adoption {

@@ -6,6 +6,7 @@ import type {
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
+  TimedSchema,
 } from "./database-schema.js";
 import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
 
@@ -37,6 +38,10 @@ export type Step =
   | { readonly kind: "forget_place"; readonly table: TableSchema }
   /** Gives the rows that were there before their first version, without an event. */
   | { readonly kind: "adopt_rows"; readonly table: TableSchema; readonly adoption: Adoption }
+  /** Moments of rows that were there before, as far as they are to come. */
+  | { readonly kind: "schedule_rows"; readonly table: string; readonly timed: TimedSchema }
+  | { readonly kind: "forget_moments"; readonly event: string }
+  | { readonly kind: "reroute_moments"; readonly event: string; readonly routine: string }
   /** With its indexes; its foreign keys as far as what they reference exists by then. */
   | {
       readonly kind: "create_table";
@@ -81,13 +86,15 @@ const ORDER: readonly (readonly Step["kind"][])[] = [
   ["forget_place", "create_schema"],
   ["create_table", "note_place"],
   ["add_column"],
+  ["forget_moments"],
   ["create_function", "create_trigger"],
+  ["reroute_moments"],
   ["fill_nulls"],
   ["set_not_null"],
   ["add_key", "add_unique", "add_check", "create_index"],
   ["add_foreign_key"],
   ["validate_check"],
-  ["adopt_rows"],
+  ["adopt_rows", "schedule_rows"],
 ];
 
 /** Steps of one phase keep their order. */

@@ -77,6 +77,9 @@ function describe(step: Step): Part | undefined {
       return on(step.table.name, `release ${step.table.name}`);
     case "create_schema":
     case "adopt_rows":
+    case "schedule_rows":
+    case "forget_moments":
+    case "reroute_moments":
     case "drop_index":
     case "drop_function":
     case "rename_constraint":

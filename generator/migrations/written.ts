@@ -82,6 +82,7 @@ const NO_LISTS: Pick<TableSchema, Lists> = {
   checks: [],
   foreignKeys: [],
   indexes: [],
+  timed: [],
   columns: [],
 };
 

@@ -410,6 +410,10 @@ export interface Emit {
   /** Column that names the entity; undefined: the table's key, for its rows are the entity. */
   readonly id: string | undefined;
   readonly on: readonly Operation[];
+  /** Column with the moment at which the row means the event; then `on` is empty. */
+  readonly at: string | undefined;
+  /** What the row must not hold at the moment; empty: nothing. */
+  readonly unless: readonly Condition[];
   /** Columns of which an update must change one; empty: those that the payload shows. */
   readonly of: readonly string[];
   /** What the row must hold; on update without `of`: and did not hold before. */

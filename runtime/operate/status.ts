@@ -18,6 +18,8 @@ export interface ServiceStatus {
   readonly stream?: StreamState | null;
   readonly consumers: readonly ConsumerStatus[];
   readonly cascades?: CascadeStatus;
+  /** Absent where no event of the service is told at a time. */
+  readonly moments?: MomentStatus;
   readonly bookkeeping?: readonly Bookkeeping[];
 }
 
@@ -67,6 +69,17 @@ export interface CascadeStatus {
   readonly lastError: string | null;
 }
 
+/** Events at a time. */
+export interface MomentStatus {
+  /** Moments to come, and those that have come and are not told yet; counted up to 100,000. */
+  readonly waiting: number;
+  /** By how many seconds the latest of those that have come is late; null where none has. */
+  readonly lateSeconds: number | null;
+  /** Moments whose event could not be written. */
+  readonly failing: number;
+  readonly lastError: string | null;
+}
+
 /** Which service, and whom to ask beside its database. */
 export interface StatusOptions {
   readonly definition: ServiceDefinition;
@@ -101,6 +114,7 @@ async function storedStatus({ definition, pool, broker }: StatusOptions): Promis
     ...(state === undefined ? {} : { stream: state }),
     consumers: await Promise.all(consumers.map((consumer) => readConsumer(consumer, pool, broker))),
     cascades: await readCascades(pool),
+    ...(definition.moments && { moments: await readMoments(pool) }),
     bookkeeping: await readBookkeeping(pool),
   };
 }
@@ -235,4 +249,14 @@ async function readCascades(pool: Pool): Promise<CascadeStatus> {
      FROM mesh.cascade_task`,
   );
   return rows[0] ?? { waiting: 0, failing: 0, lastError: null };
+}
+
+async function readMoments(pool: Pool): Promise<MomentStatus> {
+  const { rows } = await pool.query<MomentStatus>(
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.moment LIMIT 100000) AS counted)::integer AS waiting,
+            (SELECT extract(epoch FROM mesh.clock() - next_at) FROM mesh.moment WHERE next_at <= mesh.clock() ORDER BY next_at LIMIT 1)::double precision AS "lateSeconds",
+            (SELECT count(*) FROM mesh.moment WHERE attempts > 0)::integer AS failing,
+            (SELECT last_error FROM mesh.moment WHERE attempts > 0 ORDER BY next_at DESC LIMIT 1) AS "lastError"`,
+  );
+  return rows[0] ?? { waiting: 0, lateSeconds: null, failing: 0, lastError: null };
 }

@@ -1,6 +1,7 @@
 import { EVENT_FUNCTIONS } from "./0001/events.js";
 import { GUARDS } from "./0001/guards.js";
 import { INBOX } from "./0001/inbox.js";
+import { MOMENTS } from "./0001/moments.js";
 import { OUTBOX } from "./0001/outbox.js";
 import { PRIVILEGES } from "./0001/privileges.js";
 
@@ -12,4 +13,4 @@ import { PRIVILEGES } from "./0001/privileges.js";
  * makes their indexes independent of the operating system's locale (and faster).
  * Functions pin their search_path, so that no object of another role can stand in for one of these.
  */
-export const MESH_0001 = [OUTBOX, INBOX, GUARDS, EVENT_FUNCTIONS, PRIVILEGES].join("\n");
+export const MESH_0001 = [OUTBOX, INBOX, GUARDS, EVENT_FUNCTIONS, MOMENTS, PRIVILEGES].join("\n");

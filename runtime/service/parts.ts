@@ -5,6 +5,7 @@ import { type RunningConsumer, startConsumer } from "../consumer/consumer.js";
 import type { Logger, ServiceDefinition } from "../definition.js";
 import type { ResyncResult } from "../http/operate-routes.js";
 import { consumersOf } from "../inbox/every-event.js";
+import { startMomentWorker } from "../outbox/moment-worker.js";
 import { type Relay, startRelay } from "../outbox/relay.js";
 import { startStreamMonitor } from "../outbox/stream-monitor.js";
 import { pause } from "../pause.js";
@@ -17,7 +18,7 @@ import { type PartsReport, type Queryable, reportParts } from "./report.js";
 import type { RunningParts } from "./running-parts.js";
 import { startTombstoneExpiry } from "./tombstone-expiry.js";
 
-/** The parts of a service that work by themselves: relay, consumers, cascades. None waits for another, or for the broker. */
+/** The parts of a service that work by themselves: relay, consumers, cascades, moments. None waits for another, or for the broker. */
 export interface Parts {
   /** How the parts are doing. `database` is the session for the figures. */
   readonly report: (database?: Queryable) => Promise<PartsReport>;
@@ -45,7 +46,7 @@ export interface PartsOptions {
 export function startParts(options: PartsOptions): Parts {
   const { pool } = options;
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
-  const { broker, relay, stream, consumers, cascades, tombstoneExpiry } = parts;
+  const { broker, relay, stream, consumers, cascades, moments, tombstoneExpiry } = parts;
   return {
     report: (session) => reportParts(parts, session),
     resync: async (durable, how) => {
@@ -56,6 +57,7 @@ export function startParts(options: PartsOptions): Parts {
       await Promise.all([
         ...consumers.map(({ running }) => running.stop()),
         cascades?.stop(),
+        moments?.stop(),
         tombstoneExpiry?.stop(),
       ]);
     },
@@ -75,6 +77,7 @@ const NOTHING: RunningParts = {
   stream: undefined,
   consumers: [],
   cascades: undefined,
+  moments: undefined,
   tombstoneExpiry: undefined,
 };
 
@@ -137,8 +140,9 @@ function startWithDatabase(options: PartsOptions & { readonly pool: Pool }, brok
       onTasks: () => cascades.wake(),
     }),
   }));
+  const moments = definition.moments && startMomentWorker({ pool, logger });
   const tombstoneExpiry = startTombstoneExpiry({ pool, definition, logger });
-  return { broker, relay, stream, consumers, cascades, tombstoneExpiry };
+  return { broker, relay, stream, consumers, cascades, moments, tombstoneExpiry };
 }
 
 async function resyncOne(

@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.js";
 import type { CascadeWorker } from "../cascade/cascade-worker.js";
 import type { RunningConsumer } from "../consumer/consumer.js";
+import type { MomentWorker } from "../outbox/moment-worker.js";
 import type { Relay } from "../outbox/relay.js";
 import type { StreamMonitor } from "../outbox/stream-monitor.js";
 import type { TombstoneExpiry } from "./tombstone-expiry.js";
@@ -12,5 +13,7 @@ export interface RunningParts {
   readonly stream: StreamMonitor | undefined;
   readonly consumers: readonly { readonly durable: string; readonly running: RunningConsumer }[];
   readonly cascades: CascadeWorker | undefined;
+  /** Absent where no event of the service is told at a time. */
+  readonly moments: MomentWorker | undefined;
   readonly tombstoneExpiry: TombstoneExpiry | undefined;
 }

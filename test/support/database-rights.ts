@@ -53,6 +53,7 @@ ORDER BY 1`;
 /** The privileges that the role of SFS must have. */
 export const MAY: readonly string[] = [
   "database its own CONNECT TEMPORARY",
+  "function mesh.clock()",
   "function mesh.decimal_of(double precision)",
   "function mesh.id_part(text)",
   "function mesh.is_list(anyarray)",
@@ -61,6 +62,7 @@ export const MAY: readonly string[] = [
   "function mesh.next_version(text,text)",
   "function mesh.part_of_id(text,integer)",
   "function mesh.refuse_event(text,integer,integer)",
+  "function mesh.tell_moments(name,text,text[],integer) AS OWNER",
   "schema mesh USAGE",
   "schema public USAGE",
   "table mesh.applied SELECT INSERT UPDATE DELETE",
@@ -70,6 +72,7 @@ export const MAY: readonly string[] = [
   "table mesh.dead_letter SELECT INSERT UPDATE (redriven_at) DELETE",
   "table mesh.entity_version SELECT INSERT UPDATE DELETE",
   "table mesh.migration SELECT",
+  "table mesh.moment SELECT UPDATE (next_at, attempts, last_error)",
   "table mesh.outbox SELECT INSERT UPDATE (version, body) DELETE",
   "table mesh.relay SELECT UPDATE",
   "table mesh.seen SELECT INSERT DELETE",

@@ -18,7 +18,7 @@ function checkOf({ node, operations }: EventSymbol, table: TableSymbol, report: 
   const emit = node?.get.emit;
   const of = emit?.get.of;
   if (of === undefined) return;
-  if (operations.length > 0 && !operations.includes("update"))
+  if ((operations.length > 0 && !operations.includes("update")) || emit?.get.at !== undefined)
     report("of-without-update", emit?.keySpans.of ?? of.span, {});
   for (const [index, name] of of.items.entries()) {
     const first = of.items.find(({ value }) => value === name.value);

@@ -80,13 +80,18 @@ function whyLacking({ kind, target, by }: ColumnSource): string {
 }
 
 /** Whether there is a row before, or another row, whose column it could show. */
-function isReachable(source: ColumnSource, { table, operations }: EmittedEvent, report: Report): boolean {
+function isReachable(
+  source: ColumnSource,
+  { table, operations, node }: EmittedEvent,
+  report: Report,
+): boolean {
+  const atMoment = node?.get.emit?.get.at !== undefined;
   const { kind, by, span, column } = source;
   switch (kind) {
     case "column":
       return true;
     case "old":
-      if (operations.includes("update") || operations.length === 0) return true;
+      if (operations.includes("update") || (operations.length === 0 && !atMoment)) return true;
       report("old-without-update", span, { column, isDeletion: operations.includes("delete") });
       return false;
     case "referenced": {

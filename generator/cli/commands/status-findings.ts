@@ -17,6 +17,7 @@ export function findingsOf(status: ServiceStatus): readonly string[] {
     ...outboxFindings(status),
     ...consumers.flatMap((consumer) => consumerFindings(service, consumer)),
     ...cascadeFindings(status),
+    ...momentFindings(status),
   ];
 }
 
@@ -94,4 +95,14 @@ function cascadeFindings({ service, cascades }: ServiceStatus): string[] {
   return [
     `${service}: a hook that fails holds up ${plural(cascades.failing, "row")}: ${cascades.lastError ?? "unknown"}`,
   ];
+}
+
+function momentFindings({ service, moments }: ServiceStatus): string[] {
+  if (moments === undefined) return [];
+  const { failing, lastError, lateSeconds } = moments;
+  if (failing > 0)
+    return [`${service}: ${plural(failing, "event")} at a time cannot be told: ${lastError ?? "unknown"}`];
+  return (lateSeconds ?? 0) > LATE_SECONDS
+    ? [`${service}: an event at a time is late by ${Math.round(lateSeconds ?? 0)} s`]
+    : [];
 }

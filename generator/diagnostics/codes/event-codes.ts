@@ -46,7 +46,7 @@ export const eventCodes = {
     (p) => {
       if (p.said === undefined) return "give the deletion an event of its own";
       return p.said === "delete"
-        ? 'an event of a deletion is emitted "on: delete"; what only marks a row as deleted is an update: remove "change"'
+        ? 'an event of a deletion is emitted "on: delete"; what only marks a row as deleted is an update: remove "change", or let the table say "soft_delete"'
         : 'remove "change": "emit" implies it';
     },
   ),
@@ -61,6 +61,26 @@ export const eventCodes = {
   "condition-not-nullable": error(
     (p: { column: string }) => `"${p.column}" is never null`,
     (p) => `remove the condition, or say "null: true" on the column "${p.column}"`,
+  ),
+  "emit-without-time": error(
+    () => '"emit" says neither on which change of a row nor at which moment',
+    () => 'say "on: insert", "on: update" or "on: delete", or "at: <column>"',
+  ),
+  "on-and-at": error(
+    () => "an event follows from a change of a row or from a moment, not from both",
+    () => 'remove "on" or "at"; two events can come from one table',
+  ),
+  "invalid-moment": error(
+    (p: { column: string; type: string }) => `"${p.column}" holds no moment: it is ${p.type}`,
+    () => 'name a "timestamp", "timestamptz" or "date"',
+  ),
+  "unless-without-at": error(
+    () => '"unless" is asked at a moment, and the event follows from a change',
+    () => 'say what the row comes to hold with "when", or say "at: <column>" in place of "on"',
+  ),
+  "change-at-moment": error(
+    (p: { said: string }) => `a moment that comes is no "${p.said}" of a row: the row is as it was`,
+    () => 'remove "change"; a hook of the service itself may hear the event and change the row',
   ),
   "of-without-update": error(
     () => '"of" says what an update changes, but the event is not emitted on update',

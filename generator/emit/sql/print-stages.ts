@@ -111,6 +111,7 @@ function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName
       // On a table with rows, events begin once the CHECKs have shown that messages can carry each row.
       return [[step.trigger.existing === true ? "hold" : "shape", printStep(step, printing)]];
     case "adopt_rows":
+    case "schedule_rows":
       return [["prove", printStep(step, printing)]];
     case "add_key":
       return [["hold", printStep(step, printing)]];

@@ -42,6 +42,21 @@ export function printStep(step: Step, printing: Printing): Block {
         adoptionView(step, printing),
         `${step.table.name}: rows that were there before get their first version, and no event tells of them.`,
       );
+    case "schedule_rows":
+      return print(
+        {
+          ...step.timed,
+          event: literal(step.timed.event),
+          routine: literal(step.timed.routine),
+          table: printing.relation(step.table),
+          living: step.timed.living === undefined ? [] : [step.timed.living],
+        },
+        `${step.table}: ${step.timed.event} is told of rows that were there before, where its moment is to come.`,
+      );
+    case "forget_moments":
+      return print({ event: literal(step.event) });
+    case "reroute_moments":
+      return print({ event: literal(step.event), routine: literal(step.routine) });
     case "drop_trigger":
     case "drop_foreign_key":
     case "drop_constraint":

@@ -68,7 +68,8 @@ function bindEvent(
       node?.get.change?.value ??
       // An insert or a deletion of a row that only names the entity neither creates nor deletes the entity.
       (id === undefined ? impliedChange(operations) : undefined) ??
-      changeOfAction.get(subject.value.action) ??
+      // At a moment the row is as it was, whatever the action is called.
+      (emit?.get.at === undefined ? changeOfAction.get(subject.value.action) : undefined) ??
       "none",
     fields: new Map(fields.map((field) => [field.name, field])),
     poisoned: isPoisoned(node, "payload"),

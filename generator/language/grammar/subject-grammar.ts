@@ -76,7 +76,12 @@ const payloadShape = dictionary(fieldName, either(fieldType.short, either(nested
 
 const emitShape = mapping("an emit", {
   table: requiredKey("The owner's table whose rows imply the event.", tableName),
-  on: requiredKey("The change of a row that it tells of.", either(operation, list(operation, 1))),
+  on: key("The change of a row that it tells of.", either(operation, list(operation, 1))),
+  at: key(
+    "Instead of `on`: the column with the moment at which the row means the event, a timestamp, timestamptz or date. Told once for each value that is written, also of one that is past by then; one without a time zone is in UTC, a date begins at midnight. What has changed by then changes nothing: the message shows the row as it is at the moment.",
+    columnName,
+  ),
+  unless: key("Beside `at`: what the row must not hold at the moment, or nothing is told.", conditionShape),
   id: key(
     "Column that holds the id of the event's entity, where it is not the table's key: a like whose events are those of its comment (`comment_id`). A row where it is NULL tells nothing.",
     columnName,
@@ -86,7 +91,7 @@ const emitShape = mapping("an emit", {
     list(columnName, 1),
   ),
   when: key(
-    "What the row must have come to hold: a value, one of a list, or `{ null: true }` and `{ null: false }`.",
+    "What the row must have come to hold, or beside `at` holds at the moment: a value, one of a list, or `{ null: true }` and `{ null: false }`.",
     conditionShape,
   ),
 });

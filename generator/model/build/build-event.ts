@@ -46,6 +46,8 @@ function buildEmit(event: EventSymbol): Emit | undefined {
     table: required(event.table, `the table of ${event.subject.text}`).name,
     id: event.id?.value,
     on: operations.filter((operation) => event.operations.includes(operation)),
+    at: emit.at?.value,
+    unless: buildCondition(emit.unless),
     of: (emit.of?.items ?? []).map(({ value }) => value).sort(compareNames),
     when: buildCondition(emit.when),
   };

@@ -31,6 +31,8 @@ BEGIN
             mesh.refuse_event(TEXT, INTEGER, INTEGER) TO %1$I;
         -- The id of a row with a key of several columns, and back.
         GRANT EXECUTE ON FUNCTION mesh.id_part(TEXT), mesh.part_of_id(TEXT, INTEGER) TO %1$I;
+        GRANT SELECT, UPDATE (next_at, attempts, last_error) ON mesh.moment TO %1$I;
+        GRANT EXECUTE ON FUNCTION mesh.clock(), mesh.tell_moments(NAME, TEXT, TEXT[], INTEGER) TO %1$I;
         -- Consumers.
         GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.applied TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.seen TO %1$I;

@@ -2,7 +2,7 @@ import { exactExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { identifier, literal } from "../../../migrations/sql-names.js";
 import { constant, momentConstant } from "../../../migrations/sql-types.js";
-import type { Column, ColumnType, Event, Table } from "../../../model/mesh.js";
+import type { Column, ColumnType, Condition, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { comparedId, keyList, withoutKey } from "./key.js";
 import { type Occasion, occasionTerms } from "./occasions.js";
@@ -78,7 +78,7 @@ export function condition(event: Event, table: Table, occasion: Occasion): strin
 
 function meaning(event: Event, table: Table, { statement, means }: Occasion): readonly string[] {
   const when = event.emit?.when ?? [];
-  const held = (row: string) => (when.length === 0 ? [] : [holds(event, table, row)]);
+  const held = (row: string) => (when.length === 0 ? [] : [holds(when, table, row)]);
   switch (statement) {
     case "insert":
       return held("added");
@@ -94,17 +94,16 @@ function meaning(event: Event, table: Table, { statement, means }: Occasion): re
 function changeOf(event: Event, table: Table): readonly string[] {
   const when = event.emit?.when ?? [];
   const of = table.columns.filter(({ name }) => event.emit?.of.includes(name));
-  if (of.length > 0) return [changed(of), ...(when.length > 0 ? [holds(event, table, "after")] : [])];
+  if (of.length > 0) return [changed(of), ...(when.length > 0 ? [holds(when, table, "after")] : [])];
   // On becoming so: a row that held the values before does not mean the event again.
-  if (when.length > 0)
-    return [holds(event, table, "after"), `(${holds(event, table, "before")}) IS NOT TRUE`];
+  if (when.length > 0) return [holds(when, table, "after"), `(${holds(when, table, "before")}) IS NOT TRUE`];
   if (emitsOnAnyChange(event, table, { statement: "update", means: "update" }))
     return [`before.${WHOLE_ROW} IS DISTINCT FROM after.${WHOLE_ROW}`];
   return [changed(shownColumns(event, table))];
 }
 
 /** Whether an update changed one of the columns. */
-function changed(columns: readonly Column[]): string {
+export function changed(columns: readonly Column[]): string {
   const side = (row: string) =>
     columns.map((column) => exactExpression(column, `${row}.${identifier(column.name)}`)).join(", ");
   return `(${side("before")}) IS DISTINCT FROM (${side("after")})`;
@@ -121,8 +120,9 @@ function shownColumns(event: Event, table: Table): readonly Column[] {
   return withoutKey(table, [...new Set([...payloadColumns(event, table), ...named])]);
 }
 
-function holds(event: Event, table: Table, row: string): string {
-  const terms = (event.emit?.when ?? []).map(({ column, values, isNull }) => {
+/** That a row holds all of it; NULL where a column is and nothing is said of that. */
+export function holds(conditions: readonly Condition[], table: Table, row: string): string {
+  const terms = conditions.map(({ column, values, isNull }) => {
     const type = table.columns.find(({ name }) => name === column)?.type;
     const held = `${row}.${identifier(column)}`;
     if (isNull !== undefined) return isNullSql(held, { type, isNull });

@@ -2,7 +2,7 @@ import { literal, objectName } from "../../../migrations/sql-names.js";
 import { leavesOf } from "../../../model/field-leaves.js";
 import type { Event, FieldSource, Mesh, Table } from "../../../model/mesh.js";
 import { emissionRules } from "../../../rules/payload-conditions.js";
-import { condition, emitsOnAnyChange, rowSource } from "./condition.js";
+import { condition, emitsOnAnyChange, type RowSource, rowSource } from "./condition.js";
 import type { Occasion } from "./occasions.js";
 import { columnValue } from "./payload.js";
 
@@ -36,7 +36,19 @@ function missingRows(event: Event, table: Table): readonly Referenced[] {
 /** The rules that no CHECK of the table can hold, since not every write of a row emits the event. */
 export function refusalViews(event: Event, { mesh, table, occasion }: Emitting): readonly RefusalView[] {
   const source = rowSource(table, occasion, { whole: emitsOnAnyChange(event, table, occasion) });
-  const meant = condition(event, table, occasion);
+  return refusalsOf(event, { mesh, table, source, meant: condition(event, table, occasion) });
+}
+
+/** The same of any rows; `meant`: which of them mean the event, all where it is undefined. */
+export function refusalsOf(
+  event: Event,
+  {
+    mesh,
+    table,
+    source,
+    meant,
+  }: Omit<Emitting, "occasion"> & { readonly source: RowSource; readonly meant: string | undefined },
+): readonly RefusalView[] {
   const refusal = (column: string, broken: string): RefusalView => ({
     from: source.from,
     where: meant === undefined ? broken : `(${meant}) AND ${broken}`,

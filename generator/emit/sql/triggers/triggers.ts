@@ -1,7 +1,6 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import {
   dollarQuote,
-  HOME,
   identifier,
   literal,
   objectName,
@@ -9,13 +8,14 @@ import {
   relation,
 } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
-import { leavesOf } from "../../../model/field-leaves.js";
 import type { Event, Mesh, Operation, Table } from "../../../model/mesh.js";
 import type { Render } from "../sql-render.js";
 import { mayFall } from "./condition.js";
+import { createdText, placesRead } from "./created-text.js";
 import { emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
 import { columnText, idText, keyArgument } from "./key.js";
+import { dueFunctions, scheduleViews, timedEvents } from "./moments.js";
 import { eventsOf, type Occasion, occasionsOf, rowLives } from "./occasions.js";
 import { shownTypes } from "./payload.js";
 import { refusalViews } from "./refusals.js";
@@ -32,7 +32,10 @@ export function tableTriggers(mesh: Mesh, service: string, table: Table, render:
   const watched = { mesh, table, events, guards };
   const operations = OPERATIONS.filter((operation) => isWatched(watched, operation));
   return {
-    functions: operations.length === 0 ? [] : [tableFunction(watched, operations, render)],
+    functions: [
+      ...(operations.length === 0 ? [] : [tableFunction(watched, operations, render)]),
+      ...dueFunctions(mesh, table, { events, settings: settingsOf(watched), render }),
+    ],
     triggers: [
       ...operations.map((operation) => attached(table, `on_${operation}`)),
       ...(events.length === 0 ? [] : [attached(table, "refuse_truncate"), keyTrigger(table)]),
@@ -53,7 +56,9 @@ function isWatched({ table, events, guards }: WatchedTable, operation: Operation
   return hasEvents(events, table, operation) || (operation === "insert" && guards.length > 0);
 }
 
+/** Events at a time follow from every change of their rows: each may move the moment. */
 function hasEvents(events: readonly Event[], table: Table, operation: Operation): boolean {
+  if (timedEvents(events).length > 0) return true;
   return occasionsOf(table, operation).some((occasion) => eventsOf(events, occasion).length > 0);
 }
 
@@ -81,52 +86,29 @@ function tableFunction(
     tableText: literal(table.at?.table ?? table.name),
     schemaText: table.at === undefined ? [] : [literal(table.at.schema)],
     keyText: keyArgument(table),
-    settings: events.some((event) => showsNumbers(event, table)) ? [EXACT_NUMBERS] : [],
+    settings: settingsOf(watched),
     overtaken: overtakenView(watched),
     variables: falls ? ["gone TEXT[];"] : [],
     // A column may be called like the variable.
     directives: falls ? ["#variable_conflict use_variable"] : [],
     branches,
   };
-  const names = events.map((event) => event.name);
+  const timed = timedEvents(events);
+  const names = events.filter((event) => !timed.includes(event)).map((event) => event.name);
+  const kept = timed.map((event) => `keeps the moments of ${event.name}`);
   const guarded = guards.map(
     ({ column, entities }) => `${column} names no ${entities.join(" or ")} that is deleted`,
   );
   return {
     name,
     table: table.name,
-    comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...guarded].join("; ")}.`,
+    comment: `${table.name}: ${[...(names.length > 0 ? [`emits ${names.join(", ")}`] : []), ...kept, ...guarded].join("; ")}.`,
     text: createdText(render("table_function", { ...view, quote: dollarQuote(JSON.stringify(view)) }), {
-      name,
+      signature: `${name}()`,
       reads: placesRead(events),
       render,
     }),
   };
-}
-
-/** The function names the schema of other tables where migrations make them, which they know when they run. */
-function createdText(
-  text: string,
-  {
-    name,
-    reads,
-    render,
-  }: { readonly name: string; readonly reads: readonly string[]; readonly render: Render },
-): string {
-  const parts = text.split(HOME);
-  const quote = dollarQuote(text);
-  const named = parts.length === 1 ? [] : [{ parts, quote, around: dollarQuote(quote + text) }];
-  const plain = parts.length === 1 ? parts : [];
-  return render("create_function", { plain, named, reads, callText: literal(`${name}()`) });
-}
-
-/** Tables that exist and are looked into: a right that is missing fails the migration, and not whoever writes a row. */
-function placesRead(events: readonly Event[]): readonly string[] {
-  const places = events.flatMap(leavesOf).flatMap(({ source }) => {
-    const table = source?.kind === "referenced" ? source.table : undefined;
-    return table?.at === undefined ? [] : [relation(table)];
-  });
-  return [...new Set(places)].sort();
 }
 
 /** Of the operations that leave rows and have events. */
@@ -166,11 +148,16 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
       emitted.flatMap((event) => refusalViews(event, { mesh, table, occasion })),
     ),
     emissions: occasions.flatMap(({ occasion, emitted }) => emissionViews(emitted, table, occasion)),
+    schedules: scheduleViews(events, table, operation),
   };
 }
 
 /** The writer's session may ask for fewer digits than a double has. */
 const EXACT_NUMBERS = "extra_float_digits = 1";
+
+function settingsOf({ events, table }: WatchedTable): readonly string[] {
+  return events.some((event) => showsNumbers(event, table)) ? [EXACT_NUMBERS] : [];
+}
 
 function showsNumbers(event: Event, table: Table): boolean {
   return shownTypes(event, table).some((type) => kindOf(factsOf(type).element ?? type) === "number");
