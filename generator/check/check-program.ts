@@ -49,8 +49,8 @@ import { checkSubjectOwnership } from "./rules/subject-ownership.js";
 import { checkSubscriptions } from "./rules/subscriptions.js";
 import { checkTableEntities } from "./rules/table-entities.js";
 import { checkTableKeys } from "./rules/table-keys.js";
-import { checkTypedObjects } from "./rules/typed-objects.js";
 import { checkTimedEvents } from "./rules/timed-events.js";
+import { checkTypedObjects } from "./rules/typed-objects.js";
 import { checkWholeNumbers } from "./rules/whole-numbers.js";
 
 const rules: readonly Rule[] = [
