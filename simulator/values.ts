@@ -53,8 +53,9 @@ export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: num
   return plainValue(column, value);
 }
 
-/** A timestamp would ignore the offset of its text. */
-function inColumn({ type }: ColumnDefinition, text: string | null): string | null {
+/** A timestamp would ignore the offset of its text; JSON that is never NULL has a null of its own. */
+function inColumn({ type, nullable }: ColumnDefinition, text: string | null): string | null {
+  if (text === null && nullable !== true && kindOf(type) === "document") return "null";
   return text !== null && kindOf(type) === "moment" ? (utcText(text) ?? text) : text;
 }
 
