@@ -177,9 +177,13 @@ describe("the choice", () => {
   test("what we say of columns ourselves needs no other engine", () => {
     const types = ["nanoid", "text", "uuid", "bigint", "timestamp", "timestamptz"] as const;
     const columns = types.map((type) => ({ name: type, type, nullable: false, key: false, wide: true }));
-    const printed = JSON.stringify(createSchema({ name: "all", columns } as never));
+    const printed = JSON.stringify(createSchema({ name: "all", key: [], columns } as never));
     const plain = JSON.stringify(
-      createSchema({ name: "all", columns: columns.map((one) => ({ ...one, wide: undefined })) } as never),
+      createSchema({
+        name: "all",
+        key: [],
+        columns: columns.map((one) => ({ ...one, wide: undefined })),
+      } as never),
     );
     const patterns = [...`${printed}${plain}`.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)];
     expect(patterns.length).toBeGreaterThan(4);
