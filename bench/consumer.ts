@@ -8,7 +8,7 @@ import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
 import type { Broker, ConsumerPlan } from "../runtime/broker/broker.js";
 import { connectJetStream } from "../runtime/broker/jetstream.js";
 import { startConsumer } from "../runtime/consumer/consumer.js";
-import type { ConsumerDefinition } from "../runtime/definition.js";
+import type { ConsumerDefinition } from "../runtime/definition/consumer-definition.js";
 import { buildModel } from "../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../runtime/inbox/parse.js";
 import { meshMigrations } from "../runtime/schema/files.js";

@@ -2,7 +2,7 @@ import { connect } from "nats";
 import pg from "pg";
 import type { Broker } from "../runtime/broker/broker.js";
 import { connectJetStream } from "../runtime/broker/jetstream.js";
-import type { StreamDefinition } from "../runtime/definition.js";
+import type { StreamDefinition } from "../runtime/definition/stream-definition.js";
 import { startRelay } from "../runtime/outbox/relay.js";
 import { silent } from "../test/support/loggers.js";
 import { median, type Row } from "./report.js";

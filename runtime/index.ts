@@ -6,55 +6,63 @@
 // What generated code says to the runtime, and the types that hooks are written with:
 
 export type {
-  BeforeContext,
-  BeforeDelete,
-  CallerDefinition,
-  CallVerb,
   CascadeDefinition,
-  ColumnDefinition,
-  ColumnType,
   ConsumedEvent,
   ConsumerDefinition,
-  ConsumerHooks,
-  DatabaseDefinition,
   DeliveryDefinition,
-  EnvironmentDefinition,
+  HeardEvent,
+  StatelessConsumerDefinition,
+  SyncDefinition,
+} from "./definition/consumer-definition.js";
+export type {
   EventDefinition,
   EventDefinitions,
-  GrantDefinition,
+  MeshEvent,
+  MessageSchema,
+  Metadata,
+  Payload,
+  ValidationError,
+  Validator,
+} from "./definition/event-definition.js";
+export type {
+  BeforeContext,
+  BeforeDelete,
+  ConsumerHooks,
   Handler,
   HandlerContext,
-  HeardEvent,
   Logger,
-  MeshEvent,
   MessageContext,
   MessageHandler,
   MessageHooks,
-  MessageSchema,
-  Metadata,
-  NewRow,
-  Payload,
-  ResourceDefinition,
-  RowKey,
-  RowPatch,
-  ServiceDefinition,
-  ServiceFactory,
   ServiceHooks,
   StartContext,
   StartHook,
-  StatelessConsumerDefinition,
-  StatelessDefinition,
   StatelessHooks,
-  StreamDefinition,
   SubscriberHooks,
-  SyncDefinition,
-  TableDefinition,
   Tx,
-  ValidationError,
-  Validator,
-} from "./definition.js";
+} from "./definition/hook-definition.js";
+export type {
+  CallerDefinition,
+  CallVerb,
+  DatabaseDefinition,
+  EnvironmentDefinition,
+  GrantDefinition,
+  ResourceDefinition,
+  ServiceDefinition,
+  ServiceFactory,
+  StatelessDefinition,
+} from "./definition/service-definition.js";
+export type { StreamDefinition } from "./definition/stream-definition.js";
+export type {
+  ColumnDefinition,
+  NewRow,
+  RowKey,
+  RowPatch,
+  TableDefinition,
+} from "./definition/table-definition.js";
 export { deadLetterStreamOf } from "./stateless/dead-letter-stream.js";
 export { type StreamOptions, streamOf } from "./stream.js";
+export type { ColumnType } from "./values/column-types.js";
 export { JsonText } from "./values/json-text.js";
 export { type LinearPattern, linearPattern } from "./values/linear-pattern.js";
 

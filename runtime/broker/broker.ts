@@ -1,4 +1,4 @@
-import type { StreamDefinition } from "../definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { isPublishable } from "../subject.js";
 
 /*

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
 import { backOff } from "../back-off.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import type { BrokerStatus } from "./broker.js";
 

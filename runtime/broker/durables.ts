@@ -7,7 +7,7 @@ import {
   nanos,
   ReplayPolicy,
 } from "nats";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
 import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing } from "./broker-errors.js";

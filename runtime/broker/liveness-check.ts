@@ -1,6 +1,6 @@
 import type { JetStreamManager, NatsConnection } from "nats";
 import { backOff } from "../back-off.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { ConsumerGone, type ConsumerPlan } from "./broker.js";
 import { isConsumerMissing, isStreamMissing } from "./broker-errors.js";

@@ -1,5 +1,5 @@
 import type { ConsumerInfo, JetStreamManager } from "nats";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { DurablePastEnd } from "./broker.js";
 import { isConsumerMissing, isDenied } from "./broker-errors.js";

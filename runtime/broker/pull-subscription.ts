@@ -1,5 +1,5 @@
 import type { JetStreamManager, Msg, NatsConnection } from "nats";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import type { ConsumerPlan, PullSubscription } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";

@@ -8,7 +8,8 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from "nats";
-import type { Logger, StreamDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { messageOf } from "../text/error-message.js";
 import type { StreamState } from "./broker.js";
 import { isDenied, isStreamMissing, isStreamTaken, isUnsupported } from "./broker-errors.js";

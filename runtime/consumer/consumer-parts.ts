@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import { createMutex } from "../database/mutex.js";
-import type { ConsumerDefinition, Logger } from "../definition.js";
+import type { ConsumerDefinition } from "../definition/consumer-definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
 import { createInsertThrottle } from "../inbox/insert-throttle.js";
 import { createResync, type Resync } from "../resync/resync.js";

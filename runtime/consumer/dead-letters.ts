@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import type { StoredMessage } from "../broker/broker.js";
 import { inTransaction } from "../database/transaction.js";
-import type { ConsumerDefinition, Logger, Tx } from "../definition.js";
+import type { ConsumerDefinition } from "../definition/consumer-definition.js";
+import type { Logger, Tx } from "../definition/hook-definition.js";
 import { applyEvents } from "../inbox/apply.js";
 import { Raced } from "../inbox/apply-errors.js";
 import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";

@@ -1,4 +1,4 @@
-import type { Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import type { Addressed } from "../inbox/parse.js";
 

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
 import { inTransaction } from "../database/transaction.js";
-import type { Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { forgetLost } from "./retries.js";
 

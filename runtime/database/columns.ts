@@ -1,4 +1,4 @@
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { type ColumnType, factsOf, kindOf } from "../values/column-types.js";
 import { fieldOf } from "../values/field.js";
 import { writtenText } from "../values/json-text.js";

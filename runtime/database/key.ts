@@ -1,5 +1,5 @@
 import { escapeIdentifier } from "pg";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { idExpression } from "../values/column-sql.js";
 import { factsOf } from "../values/column-types.js";

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { Pool } from "pg";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { sessionUrl } from "./session.js";
 
 export interface PoolOptions {

@@ -1,5 +1,5 @@
 import { escapeIdentifier } from "pg";
-import type { TableDefinition } from "../definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 
 /** A table as statements name it: quoted, and with its schema where mesh.yaml says one. */
 export function relationOf({ name, at }: Pick<TableDefinition, "name" | "at">): string {

@@ -1,5 +1,5 @@
 import { escapeIdentifier } from "pg";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { deletionExpression, livesExpression } from "../values/column-sql.js";
 import { relationOf } from "./relation.js";
 

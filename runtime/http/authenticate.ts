@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import type { GrantDefinition } from "../definition.js";
+import type { GrantDefinition } from "../definition/service-definition.js";
 import { digest } from "../values/access-keys.js";
 import { Problem } from "./problem.js";
 

@@ -1,4 +1,4 @@
-import type { CallVerb } from "../definition.js";
+import type { CallVerb } from "../definition/service-definition.js";
 import type { Principal } from "./authenticate.js";
 import { Problem } from "./problem.js";
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import type { TableDefinition, Validator } from "../definition.js";
+import type { Validator } from "../definition/event-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import type { Values } from "../repository/rows.js";
 import { kindOf } from "../values/column-types.js";
 import { shownName } from "../values/field.js";

@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 
 export interface ConnectionLimits {
   /** Most connections at once; a further one is closed. */

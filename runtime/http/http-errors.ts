@@ -1,6 +1,7 @@
 import { DatabaseError } from "pg";
 import { classify, isUnavailable, STATE } from "../database/database-errors.js";
-import type { TableDefinition, ValidationError } from "../definition.js";
+import type { ValidationError } from "../definition/event-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
 import { shownName } from "../values/field.js";
 import { UnfitValue } from "../values/values.js";

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { Pool, PoolClient } from "pg";
 import Cursor from "pg-cursor";
 import { isUnavailable } from "../database/database-errors.js";
-import type { TableDefinition } from "../definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { equalities, type Values } from "../repository/rows.js";
 import { tableSql } from "../repository/table-sql.js";
 

@@ -1,13 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
 import { keyColumns } from "../database/key.js";
-import type {
-  CallVerb,
-  ColumnDefinition,
-  Logger,
-  ResourceDefinition,
-  TableDefinition,
-} from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { CallVerb, ResourceDefinition } from "../definition/service-definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { isReadOnly } from "../repository/read-only.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { shownColumns } from "../repository/table-sql.js";

@@ -3,7 +3,7 @@ import { arrayType, columnOf } from "../database/columns.js";
 import { idSql, keyColumns } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { deletionSql, livingRows } from "../database/soft-deletion.js";
-import type { CascadeDefinition } from "../definition.js";
+import type { CascadeDefinition } from "../definition/consumer-definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import type { Statement } from "./row-statements.js";
 

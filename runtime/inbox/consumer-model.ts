@@ -2,13 +2,12 @@ import { type KeyColumns, keyColumns } from "../database/key.js";
 import { deliveryDefaults } from "../defaults.js";
 import type {
   CascadeDefinition,
-  ColumnDefinition,
   ConsumedEvent,
   ConsumerDefinition,
   DeliveryDefinition,
-  EventDefinition,
-  TableDefinition,
-} from "../definition.js";
+} from "../definition/consumer-definition.js";
+import type { EventDefinition } from "../definition/event-definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
 import { fieldFilling, memberFilling } from "../values/field.js";
 import type { Change } from "../vocabulary.js";

@@ -1,5 +1,5 @@
 import type { PoolClient } from "pg";
-import type { Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import { compareBytes } from "../text/byte-order.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { Raced } from "./apply-errors.js";

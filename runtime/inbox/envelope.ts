@@ -1,5 +1,6 @@
 import type { StoredMessage } from "../broker/broker.js";
-import type { Envelope, Metadata } from "../definition.js";
+import type { Metadata } from "../definition/event-definition.js";
+import type { Envelope } from "../definition/stream-definition.js";
 import { fieldOf } from "../values/field.js";
 import { type Members, parseJson, writtenText } from "../values/json-text.js";
 

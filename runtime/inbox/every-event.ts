@@ -1,4 +1,7 @@
-import type { ConsumerDefinition, Handler, MeshEvent, ServiceDefinition } from "../definition.js";
+import type { ConsumerDefinition } from "../definition/consumer-definition.js";
+import type { MeshEvent } from "../definition/event-definition.js";
+import type { Handler } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 
 /** The consumers of a service. Where a consumer has a hook for every event, each event's handler is its own one and then that hook. */
 export function consumersOf({

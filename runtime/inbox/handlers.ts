@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { HandlerFailed } from "../database/database-errors.js";
-import type { HandlerContext, Logger, Tx } from "../definition.js";
+import type { HandlerContext, Logger, Tx } from "../definition/hook-definition.js";
 import { callHook, HOOK_MS } from "./hook-call.js";
 import type { Incoming } from "./parse.js";
 

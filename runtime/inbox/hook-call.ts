@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import type { Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 
 /*
  * A hook is the service's own code and may never return. Row locks and the consumer wait for it, so it has a time limit;

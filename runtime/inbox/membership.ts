@@ -1,5 +1,5 @@
 import { DEFAULT } from "../database/columns.js";
-import type { ColumnDefinition, ConditionDefinition } from "../definition.js";
+import type { ColumnDefinition, ConditionDefinition } from "../definition/table-definition.js";
 import { comparableText, isNullLike } from "../values/comparable.js";
 
 /*

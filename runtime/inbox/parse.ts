@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
-import type { MeshEvent } from "../definition.js";
+import type { MeshEvent } from "../definition/event-definition.js";
 import { parseSubject } from "../subject.js";
 import { messageOf } from "../text/error-message.js";
 import { joinId, splitId, unfitId } from "../values/entity-id.js";

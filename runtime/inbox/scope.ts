@@ -1,4 +1,4 @@
-import type { ConsumerDefinition } from "../definition.js";
+import type { ConsumerDefinition } from "../definition/consumer-definition.js";
 
 /**
  * By what the guard's rows, pending retries and dead letters know the entities of a consumer: `orders.order`, and

@@ -1,7 +1,7 @@
 import { escapeIdentifier } from "pg";
 import { idSql } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
-import type { Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import { factsOf } from "../values/column-types.js";
 import type { CacheModel, ConsumerModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { DEFAULT } from "../database/columns.js";
-import type { ColumnDefinition } from "../definition.js";
+import type { ColumnDefinition } from "../definition/table-definition.js";
 import { factsOf } from "../values/column-types.js";
 import type { CacheModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";

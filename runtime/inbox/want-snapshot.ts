@@ -1,4 +1,4 @@
-import type { Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import type { ConsumerModel } from "./consumer-model.js";
 
 /** Records that a snapshot is wanted, in the transaction of the events that showed why: a crash cannot lose it. */

@@ -1,7 +1,8 @@
 import type { ClientBase } from "pg";
 import { isRowRefused } from "../database/database-errors.js";
 import { keyNames } from "../database/key.js";
-import type { ConsumerDefinition, TableDefinition } from "../definition.js";
+import type { ConsumerDefinition } from "../definition/consumer-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { buildModel, carriedColumns } from "../inbox/consumer-model.js";
 import { scopeOf } from "../inbox/scope.js";
 import { type SnapshotRow, toRows } from "../resync/snapshot-rows.js";

@@ -1,7 +1,7 @@
 import { escapeIdentifier } from "pg";
 import { idSql, keyColumns, presence, sameKey } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { exactExpression } from "../values/column-sql.js";
 import { type ColumnType, factsOf, kindOf } from "../values/column-types.js";
 import { fieldOf, memberFilling } from "../values/field.js";

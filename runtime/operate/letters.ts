@@ -7,7 +7,8 @@ import {
   type Redriven,
   showDeadLetter,
 } from "../consumer/dead-letters.js";
-import type { Logger, ServiceDefinition, StatelessDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { ServiceDefinition, StatelessDefinition } from "../definition/service-definition.js";
 import { parseMessage } from "../inbox/parse.js";
 import { type DeadLetterStream, openDeadLetterStream } from "../stateless/dead-letter-stream.js";
 import { resolveConsumer } from "../stateless/message-hook.js";

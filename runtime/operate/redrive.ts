@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import { type Redriven, redriveDeadLetter, showDeadLetter } from "../consumer/dead-letters.js";
 import { inTransaction } from "../database/transaction.js";
-import type { Logger, ServiceDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import { consumersOf } from "../inbox/every-event.js";
 import { createAdmission } from "../outbox/admission.js";
 import { OUTBOX_LETTERS } from "./figures.js";

@@ -1,4 +1,4 @@
-import type { SyncDefinition } from "../definition.js";
+import type { SyncDefinition } from "../definition/consumer-definition.js";
 import { createSplitter } from "../resync/json-array.js";
 import { readStart, refusalText, requestSource } from "../resync/source-request.js";
 import { pathSegment } from "../values/entity-id.js";

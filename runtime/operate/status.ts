@@ -1,6 +1,7 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerState, StreamState } from "../broker/broker.js";
-import type { ConsumerDefinition, ServiceDefinition } from "../definition.js";
+import type { ConsumerDefinition } from "../definition/consumer-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import { readUnfit, type UnfitRow } from "../resync/unfit-rows.js";
 import { migrationState } from "../schema/index.js";
 import { openDeadLetterStream } from "../stateless/dead-letter-stream.js";

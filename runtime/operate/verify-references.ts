@@ -7,8 +7,8 @@ import type {
   CascadeDefinition,
   ConsumerDefinition,
   SyncDefinition,
-  TableDefinition,
-} from "../definition.js";
+} from "../definition/consumer-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { scopeOf } from "../inbox/scope.js";
 import { splitArray } from "../resync/json-array.js";
 import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
-import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
+import type { ConsumerDefinition, SyncDefinition } from "../definition/consumer-definition.js";
 import { splitArray } from "../resync/json-array.js";
 import { readSource } from "../resync/snapshot-source.js";
 import {

@@ -1,4 +1,5 @@
-import type { EventDefinition, ServiceDefinition } from "../definition.js";
+import type { EventDefinition } from "../definition/event-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import { matcher, parseSubject } from "../subject.js";
 import { describeErrors } from "../values/validation.js";
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hasState } from "../database/database-errors.js";
-import type { EventDefinition, Metadata, Tx, ValidationError } from "../definition.js";
+import type { EventDefinition, Metadata, ValidationError } from "../definition/event-definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import { subjectOf } from "../subject.js";
 import { printJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { backOff } from "../back-off.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 

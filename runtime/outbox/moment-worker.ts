@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from "pg";
 import { backOff } from "../back-off.js";
 import { classify } from "../database/database-errors.js";
 import { inTransaction } from "../database/transaction.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 

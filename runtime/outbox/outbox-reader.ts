@@ -1,4 +1,5 @@
-import type { Logger, StreamDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { createAdmission, type Publishing } from "./admission.js";
 import type { LeaderLease } from "./leader-lease.js";
 import { createLowWatermark } from "./low-watermark.js";

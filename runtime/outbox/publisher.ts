@@ -1,4 +1,10 @@
-import type { EventDefinition, EventDefinitions, MeshEvent, Payload, Tx } from "../definition.js";
+import type {
+  EventDefinition,
+  EventDefinitions,
+  MeshEvent,
+  Payload,
+} from "../definition/event-definition.js";
+import type { Tx } from "../definition/hook-definition.js";
 import { enqueueEvent } from "./enqueue.js";
 
 /** The events of a service, published by hand, as one method for each. */

@@ -1,7 +1,9 @@
 import type pg from "pg";
 import { backOff } from "../back-off.js";
 import type { Broker } from "../broker/broker.js";
-import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { drainOutbox } from "./drain.js";
 import { acquireLease, type LeaderLease } from "./leader-lease.js";

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.js";
-import type { Logger, StreamDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { pause } from "../pause.js";
 
 /*

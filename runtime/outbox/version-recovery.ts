@@ -1,5 +1,6 @@
 import type { Broker, StoredMessage, StreamState } from "../broker/broker.js";
-import type { Logger, StreamDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { matcher } from "../subject.js";
 import { HIGHEST_VERSION, PLAUSIBLE_VERSION } from "../values/version.js";
 import type { LeaderLease } from "./leader-lease.js";

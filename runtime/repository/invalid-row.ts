@@ -1,4 +1,5 @@
-import type { TableDefinition, ValidationError, Validator } from "../definition.js";
+import type { ValidationError, Validator } from "../definition/event-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { JsonText } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 

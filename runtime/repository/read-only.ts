@@ -1,4 +1,4 @@
-import type { TableDefinition } from "../definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 
 /** A copy, which its events write, or a view, which nobody does. */
 export function isReadOnly({ cacheOf, view }: Pick<TableDefinition, "cacheOf" | "view">): boolean {

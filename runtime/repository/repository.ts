@@ -1,5 +1,6 @@
 import { keyNames } from "../database/key.js";
-import type { TableDefinition, Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { splitId } from "../values/entity-id.js";
 import { isReadOnly } from "./read-only.js";
 import {

@@ -1,6 +1,7 @@
 import { nanoid } from "nanoid";
 import { keyColumns, keyNames } from "../database/key.js";
-import type { TableDefinition, Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { factsOf } from "../values/column-types.js";
 import { splitId } from "../values/entity-id.js";
 import { fieldOf } from "../values/field.js";

@@ -2,7 +2,7 @@ import { escapeIdentifier } from "pg";
 import { idSql, keyColumns, keyList } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { deletionSql, livingRows } from "../database/soft-deletion.js";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { shownName } from "../values/field.js";
 import { ownName, wireFields, wireRow } from "../values/values.js";
 

@@ -1,5 +1,5 @@
 import type { PoolClient } from "pg";
-import type { Logger, Tx } from "../definition.js";
+import type { Logger, Tx } from "../definition/hook-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { plural } from "../text/plural.js";
 import type { SnapshotOptions, SnapshotReport } from "./snapshot-run.js";

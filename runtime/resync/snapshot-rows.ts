@@ -1,5 +1,5 @@
 import { toCell } from "../database/columns.js";
-import type { ColumnDefinition } from "../definition.js";
+import type { ColumnDefinition } from "../definition/table-definition.js";
 import type { CacheModel } from "../inbox/consumer-model.js";
 import { membershipOf } from "../inbox/membership.js";
 import type { Upsert } from "../inbox/plan-batch.js";

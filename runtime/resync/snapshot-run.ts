@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from "pg";
 import { HandlerFailed, isInfrastructureFailure, isRowRefused } from "../database/database-errors.js";
 import type { Mutex } from "../database/mutex.js";
 import { CommitRefused } from "../database/transaction.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { Raced } from "../inbox/apply-errors.js";
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import type { HandlerCalls } from "../inbox/handlers.js";

@@ -1,4 +1,4 @@
-import type { ConsumerDefinition, SyncDefinition } from "../definition.js";
+import type { ConsumerDefinition, SyncDefinition } from "../definition/consumer-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { refusalText, requestSource } from "./source-request.js";
 

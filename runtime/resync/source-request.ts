@@ -1,5 +1,5 @@
 import { syncDefaults } from "../defaults.js";
-import type { SyncDefinition } from "../definition.js";
+import type { SyncDefinition } from "../definition/consumer-definition.js";
 import { shownKey } from "../values/access-keys.js";
 
 export interface SourceRequest {

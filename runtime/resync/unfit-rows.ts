@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
-import type { ColumnDefinition, Tx } from "../definition.js";
+import type { Tx } from "../definition/hook-definition.js";
+import type { ColumnDefinition } from "../definition/table-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { kindOf } from "../values/column-types.js";
 import { joinId, unfitId } from "../values/entity-id.js";

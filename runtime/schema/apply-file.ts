@@ -1,7 +1,7 @@
 import { type ClientBase, DatabaseError, escapeIdentifier, type Pool } from "pg";
 import { backOff } from "../back-off.js";
 import { classify, STATE } from "../database/database-errors.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
 import { orderingHint, watchRelations } from "./custom-sql.js";

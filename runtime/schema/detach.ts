@@ -1,7 +1,7 @@
 import { type ClientBase, DatabaseError, escapeIdentifier as quote } from "pg";
 import { STATE } from "../database/database-errors.js";
 import { relationOf } from "../database/relation.js";
-import type { TableDefinition } from "../definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { MigrationError } from "./ledger.js";
 
 /** What is ours in a database that was there before the mesh. */

@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 import { keyNames } from "../database/key.js";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { factsOf } from "../values/column-types.js";
 import { type CatalogTable, readCatalog } from "./catalog.js";
 import { MigrationError } from "./ledger.js";

@@ -1,7 +1,7 @@
 import { createPool } from "../database/pool.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import { relationOf } from "../database/relation.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import type { ExistingTable } from "./existing-tables.js";
 import type { MigrationFiles } from "./files.js";
 import { MigrationError } from "./ledger.js";

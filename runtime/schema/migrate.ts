@@ -1,6 +1,6 @@
 import type { ClientBase, Pool, PoolClient } from "pg";
 import { backOff } from "../back-off.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply-file.js";
 import { compareExisting, ExistingDiffers, type ExistingTable } from "./existing-tables.js";

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { Pool } from "pg";
 import { createPool } from "../database/pool.js";
-import type { Logger, ServiceDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import { buildServer } from "../http/server.js";
 import { sourceOf } from "../resync/snapshot-source.js";
 import type { ServiceConfig } from "./config.js";

@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../configuration-error.js";
-import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
 import { calledServices, needsBroker, runtimeVariables } from "./runtime-variables.js";
 import { OPERATOR_KEY, readKeys } from "./service-keys.js";

@@ -1,4 +1,6 @@
-import type { ConsumedEvent, ConsumerDefinition, ConsumerHooks, ServiceDefinition } from "../definition.js";
+import type { ConsumedEvent, ConsumerDefinition } from "../definition/consumer-definition.js";
+import type { ConsumerHooks } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import { nearestName } from "./nearest.js";
 
 /**

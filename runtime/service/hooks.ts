@@ -1,7 +1,8 @@
 import { access } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { CascadeDefinition, ServiceDefinition, ServiceFactory } from "../definition.js";
+import type { CascadeDefinition } from "../definition/consumer-definition.js";
+import type { ServiceDefinition, ServiceFactory } from "../definition/service-definition.js";
 import { findUnknownHooks } from "./hook-names.js";
 import { nearestName } from "./nearest.js";
 

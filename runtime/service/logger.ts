@@ -1,5 +1,5 @@
 import { pino, stdSerializers } from "pino";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { createLogOutput, type LogOutput } from "./log-output.js";
 
 /** One JSON object per line on standard output, times in ISO 8601; errors with their stack and cause. */

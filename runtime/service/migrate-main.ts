@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../configuration-error.js";
-import type { DatabaseDefinition, ServiceDefinition } from "../definition.js";
+import type { DatabaseDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import { migrateAsOwner } from "../schema/index.js";
 import type { Environment } from "./config.js";
 import { createLogger, flushLog } from "./logger.js";

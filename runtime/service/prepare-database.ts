@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { hasState, isUnavailable } from "../database/database-errors.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import { retryWhile } from "../database/retry.js";
-import type { DatabaseDefinition } from "../definition.js";
+import type { DatabaseDefinition } from "../definition/service-definition.js";
 import { mayMigrate, migrate, migrationState } from "../schema/index.js";
 import type { Service } from "./assemble.js";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ServiceDefinition } from "../definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 
 /**
  * A mark of the release in application_name: in pg_stat_activity it tells sessions of releases apart that write different columns or

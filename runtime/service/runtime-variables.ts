@@ -1,4 +1,4 @@
-import type { EnvironmentDefinition, ServiceDefinition } from "../definition.js";
+import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import { OPERATOR_KEY } from "./service-keys.js";
 
 const DEFAULT_PORT = 8080;

@@ -1,4 +1,4 @@
-import type { ServiceDefinition } from "../definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
 import { checkKeys, isShort, keyDigests, shownKey } from "../values/access-keys.js";
 

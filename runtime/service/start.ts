@@ -1,5 +1,6 @@
 import { connectJetStream } from "../broker/jetstream.js";
-import type { Logger, ServiceDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
 import { assemble, type Service } from "./assemble.js";
 import { type Environment, readConfig } from "./config.js";
 import { requireHooks } from "./hooks.js";

@@ -1,5 +1,7 @@
 import type { Pool, PoolClient } from "pg";
-import type { Logger, ServiceDefinition, StreamDefinition } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
+import type { ServiceDefinition } from "../definition/service-definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { scopeOf } from "../inbox/scope.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
 import { idSql, keyArrays, keyColumns, keyIn } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
-import type { TableDefinition } from "../definition.js";
+import type { TableDefinition } from "../definition/table-definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
 
 /*

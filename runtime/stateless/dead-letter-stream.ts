@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Broker, StoredMessage } from "../broker/broker.js";
 import { type DeadLetter, type DeadLetterReason, textOf } from "../consumer/dead-letters.js";
-import type { StreamDefinition } from "../definition.js";
+import type { StreamDefinition } from "../definition/stream-definition.js";
 import { clip } from "../text/clip.js";
 
 /*

@@ -4,7 +4,7 @@ import type { DeadLetterReason } from "../consumer/dead-letters.js";
 import { textOf } from "../consumer/dead-letters.js";
 import { backoffMs } from "../consumer/retries.js";
 import { Stopped } from "../database/retry.js";
-import type { Logger } from "../definition.js";
+import type { Logger } from "../definition/hook-definition.js";
 import { parseMessage } from "../inbox/parse.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";

@@ -1,10 +1,6 @@
-import type {
-  Logger,
-  MeshEvent,
-  MessageContext,
-  MessageHandler,
-  StatelessConsumerDefinition,
-} from "../definition.js";
+import type { StatelessConsumerDefinition } from "../definition/consumer-definition.js";
+import type { MeshEvent } from "../definition/event-definition.js";
+import type { Logger, MessageContext, MessageHandler } from "../definition/hook-definition.js";
 import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
 import { HOOK_MS } from "../inbox/hook-call.js";
 import type { Incoming } from "../inbox/parse.js";

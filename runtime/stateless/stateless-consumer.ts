@@ -3,7 +3,9 @@ import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js
 import type { Broker, ConsumerPlan, ConsumerState, Delivery } from "../broker/broker.js";
 import type { ConsumerStats, RunningConsumer } from "../consumer/consumer.js";
 import { createMutex } from "../database/mutex.js";
-import type { Logger, MeshEvent, MessageHandler, StatelessConsumerDefinition } from "../definition.js";
+import type { StatelessConsumerDefinition } from "../definition/consumer-definition.js";
+import type { MeshEvent } from "../definition/event-definition.js";
+import type { Logger, MessageHandler } from "../definition/hook-definition.js";
 import { addressOf, parseMessage } from "../inbox/parse.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";

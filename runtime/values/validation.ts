@@ -1,4 +1,4 @@
-import type { ValidationError } from "../definition.js";
+import type { ValidationError } from "../definition/event-definition.js";
 
 /** The first of a validator's errors, and the number of the others. */
 export function describeErrors(errors: readonly ValidationError[] | null | undefined): string {

@@ -1,5 +1,5 @@
 import { escapeIdentifier } from "pg";
-import type { ColumnDefinition, TableDefinition } from "../definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { arrayLiteral } from "./array-literal.js";
 import { wireExpression } from "./column-sql.js";
 import {

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listDeadLetters, redriveDeadLetter } from "../../runtime/consumer/dead-letters.js";
-import type { Tx } from "../../runtime/definition.js";
+import type { Tx } from "../../runtime/definition/hook-definition.js";
 import { silent } from "../support/loggers.js";
 import { waitFor } from "../support/servers.js";
 import { type UserHooks, userConsumer } from "../support/user-consumer.js";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { describedTables } from "../../generator/project/described-tables.js";
-import type { Logger } from "../../runtime/definition.js";
+import type { Logger } from "../../runtime/definition/hook-definition.js";
 import { ExistingDiffers, migrate } from "../../runtime/schema/index.js";
 import { compile } from "../support/compile.js";
 import { recordingLogger, silent } from "../support/loggers.js";

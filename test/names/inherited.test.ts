@@ -1,11 +1,13 @@
 import pg from "pg";
 import { expect, inject, test } from "vitest";
-import type { ColumnType, ConsumerDefinition, TableDefinition } from "../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../runtime/definition/consumer-definition.js";
+import type { TableDefinition } from "../../runtime/definition/table-definition.js";
 import { JsonBody, readBody } from "../../runtime/http/body.js";
 import { buildModel } from "../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../runtime/inbox/parse.js";
 import { createComparison } from "../../runtime/operate/compare.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
+import type { ColumnType } from "../../runtime/values/column-types.js";
 import { columnTypeForms, columnTypeNames, factsOf } from "../../runtime/values/column-types.js";
 import { eventDefinition } from "../support/event-definition.js";
 import { createDatabase } from "../support/servers.js";

@@ -9,7 +9,7 @@ import { sfsService } from "../../generated/sfs/service.js";
 import { compileMesh } from "../../generator/compile.js";
 import { makeKeys } from "../../generator/dev/keys.js";
 import type { Mesh } from "../../generator/model/mesh.js";
-import type { ServiceDefinition } from "../../runtime/definition.js";
+import type { ServiceDefinition } from "../../runtime/definition/service-definition.js";
 import { requestResync } from "../../runtime/operate/request-resync.js";
 import { readSourceRow } from "../../runtime/operate/source-row.js";
 import { readSource } from "../../runtime/resync/snapshot-source.js";

@@ -1,5 +1,5 @@
 import type { ConsumerPlan, Delivery, PullSubscription } from "../../runtime/broker/broker.js";
-import type { StreamDefinition } from "../../runtime/definition.js";
+import type { StreamDefinition } from "../../runtime/definition/stream-definition.js";
 
 let made = 0;
 

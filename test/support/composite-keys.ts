@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { inject } from "vitest";
-import type { ConsumerDefinition, TableDefinition } from "../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../runtime/definition/consumer-definition.js";
+import type { TableDefinition } from "../../runtime/definition/table-definition.js";
 import { buildServer } from "../../runtime/http/server.js";
 import { applyBatch } from "../../runtime/inbox/apply.js";
 import { buildModel } from "../../runtime/inbox/consumer-model.js";

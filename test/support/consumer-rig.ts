@@ -11,7 +11,7 @@ import {
   type RunningConsumer,
   startConsumer,
 } from "../../runtime/consumer/consumer.js";
-import type { ConsumerDefinition } from "../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../runtime/definition/consumer-definition.js";
 import { silent } from "./loggers.js";
 import { waitFor } from "./servers.js";
 import { createPool, createServiceDatabase } from "./user-consumer.js";

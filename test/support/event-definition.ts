@@ -1,4 +1,4 @@
-import type { EventDefinition } from "../../runtime/definition.js";
+import type { EventDefinition } from "../../runtime/definition/event-definition.js";
 
 /** An event of the entity `user` whose messages are all valid, unless something else is given. */
 export function eventDefinition(given: Partial<EventDefinition> = {}): EventDefinition {

@@ -5,7 +5,7 @@ import pg from "pg";
 import { inject } from "vitest";
 import type { Broker } from "../../runtime/broker/broker.js";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
-import type { StreamDefinition } from "../../runtime/definition.js";
+import type { StreamDefinition } from "../../runtime/definition/stream-definition.js";
 import { enqueueEvent } from "../../runtime/outbox/enqueue.js";
 import { type Relay, startRelay } from "../../runtime/outbox/relay.js";
 import { migrate } from "../../runtime/schema/index.js";

@@ -1,5 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import type { ResourceDefinition, TableDefinition, Validator } from "../../runtime/definition.js";
+import type { Validator } from "../../runtime/definition/event-definition.js";
+import type { ResourceDefinition } from "../../runtime/definition/service-definition.js";
+import type { TableDefinition } from "../../runtime/definition/table-definition.js";
 
 /*
  * The tables and resources that these tests serve. Apart from the fixture, since a process of its own

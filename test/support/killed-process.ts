@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { StreamDefinition } from "../../runtime/definition.js";
+import type { StreamDefinition } from "../../runtime/definition/stream-definition.js";
 import type { DefinitionChoices } from "./user-consumer.js";
 
 /** Instructions for a process that kills itself. With a stream it runs a relay, else a consumer. */

@@ -1,4 +1,4 @@
-import type { Logger } from "../../runtime/definition.js";
+import type { Logger } from "../../runtime/definition/hook-definition.js";
 
 export interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";

@@ -3,7 +3,7 @@ import pg from "pg";
 import { inject } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import { type SfsHooks, sfsService } from "../../generated/sfs/service.js";
-import type { ServiceDefinition } from "../../runtime/definition.js";
+import type { ServiceDefinition } from "../../runtime/definition/service-definition.js";
 import { requestResync } from "../../runtime/operate/request-resync.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
 import { compile, readMesh } from "./compile.js";

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import type { ServiceDefinition } from "../../runtime/definition.js";
+import type { ServiceDefinition } from "../../runtime/definition/service-definition.js";
 import { writeMigrations } from "./http-server.js";
 import { KEY, resources, SQL, users } from "./http-tables.js";
 

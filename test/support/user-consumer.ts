@@ -1,16 +1,10 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import type { Delivery } from "../../runtime/broker/broker.js";
-import type {
-  BeforeDelete,
-  ConsumedEvent,
-  ConsumerDefinition,
-  EventDefinition,
-  Handler,
-  MeshEvent,
-  TableDefinition,
-  Validator,
-} from "../../runtime/definition.js";
+import type { ConsumedEvent, ConsumerDefinition } from "../../runtime/definition/consumer-definition.js";
+import type { EventDefinition, MeshEvent, Validator } from "../../runtime/definition/event-definition.js";
+import type { BeforeDelete, Handler } from "../../runtime/definition/hook-definition.js";
+import type { TableDefinition } from "../../runtime/definition/table-definition.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import { eventDefinition } from "./event-definition.js";
 import { createDatabase } from "./servers.js";

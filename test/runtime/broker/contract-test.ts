@@ -1,5 +1,5 @@
 import type { Broker, ConsumerPlan, PublishAck, PullSubscription } from "../../../runtime/broker/broker.js";
-import type { StreamDefinition } from "../../../runtime/definition.js";
+import type { StreamDefinition } from "../../../runtime/definition/stream-definition.js";
 
 /** What the contract needs besides the broker, such as deleting streams, which no service does. */
 export interface BrokerUnderTest {

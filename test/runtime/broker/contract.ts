@@ -6,7 +6,7 @@ import {
   PublishFailed,
   type PullSubscription,
 } from "../../../runtime/broker/broker.js";
-import type { StreamDefinition } from "../../../runtime/definition.js";
+import type { StreamDefinition } from "../../../runtime/definition/stream-definition.js";
 import { bytes, durablePlan, streamPlan, subjectIn, text } from "../../support/broker-plans.js";
 import { subscriptionContract } from "./contract-subscription.js";
 import type { BrokerUnderTest } from "./contract-test.js";

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Handler, MeshEvent } from "../../../runtime/definition.js";
+import type { MeshEvent } from "../../../runtime/definition/event-definition.js";
+import type { Handler } from "../../../runtime/definition/hook-definition.js";
 import { consumersOf } from "../../../runtime/inbox/every-event.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { waitFor } from "../../support/servers.js";

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
-import type { ConsumerDefinition, Handler, MeshEvent } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { MeshEvent } from "../../../runtime/definition/event-definition.js";
+import type { Handler } from "../../../runtime/definition/hook-definition.js";
 import { consumersOf } from "../../../runtime/inbox/every-event.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { silent } from "../../support/loggers.js";

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { listDeadLetters } from "../../../runtime/consumer/dead-letters.js";
-import type { ConsumerDefinition, HandlerContext, MeshEvent } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { MeshEvent } from "../../../runtime/definition/event-definition.js";
+import type { HandlerContext } from "../../../runtime/definition/hook-definition.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { waitFor } from "../../support/servers.js";

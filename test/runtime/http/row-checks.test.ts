@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import type { TableDefinition } from "../../../runtime/definition.js";
+import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
 import { buildServer } from "../../../runtime/http/server.js";
 import { keyDigests } from "../../../runtime/values/access-keys.js";
 import { silent } from "../../support/loggers.js";

@@ -5,12 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import type { Broker } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { type RunningConsumer, startConsumer } from "../../../runtime/consumer/consumer.js";
-import type {
-  ConsumerDefinition,
-  EventDefinition,
-  MeshEvent,
-  Metadata,
-} from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { EventDefinition, MeshEvent, Metadata } from "../../../runtime/definition/event-definition.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { createPool, createServiceDatabase } from "../../support/user-consumer.js";

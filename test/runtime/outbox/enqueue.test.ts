@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { MeshEvent, Validator } from "../../../runtime/definition.js";
+import type { MeshEvent, Validator } from "../../../runtime/definition/event-definition.js";
 import { EventTooLarge, enqueueEvent } from "../../../runtime/outbox/enqueue.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { emitUser, type Owner, openOwner, withTransaction } from "../../support/event-owner.js";

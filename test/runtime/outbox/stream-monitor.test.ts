@@ -2,7 +2,7 @@ import { connect, type NatsConnection } from "nats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
-import type { StreamDefinition } from "../../../runtime/definition.js";
+import type { StreamDefinition } from "../../../runtime/definition/stream-definition.js";
 import { startStreamMonitor } from "../../../runtime/outbox/stream-monitor.js";
 import { recordingLogger } from "../../support/loggers.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";

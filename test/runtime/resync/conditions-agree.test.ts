@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { condition } from "../../../generator/emit/sql/triggers/condition.js";
 import type { Condition, Event, Table } from "../../../generator/model/mesh.js";
 import { toCell } from "../../../runtime/database/columns.js";
-import type { ColumnDefinition } from "../../../runtime/definition.js";
+import type { ColumnDefinition } from "../../../runtime/definition/table-definition.js";
 import { buildConditions, membershipOf } from "../../../runtime/inbox/membership.js";
 import { wireRow } from "../../../runtime/simulation.js";
 import { type ColumnType, factsOf } from "../../../runtime/values/column-types.js";

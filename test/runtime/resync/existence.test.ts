@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
-import type { ConsumerDefinition, Logger } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { Logger } from "../../../runtime/definition/hook-definition.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";

@@ -1,7 +1,7 @@
 import type { JsMsg } from "nats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
-import type { ConsumerDefinition } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { waitFor } from "../../support/servers.js";
 import {

@@ -1,9 +1,6 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type {
-  ColumnDefinition,
-  ConditionDefinition,
-  ConsumerDefinition,
-} from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { ColumnDefinition, ConditionDefinition } from "../../../runtime/definition/table-definition.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
 import { waitFor } from "../../support/servers.js";
 import { type UserHooks, userCache, userConsumer } from "../../support/user-consumer.js";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigurationError } from "../../../runtime/configuration-error.js";
-import type { ServiceDefinition } from "../../../runtime/definition.js";
+import type { ServiceDefinition } from "../../../runtime/definition/service-definition.js";
 import { readConfig } from "../../../runtime/service/config.js";
 import { deadLetterStreamOf } from "../../../runtime/stateless/dead-letter-stream.js";
 import { digestText } from "../../../runtime/values/access-keys.js";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
-import type { ServiceDefinition } from "../../../runtime/definition.js";
+import type { ServiceDefinition } from "../../../runtime/definition/service-definition.js";
 import { startParts } from "../../../runtime/service/parts.js";
 import { openOwner } from "../../support/event-owner.js";
 import { silent } from "../../support/loggers.js";

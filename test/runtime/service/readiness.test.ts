@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, inject, test } from "vitest";
-import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
 import type { Health } from "../../../runtime/http/health-routes.js";
 import { publicReason } from "../../../runtime/service/public-reason.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";

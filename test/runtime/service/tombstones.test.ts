@@ -1,7 +1,8 @@
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { distrustVersions } from "../../../runtime/consumer/stream-epoch.js";
-import type { ConsumerDefinition, TableDefinition } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
 import { type ApplyContext, applyBatch } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";

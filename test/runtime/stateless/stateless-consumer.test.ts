@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
-import type { MeshEvent, MessageHandler, StatelessConsumerDefinition } from "../../../runtime/definition.js";
+import type { StatelessConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { MeshEvent } from "../../../runtime/definition/event-definition.js";
+import type { MessageHandler } from "../../../runtime/definition/hook-definition.js";
 import { lettersInStream } from "../../../runtime/operate/letters.js";
 import { serviceStatus } from "../../../runtime/operate/status.js";
 import {

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import pg from "pg";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
-import type { StreamDefinition } from "../../../runtime/definition.js";
+import type { StreamDefinition } from "../../../runtime/definition/stream-definition.js";
 import { startRelay } from "../../../runtime/outbox/relay.js";
 import { recordingLogger } from "../loggers.js";
 

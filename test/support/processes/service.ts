@@ -1,4 +1,5 @@
-import type { ServiceDefinition, StartHook } from "../../../runtime/definition.js";
+import type { StartHook } from "../../../runtime/definition/hook-definition.js";
+import type { ServiceDefinition } from "../../../runtime/definition/service-definition.js";
 import { runMain } from "../../../runtime/service/run-main.js";
 import { resources, users } from "../http-tables.js";
 

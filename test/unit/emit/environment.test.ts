@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Service } from "../../../generator/model/mesh.js";
-import type { ServiceDefinition } from "../../../runtime/definition.js";
+import type { ServiceDefinition } from "../../../runtime/definition/service-definition.js";
 import { serviceVariables } from "../../../runtime/service/config.js";
 import { compile, ROOT, readMesh } from "../../support/compile.js";
 import { outputOf, writeTree } from "../../support/generated-output.js";

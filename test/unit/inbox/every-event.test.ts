@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { ConsumerDefinition, HandlerContext } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { HandlerContext } from "../../../runtime/definition/hook-definition.js";
 import { consumersOf } from "../../../runtime/inbox/every-event.js";
 import { eventDefinition } from "../../support/event-definition.js";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { ConsumerDefinition, EventDefinition, MeshEvent } from "../../../runtime/definition.js";
+import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
+import type { EventDefinition, MeshEvent } from "../../../runtime/definition/event-definition.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { toImpliedEvent } from "../../../runtime/inbox/implied-events.js";
 import { silent } from "../../support/loggers.js";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { DEFAULT } from "../../../runtime/database/columns.js";
-import type { ColumnDefinition, ConditionDefinition } from "../../../runtime/definition.js";
+import type { ColumnDefinition, ConditionDefinition } from "../../../runtime/definition/table-definition.js";
 import { buildConditions, membershipOf } from "../../../runtime/inbox/membership.js";
 
 const columns: readonly ColumnDefinition[] = [

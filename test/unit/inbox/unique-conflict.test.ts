@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DEFAULT } from "../../../runtime/database/columns.js";
-import type { ColumnDefinition } from "../../../runtime/definition.js";
+import type { ColumnDefinition } from "../../../runtime/definition/table-definition.js";
 import type { CacheModel } from "../../../runtime/inbox/consumer-model.js";
 import type { Upsert } from "../../../runtime/inbox/plan-batch.js";
 import {

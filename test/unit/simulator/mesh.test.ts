@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ServiceDefinition } from "../../../runtime/definition.js";
+import type { ServiceDefinition } from "../../../runtime/definition/service-definition.js";
 import { describeMesh } from "../../../simulator/describe-mesh.js";
 import type { Samples } from "../../../simulator/mesh.js";
 import type { SimulatedDatabase } from "../../../simulator/postgres/databases.js";
