@@ -4,6 +4,7 @@ import { escapeIdentifier as quote } from "pg";
 import type { CheckedColumns, OwnedTable } from "./mesh.js";
 import { KEYS, VALUES } from "./plan.js";
 import { keyParts, valueFor } from "./values.js";
+import { livingValue } from "./written-values.js";
 
 /*
  * Values that a table's CHECK constraints take together: drawn from what writers write anyway and from the constants that the
@@ -32,19 +33,22 @@ FROM pg_constraint WHERE contype = 'c' AND conrelid = $1::regclass ORDER BY conn
   const named = new Set(checks.flatMap(({ columns }) => columns));
   const columns = table.columns.filter(({ name }) => named.has(name));
   if (columns.length === 0) return undefined;
-  const candidates = columns.map((column) => [
-    ...new Set([
-      ...(owned.key.includes(column)
-        ? Array.from(
-            { length: KEYS },
-            (_, number) => keyParts(owned, number)[owned.key.indexOf(column)] ?? "",
-          )
-        : Array.from({ length: VALUES }, (_, value) => valueFor(owned, column, value))),
-      ...(column.oneOf === undefined
-        ? checks.filter((check) => check.columns.includes(column.name)).flatMap(constantsOf)
-        : column.oneOf.map(String)),
-    ]),
-  ]);
+  const candidates = columns.map((column) => {
+    if (column.name === table.softDelete) return livingValue(table).map(([, value]) => value);
+    return [
+      ...new Set([
+        ...(owned.key.includes(column)
+          ? Array.from(
+              { length: KEYS },
+              (_, number) => keyParts(owned, number)[owned.key.indexOf(column)] ?? "",
+            )
+          : Array.from({ length: VALUES }, (_, value) => valueFor(owned, column, value))),
+        ...(column.oneOf === undefined
+          ? checks.filter((check) => check.columns.includes(column.name)).flatMap(constantsOf)
+          : column.oneOf.map(String)),
+      ]),
+    ];
+  });
   const rows = combinations(candidates);
   const taken = await ask(owned, columns, { rows, checks });
   return { columns: columns.map(({ name }) => name), rows: spread(taken) };

@@ -40,7 +40,9 @@ export async function describeMesh(
     for (const table of service.definition.tables) {
       if (table.cacheOf !== undefined) continue;
       const key = keyColumns(table);
-      const columns = table.columns.filter((column) => !key.includes(column));
+      const columns = table.columns.filter(
+        (column) => !key.includes(column) && column.name !== table.softDelete,
+      );
       const ofTable = own(own(samples, service.definition.name), table.name);
       const byColumn = new Map(Object.entries(ofTable ?? {}));
       const values = {

@@ -35,6 +35,7 @@ export interface OwnedTable {
   readonly service: SimulatedService;
   readonly table: TableDefinition;
   readonly key: KeyColumns;
+  /** The others, without that of soft deletions. */
   readonly columns: readonly ColumnDefinition[];
   /** By column: the table whose keys it holds, through a foreign key or as the column of a cascade. */
   readonly refersTo: ReadonlyMap<string, Owner>;

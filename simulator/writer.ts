@@ -1,5 +1,5 @@
 import { kindOf } from "@meshwright/runtime/column-types";
-import { idSql, relationOf } from "@meshwright/runtime/simulation";
+import { deletionSql, idSql, livingRows, relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeIdentifier as quote } from "pg";
 import { tableName } from "./coverage.js";
 import type { ForeignOwner } from "./foreign-owners.js";
@@ -10,7 +10,7 @@ import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
 import { keyOf } from "./values.js";
 import type { World } from "./world.js";
-import { insertion, updatedValues } from "./written-values.js";
+import { insertion, livingValue, updatedValues } from "./written-values.js";
 
 /*
  * Writes to owned tables with plain SQL, as an application or a person at psql would, without any service. Statements
@@ -197,11 +197,11 @@ async function update(client: pg.Client, task: Task): Promise<Committed> {
 
 /** Deletes and creates in one transaction: a new incarnation under the same id. */
 async function recreate(client: pg.Client, task: Task): Promise<Committed> {
-  const { owned, write } = task;
-  const id = keyOf(owned, write.key);
+  const { owned } = task;
+  const id = keyOf(owned, task.write.key);
   await client.query("BEGIN");
   const { deleted = [] } = await deletion(client, task, [id]);
-  await client.query(...insertion(owned, write));
+  await insertOrRestore(client, task);
   await client.query("COMMIT");
   task.world.coverage.count("row inserted", tableName(owned));
   return { deleted, written: [id], step: task.world.schedule.steps };
@@ -209,23 +209,51 @@ async function recreate(client: pg.Client, task: Task): Promise<Committed> {
 
 async function deletion(
   client: pg.Client,
-  { world, owned }: Task,
+  { world, owned, write }: Task,
   ids: readonly string[],
 ): Promise<Committed> {
   for (const id of ids) world.recordWriterDeletion(owned, id);
-  const { rows } = await client.query<{ key: string }>(
-    `DELETE FROM ${relationOf(owned.table)} WHERE ${idSql(owned.key)} = ANY ($1) RETURNING ${idSql(owned.key)} AS key`,
+  const { table } = owned;
+  const { softDelete: _, ...forGood } = table;
+  const key = idSql(owned.key, '"$t"');
+  // Of a table that deletes softly, two of three; a row that is softly deleted already may go for good, and nobody is told.
+  const isSoft = write.value % 3 !== 0;
+  const sql = deletionSql(isSoft ? table : forGood, [`${key} = ANY ($1)`]);
+  const lives = isSoft ? ["true"] : ["true", ...livingRows(table, '"$t"')];
+  const { rows } = await client.query<{ key: string; lived: boolean }>(
+    `${sql} RETURNING ${key} AS key, ${lives.join(" AND ")} AS lived`,
     [ids],
   );
-  world.coverage.count("row deleted", tableName(owned), rows.length);
-  return { deleted: rows.map(({ key }) => key) };
+  const deleted = rows.flatMap((row) => (row.lived ? [row.key] : []));
+  world.coverage.count("row deleted", tableName(owned), deleted.length);
+  return { deleted };
+}
+
+/** A row that is softly deleted comes back with another value, in one update: that is its creation. */
+async function insertOrRestore(client: pg.Client, { owned, write }: Task): Promise<void> {
+  const { table, key, columns } = owned;
+  const living = livingRows(table, '"$t"');
+  const column = columns[write.column % columns.length];
+  if (living.length > 0) {
+    const values = [
+      ...livingValue(table),
+      ...(column === undefined ? [] : updatedValues(owned, column, write)),
+    ];
+    const set = values.map(([name], index) => `${quote(name)} = $${index + 2}`).join(", ");
+    const { rowCount } = await client.query(
+      `UPDATE ${relationOf(table)} AS "$t" SET ${set} WHERE ${idSql(key, '"$t"')} = $1 AND NOT (${living.join(" AND ")})`,
+      [keyOf(owned, write.key), ...values.map(([, value]) => value)],
+    );
+    if (rowCount === 1) return;
+  }
+  await client.query(...insertion(owned, write));
 }
 
 /** Where a row that it refers to is missing, inserts that one before: chains of references are rarely met by chance. */
-async function insertWithReferences(client: pg.Client, { world, owned, write }: Task): Promise<void> {
-  const [sql, values] = insertion(owned, write);
+async function insertWithReferences(client: pg.Client, task: Task): Promise<void> {
+  const { world, owned, write } = task;
   try {
-    await client.query(sql, values);
+    await insertOrRestore(client, task);
   } catch (error) {
     const isMissing = error instanceof pg.DatabaseError && error.code === "23503";
     const parents = [...owned.refersTo.values()].filter(
@@ -236,7 +264,7 @@ async function insertWithReferences(client: pg.Client, { world, owned, write }: 
     for (const parent of parents)
       for (let key = 0; key < KEYS; key += 1)
         await insertParent(client, { world, owned: parent, write: { ...write, key, value: key } });
-    await client.query(sql, values);
+    await insertOrRestore(client, task);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ColumnDefinition } from "@meshwright/runtime";
+import type { ColumnDefinition, TableDefinition } from "@meshwright/runtime";
 import { kindOf } from "@meshwright/runtime/column-types";
 import { relationOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
@@ -61,6 +61,16 @@ export function updatedValues(
   const row = rows[(value + key) % rows.length];
   if (row === undefined || !columns.includes(column.name))
     return [[column.name, valueFor(owned, column, value)]];
-  const isKey = (name: string) => owned.key.some((one) => one.name === name);
-  return columns.flatMap((name, at) => (isKey(name) ? [] : [[name, row[at] ?? null] as const]));
+  const isWritten = (name: string) => owned.columns.some((one) => one.name === name);
+  return columns.flatMap((name, at) => (isWritten(name) ? [[name, row[at] ?? null] as const] : []));
+}
+
+/** What the column of soft deletions holds in a row that exists; empty: the table has none. */
+export function livingValue({
+  columns,
+  softDelete,
+}: TableDefinition): readonly (readonly [string, string | null])[] {
+  return columns
+    .filter(({ name }) => name === softDelete)
+    .map(({ name, type }) => [name, kindOf(type) === "boolean" ? "false" : null]);
 }

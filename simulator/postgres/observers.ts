@@ -15,7 +15,8 @@ CREATE TABLE mesh_sim."$violation" (what TEXT NOT NULL);
 CREATE TABLE mesh_sim."$heard" (event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
 CREATE FUNCTION mesh_sim.count_cascade() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF current_setting('application_name') NOT LIKE 'writer-%' AND to_jsonb(OLD) ->> TG_ARGV[1] IS NOT NULL
-     AND (TG_OP = 'DELETE' OR to_jsonb(NEW) ->> TG_ARGV[1] IS NULL) THEN
+     AND (TG_OP = 'DELETE' OR to_jsonb(NEW) ->> TG_ARGV[1] IS NULL
+       OR to_jsonb(OLD) ->> TG_ARGV[2] IS DISTINCT FROM to_jsonb(NEW) ->> TG_ARGV[2]) THEN
     INSERT INTO mesh_sim."$cascaded" VALUES (TG_ARGV[0], TG_ARGV[1]);
   END IF;
   RETURN NULL;
@@ -50,7 +51,9 @@ function trigger(
   column: string,
   { calls, on }: { readonly calls: string; readonly on: string },
 ): string {
-  const given = [table.name, column].map((text) => escapeLiteral(text)).join(", ");
+  const given = [table.name, column, ...(table.softDelete === undefined ? [] : [table.softDelete])]
+    .map((text) => escapeLiteral(text))
+    .join(", ");
   const name = quote(`simulated ${calls} ${column}`.slice(0, 60));
   return `CREATE TRIGGER ${name} AFTER ${on} ON ${relationOf(table)} FOR EACH ROW EXECUTE FUNCTION mesh_sim.${calls}(${given});`;
 }
