@@ -11,7 +11,7 @@ import {
   wireRow,
 } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
-import type { Copy, OwnedTable, SimulatedMesh, Untold } from "./mesh.js";
+import type { Copy, Holding, OwnedTable, SimulatedMesh, Untold } from "./mesh.js";
 
 /*
  * Convergence: compares a cache with the owned table that it copies.
@@ -59,7 +59,9 @@ export async function compareCache(
       read(
         owner.table,
         nameAtOwner,
-        [membershipSql(cache, nameAtOwner), ...livingRows(owner.table, '"$row"')].join(" AND "),
+        [holdingSql(cache.where ?? [], cache, nameAtOwner), ...livingRows(owner.table, '"$row"')].join(
+          " AND ",
+        ),
       ),
     ),
   ]);
@@ -74,22 +76,23 @@ export async function compareCache(
   ];
 }
 
-/** The rows of the owner that a partial cache has. */
-function membershipSql(
-  { where = [], columns }: TableDefinition,
-  nameAtOwner: (column: ColumnDefinition) => string,
+/** SQL: the row, `"$row"`, holds all of it. `nameIn`: what the columns are called there. */
+export function holdingSql(
+  said: readonly Holding[],
+  { columns }: Pick<TableDefinition, "columns">,
+  nameIn: (column: ColumnDefinition) => string,
 ): string {
-  const parts = where.map(({ column: name, values = [], isNull }) => {
+  const parts = said.map(({ column: name, values = [], isNull }) => {
     const column = columns.find((each) => each.name === name);
     const { kind, cast, zoned } = factsOf(column?.type ?? "text");
-    const cell = `"$row".${quote(column === undefined ? name : nameAtOwner(column))}`;
+    const cell = `"$row".${quote(column === undefined ? name : nameIn(column))}`;
     if (isNull !== undefined)
       return `${kind === "document" ? `nullif(${cell}, 'null')` : cell} IS ${isNull ? "" : "NOT "}NULL`;
-    const said = values.map((value) => escapeLiteral(String(value))).join(", ");
+    const texts = values.map((value) => escapeLiteral(String(value))).join(", ");
     // A timestamp would ignore the offset of its text.
     return kind === "moment" && !zoned
-      ? `${cell} AT TIME ZONE 'UTC' = ANY (ARRAY[${said}]::timestamptz[])`
-      : `${cell} = ANY (ARRAY[${said}]::${cast}[])`;
+      ? `${cell} AT TIME ZONE 'UTC' = ANY (ARRAY[${texts}]::timestamptz[])`
+      : `${cell} = ANY (ARRAY[${texts}]::${cast}[])`;
   });
   return ["true", ...parts].join(" AND ");
 }

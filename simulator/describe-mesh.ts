@@ -18,6 +18,7 @@ import {
   type SimulatedService,
   type Wanted,
 } from "./mesh.js";
+import { observeMoments } from "./moments.js";
 import { KEYS } from "./plan.js";
 
 /*
@@ -32,7 +33,7 @@ type TableInMaking = OwnedTable & {
 
 export async function describeMesh(
   services: readonly SimulatedService[],
-  { samples = {}, wanted = {}, payloads = {}, events = [], untold = {} }: Partial<MeshFacts> = {},
+  { samples = {}, wanted = {}, payloads = {}, events = [], timed = [], untold = {} }: Partial<MeshFacts> = {},
 ): Promise<SimulatedMesh> {
   const tables: TableInMaking[] = [];
   const foreign = describeForeign(services, payloads);
@@ -48,6 +49,7 @@ export async function describeMesh(
       const values = {
         samples: byColumn,
         wanted: wantedValues(table, service.definition.name, { services, wanted }),
+        moments: new Set(timedOf(timed, service, table).map(({ at }) => at)),
         checked: undefined,
       };
       tables.push({ service, table, key, columns, refersTo: new Map(), ...values });
@@ -68,6 +70,7 @@ export async function describeMesh(
   for (const owned of tables) {
     owned.checked = await findCheckedRows(owned);
     takeCheckedKeys(owned);
+    await observeMoments(owned, timedOf(timed, owned.service, owned.table));
   }
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
@@ -86,6 +89,10 @@ function takeCheckedKeys({ key, checked, samples }: TableInMaking): void {
         Array.from({ length: KEYS }, (_, number) => accepted[number % accepted.length] ?? ""),
       );
   }
+}
+
+function timedOf(timed: MeshFacts["timed"], { definition }: SimulatedService, { name }: TableDefinition) {
+  return timed.filter(({ service, table }) => service === definition.name && table === name);
 }
 
 function namesOf({ entity, events }: ForeignEntity): readonly string[] {

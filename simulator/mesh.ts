@@ -43,6 +43,8 @@ export interface OwnedTable {
   readonly samples: ReadonlyMap<string, readonly string[]>;
   /** By column: values by which rows belong to partial copies, or mean an event. */
   readonly wanted: ReadonlyMap<string, readonly (string | null)[]>;
+  /** Columns with moments at which rows mean an event. */
+  readonly moments: ReadonlySet<string>;
   /** Undefined where its rows meet no CHECK. */
   readonly checked: CheckedColumns | undefined;
 }
@@ -59,6 +61,7 @@ export interface MeshFacts {
   readonly samples: Samples;
   /** By service, table and column: values by which rows mean an event (`when`); null is one. */
   readonly wanted: Wanted;
+  readonly timed: readonly TimedEvent[];
   /** By event of an external service, as `field.probe.measured`: payloads that it may have. */
   readonly payloads: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
   /** Events that rows imply, as `auth.user.created`. */
@@ -71,6 +74,28 @@ export interface MeshFacts {
 export type Wanted = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, readonly (string | null)[]>>>>>
 >;
+
+/** An event that a row means once the moment in its column has come (`at`). */
+export interface TimedEvent {
+  /** Of the service. */
+  readonly service: string;
+  readonly table: string;
+  /** `library.reservation.expired` */
+  readonly event: string;
+  readonly at: string;
+  /** What the row holds then, and does not hold. */
+  readonly when: readonly Holding[];
+  readonly unless: readonly Holding[];
+  /** The rows are the entity; else they name another. */
+  readonly ofRow: boolean;
+}
+
+/** What a column holds: one of the values, or null or not. */
+export interface Holding {
+  readonly column: string;
+  readonly values?: readonly (string | number | boolean)[];
+  readonly isNull?: boolean | undefined;
+}
 
 /** What no event tells. */
 export interface Untold {

@@ -5,6 +5,7 @@ import { compareCache } from "./caches.js";
 import { compareForeignCopy } from "./foreign-copies.js";
 import { type Copy, copiesOf, isForeign, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
+import { checkMoments } from "./moments.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
 
@@ -28,6 +29,7 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
     ...(await Promise.all(copies.map((copy) => checkHooksBefore(outcome, copy)))).flat(),
     ...(await checkDeadLetters(outcome)),
     ...(await checkOnEvent(outcome)),
+    ...(await checkMoments(outcome)),
     ...(await readObserved(outcome)),
   ];
   return found;

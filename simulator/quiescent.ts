@@ -23,10 +23,11 @@ export async function findPendingWork(
     if (count() > 0) return pending(`${count()} messages of ${entity.service}`);
   for (const service of world.mesh.services) {
     const { name } = service.definition;
-    const { outbox, attempts, tasks, stale } = await countPending(harness, service, faultsEndedAt);
+    const { outbox, attempts, tasks, moments, stale } = await countPending(harness, service, faultsEndedAt);
     if (outbox > 0) return pending(`${outbox} events in the outbox of ${name}`);
     if (attempts > 0) return pending(`${attempts} events that ${name} tries again`);
     if (tasks > 0) return pending(`${tasks} cascades of ${name} that wait for their hook`);
+    if (moments > 0) return pending(`${moments} moments of ${name} that have come or will soon`);
     if (stale > 0) snapshots = `${stale} snapshots of ${name} that are due`;
     for (const { durable, stream } of service.definition.consumers) {
       const state = world.server.port.consumerState(stream.name, durable);
@@ -42,6 +43,7 @@ interface PendingCounts {
   readonly outbox: number;
   readonly attempts: number;
   readonly tasks: number;
+  readonly moments: number;
   /** Snapshots older than the end of the faults. */
   readonly stale: number;
 }
@@ -60,6 +62,8 @@ async function countPending(
   const [counts] = await database.query<PendingCounts>(
     `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
+  ((SELECT count(*) FROM mesh.moment WHERE due_at <= to_timestamp($3 / 1000.0)) + (SELECT count(*) FROM mesh_sim."$moment"
+   WHERE NOT told AND at > to_timestamp($3 / 1000.0) AND at <= to_timestamp($3 / 1000.0) + interval '1 minute'))::integer AS moments,
   (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
    WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_at > to_timestamp($3 / 1000.0)
      OR snapshot_error IS NOT NULL OR snapshot_wanted IS NOT NULL)::integer AS stale`,

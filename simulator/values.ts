@@ -39,11 +39,15 @@ function keyValue({ table, samples }: OwnedTable, { name, type }: ColumnDefiniti
   return `${table.name}-${IDS[n]}`;
 }
 
+/** How far ahead of now moments are that mean an event: past, soon, after some more writes, and in no schedule. */
+const AHEAD_MS = [-3_600_000, 300, 3_000, 20_000, 86_400_000];
+
 /** A text that PostgreSQL reads as a value of the column; null for value 0 of a nullable column. */
 export function valueFor(owned: OwnedTable, column: ColumnDefinition, value: number): string | null {
   if (column.nullable === true && value === 0) return null;
   const target = owned.refersTo.get(column.name);
   if (target !== undefined) return keyOf(target, value);
+  if (owned.moments.has(column.name)) return new Date(Date.now() + (AHEAD_MS[value] ?? 0)).toISOString();
   // Every other value, so that rows enter partial copies and leave them.
   const wanted = owned.wanted.get(column.name) ?? [];
   if (wanted.length > 0 && value % 2 === 1)

@@ -17,7 +17,7 @@ export function insertion(
   const columns = owned.columns.filter(({ type, defaulted }) => !(defaulted && kindOf(type) === "moment"));
   const names = [...owned.key, ...columns].map(({ name }) => name);
   const key = keyParts(owned, write.key);
-  const checked = checkedValues(owned, key, write);
+  const checked = new Map([...checkedValues(owned, key, write)].filter(([name]) => !owned.moments.has(name)));
   const values = [
     ...key,
     ...columns.map((column, index) => {
@@ -59,9 +59,10 @@ export function updatedValues(
 ): readonly (readonly [string, string | null])[] {
   const { columns = [], rows = [] } = owned.checked ?? {};
   const row = rows[(value + key) % rows.length];
-  if (row === undefined || !columns.includes(column.name))
+  if (row === undefined || !columns.includes(column.name) || owned.moments.has(column.name))
     return [[column.name, valueFor(owned, column, value)]];
-  const isWritten = (name: string) => owned.columns.some((one) => one.name === name);
+  const isWritten = (name: string) =>
+    owned.columns.some((one) => one.name === name) && !owned.moments.has(name);
   return columns.flatMap((name, at) => (isWritten(name) ? [[name, row[at] ?? null] as const] : []));
 }
 

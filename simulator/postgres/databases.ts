@@ -39,7 +39,8 @@ export interface SimulatedDatabase {
 
 /**
  * Makes `now()` the world's virtual time: `mesh_sim` stands before pg_catalog in the search path. The functions of `mesh`
- * have a search path of their own and keep the server's time; they use it for `metadata.timestamp`, which decides nothing.
+ * have a search path of their own and keep the server's time; they use it for `metadata.timestamp`, which decides nothing. The
+ * clock by which moments come is replaced.
  * `public` comes last, as by default, since a table called `text` is also a type.
  */
 const PRELUDE = `
@@ -48,6 +49,7 @@ CREATE TABLE mesh_sim."$clock" (now timestamptz NOT NULL) WITH (fillfactor = 10)
 INSERT INTO mesh_sim."$clock" VALUES (pg_catalog.now());
 CREATE FUNCTION mesh_sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
 CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
+CREATE OR REPLACE FUNCTION mesh.clock() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM mesh_sim."$clock"';
 ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 CREATE TABLE mesh_sim."$effect" (

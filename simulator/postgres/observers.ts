@@ -13,6 +13,15 @@ export const OBSERVERS = `
 CREATE TABLE mesh_sim."$cascaded" ("table" TEXT NOT NULL, "column" TEXT NOT NULL);
 CREATE TABLE mesh_sim."$violation" (what TEXT NOT NULL);
 CREATE TABLE mesh_sim."$heard" (event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
+CREATE TABLE mesh_sim."$moment" (
+    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event TEXT NOT NULL, entity_id TEXT NOT NULL,
+    at TIMESTAMPTZ, means BOOLEAN NOT NULL DEFAULT false, told BOOLEAN NOT NULL DEFAULT false
+);
+CREATE FUNCTION mesh_sim.remember_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO mesh_sim."$moment" (event, entity_id, at, told)
+  SELECT NEW.entity || '.' || substring(NEW.subject FROM '[^.]*$'), NEW.entity_id, now, true FROM mesh_sim."$clock";
+  RETURN NULL;
+END $$;
 CREATE FUNCTION mesh_sim.count_cascade() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF current_setting('application_name') NOT LIKE 'writer-%' AND to_jsonb(OLD) ->> TG_ARGV[1] IS NOT NULL
      AND (TG_OP = 'DELETE' OR to_jsonb(NEW) ->> TG_ARGV[1] IS NULL

@@ -179,7 +179,7 @@ export class SimulatedSocket extends Duplex {
 
 /** A statement that was prepared before may: its text is not sent again. */
 function asksForTime(sql: string): boolean {
-  return sql.startsWith("(") || sql.includes("now()") || sql.includes("clock_timestamp()");
+  return sql.startsWith("(") || /now\(\)|clock_timestamp\(\)|mesh\.(clock|tell_moments)\(/.test(sql);
 }
 
 const COMMITTING = /^(COMMIT|INSERT|UPDATE|DELETE)/;

@@ -23,6 +23,7 @@ import { compileProject, reportDiagnostics } from "../project.js";
 import { drawPayloads } from "../simulate/foreign-payloads.js";
 import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
+import { findTimedEvents } from "../simulate/timed.js";
 import { findUntold } from "../simulate/untold.js";
 import { findWanted } from "../simulate/wanted.js";
 
@@ -58,6 +59,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
       facts: {
         samples,
         wanted: findWanted(mesh),
+        timed: findTimedEvents(mesh),
         payloads: drawPayloads(mesh),
         events: publishedEvents(mesh),
         untold: findUntold(mesh),

@@ -1,9 +1,9 @@
 /**
- * Steps that happen whether or not anything else does, by what the trace shows of them: polls of the outbox, of pending
+ * Steps that happen whether or not anything else does, by what the trace shows of them: polls of the outbox, of moments, of pending
  * retries, of the leader lease and of the broker. A reader of a counterexample does without them.
  */
 export const ROUTINE_STEPS: readonly RegExp[] = [
-  /pg_current_snapshot/,
+  /pg_current_snapshot|DISTINCT due\.routine|min\(next_at\) - mesh\.clock/,
   /\(mesh-pending-retries\)|SELECT subscription\.seq_offset, attempt\.stream_seq/,
   /count\(\*\)::integer FROM mesh\.attempt WHERE durable/,
   /SELECT 1$/,
