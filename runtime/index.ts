@@ -157,6 +157,7 @@ export {
   migrate,
   migrateAsOwner,
   migrationState,
+  normalizeSql,
   type OwnedDatabase,
   readCatalog,
   type Statement,

@@ -25,18 +25,15 @@ async function refuseFolder(
     const hint = `make it beside mesh.yaml, with a first file ${folder}/0001_views.sql, or take "sql" away`;
     return [{ code: "sql-folder", path, message: `there is no folder ${folder}`, hint }];
   }
+  // Not needed by a mesh without such a folder, whose runs are quicker without it.
+  const { findCustomSqlMistakes, normalizeSql } = await import("@meshwright/runtime");
   const files = names
     .filter((file) => file.endsWith(".sql"))
-    .map(async (file) => ({
-      name: file,
-      text: (await readFile(join(folder, file), "utf8")).replaceAll("\r\n", "\n"),
-    }));
+    .map(async (file) => ({ name: file, text: normalizeSql(await readFile(join(folder, file), "utf8")) }));
   const prefix = `${service}/migrations/`;
   const migrations = paths
     .flatMap((each) => (each.startsWith(prefix) ? [each.slice(prefix.length)] : []))
     .sort();
-  // Not needed by a mesh without such a folder, whose runs are quicker without it.
-  const { findCustomSqlMistakes } = await import("@meshwright/runtime");
   return findCustomSqlMistakes(await Promise.all(files), migrations).map(({ file, line, message, hint }) => ({
     code: "sql-file",
     path,

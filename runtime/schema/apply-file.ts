@@ -4,7 +4,7 @@ import { classify, STATE } from "../database/database-errors.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
-import { orderingHint, watchRelations } from "./custom-sql.js";
+import { orderingHint, watchSession } from "./custom-sql.js";
 import { isCustom, MigrationError, recordMigrations } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { type Statement, splitStatements } from "./split-statements.js";
@@ -45,9 +45,9 @@ export async function applyFile(file: Pending, applying: Applying): Promise<void
     for (const [index, stage] of stages.entries()) {
       if (index < from) continue;
       const progress = { done: index + 1, of: stages.length };
-      const noteRelations = isCustom(file) ? await watchRelations(client) : undefined;
+      const endFile = isCustom(file) ? await watchSession(client) : undefined;
       const finish = async () => {
-        await noteRelations?.();
+        await endFile?.();
         if (progress.done === progress.of) await recordMigrations(client, [...file.includes, file]);
         await writeProgress(client, file, progress);
       };

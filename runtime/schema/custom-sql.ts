@@ -135,7 +135,7 @@ export async function readCustomSql(
       .sort()
       .map(async (name) => ({
         name,
-        text: (await readFile(join(folder, name), "utf8")).replaceAll("\r\n", "\n"),
+        text: normalizeSql(await readFile(join(folder, name), "utf8")),
       })),
   );
   const [mistake] = findCustomSqlMistakes(files, migrations);
@@ -176,16 +176,28 @@ export function orderingHint(file: Migration, { code }: Pick<DatabaseError, "cod
 const RELATIONS = `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE') AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'mesh')`;
 
-/** Notes, in the transaction of a file, which relations it made: the service's role is granted these. */
-export async function watchRelations(client: ClientBase): Promise<() => Promise<void>> {
-  const { rows } = await client.query<{ name: string }>(RELATIONS);
-  const before = rows.map(({ name }) => name);
+/** What a file may set; a transaction's own settings end with it. */
+const SETTINGS = `SELECT name, setting FROM pg_settings
+WHERE context IN ('user', 'superuser') AND (name = 'transaction_timeout' OR name NOT LIKE 'transaction\\_%')`;
+const PUT_BACK = `SELECT set_config(name, former.setting, false)
+FROM unnest($1::text[], $2::text[]) AS former (name, setting) JOIN pg_settings AS present USING (name)
+WHERE present.setting <> former.setting`;
+
+/** At the end of a file's transaction: what it has set, it has set for itself, and the service's role is granted the relations that it made. */
+export async function watchSession(client: ClientBase): Promise<() => Promise<void>> {
+  const { rows: relations } = await client.query<{ name: string }>(RELATIONS);
+  const { rows: settings } = await client.query<{ name: string; setting: string }>(SETTINGS);
   return async () => {
-    // What the file has set, it has set for itself.
-    await client.query("RESET SESSION AUTHORIZATION; RESET ROLE; RESET search_path");
+    await client.query("RESET SESSION AUTHORIZATION; RESET ROLE");
+    await client.query(PUT_BACK, [settings.map(({ name }) => name), settings.map(({ setting }) => setting)]);
     await client.query(
       `INSERT INTO mesh.custom_relation (name) SELECT name FROM (${RELATIONS}) AS found WHERE name <> ALL ($1) ON CONFLICT DO NOTHING`,
-      [before],
+      [relations.map(({ name }) => name)],
     );
   };
+}
+
+/** The text of a file as it is run: without a byte order mark, and with Unix's line ends. */
+export function normalizeSql(text: string): string {
+  return text.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n");
 }

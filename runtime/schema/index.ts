@@ -1,5 +1,5 @@
 export { type CatalogColumn, type CatalogForeignKey, type CatalogTable, readCatalog } from "./catalog.js";
-export { type CustomSqlMistake, findCustomSqlMistakes } from "./custom-sql.js";
+export { type CustomSqlMistake, findCustomSqlMistakes, normalizeSql } from "./custom-sql.js";
 export { type Detached, type DetachOptions, detachDatabase } from "./detach.js";
 export {
   compareExisting,

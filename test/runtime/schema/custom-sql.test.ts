@@ -179,6 +179,12 @@ test("a release without an own file runs on, but where the file says that it can
   expect(await failure()).toMatch(/sql\/0003_gone\.sql was applied .*this release cannot run: dear is gone/);
 });
 
+test("a byte order mark and Windows' line ends are no part of a file", async () => {
+  await custom("0002_prices.sql", "\uFEFF-- before: 0002_wider.sql\r\nDROP VIEW dear;\r\n");
+  await generated("0002_wider.sql", "ALTER TABLE items ALTER price TYPE BIGINT;\n");
+  expect((await run()).applied.slice(-2)).toEqual(["sql/0002_prices.sql", "0002_wider.sql"]);
+});
+
 test("what a file sets for its session, it sets for itself alone", async () => {
   await custom(
     "0002_set.sql",
@@ -187,13 +193,18 @@ test("what a file sets for its session, it sets for itself alone", async () => {
       new URL(url).pathname.slice(1),
     ),
   );
-  await custom("0003_rows.sql", "INSERT INTO items VALUES ('a', 20);\n");
+  await custom(
+    "0003_strings.sql",
+    "SET standard_conforming_strings = off; SET statement_timeout = '1s'; SET default_transaction_read_only = on;\n",
+  );
+  await custom("0004_rows.sql", "INSERT INTO items VALUES ('a\\nb', 20);\n");
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   await migrate(pool, { service: "shop", migrations, sql: "sql", logger: silent });
   const { rows } = await pool.query(
     "SELECT current_setting('timezone') AS zone, current_user = session_user AS self",
   );
   expect(rows).toEqual([{ zone: expect.not.stringContaining("Tokyo"), self: true }]);
+  expect(await ask(url, "SELECT id FROM items")).toEqual([{ id: "a\nb" }]);
   await pool.end();
 });
 
