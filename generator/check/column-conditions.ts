@@ -65,12 +65,20 @@ export function checkColumnCondition(
 }
 
 /** The value is one that the column can hold. */
-function checkConditionValue({ name, type, node }: ColumnSymbol, value: ScalarNode, report: Report): void {
-  if (type === undefined) return;
+function checkConditionValue(column: ColumnSymbol, value: ScalarNode, report: Report): void {
+  const expected = refusesValue(column, value.value);
+  if (expected !== undefined)
+    report("invalid-condition", value.span, { column: column.name, value: value.text, expected });
+}
+
+/** What the column holds, where it can never hold the value: its type, or the values of its `one_of`. */
+export function refusesValue(
+  { type, node }: ColumnSymbol,
+  value: string | number | boolean,
+): string | undefined {
+  if (type === undefined) return undefined;
   const oneOf = node?.get.one_of;
-  const isAllowed =
-    oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value.value);
-  if (isValueOf(type, value.value, { allowsNow: false }) && isAllowed) return;
-  const expected = oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
-  report("invalid-condition", value.span, { column: name, value: value.text, expected });
+  const isAllowed = oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value);
+  if (isValueOf(type, value, { allowsNow: false }) && isAllowed) return undefined;
+  return oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
 }

@@ -1,8 +1,15 @@
 import type { Report } from "../../diagnostics/report.js";
 import { isNested, mayLack } from "../../language/bind/bind-payload.js";
 import { leavesOf } from "../../language/payload-leaves.js";
-import type { ColumnSource, EventSymbol, FieldSymbol, TableSymbol } from "../../language/symbols.js";
+import type {
+  ColumnSource,
+  ColumnSymbol,
+  EventSymbol,
+  FieldSymbol,
+  TableSymbol,
+} from "../../language/symbols.js";
 import { wireName } from "../../vocabulary/namings.js";
+import { refusesValue } from "../column-conditions.js";
 import { describeField, fieldFits, isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../table-lookup.js";
@@ -61,7 +68,24 @@ function checkField(field: FieldSymbol, event: EmittedEvent, report: Report): vo
     report("field-type", field.node.span, { field: field.name, type, column: target.type });
   } else if (!isOptional(field.node) && lacks(source, event)) {
     report("field-nullable", field.node.span, { field: field.name, type, why: whyLacking(source) });
-  }
+  } else refuseConstant(field, target, report);
+}
+
+/** A constant that is a rule on a column: one that the column never holds would refuse every row. */
+function refuseConstant({ name, node }: FieldSymbol, column: ColumnSymbol, report: Report): void {
+  if (node?.kind !== "open") return;
+  const constant = node.value.entries.find(({ key }) => key === "const")?.value;
+  if (constant?.kind !== "scalar" || constant.value === null) return;
+  const { value } = constant;
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return;
+  const expected = refusesValue(column, value);
+  if (expected !== undefined)
+    report("constant-never-held", constant.span, {
+      field: name,
+      column: column.name,
+      value: constant.text,
+      expected,
+    });
 }
 
 /** As it is written. */

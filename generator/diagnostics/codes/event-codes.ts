@@ -58,6 +58,11 @@ export const eventCodes = {
     (p: { column: string; type: string }) => `"${p.column}" cannot be compared with a value: it is ${p.type}`,
     () => 'say "{ null: true }" or "{ null: false }", or name another column',
   ),
+  "constant-never-held": error(
+    (p: { field: string; column: string; value: string; expected: string }) =>
+      `"${p.field}" is to be "${p.value}", and its column "${p.column}" never holds that: every row would be refused`,
+    (p) => `write what it holds (${p.expected}), or give the field a name that is no column's`,
+  ),
   "condition-not-nullable": error(
     (p: { column: string }) => `"${p.column}" is never null`,
     (p) => `remove the condition, or say "null: true" on the column "${p.column}"`,
