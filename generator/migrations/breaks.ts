@@ -60,6 +60,8 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
     case "create_schema":
     case "note_place":
     case "forget_place":
+    case "await_cascades":
+    case "revive_rows":
     case "adopt_rows":
     case "schedule_rows":
     case "forget_moments":

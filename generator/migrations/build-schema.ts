@@ -4,6 +4,7 @@ import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { timedSchemas } from "./row-moments.js";
+import { softDeletionSchema } from "./soft-deletion.js";
 import { distinctName, identifier, objectName, ownPrefix } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 
@@ -16,6 +17,7 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
       ...tableSchema(table, new Set(columns)),
       checks: checkSchemas(table, mesh),
       timed: timedSchemas(table, mesh),
+      softDeletion: softDeletionSchema(table, mesh, database.service),
     };
     return table.existing ? oursOf(schema, table, mesh) : schema;
   });
@@ -67,7 +69,10 @@ function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchem
 }
 
 /** `cascaded`: columns by which a cascade rule finds its rows. */
-function tableSchema(table: Table, cascaded: ReadonlySet<string>): Omit<TableSchema, "checks" | "timed"> {
+function tableSchema(
+  table: Table,
+  cascaded: ReadonlySet<string>,
+): Omit<TableSchema, "checks" | "timed" | "softDeletion"> {
   const named = (columns: readonly string[], kind: string) => ({
     name: objectName(...ownPrefix(table), table.name, ...columns, kind),
     columns,

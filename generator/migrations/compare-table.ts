@@ -9,6 +9,7 @@ import type {
 import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
 import { columnsOf, type TableNames, type TablePair, translate } from "./renamed-tables.js";
 import { compareMoments, forgetMoments, scheduleRows } from "./row-moments.js";
+import { compareSoftDeletion } from "./soft-deletion.js";
 import type { Step } from "./steps.js";
 
 export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse): readonly Step[] {
@@ -18,6 +19,8 @@ export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse)
   if (isMoved(pair)) return refuseMove(pair, refuse);
   if (next.existing === true) return compareExisting(pair, refuse);
   return [
+    ...awaitCascades(pair),
+    ...compareSoftDeletion(pair, columnsOf(columns)),
     ...compareColumns(columns, { table: next.name, oldTable: previous.name }, refuse),
     ...compareKey(pair, refuse),
     ...compareUniques(pair, refuse),
@@ -51,7 +54,12 @@ function refuseMove({ previous, next }: TablePair, refuse: Refuse): readonly Ste
 /** Checks and indexes of ours; what they stand on is not for a migration to change. */
 function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonly Step[] {
   const named = [previous, next].flatMap(({ key, checks, indexes }) => [key, ...checks, ...indexes]);
-  const names = new Set(named.flatMap(({ columns }) => columns));
+  const deletions = [previous, next].flatMap(({ softDeletion }) => softDeletion?.column ?? []);
+  const names = new Set([
+    ...named.flatMap(({ columns }) => columns),
+    ...next.timed.map(({ column: name }) => name),
+    ...deletions,
+  ]);
   const column = (name: string): ColumnSchema => ({
     name,
     renamedFrom: undefined,
@@ -66,9 +74,11 @@ function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonl
     previous.adopts !== undefined && next.adopts !== undefined && compareKey(pair, refuse).length > 0;
   const isNew = next.adopts !== undefined && (hasNewIds || previous.adopts?.entity !== next.adopts.entity);
   return [
+    ...awaitCascades(pair),
+    ...compareSoftDeletion(pair, columnsOf(pair.columns)),
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
-    ...compareMoments(pair, new Map(next.timed.map(({ column: name }) => [name, name]))),
+    ...compareMoments(pair, columnsOf(pair.columns)),
     ...(isNew && next.adopts !== undefined
       ? [{ kind: "adopt_rows", table: next, adoption: next.adopts } as const]
       : []),
@@ -162,6 +172,14 @@ function compareKey(pair: TablePair, refuse: Refuse): readonly Step[] {
     table: next.name,
     constraint,
   }));
+}
+
+/** Tasks know their rows by the key's values, in its order. */
+function awaitCascades({ previous, next, columns }: TablePair): readonly Step[] {
+  const key = translate(previous.key.columns, columnsOf(columns));
+  return key?.join("\0") === next.key.columns.join("\0")
+    ? []
+    : [{ kind: "await_cascades", table: previous.name }];
 }
 
 function compareUniques(pair: TablePair, refuse: Refuse): readonly Step[] {

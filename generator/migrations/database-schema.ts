@@ -33,6 +33,17 @@ export interface TableSchema {
   readonly indexes: readonly IndexSchema[];
   /** Events that its rows mean at a time. */
   readonly timed: readonly TimedSchema[];
+  readonly softDeletion: SoftDeletionSchema | undefined;
+}
+
+export interface SoftDeletionSchema {
+  readonly column: string;
+  /** Of its rows: `shop.order`; undefined where no event tells of them. */
+  readonly entity: string | undefined;
+  /** As SQL over a row called `kept`: the id of its entity. */
+  readonly id: string;
+  /** As SQL over a row called `kept`: whether it is not deleted. */
+  readonly living: string;
 }
 
 /** Whose moments its triggers keep; those of rows that were there before are for the migration that brings the event. */

@@ -2,6 +2,7 @@ import { livesExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Event, Mesh, Table } from "../model/mesh.js";
 import type { TableSchema, TimedSchema } from "./database-schema.js";
+import { revivesRows } from "./soft-deletion.js";
 import { identifier, objectName } from "./sql-names.js";
 import type { Step } from "./steps.js";
 
@@ -67,11 +68,12 @@ export function compareMoments(
   const isSame = (old: TimedSchema, timed: TimedSchema) =>
     old.event === timed.event && names.get(old.column) === timed.column;
   const former = (timed: TimedSchema) => previous.timed.find((old) => isSame(old, timed));
+  const revives = revivesRows(previous, next, names);
   return [
     ...forgetMoments(previous.timed.filter((old) => !next.timed.some((timed) => isSame(old, timed)))),
     ...scheduleRows(
       next,
-      next.timed.filter((timed) => former(timed) === undefined),
+      next.timed.filter((timed) => revives || former(timed) === undefined),
     ),
     ...next.timed
       .filter((timed) => (former(timed) ?? timed).routine !== timed.routine)

@@ -5,6 +5,7 @@ import type {
   ConstraintSchema,
   ForeignKeySchema,
   IndexSchema,
+  SoftDeletionSchema,
   TableSchema,
   TimedSchema,
 } from "./database-schema.js";
@@ -12,6 +13,8 @@ import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
 
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
 export type Step =
+  /** Fails while rows of the table are pending deletion: they are noted by the key that changes. */
+  | { readonly kind: "await_cascades"; readonly table: string }
   | { readonly kind: "drop_trigger"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_foreign_key"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_constraint"; readonly table: string; readonly name: string }
@@ -42,6 +45,12 @@ export type Step =
   | { readonly kind: "schedule_rows"; readonly table: string; readonly timed: TimedSchema }
   | { readonly kind: "forget_moments"; readonly event: string }
   | { readonly kind: "reroute_moments"; readonly event: string; readonly routine: string }
+  /** Rows that were softly deleted by a column that means it no longer are new incarnations, without an event. */
+  | {
+      readonly kind: "revive_rows";
+      readonly table: string;
+      readonly deletion: SoftDeletionSchema & { readonly entity: string };
+    }
   /** With its indexes; its foreign keys as far as what they reference exists by then. */
   | {
       readonly kind: "create_table";
@@ -71,7 +80,9 @@ export type Step =
  * rows are filled, so that the filling emits its events; foreign keys come last, when every key exists.
  */
 const ORDER: readonly (readonly Step["kind"][])[] = [
+  ["await_cascades"],
   ["drop_trigger"],
+  ["revive_rows"],
   ["drop_foreign_key"],
   ["drop_constraint", "drop_index"],
   ["drop_column"],

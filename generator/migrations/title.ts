@@ -76,6 +76,8 @@ function describe(step: Step): Part | undefined {
     case "forget_place":
       return on(step.table.name, `release ${step.table.name}`);
     case "create_schema":
+    case "await_cascades":
+    case "revive_rows":
     case "adopt_rows":
     case "schedule_rows":
     case "forget_moments":

@@ -9,6 +9,7 @@ import type { BeforeContext, Logger } from "../definition/hook-definition.js";
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
+import { splitId } from "../values/entity-id.js";
 import { wireRow } from "../values/values.js";
 
 /*
@@ -66,6 +67,9 @@ interface Worker {
   readonly leased: Set<string>;
   readonly tally: { done: number; failed: number; lastError: string | undefined };
 }
+
+/** The task was written under another key of the table: which row it means cannot be told. */
+class UnknownRow extends Error {}
 
 /** Jitter makes of this five minutes at most. */
 const LONGEST_BACKOFF_MS = 200_000;
@@ -190,10 +194,9 @@ async function performTask(worker: Worker, task: Task): Promise<void> {
   } catch (error) {
     tally.failed += 1;
     tally.lastError = messageOf(error);
-    logger.warn(
-      { attempts: task.attempts, error: tally.lastError },
-      "a hook before a deletion failed; the row stays",
-    );
+    const facts = { attempts: task.attempts, error: tally.lastError };
+    if (error instanceof UnknownRow) logger.error(facts, "a row pending deletion cannot be found; it stays");
+    else logger.warn(facts, "a hook before a deletion failed; the row stays");
     await postponeTask(worker, task, tally.lastError);
   }
 }
@@ -258,5 +261,10 @@ function isPending({ table, column }: CascadeDefinition): string {
 }
 
 function pendingParameters({ table }: CascadeDefinition, task: Task): (string | null)[] {
-  return [task.entity_id, ...keyParameters(keyColumns(table), task.row_key)];
+  const key = keyColumns(table);
+  if (splitId(task.row_key, key.length) === undefined) {
+    const names = key.map(({ name }) => name).join(", ");
+    throw new UnknownRow(`"${task.row_key}" is no key of ${table.name} (${names})`);
+  }
+  return [task.entity_id, ...keyParameters(key, task.row_key)];
 }

@@ -105,15 +105,20 @@ export interface Subscriber {
   verify(): Promise<Verification>;
 }
 
-/** One consumer of `dispatch`. */
+/** One consumer of `dispatch`. `after`: the stream sequence of the message before its first, default 0. */
 export function subscribe(
   pool: pg.Pool,
   consumer: ConsumerDefinition,
-  source: { readonly url: string; readonly variable: string; readonly keyVariable: string },
+  source: {
+    readonly url: string;
+    readonly variable: string;
+    readonly keyVariable: string;
+    readonly after?: number;
+  },
 ): Subscriber {
   const model = buildModel(consumer);
   const env = { [source.variable]: source.url, [source.keyVariable]: KEY };
-  let seq = 0;
+  let seq = source.after ?? 0;
   const parse = ({ subject, body }: Message) => {
     seq += 1;
     return parseMessage(

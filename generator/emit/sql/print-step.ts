@@ -7,7 +7,7 @@ import type {
   TableSchema,
 } from "../../migrations/database-schema.js";
 import type { Block } from "../../migrations/migration-text.js";
-import { identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
+import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
 import { IDENTITY } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
 import { commentLines } from "../../quote/sql.js";
@@ -41,6 +41,15 @@ export function printStep(step: Step, printing: Printing): Block {
       return print(
         adoptionView(step, printing),
         `${step.table.name}: rows that were there before get their first version, and no event tells of them.`,
+      );
+    case "await_cascades": {
+      const table = literal(step.table);
+      return print({ table, quote: dollarQuote(table) });
+    }
+    case "revive_rows":
+      return print(
+        { ...step.deletion, entity: literal(step.deletion.entity), table: printing.relation(step.table) },
+        `${step.table}: rows in which ${step.deletion.column} is set are there again, as new ones; copies take them from their next snapshot. Writers wait meanwhile.`,
       );
     case "schedule_rows":
       return print(

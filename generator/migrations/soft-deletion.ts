@@ -1,0 +1,47 @@
+import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
+import type { Mesh, Table } from "../model/mesh.js";
+import type { SoftDeletionSchema, TableSchema } from "./database-schema.js";
+import { identifier } from "./sql-names.js";
+import type { Step } from "./steps.js";
+
+/*
+ * What a table's soft deletion means to its rows when it goes or gets another column: rows that were deleted by it are there
+ * again, as new incarnations, which copies take from their next snapshot.
+ */
+
+export function softDeletionSchema(
+  table: Table,
+  mesh: Mesh,
+  service: string | undefined,
+): SoftDeletionSchema | undefined {
+  const column = table.columns.find(({ name }) => name === table.softDelete);
+  if (column === undefined) return undefined;
+  const own = mesh.events.find(
+    (event) => event.service === service && event.emit?.table === table.name && event.emit.id === undefined,
+  );
+  const parts = table.key.flatMap((key) => table.columns.filter(({ name }) => name === key));
+  return {
+    column: column.name,
+    entity: own && `${own.service}.${own.entity}`,
+    id: idExpression(parts.map(({ name, type }) => ({ type, value: `kept.${identifier(name)}` }))),
+    living: livesExpression(column, `kept.${identifier(column.name)}`),
+  };
+}
+
+/** Whether rows that were softly deleted live in the next state; `names`: of columns that stay. */
+export function revivesRows(
+  { softDeletion: before }: TableSchema,
+  { softDeletion: after }: TableSchema,
+  names: ReadonlyMap<string, string>,
+): boolean {
+  return before !== undefined && (after === undefined || names.get(before.column) !== after.column);
+}
+
+export function compareSoftDeletion(
+  { previous, next }: { readonly previous: TableSchema; readonly next: TableSchema },
+  names: ReadonlyMap<string, string>,
+): readonly Step[] {
+  const { name: table, softDeletion: deletion } = previous;
+  if (deletion?.entity === undefined || !revivesRows(previous, next, names)) return [];
+  return [{ kind: "revive_rows", table, deletion: { ...deletion, entity: deletion.entity } }];
+}
