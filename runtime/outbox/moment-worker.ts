@@ -9,8 +9,8 @@ import { messageOf } from "../text/error-message.js";
 /*
  * Events at a time. Each replica looks for moments that have come, by the database's clock, and writes their events: in one
  * transaction a moment is locked, its row read and locked, the event written and the moment deleted. What somebody else has
- * locked is passed over, so replicas share the work, and each moment is told of once. A moment that fails is tried alone, with
- * back-off, for ever: it keeps no other waiting.
+ * locked is passed over, so replicas share the work, and each moment is told of once. Where a batch fails it is halved until the one
+ * that fails is alone: that is tried again for ever, with back-off, and keeps no other waiting.
  */
 
 export interface MomentWorkerOptions {
@@ -28,13 +28,20 @@ export interface MomentWorker {
 }
 
 /** Sooner than the server looks for deadlocks, so that it is never a writer that has to start over. */
-const LOCK_TIMEOUT = "500ms";
+const LOCK_TIMEOUT_MS = 500;
+/** While it is sought which moment of a batch has to wait: the others wait for it. */
+const SEARCH_LOCK_TIMEOUT_MS = 20;
 const retryAfter = backOff({ from: 1_000, to: 60_000 });
 
 const DUE = "next_at <= mesh.clock()";
 const DUE_EVENTS = `SELECT DISTINCT due.routine, due.event
 FROM (SELECT routine, event FROM mesh.moment WHERE ${DUE} ORDER BY next_at LIMIT 5000) AS due ORDER BY due.event`;
-const DUE_KEYS = `SELECT row_key, attempts FROM mesh.moment WHERE event = $1 AND ${DUE} ORDER BY next_at LIMIT $2`;
+const FIRST_DUE = `SELECT row_key, attempts FROM mesh.moment WHERE event = $1 AND ${DUE}
+ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+const TELL = "SELECT mesh.tell_moments($1, $2, $3, $4) AS told";
+const PUT_OFF = `UPDATE mesh.moment SET next_at = mesh.clock() + interval '1 second' WHERE event = $1 AND row_key = $2`;
+const NOTE_FAILURE = `UPDATE mesh.moment
+SET attempts = attempts + 1, last_error = $3, next_at = mesh.clock() + make_interval(secs => $4) WHERE event = $1 AND row_key = $2`;
 const NEXT_MS =
   "SELECT (1000 * extract(epoch FROM min(next_at) - mesh.clock()))::double precision AS ms FROM mesh.moment";
 
@@ -84,40 +91,66 @@ async function tellDue(options: Telling, signal: AbortSignal): Promise<void> {
   }
 }
 
+/** Tells of a batch of moments, or of what it holds beside those that cannot be told now. Returns how many were settled. */
 async function tellEvent(options: Telling, due: DueEvent, signal: AbortSignal): Promise<number> {
-  try {
-    return await tell(options.pool, due, { key: null, most: options.batch });
-  } catch (error) {
-    if (isAway(error)) throw error;
-    return await tellOneByOne(options, due, signal);
-  }
-}
-
-async function tellOneByOne({ pool, batch, logger }: Telling, due: DueEvent, signal: AbortSignal) {
-  const { rows } = await pool.query<{ row_key: readonly string[]; attempts: number }>(DUE_KEYS, [
-    due.event,
-    batch,
-  ]);
-  let told = 0;
-  for (const { row_key: key, attempts } of rows) {
-    if (signal.aborted) return told;
+  const { pool, batch } = options;
+  let settled = 0;
+  let failed = 0;
+  let most = batch;
+  while (settled + failed < batch && !signal.aborted) {
+    if (most === 1) {
+      const first = await tellFirst(options, due);
+      if (first === undefined) break;
+      if (first === "failed") {
+        failed += 1;
+        continue;
+      }
+      settled += first;
+      most = 2;
+      continue;
+    }
     try {
-      told += await tell(pool, due, { key, most: 1 });
+      const lockTimeoutMs = most === batch ? LOCK_TIMEOUT_MS : SEARCH_LOCK_TIMEOUT_MS;
+      const told = await inTransaction(pool, (client) =>
+        tell(client, due, { key: null, most, lockTimeoutMs }),
+      );
+      if (told === 0) break;
+      settled += told;
+      most = Math.min(2 * most, batch);
     } catch (error) {
       if (isAway(error)) throw error;
-      const message = messageOf(error);
-      logger.warn(
-        { event: due.event, key, attempts: attempts + 1, error: message },
-        "a moment could not be told",
-      );
-      await pool.query(
-        `UPDATE mesh.moment SET attempts = attempts + 1, last_error = $3, next_at = mesh.clock() + make_interval(secs => $4)
-WHERE event = $1 AND row_key = $2`,
-        [due.event, key, message, retryAfter(attempts) / 1000],
-      );
+      most = Math.floor(most / 2);
     }
   }
-  return told;
+  return settled + failed;
+}
+
+/** Tells of the one that was due first. Undefined where there is none that nobody else has locked. */
+async function tellFirst({ pool, logger }: Telling, due: DueEvent): Promise<number | "failed" | undefined> {
+  let first: { readonly row_key: readonly string[]; readonly attempts: number } | undefined;
+  try {
+    return await inTransaction(pool, async (client) => {
+      [first] = (await client.query(FIRST_DUE, [due.event])).rows;
+      if (first === undefined) return undefined;
+      const lockTimeoutMs = SEARCH_LOCK_TIMEOUT_MS;
+      return await tell(client, due, { key: first.row_key, most: 1, lockTimeoutMs });
+    });
+  } catch (error) {
+    if (first === undefined || isAway(error)) throw error;
+    const { row_key: key, attempts } = first;
+    // Somebody writes the entity that the moment is about: it has not failed.
+    if (classify(error) === "contended") {
+      await pool.query(PUT_OFF, [due.event, key]);
+      return "failed";
+    }
+    const message = messageOf(error);
+    logger.warn(
+      { event: due.event, key, attempts: attempts + 1, error: message },
+      "a moment could not be told",
+    );
+    await pool.query(NOTE_FAILURE, [due.event, key, message, retryAfter(attempts) / 1000]);
+    return "failed";
+  }
 }
 
 /** The database is out of reach: no moment has failed. */
@@ -125,17 +158,15 @@ function isAway(error: unknown): boolean {
   return ["unavailable", "unreachable"].includes(classify(error));
 }
 
-async function tell(
-  pool: Pool,
-  { routine, event }: DueEvent,
-  { key, most }: { readonly key: readonly string[] | null; readonly most: number },
-): Promise<number> {
-  return await inTransaction(pool, async (client: PoolClient) => {
-    await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-    const { rows } = await client.query<{ told: number }>(
-      "SELECT mesh.tell_moments($1, $2, $3, $4) AS told",
-      [routine, event, key, most],
-    );
-    return rows[0]?.told ?? 0;
-  });
+interface Wanted {
+  /** Of one row. */
+  readonly key: readonly string[] | null;
+  readonly most: number;
+  readonly lockTimeoutMs: number;
+}
+
+async function tell(client: PoolClient, { routine, event }: DueEvent, { key, most, lockTimeoutMs }: Wanted) {
+  await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+  const { rows } = await client.query<{ told: number }>(TELL, [routine, event, key, most]);
+  return rows[0]?.told ?? 0;
 }

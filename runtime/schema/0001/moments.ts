@@ -32,29 +32,35 @@ LANGUAGE plpgsql AS $$
 BEGIN
     IF moments IS NULL THEN RETURN; END IF;
     DELETE FROM mesh.moment AS known USING unnest(moments) AS given
-    WHERE given.due_at IS NULL AND known.event = schedule.event AND known.row_key = given.row_key;
+    WHERE isfinite(given.due_at) IS NOT TRUE AND known.event = schedule.event AND known.row_key = given.row_key;
     INSERT INTO mesh.moment AS known (event, row_key, routine, due_at, next_at)
     SELECT schedule.event, given.row_key, schedule.routine, given.due_at, given.due_at
-    FROM unnest(moments) AS given WHERE given.due_at IS NOT NULL
+    FROM unnest(moments) AS given WHERE isfinite(given.due_at)
     ON CONFLICT ON CONSTRAINT moment_pkey DO UPDATE
         SET routine = excluded.routine, due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, last_error = NULL;
 END;
 $$;
 COMMENT ON FUNCTION mesh.schedule(TEXT, NAME, mesh.row_moment[]) IS
-    'Notes the moments of rows, no two of one row, in place of those that they had; takes away those of rows that have none now.';
+    'Notes the moments of rows, no two of one row, in place of those that they had; takes away those of rows that have none now: infinity never comes.';
 
+-- What has come is few of many: read in the order of the index, whatever the planner knows of the table.
 CREATE FUNCTION mesh.take_moments(event TEXT, only_key TEXT[], most INTEGER) RETURNS mesh.row_moment[]
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    SELECT array_agg((taken.row_key, taken.due_at)::mesh.row_moment) FROM (
-        SELECT moment.row_key, moment.due_at FROM mesh.moment
-        WHERE moment.event = take_moments.event AND moment.due_at <= mesh.clock()
-          AND (CASE WHEN only_key IS NULL THEN moment.next_at <= mesh.clock() ELSE moment.row_key = only_key END)
-        ORDER BY moment.next_at LIMIT most FOR UPDATE SKIP LOCKED
-    ) AS taken;
+LANGUAGE plpgsql SET enable_sort = off AS $$
+DECLARE
+    present TIMESTAMPTZ := mesh.clock();
+BEGIN
+    IF only_key IS NOT NULL THEN
+        RETURN ARRAY(SELECT (moment.row_key, moment.due_at)::mesh.row_moment FROM mesh.moment
+            WHERE moment.event = take_moments.event AND moment.row_key = only_key AND moment.due_at <= present
+            FOR UPDATE SKIP LOCKED);
+    END IF;
+    RETURN ARRAY(SELECT (moment.row_key, moment.due_at)::mesh.row_moment FROM mesh.moment
+        WHERE moment.event = take_moments.event AND moment.next_at <= present AND moment.due_at <= present
+        ORDER BY moment.next_at LIMIT most FOR UPDATE SKIP LOCKED);
 END;
+$$;
 COMMENT ON FUNCTION mesh.take_moments(TEXT, TEXT[], INTEGER) IS
-    'Locks moments that have come, of one row where its key is given. NULL where there are none that nobody else has locked.';
+    'Locks moments that have come, of one row where its key is given; none that somebody else has locked.';
 
 CREATE FUNCTION mesh.settle_moments(event TEXT, settled mesh.row_moment[], taken mesh.row_moment[]) RETURNS INTEGER
 LANGUAGE plpgsql AS $$

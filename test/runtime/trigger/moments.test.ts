@@ -17,7 +17,7 @@ const sql = (text: string, values: readonly unknown[] = []) => database.client.q
 beforeAll(async () => {
   database = await openDatabase(inject("postgres"));
   await sql(`CREATE TABLE copies (copy_id bigserial PRIMARY KEY, title_id text, check_at timestamp);
-    INSERT INTO copies VALUES (900, 'before', '2999-01-01'), (901, 'before', '2001-01-01'), (902, NULL, NULL)`);
+    INSERT INTO copies VALUES (900, 'before', '2999-01-01'), (901, 'before', '2001-01-01'), (902, NULL, NULL), (903, 'before', 'infinity')`);
   const mesh = compile(readMesh("test/scenarios/emit/moments/mesh.yaml"));
   await applyFiles(database.client, plan(mesh).files.library ?? []);
   await sql(`CREATE TABLE clock (at timestamptz NOT NULL);
@@ -109,6 +109,29 @@ describe("an event at a time", () => {
     await sql("UPDATE reservations SET expires_at = NULL WHERE reservation_id = 'c'");
     await setClock("2027-01-01Z");
     expect(await expired()).toEqual(["expired a v2"]);
+  });
+
+  test("is never told at infinity, which keeps no other waiting", async () => {
+    const waits = async () =>
+      (await sql("SELECT row_key FROM mesh.moment WHERE event LIKE '%overdue' ORDER BY 1")).rows.map(
+        ({ row_key: key }) => key.join(":"),
+      );
+    await sql("INSERT INTO loans VALUES (7, 1, 'infinity', 'a'), (7, 2, '-infinity', 'b')");
+    await sql("INSERT INTO loans VALUES (7, 3, '2026-01-01', 'c'), (7, 4, '2026-01-01', 'd')");
+    await sql("UPDATE loans SET due_on = 'infinity' WHERE loan_no = 3");
+    expect(await waits()).toEqual(["7:4"]);
+    work();
+    await settled();
+    expect(brief(await takeEvents(database.client))).toEqual(["overdue 7:4 v1"]);
+  });
+
+  test("is not told of a row that holds another moment by then, though no trigger has seen it", async () => {
+    await reserve("a", NOON);
+    await sql(`SET session_replication_role = replica; UPDATE reservations SET expires_at = '2026-01-02Z';
+      RESET session_replication_role`);
+    work();
+    await setClock(NOON);
+    expect(await expired()).toEqual([]);
   });
 
   test("is not told of a row that holds by then what unless says, or is gone, softly or not", async () => {
@@ -207,5 +230,53 @@ describe("moments under faults", () => {
     await sql("UPDATE reservations SET state = 'held'");
     await setClock("2026-01-01T12:02:00Z");
     expect(await expired()).toEqual(["expired a v2"]);
+  });
+
+  test("are found among many that are to come, and beside one that cannot be told", async () => {
+    await sql("ALTER TABLE reservations DROP CONSTRAINT IF EXISTS reservations_state_check");
+    await sql(
+      `INSERT INTO reservations (reservation_id, reader, expires_at)
+      SELECT 'n' || n, 'ann', '2900-01-01Z' FROM generate_series(1, 50000) AS n`,
+    );
+    await reserve("bad", "2001-01-01Z", { state: "a state that is longer than it may be" });
+    for (let n = 0; n < 40; n += 1) await reserve(`d${n}`, "2002-01-01Z");
+    const started = Date.now();
+    work();
+    expect(await expired()).toHaveLength(40);
+    expect(Date.now() - started).toBeLessThan(3_000);
+    const call =
+      "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT mesh.take_moments('library.reservation.expired', NULL, 5)";
+    const { rows } = await sql(call);
+    expect(rows[0]["QUERY PLAN"][0].Plan["Shared Hit Blocks"]).toBeLessThan(500);
+  });
+
+  test("about an entity that somebody is writing have not failed, and keep no other waiting", async () => {
+    await sql("UPDATE copies SET title_id = NULL, check_at = NULL");
+    await sql(`INSERT INTO copies (title_id, check_at) VALUES ('busy', '2001-01-01')`);
+    await setClock("2026-01-01T00:00:01Z");
+    work();
+    await settled();
+    expect(brief(await takeEvents(database.client))).toEqual(["checked busy v1"]);
+    const writer = await database.connect();
+    await writer.query("BEGIN; UPDATE mesh.entity_version SET version = version WHERE entity_id = 'busy'");
+    await sql(`INSERT INTO copies (title_id, check_at)
+      SELECT CASE WHEN n % 2 = 0 THEN 'busy' ELSE 'free' || n END, '2001-01-01' FROM generate_series(1, 20) AS n`);
+    expect(
+      await waitFor(
+        async () => {
+          const { rowCount } = await sql("SELECT FROM mesh.outbox");
+          return rowCount === 10 && rowCount;
+        },
+        { what: "those about entities that nobody writes" },
+      ),
+    ).toBe(10);
+    await settled();
+    expect((await sql("SELECT FROM mesh.moment WHERE attempts > 0 OR last_error IS NOT NULL")).rows).toEqual(
+      [],
+    );
+    await writer.query("COMMIT");
+    await setClock("2026-01-01T00:00:03Z");
+    await settled();
+    expect(await takeEvents(database.client)).toHaveLength(20);
   });
 });
