@@ -64,6 +64,8 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
     case "revive_rows":
     case "adopt_rows":
     case "schedule_rows":
+    case "set_moments_aside":
+    case "restore_moments":
     case "forget_moments":
     case "reroute_moments":
     case "drop_not_null":

@@ -27,7 +27,7 @@ export function compareTable(pair: TablePair, names: TableNames, refuse: Refuse)
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
     ...compareForeignKeys(pair, names, refuse),
-    ...compareMoments(pair, columnsOf(pair.columns)),
+    ...compareMoments(pair),
   ];
 }
 
@@ -57,7 +57,7 @@ function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonl
   const deletions = [previous, next].flatMap(({ softDeletion }) => softDeletion?.column ?? []);
   const names = new Set([
     ...named.flatMap(({ columns }) => columns),
-    ...next.timed.map(({ column: name }) => name),
+    ...[previous, next].flatMap(({ timed }) => timed.map(({ column: name }) => name)),
     ...deletions,
   ]);
   const column = (name: string): ColumnSchema => ({
@@ -78,7 +78,7 @@ function compareExisting({ previous, next }: TablePair, refuse: Refuse): readonl
     ...compareSoftDeletion(pair, columnsOf(pair.columns)),
     ...compareChecks(pair, refuse),
     ...compareIndexes(pair),
-    ...compareMoments(pair, columnsOf(pair.columns)),
+    ...compareMoments(pair),
     ...(isNew && next.adopts !== undefined
       ? [{ kind: "adopt_rows", table: next, adoption: next.adopts } as const]
       : []),

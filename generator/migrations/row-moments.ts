@@ -1,8 +1,9 @@
 import { livesExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Event, Mesh, Table } from "../model/mesh.js";
+import { castBetween } from "./casts.js";
 import type { TableSchema, TimedSchema } from "./database-schema.js";
-import { revivesRows } from "./soft-deletion.js";
+import { columnsOf, type TablePair } from "./renamed-tables.js";
 import { identifier, objectName } from "./sql-names.js";
 import type { Step } from "./steps.js";
 
@@ -60,24 +61,63 @@ export function dueOf({ emit }: Event, table: Table, row: string): string {
   return `(${value}${kindOf(column.type) === "day" ? "::timestamp" : ""} AT TIME ZONE 'UTC')`;
 }
 
-/** Moments follow the column that they are read from: of another one, those that wait mean nothing. */
-export function compareMoments(
-  { previous, next }: { readonly previous: TableSchema; readonly next: TableSchema },
-  names: ReadonlyMap<string, string>,
-): readonly Step[] {
+/**
+ * Moments follow the column that they are read from: of another one, those that wait mean nothing. Where rows get other keys, or
+ * what makes their moments changes, those of the rows that wait are noted anew, also where they have come and are not told yet.
+ */
+export function compareMoments({ previous, next, columns }: TablePair): readonly Step[] {
+  const names = columnsOf(columns);
+  const retyped = columns.kept.filter((kept) => kept.previous.type !== kept.next.type);
   const isSame = (old: TimedSchema, timed: TimedSchema) =>
     old.event === timed.event && names.get(old.column) === timed.column;
-  const former = (timed: TimedSchema) => previous.timed.find((old) => isSame(old, timed));
-  const revives = revivesRows(previous, next, names);
+  const isKept = (old: TimedSchema, timed: TimedSchema) =>
+    old.key === timed.key &&
+    old.due === timed.due &&
+    old.living === timed.living &&
+    !retyped.some((kept) => [timed.column, ...next.key.columns].includes(kept.next.name));
+  const pairs = next.timed.map((timed) => ({
+    timed,
+    old: previous.timed.find((old) => isSame(old, timed)),
+  }));
   return [
     ...forgetMoments(previous.timed.filter((old) => !next.timed.some((timed) => isSame(old, timed)))),
-    ...scheduleRows(
-      next,
-      next.timed.filter((timed) => revives || former(timed) === undefined),
-    ),
-    ...next.timed
-      .filter((timed) => (former(timed) ?? timed).routine !== timed.routine)
-      .map(({ event, routine }): Step => ({ kind: "reroute_moments", event, routine })),
+    ...pairs.flatMap(({ timed, old }): readonly Step[] => {
+      if (old === undefined) return scheduleRows(next, [timed]);
+      if (!isKept(old, timed)) return noteAnew(old, timed, { previous, next, columns });
+      const { event, routine } = timed;
+      return old.routine === routine ? [] : [{ kind: "reroute_moments", event, routine }];
+    }),
+  ];
+}
+
+function noteAnew(
+  old: TimedSchema,
+  timed: TimedSchema,
+  { previous, next, columns }: TablePair,
+): readonly Step[] {
+  const { event } = timed;
+  const cells = next.key.columns.flatMap((name) => {
+    const kept = columns.kept.find((pair) => pair.next.name === name);
+    if (kept === undefined) return [];
+    const cast = castBetween(kept.previous.type, kept.next.type);
+    return `(${cast.using(`kept.${identifier(kept.previous.name)}`)})::text`;
+  });
+  return [
+    // Of a column that is new no row knows yet what it will hold.
+    ...(cells.length < next.key.columns.length
+      ? []
+      : [
+          {
+            kind: "set_moments_aside",
+            table: previous.name,
+            event,
+            from: old.key,
+            to: `ARRAY[${cells.join(", ")}]`,
+          } as const,
+        ]),
+    ...forgetMoments([old]),
+    { kind: "restore_moments", table: next.name, timed },
+    ...scheduleRows(next, [timed]),
   ];
 }
 

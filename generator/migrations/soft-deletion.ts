@@ -29,7 +29,7 @@ export function softDeletionSchema(
 }
 
 /** Whether rows that were softly deleted live in the next state; `names`: of columns that stay. */
-export function revivesRows(
+function revivesRows(
   { softDeletion: before }: TableSchema,
   { softDeletion: after }: TableSchema,
   names: ReadonlyMap<string, string>,

@@ -41,6 +41,16 @@ export type Step =
   | { readonly kind: "forget_place"; readonly table: TableSchema }
   /** Gives the rows that were there before their first version, without an event. */
   | { readonly kind: "adopt_rows"; readonly table: TableSchema; readonly adoption: Adoption }
+  /** Moments that wait, under the keys that their rows will have: `from` and `to` are SQL over a row called `kept`. */
+  | {
+      readonly kind: "set_moments_aside";
+      readonly table: string;
+      readonly event: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  /** Of rows whose moments were set aside, whether they have come or not. */
+  | { readonly kind: "restore_moments"; readonly table: string; readonly timed: TimedSchema }
   /** Moments of rows that were there before, as far as they are to come. */
   | { readonly kind: "schedule_rows"; readonly table: string; readonly timed: TimedSchema }
   | { readonly kind: "forget_moments"; readonly event: string }
@@ -82,6 +92,7 @@ export type Step =
 const ORDER: readonly (readonly Step["kind"][])[] = [
   ["await_cascades"],
   ["drop_trigger"],
+  ["set_moments_aside"],
   ["revive_rows"],
   ["drop_foreign_key"],
   ["drop_constraint", "drop_index"],
@@ -99,7 +110,7 @@ const ORDER: readonly (readonly Step["kind"][])[] = [
   ["add_column"],
   ["forget_moments"],
   ["create_function", "create_trigger"],
-  ["reroute_moments"],
+  ["reroute_moments", "restore_moments"],
   ["fill_nulls"],
   ["set_not_null"],
   ["add_key", "add_unique", "add_check", "create_index"],

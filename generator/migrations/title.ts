@@ -80,6 +80,8 @@ function describe(step: Step): Part | undefined {
     case "revive_rows":
     case "adopt_rows":
     case "schedule_rows":
+    case "set_moments_aside":
+    case "restore_moments":
     case "forget_moments":
     case "reroute_moments":
     case "drop_index":

@@ -5,6 +5,7 @@ import type {
   ForeignKeySchema,
   IndexSchema,
   TableSchema,
+  TimedSchema,
 } from "../../migrations/database-schema.js";
 import type { Block } from "../../migrations/migration-text.js";
 import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
@@ -53,14 +54,20 @@ export function printStep(step: Step, printing: Printing): Block {
       );
     case "schedule_rows":
       return print(
-        {
-          ...step.timed,
-          event: literal(step.timed.event),
-          routine: literal(step.timed.routine),
-          table: printing.relation(step.table),
-          living: step.timed.living === undefined ? [] : [step.timed.living],
-        },
+        timedView(step, printing),
         `${step.table}: ${step.timed.event} is told of rows that were there before, where its moment is to come.`,
+      );
+    case "restore_moments":
+      return print(timedView(step, printing));
+    case "set_moments_aside":
+      return print(
+        {
+          ...step,
+          table: printing.relation(step.table),
+          event: literal(step.event),
+          aside: literal(setAside(step.event)),
+        },
+        `${step.table}: moments that wait follow their rows, whose keys or moments change.`,
       );
     case "forget_moments":
       return print({ event: literal(step.event) });
@@ -141,6 +148,22 @@ export function printStep(step: Step, printing: Printing): Block {
     default:
       return step satisfies never;
   }
+}
+
+/** The name under which moments of the event are set aside within a migration; no event has it. */
+function setAside(event: string): string {
+  return `~${event}`;
+}
+
+function timedView({ table, timed }: { table: string; timed: TimedSchema }, printing: Printing) {
+  return {
+    ...timed,
+    event: literal(timed.event),
+    aside: literal(setAside(timed.event)),
+    routine: literal(timed.routine),
+    table: printing.relation(table),
+    living: timed.living === undefined ? [] : [timed.living],
+  };
 }
 
 export function onColumn(step: { readonly table: string; readonly column: string }, printing: Printing) {
