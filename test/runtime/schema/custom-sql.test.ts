@@ -204,7 +204,7 @@ test("what a file sets for its session, it sets for itself alone", async () => {
     "SELECT current_setting('timezone') AS zone, current_user = session_user AS self",
   );
   expect(rows).toEqual([{ zone: expect.not.stringContaining("Tokyo"), self: true }]);
-  expect(await ask(url, "SELECT id FROM items")).toEqual([{ id: "a\nb" }]);
+  expect(await ask(url, "SELECT id FROM items")).toEqual([{ id: "a\\nb" }]);
   await pool.end();
 });
 
