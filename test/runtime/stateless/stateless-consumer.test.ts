@@ -83,7 +83,9 @@ function hearing(hook: Hook = () => undefined): MessageHandler<MeshEvent> {
 }
 
 function start(definition: StatelessConsumerDefinition): RunningConsumer {
-  const consumer = startStatelessConsumer({ broker, definition, letters, logger: silent, watchMs: 200 });
+  // A stop waits for a hook that hangs: not the minute that it has in production.
+  const quick = { watchMs: 200, hookTimeoutMs: 8_000 };
+  const consumer = startStatelessConsumer({ broker, definition, letters, logger: silent, ...quick });
   running.push(consumer);
   return consumer;
 }
