@@ -35,7 +35,8 @@ FROM pg_class AS relation WHERE relnamespace = 'mesh'::regnamespace AND relkind 
 const FUNCTIONS = `
 SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ')' AS name, obj_description(oid, 'pg_proc') AS comment,
     '[]'::json AS columns
-FROM pg_proc WHERE pronamespace = 'mesh'::regnamespace ORDER BY proname`;
+FROM pg_proc WHERE pronamespace = 'mesh'::regnamespace
+ORDER BY (proname || '(' || pg_get_function_identity_arguments(oid)) COLLATE "C"`;
 
 test("every table, column and function of the schema has a comment, and docs/schema.md shows it", async () => {
   const url = await createDatabase(inject("postgres"), "document");
