@@ -1,14 +1,16 @@
 import { adviseProgram, checkProgram } from "./check/check-program.js";
+import { adviseIgnores, readIgnores } from "./check/ignores.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
+import { type Ignore, type IgnoredDiagnostic, silence } from "./diagnostics/ignore.js";
 import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
-import { collectDiagnostics, type Report } from "./diagnostics/report.js";
+import { collectDiagnostics, type Diagnostics, type Report } from "./diagnostics/report.js";
 import { meshShape } from "./language/grammar.js";
 import { bindProgram, type Program } from "./language/program.js";
 import { describeFound, readShape } from "./language/read.js";
 import { buildMesh } from "./model/build/build-mesh.js";
 import type { Mesh } from "./model/mesh.js";
 import { decodeText } from "./source/bytes.js";
-import { createSourceText } from "./source/text.js";
+import { createSourceText, type SourceText } from "./source/text.js";
 import type { Value } from "./source/value.js";
 import { readYaml } from "./source/yaml.js";
 
@@ -17,8 +19,14 @@ export interface Compilation {
   readonly mesh: Mesh | undefined;
   /** Every mistake of the file, in its order; warnings only where there is no error. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Warnings that the file itself says are right as they are. */
+  readonly ignored: readonly IgnoredDiagnostic[];
   /** Finds the place in mesh.yaml of mistakes that only show beside what was generated before. */
   readonly locate: (mistakes: readonly Mistake[]) => readonly Diagnostic[];
+  /** The same for all that hooks are warned of, where the file may ignore it: then `left` also says what it ignores in vain. */
+  readonly locateWarnings: (
+    mistakes: readonly Mistake[],
+  ) => Pick<Compilation, "ignored"> & { readonly left: readonly Diagnostic[] };
 }
 
 /** From the text of mesh.yaml to what it means. Pure; throws only on a bug of the compiler. */
@@ -29,15 +37,37 @@ export function compileMesh(text: string | Uint8Array, options: { readonly file:
   const value = decoded.invalidAt === undefined ? readYaml(source, found.report) : undefined;
   if (decoded.invalidAt !== undefined) reportEncoding(decoded.invalidAt, found.report);
   const program = value && readProgram(value, found.report);
+  const ignores = program === undefined ? [] : readIgnores(source, found.report);
   if (program !== undefined) checkProgram(program, found.report);
   const isValid = program !== undefined && !hasErrors(found.list());
-  if (isValid) adviseProgram(program, found.report);
+  const ignored = isValid ? advise(program, ignores, found) : [];
   const mesh = isValid ? buildMesh(program) : undefined;
+  const locate: Compilation["locate"] = (mistakes) => locateMistakes(mistakes, { source, value });
   return {
     mesh,
     diagnostics: found.list(),
-    locate: (mistakes) => locateMistakes(mistakes, { source, value }),
+    ignored,
+    locate,
+    locateWarnings: (mistakes) => locateUnignored(locate(mistakes), ignores, source),
   };
+}
+
+function advise(program: Program, ignores: readonly Ignore[], found: Diagnostics): Compilation["ignored"] {
+  adviseProgram(program, found.report);
+  const { ignored, used } = found.silence(ignores);
+  adviseIgnores(ignores, { used, about: "mesh" }, found.report);
+  return ignored;
+}
+
+function locateUnignored(
+  located: readonly Diagnostic[],
+  ignores: readonly Ignore[],
+  source: SourceText,
+): ReturnType<Compilation["locateWarnings"]> {
+  const { left, ignored, used } = silence(located, ignores);
+  const inVain = collectDiagnostics(source);
+  adviseIgnores(ignores, { used, about: "hooks" }, inVain.report);
+  return { left: [...left, ...inVain.list()], ignored };
 }
 
 function reportEncoding(at: number, report: Report): void {

@@ -19,6 +19,9 @@ export interface HookFinding {
 
 export const HOOKS_FOLDER = "hooks";
 
+/** What mesh.yaml is warned of for its hooks, and may say that it is right so. */
+export const hookWarnings = ["missing-hook"] as const satisfies readonly HookFinding["code"][];
+
 /**
  * What can be seen of hooks without running them: files that fit no service, steps that a rule names and no
  * file mentions, handlers that fit no event. Advice only: `MESH_HOOKS` may name another module, and a service

@@ -68,8 +68,9 @@ function addAuthoring(program: Command, finish: Finish): void {
     .action(async (options) => finish(await (await import("./commands/generate.js")).generate(options)));
   program
     .command("check")
-    .description("compile mesh.yaml and print what is wrong with it; writes nothing")
-    .option("--json", "print the diagnostics as JSON")
+    .description("print what is wrong with mesh.yaml, and what is hardly meant so; writes nothing")
+    .option("--strict", "exit 1 for a warning too")
+    .option("--json", "print the diagnostics as JSON, ignored ones with the reason")
     .action(async (options) => finish(await (await import("./commands/check.js")).check(options)));
 }
 

@@ -1,5 +1,6 @@
 import type { Compilation } from "../compile.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
+import type { Mistake } from "../diagnostics/locate.js";
 import { plural } from "../diagnostics/plural.js";
 import { diagnosticsToJson } from "../diagnostics/render.js";
 import type { Severity } from "../diagnostics/severity.js";
@@ -17,7 +18,7 @@ import { GENERATED } from "../project/paths.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
 import { adviseHooks } from "./advise-hooks.js";
 import { refuseCustomSql } from "./custom-sql.js";
-import { compileProject, reportDiagnostics, severityColour } from "./project.js";
+import { compileProject, reportBriefly, reportDiagnostics, severityColour } from "./project.js";
 
 export interface GenerationOptions {
   readonly allowDestructive?: boolean | undefined;
@@ -51,30 +52,38 @@ export function writeProject(plan: OutputPlan): void {
 /** Prints each at its place in mesh.yaml, as any other mistake; what is wrong with a generated file has no place there. */
 export function reportRefusals(
   refusals: readonly Refusal[],
-  compilation: Pick<Compilation, "locate">,
+  { locate }: Pick<Compilation, "locate">,
   json?: boolean,
 ): void {
-  const { located, others } = splitByPlace(refusals, "error", compilation);
+  const located = locate(toMistakes(refusals, "error"));
+  const others = unplaced(refusals);
   if (json) printJson({ refusals: [...others, ...diagnosticsToJson(located)] });
   else printSplit({ located, others }, "error");
 }
 
-/** On stderr, beside whatever the command does after all. */
-export function reportWarnings(
+/** What is warned of beside what mesh.yaml alone shows. */
+export interface Warnings extends SplitByPlace, Pick<Compilation, "ignored"> {}
+
+export function gatherWarnings(
   warnings: readonly ProjectDiagnostic[],
-  compilation: Pick<Compilation, "locate">,
-): void {
-  printSplit(splitByPlace(warnings, "warning", compilation), "warning");
+  { locateWarnings }: Pick<Compilation, "locateWarnings">,
+): Warnings {
+  const { left, ignored } = locateWarnings(toMistakes(warnings, "warning"));
+  return { located: left, ignored, others: unplaced(warnings) };
 }
 
-/** As `--json` prints them, errors included: those of mesh.yaml alone, and those that show beside what was generated before. */
+/** On stderr, beside whatever the command does after all. */
+export function printWarnings(warnings: Warnings): void {
+  printSplit(warnings, "warning");
+}
+
+/** As `--json` prints them, with those of mesh.yaml alone: errors, and what is ignored, included. */
 export function warningsToJson(
-  warnings: readonly ProjectDiagnostic[],
-  compilation: Pick<Compilation, "locate" | "diagnostics">,
+  { located, others, ignored }: Warnings,
+  compilation: Pick<Compilation, "diagnostics" | "ignored">,
 ): readonly object[] {
-  const { located, others } = splitByPlace(warnings, "warning", compilation);
-  const unplaced = others.map((other) => ({ ...other, severity: "warning" }));
-  return [...diagnosticsToJson([...compilation.diagnostics, ...located]), ...unplaced];
+  const all = [...compilation.diagnostics, ...compilation.ignored, ...located, ...ignored];
+  return [...diagnosticsToJson(all), ...others.map((other) => ({ ...other, severity: "warning" }))];
 }
 
 interface SplitByPlace {
@@ -82,15 +91,14 @@ interface SplitByPlace {
   readonly others: readonly ProjectDiagnostic[];
 }
 
-function splitByPlace(
-  diagnostics: readonly ProjectDiagnostic[],
-  severity: Severity,
-  { locate }: Pick<Compilation, "locate">,
-): SplitByPlace {
-  const mistakes = diagnostics.flatMap(({ path, code, message, hint }) =>
+function toMistakes(diagnostics: readonly ProjectDiagnostic[], severity: Severity): readonly Mistake[] {
+  return diagnostics.flatMap(({ path, code, message, hint }) =>
     path ? [{ code, message, ...(hint !== undefined && { hint }), path, severity }] : [],
   );
-  return { located: locate(mistakes), others: diagnostics.filter(({ path }) => path === undefined) };
+}
+
+function unplaced(diagnostics: readonly ProjectDiagnostic[]): readonly ProjectDiagnostic[] {
+  return diagnostics.filter(({ path }) => path === undefined);
 }
 
 function printSplit({ located, others }: SplitByPlace, severity: Severity): void {
@@ -105,15 +113,15 @@ function printSplit({ located, others }: SplitByPlace, severity: Severity): void
 /** Generates what is missing, for commands that run generated code. undefined: mesh.yaml has errors, which were printed. */
 export async function bringUpToDate(): Promise<Mesh | undefined> {
   const compilation = await compileProject();
-  const { mesh, diagnostics } = compilation;
-  reportDiagnostics(diagnostics, false);
+  const { mesh } = compilation;
+  reportBriefly(compilation);
   if (!mesh) return undefined;
   const plan = await planProject(mesh);
   if (plan.refusals.length > 0) {
     reportRefusals(plan.refusals, compilation);
     return undefined;
   }
-  reportWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation);
+  printWarnings(gatherWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation));
   writeProject(plan);
   if (plan.write.length > 0) tell(colour.dim(`generated ${plural(plan.write.length, "file")} anew`));
   return mesh;

@@ -30,6 +30,17 @@ const PAINT: Paint = {
   hint: colour.dim,
 };
 
+/** The errors; of warnings how many there are, since `mesh check` has them all. */
+export function reportBriefly({ mesh, diagnostics }: Compilation): void {
+  const [first] = diagnostics;
+  if (mesh === undefined) reportDiagnostics(diagnostics, false);
+  if (mesh === undefined || first === undefined) return;
+  const { file, start, code } = first;
+  const place = `${file}:${start.line}:${start.column}`;
+  const where = diagnostics.length === 1 ? `${code} at ${place}` : `the first is ${code} at ${place}`;
+  tell(`${colour.yellow(`${countDiagnostics(diagnostics)}`)}: ${where}; see \`mesh check\``);
+}
+
 /** For people on stderr, for programs on stdout. */
 export function reportDiagnostics(diagnostics: readonly Diagnostic[], json: boolean | undefined): void {
   if (json) printJson({ diagnostics: diagnosticsToJson(diagnostics) });

@@ -1,5 +1,6 @@
 import { oneLine, visible } from "../quote/visible.js";
 import type { Diagnostic } from "./diagnostic.js";
+import type { IgnoredDiagnostic } from "./ignore.js";
 import type { Severity } from "./severity.js";
 
 /** Colour is the caller's choice; each function wraps a piece of text. */
@@ -62,7 +63,16 @@ function renderExcerpt(diagnostic: Diagnostic, paint: Paint): readonly string[] 
   ];
 }
 
-/** What `--json` prints: the diagnostics as they are, without the excerpt. */
-export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly object[] {
-  return diagnostics.map(({ line: _excerpt, ...rest }) => rest);
+/** What `--json` prints of each: flat, without the excerpt. Lines and columns count from 1, and the end is exclusive. */
+export function diagnosticsToJson(
+  diagnostics: readonly (Diagnostic | IgnoredDiagnostic)[],
+): readonly object[] {
+  return diagnostics.map(({ line: _excerpt, start, end, also, ...rest }) => ({
+    ...rest,
+    line: start.line,
+    column: start.column,
+    endLine: end.line,
+    endColumn: end.column,
+    ...(also.length > 0 && { also }),
+  }));
 }

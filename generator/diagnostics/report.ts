@@ -2,6 +2,7 @@ import { compareNames } from "../collections/compare-names.js";
 import { grouped, shorten } from "../quote/visible.js";
 import type { SourceText, Span } from "../source/text.js";
 import type { Diagnostic } from "./diagnostic.js";
+import { findIgnore, type Ignore, type IgnoredDiagnostic, type Silenced } from "./ignore.js";
 import { type DiagnosticCode, type DiagnosticParameters, definitionOf } from "./registry.js";
 import { severities } from "./severity.js";
 import { suggest } from "./suggest.js";
@@ -37,6 +38,8 @@ export interface Diagnostics {
    * are listed, and one more diagnostic says how many others there are.
    */
   list(): readonly Diagnostic[];
+  /** Takes the warnings that are ignored where they stand off the list. */
+  silence(ignores: readonly Ignore[]): Omit<Silenced, "left">;
 }
 
 const MOST_LISTED = 100;
@@ -66,8 +69,33 @@ export function collectDiagnostics(source: SourceText): Diagnostics {
   };
   return {
     report: Object.assign(say, { nearest: openNearest() }),
-    list: () => listMistakes([...found.values()].map(sortPlaces).sort(comparePlaces), source),
+    list: () => listMistakes(inFileOrder(found), source),
+    silence: (ignores) => silenceFound(found, ignores, source),
   };
+}
+
+function inFileOrder(found: ReadonlyMap<string, Found>): readonly Found[] {
+  return [...found.values()].map(sortPlaces).sort(comparePlaces);
+}
+
+function silenceFound(
+  found: Map<string, Found>,
+  ignores: readonly Ignore[],
+  source: SourceText,
+): Omit<Silenced, "left"> {
+  const ignored: IgnoredDiagnostic[] = [];
+  const used = new Set<Ignore>();
+  if (ignores.length === 0) return { ignored, used };
+  for (const [mistake, of] of found) {
+    const { line } = source.positionAt(startOf(of).start);
+    const isWarning = definitionOf(of.code).severity === "warning";
+    const ignore = isWarning ? findIgnore(ignores, of.code, line) : undefined;
+    if (ignore === undefined) continue;
+    found.delete(mistake);
+    used.add(ignore);
+    ignored.push({ ...diagnose(of, source), ignored: ignore.reason });
+  }
+  return { ignored, used };
 }
 
 /** An anchored block is met at each use. */

@@ -110,13 +110,35 @@ test("a warning is said on stderr and in --json, and is no finding", async () =>
   const checked = await mesh(folder, "check");
   expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining(said) });
   expect(checked.stderr).toMatch(/\n1 warning\n$/);
-  const diagnostics = [{ severity: "warning", code: "cache-column-without-source" }];
+  expect(await mesh(folder, "check", "--strict")).toMatchObject({ code: 1, stderr: checked.stderr });
+  const diagnostics = [
+    { severity: "warning", code: "cache-column-without-source", column: 11, endColumn: 17 },
+  ];
   const json = await mesh(folder, "check", "--json");
   expect(json).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(json.stdout)).toMatchObject({ diagnostics });
   const drift = await mesh(folder, "generate", "--check", "--json");
   expect(drift.code).toBe(1);
   expect(JSON.parse(drift.stdout)).toMatchObject({ diagnostics });
+  const generated = await mesh(folder, "generate", "--check");
+  expect(generated.stderr).toMatch(
+    /^1 warning: cache-column-without-source at mesh\.yaml:\d+:11; see `mesh check`\n/,
+  );
+  // Ignored in place it is neither printed nor fatal.
+  const warned = readFileSync(at("mesh.yaml"), "utf8");
+  const why = "a hook will paint it";
+  writeFileSync(
+    at("mesh.yaml"),
+    warned.replace("colour: text?", `colour: text?  # mesh-ignore cache-column-without-source: ${why}`),
+  );
+  expect(await mesh(folder, "check", "--strict")).toMatchObject({
+    code: 0,
+    stderr: "",
+    stdout: expect.stringContaining("1 warning ignored"),
+  });
+  const ignored = await mesh(folder, "check", "--strict", "--json");
+  expect(ignored.code).toBe(0);
+  expect(JSON.parse(ignored.stdout)).toMatchObject({ diagnostics: [{ ...diagnostics[0], ignored: why }] });
   // An error of the same file is never hidden by it.
   writeFileSync(at("mesh.yaml"), readFileSync(at("mesh.yaml"), "utf8").replace("on: insert", "on: insrt"));
   expect(await mesh(folder, "check")).toMatchObject({

@@ -2,24 +2,36 @@ import { plural } from "../../diagnostics/plural.js";
 import { colour, print, printJson } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
-import { reportWarnings, warningsToJson } from "../generation.js";
+import { gatherWarnings, printWarnings, warningsToJson } from "../generation.js";
 import { compileProject, reportDiagnostics } from "../project.js";
 
-/** Says everything that is wrong with mesh.yaml; a warning alone is no finding. */
-export async function check(options: { readonly json?: boolean }): Promise<ExitCode> {
+export interface CheckOptions {
+  /** A warning is a finding too, unless mesh.yaml says why it is right so. */
+  readonly strict?: boolean;
+  readonly json?: boolean;
+}
+
+/** Says everything that is wrong with mesh.yaml, and what it is warned of. */
+export async function check({ strict = false, json = false }: CheckOptions): Promise<ExitCode> {
   const compilation = await compileProject();
-  const { mesh, diagnostics } = compilation;
-  const findings = mesh ? await adviseHooks(mesh) : [];
-  if (options.json) printJson({ diagnostics: warningsToJson(findings, compilation) });
+  const { mesh, diagnostics, ignored } = compilation;
+  const warnings = gatherWarnings(mesh ? await adviseHooks(mesh) : [], compilation);
+  if (json) printJson({ diagnostics: warningsToJson(warnings, compilation) });
   else {
     reportDiagnostics(diagnostics, false);
-    reportWarnings(findings, compilation);
+    printWarnings(warnings);
   }
-  if (mesh && !options.json) {
-    const { services, events, databases } = mesh;
-    print(
-      `${colour.green("ok")} ${plural(services.length, "service")}, ${plural(databases.length, "database")}, ${plural(events.length, "event")}`,
-    );
-  }
-  return mesh ? 0 : 1;
+  if (mesh === undefined) return 1;
+  const { services, events, databases } = mesh;
+  const count = ignored.length + warnings.ignored.length;
+  const parts = [
+    plural(services.length, "service"),
+    plural(databases.length, "database"),
+    plural(events.length, "event"),
+    ...(count > 0 ? [`${plural(count, "warning")} ignored where mesh.yaml says why`] : []),
+  ];
+  const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
+  const isFine = isClean || !strict;
+  if (!json) print(`${isFine ? colour.green("ok") : colour.red("warned of")} ${parts.join(", ")}`);
+  return isFine ? 0 : 1;
 }

@@ -5,8 +5,15 @@ import { GENERATED, MESH_FILE } from "../../project/paths.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
-import { planProject, reportRefusals, reportWarnings, warningsToJson, writeProject } from "../generation.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import {
+  gatherWarnings,
+  planProject,
+  printWarnings,
+  reportRefusals,
+  warningsToJson,
+  writeProject,
+} from "../generation.js";
+import { compileProject, reportBriefly, reportDiagnostics } from "../project.js";
 
 export interface GenerateOptions {
   readonly check?: boolean;
@@ -30,16 +37,17 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   const compilation = await compileProject();
   const { mesh, diagnostics } = compilation;
   // One JSON document per run: the diagnostics when there is an error, else what was done.
-  if (!mesh || !options.json) reportDiagnostics(diagnostics, options.json);
+  if (!options.json) reportBriefly(compilation);
+  else if (!mesh) reportDiagnostics(diagnostics, true);
   if (!mesh) return 1;
   const plan = await planProject(mesh, { ...options, distrustLock: options.check || options.force });
   if (plan.refusals.length > 0) {
     reportRefusals(plan.refusals, compilation, options.json);
     return 1;
   }
-  const findings = [...plan.warnings, ...(await adviseHooks(mesh))];
-  if (!options.json) reportWarnings(findings, compilation);
-  const warnings = warningsToJson(findings, compilation);
+  const found = gatherWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation);
+  if (!options.json) printWarnings(found);
+  const warnings = warningsToJson(found, compilation);
   if (options.check) return reportDrift(plan, { mesh, warnings }, options);
   writeProject(plan);
   if (options.json) printJson({ ...summary(plan), diagnostics: warnings });

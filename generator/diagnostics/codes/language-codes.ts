@@ -1,4 +1,4 @@
-import { error } from "../definition.js";
+import { error, warning } from "../definition.js";
 
 export interface Word {
   readonly text: string;
@@ -79,5 +79,21 @@ export const languageCodes = {
     (p: { what: string; other: string; generated: string }) =>
       `${p.what} and ${p.other} would both be generated as "${p.generated}"`,
     () => "rename one of them",
+  ),
+  "malformed-ignore": error(
+    () => "this ignores nothing: it has to name a code and say why",
+    () => 'write "# mesh-ignore CODE: why it is right so", at the end of the line or above it',
+  ),
+  "unknown-code": error(
+    (p: { code: string; isError: boolean }) =>
+      p.isError ? `"${p.code}" is an error, which nothing silences` : `no warning has the code "${p.code}"`,
+    (p) =>
+      p.isError
+        ? "remove the comment, and mend what is wrong"
+        : "`mesh check` prints the code of each warning",
+  ),
+  "unused-ignore": warning(
+    (p: { code: string }) => `there is no "${p.code}" to ignore here`,
+    () => "remove the comment; it silences its own line, or the next one where it has its line to itself",
   ),
 };

@@ -62,7 +62,9 @@ describe("rendering", () => {
     expect(diagnosticsToJson([diagnostic])[0]).toMatchObject({
       code: "unknown-subject",
       file: "mesh.yaml",
-      start: { column: 18 },
+      severity: "error",
+      column: 18,
+      endColumn: 28,
     });
   });
 
