@@ -40,12 +40,17 @@ export function compareDatabases(before: WrittenState, next: DatabaseState, refu
 }
 
 /** Schemas of tables that come, and what `mesh` knows of places. */
-function placeTables({ added, dropped }: Matches<TableSchema>): readonly Step[] {
+function placeTables({ added, dropped, kept }: Matches<TableSchema>): readonly Step[] {
+  const renamed = kept.filter(({ previous, next }) => next.at !== undefined && previous.name !== next.name);
   const made = added.filter(({ existing }) => existing !== true).flatMap(({ at }) => at?.schema ?? []);
   return [
-    ...dropped.flatMap((table): readonly Step[] => (table.at ? [{ kind: "forget_place", table }] : [])),
+    ...[...dropped, ...renamed.map(({ previous }) => previous)].flatMap((table): readonly Step[] =>
+      table.at ? [{ kind: "forget_place", table }] : [],
+    ),
     ...[...new Set(made)].map((schema): Step => ({ kind: "create_schema", schema })),
-    ...added.flatMap((table): readonly Step[] => (table.at ? [{ kind: "note_place", table }] : [])),
+    ...[...added, ...renamed.map(({ next }) => next)].flatMap((table): readonly Step[] =>
+      table.at ? [{ kind: "note_place", table }] : [],
+    ),
   ];
 }
 
@@ -68,6 +73,7 @@ function dropTable(
       (dropped.some((other) => other.name === key.table) || names.get(key.table)?.rekeyed === true),
   );
   return [
+    { kind: "await_cascades", table: table.name, reason: "end" },
     ...between.map(({ name }): Step => ({ kind: "drop_foreign_key", table: table.name, name })),
     ...forgetMoments(table.timed),
     { kind: "drop_table", table: table.name },

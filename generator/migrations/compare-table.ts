@@ -101,6 +101,7 @@ export function adoptTable(table: TableSchema): readonly Step[] {
 /** What it takes away again; its triggers go by themselves. */
 export function releaseTable({ name: table, checks, indexes, timed }: TableSchema): readonly Step[] {
   return [
+    { kind: "await_cascades", table, reason: "end" },
     ...checks.map(({ name }): Step => ({ kind: "drop_constraint", table, name })),
     ...indexes.map(({ name }): Step => ({ kind: "drop_index", table, name })),
     ...forgetMoments(timed),
@@ -179,7 +180,7 @@ function awaitCascades({ previous, next, columns }: TablePair): readonly Step[] 
   const key = translate(previous.key.columns, columnsOf(columns));
   return key?.join("\0") === next.key.columns.join("\0")
     ? []
-    : [{ kind: "await_cascades", table: previous.name }];
+    : [{ kind: "await_cascades", table: previous.name, reason: "key" }];
 }
 
 function compareUniques(pair: TablePair, refuse: Refuse): readonly Step[] {

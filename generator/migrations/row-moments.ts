@@ -67,14 +67,12 @@ export function dueOf({ emit }: Event, table: Table, row: string): string {
  */
 export function compareMoments({ previous, next, columns }: TablePair): readonly Step[] {
   const names = columnsOf(columns);
-  const retyped = columns.kept.filter((kept) => kept.previous.type !== kept.next.type);
   const isSame = (old: TimedSchema, timed: TimedSchema) =>
     old.event === timed.event && names.get(old.column) === timed.column;
   const isKept = (old: TimedSchema, timed: TimedSchema) =>
     old.key === timed.key &&
     old.due === timed.due &&
-    old.living === timed.living &&
-    !retyped.some((kept) => [timed.column, ...next.key.columns].includes(kept.next.name));
+    old.living === timed.living;
   const pairs = next.timed.map((timed) => ({
     timed,
     old: previous.timed.find((old) => isSame(old, timed)),

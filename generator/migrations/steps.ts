@@ -13,8 +13,11 @@ import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
 
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
 export type Step =
-  /** Fails while rows of the table are pending deletion: they are noted by the key that changes. */
-  | { readonly kind: "await_cascades"; readonly table: string }
+  /**
+   * Fails while rows of the table are pending deletion, which are noted by its name and key. It looks under the lock of what follows: the note
+   * of a row is written in a transaction that has read the table.
+   */
+  | { readonly kind: "await_cascades"; readonly table: string; readonly reason: "key" | "end" }
   | { readonly kind: "drop_trigger"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_foreign_key"; readonly table: string; readonly name: string }
   | { readonly kind: "drop_constraint"; readonly table: string; readonly name: string }

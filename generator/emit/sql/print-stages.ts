@@ -114,7 +114,11 @@ function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName
     case "schedule_rows":
       return [["prove", printStep(step, printing)]];
     case "add_key":
-      return [["hold", printStep(step, printing)]];
+      // Since the first look the table was open: its former key goes in a transaction of its own.
+      return [
+        ["hold", printStep({ kind: "await_cascades", table: step.table, reason: "key" }, printing)],
+        ["hold", printStep(step, printing)],
+      ];
     default:
       return [["shape", printStep(step, printing)]];
   }

@@ -45,7 +45,8 @@ export function printStep(step: Step, printing: Printing): Block {
       );
     case "await_cascades": {
       const table = literal(step.table);
-      return print({ table, quote: dollarQuote(table) });
+      const what = AWAITING[step.reason];
+      return print({ relation: printing.relation(step.table), table, what, quote: dollarQuote(table) });
     }
     case "revive_rows":
       return print(
@@ -83,7 +84,12 @@ export function printStep(step: Step, printing: Printing): Block {
       return print(onColumn(step, printing), `${step.table}.${step.column} goes, with its values.`);
     case "rename_table":
       return print(
-        { from: printing.relation(step.from), to: identifier(step.to) },
+        {
+          from: printing.relation(step.from),
+          to: identifier(step.to),
+          fromText: literal(step.from),
+          toText: literal(step.to),
+        },
         `${step.from} is called ${step.to} from now on; its rows stay.`,
       );
     case "rename_column":
@@ -149,6 +155,8 @@ export function printStep(step: Step, printing: Printing): Block {
       return step satisfies never;
   }
 }
+
+const AWAITING = { key: "changes their key", end: "takes their table away" } as const;
 
 /** The name under which moments of the event are set aside within a migration; no event has it. */
 function setAside(event: string): string {
