@@ -16,7 +16,7 @@ COMMENT ON COLUMN mesh.moment.event IS 'The event: library.reservation.expired';
 COMMENT ON COLUMN mesh.moment.row_key IS 'The row''s key: the texts of its columns, in their order.';
 COMMENT ON COLUMN mesh.moment.routine IS 'The function of schema mesh that writes the event.';
 COMMENT ON COLUMN mesh.moment.due_at IS 'What the row''s column holds. Where it holds something else by then, the moment means nothing.';
-COMMENT ON COLUMN mesh.moment.next_at IS 'When it is tried: due_at, later where an attempt has failed or somebody was writing the row.';
+COMMENT ON COLUMN mesh.moment.next_at IS 'When it is tried: due_at, later where an attempt has failed or somebody was writing the row or its entity.';
 COMMENT ON COLUMN mesh.moment.attempts IS 'Failed attempts.';
 COMMENT ON COLUMN mesh.moment.last_error IS 'Why the last one failed.';
 
@@ -62,6 +62,20 @@ $$;
 COMMENT ON FUNCTION mesh.take_moments(TEXT, TEXT[], INTEGER) IS
     'Locks moments that have come, of one row where its key is given; none that somebody else has locked.';
 
+CREATE FUNCTION mesh.busy_entities(entity TEXT, ids TEXT[]) RETURNS TEXT[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    free TEXT[] := ARRAY(SELECT counter.entity_id FROM mesh.entity_version AS counter
+        WHERE counter.entity = busy_entities.entity AND counter.entity_id = ANY (ids)
+        ORDER BY counter.entity_id FOR NO KEY UPDATE SKIP LOCKED);
+BEGIN
+    RETURN ARRAY(SELECT counter.entity_id FROM mesh.entity_version AS counter
+        WHERE counter.entity = busy_entities.entity AND counter.entity_id = ANY (ids) AND counter.entity_id <> ALL (free));
+END;
+$$;
+COMMENT ON FUNCTION mesh.busy_entities(TEXT, TEXT[]) IS
+    'Which of the entities have events in transactions that have not ended; locks the counters of the others.';
+
 CREATE FUNCTION mesh.settle_moments(event TEXT, settled mesh.row_moment[], taken mesh.row_moment[]) RETURNS INTEGER
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -76,7 +90,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION mesh.settle_moments(TEXT, mesh.row_moment[], mesh.row_moment[]) IS
-    'Deletes the moments that are settled; the others that were taken are tried again after a second, for somebody is writing their rows. Returns how many are settled.';
+    'Deletes the moments that are settled; the others that were taken are tried again after a second, for somebody is writing their rows or entities. Returns how many are settled.';
 
 CREATE FUNCTION mesh.tell_moments(routine NAME, event TEXT, only_key TEXT[], most INTEGER) RETURNS INTEGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

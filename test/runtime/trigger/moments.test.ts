@@ -260,7 +260,8 @@ describe("moments under faults", () => {
     const writer = await database.connect();
     await writer.query("BEGIN; UPDATE mesh.entity_version SET version = version WHERE entity_id = 'busy'");
     await sql(`INSERT INTO copies (title_id, check_at)
-      SELECT CASE WHEN n % 2 = 0 THEN 'busy' ELSE 'free' || n END, '2001-01-01' FROM generate_series(1, 20) AS n`);
+      SELECT CASE WHEN n % 50 = 0 THEN 'free' || n ELSE 'busy' END, '2001-01-01' FROM generate_series(1, 500) AS n`);
+    const started = Date.now();
     expect(
       await waitFor(
         async () => {
@@ -270,6 +271,7 @@ describe("moments under faults", () => {
         { what: "those about entities that nobody writes" },
       ),
     ).toBe(10);
+    expect(Date.now() - started).toBeLessThan(2_000);
     await settled();
     expect((await sql("SELECT FROM mesh.moment WHERE attempts > 0 OR last_error IS NOT NULL")).rows).toEqual(
       [],
@@ -277,6 +279,6 @@ describe("moments under faults", () => {
     await writer.query("COMMIT");
     await setClock("2026-01-01T00:00:03Z");
     await settled();
-    expect(await takeEvents(database.client)).toHaveLength(20);
+    expect(await takeEvents(database.client)).toHaveLength(500);
   });
 });
