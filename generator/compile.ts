@@ -1,5 +1,6 @@
 import { adviseProgram, checkProgram } from "./check/check-program.js";
 import { adviseIgnores, readIgnores } from "./check/ignores.js";
+import { checkTypedConstants } from "./check/typed-constants.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
 import { type Ignore, type IgnoredDiagnostic, silence } from "./diagnostics/ignore.js";
 import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
@@ -39,12 +40,14 @@ export function compileMesh(text: string | Uint8Array, options: { readonly file:
   const program = value && readProgram(value, found.report);
   const ignores = program === undefined ? [] : readIgnores(source, found.report);
   if (program !== undefined) checkProgram(program, found.report);
-  const isValid = program !== undefined && !hasErrors(found.list());
+  const isSound = program !== undefined && !hasErrors(found.list());
+  const mesh = isSound ? buildMesh(program) : undefined;
+  if (isSound && mesh !== undefined) checkTypedConstants(program, mesh, found.report);
+  const isValid = isSound && !hasErrors(found.list());
   const ignored = isValid ? advise(program, ignores, found) : [];
-  const mesh = isValid ? buildMesh(program) : undefined;
   const locate: Compilation["locate"] = (mistakes) => locateMistakes(mistakes, { source, value });
   return {
-    mesh,
+    mesh: isValid ? mesh : undefined,
     diagnostics: found.list(),
     ignored,
     locate,

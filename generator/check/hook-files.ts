@@ -1,5 +1,6 @@
 import { suggest } from "../diagnostics/suggest.js";
 import type { Mesh, Service } from "../model/mesh.js";
+import { findUnmadeEvents } from "./lost-events.js";
 
 /** A file of the hooks folder, as it is written. */
 export interface HookFile {
@@ -9,7 +10,12 @@ export interface HookFile {
 }
 
 export interface HookFinding {
-  readonly code: "missing-hook" | "unknown-hook" | "unknown-hook-file" | "unexported-hooks";
+  readonly code:
+    | "missing-hook"
+    | "unknown-hook"
+    | "unknown-hook-file"
+    | "unexported-hooks"
+    | "hook-of-lost-event";
   readonly message: string;
   readonly hint: string;
   /** The keys that lead to what asks for it in mesh.yaml; undefined: it is about the file. */
@@ -20,7 +26,10 @@ export interface HookFinding {
 export const HOOKS_FOLDER = "hooks";
 
 /** What mesh.yaml is warned of for its hooks, and may say that it is right so. */
-export const hookWarnings = ["missing-hook"] as const satisfies readonly HookFinding["code"][];
+export const hookWarnings = [
+  "missing-hook",
+  "hook-of-lost-event",
+] as const satisfies readonly HookFinding["code"][];
 
 /**
  * What can be seen of hooks without running them: files that fit no service, steps that a rule names and no
@@ -32,6 +41,7 @@ export function findHookMistakes(mesh: Mesh, files: readonly HookFile[]): readon
   const byService = new Map(files.map((file) => [stem(file), file]));
   return [
     ...services.flatMap((service) => missingSteps(service, byService.get(service.name))),
+    ...services.flatMap((service) => unmadeEvents(service, mesh, byService.get(service.name))),
     ...services.flatMap((service) => misspeltHandlers(service, mesh, byService.get(service.name))),
     ...strayFiles(services, files),
   ];
@@ -54,6 +64,23 @@ function missingSteps(service: Service, file: HookFile | undefined): readonly Ho
         message: `a rule calls "${step}" of "${service.name}", but ${place} ${what}: the service would not start`,
         hint: `write it into ${place}, in the export "${service.names.value}Hooks" of type "${service.names.type}Hooks"`,
         path,
+      },
+    ];
+  });
+}
+
+/** A snapshot finds the events that were lost and calls their hooks, where it can make the events. */
+function unmadeEvents(service: Service, mesh: Mesh, file: HookFile | undefined): readonly HookFinding[] {
+  if (file === undefined) return [];
+  return findUnmadeEvents(service, mesh).flatMap(({ event, field, shows }): readonly HookFinding[] => {
+    const { hook } = event.names;
+    if (!mentions(file.text, hook)) return [];
+    return [
+      {
+        code: "hook-of-lost-event",
+        message: `where an event was lost, a snapshot cannot make "${event.name}" for "${hook}" of "${service.name}": "${field.name}" must be there, and shows ${shows}`,
+        hint: `make it optional (type: …?), and let the hook do without it`,
+        path: ["subjects", event.subject, "payload", field.name],
       },
     ];
   });

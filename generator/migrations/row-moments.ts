@@ -70,9 +70,7 @@ export function compareMoments({ previous, next, columns }: TablePair): readonly
   const isSame = (old: TimedSchema, timed: TimedSchema) =>
     old.event === timed.event && names.get(old.column) === timed.column;
   const isKept = (old: TimedSchema, timed: TimedSchema) =>
-    old.key === timed.key &&
-    old.due === timed.due &&
-    old.living === timed.living;
+    old.key === timed.key && old.due === timed.due && old.living === timed.living;
   const pairs = next.timed.map((timed) => ({
     timed,
     old: previous.timed.find((old) => isSame(old, timed)),

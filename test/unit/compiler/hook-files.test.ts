@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { findHookMistakes } from "../../../generator/check/hook-files.js";
 import { compileMesh } from "../../../generator/compile.js";
+import { compile, readMesh } from "../../support/compile.js";
 
 const { mesh } = compileMesh(readFileSync(new URL("../../../mesh.yaml", import.meta.url), "utf8"), {
   file: "mesh.yaml",
@@ -9,9 +10,9 @@ const { mesh } = compileMesh(readFileSync(new URL("../../../mesh.yaml", import.m
 if (mesh === undefined) throw new Error("the reference mesh is valid");
 
 const step = "export const computeHooks = { async deleteContainerNamespace() {} };";
-const mistakes = (files: Readonly<Record<string, string>>) =>
+const mistakes = (files: Readonly<Record<string, string>>, of = mesh) =>
   findHookMistakes(
-    mesh,
+    of,
     Object.entries(files).map(([name, text]) => ({ name, text })),
   ).map(({ code, message, hint, file, path }) => `${file ?? path?.join(".")} ${code}: ${message}; ${hint}`);
 
@@ -43,4 +44,16 @@ test("a misspelt handler, an export and a file that fit nothing are named, with 
     'hooks/gatway.ts unknown-hook-file: no service is called so, and nothing imports it: nobody will load it; did you mean "hooks/gateway.ts"?',
     "hooks/billing.ts unknown-hook-file: no service is called so, and nothing imports it: nobody will load it; the services are auth, compute, gateway, sfs",
   ]);
+});
+
+test("a hook that a snapshot cannot call for a lost event is named, with the field that it cannot make", () => {
+  const text = readMesh("test/scenarios/emit/shown-otherwise/mesh.yaml");
+  const shown = compile(text);
+  const hooks = (name: string) => ({ "kitchen.ts": `export const kitchenHooks = { async ${name}() {} };` });
+  expect(mistakes(hooks("onOrderPriced"), shown)).toEqual([
+    `subjects.food.order.{id}.priced.payload.buyer hook-of-lost-event: where an event was lost, a snapshot cannot make "OrderPriced" for "onOrderPriced" of "kitchen": "buyer" must be there, and shows "name" of the row that "buyer_id" references; make it optional (type: …?), and let the hook do without it`,
+  ]);
+  expect(mistakes(hooks("onOrderApproved"), shown)[0]).toContain('shows what "state" was before');
+  const optional = compile(text.replace("type: { enum: [open] }", "type: string?"));
+  expect(mistakes(hooks("onOrderApproved"), optional)).toEqual([]);
 });

@@ -52,6 +52,7 @@ DECLARE
     taken mesh.row_moment[] := mesh.take_moments(event, only_key, most);
     held mesh.row_moment[];
     gone mesh.row_moment[];
+    busy TEXT[];
 BEGIN
     IF cardinality(taken) = 0 THEN RETURN 0; END IF;
     -- A row that somebody is writing is left for later: the writer may wait for the moment. Then each is read as it was locked.
@@ -60,6 +61,13 @@ BEGIN
     gone := ARRAY(SELECT (due.row_key, due.due_at)::mesh.row_moment FROM unnest(taken) AS due
         WHERE NOT EXISTS (SELECT FROM public.copies AS kept WHERE kept.copy_id = due.row_key[1]::bigint));
     IF event = 'library.title.checked' THEN
+        -- So are those about an entity whose events somebody is writing: hundreds of them would wait for one writer, and the others with them.
+        busy := mesh.busy_entities('library.title', ARRAY(SELECT kept.title_id FROM unnest(held) AS due JOIN public.copies AS kept ON kept.copy_id = due.row_key[1]::bigint
+            WHERE kept.title_id IS NOT NULL
+            AND (kept.check_at AT TIME ZONE 'UTC') = due.due_at));
+        IF cardinality(busy) > 0 THEN
+            held := ARRAY(SELECT (due.row_key, due.due_at)::mesh.row_moment FROM unnest(held) AS due JOIN public.copies AS kept ON kept.copy_id = due.row_key[1]::bigint WHERE (kept.title_id = ANY (busy)) IS NOT TRUE);
+        END IF;
         PERFORM mesh.emit_about('library.title', 'checked', 'library-service', array_agg((kept.title_id, row_to_json(payload.*), false)::mesh.new_event ORDER BY kept.title_id, due.row_key))
             FROM unnest(held) AS due JOIN public.copies AS kept ON kept.copy_id = due.row_key[1]::bigint, LATERAL (SELECT kept.copy_id::text AS copy_id) AS payload
             WHERE kept.title_id IS NOT NULL
@@ -100,6 +108,7 @@ DECLARE
     taken mesh.row_moment[] := mesh.take_moments(event, only_key, most);
     held mesh.row_moment[];
     gone mesh.row_moment[];
+    busy TEXT[];
 BEGIN
     IF cardinality(taken) = 0 THEN RETURN 0; END IF;
     -- A row that somebody is writing is left for later: the writer may wait for the moment. Then each is read as it was locked.
@@ -108,6 +117,13 @@ BEGIN
     gone := ARRAY(SELECT (due.row_key, due.due_at)::mesh.row_moment FROM unnest(taken) AS due
         WHERE NOT EXISTS (SELECT FROM $body1$ || quote_ident(current_schema()) || $body1$.loans AS kept WHERE kept.copy_no = due.row_key[1]::integer AND kept.loan_no = due.row_key[2]::integer));
     IF event = 'library.loan.overdue' THEN
+        -- So are those about an entity whose events somebody is writing: hundreds of them would wait for one writer, and the others with them.
+        busy := mesh.busy_entities('library.loan', ARRAY(SELECT (kept.copy_no::text || ':' || kept.loan_no::text COLLATE "C") FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.loans AS kept ON kept.copy_no = due.row_key[1]::integer AND kept.loan_no = due.row_key[2]::integer
+            WHERE (kept.due_on::timestamp AT TIME ZONE 'UTC') = due.due_at
+            AND kept.title IS NOT NULL));
+        IF cardinality(busy) > 0 THEN
+            held := ARRAY(SELECT (due.row_key, due.due_at)::mesh.row_moment FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.loans AS kept ON kept.copy_no = due.row_key[1]::integer AND kept.loan_no = due.row_key[2]::integer WHERE ((kept.copy_no::text || ':' || kept.loan_no::text COLLATE "C") = ANY (busy)) IS NOT TRUE);
+        END IF;
         PERFORM mesh.emit('library.loan', 'overdue', 'library-service', array_agg(((kept.copy_no::text || ':' || kept.loan_no::text COLLATE "C"), row_to_json(payload.*), false)::mesh.new_event))
             FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.loans AS kept ON kept.copy_no = due.row_key[1]::integer AND kept.loan_no = due.row_key[2]::integer, LATERAL (SELECT kept.copy_no, kept.title) AS payload
             WHERE (kept.due_on::timestamp AT TIME ZONE 'UTC') = due.due_at
@@ -169,6 +185,7 @@ DECLARE
     taken mesh.row_moment[] := mesh.take_moments(event, only_key, most);
     held mesh.row_moment[];
     gone mesh.row_moment[];
+    busy TEXT[];
 BEGIN
     IF cardinality(taken) = 0 THEN RETURN 0; END IF;
     -- A row that somebody is writing is left for later: the writer may wait for the moment. Then each is read as it was locked.
@@ -179,6 +196,14 @@ BEGIN
     IF event = 'library.reservation.expired' THEN
         PERFORM mesh.refuse_payload('reservations', 'state', 'ReservationExpired', 'reservations_state_expired_payload') FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.reservations AS kept ON kept.reservation_id = due.row_key[1]
             WHERE (kept.expires_at = due.due_at AND kept.withdrawn_at IS NULL AND (kept.state = 'collected') IS NOT TRUE) AND (char_length(kept.state) <= 20) IS FALSE;
+        -- So are those about an entity whose events somebody is writing: hundreds of them would wait for one writer, and the others with them.
+        busy := mesh.busy_entities('library.reservation', ARRAY(SELECT kept.reservation_id FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.reservations AS kept ON kept.reservation_id = due.row_key[1]
+            WHERE kept.expires_at = due.due_at
+            AND kept.withdrawn_at IS NULL
+            AND (kept.state = 'collected') IS NOT TRUE));
+        IF cardinality(busy) > 0 THEN
+            held := ARRAY(SELECT (due.row_key, due.due_at)::mesh.row_moment FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.reservations AS kept ON kept.reservation_id = due.row_key[1] WHERE (kept.reservation_id = ANY (busy)) IS NOT TRUE);
+        END IF;
         PERFORM mesh.emit('library.reservation', 'expired', 'library-service', array_agg((kept.reservation_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM unnest(held) AS due JOIN $body1$ || quote_ident(current_schema()) || $body1$.reservations AS kept ON kept.reservation_id = due.row_key[1], LATERAL (SELECT kept.reader, kept.state, kept.fee) AS payload
             WHERE kept.expires_at = due.due_at
@@ -210,6 +235,6 @@ WHERE (kept.check_at AT TIME ZONE 'UTC') > mesh.clock() AND isfinite((kept.check
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"library","database":"library_db","whole":true}
--- model: {"table":"copies","timed":[{"event":"library.title.checked","column":"check_at","routine":"due_copies","key":"ARRAY[kept.copy_id::text]","due":"(kept.check_at AT TIME ZONE 'UTC')"}],"at":{"schema":"public","table":"copies"},"existing":true,"key":{"name":"copies_pkey","columns":["copy_id"]},"functions":{"mesh.on_copies":"f2f293c58232","mesh.due_copies":"9ee824974d9d"},"triggers":{"mesh_on_insert":"3b3f96e21128","mesh_on_update":"11692b001ca1","mesh_on_delete":"087a7afaeb36","mesh_refuse_truncate":"4e1e79feb7d9","mesh_refuse_key_change":"02e3fde26131"}}
--- model: {"table":"loans","timed":[{"event":"library.loan.overdue","column":"due_on","routine":"due_loans","key":"ARRAY[kept.copy_no::text, kept.loan_no::text]","due":"(kept.due_on::timestamp AT TIME ZONE 'UTC')"}],"columns":[{"name":"copy_no","type":"INTEGER","nullable":false},{"name":"loan_no","type":"INTEGER","nullable":false},{"name":"due_on","type":"DATE","nullable":false},{"name":"title","type":"TEXT","nullable":true}],"key":{"name":"loans_pkey","columns":["copy_no","loan_no"]},"functions":{"mesh.on_loans":"ff212169cfd0","mesh.due_loans":"6e6552e63f36"},"triggers":{"on_insert":"b756751377bc","on_update":"a220818ed1f0","on_delete":"6e1b72c22580","refuse_truncate":"7772b9cc214e","refuse_key_change":"176d584825b3"}}
--- model: {"table":"reservations","checks":[{"name":"reservations_state_check","columns":["state"],"values":["held","collected","expired"],"condition":"\u0000 IN ('held', 'collected', 'expired')"},{"name":"reservations_fee_travels","columns":["fee"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"reservations_expires_at_travels","columns":["expires_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"},{"name":"reservations_withdrawn_at_travels","columns":["withdrawn_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"timed":[{"event":"library.reservation.expired","column":"expires_at","routine":"due_reservations","key":"ARRAY[kept.reservation_id]","due":"kept.expires_at","living":"kept.withdrawn_at IS NULL"}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"reader","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'held'"},{"name":"fee","type":"DOUBLE PRECISION","nullable":false,"default":"0"},{"name":"expires_at","type":"TIMESTAMPTZ","nullable":true},{"name":"withdrawn_at","type":"TIMESTAMPTZ","nullable":true}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"softDeletion":{"column":"withdrawn_at","entity":"library.reservation","id":"kept.reservation_id::text","living":"kept.withdrawn_at IS NULL"},"functions":{"mesh.on_reservations":"81cf89ead342","mesh.due_reservations":"7c7d2526e033"},"triggers":{"on_insert":"69f825309ba6","on_update":"8e1539b95a58","on_delete":"ee03d899ae62","refuse_truncate":"d5570309f893","refuse_key_change":"b8c5dfcf13f5"}}
+-- model: {"table":"copies","timed":[{"event":"library.title.checked","column":"check_at","routine":"due_copies","key":"ARRAY[kept.copy_id::text]","due":"(kept.check_at AT TIME ZONE 'UTC')"}],"at":{"schema":"public","table":"copies"},"existing":true,"key":{"name":"copies_pkey","columns":["copy_id"]},"functions":{"mesh.on_copies":"f2f293c58232","mesh.due_copies":"c4290ecdd2a0"},"triggers":{"mesh_on_insert":"3b3f96e21128","mesh_on_update":"11692b001ca1","mesh_on_delete":"087a7afaeb36","mesh_refuse_truncate":"4e1e79feb7d9","mesh_refuse_key_change":"02e3fde26131"}}
+-- model: {"table":"loans","timed":[{"event":"library.loan.overdue","column":"due_on","routine":"due_loans","key":"ARRAY[kept.copy_no::text, kept.loan_no::text]","due":"(kept.due_on::timestamp AT TIME ZONE 'UTC')"}],"columns":[{"name":"copy_no","type":"INTEGER","nullable":false},{"name":"loan_no","type":"INTEGER","nullable":false},{"name":"due_on","type":"DATE","nullable":false},{"name":"title","type":"TEXT","nullable":true}],"key":{"name":"loans_pkey","columns":["copy_no","loan_no"]},"functions":{"mesh.on_loans":"ff212169cfd0","mesh.due_loans":"87b8b8116a79"},"triggers":{"on_insert":"b756751377bc","on_update":"a220818ed1f0","on_delete":"6e1b72c22580","refuse_truncate":"7772b9cc214e","refuse_key_change":"176d584825b3"}}
+-- model: {"table":"reservations","checks":[{"name":"reservations_state_check","columns":["state"],"values":["held","collected","expired"],"condition":"\u0000 IN ('held', 'collected', 'expired')"},{"name":"reservations_fee_travels","columns":["fee"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"reservations_expires_at_travels","columns":["expires_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"},{"name":"reservations_withdrawn_at_travels","columns":["withdrawn_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"timed":[{"event":"library.reservation.expired","column":"expires_at","routine":"due_reservations","key":"ARRAY[kept.reservation_id]","due":"kept.expires_at","living":"kept.withdrawn_at IS NULL"}],"columns":[{"name":"reservation_id","type":"TEXT","nullable":false},{"name":"reader","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'held'"},{"name":"fee","type":"DOUBLE PRECISION","nullable":false,"default":"0"},{"name":"expires_at","type":"TIMESTAMPTZ","nullable":true},{"name":"withdrawn_at","type":"TIMESTAMPTZ","nullable":true}],"key":{"name":"reservations_pkey","columns":["reservation_id"]},"softDeletion":{"column":"withdrawn_at","entity":"library.reservation","id":"kept.reservation_id::text","living":"kept.withdrawn_at IS NULL"},"functions":{"mesh.on_reservations":"81cf89ead342","mesh.due_reservations":"892554efef23"},"triggers":{"on_insert":"69f825309ba6","on_update":"8e1539b95a58","on_delete":"ee03d899ae62","refuse_truncate":"d5570309f893","refuse_key_change":"b8c5dfcf13f5"}}

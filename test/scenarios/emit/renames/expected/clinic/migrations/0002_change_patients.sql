@@ -5,6 +5,7 @@
 
 -- clients is called patients from now on; its rows stay.
 ALTER TABLE clients RENAME TO patients;
+UPDATE mesh.cascade_task SET table_name = 'patients' WHERE table_name = 'clients';
 
 -- patients.surname is called last_name from now on; its values stay.
 ALTER TABLE patients RENAME COLUMN surname TO last_name;
