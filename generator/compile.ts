@@ -5,13 +5,15 @@ import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
 import { type Ignore, type IgnoredDiagnostic, silence } from "./diagnostics/ignore.js";
 import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
 import { collectDiagnostics, type Diagnostics, type Report } from "./diagnostics/report.js";
+import type { Part } from "./flow/part.js";
 import { meshShape } from "./language/grammar.js";
 import { bindProgram, type Program } from "./language/program.js";
 import { describeFound, readShape } from "./language/read.js";
 import { buildMesh } from "./model/build/build-mesh.js";
 import type { Mesh } from "./model/mesh.js";
+import { type FindPlace, findPlaces } from "./places.js";
 import { decodeText } from "./source/bytes.js";
-import { createSourceText, type SourceText } from "./source/text.js";
+import { createSourceText, type Position, type SourceText } from "./source/text.js";
 import type { Value } from "./source/value.js";
 import { readYaml } from "./source/yaml.js";
 
@@ -28,6 +30,8 @@ export interface Compilation {
   readonly locateWarnings: (
     mistakes: readonly Mistake[],
   ) => Pick<Compilation, "ignored"> & { readonly left: readonly Diagnostic[] };
+  /** Where a part of the mesh is written; undefined for what nobody writes in the file. */
+  readonly placeOf: (part: Part) => Position | undefined;
 }
 
 /** From the text of mesh.yaml to what it means. Pure; throws only on a bug of the compiler. */
@@ -46,12 +50,18 @@ export function compileMesh(text: string | Uint8Array, options: { readonly file:
   const isValid = isSound && !hasErrors(found.list());
   const ignored = isValid ? advise(program, ignores, found) : [];
   const locate: Compilation["locate"] = (mistakes) => locateMistakes(mistakes, { source, value });
+  let find: FindPlace | undefined;
   return {
     mesh: isValid ? mesh : undefined,
     diagnostics: found.list(),
     ignored,
     locate,
     locateWarnings: (mistakes) => locateUnignored(locate(mistakes), ignores, source),
+    placeOf: (part) => {
+      find ??= program === undefined ? () => undefined : findPlaces(program);
+      const span = find(part);
+      return span && source.positionAt(span.start);
+    },
   };
 }
 

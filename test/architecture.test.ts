@@ -156,6 +156,19 @@ test("emit sees only the model, what quotes and fills in texts, and the plans of
   ).toEqual([]);
 });
 
+test("what follows from what is asked of the model alone", () => {
+  const mayUse = ["flow", "model", "vocabulary", "collections", "quote"];
+  expect(
+    broken(
+      ({ file, target }) =>
+        within(file, "generator/flow") &&
+        within(target, "generator") &&
+        (within(target, "generator/model/build") ||
+          !mayUse.some((room) => within(target, `generator/${room}`))),
+    ),
+  ).toEqual([]);
+});
+
 test("the planner of migrations prints nothing: it knows no emit", () => {
   expect(
     broken(({ file, target }) => within(file, "generator/migrations") && within(target, "generator/emit")),

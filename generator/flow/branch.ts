@@ -1,0 +1,70 @@
+import type { Part } from "./part.js";
+
+/** How a part follows from the one above it. A closed set: `describe.ts` says each in words. */
+export type How =
+  /** A field shows the column, as it is, as it was before the update, or of the row that another column references. */
+  | "shows"
+  | "shows old"
+  | "shows referenced"
+  | "looks up"
+  /** The column's value is the id of the entity. */
+  | "names"
+  /** The column decides whether, or when, an event is told. */
+  | "when"
+  | "unless"
+  | "of"
+  | "at"
+  | "soft delete"
+  | "checks"
+  | "covers"
+  | "references"
+  | "serves"
+  /** A copy, or a check of what is left, reads it where the owner lists its rows. */
+  | "snapshot"
+  | "holds id"
+  | "found by"
+  | "may read"
+  /** A field fills a column of a copy, and may decide whether the copy has the row. */
+  | "fills"
+  | "fills and decides"
+  | "carries"
+  | "reads"
+  | "reads all"
+  | "may use"
+  | "hears"
+  | "ignores"
+  | "calls"
+  | "publishes"
+  | "writes copy"
+  | "removes copy"
+  | "deletes rows"
+  | "clears column"
+  | "before"
+  | "goes with"
+  | "cleared with"
+  | "refuses"
+  | "emits"
+  | "cancels"
+  | "dead letter";
+
+/** What follows from a part, and how. */
+export interface Link {
+  readonly how: How;
+  readonly to: Part;
+  /** Names that belong to it: the columns that are written, the fields that are read. */
+  readonly with: readonly string[];
+}
+
+export interface Branch extends Link {
+  readonly next: readonly Branch[];
+  /** What follows stands elsewhere: further up, or it is what this follows from. */
+  readonly told: "above" | "loop" | undefined;
+}
+
+/** A part with everything that follows from it. */
+export interface Tree {
+  readonly of: Part;
+  /** Where it comes from. */
+  readonly from: readonly Link[];
+  readonly next: readonly Branch[];
+}

@@ -1,0 +1,223 @@
+import type { Branch, Link, Tree } from "./branch.js";
+import type { Flow } from "./flow.js";
+import { nameOf, type Part } from "./part.js";
+
+/** A link in words: what it leads to, and what happens there. */
+export interface Description {
+  readonly name: string;
+  readonly says: string;
+}
+
+export function describe(flow: Flow, link: Link): Description {
+  return { name: link.how === "checks" ? "check" : titleOf(link.to), says: sayOf(flow, link) };
+}
+
+/** What the tree is of, and what that is. */
+export function describeRoot(flow: Flow, { of }: Pick<Tree, "of">): Description {
+  return { name: titleOf(of), says: natureOf(flow, of) };
+}
+
+/** What is said where a branch ends though more is known. */
+export function endingOf({ told }: Pick<Branch, "told">): string {
+  switch (told) {
+    case "above":
+      return "(as above)";
+    case "loop":
+      return "(a loop: it is where this began)";
+    case undefined:
+      return "";
+    default:
+      return told satisfies never;
+  }
+}
+
+function titleOf(part: Part): string {
+  switch (part.kind) {
+    case "consumer":
+      return part.name === undefined ? part.service : `${part.service} (${part.name})`;
+    case "rule":
+      return part.action === "delete"
+        ? `${part.database}.${part.table}`
+        : `${part.database}.${part.table}.${part.column}`;
+    case "dead letters":
+      return "dead letter";
+    case "unique":
+    case "index":
+      return `${part.kind} (${part.columns})`;
+    case "own SQL":
+      return `${part.folder}/`;
+    case "service":
+    case "entity":
+    case "event":
+    case "field":
+    case "entity field":
+    case "table":
+    case "view":
+    case "column":
+    case "check":
+    case "resource":
+    case "hook":
+      return nameOf(part);
+    default:
+      return part satisfies never;
+  }
+}
+
+function sayOf(flow: Flow, { how, to, with: names }: Link): string {
+  const list = names.join(", ");
+  switch (how) {
+    case "shows":
+      return to.kind === "field" ? `${to.event} shows it` : "is what it shows";
+    case "shows old":
+      return to.kind === "field"
+        ? `${to.event} shows what it held before`
+        : "is what it shows, as it was before";
+    case "shows referenced":
+      return to.kind === "field" ? `${to.event} shows it by ${list}` : `is what it shows, by ${list}`;
+    case "looks up":
+      return to.kind === "field" ? `${to.event} shows ${list} by it` : "";
+    case "names":
+      return "it is the id of the entity";
+    case "when":
+      return `is told where ${list}`;
+    case "unless":
+      return `is not told where ${list}`;
+    case "of":
+      return "is told when an update changes it";
+    case "at":
+      return to.kind === "event" ? "is told when its moment comes" : `tells of it when ${list} comes`;
+    case "soft delete":
+      return "is told when it is set: that deletes the row";
+    case "checks":
+      return list;
+    case "covers":
+      return "covers it";
+    case "references":
+      return names.length === 0 ? "is what it references" : `references it, on_delete: ${list}`;
+    case "serves":
+      return `shows it${names.length > 1 ? ` as ${names[0]}` : ""}, ${names.at(-1)}`;
+    case "snapshot":
+      return to.kind === "consumer" ? `compares its rows with ${list}` : `is filled from ${list} too`;
+    case "holds id":
+      return "holds that id";
+    case "found by":
+      return to.kind === "rule" ? `${ruleWords(to)} on ${to.on}` : "";
+    case "may read":
+      return "may read it; what it reads, only the database knows";
+    case "fills":
+      return to.kind === "field" ? "fills it" : `is filled by it, in ${keeperOf(flow, to)}`;
+    case "fills and decides":
+      return `is filled by it, in ${keeperOf(flow, to)}: it decides which rows are there`;
+    case "carries":
+      return to.kind === "field" ? to.event : "";
+    case "reads":
+      return `reads ${list === "" ? "nothing of it" : list}`;
+    case "reads all":
+      return "hands it on whole: it may read all";
+    case "may use":
+      return "may use it: hooks were not looked at";
+    case "hears":
+      return `hears it (${nameOf(to)})`;
+    case "ignores":
+      return "hears the event, and does nothing with this field";
+    case "calls":
+      return `calls ${list}`;
+    case "publishes":
+      return eventWords(flow, to);
+    case "writes copy":
+      return to.kind === "event" ? "writes it" : `writes its copy: ${list}`;
+    case "removes copy":
+      return to.kind === "event" ? "removes from it" : "its row of the copy goes";
+    case "deletes rows":
+      return to.kind === "rule" ? `deletes rows by ${to.column}` : "";
+    case "clears column":
+      return "sets it to NULL";
+    case "before":
+      return `before each row goes${list === "" ? "" : `; reads ${list}`}`;
+    case "goes with":
+      return `rows go with it: ${names[0]} references ${names[1]}, on_delete: cascade`;
+    case "cleared with":
+      return "is set to NULL with it (on_delete: set_null)";
+    case "refuses":
+      return "refuses the deletion while rows refer to it (on_delete: restrict)";
+    case "emits":
+      return to.kind === "event" ? eventWords(flow, to) : `tells of it, on ${names.join(" where ")}`;
+    case "cancels":
+      return `no longer comes: its moment (${list}) goes with the row`;
+    case "dead letter":
+      return to.kind === "dead letters"
+        ? `after ${list} failed attempts, in ${to.store}: mesh dlq list ${to.service}`
+        : "";
+    default:
+      return how satisfies never;
+  }
+}
+
+function ruleWords({ action }: Extract<Part, { kind: "rule" }>): string {
+  switch (action) {
+    case "delete":
+      return "deletes the rows that hold the id";
+    case "set_null":
+      return "sets it to NULL";
+    default:
+      return action satisfies never;
+  }
+}
+
+function keeperOf(flow: Flow, part: Part): string {
+  if (part.kind !== "column") return "";
+  return flow
+    .ownersOf(part.database)
+    .map(({ name }) => name)
+    .join(", ");
+}
+
+function eventWords(flow: Flow, part: Part): string {
+  if (part.kind !== "event") return "";
+  const { name, description } = flow.event(part.event);
+  const heard = flow.hearersOf(part.event).length > 0 ? "" : "; nobody hears it";
+  return `${name}${description === undefined ? "" : `: ${description}`}${heard}`;
+}
+
+function natureOf(flow: Flow, part: Part): string {
+  switch (part.kind) {
+    case "service": {
+      const { external, database } = flow.service(part.service);
+      if (external) return "an external service";
+      return database === undefined ? "a service without a database" : `a service, on ${database}`;
+    }
+    case "entity":
+      return `an entity of ${part.entity.split(".")[0]}`;
+    case "event":
+      return eventWords(flow, part);
+    case "field":
+      return `a field of ${part.event}`;
+    case "entity field":
+      return `a field of ${part.entity}`;
+    case "table": {
+      const { cache } = flow.table(part);
+      const owners = flow.ownersOf(part.database).map(({ name }) => name);
+      return cache === undefined
+        ? `a table of ${owners.join(", ")}`
+        : `a copy of ${cache.entity} in ${owners.join(", ")}`;
+    }
+    case "column": {
+      const column = flow.table(part).columns.find(({ name }) => name === part.column);
+      return `${column?.type}${column?.nullable ? ", may be NULL" : ""}`;
+    }
+    case "view":
+      return "a view";
+    case "check":
+    case "unique":
+    case "index":
+    case "resource":
+    case "consumer":
+    case "rule":
+    case "hook":
+    case "dead letters":
+    case "own SQL":
+      return "";
+    default:
+      return part satisfies never;
+  }
+}

@@ -1,0 +1,89 @@
+import { changes } from "@meshwright/runtime/vocabulary";
+import type { Cascade, Event } from "../model/mesh.js";
+import type { Branch, Link } from "./branch.js";
+import { columnsFilledBy } from "./filling.js";
+import { consumerPart, type Hearer, subjectOf } from "./flow.js";
+import { type Growth, leaf, within } from "./grow.js";
+import { beforeHook, handlersOf } from "./hook-links.js";
+import type { Part } from "./part.js";
+import { afterClearing, afterRemoval } from "./removal.js";
+
+/** What every service that hears the event does, and what follows from that. */
+export function heardBy(growth: Growth, event: Event): readonly Branch[] {
+  return growth.flow
+    .hearersOf(event.name)
+    .map((hearer) =>
+      within({ how: "hears", to: consumerPart(hearer), with: [] }, effectsOn(growth, hearer, event)),
+    );
+}
+
+/** In the order in which it happens: rules, then the row of the copy, then hooks. All of it is one transaction, but for hooks before. */
+function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
+  const { flow } = growth;
+  const { service, consumer } = hearer;
+  const rules = consumer.cascades.filter((rule) => rule.event === event.name);
+  return [
+    ...rules.map((rule) => ruleBranch(growth, hearer, rule)),
+    ...copyBranch(growth, hearer, event),
+    ...handlersOf(flow, hearer, event).map(leaf),
+    ...(service.external || !growth.tellsFailures ? [] : [leaf(deadLetters(hearer))]),
+  ];
+}
+
+function ruleBranch(growth: Growth, { service }: Hearer, rule: Cascade): Branch {
+  const { flow } = growth;
+  const { action, table, column, before, event } = rule;
+  const database = service.database ?? "";
+  const to: Part = {
+    kind: "rule",
+    service: service.name,
+    database,
+    on: subjectOf(flow.event(event)),
+    action,
+    table,
+    column,
+  };
+  switch (action) {
+    case "delete":
+      return within({ how: "deletes rows", to, with: [] }, [
+        ...(before === undefined ? [] : beforeHook(flow, service, before).map(asStep)),
+        ...afterRemoval(growth, { database, table }),
+      ]);
+    case "set_null":
+      return within(
+        { how: "clears column", to, with: [] },
+        afterClearing(growth, { kind: "column", database, table, column }),
+      );
+    default:
+      return action satisfies never;
+  }
+}
+
+function asStep(link: Link): Branch {
+  return leaf({ ...link, how: "before", with: link.how === "reads all" ? ["the whole row"] : link.with });
+}
+
+function copyBranch(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
+  const { flow } = growth;
+  const { cache } = hearer.consumer;
+  const { database } = hearer.service;
+  if (cache === undefined || database === undefined) return [];
+  const to: Part = { kind: "table", database, table: cache };
+  if (event.change === "delete")
+    return [within({ how: "removes copy", to, with: [] }, afterRemoval(growth, to))];
+  if (!changes[event.change].showsRow) return [];
+  const fields = event.payload.map(({ name }) => name);
+  const columns = fields.flatMap((field) =>
+    columnsFilledBy(flow, hearer, { event: event.name, field }).map(({ column }) => column.column),
+  );
+  return [leaf({ how: "writes copy", to, with: columns })];
+}
+
+function deadLetters({ service, consumer }: Hearer): Link {
+  const store = service.database ?? service.deadLetters?.stream ?? "";
+  return {
+    how: "dead letter",
+    to: { kind: "dead letters", service: service.name, store },
+    with: [String(consumer.delivery.attempts)],
+  };
+}

@@ -1,0 +1,29 @@
+import type { Event } from "../model/mesh.js";
+import type { Branch, Tree } from "./branch.js";
+import { heardBy } from "./event-effects.js";
+import { eventPart, type Flow } from "./flow.js";
+import type { Growth } from "./grow.js";
+import { originsOf } from "./origins.js";
+import { keyOf } from "./part.js";
+import { alongWith } from "./removal.js";
+import { follow } from "./uses.js";
+
+/** Everything that follows from an event: what happens beside it in its owner's database, and at each service that hears it. */
+export function explainEvent(flow: Flow, event: Event): Tree {
+  const of = eventPart(event);
+  const growth: Growth = { flow, follow, tellsFailures: true, told: new Map(), path: [keyOf(of)] };
+  return {
+    of,
+    from: originsOf(flow, of),
+    next: [...besideDeletion(growth, event), ...heardBy(growth, event)],
+  };
+}
+
+/** The rows that go with the row whose deletion is told. */
+function besideDeletion(growth: Growth, { emit, service }: Event): readonly Branch[] {
+  const { flow } = growth;
+  const { database } = flow.service(service);
+  if (emit === undefined || database === undefined || !emit.on.includes("delete")) return [];
+  const at = { database, table: emit.table };
+  return flow.table(at).softDelete === undefined ? alongWith(growth, at) : [];
+}

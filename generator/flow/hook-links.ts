@@ -1,0 +1,59 @@
+import type { Event, Service } from "../model/mesh.js";
+import type { Link } from "./branch.js";
+import type { Flow, Hearer } from "./flow.js";
+import { type HookRead, readsField } from "./hook-reads.js";
+import type { HookPart } from "./part.js";
+
+/**
+ * The hooks that an event is handed to, of one consumer: its own handler, then the one for every event. Where hooks were not looked at,
+ * a handler may exist: the link says so.
+ */
+export function handlersOf(flow: Flow, { service, consumer }: Hearer, event: Event): readonly Link[] {
+  if (service.external) return [];
+  return [event.names.hook, "onEvent"].flatMap((hook) =>
+    linkTo(flow, { service, consumer: consumer.name, hook }),
+  );
+}
+
+/** The same where they read the field. */
+export function handlersReading(
+  flow: Flow,
+  hearer: Hearer,
+  { event, field }: { readonly event: Event; readonly field: string },
+): readonly Link[] {
+  return handlersOf(flow, hearer, event).filter(({ to, how, with: reads }) => {
+    if (how === "may use" || how === "reads all" || to.kind !== "hook") return true;
+    return to.at !== undefined && readsField({ at: to.at, reads }, field);
+  });
+}
+
+/** The step that a rule calls for each row before it goes. */
+export function beforeHook(flow: Flow, service: Service, hook: string): readonly Link[] {
+  const found = linkTo(flow, { service, consumer: undefined, hook });
+  // A rule names it: it must be there, wherever it is written.
+  const to: HookPart = { kind: "hook", service: service.name, consumer: undefined, hook, at: undefined };
+  return found.length > 0 ? found : [{ how: "may use", to, with: [] }];
+}
+
+interface Asked {
+  readonly service: Service;
+  readonly consumer: string | undefined;
+  readonly hook: string;
+}
+
+function linkTo({ hooks }: Flow, { service, consumer, hook }: Asked): readonly Link[] {
+  const to = (read: HookRead | undefined): HookPart => ({
+    kind: "hook",
+    service: service.name,
+    consumer,
+    hook,
+    at: read?.at,
+  });
+  if (hooks === undefined || hooks.remarks.some((remark) => remark.service === service.name))
+    return hook === "onEvent" ? [] : [{ how: "may use", to: to(undefined), with: [] }];
+  const read = hooks.find({ service: service.name, consumer, name: hook });
+  if (read === undefined) return [];
+  return read.reads === "all"
+    ? [{ how: "reads all", to: to(read), with: [] }]
+    : [{ how: "reads", to: to(read), with: read.reads }];
+}

@@ -1,0 +1,116 @@
+import type { Link } from "./branch.js";
+import { conditionText } from "./condition-text.js";
+import { columnsFilledBy } from "./filling.js";
+import { eventPart, type Flow, fieldPart, payloadOf } from "./flow.js";
+import type { ColumnPart, FieldPart, Part } from "./part.js";
+
+/** Where a part comes from, one hop back. */
+export function originsOf(flow: Flow, part: Part): readonly Link[] {
+  switch (part.kind) {
+    case "event":
+      return emitting(flow, part.event);
+    case "field":
+      return shown(flow, part);
+    case "column":
+      return filling(flow, part);
+    case "table":
+      return copied(flow, part);
+    case "service":
+    case "entity":
+    case "entity field":
+    case "view":
+    case "check":
+    case "unique":
+    case "index":
+    case "resource":
+    case "consumer":
+    case "rule":
+    case "hook":
+    case "dead letters":
+    case "own SQL":
+      return [];
+    default:
+      return part satisfies never;
+  }
+}
+
+/** The table whose rows imply the event; how that says at which moment, or by which change. */
+function emitting(flow: Flow, name: string): readonly Link[] {
+  const { emit, service } = flow.event(name);
+  const { database } = flow.service(service);
+  if (emit === undefined || database === undefined) return [];
+  const to: Part = { kind: "table", database, table: emit.table };
+  if (emit.at !== undefined) return [{ how: "at", to, with: [emit.at] }];
+  const when = emit.when.map(conditionText);
+  return [{ how: "emits", to, with: [emit.on.join(" or "), ...when] }];
+}
+
+function shown(flow: Flow, { event: name, field: path }: FieldPart): readonly Link[] {
+  const event = flow.event(name);
+  const { database } = flow.service(event.service);
+  const source = payloadOf(event).find((known) => known.path === path)?.field.source;
+  if (event.emit === undefined || database === undefined) return [];
+  switch (source?.kind) {
+    case "column":
+    case "old": {
+      const to: ColumnPart = { kind: "column", database, table: event.emit.table, column: source.column };
+      return [{ how: source.kind === "old" ? "shows old" : "shows", to, with: [] }];
+    }
+    case "referenced": {
+      const to: ColumnPart = {
+        kind: "column",
+        database,
+        table: source.table.name,
+        column: source.column.name,
+      };
+      return [{ how: "shows referenced", to, with: [`${event.emit.table}.${source.by}`] }];
+    }
+    case "constant":
+    case "object":
+    case undefined:
+      return [];
+    default:
+      return source satisfies never;
+  }
+}
+
+/** Of a column of a copy the fields that fill it; else what it references. */
+function filling(flow: Flow, at: ColumnPart): readonly Link[] {
+  const { cache, columns } = flow.table(at);
+  const { references } = columns.find(({ name }) => name === at.column) ?? {};
+  if (references !== undefined) {
+    const to: ColumnPart = { ...at, table: references.table, column: references.column };
+    return [{ how: "references", to, with: [] }];
+  }
+  if (cache === undefined) return [];
+  const hearers = flow
+    .hearersOfEntity(cache.entity)
+    .filter(({ service, consumer }) => service.database === at.database && consumer.cache === at.table);
+  return hearers.flatMap((hearer) =>
+    hearer.consumer.events
+      .map(flow.event)
+      .flatMap((event) =>
+        event.payload
+          .filter(({ name: field }) =>
+            columnsFilledBy(flow, hearer, { event: event.name, field }).some(
+              ({ column }) => column.column === at.column,
+            ),
+          )
+          .map(({ name }): Link => ({ how: "fills", to: fieldPart(event, name), with: [] })),
+      ),
+  );
+}
+
+/** Of a copy: the events that it is kept by. */
+function copied(flow: Flow, { database, table }: Extract<Part, { kind: "table" }>): readonly Link[] {
+  const { cache } = flow.table({ database, table });
+  if (cache === undefined) return [];
+  return flow
+    .eventsOfEntity(cache.entity)
+    .filter(({ change }) => change !== "none")
+    .map((event) => ({
+      how: event.change === "delete" ? ("removes copy" as const) : ("writes copy" as const),
+      to: eventPart(event),
+      with: [],
+    }));
+}

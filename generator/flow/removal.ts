@@ -1,0 +1,78 @@
+import type { Event } from "../model/mesh.js";
+import type { Branch, Link } from "./branch.js";
+import { eventPart, payloadOf } from "./flow.js";
+import { type Growth, grow, growAs, leaf, within } from "./grow.js";
+import type { ColumnPart, TablePart } from "./part.js";
+
+type Rows = Pick<TablePart, "database" | "table">;
+
+/** What follows from rows that go: their events, the rows that reference them, the moments that no longer come. */
+export function afterRemoval(growth: Growth, at: Rows): readonly Branch[] {
+  const { flow } = growth;
+  const { softDelete } = flow.table(at);
+  const events = flow.emittedFrom(at);
+  return [
+    ...events
+      .filter(({ emit }) => emit?.on.includes("delete"))
+      .map((event) => grow(growth, { how: "emits", to: eventPart(event), with: whenOf(event) })),
+    ...cancelled(events),
+    // A softly deleted row still stands, and so does what references it.
+    ...(softDelete === undefined ? alongWith(growth, at) : []),
+  ];
+}
+
+/** The rows of the same database that reference those that go. */
+export function alongWith(growth: Growth, at: Rows): readonly Branch[] {
+  const { database } = at;
+  return growth.flow.referring(at).map(({ table, column }) => {
+    const to: ColumnPart = { kind: "column", database, table: table.name, column: column.name };
+    const action = column.references?.onDelete ?? "restrict";
+    switch (action) {
+      case "cascade": {
+        const rows: TablePart = { kind: "table", database, table: table.name };
+        const gone = `gone ${database}.${table.name}`;
+        const link: Link = { how: "goes with", to: rows, with: [column.name, at.table] };
+        return growAs(growth, link, { key: gone, follow: (inner) => afterRemoval(inner, rows) });
+      }
+      case "set_null":
+        return within({ how: "cleared with", to, with: [] }, afterClearing(growth, to));
+      case "restrict":
+        return leaf({ how: "refuses", to, with: [] });
+      default:
+        return action satisfies never;
+    }
+  });
+}
+
+/** What follows from a column that becomes NULL. */
+export function afterClearing(growth: Growth, at: ColumnPart): readonly Branch[] {
+  const events = growth.flow.emittedFrom(at);
+  return [
+    ...events
+      .filter((event) => mayMeanClearing(event, at.column))
+      .map((event) => grow(growth, { how: "emits", to: eventPart(event), with: whenOf(event) })),
+    ...cancelled(events.filter(({ emit }) => emit?.at === at.column)),
+  ];
+}
+
+/** Whether an update that clears the column may mean the event. */
+function mayMeanClearing(event: Event, column: string): boolean {
+  const { emit } = event;
+  if (emit === undefined || !emit.on.includes("update")) return false;
+  if (emit.of.length > 0) return emit.of.includes(column);
+  if (emit.when.length > 0) return emit.when.some((held) => held.column === column && held.isNull === true);
+  const shown = payloadOf(event).filter(({ field: { source } }) => source?.kind === "column");
+  return shown.some(({ field: { source } }) => source?.kind === "column" && source.column === column);
+}
+
+function whenOf({ emit }: Event): readonly string[] {
+  return (emit?.when ?? []).map(({ column }) => column);
+}
+
+function cancelled(events: readonly Event[]): readonly Branch[] {
+  return events.flatMap((event) =>
+    event.emit?.at === undefined
+      ? []
+      : [leaf({ how: "cancels", to: eventPart(event), with: [event.emit.at] })],
+  );
+}
