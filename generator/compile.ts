@@ -1,5 +1,6 @@
-import { adviseProgram, checkProgram } from "./check/check-program.js";
-import { adviseIgnores, readIgnores } from "./check/ignores.js";
+import { adviseProgram, checkProgram, codesBesideHooks } from "./check/check-program.js";
+import type { HookFile } from "./check/hook-files.js";
+import { adviseIgnores, isOfHooks, readIgnores } from "./check/ignores.js";
 import { checkTypedConstants } from "./check/typed-constants.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
 import { type Ignore, type IgnoredDiagnostic, silence } from "./diagnostics/ignore.js";
@@ -34,8 +35,15 @@ export interface Compilation {
   readonly placeOf: (part: Part) => Position | undefined;
 }
 
+export interface CompileOptions {
+  /** As diagnostics name it. */
+  readonly file: string;
+  /** Of the project's folder; undefined: nobody has looked, and nothing is warned of for their lack. */
+  readonly hooks?: readonly HookFile[];
+}
+
 /** From the text of mesh.yaml to what it means. Pure; throws only on a bug of the compiler. */
-export function compileMesh(text: string | Uint8Array, options: { readonly file: string }): Compilation {
+export function compileMesh(text: string | Uint8Array, options: CompileOptions): Compilation {
   const decoded = typeof text === "string" ? { text, invalidAt: undefined } : decodeText(text);
   const source = createSourceText(decoded.text, options.file);
   const found = collectDiagnostics(source);
@@ -48,7 +56,7 @@ export function compileMesh(text: string | Uint8Array, options: { readonly file:
   const mesh = isSound ? buildMesh(program) : undefined;
   if (isSound && mesh !== undefined) checkTypedConstants(program, mesh, found.report);
   const isValid = isSound && !hasErrors(found.list());
-  const ignored = isValid ? advise(program, ignores, found) : [];
+  const ignored = isValid ? advise({ program, ignores, found, hooks: options.hooks }) : [];
   const locate: Compilation["locate"] = (mistakes) => locateMistakes(mistakes, { source, value });
   let find: FindPlace | undefined;
   return {
@@ -65,10 +73,19 @@ export function compileMesh(text: string | Uint8Array, options: { readonly file:
   };
 }
 
-function advise(program: Program, ignores: readonly Ignore[], found: Diagnostics): Compilation["ignored"] {
-  adviseProgram(program, found.report);
+interface Advised {
+  readonly program: Program;
+  readonly ignores: readonly Ignore[];
+  readonly found: Diagnostics;
+  readonly hooks: CompileOptions["hooks"];
+}
+
+function advise({ program, ignores, found, hooks }: Advised): Compilation["ignored"] {
+  adviseProgram(program, found.report, hooks);
   const { ignored, used } = found.silence(ignores);
-  adviseIgnores(ignores, { used, about: "mesh" }, found.report);
+  const sought = (code: string) =>
+    !isOfHooks(code) && (hooks !== undefined || !codesBesideHooks.includes(code));
+  adviseIgnores(ignores, { used, sought }, found.report);
   return ignored;
 }
 
@@ -79,7 +96,7 @@ function locateUnignored(
 ): ReturnType<Compilation["locateWarnings"]> {
   const { left, ignored, used } = silence(located, ignores);
   const inVain = collectDiagnostics(source);
-  adviseIgnores(ignores, { used, about: "hooks" }, inVain.report);
+  adviseIgnores(ignores, { used, sought: isOfHooks }, inVain.report);
   return { left: [...left, ...inVain.list()], ignored };
 }
 

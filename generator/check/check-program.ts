@@ -1,6 +1,8 @@
+import type { DiagnosticCode } from "../diagnostics/registry.js";
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
-import type { Rule } from "./rule.js";
+import type { HookFile } from "./hook-files.js";
+import type { HookRule, Rule } from "./rule.js";
 import { checkCacheColumns } from "./rules/cache-columns.js";
 import { checkCacheConditions } from "./rules/cache-conditions.js";
 import { adviseCacheFreshness } from "./rules/cache-freshness.js";
@@ -15,8 +17,10 @@ import { checkColumnSets } from "./rules/column-sets.js";
 import { adviseDefaults, checkColumnValues } from "./rules/column-values.js";
 import { checkConsumerNames } from "./rules/consumer-names.js";
 import { checkCopyFields } from "./rules/copy-fields.js";
+import { adviseCopyUniques } from "./rules/copy-uniques.js";
 import { checkMadeKeys } from "./rules/database-keys.js";
 import { checkDatabaseOwnership } from "./rules/database-ownership.js";
+import { adviseDeletionLoops } from "./rules/deletion-loops.js";
 import { checkDeletions } from "./rules/deletions.js";
 import { checkDelivery } from "./rules/delivery.js";
 import { checkDurations } from "./rules/durations.js";
@@ -28,8 +32,11 @@ import { checkEnvironment } from "./rules/environment.js";
 import { checkEventNames } from "./rules/event-names.js";
 import { checkExistingTables } from "./rules/existing-tables.js";
 import { checkExternalServices } from "./rules/external-services.js";
+import { adviseForeignIds } from "./rules/foreign-ids.js";
 import { checkForeignMessages } from "./rules/foreign-messages.js";
 import { checkIdentifiers } from "./rules/identifiers.js";
+import { adviseIdleSubscriptions } from "./rules/idle-subscriptions.js";
+import { adviseIdsInNames } from "./rules/ids-in-names.js";
 import { checkLimits } from "./rules/limits.js";
 import { checkLocalColumns } from "./rules/local-columns.js";
 import { checkNameCollisions } from "./rules/name-collisions.js";
@@ -41,7 +48,9 @@ import { checkPorts } from "./rules/ports.js";
 import { checkPrivateColumns } from "./rules/private-columns.js";
 import { checkReferences } from "./rules/references.js";
 import { checkResources } from "./rules/resources.js";
+import { adviseRetries } from "./rules/retries.js";
 import { checkRowChecks } from "./rules/row-checks.js";
+import { adviseSilentEvents } from "./rules/silent-events.js";
 import { checkSoftDeletes } from "./rules/soft-deletes.js";
 import { checkSources } from "./rules/sources.js";
 import { adviseStreamSize, checkStreamSize } from "./rules/stream-size.js";
@@ -51,6 +60,7 @@ import { checkTableEntities } from "./rules/table-entities.js";
 import { checkTableKeys } from "./rules/table-keys.js";
 import { checkTimedEvents } from "./rules/timed-events.js";
 import { checkTypedObjects } from "./rules/typed-objects.js";
+import { adviseUnusedParts } from "./rules/unused-parts.js";
 import { checkWholeNumbers } from "./rules/whole-numbers.js";
 
 const rules: readonly Rule[] = [
@@ -109,17 +119,36 @@ const rules: readonly Rule[] = [
 /** Warnings: a mesh that compiles and runs, and does something unexpected. */
 const advice: readonly Rule[] = [
   adviseCacheFreshness,
+  adviseCopyUniques,
   adviseDefaults,
+  adviseDeletionLoops,
   adviseEffects,
+  adviseForeignIds,
+  adviseIdsInNames,
   adviseNamedTypes,
+  adviseRetries,
   adviseStreamSize,
+  adviseUnusedParts,
 ];
 
 export function checkProgram(program: Program, report: Report): void {
   for (const rule of rules) rule(program, report);
 }
 
-/** For a program without errors only: a misspelt name would cause warnings that follow from it. */
-export function adviseProgram(program: Program, report: Report): void {
+/** By the code of what each reports: where nobody has looked at the hooks, it is not known. */
+const hookAdvice = {
+  "idle-subscription": adviseIdleSubscriptions,
+  "silent-event": adviseSilentEvents,
+} as const satisfies Readonly<Partial<Record<DiagnosticCode, HookRule>>>;
+
+export const codesBesideHooks: readonly string[] = Object.keys(hookAdvice);
+
+/** For a program without errors only: a misspelt name would cause warnings that follow from it. `hooks`: undefined where nobody has looked. */
+export function adviseProgram(
+  program: Program,
+  report: Report,
+  hooks: readonly HookFile[] | undefined,
+): void {
   for (const rule of advice) rule(program, report);
+  if (hooks !== undefined) for (const rule of Object.values(hookAdvice)) rule(program, report, hooks);
 }

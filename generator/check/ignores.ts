@@ -9,7 +9,8 @@ const WORD = "mesh-ignore";
 const COMMENT = /(?:^|\s)#+[ \t]*mesh-ignore\b(.*)$/;
 const CONTENT = /^([ \t]+)([\w-]+)[ \t]*:[ \t]+(\S.*)$/;
 
-const isOfHooks = (code: string): boolean => hookWarnings.some((known) => known === code);
+/** Said of the project's hooks beside the whole mesh, not of the file alone. */
+export const isOfHooks = (code: string): boolean => hookWarnings.some((known) => known === code);
 
 const ignorable: ReadonlyMap<string, undefined> = new Map(
   [...diagnosticCodes.filter((code) => definitionOf(code).severity === "warning"), ...hookWarnings].map(
@@ -45,14 +46,14 @@ function lineSilenced({ start }: Span, source: SourceText): number {
   return line;
 }
 
-/** `about`: what was looked for. Where nobody looked, an ignore may still be needed. */
+/** `sought`: whether somebody has looked for what the code says. Where nobody has, an ignore may still be needed. */
 export function adviseIgnores(
   ignores: readonly Ignore[],
-  { used, about }: { readonly used: ReadonlySet<Ignore>; readonly about: "mesh" | "hooks" },
+  { used, sought }: { readonly used: ReadonlySet<Ignore>; readonly sought: (code: string) => boolean },
   report: Report,
 ): void {
   for (const ignore of ignores) {
     const { code, span } = ignore;
-    if (!used.has(ignore) && isOfHooks(code) === (about === "hooks")) report("unused-ignore", span, { code });
+    if (!used.has(ignore) && sought(code)) report("unused-ignore", span, { code });
   }
 }

@@ -1,5 +1,9 @@
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
+import type { HookFile } from "./hook-files.js";
 
 /** Checks one requirement on the file. Reports nothing about what is `poisoned`: part of that was misread, which is reported already. */
 export type Rule = (program: Program, report: Report) => void;
+
+/** Asks of the file beside the hooks of its services, all of them. */
+export type HookRule = (program: Program, report: Report, hooks: readonly HookFile[]) => void;

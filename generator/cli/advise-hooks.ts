@@ -1,11 +1,16 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { findHookMistakes, HOOKS_FOLDER } from "../check/hook-files.js";
+import { findHookMistakes, HOOKS_FOLDER, type HookFile } from "../check/hook-files.js";
 import type { Mesh } from "../model/mesh.js";
 import type { ProjectDiagnostic } from "../plan-output.js";
 
 /** What can be said of the hooks folder without running it. */
 export async function adviseHooks(mesh: Mesh): Promise<readonly ProjectDiagnostic[]> {
+  return findHookMistakes(mesh, await readHookFiles());
+}
+
+/** Sorted by name; none where there is no folder. */
+export async function readHookFiles(): Promise<readonly HookFile[]> {
   const entries = await readdir(HOOKS_FOLDER, { withFileTypes: true }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
@@ -15,8 +20,7 @@ export async function adviseHooks(mesh: Mesh): Promise<readonly ProjectDiagnosti
   const names = entries
     .filter((entry) => entry.isFile() && /(?<!\.d)\.[jt]s$/.test(entry.name))
     .map(({ name }) => name);
-  const files = await Promise.all(
+  return await Promise.all(
     names.sort().map(async (name) => ({ name, text: await readFile(join(HOOKS_FOLDER, name), "utf8") })),
   );
-  return findHookMistakes(mesh, files);
 }

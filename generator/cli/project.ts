@@ -7,10 +7,11 @@ import { readRegularFile } from "../project/regular-file.js";
 import { UsageError } from "../project/usage-error.js";
 import { MOST_BYTES } from "../source/bytes.js";
 import { colour, printJson, tell } from "../terminal/terminal.js";
+import { readHookFiles } from "./advise-hooks.js";
 
 export async function compileProject(): Promise<Compilation> {
   const bytes = await readRegularFile(MESH_FILE, MOST_BYTES);
-  if (bytes !== undefined) return compileMesh(bytes, { file: MESH_FILE });
+  if (bytes !== undefined) return compileMesh(bytes, { file: MESH_FILE, hooks: await readHookFiles() });
   throw new UsageError(
     `there is no ${MESH_FILE} in ${process.cwd()}`,
     "start a new mesh with `mesh init`, or from a database that exists with `mesh adopt postgres://…`",

@@ -1,6 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import { fieldsFor, fillingOf } from "../../language/carriers.js";
-import type { ColumnConditionNode } from "../../language/grammar.js";
+import type { ColumnConditionNode, EmitNode } from "../../language/grammar.js";
 import type { ScalarNode } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type {
@@ -36,24 +36,33 @@ export const adviseCacheFreshness: Rule = (program, report) => {
 
 /** Rows of a table can be updated and deleted; what an external owner allows is not known here. */
 function adviseChanges(
-  { cacheOf, span }: TableSymbol,
+  { cacheOf, span, node }: TableSymbol,
   { entityName, events }: EntitySymbol,
   report: Report,
 ): void {
   const source = sourceOf(events);
   if (source === undefined) return;
-  for (const [change, action] of [
-    ["update", "updated"],
-    ["delete", "deleted"],
-  ] as const) {
-    if (events.some((event) => tellsOf(event, change))) continue;
-    report("cache-misses-changes", cacheOf?.span ?? span, {
-      entity: entityName,
-      table: source.name,
-      change,
-      action,
-    });
-  }
+  const deletions = events.filter((event) => tellsOf(event, "delete"));
+  // Of a partial copy the condition may be its own.
+  const isToldAlways = node?.get.where !== undefined || isToldOfAll(deletions, source);
+  const missing = (["update", "delete"] as const).filter(
+    (change) => !events.some((event) => tellsOf(event, change)),
+  );
+  if (missing.length === 0 && isToldAlways) return;
+  report("cache-misses-changes", cacheOf?.span ?? span, {
+    entity: entityName,
+    table: source.name,
+    missing,
+    conditional: deletions.flatMap(({ name }) => name?.value ?? []),
+  });
+}
+
+/** Whether each row is told of, by an event without a condition or by one for each value that a column can take. */
+function isToldOfAll(events: readonly EventSymbol[], source: TableSymbol): boolean {
+  const conditions = events.map(conditionOf);
+  if (conditions.some((entries) => entries.length === 0)) return true;
+  const columns = new Set(conditions.flat().map(({ name }) => name.value));
+  return [...columns].some((column) => takesAll(conditions, column, source));
 }
 
 interface Copied {
@@ -115,9 +124,23 @@ function isPublished(
     const of = node?.get.emit?.get.of?.items ?? [];
     return of.length === 0 || of.some(({ value }) => value === column);
   });
-  const conditions = always.map((event) => event.node?.get.emit?.get.when?.entries ?? []);
-  if (conditions.some((entries) => entries.length === 0)) return true;
-  const published = new Set(
+  const conditions = always.map(conditionOf);
+  return conditions.some((entries) => entries.length === 0) || takesAll(conditions, column, source);
+}
+
+type Conditions = NonNullable<NonNullable<EmitNode["get"]["when"]>["entries"]>;
+
+function conditionOf({ node }: EventSymbol): Conditions {
+  return node?.get.emit?.get.when?.entries ?? [];
+}
+
+/** Whether conditions on the column alone hold for every value that it can take. */
+function takesAll(
+  conditions: readonly Conditions[],
+  column: string,
+  source: TableSymbol | undefined,
+): boolean {
+  const taken = new Set(
     conditions.flatMap(([only, ...others]) =>
       only?.node !== undefined && only.name.value === column && others.length === 0
         ? valuesOf(only.node).map(({ text }) => text)
@@ -125,7 +148,7 @@ function isPublished(
     ),
   );
   const values = source?.columns.get(column)?.node?.get.one_of?.items ?? [];
-  return values.length > 0 && values.every(({ text }) => published.has(text));
+  return values.length > 0 && values.every(({ text }) => taken.has(text));
 }
 
 function valuesOf(condition: ColumnConditionNode): readonly ScalarNode[] {

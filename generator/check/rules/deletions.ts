@@ -75,7 +75,7 @@ function checkDeletion({ event, cache, rules }: Deletion, service: ServiceSymbol
 }
 
 /** The table, and those whose rows go with its rows. */
-function withReferring(
+export function withReferring(
   root: TableSymbol,
   tables: ReadonlyMap<string, TableSymbol>,
 ): ReadonlySet<TableSymbol> {

@@ -115,7 +115,7 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
 }
 
 /** Of each service the subscriptions that hear the owner; of several with the same settings the first. */
-function subscriptionsTo(owner: ServiceSymbol, program: Program) {
+export function subscriptionsTo(owner: ServiceSymbol, program: Program) {
   const entities = program.entitiesOf(owner.name);
   return [...program.services.values()].flatMap((service) => {
     const hearing = service.subscriptions.filter(({ pattern }) =>
@@ -136,7 +136,7 @@ function checkTombstones(owner: ServiceSymbol, program: Program, report: Report)
   report("tombstones-too-short", said.span, { is: said.value, maxAge, owner: owner.name });
 }
 
-function resolveStream({ node, span }: ServiceSymbol, program: Program) {
+export function resolveStream({ node, span }: ServiceSymbol, program: Program) {
   const own = node?.get.stream?.get;
   const all = program.node.get.streams?.get;
   const maxAge = own?.max_age ?? all?.max_age;

@@ -1,5 +1,5 @@
 import { cascadeActions } from "@meshwright/runtime/vocabulary";
-import { error, missingName } from "../definition.js";
+import { error, missingName, warning } from "../definition.js";
 
 /** Rules that carry a deletion across services. */
 export const cascadeCodes = {
@@ -62,5 +62,29 @@ export const cascadeCodes = {
     (p: { hook: string; table: string; other: string }) =>
       `the hook "${p.hook}" would get rows of "${p.table}" here and of "${p.other}" there`,
     () => "use one hook for each table",
+  ),
+  "deletion-loop": warning(
+    (p: { entity: string; way: readonly string[] }) =>
+      `deleting one "${p.entity}" leads to deleting others: ${p.way.join(", then ")}`,
+    () => 'where that is not meant, let one of these rules say "set_null", or leave it out',
+  ),
+  "foreign-id-without-rule": warning(
+    (p: {
+      column: string;
+      table: string;
+      entity: string;
+      event: string;
+      service: string;
+      nullable: boolean;
+      copy: string | undefined;
+    }) =>
+      `"${p.column}" of "${p.table}" goes on naming a deleted "${p.entity}": no rule says what becomes of the row`,
+    (p) => {
+      const action = p.nullable ? "set_null" : "delete";
+      const rule = `add "{ on: ${p.event}, service: ${p.service}, ${action}: ${p.table}.${p.column} }" to "cascades"`;
+      return p.copy === undefined
+        ? rule
+        : `${rule}, or say "references: ${p.copy}" where a row must not come before its "${p.entity}"`;
+    },
   ),
 };

@@ -239,12 +239,26 @@ export const databaseCodes = {
         : `say "sync: { from: ${p.owner}, get: ${p.path} }"`,
   ),
   "cache-misses-changes": warning(
-    (p: { entity: string; table: string; change: "update" | "delete"; action: string }) =>
-      p.change === "update"
-        ? `no event tells of updates of "${p.entity}", so this copy keeps the values of its creation`
-        : `no event tells of deletions of "${p.entity}", so this copy keeps rows that are gone`,
-    (p) =>
-      `add the subject "${p.entity}.{id}.${p.action}" with "emit: { table: ${p.table}, on: ${p.change} }"`,
+    (p: {
+      entity: string;
+      table: string;
+      missing: readonly ("update" | "delete")[];
+      /** The deletions that are told where a condition holds. */
+      conditional: readonly string[];
+    }) => {
+      const [change, other] = p.missing;
+      if (other !== undefined)
+        return `no event tells of updates or deletions of "${p.entity}", so this copy keeps rows as they were created`;
+      if (change === "update")
+        return `no event tells of updates of "${p.entity}", so this copy keeps the values of its creation`;
+      return p.conditional.length === 0
+        ? `no event tells of deletions of "${p.entity}", so this copy keeps rows that are gone`
+        : `deletions of "${p.entity}" are told only where "when" holds (${p.conditional.join(", ")}), so this copy keeps other rows that are gone`;
+    },
+    ({ entity, table, missing: [change = "delete"], conditional }) =>
+      change === "delete" && conditional.length > 0
+        ? 'remove "when", or add a deletion without it'
+        : `add the subject "${entity}.{id}.${change}d" with "emit: { table: ${table}, on: ${change} }"`,
   ),
   "cache-column-stale": warning(
     (p: {
@@ -261,6 +275,16 @@ export const databaseCodes = {
       p.conditional.length === 0
         ? `add "${p.field}" to the payload of ${p.events.join(" or ")}`
         : `add an event of "${p.entity}" that is emitted on every update (without "when", and without "of" or with "${p.column}" in it), and carries it`,
+  ),
+  "unsettled-unique": warning(
+    (p: { columns: readonly string[]; type: string | undefined }) =>
+      p.type === undefined
+        ? `until all events are there two rows of this copy may claim one "${p.columns.join(", ")}": neither makes way, and the event fails`
+        : `until all events are there two rows of this copy may claim one "${p.columns.join()}": a ${p.type} that is never null cannot make way, and the event fails`,
+    (p) =>
+      p.type === undefined
+        ? 'say "indexes" in place of "unique": the owner keeps them unique'
+        : 'remove "unique", which the owner keeps, or say "null: true"',
   ),
   "cache-column-without-source": warning(
     (p: { column: string; field: string; entity: string; isInSource: boolean }) =>

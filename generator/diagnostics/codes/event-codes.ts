@@ -168,4 +168,22 @@ export const eventCodes = {
     () => "use it as the type of a field, or remove it",
   ),
   "invalid-schema": error((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
+  "id-in-subject": warning(
+    (p: { name: string; level: "entity" | "action"; service: string }) =>
+      `"${p.name}" looks like one of many: each needs subjects, types and hooks of its own`,
+    (p) =>
+      p.level === "entity"
+        ? `one entity has them all: "${p.service}.<entity>.{id}.<action>", where {id} says which`
+        : "give the event one action, and a field of its payload that says which",
+  ),
+  "unheard-entity": warning(
+    (p: { entity: string; service: string }) =>
+      `nobody hears "${p.entity}", which another system publishes: it has no part in this mesh`,
+    (p) => `let a service subscribe to "${p.entity}.*", or remove its subjects`,
+  ),
+  "silent-event": warning(
+    (p: { event: string; service: string; call: string }) =>
+      `nothing publishes "${p.event}": no row implies it, and no hook of "${p.service}" mentions it`,
+    (p) => `say which rows imply it ("emit"), or call "${p.call}" in a hook`,
+  ),
 };

@@ -155,4 +155,20 @@ export const serviceCodes = {
       `a batch of ${p.batch} can never fill: the broker stops at ${p.pending} unacknowledged messages`,
     () => 'let "max_ack_pending" be at least twice the batch for each replica',
   ),
+  "retries-outlast-stream": warning(
+    (p: { service: string; owner: string; takes: string; kept: string }) =>
+      `"${p.service}" tries for ${p.takes} at what "${p.owner}" keeps for ${p.kept}: it is gone before the last attempt, and no dead letter is left`,
+    () => 'raise "max_age", or lower "attempts" or "backoff"',
+  ),
+  "unused-service": warning(
+    (p: { service: string }) =>
+      `"${p.service}" says, hears, keeps and serves nothing: it has no part in the mesh`,
+    () => 'say what it "publishes", "subscribes" to or serves ("http"), or remove it',
+  ),
+  "idle-subscription": warning(
+    (p: { service: string; pattern: string; hook: string | undefined }) =>
+      `nothing comes of what "${p.service}" hears of "${p.pattern}": no copy, no rule and no hook uses it`,
+    (p) =>
+      `write ${p.hook === undefined ? "a hook" : `"${p.hook}"`} into hooks/${p.service}.ts, keep a copy, or remove the subscription`,
+  ),
 };

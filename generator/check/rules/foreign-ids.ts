@@ -1,0 +1,88 @@
+import { type ColumnType, kindOf } from "@meshwright/runtime/column-types";
+import type { Report } from "../../diagnostics/report.js";
+import { covers, type Program } from "../../language/program.js";
+import type { ColumnSymbol, EntitySymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
+import type { Rule } from "../rule.js";
+import { idType, sourceOf } from "../table-lookup.js";
+
+/**
+ * Warns of a column that is called as the id of an entity which its service hears, and that nothing happens to when one
+ * is deleted: no rule, and no reference to the copy. The row goes on naming what is gone.
+ */
+export const adviseForeignIds: Rule = (program, report) => {
+  for (const service of program.services.values()) {
+    for (const entity of program.entities.values()) {
+      if (entity.service === service.name || !hearsAll(service, entity)) continue;
+      const deletion = entity.events.find(({ change }) => change === "delete");
+      if (deletion === undefined) continue;
+      const event = `${entity.entityName}.${deletion.subject.value.action}`;
+      adviseTables({ service, entity, event }, program, report);
+    }
+  }
+};
+
+interface Heard {
+  readonly service: ServiceSymbol;
+  readonly entity: EntitySymbol;
+  /** Its deletion. */
+  readonly event: string;
+}
+
+function hearsAll({ subscriptions }: ServiceSymbol, entity: EntitySymbol): boolean {
+  return subscriptions.some(({ name, pattern }) => name === undefined && covers(pattern.value, entity));
+}
+
+function adviseTables(heard: Heard, program: Program, report: Report): void {
+  const { service, entity, event } = heard;
+  const tables = [...(service.database?.tables.values() ?? [])];
+  const copy = tables.find(({ cacheOf }) => cacheOf?.text === entity.entityName);
+  const key = sourceOf(entity.events)?.key ?? copy?.key ?? [];
+  if (key.length > 1) return;
+  const names = idNames(entity, key[0]);
+  for (const table of tables) {
+    if (table.cacheOf !== undefined) continue;
+    for (const column of table.columns.values()) {
+      if (!names.has(plain(column.name)) || !holds(column, idType(key))) continue;
+      if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
+      report("foreign-id-without-rule", column.span, {
+        column: column.name,
+        table: table.name,
+        entity: entity.entityName,
+        event,
+        service: service.name,
+        nullable: column.nullable,
+        copy: copy?.node?.get.where === undefined ? copy?.name : undefined,
+      });
+    }
+  }
+}
+
+/** `user_id`, `userId` and `UserID` are one name. */
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
+/** What a column is called that holds the entity's id: as its key, where that says whose id it is, else after the entity. */
+function idNames({ entity }: EntitySymbol, key: ColumnSymbol | undefined): ReadonlySet<string> {
+  const own = plain(key?.name ?? "");
+  return new Set([`${plain(entity)}id`, ...(/.id$/.test(own) ? [own] : [])]);
+}
+
+function holds({ type }: ColumnSymbol, id: ColumnType | undefined): boolean {
+  return type !== undefined && kindOf(type) === kindOf(id ?? "text");
+}
+
+function hasRule(
+  column: ColumnSymbol,
+  table: TableSymbol,
+  { service, program }: Pick<Heard, "service"> & { readonly program: Program },
+): boolean {
+  return program.cascades.some(({ get }) => {
+    const target = get.delete ?? get.set_null;
+    return (
+      get.service?.value === service.name &&
+      target?.value.table === table.name &&
+      target.value.column === column.name
+    );
+  });
+}

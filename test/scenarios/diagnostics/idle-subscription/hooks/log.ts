@@ -1,0 +1,3 @@
+import type { LogHooks } from "../generated/log/service.js";
+
+export const logHooks: LogHooks = { onEvent({ subject }) {} };

@@ -1,0 +1,3 @@
+import { observe } from "../src/observatory.js";
+
+export const farHooks = { onStarSeen: observe };
