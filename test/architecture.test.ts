@@ -145,6 +145,7 @@ test("emit sees only the model, what quotes and fills in texts, and the plans of
     "generator/quote",
     "generator/templates",
     "generator/migrations",
+    "generator/graph",
   ];
   expect(
     broken(

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { STATE_FOLDER } from "../dev/endpoints.js";
+import { graphFormats } from "../graph/formats.js";
 import { UsageError } from "../project/usage-error.js";
 import { print, tell } from "../terminal/terminal.js";
 import type { ExitCode } from "./exit-code.js";
@@ -72,6 +73,15 @@ function addAuthoring(program: Command, finish: Finish): void {
     .option("--strict", "exit 1 for a warning too")
     .option("--json", "print the diagnostics as JSON, ignored ones with the reason")
     .action(async (options) => finish(await (await import("./commands/check.js")).check(options)));
+  program
+    .command("graph")
+    .description("draw mesh.yaml: who hears whom, what is copied, what deletions take with them")
+    .option(
+      "--focus <what>",
+      "only what a service, an entity or an event reaches: auth, auth.user, auth.user.deleted",
+    )
+    .addOption(new Option("--format <format>", "of the picture").choices(graphFormats).default("svg"))
+    .action(async (options) => finish(await (await import("./commands/graph.js")).graph(options)));
 }
 
 function addRunning(program: Command, finish: Finish): void {

@@ -187,12 +187,25 @@ test("usage mistakes end with 2 and say what to do", async () => {
     ["generate", "--check", "--watch"],
     ["provision", "--replicas", "many"],
     ["check", "one", "too", "many"],
+    ["graph", "--focus", "nobody"],
+    ["graph", "--format", "png"],
   ]) {
     const ended = await mesh(folder, ...args);
     expect(ended.code, args.join(" ")).toBe(2);
     expect(ended.stderr).not.toBe("");
   }
   expect((await mesh(join(folder, "hooks"), "generate")).stderr).toContain("mesh init");
+});
+
+test("graph draws the mesh, or what follows from an event", async () => {
+  const whole = await mesh(folder, "graph");
+  expect(whole).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^<svg [\s\S]*Orders[\s\S]*<\/svg>\n$/),
+  });
+  const focused = await mesh(folder, "graph", "--focus", "orders", "--format", "dot");
+  expect(focused).toMatchObject({ code: 0, stdout: expect.stringMatching(/^digraph [\s\S]*\}\n$/) });
+  expect((await mesh(folder, "graph", "--focus", "order")).stderr).toContain('did you mean "orders"?');
 });
 
 test("dev runs it, hooks included", async () => {

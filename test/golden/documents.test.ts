@@ -86,8 +86,3 @@ test("docs/architecture.md tells the states of a consumer and their transitions 
   );
   expect([...new Set(transitions)].filter((name) => !functions.has(name))).toEqual([]);
 });
-
-test("the README's picture of the reference mesh is the generated one", () => {
-  const picture = (path: string) => /```mermaid\n[\s\S]*?```/.exec(read(path))?.[0];
-  expect(picture("README.md")).toBe(picture("generated/README.md"));
-});

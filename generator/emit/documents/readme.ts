@@ -1,10 +1,12 @@
-import type { Call, Cascade, Event, Service, Stream } from "../../model/mesh.js";
+import { printMermaid } from "../../graph/mermaid.js";
+import { drawPicture, reachAll } from "../../graph/picture.js";
+import type { Call, Cascade, Event, Mesh, Service, Stream } from "../../model/mesh.js";
+import { serviceTitle } from "../../model/service-title.js";
 import { schemaFileName } from "../json-schema/event.js";
 import type { Lookup, Subscription } from "../lookup.js";
-import { eventSentence, listOf, serviceTitle } from "../wording.js";
+import { eventSentence, listOf } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./env-example.js";
 import { codeList, inCode, prose } from "./markdown.js";
-import { type PictureView, pictureView } from "./picture.js";
 import { bytes, duration, named } from "./units.js";
 
 /** README.md of generated/: the mesh as the tables that people look for. Every value is a finished cell. */
@@ -12,7 +14,8 @@ export interface ReadmeView {
   readonly header: string;
   readonly title: string;
   readonly description: string;
-  readonly picture: PictureView;
+  /** As a flowchart of Mermaid; undefined: code hosts draw none so large. */
+  readonly picture: string | undefined;
   readonly services: readonly Record<"service" | "database" | "owns" | "publishes" | "subscribes", string>[];
   readonly entities: readonly {
     readonly title: string;
@@ -37,7 +40,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
     header,
     title: mesh.name,
     description: prose(mesh.description ?? ""),
-    picture: pictureView(lookup),
+    picture: pictureOf(mesh),
     services: mesh.services.map((service) => serviceRow(service, lookup)),
     entities: entities(lookup),
     streams: [...mesh.streams.map(streamRow), ...mesh.services.flatMap(deadLetterRow)],
@@ -48,6 +51,13 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
     ),
     variables: sharedVariables(mesh).map(variableRow),
   };
+}
+
+/** Mermaid draws at most 500 arrows, and reads at most 50,000 characters. */
+function pictureOf(mesh: Mesh): string | undefined {
+  const picture = drawPicture(mesh, reachAll(mesh));
+  const text = printMermaid(picture).trimEnd();
+  return picture.arrows.length > 500 || text.length > 50_000 ? undefined : text;
 }
 
 function serviceRow(service: Service, lookup: Lookup): ReadmeView["services"][number] {

@@ -1,9 +1,10 @@
 import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Cascade, Consumer, Delivery, Event, Source, Sync } from "../../model/mesh.js";
+import { serviceTitle } from "../../model/service-title.js";
 import type { Lookup, Subscription } from "../lookup.js";
 import { code, differing, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
-import { quoted, serviceTitle } from "../wording.js";
+import { quoted } from "../wording.js";
 import { docs } from "./docs.js";
 import { eventsConstantName, streamConstantName } from "./events.js";
 import { type ConsumerScope, hookProperties, hooksName, needsHooks } from "./hooks.js";

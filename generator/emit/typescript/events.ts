@@ -1,8 +1,9 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Event, Field, Service, Stream } from "../../model/mesh.js";
+import { serviceTitle } from "../../model/service-title.js";
 import { call, code, differing, documented, type Literal, SPREAD } from "../print/layout.js";
-import { eventSentence, serviceTitle } from "../wording.js";
+import { eventSentence } from "../wording.js";
 import { constantStatement } from "./constant.js";
 import { docComment, docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";

@@ -1,6 +1,6 @@
 import type { Service } from "../../model/mesh.js";
+import { serviceTitle } from "../../model/service-title.js";
 import { call, code } from "../print/layout.js";
-import { serviceTitle } from "../wording.js";
 import { constantStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { eventsConstantName } from "./events.js";

@@ -1,10 +1,10 @@
 import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Consumer, Resource, Service } from "../../model/mesh.js";
 import { pascalCase } from "../../model/names.js";
+import { serviceTitle } from "../../model/service-title.js";
 import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
-import { serviceTitle } from "../wording.js";
 import { typeStatement } from "./constant.js";
 import { consumerFunctionName } from "./consumer.js";
 import { docs } from "./docs.js";
