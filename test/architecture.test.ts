@@ -170,6 +170,19 @@ test("what follows from what is asked of the model alone", () => {
   ).toEqual([]);
 });
 
+test("a picture is drawn from the model, and from what follows from what", () => {
+  const mayUse = ["graph", "flow", "model", "vocabulary", "collections", "quote"];
+  expect(
+    broken(
+      ({ file, target }) =>
+        within(file, "generator/graph") &&
+        within(target, "generator") &&
+        (within(target, "generator/model/build") ||
+          !mayUse.some((room) => within(target, `generator/${room}`))),
+    ),
+  ).toEqual([]);
+});
+
 test("the planner of migrations prints nothing: it knows no emit", () => {
   expect(
     broken(({ file, target }) => within(file, "generator/migrations") && within(target, "generator/emit")),
