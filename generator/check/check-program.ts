@@ -1,6 +1,7 @@
 import type { DiagnosticCode } from "../diagnostics/registry.js";
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
+import { tellCauses } from "./doubts/doubts.js";
 import type { HookFile } from "./hook-files.js";
 import type { HookRule, Rule } from "./rule.js";
 import { checkCacheColumns } from "./rules/cache-columns.js";
@@ -35,6 +36,7 @@ import { checkExternalServices } from "./rules/external-services.js";
 import { adviseForeignIds } from "./rules/foreign-ids.js";
 import { checkForeignMessages } from "./rules/foreign-messages.js";
 import { checkIdentifiers } from "./rules/identifiers.js";
+import { checkIdleConditions } from "./rules/idle-conditions.js";
 import { adviseIdleSubscriptions } from "./rules/idle-subscriptions.js";
 import { adviseIdsInNames } from "./rules/ids-in-names.js";
 import { checkLimits } from "./rules/limits.js";
@@ -101,6 +103,7 @@ const rules: readonly Rule[] = [
   checkEntityIds,
   checkEmitConditions,
   checkTimedEvents,
+  checkIdleConditions,
   checkNamedTypes,
   checkPayloadFields,
   checkTypedObjects,
@@ -132,7 +135,9 @@ const advice: readonly Rule[] = [
 ];
 
 export function checkProgram(program: Program, report: Report): void {
-  for (const rule of rules) rule(program, report);
+  tellCauses(program, report, (held) => {
+    for (const rule of rules) rule(program, held);
+  });
 }
 
 /** By the code of what each reports: where nobody has looked at the hooks, it is not known. */

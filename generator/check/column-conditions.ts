@@ -53,6 +53,12 @@ export function checkColumnCondition(
           report("repeated-value", item.span, { value: item.text }, { first: first.span });
         else checkConditionValue(column, item, report);
       }
+      if (holdsAll(column, condition.items))
+        report("idle-condition", name.span, {
+          column: columnName,
+          holds: "always",
+          why: "it lists every value that the column has",
+        });
       return;
     case "mapping":
       // JSON has a null of its own.
@@ -62,6 +68,12 @@ export function checkColumnCondition(
     default:
       condition satisfies never;
   }
+}
+
+function holdsAll({ type, nullable, node }: ColumnSymbol, items: readonly ScalarNode[]): boolean {
+  if (nullable || type === undefined) return false;
+  const all = kindOf(type) === "boolean" ? [true, false] : node?.get.one_of?.items.map(({ value }) => value);
+  return all?.every((value) => items.some((item) => item.value === value)) === true;
 }
 
 /** The value is one that the column can hold. */

@@ -2,7 +2,7 @@ import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
 import type { HookFile } from "./hook-files.js";
 
-/** Checks one requirement on the file. Reports nothing about what is `poisoned`: part of that was misread, which is reported already. */
+/** Checks one requirement on the file. What follows from a part that was misread, or that names nothing, is held back: see `doubts/`. */
 export type Rule = (program: Program, report: Report) => void;
 
 /** Asks of the file beside the hooks of its services, all of them. */

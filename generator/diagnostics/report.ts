@@ -15,7 +15,7 @@ export type Clue =
   /** The hint as it is printed. */
   | { readonly advice: string };
 
-type Say = <C extends DiagnosticCode>(
+export type Say = <C extends DiagnosticCode>(
   code: C,
   span: Span,
   parameters: DiagnosticParameters<C>,

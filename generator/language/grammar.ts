@@ -33,7 +33,7 @@ export const meshShape = mapping(
     delivery: key("Defaults for every consumer.", deliveryShape),
     streams: key("Defaults for every stream.", streamShape),
   },
-  true,
+  { extensible: true },
 );
 
 export type MeshNode = NodeOf<typeof meshShape>;

@@ -38,6 +38,7 @@ function schemaOf(shape: Shape): JsonSchema {
         type: "object",
         propertyNames: schemaOf(shape.name),
         additionalProperties: schemaOf(shape.value),
+        ...(shape.minimum > 0 && { minProperties: shape.minimum }),
       };
     case "mapping":
       return schemaOfMapping(shape);

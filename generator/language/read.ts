@@ -44,7 +44,7 @@ function read(shape: Shape, value: Value, label: string, report: Report): AnyNod
         : misfit("a mapping", value, label, report);
     case "dictionary":
       return value.kind === "mapping"
-        ? readDictionary(shape, value, report)
+        ? readDictionary(shape, value, label, report)
         : misfit("a mapping", value, label, report);
     case "open":
       return value.kind === "mapping"
@@ -151,14 +151,7 @@ function readList(
   label: string,
   report: Report,
 ): AnyNode | undefined {
-  if (value.items.length < shape.minimum) {
-    report("wrong-type", value.span, {
-      label,
-      expected: `a list of at least ${shape.minimum}`,
-      found: "an empty list",
-    });
-    return undefined;
-  }
+  if (value.items.length < shape.minimum) return misfit(shape.expects, value, label, report);
   const items = value.items.map((item) => read(shape.item, item, `an item of ${label}`, report));
   const kept = items.filter((item) => item !== undefined);
   return { kind: "list", span: value.span, items: kept, poisoned: kept.length < items.length };
@@ -167,8 +160,11 @@ function readList(
 function readDictionary(
   shape: DictionaryShape<unknown, Shape>,
   value: MappingValue,
+  label: string,
   report: Report,
-): AnyNode {
+): AnyNode | undefined {
+  if (value.entries.length < shape.minimum)
+    return misfit(`a mapping of ${shape.minimum} or more`, value, label, report);
   let poisoned = false;
   const entries = value.entries.flatMap((entry) => {
     const { key, keySpan } = entry;
@@ -230,7 +226,8 @@ function reportUnknownKey(
   { key, keySpan }: { readonly key: string; readonly keySpan: Span },
   report: Report,
 ): readonly string[] {
-  const clue = report.nearest(key, free);
+  const advice = Object.hasOwn(shape.foreign, key) ? shape.foreign[key] : undefined;
+  const clue = advice === undefined ? report.nearest(key, free) : { advice };
   report("unknown-key", keySpan, { key, owner: shape.noun, known }, clue);
   return clue !== undefined && "meant" in clue ? [clue.meant] : [];
 }
@@ -293,8 +290,8 @@ function isNothing(value: Value): boolean {
 }
 
 export function describeFound(value: Value): string {
-  if (value.kind === "mapping") return "a mapping";
-  if (value.kind === "list") return "a list";
+  if (value.kind === "mapping") return value.entries.length === 0 ? "an empty mapping" : "a mapping";
+  if (value.kind === "list") return value.items.length === 0 ? "an empty list" : "a list";
   if (value.kind === "unread") return "something unreadable";
   if (value.value === null) return "nothing";
   if (typeof value.value === "string") return `the text "${shorten(value.text, 100)}"`;

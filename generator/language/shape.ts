@@ -87,6 +87,8 @@ export interface ListShape<I extends Shape> {
   readonly kind: "list";
   readonly item: I;
   readonly minimum: number;
+  /** Completes "… must be", where an empty list was written. */
+  readonly expects: string;
 }
 
 /** A mapping with names of the user's choice. */
@@ -94,6 +96,7 @@ export interface DictionaryShape<N, V extends Shape> {
   readonly kind: "dictionary";
   readonly name: TextShape<N>;
   readonly value: V;
+  readonly minimum: number;
 }
 
 /** A mapping with the language's own keys. */
@@ -104,6 +107,8 @@ export interface MappingShape<K extends Keys> {
   readonly keys: K;
   /** Keys that begin with `x-` are ignored: a place for anchors. */
   readonly extensible: boolean;
+  /** What to do instead, for words that others would write here. */
+  readonly foreign: Readonly<Record<string, string>>;
 }
 
 /** A short form or a full one. Their YAML kinds differ, or the short one is a mapping with a required key: that says which of the two is meant. */
@@ -132,16 +137,28 @@ export function requiredKey<S extends Shape>(doc: string, shape: S): Key<S> {
   return { shape, doc, required: true, default: undefined };
 }
 
-export function mapping<K extends Keys>(noun: string, keys: K, extensible = false): MappingShape<K> {
-  return { kind: "mapping", noun, keys, extensible };
+export function mapping<K extends Keys>(
+  noun: string,
+  keys: K,
+  { extensible = false, foreign = {} }: Partial<Pick<MappingShape<K>, "extensible" | "foreign">> = {},
+): MappingShape<K> {
+  return { kind: "mapping", noun, keys, extensible, foreign };
 }
 
-export function dictionary<N, V extends Shape>(name: TextShape<N>, value: V): DictionaryShape<N, V> {
-  return { kind: "dictionary", name, value };
+export function dictionary<N, V extends Shape>(
+  name: TextShape<N>,
+  value: V,
+  minimum = 0,
+): DictionaryShape<N, V> {
+  return { kind: "dictionary", name, value, minimum };
 }
 
-export function list<I extends Shape>(item: I, minimum = 0): ListShape<I> {
-  return { kind: "list", item, minimum };
+export function list<I extends Shape>(
+  item: I,
+  minimum = 0,
+  expects = `a list of ${minimum} or more`,
+): ListShape<I> {
+  return { kind: "list", item, minimum, expects };
 }
 
 export function either<A extends Shape, B extends Shape>(short: A, full: B): EitherShape<A, B> {

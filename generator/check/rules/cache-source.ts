@@ -33,10 +33,14 @@ function checkAgainst(cache: TableSymbol, { source, events, program }: Copied, r
   const owned = cache.key.flatMap(
     (column) => source.columns.get(fillingOf(column, events).column ?? column.name) ?? [],
   );
+  const named = new Set(cache.node?.get.key?.items.map(({ value }) => value));
+  // A column that does not exist is perhaps the one that is missing.
+  const isWhole = [...named].every((name) => cache.columns.has(name));
   const [column, key] = [namesOf(cache.key), namesOf(source.key)];
   const entity = cache.cacheOf?.text ?? "";
   if (
     first !== undefined &&
+    isWhole &&
     source.key.length > 0 &&
     (owned.length === cache.key.length || cache.key.length + source.key.length > 2) &&
     namesOf(owned) !== key

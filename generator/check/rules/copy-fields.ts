@@ -10,6 +10,7 @@ export const checkCopyFields: Rule = (program, report) => {
   for (const { table } of allTables(program))
     for (const column of table.columns.values()) {
       if (table.cacheOf === undefined) refuseFrom(column, table, report);
+      else if (!program.entities.has(table.cacheOf.text)) continue;
       else if (!column.local) checkColumn(column, table, program, report);
       else if (column.from !== undefined)
         report("setting-without-effect", column.from.span, {
@@ -49,6 +50,9 @@ const SHOWS: Readonly<Record<Exclude<FieldSource["kind"], "column">, string>> = 
 
 function checkSources(column: ColumnSymbol, events: readonly EventSymbol[], report: Report): void {
   const { field, column: owned } = fillingOf(column, events);
+  const sources = events.map(({ fields }) => fields.get(field)?.source);
+  // A column that does not exist is perhaps the same one.
+  if (sources.some((source) => source?.kind === "column" && source.target === undefined)) return;
   for (const { fields, id, change, name } of events) {
     const source = id === undefined && change !== "delete" ? fields.get(field)?.source : undefined;
     const event = name?.value ?? "";

@@ -1,6 +1,8 @@
+import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { isNested, mayLack } from "../../language/bind/bind-payload.js";
 import { leavesOf } from "../../language/payload-leaves.js";
+import { describeFound } from "../../language/read.js";
 import type {
   ColumnSource,
   ColumnSymbol,
@@ -75,15 +77,15 @@ function checkField(field: FieldSymbol, event: EmittedEvent, report: Report): vo
 function refuseConstant({ name, node }: FieldSymbol, column: ColumnSymbol, report: Report): void {
   if (node?.kind !== "open") return;
   const constant = node.value.entries.find(({ key }) => key === "const")?.value;
-  if (constant?.kind !== "scalar" || constant.value === null) return;
-  const { value } = constant;
-  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return;
-  const expected = refusesValue(column, value);
+  if (constant === undefined || column.type === undefined || kindOf(column.type) === "document") return;
+  if (constant.kind === "list" && kindOf(column.type) === "list") return;
+  const value = constant.kind === "scalar" ? constant.value : null;
+  const expected = value === null ? column.type : refusesValue(column, value);
   if (expected !== undefined)
     report("constant-never-held", constant.span, {
       field: name,
       column: column.name,
-      value: constant.text,
+      value: constant.kind === "scalar" ? constant.text : describeFound(constant),
       expected,
     });
 }
@@ -116,7 +118,10 @@ function isReachable(
       return true;
     case "old":
       if (operations.includes("update") || (operations.length === 0 && !atMoment)) return true;
-      report("old-without-update", span, { column, isDeletion: operations.includes("delete") });
+      report("old-without-update", span, {
+        column,
+        when: atMoment ? "moment" : operations.includes("delete") ? "delete" : "insert",
+      });
       return false;
     case "referenced": {
       const reference = table.columns.get(by ?? "");

@@ -17,6 +17,11 @@ export const checkPayloadSchemas: Rule = (program, report) => {
       if (node?.kind !== "open") continue;
       const entries = node.value.entries.filter((entry) => entry.key !== "optional");
       checkSchema({ ...node.value, entries }, report);
+      const constant = entries.find(({ key }) => key === "const")?.value;
+      if (constant?.kind === "scalar" && constant.value === null)
+        report("invalid-schema", constant.span, {
+          reason: "a field that is always null says nothing: leave it out",
+        });
       const optional = node.value.entries.find((entry) => entry.key === "optional")?.value;
       if (optional !== undefined) demand(optional, isFlag, '"optional" is true or false', report);
     }
@@ -102,7 +107,10 @@ function checkSchema(value: Value, report: Report): void {
     demand(value, isFlag, `a schema is a mapping, not ${describeFound(value)}`, report);
     return;
   }
-  for (const { at, reason } of findNonsense(value)) report("invalid-schema", at.keySpan, { reason });
+  const foreign = value.entries.filter(({ key }) => !keywords.has(key));
+  if (foreign[0] !== undefined)
+    report("invalid-schema", foreign[0].keySpan, { reason: foreignReason(foreign) });
+  else for (const { at, reason } of findNonsense(value)) report("invalid-schema", at.keySpan, { reason });
   const isReference = value.entries.some(({ key }) => key === "$ref");
   for (const { key, keySpan, value: child } of value.entries) {
     if (isReference && !besideReference.has(key))
@@ -110,14 +118,21 @@ function checkSchema(value: Value, report: Report): void {
         reason: `"${key}" has no place beside "$ref": say it in the type`,
       });
     const keyword = keywords.get(key);
-    if (keyword === undefined)
-      report("invalid-schema", keySpan, {
-        reason: `"${key}" is no keyword that can be used here${child.kind === "mapping" ? "; an object of fields is { fields: { … } }" : ""}`,
-      });
-    else if ("check" in keyword) demand(child, keyword.check, `"${key}" is ${keyword.expects}`, report);
+    if (keyword === undefined || (foreign.length > 0 && !("nested" in keyword))) continue;
+    if ("check" in keyword) demand(child, keyword.check, `"${key}" is ${keyword.expects}`, report);
     else if ("refuse" in keyword) refuse(child, keyword.refuse(child), report);
     else checkNested(key, keyword.nested, child, report);
   }
+}
+
+/** One schema with words of another language is one mistake. */
+function foreignReason(entries: readonly Entry[]): string {
+  const keys = entries.map(({ key }) => `"${key}"`).join(", ");
+  const what = entries.length === 1 ? `${keys} is no keyword` : `${keys} are no keywords`;
+  if (entries.some(({ key }) => key === "fields"))
+    return `${what} that can be used here; an object of fields holds no other: give its fields other names here`;
+  const isObject = entries.some(({ value }) => value.kind === "mapping");
+  return `${what} that can be used here${isObject ? "; an object of fields is { fields: { … } }" : ""}`;
 }
 
 function checkNested(

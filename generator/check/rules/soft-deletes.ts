@@ -1,5 +1,9 @@
 import { kindOf } from "@meshwright/runtime/column-types";
+import type { Report } from "../../diagnostics/report.js";
+import { leavesOf } from "../../language/payload-leaves.js";
+import type { Program } from "../../language/program.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
+import { livingValue } from "../living-value.js";
 import type { Rule } from "../rule.js";
 import { allTables, reportMissingColumn } from "../table-lookup.js";
 
@@ -19,7 +23,21 @@ export const checkSoftDeletes: Rule = (program, report) => {
     if (reason !== undefined)
       report("invalid-soft-delete", softDelete.span, { column: softDelete.value, reason });
   }
+  refuseInEvents(program, report);
 };
+
+/** No event shows it: each is of a row that lives, or of one as it was while it lived. */
+function refuseInEvents({ events }: Program, report: Report): void {
+  for (const { table, fields } of events)
+    for (const { source } of leavesOf(fields.values())) {
+      if (table === undefined || source === undefined || !("target" in source)) continue;
+      if (source.of === table && source.column === table.softDelete?.value)
+        report("soft-delete-in-event", source.span, {
+          column: source.column,
+          living: String(livingValue(table)),
+        });
+    }
+}
 
 function unfitReason({ type, nullable, node }: ColumnSymbol): string | undefined {
   if (type === undefined) return undefined;

@@ -27,7 +27,7 @@ function checkTime({ node }: EventSymbol, { get, keySpans }: EmitNode, report: R
   }
   if (get.on !== undefined) report("on-and-at", get.at.span, {});
   const said = node?.get.change;
-  if (said !== undefined && ["create", "delete"].includes(said.value))
+  if (said !== undefined && said.value !== "none")
     report("change-at-moment", said.span, { said: said.value });
 }
 

@@ -10,9 +10,9 @@ import type { Rule } from "../rule.js";
 
 /** An object of fields that says a type is of that type: it has its fields, and no others. */
 export const checkTypedObjects: Rule = (program, report) => {
-  for (const { fields } of program.events)
+  for (const { fields, table } of program.events)
     for (const { source } of fields.values()) {
-      if (source?.kind !== "object" || source.type === undefined) continue;
+      if (table === undefined || source?.kind !== "object" || source.type === undefined) continue;
       const type = program.types.get(source.type.value);
       if (type !== undefined) checkObject(source, type, report);
     }
@@ -66,6 +66,7 @@ function checkField(
     return;
   }
   if (node === undefined || there.node === undefined) return;
+  if (source?.kind === "column" && source.target === undefined) return;
   const wanted = describeField(there.node);
   const isConstant = source?.kind === "constant";
   const said = isConstant ? describeFound(source.value) : describeField(node);

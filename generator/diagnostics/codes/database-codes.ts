@@ -1,5 +1,5 @@
 import { type ColumnType, factsOf } from "@meshwright/runtime/column-types";
-import { error, missingName, warning } from "../definition.js";
+import { error, misnamed, misread, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
 
 /** Tables, their columns, and caches of other services' entities. */
@@ -50,7 +50,7 @@ export const databaseCodes = {
     () =>
       'name a "timestamp" or "timestamptz" with "null: true" and no default, or a "boolean" with "default: false"',
   ),
-  "column-name": error(
+  "column-name": misread(
     (p: { column: string }) => `"${p.column}" is not a name that a migration gives a column`,
     () => "use lower-case letters, digits and _; other names are for tables that exist",
   ),
@@ -105,6 +105,11 @@ export const databaseCodes = {
   "private-in-event": error(
     (p: { column: string }) => `"${p.column}" is private, and whoever subscribes would read it`,
     (p) => `remove "${p.column}" here, or "private" from the column`,
+  ),
+  "soft-delete-in-event": error(
+    (p: { column: string; living: string }) =>
+      `"${p.column}" says that a row is deleted, and every event shows a row that lives: it would always be ${p.living}`,
+    (p) => `remove "${p.column}" here; the deletion has an event of its own ("on: delete")`,
   ),
   "invalid-default": error(
     (p: { value: string; type: ColumnType }) => `"${p.value}" is not a default for ${p.type}`,
@@ -196,7 +201,7 @@ export const databaseCodes = {
       `"${p.table}" is no copy: no event fills "${p.column}", writers do`,
     () => 'remove "from"',
   ),
-  "unknown-field": error(
+  "unknown-field": misnamed(
     (p: { entity: string; field: string; known: Known }) =>
       `no event of "${p.entity}" has a field "${p.field}"`,
     (p) => `its fields: ${namesOf(p.known)}`,

@@ -1,4 +1,4 @@
-import { error, warning } from "../definition.js";
+import { error, misnamed, misread, warning } from "../definition.js";
 
 /** Subjects and the events on them. */
 export const eventCodes = {
@@ -84,12 +84,17 @@ export const eventCodes = {
     () => 'say what the row comes to hold with "when", or say "at: <column>" in place of "on"',
   ),
   "change-at-moment": error(
-    (p: { said: string }) => `a moment that comes is no "${p.said}" of a row: the row is as it was`,
+    (p: { said: string }) => `a moment that comes does not ${p.said} the row: it is as it was`,
     () => 'remove "change"; a hook of the service itself may hear the event and change the row',
   ),
   "of-without-update": error(
     () => '"of" says what an update changes, but the event is not emitted on update',
     () => 'say "on: update", or remove "of"',
+  ),
+  "idle-condition": error(
+    (p: { column: string; holds: "always" | "never"; why: string }) =>
+      `the condition on "${p.column}" ${p.holds} holds: ${p.why}`,
+    () => "remove it, or name another column or value",
   ),
   "when-never-met": error(
     (p: { column: string; why: "key" | "soft delete" }) =>
@@ -122,12 +127,15 @@ export const eventCodes = {
     (p) => `write "${p.called}"; to call it otherwise, "${p.field}: { from: ${p.field} }"`,
   ),
   "old-without-update": error(
-    (p: { column: string; isDeletion: boolean }) =>
-      p.isDeletion
-        ? `a deletion shows the row as it was: "old.${p.column}" is "${p.column}"`
-        : `a row that is inserted has no "old.${p.column}"`,
+    (p: { column: string; when: "insert" | "delete" | "moment" }) => {
+      if (p.when === "insert") return `a row that is inserted has no "old.${p.column}"`;
+      const what = p.when === "delete" ? "a deletion shows the row as it was" : "no row changes at a moment";
+      return `${what}: "old.${p.column}" is "${p.column}"`;
+    },
     (p) =>
-      p.isDeletion ? `write "from: ${p.column}"` : 'say "on: update", or remove the field from this event',
+      p.when === "insert"
+        ? 'say "on: update", or remove the field from this event'
+        : `write "from: ${p.column}"`,
   ),
   "no-reference": error(
     (p: { column: string; table: string; wanted: string }) =>
@@ -149,7 +157,7 @@ export const eventCodes = {
     () =>
       "one form in all of its events: bigint (a decimal string, 64 bits) or integer (a number within 2^53)",
   ),
-  "unknown-named-type": error(
+  "unknown-named-type": misnamed(
     (p: { type: string }) => `"${p.type}" is none of the mesh's types`,
     () =>
       'add it under "types": Money, for one; a "$ref" names one of them too, and nothing outside of mesh.yaml is read',
@@ -167,7 +175,6 @@ export const eventCodes = {
     (p: { type: string }) => `no payload and no type uses "${p.type}"`,
     () => "use it as the type of a field, or remove it",
   ),
-  "invalid-schema": error((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
   "id-in-subject": warning(
     (p: { name: string; level: "entity" | "action"; service: string }) =>
       `"${p.name}" looks like one of many: each needs subjects, types and hooks of its own`,
@@ -186,4 +193,5 @@ export const eventCodes = {
       `nothing publishes "${p.event}": no row implies it, and no hook of "${p.service}" mentions it`,
     (p) => `say which rows imply it ("emit"), or call "${p.call}" in a hook`,
   ),
+  "invalid-schema": misread((p: { reason: string }) => `this JSON Schema is invalid: ${p.reason}`),
 };

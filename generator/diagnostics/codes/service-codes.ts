@@ -1,5 +1,5 @@
 import type { Envelope } from "../../vocabulary/envelopes.js";
-import { error, missingName, warning } from "../definition.js";
+import { error, misnamed, missingName, warning } from "../definition.js";
 import { type Known, namesOf } from "../known.js";
 
 /** What a service has its database for. */
@@ -20,7 +20,7 @@ export const serviceCodes = {
     (p: { name: string }) => `there is no database "${p.name}"`,
     (p) => `declare it under "databases: ${p.name}:"`,
   ),
-  "unknown-subject": error(
+  "unknown-subject": misnamed(
     (p: { service: string; pattern: string }) =>
       `"${p.service}" subscribes to "${p.pattern}", which no service publishes`,
     () => 'a pattern must match at least one subject under "subjects"',

@@ -63,10 +63,11 @@ function sourceOf({ name, node: field }: FieldEntry, scope: PayloadScope): Field
   }
   const { table } = scope;
   if (table === undefined) return undefined;
-  if (field?.kind === "mapping" && field.get.from !== undefined)
-    return followed(field.get.from, table, scope);
+  if (field === undefined) return undefined;
+  if (field.kind === "mapping")
+    return field.get.from === undefined ? undefined : followed(field.get.from, table, scope);
   const column = columnCalled(name.value, table, scope.naming);
-  const constant = field?.kind === "open" && field.value.entries.find(({ key }) => key === "const");
+  const constant = field.kind === "open" && field.value.entries.find(({ key }) => key === "const");
   return constant && !table.columns.has(column)
     ? { kind: "constant", span: name.span, value: constant.value }
     : {

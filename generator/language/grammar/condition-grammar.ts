@@ -17,7 +17,7 @@ const columnConditionShape = either(
 );
 
 /** What columns of a row have to hold: `when` of an event, `where` of a copy. */
-export const conditionShape = dictionary(columnName, columnConditionShape);
+export const conditionShape = dictionary(columnName, columnConditionShape, 1);
 
 export type ColumnConditionNode = NodeOf<typeof columnConditionShape>;
 export type ConditionNode = NodeOf<typeof conditionShape>;

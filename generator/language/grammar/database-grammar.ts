@@ -118,7 +118,7 @@ const tableShape = mapping("a table", {
   ),
   key: key(
     "The columns that identify a row together, where it takes several. Their values in this order make the entity id: `42:7`, with `%3A` and `%25` for `:` and `%` within one.",
-    list(columnName, 1),
+    list(columnName, 1, "a list of two columns or more"),
   ),
   unique: key(
     "Sets of columns whose values together are unique; of at most 32 columns.",

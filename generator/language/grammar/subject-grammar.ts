@@ -51,20 +51,29 @@ const fieldType = either(
 /** The fields of a type. */
 export const fieldsShape = dictionary(fieldName, fieldType);
 
-const mappedField = mapping("a mapped field", {
-  from: requiredKey(
-    "What fills it, where that is not the column of its name: another column (`restaurant_id`), what a column held before the update (`old.price`), or a column of the row that one references (`buyer_id.name`), as it is then.",
-    columnPath,
-  ),
-  type: key("Its type. By default that of the column, optional where the column may be null.", fieldType),
-});
+const mappedField = mapping(
+  "a mapped field",
+  {
+    from: requiredKey(
+      "What fills it, where that is not the column of its name: another column (`restaurant_id`), what a column held before the update (`old.price`), or a column of the row that one references (`buyer_id.name`), as it is then.",
+      columnPath,
+    ),
+    type: key("Its type. By default that of the column, optional where the column may be null.", fieldType),
+  },
+  {
+    foreign: {
+      const:
+        'a column fills it or a constant: write "const" or "from". What the column has to hold for the event is said by "when"',
+    },
+  },
+);
 
 const filledField = either(fieldType.short, either(mappedField, fieldType.full));
 
 const nestedFields = mapping("an object of fields", {
   fields: requiredKey(
     "The fields of the object, each filled as one of the payload is.",
-    dictionary(fieldName, filledField),
+    dictionary(fieldName, filledField, 1),
   ),
   type: key(
     "A type of `types` that the object is: a field that says no type has the one that it has there. By default a type of its own.",

@@ -36,7 +36,7 @@ export const viewShape = mapping("a view", {
   ),
   key: key(
     "The columns that identify a row together, where it takes several: as of a table.",
-    list(columnName, 1),
+    list(columnName, 1, "a list of two columns or more"),
   ),
   columns: requiredKey(
     "Columns by name: a type (`text`, `text?` may be null) or a mapping. One that is not named is in no answer.",
