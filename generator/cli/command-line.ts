@@ -23,6 +23,7 @@ export function buildProgram(version: string, finish: (code: ExitCode) => void):
     })
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
   addAuthoring(program, finish);
+  addAsking(program, finish);
   addRunning(program, finish);
   addProving(program, finish);
   addOperating(program, finish);
@@ -82,6 +83,29 @@ function addAuthoring(program: Command, finish: Finish): void {
     )
     .addOption(new Option("--format <format>", "of the picture").choices(graphFormats).default("svg"))
     .action(async (options) => finish(await (await import("./commands/graph.js")).graph(options)));
+}
+
+function addAsking(program: Command, finish: Finish): void {
+  program.commandsGroup("To ask it:");
+  const json = ["--json", "print it as JSON"] as const;
+  program
+    .command("impact")
+    .description(
+      "whom a part of the mesh concerns: every copy, rule, check, resource and hook that it reaches",
+    )
+    .argument("<what>", "a service, subject, entity, field, table or column: auth.users.display_name")
+    .option(...json)
+    .action(async (what: string, options) =>
+      finish(await (await import("./commands/impact.js")).impact(what, options)),
+    );
+  program
+    .command("explain")
+    .description("everything that follows from an event, or what a code of a diagnostic means")
+    .argument("<what>", "auth.user.deleted, unknown-subject")
+    .option(...json)
+    .action(async (what: string, options) =>
+      finish(await (await import("./commands/explain.js")).explain(what, options)),
+    );
 }
 
 function addRunning(program: Command, finish: Finish): void {

@@ -9,6 +9,8 @@ export type How =
   | "looks up"
   /** The column's value is the id of the entity. */
   | "names"
+  /** By the field a message that is sent twice is known. */
+  | "identifies"
   /** The column decides whether, or when, an event is told. */
   | "when"
   | "unless"

@@ -78,6 +78,8 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
       return to.kind === "field" ? `${to.event} shows ${list} by it` : "";
     case "names":
       return "it is the id of the entity";
+    case "identifies":
+      return "is known by it when it is sent twice";
     case "when":
       return `is told where ${list}`;
     case "unless":
@@ -115,7 +117,7 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "reads all":
       return "hands it on whole: it may read all";
     case "may use":
-      return "may use it: hooks were not looked at";
+      return "may use it: what it reads is not known";
     case "hears":
       return `hears it (${nameOf(to)})`;
     case "ignores":

@@ -21,6 +21,8 @@ export interface HookRead {
 export interface HookRemark {
   readonly service: string;
   readonly file: string;
+  /** undefined: the file as a whole. */
+  readonly line: number | undefined;
   readonly reason: string;
 }
 

@@ -129,6 +129,14 @@ test("the misspelt subject is told of as it is printed there, and nothing is wri
   expect(await mesh(folder, "generate", "--check")).toMatchObject({ code: 0 });
 });
 
+test("impact answers as it is printed there", async () => {
+  expect(await mesh(folder, "impact", "auth.users.display_name")).toMatchObject({
+    code: 0,
+    stdout: block("", "services: auth, compute, sfs"),
+    stderr: "",
+  });
+});
+
 test("status, verify, resync and dlq say what they are said to", async () => {
   const status = await mesh(folder, "status");
   expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining("nothing waits for a person") });

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { compileMesh } from "../../../generator/compile.js";
 import { explainEvent } from "../../../generator/flow/explain-event.js";
@@ -6,8 +7,9 @@ import { eventPart, openFlow } from "../../../generator/flow/flow.js";
 import type { Part } from "../../../generator/flow/part.js";
 import { noTreePaint, printTree } from "../../../generator/flow/print-tree.js";
 import { impactOf } from "../../../generator/flow/uses.js";
+import { readHooks } from "../../../generator/hook-reads/read-hooks.js";
 import type { Mesh } from "../../../generator/model/mesh.js";
-import { readMesh } from "../../support/compile.js";
+import { ROOT, readMesh } from "../../support/compile.js";
 
 /*
  * Everything that follows from each event, table and column of the reference mesh and the examples, as it is printed.
@@ -43,11 +45,19 @@ test("nothing else stands in the folder of recorded trees", () => {
 function printAll(path: string): string {
   const { mesh, placeOf } = compileMesh(readMesh(path), { file: "mesh.yaml" });
   if (mesh === undefined) throw new Error(`${path} does not compile`);
-  const flow = openFlow(mesh);
+  const folder = dirname(path);
+  const paths = new Map(
+    mesh.services
+      .map(({ name }) => [name, `hooks/${name}.ts`] as const)
+      .filter(([, file]) => existsSync(join(ROOT, folder, file))),
+  );
+  const files = { read: (file: string) => readFileSync(join(ROOT, folder, file), "utf8") };
+  const flow = openFlow(mesh, readHooks(mesh, { paths, files }));
   const printing = {
     flow,
     paint: noTreePaint,
     placeOf: (part: Part) => {
+      if (part.kind === "hook" && part.at !== undefined) return `${part.at.file}:${part.at.line}`;
       const at = placeOf(part);
       return at && `mesh.yaml:${at.line}`;
     },

@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { HOOKS_FOLDER } from "../../check/hook-files.js";
+import type { Compilation } from "../../compile.js";
+import { suggest } from "../../diagnostics/suggest.js";
+import type { Tree } from "../../flow/branch.js";
+import { servicesIn } from "../../flow/concerned.js";
+import { namesOfParts, type PartNames } from "../../flow/find-part.js";
+import { type Flow, openFlow } from "../../flow/flow.js";
+import type { HookReads, HookRemark } from "../../flow/hook-reads.js";
+import { nameOf, type Part } from "../../flow/part.js";
+import { printTree } from "../../flow/print-tree.js";
+import { treeToJson, type Written } from "../../flow/tree-to-json.js";
+import type { Mesh } from "../../model/mesh.js";
+import { MESH_FILE } from "../../project/paths.js";
+import { UsageError } from "../../project/usage-error.js";
+import { shorten } from "../../quote/visible.js";
+import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
+
+/** An answer, with what it was asked of. */
+export interface Answer {
+  readonly flow: Flow;
+  readonly tree: Tree;
+  /** Hooks of which it is not known what they read. */
+  readonly remarks: readonly HookRemark[];
+}
+
+/**
+ * What a question about the mesh has for an answer, hooks included. They are read only where the answer depends on one that some file mentions:
+ * TypeScript takes longer to load than everything else.
+ */
+export async function answer(mesh: Mesh, ask: (flow: Flow) => Tree): Promise<Answer> {
+  const sources = await readHookSources();
+  const asked = new Set<string>();
+  const probe: HookReads = {
+    remarks: [],
+    find: ({ name }) => {
+      asked.add(name);
+      return undefined;
+    },
+  };
+  const flow = openFlow(mesh, probe);
+  const tree = ask(flow);
+  if (!sources.some(({ text }) => mentionsAny(text, asked))) return { flow, tree, remarks: [] };
+  const hooks = await withProgress("reading hooks", async () => {
+    const { readHooks } = await import("../../hook-reads/read-hooks.js");
+    return readHooks(mesh, { paths: pathsOf(mesh, sources), files: { read: readText } });
+  });
+  const known = openFlow(mesh, hooks);
+  return { flow: known, tree: ask(known), remarks: hooks.remarks };
+}
+
+interface HookSource {
+  /** `hooks/sfs.ts` */
+  readonly path: string;
+  readonly text: string;
+}
+
+async function readHookSources(): Promise<readonly HookSource[]> {
+  const entries = await readdir(HOOKS_FOLDER, { withFileTypes: true, recursive: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+      throw error;
+    },
+  );
+  const paths = entries
+    .filter((entry) => entry.isFile() && /(?<!\.d)\.[jt]s$/.test(entry.name))
+    .map((entry) => `${entry.parentPath.replaceAll("\\", "/")}/${entry.name}`)
+    .sort();
+  return await Promise.all(paths.map(async (path) => ({ path, text: await readFile(path, "utf8") })));
+}
+
+function mentionsAny(text: string, names: ReadonlySet<string>): boolean {
+  return [...names].some((name) => new RegExp(`\\b${name}\\b`).test(text));
+}
+
+/** As a service that runs from TypeScript looks for them. */
+function pathsOf(mesh: Mesh, sources: readonly HookSource[]): ReadonlyMap<string, string> {
+  const there = new Set(sources.map(({ path }) => path));
+  return new Map(
+    mesh.services.flatMap(({ name }) => {
+      const path = ["ts", "js"]
+        .map((ending) => `${HOOKS_FOLDER}/${name}.${ending}`)
+        .find((at) => there.has(at));
+      return path === undefined ? [] : [[name, path] as const];
+    }),
+  );
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The part that a word means. Throws `UsageError`, with the nearest name, where there is none. */
+export function findPart(
+  flow: Flow,
+  word: string,
+): { readonly part: Part; readonly others: readonly Part[] } {
+  const names = namesOfParts(flow);
+  const [part, ...others] = names.get(word.trim()) ?? [];
+  if (part !== undefined) return { part, others };
+  const meant = suggest(word, names.keys());
+  throw new UsageError(
+    `${MESH_FILE} has no "${shorten(word)}"`,
+    meant === undefined
+      ? `name a service, subject, entity, field, table or column: ${examples(names)}`
+      : `did you mean "${meant}"?`,
+  );
+}
+
+/** The first name of each kind. */
+function examples(names: PartNames): string {
+  const found = new Map<Part["kind"], string>();
+  for (const [name, [part]] of names)
+    if (part !== undefined && !found.has(part.kind) && name === nameOf(part)) found.set(part.kind, name);
+  return [...found.values()].join(", ");
+}
+
+export interface Output extends Answer {
+  readonly placeOf: Compilation["placeOf"];
+  readonly json: boolean | undefined;
+}
+
+const PAINT = { name: colour.bold, lines: colour.dim, place: colour.dim, ending: colour.yellow };
+
+export function printAnswer({ flow, tree, remarks, placeOf, json }: Output): void {
+  const written = (part: Part): Written | undefined => {
+    if (part.kind === "hook" && part.at !== undefined) return part.at;
+    const at = placeOf(part);
+    return at && { file: MESH_FILE, ...at };
+  };
+  if (json) {
+    printJson({ ...treeToJson(tree, { flow, placeOf: written }), remarks });
+    return;
+  }
+  const placed = (part: Part) => {
+    const at = written(part);
+    return at && `${at.file}:${at.line}`;
+  };
+  print(printTree(tree, { flow, placeOf: placed, paint: PAINT }));
+  const services = servicesIn(flow, tree);
+  print(colour.dim(`\n${services.length === 1 ? "service" : "services"}: ${services.join(", ")}`));
+  for (const { file, line, reason } of remarks)
+    tell(
+      colour.yellow(
+        `${file}${line === undefined ? "" : `:${line}`}: ${reason}; what these hooks read is not known`,
+      ),
+    );
+}

@@ -1,0 +1,105 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { ROOT } from "../support/compile.js";
+import { mesh, meshWith } from "../support/mesh-command.js";
+
+/* `mesh impact` and `mesh explain` as an architect uses them: a mesh.yaml and hooks, and nothing that was generated. */
+
+const folder = mkdtempSync(join(tmpdir(), "mesh-ask-"));
+const at = (path: string) => join(folder, path);
+
+beforeEach(() => {
+  rmSync(at("hooks"), { recursive: true, force: true });
+  cpSync(join(ROOT, "mesh.yaml"), at("mesh.yaml"));
+  cpSync(join(ROOT, "hooks"), at("hooks"), { recursive: true });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("explain tells of a deletion across services, with the hook before it and the columns that it reads", async () => {
+  const { code, stdout, stderr } = await mesh(folder, "explain", "auth.user.deleted");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const lines = stdout.split("\n");
+  const indexOf = (text: string) => lines.findIndex((line) => line.includes(text));
+  expect(lines[indexOf("deleteContainerNamespace")]).toMatch(
+    /before each row goes; reads container_id, namespace {2}hooks\/compute\.ts:\d+$/,
+  );
+  expect(indexOf("deletes rows by user_id")).toBeLessThan(indexOf("compute.container.deleted"));
+  expect(indexOf("compute.container.deleted")).toBeLessThan(indexOf("gateway.route.unregistered"));
+  expect(stdout).toContain("services: auth, compute, gateway, sfs\n");
+});
+
+test("--json has the same tree, with places in mesh.yaml and in hooks", async () => {
+  const { code, stdout } = await mesh(folder, "explain", "UserDeleted", "--json");
+  expect(code).toBe(0);
+  const { next, ...root } = JSON.parse(stdout);
+  expect(root).toMatchObject({
+    name: "auth.user.deleted",
+    part: { kind: "event", event: "UserDeleted" },
+    at: { file: "mesh.yaml", line: expect.any(Number), column: 3 },
+    services: ["auth", "compute", "gateway", "sfs"],
+    from: [{ how: "emits", name: "auth_db.users", with: ["delete"] }],
+    remarks: [],
+  });
+  const compute = next.find(({ part }: { part: { service?: string } }) => part.service === "compute");
+  expect(compute.next[0]).toMatchObject({
+    how: "deletes rows",
+    next: [
+      {
+        how: "before",
+        with: ["container_id", "namespace"],
+        at: { file: "hooks/compute.ts", line: expect.any(Number) },
+      },
+      { how: "emits", name: "compute.container.deleted" },
+    ],
+  });
+});
+
+test("a hook that reads the field is among those that a change concerns, and one that does not is not", async () => {
+  const hook = (field: string) =>
+    `export const sfsHooks = { async onUserUpdated({ event }) { console.log(event.${field}); } };`;
+  writeFileSync(at("hooks/sfs.ts"), hook("display_name"));
+  const concerned = await mesh(folder, "impact", "auth.users.display_name");
+  expect(concerned.stdout).toContain("sfs.onUserUpdated  reads display_name");
+  writeFileSync(at("hooks/sfs.ts"), hook("username"));
+  expect((await mesh(folder, "impact", "auth.users.display_name")).stdout).not.toContain("onUserUpdated");
+});
+
+test("hooks that do not compile are named with their line, and the answer counts them in", async () => {
+  writeFileSync(at("hooks/sfs.ts"), "export const sfsHooks = {\n  async onUserUpdated({ event ) {},\n};\n");
+  const { code, stdout, stderr } = await mesh(folder, "impact", "auth.users.display_name");
+  expect(code).toBe(0);
+  expect(stdout).toContain("sfs.onUserUpdated  may use it: what it reads is not known");
+  expect(stderr).toMatch(/^hooks\/sfs\.ts:2: it does not compile: .*; what these hooks read is not known\n$/);
+});
+
+test.each([
+  ["auth.usrs.display_name", 'did you mean "auth.users.display_name"?'],
+  ["auth.user.updatd", 'did you mean "auth.user.updated"?'],
+  ["what is this", "name a service, subject, entity, field, table or column: auth, "],
+])("impact of %s, which there is not, is one error with the nearest name", async (word, hint) => {
+  const { code, stdout, stderr } = await mesh(folder, "impact", word);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(`mesh: mesh.yaml has no "${word}"\nhint: ${hint}`);
+});
+
+test("a mesh with a mistake is told of it, and nothing else", async () => {
+  writeFileSync(
+    at("mesh.yaml"),
+    readFileSync(at("mesh.yaml"), "utf8").replace("[auth.user.*]\n    http", "[auth.usr.*]\n    http"),
+  );
+  const { code, stdout, stderr } = await mesh(folder, "impact", "auth");
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toContain("unknown-subject");
+});
+
+test("colours come where they are wanted, and change no word", async () => {
+  const plain = await mesh(folder, "impact", "auth.user");
+  const coloured = await meshWith(folder, { FORCE_COLOR: "1" }, "impact", "auth.user");
+  expect(plain.stdout).not.toContain("\x1b");
+  expect(coloured.stdout).toContain("\x1b[1mauth.user\x1b[22m");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of a terminal.
+  expect(coloured.stdout.replaceAll(/\x1b\[\d+m/g, "")).toBe(plain.stdout);
+});
