@@ -50,6 +50,7 @@ import { checkPorts } from "./rules/ports.js";
 import { checkPrivateColumns } from "./rules/private-columns.js";
 import { checkReferences } from "./rules/references.js";
 import { checkResources } from "./rules/resources.js";
+import { adviseRetention } from "./rules/retention.js";
 import { adviseRetries } from "./rules/retries.js";
 import { checkRowChecks } from "./rules/row-checks.js";
 import { adviseSilentEvents } from "./rules/silent-events.js";
@@ -129,6 +130,7 @@ const advice: readonly Rule[] = [
   adviseForeignIds,
   adviseIdsInNames,
   adviseNamedTypes,
+  adviseRetention,
   adviseRetries,
   adviseStreamSize,
   adviseUnusedParts,

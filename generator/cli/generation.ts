@@ -72,9 +72,16 @@ export function gatherWarnings(
   return { located: left, ignored, others: unplaced(warnings) };
 }
 
-/** On stderr, beside whatever the command does after all. */
-export function printWarnings(warnings: Warnings): void {
-  printSplit(warnings, "warning");
+/** On stderr, beside whatever the command does after all. `diagnostics`: of mesh.yaml alone, to be printed among them. */
+export function printWarnings(
+  { located, others }: Warnings,
+  { diagnostics }: Pick<Compilation, "diagnostics"> = { diagnostics: [] },
+): void {
+  printSplit({ located: inFileOrder([...diagnostics, ...located]), others }, "warning");
+}
+
+function inFileOrder(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.toSorted((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);
 }
 
 /** As `--json` prints them, with those of mesh.yaml alone: errors, and what is ignored, included. */
@@ -82,7 +89,7 @@ export function warningsToJson(
   { located, others, ignored }: Warnings,
   compilation: Pick<Compilation, "diagnostics" | "ignored">,
 ): readonly object[] {
-  const all = [...compilation.diagnostics, ...compilation.ignored, ...located, ...ignored];
+  const all = inFileOrder([...compilation.diagnostics, ...compilation.ignored, ...located, ...ignored]);
   return [...diagnosticsToJson(all), ...others.map((other) => ({ ...other, severity: "warning" }))];
 }
 

@@ -1,11 +1,13 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
+import { groupBy } from "../../collections/group-by.js";
 import type { Report } from "../../diagnostics/report.js";
 import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
 import type { TextNode } from "../../language/node.js";
 import { type Program, touches } from "../../language/program.js";
-import type { ServiceSymbol } from "../../language/symbols.js";
+import type { ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
 import type { Span } from "../../source/text.js";
+import { onceFor } from "../once.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -114,17 +116,26 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
   }
 }
 
-/** Of each service the subscriptions that hear the owner; of several with the same settings the first. */
-export function subscriptionsTo(owner: ServiceSymbol, program: Program) {
-  const entities = program.entitiesOf(owner.name);
-  return [...program.services.values()].flatMap((service) => {
-    const hearing = service.subscriptions.filter(({ pattern }) =>
-      entities.some((entity) => touches(pattern.value, entity)),
-    );
-    const distinct = new Map(hearing.map((subscription) => [subscription.delivery, subscription]));
-    return [...distinct.values()].map((subscription) => ({ service, subscription }));
-  });
+export interface Hearing {
+  readonly service: ServiceSymbol;
+  readonly subscription: SubscriptionSymbol;
 }
+
+/** Those that hear an event of the owner. */
+export function subscriptionsTo(owner: ServiceSymbol, program: Program): readonly Hearing[] {
+  return allSubscriptions(program).get(owner.name) ?? [];
+}
+
+const allSubscriptions = onceFor((program: Program) => {
+  const hearings = [...program.services.values()].flatMap((service) =>
+    service.subscriptions
+      .filter(({ pattern: { value } }) =>
+        program.entitiesOf(value.service).some((entity) => touches(value, entity)),
+      )
+      .map((subscription) => ({ service, subscription })),
+  );
+  return groupBy(hearings, ({ subscription }) => subscription.pattern.value.service);
+});
 
 /** A message that is older than the memory of a deletion could bring the deleted back. */
 function checkTombstones(owner: ServiceSymbol, program: Program, report: Report): void {

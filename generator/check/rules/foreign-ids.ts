@@ -2,6 +2,7 @@ import { type ColumnType, kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { covers, type Program } from "../../language/program.js";
 import type { ColumnSymbol, EntitySymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
+import { singularName } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 import { idType, sourceOf } from "../table-lookup.js";
 
@@ -11,8 +12,8 @@ import { idType, sourceOf } from "../table-lookup.js";
  */
 export const adviseForeignIds: Rule = (program, report) => {
   for (const service of program.services.values()) {
-    for (const entity of program.entities.values()) {
-      if (entity.service === service.name || !hearsAll(service, entity)) continue;
+    for (const entity of entitiesHeard(service, program)) {
+      if (entity.service === service.name) continue;
       const deletion = entity.events.find(({ change }) => change === "delete");
       if (deletion === undefined) continue;
       const event = `${entity.entityName}.${deletion.subject.value.action}`;
@@ -28,8 +29,16 @@ interface Heard {
   readonly event: string;
 }
 
-function hearsAll({ subscriptions }: ServiceSymbol, entity: EntitySymbol): boolean {
-  return subscriptions.some(({ name, pattern }) => name === undefined && covers(pattern.value, entity));
+/** All of whose events it hears, not as a named consumer. */
+function entitiesHeard(service: ServiceSymbol, program: Program): ReadonlySet<EntitySymbol> {
+  const patterns = service.subscriptions.flatMap(({ name, pattern }) =>
+    name === undefined ? [pattern.value] : [],
+  );
+  return new Set(
+    patterns.flatMap((pattern) =>
+      program.entitiesOf(pattern.service).filter((entity) => covers(pattern, entity)),
+    ),
+  );
 }
 
 function adviseTables(heard: Heard, program: Program, report: Report): void {
@@ -43,6 +52,7 @@ function adviseTables(heard: Heard, program: Program, report: Report): void {
     if (table.cacheOf !== undefined) continue;
     for (const column of table.columns.values()) {
       if (!names.has(plain(column.name)) || !holds(column, idType(key))) continue;
+      if (isOwnId(column, table, program)) continue;
       if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
       report("foreign-id-without-rule", column.span, {
         column: column.name,
@@ -66,6 +76,14 @@ function plain(name: string): string {
 function idNames({ entity }: EntitySymbol, key: ColumnSymbol | undefined): ReadonlySet<string> {
   const own = plain(key?.name ?? "");
   return new Set([`${plain(entity)}id`, ...(/.id$/.test(own) ? [own] : [])]);
+}
+
+/** The key of a table whose rows are an entity of the same name: `items.item_id` beside a foreign `item`. */
+function isOwnId({ name, key }: ColumnSymbol, table: TableSymbol, { events }: Program): boolean {
+  if (!key || table.key.length > 1) return false;
+  const own = events.filter((event) => event.table === table && event.id === undefined);
+  const names = [singularName(table.name), ...own.map(({ subject }) => subject.value.entity)];
+  return names.some((each) => `${plain(each)}id` === plain(name));
 }
 
 function holds({ type }: ColumnSymbol, id: ColumnType | undefined): boolean {

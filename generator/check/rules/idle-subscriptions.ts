@@ -22,6 +22,7 @@ export const adviseIdleSubscriptions: HookRule = (program, report, files) => {
         report("idle-subscription", pattern.span, {
           service: service.name,
           pattern: pattern.text,
+          consumer: name?.value,
           hook: heard[0]?.name && eventNames(heard[0].name.value).hook,
         });
     }

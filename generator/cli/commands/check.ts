@@ -1,9 +1,9 @@
 import { plural } from "../../diagnostics/plural.js";
-import { colour, print, printJson } from "../../terminal/terminal.js";
+import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
 import { gatherWarnings, printWarnings, warningsToJson } from "../generation.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileProject } from "../project.js";
 
 export interface CheckOptions {
   /** A warning is a finding too, unless mesh.yaml says why it is right so. */
@@ -17,11 +17,11 @@ export async function check({ strict = false, json = false }: CheckOptions): Pro
   const { mesh, diagnostics, ignored } = compilation;
   const warnings = gatherWarnings(mesh ? await adviseHooks(mesh) : [], compilation);
   if (json) printJson({ diagnostics: warningsToJson(warnings, compilation) });
-  else {
-    reportDiagnostics(diagnostics, false);
-    printWarnings(warnings);
-  }
+  else printWarnings(warnings, compilation);
   if (mesh === undefined) return 1;
+  const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
+  const isFine = isClean || !strict;
+  if (json) return isFine ? 0 : 1;
   const { services, events, databases } = mesh;
   const count = ignored.length + warnings.ignored.length;
   const parts = [
@@ -30,8 +30,10 @@ export async function check({ strict = false, json = false }: CheckOptions): Pro
     plural(events.length, "event"),
     ...(count > 0 ? [`${plural(count, "warning")} ignored where mesh.yaml says why`] : []),
   ];
-  const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
-  const isFine = isClean || !strict;
-  if (!json) print(`${isFine ? colour.green("ok") : colour.red("warned of")} ${parts.join(", ")}`);
+  if (isFine) print(`${colour.green("ok")} ${parts.join(", ")}`);
+  else
+    tell(
+      colour.red("--strict: mend what is warned of, or say why it is right: # mesh-ignore CODE: why it is"),
+    );
   return isFine ? 0 : 1;
 }

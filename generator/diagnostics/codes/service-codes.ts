@@ -166,9 +166,24 @@ export const serviceCodes = {
     () => 'say what it "publishes", "subscribes" to or serves ("http"), or remove it',
   ),
   "idle-subscription": warning(
-    (p: { service: string; pattern: string; hook: string | undefined }) =>
-      `nothing comes of what "${p.service}" hears of "${p.pattern}": no copy, no rule and no hook uses it`,
-    (p) =>
-      `write ${p.hook === undefined ? "a hook" : `"${p.hook}"`} into hooks/${p.service}.ts, keep a copy, or remove the subscription`,
+    (p: {
+      service: string;
+      pattern: string;
+      hook: string | undefined;
+      /** Name of the consumer. */
+      consumer: string | undefined;
+    }) =>
+      p.consumer === undefined
+        ? `nothing comes of what "${p.service}" hears of "${p.pattern}": no copy, no rule and no hook uses it`
+        : `nothing comes of what "${p.consumer}" hears of "${p.pattern}": "${p.service}" has no hook for it`,
+    ({ service, consumer, hook = "a hook" }) =>
+      consumer === undefined
+        ? `write "${hook}" into hooks/${service}.ts, keep a copy, or remove the subscription`
+        : `write "${consumer}: { ${hook}(…) { … } }" into hooks/${service}.ts, or remove the subscription`,
+  ),
+  "short-retention": warning(
+    (p: { owner: string; service: string; pattern: string; kept: string }) =>
+      `"${p.service}" may be away for no longer than ${p.kept}: what "${p.owner}" says of "${p.pattern}" in the meantime is lost, and no snapshot brings it`,
+    () => 'raise "max_age": the default is 7d',
   ),
 };
