@@ -103,7 +103,7 @@ export function createDatabaseNetwork({
     },
     onCommit(database) {
       if (!random.chance(NOTIFIED)) return;
-      for (const process of processes()) if (process.service.database.name === database) process.notify();
+      for (const process of processes()) if (process.service.database?.name === database) process.notify();
     },
   };
 }

@@ -72,7 +72,7 @@ export function createCoverage(mesh: SimulatedMesh): CoverageCounter {
 
 type Thing = readonly [CoverageKind, string];
 
-function thingsOf({ services, tables, events }: SimulatedMesh): readonly Thing[] {
+function thingsOf({ services, stateless, tables, events }: SimulatedMesh): readonly Thing[] {
   const rows = tables.flatMap((owned) =>
     (["row inserted", "row updated", "row deleted"] as const)
       // Of a table that has its key alone no row can be updated.
@@ -95,8 +95,18 @@ function thingsOf({ services, tables, events }: SimulatedMesh): readonly Thing[]
     ]),
     ...(onEvent === undefined || consumers.length === 0 ? [] : [["hook called", `${name} onEvent`] as const]),
   ]);
+  const handed = stateless.flatMap(({ definition: { name, stateless: handing } }): readonly Thing[] => [
+    ...(handing?.consumers ?? []).flatMap(({ entity, events: heard, onEvent }) => [
+      ...heard.flatMap(({ event: { action }, handler }) => [
+        ["event applied", `${entity}.${action} in ${name}`] as const,
+        ...(handler === undefined ? [] : [["hook called", `${name} on ${entity}.${action}`] as const]),
+      ]),
+      ...(onEvent === undefined ? [] : [["hook called", `${name} onEvent`] as const]),
+    ]),
+    ...(handing?.onEvent === undefined ? [] : [["hook called", `${name} onEvent`] as const]),
+  ]);
   const published = events.map((name) => ["event published", name] as const);
-  return [...rows, ...published, ...consumed];
+  return [...rows, ...published, ...consumed, ...handed];
 }
 
 export function tableName({ service, table }: SimulatedMesh["tables"][number]): string {

@@ -14,8 +14,10 @@ import {
   type MeshFacts,
   type OwnedTable,
   type Owner,
+  type PlayedService,
   type SimulatedMesh,
   type SimulatedService,
+  type StatelessService,
   type Wanted,
 } from "./mesh.js";
 import { observeMoments } from "./moments.js";
@@ -32,11 +34,13 @@ type TableInMaking = OwnedTable & {
 };
 
 export async function describeMesh(
-  services: readonly SimulatedService[],
+  played: readonly PlayedService[],
   { samples = {}, wanted = {}, payloads = {}, events = [], timed = [], untold = {} }: Partial<MeshFacts> = {},
 ): Promise<SimulatedMesh> {
+  const services = played.filter((one): one is SimulatedService => one.database !== undefined);
+  const stateless = played.filter((one): one is StatelessService => one.database === undefined);
   const tables: TableInMaking[] = [];
-  const foreign = describeForeign(services, payloads);
+  const foreign = describeForeign(played, payloads);
   for (const service of services) {
     for (const table of service.definition.tables) {
       if (table.cacheOf !== undefined) continue;
@@ -75,7 +79,14 @@ export async function describeMesh(
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
   const sorted = tables.toSorted((a, b) => referrers(b) - referrers(a));
-  return { services, events: [...events, ...foreign.flatMap(namesOf)], untold, tables: sorted, foreign };
+  return {
+    services,
+    stateless,
+    events: [...events, ...foreign.flatMap(namesOf)],
+    untold,
+    tables: sorted,
+    foreign,
+  };
 }
 
 /** Where a CHECK refuses keys that writers would make up, they take those that it accepts. */

@@ -1,6 +1,6 @@
 import { subjectFor } from "./foreign-owners.js";
 import type { Harness, ReplicaSlot } from "./harness.js";
-import type { SimulatedService } from "./mesh.js";
+import { type SimulatedService, subscriptionsOf } from "./mesh.js";
 import type { Fault, FaultKind } from "./plan.js";
 
 /*
@@ -133,14 +133,14 @@ function serviceOf({ world }: Harness, { target }: Fault): SimulatedService {
   return world.mesh.services[target % world.mesh.services.length] as SimulatedService;
 }
 
-function consumersOf({ world }: Harness) {
-  return world.mesh.services.flatMap(({ definition }) => definition.consumers);
+function consumersOf({ world: { mesh } }: Harness) {
+  return [...mesh.services, ...mesh.stateless].flatMap(({ definition }) => subscriptionsOf(definition));
 }
 
-function streamOf({ world }: Harness, { target }: Fault): string {
-  const own = world.mesh.services.flatMap(({ definition }) => definition.stream?.name ?? []);
-  const external = world.mesh.services
-    .flatMap(({ definition }) => definition.consumers.map(({ stream }) => stream.name))
+function streamOf(harness: Harness, { target }: Fault): string {
+  const own = harness.world.mesh.services.flatMap(({ definition }) => definition.stream?.name ?? []);
+  const external = consumersOf(harness)
+    .map(({ stream }) => stream.name)
     .filter((name) => !own.includes(name));
   const names = [...own, ...new Set(external)];
   return names[target % names.length] ?? "";

@@ -1,6 +1,13 @@
 import type { EventDefinition, MeshEvent } from "@meshwright/runtime";
 import { fieldFilling, unfitReason } from "@meshwright/runtime/simulation";
-import type { ForeignEntity, ForeignEvent, MeshFacts, Payload, SimulatedService } from "./mesh.js";
+import {
+  type ForeignEntity,
+  type ForeignEvent,
+  type MeshFacts,
+  type Payload,
+  type PlayedService,
+  subscriptionsOf,
+} from "./mesh.js";
 
 /*
  * Entities of external services: which messages their owners may publish.
@@ -15,11 +22,11 @@ const IDS = [
 
 /** Those that somebody subscribes to, and of whose messages some are valid. */
 export function describeForeign(
-  services: readonly SimulatedService[],
+  services: readonly PlayedService[],
   payloads: MeshFacts["payloads"],
 ): readonly ForeignEntity[] {
   const consumers = services.flatMap(({ definition }) =>
-    definition.consumers.filter(({ stream }) => stream.external === true),
+    subscriptionsOf(definition).filter(({ stream }) => stream.external === true),
   );
   const entities = [...new Set(consumers.map(({ entity }) => entity))];
   return entities.flatMap((entity): ForeignEntity[] => {
@@ -27,7 +34,7 @@ export function describeForeign(
     const definitions = new Map(
       heard.flatMap(({ events }) => events.map(({ event }) => [event.action, event] as const)),
     );
-    const caches = heard.flatMap(({ cache }) => cache ?? []);
+    const caches = heard.flatMap((consumer) => ("cache" in consumer && consumer.cache) || []);
     // Its events would need an id of several fields.
     if (caches.some(({ key }) => typeof key !== "string")) return [];
     const keys = caches.flatMap(({ key, columns }) =>

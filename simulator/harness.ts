@@ -9,7 +9,7 @@ import {
 import { createSimulatedServer } from "./broker/index.js";
 import { createForeignOwner } from "./foreign-owners.js";
 import { createHistory } from "./history.js";
-import type { SimulatedService } from "./mesh.js";
+import type { PlayedService } from "./mesh.js";
 import type { Plan } from "./plan.js";
 import { startProcess } from "./process.js";
 import type { Random } from "./random.js";
@@ -23,7 +23,7 @@ import type { ServiceProcess, Testbed, World } from "./world.js";
 
 /** A place for one process of a service, which is started again after it ended: `sfs-1`. */
 export interface ReplicaSlot {
-  readonly service: SimulatedService;
+  readonly service: PlayedService;
   readonly name: string;
   /** How often its process is chosen to act, relative to others. */
   readonly weight: number;
@@ -36,6 +36,7 @@ interface Records {
   readonly failures: string[];
   readonly hookCalls: Set<string>;
   readonly writerDeletions: Set<string>;
+  readonly handled: Map<string, number>;
 }
 
 export interface Harness extends Records {
@@ -60,7 +61,13 @@ interface Sources {
 
 export function createHarness(testbed: Testbed, plan: Plan, sources: Sources): Harness {
   const activeFaults = createActiveFaults(plan.network);
-  const records: Records = { trace: [], failures: [], hookCalls: new Set(), writerDeletions: new Set() };
+  const records: Records = {
+    trace: [],
+    failures: [],
+    hookCalls: new Set(),
+    writerDeletions: new Set(),
+    handled: new Map(),
+  };
   const slots = createSlots(testbed, plan, sources.random);
   const world = createWorld({ ...sources, testbed, plan, activeFaults, records, slots });
   const start = (slot: ReplicaSlot) => {
@@ -100,7 +107,7 @@ export function createHarness(testbed: Testbed, plan: Plan, sources: Sources): H
 }
 
 function createSlots({ mesh }: Testbed, { replicas }: Plan, random: Random): readonly ReplicaSlot[] {
-  return mesh.services.flatMap((service) =>
+  return [...mesh.services, ...mesh.stateless].flatMap((service) =>
     Array.from(
       { length: replicas },
       (_, index): ReplicaSlot => ({
@@ -125,7 +132,7 @@ interface WorldParts extends Sources {
 const MAX_TRACE_LINES = 20_000;
 
 function createWorld({ testbed, plan, random, time, activeFaults, records, slots }: WorldParts): World {
-  const { trace, failures, hookCalls, writerDeletions } = records;
+  const { trace, failures, hookCalls, writerDeletions, handled } = records;
   const record = (line: TraceLine) => {
     if (trace.length < MAX_TRACE_LINES) trace.push(line);
   };
@@ -148,6 +155,10 @@ function createWorld({ testbed, plan, random, time, activeFaults, records, slots
     coverage: testbed.coverage,
     ...createCallFaults(activeFaults, random),
     recordHookCall: (table, key) => hookCalls.add(`${table} ${key}`),
+    recordHandled(durable, message) {
+      const call = `${durable} ${message}`;
+      handled.set(call, (handled.get(call) ?? 0) + 1);
+    },
     recordWriterDeletion: ({ table }, key) => writerDeletions.add(`${table.name} ${key}`),
     note: ({ name }, what) => record({ step: schedule.steps, ms: time.elapsed(), actor: name, what }),
     fail: (reason) => failures.push(reason),

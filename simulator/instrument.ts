@@ -11,6 +11,7 @@ import { fillLocalColumns, inHook } from "./local-columns.js";
 import { isSynced } from "./mesh.js";
 import { localColumns } from "./postgres/observers.js";
 import type { Actor } from "./schedule.js";
+import { instrumentStateless } from "./stateless-services.js";
 import type { World } from "./world.js";
 
 /*
@@ -19,11 +20,9 @@ import type { World } from "./world.js";
  */
 
 /** Short enough for a schedule to see them end, long enough for something to happen meanwhile. */
-const ACK_WAIT_SECONDS = 3;
 const SNAPSHOT_SECONDS = 4;
-const BACKOFF_SECONDS = [0.1, 0.5, 1];
 /** Messages per batch: few, so that a schedule has several batches. */
-const BATCH = 5;
+const PACE = { ackWaitSeconds: 3, backoffSeconds: [0.1, 0.5, 1], batch: 5 };
 
 interface Scope {
   readonly world: World;
@@ -38,6 +37,7 @@ export function instrument(world: World, actor: Actor, service: ServiceDefinitio
     ...service,
     onEvent: hearsAll ? recordOnEvent(scope, service.onEvent) : undefined,
     consumers: service.consumers.map((consumer) => instrumentConsumer(scope, consumer)),
+    ...instrumentStateless(scope, PACE),
   };
 }
 
@@ -53,12 +53,7 @@ function instrumentConsumer(scope: Scope, consumer: ConsumerDefinition): Consume
     ...(sync === undefined
       ? {}
       : { sync: { ...sync, everySeconds: scope.world.plan.periodic ? SNAPSHOT_SECONDS : 0 } }),
-    delivery: {
-      ...delivery,
-      ackWaitSeconds: ACK_WAIT_SECONDS,
-      backoffSeconds: BACKOFF_SECONDS,
-      batch: BATCH,
-    },
+    delivery: { ...delivery, ...PACE },
     events: events.map((consumed) => instrumentEvent(scope, { consumer, consumed })),
     onEvent:
       consumer.onEvent !== undefined || scope.world.plan.effects

@@ -3,6 +3,7 @@ import type {
   ConsumerDefinition,
   EventDefinition,
   ServiceDefinition,
+  StatelessConsumerDefinition,
   TableDefinition,
 } from "@meshwright/runtime";
 import type { KeyColumns } from "@meshwright/runtime/simulation";
@@ -14,6 +15,7 @@ import type { SimulatedDatabase } from "./postgres/databases.js";
 
 export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold"> {
   readonly services: readonly SimulatedService[];
+  readonly stateless: readonly StatelessService[];
   /** The tables that writers write to. Those that most others refer to come first. */
   readonly tables: readonly OwnedTable[];
   /** Whose messages external services publish. */
@@ -24,6 +26,21 @@ export interface SimulatedService {
   readonly definition: ServiceDefinition;
   readonly database: SimulatedDatabase;
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A service without a database: it hands messages to hooks. */
+export interface StatelessService extends Omit<SimulatedService, "database"> {
+  readonly database?: never;
+}
+
+export type PlayedService = SimulatedService | StatelessService;
+
+/** What a service subscribes to. */
+export function subscriptionsOf({
+  consumers,
+  stateless,
+}: ServiceDefinition): readonly (ConsumerDefinition | StatelessConsumerDefinition)[] {
+  return [...consumers, ...(stateless?.consumers ?? [])];
 }
 
 /** By service, table and column: texts that PostgreSQL reads as values of the column. */

@@ -7,6 +7,7 @@ import { type Copy, copiesOf, isForeign, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
 import { checkMoments } from "./moments.js";
 import { isLossy } from "./plan.js";
+import { checkStateless } from "./stateless-services.js";
 import type { Outcome } from "./world.js";
 
 /*
@@ -30,6 +31,7 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
     ...(await checkDeadLetters(outcome)),
     ...(await checkOnEvent(outcome)),
     ...(await checkMoments(outcome)),
+    ...checkStateless(outcome),
     ...(await readObserved(outcome)),
   ];
   return found;

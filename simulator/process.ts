@@ -2,7 +2,7 @@ import { createPool, type Logger } from "@meshwright/runtime";
 import { type Parts, startParts } from "@meshwright/runtime/simulation";
 import { connectSimulated } from "./broker/index.js";
 import { instrument } from "./instrument.js";
-import type { SimulatedService } from "./mesh.js";
+import type { PlayedService } from "./mesh.js";
 import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
 import { sourceUrl } from "./simulated-fetch.js";
@@ -13,7 +13,7 @@ import type { ServiceProcess, World } from "./world.js";
  */
 
 export interface ProcessOptions {
-  readonly service: SimulatedService;
+  readonly service: PlayedService;
   /** `sfs-1` */
   readonly name: string;
   readonly weight: number;
@@ -26,15 +26,20 @@ export function startProcess(world: World, { service, name, weight }: ProcessOpt
   const actor: Actor = { name, weight, alive: true, frozen: false };
   const sockets = new Set<SimulatedSocket>();
   const logger = traceWarnings(world, actor);
-  const stream = () => {
-    const socket = new SimulatedSocket(actor, service.database.name, world.databaseNetwork);
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    return socket;
+  const { database } = service;
+  const openPool = (max: number) => {
+    if (database === undefined) return undefined;
+    const stream = () => {
+      const socket = new SimulatedSocket(actor, database.name, world.databaseNetwork);
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+      return socket;
+    };
+    const url = "postgres://service@127.0.0.1/simulated";
+    return createPool({ url, service: name, logger, stream, max });
   };
-  const connections = { url: "postgres://service@127.0.0.1/simulated", service: name, logger, stream };
-  const pool = createPool({ ...connections, max: PART_CONNECTIONS });
-  const requests = createPool({ ...connections, max: REQUEST_CONNECTIONS });
+  const pool = openPool(PART_CONNECTIONS);
+  const requests = openPool(REQUEST_CONNECTIONS);
   const broker = connectSimulated({
     server: world.server,
     name: service.definition.name,
@@ -69,7 +74,7 @@ export function startProcess(world: World, { service, name, weight }: ProcessOpt
     await started.catch(() => undefined);
     await parts?.stopConsuming();
     await parts?.stop();
-    await Promise.all([pool.end(), requests.end()]);
+    await Promise.all([pool?.end(), requests?.end()]);
     if (actor.alive) kill();
   };
   let stopped: Promise<void> | undefined;
@@ -93,7 +98,7 @@ export function startProcess(world: World, { service, name, weight }: ProcessOpt
 }
 
 /** The variables that say where its caches' sources are. */
-function sourceVariables({ definition }: SimulatedService, name: string): Record<string, string> {
+function sourceVariables({ definition }: PlayedService, name: string): Record<string, string> {
   const variables = definition.consumers.flatMap(({ sync, entity }) =>
     sync === undefined ? [] : [[sync.urlVariable, sourceUrl(name, entity.split(".")[0] ?? "")] as const],
   );

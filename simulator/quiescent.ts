@@ -1,5 +1,5 @@
 import type { Harness } from "./harness.js";
-import { isSynced, type SimulatedService } from "./mesh.js";
+import { isSynced, type SimulatedService, subscriptionsOf } from "./mesh.js";
 
 /*
  * When a mesh is quiescent: nothing is queued, in flight, due for a retry or due for a snapshot.
@@ -30,13 +30,24 @@ export async function findPendingWork(
     if (moments > 0) return pending(`${moments} moments of ${name} that have come or will soon`);
     if (stale > 0) snapshots = `${stale} snapshots of ${name} that are due`;
     for (const { durable, stream } of service.definition.consumers) {
-      const state = world.server.port.consumerState(stream.name, durable);
-      if (state === undefined) return pending(`the durable ${durable} is not there`);
-      if (state.pending + state.ackPending > 0)
-        return pending(`${state.pending} messages for ${durable}, ${state.ackPending} without an ack`);
+      const pendingMessages = pendingOf(world, stream.name, durable);
+      if (pendingMessages !== undefined) return pending(pendingMessages);
     }
   }
+  for (const { durable, stream } of world.mesh.stateless.flatMap((one) => subscriptionsOf(one.definition))) {
+    const pendingMessages = pendingOf(world, stream.name, durable);
+    if (pendingMessages !== undefined) return pending(pendingMessages);
+  }
   return snapshots === undefined ? undefined : { what: snapshots, onlySnapshots: true };
+}
+
+function pendingOf({ server }: Harness["world"], stream: string, durable: string): string | undefined {
+  const state = server.port.consumerState(stream, durable);
+  if (state === undefined) return `the durable ${durable} is not there`;
+  const { pending, ackPending } = state;
+  return pending + ackPending > 0
+    ? `${pending} messages for ${durable}, ${ackPending} without an ack`
+    : undefined;
 }
 
 interface PendingCounts {

@@ -46,6 +46,7 @@ async function run(harness: Harness): Promise<Outcome> {
     virtualMs: world.time.elapsed(),
     failures: harness.failures,
     hookCalls: harness.hookCalls,
+    handled: harness.handled,
     writerDeletions: harness.writerDeletions,
     history: world.history,
     poison: activeFaults.poison,

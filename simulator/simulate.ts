@@ -146,13 +146,18 @@ async function openTestbed({
   logger,
 }: SimulateOptions): Promise<OpenTestbed> {
   const prepared = await Promise.all(
-    services.map(async (definition) => ({
-      definition,
-      database: await prepareDatabase(definition, databases[definition.name] ?? "", logger),
-      env,
-    })),
+    services
+      .filter(({ database }) => database !== undefined)
+      .map(async (definition) => ({
+        definition,
+        database: await prepareDatabase(definition, databases[definition.name] ?? "", logger),
+        env,
+      })),
   );
-  const mesh = await describeMesh(prepared, facts);
+  const stateless = services
+    .filter(({ database }) => database === undefined)
+    .map((definition) => ({ definition, env }));
+  const mesh = await describeMesh([...prepared, ...stateless], facts);
   const urls = new Map(prepared.map(({ database }) => [database.name, database.url]));
   const backends = await openBackends((database) => urls.get(database) ?? "");
   const all = prepared.map(({ database }) => database);

@@ -48,7 +48,7 @@ async function answer(world: World, { caller, service, path, signal }: Call): Pr
     return new Response(transfer({ world, owner, caller, readable, signal, fault }));
   }
   const owner = world.processes().find((one) => one.service.definition.name === service && one.serving());
-  if (owner === undefined) throw unreachable();
+  if (owner?.requests === undefined) throw unreachable();
   if (fault === "fails") return new Response("simulated", { status: 500 });
   const resource = owner.service.definition.http?.resources.find((one) => one.path === path);
   if (resource === undefined) return new Response("no such resource", { status: 404 });

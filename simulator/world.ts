@@ -4,7 +4,7 @@ import type { Adversary, SimulatedServer } from "./broker/index.js";
 import type { CoverageCounter } from "./coverage.js";
 import type { ForeignOwner } from "./foreign-owners.js";
 import type { History, Recorder } from "./history.js";
-import type { OwnedTable, SimulatedMesh, SimulatedService } from "./mesh.js";
+import type { OwnedTable, PlayedService, SimulatedMesh } from "./mesh.js";
 import type { Plan } from "./plan.js";
 import type { Backends } from "./postgres/backends.js";
 import type { DatabaseNetwork } from "./postgres/socket.js";
@@ -41,6 +41,8 @@ export interface World {
   hookFails(call: string): boolean;
   /** A `before` hook was called for this row. */
   recordHookCall(table: string, key: string): void;
+  /** A service without a database has handed this message to its hooks, and they have ended. */
+  recordHandled(durable: string, message: string): void;
   /** A writer is about to delete this row, which calls no hook. */
   recordWriterDeletion(table: OwnedTable, key: string): void;
   readonly history: Recorder;
@@ -62,9 +64,9 @@ export type SourceFault = "none" | "fails" | "breaks" | "ends";
 /** One process of a service, from its start to its end. A restart is another one. */
 export interface ServiceProcess {
   readonly actor: Actor;
-  readonly service: SimulatedService;
-  /** Connections for the lists that others read. */
-  readonly requests: Pool;
+  readonly service: PlayedService;
+  /** Connections for the lists that others read; undefined without a database. */
+  readonly requests: Pool | undefined;
   /** Resolves when the process ends; never rejects. */
   readonly ended: Promise<void>;
   /** It is running and has started its parts. */
@@ -89,6 +91,8 @@ export interface Outcome {
   readonly failures: readonly string[];
   /** `table key` of each row for which a `before` hook was called. */
   readonly hookCalls: ReadonlySet<string>;
+  /** How often a service without a database handled what: `durable event_id`, `durable subject`. */
+  readonly handled: ReadonlyMap<string, number>;
   /** `table key` of each row that a writer deleted. */
   readonly writerDeletions: ReadonlySet<string>;
   readonly history: History;

@@ -109,8 +109,11 @@ function publishedEvents({ events }: Mesh): readonly string[] {
 }
 
 async function loadServices(mesh: Mesh): Promise<readonly ServiceDefinition[]> {
-  const own = mesh.services.filter((service) => !service.external && service.database !== undefined);
-  if (own.length === 0) throw new UsageError(`${MESH_FILE} has no service of its own with a database`);
+  const own = mesh.services.filter(
+    ({ external, database, consumers }) => !external && (database !== undefined || consumers.length > 0),
+  );
+  if (own.length === 0)
+    throw new UsageError(`${MESH_FILE} has no service of its own with a database, or with subscriptions`);
   const definitions: ServiceDefinition[] = [];
   for (const service of own) definitions.push(await loadDefinition(service));
   return definitions;
