@@ -22,6 +22,7 @@ import {
 } from "./mesh.js";
 import { observeMoments } from "./moments.js";
 import { KEYS } from "./plan.js";
+import { describeUnimplied } from "./unimplied-events.js";
 
 /*
  * Reads a mesh from its generated definitions; foreign keys and checks, which those do not have, from the databases.
@@ -79,13 +80,15 @@ export async function describeMesh(
   const referrers = (target: OwnedTable) =>
     tables.filter(({ refersTo }) => [...refersTo.values()].includes(target)).length;
   const sorted = tables.toSorted((a, b) => referrers(b) - referrers(a));
+  const unimplied = describeUnimplied(played, sorted, payloads);
   return {
     services,
     stateless,
-    events: [...events, ...foreign.flatMap(namesOf)],
+    events: [...events, ...[...foreign, ...unimplied].flatMap(namesOf)],
     untold,
     tables: sorted,
     foreign,
+    unimplied,
   };
 }
 
@@ -106,7 +109,7 @@ function timedOf(timed: MeshFacts["timed"], { definition }: SimulatedService, { 
   return timed.filter(({ service, table }) => service === definition.name && table === name);
 }
 
-function namesOf({ entity, events }: ForeignEntity): readonly string[] {
+function namesOf({ entity, events }: Pick<ForeignEntity, "entity" | "events">): readonly string[] {
   return events.map(({ definition }) => `${entity}.${definition.action}`);
 }
 

@@ -1,7 +1,14 @@
 import type { ColumnDefinition, TableDefinition } from "@meshwright/runtime";
 import { kindOf } from "@meshwright/runtime/column-types";
 import { comparableText, isNullLike } from "@meshwright/runtime/comparable";
-import { fieldFilling, placeholderValue, relationOf, wireRow } from "@meshwright/runtime/simulation";
+import {
+  fieldFilling,
+  joinId,
+  keyNames,
+  placeholderValue,
+  relationOf,
+  wireRow,
+} from "@meshwright/runtime/simulation";
 import type { ForeignOwner } from "./foreign-owners.js";
 import { type Copy, isSynced, type Payload } from "./mesh.js";
 import { isLossy } from "./plan.js";
@@ -20,7 +27,8 @@ export async function compareForeignCopy(
   const rows = await service.database.query<{ row: string }>(
     `SELECT ${wireRow({ columns }, '"$row"')} AS row FROM ${relationOf(cache)} AS "$row"`,
   );
-  const isKey = ({ name }: ColumnDefinition) => name === cache.key;
+  const key = keyNames(cache);
+  const isKey = ({ name }: ColumnDefinition) => key.includes(name);
   const wanted = new Map(
     [...living].filter(([, payload]) => (cache.where ?? []).every((part) => meets(part, columns, payload))),
   );
@@ -28,7 +36,7 @@ export async function compareForeignCopy(
   const seen = new Set<string>();
   for (const { row } of rows) {
     const cells = JSON.parse(row) as Payload;
-    const id = String(cells[String(cache.key)]);
+    const id = joinId(key.map((name) => String(cells[name])));
     seen.add(id);
     const payload = wanted.get(id);
     // After a unique conflict the row that gave way waits for its next event.

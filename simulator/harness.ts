@@ -15,7 +15,7 @@ import { startProcess } from "./process.js";
 import type { Random } from "./random.js";
 import { createSchedule, type TraceLine } from "./schedule.js";
 import type { VirtualTime } from "./time.js";
-import type { ServiceProcess, Testbed, World } from "./world.js";
+import type { ServiceProcess, Testbed, Times, World } from "./world.js";
 
 /*
  * A world with the means to start, kill and break its processes: what faults act on, and what ends them.
@@ -37,6 +37,7 @@ interface Records {
   readonly hookCalls: Set<string>;
   readonly writerDeletions: Set<string>;
   readonly handled: Map<string, number>;
+  readonly published: Map<string, Times>;
 }
 
 export interface Harness extends Records {
@@ -67,6 +68,7 @@ export function createHarness(testbed: Testbed, plan: Plan, sources: Sources): H
     hookCalls: new Set(),
     writerDeletions: new Set(),
     handled: new Map(),
+    published: new Map(),
   };
   const slots = createSlots(testbed, plan, sources.random);
   const world = createWorld({ ...sources, testbed, plan, activeFaults, records, slots });
@@ -132,7 +134,7 @@ interface WorldParts extends Sources {
 const MAX_TRACE_LINES = 20_000;
 
 function createWorld({ testbed, plan, random, time, activeFaults, records, slots }: WorldParts): World {
-  const { trace, failures, hookCalls, writerDeletions, handled } = records;
+  const { trace, failures, hookCalls, writerDeletions, handled, published } = records;
   const record = (line: TraceLine) => {
     if (trace.length < MAX_TRACE_LINES) trace.push(line);
   };
@@ -155,6 +157,10 @@ function createWorld({ testbed, plan, random, time, activeFaults, records, slots
     coverage: testbed.coverage,
     ...createCallFaults(activeFaults, random),
     recordHookCall: (table, key) => hookCalls.add(`${table} ${key}`),
+    recordPublished(subject, { least, most }) {
+      const before = published.get(subject) ?? { least: 0, most: 0 };
+      published.set(subject, { least: before.least + least, most: before.most + most });
+    },
     recordHandled(durable, message) {
       const call = `${durable} ${message}`;
       handled.set(call, (handled.get(call) ?? 0) + 1);

@@ -20,6 +20,7 @@ export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold"> {
   readonly tables: readonly OwnedTable[];
   /** Whose messages external services publish. */
   readonly foreign: readonly ForeignEntity[];
+  readonly unimplied: readonly UnimpliedEntity[];
 }
 
 export interface SimulatedService {
@@ -79,7 +80,7 @@ export interface MeshFacts {
   /** By service, table and column: values by which rows mean an event (`when`); null is one. */
   readonly wanted: Wanted;
   readonly timed: readonly TimedEvent[];
-  /** By event of an external service, as `field.probe.measured`: payloads that it may have. */
+  /** By event that no row implies, as `field.probe.measured`: payloads that it may have. */
   readonly payloads: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
   /** Events that rows imply, as `auth.user.created`. */
   readonly events: readonly string[];
@@ -129,6 +130,9 @@ export interface ForeignEvent {
   readonly payloads: readonly Payload[];
 }
 
+/** By payload field: which part of the entity's id it holds, of how many; the whole of it is the first of one. */
+export type IdFields = ReadonlyMap<string, { readonly place: number; readonly of: number }>;
+
 export interface ForeignEntity {
   /** `field` */
   readonly service: string;
@@ -137,9 +141,13 @@ export interface ForeignEntity {
   readonly envelope: "mesh" | "cloudevents" | "none";
   /** Few, so that writers meet. */
   readonly ids: readonly string[];
-  /** Payload fields that hold the entity's id. */
-  readonly idFields: ReadonlySet<string>;
+  readonly idFields: IdFields;
   readonly events: readonly ForeignEvent[];
+}
+
+/** An entity of an own service of which its code tells, beside what rows imply. */
+export interface UnimpliedEntity extends Pick<ForeignEntity, "entity" | "ids" | "idFields" | "events"> {
+  readonly service: SimulatedService;
 }
 
 export type Owner = OwnedTable | ForeignEntity;

@@ -8,6 +8,7 @@ import { checkMissedDeletions } from "./missed-deletions.js";
 import { checkMoments } from "./moments.js";
 import { isLossy } from "./plan.js";
 import { checkStateless } from "./stateless-services.js";
+import { checkUnimplied } from "./unimplied-events.js";
 import type { Outcome } from "./world.js";
 
 /*
@@ -32,6 +33,7 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
     ...(await checkOnEvent(outcome)),
     ...(await checkMoments(outcome)),
     ...checkStateless(outcome),
+    ...checkUnimplied(outcome),
     ...(await readObserved(outcome)),
   ];
   return found;

@@ -47,6 +47,7 @@ async function run(harness: Harness): Promise<Outcome> {
     failures: harness.failures,
     hookCalls: harness.hookCalls,
     handled: harness.handled,
+    published: harness.published,
     writerDeletions: harness.writerDeletions,
     history: world.history,
     poison: activeFaults.poison,

@@ -1,6 +1,12 @@
 import { Readable } from "node:stream";
 import { kindOf } from "@meshwright/runtime/column-types";
-import { memberFilling, openList } from "@meshwright/runtime/simulation";
+import {
+  type KeyColumns,
+  keyColumns,
+  memberFilling,
+  openList,
+  splitId,
+} from "@meshwright/runtime/simulation";
 import type { ServiceProcess, SourceFault, World } from "./world.js";
 
 /*
@@ -72,13 +78,15 @@ function foreignList(
   const owner = foreign.find(({ entity }) => entity.entity === consumer?.entity);
   const { cache } = consumer ?? {};
   if (owner === undefined || cache === undefined) return undefined;
-  const key = cache.columns.find(({ name }) => name === cache.key);
-  const isNumber = key !== undefined && kindOf(key.type) === "whole number";
+  const key = keyColumns(cache);
+  const memberValue = (column: KeyColumns[number], text = "") =>
+    kindOf(column.type) === "whole number" && column.wide !== true ? Number(text) : text;
   return JSON.stringify(
-    [...owner.living].map(([id, payload]) => ({
-      ...payload,
-      ...(key === undefined ? {} : { [memberFilling(key)]: isNumber ? Number(id) : id }),
-    })),
+    [...owner.living].map(([id, payload]) => {
+      const parts = splitId(id, key.length) ?? [];
+      const named = key.map((column, at) => [memberFilling(column), memberValue(column, parts[at])]);
+      return { ...payload, ...Object.fromEntries(named) };
+    }),
   );
 }
 

@@ -41,6 +41,8 @@ export interface World {
   hookFails(call: string): boolean;
   /** A `before` hook was called for this row. */
   recordHookCall(table: string, key: string): void;
+  /** Events on this subject that were committed, at least and at most; adds up. */
+  recordPublished(subject: string, times: Times): void;
   /** A service without a database has handed this message to its hooks, and they have ended. */
   recordHandled(durable: string, message: string): void;
   /** A writer is about to delete this row, which calls no hook. */
@@ -53,6 +55,11 @@ export interface World {
   note(actor: Pick<Actor, "name">, what: string): void;
   /** Reports a broken promise that no check at the end would find. */
   fail(reason: string): void;
+}
+
+export interface Times {
+  readonly least: number;
+  readonly most: number;
 }
 
 /**
@@ -91,6 +98,8 @@ export interface Outcome {
   readonly failures: readonly string[];
   /** `table key` of each row for which a `before` hook was called. */
   readonly hookCalls: ReadonlySet<string>;
+  /** By subject: how many events that no table implies were committed. */
+  readonly published: ReadonlyMap<string, Times>;
   /** How often a service without a database handled what: `durable event_id`, `durable subject`. */
   readonly handled: ReadonlyMap<string, number>;
   /** `table key` of each row that a writer deleted. */

@@ -8,6 +8,7 @@ import { isForeign, type OwnedTable, type SimulatedService } from "./mesh.js";
 import { KEYS, type Write } from "./plan.js";
 import { SimulatedSocket } from "./postgres/socket.js";
 import type { Actor } from "./schedule.js";
+import { publishUnimplied } from "./unimplied-events.js";
 import { keyOf } from "./values.js";
 import type { World } from "./world.js";
 import { insertion, livingValue, updatedValues } from "./written-values.js";
@@ -23,24 +24,26 @@ export async function runWriter(world: World, name: string, writes: readonly Wri
   const clients = new Map<SimulatedService, pg.Client>();
   for (const write of writes) {
     if (write.pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, write.pauseMs));
-    const { tables } = world.mesh;
-    const at = write.table % (tables.length + world.foreign.length);
+    const { tables, unimplied } = world.mesh;
+    const at = write.table % (tables.length + world.foreign.length + unimplied.length);
     const foreign = world.foreign[at - tables.length];
     if (foreign !== undefined) writeForeign(world, foreign, write);
     const owned = tables[at];
-    if (owned === undefined) continue;
+    const spoken = unimplied[at - tables.length - world.foreign.length];
+    const service = owned?.service ?? spoken?.service;
+    if (service === undefined) continue;
     try {
-      const client = clients.get(owned.service) ?? (await connect(world, actor, owned.service));
-      clients.set(owned.service, client);
-      await perform(client, { world, owned, write });
+      const client = clients.get(service) ?? (await connect(world, actor, service));
+      clients.set(service, client);
+      if (owned !== undefined) await perform(client, { world, owned, write });
+      else if (spoken !== undefined) await publishUnimplied(client, { world, spoken, write });
     } catch (error) {
       const { message } = error as Error;
-      world.note(actor, `${write.kind} ${owned.table.name}: ${message}`);
-      if (error instanceof pg.DatabaseError && isRefusal(error))
+      world.note(actor, `${write.kind} ${owned?.table.name ?? spoken?.entity}: ${message}`);
+      if (owned !== undefined && error instanceof pg.DatabaseError && isRefusal(error))
         world.coverage.countRefusal(tableName(owned), message);
-      const client = clients.get(owned.service);
-      const usable = error instanceof pg.DatabaseError && (await rollBack(client));
-      if (!usable) clients.delete(owned.service);
+      const usable = error instanceof pg.DatabaseError && (await rollBack(clients.get(service)));
+      if (!usable) clients.delete(service);
     }
   }
   await Promise.all([...clients.values()].map((client) => client.end().catch(() => undefined)));

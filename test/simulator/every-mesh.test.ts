@@ -13,7 +13,8 @@ import { mesh } from "../support/mesh-command.js";
  * with SIMULATED_MESHES=all.
  */
 
-const OF_EVERY_RUN = /^examples|\/(composite-keys|copies|foreign-envelopes|moments|soft-deletion|without-database)$/;
+const OF_EVERY_RUN =
+  /^examples|\/(composite-keys|copies|foreign-envelopes|moments|occurrences|soft-deletion|without-database)$/;
 
 const meshes = ["test/scenarios/emit", "examples"].flatMap((folder) =>
   readdirSync(join(ROOT, folder))

@@ -20,7 +20,7 @@ import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../../
 import type { ExitCode } from "../exit-code.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, reportDiagnostics } from "../project.js";
-import { drawPayloads } from "../simulate/foreign-payloads.js";
+import { drawPayloads } from "../simulate/drawn-payloads.js";
 import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
 import { findTimedEvents } from "../simulate/timed.js";

@@ -6,7 +6,7 @@ import type { Column, Event, Field, JsonValue, Mesh } from "../../model/mesh.js"
 import { drawnFrom } from "./drawn.js";
 
 /*
- * Payloads that an external service may publish. Whether one is valid, its generated validator says.
+ * Payloads of events that no row implies, of external services and own ones. Whether one is valid, its generated validator says.
  */
 
 /** As many of each event. */
@@ -14,12 +14,11 @@ const DRAWN = 60;
 /** So many values of each field. */
 const VALUES = 5;
 
-/** By event of an external service, as `field.probe.measured`. */
+/** By event, as `field.probe.measured`. */
 export function drawPayloads(mesh: Mesh): MeshFacts["payloads"] {
-  const external = new Set(mesh.services.flatMap((service) => (service.external ? [service.name] : [])));
-  const foreign = mesh.events.filter(({ service }) => external.has(service));
+  const unimplied = mesh.events.filter(({ emit }) => emit === undefined);
   return Object.fromEntries(
-    foreign.map((event) => [`${event.service}.${event.entity}.${event.action}`, payloadsOf(event, mesh)]),
+    unimplied.map((event) => [`${event.service}.${event.entity}.${event.action}`, payloadsOf(event, mesh)]),
   );
 }
 
