@@ -87,7 +87,12 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "of":
       return "is told when an update changes it";
     case "at":
-      return to.kind === "event" ? "is told when its moment comes" : `tells of it when ${list} comes`;
+      return to.kind === "event"
+        ? "is told when its moment comes"
+        : `tells of it when ${names[0]} comes${names
+            .slice(1)
+            .map((held) => `, ${held}`)
+            .join("")}`;
     case "soft delete":
       return "is told when it is set: that deletes the row";
     case "checks":
@@ -119,19 +124,22 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "may use":
       return "may use it: what it reads is not known";
     case "hears":
-      return `hears it (${nameOf(to)})`;
+      return `hears it (${nameOf(to)})${list === "" ? "" : `; ${list}`}`;
     case "ignores":
       return "hears the event, and does nothing with this field";
     case "calls":
       return `calls ${list}`;
     case "publishes":
-      return eventWords(flow, to);
+      return to.kind === "service" ? "publishes it by code of its own" : eventWords(flow, to);
     case "writes copy":
       return to.kind === "event" ? "writes it" : `writes its copy: ${list}`;
     case "removes copy":
       return to.kind === "event" ? "removes from it" : "its row of the copy goes";
     case "deletes rows":
-      return to.kind === "rule" ? `deletes rows by ${to.column}` : "";
+      if (to.kind !== "rule") return "";
+      return list === ""
+        ? `deletes rows by ${to.column}`
+        : `deletes rows by ${to.column}, softly: sets ${list}`;
     case "clears column":
       return "sets it to NULL";
     case "before":
@@ -143,7 +151,7 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "refuses":
       return "refuses the deletion while rows refer to it (on_delete: restrict)";
     case "emits":
-      return to.kind === "event" ? eventWords(flow, to) : `tells of it, on ${names.join(" where ")}`;
+      return to.kind === "event" ? eventWords(flow, to) : `tells of it, on ${list}`;
     case "cancels":
       return `no longer comes: its moment (${list}) goes with the row`;
     case "dead letter":

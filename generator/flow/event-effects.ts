@@ -10,23 +10,25 @@ import { afterClearing, afterRemoval } from "./removal.js";
 
 /** What every service that hears the event does, and what follows from that. */
 export function heardBy(growth: Growth, event: Event): readonly Branch[] {
-  return growth.flow
-    .hearersOf(event.name)
-    .map((hearer) =>
-      within({ how: "hears", to: consumerPart(hearer), with: [] }, effectsOn(growth, hearer, event)),
-    );
+  return growth.flow.hearersOf(event.name).map((hearer) => {
+    const to = consumerPart(hearer);
+    if (hearer.service.external)
+      return leaf({ how: "hears", to, with: ["its own code says what comes of it"] });
+    const effects = effectsOn(growth, hearer, event);
+    if (effects.length === 0) return leaf({ how: "hears", to, with: ["nothing comes of it"] });
+    const failures = growth.tellsFailures ? [leaf(deadLetters(hearer))] : [];
+    return within({ how: "hears", to, with: [] }, [...effects, ...failures]);
+  });
 }
 
 /** In the order in which it happens: rules, then the row of the copy, then hooks. All of it is one transaction, but for hooks before. */
 function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
   const { flow } = growth;
-  const { service, consumer } = hearer;
-  const rules = consumer.cascades.filter((rule) => rule.event === event.name);
+  const rules = hearer.consumer.cascades.filter((rule) => rule.event === event.name);
   return [
     ...rules.map((rule) => ruleBranch(growth, hearer, rule)),
     ...copyBranch(growth, hearer, event),
     ...handlersOf(flow, hearer, event).map(leaf),
-    ...(service.external || !growth.tellsFailures ? [] : [leaf(deadLetters(hearer))]),
   ];
 }
 
@@ -44,11 +46,13 @@ function ruleBranch(growth: Growth, { service }: Hearer, rule: Cascade): Branch 
     column,
   };
   switch (action) {
-    case "delete":
-      return within({ how: "deletes rows", to, with: [] }, [
+    case "delete": {
+      const { softDelete } = flow.table({ database, table });
+      return within({ how: "deletes rows", to, with: softDelete === undefined ? [] : [softDelete] }, [
         ...(before === undefined ? [] : beforeHook(flow, service, before).map(asStep)),
         ...afterRemoval(growth, { database, table }),
       ]);
+    }
     case "set_null":
       return within(
         { how: "clears column", to, with: [] },

@@ -24,6 +24,5 @@ function besideDeletion(growth: Growth, { emit, service }: Event): readonly Bran
   const { flow } = growth;
   const { database } = flow.service(service);
   if (emit === undefined || database === undefined || !emit.on.includes("delete")) return [];
-  const at = { database, table: emit.table };
-  return flow.table(at).softDelete === undefined ? alongWith(growth, at) : [];
+  return alongWith(growth, { database, table: emit.table });
 }

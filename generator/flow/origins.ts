@@ -34,15 +34,21 @@ export function originsOf(flow: Flow, part: Part): readonly Link[] {
   }
 }
 
-/** The table whose rows imply the event; how that says at which moment, or by which change. */
+/** The table whose rows imply the event, with the moment or the change; else the service whose code publishes it. */
 function emitting(flow: Flow, name: string): readonly Link[] {
   const { emit, service } = flow.event(name);
   const { database } = flow.service(service);
-  if (emit === undefined || database === undefined) return [];
+  if (emit === undefined || database === undefined)
+    return [{ how: "publishes", to: { kind: "service", service }, with: [] }];
   const to: Part = { kind: "table", database, table: emit.table };
-  if (emit.at !== undefined) return [{ how: "at", to, with: [emit.at] }];
-  const when = emit.when.map(conditionText);
-  return [{ how: "emits", to, with: [emit.on.join(" or "), ...when] }];
+  const conditions = [
+    ...emit.when.map((held) => `where ${conditionText(held)}`),
+    ...emit.unless.map((held) => `unless ${conditionText(held)}`),
+  ];
+  if (emit.at !== undefined) return [{ how: "at", to, with: [emit.at, ...conditions] }];
+  const { softDelete } = flow.table(to);
+  const softly = softDelete !== undefined && emit.on.includes("delete") ? [`which sets ${softDelete}`] : [];
+  return [{ how: "emits", to, with: [emit.on.join(" or "), ...softly, ...conditions] }];
 }
 
 function shown(flow: Flow, { event: name, field: path }: FieldPart): readonly Link[] {

@@ -9,21 +9,20 @@ type Rows = Pick<TablePart, "database" | "table">;
 /** What follows from rows that go: their events, the rows that reference them, the moments that no longer come. */
 export function afterRemoval(growth: Growth, at: Rows): readonly Branch[] {
   const { flow } = growth;
-  const { softDelete } = flow.table(at);
   const events = flow.emittedFrom(at);
   return [
     ...events
       .filter(({ emit }) => emit?.on.includes("delete"))
       .map((event) => grow(growth, { how: "emits", to: eventPart(event), with: whenOf(event) })),
     ...cancelled(events),
-    // A softly deleted row still stands, and so does what references it.
-    ...(softDelete === undefined ? alongWith(growth, at) : []),
+    ...alongWith(growth, at),
   ];
 }
 
-/** The rows of the same database that reference those that go. */
+/** The rows of the same database that reference those that go. A row that is deleted softly still stands, and so does what references it. */
 export function alongWith(growth: Growth, at: Rows): readonly Branch[] {
   const { database } = at;
+  if (growth.flow.table(at).softDelete !== undefined) return [];
   return growth.flow.referring(at).map(({ table, column }) => {
     const to: ColumnPart = { kind: "column", database, table: table.name, column: column.name };
     const action = column.references?.onDelete ?? "restrict";

@@ -95,6 +95,33 @@ test("a mesh with a mistake is told of it, and nothing else", async () => {
   expect(stderr).toContain("unknown-subject");
 });
 
+test("explain tells of a code with lines that are wrong and right, also where there is no mesh", async () => {
+  expect(await mesh(tmpdir(), "explain", "unknown-subject")).toEqual({
+    code: 0,
+    stdout: `unknown-subject  error
+
+A subscription that matches nothing would receive nothing, and say nothing of it.
+
+  - subscribes: [auth.usr.*]
+  + subscribes: [auth.user.*]
+`,
+    stderr: "",
+  });
+  const { stdout } = await mesh(tmpdir(), "explain", "drop-column", "--json");
+  expect(JSON.parse(stdout)).toEqual({
+    code: "drop-column",
+    severity: "error",
+    why: expect.stringContaining("renamed_from"),
+  });
+});
+
+test.each([
+  ["unknown-subjekt", 'no diagnostic has the code "unknown-subjekt"\nhint: did you mean "unknown-subject"?'],
+  ["auth.users", '"auth.users" is no event and no code\nhint: mesh impact auth_db.users'],
+])("explain of %s says what was meant", async (word, said) => {
+  expect(await mesh(folder, "explain", word)).toEqual({ code: 2, stdout: "", stderr: `mesh: ${said}\n` });
+});
+
 test("colours come where they are wanted, and change no word", async () => {
   const plain = await mesh(folder, "impact", "auth.user");
   const coloured = await meshWith(folder, { FORCE_COLOR: "1" }, "impact", "auth.user");

@@ -1,22 +1,37 @@
+import { suggest } from "../../diagnostics/suggest.js";
 import { explainEvent } from "../../flow/explain-event.js";
 import { openFlow } from "../../flow/flow.js";
 import { nameOf } from "../../flow/part.js";
 import { UsageError } from "../../project/usage-error.js";
 import { answer, findPart, printAnswer } from "../ask/ask-mesh.js";
+import { codeNames, findCode, printCode } from "../ask/explain-code.js";
 import type { ExitCode } from "../exit-code.js";
 import { compileProject, reportDiagnostics } from "../project.js";
 
-/** Everything that follows from an event, as a tree; or what a code of a diagnostic means. */
+/** What a code of a diagnostic means, also where there is no mesh; or everything that follows from an event, as a tree. */
 export async function explain(what: string, options: { readonly json?: boolean }): Promise<ExitCode> {
+  const code = findCode(what);
+  if (code !== undefined) {
+    printCode(code, options.json);
+    return 0;
+  }
+  refuseMisspeltCode(what);
   const { mesh, diagnostics, placeOf } = await compileProject();
   if (mesh === undefined) {
     reportDiagnostics(diagnostics, options.json);
     return 1;
   }
-  const flow = openFlow(mesh);
-  const { part } = findPart(flow, what);
-  if (part.kind !== "event") throw new UsageError(`"${what}" is no event`, `mesh impact ${nameOf(part)}`);
-  const answered = await answer(mesh, (known) => explainEvent(known, known.event(part.event)));
+  const { part } = findPart(openFlow(mesh), what);
+  if (part.kind !== "event")
+    throw new UsageError(`"${what}" is no event and no code`, `mesh impact ${nameOf(part)}`);
+  const answered = await answer(mesh, (flow) => explainEvent(flow, flow.event(part.event)));
   printAnswer({ ...answered, placeOf, json: options.json });
   return 0;
+}
+
+/** Codes are words with hyphens, and subjects have dots. */
+function refuseMisspeltCode(word: string): void {
+  const meant = /^[a-z]+(-[a-z]+)+$/.test(word) ? suggest(word, codeNames()) : undefined;
+  if (meant !== undefined)
+    throw new UsageError(`no diagnostic has the code "${word}"`, `did you mean "${meant}"?`);
 }

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { HookFile } from "../../../generator/check/hook-files.js";
 import { compileMesh } from "../../../generator/compile.js";
 import { diagnosticCodes } from "../../../generator/diagnostics/registry.js";
 import { renderDiagnostics } from "../../../generator/diagnostics/render.js";
+import { readHooks } from "../../support/scenario-hooks.js";
 
 /*
  * A directory is a test: mesh.yaml, with the reason in its first comment, and what the compiler
@@ -12,11 +12,6 @@ import { renderDiagnostics } from "../../../generator/diagnostics/render.js";
 const folder = new URL("../../scenarios/diagnostics/", import.meta.url);
 const scenarios = readdirSync(folder).sort();
 const isRecording = process.env.UPDATE_SCENARIOS === "1";
-
-function readHooks(place: URL): readonly HookFile[] | undefined {
-  if (!existsSync(place)) return undefined;
-  return readdirSync(place).map((name) => ({ name, text: readFileSync(new URL(name, place), "utf8") }));
-}
 
 describe("scenarios of diagnostics", () => {
   test.each(scenarios)("%s", (scenario) => {

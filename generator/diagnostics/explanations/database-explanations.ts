@@ -1,0 +1,336 @@
+import { type Explanation, explain } from "./explanation.js";
+
+export const databaseExplanations = {
+  "unknown-table": explain(
+    "A table is named where it is served, emitted from, referenced or changed by a rule: it stands under the service's database.",
+    "resources: { /api/orders: order }",
+    "resources: { /api/orders: orders }",
+  ),
+  "foreign-table": explain(
+    "A service reaches its own database alone. What it needs of another's rows it keeps as a copy.",
+    "resources: { /api/orders: orders, /api/users: users }",
+    "resources: { /api/orders: orders, /api/users: user_cache }",
+  ),
+  "unknown-column": explain(
+    "The table has no such column: an index, a condition or a rule would be refused by PostgreSQL.",
+    "indexes: [[buyr_id]]",
+    "indexes: [[buyer_id]]",
+  ),
+  "only-of-existing": explain(
+    "Migrations make this table as the file says it. The key describes one that was there before.",
+    "table: Orders",
+  ),
+  "not-of-existing": explain(
+    "A table that exists stays as it is: the file says what it is like, and changes nothing of it.",
+    "renamed_from: purchases",
+  ),
+  "not-of-view": explain(
+    "A view is a question to the database: no row of it is inserted, deleted or referenced.",
+    "orders: { columns: { order_id: { type: nanoid, key: true }, row: { type: text, references: board } } }",
+    "orders: { columns: { order_id: { type: nanoid, key: true }, row: text } }",
+  ),
+  "backfill-of-copy": explain(
+    "`backfill` is about rows that an owner's table had before the mesh. A copy takes them as they come.",
+    "backfill: hooks",
+  ),
+  "soft-delete-of-copy": explain(
+    "A copy holds what lives: its row goes with the owner's, also where that one only marks it.",
+    "soft_delete: removed_at",
+  ),
+  "invalid-soft-delete": explain(
+    "The column has to say of each row whether it lives: a moment that is NULL until then, or a flag that is false.",
+    "soft_delete: created_at\ncolumns: { cart_id: { type: nanoid, key: true }, created_at: { type: timestamp, default: now } }",
+    "soft_delete: deleted_at\ncolumns: { cart_id: { type: nanoid, key: true }, deleted_at: timestamp? }",
+  ),
+  "column-name": explain(
+    "Names with capitals have to be quoted wherever SQL mentions them. On the wire a name may be camelCase: `naming`.",
+    "orders: { columns: { order_id: { type: nanoid, key: true }, personId: text } }",
+    "orders: { columns: { order_id: { type: nanoid, key: true }, person_id: text } }",
+  ),
+  "repeated-column": explain(
+    "A set names each of its columns once.",
+    "unique: [[buyer_id, buyer_id]]",
+    "unique: [[buyer_id, seller_id]]",
+  ),
+  "repeated-set": explain(
+    "A second index over the same columns costs each write and serves no read.",
+    "unique: [[buyer_id, seller_id], [buyer_id, seller_id], [number]]",
+    "unique: [[buyer_id, seller_id], [number]]",
+  ),
+  "missing-table-key": explain(
+    "Events, copies and REST name a row by its key.",
+    "order_id: { type: nanoid }",
+    "order_id: { type: nanoid, key: true }",
+  ),
+  "second-table-key": explain(
+    "`key: true` says that the column identifies a row alone. Columns that do so together are listed at the table.",
+    "seller_id: { type: text, key: true }",
+    "seller_id: { type: text }",
+  ),
+  "key-of-one-column": explain(
+    "One way to say a thing: one column says it itself.",
+    "key: [order_id]\ncolumns:\n  order_id: text",
+    "columns:\n  order_id: { type: text, key: true }",
+  ),
+  "unique-part-of-key": explain(
+    "If the column alone tells rows apart, the others of the key add nothing.",
+    "line_no: { type: integer, unique: true }",
+    "line_no: { type: integer }",
+  ),
+  "invalid-key": explain(
+    "The key becomes the id of messages: it is always there, and has one text.",
+    "order_id: { type: boolean, key: true, null: true }",
+    "order_id: { type: nanoid, key: true }",
+  ),
+  "made-key": explain(
+    "A value that is drawn or counted identifies a row. In any other column it would change with each row for no reader.",
+    "number: { type: integer, identity: true }",
+    "number: { type: integer }",
+  ),
+  "invalid-check": explain(
+    "The condition stands between the brackets of CHECK: one expression over columns of one row.",
+    "qualified: items.starts_on IS NULL",
+    "qualified: starts_on IS NULL",
+  ),
+  "check-of-several": explain(
+    "A condition at a column is about that column. One over several has a name, by which it is reported.",
+    "ends_on: { type: date, check: starts_on <= ends_on }",
+    "ends_on: date",
+  ),
+  "check-on-copy": explain(
+    "A copy takes what its owner sent. A row that broke the condition would become a dead letter, and the copy would lack it.",
+    "age: { type: integer, check: age > 17 }",
+    "age: integer",
+  ),
+  "private-key": explain(
+    "Every event and every answer names its row by the key.",
+    "item_id: { type: nanoid, key: true, private: true }",
+    "item_id: { type: nanoid, key: true }",
+  ),
+  "private-in-event": explain(
+    "A private column leaves its service in no message, answer or copy.",
+    "payload: { item_id: nanoid, name: string, cost: decimal }",
+    "payload: { item_id: nanoid, name: string }",
+  ),
+  "soft-delete-in-event": explain(
+    "Events tell of rows that live, so the field would say the same in every message. That a row was deleted is an event of its own.",
+    "payload: { cart_id: nanoid, gone: boolean, personGone: { from: person_id.deleted_at } }",
+    "payload: { cart_id: nanoid }",
+  ),
+  "invalid-default": explain(
+    "PostgreSQL would refuse the value, or read another one.",
+    "total: { type: integer, default: many }",
+    "total: { type: integer, default: 0 }",
+  ),
+  "default-now-as-text": explain(
+    "In a text column `now` is three letters. It is the time of the insertion in columns that hold a time.",
+    "placed: { type: text, default: now }",
+    "placed: { type: timestamp, default: now }",
+  ),
+  "default-once": explain(
+    "The second row that says nothing would be refused.",
+    'number: { type: text, default: "1", unique: true }',
+    "number: { type: text, unique: true }",
+  ),
+  "repeated-value": explain(
+    "The list becomes a constraint and a type: each value stands once.",
+    "status: { type: text, default: open, one_of: [open, paid, open] }",
+    "status: { type: text, default: open, one_of: [open, paid] }",
+  ),
+  "default-not-allowed": explain(
+    "A row that says nothing would break the column's own constraint.",
+    "status: { type: text, default: opened, one_of: [open, paid] }",
+    "status: { type: text, default: open, one_of: [open, paid] }",
+  ),
+  "one-of-type": explain(
+    "Values of other types have several texts for one value, so a list of them would not say what it seems to.",
+    "paid: { type: boolean, one_of: [true] }",
+    "paid: { type: boolean }",
+  ),
+  "invalid-one-of": explain(
+    "A value that the column cannot hold is never chosen.",
+    'size: { type: integer, one_of: [1, "2", large, 2147483648] }',
+    "size: { type: integer, one_of: [1, 2] }",
+  ),
+  "reference-type": explain(
+    "A reference holds the other table's key, and has its type.",
+    "parent: { type: uuid, references: orders }",
+    "parent: { type: nanoid, null: true, references: orders, on_delete: set_null }",
+  ),
+  "reference-to-composite-key": explain(
+    "One column cannot hold several. The id that events have of such a row, its parts joined by colons, fits into a text.",
+    "line_id: { type: text, references: order_lines, on_delete: cascade }",
+    "line_id: { type: text }",
+  ),
+  "reference-to-other-service": explain(
+    "Services are tied by events alone, so that each can move to a database of its own. A foreign key between them would let one refuse what the other does.",
+    "order_id: { type: text, references: orders, on_delete: cascade }",
+    "order_id: text",
+  ),
+  "table-of-two-databases": explain(
+    "A table has one owner, who writes its events. Two entries for it would make two sets of triggers.",
+    "invoices:\n  table: orders",
+    "invoices:",
+  ),
+  "on-delete-without-reference": explain(
+    "Without a reference there is nothing whose deletion could matter.",
+    "seller_id: { type: text, on_delete: cascade }",
+    "seller_id: { type: text }",
+  ),
+  "deletion-restricted": explain(
+    "The deletion of the copy's row would be refused by the foreign key each time, until the event is a dead letter.",
+    "buyer_id: { type: text, null: true, references: user_cache }",
+    "buyer_id: { type: text, null: true, references: user_cache, on_delete: set_null }",
+  ),
+  "set-null-on-not-null": explain(
+    "PostgreSQL would refuse the deletion, for the column has to have a value.",
+    "parent: { type: text, references: orders, on_delete: set_null }",
+    "parent: { type: text, null: true, references: orders, on_delete: set_null }",
+  ),
+  "unknown-entity": explain(
+    "A copy is of an entity that some subject speaks of.",
+    "cache: auth.users",
+    "cache: auth.user",
+  ),
+  "cache-of-own-entity": explain(
+    "The service has the rows themselves.",
+    "order_cache:\n  cache: sales.order\n  columns: { order_id: { type: text, key: true } }",
+  ),
+  "cache-without-subscription": explain(
+    "A copy is kept by events, creations, updates and deletions alike.",
+    "publishes: [sales.*]",
+    "publishes: [sales.*]\nsubscribes: [auth.user.*]",
+  ),
+  "duplicate-cache": explain(
+    "One consumer keeps one copy. What two copies were for is usually a view, or more columns.",
+    "people:\n  cache: auth.user\n  columns: { user_id: { type: text, key: true } }",
+  ),
+  "cache-column-not-carried": explain(
+    "The row of the copy is written when the creation arrives: a column that has to have a value has none then.",
+    "email: text",
+    "email: text?",
+  ),
+  "cache-column-type": explain(
+    "What the message carries would not fit into the column, and the event would become a dead letter.",
+    "username: integer",
+    "username: text",
+  ),
+  "from-outside-copy": explain(
+    "`from` names the field that fills a column of a copy. Rows of other tables are written by whoever inserts them.",
+    "restaurant_id: { type: text, from: restaurantId }",
+    "restaurant_id: { type: text }",
+  ),
+  "unknown-field": explain(
+    "No event of the entity has such a field, so the column would stay empty.",
+    "columns: { order_id: { type: text, key: true }, place: { type: text, from: restaurantid, null: true } }",
+    "columns: { order_id: { type: text, key: true }, place: { type: text, from: restaurantId, null: true } }",
+  ),
+  "field-not-in-snapshot": explain(
+    "A snapshot lists the owner's rows as they are. What an event computes, or showed before, is not among them: after a snapshot the copy would lack it.",
+    "before: integer?",
+  ),
+  "field-of-two-columns": explain(
+    "A copy's column is filled by one field, under one meaning in all events.",
+    "payload: { order_id: nanoid, party: { from: buyer_id } }",
+    "payload: { order_id: nanoid, buyer: { from: buyer_id } }",
+  ),
+  "cache-key": explain(
+    "Rows of a copy are found by the entity's id, which is the owner's key.",
+    "username: { type: text, key: true }\nuser_id: text",
+    "username: text\nuser_id: { type: text, key: true }",
+  ),
+  "cache-column-narrower": explain(
+    "Whatever the owner may hold will arrive one day. The copy would refuse it, and lack the row.",
+    "nickname: { type: text, null: true, unique: true }",
+    "nickname: { type: text, null: true }",
+  ),
+  "cache-reference": explain(
+    "A copy follows its owner: a foreign key of its own could refuse a row, or take one along that is there.",
+    "manager_id: { type: text, null: true, references: user_cache }",
+    "manager_id: { type: text, null: true }",
+  ),
+  "cache-without-sync": explain(
+    "Events tell what happens from now on. What was there before, or was lost, comes with a snapshot of the owner's rows.",
+    "user_cache:\n  cache: auth.user",
+    "user_cache:\n  cache: auth.user\n  sync: { from: auth, get: /api/users }",
+  ),
+  "cache-misses-changes": explain(
+    "The copy keeps what nothing tells it to change, until a snapshot comes.",
+    "auth.user.{id}.deleted:\n  event: UserDeleted",
+    "auth.user.{id}.updated:\n  event: UserUpdated\n  emit: { table: users, on: update }\n  payload: { user_id: nanoid, username: string }\nauth.user.{id}.deleted:\n  event: UserDeleted",
+  ),
+  "cache-column-stale": explain(
+    "The creation fills the column, and no update does: the copy shows the first value, until a snapshot comes.",
+    "event: UserUpdated\nemit: { table: users, on: update }\npayload: { user_id: nanoid, username: string }",
+    "event: UserUpdated\nemit: { table: users, on: update }\npayload: { user_id: nanoid, username: string, nickname: string? }",
+  ),
+  "unsettled-unique": explain(
+    "Two entities may swap a unique value, and their events arrive one by one. Until both are there, one row gives way with a placeholder, or NULL. Here neither can, and the event fails until the other one comes.",
+    "unique: [[floor, room], [shelf, box]]",
+    "indexes: [[floor, room], [shelf, box]]",
+  ),
+  "cache-column-without-source": explain(
+    "Nothing fills the column. It is misspelt, or only a hook is meant to fill it: then it is `local`.",
+    "nicknam: { type: text, null: true }",
+    "nickname: { type: text, null: true }",
+  ),
+  "where-without-cache": explain(
+    "`where` says which part of an owner's rows a copy keeps. A table of one's own has what is inserted.",
+    "where: { status: open }",
+  ),
+  "invalid-where": explain(
+    "Whether a row belongs to the copy is decided from each event, so the column has to be one that events carry, compared as the owner compares it.",
+    'where: { user_id: u1, synced_at: "2026-01-01T00:00:00Z", username: 5, nicname: x }',
+    "where: { username: a }",
+  ),
+  "where-not-carried": explain(
+    "An event that carries a part of the condition, or none, does not tell whether the row belongs here.",
+    "where: { username: a, nickname: b }",
+    "where: { username: a }",
+  ),
+  "reference-to-partial-copy": explain(
+    "A row leaves the copy while its entity lives on. The foreign key would take that for a deletion.",
+    "buyer_id: { type: text, null: true, references: user_cache, on_delete: set_null }",
+    "buyer_id: { type: text, null: true }",
+  ),
+  "local-outside-copy": explain(
+    "`local` marks, in a copy, what no event fills. All columns of another table are such.",
+    "total: { type: integer, default: 0, local: true }",
+    "total: { type: integer, default: 0 }",
+  ),
+  "local-key": explain(
+    "The key says whose copy the row is.",
+    "user_id: { type: text, key: true, local: true }",
+    "user_id: { type: text, key: true }",
+  ),
+  "local-column-carried": explain(
+    "An event carries a field of that name: whether it fills the column or not should not have to be guessed.",
+    "nickname: { type: text, null: true, local: true }",
+    "nickname: { type: text, null: true }",
+  ),
+  "local-column-required": explain(
+    "The event makes the row, and the hook comes after it.",
+    "colour: { type: text, local: true }",
+    "colour: { type: text, null: true, local: true }",
+  ),
+  "sync-without-cache": explain(
+    "A snapshot fills a copy. Of whom it is one, the table does not say.",
+    "user_cache:\n  sync: { from: auth, get: /api/users }",
+    "user_cache:\n  cache: auth.user\n  sync: { from: auth, get: /api/users }",
+  ),
+  "sync-source": explain(
+    "Only the owner knows which rows there are.",
+    "sync: { from: sales, get: /api/orders }",
+    "sync: { from: auth, get: /api/users }",
+  ),
+  "unknown-resource": explain(
+    "A snapshot, or a call, asks for a path that the other service serves.",
+    "sync: { from: auth, get: /api/user }",
+    "sync: { from: auth, get: /api/users }",
+  ),
+  "sync-table": explain(
+    "The snapshot has to list the rows that the events tell of. Others would be taken for them, and the true ones for deleted.",
+    "sync: { from: auth, get: /api/teams }",
+    "sync: { from: auth, get: /api/users }",
+  ),
+} satisfies Readonly<Record<string, Explanation>>;
