@@ -47,10 +47,10 @@ export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Pr
 }
 
 /**
- * Adds the listener in the callback that gets the connection: without one, a connection that is lost right then, or between two
+ * A connection of the pool. Adds the listener in the callback that gets the connection: without one, a connection that is lost right then, or between two
  * statements, would end the process.
  */
-function acquire(pool: Pool, onError: (cause: Error) => void): Promise<PoolClient> {
+export function acquire(pool: Pool, onError: (cause: Error) => void): Promise<PoolClient> {
   return new Promise((resolve, reject) => {
     pool.connect((error, client) => {
       if (client === undefined) return reject(error);

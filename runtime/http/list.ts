@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { Pool, PoolClient } from "pg";
 import Cursor from "pg-cursor";
 import { isUnavailable } from "../database/database-errors.js";
+import { acquire } from "../database/transaction.js";
 import type { TableDefinition } from "../definition/table-definition.js";
 import { equalities, type Values } from "../repository/rows.js";
 import { tableSql } from "../repository/table-sql.js";
@@ -27,10 +28,10 @@ const MOST_ROWS = 8192;
  * PostgreSQL is known before anything is sent. A later error destroys the stream: a truncated array must never look complete.
  */
 export async function openList(pool: Pool, table: TableDefinition, options: ListOptions): Promise<Readable> {
-  const client = await pool.connect();
-  const loss = watchConnection(client);
+  const loss = watchConnection();
+  const client = await acquire(pool, loss.tell);
   const release = (error?: Error) => {
-    loss.stop();
+    client.off("error", loss.tell);
     client.release(error);
   };
   try {
@@ -47,15 +48,14 @@ export async function openList(pool: Pool, table: TableDefinition, options: List
  * Rejects when the connection is lost. Without a listener a lost connection would end the process. And a cursor that has read its last
  * row and waits for the server to be ready is not told: its reader would wait for ever, and the connection never return to the pool.
  */
-function watchConnection(client: PoolClient): { readonly lost: Promise<never>; readonly stop: () => void } {
+function watchConnection(): { readonly lost: Promise<never>; readonly tell: (error: Error) => void } {
   let tell: (error: Error) => void = () => undefined;
   const lost = new Promise<never>((_, reject) => {
     tell = reject;
   });
   // The connection may be lost while nobody reads.
   lost.catch(() => undefined);
-  client.on("error", tell);
-  return { lost, stop: () => client.off("error", tell) };
+  return { lost, tell };
 }
 
 interface Chunks {

@@ -3,6 +3,7 @@ import { type ClientBase, escapeIdentifier } from "pg";
 import { idSql, keyColumns } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { livingRows } from "../database/soft-deletion.js";
+import { acquire } from "../database/transaction.js";
 import type {
   CascadeDefinition,
   ConsumerDefinition,
@@ -33,7 +34,8 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
   const rules = rulesOf(consumer);
   if (sync === undefined) return [];
   const started = performance.now();
-  const client = await pool.connect();
+  // Whatever runs on a lost connection fails by itself.
+  const client = await acquire(pool, () => undefined);
   try {
     await client.query(`CREATE TEMP TABLE "$listed" (id text COLLATE "C");
       CREATE TEMP TABLE "$dangling" (rule integer, key text COLLATE "C", id text COLLATE "C", row jsonb)`);

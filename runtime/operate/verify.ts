@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
+import { acquire } from "../database/transaction.js";
 import type { ConsumerDefinition, SyncDefinition } from "../definition/consumer-definition.js";
 import { splitArray } from "../resync/json-array.js";
 import { readSource } from "../resync/snapshot-source.js";
@@ -56,7 +57,8 @@ export async function verifyCache(options: VerifyOptions): Promise<Verification>
   if (cache === undefined || sync === undefined)
     throw new Error(`${durable} keeps no cache of a source that can be read`);
   const started = performance.now();
-  const client = await pool.connect();
+  // Whatever runs on a lost connection fails by itself.
+  const client = await acquire(pool, () => undefined);
   try {
     const comparison = await createComparison(client, cache, consumer);
     const rows = await compareAll(comparison, sync, options);

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { acquire } from "../database/transaction.js";
 import type { Health } from "../http/health-routes.js";
 import type { Parts } from "./parts.js";
 import type { PartsReport } from "./report.js";
@@ -104,12 +105,12 @@ interface Session {
 
 /** A session that is closed, and rejects what it runs, unless it is ended in time. */
 async function openSession(pool: Pool): Promise<Session> {
-  const client = await pool.connect();
   let broken = false;
   let released = false;
   const onError = () => {
     broken = true;
   };
+  const client = await acquire(pool, onError);
   const release = (close: boolean) => {
     if (released) return;
     released = true;
@@ -120,7 +121,6 @@ async function openSession(pool: Pool): Promise<Session> {
     broken = true;
     release(true);
   }, HEALTH_TIMEOUT_MS);
-  client.on("error", onError);
   return {
     client,
     refresh: () => timer.refresh(),

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { acquire } from "../database/transaction.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
 import type { StreamDefinition } from "../definition/stream-definition.js";
@@ -76,8 +77,11 @@ export async function expireDeleted(
   { pool, definition }: TombstoneExpiryOptions,
   signal?: AbortSignal,
 ): Promise<Expired | undefined> {
-  const client = await pool.connect();
   let failure: Error | undefined;
+  const onError = (error: Error) => {
+    failure = error;
+  };
+  const client = await acquire(pool, onError);
   try {
     const { rows } = await client.query<{ locked: boolean }>(
       "SELECT pg_try_advisory_lock($1, $2) AS locked",
@@ -100,6 +104,7 @@ export async function expireDeleted(
     failure = error instanceof Error ? error : new Error(String(error));
     throw error;
   } finally {
+    client.off("error", onError);
     // Closing a failed connection frees its lock.
     client.release(failure);
   }

@@ -9,6 +9,8 @@ import { parseMessage } from "../../../runtime/inbox/parse.js";
 import { readBookkeeping } from "../../../runtime/operate/figures.js";
 import { expireDeleted } from "../../../runtime/service/tombstone-expiry.js";
 import { silent } from "../../support/loggers.js";
+import { waitFor } from "../../support/servers.js";
+import { startTcpProxy } from "../../support/tcp-proxy.js";
 import {
   createPool,
   createServiceDatabase,
@@ -198,4 +200,29 @@ describe("a copy that was away for longer than its owner counts on", () => {
     expect(await hear({ id: "b", action: "created", seq: 11, version: 1 })).toBe(1);
     expect((await users()).sort()).toEqual(["a", "b"]);
   });
+});
+
+it("loses its connection in the middle of a pass, and the process goes on", async () => {
+  const url = new URL(pool.options.connectionString ?? "");
+  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  const far = createPool(url.href);
+  const blocker = await pool.connect();
+  try {
+    await blocker.query("BEGIN; LOCK TABLE mesh.applied IN ACCESS EXCLUSIVE MODE");
+    const failed = expect(expireDeleted({ pool: far, definition, logger: silent })).rejects.toThrow();
+    await waitFor(async () => {
+      const { rowCount } = await pool.query(
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+      );
+      return rowCount === 1;
+    });
+    expect(proxy.cut()).toBe(1);
+    await failed;
+    await blocker.query("ROLLBACK");
+  } finally {
+    blocker.release();
+    await far.end();
+    await proxy.close();
+  }
 });
