@@ -104,8 +104,8 @@ export interface TimedEvent {
   /** What the row holds then, and does not hold. */
   readonly when: readonly Holding[];
   readonly unless: readonly Holding[];
-  /** The rows are the entity; else they name another. */
-  readonly ofRow: boolean;
+  /** The column in which a row names the entity; undefined: the rows are the entity. */
+  readonly id: string | undefined;
 }
 
 /** What a column holds: one of the values, or null or not. */

@@ -10,20 +10,21 @@ import type { Outcome } from "./world.js";
  * was told of. `mesh.moment` is not read: what it lost would be lost here, too.
  */
 
-/** Begins the log of the table's rows. Not of rows that name another entity: which of them an event tells of, it does not say. */
+/** Begins the log of the table's rows. */
 export async function observeMoments(owned: OwnedTable, events: readonly TimedEvent[]): Promise<void> {
   const { database } = owned.service;
-  for (const [index, timed] of events.filter(({ ofRow }) => ofRow).entries()) {
+  for (const [index, timed] of events.entries()) {
     const name = `${quote(`log moments ${index}`)}`;
-    const [event, id] = [escapeLiteral(timed.event), idSql(owned.key, '"$row"')];
+    const [event, row] = [escapeLiteral(timed.event), idSql(owned.key, '"$row"')];
+    const id = timed.id === undefined ? row : `coalesce("$row".${quote(timed.id)}::text, '')`;
     const relation = relationOf(owned.table);
     const logger = `mesh_sim.${quote(`moments ${timed.event}`.slice(0, 60))}`;
     await database.query(`CREATE FUNCTION ${logger}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF TG_OP = 'DELETE' THEN
-    INSERT INTO mesh_sim."$moment" (event, entity_id) SELECT ${event}, ${id} FROM (SELECT OLD.*) AS "$row";
+    INSERT INTO mesh_sim."$moment" (event, entity_id, row_id) SELECT ${event}, ${id}, ${row} FROM (SELECT OLD.*) AS "$row";
   ELSE
-    INSERT INTO mesh_sim."$moment" (event, entity_id, at, means)
-    SELECT ${event}, ${id}, ${momentSql(owned, timed)}, ${meansSql(owned, timed)} FROM (SELECT NEW.*) AS "$row";
+    INSERT INTO mesh_sim."$moment" (event, entity_id, row_id, at, means)
+    SELECT ${event}, ${id}, ${row}, ${momentSql(owned, timed)}, ${meansSql(owned, timed)} FROM (SELECT NEW.*) AS "$row";
   END IF;
   RETURN NULL;
 END $$`);
@@ -50,7 +51,10 @@ function meansSql({ table }: OwnedTable, { when, unless }: TimedEvent): string {
 
 interface Logged {
   readonly event: string;
+  /** Of the entity. */
   readonly id: string;
+  /** Of the row; null of a moment that was told. */
+  readonly row: string | null;
   /** Of a moment that was told: when. */
   readonly at: number | null;
   readonly means: boolean;
@@ -59,6 +63,7 @@ interface Logged {
 
 /** A moment, from the write that brought it to the one that changed it. */
 interface Held {
+  readonly id: string;
   readonly at: number;
   /** The row means the event: now, and all the time. */
   readonly means: boolean;
@@ -68,7 +73,8 @@ interface Held {
 
 /**
  * An event at a time is told of a moment that has come, that its row holds, while the row means it, and once; and none is left out
- * that has come by now and whose row meant it all the time.
+ * that has come by now and whose row meant it all the time. Of rows that name another entity the event does not say which row it is
+ * told of: there it is counted.
  */
 export async function checkMoments({ world }: Outcome): Promise<readonly string[]> {
   // One that is set back while a worker waits for a lock would seem to be before the moment.
@@ -76,29 +82,92 @@ export async function checkMoments({ world }: Outcome): Promise<readonly string[
   const found: string[] = [];
   for (const { database } of world.mesh.services) {
     const log = await database.query<Logged>(
-      `SELECT event, entity_id AS id, (1000 * extract(epoch FROM at))::double precision AS at, means, told FROM mesh_sim."$moment" ORDER BY ordinal`,
+      `SELECT event, entity_id AS id, row_id AS row, (1000 * extract(epoch FROM at))::double precision AS at, means, told
+FROM mesh_sim."$moment" ORDER BY ordinal`,
     );
     const [clock] = await database.query<{ now: number }>(
       'SELECT (1000 * extract(epoch FROM now))::double precision AS now FROM mesh_sim."$clock"',
     );
-    const rows = new Map<string, Held | undefined>();
-    for (const { event, id, at, means, told } of log) {
-      const row = `${event} of ${JSON.stringify(id)}`;
-      const held = rows.get(row);
-      if (told) {
-        const wrong =
-          held === undefined ? "holds no moment" : wrongIn(held, clocksStand ? (at ?? 0) : held.at);
-        if (wrong !== undefined) found.push(`${row} was told, and its row ${wrong}`);
-        if (held !== undefined) rows.set(row, { ...held, told: held.told + 1 });
-      } else if (at === null) rows.set(row, undefined);
-      else if (held?.at === at) rows.set(row, { ...held, means, always: held.always && means });
-      else rows.set(row, { at, means, always: means, told: 0 });
+    const now = clock?.now ?? 0;
+    for (const event of new Set(log.map((line) => line.event))) {
+      const lines = log.filter((line) => line.event === event);
+      // The id of an entity is that of its row, or a value of another column.
+      const ofRows = lines.every(({ id, row }) => row === null || row === id);
+      found.push(
+        ...(ofRows ? checkRows(event, lines, { now, clocksStand }) : countMoments(event, lines, now)),
+      );
     }
-    for (const [row, held] of rows)
-      if (held?.always === true && held.told === 0 && held.at <= (clock?.now ?? 0))
-        found.push(`${row} was never told, and its moment has come`);
   }
   return found;
+}
+
+function checkRows(
+  event: string,
+  log: readonly Logged[],
+  { now, clocksStand }: { readonly now: number; readonly clocksStand: boolean },
+): readonly string[] {
+  const found: string[] = [];
+  const rows = new Map<string, Held | undefined>();
+  for (const { id, at, means, told } of log) {
+    const row = `${event} of ${JSON.stringify(id)}`;
+    const held = rows.get(row);
+    if (told) {
+      const wrong = held === undefined ? "holds no moment" : wrongIn(held, clocksStand ? (at ?? 0) : held.at);
+      if (wrong !== undefined) found.push(`${row} was told, and its row ${wrong}`);
+      if (held !== undefined) rows.set(row, { ...held, told: held.told + 1 });
+    } else rows.set(row, nextHeld(held, { id, at, means }));
+  }
+  for (const [row, held] of rows)
+    if (held?.always === true && held.told === 0 && held.at <= now)
+      found.push(`${row} was never told, and its moment has come`);
+  return found;
+}
+
+function nextHeld(
+  held: Held | undefined,
+  { id, at, means }: Pick<Logged, "id" | "at" | "means">,
+): Held | undefined {
+  if (at === null) return undefined;
+  if (held?.at !== at) return { id, at, means, always: means, told: 0 };
+  // A row that names another entity now may have been told of as it was.
+  if (held.id !== id) return { id, at, means, always: false, told: 0 };
+  return { ...held, means, always: held.always && means };
+}
+
+/** By entity: told at least as often as rows hold a moment that has come and that they meant all the time, and at most as often as any row ever did. */
+function countMoments(event: string, log: readonly Logged[], now: number): readonly string[] {
+  const told = new Map<string, number>();
+  const possible = new Map<string, number>();
+  const due = new Map<string, number>();
+  const count = (counts: Map<string, number>, id: string) => counts.set(id, (counts.get(id) ?? 0) + 1);
+  const rows = new Map<string, Held | undefined>();
+  const counted = new Set<Held>();
+  for (const line of log) {
+    if (line.row === null) {
+      count(told, line.id);
+      continue;
+    }
+    const before = rows.get(line.row);
+    const held = nextHeld(before, line);
+    rows.set(line.row, held);
+    if (held === undefined) continue;
+    const isCounted =
+      before !== undefined && counted.has(before) && before.at === held.at && before.id === held.id;
+    if (!isCounted && held.means && held.at <= now) count(possible, held.id);
+    if (isCounted || (held.means && held.at <= now)) counted.add(held);
+  }
+  for (const held of rows.values())
+    if (held?.always === true && held.at <= now && held.id !== "") count(due, held.id);
+  return [...new Set([...told.keys(), ...due.keys()])].flatMap((id) => {
+    const [times, least, most] = [told, due, possible].map((counts) => counts.get(id) ?? 0) as [
+      number,
+      number,
+      number,
+    ];
+    const about = `${event} of ${JSON.stringify(id)} was told ${times} times`;
+    if (times > most) return [`${about}, and its rows held ${most} moments that have come`];
+    return times < least ? [`${about}, and its rows hold ${least} moments that have come`] : [];
+  });
 }
 
 function wrongIn({ at, means, told }: Held, now: number): string | undefined {

@@ -15,7 +15,7 @@ CREATE TABLE mesh_sim."$violation" (what TEXT NOT NULL);
 CREATE TABLE mesh_sim."$heard" (event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
 CREATE TABLE mesh_sim."$moment" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event TEXT NOT NULL, entity_id TEXT NOT NULL,
-    at TIMESTAMPTZ, means BOOLEAN NOT NULL DEFAULT false, told BOOLEAN NOT NULL DEFAULT false
+    at TIMESTAMPTZ, means BOOLEAN NOT NULL DEFAULT false, told BOOLEAN NOT NULL DEFAULT false, row_id TEXT
 );
 CREATE FUNCTION mesh_sim.remember_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO mesh_sim."$moment" (event, entity_id, at, told)

@@ -6,8 +6,6 @@ export function findTimedEvents({ events }: Mesh): MeshFacts["timed"] {
   return events.flatMap(({ service, entity, action, emit }) => {
     if (emit?.at === undefined) return [];
     const { table, at, when, unless, id } = emit;
-    return [
-      { service, table, event: `${service}.${entity}.${action}`, at, when, unless, ofRow: id === undefined },
-    ];
+    return [{ service, table, event: `${service}.${entity}.${action}`, at, when, unless, id }];
   });
 }
