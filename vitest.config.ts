@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.js";
 
 /** Tests that start no server: they run without the shared PostgreSQL and broker. */
 const UNIT = ["test/unit/**/*.test.ts", "test/golden/*.test.ts", "test/architecture.test.ts"];
@@ -10,7 +11,9 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Tests on servers wait for two fifths of their time: three at once keep two cores busy.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     // CI's machines are shared: a real server that was starved once is tried again, and the retry is reported.
     retry: process.env.CI ? 1 : 0,
     projects: [

@@ -9,7 +9,7 @@ import { mesh, operatorUrl, type RunningDev, startDevWith } from "../support/mes
 import { createDatabase, waitFor } from "../support/servers.js";
 
 /*
- * Keys of several columns as a team meets them: `mesh simulate`, `mesh dev` with plain SQL beside it, a service that is killed, and an
+ * Keys of several columns as a team meets them: `mesh dev` with plain SQL beside it, a service that is killed, and an
  * owner that is written by hand.
  */
 
@@ -52,13 +52,6 @@ const seen = (client: pg.Client, sql: string, rows: unknown) =>
     timeoutMs: 60_000,
     what: `${sql} to give ${JSON.stringify(rows)}`,
   });
-
-test("every promise holds under adversarial schedules", async () => {
-  const folder = await project(scenario(), { "dispatch.ts": HOOKS });
-  const { code, stdout, stderr } = await mesh(folder, "simulate", "--runs", "8", "--seed", "3");
-  expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toContain("every promise kept");
-});
 
 test("copies fill from rows that were there, follow plain SQL through kill -9, and are healed by a resync", {
   timeout: 170_000,

@@ -45,10 +45,9 @@ async function makeOrders(): Promise<string> {
   const folder = makeProject();
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const text = readMesh("test/scenarios/emit/named-consumers/mesh.yaml");
-  await generate(
-    folder,
-    parse(text.replace("attempts: 20, backoff: [1m]", "attempts: 2, backoff: [100ms], ack_wait: 2s")),
-  );
+  const document = parse(text.replace("attempts: 20, backoff: [1m]", "attempts: 2, backoff: [100ms]"));
+  // What a killed process had in hand comes back soon.
+  await generate(folder, { ...document, delivery: { ack_wait: "2s" } });
   mkdirSync(join(folder, "hooks"));
   writeFileSync(join(folder, "hooks/desk.ts"), HOOKS);
   expect(compile(folder, ["generated", "hooks"])).toBe("");
@@ -128,14 +127,4 @@ test("a mailer that fails, is killed or gets a duplicate leaves copy and audit a
   const redriven = await mesh(folder, "dlq", "redrive", "desk", String(refused?.id));
   expect(redriven.code, redriven.stdout + redriven.stderr).toBe(0);
   expect(await mails("refused")).toEqual(["copied", "paid"]);
-});
-
-test("mesh simulate keeps every promise with several consumers of one entity in a service", {
-  timeout: 110_000,
-}, async () => {
-  const folder = await makeOrders();
-  rmSync(join(folder, "hooks"), { recursive: true });
-  const { code, stdout, stderr } = await mesh(folder, "simulate", "--runs", "6", "--seed", "11");
-  expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toContain("every promise kept");
 });

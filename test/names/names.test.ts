@@ -180,7 +180,6 @@ async function operate(...args: readonly string[]) {
 }
 
 test("verify compares every column, and a resync's snapshot repairs every table", async () => {
-  expect(await operate("verify")).toMatchObject({ code: 0 });
   // verify takes seconds to confirm a difference: a few tables stand for all.
   const tampered = new Set(tables.filter((_, at) => at % 12 === 0));
   await together(async (table) => {
@@ -260,10 +259,9 @@ test("a deletion cascades by a column of any name, and inserts that refer to a d
 test("an invalid message becomes a dead letter whatever its entity is called, and can be redriven", async () => {
   const bare = await bareClient(asOperator(dev));
   for (const name of SHARP) await bare.publish(`${OWNER}.${name}.x.created`, "{}");
-  const letters = await waitFor(async () => {
-    const listed = await operate("dlq", "list", COPIER);
-    return listed.body?.deadLetters?.length >= SHARP.length ? listed.body.deadLetters : undefined;
+  await waitFor(async () => (await copier.query("SELECT FROM mesh.dead_letter")).rowCount === SHARP.length, {
+    what: "the dead letters",
   });
-  expect(letters).toHaveLength(SHARP.length);
+  expect((await operate("dlq", "list", COPIER)).body.deadLetters).toHaveLength(SHARP.length);
   await bare.close();
 });

@@ -266,6 +266,8 @@ SELECT 'good-' || $1 || '-' || i, 'good ' || $1 || ' ' || i, 'first' FROM genera
     }
     await pause(20);
   }
+  // What the killed ones had in hand comes back within seconds.
+  await bare.jsm.consumers.update("AUTH", "sfs_auth_user", { ack_wait: 2_000_000_000 });
   await auth.query("DELETE FROM users WHERE user_id LIKE 'good-3-%'");
   await waitFor(async () => (await auth.query("SELECT FROM mesh.outbox")).rowCount === 0, {
     timeoutMs: 60_000,

@@ -86,12 +86,15 @@ test("mistakes come in the order of the file", () => {
   expect(places).toEqual([...places].sort((a, b) => a - b));
 });
 
-test("one misspelt word is one diagnostic", () => {
+/** Of the words of mesh.yaml every eighth is misspelt in turn; with MISSPELT_WORDS=all each of them. */
+const EVERY = process.env.MISSPELT_WORDS === "all" ? 1 : 8;
+
+test("one misspelt word is one diagnostic", { timeout: 240_000 }, () => {
   const words = [
     ...reference.replace(/#.*/g, (comment) => " ".repeat(comment.length)).matchAll(/[A-Za-z_][\w-]{2,}/g),
   ];
   const noisy = words
-    .filter((_, index) => index % 4 === 0)
+    .filter((_, index) => index % EVERY === 0)
     .flatMap(({ 0: word, index }) => {
       const text = `${reference.slice(0, index)}${word.charAt(0)}${word.slice(2)}${reference.slice(index + word.length)}`;
       const { diagnostics } = compileMesh(text, { file: "mesh.yaml" });
