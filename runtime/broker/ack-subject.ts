@@ -8,6 +8,8 @@ export interface AckSubject {
   readonly stream: string;
   readonly deliveries: number;
   readonly seq: number;
+  /** Number of this delivery among all of its durable, from 1. */
+  readonly consumerSeq: number;
   /** When the stream stored it, in nanoseconds since 1970, as text: too many digits for a double. */
   readonly nanoseconds: string;
 }
@@ -19,6 +21,7 @@ export function readAckSubject(reply: string): AckSubject {
     stream: tokens[at] ?? "",
     deliveries: Number(tokens[at + 2]),
     seq: Number(tokens[at + 3]),
+    consumerSeq: Number(tokens[at + 4]),
     nanoseconds: tokens[at + 5] ?? "0",
   };
 }

@@ -60,6 +60,8 @@ export interface ConsumerState {
    * the durable's creation: 0 in a new stream, and with nats-server 2.9 in every stream.
    */
   readonly ackFloor?: number;
+  /** Number of the first delivery of the message at `ackFloor` among all of the durable: the next one in flight has one more. */
+  readonly ackFloorConsumerSeq?: number;
 }
 
 /** A message as the stream holds it. */
@@ -80,6 +82,8 @@ export interface StoredMessage {
 export interface Delivery extends StoredMessage {
   /** Number of this delivery, from 1. Counts redeliveries of every cause: ack wait, nak, crash, broker. */
   readonly deliveries: number;
+  /** Number of this delivery among all of its durable, from 1. Absent where the broker cannot tell. */
+  readonly consumerSeq?: number;
   /** Applied: never redelivered. Fire and forget: a lost ack means one redelivery, which the order guard absorbs. */
   ack(): void;
   /** Redelivered after the delay in ms. Without a delay a failing message would be redelivered thousands of times a second. */

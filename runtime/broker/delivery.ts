@@ -16,6 +16,7 @@ export class PulledMessage implements Delivery {
   readonly stream: string;
   readonly seq: number;
   readonly deliveries: number;
+  readonly consumerSeq: number;
   /** When the broker last heard of it from us, by `performance.now()`. */
   touchedAt: number;
   private readonly nanoseconds: string;
@@ -28,10 +29,11 @@ export class PulledMessage implements Delivery {
     now: number,
     begin: (seq: number) => InFlight,
   ) {
-    const { stream, deliveries, seq, nanoseconds } = readAckSubject(reply);
+    const { stream, deliveries, seq, consumerSeq, nanoseconds } = readAckSubject(reply);
     this.stream = stream;
     this.deliveries = deliveries;
     this.seq = seq;
+    this.consumerSeq = consumerSeq;
     this.nanoseconds = nanoseconds;
     this.touchedAt = now;
     this.inFlight = begin(seq);

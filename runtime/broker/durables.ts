@@ -36,6 +36,7 @@ export function consumerStateOf(info: ConsumerInfo): ConsumerState {
     created: identityOf(info.config.metadata, info.created),
     lastDelivered: info.delivered.stream_seq,
     ackFloor: info.ack_floor.stream_seq,
+    ackFloorConsumerSeq: info.ack_floor.consumer_seq,
   };
 }
 

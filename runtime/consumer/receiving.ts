@@ -3,6 +3,7 @@ import {
   type Broker,
   ConsumerGone,
   type ConsumerPlan,
+  type ConsumerState,
   type Delivery,
   type PullSubscription,
 } from "../broker/broker.js";
@@ -53,6 +54,10 @@ interface Flow extends Reception {
   readonly heartbeat: AckHeartbeat;
   /** The batch that was received while the one before is applied. */
   upcoming: readonly Delivery[];
+  /** The batch that is applied now. */
+  current: readonly Delivery[];
+  /** Sequences of messages that were delivered here first, by the number of that delivery: of those that came after a gap. */
+  readonly firstDeliveries: Map<number, number>;
   /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
   highest: number;
   /** The subscription is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */
@@ -87,7 +92,16 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const { batch } = options.batch().model.delivery;
       const subscription = await options.broker.consume(options.plan, batch * 2);
       const heartbeat = startAckHeartbeat(ackWaitSeconds);
-      const own: Flow = { ...reception, subscription, heartbeat, upcoming: [], highest: 0, ended: false };
+      const own: Flow = {
+        ...reception,
+        subscription,
+        heartbeat,
+        upcoming: [],
+        current: [],
+        firstDeliveries: new Map(),
+        highest: 0,
+        ended: false,
+      };
       flow = own;
       try {
         await receiveAll(options, own);
@@ -165,6 +179,7 @@ async function apply(options: ReceiverOptions, flow: Flow, batch: Batch): Promis
   try {
     const retries = await batch.retries;
     await checkEpoch(options, flow, { deliveries: batch.deliveries, offset: retries.offset });
+    flow.current = batch.deliveries;
     const context = { ...options.batch(), prepared: batch.prepared };
     await processBatch(context, batch.received, retries.bySeq);
     options.onSettled({
@@ -224,10 +239,30 @@ async function readInFlight(
     // The broker is away, so nothing is known; nor can anything be settled until it is back.
     if (state === undefined) return { ackFloor: undefined, elsewhere: true, next: new Map() };
     const elsewhere = state.ackPending > (flow?.subscription.outstanding?.() ?? 0);
-    const ackFloor = state.ackFloor === undefined ? undefined : (flow?.epoch.offset ?? 0) + state.ackFloor;
+    const floor = flow === undefined ? state.ackFloor : settledUpTo(flow, state);
+    const ackFloor = floor === undefined ? undefined : (flow?.epoch.offset ?? 0) + floor;
     if (!elsewhere || read === IN_FLIGHT_READS) return { ackFloor, elsewhere, next: firstByEntity(flow) };
     await pause(IN_FLIGHT_AGAIN_MS, signal);
   }
+}
+
+/** From so many on they are forgotten: a message that stands at the floor for long. */
+const MANY_FIRST_DELIVERIES = 10_000;
+
+/**
+ * Between the floor that the broker tells and the lowest message in flight there may be others, that the durable does not read. Where
+ * that message was delivered here first its number shows that it is the lowest: replicas would wait for each other in vain.
+ */
+function settledUpTo(flow: Flow, { ackFloor, ackFloorConsumerSeq }: ConsumerState): number | undefined {
+  if (ackFloor === undefined || ackFloorConsumerSeq === undefined) return ackFloor;
+  const { firstDeliveries } = flow;
+  if (firstDeliveries.size > MANY_FIRST_DELIVERIES) firstDeliveries.clear();
+  for (const { seq, consumerSeq, deliveries } of flow.current)
+    if (deliveries === 1 && consumerSeq !== undefined) firstDeliveries.set(consumerSeq, seq);
+  for (const number of firstDeliveries.keys())
+    if (number <= ackFloorConsumerSeq) firstDeliveries.delete(number);
+  const lowest = firstDeliveries.get(ackFloorConsumerSeq + 1);
+  return lowest === undefined ? ackFloor : Math.max(ackFloor, lowest - 1);
 }
 
 /** Of what this process takes next, the lowest effective sequence of each entity, by subject without its action. */

@@ -83,6 +83,27 @@ test("a hook that fails is retried before the next event of its entity, and a re
   expect(heard.filter((line) => line.startsWith("a"))).toHaveLength(3);
 });
 
+test("the lowest message in flight waits for nothing, though another replica has a later one in hand", async () => {
+  const definition = paidConsumer();
+  const consumer = await rig.start({ ...definition, delivery: { ...definition.delivery, batch: 1 } });
+  await waitFor(() => consumer.stats().connected, { what: "the durable" });
+  const holder = await rig.pool.connect();
+  await holder.query("BEGIN; LOCK TABLE mesh.attempt");
+  const ids = Array.from({ length: 12 }, (_, at) => `u${at}`);
+  for (const id of ids) {
+    await rig.say({ id, action: "created", version: 1 });
+    await rig.say({ id, action: "paid", version: 2 });
+  }
+  // As another replica does, it takes what the first one has not asked for.
+  const other = await rig.nats.jetstream().consumers.get(rig.stream, definition.durable);
+  const taken = await waitFor(() => other.next({ expires: 1_000 }), { what: "a message of its own" });
+  await holder.query("COMMIT");
+  holder.release();
+  await waitFor(() => heard.includes("u0 2"), { timeoutMs: 5_000, what: "the lowest" });
+  taken.nak();
+  await waitFor(() => heard.length === ids.length, { what: "the others" });
+});
+
 test("two replicas of it apply the events of an entity in order", async () => {
   await rig.start(paidConsumer());
   await rig.start(paidConsumer());
