@@ -74,7 +74,8 @@ describe("events out of order between replicas: an event after a version gap", (
     const started = Date.now();
     await replica();
     await waitFor(() => rig.settled(durable), { what: "the backlog" });
-    expect(Date.now() - started).toBeLessThan(5_000);
+    // A wait would take 35 s.
+    expect(Date.now() - started).toBeLessThan(20_000);
     expect((await calls()).length).toBe(count);
   });
 });
