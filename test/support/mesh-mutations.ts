@@ -2,24 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { ROOT } from "./compile.js";
+import { type Draw, openDraw, pick } from "./draw.js";
 import { ATTACKS } from "./hostile-texts.js";
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type Mapping = { [key: string]: Json };
-
-/** Random integers from 0 up to, and without, the limit; repeatable from the seed. */
-export type Draw = (limit: number) => number;
-
-function openDraw(seed: number): Draw {
-  let state = seed >>> 0;
-  return (limit) => {
-    // Mulberry32.
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
-}
+import { isMapping, type Json, type Mapping, placesIn, put, remove } from "./json-places.js";
 
 const SCENARIOS = join(ROOT, "test/scenarios/emit");
 
@@ -49,14 +34,6 @@ function attack(draw: Draw): string {
   return draw(4) === 0 ? text + pick(ATTACKS, draw) : text;
 }
 
-function pick<T>(items: readonly T[], draw: Draw): T {
-  const item = items[draw(items.length)];
-  if (item === undefined) throw new Error("nothing to draw from");
-  return item;
-}
-
-const isMapping = (value: Json | undefined): value is Mapping =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const mappingAt = (parent: Mapping, key: string): Mapping => {
   const child = parent[key];
   return isMapping(child) ? child : {};
@@ -160,33 +137,6 @@ function describeField(subject: Mapping, text: string, draw: Draw): void {
   } else subject.description = text;
 }
 
-type Place = { readonly parent: Json[] | Mapping; readonly key: string | number; readonly value: Json };
-
-function placesIn(value: Json, places: Place[] = []): Place[] {
-  if (Array.isArray(value)) {
-    for (const [key, child] of value.entries()) {
-      places.push({ parent: value, key, value: child });
-      placesIn(child, places);
-    }
-  } else if (isMapping(value)) {
-    for (const [key, child] of Object.entries(value)) {
-      places.push({ parent: value, key, value: child });
-      placesIn(child, places);
-    }
-  }
-  return places;
-}
-
-function put({ parent, key }: Place, value: Json): void {
-  if (Array.isArray(parent)) parent[Number(key)] = value;
-  else Object.defineProperty(parent, key, { value, enumerable: true, configurable: true, writable: true });
-}
-
-function drop({ parent, key }: Place): void {
-  if (Array.isArray(parent)) parent.splice(Number(key), 1);
-  else delete parent[key];
-}
-
 function replaceText(mesh: Mapping, draw: Draw): void {
   const places = placesIn(mesh).filter(({ value }) => !isMapping(value) && !Array.isArray(value));
   if (places.length > 0) put(pick(places, draw), attack(draw));
@@ -196,7 +146,7 @@ function renameKey(mesh: Mapping, draw: Draw): void {
   const places = placesIn(mesh).filter(({ parent }) => !Array.isArray(parent));
   if (places.length === 0) return;
   const place = pick(places, draw);
-  drop(place);
+  remove(place);
   put(
     {
       ...place,
@@ -212,7 +162,7 @@ function moveNode(mesh: Mapping, draw: Draw): void {
   const [one, other] = [pick(places, draw), pick(places, draw)];
   switch (draw(4)) {
     case 0:
-      drop(one);
+      remove(one);
       break;
     case 1:
       put(one, structuredClone(other.value));
