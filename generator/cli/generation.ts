@@ -45,6 +45,13 @@ export async function planProject(mesh: Mesh, options: GenerationOptions = {}): 
   });
 }
 
+/** What is wrong with the folders of SQL that the mesh names: files beside mesh.yaml, which its compiler does not see. */
+export async function findSqlRefusals(mesh: Mesh): Promise<readonly Refusal[]> {
+  if (mesh.databases.every(({ sql }) => sql === undefined)) return [];
+  const { refusals } = await planProject(mesh, { allowDestructive: true });
+  return refusals.filter(({ code }) => code === "sql-folder" || code === "sql-file");
+}
+
 export function writeProject(plan: OutputPlan): void {
   applyPlan(plan, openOutputFolder(GENERATED));
 }
@@ -52,13 +59,22 @@ export function writeProject(plan: OutputPlan): void {
 /** Prints each at its place in mesh.yaml, as any other mistake; what is wrong with a generated file has no place there. */
 export function reportRefusals(
   refusals: readonly Refusal[],
-  { locate }: Pick<Compilation, "locate">,
+  compilation: Pick<Compilation, "locate">,
   json?: boolean,
 ): void {
-  const located = locate(toMistakes(refusals, "error"));
-  const others = unplaced(refusals);
-  if (json) printJson({ refusals: [...others, ...diagnosticsToJson(located)] });
-  else printSplit({ located, others }, "error");
+  if (json) printJson({ refusals: refusalsToJson(refusals, compilation) });
+  else
+    printSplit(
+      { located: compilation.locate(toMistakes(refusals, "error")), others: unplaced(refusals) },
+      "error",
+    );
+}
+
+export function refusalsToJson(
+  refusals: readonly Refusal[],
+  { locate }: Pick<Compilation, "locate">,
+): readonly object[] {
+  return [...unplaced(refusals), ...diagnosticsToJson(locate(toMistakes(refusals, "error")))];
 }
 
 /** What is warned of beside what mesh.yaml alone shows. */

@@ -13,6 +13,7 @@ import {
 } from "@meshwright/runtime";
 import type pg from "pg";
 import type { Service } from "../model/mesh.js";
+import { refuseOtherModules } from "../project/module-type.js";
 import { GENERATED } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
 import { quietLogger } from "../terminal/terminal.js";
@@ -71,6 +72,7 @@ function defaultsOf({ environment = [] }: ServiceDefinition): NodeJS.ProcessEnv 
 
 /** Loads the generated code of a service, with the hooks beside it. */
 export async function loadDefinition({ name, names }: Service): Promise<ServiceDefinition> {
+  await refuseOtherModules(process.cwd());
   const folder = resolve(GENERATED, name);
   const ending = await access(resolve(folder, "service.ts")).then(
     () => "ts",

@@ -53,7 +53,7 @@ export function readBody(
   }
   const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []);
   const surrogates = unpairedSurrogates(body);
-  if (errors.length + surrogates.length > 0) throw invalidBody(errors, undefined, surrogates);
+  if (errors.length + surrogates.length > 0) throw invalidBody(errors, { more: surrogates, table });
   return byColumn(request instanceof JsonBody ? withDigits(request.text, body, table) : body, table);
 }
 

@@ -3,6 +3,7 @@ import { classify, isUnavailable, STATE } from "../database/database-errors.js";
 import type { ValidationError } from "../definition/event-definition.js";
 import type { TableDefinition } from "../definition/table-definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
+import { kindOf, type ValueKind } from "../values/column-types.js";
 import { shownName } from "../values/field.js";
 import { UnfitValue } from "../values/values.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
@@ -14,7 +15,7 @@ import { Problem, type ProblemPart, unavailable } from "./problem.js";
 /** Every error that a request can end with, as a problem. An unforeseen one is a 500 whose reason only the log has. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof InvalidRow) return invalidBody(error.errors, error);
+  if (error instanceof InvalidRow) return invalidBody(error.errors, { cause: error });
   if (error instanceof UnfitValue) return unfitValue(error, error.column);
   if (isUnavailable(error)) return unavailable("The database is out of reach; try again.", 2, error);
   const { code, statusCode, message } = describe(error);
@@ -43,19 +44,29 @@ function describe(error: unknown): {
   return { code, statusCode, message: error.message };
 }
 
+interface InvalidBody {
+  readonly cause?: unknown;
+  readonly more?: readonly ProblemPart[];
+  /** Whose columns the values are of. */
+  readonly table?: TableDefinition | undefined;
+}
+
 /** A problem that lists what is wrong with the values of a body. */
 export function invalidBody(
   errors: readonly ValidationError[],
-  cause: unknown,
-  more: readonly ProblemPart[] = [],
+  { cause, more = [], table }: InvalidBody = {},
 ): Problem {
   // `if` only says that a condition holds; the error that follows from it is listed by itself.
-  const parts = [...errors.filter(({ keyword }) => keyword !== "if").map(partOf), ...more];
+  const told = errors.filter(({ keyword }) => keyword !== "if").map((error) => partOf(error, table));
+  const parts = [...told, ...more];
   const count = parts.length === 1 ? "One value is" : `${parts.length} values are`;
   return new Problem("invalid", `${count} not as this resource takes them.`, { errors: parts, cause });
 }
 
-function partOf({ instancePath, keyword, params, message }: ValidationError): ProblemPart {
+function partOf(
+  { instancePath, keyword, params, message }: ValidationError,
+  table: TableDefinition | undefined,
+): ProblemPart {
   const named = (name: unknown) =>
     `${instancePath}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
   switch (keyword) {
@@ -65,10 +76,32 @@ function partOf({ instancePath, keyword, params, message }: ValidationError): Pr
       return { pointer: named(params.additionalProperty), detail: "is not a field that can be set here" };
     case "enum":
       return { pointer: instancePath, detail: `must be one of ${JSON.stringify(params.allowedValues)}` };
+    case "minProperties":
+      return { pointer: instancePath, detail: "names no field to set" };
+    case "pattern": {
+      const column = table?.columns.find((each) => `/${shownName(each)}` === instancePath);
+      const form = column && EXPECTED[kindOf(column.type)];
+      return { pointer: instancePath, detail: form === undefined ? (message ?? "") : `must be ${form}` };
+    }
     default:
       return { pointer: instancePath, detail: message ?? `breaks the rule "${keyword}"` };
   }
 }
+
+/** What a value is that breaks the pattern of its column's type. */
+const EXPECTED: Readonly<Record<ValueKind, string | undefined>> = {
+  text: "a text without NUL",
+  uuid: "a uuid: 0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b",
+  "whole number": "a whole number from -2^63 to 2^63-1",
+  number: undefined,
+  decimal: 'a decimal number as a text: "12.50"',
+  boolean: undefined,
+  moment: "a moment with its offset: 2026-01-31T12:00:00Z",
+  day: "a day: 2026-01-31",
+  bytes: "bytes in base64: SGVsbG8=",
+  document: undefined,
+  list: undefined,
+};
 
 function unfitValue(error: UnfitValue, name: string): Problem {
   return new Problem("invalid", "A value is not one that its column can hold.", {
@@ -86,14 +119,14 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
   if (error instanceof InvalidRow)
     return invalidBody(
       error.errors.map((one) => pointingAt(one, called)),
-      error,
+      { cause: error },
     );
   if (error instanceof UnfitValue) return unfitValue(error, called(error.column));
   if (!(error instanceof DatabaseError)) return undefined;
   switch (error.code) {
     case STATE.unique_violation:
     case STATE.exclusion_violation:
-      return taken(error, called);
+      return taken(error, called, table);
     // Also raised for a reference to an entity whose deletion was applied.
     case STATE.foreign_key_violation:
       return brokenReference(error, called);
@@ -126,6 +159,14 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
   return invalid(error, error.message);
 }
 
+/** The service was asked before its migrations: whoever starts both at once does so. */
+export function isBeforeMigrations({ cause }: Problem): boolean {
+  return (
+    cause instanceof DatabaseError &&
+    (cause.code === STATE.undefined_table || cause.code === STATE.invalid_schema_name)
+  );
+}
+
 /** What REST calls a column. */
 type Called = (column: string) => string;
 
@@ -151,13 +192,15 @@ function keyColumns(error: DatabaseError): readonly string[] {
   return list?.split(", ").map((name) => name.replace(/^"(.*)"$/, "$1")) ?? [];
 }
 
-function taken(error: DatabaseError, called: Called): Problem {
+function taken(error: DatabaseError, called: Called, table: TableDefinition | undefined): Problem {
   const columns = keyColumns(error).map(called);
   const names = columns.length === 0 ? (error.constraint ?? "a unique value") : columns.join(", ");
+  // Whoever looks for the row does not find it.
+  const other = table?.softDelete === undefined ? "Another row" : "Another row, perhaps a deleted one,";
   const detail =
     columns.length > 1
-      ? `Another row of ${error.table} has these values of ${names} together.`
-      : `Another row of ${error.table} has this value of ${names}.`;
+      ? `${other} of ${error.table} has these values of ${names} together.`
+      : `${other} of ${error.table} has this value of ${names}.`;
   return new Problem("taken", detail, { errors: partsAt(columns, "is already taken"), cause: error });
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Pool } from "pg";
-import { keyColumns } from "../database/key.js";
+import { isCanonicalId, keyColumns } from "../database/key.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { CallVerb, ResourceDefinition } from "../definition/service-definition.js";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
@@ -111,10 +111,16 @@ FROM mesh.relay`;
 
 async function sendRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
-  const { id } = request.params;
+  const id = idOf(request, resource.table);
   const row = await refusing(resource, "target", () => readRow(pool, resource.table, { key: id, audience }));
   if (row === undefined) throw noRow(resource.table, id);
   return reply.type(JSON_TYPE).send(row);
+}
+
+/** Of the row that is asked for. Another spelling of its key names no row, whatever PostgreSQL would take it for. */
+function idOf({ params: { id } }: FastifyRequest<Item>, table: TableDefinition): string {
+  if (!isCanonicalId(keyColumns(table), id)) throw noRow(table, id);
+  return id;
 }
 
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
@@ -129,7 +135,7 @@ async function createRow(request: FastifyRequest, reply: FastifyReply, options: 
 
 async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
-  const { id: key } = request.params;
+  const key = idOf(request, resource.table);
   const patch = readBody(request.body, resource.table, resource.table.validate?.patch);
   const named = keyColumns(resource.table).find(({ name }) => Object.hasOwn(patch, name));
   if (named !== undefined) throw keyInPatch(named);
@@ -142,7 +148,7 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
 
 async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
-  const { id } = request.params;
+  const id = idOf(request, resource.table);
   if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, id))))
     throw noRow(resource.table, id);
   return reply.code(204).send();

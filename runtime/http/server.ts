@@ -12,7 +12,7 @@ import { createSharedLimit, type SharedConcurrencyLimit } from "./concurrency-li
 import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { guard, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health-routes.js";
-import { problemOf } from "./http-errors.js";
+import { isBeforeMigrations, problemOf } from "./http-errors.js";
 import { type Operations, serveOperations } from "./operate-routes.js";
 import { Problem } from "./problem.js";
 import { answerUnparsed, sendProblem } from "./problem-answers.js";
@@ -91,7 +91,9 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   admitBodies(app, shareAmong(limits.bodies));
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
-    if (problem.status >= 500) {
+    if (isBeforeMigrations(problem))
+      logger.info({ request: request.id }, "not answered: the database is not migrated yet");
+    else if (problem.status >= 500) {
       logger.error(
         { error: problem.cause ?? problem, request: request.id, status: problem.status },
         "request failed",

@@ -46,9 +46,14 @@ export function tableSql(table: TableDefinition, audience: Audience = "service")
   return built;
 }
 
-/** The columns that an audience sees. */
-export function shownColumns(table: TableDefinition, audience: Audience): readonly ColumnDefinition[] {
-  return audience === "service" ? table.columns : table.columns.filter((column) => column.private !== true);
+/** The columns that an audience sees. Callers see living rows alone, of which none is marked as deleted. */
+export function shownColumns(
+  { columns, softDelete }: TableDefinition,
+  audience: Audience,
+): readonly ColumnDefinition[] {
+  return audience === "service"
+    ? columns
+    : columns.filter((column) => column.private !== true && column.name !== softDelete);
 }
 
 function buildSql(table: TableDefinition, audience: Audience): TableSql {

@@ -35,10 +35,12 @@ export interface SnapshotChoice {
 }
 
 /** Of every snapshot; what one of them trusts is said when it is asked for. */
-export type ResyncOptions = Omit<SnapshotOptions, "trustSource">;
+export type ResyncOptions = Omit<SnapshotOptions, "trustSource" | "isStarting">;
 
 const LONGEST_RETRY_MS = 60_000;
 const WANTED_RETRY_MS = 5_000;
+/** Failures of the very first snapshot that count as a source which is starting too: 3 s, with jitter. */
+const STARTING_FAILURES = 2;
 const retryAfter = backOff({ from: 1_000, to: LONGEST_RETRY_MS });
 
 export function createResync(options: ResyncOptions): Resync {
@@ -63,7 +65,9 @@ export function createResync(options: ResyncOptions): Resync {
   }
 
   /** While one is under way, gives that one's outcome; unless the source is to be trusted, which that one may not do. */
-  async function now(how: SnapshotChoice = {}): Promise<SnapshotReport | undefined> {
+  async function now(
+    how: Pick<SnapshotOptions, "trustSource" | "isStarting"> = {},
+  ): Promise<SnapshotReport | undefined> {
     if (sync === undefined) return undefined;
     if (how.trustSource === true) while (current !== undefined) await Promise.allSettled([current]);
     current ??= take(options, how)
@@ -73,7 +77,7 @@ export function createResync(options: ResyncOptions): Resync {
           return report;
         },
         (error: unknown) => {
-          failure = messageOf(error);
+          if (how.isStarting !== true) failure = messageOf(error);
           throw error;
         },
       )
@@ -87,11 +91,14 @@ export function createResync(options: ResyncOptions): Resync {
   async function untilDone(): Promise<void> {
     for (let failures = 0; !signal.aborted; failures += 1) {
       const retryMs = Math.round(retryAfter(failures));
+      const isStarting = record?.at == null && failures < STARTING_FAILURES;
       try {
-        await now();
+        await now({ isStarting });
         return await refresh();
       } catch (error) {
-        logger.warn({ error: messageOf(error), retryMs }, "no snapshot; what is here stays as it is");
+        const said = { error: messageOf(error), retryMs };
+        if (isStarting) logger.info(said, "no snapshot yet: its source may be starting too");
+        else logger.warn(said, "no snapshot; what is here stays as it is");
       }
       await pause(retryMs, signal);
     }
@@ -139,7 +146,10 @@ function isDue(record: SnapshotRecord | undefined, everySeconds: number, sinceLa
   return everySeconds > 0 && (age > everySeconds || age < 0);
 }
 
-async function take(options: ResyncOptions, how: SnapshotChoice): Promise<SnapshotReport | undefined> {
+async function take(
+  options: ResyncOptions,
+  how: Omit<SnapshotOptions, keyof ResyncOptions>,
+): Promise<SnapshotReport | undefined> {
   const report = await takeSnapshot({ ...options, ...how });
   if (report === undefined) options.logger.info({}, "another replica is taking a snapshot");
   else options.logger.info(report, "snapshot taken");

@@ -53,6 +53,8 @@ export interface SnapshotOptions {
   readonly hookTimeoutMs?: number | undefined;
   /** Takes the source's word where the guard knows later versions. */
   readonly trustSource?: boolean;
+  /** Processes that are started together come up in any order: that the source does not answer is no failure yet. */
+  readonly isStarting?: boolean;
 }
 
 export interface Run extends SnapshotOptions {

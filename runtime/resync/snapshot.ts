@@ -28,7 +28,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<SnapshotRe
       await recordSuccess(client, durable, report, wanted);
       return report;
     } catch (error) {
-      await recordFailure(options, messageOf(error));
+      if (options.isStarting !== true) await recordFailure(options, messageOf(error));
       throw error;
     } finally {
       await releaseLock(client, durable, options.logger);

@@ -175,7 +175,8 @@ async function applyStatements(
         throw error;
       });
     }
-    await client.query("BEGIN");
+    // The file may have set default_transaction_read_only; what it has set is put back within.
+    await client.query("BEGIN READ WRITE");
     await finish();
     await client.query("COMMIT");
   } finally {

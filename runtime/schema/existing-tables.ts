@@ -28,7 +28,7 @@ export interface ExistingDifference {
 /** Nothing was migrated: what exists is not what mesh.yaml says. */
 export class ExistingDiffers extends MigrationError {
   constructor(
-    readonly database: string,
+    readonly service: string,
     readonly differences: readonly ExistingDifference[],
   ) {
     const lines = differences.map(({ table, column, message }) => {
@@ -36,7 +36,7 @@ export class ExistingDiffers extends MigrationError {
       return `\n  ${place}: ${message}`;
     });
     super(
-      `the tables or views of ${database} that exist are not what mesh.yaml says of them:${lines.join("")}`,
+      `the tables or views of ${service} that exist are not what mesh.yaml says of them:${lines.join("")}`,
     );
   }
 }

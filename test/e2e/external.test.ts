@@ -187,6 +187,9 @@ test("dev starts copies of an external owner that does not run: they follow its 
   await send("deleted", {});
   await waitFor(async () => (await name()) === undefined, { what: "the deletion" });
 
+  await waitFor(async () => (await readyz(dev.endpoints.services.sfs?.http)).status === "degraded", {
+    what: "a source that is not only starting too",
+  });
   const health = await readyz(dev.endpoints.services.sfs?.http);
   expect(health.status).toBe("degraded");
   expect(health.reasons?.join()).toContain("consumer sfs_auth_user: its last snapshot failed: ECONNREFUSED");

@@ -58,9 +58,11 @@ test("mesh generate says what is wrong with the folder at its place in mesh.yaml
     ),
   });
   write("mesh.yaml", MESH);
-  expect((await mesh(folder, "generate")).stderr).toMatch(
-    /mesh\.yaml:10:5 - error sql-folder: there is no folder sql\/shop/,
-  );
+  for (const command of ["check", "generate"])
+    expect(await mesh(folder, command)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/mesh\.yaml:10:5 - error sql-folder: there is no folder sql\/shop/),
+    });
   mkdirSync(join(folder, "sql/shop"), { recursive: true });
   write(
     "sql/shop/0001_buyers.sql",

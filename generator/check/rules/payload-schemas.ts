@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import { leavesOf } from "../../language/payload-leaves.js";
 import { describeFound } from "../../language/read.js";
+import type { EventSymbol } from "../../language/symbols.js";
 import { type Engine, engineFor } from "../../rules/engine.js";
 import type { Entry, Value } from "../../source/value.js";
 import type { Rule } from "../rule.js";
@@ -8,6 +9,7 @@ import { findNonsense } from "../schema-sense.js";
 
 /** A field's own JSON Schema is one that validators can be compiled from. */
 export const checkPayloadSchemas: Rule = (program, report) => {
+  for (const event of program.events) refuseNull(event, report);
   const holders = [
     ...program.events.map(({ fields }) => leavesOf(fields.values())),
     ...[...program.types.values()].map(({ fields }) => fields),
@@ -17,16 +19,25 @@ export const checkPayloadSchemas: Rule = (program, report) => {
       if (node?.kind !== "open") continue;
       const entries = node.value.entries.filter((entry) => entry.key !== "optional");
       checkSchema({ ...node.value, entries }, report);
-      const constant = entries.find(({ key }) => key === "const")?.value;
-      if (constant?.kind === "scalar" && constant.value === null)
-        report("invalid-schema", constant.span, {
-          reason: "a field that is always null says nothing: leave it out",
-        });
       const optional = node.value.entries.find((entry) => entry.key === "optional")?.value;
       if (optional !== undefined) demand(optional, isFlag, '"optional" is true or false', report);
     }
   }
 };
+
+/** In an object of a type a constant says that there is nothing; elsewhere the field itself says nothing. */
+function refuseNull({ fields }: EventSymbol, report: Report): void {
+  const untyped = [...fields.values()].filter(
+    ({ source }) => source?.kind !== "object" || source.type === undefined,
+  );
+  for (const { node } of leavesOf(untyped)) {
+    const constant = node?.kind === "open" && node.value.entries.find(({ key }) => key === "const")?.value;
+    if (constant && constant.kind === "scalar" && constant.value === null)
+      report("invalid-schema", constant.span, {
+        reason: "a field that is always null says nothing: leave it out",
+      });
+  }
+}
 
 const types = new Set(["string", "integer", "number", "boolean", "array", "object", "null"]);
 

@@ -2,7 +2,14 @@ import { plural } from "../../diagnostics/plural.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
-import { gatherWarnings, printWarnings, warningsToJson } from "../generation.js";
+import {
+  findSqlRefusals,
+  gatherWarnings,
+  printWarnings,
+  refusalsToJson,
+  reportRefusals,
+  warningsToJson,
+} from "../generation.js";
 import { compileProject } from "../project.js";
 
 export interface CheckOptions {
@@ -15,10 +22,17 @@ export interface CheckOptions {
 export async function check({ strict = false, json = false }: CheckOptions): Promise<ExitCode> {
   const compilation = await compileProject();
   const { mesh, diagnostics, ignored } = compilation;
+  const refusals = mesh ? await findSqlRefusals(mesh) : [];
   const warnings = gatherWarnings(mesh ? await adviseHooks(mesh) : [], compilation);
-  if (json) printJson({ diagnostics: warningsToJson(warnings, compilation) });
-  else printWarnings(warnings, compilation);
-  if (mesh === undefined) return 1;
+  if (json)
+    printJson({
+      diagnostics: [...refusalsToJson(refusals, compilation), ...warningsToJson(warnings, compilation)],
+    });
+  else {
+    printWarnings(warnings, compilation);
+    if (refusals.length > 0) reportRefusals(refusals, compilation);
+  }
+  if (mesh === undefined || refusals.length > 0) return 1;
   const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
   const isFine = isClean || !strict;
   if (json) return isFine ? 0 : 1;

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { SAME_SIGNAL_MS, watchLauncher } from "@meshwright/runtime";
+import { ExistingDiffers, SAME_SIGNAL_MS, watchLauncher } from "@meshwright/runtime";
 import { bootMesh } from "../../dev/boot.js";
 import { type Endpoints, removeEndpoints, writeEndpoints } from "../../dev/endpoints.js";
 import { externalFile } from "../../dev/external.js";
@@ -8,9 +8,12 @@ import { createLogFormat } from "../../dev/log-lines.js";
 import { endChildren } from "../../dev/servers/process.js";
 import { openState, type State } from "../../dev/state.js";
 import type { Mesh, Service } from "../../model/mesh.js";
+import { refuseOtherModules } from "../../project/module-type.js";
 import { colour, confirm, isAtTerminal, print, printTable, tell } from "../../terminal/terminal.js";
+import { reportDifferences } from "../existing-differences.js";
 import type { ExitCode } from "../exit-code.js";
 import { bringUpToDate } from "../generation.js";
+import { compileProject } from "../project.js";
 import { report } from "../report-error.js";
 
 export interface DevOptions {
@@ -68,10 +71,15 @@ async function start(options: DevOptions, ends: Ends): Promise<"up" | "refused">
   const started = Date.now();
   const mesh = await bringUpToDate();
   if (!mesh) return "refused";
+  await refuseOtherModules(process.cwd());
   const state = await openState(resolve(options.state), options.fresh ?? false);
   ends.add(() => state.release());
   ends.add(() => removeEndpoints(state.folder));
-  const endpoints = await boot(mesh, { state, options, ends });
+  const endpoints = await boot(mesh, { state, options, ends }).catch(async (error: unknown) => {
+    if (!(error instanceof ExistingDiffers)) throw error;
+    reportDifferences(error, await compileProject());
+  });
+  if (endpoints === undefined) return "refused";
   await writeEndpoints(state.folder, endpoints);
   describe(mesh, endpoints, { state, ms: Date.now() - started });
   return "up";

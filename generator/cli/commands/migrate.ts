@@ -1,12 +1,9 @@
 import { ExistingDiffers, type MigratedDatabase } from "@meshwright/runtime";
-import { suggest } from "../../diagnostics/suggest.js";
-import { pathTo } from "../../migrations/refusal.js";
-import type { Database } from "../../model/mesh.js";
 import { migrateDatabase } from "../../project/migrate-database.js";
 import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
+import { reportDifferences } from "../existing-differences.js";
 import type { ExitCode } from "../exit-code.js";
-import { reportDiagnostics } from "../project.js";
-import { findRunningMesh, ownerUrl, type RunningMesh } from "../running-mesh.js";
+import { findRunningMesh, ownerUrl } from "../running-mesh.js";
 
 export interface MigrateCommandOptions {
   readonly dryRun?: boolean;
@@ -27,7 +24,7 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
       throw error;
     });
     if (result instanceof ExistingDiffers) {
-      reportDifferences(result, { database, running, json: options.json });
+      reportDifferences(result, running, options.json);
       return 1;
     }
     results.push(result);
@@ -41,33 +38,6 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
   if (options.json) printJson({ databases: results });
   else results.forEach(describe);
   return 0;
-}
-
-/** Each at its place in mesh.yaml. */
-function reportDifferences(
-  { differences }: ExistingDiffers,
-  {
-    database,
-    running,
-    json,
-  }: { readonly database: Database; readonly running: RunningMesh; readonly json: boolean | undefined },
-): void {
-  const mistakes = differences.map(({ table, isView, column, message, known }) => ({
-    code: "existing-differs",
-    message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database.name} is not what this file says: ${message}`,
-    ...meant(column ?? table, known),
-    path: pathTo(database.name, {
-      ...(isView ? { view: table } : { table }),
-      ...(column === undefined ? {} : { column }),
-    }),
-  }));
-  reportDiagnostics(running.locate(mistakes), json);
-}
-
-/** What is called nearly so in the database. */
-function meant(name: string, known: readonly string[] = []): { readonly hint?: string } {
-  const near = suggest(name, known);
-  return near === undefined ? {} : { hint: `did you mean "${near}"?` };
 }
 
 function describe({ database, applied, pending, granted }: MigratedDatabase): void {

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { refuseOtherModules } from "../../project/module-type.js";
 import { UsageError } from "../../project/usage-error.js";
 import type { ExitCode } from "../exit-code.js";
 
@@ -16,6 +17,7 @@ export async function run(service: string): Promise<ExitCode> {
       "run `mesh generate`, in the folder of mesh.yaml, and check the name under `services:`",
     );
   }
+  await refuseOtherModules(process.cwd());
   if (entry.endsWith(".ts")) (await import("tsx/esm/api")).register();
   await import(pathToFileURL(entry).href);
   return 0;

@@ -95,6 +95,23 @@ test("neither POST nor PATCH takes the column", async () => {
   expect((await request("POST", "", { label: "z" })).status).toBe(201);
 });
 
+test("what a caller sees of a row has no mark of deletion, and no filter asks for it", async () => {
+  expect(JSON.parse((await request("GET", "/b")).text)).not.toHaveProperty("deleted_at");
+  expect((await request("GET", "", undefined, { "mesh-snapshot": "versions" })).text).not.toContain(
+    "deleted_at",
+  );
+  expect((await request("GET", "?deleted_at=x")).status).toBe(400);
+  expect(Object.keys((await tableRepository(pool, carts).get("b")) ?? {})).toContain("deleted_at");
+});
+
+test("a refusal is told in words: an empty patch, and the id of a row that is softly deleted", async () => {
+  expect((await request("PATCH", "/a", {})).text).toContain("names no field to set");
+  await request("DELETE", "/a");
+  const taken = await request("POST", "", { cart_id: "a", label: "z" });
+  expect(taken).toMatchObject({ status: 409 });
+  expect(taken.text).toContain("perhaps a deleted one, of carts has this value of cart_id");
+});
+
 test("a repository deletes softly, and reads no row that is", async () => {
   const repository = tableRepository(pool, carts);
   expect(await repository.delete("a")).toBe(true);

@@ -213,7 +213,7 @@ test("the service's role reads views and writes tables that own files make, and 
   await ask(url, `CREATE ROLE ${role} NOLOGIN; CREATE TABLE secrets (id INTEGER)`);
   await custom(
     "0002_more.sql",
-    "CREATE SCHEMA side; CREATE TABLE side.log (id SERIAL, line TEXT); CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM items;\n-- transaction: none\nCREATE INDEX CONCURRENTLY ON items (price);\n",
+    "CREATE SCHEMA side; CREATE TABLE side.log (id SERIAL, line TEXT); CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM items;\n-- transaction: none\nCREATE INDEX CONCURRENTLY ON items (price);\nSET default_transaction_read_only = on;\n",
   );
   await runMigrations(url, migrations, { sql: "sql", grants: { role, tables: ["items"] } });
   await withClient(url, async (client) => {
