@@ -93,7 +93,7 @@ function addAsking(program: Command, finish: Finish): void {
     .description(
       "whom a part of the mesh concerns: every copy, rule, check, resource and hook that it reaches",
     )
-    .argument("<what>", "a service, subject, entity, field, table or column: auth.users.display_name")
+    .argument("<what>", "a service, subject, entity, field, table, column or path: auth.users.display_name")
     .option(...json)
     .action(async (what: string, options) =>
       finish(await (await import("./commands/impact.js")).impact(what, options)),

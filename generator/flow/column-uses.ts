@@ -5,8 +5,8 @@ import { memberFilling } from "./filling.js";
 import { consumerPart, entityOf, eventPart, type Flow, fieldPart, type Shown } from "./flow.js";
 import { type Growth, grow, leaf, within } from "./grow.js";
 import { beforeHook } from "./hook-links.js";
-import type { ColumnPart, Part } from "./part.js";
-import { resourcesOf, unseenReaders } from "./table-uses.js";
+import type { ColumnPart } from "./part.js";
+import { resourcesOf, rulesOn, unseenReaders } from "./table-uses.js";
 
 /** Everything that reads a column, or is filled by it, and what follows from that. */
 export function usesOfColumn(growth: Growth, at: ColumnPart): readonly Branch[] {
@@ -20,7 +20,7 @@ export function usesOfColumn(growth: Growth, at: ColumnPart): readonly Branch[] 
     ...snapshots(growth, at, { table, column }),
     ...references(growth, at, table),
     ...[
-      ...rules(growth.flow, at),
+      ...rulesOn(growth.flow, at).filter(({ to }) => to.kind === "rule" && to.column === at.column),
       ...checks(at, { table, column }),
       ...resources(growth.flow, at, { table, column }),
       ...readers(growth.flow, at),
@@ -142,29 +142,6 @@ function references(growth: Growth, at: ColumnPart, { key }: Table): readonly Br
     };
     return leaf({ how: "references", to, with: [column.references?.onDelete ?? "restrict"] });
   });
-}
-
-/** The rules that find their rows by the column. */
-function rules(flow: Flow, at: ColumnPart): readonly Link[] {
-  return flow.ownersOf(at.database).flatMap((service) =>
-    service.consumers.flatMap(({ cascades }) =>
-      cascades
-        .filter(({ table, column }) => table === at.table && column === at.column)
-        .map(({ event, action, table, column }): Link => {
-          const on = eventPart(flow.event(event)).subject;
-          const to: Part = {
-            kind: "rule",
-            service: service.name,
-            database: at.database,
-            on,
-            action,
-            table,
-            column,
-          };
-          return { how: "found by", to, with: [] };
-        }),
-    ),
-  );
 }
 
 function checks(at: ColumnPart, { table, column }: Stands): readonly Link[] {

@@ -18,10 +18,11 @@ function servicesOf(flow: Flow, part: Part): readonly string[] {
     case "service":
     case "resource":
     case "consumer":
-    case "rule":
     case "hook":
     case "dead letters":
       return [part.service];
+    case "rule":
+      return [part.service, ...part.on.split(".").slice(0, 1)];
     case "entity":
     case "entity field":
       return part.entity.split(".").slice(0, 1);

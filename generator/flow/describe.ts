@@ -9,7 +9,13 @@ export interface Description {
 }
 
 export function describe(flow: Flow, link: Link): Description {
-  return { name: link.how === "checks" ? "check" : titleOf(link.to), says: sayOf(flow, link) };
+  return { name: nameWithin(link), says: sayOf(flow, link) };
+}
+
+/** A check is told by what it asks, and a rule that finds rows by what sets it off. */
+function nameWithin({ how, to }: Link): string {
+  if (how === "checks") return "check";
+  return how === "found by" && to.kind === "rule" ? to.on : titleOf(to);
 }
 
 /** What the tree is of, and what that is. */
@@ -108,7 +114,7 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "holds id":
       return "holds that id";
     case "found by":
-      return to.kind === "rule" ? `${ruleWords(to)} on ${to.on}` : "";
+      return to.kind === "rule" ? `${ruleWords(to)}, by a rule of ${to.service}` : "";
     case "may read":
       return "may read it; what it reads, only the database knows";
     case "fills":
@@ -163,12 +169,12 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
   }
 }
 
-function ruleWords({ action }: Extract<Part, { kind: "rule" }>): string {
+function ruleWords({ action, column }: Extract<Part, { kind: "rule" }>): string {
   switch (action) {
     case "delete":
-      return "deletes the rows that hold the id";
+      return `deletes the rows that name it in ${column}`;
     case "set_null":
-      return "sets it to NULL";
+      return `sets ${column} to NULL`;
     default:
       return action satisfies never;
   }
@@ -217,10 +223,11 @@ function natureOf(flow: Flow, part: Part): string {
     }
     case "view":
       return "a view";
+    case "resource":
+      return `what ${part.service} serves`;
     case "check":
     case "unique":
     case "index":
-    case "resource":
     case "consumer":
     case "rule":
     case "hook":

@@ -6,7 +6,7 @@ export type PartNames = ReadonlyMap<string, readonly Part[]>;
 
 /**
  * `auth`; `auth.user`, `auth.user.*`; `auth.user.updated`, `auth.user.{id}.updated`, `UserUpdated`; `auth.user.updated.display_name`,
- * `UserUpdated.display_name`, `auth.user.display_name`; `auth_db.users`, `auth.users`, `users`; and the same with a column.
+ * `UserUpdated.display_name`, `auth.user.display_name`; `auth_db.users`, `auth.users`, `users`; and the same with a column; `/api/users`.
  */
 export function namesOfParts(flow: Flow): PartNames {
   const names = new Map<string, Part[]>();
@@ -16,6 +16,9 @@ export function namesOfParts(flow: Flow): PartNames {
     else if (!known.some((other) => keyOf(other) === keyOf(part))) known.push(part);
   };
   for (const { name } of flow.mesh.services) add(name, { kind: "service", service: name });
+  for (const { name: service, http } of flow.mesh.services)
+    for (const { path } of http?.resources ?? [])
+      for (const name of [path, `${service} ${path}`]) add(name, { kind: "resource", service, path });
   addEvents(flow, add);
   addTables(flow, add);
   return names;

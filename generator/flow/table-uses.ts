@@ -1,7 +1,7 @@
 import type { Branch, Link } from "./branch.js";
 import { eventPart, type Flow } from "./flow.js";
 import { type Growth, grow, leaf } from "./grow.js";
-import type { TablePart } from "./part.js";
+import type { Part, TablePart } from "./part.js";
 
 /** What follows from a table: the events of its rows, what refers to it, who reads it. */
 export function usesOfTable(growth: Growth, at: TablePart): readonly Branch[] {
@@ -15,7 +15,12 @@ export function usesOfTable(growth: Growth, at: TablePart): readonly Branch[] {
         with: [column.references?.onDelete ?? "restrict"],
       }),
     ),
-    ...[...resourcesOf(flow, at), ...snapshotsOf(flow, at), ...unseenReaders(flow, at.database)].map(leaf),
+    ...[
+      ...rulesOn(flow, at),
+      ...resourcesOf(flow, at),
+      ...snapshotsOf(flow, at),
+      ...unseenReaders(flow, at.database),
+    ].map(leaf),
   ];
 }
 
@@ -36,9 +41,53 @@ export function resourcesOf(flow: Flow, { database, table }: Rows): readonly Lin
   );
 }
 
+/** The rules that change rows of a table, or delete them. */
+export function rulesOn(flow: Flow, { database, table: name }: Rows): readonly Link[] {
+  return flow.ownersOf(database).flatMap(({ name: service, consumers }) =>
+    consumers.flatMap(({ cascades }) =>
+      cascades
+        .filter(({ table }) => table === name)
+        .map(({ event, action, table, column }): Link => {
+          const on = eventPart(flow.event(event)).subject;
+          return {
+            how: "found by",
+            to: { kind: "rule", service, database, on, action, table, column },
+            with: [],
+          };
+        }),
+    ),
+  );
+}
+
+/** Who reads or calls what a service serves. */
+export function usesOfResource(flow: Flow, { service, path }: ResourcePart): readonly Link[] {
+  const calls = flow.mesh.calls
+    .filter(({ callee }) => callee === service)
+    .flatMap(({ caller, grants }) =>
+      grants
+        .filter((grant) => grant.path === path)
+        .map(
+          ({ verbs }): Link => ({
+            how: "calls",
+            to: { kind: "service", service: caller },
+            with: [`${verbs.join(", ").toUpperCase()} ${path}`],
+          }),
+        ),
+    );
+  return [...calls, ...snapshotsFrom(flow, [{ kind: "resource", service, path }])];
+}
+
+type ResourcePart = Extract<Part, { kind: "resource" }>;
+
 /** The copies that are filled from the list of a table's rows, and the consumers that look there for what was lost. */
 function snapshotsOf(flow: Flow, at: Rows): readonly Link[] {
-  const paths = resourcesOf(flow, at).flatMap(({ to }) => (to.kind === "resource" ? [to] : []));
+  return snapshotsFrom(
+    flow,
+    resourcesOf(flow, at).flatMap(({ to }) => (to.kind === "resource" ? [to] : [])),
+  );
+}
+
+function snapshotsFrom(flow: Flow, paths: readonly ResourcePart[]): readonly Link[] {
   return flow.mesh.services.flatMap(({ database, name: service, consumers }) =>
     consumers.flatMap(({ cache, source, durable, entity, name }): readonly Link[] => {
       const copy = database === undefined || cache === undefined ? undefined : { database, table: cache };

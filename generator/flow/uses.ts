@@ -6,7 +6,7 @@ import { eventPart, type Flow, fieldPart, payloadOf } from "./flow.js";
 import { type Growth, grow, leaf } from "./grow.js";
 import { originsOf } from "./origins.js";
 import { keyOf, type Part } from "./part.js";
-import { resourcesOf, usesOfTable } from "./table-uses.js";
+import { resourcesOf, usesOfResource, usesOfTable } from "./table-uses.js";
 
 /** Whom a part of the mesh concerns: everything that reads it, is filled by it or follows from it, hop by hop. Each part is told of once. */
 export function impactOf(flow: Flow, part: Part): Tree {
@@ -36,10 +36,11 @@ export function follow(growth: Growth, part: Part): readonly Branch[] {
       return usesOfColumn(growth, part);
     case "view":
       return resourcesOf(flow, { database: part.database, table: part.view }).map(leaf);
+    case "resource":
+      return usesOfResource(flow, part).map(leaf);
     case "check":
     case "unique":
     case "index":
-    case "resource":
     case "consumer":
     case "rule":
     case "hook":

@@ -78,7 +78,7 @@ test("hooks that do not compile are named with their line, and the answer counts
 test.each([
   ["auth.usrs.display_name", 'did you mean "auth.users.display_name"?'],
   ["auth.user.updatd", 'did you mean "auth.user.updated"?'],
-  ["what is this", "name a service, subject, entity, field, table or column: auth, "],
+  ["what is this", "name a service, subject, entity, field, table, column or path: auth, "],
 ])("impact of %s, which there is not, is one error with the nearest name", async (word, hint) => {
   const { code, stdout, stderr } = await mesh(folder, "impact", word);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

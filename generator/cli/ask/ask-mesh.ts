@@ -107,7 +107,7 @@ export function findPart(
   throw new UsageError(
     `${MESH_FILE} has no "${shorten(word)}"`,
     meant === undefined
-      ? `name a service, subject, entity, field, table or column: ${examples(names)}`
+      ? `name a service, subject, entity, field, table, column or path: ${examples(names)}`
       : `did you mean "${meant}"?`,
   );
 }

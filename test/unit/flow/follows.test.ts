@@ -162,6 +162,25 @@ test("a key of several columns names its entity, and the columns of others that 
   ]);
 });
 
+test("a table tells which rules reach its rows, and a resource who reads it", () => {
+  const flow = market({
+    shop: ITEMS,
+    desk: "item_cache: { cache: shop.item, sync: { from: shop, get: /items }, columns: { item_id: { type: text, key: true }, name: text } }, wishes: { columns: { wish_id: { type: nanoid, key: true }, item_id: text? } }",
+    subjects: `${GONE}
+  shop.item.{id}.created: { event: ItemMade, emit: { table: items, on: insert }, payload: { item_id: nanoid, name: string } }`,
+    cascades: "[{ on: shop.item.deleted, service: desk, set_null: wishes.item_id }]",
+  });
+  expect(linesOf(flow, { impact: "desk.wishes" })).toEqual([
+    "desk_db.wishes  a table of desk",
+    "└─ shop.item.deleted  sets item_id to NULL, by a rule of desk",
+  ]);
+  expect(linesOf(flow, { impact: "/items" })).toEqual([
+    "shop /items  what shop serves",
+    "├─ desk  calls GET /items",
+    "└─ desk_db.item_cache  is filled from GET /items too",
+  ]);
+});
+
 test("what is private is shown by nothing, and a constraint tells what it asks", () => {
   const flow = market({
     shop: 'items: { checks: { cheap: "cost < price" }, unique: [[price, cost]], columns: { item_id: { type: nanoid, key: true }, price: integer, cost: { type: integer, private: true, check: cost > 0 } } }',
