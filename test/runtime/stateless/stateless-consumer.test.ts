@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
+import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
 import type { StatelessConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { MeshEvent } from "../../../runtime/definition/event-definition.js";
@@ -18,6 +19,7 @@ import { eventDefinition } from "../../support/event-definition.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { defineService } from "../../support/service-definition.js";
+import { startTcpProxy } from "../../support/tcp-proxy.js";
 
 /*
  * A service without a database on a real broker: order, back-off, attempts and dead letters, with nothing but the broker to
@@ -297,3 +299,54 @@ test("a durable that is deleted is made again, and what the stream still has is 
   await waitFor(() => heard.length === 4, { what: "both again" });
   expect(heard).toEqual(["a 1", "a 2", "a 1", "a 2"]);
 });
+
+test("while the broker is away a hook runs to its end, its message comes again, and what came meanwhile follows", async () => {
+  const { hostname: host, port } = new URL(inject("nats"));
+  const proxy = await startTcpProxy({ host, port: Number(port) });
+  const far = await connectJetStream({ url: `nats://${host}:${proxy.port}`, name: "far", logger: silent });
+  try {
+    let begun = 0;
+    let goOn: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const consumer = startStatelessConsumer({
+      broker: far,
+      definition: courier(
+        hearing(async (line) => {
+          begun += 1;
+          if (line === "a 1") await gate;
+        }),
+        { ackWaitSeconds: 2 },
+      ),
+      letters: openDeadLetterStream(far, letters.definition),
+      logger: silent,
+      watchMs: 200,
+    });
+    running.push(consumer);
+    await waitFor(() => rig.settled(DURABLE), { what: "the durable", timeoutMs: 30_000 });
+    await versions("a", 2);
+    await waitFor(() => begun === 1, { what: "the hook" });
+    await proxy.close();
+    await versions("b", 2);
+    await waitFor(() => !consumer.stats().connected, { what: "the consumer to miss the broker" });
+    goOn();
+    await waitFor(() => heard.includes("a 1"), { what: "the end of the hook" });
+    await proxy.reopen();
+    await waitFor(() => heard.includes("b 2") && rig.settled(DURABLE), {
+      what: "every message",
+      timeoutMs: 30_000,
+    });
+    const first = (id: string) => [...new Set(heard)].filter((line) => line.startsWith(id));
+    expect([first("a"), first("b")]).toEqual([
+      ["a 1", "a 2"],
+      ["b 1", "b 2"],
+    ]);
+    expect(heard.filter((line) => line === "a 1").length).toBeGreaterThan(1);
+    expect(await letters.list()).toEqual([]);
+    await running.pop()?.stop();
+  } finally {
+    await far.close();
+    await proxy.close();
+  }
+}, 90_000);
