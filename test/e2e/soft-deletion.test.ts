@@ -60,7 +60,7 @@ async function open(url = "") {
 }
 
 test("a soft deletion empties copies and cascades across services, and clearing its column re-creates", {
-  timeout: 110_000,
+  timeout: 170_000,
 }, async () => {
   const folder = makeProject();
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));

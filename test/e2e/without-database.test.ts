@@ -29,6 +29,10 @@ export const courierHooks: CourierHooks = {
   async onParcelTaken({ event, attempt }) {
     tell(\`taken \${event.parcel_id} #\${attempt}\`);
     if (event.parcel_id === "fatal") process.kill(process.pid, "SIGKILL");
+    if (event.parcel_id === "slow") {
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      tell("slow ended");
+    }
   },
   async onEvent({ subject }) {
     tell(subject);
@@ -43,7 +47,7 @@ export const courierHooks: CourierHooks = {
 `;
 
 test("hooks hear everything under least privilege; failing and fatal messages end as dead letters that mesh dlq redrives", {
-  timeout: 110_000,
+  timeout: 170_000,
 }, async () => {
   const folder = makeProject();
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
@@ -139,4 +143,18 @@ test("hooks hear everything under least privilege; failing and fatal messages en
   const stored = await manager.streams.getMessage("DEPOT", { last_by_subj: "depot.parcel.fine.packed" });
   await nats.jetstream().publish("depot.parcel.fine.packed", stored.data);
   await waitFor(() => heard().filter((line) => line === "sms fine #1").length === 2, { what: "it again" });
+
+  // Told to end in the middle of a hook: it waits for that, and the next process handles the rest.
+  const endings = () => heard().filter((line) => line === "slow ended").length;
+  await depot.query("INSERT INTO parcels (parcel_id, door) VALUES ('slow', '4')");
+  await waitFor(() => heard().includes("taken slow #1"), { what: "the slow hook" });
+  process.kill(dev.servicePid("courier"), "SIGTERM");
+  await depot.query("INSERT INTO parcels (parcel_id, door) VALUES ('late', '5')");
+  await waitFor(() => endings() > 0 && heard().includes("taken late #1"), {
+    what: "the end of the hook, and the next process",
+    timeoutMs: 30_000,
+  });
+  await drained("courier_depot_parcel");
+  expect(endings()).toBe(1);
+  expect((await mesh(folder, "dlq", "list")).stdout).toContain("no dead letters");
 });
