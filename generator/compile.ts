@@ -4,7 +4,7 @@ import { adviseIgnores, isOfHooks, readIgnores } from "./check/ignores.js";
 import { checkTypedConstants } from "./check/typed-constants.js";
 import { type Diagnostic, hasErrors } from "./diagnostics/diagnostic.js";
 import { type Ignore, type IgnoredDiagnostic, silence } from "./diagnostics/ignore.js";
-import { locateMistakes, type Mistake } from "./diagnostics/locate.js";
+import { locateMistakes, type Mistake, type Place, placeAt } from "./diagnostics/locate.js";
 import { collectDiagnostics, type Diagnostics, type Report } from "./diagnostics/report.js";
 import type { Part } from "./flow/part.js";
 import { meshShape } from "./language/grammar.js";
@@ -15,7 +15,7 @@ import type { Mesh } from "./model/mesh.js";
 import { type FindPlace, findPlaces } from "./places.js";
 import { decodeText } from "./source/bytes.js";
 import { createSourceText, type Position, type SourceText } from "./source/text.js";
-import type { Value } from "./source/value.js";
+import type { PathStep, Value } from "./source/value.js";
 import { readYaml } from "./source/yaml.js";
 
 export interface Compilation {
@@ -33,6 +33,8 @@ export interface Compilation {
   ) => Pick<Compilation, "ignored"> & { readonly left: readonly Diagnostic[] };
   /** Where a part of the mesh is written; undefined for what nobody writes in the file. */
   readonly placeOf: (part: Part) => Position | undefined;
+  /** Where keys lead, or the nearest thing around it. */
+  readonly placeAt: (path: readonly PathStep[]) => Place;
 }
 
 export interface CompileOptions {
@@ -70,6 +72,7 @@ export function compileMesh(text: string | Uint8Array, options: CompileOptions):
       const span = find(part);
       return span && source.positionAt(span.start);
     },
+    placeAt: (path) => placeAt(path, { source, value }),
   };
 }
 

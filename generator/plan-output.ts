@@ -90,18 +90,13 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const refusals = [...migrations.refusals, ...findMisplacedEvents(chains, migrations.files)];
   if (refusals.length > 0) return refuse(refusals);
 
-  const [{ emitMesh }, { meshJsonSchema: languageSchema }, { findPayloadWarnings }] = await Promise.all([
+  const [{ emitMesh }, { meshJsonSchema: languageSchema }] = await Promise.all([
     import("./emit/emit.js"),
     import("./language/mesh-schema.js"),
-    import("./compatibility/payloads.js"),
   ]);
   const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
   const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(({ oldPaths }) => oldPaths)];
-  const compared = compare(files, { lock, folder, obsolete });
-  return {
-    ...compared,
-    warnings: [...compared.warnings, ...findPayloadWarnings(mesh, (path) => folder.read(path))],
-  };
+  return compare(files, { lock, folder, obsolete });
 }
 
 /**

@@ -106,6 +106,28 @@ function addAsking(program: Command, finish: Finish): void {
     .action(async (what: string, options) =>
       finish(await (await import("./commands/explain.js")).explain(what, options)),
     );
+  addDiff(program, finish);
+}
+
+function addDiff(program: Command, finish: Finish): void {
+  const forms = ["json", "sarif", "github", "markdown"] as const;
+  const form = (name: (typeof forms)[number], description: string) =>
+    new Option(`--${name}`, description).conflicts(forms.filter((other) => other !== name));
+  program
+    .command("diff")
+    .description(
+      "say whom the edits of mesh.yaml hurt, what they run and lock, and who deploys first; exit 1 when one breaks something",
+    )
+    .option("--against <what>", "a git ref, another mesh.yaml, or a mesh.lock.json", "HEAD")
+    .option(
+      "--fail-on <classes>",
+      "exit 1 on these, parted by commas, or on none (see docs/compatibility.md)",
+    )
+    .addOption(form("json", "print it as JSON"))
+    .addOption(form("sarif", "print it as SARIF 2.1.0, for code scanning"))
+    .addOption(form("github", "print it as annotations of a GitHub workflow"))
+    .addOption(form("markdown", "print it as a comment for a pull request"))
+    .action(async (options) => finish(await (await import("./commands/diff.js")).diff(options)));
 }
 
 function addRunning(program: Command, finish: Finish): void {

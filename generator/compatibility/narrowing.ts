@@ -25,12 +25,27 @@ export function findNarrowing(before: JsonSchema, now: JsonSchema): string | und
   for (const keyword of keywords) {
     const demand = isObjectKeyword(keyword)
       ? findInObject(before, now)
-      : isWider(keyword, before[keyword], now[keyword])
+      : isWider(keyword, impliedBy(before, keyword), now[keyword])
         ? undefined
         : describe(keyword, now[keyword]);
     if (demand !== undefined) return demand;
   }
   return undefined;
+}
+
+/** What the schema says of the keyword; of values that it lists, what they have in common. */
+function impliedBy(schema: JsonSchema, keyword: string): JsonValue | undefined {
+  if (schema[keyword] !== undefined) return schema[keyword];
+  const values = schema.const === undefined ? listOf(schema.enum) : [schema.const];
+  if (values.length === 0) return undefined;
+  if (keyword === "enum") return [...values];
+  return keyword === "type" ? [...new Set(values.map(typeOf))] : undefined;
+}
+
+function typeOf(value: JsonValue): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return typeof value === "number" && Number.isInteger(value) ? "integer" : typeof value;
 }
 
 function isObjectKeyword(keyword: string): boolean {

@@ -1,6 +1,6 @@
 import { compareNames } from "../collections/compare-names.js";
-import type { SourceText } from "../source/text.js";
-import { nearestEntry, type Value } from "../source/value.js";
+import type { Position, SourceText } from "../source/text.js";
+import { nearestEntry, type PathStep, type Value } from "../source/value.js";
 import type { Diagnostic } from "./diagnostic.js";
 import type { Severity } from "./severity.js";
 
@@ -19,6 +19,19 @@ interface Written {
   readonly source: SourceText;
   /** undefined: the file could not be read. */
   readonly value: Value | undefined;
+}
+
+/** Where a thing is written: its key, or the nearest thing around it. */
+export interface Place {
+  readonly file: string;
+  readonly start: Position;
+  /** Exclusive. */
+  readonly end: Position;
+}
+
+export function placeAt(path: readonly PathStep[], { source, value }: Written): Place {
+  const { start, end } = (value && nearestEntry(value, path))?.keySpan ?? { start: 0, end: 0 };
+  return { file: source.file, start: source.positionAt(start), end: source.positionAt(end) };
 }
 
 /** In file order. A mistake in an anchored block is reported once, however often the block is used. */

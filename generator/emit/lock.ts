@@ -15,6 +15,8 @@ export interface Lock {
   readonly files: Hashes;
   /** The same of migrations, which are append-only: others may come, none of these changes or goes. */
   readonly migrations: Hashes;
+  /** What the output was made from, to say what the next edit changes. Nothing is generated from it. */
+  readonly model: Mesh;
 }
 
 /** By path. */
@@ -47,14 +49,26 @@ export function fingerprint({ mesh, version, templates }: Origin): string {
 
 /** The lock as text: a line for each file, so that two branches which each add some merge line by line. */
 export function printLock(origin: Origin, files: readonly EmittedFile[], migrations: Hashes): string {
-  const lock: Lock = {
+  const lock: Omit<Lock, "model"> = {
     lockVersion: 1,
     generator: origin.version,
     fingerprint: fingerprint(origin),
     files: Object.fromEntries(files.map(({ path, text }) => [path, sha256(text)] as const).sort(byPath)),
     migrations: Object.fromEntries(Object.entries(migrations).sort(byPath)),
   };
-  return `${JSON.stringify(lock, null, 2)}\n`;
+  const head = JSON.stringify(lock, null, 2).slice(0, -"\n}".length);
+  return `${head},\n  "model": ${printModel(origin.mesh)}\n}\n`;
+}
+
+/** A line for each service, database, event and so on, for the same reason. */
+function printModel(mesh: Mesh): string {
+  const parts = Object.entries(mesh).flatMap(([key, value]: [string, unknown]) => {
+    if (value === undefined) return [];
+    const lines = Array.isArray(value) ? value.map((item) => `      ${JSON.stringify(item)}`) : [];
+    const text = lines.length === 0 ? JSON.stringify(value) : `[\n${lines.join(",\n")}\n    ]`;
+    return [`    ${JSON.stringify(key)}: ${text}`];
+  });
+  return `{\n${parts.join(",\n")}\n  }`;
 }
 
 function byPath([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -69,7 +69,12 @@ function planService(
   return file === undefined ? files : [...files, file];
 }
 
-function databaseState(mesh: Mesh, database: Database, sql: SqlPrinter): DatabaseState {
+/** What a model wants of a database. */
+export function databaseState(
+  mesh: Mesh,
+  database: Database,
+  sql: Pick<SqlPrinter, "triggers">,
+): DatabaseState {
   const triggers = database.tables.map((table) => sql.triggers(mesh, database.service, table));
   return {
     schema: databaseSchema(mesh, database),

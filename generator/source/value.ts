@@ -39,8 +39,11 @@ export interface UnreadValue extends Written {
   readonly kind: "unread";
 }
 
-/** The entry that a path of keys and list indexes leads to; undefined when nothing is written there. */
-export function findEntry(root: Value, path: readonly (string | number)[]): Entry | undefined {
+/** A key, the index of a list's item, or of an item its text or some of its entries. */
+export type PathStep = string | number | Readonly<Record<string, string>>;
+
+/** The entry that a path leads to; undefined when nothing is written there. */
+export function findEntry(root: Value, path: readonly PathStep[]): Entry | undefined {
   let entry: Entry = { key: "", keySpan: root.span, value: root };
   for (const step of path) {
     const next = stepInto(entry.value, step);
@@ -51,14 +54,23 @@ export function findEntry(root: Value, path: readonly (string | number)[]): Entr
 }
 
 /** As far as the path leads: the nearest thing that is written, at most the whole. */
-export function nearestEntry(root: Value, path: readonly (string | number)[]): Entry | undefined {
+export function nearestEntry(root: Value, path: readonly PathStep[]): Entry | undefined {
   if (path.length === 0) return undefined;
   return findEntry(root, path) ?? nearestEntry(root, path.slice(0, -1));
 }
 
-function stepInto(value: Value, step: string | number): Entry | undefined {
+function stepInto(value: Value, step: PathStep): Entry | undefined {
   if (value.kind === "mapping") return value.entries.find((entry) => entry.key === String(step));
-  if (value.kind !== "list" || typeof step !== "number") return undefined;
-  const item = value.items[step];
-  return item === undefined ? undefined : { key: String(step), keySpan: item.span, value: item };
+  if (value.kind !== "list") return undefined;
+  const index = typeof step === "number" ? step : value.items.findIndex((item) => isMeant(item, step));
+  const item = value.items[index];
+  return item === undefined ? undefined : { key: String(index), keySpan: item.span, value: item };
+}
+
+function isMeant(item: Value, step: string | Readonly<Record<string, string>>): boolean {
+  if (typeof step === "string") return item.kind === "scalar" && item.text === step;
+  return Object.entries(step).every(([key, text]) => {
+    const said = findEntry(item, [key])?.value;
+    return said?.kind === "scalar" && said.text === text;
+  });
 }

@@ -1,13 +1,10 @@
-import { readFileSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { HOOKS_FOLDER } from "../../check/hook-files.js";
 import type { Compilation } from "../../compile.js";
 import { suggest } from "../../diagnostics/suggest.js";
 import type { Tree } from "../../flow/branch.js";
 import { servicesIn } from "../../flow/concerned.js";
 import { namesOfParts, type PartNames } from "../../flow/find-part.js";
 import { type Flow, openFlow } from "../../flow/flow.js";
-import type { HookReads, HookRemark } from "../../flow/hook-reads.js";
+import type { HookRemark } from "../../flow/hook-reads.js";
 import { nameOf, type Part } from "../../flow/part.js";
 import { printTree } from "../../flow/print-tree.js";
 import { treeToJson, type Written } from "../../flow/tree-to-json.js";
@@ -15,7 +12,8 @@ import type { Mesh } from "../../model/mesh.js";
 import { MESH_FILE } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";
 import { shorten } from "../../quote/visible.js";
-import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
+import { colour, print, printJson, tell } from "../../terminal/terminal.js";
+import { askWithHooks } from "./hooks-of-project.js";
 
 /** An answer, with what it was asked of. */
 export interface Answer {
@@ -25,74 +23,13 @@ export interface Answer {
   readonly remarks: readonly HookRemark[];
 }
 
-/**
- * What a question about the mesh has for an answer, hooks included. They are read only where the answer depends on one that some file mentions:
- * TypeScript takes longer to load than everything else.
- */
+/** What a question about the mesh has for an answer, hooks included. */
 export async function answer(mesh: Mesh, ask: (flow: Flow) => Tree): Promise<Answer> {
-  const sources = await readHookSources();
-  const asked = new Set<string>();
-  const probe: HookReads = {
-    remarks: [],
-    find: ({ name }) => {
-      asked.add(name);
-      return undefined;
-    },
-  };
-  const flow = openFlow(mesh, probe);
-  const tree = ask(flow);
-  if (!sources.some(({ text }) => mentionsAny(text, asked))) return { flow, tree, remarks: [] };
-  const hooks = await withProgress("reading hooks", async () => {
-    const { readHooks } = await import("../../hook-reads/read-hooks.js");
-    return readHooks(mesh, { paths: pathsOf(mesh, sources), files: { read: readText } });
+  const { answer: found, remarks } = await askWithHooks(mesh, (hooks) => {
+    const flow = openFlow(mesh, hooks);
+    return { flow, tree: ask(flow) };
   });
-  const known = openFlow(mesh, hooks);
-  return { flow: known, tree: ask(known), remarks: hooks.remarks };
-}
-
-interface HookSource {
-  /** `hooks/sfs.ts` */
-  readonly path: string;
-  readonly text: string;
-}
-
-async function readHookSources(): Promise<readonly HookSource[]> {
-  const entries = await readdir(HOOKS_FOLDER, { withFileTypes: true, recursive: true }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
-      throw error;
-    },
-  );
-  const paths = entries
-    .filter((entry) => entry.isFile() && /(?<!\.d)\.[jt]s$/.test(entry.name))
-    .map((entry) => `${entry.parentPath.replaceAll("\\", "/")}/${entry.name}`)
-    .sort();
-  return await Promise.all(paths.map(async (path) => ({ path, text: await readFile(path, "utf8") })));
-}
-
-function mentionsAny(text: string, names: ReadonlySet<string>): boolean {
-  return [...names].some((name) => new RegExp(`\\b${name}\\b`).test(text));
-}
-
-/** As a service that runs from TypeScript looks for them. */
-function pathsOf(mesh: Mesh, sources: readonly HookSource[]): ReadonlyMap<string, string> {
-  const there = new Set(sources.map(({ path }) => path));
-  return new Map(
-    mesh.services.flatMap(({ name }) => {
-      const path = ["ts", "js"]
-        .map((ending) => `${HOOKS_FOLDER}/${name}.${ending}`)
-        .find((at) => there.has(at));
-      return path === undefined ? [] : [[name, path] as const];
-    }),
-  );
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
+  return { ...found, remarks };
 }
 
 /** The part that a word means. Throws `UsageError`, with the nearest name, where there is none. */

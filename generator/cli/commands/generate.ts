@@ -1,9 +1,15 @@
+import { changeToJson } from "../../compatibility/report/diff-json.js";
+import { renderShort } from "../../compatibility/report/diff-text.js";
+import type { PlacedChange } from "../../compatibility/report/placed-changes.js";
+import type { Compilation } from "../../compile.js";
 import { plural } from "../../diagnostics/plural.js";
 import type { Mesh } from "../../model/mesh.js";
 import type { OutputPlan } from "../../plan-output.js";
 import { GENERATED, MESH_FILE } from "../../project/paths.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
+import { DIFF_PAINT } from "../diff/diff-paint.js";
+import { compareWithLast, readLastMesh } from "../diff/edits-since.js";
 import type { ExitCode } from "../exit-code.js";
 import {
   gatherWarnings,
@@ -49,10 +55,21 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   if (!options.json) printWarnings(found);
   const warnings = warningsToJson(found, compilation);
   if (options.check) return reportDrift(plan, { mesh, warnings }, options);
+  const changes = plan.write.length === 0 ? [] : await findEdits(compilation);
   writeProject(plan);
-  if (options.json) printJson({ ...summary(plan), diagnostics: warnings });
-  else print(describe(plan, mesh, performance.now() - started));
+  if (options.json)
+    printJson({ ...summary(plan), diagnostics: warnings, changes: changes.map(changeToJson) });
+  else
+    print(
+      [describe(plan, mesh, performance.now() - started), ...renderShort(changes, DIFF_PAINT)].join("\n"),
+    );
   return 0;
+}
+
+/** Of an edit since the last run; none where there was no run, or one that the lock tells nothing of. */
+async function findEdits(compilation: Compilation): Promise<readonly PlacedChange[]> {
+  const last = await readLastMesh();
+  return last === undefined ? [] : await compareWithLast(last, compilation);
 }
 
 function reportDrift(

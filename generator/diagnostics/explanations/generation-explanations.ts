@@ -1,12 +1,10 @@
 import type { HookFinding } from "../../check/hook-files.js";
-import type { PayloadWarning } from "../../compatibility/payloads.js";
 import type { MigrationRefusal } from "../../migrations/refusal.js";
 import type { Severity } from "../severity.js";
 
 /** Said of the project around mesh.yaml: of hooks, of what was generated before, and of the databases that its migrations lead to. */
 export type GenerationCode =
   | HookFinding["code"]
-  | PayloadWarning["code"]
   | MigrationRefusal["code"]
   | "migration-in-the-way"
   | "lock-malformed"
@@ -38,15 +36,6 @@ export const generationExplanations: Readonly<Record<GenerationCode, GenerationE
   ),
   "hook-of-lost-event": warning(
     "Where an event was lost, a snapshot finds its outcome and calls the hook, but only of what a row of the owner tells. This event shows more, so its hook does not run for one that was lost.",
-  ),
-  "payload-narrowed": warning(
-    "Events of the release before are still in the stream, and break the new schema: they would become dead letters. Take both forms first, and demand the new one later.",
-  ),
-  "payload-widened": warning(
-    "Replicas of the release before still demand what the event no longer has to carry: what they take meanwhile becomes a dead letter. Release the subscribers first.",
-  ),
-  "action-added": warning(
-    "Replicas of the release before share the durable, and do not know the new action. Release the subscribers first.",
   ),
   "drop-table": error(
     "The rows would be gone, and no release could roll back. A new name is said by `renamed_from`; a table that is no longer used goes with --allow-destructive.",

@@ -10,9 +10,9 @@ import type { Printing } from "./sql-render.js";
  * stages.
  */
 
-const STAGES = ["shape", "fill", "demand", "build", "hold", "prove"] as const;
+export const STAGES = ["shape", "fill", "demand", "build", "hold", "prove"] as const;
 
-type StageName = (typeof STAGES)[number];
+export type StageName = (typeof STAGES)[number];
 
 /** Which are one transaction; the statements of the others commit one by one, and may each run again. */
 const TRANSACTION: Readonly<Record<StageName, boolean>> = {
@@ -45,7 +45,8 @@ export function printStages(steps: readonly Step[], printing: Printing): readonl
   });
 }
 
-function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName, Block])[] {
+/** The statements of a step, each with its stage. */
+export function stagesOf(step: Step, printing: Printing): readonly (readonly [StageName, Block])[] {
   const silent = (template: string, view: object): Block => ({
     comment: [],
     text: printing.render(template, view),

@@ -1,7 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { drawSamples } from "../../../generator/cli/simulate/samples.js";
-import { findPayloadWarnings } from "../../../generator/compatibility/payloads.js";
 import { payloadProperties, requiredFields } from "../../../generator/emit/json-schema/event.js";
 import { compileValidator } from "../../../generator/emit/validators/compile-validator.js";
 import { CODE_POINTS } from "../../../generator/emit/validators/support.js";
@@ -82,17 +81,6 @@ test("the simulator draws documents that fit the types", () => {
   const totals = samples.sales?.orders?.total ?? [];
   expect(totals.length).toBeGreaterThan(0);
   for (const text of totals) expect(JSON.parse(text)).toMatchObject({ amount: expect.any(String) });
-});
-
-test("what a changed type demands is warned of at the field that uses it", async () => {
-  const before = await outputOf(TEXT);
-  const unchanged = findPayloadWarnings(mesh, (path) => before[path]);
-  expect(unchanged).toEqual([]);
-  const next = compile(TEXT.replace("Money: { ", "Money: { vat: decimal, "));
-  const warnings = findPayloadWarnings(next, (path) => before[path]);
-  expect(warnings.map(({ code, path }) => `${code} ${path.join(" ")}`)).toContain(
-    "payload-narrowed subjects sales.order.{id}.placed payload total",
-  );
 });
 
 test("a `$ref` is read where a schema stands, not in a value or a property's name", () => {

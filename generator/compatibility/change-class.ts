@@ -1,0 +1,134 @@
+/** What an edit of mesh.yaml is to those who run releases that were made before it, worst first. */
+export const changeClasses = {
+  destructive: "Data goes that nobody can bring back: rows, values, or the identity of rows.",
+  "breaking-publisher":
+    "The owner's own release of before fails beside it: its running replicas, the service written by hand, the code that publishes.",
+  "breaking-consumer":
+    "Who hears or reads the service fails, or is told something else: subscribers and their copies, HTTP clients.",
+  operational:
+    "Every release works on, where whoever deploys minds something: an order, a lock, a variable, a time.",
+  compatible: "Every release works on, in whatever order they come.",
+} as const;
+
+/** A key of `changeClasses`. */
+export type ChangeClass = keyof typeof changeClasses;
+
+export const classNames = Object.keys(changeClasses) as readonly ChangeClass[];
+
+export function isChangeClass(word: string): word is ChangeClass {
+  return Object.hasOwn(changeClasses, word);
+}
+
+/** What `--fail-on` means where it is not said. */
+export const FAILING: readonly ChangeClass[] = ["destructive", "breaking-publisher", "breaking-consumer"];
+
+/** What a kind of change is, said once for all edits that are of it. */
+export interface KindFacts {
+  readonly class: ChangeClass;
+  /** What was edited. */
+  readonly title: string;
+  /** Why it has its class. */
+  readonly why: string;
+  readonly order: DeployOrder;
+  /** The edit that spares the harm; undefined: there is none to spare. */
+  readonly safe?: string;
+}
+
+/** `owner`: of the database. */
+export type First = "anybody" | "operator" | "owner" | "publisher" | "consumers";
+
+/** Who comes first, and over how many releases. */
+export const deployOrders = {
+  any: { releases: 1, first: "anybody", text: () => ["in any order"] },
+  "configuration-first": {
+    releases: 1,
+    first: "operator",
+    text: () => [
+      "bring the broker, variables and roles up to date (mesh provision, generated/), then deploy",
+    ],
+  },
+  "consumers-first": {
+    releases: 1,
+    first: "consumers",
+    text: ({ owner, others }: Parties) => [`deploy ${others} to the last replica, then ${owner}`],
+  },
+  "publisher-first": {
+    releases: 1,
+    first: "publisher",
+    text: ({ owner, others }: Parties) => [`deploy ${owner} to the last replica, then ${others}`],
+  },
+  "demand-later": {
+    releases: 2,
+    first: "publisher",
+    text: ({ owner, kept }: Parties) => [
+      `release 1: ${owner} sends what will be demanded, and nobody demands it yet`,
+      `release 2: demand it, once no older event is left${kept}`,
+    ],
+  },
+  "stop-demanding": {
+    releases: 2,
+    first: "consumers",
+    text: ({ owner, others }: Parties) => [
+      `release 1: ${others} can do without it`,
+      `release 2: ${owner} no longer sends it`,
+    ],
+  },
+  "expand-contract": {
+    releases: 3,
+    first: "publisher",
+    text: ({ owner, others, kept }: Parties) => [
+      `release 1: ${owner} sends the new form beside the old one`,
+      `release 2: ${others} read the new one`,
+      `release 3: the old one goes, once no older event is left${kept}`,
+    ],
+  },
+  "expand-contract-rows": {
+    releases: 3,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `release 1: ${owner} has the new column beside the old one, and writes both`,
+      `release 2: ${owner} reads the new one, and rows of before are filled in`,
+      "release 3: the old one goes",
+    ],
+  },
+  "use-no-longer": {
+    releases: 2,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `release 1: ${owner} no longer uses it (null: true, or a default)`,
+      "release 2: drop it, with --allow-destructive",
+    ],
+  },
+  "rows-first": {
+    releases: 2,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `release 1: ${owner} writes only rows that fit, and those that do not are settled`,
+      "release 2: demand it",
+    ],
+  },
+  "stop-replicas": {
+    releases: 1,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `stop ${owner}, migrate, start its new release: the two do not run together`,
+    ],
+  },
+} as const satisfies Record<
+  string,
+  {
+    readonly releases: number;
+    readonly first: First;
+    readonly text: (parties: Parties) => readonly string[];
+  }
+>;
+
+export type DeployOrder = keyof typeof deployOrders;
+
+/** As they are called in sentences. */
+export interface Parties {
+  readonly owner: string;
+  readonly others: string;
+  /** ` (AUTH keeps them for 7 days)` */
+  readonly kept: string;
+}

@@ -1,0 +1,62 @@
+import { groupBy } from "../../collections/group-by.js";
+import { plural } from "../../diagnostics/plural.js";
+import type { Statement } from "../../emit/sql/emit-transitions.js";
+import { type Lock, waitsFor } from "../../emit/sql/locks.js";
+import type { Change, Concern } from "../change.js";
+import { classNames } from "../change-class.js";
+import { countClasses } from "./placed-changes.js";
+
+/*
+ * The sentences that all forms of the report share.
+ */
+
+/** `sfs (user_cache.display_name: keeps it), compute (…)` */
+export function concernsText(concerns: readonly Concern[]): string {
+  const services = [...groupBy(concerns, ({ service }) => service)];
+  return services.map(([service, those]) => `${service} (${those.map(concernText).join("; ")})`).join(", ");
+}
+
+function concernText({ field, as }: Concern): string {
+  return field === undefined ? as : `${field}: ${as}`;
+}
+
+/** `consumers first, 2 releases` */
+export function deploymentText({ deployment: { first, releases } }: Change): string {
+  const order = first === "anybody" ? "in any order" : `${FIRST[first]} first`;
+  return releases === 1 ? order : `${order}, ${plural(releases, "release")}`;
+}
+
+const FIRST = {
+  owner: "owner",
+  operator: "configuration",
+  publisher: "publisher",
+  consumers: "consumers",
+} as const;
+
+/** `ACCESS EXCLUSIVE on users for a moment` */
+export function lockText(lock: Lock): string {
+  const { mode, tables, rows } = lock;
+  if (mode === "none") return "no lock that anybody waits for";
+  const wait = {
+    nobody: "beside traffic",
+    "a moment": "for a moment",
+    writers: "while rows are read: writers wait",
+    everybody: `while every row is ${rows === "rewritten" ? "written anew" : "read"}: everybody waits`,
+  }[waitsFor(lock)];
+  const how = rows === "batches" ? "in batches, beside traffic" : wait;
+  return `${mode} on ${tables.join(", ")} ${how}`;
+}
+
+/** On one line, and not for ever; of a function its name. */
+export function sqlText({ sql, step }: Statement, most = 110): string {
+  if (step.kind === "create_function") return `CREATE OR REPLACE FUNCTION ${step.definition.name}() …`;
+  const line = sql.replaceAll(/\s+/g, " ").trim();
+  return line.length <= most ? line : `${line.slice(0, most - 2)} …`;
+}
+
+/** `2 destructive, 1 operational` */
+export function countText(changes: readonly Change[]): string {
+  const counts = countClasses(changes);
+  const said = classNames.flatMap((name) => (counts[name] === 0 ? [] : [`${counts[name]} ${name}`]));
+  return said.join(", ");
+}

@@ -1,0 +1,243 @@
+import type { Consumer, EnvironmentVariable, Mesh, Service, Stream } from "../model/mesh.js";
+import { compareCascades } from "./cascade-changes.js";
+import { type Change, type ChangeKind, type Concern, changeOf, type Path } from "./change.js";
+import { type Meshes, same } from "./meshes.js";
+import { pairUp } from "./pair-up.js";
+import { callersOf, clientsOf, partiesOf } from "./readers.js";
+
+/** Services, what they hear, serve and need. */
+export function compareServices(meshes: Meshes): readonly Change[] {
+  const { before, next } = meshes;
+  return pairUp(before.services, next.services, ({ name }) => name).flatMap(([previous, service]) => {
+    if (previous === undefined)
+      return service === undefined ? [] : [simple("service-added", service, "is new")];
+    if (service === undefined)
+      return [{ ...simple("service-removed", previous, "goes"), gone: true as const }];
+    return [
+      ...compareIdentity(previous, service, meshes),
+      ...compareConsumers(previous, service),
+      ...compareCascades(previous, service, meshes),
+      ...compareResources(previous, service, meshes),
+      ...compareVariables(previous, service),
+    ];
+  });
+}
+
+function simple(kind: ChangeKind, { name }: Service, says: string, key: Path = []): Change {
+  return changeOf(kind, {
+    path: ["services", name, ...key],
+    message: `${name} ${says}`,
+    concerns: [{ service: name, as: "the service itself" }],
+    parties: { owner: name },
+  });
+}
+
+function compareIdentity(previous: Service, service: Service, { before, next }: Meshes): readonly Change[] {
+  const heard = next.services.flatMap(({ name, consumers }): readonly Concern[] =>
+    consumers.some(({ publisher }) => publisher === service.name) ? [{ service: name, as: "hears it" }] : [],
+  );
+  const concerns = [{ service: service.name, as: "publishes" }, ...heard];
+  const parties = partiesOf(service.name, concerns, next);
+  const change = (kind: ChangeKind, key: string, says: string) =>
+    changeOf(kind, {
+      path: ["services", service.name, key],
+      message: `${service.name} ${says}`,
+      concerns,
+      parties,
+    });
+  const streams = [before, next].map((mesh) =>
+    mesh.streams.find((stream) => stream.service === service.name),
+  );
+  return [
+    ...(previous.external === service.external
+      ? []
+      : [
+          change(
+            "service-by-hand",
+            "external",
+            service.external ? "is written by hand from now on" : "is generated from now on",
+          ),
+        ]),
+    ...(previous.source === service.source
+      ? []
+      : [
+          change(
+            "source-changed",
+            "source",
+            `sends metadata.source ${service.source}, no longer ${previous.source}`,
+          ),
+        ]),
+    ...(previous.envelope === service.envelope
+      ? []
+      : [
+          change(
+            "envelope-changed",
+            "envelope",
+            `sends ${service.envelope ?? "mesh"}, no longer ${previous.envelope ?? "mesh"}`,
+          ),
+        ]),
+    ...compareStream(streams, change),
+    ...(previous.http !== undefined && service.http !== undefined && previous.http.port !== service.http.port
+      ? [
+          simple(
+            "port-changed",
+            service,
+            `listens on ${service.http.port}, no longer on ${previous.http.port}`,
+            ["http", "port"],
+          ),
+        ]
+      : []),
+  ];
+}
+
+function compareStream(
+  [previous, stream]: readonly (Stream | undefined)[],
+  change: (kind: ChangeKind, key: string, says: string) => Change,
+): readonly Change[] {
+  if (previous === undefined || stream === undefined) return [];
+  const { name: _, service: __, subjects: ___, envelope: ____, external: _____, ...old } = previous;
+  const now: Partial<Stream> = stream;
+  const differing = (Object.keys({ ...old, ...stream }) as (keyof Stream)[]).filter(
+    (key) => Object.hasOwn(SETTINGS, key) && previous[key] !== now[key],
+  );
+  const said = differing.map(
+    (key) => `${SETTINGS[key]} ${now[key] ?? "as by default"}, no longer ${previous[key] ?? "as by default"}`,
+  );
+  const isShorter = KEEPING.some(
+    (key) => (stream[key] ?? Number.POSITIVE_INFINITY) < (previous[key] ?? Number.POSITIVE_INFINITY),
+  );
+  return [
+    ...(previous.name === stream.name
+      ? []
+      : [change("stream-renamed", "stream", `sends to stream ${stream.name}, no longer ${previous.name}`)]),
+    ...(said.length === 0
+      ? []
+      : [
+          change(
+            isShorter ? "retention-shortened" : "stream-changed",
+            "stream",
+            `keeps its stream by ${said.join("; ")}`,
+          ),
+        ]),
+  ];
+}
+
+const KEEPING = ["maxAgeSeconds", "maxMessages", "maxBytes", "tombstoneSeconds"] as const;
+
+const SETTINGS: Partial<Record<keyof Stream, string>> = {
+  replicas: "replicas",
+  maxAgeSeconds: "max_age in seconds",
+  maxMessages: "max_messages",
+  maxBytes: "max_bytes",
+  duplicateWindowSeconds: "duplicate_window in seconds",
+  tombstoneSeconds: "tombstones in seconds",
+  described: "described",
+};
+
+function compareConsumers(previous: Service, service: Service): readonly Change[] {
+  const key = ({ entity, name }: Consumer) => `${entity} ${name ?? ""}`;
+  return pairUp(previous.consumers, service.consumers, key).flatMap(([old, now]) => {
+    const { entity, name } = (now ?? old) as Consumer;
+    const said = `${entity}${name === undefined ? "" : ` as ${name}`}`;
+    const place = (each: Service): Path => ["services", service.name, "subscribes", patternFor(each, entity)];
+    if (old === undefined)
+      return [simple("subscription-added", service, `hears ${said}`, place(service).slice(2))];
+    if (now === undefined) {
+      const change = simple(
+        "subscription-removed",
+        service,
+        `no longer hears ${said}`,
+        place(previous).slice(2),
+      );
+      return [{ ...change, gone: true as const }];
+    }
+    return [
+      ...(old.durable === now.durable && old.filter === now.filter
+        ? []
+        : [
+            simple(
+              "durable-replaced",
+              service,
+              `hears ${said} by ${now.durable} (${now.filter}), no longer by ${old.durable} (${old.filter})`,
+              place(service).slice(2),
+            ),
+          ]),
+      ...(same(old.delivery, now.delivery)
+        ? []
+        : [
+            simple(
+              "delivery-changed",
+              service,
+              `takes ${said} with ${deliveryText(old, now)}`,
+              place(service).slice(2),
+            ),
+          ]),
+    ];
+  });
+}
+
+/** As the file says it: `auth.user.*`, or `auth.*`. */
+function patternFor({ subscribes }: Service, entity: string): string {
+  const [service = ""] = entity.split(".");
+  return (
+    subscribes.find((pattern) => pattern.service === service && `${service}.${pattern.entity}` === entity)
+      ?.text ??
+    subscribes.find((pattern) => pattern.service === service && pattern.entity === undefined)?.text ??
+    entity
+  );
+}
+
+function deliveryText({ delivery: old }: Consumer, { delivery: now }: Consumer): string {
+  const keys = (Object.keys(now) as (keyof typeof now)[]).filter((key) => !same(old[key], now[key]));
+  return keys.map((key) => `${key} ${String(now[key])}, no longer ${String(old[key])}`).join("; ");
+}
+
+function compareResources(previous: Service, service: Service, { before, next }: Meshes): readonly Change[] {
+  const resources = (each: Service) => each.http?.resources ?? [];
+  return pairUp(resources(previous), resources(service), ({ path }) => path).flatMap(([old, now]) => {
+    const { path } = (now ?? old) as { path: string };
+    const place = ["services", service.name, "http", "resources", path];
+    if (old === undefined) return [simple("resource-added", service, `serves ${path}`, place.slice(2))];
+    const concerns = [...callersOf(service.name, path, before), clientsOf(service.name, path)];
+    const said = { path: place, concerns, parties: partiesOf(service.name, concerns, next) };
+    if (now === undefined) {
+      const message = `${service.name} no longer serves ${path}`;
+      return [changeOf("resource-removed", { ...said, gone: true, message })];
+    }
+    if (old.table === now.table || isRenamed(service.name, old.table, now.table, next)) return [];
+    const message = `${service.name} shows ${now.table} at ${path}, no longer ${old.table}`;
+    return [changeOf("resource-table-changed", { ...said, message })];
+  });
+}
+
+function isRenamed(service: string, from: string, to: string, { databases }: Mesh): boolean {
+  return databases
+    .filter((database) => database.service === service)
+    .some(({ tables }) => tables.some(({ name, renamedFrom }) => name === to && renamedFrom === from));
+}
+
+/** Those that the runtime reads in any case follow from what else is said. */
+function compareVariables(previous: Service, service: Service): readonly Change[] {
+  const own = ({ environment }: Service) => environment.filter(({ builtIn }) => !builtIn);
+  return pairUp(own(previous), own(service), ({ name }) => name).flatMap(([old, now]) => {
+    const { name } = (now ?? old) as EnvironmentVariable;
+    const place = ["environment", name];
+    if (now === undefined) {
+      return [
+        { ...simple("variable-removed", service, `no longer reads ${name}`, place), gone: true as const },
+      ];
+    }
+    if (now.required && old?.required !== true)
+      return [simple("variable-required", service, `needs ${name}`, place)];
+    if (old === undefined) return [simple("variable-added", service, `reads ${name}`, place)];
+    if (old.default === now.default) return [];
+    return [
+      simple(
+        "variable-changed",
+        service,
+        `takes ${name} for ${now.default ?? "nothing"}, no longer ${old.default ?? "nothing"}, where it is not set`,
+        place,
+      ),
+    ];
+  });
+}

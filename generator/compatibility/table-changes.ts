@@ -1,0 +1,172 @@
+import { castBetween } from "../migrations/casts.js";
+import { sqlDefault, sqlType } from "../migrations/sql-types.js";
+import type { CacheOf, Column, Database, Table } from "../model/mesh.js";
+import { type Change, type ChangeKind, changeOf } from "./change.js";
+import { type ColumnSays, classFor, columnChange, replicas, type TableAbout } from "./column-change.js";
+import type { Pair } from "./former-names.js";
+import { type Meshes, same } from "./meshes.js";
+import { distinct, httpReadersOf, partiesOf } from "./readers.js";
+import { compareTableRules } from "./table-rule-changes.js";
+
+/** Tables, columns and what they hold, in a database that was there before. */
+export function compareTables(database: Pair<Database>, meshes: Meshes): readonly Change[] {
+  const { name } = database.next;
+  const { kept, added, dropped } = meshes.former.tables(name);
+  return [
+    ...dropped.map((table) =>
+      tableChange("table-dropped", { table, database, meshes, gone: true, says: "goes" }),
+    ),
+    ...added.map((table) => tableAdded(table, database, meshes)),
+    ...kept.flatMap((pair) => compareTable({ pair, database, meshes })),
+  ];
+}
+
+function tableAdded(table: Table, database: Pair<Database>, meshes: Meshes): Change {
+  return table.cache === undefined
+    ? tableChange("table-added", { table, database, meshes, says: "is new" })
+    : tableChange("copy-added", { table, database, meshes, says: `is a new copy of ${table.cache.entity}` });
+}
+
+interface TableSays {
+  readonly table: Table;
+  readonly database: Pair<Database>;
+  readonly meshes: Meshes;
+  readonly gone?: true;
+  readonly says: string;
+  readonly former?: string;
+}
+
+function tableChange(kind: ChangeKind, said: TableSays): Change {
+  const { table, database, meshes, gone, says, former } = said;
+  const mesh = gone ? meshes.before : meshes.next;
+  const owner = database.next.service;
+  const isNew = kind === "table-added" || kind === "copy-added";
+  const concerns = isNew ? [] : distinct([replicas(owner), ...httpReadersOf(table, owner, mesh)]);
+  return changeOf(kind, {
+    path: ["databases", database.next.name, "tables", table.name],
+    gone,
+    message: `${database.next.name}: ${table.name} ${says}`,
+    concerns,
+    parties: partiesOf(owner, concerns, mesh),
+    rows: {
+      database: database.next.name,
+      tables: former === undefined ? [table.name] : [table.name, former],
+    },
+    ...classFor(kind, table),
+  });
+}
+
+function compareTable(about: TableAbout): readonly Change[] {
+  const { pair, database, meshes } = about;
+  const { previous, next } = pair;
+  const renamed =
+    previous.name === next.name
+      ? []
+      : [
+          tableChange("table-renamed", {
+            table: next,
+            database,
+            meshes,
+            former: previous.name,
+            says: `was called ${previous.name}`,
+          }),
+        ];
+  if (!same([previous.at?.schema, previous.existing], [next.at?.schema, next.existing])) {
+    return [
+      ...renamed,
+      tableChange("table-moved", { table: next, database, meshes, says: "is another table of PostgreSQL" }),
+    ];
+  }
+  const columns = meshes.former.columns(pair);
+  return [
+    ...renamed,
+    ...columns.dropped.map((column) =>
+      columnChange("column-dropped", { ...about, column, gone: true, says: "goes" }),
+    ),
+    ...columns.added.map((column) => columnAdded(column, about)),
+    ...columns.kept.flatMap((each) => compareColumn(each, about)),
+    ...compareTableRules(about, new Map(columns.kept.map((each) => [each.previous.name, each.next.name]))),
+  ];
+}
+
+function columnAdded(column: Column, about: TableAbout): Change {
+  const value = sqlDefault(column);
+  const mayBeLeftOut = column.nullable || column.default !== undefined || column.defaulted === true;
+  if (!mayBeLeftOut) {
+    return columnChange("column-required", { ...about, column, says: "is new, and must be given" });
+  }
+  const says =
+    value === undefined ? "is new, and NULL in rows of before" : `is new, and ${value} in rows of before`;
+  return columnChange("column-added", { ...about, column, says });
+}
+
+function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): readonly Change[] {
+  const said = { ...about, column: next };
+  const isServed = httpReadersOf(about.pair.next, about.database.next.service, about.meshes.next).length > 0;
+  const isShown = isServed && next.private !== true;
+  const changes: Change[] = [];
+  const add = (kind: ChangeKind, says: string, more: { key?: string; former?: string } = {}) =>
+    changes.push(columnChange(kind, { ...said, says, ...more }));
+  if (previous.name !== next.name)
+    add("column-renamed", `was called ${previous.name}`, { former: previous.name });
+  const [from, to] = [sqlType(previous.type), sqlType(next.type)];
+  if (from !== to) {
+    const kind = castBetween(from, to).lossless ? "column-widened" : "column-narrowed";
+    add(kind, `is ${to}, no longer ${from}`, { key: "type" });
+  }
+  if (previous.nullable && !next.nullable)
+    add("column-required", "must be given, and could be NULL", { key: "null" });
+  if (!previous.nullable && next.nullable) {
+    add(isShown ? "column-nullable-shown" : "column-nullable", "may be NULL", { key: "null" });
+  }
+  changes.push(...compareDefaults(previous, next, said));
+  if (isServed && previous.private !== next.private) {
+    const kind = next.private ? "column-hidden" : "column-shown";
+    add(kind, next.private ? "is private now" : "is no longer private", { key: "private" });
+  }
+  const [was, is] = [memberOf(previous), memberOf(next)];
+  if (isShown && was !== is && previous.name === next.name)
+    add("member-renamed", `is shown as ${is}, no longer as ${was}`);
+  const { cache } = about.pair.next;
+  if (
+    cache !== undefined &&
+    fillingOf(previous) !== fillingOf(next) &&
+    isStillTold(fillingOf(previous), cache, about)
+  ) {
+    add("copy-filled-otherwise", `is filled by ${fillingOf(next)}, no longer by ${fillingOf(previous)}`);
+  }
+  return changes;
+}
+
+function memberOf({ shown, name }: Column): string {
+  return shown ?? name;
+}
+
+/** What no event carries any more says so itself. */
+function isStillTold(filling: string, { entity }: CacheOf, { meshes }: TableAbout): boolean {
+  const events = meshes.next.events.filter((event) => `${event.service}.${event.entity}` === entity);
+  return filling === HOOKS || events.some(({ payload }) => payload.some(({ name }) => name === filling));
+}
+
+const HOOKS = "its hooks";
+
+function fillingOf({ local, filledBy, name }: Column): string {
+  return local === true ? HOOKS : (filledBy?.field ?? name);
+}
+
+function compareDefaults(previous: Column, next: Column, said: Omit<ColumnSays, "says">): readonly Change[] {
+  const [was, is] = [sqlDefault(previous), sqlDefault(next)];
+  if (was === is || (isNow(previous) && isNow(next))) return [];
+  if (is === undefined && !next.nullable && !previous.nullable) {
+    return [
+      columnChange("column-required", { ...said, says: "must be given, and had a default", key: "default" }),
+    ];
+  }
+  const says = is === undefined ? "has no default" : `has the default ${is}`;
+  return [columnChange("default-changed", { ...said, says, key: "default" })];
+}
+
+/** In whatever form the column's type takes it. */
+function isNow({ default: value }: Column): boolean {
+  return value?.kind === "now" || value?.kind === "now_utc";
+}

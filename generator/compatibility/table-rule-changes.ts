@@ -1,0 +1,212 @@
+import type { Column, Reference, Table } from "../model/mesh.js";
+import { type Change, type ChangeKind, changeOf } from "./change.js";
+import { columnChange, type TableAbout } from "./column-change.js";
+import { same } from "./meshes.js";
+import { distinct, httpReadersOf, partiesOf } from "./readers.js";
+
+type Names = ReadonlyMap<string, string>;
+
+/** What a table demands of its rows: key, uniques, references, values, conditions, soft deletion. */
+export function compareTableRules(about: TableAbout, names: Names): readonly Change[] {
+  const { previous, next } = about.pair;
+  const renamed = (columns: readonly string[]) => columns.map((name) => names.get(name) ?? name);
+  const columns = previous.columns.flatMap((old): readonly (readonly [Column, Column])[] => {
+    const now = next.columns.find(({ name }) => name === names.get(old.name));
+    return now === undefined ? [] : [[old, now]];
+  });
+  return [
+    ...(same(renamed(previous.key), next.key)
+      ? []
+      : [
+          tableRule(
+            "key-changed",
+            about,
+            `has the key ${next.key.join(", ")}, no longer ${previous.key.join(", ")}`,
+            next.key,
+          ),
+        ]),
+    ...compareSets(about, { previous: uniquesOf(previous).map(renamed), next: uniquesOf(next) }, UNIQUE),
+    ...compareSets(about, { previous: previous.indexes.map(renamed), next: next.indexes }, INDEX),
+    ...columns.flatMap(([old, now]) => [
+      ...compareReference(old, now, about),
+      ...compareValues(old, now, about),
+      ...compareCheck(old, now, about),
+    ]),
+    ...compareChecks(about),
+    ...compareSoftDeletion(about, names),
+    ...compareCopy(about),
+  ];
+}
+
+function tableRule(
+  kind: ChangeKind,
+  about: TableAbout,
+  says: string,
+  columns: readonly string[] | undefined,
+): Change {
+  const { pair, database, meshes } = about;
+  const owner = database.next.service;
+  const concerns = distinct([
+    { service: owner, as: "its running replicas" },
+    ...httpReadersOf(pair.next, owner, meshes.next),
+  ]);
+  const isMild =
+    pair.next.cache !== undefined &&
+    (kind === "key-changed" || kind === "unique-added" || kind === "check-added");
+  return changeOf(kind, {
+    path: ["databases", database.next.name, "tables", pair.next.name, ...(KEYS[kind] ?? [])],
+    message: `${database.next.name}: ${pair.next.name} ${says}`,
+    concerns: kind === "unique-removed" || kind === "check-removed" ? [] : concerns,
+    parties: partiesOf(owner, concerns, meshes.next),
+    rows: {
+      database: database.next.name,
+      tables: [pair.previous.name, pair.next.name],
+      ...(columns !== undefined && { columns }),
+    },
+    ...(isMild && { class: "breaking-consumer" as const }),
+  });
+}
+
+/** Under which key of the table it is said. */
+const KEYS: Partial<Record<ChangeKind, readonly string[]>> = {
+  "key-changed": ["key"],
+  "unique-added": ["unique"],
+  "unique-removed": ["unique"],
+  "index-added": ["indexes"],
+  "index-removed": ["indexes"],
+  "check-added": ["checks"],
+  "check-removed": ["checks"],
+  "soft-deletion-added": ["soft_delete"],
+  "soft-deletion-removed": ["soft_delete"],
+  "copy-source-changed": ["cache"],
+  "sync-changed": ["sync"],
+};
+
+function uniquesOf({ columns, unique }: Table): readonly (readonly string[])[] {
+  return [...columns.filter((column) => column.unique && !column.key).map(({ name }) => [name]), ...unique];
+}
+
+const UNIQUE = { added: "unique-added", removed: "unique-removed", says: "unique" } as const;
+const INDEX = { added: "index-added", removed: "index-removed", says: "indexed" } as const;
+
+function compareSets(
+  about: TableAbout,
+  { previous, next }: { previous: readonly (readonly string[])[]; next: readonly (readonly string[])[] },
+  { added, removed, says }: typeof UNIQUE | typeof INDEX,
+): readonly Change[] {
+  const has = (sets: readonly (readonly string[])[], set: readonly string[]) =>
+    sets.some((other) => other.join("\0") === set.join("\0"));
+  const change = (kind: ChangeKind, columns: readonly string[], text: string): Change => {
+    const column =
+      columns.length === 1 ? about.pair.next.columns.find(({ name }) => name === columns[0]) : undefined;
+    return column?.unique === true && kind === added
+      ? columnChange(kind, { ...about, column, says: text, key: "unique" })
+      : tableRule(kind, about, `${columns.join(", ")}: ${text}`, columns);
+  };
+  const isThere = (set: readonly string[]) =>
+    set.every((name) => about.pair.next.columns.some((column) => column.name === name));
+  return [
+    ...next.filter((set) => !has(previous, set)).map((set) => change(added, set, `${says} now`)),
+    // What goes with its column is said of the column.
+    ...previous
+      .filter((set) => !has(next, set) && isThere(set))
+      .map((set) => change(removed, set, `no longer ${says}`)),
+  ];
+}
+
+function compareReference(old: Column, now: Column, about: TableAbout): readonly Change[] {
+  const [was, is] = [old.references, now.references];
+  const formerly = was && formerReference(was, about);
+  if (same(formerly, is) || about.pair.next.existing === true) return [];
+  const said = { ...about, column: now, key: "references" };
+  if (is === undefined) {
+    return [columnChange("reference-removed", { ...said, says: `no longer references ${was?.table}` })];
+  }
+  if (formerly?.table !== is.table || formerly.column !== is.column) {
+    return [columnChange("reference-added", { ...said, says: `references ${is.table}.${is.column}` })];
+  }
+  const kind = is.onDelete === "restrict" ? "reference-restricts" : "reference-deletes";
+  // Emptying a column is less than deleting its row.
+  const isLess = formerly.onDelete === "cascade" && is.onDelete === "set_null";
+  const says = `on_delete: ${is.onDelete}, no longer ${formerly.onDelete}`;
+  return [columnChange(isLess ? "reference-removed" : kind, { ...said, key: "on_delete", says })];
+}
+
+function formerReference(
+  { table, column, onDelete }: Reference,
+  { database, meshes }: TableAbout,
+): Reference {
+  const pair = meshes.former.tables(database.next.name).kept.find(({ previous }) => previous.name === table);
+  const target =
+    pair && meshes.former.columns(pair).kept.find(({ previous }) => previous.name === column)?.next.name;
+  return { table: pair?.next.name ?? table, column: target ?? column, onDelete };
+}
+
+function compareValues(old: Column, now: Column, about: TableAbout): readonly Change[] {
+  const [was, is] = [old.oneOf, now.oneOf];
+  const said = { ...about, column: now, key: "one_of" };
+  if (same(was === undefined ? undefined : [...was].sort(), is === undefined ? undefined : [...is].sort()))
+    return [];
+  const lost = was === undefined ? undefined : was.filter((value) => is !== undefined && !is.includes(value));
+  if (is !== undefined && (lost === undefined || lost.length > 0)) {
+    const what = lost === undefined ? `takes ${is.join(", ")} alone` : `no longer takes ${lost.join(", ")}`;
+    return [columnChange("values-narrowed", { ...said, says: what })];
+  }
+  const gained =
+    is === undefined ? "anything" : is.filter((value) => was?.includes(value) !== true).join(", ");
+  return [columnChange("values-widened", { ...said, says: `takes ${gained} as well` })];
+}
+
+function compareCheck(old: Column, now: Column, about: TableAbout): readonly Change[] {
+  const said = { ...about, column: now, key: "check" };
+  if (
+    old.check === now.check ||
+    (old.name !== now.name && now.check !== undefined && old.check !== undefined)
+  )
+    return [];
+  return now.check === undefined
+    ? [columnChange("check-removed", { ...said, says: `no longer holds ${old.check}` })]
+    : [columnChange("check-added", { ...said, says: `holds ${now.check}` })];
+}
+
+function compareChecks(about: TableAbout): readonly Change[] {
+  const { previous, next } = about.pair;
+  const has = (table: Table, condition: string) =>
+    table.checks.some((check) => check.condition === condition);
+  return [
+    ...next.checks
+      .filter(({ condition }) => !has(previous, condition))
+      .map(({ condition, columns }) => tableRule("check-added", about, `holds ${condition}`, columns)),
+    ...previous.checks
+      .filter(({ condition }) => !has(next, condition))
+      .map(({ condition, columns }) =>
+        tableRule("check-removed", about, `no longer holds ${condition}`, columns),
+      ),
+  ];
+}
+
+function compareSoftDeletion(about: TableAbout, names: Names): readonly Change[] {
+  const { previous, next } = about.pair;
+  const was = previous.softDelete && (names.get(previous.softDelete) ?? previous.softDelete);
+  if (was === next.softDelete) return [];
+  return was === undefined
+    ? [tableRule("soft-deletion-added", about, `is softly deleted by ${next.softDelete}`, undefined)]
+    : [tableRule("soft-deletion-removed", about, `is no longer softly deleted by ${was}`, undefined)];
+}
+
+function compareCopy(about: TableAbout): readonly Change[] {
+  const [was, is] = [about.pair.previous.cache, about.pair.next.cache];
+  if (same(was, is)) return [];
+  if (was?.entity !== is?.entity) {
+    const says = `is ${is === undefined ? "no copy" : `a copy of ${is.entity}`}, no longer ${was === undefined ? "a table of its own" : `of ${was.entity}`}`;
+    return [tableRule("copy-source-changed", about, says, undefined)];
+  }
+  return [
+    ...(same(was?.where, is?.where)
+      ? []
+      : [tableRule("copy-source-changed", about, "keeps other rows of its source", undefined)]),
+    ...(same(was?.sync, is?.sync)
+      ? []
+      : [tableRule("sync-changed", about, "takes its snapshots otherwise", undefined)]),
+  ];
+}

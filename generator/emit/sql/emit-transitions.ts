@@ -1,0 +1,57 @@
+import type { Step } from "../../migrations/steps.js";
+import { planTransitions, type Transition } from "../../migrations/transition.js";
+import type { Mesh } from "../../model/mesh.js";
+import type { Templates } from "../../templates.js";
+import { type Lock, lockOf } from "./locks.js";
+import { STAGES, stagesOf } from "./print-stages.js";
+import { openPrinting, openSqlRender } from "./sql-render.js";
+import { tableTriggers } from "./triggers/triggers.js";
+
+/** A statement of a migration, or a few that belong together, in the order in which they run. */
+export interface Statement {
+  readonly step: Step;
+  readonly sql: string;
+  readonly lock: Lock;
+}
+
+export interface PrintedTransition extends Transition {
+  readonly statements: readonly Statement[];
+}
+
+/** What runs in each database that both models have, from one model to the other, with the locks that it takes. */
+export function emitTransitions(
+  before: Mesh,
+  next: Mesh,
+  templates: Templates,
+): readonly PrintedTransition[] {
+  const render = openSqlRender(templates);
+  const triggers = (
+    mesh: Mesh,
+    ...[service, table]: readonly [string, Parameters<typeof tableTriggers>[2]]
+  ) => tableTriggers(mesh, service, table, render);
+  const touched = (name: string) => whatMakes(name, before) !== whatMakes(name, next);
+  return planTransitions(before, next, { triggers }, touched).map((transition) => {
+    const printing = openPrinting(render, transition.places);
+    const statements = transition.steps.flatMap((step) =>
+      stagesOf(step, printing).map(([stage, { text }]) => ({
+        stage,
+        step,
+        sql: text,
+        lock: lockOf(step, stage, transition.before),
+      })),
+    );
+    return {
+      ...transition,
+      statements: STAGES.flatMap((name) => statements.filter(({ stage }) => stage === name)),
+    };
+  });
+}
+
+/** All that a database follows from, as text: where it is the same nothing runs, and no trigger is printed to see that. */
+function whatMakes(name: string, { databases, services, events }: Mesh): string {
+  const database = databases.find((each) => each.name === name);
+  const service = services.find((each) => each.name === database?.service);
+  const heard = new Set(service?.consumers.flatMap((consumer) => consumer.events));
+  const own = events.filter((event) => event.service === service?.name || heard.has(event.name));
+  return JSON.stringify([database, service, own]);
+}

@@ -1,0 +1,119 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readMesh } from "../support/compile.js";
+import { mesh } from "../support/mesh-command.js";
+
+/* `mesh diff` as CI runs it: in a repository of git, in a folder below its top, against refs, files and the lock. */
+
+const root = mkdtempSync(join(tmpdir(), "mesh-diff-"));
+const folder = join(root, "systems");
+const text = readMesh();
+const FIELD = "payload: { user_id: nanoid, username: string, display_name: string }";
+
+function git(...words: readonly string[]): void {
+  const identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
+  const { status, stderr } = spawnSync("git", [...identity, ...words], { cwd: folder, encoding: "utf8" });
+  expect(status, stderr).toBe(0);
+}
+
+beforeAll(() => {
+  mkdirSync(folder);
+  git("init", "-q", "-b", "main");
+  writeFileSync(join(folder, "mesh.yaml"), text);
+  git("add", ".");
+  git("commit", "-q", "-m", "a mesh");
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const write = (next: string) => writeFileSync(join(folder, "mesh.yaml"), next);
+
+describe("against a commit", () => {
+  test("mesh diff finds nothing where only a comment was written, and exits 0", async () => {
+    write(`# A comment.\n${text}`);
+    expect(await mesh(folder, "diff")).toMatchObject({
+      code: 0,
+      stdout: "no change against HEAD\n",
+      stderr: "",
+    });
+  });
+
+  test("prints what README.md shows for the edit that it tells of", async () => {
+    write(text.replace(FIELD, FIELD.replace(", display_name: string", "")));
+    const { code, stdout } = await mesh(folder, "diff");
+    expect(code).toBe(1);
+    expect(readMesh("README.md")).toContain(`\`\`\`\n${stdout}\`\`\``);
+  });
+
+  test("exits 1 for a breaking change, names those that it hurts, and 0 where --fail-on leaves its class out", async () => {
+    write(text.replace(FIELD, FIELD.replace(", display_name: string", "")));
+    const { code, stdout } = await mesh(folder, "diff", "--against", "main");
+    expect(code).toBe(1);
+    expect(stdout).toContain("main:mesh.yaml:155:51 UserCreated: display_name goes field-removed");
+    expect(stdout).toContain("sfs (user_cache.display_name: keeps it)");
+    expect(stdout).toContain("compute (user_cache.display_name: keeps it)");
+    expect(await mesh(folder, "diff", "--fail-on", "destructive")).toMatchObject({ code: 0 });
+    expect(await mesh(folder, "diff", "--fail-on", "none")).toMatchObject({ code: 0 });
+    const { stdout: json, code: failing } = await mesh(
+      folder,
+      "diff",
+      "--json",
+      "--fail-on",
+      "breaking-consumer",
+    );
+    expect(failing).toBe(1);
+    expect(JSON.parse(json)).toMatchObject({ fails: true, counts: { "breaking-consumer": 1 } });
+  });
+
+  test("exits 2 in one line for a ref that is not there, one without the file, and a mesh.yaml with mistakes then or now", async () => {
+    write(text);
+    const lines = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await mesh(folder, "diff", ...args);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      return stderr.split("\n")[0];
+    };
+    expect(await lines("--against", "v9")).toBe(
+      "mesh: v9 is neither a file nor a commit that this repository has",
+    );
+    expect(await lines("--against", "--output=x")).toMatch(/argument missing|is neither a file nor a commit/);
+    expect(await lines("--fail-on", "breaking")).toContain('and not "breaking"');
+    write(text.replace("subscribes: [auth.user.*]", "subscribes: [auth.usr.*]"));
+    expect(await lines()).toContain("error unknown-subject");
+    git("commit", "-q", "-a", "-m", "a mistake");
+    write(text);
+    expect(await lines()).toContain("HEAD:mesh.yaml is no mesh to this generator: HEAD:mesh.yaml:28:18 ");
+    expect(await mesh(folder, "diff", "--against", "HEAD~1")).toMatchObject({ code: 0 });
+    git("rm", "-q", "-f", "--cached", "mesh.yaml");
+    git("commit", "-q", "-m", "no mesh");
+    expect(await lines()).toBe("mesh: HEAD has no mesh.yaml in this folder");
+  });
+});
+
+test("outside of a repository exits 2 for a ref, and compares with a file all the same", async () => {
+  const bare = mkdtempSync(join(tmpdir(), "mesh-diff-"));
+  writeFileSync(join(bare, "mesh.yaml"), text);
+  writeFileSync(join(bare, "old.yaml"), text.replace("port: 8084", "port: 9084"));
+  const { code, stderr } = await mesh(bare, "diff", "--against", "main");
+  expect(code).toBe(2);
+  expect(stderr).toContain("there is no git repository here, and no file main: nothing to compare with");
+  const { code: fine, stdout } = await mesh(bare, "diff", "--against", "old.yaml");
+  expect(fine).toBe(0);
+  expect(stdout).toContain("mesh.yaml:57:7 gateway listens on 8084, no longer on 9084 port-changed");
+  rmSync(bare, { recursive: true, force: true });
+});
+
+test("against a lock tells of the edits since the last generate, and refuses one that a merge has touched", async () => {
+  write(text);
+  expect(await mesh(folder, "generate")).toMatchObject({ code: 0 });
+  const lock = join(folder, "generated/mesh.lock.json");
+  write(text.replace("storage_gb: integer }", "storage_gb: integer, status: string }"));
+  const { code, stdout } = await mesh(folder, "diff", "--against", "generated/mesh.lock.json");
+  expect(code).toBe(1);
+  expect(stdout).toContain("ContainerCreated: status is new, and must be there");
+  writeFileSync(lock, readFileSync(lock, "utf8").replace('"port":8084', '"port":1'));
+  const refused = await mesh(folder, "diff", "--against", "generated/mesh.lock.json");
+  expect(refused).toMatchObject({ code: 2, stdout: "" });
+  expect(refused.stderr).toContain("is not as one run of this generator has left it");
+});
