@@ -183,6 +183,22 @@ test("a picture is drawn from the model, and from what follows from what", () =>
   ).toEqual([]);
 });
 
+test("exports see the model, and what is emitted", () => {
+  const mayUse = ["export", "emit", "model", "vocabulary", "collections", "quote"];
+  expect(
+    broken(
+      ({ file, target }) =>
+        within(file, "generator/export") &&
+        within(target, "generator") &&
+        (within(target, "generator/model/build") ||
+          !mayUse.some((room) => within(target, `generator/${room}`))),
+    ),
+  ).toEqual([]);
+  expect(
+    broken(({ file, target }) => within(file, "generator/emit") && within(target, "generator/export")),
+  ).toEqual([]);
+});
+
 test("the planner of migrations prints nothing: it knows no emit", () => {
   expect(
     broken(({ file, target }) => within(file, "generator/migrations") && within(target, "generator/emit")),

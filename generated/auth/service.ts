@@ -23,7 +23,11 @@ export function authService(hooks: AuthHooks = {}): ServiceDefinition {
     publishes: ["auth.user.*.*"],
     tables: [sessions, users],
     consumers: [],
-    http: { port: 8081, resources: [{ path: "/api/users", table: users }] },
+    http: {
+      port: 8081,
+      resources: [{ path: "/api/users", table: users }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     callers: [
       {
         name: "compute",

@@ -27,6 +27,7 @@ export function computeService(hooks: ComputeHooks): ServiceDefinition {
     http: {
       port: 8083,
       resources: [{ path: "/api/containers", table: containers }, { path: "/api/ssh-keys", table: sshKeys }],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     callers: [
       {

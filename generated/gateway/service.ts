@@ -30,6 +30,7 @@ export function gatewayService(hooks: GatewayHooks = {}): ServiceDefinition {
         { path: "/api/ingress-rules", table: ingressRules },
         { path: "/api/routes", table: routes },
       ],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     onEvent: hooks.onEvent,
     start: hooks.start,

@@ -27,6 +27,7 @@ export function sfsService(hooks: SfsHooks = {}): ServiceDefinition {
     http: {
       port: 8082,
       resources: [{ path: "/api/files", table: files }, { path: "/api/namespaces", table: namespaces }],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     onEvent: hooks.onEvent,
     start: hooks.start,

@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { STATE_FOLDER } from "../dev/endpoints.js";
+import { type ExportFormat, exportFormats } from "../export/export-formats.js";
 import { graphFormats } from "../graph/formats.js";
 import { UsageError } from "../project/usage-error.js";
 import { print, tell } from "../terminal/terminal.js";
@@ -83,6 +84,18 @@ function addAuthoring(program: Command, finish: Finish): void {
     )
     .addOption(new Option("--format <format>", "of the picture").choices(graphFormats).default("svg"))
     .action(async (options) => finish(await (await import("./commands/graph.js")).graph(options)));
+  program
+    .command("export")
+    .description(
+      "print mesh.yaml as other tools read it: AsyncAPI, OpenAPI, JSON Schemas, Backstage's catalog",
+    )
+    .addArgument(new Argument("<format>", "of the document").choices(exportFormats))
+    .option("--service <name>", "only what this service sends, receives and serves")
+    .option("--out <folder>", "write files there, one for each service or event (default: standard output)")
+    .option("--owner <name>", "backstage: who owns it all (default: unknown)")
+    .action(async (format: ExportFormat, options) =>
+      finish(await (await import("./commands/export.js")).exportMesh(format, options)),
+    );
 }
 
 function addAsking(program: Command, finish: Finish): void {

@@ -1,4 +1,4 @@
-import type { JsonSchema, Mesh } from "../model/mesh.js";
+import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
 import { planDocument, subjectsDocument } from "./documents/broker-plan.js";
@@ -10,6 +10,7 @@ import { type EmittedFile, HEADER } from "./file.js";
 import { messageSchema, schemaFileName } from "./json-schema/event.js";
 import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
+import { OPENAPI_FILE, openApiDocument } from "./openapi/document.js";
 import { printJson } from "./print/layout.js";
 import { openPrinter } from "./typescript/printer.js";
 import { typesSource } from "./typescript/type-interfaces.js";
@@ -46,6 +47,7 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
     { path: "mesh.schema.json", text: printJson(context.languageSchema) },
     ...(mesh.types.length === 0 ? [] : [{ path: "types.ts", text: printer(typesSource(mesh.types)) }]),
     ...mesh.services.flatMap((service) => emitTypeScript(service, lookup, printer)),
+    ...mesh.services.flatMap((service) => emitOpenApi(service, lookup)),
   ].map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
     (context.migrations[name] ?? []).map((file) => ({
@@ -87,6 +89,12 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
       text: printJson(messageSchema(event, lookup.service(event.service).envelope, mesh.types)),
     })),
   ];
+}
+
+function emitOpenApi(service: Service, lookup: Lookup): EmittedFile[] {
+  if (service.http === undefined) return [];
+  const text = printJson(openApiDocument(service, service.http, lookup));
+  return [{ path: `${service.name}/${OPENAPI_FILE}`, text }];
 }
 
 function renderBroker(lookup: Lookup, render: Render, options?: BrokerOptions): string {

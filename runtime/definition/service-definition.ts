@@ -14,6 +14,14 @@ export interface ResourceDefinition {
   readonly table: TableDefinition;
 }
 
+/** What a service answers over HTTP. */
+export interface HttpDefinition {
+  readonly port: number;
+  readonly resources: readonly ResourceDefinition[];
+  /** The OpenAPI document of all of it, which it serves. Absent: none. */
+  readonly openApi?: URL;
+}
+
 /** The database of a service. */
 export interface DatabaseDefinition {
   readonly name: string;
@@ -58,7 +66,7 @@ export interface ServiceDefinition {
   /** Its views; none of them is among its tables. */
   readonly views?: readonly TableDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
-  readonly http?: { readonly port: number; readonly resources: readonly ResourceDefinition[] };
+  readonly http?: HttpDefinition;
   /** Other services that may call it, with what each may do. */
   readonly callers?: readonly CallerDefinition[];
   /** Services that its hooks call, beside the sources of its consumers. */

@@ -13,6 +13,7 @@ import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { guard, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health-routes.js";
 import { isBeforeMigrations, problemOf } from "./http-errors.js";
+import { OPENAPI_PATH, serveOpenApi } from "./openapi-route.js";
 import { type Operations, serveOperations } from "./operate-routes.js";
 import { Problem } from "./problem.js";
 import { answerUnparsed, sendProblem } from "./problem-answers.js";
@@ -21,6 +22,8 @@ import { resourceMethods, serveResource } from "./resource.js";
 export interface HttpOptions {
   readonly service: string;
   readonly resources: readonly ResourceDefinition[];
+  /** The OpenAPI document of the service; undefined: it has none. */
+  readonly openApi?: URL | undefined;
   /** Undefined for a service without a database, which has no resources. */
   readonly pool: Pool | undefined;
   /** Every request, except to an open path, must send one of them: `Authorization: Bearer <key>`. */
@@ -101,9 +104,10 @@ export function buildServer(options: HttpOptions): FastifyInstance {
     }
     return sendProblem(problem, request, reply);
   });
-  app.setNotFoundHandler((request, reply) => sendProblem(missing(request, resources), request, reply));
+  app.setNotFoundHandler((request, reply) => sendProblem(missing(request, options), request, reply));
   serveHealth(app, options.health);
   serveOperations(app, options.operations);
+  if (options.openApi !== undefined) serveOpenApi(app, options.openApi);
   const lists = shareAmong(limits.lists);
   for (const resource of resources) {
     if (pool === undefined)
@@ -144,21 +148,20 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
   });
 }
 
+type Served = Pick<HttpOptions, "resources" | "openApi">;
+
 /** A problem 405 where the path exists without this method, else 404. */
-function missing(request: FastifyRequest, resources: readonly ResourceDefinition[]): Problem {
+function missing(request: FastifyRequest, served: Served): Problem {
   const path = request.url.split("?", 1)[0]?.replace(/(.)\/$/, "$1") ?? "";
-  const allowed = allowedMethods(path, resources);
+  const allowed = allowedMethods(path, served);
   if (allowed === undefined) return new Problem("not-found", `There is nothing at ${path}.`);
   return new Problem("method", `${request.method} is not one of ${allowed.join(", ")}.`, {
     headers: { allow: allowed.join(", ") },
   });
 }
 
-function allowedMethods(
-  path: string,
-  resources: readonly ResourceDefinition[],
-): readonly string[] | undefined {
-  if (OPEN_PATHS.has(path)) return ["GET", "HEAD"];
+function allowedMethods(path: string, { resources, openApi }: Served): readonly string[] | undefined {
+  if (OPEN_PATHS.has(path) || (openApi !== undefined && path === OPENAPI_PATH)) return ["GET", "HEAD"];
   if (path === "/operate/resync") return ["POST"];
   for (const resource of resources) {
     const methods = resourceMethods(resource);

@@ -52,6 +52,7 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
   const app = buildServer({
     service: definition.name,
     resources: definition.http?.resources ?? [],
+    openApi: definition.http?.openApi,
     pool: pools?.requestPool,
     keys: config.keys,
     logger,

@@ -194,6 +194,9 @@ test("usage mistakes end with 2 and say what to do", async () => {
     ["check", "one", "too", "many"],
     ["graph", "--focus", "nobody"],
     ["graph", "--format", "png"],
+    ["export", "wsdl"],
+    ["export", "openapi"],
+    ["export", "asyncapi", "--service", "nobody"],
   ]) {
     const ended = await mesh(folder, ...args);
     expect(ended.code, args.join(" ")).toBe(2);
@@ -211,6 +214,17 @@ test("graph draws the mesh, or what follows from an event", async () => {
   const focused = await mesh(folder, "graph", "--focus", "orders", "--format", "dot");
   expect(focused).toMatchObject({ code: 0, stdout: expect.stringMatching(/^digraph [\s\S]*\}\n$/) });
   expect((await mesh(folder, "graph", "--focus", "order")).stderr).toContain('did you mean "orders"?');
+});
+
+test("export prints what other tools read, or writes it into a folder", async () => {
+  const printed = await mesh(folder, "export", "asyncapi", "--service", "orders");
+  expect(printed.code).toBe(0);
+  expect(JSON.parse(printed.stdout)).toMatchObject({ asyncapi: "3.0.0", info: { title: "Orders of shop" } });
+  const written = await mesh(folder, "export", "openapi", "--out", "api");
+  expect(written).toMatchObject({ code: 0, stdout: "wrote 2 files into api\n" });
+  expect(readFileSync(at("api/orders.openapi.json"), "utf8")).toBe(
+    readFileSync(at("generated/orders/openapi.json"), "utf8"),
+  );
 });
 
 test("dev runs it, hooks included", async () => {

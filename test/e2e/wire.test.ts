@@ -1,5 +1,14 @@
+import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Parser } from "@asyncapi/parser";
+import { Ajv } from "ajv";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { exportDocument } from "../../generator/export/export-files.js";
+import { compile, readMesh } from "../support/compile.js";
+import { type OpenApiClient, openApiClient } from "../support/openapi-client.js";
 import {
   type BareClient,
   bareClient,
@@ -166,4 +175,159 @@ test("an unversioned updated, out of order after a deleted, does not undo the de
   await send("updated", user);
   await applied();
   expect(await cached(mesh, "sfs", "shade")).toBeUndefined();
+});
+
+test("every operation of the served OpenAPI documents answers as they say", async () => {
+  const auth = await openApiClient(mesh.services.auth.url, mesh.key);
+  const sfs = await openApiClient(mesh.services.sfs.url, mesh.key);
+  for (const [service, api] of Object.entries({ auth, sfs }))
+    expect(api.document).toEqual(JSON.parse(readMesh(`generated/${service}/openapi.json`)));
+  const serve = async (api: OpenApiClient, name: string, { body, patch, list }: Served) => {
+    const created = await api.call(`create${name}`, { body });
+    expect(created.status).toBe(201);
+    const id = created.headers.get("location")?.split("/").at(-1) ?? "";
+    expect((await api.call(`get${name}`, { id })).body).toEqual(created.body);
+    const [field, value] = Object.entries(body)[0] ?? [];
+    const query = `?${field}=${encodeURIComponent(String(value))}`;
+    expect((await api.call(list, { query, headers: { "mesh-snapshot": "versions" } })).body).toMatchObject([
+      created.body,
+    ]);
+    expect(await api.call(`update${name}`, { id, body: patch })).toMatchObject({ status: 200, body: patch });
+    expect(await api.call(`create${name}`, { body: {} })).toMatchObject({ status: 422 });
+    expect(await api.call(`update${name}`, { id, body: {} })).toMatchObject({ status: 422 });
+    expect(
+      await api.call(`create${name}`, { body, headers: { "content-type": "text/plain" } }),
+    ).toMatchObject({ status: 415 });
+    expect(await api.call(list, { query: "?nonsense=1" })).toMatchObject({ status: 400 });
+    expect(await api.call(list, { key: "none" })).toMatchObject({ status: 401 });
+    return id;
+  };
+  const user = await serve(auth, "User", {
+    list: "listUsers",
+    body: { username: "openapi" },
+    patch: { display_name: "Open" },
+  });
+  expect(await auth.call("createUser", { body: { username: "openapi" } })).toMatchObject({ status: 409 });
+  const namespace = await serve(sfs, "Namespace", {
+    list: "listNamespaces",
+    body: { name: "openapi" },
+    patch: { visibility: "public" },
+  });
+  const body = { path: "/a", namespace_id: namespace, size_bytes: 5 };
+  const file = await serve(sfs, "File", { list: "listFiles", body, patch: { uploader_id: null } });
+  expect(await sfs.call("createFile", { body: { path: "/b", namespace_id: "none" } })).toMatchObject({
+    status: 409,
+  });
+  for (const [api, operation, id] of [
+    [sfs, "deleteFile", file],
+    [sfs, "deleteNamespace", namespace],
+    [auth, "deleteUser", user],
+  ] as const) {
+    expect(await api.call(operation, { id })).toMatchObject({ status: 204 });
+    expect(await api.call(operation, { id })).toMatchObject({ status: 404 });
+  }
+  for (const api of [auth, sfs]) {
+    expect(await api.call("isAlive")).toMatchObject({ status: 200 });
+    expect(await api.call("isReady")).toMatchObject({ status: 200 });
+    expect(await api.call("getOpenApi")).toMatchObject({ status: 200 });
+    expect(await api.call("getOpenApi", { key: "none" })).toMatchObject({ status: 401 });
+    expect(await api.call("resync", { query: "?durable=none" })).toMatchObject({ status: 404 });
+    expect(await api.call("resync")).toMatchObject({ status: 200 });
+    expect(api.uncalled()).toEqual([]);
+  }
+});
+
+interface Served {
+  readonly list: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly patch: Readonly<Record<string, unknown>>;
+}
+
+/*
+ * Modelina makes the classes, from the exported document alone. It brings 190 MB with it: `npm run peers` runs this, and not each run
+ * of the tests.
+ */
+test.skipIf(process.env.PEERS === undefined)(
+  "what a peer generator makes of the AsyncAPI document publishes what a service applies",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mesh-peer-"));
+    try {
+      writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+      execFileSync(
+        "npm",
+        [
+          "install",
+          "--no-audit",
+          "--no-fund",
+          "--prefer-offline",
+          "--ignore-scripts",
+          "@asyncapi/modelina@5.10.1",
+        ],
+        { cwd: folder },
+      );
+      writeFileSync(
+        join(folder, "mesh.json"),
+        exportDocument(compile(readMesh()), "asyncapi", { service: undefined }) ?? "",
+      );
+      writeFileSync(join(folder, "generate.js"), GENERATE);
+      execFileSync(process.execPath, ["generate.js"], { cwd: folder });
+      const { UserCreated } = await import(join(folder, "out/UserCreated.ts"));
+      const { Metadata } = await import(join(folder, "out/Metadata.ts"));
+      const id = randomUUID();
+      const metadata = new Metadata({
+        eventId: randomUUID(),
+        entityId: id,
+        timestamp: 1705920000,
+        source: "auth-service",
+        version: 1,
+      });
+      const event = new UserCreated({
+        metadata,
+        userId: id,
+        username: "by-modelina",
+        displayName: "Modelina",
+      });
+      await bare.publish(`auth.user.${id}.created`, event.marshal(), metadata.eventId);
+      await applied();
+      expect(await cached(mesh, "sfs", id)).toMatchObject({
+        username: "by-modelina",
+        display_name: "Modelina",
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
+
+const GENERATE = `
+import { TypeScriptFileGenerator, TS_COMMON_PRESET } from "@asyncapi/modelina";
+import { readFileSync } from "node:fs";
+const presets = [{ preset: TS_COMMON_PRESET, options: { marshalling: true } }];
+const generator = new TypeScriptFileGenerator({ modelType: "class", moduleSystem: "ESM", presets });
+const document = JSON.parse(readFileSync("mesh.json", "utf8"));
+await generator.generateToFiles(document, "./out", { exportType: "named" }, true);
+`;
+
+test("a client that knows the AsyncAPI document alone publishes what a service applies", async () => {
+  const { document } = await new Parser().parse(
+    exportDocument(compile(readMesh()), "asyncapi", { service: undefined }) ?? "",
+  );
+  const channel = document?.channels().get("auth.user.created");
+  const message = channel?.messages().get("UserCreated");
+  const id = randomUUID();
+  const body = { user_id: id, username: "by-asyncapi", display_name: "AsyncAPI" };
+  const metadata = {
+    event_id: randomUUID(),
+    entity_id: id,
+    timestamp: 1705920000,
+    source: "auth-service",
+    version: 1,
+  };
+  const ajv = new Ajv({ strict: false, validateFormats: false });
+  expect(ajv.validate(message?.payload()?.json() ?? false, { metadata, ...body })).toBe(true);
+  expect(message?.headers()?.json()).toMatchObject({ required: ["Nats-Msg-Id"] });
+  const subject = channel?.address()?.replace("{id}", id) ?? "";
+  await bare.publish(subject, JSON.stringify({ metadata, ...body }), metadata.event_id);
+  await applied();
+  expect(await cached(mesh, "sfs", id)).toMatchObject({ username: "by-asyncapi", display_name: "AsyncAPI" });
 });

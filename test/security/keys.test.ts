@@ -110,7 +110,7 @@ const keyOf = (caller: Name, variable: string) => environments.get(caller)?.[var
 interface Probe {
   readonly request: string;
   readonly body?: object;
-  /** The grants that the sync of SFS and Compute needs. */
+  /** The grants that the sync of SFS and Compute needs, and what any key opens. */
   readonly isSync?: true;
 }
 
@@ -121,6 +121,7 @@ const PROBES: readonly Probe[] = [
   { request: "HEAD /api/users/u1", isSync: true },
   { request: "OPTIONS /api/users", isSync: true },
   { request: "OPTIONS /api/users/u1", isSync: true },
+  { request: "GET /openapi.json", isSync: true },
   { request: "POST /api/users", body: { username: "two" } },
   { request: "PATCH /api/users/u1", body: { display_name: "changed" } },
   { request: "DELETE /api/users/nobody" },

@@ -6,7 +6,7 @@ export const checkResources: Rule = (program, report) => {
   for (const service of program.services.values()) {
     const resources = service.node?.get.http?.get.resources?.entries ?? [];
     for (const { name: path, node: table } of resources) {
-      if (/^\/(healthz|readyz|operate)(\/|$)/.test(path.value))
+      if (/^\/(healthz|readyz|operate|openapi\.json)(\/|$)/.test(path.value))
         report("reserved-name", path.span, { name: path.value, use: "every service answers there itself" });
       if (table !== undefined)
         reportMissingTable(
@@ -15,11 +15,6 @@ export const checkResources: Rule = (program, report) => {
           program,
           report,
         );
-      if (/^\/(healthz|readyz|operate)(\/|$)/.test(path.value))
-        report("reserved-name", path.span, {
-          name: path.value,
-          use: "every service answers its operators there",
-        });
       const around = resources.find((other) => path.value.startsWith(`${other.name.value}/`));
       if (around === undefined) continue;
       report(

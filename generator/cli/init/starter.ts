@@ -111,16 +111,16 @@ export const STARTER_TSCONFIG = {
   include: ["generated", "hooks"],
 };
 
-/** tsc neither removes what is no longer there, nor copies the SQL that services read from beside their code. */
+/** tsc neither removes what is no longer there, nor copies what services read from beside their code. */
 const CLEAN = "node -e \"fs.rmSync('dist', { recursive: true, force: true })\"";
-const COPY_SQL =
-  "node -e \"for (const from of ['generated', 'sql']) if (fs.existsSync(from)) fs.cpSync(from, 'dist/' + from, { recursive: true, filter: (path) => fs.statSync(path).isDirectory() || path.endsWith('.sql') })\"";
+const COPY_DATA =
+  "node -e \"for (const from of ['generated', 'sql']) if (fs.existsSync(from)) fs.cpSync(from, 'dist/' + from, { recursive: true, filter: (path) => fs.statSync(path).isDirectory() || /[.]sql$|openapi[.]json$/.test(path) })\"";
 
 export const STARTER_SCRIPTS: Readonly<Record<string, string>> = {
   generate: "mesh generate",
   dev: "mesh dev",
   check: "mesh generate --check && tsc",
-  build: `${CLEAN} && tsc --noEmit false && ${COPY_SQL}`,
+  build: `${CLEAN} && tsc --noEmit false && ${COPY_DATA}`,
 };
 
 export const STARTER_IGNORES: readonly string[] = ["node_modules/", "dist/", ".mesh/", ".env"];

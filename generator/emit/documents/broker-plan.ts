@@ -41,7 +41,7 @@ function subjectEntry(event: Event, subscribers: readonly string[]): Literal {
 }
 
 /** Of an external owner's stream only name and subjects, unless mesh.yaml says how it keeps its messages. */
-function streamPlan(stream: Stream): Literal {
+export function streamPlan(stream: Stream): Literal {
   const { name, subjects, service } = stream;
   const external = stream.external ? true : undefined;
   if (external && !stream.described) return { service, external, config: { name, subjects } };
@@ -82,7 +82,7 @@ function deadLetterPlan({ name, deadLetters }: Service): Literal[] {
   return [{ service: name, config }];
 }
 
-function consumerPlan({ service, consumer }: Subscription): Literal {
+export function consumerPlan({ service, consumer }: Subscription): Literal {
   return {
     service: service.name,
     external: service.external ? true : undefined,

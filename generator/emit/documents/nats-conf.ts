@@ -173,11 +173,7 @@ function serviceAccount(
     user: {
       name: natsText(service.name),
       passwordVariable: passwordVariableOf(service.name),
-      permissions: permissions(
-        // The broker checks permissions after the mapping.
-        needs.map((need) => (isCall(need) ? ownName(need) : need.subject)),
-        needs.length === 0 ? [] : inboxes(service),
-      ),
+      permissions: permissions(permitted(service, needs)),
     },
     blocks: [
       LIMITS,
@@ -189,6 +185,24 @@ function serviceAccount(
       block("exports: [", listener ? events.map(({ subject }) => exportToListener(subject)) : [], "]"),
       block("imports: [", needs.map(importOf), "]"),
     ].filter(({ lines }) => lines.length > 0),
+  };
+}
+
+/** The subjects that a service's user may use, within its account. */
+export interface Permitted {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+export function permissionsOf(service: Service, lookup: Lookup): Permitted {
+  return permitted(service, needsOf(service, lookup));
+}
+
+function permitted(service: Service, needs: readonly Need[]): Permitted {
+  return {
+    // The broker checks permissions after the mapping.
+    publish: needs.map((need) => (isCall(need) ? ownName(need) : need.subject)),
+    subscribe: needs.length === 0 ? [] : inboxes(service),
   };
 }
 
@@ -218,7 +232,7 @@ function inboxes({ name, external }: Service): readonly string[] {
 }
 
 /** Only what is listed; the broker takes an empty list for everything. */
-function permissions(publish: readonly string[], subscribe: readonly string[]): readonly string[] {
+function permissions({ publish, subscribe }: Permitted): readonly string[] {
   const list = (subjects: readonly string[]) =>
     subjects.length === 0
       ? [`deny: [">"]`]
@@ -253,7 +267,7 @@ function listenerAccount(lookup: Lookup): BrokerAccount {
     user: {
       name: LISTENER,
       passwordVariable: LISTENER_PASSWORD,
-      permissions: permissions([], [">"]),
+      permissions: permissions({ publish: [], subscribe: [">"] }),
     },
     blocks: [LIMITS, block("imports: [", imports, "]")].filter(({ lines }) => lines.length > 0),
   };

@@ -103,8 +103,7 @@ export function differing<Settings extends Readonly<Record<string, Literal>>>(
 function print(literal: Literal, position: Position): string {
   const { syntax, width, indent } = position;
   if (isDocumented(literal)) return print(literal.value, position);
-  const flat = printFlat(literal, syntax);
-  if (!isBranch(literal)) return flat;
+  if (!isBranch(literal)) return printLeaf(literal);
   const [only, ...others] = isCall(literal) ? literal.items : [];
   if (isCall(literal) && only !== undefined && others.length === 0) {
     const name = `${literal[callee]}(`;
@@ -112,8 +111,11 @@ function print(literal: Literal, position: Position): string {
   }
   const { open, entries, close } = takeApart(literal, syntax);
   const isBroken = entries.some(({ above }) => above !== "");
-  // One column is kept for the comma that may follow.
-  if (!isBroken && (indent.length + position.lead + flat.length < width || entries.length === 0)) return flat;
+  if (!isBroken && roomAfter(literal, width) >= 0) {
+    const flat = printFlat(literal, syntax);
+    // One column is kept for the comma that may follow.
+    if (indent.length + position.lead + flat.length < width || entries.length === 0) return flat;
+  }
   const inner = `${indent}  `;
   const items = entries.map(
     ({ above, label, value }) =>
@@ -136,6 +138,22 @@ export function fillLines(items: readonly string[], width: number, separator = "
     else lines.push(item);
   }
   return lines;
+}
+
+/**
+ * Columns that are left of so many, at most, where the literal stands on one line; below zero there is no room for it. It stops there:
+ * printing each branch on one line before it is broken would take the square of their number.
+ */
+function roomAfter(literal: Literal, columns: number): number {
+  if (isDocumented(literal)) return roomAfter(literal.value, columns);
+  if (!isBranch(literal)) return columns - (typeof literal === "string" ? literal.length : 1);
+  const members = isCall(literal) ? literal.items : literal;
+  let left = columns;
+  for (const [name, value] of Object.entries(members)) {
+    if (left < 0) break;
+    if (value !== undefined) left = roomAfter(value, isList(members) ? left : left - name.length);
+  }
+  return left;
 }
 
 function printFlat(literal: Literal, syntax: Syntax): string {

@@ -4,6 +4,7 @@ import { pascalCase } from "../../model/names.js";
 import { serviceTitle } from "../../model/service-title.js";
 import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
+import { OPENAPI_FILE } from "../openapi/document.js";
 import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { typeStatement } from "./constant.js";
 import { consumerFunctionName } from "./consumer.js";
@@ -131,6 +132,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
       resources: service.http.resources.map((resource) =>
         resourceLiteral(resource, { service, lookup, imports }),
       ),
+      openApi: code(`new URL("./${OPENAPI_FILE}", import.meta.url)`),
     },
     callers: callersLiteral(service, lookup),
     calls: callsLiteral(service, lookup),

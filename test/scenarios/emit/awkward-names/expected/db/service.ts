@@ -23,7 +23,11 @@ export function dbService(hooks: DbHooks = {}): ServiceDefinition {
     publishes: ["db.*.*.*"],
     tables: [class_, db, hooks_, table],
     consumers: [],
-    http: { port: 9001, resources: [{ path: "/hooks", table: hooks_ }, { path: "/table", table: table }] },
+    http: {
+      port: 9001,
+      resources: [{ path: "/hooks", table: hooks_ }, { path: "/table", table: table }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     callers: [
       {
         name: "hooks-a",

@@ -21,7 +21,11 @@ export function tablesService(hooks: TablesHooks = {}): ServiceDefinition {
     publishes: [],
     tables: [tables],
     consumers: [],
-    http: { port: 8081, resources: [{ path: "/tables", table: tables }] },
+    http: {
+      port: 8081,
+      resources: [{ path: "/tables", table: tables }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     callers: [
       {
         name: "kitchen",

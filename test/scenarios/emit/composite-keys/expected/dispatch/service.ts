@@ -37,7 +37,11 @@ export function dispatchService(hooks: DispatchHooks): ServiceDefinition {
       dispatchTitleConsumer(hooks),
       dispatchLevelConsumer(hooks),
     ],
-    http: { port: 8083, resources: [{ path: "/parcels", table: parcels }, { path: "/picks", table: picks }] },
+    http: {
+      port: 8083,
+      resources: [{ path: "/parcels", table: parcels }, { path: "/picks", table: picks }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     onEvent: hooks.onEvent,
     start: hooks.start,
   };

@@ -30,6 +30,7 @@ export function shopService(hooks: ShopHooks = {}): ServiceDefinition {
         { path: "/orders", table: orders },
         { path: "/titles", table: titles },
       ],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     callers: [
       {

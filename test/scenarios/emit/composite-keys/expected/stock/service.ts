@@ -23,7 +23,11 @@ export function stockService(hooks: StockHooks = {}): ServiceDefinition {
     publishes: ["stock.*.*.*"],
     tables: [levels, people],
     consumers: [],
-    http: { port: 8082, resources: [{ path: "/levels", table: levels }] },
+    http: {
+      port: 8082,
+      resources: [{ path: "/levels", table: levels }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     callers: [
       {
         name: "dispatch",

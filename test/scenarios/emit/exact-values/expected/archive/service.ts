@@ -25,6 +25,7 @@ export function archiveService(hooks: ArchiveHooks = {}): ServiceDefinition {
     http: {
       port: 8082,
       resources: [{ path: "/api/notes", table: notes }, { path: "/api/samples", table: sampleCache }],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     onEvent: hooks.onEvent,
     start: hooks.start,

@@ -26,6 +26,7 @@ export function labService(hooks: LabHooks = {}): ServiceDefinition {
     http: {
       port: 8081,
       resources: [{ path: "/api/readings", table: readings }, { path: "/api/samples", table: samples }],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     callers: [
       {

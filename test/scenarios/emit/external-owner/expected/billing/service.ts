@@ -27,6 +27,7 @@ export function billingService(hooks: BillingHooks = {}): ServiceDefinition {
     http: {
       port: 9001,
       resources: [{ path: "/api/accounts", table: accountCache }, { path: "/api/invoices", table: invoices }],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     callers: [
       {

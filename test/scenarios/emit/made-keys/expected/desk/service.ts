@@ -30,6 +30,7 @@ export function deskService(hooks: DeskHooks = {}): ServiceDefinition {
         { path: "/api/notes", table: notes },
         { path: "/api/tickets", table: tickets },
       ],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     start: hooks.start,
   };

@@ -25,7 +25,11 @@ export function libraryService(hooks: LibraryHooks = {}): ServiceDefinition {
     moments: true,
     tables: [copies, loans, reservations],
     consumers: [libraryReservationConsumer(hooks)],
-    http: { port: 8081, resources: [{ path: "/api/reservations", table: reservations }] },
+    http: {
+      port: 8081,
+      resources: [{ path: "/api/reservations", table: reservations }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     onEvent: hooks.onEvent,
     start: hooks.start,
   };

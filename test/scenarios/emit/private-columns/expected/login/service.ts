@@ -23,7 +23,11 @@ export function loginService(hooks: LoginHooks = {}): ServiceDefinition {
     publishes: ["login.*.*.*"],
     tables: [users],
     consumers: [],
-    http: { port: 8081, resources: [{ path: "/api/users", table: users }] },
+    http: {
+      port: 8081,
+      resources: [{ path: "/api/users", table: users }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     callers: [
       { name: "shop", keyVariable: "SHOP_TO_LOGIN_KEY", grants: [{ path: "/api/users", verbs: ["get"] }] },
     ],

@@ -21,7 +21,11 @@ export function officeService(hooks: OfficeHooks = {}): ServiceDefinition {
     publishes: [],
     tables: [people, staff, userData],
     consumers: [],
-    http: { port: 8080, resources: [{ path: "/api/people", table: people }] },
+    http: {
+      port: 8080,
+      resources: [{ path: "/api/people", table: people }],
+      openApi: new URL("./openapi.json", import.meta.url),
+    },
     start: hooks.start,
   };
 }

@@ -27,6 +27,7 @@ export function boardService(hooks: BoardHooks = {}): ServiceDefinition {
     http: {
       port: 8082,
       resources: [{ path: "/api/overview", table: overview }, { path: "/api/totals", table: totals }],
+      openApi: new URL("./openapi.json", import.meta.url),
     },
     onEvent: hooks.onEvent,
     start: hooks.start,

@@ -1,0 +1,66 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { plural } from "../../diagnostics/plural.js";
+import { suggest } from "../../diagnostics/suggest.js";
+import { exportDocument, exportFiles, servedOf } from "../../export/export-files.js";
+import type { ExportFormat } from "../../export/export-formats.js";
+import type { Mesh, Service } from "../../model/mesh.js";
+import { UsageError } from "../../project/usage-error.js";
+import { print } from "../../terminal/terminal.js";
+import type { ExitCode } from "../exit-code.js";
+import { compileProject, reportDiagnostics } from "../project.js";
+
+export interface ExportCommandOptions {
+  readonly service?: string;
+  /** Folder; undefined: standard output. */
+  readonly out?: string;
+  readonly owner?: string;
+}
+
+/** Prints mesh.yaml as other tools read it, or writes it into a folder. */
+export async function exportMesh(format: ExportFormat, options: ExportCommandOptions): Promise<ExitCode> {
+  const { mesh, diagnostics } = await compileProject();
+  if (mesh === undefined) {
+    reportDiagnostics(diagnostics, false);
+    return 1;
+  }
+  const service = options.service === undefined ? undefined : serviceNamed(mesh, options.service);
+  const scope = { service, owner: options.owner };
+  if (options.out !== undefined) {
+    const files = exportFiles(mesh, format, scope);
+    await mkdir(options.out, { recursive: true });
+    for (const { path, text } of files) await writeFile(join(options.out, path), text);
+    print(`wrote ${plural(files.length, "file")} into ${options.out}`);
+    return 0;
+  }
+  const text = exportDocument(mesh, format, scope);
+  if (text === undefined) throw noDocument(mesh, service);
+  print(text.trimEnd());
+  return 0;
+}
+
+function serviceNamed(mesh: Mesh, name: string): Service {
+  const service = mesh.services.find((each) => each.name === name);
+  if (service !== undefined) return service;
+  const near = suggest(
+    name,
+    mesh.services.map((each) => each.name),
+  );
+  throw new UsageError(
+    `this mesh has no service "${name}"`,
+    near === undefined ? undefined : `did you mean "${near}"?`,
+  );
+}
+
+function noDocument(mesh: Mesh, service: Service | undefined): UsageError {
+  const served = servedOf(mesh, service);
+  if (served.length > 1)
+    return new UsageError(
+      "each service has a document of its own",
+      `say one with --service ${served[0]?.name}, or a folder for all of them with --out`,
+    );
+  return new UsageError(
+    `${service === undefined ? "no service" : `"${service.name}"`} answers over HTTP`,
+    'add "http" to it in mesh.yaml',
+  );
+}

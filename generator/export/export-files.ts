@@ -1,0 +1,110 @@
+import { stringify } from "yaml";
+import { schemaFileName } from "../emit/json-schema/event.js";
+import { type Lookup, openLookup } from "../emit/lookup.js";
+import { openApiDocument } from "../emit/openapi/document.js";
+import { type Literal, printJson } from "../emit/print/layout.js";
+import type { Event, Mesh, Service } from "../model/mesh.js";
+import { visible } from "../quote/visible.js";
+import { meshAsyncApi, serviceAsyncApi } from "./asyncapi.js";
+import { catalogEntities } from "./backstage.js";
+import type { ExportFormat } from "./export-formats.js";
+import { eventSchema, schemaBundle } from "./schema-bundle.js";
+
+export interface ExportOptions {
+  /** undefined: the whole mesh. */
+  readonly service: Service | undefined;
+  /** Whom the catalog names as owner. */
+  readonly owner?: string | undefined;
+}
+
+export interface ExportedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** One document of a mesh, or of a service; undefined where there is none of the whole mesh: each service has an address of its own. */
+export function exportDocument(mesh: Mesh, format: ExportFormat, options: ExportOptions): string | undefined {
+  const lookup = openLookup(mesh);
+  const { service } = options;
+  switch (format) {
+    case "asyncapi":
+      return json(service === undefined ? meshAsyncApi(lookup) : serviceAsyncApi(service, lookup));
+    case "openapi": {
+      const served = servedOf(mesh, service);
+      const [only] = served;
+      return only?.http === undefined || served.length > 1
+        ? undefined
+        : json(openApiDocument(only, only.http, lookup));
+    }
+    case "jsonschema":
+      return json(schemaBundle(eventsOf(lookup, service), lookup));
+    case "backstage":
+      return catalog(lookup, options);
+    default:
+      return format satisfies never;
+  }
+}
+
+/** The same as files of a folder, one for each service or event. */
+export function exportFiles(
+  mesh: Mesh,
+  format: ExportFormat,
+  options: ExportOptions,
+): readonly ExportedFile[] {
+  const lookup = openLookup(mesh);
+  const { service } = options;
+  const services = service === undefined ? mesh.services : [service];
+  switch (format) {
+    case "asyncapi":
+      return [
+        ...(service === undefined ? [{ path: "asyncapi.json", text: json(meshAsyncApi(lookup)) }] : []),
+        ...services.map((each) => ({
+          path: `${each.name}.asyncapi.json`,
+          text: json(serviceAsyncApi(each, lookup)),
+        })),
+      ];
+    case "openapi":
+      return servedOf(mesh, service).flatMap((each) =>
+        each.http === undefined
+          ? []
+          : [{ path: `${each.name}.openapi.json`, text: json(openApiDocument(each, each.http, lookup)) }],
+      );
+    case "jsonschema":
+      return eventsOf(lookup, service).map((event) => ({
+        path: schemaFileName(event),
+        text: json(eventSchema(event, lookup)),
+      }));
+    case "backstage":
+      return [{ path: "catalog-info.yaml", text: catalog(lookup, options) }];
+    default:
+      return format satisfies never;
+  }
+}
+
+/** Services that answer over HTTP. */
+export function servedOf({ services }: Mesh, only: Service | undefined): readonly Service[] {
+  return (only === undefined ? services : [only]).filter(({ http }) => http !== undefined);
+}
+
+/** Of one service: what it publishes and hears. */
+function eventsOf(lookup: Lookup, service: Service | undefined): readonly Event[] {
+  const { events } = lookup.mesh;
+  if (service === undefined) return events;
+  const heard = new Set([...service.events, ...service.consumers.flatMap((consumer) => consumer.events)]);
+  return events.filter(({ name }) => heard.has(name));
+}
+
+function json(document: Literal): string {
+  return visible(printJson(document));
+}
+
+function catalog(lookup: Lookup, { service, owner }: ExportOptions): string {
+  const entities = catalogEntities(lookup, owner);
+  const own =
+    service === undefined
+      ? entities
+      : entities.filter(({ metadata: { name } }) =>
+          [service.name, `${service.name}-events`, `${service.name}-rest`, service.database].includes(name),
+        );
+  return own.map((entity) => `---\n${stringify(entity, { lineWidth: 0 })}`).join("");
+}
