@@ -2,9 +2,9 @@ import { changes } from "@meshwright/runtime/vocabulary";
 import type { Cascade, Event } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { columnsFilledBy } from "./filling.js";
-import { consumerPart, type Hearer, subjectOf } from "./flow.js";
-import { type Growth, leaf, within } from "./grow.js";
-import { beforeHook, handlersOf } from "./hook-links.js";
+import { consumerPart, eventPart, type Hearer, subjectOf } from "./flow.js";
+import { type Growth, grow, leaf, within } from "./grow.js";
+import { beforeHook, eventsToldBy, handlersOf } from "./hook-links.js";
 import type { Part } from "./part.js";
 import { afterClearing, afterRemoval } from "./removal.js";
 
@@ -28,7 +28,7 @@ function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonly Branc
   return [
     ...rules.map((rule) => ruleBranch(growth, hearer, rule)),
     ...copyBranch(growth, hearer, event),
-    ...handlersOf(flow, hearer, event).map(leaf),
+    ...handlersOf(flow, hearer, event).map((link) => hookBranch(growth, link)),
   ];
 }
 
@@ -49,7 +49,9 @@ function ruleBranch(growth: Growth, { service }: Hearer, rule: Cascade): Branch 
     case "delete": {
       const { softDelete } = flow.table({ database, table });
       return within({ how: "deletes rows", to, with: softDelete === undefined ? [] : [softDelete] }, [
-        ...(before === undefined ? [] : beforeHook(flow, service, before).map(asStep)),
+        ...(before === undefined
+          ? []
+          : beforeHook(flow, service, before).map((link) => hookBranch(growth, asStep(link)))),
         ...afterRemoval(growth, { database, table }),
       ]);
     }
@@ -63,8 +65,17 @@ function ruleBranch(growth: Growth, { service }: Hearer, rule: Cascade): Branch 
   }
 }
 
-function asStep(link: Link): Branch {
-  return leaf({ ...link, how: "before", with: link.how === "reads all" ? ["the whole row"] : link.with });
+function asStep(link: Link): Link {
+  return { ...link, how: "before", with: link.how === "reads all" ? ["the whole row"] : link.with };
+}
+
+/** A hook, with the events that it publishes by hand. */
+function hookBranch(growth: Growth, link: Link): Branch {
+  const told = eventsToldBy(growth.flow, link);
+  return within(
+    link,
+    told.map((event) => grow(growth, { how: "emits", to: eventPart(event), with: [] })),
+  );
 }
 
 function copyBranch(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {

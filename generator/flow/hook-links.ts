@@ -23,7 +23,7 @@ export function handlersReading(
 ): readonly Link[] {
   return handlersOf(flow, hearer, event).filter(({ to, how, with: reads }) => {
     if (how === "may use" || how === "reads all" || to.kind !== "hook") return true;
-    return to.at !== undefined && readsField({ at: to.at, reads }, field);
+    return to.at !== undefined && readsField({ reads }, field);
   });
 }
 
@@ -33,6 +33,13 @@ export function beforeHook(flow: Flow, service: Service, hook: string): readonly
   // A rule names it: it must be there, wherever it is written.
   const to: HookPart = { kind: "hook", service: service.name, consumer: undefined, hook, at: undefined };
   return found.length > 0 ? found : [{ how: "may use", to, with: [] }];
+}
+
+/** The events that a hook publishes by hand. */
+export function eventsToldBy({ hooks, event }: Flow, { to }: Link): readonly Event[] {
+  if (to.kind !== "hook") return [];
+  const { service, consumer, hook: name } = to;
+  return (hooks?.find({ service, consumer, name })?.tells ?? []).map(event);
 }
 
 interface Asked {

@@ -16,6 +16,8 @@ export interface HookRead {
   readonly at: CodePlace;
   /** Fields of the event, or columns of the row, in their order in the code; within objects as `buyer.name`. `all`: it is handed on whole. */
   readonly reads: readonly string[] | "all";
+  /** Names of the events that it publishes by hand. */
+  readonly tells: readonly string[];
 }
 
 export interface HookRemark {
@@ -27,7 +29,7 @@ export interface HookRemark {
 }
 
 /** Whether a hook that reads these is concerned by the field: itself, an object around it, or a member of it. */
-export function readsField({ reads }: HookRead, field: string): boolean {
+export function readsField({ reads }: Pick<HookRead, "reads">, field: string): boolean {
   return (
     reads === "all" ||
     reads.some((read) => read === field || read.startsWith(`${field}.`) || field.startsWith(`${read}.`))

@@ -12,6 +12,7 @@ import {
   nameOfMember,
   valueOfMember,
 } from "./resolve-value.js";
+import { eventsTold, type PublisherNames } from "./told-events.js";
 
 /**
  * What the hooks of a mesh read of the events and rows that they are given. `paths`: the file of each service's hooks, from the project's folder.
@@ -62,12 +63,20 @@ function readService(service: Service, { program, path, mesh }: Place): Found {
   const members = made && membersOf(made, checker);
   if (members === undefined)
     return { line: undefined, reason: `how "${name}" is made is not to be seen from the file` };
+  const publisher: PublisherNames = {
+    name: `${service.names.value}Publisher`,
+    methods: new Map(
+      mesh.events
+        .filter((event) => event.service === service.name)
+        .map((event) => [event.names.value, event.name]),
+    ),
+  };
   return {
     reads: [...hooksOf(service, mesh)].flatMap((hook): readonly (readonly [string, HookRead])[] => {
       const own = hook.consumer === undefined ? members : membersUnder(hook.consumer, members, program);
       const member = own.find((candidate) => nameOfMember(candidate) === hook.name);
       if (member === undefined) return [];
-      return [[hookKey(hook.consumer, hook.name), readHook(hook, member, program)]];
+      return [[hookKey(hook.consumer, hook.name), readHook({ ...hook, publisher }, member, program)]];
     }),
   };
 }
@@ -112,17 +121,22 @@ function hooksOf(service: Service, mesh: Mesh): readonly Hook[] {
   ]);
 }
 
-function readHook(hook: Hook, member: Member, { checker }: HookProgram): HookRead {
+interface AskedHook extends Hook {
+  readonly publisher: PublisherNames;
+}
+
+function readHook(hook: AskedHook, member: Member, { checker }: HookProgram): HookRead {
   const functions = functionsOfMember(member, checker);
   const [first] = functions;
   const at = placeOf(first ?? member);
-  if (first === undefined) return { at, reads: "all" };
+  if (first === undefined) return { at, reads: "all", tells: [] };
+  const tells = [...new Set(functions.flatMap((of) => eventsTold(of, hook.publisher, checker)))];
   const uses = functions
     .flatMap((of) => usesOfParameter(of, checker))
     .filter(([given]) => given === undefined || given === hook.given)
     .map(([, ...path]) => path);
-  if (uses.some((path) => path.length === 0)) return { at, reads: "all" };
-  return { at, reads: [...new Set(uses.map((path) => partRead(path, hook)))] };
+  if (uses.some((path) => path.length === 0)) return { at, reads: "all", tells };
+  return { at, tells, reads: [...new Set(uses.map((path) => partRead(path, hook)))] };
 }
 
 function placeOf(node: ts.Node): HookRead["at"] {

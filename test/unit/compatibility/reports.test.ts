@@ -133,7 +133,7 @@ test("hooks that read a field are named, with the line of the project's code", (
     remarks: [],
     find: ({ service, name }) =>
       service === "mailer" && name === "onOrderReminded"
-        ? { at: { file: "hooks/mailer.ts", line: 7 }, reads: ["channel"] }
+        ? { at: { file: "hooks/mailer.ts", line: 7 }, reads: ["channel"], tells: [] }
         : undefined,
   };
   const concerns = (known: HookReads) =>

@@ -162,6 +162,26 @@ test("a key of several columns names its entity, and the columns of others that 
   ]);
 });
 
+test("what a hook publishes by hand follows from it, and may lead back", () => {
+  const known = market({
+    shop: ITEMS,
+    subjects: `${GONE}
+  desk.bell.{id}.rung: { event: BellRung, payload: {} }`,
+  });
+  const flow = openFlow(known.mesh, {
+    remarks: [],
+    find: ({ name }) =>
+      name === "onItemGone"
+        ? { at: { file: "hooks/desk.ts", line: 1 }, reads: ["item_id"], tells: ["BellRung"] }
+        : undefined,
+  });
+  expect(linesOf(flow, { explain: "ItemGone" }).slice(2)).toEqual([
+    "└─ desk  hears it (desk_shop_item)",
+    "   ├─ desk.onItemGone  reads item_id",
+    "   │  └─ desk.bell.rung  BellRung; nobody hears it",
+  ]);
+});
+
 test("a table tells which rules reach its rows, and a resource who reads it", () => {
   const flow = market({
     shop: ITEMS,

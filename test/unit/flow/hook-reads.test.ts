@@ -142,6 +142,24 @@ test("a step before a cascade tells which columns of the row it reads", () => {
   expect({ at, reads }).toEqual({ at: { file: "hooks/compute.ts", line: 2 }, reads: ["namespace"] });
 });
 
+test("a hook tells which events it publishes by hand, also by another function or name", () => {
+  const hooks = read({
+    "hooks/sfs.ts": `import { sfsPublisher as publisher } from "../generated/sfs/publisher.js";
+export const sfsHooks = {
+  async onUserCreated({ event, tx }) { await publisher.fileUploaded(tx, event.user_id, {}); },
+  async onUserUpdated({ event, tx }) { await tell(tx, event.user_id); },
+  async onUserDeleted({ tx }) { await other.fileUploaded(tx); },
+};
+const tell = (tx, id) => publisher.namespaceUpdated(tx, id, {});`,
+  });
+  const told = (name: string) => hooks.find({ service: "sfs", consumer: undefined, name })?.tells;
+  expect(["onUserCreated", "onUserUpdated", "onUserDeleted"].map(told)).toEqual([
+    ["FileUploaded"],
+    ["NamespaceUpdated"],
+    [],
+  ]);
+});
+
 test("hooks of a named consumer stand under its name", () => {
   const mesh = compile(readMesh("test/scenarios/emit/named-consumers/mesh.yaml"));
   const service = mesh.services.find(({ consumers }) => consumers.some(({ name }) => name !== undefined));
