@@ -37,7 +37,7 @@ export function checkColumnCondition(
   { name, condition }: { readonly name: TextNode<string>; readonly condition: ColumnConditionNode },
   report: Report,
 ): void {
-  const { name: columnName, type, nullable, poisoned } = column;
+  const { name: columnName, type, nullable } = column;
   if (condition.kind !== "mapping" && type !== undefined && !isCompared(type)) {
     report("uncomparable-condition", name.span, { column: columnName, type });
     return;
@@ -62,7 +62,7 @@ export function checkColumnCondition(
       return;
     case "mapping":
       // JSON has a null of its own.
-      if (!nullable && !poisoned && (type === undefined || kindOf(type) !== "document"))
+      if (!nullable && (type === undefined || kindOf(type) !== "document"))
         report("condition-not-nullable", name.span, { column: columnName });
       return;
     default:
@@ -90,7 +90,7 @@ export function refusesValue(
 ): string | undefined {
   if (type === undefined) return undefined;
   const oneOf = node?.get.one_of;
-  const isAllowed = oneOf === undefined || oneOf.poisoned || oneOf.items.some((item) => item.value === value);
+  const isAllowed = oneOf === undefined || oneOf.items.some((item) => item.value === value);
   if (isValueOf(type, value, { allowsNow: false }) && isAllowed) return undefined;
   return oneOf === undefined ? type : oneOf.items.map((item) => item.value).join(", ");
 }

@@ -14,7 +14,6 @@ export function findResource(
 ): NamedNode<string, TextNode<string>> | undefined {
   if (service.external || service.node === undefined) return undefined;
   const resources = service.node.get.http?.get.resources;
-  if (resources?.poisoned || service.node.poisoned || service.node.get.http?.poisoned) return undefined;
   const paths = new Map((resources?.entries ?? []).map((resource) => [resource.name.value, resource]));
   const served = paths.get(path.value);
   if (served === undefined) {

@@ -34,7 +34,7 @@ export function reportMissingTable(
     if (!servable) report("not-of-view", written.span, { view: written.value });
     return undefined;
   }
-  if (table !== undefined || database.poisoned || database.owners.length > 1) return table;
+  if (table !== undefined || database.owners.length > 1) return table;
   const known = new Map<string, TableSymbol | ViewSymbol>([
     ...database.tables,
     ...(servable ? database.views : []),
@@ -76,7 +76,7 @@ export function reportMissingColumn(
   report: Report,
   naming: Naming = "columns",
 ): void {
-  if (table.poisoned || table.columns.has(value)) return;
+  if (table.columns.has(value)) return;
   const known = new Map([...table.columns.values()].map((column) => [wireName(column.name, naming), column]));
   const near = report.nearest(value, known, (column) => column.span);
   const clue = near !== undefined && "meant" in near ? { ...near, meant: within(near.meant) } : near;

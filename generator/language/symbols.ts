@@ -54,7 +54,6 @@ export interface DatabaseSymbol {
   readonly owners: ServiceSymbol[];
   readonly tables: ReadonlyMap<string, TableSymbol>;
   readonly views: ReadonlyMap<string, ViewSymbol>;
-  readonly poisoned: boolean;
 }
 
 /** Only read: no event, no cascade and no copy speaks of it. */
@@ -67,8 +66,6 @@ export interface ViewSymbol {
   readonly columns: ReadonlyMap<string, ViewColumnSymbol>;
   /** As that of a table. */
   readonly key: readonly ViewColumnSymbol[];
-  /** Some of its columns were misread. */
-  readonly poisoned: boolean;
 }
 
 export interface ViewColumnSymbol {
@@ -78,7 +75,6 @@ export interface ViewColumnSymbol {
   readonly nullable: boolean;
   /** The full form, where it is written so. */
   readonly node: Extract<ViewColumnNode, { kind: "mapping" }> | undefined;
-  readonly poisoned: boolean;
 }
 
 export interface TableSymbol {
@@ -96,8 +92,6 @@ export interface TableSymbol {
   readonly softDelete: TextNode<string> | undefined;
   /** `auth.user` */
   readonly cacheOf: TextNode<{ readonly service: string; readonly entity: string }> | undefined;
-  /** Some of its columns were misread: do not conclude that a column does not exist. */
-  readonly poisoned: boolean;
 }
 
 export interface ColumnSymbol {
@@ -112,8 +106,6 @@ export interface ColumnSymbol {
   readonly from: TextNode<string> | undefined;
   /** The full form, where it is written so. */
   readonly node: Extract<ColumnNode, { kind: "mapping" }> | undefined;
-  /** Some of its properties were misread. */
-  readonly poisoned: boolean;
 }
 
 export interface EventSymbol {
@@ -131,8 +123,6 @@ export interface EventSymbol {
   readonly operations: readonly Operation[];
   readonly change: Change;
   readonly fields: ReadonlyMap<string, FieldSymbol>;
-  /** Some of its fields were misread: do not conclude that it does not carry one. */
-  readonly poisoned: boolean;
 }
 
 export interface FieldSymbol {

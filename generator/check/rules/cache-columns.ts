@@ -38,13 +38,10 @@ function checkColumn(column: ColumnSymbol, { table, events, program }: Filled, r
   const { column: owned = column.name } = fillingOf(column, carriersOf(table, program));
   const ownedColumn = (event: EventSymbol) => event.table?.columns.get(owned);
   const mustBeCarried =
-    !column.poisoned &&
-    !column.nullable &&
-    column.node?.get.default === undefined &&
-    column.node?.get.defaulted?.value !== true;
+    !column.nullable && column.node?.get.default === undefined && column.node?.get.defaulted?.value !== true;
   for (const event of events) {
     const name = event.name?.value;
-    if (name === undefined || event.poisoned || hasUnknownField(event)) continue;
+    if (name === undefined || hasUnknownField(event)) continue;
     const [field] = fieldsOf(event);
     if (field === undefined) {
       if (column.key && table.key.length === 1 && isNamedByEnvelope(column, event)) continue;
@@ -59,7 +56,7 @@ function checkColumn(column: ColumnSymbol, { table, events, program }: Filled, r
       continue;
     }
     if (field.node === undefined || column.type === undefined) continue;
-    const mayLackValue = isOptional(field.node) && !column.nullable && !column.poisoned;
+    const mayLackValue = isOptional(field.node) && !column.nullable;
     if (fieldFits(field.node, column.type) && !mayLackValue) continue;
     const type = column.nullable ? `${column.type} or null` : column.type;
     report("cache-column-type", column.span, {

@@ -2,7 +2,6 @@ import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { carriersOf, fieldsFor, fillingOf } from "../../language/carriers.js";
 import type { ColumnConditionNode } from "../../language/grammar.js";
-import { isPoisoned } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { checkColumnCondition } from "../column-conditions.js";
@@ -18,7 +17,7 @@ export const checkCacheConditions: Rule = (program, report) => {
     const where = table.node?.get.where;
     if (where === undefined) continue;
     const keySpan = table.node?.keySpans.where;
-    if (table.cacheOf === undefined && keySpan !== undefined && !isPoisoned(table.node, "cache"))
+    if (table.cacheOf === undefined && keySpan !== undefined)
       report("where-without-cache", keySpan, { table: table.name });
     if (table.cacheOf === undefined) continue;
     const events = carriersOf(table, program);
@@ -70,12 +69,10 @@ function checkEvents(table: TableSymbol, program: Program, report: Report): void
     const column = table.columns.get(name.value);
     return column !== undefined && unfitReason(column) === undefined ? [name] : [];
   });
-  const never = !filling.some(
-    (event) => event.change === "create" || event.poisoned || mayEnterBy(table, event, program),
-  );
+  const never = !filling.some((event) => event.change === "create" || mayEnterBy(table, event, program));
   for (const event of filling) {
     const name = event.name?.value;
-    if (event.poisoned || name === undefined) continue;
+    if (name === undefined) continue;
     const untold = condition.filter(({ value }) => !tells(table, value, program)(event));
     const [first] = untold;
     const tellsNone = untold.length === condition.length;

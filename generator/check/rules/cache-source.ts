@@ -18,7 +18,7 @@ export const checkCacheSource: Rule = (program, report) => {
     }
     const events = program.entities.get(table.cacheOf.text)?.events ?? [];
     const source = events.find((event) => event.table !== undefined)?.table;
-    if (source !== undefined && !source.poisoned) checkAgainst(table, { source, events, program }, report);
+    if (source !== undefined) checkAgainst(table, { source, events, program }, report);
   }
 };
 
@@ -49,8 +49,7 @@ function checkAgainst(cache: TableSymbol, { source, events, program }: Copied, r
   for (const column of cache.columns.values()) {
     const owned = source.columns.get(fillingOf(column, events).column ?? column.name);
     if (owned === undefined || column.local) continue;
-    if (owned.poisoned || column.poisoned || !isCarried(column, events, fieldsFor(column, cache, program)))
-      continue;
+    if (!isCarried(column, events, fieldsFor(column, cache, program))) continue;
     const narrower = findNarrower(column, owned);
     if (narrower !== undefined)
       report("cache-column-narrower", column.span, {

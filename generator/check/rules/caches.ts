@@ -1,4 +1,3 @@
-import { isPoisoned } from "../../language/node.js";
 import { isUnsubscribedFrom, partOf } from "../reach.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
@@ -11,8 +10,7 @@ export const checkCaches: Rule = (program, report) => {
     const service = database.owners[0];
     if (cacheOf === undefined) {
       const sync = table.node?.keySpans.sync;
-      if (sync !== undefined && !isPoisoned(table.node, "cache"))
-        report("sync-without-cache", sync, { table: name });
+      if (sync !== undefined) report("sync-without-cache", sync, { table: name });
       continue;
     }
     const { text: entityName, span } = cacheOf;

@@ -16,7 +16,7 @@ export const checkCalls: Rule = (program, report) => {
         report("setting-without-effect", callee.span, { key: callee.value, reason });
       if (target === undefined) reportUnknownService(callee.value, callee.span, program, report);
       else if (target === caller) without("a service needs no leave to use what it owns");
-      else if (paths?.entries.length === 0 && !paths.poisoned) without("it names no path");
+      else if (paths?.entries.length === 0) without("it names no path");
       else checkPaths({ caller, callee: target, paths }, program, report);
     }
   }

@@ -33,7 +33,7 @@ export const checkCascadeTargets: Rule = (program, report) => {
 function checkColumn(column: ColumnSymbol, rule: CascadeNode, program: Program, report: Report): void {
   const { action, column: target } = targetOf(rule) ?? {};
   if (action === undefined || target === undefined) return;
-  if (cascadeActions[action].needsNullable && !column.nullable && !column.poisoned) {
+  if (cascadeActions[action].needsNullable && !column.nullable) {
     report("set-null-on-not-null", target.span, { column: column.name });
   }
   const event = rule.get.on && program.subjects.get(rule.get.on.text);

@@ -2,7 +2,7 @@ import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import type { Report } from "../../diagnostics/report.js";
 import { actionsOf, targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
-import { isPoisoned, type TextNode } from "../../language/node.js";
+import type { TextNode } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { SubjectName } from "../../language/words.js";
@@ -34,11 +34,11 @@ export const checkCascades: Rule = (program, report) => {
 };
 
 function checkAction(rule: CascadeNode, report: Report): void {
-  const { keySpans, span, poisoned } = rule;
+  const { keySpans, span } = rule;
   const actions = actionsOf(rule);
   const [first, second] = actions;
   if (second !== undefined) report("cascade-action", keySpans[second] ?? span, { given: actions.length });
-  if (first === undefined && !poisoned) report("cascade-action", span, { given: 0 });
+  if (first === undefined) report("cascade-action", span, { given: 0 });
   const target = targetOf(rule);
   if (
     keySpans.before !== undefined &&
@@ -52,12 +52,7 @@ function checkTrigger(rule: CascadeNode, program: Program, report: Report): void
   const { on, service: named } = rule.get;
   const event = on && program.subjects.get(on.text);
   if (on !== undefined && event === undefined) reportUnknownEvent(on, program, report);
-  if (
-    on !== undefined &&
-    event !== undefined &&
-    event.change !== "delete" &&
-    !isPoisoned(event.node, "change")
-  ) {
+  if (on !== undefined && event !== undefined && event.change !== "delete") {
     const deletion = program.entities.get(event.entityName)?.events.find(({ change }) => change === "delete");
     report("cascade-not-on-deletion", on.span, {
       event: on.text,

@@ -32,7 +32,7 @@ function checkColumn({ name, type, node }: ColumnSymbol, report: Report): void {
   if (drawnBy(type, fallback.value) !== undefined) return;
   if (!isValueOf(type, fallback.value, { allowsNow: true })) {
     report("invalid-default", fallback.span, { value: fallback.text, type });
-  } else if (oneOf !== undefined && !oneOf.poisoned) {
+  } else if (oneOf !== undefined) {
     const values = oneOf.items.map((item) => item.text);
     if (!values.includes(fallback.text))
       report("default-not-allowed", fallback.span, { value: fallback.text, values });

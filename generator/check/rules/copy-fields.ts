@@ -27,7 +27,7 @@ function refuseFrom({ name, from }: ColumnSymbol, table: TableSymbol, report: Re
 function checkColumn(column: ColumnSymbol, table: TableSymbol, program: Program, report: Report): void {
   const events = carriersOf(table, program);
   const { field } = fillingOf(column, events);
-  if (column.from !== undefined && !events.some((event) => event.poisoned || event.fields.has(field))) {
+  if (column.from !== undefined && !events.some((event) => event.fields.has(field))) {
     const fields = new Map(events.flatMap((event) => [...event.fields]));
     const known = { entity: table.cacheOf?.text ?? "", field, known: fields };
     report(

@@ -24,8 +24,7 @@ export const checkMadeKeys: Rule = (program, report) => {
   }
 };
 
-function unfitColumn({ key, poisoned }: ColumnSymbol, { cacheOf, name }: TableSymbol): string | undefined {
-  if (poisoned) return undefined;
+function unfitColumn({ key }: ColumnSymbol, { cacheOf, name }: TableSymbol): string | undefined {
   if (!key) return "it is no key";
   return cacheOf === undefined ? undefined : `"${name}" is a copy, and its owner makes the keys`;
 }

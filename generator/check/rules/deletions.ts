@@ -14,7 +14,7 @@ import { idType } from "../table-lookup.js";
  */
 export const checkDeletions: Rule = (program, report) => {
   for (const service of program.services.values()) {
-    if (service.database === undefined || service.database.poisoned) continue;
+    if (service.database === undefined) continue;
     for (const deletion of deletionsOf(service, program)) checkDeletion(deletion, service, report);
   }
 };
@@ -53,7 +53,7 @@ function checkDeletion({ event, cache, rules }: Deletion, service: ServiceSymbol
     for (const { table, column } of referencesTo(gone, tables)) {
       const isRefused = (column.node?.get.on_delete?.value ?? "restrict") === "restrict";
       const isSettled = rules.some((rule) => settles(rule, { table, column, root, cache, rules }));
-      if (isRefused && !isSettled && !column.poisoned)
+      if (isRefused && !isSettled)
         report("deletion-restricted", column.node?.get.references?.span ?? column.span, {
           table: table.name,
           column: column.name,

@@ -54,9 +54,9 @@ function checkIds(event: EventSymbol, report: Report): void {
 
 const ID_TYPES: readonly string[] = ["string", "nanoid", "uuid", "integer", "bigint"];
 
-function isIdField({ fields, poisoned }: EventSymbol, name: string): boolean {
+function isIdField({ fields }: EventSymbol, name: string): boolean {
   const field = fields.get(name)?.node;
-  if (field === undefined) return poisoned;
+  if (field === undefined) return false;
   if (isOptional(field)) return false;
   return field.kind !== "choice" || (ID_TYPES.includes(field.value) && !field.suffix.startsWith("[]"));
 }

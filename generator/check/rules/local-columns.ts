@@ -21,7 +21,7 @@ function checkColumn(table: TableSymbol, column: ColumnSymbol, program: Program,
   if (table.cacheOf === undefined) report("local-outside-copy", span, { column: name, table: table.name });
   else if (column.key) report("local-key", span, { column: name });
   else if (event !== undefined) report("local-column-carried", span, { column: name, event });
-  else if (!nullable && fallback === undefined && !column.poisoned)
+  else if (!nullable && fallback === undefined)
     report("local-column-required", column.span, { column: name });
 }
 

@@ -54,8 +54,8 @@ function usesWithin(field: PayloadFieldNode | undefined): readonly TypeUse[] {
   ];
 }
 
-function checkUse({ name, span, isReference }: TypeUse, { types, poisoned }: Program, report: Report): void {
-  if (types.has(name) || poisoned.types) return;
+function checkUse({ name, span, isReference }: TypeUse, { types }: Program, report: Report): void {
+  if (types.has(name)) return;
   const last = name.split("/").at(-1) ?? name;
   const meant = types.get(last);
   const advice = isReference ? undefined : foreignFieldType(name);

@@ -12,22 +12,22 @@ export const checkReferences: Rule = (program, report) => {
 };
 
 function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: Report): void {
-  const { name, type, node, nullable, poisoned } = column;
+  const { name, type, node, nullable } = column;
   if (node === undefined) return;
   const { references, on_delete: onDelete } = node.get;
   if (references === undefined) {
     const span = node.keySpans.on_delete;
-    if (span !== undefined && !poisoned) report("on-delete-without-reference", span, { column: name });
+    if (span !== undefined) report("on-delete-without-reference", span, { column: name });
     return;
   }
-  if (onDelete?.value === "set_null" && !nullable && !poisoned) {
+  if (onDelete?.value === "set_null" && !nullable) {
     report("set-null-on-not-null", onDelete.span, { column: name });
   }
   const target = database.tables.get(references.value);
   if (target === undefined) {
     if (database.views.has(references.value))
       report("not-of-view", references.span, { view: references.value });
-    if (database.poisoned || database.views.has(references.value)) return;
+    if (database.views.has(references.value)) return;
     const clue = report.nearest(references.value, database.tables, (table) => table.span);
     report(
       "unknown-table",

@@ -19,7 +19,7 @@ export const checkSoftDeletes: Rule = (program, report) => {
     }
     reportMissingColumn(softDelete, table, report);
     const column = columns.get(softDelete.value);
-    const reason = column?.poisoned === false ? unfitReason(column) : undefined;
+    const reason = column && unfitReason(column);
     if (reason !== undefined)
       report("invalid-soft-delete", softDelete.span, { column: softDelete.value, reason });
   }

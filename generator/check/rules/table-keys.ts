@@ -12,7 +12,6 @@ export const checkTableKeys: Rule = (program, report) => {
   const views = [...program.databases.values()].flatMap((database) => [...database.views.values()]);
   for (const table of [...[...allTables(program)].map((placed) => placed.table), ...views]) {
     const columns = [...table.columns.values()];
-    if (table.poisoned || columns.some((column) => column.poisoned && !isMarked(column))) continue;
     const marked = columns.filter(isMarked);
     if (table.node?.get.key === undefined) checkMarked(table, marked, report);
     else checkListed(table, marked, report);

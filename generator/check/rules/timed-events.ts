@@ -1,7 +1,6 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { EmitNode } from "../../language/grammar/subject-grammar.js";
-import { isPoisoned } from "../../language/node.js";
 import type { EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { checkColumnCondition } from "../column-conditions.js";
 import type { Rule } from "../rule.js";
@@ -11,7 +10,7 @@ import { reportMissingColumn } from "../table-lookup.js";
 export const checkTimedEvents: Rule = (program, report) => {
   for (const event of program.events) {
     const emit = event.node?.get.emit;
-    if (emit === undefined || isPoisoned(emit, "on") || isPoisoned(emit, "at")) continue;
+    if (emit === undefined) continue;
     checkTime(event, emit, report);
     if (event.table !== undefined) checkColumns(emit, event.table, report);
   }

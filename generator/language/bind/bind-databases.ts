@@ -1,8 +1,7 @@
 import type { ColumnNode } from "../grammar/database-grammar.js";
 import type { DatabaseNode, MeshNode, TableNode } from "../grammar.js";
-import { isPoisoned, type NamedNode } from "../node.js";
+import type { NamedNode } from "../node.js";
 import type { ColumnSymbol, DatabaseSymbol, TableSymbol } from "../symbols.js";
-import { madeName } from "../words.js";
 import { bindView } from "./bind-view.js";
 
 export function bindDatabases(node: MeshNode): Map<string, DatabaseSymbol> {
@@ -21,7 +20,6 @@ function bindDatabase({ name, node }: NamedNode<string, DatabaseNode>): Database
     views: new Map(
       (node?.get.views?.entries ?? []).map((entry) => [entry.name.value, bindView(entry, node)]),
     ),
-    poisoned: isPoisoned(node, "tables") || isPoisoned(node, "views"),
   };
 }
 
@@ -48,10 +46,6 @@ function bindTable(
         : [...new Set(listed)].flatMap((column) => named.get(column) ?? []),
     softDelete: node?.get.soft_delete,
     cacheOf: node?.get.cache,
-    poisoned:
-      isPoisoned(node, "columns") ||
-      isPoisoned(node, "key") ||
-      (!existing && columns.some((column) => !madeName.test(column.name))),
   };
 }
 
@@ -70,7 +64,6 @@ function bindColumn(
       local: false,
       from: undefined,
       node: undefined,
-      poisoned: node === undefined,
     };
   }
   return {
@@ -81,6 +74,5 @@ function bindColumn(
     local: node.get.local?.value ?? false,
     from: node.get.from,
     node,
-    poisoned: node.poisoned,
   };
 }

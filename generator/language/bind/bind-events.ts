@@ -1,7 +1,7 @@
 import type { Change } from "@meshwright/runtime/vocabulary";
 import { changeOfAction, changeOfOperation, type Operation, operations } from "../../vocabulary/changes.js";
 import type { EmitNode, MeshNode, SubjectNode } from "../grammar.js";
-import { isPoisoned, type NamedNode } from "../node.js";
+import type { NamedNode } from "../node.js";
 import type { EntitySymbol, EventSymbol, ServiceSymbol, TypeSymbol } from "../symbols.js";
 import type { SubjectName } from "../words.js";
 import { bindPayload } from "./bind-payload.js";
@@ -72,7 +72,6 @@ function bindEvent(
       (emit?.get.at === undefined ? changeOfAction.get(subject.value.action) : undefined) ??
       "none",
     fields: new Map(fields.map((field) => [field.name, field])),
-    poisoned: isPoisoned(node, "payload"),
   };
 }
 

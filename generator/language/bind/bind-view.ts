@@ -1,5 +1,5 @@
 import type { DatabaseNode, ViewColumnNode, ViewNode } from "../grammar.js";
-import { isPoisoned, type NamedNode } from "../node.js";
+import type { NamedNode } from "../node.js";
 import type { ViewColumnSymbol, ViewSymbol } from "../symbols.js";
 
 export function bindView(
@@ -23,7 +23,6 @@ export function bindView(
       listed === undefined
         ? columns.filter((column) => column.node?.get.key?.value === true).slice(0, 1)
         : [...new Set(listed.map(({ value }) => value))].flatMap((column) => named.get(column) ?? []),
-    poisoned: isPoisoned(node, "columns") || isPoisoned(node, "key"),
   };
 }
 
@@ -35,13 +34,11 @@ function bindColumn({ name, node }: NamedNode<string, ViewColumnNode>): ViewColu
         type: node.get.type?.value,
         nullable: node.get.null?.value ?? false,
         node,
-        poisoned: node.poisoned,
       }
     : {
         ...place,
         type: node?.value,
         nullable: node?.suffix === "?",
         node: undefined,
-        poisoned: node === undefined,
       };
 }
