@@ -102,6 +102,7 @@ function questions(text: string, draw: Draw): readonly (readonly string[])[] {
     ["impact", ...json(), "--", what()],
     ["explain", ...json(), "--", what().replace(".{id}", "")],
     ["diff", "--against", "before.yaml", ...pick(DIFF_FORMS, draw)],
+    ["export", pick(["asyncapi", "openapi", "jsonschema", "backstage"], draw)],
   ];
 }
 
