@@ -6,6 +6,7 @@
 export { refuseUnpublishable } from "./broker/broker.js";
 export { BrokerAway } from "./broker/connection.js";
 export { idSql, type KeyColumns, keyColumns, keyList, keyNames } from "./database/key.js";
+export { inMeshSchema } from "./database/mesh-schema.js";
 export { relationName, relationOf } from "./database/relation.js";
 export { deletionSql, livingRows } from "./database/soft-deletion.js";
 export { openList } from "./http/list.js";

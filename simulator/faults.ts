@@ -198,16 +198,16 @@ function poison(harness: Harness, fault: Fault): string {
   return `${fault.count} messages that nobody can read for ${consumer.entity}`;
 }
 
-/** Backs a database up now. After the fault's time kills the service's processes, restores it and starts them again. */
+/** Backs a database up now. After the fault's time kills the processes of its services, restores it and starts them again. */
 async function restore(harness: Harness, fault: Fault): Promise<string> {
-  const { database, definition } = serviceOf(harness, fault);
+  const { database } = serviceOf(harness, fault);
   const { schedule } = harness.world;
   await database.backUp();
   harness.activeFaults.scheduled += 1;
   setTimeout(() => {
     harness.activeFaults.scheduled -= 1;
     harness.world.note({ name: "fault" }, `${database.name} is restored from its backup`);
-    const slots = harness.slots.filter(({ service }) => service.definition === definition);
+    const slots = harness.slots.filter(({ service }) => service.database?.name === database.name);
     for (const slot of slots) {
       slot.process?.kill();
       slot.process = undefined;

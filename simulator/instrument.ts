@@ -131,11 +131,10 @@ function recordOnEvent(
         world.coverage.count("hook called", `${service.name} onEvent`);
         await world.schedule.outside(actor, onEvent(context));
       });
-    await context.tx.query('INSERT INTO mesh_sim."$heard" (event_id, subject, origin) VALUES ($1, $2, $3)', [
-      metadata.event_id,
-      context.subject,
-      context.origin,
-    ]);
+    await context.tx.query(
+      'INSERT INTO mesh_sim."$heard" (service, event_id, subject, origin) VALUES ($1, $2, $3, $4)',
+      [service.name, metadata.event_id, context.subject, context.origin],
+    );
   };
 }
 

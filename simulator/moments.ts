@@ -80,10 +80,11 @@ export async function checkMoments({ world }: Outcome): Promise<readonly string[
   // One that is set back while a worker waits for a lock would seem to be before the moment.
   const clocksStand = !world.plan.faults.some(({ kind }) => kind === "clock");
   const found: string[] = [];
-  for (const { database } of world.mesh.services) {
+  for (const { database, definition } of world.mesh.services) {
     const log = await database.query<Logged>(
       `SELECT event, entity_id AS id, row_id AS row, (1000 * extract(epoch FROM at))::double precision AS at, means, told
-FROM mesh_sim."$moment" ORDER BY ordinal`,
+FROM mesh_sim."$moment" WHERE split_part(event, '.', 1) = $1 ORDER BY ordinal`,
+      [definition.name],
     );
     const [clock] = await database.query<{ now: number }>(
       'SELECT (1000 * extract(epoch FROM now))::double precision AS now FROM mesh_sim."$clock"',

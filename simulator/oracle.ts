@@ -245,9 +245,10 @@ async function checkOnEvent({ world }: Outcome): Promise<readonly string[]> {
   for (const { database, definition } of world.mesh.services) {
     const rows = await database.query<{ id: string; handled: number; heard: number }>(
       `SELECT event_id AS id, coalesce(handled, 0)::integer AS handled, coalesce(heard, 0)::integer AS heard
-FROM (SELECT event_id, count(*) AS handled FROM mesh_sim."$effect" GROUP BY 1) AS one
-FULL JOIN (SELECT event_id, count(*) AS heard FROM mesh_sim."$heard" GROUP BY 1) AS other USING (event_id)
+FROM (SELECT event_id, count(*) AS handled FROM mesh_sim."$effect" WHERE durable = ANY ($1) GROUP BY 1) AS one
+FULL JOIN (SELECT event_id, count(*) AS heard FROM mesh_sim."$heard" WHERE service = $2 GROUP BY 1) AS other USING (event_id)
 WHERE handled IS DISTINCT FROM heard ORDER BY 1`,
+      [definition.consumers.map(({ durable }) => durable), definition.name],
     );
     for (const { id, handled, heard } of rows)
       found.push(
@@ -264,7 +265,7 @@ async function readObserved({ world }: Outcome): Promise<readonly string[]> {
       database.query<{ what: string }>('SELECT DISTINCT what FROM mesh_sim."$violation" ORDER BY 1'),
     ),
   );
-  return all.flat().map(({ what }) => what);
+  return [...new Set(all.flat().map(({ what }) => what))];
 }
 
 /** Each poison message is one dead letter per consumer, and nothing else is a dead letter. */

@@ -36,7 +36,8 @@ export function startProcess(world: World, { service, name, weight }: ProcessOpt
       return socket;
     };
     const url = "postgres://service@127.0.0.1/simulated";
-    return createPool({ url, service: name, logger, stream, max });
+    const meshSchema = service.definition.database?.shared?.schema;
+    return createPool({ url, service: name, meshSchema, logger, stream, max });
   };
   const pool = openPool(PART_CONNECTIONS);
   const requests = openPool(REQUEST_CONNECTIONS);

@@ -74,11 +74,11 @@ async function countPending(
     `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
   ((SELECT count(*) FROM mesh.moment WHERE due_at <= to_timestamp($3 / 1000.0)) + (SELECT count(*) FROM mesh_sim."$moment"
-   WHERE NOT told AND at > to_timestamp($3 / 1000.0) AND at <= to_timestamp($3 / 1000.0) + interval '1 minute'))::integer AS moments,
+   WHERE split_part(event, '.', 1) = $4 AND NOT told AND at > to_timestamp($3 / 1000.0) AND at <= to_timestamp($3 / 1000.0) + interval '1 minute'))::integer AS moments,
   (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
    WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_at > to_timestamp($3 / 1000.0)
      OR snapshot_error IS NOT NULL OR snapshot_wanted IS NOT NULL)::integer AS stale`,
-    [synced, staleBefore, now],
+    [synced, staleBefore, now, definition.name],
   );
   if (counts === undefined) throw new Error(`${database.name} does not answer`);
   return counts;

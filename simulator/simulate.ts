@@ -7,7 +7,7 @@ import type { MeshFacts } from "./mesh.js";
 import { findViolations } from "./oracle.js";
 import { type Plan, plans } from "./plan.js";
 import { openBackends } from "./postgres/backends.js";
-import { prepareDatabase, type SimulatedDatabase } from "./postgres/databases.js";
+import { databaseName, prepareDatabase, type SimulatedDatabase } from "./postgres/databases.js";
 import { runPlan } from "./run-plan.js";
 import type { TraceLine } from "./schedule.js";
 import { real } from "./time.js";
@@ -145,22 +145,26 @@ async function openTestbed({
   facts,
   logger,
 }: SimulateOptions): Promise<OpenTestbed> {
-  const prepared = await Promise.all(
-    services
-      .filter(({ database }) => database !== undefined)
-      .map(async (definition) => ({
-        definition,
-        database: await prepareDatabase(definition, databases[definition.name] ?? "", logger),
-        env,
-      })),
+  const names = [...new Set(services.filter(({ database }) => database !== undefined).map(databaseName))];
+  const made = await Promise.all(
+    names.map((name) => {
+      const sharing = services.filter(
+        (service) => service.database !== undefined && databaseName(service) === name,
+      );
+      return prepareDatabase(sharing, databases[sharing[0]?.name ?? ""] ?? "", logger);
+    }),
   );
+  const prepared = services.flatMap((definition) => {
+    const database = made.flatMap((group) => group.get(definition) ?? [])[0];
+    return database === undefined ? [] : [{ definition, database, env }];
+  });
   const stateless = services
     .filter(({ database }) => database === undefined)
     .map((definition) => ({ definition, env }));
   const mesh = await describeMesh([...prepared, ...stateless], facts);
   const urls = new Map(prepared.map(({ database }) => [database.name, database.url]));
   const backends = await openBackends((database) => urls.get(database) ?? "");
-  const all = prepared.map(({ database }) => database);
+  const all = made.flatMap((group) => [...group.values()].slice(0, 1));
   return {
     mesh,
     backends,

@@ -53,6 +53,7 @@ import { checkResources } from "./rules/resources.js";
 import { adviseRetention } from "./rules/retention.js";
 import { adviseRetries } from "./rules/retries.js";
 import { checkRowChecks } from "./rules/row-checks.js";
+import { checkSharedDatabases } from "./rules/shared-databases.js";
 import { adviseSilentEvents } from "./rules/silent-events.js";
 import { checkSoftDeletes } from "./rules/soft-deletes.js";
 import { checkSources } from "./rules/sources.js";
@@ -68,6 +69,7 @@ import { checkWholeNumbers } from "./rules/whole-numbers.js";
 
 const rules: readonly Rule[] = [
   checkDatabaseOwnership,
+  checkSharedDatabases,
   checkExternalServices,
   checkForeignMessages,
   checkSubjectOwnership,

@@ -35,7 +35,13 @@ export async function withService<T>(
 ): Promise<T> {
   const definition = await loadDefinition(service);
   const url = databaseUrl(running, service);
-  const pool = createPool({ url, service: `${service.name} (mesh)`, max: 4, logger: quietLogger });
+  const pool = createPool({
+    url,
+    service: `${service.name} (mesh)`,
+    max: 4,
+    meshSchema: definition.database?.shared?.schema,
+    logger: quietLogger,
+  });
   try {
     return await work({ definition, pool, env: { ...defaultsOf(definition), ...running.env } });
   } finally {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { Database } from "../model/mesh.js";
+import { nameOnServer } from "../model/names.js";
 import { readRoles } from "../project/read-roles.js";
 import { UsageError } from "../project/usage-error.js";
 import { type PostgresServer, startPostgres } from "./servers/postgres-server.js";
@@ -23,12 +24,13 @@ export interface DatabasesOptions {
   readonly onNotice: (text: string) => void;
 }
 
-/** One database per service, each at the URL of the environment, else in an embedded server, created if missing. */
+/** The database of each service, each at the URL of the environment, else in an embedded server, created if missing. */
 export async function startDatabases(options: DatabasesOptions): Promise<DevDatabases> {
   const { databases, state, progress, onNotice } = options;
   const owner: Record<string, string> = {};
   const service: Record<string, string> = {};
   requireExisting(databases);
+  requireTogether(databases);
   for (const { name, urlVariable, ownerUrlVariable, tables } of databases.filter(isGiven)) {
     const standIn = isExisting({ tables }) ? [process.env.DATABASE_URL] : [];
     const named = [process.env[urlVariable], process.env[ownerUrlVariable]].filter((url) => url);
@@ -72,6 +74,20 @@ function requireExisting(databases: readonly Database[]): void {
   );
 }
 
+/** One of them at a URL and another in the embedded server would not be one database. */
+function requireTogether(databases: readonly Database[]): void {
+  for (const database of databases) {
+    const { shared } = database;
+    const host = databases.find(({ name }) => name === shared?.with);
+    if (host === undefined || isGiven(host) === isGiven(database)) continue;
+    const [given, missing] = isGiven(host) ? [host, database] : [database, host];
+    throw new UsageError(
+      `${database.name} shares ${host.name}, and only ${given.name} has a URL`,
+      `set ${missing.urlVariable} to a URL of the same PostgreSQL database, for the role of ${missing.service}`,
+    );
+  }
+}
+
 const CONNECT_MS = 30_000;
 
 interface RoleUrls {
@@ -81,11 +97,12 @@ interface RoleUrls {
 
 /** Creates the database unless it is there, and the roles of roles.sql. Each run gives them new passwords. */
 async function createDatabase(server: string, database: Database): Promise<RoleUrls> {
+  const name = nameOnServer(database);
   await asSuperuser(server, async (client) => {
-    const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [database.name]);
-    if (!found.rowCount) await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
+    const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [name]);
+    if (!found.rowCount) await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
   });
-  const url = withPath(server, database.name);
+  const url = withPath(server, name);
   return await asSuperuser(url, async (client) => {
     await client.query(await readRoles());
     const { owner, service } = database.roles;

@@ -1,8 +1,9 @@
-import { MigrationError, migrationState } from "@meshwright/runtime";
-import pg from "pg";
+import { createPool, MigrationError, migrationState } from "@meshwright/runtime";
 import type { Database, Mesh } from "../model/mesh.js";
+import { meshSchema } from "../model/names.js";
 import { migrationFiles } from "../project/migrate-database.js";
 import { UsageError } from "../project/usage-error.js";
+import { quietLogger } from "../terminal/terminal.js";
 import { type DevDatabases, isGiven } from "./databases.js";
 
 /** The state folder belongs to another branch or another mesh: no service could start on its databases. */
@@ -29,15 +30,20 @@ export async function requireOwnState(mesh: Mesh, { owner }: DevDatabases, folde
 
 async function findMisfit(url: string | undefined, database: Database): Promise<string | undefined> {
   if (url === undefined) return undefined;
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const pool = createPool({
+    url,
+    service: `${database.service} (mesh dev)`,
+    max: 1,
+    meshSchema: meshSchema(database),
+    logger: quietLogger,
+  });
   try {
-    await migrationState(client, migrationFiles(database));
+    await migrationState(pool, migrationFiles(database));
     return undefined;
   } catch (error) {
     if (error instanceof MigrationError) return error.message;
     throw error;
   } finally {
-    await client.end();
+    await pool.end();
   }
 }

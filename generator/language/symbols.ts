@@ -52,6 +52,8 @@ export interface DatabaseSymbol {
   readonly node: DatabaseNode | undefined;
   /** The services that say it is theirs: one, in a valid mesh. */
   readonly owners: ServiceSymbol[];
+  /** The one in whose PostgreSQL database it lies, where it shares it. */
+  readonly shares: TextNode<string> | undefined;
   readonly tables: ReadonlyMap<string, TableSymbol>;
   readonly views: ReadonlyMap<string, ViewSymbol>;
 }

@@ -1,6 +1,8 @@
 import { livesExpression } from "@meshwright/runtime/column-sql";
 import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
+import { meshSchema } from "../model/names.js";
+import { inMeshSchema } from "../quote/sql.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { timedSchemas } from "./row-moments.js";
@@ -19,19 +21,36 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
       timed: timedSchemas(table, mesh),
       softDeletion: softDeletionSchema(table, mesh, database.service),
     };
-    return table.existing ? oursOf(schema, table, mesh) : schema;
+    return table.existing ? oursOf(schema, table, { mesh, service: database.service }) : schema;
   });
-  return { tables: distinguishIndexes(tables) };
+  return { tables: distinguishIndexes(tables.map((table) => placed(table, meshSchema(database)))) };
+}
+
+/** What its SQL calls is where the mesh keeps its functions in this database. */
+function placed(table: TableSchema, schema: string): TableSchema {
+  return {
+    ...table,
+    columns: table.columns.map((column) => ({
+      ...column,
+      default: column.default && inMeshSchema(column.default, schema),
+    })),
+    checks: table.checks.map((check) => ({
+      ...check,
+      condition: (column) => inMeshSchema(check.condition(column), schema),
+    })),
+  };
 }
 
 /** Of a table that exists only what the mesh adds to it. */
 function oursOf(
   schema: TableSchema,
   { name, backfill, columns, softDelete }: Table,
-  mesh: Mesh,
+  { mesh, service }: { readonly mesh: Mesh; readonly service: string },
 ): TableSchema {
   const deletion = columns.find((column) => column.name === softDelete);
-  const own = mesh.events.find(({ emit }) => emit?.table === name && emit.id === undefined);
+  const own = mesh.events.find(
+    (event) => event.service === service && event.emit?.table === name && event.emit.id === undefined,
+  );
   return {
     ...schema,
     columns: [],

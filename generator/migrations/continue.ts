@@ -29,6 +29,12 @@ export interface Continuation {
 
 export function continueLineage(lineage: Lineage, goal: Goal): Continuation {
   const { heads } = lineage;
+  const moved = heads.find(({ model }) => model !== undefined && model.owner.schema !== goal.owner.schema);
+  if (moved !== undefined) {
+    const { service, database, schema: to = "mesh" } = goal.owner;
+    const refusal = movedMesh(service, { from: moved.model?.owner.schema ?? "mesh", to });
+    return { file: undefined, refusals: [{ ...refusal, service, path: pathTo(database, {}) }] };
+  }
   const byHand = findByHand(lineage, goal.owner.service);
   const ways = heads.map((head) => findWay(lineage.stateAfter(head), goal));
   const known = ways.flatMap((way) => way ?? []);
@@ -156,6 +162,19 @@ function findByHand(lineage: Lineage, service: string): readonly MigrationRefusa
       },
     ];
   });
+}
+
+/** What the mesh keeps would be in another schema, which is empty. */
+export function movedMesh(
+  service: string,
+  { from, to }: { readonly from: string; readonly to: string },
+): Pick<MigrationRefusal, "code" | "message" | "hint" | "impossible"> {
+  return {
+    code: "move-mesh",
+    message: `what the mesh knows of this database is in its schema ${from}, and would be in ${to}: outbox, versions and what was heard do not move`,
+    hint: `leave name and "shares" of the database as they were; or begin anew: remove generated/${service}/migrations, and start with a new database`,
+    impossible: true,
+  };
 }
 
 function lostModel(service: string): MigrationRefusal {

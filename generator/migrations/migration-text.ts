@@ -42,6 +42,6 @@ export interface Section {
 
 export interface SqlPrinter {
   /** Triggers and functions of a table, which are compared by name and text. */
-  triggers(mesh: Mesh, service: string, table: Table): Triggers;
+  triggers(mesh: Mesh, table: Table): Triggers;
   print(migration: MigrationText): string;
 }

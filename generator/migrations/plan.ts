@@ -15,7 +15,7 @@ export interface PlanInput {
   /** The migrations that the database of each service has, by name, whichever folder they are from. */
   readonly existing: Readonly<Record<string, readonly ExistingMigration[]>>;
   readonly allowDestructive: boolean;
-  readonly sql: SqlPrinter;
+  readonly sql: (database: Database) => SqlPrinter;
 }
 
 export interface PlannedMigration extends ExistingMigration {
@@ -54,10 +54,14 @@ function planService(
   database: Database,
   context: ServiceContext,
 ): readonly ExistingMigration[] {
-  const { sql } = context;
+  const sql = context.sql(database);
   const existing = context.existing[service.name] ?? [];
   const next = databaseState(context.next, database, sql);
-  const owner = { service: service.name, database: database.name };
+  const owner = {
+    service: service.name,
+    database: database.name,
+    ...(database.shared && { schema: database.shared.schema }),
+  };
   if (existing.length === 0) return [initialMigration(owner, next, sql)];
   const refuse = (refusal: MigrationRefusal) => context.refusals.push(refusal);
   const lineage = readLineage(existing, service.name, refuse);
@@ -75,7 +79,7 @@ export function databaseState(
   database: Database,
   sql: Pick<SqlPrinter, "triggers">,
 ): DatabaseState {
-  const triggers = database.tables.map((table) => sql.triggers(mesh, database.service, table));
+  const triggers = database.tables.map((table) => sql.triggers(mesh, table));
   return {
     schema: databaseSchema(mesh, database),
     triggers: {

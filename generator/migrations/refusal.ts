@@ -8,6 +8,7 @@ export interface MigrationRefusal {
     | "restrict-rows"
     | "change-key"
     | "move-table"
+    | "move-mesh"
     | "swap-names"
     | "unknown-former-name"
     | "shared-former-name"

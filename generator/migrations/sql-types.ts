@@ -1,5 +1,6 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Column, ColumnDefault, ColumnType } from "../model/mesh.js";
+import { MESH } from "../quote/sql.js";
 import { literal } from "./sql-names.js";
 
 export function sqlType(type: ColumnType): string {
@@ -45,7 +46,7 @@ function printDefault(value: ColumnDefault): string {
     case "uuid":
       return "gen_random_uuid()";
     case "nanoid":
-      return "mesh.nanoid()";
+      return `${MESH}.nanoid()`;
     case "identity":
       return IDENTITY;
     case "moment":

@@ -1,6 +1,8 @@
-import type { Mesh } from "../model/mesh.js";
+import type { Database, Mesh } from "../model/mesh.js";
+import { meshSchema } from "../model/names.js";
 import { findBreaks } from "./breaks.js";
 import { compareDatabases } from "./compare-database.js";
+import { movedMesh } from "./continue.js";
 import type { TableSchema } from "./database-schema.js";
 import { type MigrationText, placesOf, type SqlPrinter } from "./migration-text.js";
 import { databaseState } from "./plan.js";
@@ -25,15 +27,18 @@ export interface Transition {
 export function planTransitions(
   before: Mesh,
   next: Mesh,
-  sql: Pick<SqlPrinter, "triggers">,
+  sql: (database: Database) => Pick<SqlPrinter, "triggers">,
   isTouched: (database: string) => boolean,
 ): readonly Transition[] {
   return next.databases.flatMap((database) => {
     const old = before.databases.find(({ name }) => name === database.name);
     if (old === undefined || !isTouched(database.name)) return [];
-    const from = asWritten(databaseState(before, old, sql));
-    const to = databaseState(next, database, sql);
-    const refusals: Parameters<Refuse>[0][] = [];
+    const from = asWritten(databaseState(before, old, sql(old)));
+    const to = databaseState(next, database, sql(database));
+    const refusals: Parameters<Refuse>[0][] =
+      meshSchema(old) === meshSchema(database)
+        ? []
+        : [{ ...movedMesh(database.service, { from: meshSchema(old), to: meshSchema(database) }), at: {} }];
     const steps = compareDatabases(from, to, (refusal) => refusals.push(refusal));
     const restricted: readonly PlaceInDatabase[] = refusals.flatMap(({ code, at }) =>
       code === "restrict-rows" ? [at] : [],

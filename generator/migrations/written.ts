@@ -27,6 +27,8 @@ export const NOTHING: WrittenState = { tables: [], functions: [], triggers: [] }
 export interface Owner {
   readonly service: string;
   readonly database: string;
+  /** Schema of the mesh's tables, where the database is shared; absent: `mesh`. */
+  readonly schema?: string;
 }
 
 export function digest(text: string): string {
@@ -51,9 +53,7 @@ const MODEL = "-- model: ";
 /** A line of the model. */
 type Entry =
   /** `whole`: no file before it has a model, so this one has all tables. */
-  | { readonly service: string; readonly database: string; readonly whole?: true }
-  | { readonly dropped: string }
-  | TableEntry;
+  (Owner & { readonly whole?: true }) | { readonly dropped: string } | TableEntry;
 
 /** What a table has lists of: an empty one is not written. */
 type Lists = {
@@ -137,7 +137,11 @@ export function readModel(text: string): Model | undefined {
   const dropped = entries.flatMap((entry) => ("dropped" in entry ? [entry.dropped] : []));
   const changed = entries.flatMap((entry) => ("table" in entry ? [readTable(entry)] : []));
   return {
-    owner: { service: owner.service, database: owner.database },
+    owner: {
+      service: owner.service,
+      database: owner.database,
+      ...(owner.schema !== undefined && { schema: owner.schema }),
+    },
     apply(before) {
       const base = owner.whole === true ? NOTHING : before;
       return base && replaceTables(base, new Set(dropped), changed);

@@ -19,10 +19,19 @@ export interface Database {
     /** `sfs_owner`: owns the database and all that migrations make. */
     readonly owner: string;
   };
+  /** Where it lies in the PostgreSQL database of another one; undefined: it is one itself. */
+  readonly shared: SharedDatabase | undefined;
   /** Folder of SQL of its own, beside mesh.yaml: `sql/shop`. */
   readonly sql: string | undefined;
   readonly tables: readonly Table[];
   readonly views: readonly View[];
+}
+
+export interface SharedDatabase {
+  /** The database that it shares: `shop_db`. */
+  readonly with: string;
+  /** Schema of what the mesh keeps of its service there, in place of `mesh`: `mesh_billing_db`. */
+  readonly schema: string;
 }
 
 /** Read by REST and by its service; what makes it is not the mesh's. */

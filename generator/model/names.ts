@@ -1,5 +1,6 @@
 import pluralize from "pluralize-esm";
 import type { ServiceSymbol } from "../language/symbols.js";
+import type { Database } from "./mesh.js";
 
 /*
  * The names of the generated TypeScript. Each is computed here and nowhere else: emitters print
@@ -88,6 +89,21 @@ export function databaseUrlVariable(database: string): string {
 /** `AUTH_DB_OWNER_URL` */
 export function ownerUrlVariable(database: string): string {
   return `${upperSnakeCase(database)}_OWNER_URL`;
+}
+
+/** `mesh_billing_db`: where the mesh keeps its tables for a database that lies within another one. */
+export function sharedSchema(database: string): string {
+  return `mesh_${database}`;
+}
+
+/** Of what the mesh keeps in the database of a service: `mesh`, or one of its own where several services share it. */
+export function meshSchema({ shared }: Pick<Database, "shared">): string {
+  return shared?.schema ?? "mesh";
+}
+
+/** What PostgreSQL calls the database. */
+export function nameOnServer({ name, shared }: Pick<Database, "name" | "shared">): string {
+  return shared?.with ?? name;
 }
 
 /** Roles belong to the whole server, like databases; no two services have one name. */

@@ -28,7 +28,12 @@ export async function migrateDatabase(
 }
 
 /** Where its migrations are, in this folder. */
-export function migrationFiles({ service, sql }: Database): MigrationFiles {
+export function migrationFiles({ service, sql, shared }: Database): MigrationFiles {
   const migrations = resolve(GENERATED, service, "migrations");
-  return { service, migrations, ...(sql === undefined ? {} : { sql }) };
+  return {
+    service,
+    migrations,
+    ...(sql === undefined ? {} : { sql }),
+    ...(shared === undefined ? {} : { shared }),
+  };
 }

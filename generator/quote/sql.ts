@@ -1,5 +1,13 @@
 import { visible } from "./visible.js";
 
+/** In SQL that is being made, stands for the schema of what the mesh keeps in the database. No text of mesh.yaml holds it. */
+export const MESH = "\u0001";
+
+/** The SQL as it runs where the mesh keeps its tables in this schema. */
+export function inMeshSchema(sql: string, schema: string): string {
+  return sql.replaceAll(MESH, schema);
+}
+
 /** A name of SQL that is not to be read as a word of its own. */
 export function quotedName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

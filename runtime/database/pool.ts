@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { Pool } from "pg";
 import type { Logger } from "../definition/hook-definition.js";
+import { connecting } from "./mesh-schema.js";
 import { sessionUrl } from "./session.js";
 
 export interface PoolOptions {
@@ -16,6 +17,8 @@ export interface PoolOptions {
   readonly connectTimeoutMs?: number;
   /** How long a statement may run, in ms. Default: for ever. */
   readonly statementTimeoutMs?: number;
+  /** Schema of the mesh's tables. Default `mesh`. */
+  readonly meshSchema?: string | undefined;
   /** Makes the stream to the server, where that is not a socket: for the simulator. */
   readonly stream?: () => Duplex;
 }
@@ -30,7 +33,8 @@ const IDLE_TRANSACTION_MS = 120_000;
 
 /** A pool whose sessions have the runtime's settings, and can be told apart in pg_stat_activity. */
 export function createPool(options: PoolOptions): Pool {
-  const { url, service, max, logger, lockTimeoutMs, statementTimeoutMs, connectTimeoutMs, stream } = options;
+  const { url, service, max, logger, lockTimeoutMs, statementTimeoutMs, connectTimeoutMs } = options;
+  const { meshSchema, stream } = options;
   const settings = {
     idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MS),
     lock_timeout: String(lockTimeoutMs ?? 0),
@@ -42,6 +46,7 @@ export function createPool(options: PoolOptions): Pool {
     connectionTimeoutMillis: connectTimeoutMs ?? CONNECT_MS,
     keepAlive: true,
     ...(stream === undefined ? {} : { stream }),
+    ...connecting(meshSchema),
   });
   // Without a listener, an idle connection that breaks would end the process.
   pool.on("error", (error) => logger.warn({ error }, "an idle database connection broke"));

@@ -31,10 +31,20 @@ export interface DatabaseDefinition {
   readonly ownerUrlVariable: string;
   /** Roles that roles.sql makes: `auth_owner` and `auth_service`. */
   readonly roles: { readonly owner: string; readonly service: string };
+  /** Where it lies in the PostgreSQL database of another one; absent: it is one itself. */
+  readonly shared?: SharedDatabase;
   /** Folder of its migrations. */
   readonly migrations: URL;
   /** Folder of SQL of its own, beside mesh.yaml. Absent: none. */
   readonly sql?: string;
+}
+
+/** A database within another one. */
+export interface SharedDatabase {
+  /** What PostgreSQL calls it: `shop_db`. */
+  readonly with: string;
+  /** Schema of the mesh's tables there, in place of `mesh`. */
+  readonly schema: string;
 }
 
 /** What a service without a database does: it hands messages to hooks, at least once each. */

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { verbatim } from "../database/mesh-schema.js";
 import type { Tx } from "../definition/hook-definition.js";
 
 /*
@@ -56,9 +57,10 @@ interface Lent {
 function lend(client: PoolClient): Lent {
   let ended = false;
   let underWay = 0;
+  const { query: send } = verbatim(client);
   const query = (...given: readonly unknown[]): unknown => {
     if (ended) return Promise.reject(new Error("the transaction of this hook has ended"));
-    const answer: unknown = Reflect.apply(client.query, client, given);
+    const answer: unknown = Reflect.apply(send, client, given);
     if (answer instanceof Promise) {
       underWay += 1;
       const settled = () => {

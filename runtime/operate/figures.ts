@@ -47,7 +47,7 @@ export interface Bookkeeping {
 /** The tables that grow with the number of entities, deleted ones included. */
 export async function readBookkeeping(pool: Pool): Promise<readonly Bookkeeping[]> {
   const { rows } = await pool.query<Bookkeeping>(
-    `SELECT 'mesh.' || relname AS table, nullif(greatest(reltuples, -1), -1)::double precision AS rows,
+    `SELECT relnamespace::regnamespace || '.' || relname AS table, nullif(greatest(reltuples, -1), -1)::double precision AS rows,
             pg_total_relation_size(oid)::double precision AS bytes
      FROM pg_class WHERE relnamespace = 'mesh'::regnamespace AND relname IN ('applied', 'entity_version', 'seen')
      ORDER BY relname`,

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hasState } from "../database/database-errors.js";
+import { inMeshSchema, MESH } from "../database/mesh-schema.js";
 import type { EventDefinition, Metadata, ValidationError } from "../definition/event-definition.js";
 import type { Tx } from "../definition/hook-definition.js";
 import { subjectOf } from "../subject.js";
@@ -14,6 +15,8 @@ export interface EventToEnqueue {
   readonly event: EventDefinition;
   readonly entityId: string;
   readonly payload: object;
+  /** Schema of the mesh's tables of the service. Default `mesh`. */
+  readonly meshSchema?: string | undefined;
 }
 
 /** The event is larger than the broker accepts. The transaction has failed with it: its row must not commit without it. */
@@ -57,7 +60,7 @@ FROM written CROSS JOIN mesh.relay AS relay`;
  * Rejects with `InvalidEvent` for one that breaks its schema, and with `EventTooLarge` for one that the broker would not take.
  */
 export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<void> {
-  const { source, service, event, entityId, payload } = outgoing;
+  const { source, service, event, entityId, payload, meshSchema = MESH } = outgoing;
   const { entity, action } = event;
   const subject = subjectOf({ service, entity, id: entityId, action });
   const eventId = randomUUID();
@@ -65,7 +68,7 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
   refuseInvalid(event, { event_id: eventId, entity_id: entityId, timestamp: 0, source }, fields);
   const values = [`${service}.${entity}`, entityId, eventId, source, `{${fields.join(",")}}`, subject];
   try {
-    await tx.query(ENQUEUE, values);
+    await tx.query(inMeshSchema(ENQUEUE, meshSchema), values);
   } catch (cause) {
     // Raised by mesh.refuse_event.
     if (!hasState(cause, "program_limit_exceeded")) throw cause;

@@ -1,16 +1,17 @@
 import pg from "pg";
 import { backOff } from "../back-off.js";
+import { lockSpace, meshSchemaOf, openClient } from "../database/mesh-schema.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 
 /*
- * The leader lease of the relay: of all connections to this database, only the one that holds it may publish. It is a session
+ * The leader lease of the relay: of all connections of its service to this database, only the one that holds it may publish. It is a session
  * advisory lock, so PostgreSQL frees it the moment the connection ends, whatever ended it.
  */
 
-/** "mesh" in ASCII, and 1 for the relay. Locks of two numbers and of one, such as the migrations', never conflict. */
-const LOCK = [0x6d_65_73_68, 1] as const;
+/** Behind the number of the schema, 1 is for the relay. Locks of two numbers and of one, such as the migrations', never conflict. */
+const RELAY = 1;
 
 const pollMs = backOff({ from: 1_000, to: 1_000 });
 const QUERY_TIMEOUT_MS = 30_000;
@@ -46,9 +47,10 @@ export interface LeaderLease {
 /** Connects, and polls until the lease is free. Undefined where `signal` is aborted first; rejects when the database is away. */
 export async function acquireLease(options: LeaseOptions): Promise<LeaderLease | undefined> {
   const lease = await connectLease(options);
+  const lock = [lockSpace(meshSchemaOf(options.pool.options)), RELAY];
   try {
     while (!options.signal.aborted) {
-      const [tried] = await lease.query<[boolean]>("SELECT pg_try_advisory_lock($1, $2)", LOCK);
+      const [tried] = await lease.query<[boolean]>("SELECT pg_try_advisory_lock($1, $2)", lock);
       if (tried?.[0]) {
         await lease.query("LISTEN mesh_outbox", []);
         return lease;
@@ -65,7 +67,7 @@ export async function acquireLease(options: LeaseOptions): Promise<LeaderLease |
 }
 
 async function connectLease({ pool, service, logger, signal, onNotify }: LeaseOptions): Promise<LeaderLease> {
-  const client = new pg.Client(pool.options);
+  const client = openClient(pool);
   const lost = new AbortController();
   client.on("error", (error) => {
     logger.warn({ error: messageOf(error) }, "relay lost its database connection");

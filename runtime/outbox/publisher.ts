@@ -23,6 +23,8 @@ export interface PublisherOptions {
   readonly service: string;
   /** `metadata.source`: `auth-service`. */
   readonly source: string;
+  /** Schema of the mesh's tables of the service. Default `mesh`. */
+  readonly meshSchema?: string;
 }
 
 /**
@@ -31,12 +33,13 @@ export interface PublisherOptions {
  */
 export function publisherOf<Events extends EventDefinitions>(
   events: Events,
-  { service, source }: PublisherOptions,
+  { service, source, meshSchema }: PublisherOptions,
 ): (tx: Tx) => Publisher<Events> {
   return (tx) => {
     const methods = Object.entries(events).map(([name, event]) => [
       name,
-      (entityId: string, payload: object) => enqueueEvent(tx, { source, service, event, entityId, payload }),
+      (entityId: string, payload: object) =>
+        enqueueEvent(tx, { source, service, event, entityId, payload, meshSchema }),
     ]);
     return Object.fromEntries(methods) as Publisher<Events>;
   };

@@ -1,6 +1,7 @@
 import { type ClientBase, DatabaseError, escapeIdentifier, type Pool } from "pg";
 import { backOff } from "../back-off.js";
 import { classify, STATE } from "../database/database-errors.js";
+import { verbatim } from "../database/mesh-schema.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
@@ -124,7 +125,7 @@ function tellNowAndThen(file: Pending, { logger }: Applying): (blockers: readonl
 async function setOwnPath(file: Pending, client: ClientBase, local: boolean): Promise<void> {
   const { rows } = await client.query<{ path: string | null }>(
     `SELECT set_config('search_path', string_agg(quote_ident(name), ', ' ORDER BY place), $1) AS path
-     FROM unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'`,
+     FROM unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'::regnamespace::text`,
     [local],
   );
   if (rows[0]?.path == null) {
@@ -141,7 +142,7 @@ async function applyTransaction(file: Pending, stage: Stage, { client, finish }:
     await client.query(
       `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
     );
-    if (!isCustom(file)) await client.query(stage.text);
+    if (!isCustom(file)) await verbatim(client).query(stage.text);
     // One by one: an error that has no position, of a row or a function, then has the line of its statement.
     else for (const statement of splitStatements(stage.text)) await runStatement(statement, stage, client);
     await finish();
@@ -153,9 +154,11 @@ async function applyTransaction(file: Pending, stage: Stage, { client, finish }:
 }
 
 async function runStatement(statement: Statement, stage: Stage, client: ClientBase): Promise<void> {
-  await client.query(statement.text).catch((error: unknown) => {
-    throw error instanceof DatabaseError ? atPlace(error, stage, statement) : error;
-  });
+  await verbatim(client)
+    .query(statement.text)
+    .catch((error: unknown) => {
+      throw error instanceof DatabaseError ? atPlace(error, stage, statement) : error;
+    });
 }
 
 /** Each of its statements may run again, so that a stage that was cut off begins anew. */

@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import { isMeshSchema } from "../database/mesh-schema.js";
 
 /*
  * Tables as PostgreSQL's catalogue has them: what is compared with mesh.yaml, and what `mesh adopt` writes it from.
@@ -119,7 +120,7 @@ SELECT json_build_object(
 ) AS relation
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND CASE
-  WHEN $1::text[] IS NULL THEN n.nspname NOT IN ('information_schema', 'mesh') AND n.nspname !~ '^pg_'
+  WHEN $1::text[] IS NULL THEN n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT ${isMeshSchema("n")}
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
   ELSE (n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 END

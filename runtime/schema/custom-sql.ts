@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { ClientBase, DatabaseError } from "pg";
 import { STATE } from "../database/database-errors.js";
+import { isMeshSchema } from "../database/mesh-schema.js";
 import { readBefore } from "./head.js";
 import { CUSTOM, isCustom, type Migration, MigrationError } from "./ledger.js";
 import type { Pending } from "./lineage.js";
@@ -174,7 +175,7 @@ export function orderingHint(file: Migration, { code }: Pick<DatabaseError, "cod
 }
 
 const RELATIONS = `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE') AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'mesh')`;
+WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE') AND nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT ${isMeshSchema("n")}`;
 
 /** What a file may set; a transaction's own settings end with it. */
 const SETTINGS = `SELECT name, setting FROM pg_settings

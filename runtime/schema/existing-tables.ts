@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
 import { keyNames } from "../database/key.js";
+import { isMeshSchema } from "../database/mesh-schema.js";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { factsOf } from "../values/column-types.js";
 import { type CatalogTable, readCatalog } from "./catalog.js";
@@ -180,7 +181,7 @@ export function knownColumns(
 async function readRelations(client: ClientBase): Promise<ReadonlyMap<string, readonly string[]>> {
   const { rows } = await client.query<{ schema: string; names: readonly string[] }>(
     `SELECT nspname AS schema, array_agg(relname::text ORDER BY relname) AS names FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
-     WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT IN ('information_schema', 'mesh') AND nspname !~ '^pg_' GROUP BY 1`,
+     WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT ${isMeshSchema("n")} GROUP BY 1`,
   );
   return new Map(rows.map(({ schema, names }) => [schema, names]));
 }

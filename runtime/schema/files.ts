@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { madeInMeshSchema } from "../database/mesh-schema.js";
+import type { SharedDatabase } from "../definition/service-definition.js";
 import { MESH_0001 } from "./0001_mesh.js";
 import { readCustomSql } from "./custom-sql.js";
 import { type Migration, MigrationError } from "./ledger.js";
@@ -12,12 +14,20 @@ export interface MigrationFiles {
   readonly migrations: URL | string;
   /** Folder of SQL that the service has of its own, as mesh.yaml says it. Absent: none. */
   readonly sql?: string;
+  /** Where its database lies in another one. */
+  readonly shared?: SharedDatabase;
 }
 
 /** The runtime's own migrations: they come first, and create what the services' files stand on. */
 export const meshMigrations: readonly Migration[] = [
   { name: "mesh/0001_mesh", text: MESH_0001, path: "mesh/0001_mesh" },
 ];
+
+/** The same for a service whose tables of the mesh are in a schema of their own. */
+function ownMigrations(shared: SharedDatabase | undefined): readonly Migration[] {
+  if (shared === undefined) return meshMigrations;
+  return meshMigrations.map((file) => ({ ...file, text: madeInMeshSchema(file.text, shared.schema) }));
+}
 
 /**
  * All migrations: the runtime's own, then the service's, then SQL of its own; each by name. The compiler copies no SQL to where it puts a compiled service
@@ -28,6 +38,7 @@ export async function readMigrations({
   service,
   migrations: location,
   sql,
+  shared,
 }: MigrationFiles): Promise<readonly Migration[]> {
   const beside = typeof location === "string" ? location : fileURLToPath(location);
   const around = [...foldersAround(beside), process.cwd()];
@@ -39,14 +50,15 @@ export async function readMigrations({
       "run mesh generate, and ship the folder with the service",
     ),
   );
-  if (sql === undefined) return [...meshMigrations, ...generated];
+  const own = ownMigrations(shared);
+  if (sql === undefined) return [...own, ...generated];
   const folder = await findFolder(
     around.map((each) => join(each, sql)),
     `no SQL of service "${service}"`,
     `mesh.yaml says "sql: ${sql}": ship the folder with the service`,
   );
   const names = generated.map(({ name }) => name);
-  return [...meshMigrations, ...generated, ...(await readCustomSql(folder, await listFolder(folder), names))];
+  return [...own, ...generated, ...(await readCustomSql(folder, await listFolder(folder), names))];
 }
 
 async function findFolder(folders: readonly string[], what: string, fix: string): Promise<string> {

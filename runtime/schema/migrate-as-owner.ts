@@ -48,11 +48,22 @@ export interface MigratedDatabase {
  * fails, with `ConfigurationError` behind a pooler, and with the driver's error where the database is away.
  */
 export async function migrateAsOwner(
-  { service, name, migrations, sql, ownerUrlVariable, roles, tables, views = [] }: OwnedDatabase,
+  { service, name, migrations, sql, shared, ownerUrlVariable, roles, tables, views = [] }: OwnedDatabase,
   { url, variable, logger, dryRun = false }: MigrateAsOwnerOptions,
 ): Promise<MigratedDatabase> {
-  const pool = createPool({ url, service: `${service} (mesh migrate)`, max: 2, logger });
-  const files = { service, migrations, ...(sql === undefined ? {} : { sql }) };
+  const pool = createPool({
+    url,
+    service: `${service} (mesh migrate)`,
+    max: 2,
+    meshSchema: shared?.schema,
+    logger,
+  });
+  const files = {
+    service,
+    migrations,
+    ...(sql === undefined ? {} : { sql }),
+    ...(shared === undefined ? {} : { shared }),
+  };
   const result = { service, database: name, applied: [], pending: [], granted: null };
   try {
     await requireOwnSessions({ pool, service, variable });

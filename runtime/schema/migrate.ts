@@ -13,7 +13,10 @@ import { pendingMigrations } from "./pending.js";
 import { checkUnderWay } from "./stages.js";
 import { withoutTimeouts } from "./timeouts.js";
 
-/** "mesh" in ASCII. Advisory locks are per database, so every service database has its own. */
+/**
+ * "mesh" in ASCII. Advisory locks are per database; services that share one migrate one after the other, since what a file
+ * of their own SQL has made is told by what was there before.
+ */
 const MIGRATION_LOCK = 0x6d_65_73_68;
 
 /** What to apply, and for which service. */
@@ -107,7 +110,7 @@ export async function migrationState(
 export async function mayMigrate(database: Pool | ClientBase): Promise<boolean> {
   const { rows } = await database.query<{ may: boolean }>(
     `SELECT CASE WHEN to_regnamespace('mesh') IS NULL THEN has_database_privilege(current_database(), 'CREATE')
-     ELSE has_schema_privilege('mesh', 'CREATE') END AS may`,
+     ELSE has_schema_privilege(to_regnamespace('mesh')::oid, 'CREATE') END AS may`,
   );
   return rows[0]?.may === true;
 }

@@ -84,7 +84,8 @@ function createPools(
   logger: Logger,
 ): Pools | undefined {
   if (database === undefined) return undefined;
-  const shared = { url: database.url, service: definition.name, logger };
+  const meshSchema = definition.database?.shared?.schema;
+  const shared = { url: database.url, service: definition.name, meshSchema, logger };
   const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
   return {
     pool: createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max }),

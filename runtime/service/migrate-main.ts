@@ -41,7 +41,7 @@ function readOwnerUrl(name: string, database: DatabaseDefinition, env: Environme
   const url = variable === undefined ? undefined : env[variable];
   if (variable === undefined || url === undefined)
     throw new ConfigurationError(name, [
-      `${ownerUrlVariable} is not set (nor ${urlVariable}): postgres://${database.roles.owner}:password@host:5432/${database.name}`,
+      `${ownerUrlVariable} is not set (nor ${urlVariable}): postgres://${database.roles.owner}:password@host:5432/${database.shared?.with ?? database.name}`,
     ]);
   const problems = checkDatabaseUrl(variable, url);
   if (problems.length > 0) throw new ConfigurationError(name, problems);

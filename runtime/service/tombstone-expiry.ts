@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { lockSpace, meshSchemaOf } from "../database/mesh-schema.js";
 import { acquire } from "../database/transaction.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
@@ -23,8 +24,8 @@ const EVERY_MS = 6 * 3_600_000;
 const PAGE_ROWS = 5_000;
 /** Pause between two pages: this work is in no hurry. */
 const PAGE_PAUSE_MS = 20;
-/** "mesh" in ASCII, and 2: 1 is the relay's. */
-const LOCK = [0x6d_65_73_68, 2] as const;
+/** Behind the number of the schema: 1 is the relay's. */
+const EXPIRY = 2;
 
 export interface TombstoneExpiry {
   stop(): Promise<void>;
@@ -77,6 +78,7 @@ export async function expireDeleted(
   { pool, definition }: TombstoneExpiryOptions,
   signal?: AbortSignal,
 ): Promise<Expired | undefined> {
+  const lock = [lockSpace(meshSchemaOf(pool.options)), EXPIRY];
   let failure: Error | undefined;
   const onError = (error: Error) => {
     failure = error;
@@ -85,7 +87,7 @@ export async function expireDeleted(
   try {
     const { rows } = await client.query<{ locked: boolean }>(
       "SELECT pg_try_advisory_lock($1, $2) AS locked",
-      [...LOCK],
+      lock,
     );
     if (rows[0]?.locked !== true) return undefined;
     let tombstones = 0;
@@ -98,7 +100,7 @@ export async function expireDeleted(
       counters += await eachPage(client, { statement: COUNTER_PAGE, of: entity, signal }, (ids) =>
         expireCounters(client, { entity, table, ids, seconds }),
       );
-    await client.query("SELECT pg_advisory_unlock($1, $2)", [...LOCK]);
+    await client.query("SELECT pg_advisory_unlock($1, $2)", lock);
     return { tombstones, counters };
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));

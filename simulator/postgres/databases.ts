@@ -1,6 +1,6 @@
-import { type Logger, migrate, type ServiceDefinition } from "@meshwright/runtime";
-import { relationOf } from "@meshwright/runtime/simulation";
-import pg, { escapeIdentifier as quote } from "pg";
+import { createPool, type Logger, migrate, type ServiceDefinition } from "@meshwright/runtime";
+import { inMeshSchema, relationOf } from "@meshwright/runtime/simulation";
+import pg, { escapeLiteral, escapeIdentifier as quote } from "pg";
 import { existingTablesSql, standInView } from "./existing-tables.js";
 import { OBSERVERS, observe } from "./observers.js";
 
@@ -49,60 +49,63 @@ CREATE TABLE mesh_sim."$clock" (now timestamptz NOT NULL) WITH (fillfactor = 10)
 INSERT INTO mesh_sim."$clock" VALUES (pg_catalog.now());
 CREATE FUNCTION mesh_sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
 CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
-CREATE OR REPLACE FUNCTION mesh.clock() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM mesh_sim."$clock"';
-ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
-ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
 CREATE TABLE mesh_sim."$effect" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
     entity TEXT NOT NULL, entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
 CREATE TABLE mesh_sim."$known" (
-    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
+    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, service TEXT NOT NULL, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
     version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT
 );
 CREATE FUNCTION mesh_sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO mesh_sim."$known" (entity, entity_id, version, deleted, stream_seq)
-  VALUES (NEW.entity, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
+  INSERT INTO mesh_sim."$known" (service, entity, entity_id, version, deleted, stream_seq)
+  VALUES (TG_ARGV[0], NEW.entity, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
   RETURN NULL;
 END $$;
-CREATE TRIGGER remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION mesh_sim.remember();
 `;
 
+/** In the mesh's own tables of one service. */
+const preludeOf = (service: string) => `
+CREATE OR REPLACE FUNCTION mesh.clock() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM mesh_sim."$clock"';
+ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
+ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
+CREATE TRIGGER remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION mesh_sim.remember(${escapeLiteral(service)});
+`;
+
+/** What PostgreSQL calls the database of a service. */
+export function databaseName({ name, database }: ServiceDefinition): string {
+  if (database === undefined) throw new Error(`${name} has no database to simulate`);
+  return database.shared?.with ?? database.name;
+}
+
+/** The one database of these services, as each of them sees it: all but `query` is of the whole. */
 export async function prepareDatabase(
-  definition: ServiceDefinition,
+  definitions: readonly ServiceDefinition[],
   url: string,
   logger: Logger,
-): Promise<SimulatedDatabase> {
-  if (definition.database === undefined) throw new Error(`${definition.name} has no database to simulate`);
-  const pool = new pg.Pool({ connectionString: url, max: 1 });
-  const existing = existingTablesSql(definition.tables);
-  if (existing !== "") await pool.query(existing);
-  await migrate(pool, { ...definition.database, service: definition.name, logger });
-  for (const view of definition.views ?? []) {
-    const found = await pool.query("SELECT to_regclass($1) IS NOT NULL AS there", [relationOf(view)]);
-    if (found.rows[0]?.there !== true) await pool.query(standInView(view));
-  }
-  await pool.end();
+): Promise<ReadonlyMap<ServiceDefinition, SimulatedDatabase>> {
+  for (const definition of definitions) await migrateService(definition, url, logger);
+  const schemas = definitions.map(({ database }) => database?.shared?.schema ?? "mesh");
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { name } = definition.database;
-  const database = client.escapeIdentifier(new URL(url).pathname.slice(1));
   await client.query(PRELUDE + OBSERVERS);
-  await client.query(observe(definition));
+  for (const [index, definition] of definitions.entries()) {
+    await client.query(inMeshSchema(preludeOf(definition.name), schemas[index] ?? ""));
+    await client.query(observe(definition));
+  }
+  const database = client.escapeIdentifier(new URL(url).pathname.slice(1));
   await client.query(`ALTER DATABASE ${database} SET search_path = mesh_sim, pg_catalog, public`);
   await client.query(`ALTER DATABASE ${database} SET timezone = 'UTC'`);
   await client.query("SET timezone = 'UTC'");
   const tables = await listTables(client);
   await client.query(backupTables(tables));
   let clock = Number.NaN;
-  return {
-    name,
+  const whole = {
+    name: definitions.map(databaseName)[0] ?? "",
     url,
-    query: async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
-      (await client.query<Row>(sql, [...values])).rows,
     reset: async () => {
       // Hooks may have created tables since.
-      await client.query(cleaning(await listTables(client), await listSequences(client)));
+      await client.query(cleaning(await listTables(client), await listSequences(client), schemas));
     },
     backUp: async () => {
       await client.query(copying(tables, { from: original, to: backup }) + KEEP_SEQUENCES);
@@ -110,13 +113,37 @@ export async function prepareDatabase(
     restore: async () => {
       await client.query(copying(tables, { from: backup, to: original }) + RESTORE_SEQUENCES);
     },
-    async setClock(ms) {
+    async setClock(ms: number) {
       if (ms === clock) return;
       clock = ms;
       await client.query('UPDATE mesh_sim."$clock" SET now = to_timestamp($1 / 1000.0)', [ms]);
     },
     close: () => client.end(),
   };
+  return new Map(
+    definitions.map((definition, index) => [
+      definition,
+      {
+        ...whole,
+        query: async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
+          (await client.query<Row>(inMeshSchema(sql, schemas[index] ?? ""), [...values])).rows,
+      },
+    ]),
+  );
+}
+
+async function migrateService(definition: ServiceDefinition, url: string, logger: Logger): Promise<void> {
+  const { name, database } = definition;
+  if (database === undefined) return;
+  const pool = createPool({ url, service: name, max: 1, meshSchema: database.shared?.schema, logger });
+  const existing = existingTablesSql(definition.tables);
+  if (existing !== "") await pool.query(existing);
+  await migrate(pool, { ...database, service: name, logger });
+  for (const view of definition.views ?? []) {
+    const found = await pool.query("SELECT to_regclass($1) IS NOT NULL AS there", [relationOf(view)]);
+    if (found.rows[0]?.there !== true) await pool.query(standInView(view));
+  }
+  await pool.end();
 }
 
 interface Table {
@@ -124,12 +151,12 @@ interface Table {
   readonly name: string;
 }
 
-/** The tables of the service, of `mesh` and of hooks, without the list of migrations and the clock. */
+/** The tables of the services, of the mesh and of hooks, without the list of migrations and the clock. */
 async function listTables(client: pg.Client): Promise<readonly Table[]> {
   const { rows } = await client.query<Table>(
     `SELECT schemaname AS schema, tablename AS name FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'mesh_backup')
-  AND NOT (schemaname = 'mesh' AND tablename = 'migration') AND NOT (schemaname = 'mesh_sim' AND tablename = '$clock')
+  AND NOT (schemaname ~ '^mesh' AND tablename = 'migration') AND NOT (schemaname = 'mesh_sim' AND tablename = '$clock')
 ORDER BY 1, 2`,
   );
   return rows;
@@ -154,12 +181,18 @@ SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value F
 const RESTORE_SEQUENCES =
   "SELECT setval(name::regclass, coalesce(value, 1), value IS NOT NULL) FROM mesh_backup.sequence;";
 
-function cleaning(tables: readonly Table[], sequences: readonly string[]): string {
+function cleaning(
+  tables: readonly Table[],
+  sequences: readonly string[],
+  schemas: readonly string[],
+): string {
   return [
     TRIGGERS_OFF,
     ...tables.map((table) => `DELETE FROM ${original(table)};`),
     ...sequences.map((name) => `ALTER SEQUENCE ${name} RESTART;`),
-    "INSERT INTO mesh.broker DEFAULT VALUES; INSERT INTO mesh.relay DEFAULT VALUES;",
+    ...schemas.map(
+      (schema) => `INSERT INTO ${schema}.broker DEFAULT VALUES; INSERT INTO ${schema}.relay DEFAULT VALUES;`,
+    ),
     TRIGGERS_ON,
   ].join("\n");
 }

@@ -12,7 +12,7 @@ export const IN_HOOK = "mesh_sim.in_hook";
 export const OBSERVERS = `
 CREATE TABLE mesh_sim."$cascaded" ("table" TEXT NOT NULL, "column" TEXT NOT NULL);
 CREATE TABLE mesh_sim."$violation" (what TEXT NOT NULL);
-CREATE TABLE mesh_sim."$heard" (event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
+CREATE TABLE mesh_sim."$heard" (service TEXT NOT NULL, event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
 CREATE TABLE mesh_sim."$moment" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event TEXT NOT NULL, entity_id TEXT NOT NULL,
     at TIMESTAMPTZ, means BOOLEAN NOT NULL DEFAULT false, told BOOLEAN NOT NULL DEFAULT false, row_id TEXT

@@ -14,7 +14,7 @@ import { mesh } from "../support/mesh-command.js";
  */
 
 const OF_EVERY_RUN =
-  /^examples|\/(composite-keys|copies|foreign-envelopes|moments|named-consumers|occurrences|soft-deletion|without-database)$/;
+  /^examples|\/(composite-keys|copies|foreign-envelopes|moments|named-consumers|occurrences|shared-database|soft-deletion|without-database)$/;
 
 const meshes = ["test/scenarios/emit", "examples"].flatMap((folder) =>
   readdirSync(join(ROOT, folder))

@@ -51,7 +51,9 @@ export function tablesOf(service: string, { generated = GENERATED }: RolesOption
   const row = readFileSync(join(generated, "roles.sql"), "utf8")
     .split("\n")
     .find((line) => line.includes(`'${service}_db'`) && line.includes("ARRAY["));
-  return [...(row?.split("ARRAY[")[1] ?? "").matchAll(/'(\w+)'/g)].map(([, name = ""]) => name);
+  return [...(/ARRAY\[([^\]]*)\]/.exec(row ?? "")?.[1] ?? "").matchAll(/'(\w+)'/g)].map(
+    ([, name = ""]) => name,
+  );
 }
 
 /** As the owner grants the service's role what it needs. */

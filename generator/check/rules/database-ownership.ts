@@ -35,7 +35,7 @@ export const checkDatabaseOwnership: Rule = (program, report) => {
       const at = other.node?.get.database?.span ?? other.span;
       const clue = {
         first: first?.node?.get.database?.span ?? span,
-        advice: otherThanSharing(first?.name ?? "", other.name),
+        advice: otherThanSharing(name, first?.name ?? "", other.name),
       };
       report("shared-database", at, { database: name, first: first?.name ?? "", second: other.name }, clue);
     }
@@ -43,9 +43,10 @@ export const checkDatabaseOwnership: Rule = (program, report) => {
 };
 
 /** What two services on one database are mostly meant for. */
-function otherThanSharing(first: string, second: string): string {
+function otherThanSharing(database: string, first: string, second: string): string {
   return (
-    `leave "database" out of "${second}" if it has hooks alone, give it one of its own with copies of what it reads of "${first}", ` +
+    `leave "database" out of "${second}" if it has hooks alone; give it one of its own with copies of what it reads of "${first}", ` +
+    `in the same PostgreSQL database by "shares: ${database}"; ` +
     `or let "${first}" do its part: a consumer with a name holds up no other`
   );
 }

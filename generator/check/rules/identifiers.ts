@@ -2,6 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { TextNode } from "../../language/node.js";
 import type { FieldSymbol } from "../../language/symbols.js";
 import { madeName } from "../../language/words.js";
+import { sharedSchema } from "../../model/names.js";
 import type { Span } from "../../source/text.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
@@ -18,10 +19,20 @@ export const checkIdentifiers: Rule = (program, report) => {
       reason: "streams and consumers are named after their services",
     });
   }
-  for (const { name, span } of program.databases.values()) {
+  for (const { name, span, shares } of program.databases.values()) {
     checkReserved(name, reservedDatabases, span, report);
     checkPrefix(name, "PostgreSQL keeps roles of that prefix for itself", span, report);
-    checkLength(name, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
+    checkLength(
+      name,
+      span,
+      report,
+      shares === undefined
+        ? { limit: 63, reason: "PostgreSQL cuts off the rest" }
+        : {
+            limit: 51,
+            reason: "the schema of the mesh's tables and its channel of notifications are named after it",
+          },
+    );
   }
   for (const { name, subject, fields } of program.events) {
     const { entity, action } = subject.value;
@@ -40,10 +51,16 @@ export const checkIdentifiers: Rule = (program, report) => {
         use: "Windows takes it for a device, not a file",
       });
   }
-  for (const { node } of program.databases.values()) checkSchema(node?.get.schema, report);
+  const taken = new Set([
+    "mesh",
+    ...[...program.databases.values()].flatMap(({ name, shares }) =>
+      shares === undefined ? [] : [sharedSchema(name)],
+    ),
+  ]);
+  for (const { node } of program.databases.values()) checkSchema(node?.get.schema, taken, report);
   for (const { views } of program.databases.values()) {
     for (const { name, span, node, columns } of views.values()) {
-      checkSchema(node?.get.schema, report);
+      checkSchema(node?.get.schema, taken, report);
       for (const named of [
         { value: name, span },
         node?.get.view,
@@ -55,7 +72,7 @@ export const checkIdentifiers: Rule = (program, report) => {
     }
   }
   for (const { table } of allTables(program)) {
-    checkSchema(table.node?.get.schema, report);
+    checkSchema(table.node?.get.schema, taken, report);
     const { table: known } = table.node?.get ?? {};
     if (known !== undefined)
       checkLength(known.value, known.span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });
@@ -80,11 +97,12 @@ function namesWithin(fields: Iterable<FieldSymbol>): readonly FieldSymbol[] {
   );
 }
 
-function checkSchema(schema: TextNode<string> | undefined, report: Report): void {
+/** `taken`: schemas of the mesh's own. */
+function checkSchema(schema: TextNode<string> | undefined, taken: ReadonlySet<string>, report: Report): void {
   if (schema === undefined) return;
   const { value: name, span } = schema;
   checkPrefix(name, "PostgreSQL keeps schemas of that prefix for itself", span, report);
-  if (name === "mesh") report("reserved-name", span, { name, use: "the mesh keeps its own tables there" });
+  if (taken.has(name)) report("reserved-name", span, { name, use: "the mesh keeps its own tables there" });
   if (name === "information_schema")
     report("reserved-name", span, { name, use: "PostgreSQL has a schema of that name" });
   checkLength(name, span, report, { limit: 63, reason: "PostgreSQL cuts off the rest" });

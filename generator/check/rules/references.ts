@@ -1,5 +1,7 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
+import { nearbyDatabases } from "../../language/nearby-databases.js";
+import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, DatabaseSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables, idType, namesOf } from "../table-lookup.js";
@@ -7,11 +9,15 @@ import { allTables, idType, namesOf } from "../table-lookup.js";
 /** A reference leads to a table of the same database, and its column can hold that table's key. */
 export const checkReferences: Rule = (program, report) => {
   for (const { table, database } of allTables(program)) {
-    for (const column of table.columns.values()) checkReference(column, database, report);
+    for (const column of table.columns.values()) checkReference(column, { database, program }, report);
   }
 };
 
-function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: Report): void {
+function checkReference(
+  column: ColumnSymbol,
+  { database, program }: { readonly database: DatabaseSymbol; readonly program: Program },
+  report: Report,
+): void {
   const { name, type, node, nullable } = column;
   if (node === undefined) return;
   const { references, on_delete: onDelete } = node.get;
@@ -27,6 +33,12 @@ function checkReference(column: ColumnSymbol, database: DatabaseSymbol, report: 
   if (target === undefined) {
     if (database.views.has(references.value))
       report("not-of-view", references.span, { view: references.value });
+    const elsewhere = nearbyDatabases(database, program).find(({ tables }) => tables.has(references.value));
+    const owner = elsewhere?.owners[0]?.name;
+    if (owner !== undefined) {
+      report("reference-to-other-service", references.span, { table: references.value, owner });
+      return;
+    }
     if (database.views.has(references.value)) return;
     const clue = report.nearest(references.value, database.tables, (table) => table.span);
     report(

@@ -18,6 +18,8 @@ export interface AdoptInput {
   readonly service: string;
   /** Name of the database that a new service gets. */
   readonly database: string;
+  /** The database of another service that it lies in. */
+  readonly shares?: string | undefined;
   readonly tables: readonly AdoptableTable[];
   /** The folder's name, for a mesh that is new. */
   readonly meshName: string;
@@ -72,7 +74,9 @@ export function adoptInto(input: AdoptInput): Adopted {
   text = addEntries(
     text,
     owned === undefined ? ["databases"] : ["databases", database, "tables"],
-    owned === undefined ? { [database]: { existing: true, tables: said } } : said,
+    owned === undefined
+      ? { [database]: { ...(input.shares && { shares: input.shares }), existing: true, tables: said } }
+      : said,
   );
   const naming = known?.naming ?? mesh?.naming ?? "columns";
   const subjects = Object.assign(

@@ -15,6 +15,7 @@ import { type AdoptedTable, adoptInto } from "../adopt/adopt-mesh.js";
 import { type AdoptableTable, findAdoptable, type LeftOut } from "../adopt/adoptable-tables.js";
 import { type DatabaseSource, withDatabase } from "../adopt/catalog-source.js";
 import { snakeCase } from "../adopt/mesh-names.js";
+import { findNeighbours } from "../adopt/neighbours.js";
 import type { ExitCode } from "../exit-code.js";
 import { reportDiagnostics } from "../project.js";
 
@@ -50,13 +51,21 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
     withDatabase(from, async (source, client) => {
       const mesh = compiled?.mesh;
       const names = nameParts(source, options, mesh);
-      const { tables, leftOut } = findAdoptable(chosen(source.catalog, options.tables));
+      const {
+        shares,
+        free,
+        leftOut: others,
+      } = findNeighbours(mesh, names.service, {
+        catalog: source.catalog,
+        wanted: chosen(source.catalog, options.tables),
+      });
+      const { tables, leftOut } = findAdoptable(free);
       const meshName =
         basename(resolve("."))
           .toLowerCase()
           .replace(/[^a-z0-9-]+/g, "-")
           .replace(/^[^a-z]+|-+$/g, "") || "mesh";
-      const adopted = adoptInto({ text, mesh, tables, meshName, ...names });
+      const adopted = adoptInto({ text, mesh, tables, meshName, shares, ...names });
       const result = compileMesh(adopted.text, { file: MESH_FILE });
       if (hasErrors(result.diagnostics)) {
         reportDiagnostics(result.diagnostics, options.json);
@@ -75,7 +84,7 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
         added: adopted.added,
         private: secretsOf(tables, adopted.added),
         differs,
-        leftOut: [...leftOut, ...source.refused],
+        leftOut: [...others, ...leftOut, ...source.refused],
       };
       if (options.json) printJson(report);
       else describe(report, from, options.tables);

@@ -1,4 +1,6 @@
 import { createPool, type Detached, detachDatabase } from "@meshwright/runtime";
+import type { Database } from "../../model/mesh.js";
+import { meshSchema } from "../../model/names.js";
 import { describedTables, describedViews } from "../../project/described-tables.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, printJson, quietLogger, withProgress } from "../../terminal/terminal.js";
@@ -24,7 +26,13 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
       "drop the database, if that is meant",
     );
   const { url } = ownerUrl(running, service);
-  const pool = createPool({ url, service: `${name} (mesh detach)`, max: 1, logger: quietLogger });
+  const pool = createPool({
+    url,
+    service: `${name} (mesh detach)`,
+    max: 1,
+    meshSchema: meshSchema(database),
+    logger: quietLogger,
+  });
   const client = await pool.connect();
   try {
     const tables = describedTables(database);
@@ -41,7 +49,7 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
       });
     const detached = await withProgress(`taking the mesh from ${database.name}`, work);
     if (options.json) printJson({ service: name, database: database.name, ...detached });
-    else describe(database.name, detached);
+    else describe(database, detached);
     return 0;
   } finally {
     client.release();
@@ -49,13 +57,14 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
   }
 }
 
-function describe(database: string, { triggers, constraints, indexes, tables, left }: Detached): void {
+function describe(mesh: Database, { triggers, constraints, indexes, tables, left }: Detached): void {
+  const database = mesh.name;
   if (triggers + constraints + indexes + tables.length === 0)
     print(`${database}: nothing of the mesh is there`);
   else
     print(
       `${database}: dropped ${triggers} triggers, ${constraints} checks, ${indexes} indexes` +
-        `${tables.length === 0 ? "" : `, the tables ${tables.join(", ")}`}, and schema mesh with its grants`,
+        `${tables.length === 0 ? "" : `, the tables ${tables.join(", ")}`}, and schema ${meshSchema(mesh)} with its grants`,
     );
   if (left.length > 0) print(`${database}: of your own SQL there stay ${left.join(", ")}`);
 }

@@ -127,11 +127,14 @@ async function createDatabases(
   await client.connect();
   const databases: Record<string, string> = {};
   try {
+    const made = new Set<string>();
     for (const { name, database } of services) {
       if (database === undefined) continue;
-      await client.query(`CREATE DATABASE ${client.escapeIdentifier(database.name)}`);
+      const called = database.shared?.with ?? database.name;
+      if (!made.has(called)) await client.query(`CREATE DATABASE ${client.escapeIdentifier(called)}`);
+      made.add(called);
       const own = new URL(url);
-      own.pathname = `/${encodeURIComponent(database.name)}`;
+      own.pathname = `/${encodeURIComponent(called)}`;
       databases[name] = own.href;
     }
   } finally {

@@ -13,6 +13,10 @@ export const databaseCodes = {
       `the table "${p.table}" belongs to "${p.owner}", not to "${p.service}"`,
     (p) => `"${p.service}" sees rows of "${p.owner}" through a cache of its events`,
   ),
+  "table-of-two-databases": error(
+    (p: { place: string; table: string; database: string; first: string }) =>
+      `"${p.table}" of "${p.database}" is the table ${p.place} of "${p.first}": both lie in one PostgreSQL database`,
+  ),
   "unknown-column": missingName(
     (p: { table: string; column: string; known: Known }) => `"${p.table}" has no column "${p.column}"`,
     (p) => `its columns are ${namesOf(p.known)}`,
@@ -141,6 +145,12 @@ export const databaseCodes = {
   "reference-type": error(
     (p: { column: string; type: string; table: string; key: string; keyType: string }) =>
       `"${p.column}" is ${p.type} and cannot hold "${p.table}.${p.key}", which is ${p.keyType}`,
+  ),
+  "reference-to-other-service": error(
+    (p: { table: string; owner: string }) =>
+      `"${p.table}" belongs to "${p.owner}": no reference leads to a table of another service, in a shared database neither`,
+    () =>
+      'leave "references" out: a foreign key that is there stays, and what it deletes has its events; else a cascade rule on the deletion of its entity takes the rows along',
   ),
   "reference-to-composite-key": error(
     (p: { column: string; table: string; key: string }) =>

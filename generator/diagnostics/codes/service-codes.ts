@@ -53,6 +53,13 @@ export const serviceCodes = {
     (p: { database: string; first: string; second: string }) =>
       `"${p.first}" and "${p.second}" both use the database "${p.database}"; each service owns its own`,
   ),
+  "shares-shared": error(
+    (p: { database: string; host: string | undefined }) =>
+      p.host === undefined
+        ? `"${p.database}" shares this one in turn: neither is a PostgreSQL database`
+        : `"${p.database}" is no PostgreSQL database of its own: it shares "${p.host}"`,
+    (p) => (p.host === undefined ? 'leave "shares" out of one of them' : `write "shares: ${p.host}"`),
+  ),
   "unused-database": error(
     (p: { database: string }) => `no service uses the database "${p.database}"`,
     (p) => `give one "database: ${p.database}", or remove it`,

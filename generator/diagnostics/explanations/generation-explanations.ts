@@ -56,6 +56,9 @@ export const generationExplanations: Readonly<Record<GenerationCode, GenerationE
   "move-table": error(
     "The table would be another one of PostgreSQL, or count as somebody else's: no migration moves its rows.",
   ),
+  "move-mesh": error(
+    "A service that shares a database has its outbox, versions and what it heard in a schema of its own. Another name would be another schema, with nothing in it: versions would begin again, and copies would take what is new for old.",
+  ),
   "swap-names": error(
     "Two names cannot be exchanged in one step. A third name for the time between makes two of it.",
   ),

@@ -40,14 +40,14 @@ function ownerVariables({ databases, services }: Mesh): readonly SharedVariable[
   const own = new Set(ownServices(services).map(({ name }) => name));
   return databases
     .filter(({ service }) => own.has(service))
-    .map(({ name, urlVariable, ownerUrlVariable, roles }) => ({
+    .map(({ name, shared, urlVariable, ownerUrlVariable, roles }) => ({
       name: ownerUrlVariable,
-      description: `PostgreSQL URL of ${roles.owner}, who owns ${name} and migrates it; ${urlVariable} where it is not set`,
+      description: `PostgreSQL URL of ${roles.owner}, who owns ${shared === undefined ? name : `the tables of ${name}`} and migrates ${shared === undefined ? "it" : "them"}; ${urlVariable} where it is not set`,
       readers: ["mesh migrate", "mesh dev"].map((command) => ({
         service: command,
         required: false,
         default: undefined,
-        example: `postgres://${roles.owner}:password@localhost:5432/${name}`,
+        example: `postgres://${roles.owner}:password@localhost:5432/${shared?.with ?? name}`,
       })),
     }));
 }

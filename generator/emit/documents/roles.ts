@@ -1,5 +1,6 @@
 import { relation } from "../../migrations/sql-names.js";
 import type { Database } from "../../model/mesh.js";
+import { meshSchema, nameOnServer } from "../../model/names.js";
 import { dollarQuote, literal } from "../../quote/sql.js";
 
 /** roles.sql: the two roles of each database, which an administrator makes. Names and lists as SQL writes them as values. */
@@ -14,7 +15,12 @@ export interface RolesView {
 }
 
 interface RolesRow {
+  /** What PostgreSQL calls it. */
   readonly database: string;
+  /** Schema of the mesh's tables. */
+  readonly mesh: string;
+  /** Whether it lies within another one, which has its own owner. */
+  readonly shared: string;
   readonly owner: string;
   readonly service: string;
   readonly tables: string;
@@ -25,9 +31,15 @@ interface RolesRow {
 
 /** Undefined for a mesh without a database of its own. */
 export function rolesView(databases: readonly Database[], header: string): RolesView | undefined {
-  const rows = databases.map(({ name, roles, tables, views }, index) => ({
-    existing: tables.some(({ existing }) => existing === true) ? ", true" : ", false",
-    database: literal(name),
+  // What shares a database comes behind the one that it lies in.
+  const sorted = databases.toSorted(
+    (a, b) => Number(a.shared !== undefined) - Number(b.shared !== undefined),
+  );
+  const rows = sorted.map(({ name, shared, roles, tables, views }, index) => ({
+    mesh: literal(meshSchema({ shared })),
+    shared: String(shared !== undefined),
+    existing: tables.some(({ existing }) => existing === true) ? "true" : "false",
+    database: literal(nameOnServer({ name, shared })),
     owner: literal(roles.owner),
     service: literal(roles.service),
     tables: `ARRAY[${[...tables, ...views].map((table) => literal(relation(table))).join(", ")}]`,
@@ -35,7 +47,7 @@ export function rolesView(databases: readonly Database[], header: string): Roles
   }));
   const [example] = rows;
   if (example === undefined) return undefined;
-  const hint = literal(`Connect to one of: ${databases.map(({ name }) => name).join(", ")}.`);
+  const hint = literal(`Connect to one of: ${[...new Set(databases.map(nameOnServer))].join(", ")}.`);
   const view = { header, databases: rows, example, hint };
   return { ...view, quote: dollarQuote(JSON.stringify(view)) };
 }

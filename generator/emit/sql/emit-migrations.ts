@@ -1,4 +1,5 @@
 import { type MigrationPlan, type PlanInput, planMigrations } from "../../migrations/index.js";
+import { meshSchema } from "../../model/names.js";
 import type { Templates } from "../../templates.js";
 import { printMigration } from "./print-migration.js";
 import { openSqlRender } from "./sql-render.js";
@@ -9,12 +10,14 @@ export function emitMigrations({
   templates,
   ...input
 }: Omit<PlanInput, "sql"> & { readonly templates: Templates }): MigrationPlan {
-  const render = openSqlRender(templates);
   return planMigrations({
     ...input,
-    sql: {
-      triggers: (mesh, service, table) => tableTriggers(mesh, service, table, render),
-      print: (migration) => printMigration(migration, render),
+    sql(database) {
+      const render = openSqlRender(templates, meshSchema(database));
+      return {
+        triggers: (mesh, table) => tableTriggers(mesh, { database, table, render }),
+        print: (migration) => printMigration(migration, render),
+      };
     },
   });
 }

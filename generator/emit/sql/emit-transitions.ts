@@ -1,6 +1,7 @@
 import type { Step } from "../../migrations/steps.js";
 import { planTransitions, type Transition } from "../../migrations/transition.js";
-import type { Mesh } from "../../model/mesh.js";
+import type { Database, Mesh, Table } from "../../model/mesh.js";
+import { meshSchema } from "../../model/names.js";
 import type { Templates } from "../../templates.js";
 import { type Lock, lockOf } from "./locks.js";
 import { STAGES, stagesOf } from "./print-stages.js";
@@ -24,13 +25,14 @@ export function emitTransitions(
   next: Mesh,
   templates: Templates,
 ): readonly PrintedTransition[] {
-  const render = openSqlRender(templates);
-  const triggers = (
-    mesh: Mesh,
-    ...[service, table]: readonly [string, Parameters<typeof tableTriggers>[2]]
-  ) => tableTriggers(mesh, service, table, render);
+  const triggersOf = (database: Database) => {
+    const render = openSqlRender(templates, meshSchema(database));
+    return { triggers: (mesh: Mesh, table: Table) => tableTriggers(mesh, { database, table, render }) };
+  };
   const touched = (name: string) => whatMakes(name, before) !== whatMakes(name, next);
-  return planTransitions(before, next, { triggers }, touched).map((transition) => {
+  return planTransitions(before, next, triggersOf, touched).map((transition) => {
+    const database = next.databases.find(({ name }) => name === transition.database);
+    const render = openSqlRender(templates, meshSchema({ shared: database?.shared }));
     const printing = openPrinting(render, transition.places);
     const statements = transition.steps.flatMap((step) =>
       stagesOf(step, printing).map(([stage, { text }]) => ({

@@ -150,6 +150,7 @@ function databaseLiteral(service: Service, lookup: Lookup): Literal | undefined 
       urlVariable: database.urlVariable,
       ownerUrlVariable: database.ownerUrlVariable,
       roles: { ...database.roles },
+      shared: database.shared && { ...database.shared },
       migrations: code(`new URL("./migrations/", import.meta.url)`),
       sql: database.sql,
     }

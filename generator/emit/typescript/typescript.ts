@@ -52,7 +52,7 @@ function ownSources(service: Service, lookup: Lookup): NamedSource[] {
   const events = lookup.events(service);
   const tables = lookup.tables(service);
   const views = lookup.views(service);
-  const publisher: NamedSource[] = [["publisher.ts", publisherSource(service)]];
+  const publisher: NamedSource[] = [["publisher.ts", publisherSource(service, lookup.database(service))]];
   const data: NamedSource[] = [
     ["tables.ts", tablesSource(tables, { events, views, served: servedTables(service) })],
   ];

@@ -16,6 +16,7 @@ function bindDatabase({ name, node }: NamedNode<string, DatabaseNode>): Database
     span: name.span,
     node,
     owners: [],
+    shares: node?.get.shares,
     tables: new Map(tables.map((entry) => [entry.name.value, bindTable(entry, node)])),
     views: new Map(
       (node?.get.views?.entries ?? []).map((entry) => [entry.name.value, bindView(entry, node)]),

@@ -6,6 +6,7 @@ import { choice, dictionary, either, flag, key, list, mapping, requiredKey, scal
 import {
   checkName,
   columnName,
+  databaseName,
   duration,
   entity,
   existingTableName,
@@ -158,6 +159,10 @@ export const databaseShape = mapping("a database", {
   description: key("What it holds.", text),
   schema: key("The PostgreSQL schema of its tables, where a table does not say another.", schemaName),
   existing: key("Its tables are there already, copies aside: see `existing` of a table.", flag, false),
+  shares: key(
+    "It lies in the PostgreSQL database of that one: other tables, of another service, which has a role and migrations of its own and sees none of the others' rows.",
+    databaseName,
+  ),
   sql: key(
     "A folder of SQL of your own, for what this file has no word for: views, functions, checks, rows to begin with. Its files are called `0001_views.sql`, `0002_…`; each is applied once, behind the generated migrations, or ahead of the one that a first line `-- before: 0003_….sql` names.",
     sqlFolder,

@@ -24,6 +24,7 @@ import {
   databaseUrlVariable,
   ownerUrlVariable,
   serviceUrlVariable,
+  sharedSchema,
   tableNames,
 } from "../names.js";
 import { buildCondition } from "./build-condition.js";
@@ -45,6 +46,7 @@ export function buildDatabase(database: DatabaseSymbol, parts: DatabaseParts): D
     urlVariable: databaseUrlVariable(database.name),
     ownerUrlVariable: ownerUrlVariable(database.name),
     roles: databaseRoles(service),
+    shared: database.shares && { with: database.shares.value, schema: sharedSchema(database.name) },
     sql: database.node?.get.sql?.value,
     tables: [...database.tables.values()].map((table) => buildTable(table, database, parts)).sort(byName),
     views: [...database.views.values()].map((view) => buildView(view, database)).sort(byName),

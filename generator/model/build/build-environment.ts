@@ -110,12 +110,17 @@ function variable(
 
 function databaseVariables({ database, name: service }: ServiceSymbol): readonly EnvironmentVariable[] {
   if (database === undefined) return [];
-  const { name } = database;
+  const { name, shares } = database;
+  const within = shares === undefined ? "" : `, which lies in ${shares.value}`;
   return [
-    variable(databaseUrlVariable(name), `PostgreSQL URL of ${name}; DATABASE_URL where it is not set`, {
-      required: true,
-      example: `postgres://${databaseRoles(service).service}:password@localhost:5432/${name}`,
-    }),
+    variable(
+      databaseUrlVariable(name),
+      `PostgreSQL URL of ${name}${within}; DATABASE_URL where it is not set`,
+      {
+        required: true,
+        example: `postgres://${databaseRoles(service).service}:password@localhost:5432/${shares?.value ?? name}`,
+      },
+    ),
   ];
 }
 

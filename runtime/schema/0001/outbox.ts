@@ -70,7 +70,7 @@ CREATE TABLE mesh.relay (
     minimum_version    BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE mesh.relay IS
-    'One row: the state of the one active relay of this database.';
+    'One row: the state of the one active relay of this service.';
 COMMENT ON COLUMN mesh.relay.one IS 'Always true: there is one row.';
 COMMENT ON COLUMN mesh.relay.notify_suppressed IS 'Notify suppression: the relay polls so often that a commit needs no NOTIFY, which takes a lock across the whole server.';
 COMMENT ON COLUMN mesh.relay.stream IS 'Name of the stream that it publishes to; NULL before the first connection.';

@@ -1,6 +1,24 @@
 import { describe, expect, test } from "vitest";
+import { compile } from "../../support/compile.js";
 import { DESTRUCTIVE_STEPS, itemsTable as table } from "../../support/destructive-steps.js";
 import { plan, shop } from "../../support/migrations.js";
+
+/** Two services, of which the first keeps its tables in the PostgreSQL database of the second. */
+const SHARED = `
+mesh: shared
+services:
+  shop: { database: shop_db, publishes: [shop.*], http: { port: 8081 } }
+  other: { database: other_db, publishes: [other.*], http: { port: 8082 } }
+databases:
+  shop_db:
+    shares: other_db
+    tables: { items: { columns: { item_id: { type: nanoid, key: true, default: nanoid } } } }
+  other_db:
+    tables: { others: { columns: { other_id: { type: nanoid, key: true } } } }
+subjects:
+  shop.item.{id}.created: { event: ItemCreated, emit: { table: items, on: insert }, payload: { item_id: nanoid } }
+  other.other.{id}.created: { event: OtherCreated, emit: { table: others, on: insert }, payload: { other_id: nanoid } }
+`;
 
 describe("destructive steps", () => {
   test.each(DESTRUCTIVE_STEPS)("$what is refused, and planned when allowed", ({ from, to, code, names }) => {
@@ -67,6 +85,22 @@ describe("destructive steps", () => {
     const { refusals } = plan(next, { existing, allowDestructive: true });
     expect(refusals.map((refusal) => refusal.code)).toEqual(["swap-names"]);
     expect(refusals[0]?.message).toContain("a to b");
+  });
+
+  test("what the mesh knows of a database does not move to another schema", () => {
+    const own = compile(SHARED.replace("    shares: other_db\n", ""));
+    const shared = compile(SHARED);
+    for (const [from, to] of [
+      [own, shared],
+      [shared, own],
+    ] as const) {
+      const existing = plan(from).files.shop ?? [];
+      expect(existing).toHaveLength(1);
+      expect(plan(from, { existing }).files.shop).toEqual(existing);
+      const { refusals, files } = plan(to, { existing, allowDestructive: true });
+      expect(refusals).toMatchObject([{ code: "move-mesh", path: ["databases", "shop_db"] }]);
+      expect(files.shop).toEqual(existing);
+    }
   });
 
   test.each([

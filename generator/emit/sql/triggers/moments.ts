@@ -68,10 +68,12 @@ export function dueFunctions(
   mesh: Mesh,
   table: Table,
   {
+    schema,
     events,
     settings,
     render,
   }: {
+    readonly schema: string;
     readonly events: readonly Event[];
     readonly settings: readonly string[];
     readonly render: Render;
@@ -79,7 +81,7 @@ export function dueFunctions(
 ): readonly TriggerFunction[] {
   const timed = timedEvents(events);
   if (timed.length === 0) return [];
-  const name = `mesh.${identifier(routineName(table))}`;
+  const name = `${schema}.${identifier(routineName(table))}`;
   const view = {
     name,
     table: placeOf(table),

@@ -8,7 +8,8 @@ import {
   relation,
 } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
-import type { Event, Mesh, Operation, Table } from "../../../model/mesh.js";
+import type { Database, Event, Mesh, Operation, Table } from "../../../model/mesh.js";
+import { meshSchema } from "../../../model/names.js";
 import type { Render } from "../sql-render.js";
 import { mayFall } from "./condition.js";
 import { createdText, placesRead } from "./created-text.js";
@@ -26,26 +27,36 @@ const OPERATIONS: readonly Operation[] = ["insert", "update", "delete"];
  * What writes to a table set off: one function writes its events to the outbox and keeps its guarded columns from naming
  * what is deleted. Nothing where a table has neither.
  */
-export function tableTriggers(mesh: Mesh, service: string, table: Table, render: Render): Triggers {
+export function tableTriggers(mesh: Mesh, { database, table, render }: TriggerParts): Triggers {
+  const { service } = database;
+  const schema = meshSchema(database);
   const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
   const guards = guardedColumns(mesh, service, table);
-  const watched = { mesh, table, events, guards };
+  const watched = { mesh, schema, table, events, guards };
   const operations = OPERATIONS.filter((operation) => isWatched(watched, operation));
   return {
     functions: [
       ...(operations.length === 0 ? [] : [tableFunction(watched, operations, render)]),
-      ...dueFunctions(mesh, table, { events, settings: settingsOf(watched), render }),
+      ...dueFunctions(mesh, table, { schema, events, settings: settingsOf(watched), render }),
     ],
     triggers: [
-      ...operations.map((operation) => attached(table, `on_${operation}`)),
-      ...(events.length === 0 ? [] : [attached(table, "refuse_truncate"), keyTrigger(table)]),
-      ...guards.map((guard) => guardTrigger(table, guard)),
+      ...operations.map((operation) => attached(watched, `on_${operation}`)),
+      ...(events.length === 0 ? [] : [attached(watched, "refuse_truncate"), keyTrigger(watched)]),
+      ...guards.map((guard) => guardTrigger(watched, guard)),
     ],
   };
 }
 
+interface TriggerParts {
+  readonly database: Database;
+  readonly table: Table;
+  readonly render: Render;
+}
+
 interface WatchedTable {
   readonly mesh: Mesh;
+  /** Where the mesh keeps its tables and functions. */
+  readonly schema: string;
   readonly table: Table;
   readonly events: readonly Event[];
   readonly guards: readonly GuardedColumn[];
@@ -64,8 +75,8 @@ function hasEvents(events: readonly Event[], table: Table, operation: Operation)
 
 const UPDATE: Occasion = { statement: "update", means: "update" };
 
-function functionName(table: Table): string {
-  return `mesh.${identifier(objectName("on", table.name))}`;
+function functionName({ schema, table }: WatchedTable): string {
+  return `${schema}.${identifier(objectName("on", table.name))}`;
 }
 
 function tableFunction(
@@ -74,7 +85,7 @@ function tableFunction(
   render: Render,
 ): TriggerFunction {
   const { table, events, guards } = watched;
-  const name = functionName(table);
+  const name = functionName(watched);
   const branches = operations.map((operation, index) => ({
     keyword: index === 0 ? "IF" : "ELSIF",
     operation: literal(operation.toUpperCase()),
@@ -164,26 +175,27 @@ function showsNumbers(event: Event, table: Table): boolean {
 }
 
 /** A trigger that `mesh.attach` knows by its name. */
-function attached(table: Table, what: string): Trigger {
+function attached(watched: WatchedTable, what: string): Trigger {
+  const { schema, table } = watched;
   const name = triggerName(table, what);
-  const call = `mesh.attach(${relationText(table)}, ${literal(`${functionName(table)}()`)}`;
+  const call = `${schema}.attach(${relationText(table)}, ${literal(`${functionName(watched)}()`)}`;
   return { ...placed(table, name), columns: [], call, arguments: literal(name) };
 }
 
-function keyTrigger(table: Table): Trigger {
+function keyTrigger({ schema, table }: WatchedTable): Trigger {
   const name = triggerName(table, "refuse_key_change");
-  const call = `mesh.keep_key(${relationText(table)}, ${literal(name)}`;
+  const call = `${schema}.keep_key(${relationText(table)}, ${literal(name)}`;
   return { ...placed(table, name), columns: table.key, call, arguments: table.key.map(literal).join(", ") };
 }
 
-function guardTrigger(table: Table, { column, entities }: GuardedColumn): Trigger {
+function guardTrigger({ schema, table }: WatchedTable, { column, entities }: GuardedColumn): Trigger {
   const name = triggerName(table, "guard", column);
   const { softDelete } = table;
   const said = [relationText(table), literal(name), literal(column)];
   const call =
     softDelete === undefined
-      ? `mesh.guard(${said.join(", ")}`
-      : `mesh.guard_living(${[...said, literal(softDelete)].join(", ")}`;
+      ? `${schema}.guard(${said.join(", ")}`
+      : `${schema}.guard_living(${[...said, literal(softDelete)].join(", ")}`;
   const columns = [column, ...(softDelete === undefined ? [] : [softDelete])];
   return { ...placed(table, name), columns, call, arguments: entities.map(literal).join(", ") };
 }

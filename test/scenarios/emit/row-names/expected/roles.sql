@@ -12,72 +12,85 @@ DECLARE
   here RECORD;
   known RECORD;
   owner_id OID;
+  is_ours BOOLEAN := false;
 BEGIN
-  SELECT * INTO here FROM (VALUES
-    ('office_db', 'office_owner', 'office_service', ARRAY['people', 'staff', 'user_data']::TEXT[], false)
-  ) AS mesh (database, owner, service, tables, existing) WHERE database = current_database();
-  IF NOT FOUND THEN
+  FOR here IN SELECT * FROM (VALUES
+    ('office_db', 'office_owner', 'office_service', ARRAY['people', 'staff', 'user_data']::TEXT[], false, 'mesh'::NAME, false)
+  ) AS mesh (database, owner, service, tables, existing, schema, shared) WHERE database = current_database()
+  LOOP
+    is_ours := true;
+    FOR known IN
+      SELECT role FROM unnest(CASE WHEN here.existing THEN ARRAY[here.service] ELSE ARRAY[here.owner, here.service] END) AS role
+      WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
+    LOOP
+      EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', known.role);
+    END LOOP;
+    -- What exists is somebody's, and others use it: whoever owns the tables migrates, and the service's role comes to it.
+    IF here.existing THEN
+      EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %1$I TO %2$I; GRANT USAGE ON SCHEMA public TO %2$I', here.database, here.service);
+      CONTINUE;
+    END IF;
+    SELECT oid INTO owner_id FROM pg_roles WHERE rolname = here.owner;
+    -- What somebody else has migrated becomes the owner's: functions of the mesh run with the rights of who owns them.
+    FOR known IN
+      SELECT format('SCHEMA %I', nspname) AS object FROM pg_namespace
+      WHERE nspname = here.schema AND nspowner <> owner_id
+      UNION ALL
+      SELECT format('TABLE %s', oid::regclass) FROM pg_class
+      WHERE relkind IN ('r', 'p') AND relowner <> owner_id
+        AND (relnamespace = to_regnamespace(here.schema::TEXT)
+          OR oid IN (SELECT to_regclass(name) FROM unnest(here.tables) AS name))
+      UNION ALL
+      SELECT format('TYPE %s', reltype::regtype) FROM pg_class
+      WHERE relkind = 'c' AND relnamespace = to_regnamespace(here.schema::TEXT) AND relowner <> owner_id
+      UNION ALL
+      SELECT format('FUNCTION %s', oid::regprocedure) FROM pg_proc
+      WHERE pronamespace = to_regnamespace(here.schema::TEXT) AND proowner <> owner_id
+    LOOP
+      EXECUTE format('ALTER %s OWNER TO %I', known.object, here.owner);
+    END LOOP;
+    IF to_regclass(format('%I.custom_relation', here.schema)) IS NOT NULL THEN
+      FOR known IN EXECUTE format('
+        SELECT custom.name FROM %I.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
+        -- A sequence of a column goes with its table.
+        WHERE relowner <> $1 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND relkind = ''S'' AND deptype IN (''a'', ''i''))',
+        here.schema) USING owner_id
+      LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', known.name, here.owner);
+      END LOOP;
+    END IF;
+    -- Schemas that tables are in, and that somebody else made.
+    FOR known IN
+      SELECT nspname FROM pg_namespace WHERE nspowner <> owner_id
+        AND nspname IN (SELECT names[1] FROM unnest(here.tables) AS name, parse_ident(name) AS names WHERE cardinality(names) = 2)
+    LOOP
+      EXECUTE format('GRANT USAGE ON SCHEMA %1$I TO %2$I WITH GRANT OPTION; GRANT CREATE ON SCHEMA %1$I TO %2$I', known.nspname, here.owner);
+    END LOOP;
+    IF here.shared THEN
+      -- Whoever shares the database of another service makes a schema and tables there, and owns nothing else of it.
+      EXECUTE format('GRANT CONNECT, TEMPORARY, CREATE ON DATABASE %1$I TO %2$I', here.database, here.owner);
+    ELSE
+      -- Of the whole server: nobody but owners and those who are granted it may connect to its common databases any more. PostgreSQL lets
+      -- everybody, and whoever connects could read their catalogues and make objects that others run into.
+      FOR known IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
+        EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', known.datname);
+      END LOOP;
+      EXECUTE format('
+        ALTER DATABASE %1$I OWNER TO %2$I;
+        REVOKE ALL ON DATABASE %1$I FROM PUBLIC;
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC', here.database, here.owner);
+    END IF;
+    -- TEMPORARY: a snapshot keeps the ids that its source lists in a temporary table.
+    EXECUTE format('
+      REVOKE ALL ON DATABASE %1$I FROM %3$I;
+      GRANT CONNECT, TEMPORARY ON DATABASE %1$I TO %3$I;
+      REVOKE CREATE ON SCHEMA public FROM %3$I;
+      GRANT ALL ON SCHEMA public TO %2$I;
+      GRANT USAGE ON SCHEMA public TO %3$I', here.database, here.owner, here.service);
+  END LOOP;
+  IF NOT is_ours THEN
     RAISE EXCEPTION '"%" is no database of this mesh', current_database()
       USING HINT = 'Connect to one of: office_db.';
   END IF;
-  FOR known IN
-    SELECT role FROM unnest(CASE WHEN here.existing THEN ARRAY[here.service] ELSE ARRAY[here.owner, here.service] END) AS role
-    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
-  LOOP
-    EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', known.role);
-  END LOOP;
-  -- What exists is somebody's, and others use it: whoever owns the tables migrates, and the service's role comes to it.
-  IF here.existing THEN
-    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %1$I TO %2$I; GRANT USAGE ON SCHEMA public TO %2$I', here.database, here.service);
-    RETURN;
-  END IF;
-  SELECT oid INTO owner_id FROM pg_roles WHERE rolname = here.owner;
-  -- What somebody else has migrated becomes the owner's: functions of the mesh run with the rights of who owns them.
-  FOR known IN
-    SELECT format('SCHEMA %I', nspname) AS object FROM pg_namespace
-    WHERE nspname = 'mesh' AND nspowner <> owner_id
-    UNION ALL
-    SELECT format('TABLE %s', oid::regclass) FROM pg_class
-    WHERE relkind IN ('r', 'p') AND relowner <> owner_id
-      AND (relnamespace = to_regnamespace('mesh')
-        OR oid IN (SELECT to_regclass(name) FROM unnest(here.tables) AS name))
-    UNION ALL
-    SELECT format('TYPE %s', reltype::regtype) FROM pg_class
-    WHERE relkind = 'c' AND relnamespace = to_regnamespace('mesh') AND relowner <> owner_id
-    UNION ALL
-    SELECT format('FUNCTION %s', oid::regprocedure) FROM pg_proc
-    WHERE pronamespace = to_regnamespace('mesh') AND proowner <> owner_id
-  LOOP
-    EXECUTE format('ALTER %s OWNER TO %I', known.object, here.owner);
-  END LOOP;
-  IF to_regclass('mesh.custom_relation') IS NOT NULL THEN
-    FOR known IN
-      SELECT custom.name FROM mesh.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
-      -- A sequence of a column goes with its table.
-      WHERE relowner <> owner_id AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND relkind = 'S' AND deptype IN ('a', 'i'))
-    LOOP
-      EXECUTE format('ALTER TABLE %s OWNER TO %I', known.name, here.owner);
-    END LOOP;
-  END IF;
-  -- Of the whole server: nobody but owners and those who are granted it may connect to its common databases any more. PostgreSQL lets
-  -- everybody, and whoever connects could read their catalogues and make objects that others run into.
-  FOR known IN SELECT datname FROM pg_database WHERE datname IN ('postgres', 'template1') LOOP
-    EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', known.datname);
-  END LOOP;
-  -- Schemas that tables are in, and that somebody else made.
-  FOR known IN
-    SELECT nspname FROM pg_namespace WHERE nspowner <> owner_id
-      AND nspname IN (SELECT names[1] FROM unnest(here.tables) AS name, parse_ident(name) AS names WHERE cardinality(names) = 2)
-  LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA %1$I TO %2$I WITH GRANT OPTION; GRANT CREATE ON SCHEMA %1$I TO %2$I', known.nspname, here.owner);
-  END LOOP;
-  -- TEMPORARY: a snapshot keeps the ids that its source lists in a temporary table.
-  EXECUTE format('
-    ALTER DATABASE %1$I OWNER TO %2$I;
-    REVOKE ALL ON DATABASE %1$I FROM PUBLIC, %3$I;
-    GRANT CONNECT, TEMPORARY ON DATABASE %1$I TO %3$I;
-    REVOKE CREATE ON SCHEMA public FROM PUBLIC, %3$I;
-    GRANT ALL ON SCHEMA public TO %2$I;
-    GRANT USAGE ON SCHEMA public TO %3$I', here.database, here.owner, here.service);
 END
 $$;

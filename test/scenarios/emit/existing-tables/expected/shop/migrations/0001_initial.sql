@@ -91,38 +91,9 @@ BEGIN
 END
 $$;
 
--- people: rows that were there before get their first version, and no event tells of them.
-DO $$
-#variable_conflict use_variable
-DECLARE
-    last public.people.person_id%TYPE;
-    upto public.people.person_id%TYPE;
-BEGIN
-    LOOP
-        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-        SELECT page.person_id INTO upto FROM (
-            SELECT kept.person_id FROM public.people AS kept WHERE last IS NULL OR kept.person_id > last ORDER BY kept.person_id LIMIT 10000
-        ) AS page ORDER BY page.person_id DESC LIMIT 1;
-        EXIT WHEN upto IS NULL;
-        BEGIN
-            -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
-            PERFORM set_config('lock_timeout', '100ms', true);
-            INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
-            SELECT 'crm.person', kept.person_id::text, relay.minimum_version + 1, NULL FROM public.people AS kept CROSS JOIN mesh.relay
-            WHERE (last IS NULL OR kept.person_id > last) AND kept.person_id <= upto
-            ORDER BY kept.person_id::text COLLATE "C" ON CONFLICT DO NOTHING;
-            last := upto;
-        EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.1);
-        END;
-        COMMIT;
-    END LOOP;
-END
-$$;
-
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"drafts","columns":[{"name":"draft_id","type":"TEXT","nullable":false},{"name":"body","type":"TEXT","nullable":false}],"key":{"name":"drafts_pkey","columns":["draft_id"]}}
 -- model: {"table":"notes","at":{"schema":"public","table":"notes"},"existing":true,"key":{"name":"notes_pkey","columns":["note_id"]}}
 -- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"d11561537798"},"triggers":{"mesh_on_insert":"9076a1310f2a","mesh_on_update":"60d47168aab6","mesh_on_delete":"5646804b11c5","mesh_refuse_truncate":"428be927b1f7","mesh_refuse_key_change":"e1cd5bd91522","mesh_guard_personId":"25a2f761899b"}}
--- model: {"table":"people","at":{"schema":"public","table":"people"},"existing":true,"adopts":{"entity":"crm.person","sendsFirstVersion":false},"key":{"name":"people_pkey","columns":["person_id"]}}
+-- model: {"table":"people","at":{"schema":"public","table":"people"},"existing":true,"key":{"name":"people_pkey","columns":["person_id"]}}

@@ -1,0 +1,130 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, expect, inject, test } from "vitest";
+import { makeProject } from "../support/generated-project.js";
+import { mesh, meshWith, type RunningDev, startDevWith } from "../support/mesh-command.js";
+import { dumpSchema } from "../support/pg-dump.js";
+import { createDatabase, waitFor } from "../support/servers.js";
+
+/*
+ * A monolith's database is taken apart: two services adopt its tables, which foreign keys tie, and one of them goes again.
+ */
+
+const SCHEMA = `
+CREATE TABLE customers (id BIGINT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE orders (id BIGINT PRIMARY KEY, customer_id BIGINT NOT NULL REFERENCES customers ON DELETE CASCADE);
+CREATE TABLE invoices (id BIGINT PRIMARY KEY, total NUMERIC(9,2) NOT NULL, order_id BIGINT NOT NULL REFERENCES orders ON DELETE CASCADE,
+  payer_id BIGINT REFERENCES customers ON DELETE SET NULL);
+INSERT INTO customers VALUES (1, 'Ann'), (2, 'Ben');
+INSERT INTO orders VALUES (10, 1), (20, 2);
+INSERT INTO invoices VALUES (100, 9.90, 10, 1), (200, 5, 20, 1);
+`;
+
+const SUBSCRIBER = `
+  books:
+    database: books_db
+    subscribes: [shop.order.*, billing.invoice.*]
+`;
+const COPIES = `
+  books_db:
+    tables:
+      order_copy:
+        cache: shop.order
+        sync: { from: shop, get: /api/orders }
+        columns: { id: { type: bigint, key: true } }
+      invoice_copy:
+        cache: billing.invoice
+        sync: { from: billing, get: /api/invoices }
+        columns: { id: { type: bigint, key: true }, total: "numeric(9,2)", payer_id: bigint? }
+`;
+
+const folder = makeProject();
+const file = join(folder, "mesh.yaml");
+const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+let url: string;
+let before: string;
+let env: NodeJS.ProcessEnv;
+let dev: RunningDev;
+let client: pg.Client;
+
+async function open(at = "") {
+  const opened = new pg.Client({ connectionString: at });
+  opened.on("error", () => undefined);
+  await opened.connect();
+  cleanups.push(() => opened.end());
+  return opened;
+}
+
+afterAll(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+test("mesh adopt gives a second service the tables that nobody has, in the database that it shares", async () => {
+  url = await createDatabase(inject("postgres"), "monolith");
+  client = await open(url);
+  await client.query(SCHEMA);
+  before = await dumpSchema(url);
+  const first = await mesh(folder, "adopt", url, "--service", "shop", "--tables", "customers,orders");
+  expect(first.code, first.stderr).toBe(0);
+  const second = await mesh(folder, "adopt", url, "--service", "billing");
+  expect(second.code, second.stderr).toBe(0);
+  expect(second.stdout).toMatch(/^took +public\.invoices:/m);
+  expect(second.stdout).toMatch(/^left out public\.customers: it belongs to "shop"/m);
+  expect(second.stdout).toMatch(/^left out public\.invoices \(order_id\): a foreign key/m);
+  const text = readFileSync(file, "utf8");
+  expect(text).toMatch(/billing_db:\n +shares: shop_db\n +existing: true\n +tables:\n +invoices:/);
+  expect(text.match(/references:/g)).toHaveLength(1);
+  const again = await mesh(folder, "adopt", url, "--service", "billing");
+  expect(again.code, again.stderr).toBe(0);
+  expect(readFileSync(file, "utf8")).toBe(text);
+});
+
+test("foreign keys between the tables of two services stay, and what they do has the events of each", {
+  timeout: 120_000,
+}, async () => {
+  const text = readFileSync(file, "utf8");
+  writeFileSync(
+    file,
+    text.replace("services:\n", `services:${SUBSCRIBER}`).replace("databases:\n", `databases:${COPIES}`),
+  );
+  expect(await mesh(folder, "generate")).toMatchObject({ code: 0 });
+  const state = join(folder, ".mesh");
+  const lacking = await meshWith(folder, { SHOP_DB_URL: url }, "dev", "--free-ports", "--state", state);
+  expect(lacking).toMatchObject({ code: 2 });
+  expect(lacking.stderr).toContain("set BILLING_DB_URL");
+
+  env = { SHOP_DB_URL: url, BILLING_DB_URL: url };
+  dev = await startDevWith(folder, env, state);
+  cleanups.push(() => dev.end());
+  const books = await open(dev.endpoints.databases.books_db);
+  const sees = (sql: string, rows: string) =>
+    waitFor(async () => JSON.stringify((await books.query({ text: sql, rowMode: "array" })).rows) === rows, {
+      timeoutMs: 30_000,
+      what: `${sql}: ${rows}`,
+    });
+  await sees("SELECT id FROM order_copy ORDER BY 1", '[["10"],["20"]]');
+  await sees("SELECT * FROM invoice_copy ORDER BY 1", '[["100","9.90","1"],["200","5.00","1"]]');
+  await client.query("DELETE FROM customers WHERE id = 1");
+  await sees("SELECT id FROM order_copy", '[["20"]]');
+  await sees("SELECT * FROM invoice_copy", '[["200","5.00",null]]');
+  expect(await mesh(folder, "verify")).toMatchObject({ code: 0 });
+  const { rows } = await client.query(
+    "SELECT (SELECT count(*) FROM mesh.entity_version WHERE entity ~ '^billing')::int AS theirs, (SELECT count(*) FROM mesh_billing_db.entity_version)::int AS own",
+  );
+  expect(rows).toEqual([{ theirs: 0, own: 2 }]);
+});
+
+test("one of them goes, and the other stays; then nothing of the mesh is left", async () => {
+  await dev.end();
+  const gone = await meshWith(folder, env, "detach", "billing");
+  expect(gone.code, gone.stderr).toBe(0);
+  expect(gone.stdout).toContain("schema mesh_billing_db");
+  await client.query("INSERT INTO orders VALUES (30, 2); INSERT INTO invoices VALUES (300, 1, 30, 2)");
+  const { rows } = await client.query(
+    "SELECT (SELECT string_agg(subject, ',') FROM mesh.outbox) AS waiting, to_regnamespace('mesh_billing_db') AS gone",
+  );
+  expect(rows).toEqual([{ waiting: "shop.order.30.created", gone: null }]);
+  expect(await meshWith(folder, env, "detach", "shop", "--drop-events")).toMatchObject({ code: 0 });
+  expect(await dumpSchema(url)).toBe(before);
+});
