@@ -73,7 +73,14 @@ function addAuthoring(program: Command, finish: Finish): void {
     .command("check")
     .description("print what is wrong with mesh.yaml, and what is hardly meant so; writes nothing")
     .option("--strict", "exit 1 for a warning too")
-    .option("--json", "print the diagnostics as JSON, ignored ones with the reason")
+    .addOption(
+      new Option("--json", "print the diagnostics as JSON, ignored ones with the reason").conflicts([
+        "sarif",
+        "github",
+      ]),
+    )
+    .addOption(new Option("--sarif", "print them as SARIF 2.1.0, for code scanning").conflicts("github"))
+    .option("--github", "print them as annotations of a GitHub workflow")
     .action(async (options) => finish(await (await import("./commands/check.js")).check(options)));
   program
     .command("graph")

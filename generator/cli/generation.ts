@@ -1,4 +1,6 @@
 import type { Compilation } from "../compile.js";
+import { annotate } from "../diagnostics/annotate.js";
+import type { Annotation } from "../diagnostics/annotation.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Mistake } from "../diagnostics/locate.js";
 import { plural } from "../diagnostics/plural.js";
@@ -100,13 +102,43 @@ function inFileOrder(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] 
   return diagnostics.toSorted((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);
 }
 
-/** As `--json` prints them, with those of mesh.yaml alone: errors, and what is ignored, included. */
-export function warningsToJson(
-  { located, others, ignored }: Warnings,
-  compilation: Pick<Compilation, "diagnostics" | "ignored">,
-): readonly object[] {
-  const all = inFileOrder([...compilation.diagnostics, ...compilation.ignored, ...located, ...ignored]);
-  return [...diagnosticsToJson(all), ...others.map((other) => ({ ...other, severity: "warning" }))];
+type OfFile = Pick<Compilation, "diagnostics" | "ignored">;
+
+/** With those of mesh.yaml alone, in its order: errors, and what is ignored, included. */
+function allOf({ located, ignored }: Warnings, compilation: OfFile): readonly Diagnostic[] {
+  return inFileOrder([...compilation.diagnostics, ...compilation.ignored, ...located, ...ignored]);
+}
+
+/** As `--json` prints them. */
+export function warningsToJson(warnings: Warnings, compilation: OfFile): readonly object[] {
+  const others = warnings.others.map((other) => ({ ...other, severity: "warning" }));
+  return [...diagnosticsToJson(allOf(warnings, compilation)), ...others];
+}
+
+interface Findings {
+  readonly refusals: readonly Refusal[];
+  readonly warnings: Warnings;
+}
+
+/** As a reviewer is shown them, the refusals first. */
+export function annotations(
+  { refusals, warnings }: Findings,
+  compilation: OfFile & Pick<Compilation, "locate">,
+): readonly Annotation[] {
+  return [
+    ...compilation.locate(toMistakes(refusals, "error")).map(annotate),
+    ...unplaced(refusals).map((refusal) => annotateUnplaced(refusal, "error")),
+    ...allOf(warnings, compilation).map(annotate),
+    ...warnings.others.map((other) => annotateUnplaced(other, "warning")),
+  ];
+}
+
+function annotateUnplaced(
+  { code, message, hint, file = GENERATED }: ProjectDiagnostic,
+  level: Severity,
+): Annotation {
+  const text = hint === undefined ? message : `${message}\n${hint}`;
+  return { level, rule: code, title: code, text, file, at: undefined };
 }
 
 interface SplitByPlace {

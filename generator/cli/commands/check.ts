@@ -1,8 +1,12 @@
+import { type Annotation, toSarif, toWorkflowCommands } from "../../diagnostics/annotation.js";
 import { plural } from "../../diagnostics/plural.js";
+import type { Mesh } from "../../model/mesh.js";
+import { readVersion } from "../../project/package.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
 import type { ExitCode } from "../exit-code.js";
 import {
+  annotations,
   findSqlRefusals,
   gatherWarnings,
   printWarnings,
@@ -16,38 +20,54 @@ export interface CheckOptions {
   /** A warning is a finding too, unless mesh.yaml says why it is right so. */
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly sarif?: boolean;
+  readonly github?: boolean;
 }
 
 /** Says everything that is wrong with mesh.yaml, and what it is warned of. */
-export async function check({ strict = false, json = false }: CheckOptions): Promise<ExitCode> {
+export async function check({ strict = false, ...form }: CheckOptions): Promise<ExitCode> {
   const compilation = await compileProject();
-  const { mesh, diagnostics, ignored } = compilation;
+  const { mesh, diagnostics } = compilation;
   const refusals = mesh ? await findSqlRefusals(mesh) : [];
   const warnings = gatherWarnings(mesh ? await adviseHooks(mesh) : [], compilation);
-  if (json)
+  const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
+  const isSound = mesh !== undefined && refusals.length === 0;
+  const isFine = isSound && (isClean || !strict);
+  if (form.json)
     printJson({
       diagnostics: [...refusalsToJson(refusals, compilation), ...warningsToJson(warnings, compilation)],
     });
-  else {
+  else if (form.sarif || form.github) {
+    const all = annotations({ refusals, warnings }, compilation);
+    if (form.sarif) printJson(sarifOf(all, await readVersion()));
+    else printAnnotations(all);
+  } else {
     printWarnings(warnings, compilation);
     if (refusals.length > 0) reportRefusals(refusals, compilation);
+    if (isFine) print(describe(mesh, compilation.ignored.length + warnings.ignored.length));
+    else if (isSound) tell(colour.red(STRICT));
   }
-  if (mesh === undefined || refusals.length > 0) return 1;
-  const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
-  const isFine = isClean || !strict;
-  if (json) return isFine ? 0 : 1;
-  const { services, events, databases } = mesh;
-  const count = ignored.length + warnings.ignored.length;
+  return isFine ? 0 : 1;
+}
+
+const STRICT = "--strict: mend what is warned of, or say why it is right: # mesh-ignore CODE: why it is";
+
+function sarifOf(all: readonly Annotation[], version: string) {
+  const rules = [...new Set(all.map(({ rule }) => rule))].sort().map((id) => ({ id }));
+  return toSarif(all, { version, rules });
+}
+
+function printAnnotations(all: readonly Annotation[]): void {
+  const commands = toWorkflowCommands(all);
+  if (commands !== "") print(commands);
+}
+
+function describe({ services, events, databases }: Mesh, ignored: number): string {
   const parts = [
     plural(services.length, "service"),
     plural(databases.length, "database"),
     plural(events.length, "event"),
-    ...(count > 0 ? [`${plural(count, "warning")} ignored where mesh.yaml says why`] : []),
+    ...(ignored > 0 ? [`${plural(ignored, "warning")} ignored where mesh.yaml says why`] : []),
   ];
-  if (isFine) print(`${colour.green("ok")} ${parts.join(", ")}`);
-  else
-    tell(
-      colour.red("--strict: mend what is warned of, or say why it is right: # mesh-ignore CODE: why it is"),
-    );
-  return isFine ? 0 : 1;
+  return `${colour.green("ok")} ${parts.join(", ")}`;
 }
