@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { compile, makeProject } from "../support/generated-project.js";
 import { hasProc, mesh, operatorUrl, type RunningDev, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
@@ -100,6 +100,10 @@ export const billingHooks: BillingHooks = {
 };
 `;
 
+/** A service that was killed is started anew, beside whatever else the machine does. */
+const PATIENCE_MS = 60_000;
+vi.setConfig({ testTimeout: 4 * PATIENCE_MS });
+
 const folder = makeProject();
 const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
 const heard = new Map<string, Readonly<Record<string, unknown>>>();
@@ -123,10 +127,16 @@ async function column(client: pg.Client, sql: string): Promise<string> {
 }
 
 const becomes = (client: pg.Client, sql: string, value: string) =>
-  waitFor(async () => (await column(client, sql)) === value, { timeoutMs: 20_000, what: `${sql}: ${value}` });
+  waitFor(async () => (await column(client, sql)) === value, {
+    timeoutMs: PATIENCE_MS,
+    what: `${sql}: ${value}`,
+  });
 
 const hears = (subject: string) =>
-  waitFor(() => heard.has(subject), { timeoutMs: 20_000, what: `${subject} among ${[...heard.keys()]}` });
+  waitFor(() => heard.has(subject), {
+    timeoutMs: PATIENCE_MS,
+    what: `${subject} among ${[...heard.keys()]}`,
+  });
 
 beforeAll(async () => {
   writeFileSync(join(folder, "mesh.yaml"), MESH);
@@ -261,10 +271,12 @@ test("status, dlq, verify and resync speak of one service's part of the database
   await waitFor(
     async () => (await column(billing, "SELECT count(*) FROM mesh_billing_db.dead_letter")) === "1",
     {
+      timeoutMs: PATIENCE_MS,
       what: "the dead letter",
     },
   );
   await waitFor(async () => (await column(shop, "SELECT count(*) FROM mesh.dead_letter")) === "1", {
+    timeoutMs: PATIENCE_MS,
     what: "the dead letter of the other",
   });
   await shop.query("DELETE FROM mesh.dead_letter");
