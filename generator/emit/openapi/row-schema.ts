@@ -9,7 +9,7 @@ import {
 import { INT64 } from "../../model/int64.js";
 import type { Column, JsonSchema, Table, View } from "../../model/mesh.js";
 
-/** A row as REST shows it: every column but the private ones, under the name that it has there. */
+/** A row as REST shows it: what shownColumns says, under the names that the columns have there. */
 export function rowSchema(table: Table | View): JsonSchema {
   const shown = shownColumns(table);
   return {
@@ -22,8 +22,10 @@ export function rowSchema(table: Table | View): JsonSchema {
   };
 }
 
-export function shownColumns({ columns }: Pick<Table, "columns">): readonly Column[] {
-  return columns.filter((column) => column.private !== true);
+/** Every column but the private ones and the one that says when a row was softly deleted: it is null in every row that REST shows. */
+export function shownColumns(table: Table | View): readonly Column[] {
+  const softDelete = "softDelete" in table ? table.softDelete : undefined;
+  return table.columns.filter(({ name, private: hidden }) => hidden !== true && name !== softDelete);
 }
 
 export function shownName({ name, shown }: Column): string {
