@@ -14,19 +14,20 @@ interface Timing {
   readonly megabytes: number;
 }
 
-/** One whole `mesh generate` process, as CI would run it: start-up, compile, emit, write. */
-function runGenerate(folder: string): Timing {
+/** One whole process of `mesh`, as CI would run it: of `mesh generate` start-up, compile, emit, write. */
+function runMesh(folder: string, words: readonly string[] = ["generate"], status = 0): Timing {
   const started = performance.now();
   // The child reports its own peak memory.
   const script = `process.on("exit", () => require("fs").writeSync(3, String(process.resourceUsage().maxRSS)));`;
   const hook = join(folder, "peak.cjs");
   writeFileSync(hook, script);
-  const child = spawnSync(process.execPath, ["--require", hook, cli, "generate"], {
+  const child = spawnSync(process.execPath, ["--require", hook, cli, ...words], {
     cwd: folder,
     stdio: ["ignore", "ignore", "pipe", "pipe"],
     encoding: "utf8",
   });
-  if (child.status !== 0) throw new Error(`mesh generate failed in the bench: ${child.stderr}`);
+  if (child.status !== status)
+    throw new Error(`mesh ${words.join(" ")} failed in the bench: ${child.stderr}`);
   return { seconds: (performance.now() - started) / 1000, megabytes: Number(child.output[3]) / 1024 };
 }
 
@@ -43,8 +44,8 @@ function measure(
     try {
       mkdirSync(join(folder, "generated"));
       writeFileSync(join(folder, "mesh.yaml"), mesh);
-      cold.push(runGenerate(folder));
-      again.push(runGenerate(folder));
+      cold.push(runMesh(folder));
+      again.push(runMesh(folder));
       lines ??= countLines(join(folder, "generated"));
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -109,15 +110,39 @@ function linesRow(name: string, lines: Lines, budget: number): Row {
   };
 }
 
-/** `mesh generate` as a whole process, over the sizes of mesh that the budgets name. */
+/** The commands that only look at the mesh, after an edit that breaks a consumer. */
+function measureQuestions(name: string, mesh: string, budget: number): Row[] {
+  const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
+  try {
+    writeFileSync(join(folder, "before.yaml"), mesh);
+    writeFileSync(join(folder, "mesh.yaml"), mesh.replace("name: string", "name: string, state: string"));
+    const questions = [
+      { words: ["check"], status: 0 },
+      { words: ["diff", "--against", "before.yaml"], status: 1 },
+      { words: ["impact", "svc0.items.name"], status: 0 },
+    ];
+    return questions.map(({ words, status }) => {
+      const seconds = median([1, 2, 3].map(() => runMesh(folder, words, status).seconds));
+      return {
+        what: `${words[0]}, ${name}`,
+        value: `${seconds.toFixed(2)} s`,
+        budget: `≤ ${budget} s`,
+        met: seconds <= budget,
+      };
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** `mesh generate` and the commands that only look, each as a whole process, over the sizes of mesh that the budgets name. */
 export function benchGenerate(): Row[] {
   const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
+  const hundred = syntheticMesh({ services: 25, eventsPerService: 4 });
   return [
     ...measure("reference mesh", reference, { cold: 0.8, upToDate: 0.25 }),
-    ...measure("100 events", syntheticMesh({ services: 25, eventsPerService: 4 }), {
-      cold: 1.0,
-      linesPerEvent: 60,
-    }),
+    ...measure("100 events", hundred, { cold: 1.0, linesPerEvent: 60 }),
+    ...measureQuestions("100 events", hundred, 0.3),
     ...measure("1,000 events", syntheticMesh({ services: 250, eventsPerService: 4 }), {
       cold: 4,
       megabytes: 400,

@@ -1,4 +1,5 @@
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { createRequire } from "node:module";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
 import type { FieldSymbol } from "../language/symbols.js";
@@ -39,6 +40,7 @@ function checkConstant(
 
 /** What the schema says against the value. */
 function refusalOf(value: JsonValue, schema: JsonSchema): string | undefined {
+  const { Ajv2020 } = loadAjv();
   const ajv = new Ajv2020({ validateFormats: false, strict: false, logger: false, multipleOfPrecision: 9 });
   const validate = ajv.compile(schema);
   if (validate(value)) return undefined;
@@ -50,4 +52,9 @@ function refusalOf(value: JsonValue, schema: JsonSchema): string | undefined {
   const allowed = allowedValues ?? (allowedValue === undefined ? [] : [allowedValue]);
   if (allowed.length > 0) return `must be ${allowed.map((each) => JSON.stringify(each)).join(" or ")}`;
   return `${error?.instancePath === "" ? "" : `${error?.instancePath} `}${error?.message}`;
+}
+
+/** Loaded by the first such constant: most meshes have none. */
+function loadAjv(): { readonly Ajv2020: typeof Ajv2020 } {
+  return createRequire(import.meta.url)("ajv/dist/2020.js");
 }
