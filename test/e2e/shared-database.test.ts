@@ -4,7 +4,7 @@ import { connect } from "nats";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { compile, makeProject } from "../support/generated-project.js";
-import { hasProc, mesh, operatorUrl, type RunningDev, startDev } from "../support/mesh-command.js";
+import { hasProc, mesh, meshWith, operatorUrl, type RunningDev, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
 /*
@@ -175,6 +175,20 @@ test("both lie in one PostgreSQL database, with a role, migrations and a schema 
   expect(await column(shop, "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mesh' ORDER BY 1")).toBe(
     "mesh,mesh_billing_db",
   );
+});
+
+test("mesh dev takes no URL for one of them alone", async () => {
+  const url = dev.endpoints.databases.shop_db;
+  const alone = await meshWith(
+    folder,
+    { SHOP_DB_URL: url },
+    "dev",
+    "--free-ports",
+    "--state",
+    join(folder, ".alone"),
+  );
+  expect(alone).toMatchObject({ code: 2 });
+  expect(alone.stderr).toContain("billing_db shares shop_db, and only shop_db has a URL");
 });
 
 test("neither service may do anything with the tables of the other, nor its owner", async () => {

@@ -39,6 +39,20 @@ const COPIES = `
         columns: { id: { type: bigint, key: true }, total: "numeric(9,2)", payer_id: bigint? }
 `;
 
+/** Tables of the one exist, the mesh makes those of the other. */
+const MIXED = `
+mesh: mixed
+services:
+  shop: { database: shop_db, publishes: [shop.*], http: { port: 8081 } }
+  notes: { database: notes_db, publishes: [notes.*], http: { port: 8082 } }
+databases:
+  shop_db: { existing: true, tables: { orders: { columns: { id: { type: bigint, key: true } } } } }
+  notes_db: { shares: shop_db, tables: { notes: { columns: { note_id: { type: nanoid, key: true }, text: text } } } }
+subjects:
+  shop.order.{id}.created: { event: OrderCreated, emit: { table: orders, on: insert }, payload: { id: bigint } }
+  notes.note.{id}.created: { event: NoteCreated, emit: { table: notes, on: insert }, payload: { note_id: nanoid, text: string } }
+`;
+
 const folder = makeProject();
 const file = join(folder, "mesh.yaml");
 const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -113,6 +127,45 @@ test("foreign keys between the tables of two services stay, and what they do has
     "SELECT (SELECT count(*) FROM mesh.entity_version WHERE entity ~ '^billing')::int AS theirs, (SELECT count(*) FROM mesh_billing_db.entity_version)::int AS own",
   );
   expect(rows).toEqual([{ theirs: 0, own: 2 }]);
+});
+
+test("roles.sql gives a new service roles beside tables that exist, and leaves owner and others as they are", async () => {
+  const made = makeProject();
+  cleanups.push(() => rmSync(made, { recursive: true, force: true }));
+  writeFileSync(join(made, "mesh.yaml"), MIXED);
+  expect(await mesh(made, "generate")).toMatchObject({ code: 0 });
+  const at = await createDatabase(inject("postgres"), "mixed");
+  const name = new URL(at).pathname.slice(1);
+  const admin = await open(at);
+  await admin.query("CREATE TABLE orders (id BIGINT PRIMARY KEY)");
+  const access = "SELECT datacl, datdba FROM pg_database WHERE datname = current_database()";
+  const [owner] = (await admin.query(access)).rows;
+  const roles = readFileSync(join(made, "generated/roles.sql"), "utf8")
+    .replaceAll("'shop_db'", `'${name}'`)
+    .replaceAll(/'(shop|notes)_(owner|service)'/g, `'${name}_$1_$2'`);
+  for (let times = 0; times < 2; times += 1) await admin.query(roles);
+  const [after] = (await admin.query(access)).rows;
+  expect(after.datdba).toBe(owner.datdba);
+  const found = await admin.query(
+    `SELECT has_database_privilege('public', current_database(), 'CONNECT') AS everybody, to_regrole('${name}_shop_owner') AS none,
+      has_database_privilege('${name}_notes_owner', current_database(), 'CREATE') AS makes`,
+  );
+  expect(found.rows).toEqual([{ everybody: true, none: null, makes: true }]);
+
+  const as = (role: string) => Object.assign(new URL(at), { username: role, password: "p" }).href;
+  for (const role of ["shop_service", "notes_owner", "notes_service"])
+    await admin.query(`ALTER ROLE "${name}_${role}" PASSWORD 'p'`);
+  const urls = { SHOP_DB_OWNER_URL: at, NOTES_DB_OWNER_URL: as(`${name}_notes_owner`) };
+  const migrated = await meshWith(made, urls, "migrate");
+  expect(migrated.code, migrated.stderr).toBe(0);
+  await admin.query(`SELECT mesh_notes_db.grant_service('${name}_notes_service', '{notes}')`);
+  const service = await open(as(`${name}_notes_service`));
+  await service.query("INSERT INTO notes VALUES ('n', 'x')");
+  expect((await service.query("SELECT subject FROM mesh_notes_db.outbox")).rows).toEqual([
+    { subject: "notes.note.n.created" },
+  ]);
+  for (const text of ["SELECT FROM orders", "SELECT FROM mesh.outbox", "CREATE TABLE mine (id int)"])
+    await expect(service.query(text)).rejects.toThrow("permission denied");
 });
 
 test("one of them goes, and the other stays; then nothing of the mesh is left", async () => {

@@ -63,15 +63,18 @@ function pictureOf(mesh: Mesh): string | undefined {
 function serviceRow(service: Service, lookup: Lookup): ReadmeView["services"][number] {
   return {
     service: `**${serviceTitle(service.name)}**${service.external ? " (external)" : ""}`,
-    database: databaseCell(service),
+    database: databaseCell(service, lookup),
     owns: listOf([...lookup.tables(service), ...lookup.views(service)].map(({ name }) => name)),
     publishes: codeList(service.publishes.map((pattern) => pattern.text)),
     subscribes: codeList(service.subscribes.map((pattern) => pattern.text)),
   };
 }
 
-function databaseCell({ database, external }: Service): string {
-  if (database !== undefined) return inCode(database);
+function databaseCell(service: Service, lookup: Lookup): string {
+  const { database, external } = service;
+  const host = lookup.database(service)?.shared?.with;
+  if (database !== undefined)
+    return host === undefined ? inCode(database) : `${inCode(database)} in ${inCode(host)}`;
   return external ? "-" : "none: stateless, its hooks are called at least once per message";
 }
 
