@@ -103,8 +103,10 @@ function catalog(lookup: Lookup, { service, owner }: ExportOptions): string {
   const own =
     service === undefined
       ? entities
-      : entities.filter(({ metadata: { name } }) =>
-          [service.name, `${service.name}-events`, `${service.name}-rest`, service.database].includes(name),
+      : entities.filter(
+          ({ kind, metadata: { name } }) =>
+            kind !== "System" &&
+            [service.name, `${service.name}-events`, `${service.name}-rest`, service.database].includes(name),
         );
   return own.map((entity) => `---\n${stringify(entity, { lineWidth: 0 })}`).join("");
 }

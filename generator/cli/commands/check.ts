@@ -1,9 +1,10 @@
-import { type Annotation, toSarif, toWorkflowCommands } from "../../diagnostics/annotation.js";
+import { type Annotation, type SarifRule, toSarif } from "../../diagnostics/annotation.js";
 import { plural } from "../../diagnostics/plural.js";
 import type { Mesh } from "../../model/mesh.js";
 import { readVersion } from "../../project/package.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
+import { findCode } from "../ask/explain-code.js";
 import type { ExitCode } from "../exit-code.js";
 import {
   annotations,
@@ -14,6 +15,7 @@ import {
   reportRefusals,
   warningsToJson,
 } from "../generation.js";
+import { printAnnotations } from "../print-annotations.js";
 import { compileProject } from "../project.js";
 
 export interface CheckOptions {
@@ -53,13 +55,11 @@ export async function check({ strict = false, ...form }: CheckOptions): Promise<
 const STRICT = "--strict: mend what is warned of, or say why it is right: # mesh-ignore CODE: why it is";
 
 function sarifOf(all: readonly Annotation[], version: string) {
-  const rules = [...new Set(all.map(({ rule }) => rule))].sort().map((id) => ({ id }));
+  const rules = [...new Set(all.map(({ rule }) => rule))].sort().map((id): SarifRule => {
+    const why = findCode(id)?.why;
+    return why === undefined ? { id } : { id, fullDescription: { text: why } };
+  });
   return toSarif(all, { version, rules });
-}
-
-function printAnnotations(all: readonly Annotation[]): void {
-  const commands = toWorkflowCommands(all);
-  if (commands !== "") print(commands);
 }
 
 function describe({ services, events, databases }: Mesh, ignored: number): string {

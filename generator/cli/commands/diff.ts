@@ -2,6 +2,7 @@ import { type ChangeClass, classNames, FAILING, isChangeClass } from "../../comp
 import { compareMeshes } from "../../compatibility/compare-meshes.js";
 import { compareSqlFolders } from "../../compatibility/own-sql-changes.js";
 import { type DiffReport, isFailing, placeChanges } from "../../compatibility/report/placed-changes.js";
+import { toSarif } from "../../diagnostics/annotation.js";
 import { readTemplates, readVersion } from "../../project/package.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, printJson } from "../../terminal/terminal.js";
@@ -9,6 +10,7 @@ import { askWithHooks } from "../ask/hooks-of-project.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { type FormerMesh, readFolder, readFormerMesh } from "../diff/former-mesh.js";
 import type { ExitCode } from "../exit-code.js";
+import { printAnnotations } from "../print-annotations.js";
 import { compileProject, reportDiagnostics } from "../project.js";
 
 export interface DiffOptions {
@@ -54,12 +56,11 @@ function compareSql(former: FormerMesh, databases: FormerMesh["mesh"]["databases
 async function printReport(report: DiffReport, options: DiffOptions): Promise<void> {
   if (options.json) {
     printJson((await import("../../compatibility/report/diff-json.js")).diffToJson(report));
-  } else if (options.sarif) {
-    const { diffToSarif } = await import("../../compatibility/report/diff-sarif.js");
-    printJson(diffToSarif(report, await readVersion()));
-  } else if (options.github) {
-    const text = (await import("../../compatibility/report/diff-github.js")).renderGithub(report);
-    if (text !== "") print(text);
+  } else if (options.sarif || options.github) {
+    const { annotateChange, changeRules } = await import("../../compatibility/report/annotate-change.js");
+    const all = report.changes.map(annotateChange);
+    if (options.github) printAnnotations(all);
+    else printJson(toSarif(all, { version: await readVersion(), rules: changeRules(report.changes) }));
   } else if (options.markdown) {
     print((await import("../../compatibility/report/diff-markdown.js")).diffToMarkdown(report));
   } else print((await import("../../compatibility/report/diff-text.js")).renderDiff(report, DIFF_PAINT));

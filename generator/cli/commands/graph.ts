@@ -1,4 +1,5 @@
 import { suggest } from "../../diagnostics/suggest.js";
+import { openFlow } from "../../flow/flow.js";
 import { focusNames, reachFrom } from "../../graph/focus.js";
 import type { GraphFormat } from "../../graph/formats.js";
 import type { Reach } from "../../graph/picture.js";
@@ -31,9 +32,10 @@ export async function graph(options: {
 }
 
 function focusOn(mesh: Mesh, focus: string): Reach {
-  const reach = reachFrom(mesh, focus);
+  const flow = openFlow(mesh);
+  const reach = reachFrom(flow, focus);
   if (reach !== undefined) return reach;
-  const near = suggest(focus, focusNames(mesh));
+  const near = suggest(focus, focusNames(flow));
   throw new UsageError(
     `this mesh has no service, entity or event "${focus}"`,
     near === undefined ? "say one as auth, auth.user or auth.user.deleted" : `did you mean "${near}"?`,

@@ -3,13 +3,13 @@ import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
 import { FAILING } from "../../../generator/compatibility/change-class.js";
 import { compareMeshes } from "../../../generator/compatibility/compare-meshes.js";
-import { renderGithub } from "../../../generator/compatibility/report/diff-github.js";
+import { annotateChange, changeRules } from "../../../generator/compatibility/report/annotate-change.js";
 import { diffToJson } from "../../../generator/compatibility/report/diff-json.js";
 import { diffToMarkdown } from "../../../generator/compatibility/report/diff-markdown.js";
-import { diffToSarif } from "../../../generator/compatibility/report/diff-sarif.js";
 import { noDiffPaint, renderDiff, renderShort } from "../../../generator/compatibility/report/diff-text.js";
 import { type DiffReport, placeChanges } from "../../../generator/compatibility/report/placed-changes.js";
 import { compileMesh } from "../../../generator/compile.js";
+import { toSarif, toWorkflowCommands } from "../../../generator/diagnostics/annotation.js";
 import type { HookReads } from "../../../generator/flow/hook-reads.js";
 import type { Mesh } from "../../../generator/model/mesh.js";
 import { templates } from "../../support/migrations.js";
@@ -32,6 +32,11 @@ function report(text: string = EDITED): DiffReport {
   const changes = placeChanges(diff, next.placeAt, before.placeAt);
   return { against: "main", ...diff, changes, failOn: FAILING };
 }
+
+const sarifOf = ({ changes }: DiffReport) =>
+  toSarif(changes.map(annotateChange), { version: "1.2.3", rules: changeRules(changes) });
+const githubOf = ({ changes }: Pick<DiffReport, "changes">) =>
+  toWorkflowCommands(changes.map(annotateChange));
 
 describe("mesh diff as text", () => {
   test("says worst first what changed, where, for whom, what runs and locks, who deploys first and what to do instead", () => {
@@ -254,11 +259,11 @@ test("SARIF is what its schema says", () => {
     unicodeRegExp: false,
   }).compile(schema);
   for (const text of [EDITED, bases.shop]) {
-    const log = JSON.parse(JSON.stringify(diffToSarif(report(text), "1.2.3")));
+    const log = JSON.parse(JSON.stringify(sarifOf(report(text))));
     expect(validate(log), JSON.stringify(validate.errors)).toBe(true);
   }
   expect(validate({ version: "2.1.0", runs: [{ results: [] }] })).toBe(false);
-  const [{ results, tool }] = diffToSarif(report(), "1.2.3").runs as never as [
+  const [{ results, tool }] = sarifOf(report()).runs as never as [
     { results: { ruleId: string; ruleIndex: number }[]; tool: { driver: { rules: { id: string }[] } } },
   ];
   for (const { ruleId, ruleIndex } of results) expect(tool.driver.rules[ruleIndex]?.id).toBe(ruleId);
@@ -266,7 +271,7 @@ test("SARIF is what its schema says", () => {
 
 describe("annotations of a GitHub workflow", () => {
   test("are one line each, whatever is in them", () => {
-    const lines = renderGithub(report()).split("\n");
+    const lines = githubOf(report()).split("\n");
     expect(lines).toHaveLength(5);
     for (const line of lines)
       expect(line).toMatch(
@@ -284,7 +289,7 @@ describe("annotations of a GitHub workflow", () => {
       subject: undefined,
     };
     const place = { ...change.place, file: "a,b:c%.yaml" };
-    const line = renderGithub({ changes: [{ ...change, place }] });
+    const line = githubOf({ changes: [{ ...change, place }] });
     expect(line).toMatch(/^::error file=a%2Cb%3Ac%25\.yaml,/);
     expect(line).toContain("::100%25 %0D%0A::error::x");
     expect(line.split("\n")).toHaveLength(1);

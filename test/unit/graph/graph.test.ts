@@ -3,6 +3,7 @@ import { join } from "node:path";
 import parseDot from "dotparser";
 import { SaxesParser } from "saxes";
 import { describe, expect, test } from "vitest";
+import { openFlow } from "../../../generator/flow/flow.js";
 import { focusNames, reachFrom } from "../../../generator/graph/focus.js";
 import { drawPicture, type Picture, reachAll } from "../../../generator/graph/picture.js";
 import { printGraph } from "../../../generator/graph/print-graph.js";
@@ -31,7 +32,7 @@ const titled = (picture: Picture, id: string) => picture.boxes.find((box) => box
 const arrowsOf = (picture: Picture) =>
   picture.arrows.map(({ from, to, kind }) => `${titled(picture, from)} ${kind} ${titled(picture, to)}`);
 const boxesFrom = (mesh: Mesh, focus: string) => {
-  const reach = reachFrom(mesh, focus);
+  const reach = reachFrom(openFlow(mesh), focus);
   return reach && drawPicture(mesh, reach).boxes.map(({ title }) => title);
 };
 
@@ -71,7 +72,7 @@ describe("a focus", () => {
   });
 
   test("follows no event that the cleared column is no part of", () => {
-    const reach = reachFrom(reference, "auth.user.deleted");
+    const reach = reachFrom(openFlow(reference), "auth.user.deleted");
     expect([...(reach?.events ?? [])].sort()).toEqual([
       "ContainerDeleted",
       "IngressDeleted",
@@ -110,8 +111,16 @@ cascades: [{ on: a.one.deleted, service: b, delete: wholes.one_id }]
   });
 
   test("on what does not exist is none, and its likely name is known", () => {
-    expect(reachFrom(reference, "auth.usr")).toBeUndefined();
-    expect(focusNames(reference)).toEqual(expect.arrayContaining(["auth", "auth.user", "auth.user.deleted"]));
+    expect(reachFrom(openFlow(reference), "auth.usr")).toBeUndefined();
+    expect(focusNames(openFlow(reference))).toEqual(
+      expect.arrayContaining(["auth", "auth.user", "auth.user.deleted"]),
+    );
+  });
+
+  test("is called as one asks for it elsewhere, with a star or the place of the id, and is no table", () => {
+    expect(boxesFrom(reference, "auth.user.*")).toEqual(boxesFrom(reference, "auth.user"));
+    expect(boxesFrom(reference, "auth.user.{id}.deleted")).toEqual(boxesFrom(reference, "UserDeleted"));
+    expect(boxesFrom(reference, "auth_db.users")).toBeUndefined();
   });
 });
 
