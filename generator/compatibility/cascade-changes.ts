@@ -1,3 +1,4 @@
+import type { Flow } from "../flow/flow.js";
 import type { Cascade, Mesh, Service } from "../model/mesh.js";
 import { type Change, type ChangeKind, type Concern, changeOf } from "./change.js";
 import type { Former } from "./former-names.js";
@@ -44,7 +45,8 @@ function cascadeChange(
   { service, meshes }: { readonly service: Service; readonly meshes: Meshes },
 ): Change {
   const gone = kind === "cascade-removed";
-  const mesh = gone ? meshes.before : meshes.next;
+  const flow = gone ? meshes.flows.before : meshes.flows.next;
+  const { mesh } = flow;
   const told = mesh.events.find(({ name }) => name === event);
   const on = told === undefined ? event : `${told.service}.${told.entity}.${told.action}`;
   const target = `${table}.${column}`;
@@ -52,7 +54,7 @@ function cascadeChange(
   const says = gone ? `no longer ${action}: ${target}` : `${action}: ${target}${hooked}`;
   const concerns = [
     { service: service.name, field: target, as: "whose rows it is about" },
-    ...followers(table, service, mesh),
+    ...followers(table, service, flow),
   ];
   return changeOf(kind, {
     path: ["cascades", { on, service: service.name, [action]: target }],
@@ -67,21 +69,14 @@ function cascadeChange(
 }
 
 /** Those who hear what follows from deleted rows. */
-function followers(table: string, { name, events }: Service, mesh: Mesh): readonly Concern[] {
-  const emitted = mesh.events.filter(
+function followers(table: string, { name, events }: Service, flow: Flow): readonly Concern[] {
+  const emitted = flow.mesh.events.filter(
     (event) => events.includes(event.name) && event.emit?.table === table && event.emit.on.includes("delete"),
   );
+  const as = `hears what follows (${emitted.map((event) => event.name).join(", ")})`;
   return distinct(
-    mesh.services.flatMap((service) =>
-      service.name !== name &&
-      service.consumers.some((consumer) => emitted.some((event) => consumer.events.includes(event.name)))
-        ? [
-            {
-              service: service.name,
-              as: `hears what follows (${emitted.map((event) => event.name).join(", ")})`,
-            },
-          ]
-        : [],
-    ),
+    emitted
+      .flatMap((event) => flow.hearersOf(event.name))
+      .flatMap(({ service }) => (service.name === name ? [] : [{ service: service.name, as }])),
   );
 }

@@ -77,7 +77,8 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
   const { path, gone, message, concerns = [], rows } = finding;
   const said = finding.class ?? facts.class;
   const isUnheard = concerns.length === 0 && (said === "breaking-consumer" || kind === "event-added");
-  const order = deployOrders[isUnheard ? "any" : facts.order];
+  const isHarmless = isUnheard || finding.class === "compatible";
+  const order = deployOrders[isHarmless ? "any" : facts.order];
   const parties = { owner: "the owner", others: "its readers", kept: "", ...finding.parties };
   return {
     kind,
@@ -89,7 +90,7 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
     message,
     concerns,
     deployment: { first: order.first, releases: order.releases, steps: order.text(parties) },
-    safe: isUnheard ? undefined : (finding.safe ?? facts.safe),
+    safe: isHarmless ? undefined : (finding.safe ?? facts.safe),
     rows,
     statements: [],
   };

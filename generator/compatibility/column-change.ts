@@ -24,10 +24,31 @@ export function classFor(
   if (cache === undefined && existing !== true) return {};
   if (existing === true && (kind === "column-dropped" || kind === "table-dropped"))
     return { class: "breaking-consumer" };
-  if (existing === true && kind.startsWith("column-") && !kind.endsWith("-shown"))
-    return { class: "compatible" };
+  if (existing === true && UNTOUCHED.has(kind)) return { class: "compatible" };
   if (cache === undefined || column?.local === true) return {};
   return MILDER.has(kind) ? { class: "breaking-consumer" } : {};
+}
+
+const COMPARED = "; no SQL follows, and migrate compares it with the table that exists";
+const UNCOMPARED = "; no SQL follows for a table that exists";
+
+/** Of a table that exists no SQL follows from these: they tell the mesh what is there. */
+const UNTOUCHED: ReadonlyMap<ChangeKind, string> = new Map<ChangeKind, string>([
+  ["column-added", COMPARED],
+  ["column-required", COMPARED],
+  ["column-renamed", COMPARED],
+  ["column-widened", COMPARED],
+  ["column-narrowed", COMPARED],
+  ["column-nullable", COMPARED],
+  ["unique-added", COMPARED],
+  ["unique-removed", UNCOMPARED],
+  ["index-added", UNCOMPARED],
+  ["index-removed", UNCOMPARED],
+]);
+
+/** What is added to the message where a table that exists is only told of. */
+export function noteFor(kind: ChangeKind, { existing }: Table): string {
+  return existing === true ? (UNTOUCHED.get(kind) ?? "") : "";
 }
 
 const MILDER: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
@@ -66,7 +87,7 @@ export function columnChange(kind: ChangeKind, said: ColumnSays): Change {
       ...(said.key === undefined ? [] : [said.key]),
     ],
     gone,
-    message: `${database.next.name}: ${table}.${column.name} ${said.says}`,
+    message: `${database.next.name}: ${table}.${column.name} ${said.says}${noteFor(kind, pair.next)}`,
     ...concernsOf(kind, said),
     rows: {
       database: database.next.name,

@@ -1,18 +1,20 @@
 import { groupBy } from "../collections/group-by.js";
 import { emitTransitions, type PrintedTransition, type Statement } from "../emit/sql/emit-transitions.js";
+import { openFlow } from "../flow/flow.js";
 import type { HookReads } from "../flow/hook-reads.js";
-import type { Call, Database, Mesh, View } from "../model/mesh.js";
+import type { Call, Database, Mesh } from "../model/mesh.js";
 import type { Templates } from "../templates.js";
-import { type Change, changeOf, type Path } from "./change.js";
+import { type Change, changeOf } from "./change.js";
 import { classNames } from "./change-class.js";
 import { compareEvents } from "./event-changes.js";
 import { readFormerNames } from "./former-names.js";
 import { type Meshes, same } from "./meshes.js";
 import { pairUp } from "./pair-up.js";
-import { distinct, httpReadersOf, partiesOf } from "./readers.js";
+import { distinct, partiesOf } from "./readers.js";
 import { compareServices } from "./service-changes.js";
 import { giveStatements } from "./statements.js";
 import { compareTables } from "./table-changes.js";
+import { compareViews } from "./view-changes.js";
 
 export interface MeshDiff {
   /** Worst first, each with the SQL that is its own. */
@@ -34,7 +36,8 @@ export function compareMeshes(
   next: Mesh,
   { templates, hooks }: { readonly templates: Templates; readonly hooks?: HookReads },
 ): MeshDiff {
-  const meshes: Meshes = { before, next, former: readFormerNames(before, next), hooks };
+  const flows = { before: openFlow(before, hooks), next: openFlow(next, hooks) };
+  const meshes: Meshes = { before, next, former: readFormerNames(before, next), flows };
   const changes = [
     ...compareEvents(meshes),
     ...compareServices(meshes),
@@ -95,6 +98,15 @@ function compareDatabases(meshes: Meshes): readonly Change[] {
               message: `${name} is ${service}'s, no longer ${previous.service}'s`,
             }),
           ]),
+      ...(same(previous.shared, database.shared)
+        ? []
+        : [
+            changeOf("mesh-moved", {
+              ...said,
+              path: [...said.path, ...(database.shared === undefined ? [] : ["shares"])],
+              message: `${name} has what the mesh keeps ${keptIn(database)}, no longer ${keptIn(previous)}`,
+            }),
+          ]),
       ...(previous.sql === database.sql
         ? []
         : [
@@ -105,52 +117,13 @@ function compareDatabases(meshes: Meshes): readonly Change[] {
             }),
           ]),
       ...compareTables({ previous, next: database }, meshes),
-      ...compareViews(previous, database, meshes),
+      ...compareViews({ previous, next: database }, meshes),
     ];
   });
 }
 
-function compareViews(previous: Database, database: Database, { before, next }: Meshes): readonly Change[] {
-  const owner = database.service;
-  const change = (kind: "view-narrowed" | "view-widened", view: View, says: string, column?: string) => {
-    const gone = kind === "view-narrowed";
-    const mesh = gone ? before : next;
-    const concerns = gone ? httpReadersOf(view, owner, mesh) : [];
-    const path: Path = [
-      "databases",
-      database.name,
-      "views",
-      view.name,
-      ...(column === undefined ? [] : ["columns", column]),
-    ];
-    const message = `${database.name}: ${view.name} ${says}`;
-    return changeOf(kind, {
-      path,
-      gone: gone || undefined,
-      message,
-      concerns,
-      parties: partiesOf(owner, concerns, mesh),
-    });
-  };
-  return pairUp(previous.views, database.views, ({ name }) => name).flatMap(([old, now]) => {
-    if (now === undefined)
-      return old === undefined ? [] : [change("view-narrowed", old, "is no longer read")];
-    if (old === undefined) return [change("view-widened", now, "is new")];
-    return pairUp(old.columns, now.columns, ({ name }) => name).flatMap(([was, is]) => {
-      if (is === undefined)
-        return was === undefined ? [] : [change("view-narrowed", old, `no longer has ${was.name}`, was.name)];
-      if (was === undefined) return [change("view-widened", now, `has ${is.name}`, is.name)];
-      const shape = ({ type, nullable, private: hidden, shown }: typeof is) => [
-        type,
-        nullable,
-        hidden,
-        shown,
-      ];
-      return same(shape(was), shape(is))
-        ? []
-        : [change("view-narrowed", now, `has ${is.name} as ${is.type}, no longer as it was`, is.name)];
-    });
-  });
+function keptIn({ shared }: Database): string {
+  return shared === undefined ? "in schema mesh of its own" : `in schema ${shared.schema} of ${shared.with}`;
 }
 
 /** Those that syncs imply are said of the copy. */

@@ -20,6 +20,13 @@ export const databaseKinds = {
     why: "Its roles and variables are called otherwise, its events come from another service, and the release of before still writes to it.",
     order: "stop-replicas",
   },
+  "mesh-moved": {
+    class: "destructive",
+    title: "what the mesh keeps of a database lies elsewhere in PostgreSQL",
+    why: "Outbox, versions and what was heard do not move: no migration does that, and generate refuses it.",
+    order: "stop-replicas",
+    safe: "leave shares as it was; or begin anew with a new database",
+  },
   "sql-folder-changed": {
     class: "operational",
     title: "a database has another folder of own SQL",
@@ -118,6 +125,12 @@ export const databaseKinds = {
     title: "another default",
     why: "It counts for rows that are written from now on and do not say a value.",
     order: "any",
+  },
+  "backfill-added": {
+    class: "operational",
+    title: "rows that an existing table had before are told of to hooks",
+    why: "The creation hooks of its subscribers run for every row that is there.",
+    order: "consumers-first",
   },
   "key-changed": {
     class: "destructive",
@@ -244,9 +257,16 @@ export const databaseKinds = {
     order: "consumers-first",
     safe: "let readers do without it a release before",
   },
+  "view-changed": {
+    class: "breaking-consumer",
+    title: "a view, or a column of it, is served otherwise",
+    why: "Who reads it over HTTP was told something else.",
+    order: "expand-contract",
+    safe: "serve the new form under a name of its own",
+  },
   "view-widened": {
     class: "compatible",
-    title: "a new view, or a new column of one",
+    title: "a new view, a new column of one, or more certainty about one",
     why: "No release of before knows it. Own SQL has to make it first.",
     order: "any",
   },

@@ -18,8 +18,8 @@ export function compareEvents(meshes: Meshes): readonly Change[] {
   ];
 }
 
-function removed(event: Event, { before }: Meshes): Change {
-  const concerns = subscribersOf(event, before);
+function removed(event: Event, { before, flows }: Meshes): Change {
+  const concerns = subscribersOf(event, flows.before);
   return changeOf("event-removed", {
     path: ["subjects", event.subject],
     gone: true,
@@ -30,8 +30,8 @@ function removed(event: Event, { before }: Meshes): Change {
 }
 
 /** Only a durable that is there already is read by replicas that do not know the action. */
-function added(event: Event, { before, next }: Meshes): Change {
-  const concerns = subscribersOf(event, next).filter(({ service }) =>
+function added(event: Event, { before, next, flows }: Meshes): Change {
+  const concerns = subscribersOf(event, flows.next).filter(({ service }) =>
     before.services
       .find(({ name }) => name === service)
       ?.consumers.some(
@@ -47,8 +47,8 @@ function added(event: Event, { before, next }: Meshes): Change {
 }
 
 function compareEvent(previous: Event, event: Event, meshes: Meshes): readonly Change[] {
-  const { before, next } = meshes;
-  const concerns = subscribersOf(previous, before);
+  const { next, flows } = meshes;
+  const concerns = subscribersOf(previous, flows.before);
   const path = ["subjects", event.subject];
   const parties = partiesOf(event.service, concerns, next);
   const said = { path, concerns, parties };

@@ -126,12 +126,12 @@ interface FieldSays extends About {
 /** Where code publishes the event, ours or a service's written by hand, that code has to keep to what is demanded as well. */
 function fieldChange(kind: ChangeKind, about: FieldSays): Change {
   const { event, field, meshes, says, member = "" } = about;
-  const { before, next, hooks } = meshes;
+  const { next, flows } = meshes;
   const read = { event, field: field.name, path: `${field.name}${member}`.replaceAll("[]", "") };
   const gone = kind === "field-removed";
   const readers = gone
-    ? readersOf(read, before, hooks)
-    : distinct([...readersOf(read, next, hooks), ...readersOf(read, before, hooks)]);
+    ? readersOf(read, flows.before)
+    : distinct([...readersOf(read, flows.next), ...readersOf(read, flows.before)]);
   const owner = next.services.find(({ name }) => name === event.service);
   const byHand = DEMANDS.has(kind) && event.emit === undefined;
   const publisher = {

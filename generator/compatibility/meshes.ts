@@ -1,4 +1,4 @@
-import type { HookReads } from "../flow/hook-reads.js";
+import type { Flow } from "../flow/flow.js";
 import type { Mesh } from "../model/mesh.js";
 import type { Former } from "./former-names.js";
 
@@ -7,8 +7,8 @@ export interface Meshes {
   readonly before: Mesh;
   readonly next: Mesh;
   readonly former: Former;
-  /** Of the project as it is; undefined: nobody has looked. */
-  readonly hooks: HookReads | undefined;
+  /** Who hears and keeps what, in each of them; by the hooks of the project as it is. */
+  readonly flows: { readonly before: Flow; readonly next: Flow };
 }
 
 /** Parts of models are plain data, whose keys have one order. */

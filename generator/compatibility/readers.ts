@@ -1,6 +1,8 @@
 import { plural } from "../diagnostics/plural.js";
-import { type HookReads, readsField } from "../flow/hook-reads.js";
-import type { Consumer, Event, Mesh, Service, Table } from "../model/mesh.js";
+import { columnsFilledBy } from "../flow/filling.js";
+import type { Flow, Hearer } from "../flow/flow.js";
+import { handlersReading } from "../flow/hook-links.js";
+import type { Event, Mesh, Table } from "../model/mesh.js";
 import type { Concern } from "./change.js";
 import type { Parties } from "./change-class.js";
 
@@ -8,31 +10,18 @@ import type { Parties } from "./change-class.js";
  * Who reads what a service sends and serves, by name.
  */
 
-interface Hearing {
-  readonly service: Service;
-  readonly consumer: Consumer;
-}
-
-export function hearingsOf(event: Pick<Event, "name">, mesh: Mesh): readonly Hearing[] {
-  return mesh.services.flatMap((service) =>
-    service.consumers.flatMap((consumer) =>
-      consumer.events.includes(event.name) ? [{ service, consumer }] : [],
-    ),
-  );
-}
-
 /** Those who hear the event as a whole. */
-export function subscribersOf(event: Pick<Event, "name">, mesh: Mesh): readonly Concern[] {
+export function subscribersOf(event: Pick<Event, "name">, flow: Flow): readonly Concern[] {
   return distinct(
-    hearingsOf(event, mesh).map(({ service, consumer }) => ({
-      service: service.name,
-      ...(consumer.cache !== undefined && { field: consumer.cache }),
-      as: hearsAs({ service, consumer }, event),
+    flow.hearersOf(event.name).map((hearer) => ({
+      service: hearer.service.name,
+      ...(hearer.consumer.cache !== undefined && { field: hearer.consumer.cache }),
+      as: hearsAs(hearer, event),
     })),
   );
 }
 
-function hearsAs({ service, consumer }: Hearing, { name }: Pick<Event, "name">): string {
+function hearsAs({ service, consumer }: Hearer, { name }: Pick<Event, "name">): string {
   if (service.external) return "written by hand, hears it";
   const cascades = consumer.cascades.filter(({ event }) => event === name);
   const follows = cascades.map(({ action, table, column }) => `${action} ${table}.${column}`);
@@ -41,55 +30,32 @@ function hearsAs({ service, consumer }: Hearing, { name }: Pick<Event, "name">):
 }
 
 interface FieldOf {
-  readonly event: Pick<Event, "name" | "names">;
+  readonly event: Event;
   readonly field: string;
   /** The field, or a member of it: `address.street`. */
   readonly path: string;
 }
 
 /** Those who hear the event, each with the columns of its copy that the field fills, and the hooks that read it. */
-export function readersOf(read: FieldOf, mesh: Mesh, hooks: HookReads | undefined): readonly Concern[] {
+export function readersOf({ event, field, path }: FieldOf, flow: Flow): readonly Concern[] {
   return distinct(
-    hearingsOf(read.event, mesh).flatMap((hearing): readonly Concern[] => {
-      const { service, consumer } = hearing;
-      if (service.external) return [{ service: service.name, as: "written by hand, hears it" }];
-      const columns = copiedInto(read.field, consumer, mesh);
-      const kept = columns.map((column) => ({ service: service.name, field: column, as: "keeps it" }));
-      const reading = hooksReading(read, hearing, hooks);
-      const concerns = [...kept, ...(reading ?? [])];
-      if (concerns.length > 0) return concerns;
-      const may =
-        reading === undefined ? "its hooks may read the field" : "no hook of it reads the field now";
-      return [{ service: service.name, as: `hears it; ${may}` }];
+    flow.hearersOf(event.name).flatMap((hearer): readonly Concern[] => {
+      const service = hearer.service.name;
+      if (hearer.service.external) return [{ service, as: "written by hand, hears it" }];
+      const kept = columnsFilledBy(flow, hearer, { event: event.name, field }).map(
+        ({ column: { table, column } }) => ({ service, field: `${table}.${column}`, as: "keeps it" }),
+      );
+      const hooks = handlersReading(flow, hearer, { event, field: path }).flatMap(({ to }) =>
+        to.kind === "hook" ? [to] : [],
+      );
+      const reading = hooks.flatMap(({ hook, at }) =>
+        at === undefined ? [] : [{ service, field: `${hook} (${at.file}:${at.line})`, as: "reads it" }],
+      );
+      if (kept.length + reading.length > 0) return [...kept, ...reading];
+      const may = hooks.length > 0 ? "its hooks may read the field" : "no hook of it reads the field now";
+      return [{ service, as: `hears it; ${may}` }];
     }),
   );
-}
-
-/** undefined: not known. */
-function hooksReading(
-  { event, path }: FieldOf,
-  { service, consumer }: Hearing,
-  hooks: HookReads | undefined,
-): readonly Concern[] | undefined {
-  if (hooks === undefined || hooks.remarks.some((remark) => remark.service === service.name))
-    return undefined;
-  return [event.names.hook, "onEvent"].flatMap((name) => {
-    const read = hooks.find({ service: service.name, consumer: consumer.name, name });
-    if (read === undefined || !readsField(read, path)) return [];
-    return [{ service: service.name, field: `${name} (${read.at.file}:${read.at.line})`, as: "reads it" }];
-  });
-}
-
-function copiedInto(field: string, { cache }: Consumer, mesh: Mesh): readonly string[] {
-  const copies = mesh.databases
-    .flatMap(({ tables }) => tables)
-    .filter(({ name, cache: of }) => name === cache && of !== undefined);
-  const columns = copies.flatMap(({ name, columns: all }) =>
-    all
-      .filter((column) => column.local !== true && (column.filledBy?.field ?? column.name) === field)
-      .map((column) => `${name}.${column.name}`),
-  );
-  return [...new Set(columns)];
 }
 
 /** Services that read a table over HTTP, and clients that the mesh does not know. */

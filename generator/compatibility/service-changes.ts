@@ -77,6 +77,15 @@ function compareIdentity(previous: Service, service: Service, { before, next }: 
           ),
         ]),
     ...compareStream(streams, change),
+    ...(previous.external !== service.external || same(previous.deadLetters, service.deadLetters)
+      ? []
+      : [
+          simple(
+            "dead-letters-changed",
+            service,
+            `keeps dead letters in ${deadLettersOf(service)}, no longer in ${deadLettersOf(previous)}`,
+          ),
+        ]),
     ...(previous.http !== undefined && service.http !== undefined && previous.http.port !== service.http.port
       ? [
           simple(
@@ -90,18 +99,24 @@ function compareIdentity(previous: Service, service: Service, { before, next }: 
   ];
 }
 
+function deadLettersOf({ database, deadLetters }: Service): string {
+  if (deadLetters === undefined) return database ?? "nothing";
+  const { stream, replicas } = deadLetters;
+  return `${stream} (replicas ${replicas ?? "by default"})`;
+}
+
 function compareStream(
   [previous, stream]: readonly (Stream | undefined)[],
   change: (kind: ChangeKind, key: string, says: string) => Change,
 ): readonly Change[] {
   if (previous === undefined || stream === undefined) return [];
-  const { name: _, service: __, subjects: ___, envelope: ____, external: _____, ...old } = previous;
-  const now: Partial<Stream> = stream;
-  const differing = (Object.keys({ ...old, ...stream }) as (keyof Stream)[]).filter(
-    (key) => Object.hasOwn(SETTINGS, key) && previous[key] !== now[key],
-  );
+  const differing = Object.entries(SETTINGS).flatMap(([name, says]) => {
+    const key = name as keyof typeof SETTINGS;
+    return previous[key] === stream[key] ? [] : [{ key, says }];
+  });
   const said = differing.map(
-    (key) => `${SETTINGS[key]} ${now[key] ?? "as by default"}, no longer ${previous[key] ?? "as by default"}`,
+    ({ key, says }) =>
+      `${says} ${stream[key] ?? "as by default"}, no longer ${previous[key] ?? "as by default"}`,
   );
   const isShorter = KEEPING.some(
     (key) => (stream[key] ?? Number.POSITIVE_INFINITY) < (previous[key] ?? Number.POSITIVE_INFINITY),
@@ -124,7 +139,7 @@ function compareStream(
 
 const KEEPING = ["maxAgeSeconds", "maxMessages", "maxBytes", "tombstoneSeconds"] as const;
 
-const SETTINGS: Partial<Record<keyof Stream, string>> = {
+const SETTINGS = {
   replicas: "replicas",
   maxAgeSeconds: "max_age in seconds",
   maxMessages: "max_messages",
@@ -132,7 +147,7 @@ const SETTINGS: Partial<Record<keyof Stream, string>> = {
   duplicateWindowSeconds: "duplicate_window in seconds",
   tombstoneSeconds: "tombstones in seconds",
   described: "described",
-};
+} as const satisfies Partial<Record<keyof Stream, string>>;
 
 function compareConsumers(previous: Service, service: Service): readonly Change[] {
   const key = ({ entity, name }: Consumer) => `${entity} ${name ?? ""}`;

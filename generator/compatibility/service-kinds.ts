@@ -44,6 +44,12 @@ export const serviceKinds = {
     why: "The durable is changed in place. Replicas of before go on with what they know.",
     order: "any",
   },
+  "dead-letters-changed": {
+    class: "operational",
+    title: "dead letters of a service without a database go to another stream, or are kept otherwise",
+    why: "Another stream begins empty, and what the old one has stays there until somebody replays or removes it. Replicas are changed in place.",
+    order: "configuration-first",
+  },
   "retention-shortened": {
     class: "operational",
     title: "a stream keeps messages less long, or fewer; deletions are remembered less long",

@@ -1,6 +1,6 @@
 import type { Column, Reference, Table } from "../model/mesh.js";
 import { type Change, type ChangeKind, changeOf } from "./change.js";
-import { columnChange, type TableAbout } from "./column-change.js";
+import { classFor, columnChange, noteFor, type TableAbout } from "./column-change.js";
 import { same } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
 
@@ -34,6 +34,7 @@ export function compareTableRules(about: TableAbout, names: Names): readonly Cha
     ]),
     ...compareChecks(about),
     ...compareSoftDeletion(about, names),
+    ...compareBackfill(about),
     ...compareCopy(about),
   ];
 }
@@ -50,12 +51,9 @@ function tableRule(
     { service: owner, as: "its running replicas" },
     ...httpReadersOf(pair.next, owner, meshes.next),
   ]);
-  const isMild =
-    pair.next.cache !== undefined &&
-    (kind === "key-changed" || kind === "unique-added" || kind === "check-added");
   return changeOf(kind, {
     path: ["databases", database.next.name, "tables", pair.next.name, ...(KEYS[kind] ?? [])],
-    message: `${database.next.name}: ${pair.next.name} ${says}`,
+    message: `${database.next.name}: ${pair.next.name} ${says}${noteFor(kind, pair.next)}`,
     concerns: kind === "unique-removed" || kind === "check-removed" ? [] : concerns,
     parties: partiesOf(owner, concerns, meshes.next),
     rows: {
@@ -63,8 +61,19 @@ function tableRule(
       tables: [pair.previous.name, pair.next.name],
       ...(columns !== undefined && { columns }),
     },
-    ...(isMild && { class: "breaking-consumer" as const }),
+    ...(kind === "key-changed" ? keyClass(about) : classFor(kind, pair.next)),
   });
+}
+
+/** Of a table that exists the key is what the mesh takes for it: it matters where it makes ids, of events or of resources. */
+function keyClass({ pair, database, meshes }: TableAbout): ReturnType<typeof classFor> {
+  const { name, service } = database.next;
+  const { next } = pair;
+  const told = meshes.flows.next.emittedFrom({ database: name, table: next.name });
+  if (next.existing !== true || told.some(({ emit }) => emit?.id === undefined))
+    return classFor("key-changed", next);
+  const isServed = httpReadersOf(next, service, meshes.next).length > 0;
+  return { class: isServed ? "breaking-consumer" : "compatible" };
 }
 
 /** Under which key of the table it is said. */
@@ -76,6 +85,7 @@ const KEYS: Partial<Record<ChangeKind, readonly string[]>> = {
   "index-removed": ["indexes"],
   "check-added": ["checks"],
   "check-removed": ["checks"],
+  "backfill-added": ["backfill"],
   "soft-deletion-added": ["soft_delete"],
   "soft-deletion-removed": ["soft_delete"],
   "copy-source-changed": ["cache"],
@@ -192,6 +202,14 @@ function compareSoftDeletion(about: TableAbout, names: Names): readonly Change[]
   return was === undefined
     ? [tableRule("soft-deletion-added", about, `is softly deleted by ${next.softDelete}`, undefined)]
     : [tableRule("soft-deletion-removed", about, `is no longer softly deleted by ${was}`, undefined)];
+}
+
+function compareBackfill(about: TableAbout): readonly Change[] {
+  const { previous, next } = about.pair;
+  // Hooks that ran have run: without it nothing else happens.
+  return next.backfill === undefined || previous.backfill === next.backfill
+    ? []
+    : [tableRule("backfill-added", about, "tells hooks of all rows that were there", undefined)];
 }
 
 function compareCopy(about: TableAbout): readonly Change[] {

@@ -217,8 +217,12 @@ databases:
       readers:
         existing: true
         columns: { reader_id: { type: bigint, key: true, defaulted: true }, name: text }
+      desks:
+        existing: true
+        columns: { desk_id: { type: bigint, key: true, defaulted: true }, name: text }
     views:
       shelf: { columns: { book_id: { type: nanoid, key: true }, name: text } }
+      notes: { columns: { book_id: { type: nanoid, key: true }, note: text? } }
   club_db:
     tables:
       book_cache:

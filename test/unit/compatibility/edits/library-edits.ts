@@ -182,12 +182,82 @@ export const libraryEdits: readonly Edit[] = [
   [
     "a view with a column of another type",
     [["key: true }, name: text } }", "key: true }, name: integer } }"]],
+    ["breaking-consumer view-changed: library; publisher 3"],
+  ],
+  [
+    "a view with a column that may be NULL",
+    [["key: true }, name: text } }", "key: true }, name: text? } }"]],
+    ["breaking-consumer view-changed: library; publisher 3"],
+  ],
+  [
+    "a view with a column that is never NULL any more",
+    [["key: true }, note: text? } }", "key: true }, note: text } }"]],
+    ["compatible view-widened: ; anybody 1"],
+  ],
+  [
+    "a view with a column that is private now",
+    [["key: true }, name: text } }", "key: true }, name: { type: text, private: true } } }"]],
     ["breaking-consumer view-narrowed: library; consumers 1"],
+  ],
+  [
+    "a view that is another one of PostgreSQL",
+    [["      shelf: { columns", "      shelf: { schema: old, columns"]],
+    ["breaking-consumer view-changed: library; publisher 3"],
+  ],
+  [
+    "a view with another key",
+    [
+      [
+        "shelf: { columns: { book_id: { type: nanoid, key: true }, name: text } }",
+        "shelf: { columns: { book_id: nanoid, name: { type: text, key: true } } }",
+      ],
+    ],
+    ["breaking-consumer view-changed: library; publisher 3"],
+  ],
+  [
+    "a unique column of a table that exists",
+    [["defaulted: true }, name: text }", "defaulted: true }, name: { type: text, unique: true } }"]],
+    ["compatible unique-added: library; anybody 1"],
+  ],
+  [
+    "an index of a table that exists",
+    [["      readers:\n", "      readers:\n        indexes: [[name]]\n"]],
+    ["compatible index-added: library; anybody 1"],
+  ],
+  [
+    "another key of a table that exists, whose events it names",
+    [
+      [
+        "{ reader_id: { type: bigint, key: true, defaulted: true }, name: text }",
+        "{ reader_id: { type: bigint, defaulted: true }, name: { type: text, key: true } }",
+      ],
+    ],
+    ["destructive key-changed: library; owner 3"],
+  ],
+  [
+    "another key of a table that exists, which nobody else sees",
+    [
+      [
+        "{ desk_id: { type: bigint, key: true, defaulted: true }, name: text }",
+        "{ desk_id: { type: bigint, defaulted: true }, name: { type: text, key: true } }",
+      ],
+    ],
+    ["compatible key-changed: library; anybody 1"],
+  ],
+  [
+    "a table that exists has its earlier rows told to hooks",
+    [
+      [
+        "      readers:\n        existing: true\n",
+        "      readers:\n        existing: true\n        backfill: hooks\n",
+      ],
+    ],
+    ["operational backfill-added: library; consumers 1"],
   ],
   [
     "a view goes",
     [
-      ["    views:\n      shelf: { columns: { book_id: { type: nanoid, key: true }, name: text } }\n", ""],
+      ["      shelf: { columns: { book_id: { type: nanoid, key: true }, name: text } }\n", ""],
       [", /shelf: shelf", ""],
     ],
     [
@@ -199,6 +269,11 @@ export const libraryEdits: readonly Edit[] = [
     "a new view",
     [["    views:\n", "    views:\n      titles: { columns: { book_id: { type: nanoid, key: true } } }\n"]],
     ["compatible view-widened: ; anybody 1"],
+  ],
+  [
+    "a database shares that of another service",
+    [["  club_db:\n", "  club_db:\n    shares: library_db\n"]],
+    ["destructive mesh-moved: club; owner 1"],
   ],
   [
     "another folder of own SQL",
@@ -241,7 +316,8 @@ export const libraryEdits: readonly Edit[] = [
       "breaking-consumer member-renamed: club, library; publisher 3",
       "breaking-consumer member-renamed: club, library; publisher 3",
       "breaking-consumer member-renamed: club, library; publisher 3",
-      "breaking-consumer view-narrowed: library; consumers 1",
+      "breaking-consumer view-changed: library; publisher 3",
+      "compatible view-changed: ; anybody 1",
     ],
   ],
   [
@@ -263,6 +339,6 @@ export const libraryEdits: readonly Edit[] = [
         "",
       ],
     ],
-    ["operational database-removed: club; anybody 1"],
+    ["operational database-removed: club; anybody 1", "operational dead-letters-changed: club; operator 1"],
   ],
 ];

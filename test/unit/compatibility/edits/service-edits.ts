@@ -267,7 +267,7 @@ export const serviceEdits: readonly Edit[] = [
         "databases:\n  mailer_db:\n    tables: { mails: { columns: { mail_id: { type: nanoid, key: true } } } }\n",
       ],
     ],
-    ["compatible database-added: mailer; operator 1"],
+    ["compatible database-added: mailer; operator 1", "operational dead-letters-changed: mailer; operator 1"],
   ],
   [
     "a new copy of what is heard already",
