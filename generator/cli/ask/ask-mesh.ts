@@ -12,8 +12,9 @@ import type { Mesh } from "../../model/mesh.js";
 import { MESH_FILE } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";
 import { shorten } from "../../quote/visible.js";
-import { colour, print, printJson, tell } from "../../terminal/terminal.js";
+import { colour, print, printJson } from "../../terminal/terminal.js";
 import { askWithHooks } from "./hooks-of-project.js";
+import { tellRemarks } from "./tell-remarks.js";
 
 /** An answer, with what it was asked of. */
 export interface Answer {
@@ -81,10 +82,5 @@ export function printAnswer({ flow, tree, remarks, placeOf, json }: Output): voi
   print(printTree(tree, { flow, placeOf: placed, paint: PAINT }));
   const services = servicesIn(flow, tree);
   print(colour.dim(`\n${services.length === 1 ? "service" : "services"}: ${services.join(", ")}`));
-  for (const { file, line, reason } of remarks)
-    tell(
-      colour.yellow(
-        `${file}${line === undefined ? "" : `:${line}`}: ${reason}; what these hooks read is not known`,
-      ),
-    );
+  tellRemarks(remarks);
 }

@@ -7,6 +7,7 @@ import { readTemplates, readVersion } from "../../project/package.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, printJson } from "../../terminal/terminal.js";
 import { askWithHooks } from "../ask/hooks-of-project.js";
+import { tellRemarks } from "../ask/tell-remarks.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { type FormerMesh, readFolder, readFormerMesh } from "../diff/former-mesh.js";
 import type { ExitCode } from "../exit-code.js";
@@ -33,7 +34,7 @@ export async function diff(options: DiffOptions): Promise<ExitCode> {
   const former = await readFormerMesh(options.against);
   const { mesh } = compilation;
   const templates = await readTemplates();
-  const { answer } = await askWithHooks(mesh, (hooks) =>
+  const { answer, remarks } = await askWithHooks(mesh, (hooks) =>
     compareMeshes(former.mesh, mesh, { templates, hooks }),
   );
   const { changes, ...rest } = answer;
@@ -41,6 +42,7 @@ export async function diff(options: DiffOptions): Promise<ExitCode> {
   const placed = placeChanges({ changes: all }, compilation.placeAt, former.placeAt);
   const report: DiffReport = { against: options.against, changes: placed, failOn, ...rest };
   await printReport(report, options);
+  tellRemarks(remarks);
   return placed.some((change) => isFailing(change, failOn)) ? 1 : 0;
 }
 
