@@ -25,6 +25,8 @@ export function findPlaces(program: Program): FindPlace {
         return (program.entities.get(part.entity)?.events ?? [])
           .map((event) => fieldSpan(event, part.field))
           .find((span) => span !== undefined);
+      case "database":
+        return program.databases.get(part.database)?.span;
       case "table":
         return tableOf(part.database, part.table)?.span;
       case "view":

@@ -20,7 +20,11 @@ export type How =
   | "checks"
   | "covers"
   | "references"
+  /** A column of the table references it; `with` has the column, what becomes of its rows, and the events of a deletion. */
+  | "refers to"
   | "serves"
+  /** The same seen from the service, with the table and whether it is written too. */
+  | "offers"
   /** A copy, or a check of what is left, reads it where the owner lists its rows. */
   | "snapshot"
   | "holds id"
@@ -34,8 +38,15 @@ export type How =
   | "reads all"
   | "may use"
   | "hears"
+  /** The same seen from the service: an event that it hears. */
+  | "is heard"
+  /** The database that a service keeps its rows in, and what lies there. */
+  | "keeps"
+  | "holds"
   | "ignores"
   | "calls"
+  /** The other way: what the service calls itself. */
+  | "is called"
   | "publishes"
   | "writes copy"
   | "removes copy"

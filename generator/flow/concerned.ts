@@ -29,6 +29,7 @@ function servicesOf(flow: Flow, part: Part): readonly string[] {
     case "event":
     case "field":
       return [flow.event(part.event).service];
+    case "database":
     case "table":
     case "view":
     case "column":

@@ -1,3 +1,4 @@
+import type { CacheOf } from "../model/mesh.js";
 import type { Branch, Link, Tree } from "./branch.js";
 import type { Flow } from "./flow.js";
 import { nameOf, type Part } from "./part.js";
@@ -53,6 +54,7 @@ function titleOf(part: Part): string {
     case "own SQL":
       return `${part.folder}/`;
     case "service":
+    case "database":
     case "entity":
     case "event":
     case "field":
@@ -107,8 +109,12 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
       return "covers it";
     case "references":
       return names.length === 0 ? "is what it references" : `references it, on_delete: ${list}`;
+    case "refers to":
+      return `${names[0]} references it, ${afterParent(names[1], names.slice(2))}`;
     case "serves":
       return `shows it${names.length > 1 ? ` as ${names[0]}` : ""}, ${names.at(-1)}`;
+    case "offers":
+      return `shows ${list}`;
     case "snapshot":
       return to.kind === "consumer" ? `compares its rows with ${list}` : `is filled from ${list} too`;
     case "holds id":
@@ -133,8 +139,16 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
       return `hears it (${nameOf(to)})${list === "" ? "" : `; ${list}`}`;
     case "ignores":
       return "hears the event, and does nothing with this field";
+    case "is heard":
+      return `it hears it (${names[0]})${names.length > 1 ? `; ${names.slice(1).join(", ")}` : ""}`;
+    case "keeps":
+      return to.kind === "service" ? "keeps its rows in it" : "is where it keeps its rows";
+    case "holds":
+      return natureWithin(flow, to);
     case "calls":
       return `calls ${list}`;
+    case "is called":
+      return `it calls ${list}`;
     case "publishes":
       return to.kind === "service" ? "publishes it by code of its own" : eventWords(flow, to);
     case "writes copy":
@@ -169,6 +183,23 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
   }
 }
 
+/** What becomes of the rows when those that they refer to go. */
+function afterParent(action: string | undefined, events: readonly string[]): string {
+  const told = events.length === 0 ? "" : `, as ${events.join(", ")} tells`;
+  return action === "cascade" ? `on_delete: cascade: rows go with it${told}` : `on_delete: ${action}`;
+}
+
+/** Of a table in its database: whether it is a copy, and of what. */
+function natureWithin(flow: Flow, part: Part): string {
+  if (part.kind !== "table") return part.kind === "view" ? "a view" : "";
+  const { cache } = flow.table(part);
+  return cache === undefined ? "a table" : `a copy of ${cache.entity}${filledFrom(cache)}`;
+}
+
+function filledFrom({ sync }: Pick<CacheOf, "sync">): string {
+  return sync === undefined ? "" : `, filled from GET ${sync.path} of ${sync.service} too`;
+}
+
 function ruleWords({ action, column }: Extract<Part, { kind: "rule" }>): string {
   switch (action) {
     case "delete":
@@ -201,6 +232,10 @@ function natureOf(flow: Flow, part: Part): string {
       const { external, database } = flow.service(part.service);
       if (external) return "an external service";
       return database === undefined ? "a service without a database" : `a service, on ${database}`;
+    }
+    case "database": {
+      const owners = flow.ownersOf(part.database).map(({ name }) => name);
+      return `the database of ${owners.join(", ")}`;
     }
     case "entity":
       return `an entity of ${part.entity.split(".")[0]}`;

@@ -22,7 +22,7 @@ export function heardBy(growth: Growth, event: Event): readonly Branch[] {
 }
 
 /** In the order in which it happens: rules, then the row of the copy, then hooks. All of it is one transaction, but for hooks before. */
-function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
+export function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
   const { flow } = growth;
   const rules = hearer.consumer.cascades.filter((rule) => rule.event === event.name);
   return [

@@ -1,11 +1,11 @@
 import type { Event } from "../model/mesh.js";
-import type { Branch, Tree } from "./branch.js";
+import type { Tree } from "./branch.js";
 import { heardBy } from "./event-effects.js";
 import { eventPart, type Flow } from "./flow.js";
 import type { Growth } from "./grow.js";
 import { originsOf } from "./origins.js";
 import { keyOf } from "./part.js";
-import { alongWith } from "./removal.js";
+import { besideDeletion } from "./removal.js";
 import { follow } from "./uses.js";
 
 /** Everything that follows from an event: what happens beside it in its owner's database, and at each service that hears it. */
@@ -17,12 +17,4 @@ export function explainEvent(flow: Flow, event: Event): Tree {
     from: originsOf(flow, of),
     next: [...besideDeletion(growth, event), ...heardBy(growth, event)],
   };
-}
-
-/** The rows that go with the row whose deletion is told. */
-function besideDeletion(growth: Growth, { emit, service }: Event): readonly Branch[] {
-  const { flow } = growth;
-  const { database } = flow.service(service);
-  if (emit === undefined || database === undefined || !emit.on.includes("delete")) return [];
-  return alongWith(growth, { database, table: emit.table });
 }

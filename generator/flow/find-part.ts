@@ -1,11 +1,11 @@
 import { entityOf, eventPart, type Flow, fieldPart, payloadOf, subjectOf } from "./flow.js";
-import { keyOf, type Part } from "./part.js";
+import { keyOf, nameOf, type Part } from "./part.js";
 
 /** Everything that one can ask about, by each name that it goes by. Where a name means several things, the one that is asked for more often comes first. */
 export type PartNames = ReadonlyMap<string, readonly Part[]>;
 
 /**
- * `auth`; `auth.user`, `auth.user.*`; `auth.user.updated`, `auth.user.{id}.updated`, `UserUpdated`; `auth.user.updated.display_name`,
+ * `auth`; `auth_db`; `auth.user`, `auth.user.*`; `auth.user.updated`, `auth.user.{id}.updated`, `UserUpdated`; `auth.user.updated.display_name`,
  * `UserUpdated.display_name`, `auth.user.display_name`; `auth_db.users`, `auth.users`, `users`; and the same with a column; `/api/users`.
  */
 export function namesOfParts(flow: Flow): PartNames {
@@ -19,9 +19,18 @@ export function namesOfParts(flow: Flow): PartNames {
   for (const { name: service, http } of flow.mesh.services)
     for (const { path } of http?.resources ?? [])
       for (const name of [path, `${service} ${path}`]) add(name, { kind: "resource", service, path });
+  for (const { name } of flow.mesh.databases) add(name, { kind: "database", database: name });
   addEvents(flow, add);
   addTables(flow, add);
   return names;
+}
+
+/** What a name within something else may mean: `auth_db.users.display_name` of `display_name`. Each part by its own name. */
+export function namesEndingIn(names: PartNames, word: string): readonly string[] {
+  const ending = `.${word}`;
+  return [...names].flatMap(([name, [part]]) =>
+    part !== undefined && name.endsWith(ending) && name === nameOf(part) ? [name] : [],
+  );
 }
 
 type Add = (name: string, part: Part) => void;

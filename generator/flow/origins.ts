@@ -1,7 +1,7 @@
 import type { Link } from "./branch.js";
 import { conditionText } from "./condition-text.js";
 import { columnsFilledBy } from "./filling.js";
-import { eventPart, type Flow, fieldPart, payloadOf } from "./flow.js";
+import { eventPart, type Flow, fieldPart, payloadOf, subjectOf } from "./flow.js";
 import type { ColumnPart, FieldPart, Part } from "./part.js";
 
 /** Where a part comes from, one hop back. */
@@ -14,8 +14,9 @@ export function originsOf(flow: Flow, part: Part): readonly Link[] {
     case "column":
       return filling(flow, part);
     case "table":
-      return copied(flow, part);
+      return [...copied(flow, part), ...parents(flow, part)];
     case "service":
+    case "database":
     case "entity":
     case "entity field":
     case "view":
@@ -105,6 +106,23 @@ function filling(flow: Flow, at: ColumnPart): readonly Link[] {
           .map(({ name }): Link => ({ how: "fills", to: fieldPart(event, name), with: [] })),
       ),
   );
+}
+
+/** The tables whose rows those of the table refer to, and what a deletion there does here. */
+function parents(flow: Flow, { database, table }: Extract<Part, { kind: "table" }>): readonly Link[] {
+  return flow.table({ database, table }).columns.flatMap(({ name, references }): readonly Link[] => {
+    if (references === undefined) return [];
+    const to: Part = { kind: "table", database, table: references.table };
+    const deletions = flow.emittedFrom(to).filter(({ emit }) => emit?.on.includes("delete"));
+    const soft = flow.table(to).softDelete !== undefined;
+    return [
+      {
+        how: "refers to",
+        to,
+        with: [name, references.onDelete, ...(soft ? [] : deletions.map((event) => subjectOf(event)))],
+      },
+    ];
+  });
 }
 
 /** Of a copy: the events that it is kept by. */

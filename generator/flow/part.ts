@@ -10,6 +10,7 @@ export type Part =
   | FieldPart
   /** One field of every event of an entity that has it: `auth.user.display_name`. */
   | { readonly kind: "entity field"; readonly entity: string; readonly field: string }
+  | { readonly kind: "database"; readonly database: string }
   | TablePart
   | { readonly kind: "view"; readonly database: string; readonly view: string }
   | ColumnPart
@@ -94,6 +95,8 @@ export function nameOf(part: Part): string {
       return `${part.subject}.${part.field}`;
     case "entity field":
       return `${part.entity}.${part.field}`;
+    case "database":
+      return part.database;
     case "table":
       return `${part.database}.${part.table}`;
     case "view":

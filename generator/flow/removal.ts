@@ -43,6 +43,14 @@ export function alongWith(growth: Growth, at: Rows): readonly Branch[] {
   });
 }
 
+/** The rows that go with the row whose deletion is told. */
+export function besideDeletion(growth: Growth, { emit, service }: Event): readonly Branch[] {
+  const { flow } = growth;
+  const { database } = flow.service(service);
+  if (emit === undefined || database === undefined || !emit.on.includes("delete")) return [];
+  return alongWith(growth, { database, table: emit.table });
+}
+
 /** What follows from a column that becomes NULL. */
 export function afterClearing(growth: Growth, at: ColumnPart): readonly Branch[] {
   const events = growth.flow.emittedFrom(at);

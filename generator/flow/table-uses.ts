@@ -59,6 +59,29 @@ export function rulesOn(flow: Flow, { database, table: name }: Rows): readonly L
   );
 }
 
+/** Whose a database is, and what lies in it. */
+export function partsOfDatabase(flow: Flow, name: string): readonly Branch[] {
+  return [
+    ...flow
+      .ownersOf(name)
+      .map(({ name: service }): Link => ({ how: "keeps", to: { kind: "service", service }, with: [] })),
+    ...tablesOf(flow, name),
+  ].map(leaf);
+}
+
+/** The tables of a database, its copies and its views. */
+export function tablesOf(flow: Flow, name: string): readonly Link[] {
+  const { tables, views } = flow.database(name);
+  return [
+    ...tables.map(
+      ({ name: table }): Link => ({ how: "holds", to: { kind: "table", database: name, table }, with: [] }),
+    ),
+    ...views.map(
+      ({ name: view }): Link => ({ how: "holds", to: { kind: "view", database: name, view }, with: [] }),
+    ),
+  ];
+}
+
 /** Who reads or calls what a service serves. */
 export function usesOfResource(flow: Flow, { service, path }: ResourcePart): readonly Link[] {
   const calls = flow.mesh.calls

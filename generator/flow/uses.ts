@@ -2,16 +2,19 @@ import type { Branch, Link, Tree } from "./branch.js";
 import { usesOfColumn } from "./column-uses.js";
 import { heardBy } from "./event-effects.js";
 import { usesOfField } from "./field-uses.js";
-import { eventPart, type Flow, fieldPart, payloadOf } from "./flow.js";
+import { type Flow, fieldPart, payloadOf } from "./flow.js";
 import { type Growth, grow, leaf } from "./grow.js";
 import { originsOf } from "./origins.js";
 import { keyOf, type Part } from "./part.js";
-import { resourcesOf, usesOfResource, usesOfTable } from "./table-uses.js";
+import { besideDeletion } from "./removal.js";
+import { growPublished, usesOfService } from "./service-uses.js";
+import { partsOfDatabase, resourcesOf, usesOfResource, usesOfTable } from "./table-uses.js";
 
 /** Whom a part of the mesh concerns: everything that reads it, is filled by it or follows from it, hop by hop. Each part is told of once. */
 export function impactOf(flow: Flow, part: Part): Tree {
   const growth: Growth = { flow, follow, tellsFailures: false, told: new Map(), path: [keyOf(part)] };
-  return { of: part, from: originsOf(flow, part), next: follow(growth, part) };
+  const beside = part.kind === "event" ? besideDeletion(growth, flow.event(part.event)) : [];
+  return { of: part, from: originsOf(flow, part), next: [...beside, ...follow(growth, part)] };
 }
 
 /** One hop, and all that come after it. */
@@ -20,10 +23,10 @@ export function follow(growth: Growth, part: Part): readonly Branch[] {
   switch (part.kind) {
     case "service":
       return usesOfService(growth, part.service);
+    case "database":
+      return partsOfDatabase(flow, part.database);
     case "entity":
-      return flow
-        .eventsOfEntity(part.entity)
-        .map((event) => grow(growth, { how: "publishes", to: eventPart(event), with: [] }));
+      return flow.eventsOfEntity(part.entity).map((event) => growPublished(growth, event));
     case "event":
       return heardBy(growth, flow.event(part.event));
     case "field":
@@ -57,23 +60,4 @@ function fieldsOf(flow: Flow, { entity, field }: Extract<Part, { kind: "entity f
     .eventsOfEntity(entity)
     .filter((event) => payloadOf(event).some(({ path }) => path === field))
     .map((event) => ({ how: "carries", to: fieldPart(event, field), with: [] }));
-}
-
-/** What others have of a service: its events, and what they call. */
-function usesOfService(growth: Growth, name: string): readonly Branch[] {
-  const { flow } = growth;
-  const events = flow.service(name).events.map(flow.event);
-  const calls = flow.mesh.calls
-    .filter(({ callee }) => callee === name)
-    .map(({ caller, grants }) =>
-      leaf({
-        how: "calls",
-        to: { kind: "service", service: caller },
-        with: grants.map(({ path, verbs }) => `${verbs.join(", ").toUpperCase()} ${path}`),
-      }),
-    );
-  return [
-    ...events.map((event) => grow(growth, { how: "publishes", to: eventPart(event), with: [] })),
-    ...calls,
-  ];
 }

@@ -77,12 +77,34 @@ test("hooks that do not compile are named with their line, and the answer counts
 
 test.each([
   ["auth.usrs.display_name", 'did you mean "auth.users.display_name"?'],
+  ["sfs_bd", 'did you mean "sfs_db"?'],
   ["auth.user.updatd", 'did you mean "auth.user.updated"?'],
   ["what is this", "name a service, subject, entity, field, table, column or path: auth, "],
 ])("impact of %s, which there is not, is one error with the nearest name", async (word, hint) => {
   const { code, stdout, stderr } = await mesh(folder, "impact", word);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(`mesh: mesh.yaml has no "${word}"\nhint: ${hint}`);
+});
+
+test("a field that is named alone is asked back with what has it, and a database answers with its tables", async () => {
+  expect(await mesh(folder, "impact", "display_name")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /"display_name" says not of what\nhint: it may be .*auth\.user\.display_name, .*auth_db\.users\.display_name/,
+    ),
+  });
+  const { stdout } = await mesh(folder, "impact", "sfs_db");
+  expect(stdout).toMatch(/^sfs_db {2}the database of sfs/);
+  expect(stdout).toMatch(/─ sfs {2}keeps its rows in it/);
+  expect(stdout).toMatch(
+    /─ sfs_db.user_cache {2}a copy of auth.user, filled from GET \/api\/users of auth too/,
+  );
+});
+
+test("a word near a code is offered the code, whatever its spelling", async () => {
+  const { code, stderr } = await mesh(folder, "explain", "shortretention");
+  expect(code).toBe(2);
+  expect(stderr).toContain('did you mean "short-retention"?');
 });
 
 test("a mesh with a mistake is told of it, and nothing else", async () => {

@@ -2,7 +2,7 @@ import type { Compilation } from "../../compile.js";
 import { suggest } from "../../diagnostics/suggest.js";
 import type { Tree } from "../../flow/branch.js";
 import { servicesIn } from "../../flow/concerned.js";
-import { namesOfParts, type PartNames } from "../../flow/find-part.js";
+import { namesEndingIn, namesOfParts, type PartNames } from "../../flow/find-part.js";
 import { type Flow, openFlow } from "../../flow/flow.js";
 import type { HookRemark } from "../../flow/hook-reads.js";
 import { nameOf, type Part } from "../../flow/part.js";
@@ -33,21 +33,32 @@ export async function answer(mesh: Mesh, ask: (flow: Flow) => Tree): Promise<Ans
   return { ...found, remarks };
 }
 
-/** The part that a word means. Throws `UsageError`, with the nearest name, where there is none. */
+/** The part that a word means. Throws `UsageError`, with the nearest name, where there is none; `alsoKnown` are names of what is no part. */
 export function findPart(
   flow: Flow,
   word: string,
+  alsoKnown: readonly string[] = [],
 ): { readonly part: Part; readonly others: readonly Part[] } {
   const names = namesOfParts(flow);
   const [part, ...others] = names.get(word.trim()) ?? [];
   if (part !== undefined) return { part, others };
-  const meant = suggest(word, names.keys());
+  const within = namesEndingIn(names, word.trim());
+  if (within.length > 0)
+    throw new UsageError(`"${shorten(word)}" says not of what`, `it may be ${someOf(within)}`);
+  const meant = suggest(word, [...names.keys(), ...alsoKnown]);
   throw new UsageError(
     `${MESH_FILE} has no "${shorten(word)}"`,
     meant === undefined
       ? `name a service, subject, entity, field, table, column or path: ${examples(names)}`
       : `did you mean "${meant}"?`,
   );
+}
+
+/** As many as a line holds. */
+function someOf(names: readonly string[]): string {
+  const MOST = 8;
+  const rest = names.length - MOST;
+  return `${names.slice(0, MOST).join(", ")}${rest > 0 ? ` or ${rest} more` : ""}`;
 }
 
 /** The first name of each kind. */

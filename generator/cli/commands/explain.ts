@@ -21,7 +21,7 @@ export async function explain(what: string, options: { readonly json?: boolean }
     reportDiagnostics(diagnostics, options.json);
     return 1;
   }
-  const { part } = findPart(openFlow(mesh), what);
+  const { part } = findPart(openFlow(mesh), what, codeNames());
   if (part.kind !== "event")
     throw new UsageError(`"${what}" is no event and no code`, `mesh impact ${nameOf(part)}`);
   const answered = await answer(mesh, (flow) => explainEvent(flow, flow.event(part.event)));

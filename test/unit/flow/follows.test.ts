@@ -69,6 +69,18 @@ test("rows that are deleted softly keep what references them, and say by which c
   ]);
 });
 
+test("a deletion is answered with the rows that reference it, asked as event, entity or service, and they say by whom they go", () => {
+  const parts =
+    "parts: { columns: { part_id: { type: nanoid, key: true }, item_id: { type: nanoid, references: items, on_delete: cascade } } }";
+  const flow = market({ shop: `${ITEMS}, ${parts}`, subjects: GONE });
+  const gone = "shop_db.parts  rows go with it: item_id references items, on_delete: cascade";
+  for (const word of ["ItemGone", "shop.item", "shop"])
+    expect(linesOf(flow, { impact: word }).filter((line) => line.includes(gone))).toHaveLength(1);
+  expect(linesOf(flow, { impact: "shop.parts" })).toContain(
+    "← shop_db.items  item_id references it, on_delete: cascade: rows go with it, as shop.item.deleted tells",
+  );
+});
+
 test("a rule cancels the moments of the rows that it deletes, and tells the events of columns that it clears", () => {
   const flow = market({
     shop: ITEMS,
