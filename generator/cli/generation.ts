@@ -20,7 +20,7 @@ import { GENERATED } from "../project/paths.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
 import { adviseHooks } from "./advise-hooks.js";
 import { refuseCustomSql } from "./custom-sql.js";
-import { compileProject, reportBriefly, reportDiagnostics, severityColour } from "./project.js";
+import { compileProject, reportBriefly, reportDiagnostics, severityColour, UNWRITTEN } from "./project.js";
 
 export interface GenerationOptions {
   readonly allowDestructive?: boolean | undefined;
@@ -62,13 +62,14 @@ export function writeProject(plan: OutputPlan): void {
 export function reportRefusals(
   refusals: readonly Refusal[],
   compilation: Pick<Compilation, "locate">,
-  json?: boolean,
+  { json, consequence }: { readonly json?: boolean | undefined; readonly consequence?: string } = {},
 ): void {
   if (json) printJson({ refusals: refusalsToJson(refusals, compilation) });
   else
     printSplit(
       { located: compilation.locate(toMistakes(refusals, "error")), others: unplaced(refusals) },
       "error",
+      consequence,
     );
 }
 
@@ -156,13 +157,13 @@ function unplaced(diagnostics: readonly ProjectDiagnostic[]): readonly ProjectDi
   return diagnostics.filter(({ path }) => path === undefined);
 }
 
-function printSplit({ located, others }: SplitByPlace, severity: Severity): void {
+function printSplit({ located, others }: SplitByPlace, severity: Severity, consequence = ""): void {
   const paint = severityColour[severity];
   for (const { code, message, hint, file = GENERATED } of others) {
     tell(`${file} - ${paint(`${severity} ${code}`)}: ${message}`);
     if (hint) tell(`  ${colour.dim("hint:")} ${hint}`);
   }
-  reportDiagnostics(located, false);
+  reportDiagnostics(located, false, consequence);
 }
 
 /** Generates what is missing, for commands that run generated code. undefined: mesh.yaml has errors, which were printed. */
@@ -173,7 +174,7 @@ export async function bringUpToDate(): Promise<Mesh | undefined> {
   if (!mesh) return undefined;
   const plan = await planProject(mesh);
   if (plan.refusals.length > 0) {
-    reportRefusals(plan.refusals, compilation);
+    reportRefusals(plan.refusals, compilation, { consequence: UNWRITTEN });
     return undefined;
   }
   printWarnings(gatherWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation));

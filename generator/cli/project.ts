@@ -31,10 +31,13 @@ const PAINT: Paint = {
   hint: colour.dim,
 };
 
-/** The errors; of warnings how many there are, since `mesh check` has them all. */
+/** What a command that writes has left undone where there are errors. */
+export const UNWRITTEN = "; nothing was written";
+
+/** For commands that write. The errors; of warnings how many there are, since `mesh check` has them all. */
 export function reportBriefly({ mesh, diagnostics }: Compilation): void {
   const [first] = diagnostics;
-  if (mesh === undefined) reportDiagnostics(diagnostics, false);
+  if (mesh === undefined) reportDiagnostics(diagnostics, false, UNWRITTEN);
   if (mesh === undefined || first === undefined) return;
   const { file, start, code } = first;
   const place = `${file}:${start.line}:${start.column}`;
@@ -42,11 +45,15 @@ export function reportBriefly({ mesh, diagnostics }: Compilation): void {
   tell(`${colour.yellow(`${countDiagnostics(diagnostics)}`)}: ${where}; see \`mesh check\``);
 }
 
-/** For people on stderr, for programs on stdout. */
-export function reportDiagnostics(diagnostics: readonly Diagnostic[], json: boolean | undefined): void {
+/** For people on stderr, for programs on stdout. `consequence` ends the line that counts errors: what a command that writes has left undone. */
+export function reportDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  json: boolean | undefined,
+  consequence = "",
+): void {
   if (json) printJson({ diagnostics: diagnosticsToJson(diagnostics) });
   if (json || diagnostics.length === 0) return;
   tell(renderDiagnostics(diagnostics, PAINT));
   const count = countDiagnostics(diagnostics);
-  tell(hasErrors(diagnostics) ? colour.red(`${count}; nothing was written`) : colour.yellow(`${count}`));
+  tell(hasErrors(diagnostics) ? colour.red(`${count}${consequence}`) : colour.yellow(`${count}`));
 }

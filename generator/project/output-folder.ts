@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -122,8 +123,15 @@ function createFile(path: string): number | undefined {
 
 function makeFolders(root: string, folder: string): void {
   for (const at of foldersTo(root, folder)) {
-    if (statOf(at, "folder") === undefined) mkdirSync(at, { recursive: at === root });
+    if (statOf(at, "folder") === undefined) makeFolder(at);
   }
+}
+
+/** With those above it. Not by Node's `recursive`, which tries for ever where nothing can be made, as in /proc. */
+function makeFolder(path: string): void {
+  const above = dirname(path);
+  if (above !== path && !existsSync(above)) makeFolder(above);
+  mkdirSync(path);
 }
 
 /** Whether it is there; each folder on the way, and itself, is looked at each time. */

@@ -1,4 +1,13 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
@@ -114,7 +123,35 @@ test("a mesh with a mistake is told of it, and nothing else", async () => {
   );
   const { code, stdout, stderr } = await mesh(folder, "impact", "auth");
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toContain("unknown-subject");
+  expect(stderr).toMatch(/unknown-subject[\s\S]*\n1 error\n$/);
+});
+
+test("check and diff, which write nothing, do not say that nothing was written, and generate does", async () => {
+  const text = readFileSync(at("mesh.yaml"), "utf8");
+  writeFileSync(at("mesh.yaml"), text.replace("[auth.user.*]\n    http", "[auth.usr.*]\n    http"));
+  for (const words of [["check"], ["diff", "--against", "mesh.yaml"]])
+    expect((await mesh(folder, ...words)).stderr).toMatch(/\n1 error\n$/);
+  expect((await mesh(folder, "generate")).stderr).toMatch(/\n1 error; nothing was written\n$/);
+});
+
+test("export into what is no folder, or where none can be made, is one line", async () => {
+  writeFileSync(at("taken"), "");
+  symlinkSync("linked-to", at("link"));
+  for (const out of [
+    "taken",
+    "taken/below",
+    "link",
+    ...(existsSync("/proc/self") ? ["/proc/below/api"] : []),
+  ]) {
+    const { code, stdout, stderr } = await mesh(folder, "export", "backstage", "--out", out);
+    expect({ out, code, stdout }).toEqual({ out, code: 2, stdout: "" });
+    expect(stderr).toMatch(
+      /^mesh: .*(a folder is to be there|cannot be written \(E[A-Z]+\))\n(hint: .*\n)?$/,
+    );
+  }
+  mkdirSync(at("linked-to"));
+  expect(await mesh(folder, "export", "backstage", "--out", "link")).toMatchObject({ code: 0 });
+  expect(await mesh(folder, "export", "backstage", "--out", "new/folder")).toMatchObject({ code: 0 });
 });
 
 test("explain tells of a code with lines that are wrong and right, also where there is no mesh", async () => {

@@ -7,7 +7,7 @@ import type { Rule } from "../rule.js";
 import { idType, sourceOf } from "../table-lookup.js";
 
 /**
- * Warns of a column that is called as the id of an entity which its service hears, and that nothing happens to when one
+ * Warns of a column whose name is, or ends in, that of the id of an entity which its service hears, and that nothing happens to when one
  * is deleted: no rule, and no reference to the copy. The row goes on naming what is gone.
  */
 export const adviseForeignIds: Rule = (program, report) => {
@@ -48,10 +48,11 @@ function adviseTables(heard: Heard, program: Program, report: Report): void {
   const key = sourceOf(entity.events)?.key ?? copy?.key ?? [];
   if (key.length > 1) return;
   const names = idNames(entity, key[0]);
+  const others = namesOfOthers(heard, program);
   for (const table of tables) {
     if (table.cacheOf !== undefined) continue;
     for (const column of table.columns.values()) {
-      if (!names.has(plain(column.name)) || !holds(column, idType(key))) continue;
+      if (!namesId(column, names, others) || !holds(column, idType(key))) continue;
       if (isOwnId(column, table, program)) continue;
       if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
       report("foreign-id-without-rule", column.span, {
@@ -76,6 +77,28 @@ function plain(name: string): string {
 function idNames({ entity }: EntitySymbol, key: ColumnSymbol | undefined): ReadonlySet<string> {
   const own = plain(key?.name ?? "");
   return new Set([`${plain(entity)}id`, ...(/.id$/.test(own) ? [own] : [])]);
+}
+
+/** `user_id`, and `approver_user_id` unless that is the id of something else: of a `power_user` beside a `user`. */
+function namesId({ name }: ColumnSymbol, names: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  for (const ending of endingsOf(name)) {
+    if (names.has(plain(ending))) return true;
+    if (others.has(plain(ending))) return false;
+  }
+  return false;
+}
+
+/** `approver_user_id`, `user_id`, `id`: the longest first. */
+function endingsOf(name: string): readonly string[] {
+  const words = name.split("_");
+  return words.map((_, first) => words.slice(first).join("_"));
+}
+
+/** What ids of other entities, and of rows of the service's own tables, are called. */
+function namesOfOthers({ service, entity }: Heard, { entities }: Program): ReadonlySet<string> {
+  const foreign = [...entities.values()].filter((each) => each !== entity).map((each) => each.entity);
+  const own = [...(service.database?.tables.values() ?? [])].map(({ name }) => singularName(name));
+  return new Set([...foreign, ...own].map((name) => `${plain(name)}id`));
 }
 
 /** The key of a table whose rows are an entity of the same name: `items.item_id` beside a foreign `item`. */

@@ -1,10 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
 import { plural } from "../../diagnostics/plural.js";
 import { suggest } from "../../diagnostics/suggest.js";
 import { exportDocument, exportFiles, servedOf } from "../../export/export-files.js";
 import type { ExportFormat } from "../../export/export-formats.js";
 import type { Mesh, Service } from "../../model/mesh.js";
+import { openOutputFolder } from "../../project/output-folder.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
@@ -28,8 +28,8 @@ export async function exportMesh(format: ExportFormat, options: ExportCommandOpt
   const scope = { service, owner: options.owner };
   if (options.out !== undefined) {
     const files = exportFiles(mesh, format, scope);
-    await mkdir(options.out, { recursive: true });
-    for (const { path, text } of files) await writeFile(join(options.out, path), text);
+    const folder = openOutputFolder(followed(options.out));
+    for (const { path, text } of files) folder.write(path, text);
     print(`wrote ${plural(files.length, "file")} into ${options.out}`);
     return 0;
   }
@@ -37,6 +37,11 @@ export async function exportMesh(format: ExportFormat, options: ExportCommandOpt
   if (text === undefined) throw noDocument(mesh, service);
   print(text.trimEnd());
   return 0;
+}
+
+/** The folder that a link leads to: who names it on the command line means it. */
+function followed(folder: string): string {
+  return existsSync(folder) ? realpathSync(folder) : folder;
 }
 
 function serviceNamed(mesh: Mesh, name: string): Service {

@@ -19,7 +19,7 @@ import {
   warningsToJson,
   writeProject,
 } from "../generation.js";
-import { compileProject, reportBriefly, reportDiagnostics } from "../project.js";
+import { compileProject, reportBriefly, reportDiagnostics, UNWRITTEN } from "../project.js";
 
 export interface GenerateOptions {
   readonly check?: boolean;
@@ -48,7 +48,7 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   if (!mesh) return 1;
   const plan = await planProject(mesh, { ...options, distrustLock: options.check || options.force });
   if (plan.refusals.length > 0) {
-    reportRefusals(plan.refusals, compilation, options.json);
+    reportRefusals(plan.refusals, compilation, { json: options.json, consequence: UNWRITTEN });
     return 1;
   }
   const found = gatherWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation);

@@ -55,6 +55,33 @@ test("the rule that a hint gives is one, and leaves nothing to warn of", () => {
   expect(warned()).toEqual([]);
 });
 
+test("a column that ends in the id of a foreign entity needs a rule as one that is called so, unless it is of something else", () => {
+  const good = readMesh("mesh.yaml");
+  const warned = (columns: string, text = good) =>
+    compileMesh(
+      text.replace("          image:         { type: text }", `${columns}\n          image: text`),
+      { file: "m" },
+    )
+      .diagnostics.filter(({ code }) => code === "foreign-id-without-rule")
+      .map(({ message }) => message.split(" ")[0]);
+  expect(warned("          approver_user_id: text?")).toEqual(['"approver_user_id"']);
+  for (const fine of [
+    "superuser_id: text",
+    "user_id_hash: text",
+    "owner_id: text",
+    "approver_user_id: bigint",
+    "ssh_key_user: text",
+  ])
+    expect(warned(`          ${fine}`)).toEqual([]);
+  const beside = "      power_users: { columns: { power_user_id: { type: nanoid, key: true } } }";
+  expect(
+    warned(
+      "          boss_power_user_id: text",
+      good.replace("      ssh_keys:\n", `${beside}\n      ssh_keys:\n`),
+    ),
+  ).toEqual([]);
+});
+
 describe("ignores", () => {
   const compile = (text: string) => compileMesh(text, { file: "mesh.yaml" });
 
