@@ -6,6 +6,7 @@ import type { Call, Database, Mesh } from "../model/mesh.js";
 import type { Templates } from "../templates.js";
 import { type Change, changeOf } from "./change.js";
 import { classNames } from "./change-class.js";
+import { isReplaced } from "./database-replaced.js";
 import { compareEvents } from "./event-changes.js";
 import { readFormerNames } from "./former-names.js";
 import { type Meshes, same } from "./meshes.js";
@@ -39,6 +40,7 @@ export function compareMeshes(
   const flows = { before: openFlow(before, hooks), next: openFlow(next, hooks) };
   const meshes: Meshes = { before, next, former: readFormerNames(before, next), flows };
   const changes = [
+    ...compareNames(before, next),
     ...compareEvents(meshes),
     ...compareServices(meshes),
     ...compareDatabases(meshes),
@@ -53,6 +55,12 @@ export function compareMeshes(
       reasons.length === 0 ? [] : [{ database, reasons }],
     ),
   };
+}
+
+function compareNames({ name: was }: Mesh, { name }: Mesh): readonly Change[] {
+  if (was === name) return [];
+  const message = `the mesh is called ${name}, no longer ${was}: ids of exported schemas begin with urn:meshwright:${name}:, no longer with urn:meshwright:${was}:`;
+  return [changeOf("mesh-renamed", { path: ["mesh"], message })];
 }
 
 /** What several events of an entity have in common, or all payloads that use a type, is told of once. */
@@ -85,6 +93,7 @@ function compareDatabases(meshes: Meshes): readonly Change[] {
     const concerns = [{ service, as: "whose it is" }];
     const said = { path: ["databases", name], concerns, parties: { owner: service } };
     if (previous === undefined) return [changeOf("database-added", { ...said, message: `${name} is new` })];
+    if (database === undefined && isReplaced(previous, next)) return [];
     if (database === undefined)
       return [
         changeOf("database-removed", { ...said, gone: true, message: `${name} is no longer the mesh's` }),

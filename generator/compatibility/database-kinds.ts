@@ -14,6 +14,13 @@ export const databaseKinds = {
     why: "No migration drops it: it stays, with its rows and roles, until a person removes it.",
     order: "any",
   },
+  "database-replaced": {
+    class: "destructive",
+    title: "a service goes on with a database of another name",
+    why: "For PostgreSQL it is another one, and empty: rows, versions and what was heard stay behind in the old one, and who reads the service finds nothing.",
+    order: "stop-replicas",
+    safe: "keep the name; or move what is there with the service stopped",
+  },
   "database-moved": {
     class: "breaking-publisher",
     title: "a database gets another owner",

@@ -1,9 +1,12 @@
-import type { Consumer, EnvironmentVariable, Mesh, Service, Stream } from "../model/mesh.js";
+import { printDuration } from "../language/words.js";
+import type { Consumer, EnvironmentVariable, Mesh, Service } from "../model/mesh.js";
 import { compareCascades } from "./cascade-changes.js";
 import { type Change, type ChangeKind, type Concern, changeOf, type Path } from "./change.js";
+import { compareDatabaseOf } from "./database-replaced.js";
 import { type Meshes, same } from "./meshes.js";
 import { pairUp } from "./pair-up.js";
 import { callersOf, clientsOf, partiesOf } from "./readers.js";
+import { compareStream } from "./stream-changes.js";
 
 /** Services, what they hear, serve and need. */
 export function compareServices(meshes: Meshes): readonly Change[] {
@@ -11,9 +14,12 @@ export function compareServices(meshes: Meshes): readonly Change[] {
   return pairUp(before.services, next.services, ({ name }) => name).flatMap(([previous, service]) => {
     if (previous === undefined)
       return service === undefined ? [] : [simple("service-added", service, "is new")];
-    if (service === undefined)
-      return [{ ...simple("service-removed", previous, "goes"), gone: true as const }];
+    if (service === undefined) {
+      const gone = { ...simple("service-removed", previous, "goes"), gone: true as const };
+      return [gone, ...compareResources(previous, { ...previous, http: undefined }, meshes)];
+    }
     return [
+      ...compareDatabaseOf(previous, service, meshes),
       ...compareIdentity(previous, service, meshes),
       ...compareConsumers(previous, service),
       ...compareCascades(previous, service, meshes),
@@ -88,12 +94,15 @@ function compareIdentity(previous: Service, service: Service, { before, next }: 
         ]),
     ...(previous.http !== undefined && service.http !== undefined && previous.http.port !== service.http.port
       ? [
-          simple(
-            "port-changed",
-            service,
-            `listens on ${service.http.port}, no longer on ${previous.http.port}`,
-            ["http", "port"],
-          ),
+          {
+            ...simple(
+              "port-changed",
+              service,
+              `listens on ${service.http.port}, no longer on ${previous.http.port}`,
+              ["http", "port"],
+            ),
+            concerns: listenersOf(service, next),
+          },
         ]
       : []),
   ];
@@ -105,49 +114,18 @@ function deadLettersOf({ database, deadLetters }: Service): string {
   return `${stream} (replicas ${replicas ?? "by default"})`;
 }
 
-function compareStream(
-  [previous, stream]: readonly (Stream | undefined)[],
-  change: (kind: ChangeKind, key: string, says: string) => Change,
-): readonly Change[] {
-  if (previous === undefined || stream === undefined) return [];
-  const differing = Object.entries(SETTINGS).flatMap(([name, says]) => {
-    const key = name as keyof typeof SETTINGS;
-    return previous[key] === stream[key] ? [] : [{ key, says }];
-  });
-  const said = differing.map(
-    ({ key, says }) =>
-      `${says} ${stream[key] ?? "as by default"}, no longer ${previous[key] ?? "as by default"}`,
-  );
-  const isShorter = KEEPING.some(
-    (key) => (stream[key] ?? Number.POSITIVE_INFINITY) < (previous[key] ?? Number.POSITIVE_INFINITY),
-  );
+/** Those that have its URL. */
+function listenersOf({ name }: Service, { calls }: Mesh): readonly Concern[] {
+  const callers = calls.filter(({ callee }) => callee === name);
   return [
-    ...(previous.name === stream.name
-      ? []
-      : [change("stream-renamed", "stream", `sends to stream ${stream.name}, no longer ${previous.name}`)]),
-    ...(said.length === 0
-      ? []
-      : [
-          change(
-            isShorter ? "retention-shortened" : "stream-changed",
-            "stream",
-            `keeps its stream by ${said.join("; ")}`,
-          ),
-        ]),
+    { service: name, as: "the service itself, and HTTP clients of it" },
+    ...callers.map(({ caller, urlVariable }) => ({
+      service: caller,
+      field: urlVariable,
+      as: "asks it there",
+    })),
   ];
 }
-
-const KEEPING = ["maxAgeSeconds", "maxMessages", "maxBytes", "tombstoneSeconds"] as const;
-
-const SETTINGS = {
-  replicas: "replicas",
-  maxAgeSeconds: "max_age in seconds",
-  maxMessages: "max_messages",
-  maxBytes: "max_bytes",
-  duplicateWindowSeconds: "duplicate_window in seconds",
-  tombstoneSeconds: "tombstones in seconds",
-  described: "described",
-} as const satisfies Partial<Record<keyof Stream, string>>;
 
 function compareConsumers(previous: Service, service: Service): readonly Change[] {
   const key = ({ entity, name }: Consumer) => `${entity} ${name ?? ""}`;
@@ -203,11 +181,25 @@ function patternFor({ subscribes }: Service, entity: string): string {
 }
 
 function deliveryText({ delivery: old }: Consumer, { delivery: now }: Consumer): string {
-  const keys = (Object.keys(now) as (keyof typeof now)[]).filter((key) => !same(old[key], now[key]));
-  return keys.map((key) => `${key} ${String(now[key])}, no longer ${String(old[key])}`).join("; ");
+  const [was, is] = [deliverySettings(old), deliverySettings(now)];
+  const keys = Object.keys(is).filter((key) => was[key] !== is[key]);
+  return keys.map((key) => `${key}: ${is[key]}, no longer ${was[key]}`).join("; ");
 }
 
-function compareResources(previous: Service, service: Service, { before, next }: Meshes): readonly Change[] {
+/** In the words and units of the file. */
+function deliverySettings(delivery: Consumer["delivery"]): Readonly<Record<string, string>> {
+  const { attempts, backoffSeconds, ackWaitSeconds, maxAckPending, batch } = delivery;
+  return {
+    attempts: `${attempts}`,
+    backoff: `[${backoffSeconds.map(printDuration).join(", ")}]`,
+    ack_wait: printDuration(ackWaitSeconds),
+    max_ack_pending: `${maxAckPending}`,
+    batch: `${batch}`,
+  };
+}
+
+function compareResources(previous: Service, service: Service, meshes: Meshes): readonly Change[] {
+  const { before, next } = meshes;
   const resources = (each: Service) => each.http?.resources ?? [];
   return pairUp(resources(previous), resources(service), ({ path }) => path).flatMap(([old, now]) => {
     const { path } = (now ?? old) as { path: string };
@@ -219,16 +211,22 @@ function compareResources(previous: Service, service: Service, { before, next }:
       const message = `${service.name} no longer serves ${path}`;
       return [changeOf("resource-removed", { ...said, gone: true, message })];
     }
-    if (old.table === now.table || isRenamed(service.name, old.table, now.table, next)) return [];
+    if (old.table === now.table || isRenamed(service.name, [old.table, now.table], meshes)) return [];
     const message = `${service.name} shows ${now.table} at ${path}, no longer ${old.table}`;
     return [changeOf("resource-table-changed", { ...said, message })];
   });
 }
 
-function isRenamed(service: string, from: string, to: string, { databases }: Mesh): boolean {
-  return databases
+function isRenamed(
+  service: string,
+  [from, to]: readonly [string, string],
+  { next, former }: Meshes,
+): boolean {
+  return next.databases
     .filter((database) => database.service === service)
-    .some(({ tables }) => tables.some(({ name, renamedFrom }) => name === to && renamedFrom === from));
+    .some(({ name }) =>
+      former.tables(name).kept.some((pair) => pair.previous.name === from && pair.next.name === to),
+    );
 }
 
 /** Those that the runtime reads in any case follow from what else is said. */

@@ -2,6 +2,13 @@ import type { KindFacts } from "./change-class.js";
 
 /** What may happen to services, what they hear, serve and need, and to cascades. */
 export const serviceKinds = {
+  "mesh-renamed": {
+    class: "operational",
+    title: "the mesh has another name",
+    why: "Services, streams and databases keep theirs. The ids of exported JSON Schemas, AsyncAPI documents and catalogs begin with it: whoever refers to one by its id does not find it.",
+    order: "any",
+    safe: "keep the name where others refer to the ids",
+  },
   "service-added": {
     class: "compatible",
     title: "a new service",

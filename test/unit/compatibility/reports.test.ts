@@ -72,7 +72,7 @@ describe("mesh diff as text", () => {
 
       operational Every release works on, where whoever deploys minds something: an order, a lock, a variable, a time.
         mesh.yaml:16:13 desk listens on 9082, no longer on 8082 port-changed
-          for     desk (the service itself)
+          for     desk (the service itself, and HTTP clients of it)
           deploy  configuration first
                     bring the broker, variables and roles up to date (mesh provision, generated/), then deploy
 

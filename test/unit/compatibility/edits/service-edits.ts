@@ -1,4 +1,7 @@
+import { bases } from "../bases.js";
 import type { Edit } from "./edit.js";
+
+const DESK = / {2}desk:\n[\s\S]*?(?= {2}mailer:)/.exec(bases.shop)?.[0] ?? "";
 
 /** Services, what they hear, serve, call and need; streams, delivery, cascades; what is no change at all. */
 export const serviceEdits: readonly Edit[] = [
@@ -8,7 +11,67 @@ export const serviceEdits: readonly Edit[] = [
     [["description: Orders and those who hear of them.", "description: Orders."]],
     [],
   ],
-  ["another name of the mesh", [["mesh: shop\n", "mesh: store\n"]], []],
+  [
+    "another name of the mesh",
+    [["mesh: shop\n", "mesh: store\n"]],
+    ["operational mesh-renamed: ; anybody 1"],
+  ],
+  [
+    "a database under another name",
+    [
+      ["    database: desk_db\n", "    database: counter_db\n"],
+      ["  desk_db:\n", "  counter_db:\n"],
+    ],
+    ["destructive database-replaced: desk; owner 1", "compatible database-added: desk; operator 1"],
+  ],
+  [
+    "a database under another name, of a service that others read and hear",
+    [
+      ["    database: shop_db\n", "    database: store_db\n"],
+      ["  shop_db:\n", "  store_db:\n"],
+    ],
+    [
+      "destructive database-replaced: desk, mailer, shop; owner 1",
+      "compatible database-added: shop; operator 1",
+    ],
+  ],
+  [
+    "a service that serves goes",
+    [
+      [DESK, ""],
+      [/ {2}desk_db:\n[\s\S]*?(?=subjects:)/.exec(bases.shop)?.[0] ?? "", ""],
+      [/cascades:\n[\s\S]*/.exec(bases.shop)?.[0] ?? "", ""],
+    ],
+    [
+      "breaking-consumer resource-removed: desk; consumers 1",
+      "operational service-removed: desk; consumers 1",
+      "operational database-removed: desk; anybody 1",
+      "breaking-consumer call-removed: desk; consumers 1",
+    ],
+  ],
+  [
+    "a service that serves, under another name",
+    [
+      ["  desk:\n", "  counter:\n"],
+      ["service: desk, delete", "service: counter, delete"],
+      ["service: desk, set_null", "service: counter, set_null"],
+    ],
+    [
+      "breaking-consumer call-removed: desk; consumers 1",
+      "breaking-consumer resource-removed: desk; consumers 1",
+      "breaking-publisher database-moved: counter; owner 1",
+      "compatible service-added: counter; operator 1",
+      "operational call-added: counter; operator 1",
+      "operational service-removed: desk; consumers 1",
+      "operational sync-changed: counter; operator 1",
+      "operational sync-changed: counter; operator 1",
+    ],
+  ],
+  [
+    "deletions remembered for ever",
+    [["stream: { max_age: 7d }", "stream: { max_age: 7d, tombstones: 0 }"]],
+    ["operational stream-changed: desk, mailer, shop; operator 1"],
+  ],
   [
     "services in another order",
     [
@@ -128,6 +191,11 @@ export const serviceEdits: readonly Edit[] = [
     ["operational stream-changed: desk, mailer, shop; operator 1"],
   ],
   ["another port", [["port: 8082", "port: 9082"]], ["operational port-changed: desk; operator 1"]],
+  [
+    "another port of a service that others ask",
+    [["port: 8081", "port: 9081"]],
+    ["operational port-changed: desk, shop; operator 1"],
+  ],
   [
     "a new resource",
     [["/customers: customers }", "/customers: customers, /lines: lines }"]],
