@@ -1,6 +1,7 @@
 /** What an edit of mesh.yaml is to those who run releases that were made before it, worst first. */
 export const changeClasses = {
-  destructive: "Data goes that nobody can bring back: rows, values, or the identity of rows.",
+  destructive:
+    "Rows, values, or the identity of rows go, and nobody can bring them back; or the migration fails on values that do not fit.",
   "breaking-publisher":
     "The owner's own release of before fails beside it: its running replicas, the service written by hand, the code that publishes.",
   "breaking-consumer":
@@ -97,6 +98,48 @@ export const deployOrders = {
     text: ({ owner }: Parties) => [
       `release 1: ${owner} no longer uses it (null: true, or a default)`,
       "release 2: drop it, with --allow-destructive",
+    ],
+  },
+  "table-out-of-use": {
+    releases: 2,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `release 1: ${owner} neither reads nor writes the table`,
+      "release 2: drop it, with --allow-destructive",
+    ],
+  },
+  "new-table": {
+    releases: 3,
+    first: "owner",
+    text: ({ owner, others }: Parties) => [
+      `release 1: ${owner} has the new table beside the old one, and writes both`,
+      `release 2: ${owner} and ${others} read the new one, and rows of before are copied`,
+      "release 3: the old one goes",
+    ],
+  },
+  "column-filled-first": {
+    releases: 2,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `release 1: ${owner} has the column with null: true and writes it always; rows of before are filled`,
+      "release 2: demand it",
+    ],
+  },
+  "deletions-first": {
+    releases: 2,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `release 1: ${owner} deletes what names a row before the row itself, or no such row`,
+      "release 2: let the database refuse the others",
+    ],
+  },
+  "both-paths": {
+    releases: 3,
+    first: "publisher",
+    text: ({ owner, others }: Parties) => [
+      `release 1: ${owner} serves it under both paths`,
+      `release 2: ${others} ask under the new one`,
+      "release 3: the old one goes",
     ],
   },
   "rows-first": {

@@ -1,5 +1,12 @@
 import type { Statement } from "../emit/sql/emit-transitions.js";
-import { type ChangeClass, deployOrders, type First, type KindFacts, type Parties } from "./change-class.js";
+import {
+  type ChangeClass,
+  type DeployOrder,
+  deployOrders,
+  type First,
+  type KindFacts,
+  type Parties,
+} from "./change-class.js";
 import { databaseKinds } from "./database-kinds.js";
 import { eventKinds } from "./event-kinds.js";
 import { serviceKinds } from "./service-kinds.js";
@@ -63,6 +70,8 @@ export interface Finding {
   readonly rows?: RowsOf;
   /** In place of the kind's class, where who is concerned makes it another. */
   readonly class?: ChangeClass;
+  /** In place of the kind's order, where the case is a special one. */
+  readonly order?: DeployOrder;
   readonly safe?: string;
 }
 
@@ -78,7 +87,7 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
   const said = finding.class ?? facts.class;
   const isUnheard = concerns.length === 0 && (said === "breaking-consumer" || kind === "event-added");
   const isHarmless = isUnheard || finding.class === "compatible";
-  const order = deployOrders[isHarmless ? "any" : facts.order];
+  const order = deployOrders[isHarmless ? "any" : (finding.order ?? facts.order)];
   const parties = { owner: "the owner", others: "its readers", kept: "", ...finding.parties };
   return {
     kind,

@@ -1,6 +1,6 @@
 import type { Column, Database, Table } from "../model/mesh.js";
 import { type Change, type ChangeKind, type Concern, changeOf, type Finding } from "./change.js";
-import type { ChangeClass } from "./change-class.js";
+import type { ChangeClass, DeployOrder } from "./change-class.js";
 import type { Pair } from "./former-names.js";
 import type { Meshes } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
@@ -71,6 +71,8 @@ export interface ColumnSays extends TableAbout {
   readonly gone?: true;
   readonly says: string;
   readonly key?: string;
+  readonly order?: DeployOrder;
+  readonly safe?: string;
 }
 
 export function columnChange(kind: ChangeKind, said: ColumnSays): Change {
@@ -95,6 +97,8 @@ export function columnChange(kind: ChangeKind, said: ColumnSays): Change {
       columns: former === undefined ? [column.name] : [former, column.name],
     },
     ...classFor(kind, pair.next, column),
+    ...(said.order !== undefined && { order: said.order }),
+    ...(said.safe !== undefined && { safe: said.safe }),
   });
 }
 

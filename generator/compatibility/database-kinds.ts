@@ -56,7 +56,7 @@ export const databaseKinds = {
     class: "destructive",
     title: "a table goes",
     why: "Its rows go with it. A release of before that still runs fails.",
-    order: "use-no-longer",
+    order: "table-out-of-use",
     safe: "if it has a new name, say renamed_from on the new table; else take it out of use a release before",
   },
   "table-renamed": {
@@ -70,7 +70,7 @@ export const databaseKinds = {
     class: "destructive",
     title: "a table is another one of PostgreSQL",
     why: "Its rows would be other entities; no migration does that.",
-    order: "expand-contract-rows",
+    order: "new-table",
     safe: "declare the other table under a name of its own",
   },
   "column-added": {
@@ -84,7 +84,7 @@ export const databaseKinds = {
     title: "a column must be given that was not there or could be left out",
     why: "The migration fails where rows lack it, and releases of before write rows without it.",
     order: "rows-first",
-    safe: "give it a default, or null: true first",
+    safe: "give it a default, or fill the rows that lack it first",
   },
   "column-dropped": {
     class: "destructive",
@@ -98,7 +98,7 @@ export const databaseKinds = {
     title: "a column has another name, and says renamed_from",
     why: "Values stay. A release of before that still runs knows it by the old name and fails.",
     order: "expand-contract-rows",
-    safe: "add a new column beside it; or keep the name, and say how it is shown (as)",
+    safe: "add a new column beside it; or keep the name (a field of a payload may be called otherwise: from)",
   },
   "column-widened": {
     class: "breaking-publisher",
@@ -110,7 +110,7 @@ export const databaseKinds = {
   "column-narrowed": {
     class: "destructive",
     title: "a column has a type that loses or refuses values of the old one",
-    why: "What does not fit is lost, or makes the migration fail as a whole; every row is written anew while the table is closed.",
+    why: "Where PostgreSQL refuses a value (an integer that is too large, a text that is too long) the migration fails as a whole and nothing is lost; where it rounds or cuts, what does not fit is. Every row is written anew while the table is closed.",
     order: "expand-contract-rows",
     safe: "add a column of the new type beside it, copy what fits, then drop the old one",
   },
@@ -143,7 +143,7 @@ export const databaseKinds = {
     class: "destructive",
     title: "a table has another key",
     why: "The key is the entity's id: every row becomes another entity, and whoever holds old ids, in copies, cascades and messages, is not told.",
-    order: "expand-contract-rows",
+    order: "new-table",
     safe: "make a new table with the new key, copy the rows, drop the old one later",
   },
   "unique-added": {
@@ -195,7 +195,7 @@ export const databaseKinds = {
     class: "breaking-publisher",
     title: "a row can no longer be deleted while others name it",
     why: "Deletions that worked are refused, those of cascades included.",
-    order: "rows-first",
+    order: "deletions-first",
     safe: "delete what names it first, a release before",
   },
   "values-narrowed": {
@@ -225,10 +225,10 @@ export const databaseKinds = {
     order: "any",
   },
   "soft-deletion-added": {
-    class: "operational",
+    class: "breaking-publisher",
     title: "rows stay when they are deleted",
     why: "Subscribers are told as before. A release of before that still runs shows rows that are softly deleted, and removes others for good.",
-    order: "any",
+    order: "stop-replicas",
   },
   "soft-deletion-removed": {
     class: "destructive",

@@ -8,14 +8,14 @@ import { distinct, httpReadersOf, partiesOf, subscribersOf } from "./readers.js"
 export function compareDatabaseOf(previous: Service, service: Service, meshes: Meshes): readonly Change[] {
   const [from, to] = [previous.database, service.database];
   if (from === undefined || to === undefined || from === to) return [];
-  const { before, next } = meshes;
+  const { before, next, flows } = meshes;
   const database = before.databases.find(({ name }) => name === from);
   const tables = database?.tables ?? [];
   const published = before.events.filter((event) => event.service === service.name);
   const concerns = distinct([
     replicas(service.name),
     ...tables.flatMap((table) => httpReadersOf(table, service.name, before)),
-    ...published.flatMap((event) => subscribersOf(event, before)),
+    ...published.flatMap((event) => subscribersOf(event, flows.before)),
   ]);
   const isCopied = tables.every(
     ({ cache, columns }) => cache !== undefined && columns.every(({ local }) => local !== true),

@@ -209,7 +209,14 @@ function compareResources(previous: Service, service: Service, meshes: Meshes): 
     const said = { path: place, concerns, parties: partiesOf(service.name, concerns, next) };
     if (now === undefined) {
       const message = `${service.name} no longer serves ${path}`;
-      return [changeOf("resource-removed", { ...said, gone: true, message })];
+      const moved = service.http?.resources.some(
+        (each) =>
+          (each.table === old?.table || isRenamed(service.name, [old?.table ?? "", each.table], meshes)) &&
+          !resources(previous).some((other) => other.path === each.path),
+      );
+      return [
+        changeOf("resource-removed", { ...said, gone: true, message, ...(moved && { order: "both-paths" }) }),
+      ];
     }
     if (old.table === now.table || isRenamed(service.name, [old.table, now.table], meshes)) return [];
     const message = `${service.name} shows ${now.table} at ${path}, no longer ${old.table}`;

@@ -88,7 +88,7 @@ export const serviceKinds = {
     title: "a resource goes, or has another path",
     why: "Whoever asks for it gets 404: services that take snapshots or call it, and clients that the mesh does not know.",
     order: "consumers-first",
-    safe: "serve the table under both paths for a release",
+    safe: "if it has another path, serve the table under both for a release; else keep it until nobody asks for it",
   },
   "resource-table-changed": {
     class: "breaking-consumer",

@@ -93,7 +93,13 @@ function columnAdded(column: Column, about: TableAbout): Change {
   const value = sqlDefault(column);
   const mayBeLeftOut = column.nullable || column.default !== undefined || column.defaulted === true;
   if (!mayBeLeftOut) {
-    return columnChange("column-required", { ...about, column, says: "is new, and must be given" });
+    return columnChange("column-required", {
+      ...about,
+      column,
+      says: "is new, and must be given: adding it fails as soon as the table has a row",
+      order: "column-filled-first",
+      safe: "give it a default; or add it with null: true, fill it, and demand it a release later",
+    });
   }
   const says =
     value === undefined ? "is new, and NULL in rows of before" : `is new, and ${value} in rows of before`;
@@ -105,7 +111,7 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
   const isServed = httpReadersOf(about.pair.next, about.database.next.service, about.meshes.next).length > 0;
   const isShown = isServed && next.private !== true;
   const changes: Change[] = [];
-  const add = (kind: ChangeKind, says: string, more: { key?: string; former?: string } = {}) =>
+  const add = (kind: ChangeKind, says: string, more: { key?: string; former?: string; safe?: string } = {}) =>
     changes.push(columnChange(kind, { ...said, says, ...more }));
   if (previous.name !== next.name)
     add("column-renamed", `was called ${previous.name}`, { former: previous.name });
@@ -115,7 +121,10 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
     add(kind, `is ${to}, no longer ${from}`, { key: "type" });
   }
   if (previous.nullable && !next.nullable)
-    add("column-required", "must be given, and could be NULL", { key: "null" });
+    add("column-required", "must be given, and could be NULL", {
+      key: "null",
+      safe: `fill the rows that have none a release before (UPDATE … WHERE ${next.name} IS NULL), or give it a default`,
+    });
   if (!previous.nullable && next.nullable) {
     add(isShown ? "column-nullable-shown" : "column-nullable", "may be NULL", { key: "null" });
   }

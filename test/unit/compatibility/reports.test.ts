@@ -44,7 +44,7 @@ describe("mesh diff as text", () => {
     expect(text).toMatchInlineSnapshot(`
       "5 changes against main: 1 destructive, 1 breaking-publisher, 1 breaking-consumer, 1 operational, 1 compatible
 
-      destructive Data goes that nobody can bring back: rows, values, or the identity of rows.
+      destructive Rows, values, or the identity of rows go, and nobody can bring them back; or the migration fails on values that do not fit.
         main:mesh.yaml:41:11 shop_db: orders.rate goes column-dropped
           for     shop (its running replicas; /orders: HTTP clients that read it), desk (/orders: takes snapshots from it)
           sql     shop_db: ALTER TABLE orders DROP COLUMN rate;
@@ -62,7 +62,7 @@ describe("mesh diff as text", () => {
           deploy  owner first, 2 releases
                     release 1: desk writes only rows that fit, and those that do not are settled
                     release 2: demand it
-          instead give it a default, or null: true first
+          instead give it a default, or fill the rows that lack it first
 
       breaking-consumer Who hears or reads the service fails, or is told something else: subscribers and their copies, HTTP clients.
         mesh.yaml:94:7 OrderReminded: channel no longer demands enum ["mail","post"] field-widened

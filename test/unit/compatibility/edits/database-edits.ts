@@ -391,7 +391,7 @@ export const databaseEdits: readonly Edit[] = [
       ["      tickets:\n", "      tickets:\n        soft_delete: gone_at\n"],
       ["          urgent: {", "          gone_at: timestamptz?\n          urgent: {"],
     ],
-    ["operational soft-deletion-added: desk; anybody 1", "compatible column-added: ; anybody 1"],
+    ["breaking-publisher soft-deletion-added: desk; owner 1", "compatible column-added: ; anybody 1"],
   ],
   [
     "a copy keeps another column",

@@ -213,7 +213,7 @@ export const serviceEdits: readonly Edit[] = [
       ["get: /customers", "get: /clients"],
     ],
     [
-      "breaking-consumer resource-removed: desk, shop; consumers 1",
+      "breaking-consumer resource-removed: desk, shop; publisher 3",
       "compatible resource-added: shop; publisher 1",
       "operational sync-changed: desk; operator 1",
     ],
