@@ -162,6 +162,7 @@ export {
   readCatalog,
   type Statement,
   splitStatements,
+  TablesHeld,
 } from "./schema/index.js";
 
 // The broker: to provision streams and durables, to listen, to test:

@@ -82,7 +82,7 @@ function combinations(candidates: readonly (readonly (string | null)[])[]): read
 }
 
 /** PostgreSQL 15 has no `pg_input_is_valid`. */
-const IS_VALUE = `CREATE OR REPLACE FUNCTION mesh_sim.is_value(value text, type text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+const IS_VALUE = `CREATE OR REPLACE FUNCTION mesh__sim.is_value(value text, type text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE format('SELECT %L::%s', value, type);
   RETURN true;
 EXCEPTION WHEN OTHERS THEN RETURN false;
@@ -99,7 +99,7 @@ async function ask(
   columns: OwnedTable["columns"],
   { rows, checks }: Question,
 ): Promise<readonly (readonly (string | null)[])[]> {
-  const isValue = (at: number, sql: string) => `mesh_sim.is_value("$values" ->> ${at}, '${sql}')`;
+  const isValue = (at: number, sql: string) => `mesh__sim.is_value("$values" ->> ${at}, '${sql}')`;
   const typed = columns.map(({ name, type }, at) => {
     const { sql } = factsOf(type);
     return `CASE WHEN ${isValue(at, sql)} THEN ("$values" ->> ${at})::${sql} END AS ${quote(name)}`;

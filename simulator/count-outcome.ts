@@ -5,13 +5,13 @@ import type { Outcome } from "./world.js";
 export async function countOutcome(counter: CoverageCounter, { world }: Outcome): Promise<void> {
   for (const { definition, database } of world.mesh.services) {
     const applied = await database.query<{ entity: string; action: string; times: number }>(
-      'SELECT entity, action, count(*)::integer AS times FROM mesh_sim."$effect" WHERE durable = ANY ($1) GROUP BY 1, 2',
+      'SELECT entity, action, count(*)::integer AS times FROM mesh__sim."$effect" WHERE durable = ANY ($1) GROUP BY 1, 2',
       [definition.consumers.map(({ durable }) => durable)],
     );
     for (const { entity, action, times } of applied)
       counter.count("event applied", `${entity}.${action} in ${definition.name}`, times);
     const cascaded = await database.query<{ table: string; column: string; times: number }>(
-      'SELECT "table", "column", count(*)::integer AS times FROM mesh_sim."$cascaded" WHERE "table" = ANY ($1) GROUP BY 1, 2',
+      'SELECT "table", "column", count(*)::integer AS times FROM mesh__sim."$cascaded" WHERE "table" = ANY ($1) GROUP BY 1, 2',
       [definition.tables.map(({ name }) => name)],
     );
     for (const { table, column, times } of cascaded)

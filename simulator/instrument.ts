@@ -86,7 +86,7 @@ interface EffectMetadata {
   readonly version?: number;
 }
 
-const RECORD_EFFECT = `INSERT INTO mesh_sim."$effect" (durable, origin, event_id, entity, entity_id, version, action, change)
+const RECORD_EFFECT = `INSERT INTO mesh__sim."$effect" (durable, origin, event_id, entity, entity_id, version, action, change)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;
 
 function recordHandler({ world, actor, service }: Scope, { consumer, consumed }: ConsumedBy): Handler<never> {
@@ -132,7 +132,7 @@ function recordOnEvent(
         await world.schedule.outside(actor, onEvent(context));
       });
     await context.tx.query(
-      'INSERT INTO mesh_sim."$heard" (service, event_id, subject, origin) VALUES ($1, $2, $3, $4)',
+      'INSERT INTO mesh__sim."$heard" (service, event_id, subject, origin) VALUES ($1, $2, $3, $4)',
       [service.name, metadata.event_id, context.subject, context.origin],
     );
   };

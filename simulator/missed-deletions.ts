@@ -26,7 +26,7 @@ export async function checkMissedDeletions(outcome: Outcome, copy: Copy): Promis
   const known = new Map<string, KnownState[]>();
   const rows = await service.database.query<KnownState>(
     `SELECT entity_id AS id, coalesce(version, 0)::integer AS version, deleted, stream_seq::integer AS seq
-FROM mesh_sim."$known" WHERE entity = $1 AND service = $2 ORDER BY ordinal`,
+FROM mesh__sim."$known" WHERE entity = $1 AND service = $2 ORDER BY ordinal`,
     [scopeOf(consumer), service.definition.name],
   );
   for (const row of rows) known.set(row.id, [...(known.get(row.id) ?? []), row]);

@@ -18,12 +18,12 @@ export async function observeMoments(owned: OwnedTable, events: readonly TimedEv
     const [event, row] = [escapeLiteral(timed.event), idSql(owned.key, '"$row"')];
     const id = timed.id === undefined ? row : `coalesce("$row".${quote(timed.id)}::text, '')`;
     const relation = relationOf(owned.table);
-    const logger = `mesh_sim.${quote(`moments ${timed.event}`.slice(0, 60))}`;
+    const logger = `mesh__sim.${quote(`moments ${timed.event}`.slice(0, 60))}`;
     await database.query(`CREATE FUNCTION ${logger}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF TG_OP = 'DELETE' THEN
-    INSERT INTO mesh_sim."$moment" (event, entity_id, row_id) SELECT ${event}, ${id}, ${row} FROM (SELECT OLD.*) AS "$row";
+    INSERT INTO mesh__sim."$moment" (event, entity_id, row_id) SELECT ${event}, ${id}, ${row} FROM (SELECT OLD.*) AS "$row";
   ELSE
-    INSERT INTO mesh_sim."$moment" (event, entity_id, row_id, at, means)
+    INSERT INTO mesh__sim."$moment" (event, entity_id, row_id, at, means)
     SELECT ${event}, ${id}, ${row}, ${momentSql(owned, timed)}, ${meansSql(owned, timed)} FROM (SELECT NEW.*) AS "$row";
   END IF;
   RETURN NULL;
@@ -32,7 +32,7 @@ END $$`);
       `CREATE TRIGGER ${name} AFTER INSERT OR UPDATE OR DELETE ON ${relation} FOR EACH ROW EXECUTE FUNCTION ${logger}()`,
     );
     await database.query(`CREATE TRIGGER ${quote(`told ${timed.event}`.slice(0, 60))} AFTER INSERT ON mesh.outbox FOR EACH ROW
-WHEN (NEW.entity || '.' || substring(NEW.subject FROM '[^.]*$') = ${event}) EXECUTE FUNCTION mesh_sim.remember_told()`);
+WHEN (NEW.entity || '.' || substring(NEW.subject FROM '[^.]*$') = ${event}) EXECUTE FUNCTION mesh__sim.remember_told()`);
   }
 }
 
@@ -83,11 +83,11 @@ export async function checkMoments({ world }: Outcome): Promise<readonly string[
   for (const { database, definition } of world.mesh.services) {
     const log = await database.query<Logged>(
       `SELECT event, entity_id AS id, row_id AS row, (1000 * extract(epoch FROM at))::double precision AS at, means, told
-FROM mesh_sim."$moment" WHERE split_part(event, '.', 1) = $1 ORDER BY ordinal`,
+FROM mesh__sim."$moment" WHERE split_part(event, '.', 1) = $1 ORDER BY ordinal`,
       [definition.name],
     );
     const [clock] = await database.query<{ now: number }>(
-      'SELECT (1000 * extract(epoch FROM now))::double precision AS now FROM mesh_sim."$clock"',
+      'SELECT (1000 * extract(epoch FROM now))::double precision AS now FROM mesh__sim."$clock"',
     );
     const now = clock?.now ?? 0;
     for (const event of new Set(log.map((line) => line.event))) {

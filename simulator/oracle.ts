@@ -159,7 +159,7 @@ async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly stri
   const { plan } = outcome.world;
   const { consumer, service } = copy;
   const effects = await service.database.query<Effect>(
-    'SELECT entity_id, event_id, version, action, change, origin FROM mesh_sim."$effect" WHERE durable = $1 ORDER BY ordinal',
+    'SELECT entity_id, event_id, version, action, change, origin FROM mesh__sim."$effect" WHERE durable = $1 ORDER BY ordinal',
     [consumer.durable],
   );
   const found: string[] = [];
@@ -245,8 +245,8 @@ async function checkOnEvent({ world }: Outcome): Promise<readonly string[]> {
   for (const { database, definition } of world.mesh.services) {
     const rows = await database.query<{ id: string; handled: number; heard: number }>(
       `SELECT event_id AS id, coalesce(handled, 0)::integer AS handled, coalesce(heard, 0)::integer AS heard
-FROM (SELECT event_id, count(*) AS handled FROM mesh_sim."$effect" WHERE durable = ANY ($1) GROUP BY 1) AS one
-FULL JOIN (SELECT event_id, count(*) AS heard FROM mesh_sim."$heard" WHERE service = $2 GROUP BY 1) AS other USING (event_id)
+FROM (SELECT event_id, count(*) AS handled FROM mesh__sim."$effect" WHERE durable = ANY ($1) GROUP BY 1) AS one
+FULL JOIN (SELECT event_id, count(*) AS heard FROM mesh__sim."$heard" WHERE service = $2 GROUP BY 1) AS other USING (event_id)
 WHERE handled IS DISTINCT FROM heard ORDER BY 1`,
       [definition.consumers.map(({ durable }) => durable), definition.name],
     );
@@ -262,7 +262,7 @@ WHERE handled IS DISTINCT FROM heard ORDER BY 1`,
 async function readObserved({ world }: Outcome): Promise<readonly string[]> {
   const all = await Promise.all(
     world.mesh.services.map(({ database }) =>
-      database.query<{ what: string }>('SELECT DISTINCT what FROM mesh_sim."$violation" ORDER BY 1'),
+      database.query<{ what: string }>('SELECT DISTINCT what FROM mesh__sim."$violation" ORDER BY 1'),
     ),
   );
   return [...new Set(all.flat().map(({ what }) => what))];

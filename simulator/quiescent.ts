@@ -73,7 +73,7 @@ async function countPending(
   const [counts] = await database.query<PendingCounts>(
     `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS tasks,
-  ((SELECT count(*) FROM mesh.moment WHERE due_at <= to_timestamp($3 / 1000.0)) + (SELECT count(*) FROM mesh_sim."$moment"
+  ((SELECT count(*) FROM mesh.moment WHERE due_at <= to_timestamp($3 / 1000.0)) + (SELECT count(*) FROM mesh__sim."$moment"
    WHERE split_part(event, '.', 1) = $4 AND NOT told AND at > to_timestamp($3 / 1000.0) AND at <= to_timestamp($3 / 1000.0) + interval '1 minute'))::integer AS moments,
   (SELECT count(*) FROM unnest($1::text[]) AS durable LEFT JOIN mesh.subscription USING (durable)
    WHERE snapshot_at IS NULL OR snapshot_at <= to_timestamp($2 / 1000.0) OR snapshot_at > to_timestamp($3 / 1000.0)

@@ -85,7 +85,7 @@ function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[
 }
 
 /** The URL of a service's database. */
-export function databaseUrl(running: RunningMesh, service: Service): string {
+export function databaseUrl(running: RunningMesh, service: Pick<Service, "database">): string {
   const variable = databaseVariable(running, service);
   const url = running.env[variable] ?? missing(variable);
   const [problem] = checkDatabaseUrl(variable, url);
@@ -94,7 +94,7 @@ export function databaseUrl(running: RunningMesh, service: Service): string {
 }
 
 /** Where the URL is from: the database's own variable, else DATABASE_URL. */
-export function databaseVariable({ mesh, env }: RunningMesh, service: Service): string {
+export function databaseVariable({ mesh, env }: RunningMesh, service: Pick<Service, "database">): string {
   const own = mesh.databases.find(({ name }) => name === service.database)?.urlVariable ?? "DATABASE_URL";
   return env[own] === undefined && env.DATABASE_URL !== undefined ? "DATABASE_URL" : own;
 }
@@ -102,7 +102,7 @@ export function databaseVariable({ mesh, env }: RunningMesh, service: Service): 
 /** The URL of who migrates a service's database, and the variable that it is from: the owner's, else the service's. */
 export function ownerUrl(
   running: RunningMesh,
-  service: Service,
+  service: Pick<Service, "database">,
 ): { readonly url: string; readonly variable: string } {
   const own = running.mesh.databases.find(({ name }) => name === service.database)?.ownerUrlVariable;
   const url = own === undefined ? undefined : running.env[own];

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
-import type { Mesh, Service } from "../model/mesh.js";
+import type { Database, Mesh, Service } from "../model/mesh.js";
+import { nameOnServer } from "../model/names.js";
 import { migrateDatabase } from "../project/migrate-database.js";
+import { migrateInOrder } from "../project/migrate-in-order.js";
 import { type DevBroker, startBroker } from "./broker.js";
 import { type DevDatabases, startDatabases } from "./databases.js";
 import type { Endpoints } from "./endpoints.js";
@@ -105,13 +107,17 @@ function isOwned({ owner, service }: DevDatabases, database: string): boolean {
 
 async function migrateOwned(databases: DevDatabases, { mesh }: BootOptions): Promise<void> {
   const owned = mesh.databases.filter(({ name }) => isOwned(databases, name));
+  const migrateOne = (database: Database) =>
+    migrateDatabase(database, {
+      url: databases.owner[database.name] ?? "",
+      variable: database.ownerUrlVariable,
+    });
+  const hosts = [...new Set(owned.map(nameOnServer))];
   await Promise.all(
-    owned.map((database) =>
-      migrateDatabase(database, {
-        url: databases.owner[database.name] ?? "",
-        variable: database.ownerUrlVariable,
-      }),
-    ),
+    hosts.map((host) => {
+      const sharing = owned.filter((database) => nameOnServer(database) === host);
+      return migrateInOrder(mesh, sharing, migrateOne);
+    }),
   );
 }
 

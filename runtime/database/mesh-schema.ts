@@ -82,7 +82,7 @@ export function lockSpace(schema: string): number {
   return schema === MESH ? 0x6d_65_73_68 : createHash("sha256").update(schema).digest().readInt32BE();
 }
 
-/** SQL: whether it is a schema of the mesh's, whichever service's, by what no other has. `row`: of pg_namespace. */
+/** SQL: whether it is a schema of the mesh's, whichever service's, by its name and what no other has. `row`: of pg_namespace. */
 export function isMeshSchema(row: string): string {
-  return `EXISTS (SELECT FROM pg_class WHERE relnamespace = ${row}.oid AND relname = 'entity_version')`;
+  return `(${row}.nspname ~ '^mesh(_|$)' AND (SELECT count(*) FROM pg_class WHERE relnamespace = ${row}.oid AND relname IN ('entity_version', 'migration', 'place')) = 3)`;
 }

@@ -148,8 +148,12 @@ async function revoke(
     const known = await client.query("SELECT FROM pg_class WHERE oid = to_regclass($1)", [relationOf(view)]);
     if (known.rowCount !== 0) await client.query(`REVOKE ALL ON ${relationOf(view)} FROM ${quote(role)}`);
   }
-  for (const table of tables.filter(({ existing }) => existing !== undefined))
-    await client.query(`REVOKE ALL ON ${relationOf(table)} FROM ${quote(role)}`);
+  // What the model has no more and the database has not released yet, too.
+  const places = await client.query<{ relation: string }>(
+    `SELECT to_regclass(format('%I.%I', schema_name, table_name))::text AS relation FROM mesh.place
+     WHERE existing AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL`,
+  );
+  for (const { relation } of places.rows) await client.query(`REVOKE ALL ON ${relation} FROM ${quote(role)}`);
   for (const name of left) await client.query(`REVOKE ALL ON ${name} FROM ${quote(role)}`);
   const { rows } = await client.query<{ statement: string }>(
     `SELECT format('REVOKE ALL ON SCHEMA %I FROM %I', nspname, $1::text) AS statement FROM pg_namespace

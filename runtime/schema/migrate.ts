@@ -7,6 +7,7 @@ import { compareExisting, ExistingDiffers, type ExistingTable } from "./existing
 import { compareViews } from "./existing-views.js";
 import { type MigrationFiles, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
+import { requireReleased } from "./held-tables.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { pendingMigrations } from "./pending.js";
@@ -63,6 +64,7 @@ export async function migrate(
     withoutTimeouts(client, () =>
       underLock(client, options, async () => {
         await requireExisting(client, { service: options.service, tables, logger });
+        await requireReleased(client, options.service, tables);
         const report = await applyPending(files, { client, database, logger, signal });
         await requireViews(client, { service: options.service, views });
         return { ...report, granted: grants !== undefined && (await applyGrants(client, grants)) };

@@ -3,7 +3,7 @@ import { hasState, isUnavailable } from "../database/database-errors.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import { retryWhile } from "../database/retry.js";
 import type { DatabaseDefinition } from "../definition/service-definition.js";
-import { mayMigrate, migrate, migrationState } from "../schema/index.js";
+import { mayMigrate, migrate, migrationState, TablesHeld } from "../schema/index.js";
 import type { Service } from "./assemble.js";
 
 /*
@@ -56,10 +56,11 @@ async function applyMigrations(
 }
 
 async function withDatabase<T>({ state, logger, stopping }: Service, work: () => Promise<T>): Promise<T> {
+  const waits = (error: unknown) => error instanceof NotMigrated || error instanceof TablesHeld;
   const result = await retryWhile(work, {
-    isRetryable: (error) => isUnavailable(error) || error instanceof NotMigrated,
+    isRetryable: (error) => isUnavailable(error) || waits(error),
     onFailure: (error, waitMs) => {
-      state.trouble = error instanceof NotMigrated ? error.message : "the database is out of reach";
+      state.trouble = error instanceof Error && waits(error) ? error.message : "the database is out of reach";
       logger.warn({ error, waitMs }, state.trouble);
     },
     signal: stopping.signal,

@@ -38,27 +38,28 @@ export interface SimulatedDatabase {
 }
 
 /**
- * Makes `now()` the world's virtual time: `mesh_sim` stands before pg_catalog in the search path. The functions of `mesh`
+ * Makes `now()` the world's virtual time: `mesh__sim` stands before pg_catalog in the search path. No database can be called
+ * such that the mesh's own schema of it has that name, since names begin with a letter. The functions of `mesh`
  * have a search path of their own and keep the server's time; they use it for `metadata.timestamp`, which decides nothing. The
  * clock by which moments come is replaced.
  * `public` comes last, as by default, since a table called `text` is also a type.
  */
 const PRELUDE = `
-CREATE SCHEMA mesh_sim;
-CREATE TABLE mesh_sim."$clock" (now timestamptz NOT NULL) WITH (fillfactor = 10);
-INSERT INTO mesh_sim."$clock" VALUES (pg_catalog.now());
-CREATE FUNCTION mesh_sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
-CREATE FUNCTION mesh_sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh_sim."$clock"';
-CREATE TABLE mesh_sim."$effect" (
+CREATE SCHEMA mesh__sim;
+CREATE TABLE mesh__sim."$clock" (now timestamptz NOT NULL) WITH (fillfactor = 10);
+INSERT INTO mesh__sim."$clock" VALUES (pg_catalog.now());
+CREATE FUNCTION mesh__sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh__sim."$clock"';
+CREATE FUNCTION mesh__sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh__sim."$clock"';
+CREATE TABLE mesh__sim."$effect" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
     entity TEXT NOT NULL, entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
 );
-CREATE TABLE mesh_sim."$known" (
+CREATE TABLE mesh__sim."$known" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, service TEXT NOT NULL, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
     version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT
 );
-CREATE FUNCTION mesh_sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO mesh_sim."$known" (service, entity, entity_id, version, deleted, stream_seq)
+CREATE FUNCTION mesh__sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO mesh__sim."$known" (service, entity, entity_id, version, deleted, stream_seq)
   VALUES (TG_ARGV[0], NEW.entity, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
   RETURN NULL;
 END $$;
@@ -66,10 +67,10 @@ END $$;
 
 /** In the mesh's own tables of one service. */
 const preludeOf = (service: string) => `
-CREATE OR REPLACE FUNCTION mesh.clock() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM mesh_sim."$clock"';
-ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
-ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh_sim.now();
-CREATE TRIGGER remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION mesh_sim.remember(${escapeLiteral(service)});
+CREATE OR REPLACE FUNCTION mesh.clock() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM mesh__sim."$clock"';
+ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh__sim.now();
+ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh__sim.now();
+CREATE TRIGGER remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION mesh__sim.remember(${escapeLiteral(service)});
 `;
 
 /** What PostgreSQL calls the database of a service. */
@@ -87,6 +88,8 @@ export async function prepareDatabase(
   for (const definition of definitions) await migrateService(definition, url, logger);
   const schemas = definitions.map(({ database }) => database?.shared?.schema ?? "mesh");
   const client = new pg.Client({ connectionString: url });
+  // What a lost connection means for a statement, the statement says.
+  client.on("error", () => undefined);
   await client.connect();
   await client.query(PRELUDE + OBSERVERS);
   for (const [index, definition] of definitions.entries()) {
@@ -94,7 +97,7 @@ export async function prepareDatabase(
     await client.query(observe(definition));
   }
   const database = client.escapeIdentifier(new URL(url).pathname.slice(1));
-  await client.query(`ALTER DATABASE ${database} SET search_path = mesh_sim, pg_catalog, public`);
+  await client.query(`ALTER DATABASE ${database} SET search_path = mesh__sim, pg_catalog, public`);
   await client.query(`ALTER DATABASE ${database} SET timezone = 'UTC'`);
   await client.query("SET timezone = 'UTC'");
   const tables = await listTables(client);
@@ -116,7 +119,7 @@ export async function prepareDatabase(
     async setClock(ms: number) {
       if (ms === clock) return;
       clock = ms;
-      await client.query('UPDATE mesh_sim."$clock" SET now = to_timestamp($1 / 1000.0)', [ms]);
+      await client.query('UPDATE mesh__sim."$clock" SET now = to_timestamp($1 / 1000.0)', [ms]);
     },
     close: () => client.end(),
   };
@@ -155,8 +158,8 @@ interface Table {
 async function listTables(client: pg.Client): Promise<readonly Table[]> {
   const { rows } = await client.query<Table>(
     `SELECT schemaname AS schema, tablename AS name FROM pg_tables
-WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'mesh_backup')
-  AND NOT (schemaname ~ '^mesh' AND tablename = 'migration') AND NOT (schemaname = 'mesh_sim' AND tablename = '$clock')
+WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'mesh__backup')
+  AND NOT (schemaname ~ '^mesh' AND tablename = 'migration') AND NOT (schemaname = 'mesh__sim' AND tablename = '$clock')
 ORDER BY 1, 2`,
   );
   return rows;
@@ -170,16 +173,16 @@ async function listSequences(client: pg.Client): Promise<readonly string[]> {
 }
 
 const original = ({ schema, name }: Table) => `${quote(schema)}.${quote(name)}`;
-const backup = ({ schema, name }: Table) => `mesh_backup.${quote(`${schema}.${name}`)}`;
+const backup = ({ schema, name }: Table) => `mesh__backup.${quote(`${schema}.${name}`)}`;
 
 /** Triggers do not fire and foreign keys are not checked. */
 const TRIGGERS_OFF = "SET session_replication_role = replica;";
 const TRIGGERS_ON = "SET session_replication_role = origin;";
 
-const KEEP_SEQUENCES = `DELETE FROM mesh_backup.sequence; INSERT INTO mesh_backup.sequence
+const KEEP_SEQUENCES = `DELETE FROM mesh__backup.sequence; INSERT INTO mesh__backup.sequence
 SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences;`;
 const RESTORE_SEQUENCES =
-  "SELECT setval(name::regclass, coalesce(value, 1), value IS NOT NULL) FROM mesh_backup.sequence;";
+  "SELECT setval(name::regclass, coalesce(value, 1), value IS NOT NULL) FROM mesh__backup.sequence;";
 
 function cleaning(
   tables: readonly Table[],
@@ -199,7 +202,7 @@ function cleaning(
 
 function backupTables(tables: readonly Table[]): string {
   return [
-    "CREATE SCHEMA mesh_backup; CREATE TABLE mesh_backup.sequence (name TEXT, value BIGINT);",
+    "CREATE SCHEMA mesh__backup; CREATE TABLE mesh__backup.sequence (name TEXT, value BIGINT);",
     ...tables.map((table) => `CREATE TABLE ${backup(table)} (LIKE ${original(table)});`),
   ].join("\n");
 }

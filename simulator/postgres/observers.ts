@@ -3,37 +3,37 @@ import { relationOf } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
 
 /*
- * Triggers that write down what the runtime does to rows, for the oracle and the coverage: in `mesh_sim`, on tables of a world alone.
+ * Triggers that write down what the runtime does to rows, for the oracle and the coverage: in `mesh__sim`, on tables of a world alone.
  */
 
 /** Set to `on` while a hook runs: what it writes is the user's. */
-export const IN_HOOK = "mesh_sim.in_hook";
+export const IN_HOOK = "mesh__sim.in_hook";
 
 export const OBSERVERS = `
-CREATE TABLE mesh_sim."$cascaded" ("table" TEXT NOT NULL, "column" TEXT NOT NULL);
-CREATE TABLE mesh_sim."$violation" (what TEXT NOT NULL);
-CREATE TABLE mesh_sim."$heard" (service TEXT NOT NULL, event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
-CREATE TABLE mesh_sim."$moment" (
+CREATE TABLE mesh__sim."$cascaded" ("table" TEXT NOT NULL, "column" TEXT NOT NULL);
+CREATE TABLE mesh__sim."$violation" (what TEXT NOT NULL);
+CREATE TABLE mesh__sim."$heard" (service TEXT NOT NULL, event_id TEXT NOT NULL, subject TEXT NOT NULL, origin TEXT NOT NULL);
+CREATE TABLE mesh__sim."$moment" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event TEXT NOT NULL, entity_id TEXT NOT NULL,
     at TIMESTAMPTZ, means BOOLEAN NOT NULL DEFAULT false, told BOOLEAN NOT NULL DEFAULT false, row_id TEXT
 );
-CREATE FUNCTION mesh_sim.remember_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO mesh_sim."$moment" (event, entity_id, at, told)
-  SELECT NEW.entity || '.' || substring(NEW.subject FROM '[^.]*$'), NEW.entity_id, now, true FROM mesh_sim."$clock";
+CREATE FUNCTION mesh__sim.remember_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO mesh__sim."$moment" (event, entity_id, at, told)
+  SELECT NEW.entity || '.' || substring(NEW.subject FROM '[^.]*$'), NEW.entity_id, now, true FROM mesh__sim."$clock";
   RETURN NULL;
 END $$;
-CREATE FUNCTION mesh_sim.count_cascade() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION mesh__sim.count_cascade() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF current_setting('application_name') NOT LIKE 'writer-%' AND to_jsonb(OLD) ->> TG_ARGV[1] IS NOT NULL
      AND (TG_OP = 'DELETE' OR to_jsonb(NEW) ->> TG_ARGV[1] IS NULL
        OR to_jsonb(OLD) ->> TG_ARGV[2] IS DISTINCT FROM to_jsonb(NEW) ->> TG_ARGV[2]) THEN
-    INSERT INTO mesh_sim."$cascaded" VALUES (TG_ARGV[0], TG_ARGV[1]);
+    INSERT INTO mesh__sim."$cascaded" VALUES (TG_ARGV[0], TG_ARGV[1]);
   END IF;
   RETURN NULL;
 END $$;
-CREATE FUNCTION mesh_sim.guard_local() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION mesh__sim.guard_local() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF current_setting('${IN_HOOK}', true) IS DISTINCT FROM 'on'
      AND to_jsonb(OLD) -> TG_ARGV[1] IS DISTINCT FROM to_jsonb(NEW) -> TG_ARGV[1] THEN
-    INSERT INTO mesh_sim."$violation" VALUES (format('%s: %s, which is local, was %s and became %s without a hook',
+    INSERT INTO mesh__sim."$violation" VALUES (format('%s: %s, which is local, was %s and became %s without a hook',
       TG_ARGV[0], TG_ARGV[1], to_jsonb(OLD) -> TG_ARGV[1], to_jsonb(NEW) -> TG_ARGV[1]));
   END IF;
   RETURN NULL;
@@ -64,5 +64,5 @@ function trigger(
     .map((text) => escapeLiteral(text))
     .join(", ");
   const name = quote(`simulated ${calls} ${column}`.slice(0, 60));
-  return `CREATE TRIGGER ${name} AFTER ${on} ON ${relationOf(table)} FOR EACH ROW EXECUTE FUNCTION mesh_sim.${calls}(${given});`;
+  return `CREATE TRIGGER ${name} AFTER ${on} ON ${relationOf(table)} FOR EACH ROW EXECUTE FUNCTION mesh__sim.${calls}(${given});`;
 }

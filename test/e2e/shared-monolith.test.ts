@@ -53,6 +53,21 @@ subjects:
   notes.note.{id}.created: { event: NoteCreated, emit: { table: notes, on: insert }, payload: { note_id: nanoid, text: string } }
 `;
 
+/** `audit`, which comes first by name, has what `shop` had; the other way about they would wait for each other. */
+const moving = (shop: readonly string[], audit: readonly string[]) => `
+mesh: moving
+services:
+  shop: { database: shop_db, publishes: [shop.*], http: { port: 8081 } }
+  audit: { database: audit_db, publishes: [audit.*], http: { port: 8082 } }
+databases:
+  shop_db: { existing: true, tables: { ${shop.map(existingTable).join(", ")} } }
+  audit_db: { shares: shop_db, existing: true, tables: { ${audit.map(existingTable).join(", ")} } }
+subjects:
+${shop.map((table) => inserted("shop", table)).join("")}${audit.map((table) => inserted("audit", table)).join("")}`;
+const existingTable = (name: string) => `${name}: { columns: { id: { type: bigint, key: true } } }`;
+const inserted = (service: string, table: string) =>
+  `  ${service}.${table}.{id}.created: { event: ${table.toUpperCase()}Created, emit: { table: ${table}, on: insert }, payload: { id: bigint } }\n`;
+
 const folder = makeProject();
 const file = join(folder, "mesh.yaml");
 const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -166,6 +181,54 @@ test("roles.sql gives a new service roles beside tables that exist, and leaves o
   ]);
   for (const text of ["SELECT FROM orders", "SELECT FROM mesh.outbox", "CREATE TABLE mine (id int)"])
     await expect(service.query(text)).rejects.toThrow("permission denied");
+});
+
+test("mesh migrate releases a table before another service adopts it, and revokes what its role was granted", async () => {
+  const made = makeProject();
+  cleanups.push(() => rmSync(made, { recursive: true, force: true }));
+  const at = await createDatabase(inject("postgres"), "moving");
+  const admin = await open(at);
+  const names = ["a", "b", "c", "entity_version"];
+  for (const name of names) await admin.query(`CREATE TABLE ${name} (id BIGINT PRIMARY KEY)`);
+  const urls = { SHOP_DB_URL: at, AUDIT_DB_URL: at };
+  const generated = async (shop: readonly string[], audit: readonly string[]) => {
+    writeFileSync(join(made, "mesh.yaml"), moving(shop, audit));
+    const { code, stderr } = await mesh(made, "generate");
+    expect(code, stderr).toBe(0);
+  };
+  await generated(["a", "b"], ["c"]);
+  const first = await meshWith(made, urls, "migrate");
+  expect(first.code, first.stderr).toBe(0);
+  const role = `${new URL(at).pathname.slice(1)}_runs`;
+  await admin.query(`CREATE ROLE ${role}; SELECT mesh.grant_service('${role}', '{a,b}')`);
+  cleanups.push(() => admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`));
+  const reads = async () =>
+    (
+      await admin.query(
+        "SELECT has_table_privilege($1, 'a', 'SELECT') AS a, has_table_privilege($1, 'b', 'SELECT') AS b",
+        [role],
+      )
+    ).rows[0];
+  expect(await reads()).toEqual({ a: true, b: true });
+
+  await generated(["a"], ["b", "c"]);
+  const alone = await meshWith(made, urls, "migrate", "audit");
+  expect(alone.code).not.toBe(0);
+  expect(alone.stderr).toContain('audit cannot take b: the triggers of "shop" are still there');
+  const moved = await meshWith(made, urls, "migrate");
+  expect(moved.code, moved.stderr).toBe(0);
+  expect(await reads()).toEqual({ a: true, b: false });
+
+  // Each waits for the other, and nothing is done.
+  await generated(["b"], ["a", "c"]);
+  const circle = await meshWith(made, urls, "migrate");
+  expect(circle.code).not.toBe(0);
+  expect(circle.stderr).toMatch(/audit cannot take a: the triggers of "shop" are still there/);
+
+  // A table called like one of the mesh's hides no other.
+  const adopted = await mesh(made, "adopt", at, "--service", "shop", "--tables", "entity_version");
+  expect(adopted.code, adopted.stderr).toBe(0);
+  expect(adopted.stdout).toMatch(/^took +public\.entity_version/m);
 });
 
 test("one of them goes, and the other stays; then nothing of the mesh is left", async () => {

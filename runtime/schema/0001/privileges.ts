@@ -72,6 +72,26 @@ $$;
 COMMENT ON FUNCTION mesh.grant_service(TEXT, TEXT[]) IS
     'Grants a service''s role what it needs, and revokes the rest. The owner calls it after each migration; mesh migrate and mesh dev do. Arguments: the role, and the tables of the service''s database, as SQL names them. Raises 42704 without such a role.';
 
+CREATE FUNCTION mesh.forget_place(schema_name TEXT, table_name TEXT) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation REGCLASS := to_regclass(format('%I.%I', schema_name, table_name));
+    holder REGROLE;
+BEGIN
+    DELETE FROM mesh.place WHERE (place.schema_name, place.table_name) = ($1, $2);
+    IF relation IS NULL THEN RETURN; END IF;
+    -- Whom the mesh has granted the outbox, it has granted the table.
+    FOR holder IN
+        SELECT held.grantee FROM pg_class CROSS JOIN LATERAL aclexplode(relacl) AS held
+        WHERE pg_class.oid = 'mesh.outbox'::regclass AND held.privilege_type = 'INSERT' AND held.grantee NOT IN (0, relowner)
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, holder);
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION mesh.forget_place(TEXT, TEXT) IS
+    'Releases a table that existed: takes it out of mesh.place, and from the service''s role what it was granted.';
+
 CREATE FUNCTION mesh.keep_private(routine REGPROCEDURE) RETURNS VOID
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
