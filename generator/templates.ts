@@ -1,4 +1,5 @@
-import Handlebars from "handlebars";
+import type { TemplateDelegate } from "handlebars";
+import { loadHandlebars } from "./on-demand.js";
 
 /** Text of each template by its path under `templates/`, as the cli has read them: `docs/README.md.hbs`. */
 export type Templates = Readonly<Record<string, string>>;
@@ -11,7 +12,7 @@ export type Render = (path: string, view: object) => string;
  * lacks throws instead of printing nothing. Each is compiled once per run.
  */
 export function openRender(templates: Templates): Render {
-  const compiled = new Map<string, Handlebars.TemplateDelegate>();
+  const compiled = new Map<string, TemplateDelegate>();
   return (path, view) => {
     const template = compiled.get(path) ?? compile(templates, path);
     compiled.set(path, template);
@@ -19,8 +20,8 @@ export function openRender(templates: Templates): Render {
   };
 }
 
-function compile(templates: Templates, path: string): Handlebars.TemplateDelegate {
+function compile(templates: Templates, path: string): TemplateDelegate {
   const text = templates[path];
   if (text === undefined) throw new Error(`template "${path}" is missing`);
-  return Handlebars.compile(text, { strict: true, noEscape: true, knownHelpersOnly: true });
+  return loadHandlebars().compile(text, { strict: true, noEscape: true, knownHelpersOnly: true });
 }

@@ -1,10 +1,9 @@
-import { createRequire } from "node:module";
-import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { Report } from "../diagnostics/report.js";
 import type { Program } from "../language/program.js";
 import type { FieldSymbol } from "../language/symbols.js";
 import { toJson } from "../model/build/build-field.js";
 import type { JsonSchema, JsonValue, Mesh } from "../model/mesh.js";
+import { loadAjv } from "../on-demand.js";
 
 /*
  * Constants within objects that say a type: whether the type's JSON Schema takes them. Asked of a mesh without mistakes, whose schemas stand
@@ -52,9 +51,4 @@ function refusalOf(value: JsonValue, schema: JsonSchema): string | undefined {
   const allowed = allowedValues ?? (allowedValue === undefined ? [] : [allowedValue]);
   if (allowed.length > 0) return `must be ${allowed.map((each) => JSON.stringify(each)).join(" or ")}`;
   return `${error?.instancePath === "" ? "" : `${error?.instancePath} `}${error?.message}`;
-}
-
-/** Loaded by the first such constant: most meshes have none. */
-function loadAjv(): { readonly Ajv2020: typeof Ajv2020 } {
-  return createRequire(import.meta.url)("ajv/dist/2020.js");
 }

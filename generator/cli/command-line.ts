@@ -120,8 +120,10 @@ function addAsking(program: Command, finish: Finish): void {
     );
   program
     .command("explain")
-    .description("everything that follows from an event, or what a code of a diagnostic means")
-    .argument("<what>", "auth.user.deleted, unknown-subject")
+    .description(
+      "everything that follows from an event, or what a code of a diagnostic or a kind of change means",
+    )
+    .argument("<what>", "auth.user.deleted, unknown-subject, field-removed")
     .option(...json)
     .action(async (what: string, options) =>
       finish(await (await import("./commands/explain.js")).explain(what, options)),

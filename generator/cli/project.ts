@@ -7,7 +7,7 @@ import { readRegularFile } from "../project/regular-file.js";
 import { UsageError } from "../project/usage-error.js";
 import { MOST_BYTES } from "../source/bytes.js";
 import { colour, printJson, tell } from "../terminal/terminal.js";
-import { readHookFiles } from "./advise-hooks.js";
+import { readHookFiles } from "./read-hook-files.js";
 
 export async function compileProject(): Promise<Compilation> {
   const bytes = await readRegularFile(MESH_FILE, MOST_BYTES);

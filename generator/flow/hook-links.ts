@@ -1,4 +1,5 @@
 import type { Event, Service } from "../model/mesh.js";
+import { EVERY_EVENT_HOOK } from "../model/names.js";
 import type { Link } from "./branch.js";
 import type { Flow, Hearer } from "./flow.js";
 import { type HookRead, readsField } from "./hook-reads.js";
@@ -10,7 +11,7 @@ import type { HookPart } from "./part.js";
  */
 export function handlersOf(flow: Flow, { service, consumer }: Hearer, event: Event): readonly Link[] {
   if (service.external) return [];
-  return [event.names.hook, "onEvent"].flatMap((hook) =>
+  return [event.names.hook, EVERY_EVENT_HOOK].flatMap((hook) =>
     linkTo(flow, { service, consumer: consumer.name, hook }),
   );
 }
@@ -57,7 +58,7 @@ function linkTo({ hooks }: Flow, { service, consumer, hook }: Asked): readonly L
     at: read?.at,
   });
   if (hooks === undefined || hooks.remarks.some((remark) => remark.service === service.name))
-    return hook === "onEvent" ? [] : [{ how: "may use", to: to(undefined), with: [] }];
+    return hook === EVERY_EVENT_HOOK ? [] : [{ how: "may use", to: to(undefined), with: [] }];
   const read = hooks.find({ service: service.name, consumer, name: hook });
   if (read === undefined) return [];
   return read.reads === "all"

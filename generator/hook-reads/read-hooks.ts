@@ -2,6 +2,7 @@ import type { ts } from "ts-morph";
 import { openFlow, payloadOf } from "../flow/flow.js";
 import type { HookRead, HookReads, HookRemark } from "../flow/hook-reads.js";
 import type { Consumer, Mesh, Service } from "../model/mesh.js";
+import { EVERY_EVENT_HOOK } from "../model/names.js";
 import { usesOfParameter } from "./follow-value.js";
 import { type HookProgram, lineOf, openHookProgram, type ProjectFiles } from "./hook-program.js";
 import {
@@ -105,7 +106,7 @@ function hooksOf(service: Service, mesh: Mesh): readonly Hook[] {
       given: "event" as const,
       parts: payloadOf(event).map(({ path }) => path),
     })),
-    { consumer: consumer.name, name: "onEvent", given: "event", parts: undefined },
+    { consumer: consumer.name, name: EVERY_EVENT_HOOK, given: "event", parts: undefined },
     ...consumer.cascades.flatMap(({ before, table }): readonly Hook[] =>
       before === undefined
         ? []

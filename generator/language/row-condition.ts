@@ -1,19 +1,9 @@
-import { createRequire } from "node:module";
+import { loadSqlParser } from "../on-demand.js";
 
 /** What a `check` of mesh.yaml says: SQL over the columns of one row. */
 export type RowCondition =
   | { readonly ok: true /** The columns that it names, each once. */; readonly columns: readonly string[] }
   | { readonly ok: false; readonly reason: string };
-
-type SqlParser = typeof import("pgsql-ast-parser");
-
-let parser: SqlParser | undefined;
-
-/** Loaded by the first condition: most meshes have none. */
-function loadParser(): SqlParser {
-  parser ??= createRequire(import.meta.url)("pgsql-ast-parser") as SqlParser;
-  return parser;
-}
 
 /** The parser does not know this comparison, which names what the others name. */
 const DISTINCT = /\bIS\s+(?:NOT\s+)?DISTINCT\s+FROM\b/gi;
@@ -26,7 +16,7 @@ function reasonOf(error: unknown): string {
 
 /** As far as it can be judged without the database: its syntax, and what it names. */
 export function readCondition(text: string): RowCondition {
-  const { parse, astVisitor } = loadParser();
+  const { parse, astVisitor } = loadSqlParser();
   const columns = new Set<string>();
   let unfit: string | undefined;
   try {

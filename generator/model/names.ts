@@ -22,6 +22,9 @@ export function valueName(name: string): string {
   return reservedWords.has(camel) ? `${camel}_` : camel;
 }
 
+/** The hook of every event that has none of its own, in TypeScript's interfaces and in the runtime. */
+export const EVERY_EVENT_HOOK = "onEvent";
+
 /** `auth_db` → `AUTH_DB` */
 function upperSnakeCase(name: string): string {
   return name.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase();

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder that this package is installed in. */
@@ -15,10 +15,10 @@ export async function readVersion(): Promise<string> {
 /** Text of each template that the build copied, by its path, with plain line ends whatever a checkout has made of them. */
 export async function readTemplates(): Promise<Readonly<Record<string, string>>> {
   const root = join(packageFolder(), "dist/templates");
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  // As texts: the entries of Node 20.11 do not know their folder.
+  const paths = (await readdir(root, { recursive: true })).filter((path) => path.endsWith(".hbs"));
   const texts = await Promise.all(
-    paths.map(async (path) => [relative(root, path).replaceAll(sep, "/"), await readText(path)] as const),
+    paths.map(async (path) => [path.replaceAll(sep, "/"), await readText(join(root, path))] as const),
   );
   return Object.fromEntries(texts);
 }

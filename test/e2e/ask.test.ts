@@ -174,9 +174,32 @@ A subscription that matches nothing would receive nothing, and say nothing of it
   });
 });
 
+test("explain tells of a kind of change what it does, who deploys first and what to do instead", async () => {
+  const { code, stdout } = await mesh(tmpdir(), "explain", "field-removed");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^field-removed {2}breaking-consumer: /);
+  expect(stdout).toContain(
+    "deploy  release 1: its readers can do without it\n        release 2: the owner no longer sends it\n",
+  );
+  expect(stdout).toContain("instead make it optional (type?)");
+  const { stdout: json } = await mesh(tmpdir(), "explain", "field-removed", "--json");
+  expect(JSON.parse(json)).toMatchObject({
+    kind: "field-removed",
+    class: "breaking-consumer",
+    deployment: { first: "consumers", releases: 2 },
+  });
+});
+
 test.each([
-  ["unknown-subjekt", 'no diagnostic has the code "unknown-subjekt"\nhint: did you mean "unknown-subject"?'],
-  ["auth.users", '"auth.users" is no event and no code\nhint: mesh impact auth_db.users'],
+  [
+    "field-removd",
+    'no diagnostic and no change is called "field-removd"\nhint: did you mean "field-removed"?',
+  ],
+  [
+    "unknown-subjekt",
+    'no diagnostic and no change is called "unknown-subjekt"\nhint: did you mean "unknown-subject"?',
+  ],
+  ["auth.users", '"auth.users" is no event, no code and no kind of change\nhint: mesh impact auth_db.users'],
 ])("explain of %s says what was meant", async (word, said) => {
   expect(await mesh(folder, "explain", word)).toEqual({ code: 2, stdout: "", stderr: `mesh: ${said}\n` });
 });

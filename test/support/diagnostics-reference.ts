@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { generationExplanations } from "../../generator/cli/ask/generation-explanations.js";
 import { explanationsBySubject } from "../../generator/diagnostics/explanations/explanations.js";
-import { generationExplanations } from "../../generator/diagnostics/explanations/generation-explanations.js";
 import { type DiagnosticCode, definitionOf, diagnosticCodes } from "../../generator/diagnostics/registry.js";
 import { ROOT } from "./compile.js";
 

@@ -1,6 +1,7 @@
 import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import { targetOf } from "../../language/cascade-target.js";
 import type { TextNode } from "../../language/node.js";
+import { EVERY_EVENT_HOOK } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 
 /** The hooks of a service are one object: a name in it takes rows of one table, and is not taken otherwise. */
@@ -15,7 +16,7 @@ export const checkCascadeHooks: Rule = (program, report) => {
     const hook = before.value;
     if (hook === "start")
       report("reserved-name", before.span, { name: hook, use: "it is the hook of a service's start" });
-    if (hook === "onEvent")
+    if (hook === EVERY_EVENT_HOOK)
       report("reserved-name", before.span, { name: hook, use: "it is the handler of every event" });
     if (handlers.has(hook))
       report("reserved-name", before.span, { name: hook, use: "it is the handler of an event" });

@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
+import { EVERY_EVENT_HOOK } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 
 /** A subscription as a mapping says more than its pattern; a consumer's name stands among the hooks of its service. */
@@ -49,7 +50,7 @@ function checkName(
 /** What the hooks of the service have under this name. */
 function useOf(name: string, { handlers, steps }: Taken): string | undefined {
   if (name === "start") return "it is the hook of a service's start";
-  if (name === "onEvent") return "it is the handler of every event";
+  if (name === EVERY_EVENT_HOOK) return "it is the handler of every event";
   if (handlers.has(name)) return "it is the handler of an event";
   if (steps.has(name)) return "it is the hook before a cascade";
   if (name in Object.prototype) return "every object has a method of that name";

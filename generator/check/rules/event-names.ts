@@ -1,8 +1,6 @@
 import type { EventSymbol } from "../../language/symbols.js";
-import { eventNames } from "../../model/names.js";
+import { EVERY_EVENT_HOOK, eventNames } from "../../model/names.js";
 import type { Rule } from "../rule.js";
-
-const EVERY_EVENT = "onEvent";
 
 /** An event's name is its type and its schema file, over the whole mesh and on any file system. */
 export const checkEventNames: Rule = (program, report) => {
@@ -10,7 +8,7 @@ export const checkEventNames: Rule = (program, report) => {
   for (const event of program.events) {
     const { name } = event;
     if (name === undefined) continue;
-    if (eventNames(name.value).hook === EVERY_EVENT)
+    if (eventNames(name.value).hook === EVERY_EVENT_HOOK)
       report("reserved-name", name.span, {
         name: name.value,
         use: "the hook of every event is called onEvent",

@@ -1,11 +1,8 @@
 import { type Program, touches } from "../../language/program.js";
 import type { EventSymbol, ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
-import { eventNames } from "../../model/names.js";
+import { EVERY_EVENT_HOOK, eventNames } from "../../model/names.js";
 import { hookText } from "../hook-text.js";
 import type { HookRule } from "../rule.js";
-
-/** The hook of every event. */
-const EVERY = "onEvent";
 
 /** Warns of a subscription that nothing comes of: no copy, no rule and no hook uses what is heard. */
 export const adviseIdleSubscriptions: HookRule = (program, report, files) => {
@@ -41,7 +38,7 @@ function eventsHeard({ pattern: { value } }: SubscriptionSymbol, program: Progra
 function isHooked(heard: readonly EventSymbol[], { name }: SubscriptionSymbol, hooks: string): boolean {
   if (name !== undefined && !mentions(hooks, name.value)) return false;
   const handlers = heard.flatMap((event) => (event.name ? eventNames(event.name.value).hook : []));
-  return [EVERY, ...handlers].some((handler) => mentions(hooks, handler));
+  return [EVERY_EVENT_HOOK, ...handlers].some((handler) => mentions(hooks, handler));
 }
 
 function mentions(text: string, word: string): boolean {

@@ -1,13 +1,11 @@
 import { hookWarnings } from "../../check/hook-files.js";
 import { explanationOf } from "../../diagnostics/explanations/explanations.js";
-import {
-  generationExplanations,
-  isGenerationCode,
-} from "../../diagnostics/explanations/generation-explanations.js";
 import { type DiagnosticCode, definitionOf, diagnosticCodes } from "../../diagnostics/registry.js";
 import type { Severity } from "../../diagnostics/severity.js";
 import { colour, print, printJson } from "../../terminal/terminal.js";
 import { severityColour } from "../project.js";
+import { generationExplanations, isGenerationCode } from "./generation-explanations.js";
+import { wrapped } from "./wrap.js";
 
 /** What a code means, as `--json` prints it. */
 export interface ExplainedCode {
@@ -58,18 +56,4 @@ function marked(lines: string, mark: string, paint: (text: string) => string): s
     .split("\n")
     .map((line) => paint(`  ${mark} ${line}`))
     .join("\n");
-}
-
-const WIDTH = 100;
-
-function wrapped(text: string): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].join("\n");
 }

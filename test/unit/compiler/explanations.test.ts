@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { codeNames } from "../../../generator/cli/ask/explain-code.js";
+import { kindNames } from "../../../generator/cli/ask/explain-kind.js";
 import { type Compilation, compileMesh } from "../../../generator/compile.js";
 import { explanationOf } from "../../../generator/diagnostics/explanations/explanations.js";
 import { type DiagnosticCode, diagnosticCodes } from "../../../generator/diagnostics/registry.js";
@@ -68,3 +70,8 @@ function replaceLines(text: string, wrong: string, right: string): string {
   }
   throw new Error(`the scenario has no line\n${wrong}`);
 }
+
+test("no kind of change is called as a code is: both are asked for by one word", () => {
+  const codes = new Set(codeNames());
+  expect(kindNames().filter((kind) => codes.has(kind))).toEqual([]);
+});

@@ -1,6 +1,6 @@
 import type { HookFinding } from "../../check/hook-files.js";
+import type { Severity } from "../../diagnostics/severity.js";
 import type { MigrationRefusal } from "../../migrations/refusal.js";
-import type { Severity } from "../severity.js";
 
 /** Said of the project around mesh.yaml: of hooks, of what was generated before, and of the databases that its migrations lead to. */
 export type GenerationCode =
