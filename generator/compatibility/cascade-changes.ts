@@ -51,7 +51,8 @@ function cascadeChange(
   const on = told === undefined ? event : `${told.service}.${told.entity}.${told.action}`;
   const target = `${table}.${column}`;
   const hooked = hook === undefined ? "" : `, after ${hook}`;
-  const says = gone ? `no longer ${action}: ${target}` : `${action}: ${target}${hooked}`;
+  const does = { delete: "deletes rows by", set_null: "empties" }[action];
+  const says = gone ? `no longer ${does} ${target}` : `${does} ${target}${hooked}`;
   const concerns = [
     { service: service.name, field: target, as: "whose rows it is about" },
     ...followers(table, service, flow),
@@ -59,7 +60,7 @@ function cascadeChange(
   return changeOf(kind, {
     path: ["cascades", { on, service: service.name, [action]: target }],
     gone: gone || undefined,
-    message: `${on}: ${service.name}, ${says}`,
+    message: `on ${on} ${service.name} ${says}`,
     concerns,
     parties: partiesOf(service.name, concerns, mesh),
     ...(service.database !== undefined && {

@@ -3,7 +3,8 @@ import { type Change, type ChangeKind, type Concern, changeOf, type Finding } fr
 import type { ChangeClass, DeployOrder } from "./change-class.js";
 import type { Pair } from "./former-names.js";
 import type { Meshes } from "./meshes.js";
-import { distinct, httpReadersOf, partiesOf } from "./readers.js";
+import { distinct, partiesOf } from "./readers.js";
+import { noticedOverHttp } from "./writers.js";
 
 export interface TableAbout {
   readonly pair: Pair<Table>;
@@ -111,7 +112,7 @@ function concernsOf(
   const mesh = gone ? meshes.before : meshes.next;
   const table = gone ? pair.previous : pair.next;
   const readers =
-    column.private === true && kind !== "column-hidden" ? [] : httpReadersOf(table, owner, mesh);
+    column.private === true && kind !== "column-hidden" ? [] : noticedOverHttp(kind, table, [owner, mesh]);
   const concerns = OF_HTTP.has(kind) ? readers : distinct([replicas(owner), ...readers]);
   return QUIET.has(kind) ? {} : { concerns, parties: partiesOf(owner, concerns, mesh) };
 }

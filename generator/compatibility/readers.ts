@@ -1,7 +1,7 @@
 import { plural } from "../diagnostics/plural.js";
 import { columnsFilledBy } from "../flow/filling.js";
 import type { Flow, Hearer } from "../flow/flow.js";
-import { handlersReading } from "../flow/hook-links.js";
+import { handlersOf, handlersReading } from "../flow/hook-links.js";
 import type { Event, Mesh, Table } from "../model/mesh.js";
 import type { Concern } from "./change.js";
 import type { Parties } from "./change-class.js";
@@ -11,22 +11,25 @@ import type { Parties } from "./change-class.js";
  */
 
 /** Those who hear the event as a whole. */
-export function subscribersOf(event: Pick<Event, "name">, flow: Flow): readonly Concern[] {
+export function subscribersOf(event: Event, flow: Flow): readonly Concern[] {
   return distinct(
     flow.hearersOf(event.name).map((hearer) => ({
       service: hearer.service.name,
       ...(hearer.consumer.cache !== undefined && { field: hearer.consumer.cache }),
-      as: hearsAs(hearer, event),
+      as: hearsAs(flow, hearer, event),
     })),
   );
 }
 
-function hearsAs({ service, consumer }: Hearer, { name }: Pick<Event, "name">): string {
+function hearsAs(flow: Flow, hearer: Hearer, event: Event): string {
+  const { service, consumer } = hearer;
+  const { name } = event;
   if (service.external) return "written by hand, hears it";
   const cascades = consumer.cascades.filter(({ event }) => event === name);
   const follows = cascades.map(({ action, table, column }) => `${action} ${table}.${column}`);
   if (follows.length > 0) return `hears it: ${follows.join(", ")}`;
-  return consumer.cache === undefined ? "hears it" : "keeps a copy by it";
+  if (consumer.cache !== undefined) return "keeps a copy by it";
+  return handlersOf(flow, hearer, event).length === 0 ? "hears it, nothing comes of it" : "hears it";
 }
 
 interface FieldOf {
@@ -68,11 +71,20 @@ export function httpReadersOf(table: Pick<Table, "name">, owner: string, mesh: M
 export function callersOf(owner: string, path: string, mesh: Mesh): readonly Concern[] {
   return mesh.calls
     .filter(({ callee, grants }) => callee === owner && grants.some((grant) => grant.path === path))
-    .map(({ caller, reasons }) => ({
-      service: caller,
-      field: path,
-      as: reasons.includes("sync") ? "takes snapshots from it" : "calls it",
-    }));
+    .map(({ caller }) => ({ service: caller, field: path, as: asksAs(caller, { owner, path }, mesh) }));
+}
+
+function asksAs(
+  caller: string,
+  { owner, path }: { readonly owner: string; readonly path: string },
+  { services, databases }: Mesh,
+): string {
+  const isIt = (read: { readonly service: string; readonly path: string } | undefined) =>
+    read?.service === owner && read.path === path;
+  const { database, consumers = [] } = services.find(({ name }) => name === caller) ?? {};
+  const tables = databases.find(({ name }) => name === database)?.tables ?? [];
+  if (tables.some(({ cache }) => isIt(cache?.sync))) return "takes snapshots from it";
+  return consumers.some(({ source }) => isIt(source)) ? `compares its rows with GET ${path}` : "calls it";
 }
 
 export function clientsOf(owner: string, path: string): Concern {

@@ -3,6 +3,7 @@ import { type Change, type ChangeKind, changeOf } from "./change.js";
 import { classFor, columnChange, noteFor, type TableAbout } from "./column-change.js";
 import { same } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
+import { noticedOverHttp } from "./writers.js";
 
 type Names = ReadonlyMap<string, string>;
 
@@ -49,7 +50,7 @@ function tableRule(
   const owner = database.next.service;
   const concerns = distinct([
     { service: owner, as: "its running replicas" },
-    ...httpReadersOf(pair.next, owner, meshes.next),
+    ...noticedOverHttp(kind, pair.next, [owner, meshes.next]),
   ]);
   return changeOf(kind, {
     path: ["databases", database.next.name, "tables", pair.next.name, ...(KEYS[kind] ?? [])],

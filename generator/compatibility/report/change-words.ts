@@ -47,11 +47,17 @@ export function lockText(lock: Lock): string {
   return `${mode} on ${tables.join(", ")} ${how}`;
 }
 
-/** On one line, and not for ever; of a function its name. */
-export function sqlText({ sql, step }: Statement, most = 110): string {
-  if (step.kind === "create_function") return `CREATE OR REPLACE FUNCTION ${step.definition.name}() …`;
-  const line = sql.replaceAll(/\s+/g, " ").trim();
-  return line.length <= most ? line : `${line.slice(0, most - 2)} …`;
+/** Whole, in lines that are broken where no literal is and indented after the first; of a function its name. */
+export function sqlLines({ sql, step }: Statement, most = 110): readonly string[] {
+  if (step.kind === "create_function") return [`CREATE OR REPLACE FUNCTION ${step.definition.name}() …`];
+  const words = sql.match(/(?:'[^']*'|"[^"]*"|\S)+/g) ?? [];
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < most) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(last === undefined ? word : `    ${word}`);
+  }
+  return lines;
 }
 
 /** `2 destructive, 1 operational` */

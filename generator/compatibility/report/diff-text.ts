@@ -2,7 +2,7 @@ import { groupBy } from "../../collections/group-by.js";
 import { plural } from "../../diagnostics/plural.js";
 import { messageOf } from "../change.js";
 import { type ChangeClass, changeClasses } from "../change-class.js";
-import { concernsText, countText, deploymentText, lockText, sqlText } from "./change-words.js";
+import { concernsText, countText, deploymentText, lockText, sqlLines } from "./change-words.js";
 import { type DiffReport, type PlacedChange, placeText } from "./placed-changes.js";
 
 /** Colour is the caller's choice. */
@@ -36,10 +36,10 @@ export function renderDiff({ against, changes, statements }: DiffReport, paint: 
 function renderChange(change: PlacedChange, paint: DiffPaint): string {
   const { place, formerPlace, concerns, statements, deployment, safe, kind } = change;
   const head = `  ${paint.place(placeText(formerPlace ?? place))} ${messageOf(change)} ${paint.label(kind)}`;
-  const rows = statements.flatMap((statement) => [
-    `${change.rows?.database}: ${sqlText(statement)}`,
-    paint.label(`  ${lockText(statement.lock)}`),
-  ]);
+  const rows = statements.flatMap((statement) => {
+    const [line, ...lines] = sqlLines(statement);
+    return [`${change.rows?.database}: ${line}`, ...lines, paint.label(`  ${lockText(statement.lock)}`)];
+  });
   if (change.class === "compatible") return [head, ...labelled("sql", rows, paint)].join("\n");
   const steps = deployment.first === "anybody" ? [] : deployment.steps;
   return [
@@ -61,9 +61,17 @@ function labelled(label: string, lines: readonly string[], paint: DiffPaint): re
 
 function renderRest(statements: DiffReport["statements"], paint: DiffPaint): string {
   const lines = statements.flatMap(({ database, statements: those }) =>
-    those.map((statement) => `  ${database}: ${sqlText(statement)} ${paint.label(lockText(statement.lock))}`),
+    those.map((statement) => {
+      const text = sqlLines(statement).join("\n  ");
+      return `  ${database}: ${text} ${paint.label(lockText(statement.lock))}`;
+    }),
   );
-  return [paint.label("what follows from it in the databases"), ...lines].join("\n");
+  return [
+    paint.label(
+      "what else runs in the databases, in this order: before the statements above, between them and after them",
+    ),
+    ...lines,
+  ].join("\n");
 }
 
 /** For `mesh generate`: what whoever edits should know at once, a line each. None where nothing asks for care. */

@@ -56,7 +56,7 @@ describe("mesh diff as text", () => {
 
       breaking-publisher The owner's own release of before fails beside it: its running replicas, the service written by hand, the code that publishes.
         mesh.yaml:72:11 desk_db: tickets.urgent must be given, and had a default column-required
-          for     desk (its running replicas; /tickets: HTTP clients that read it)
+          for     desk (its running replicas; /tickets: HTTP clients that write to it)
           sql     desk_db: ALTER TABLE tickets ALTER COLUMN urgent DROP DEFAULT;
                     ACCESS EXCLUSIVE on tickets for a moment
           deploy  owner first, 2 releases
@@ -80,7 +80,8 @@ describe("mesh diff as text", () => {
         mesh.yaml:36:47 shop_db: orders.state takes lost as well values-widened
           sql     shop_db: ALTER TABLE orders DROP CONSTRAINT orders_state_check;
                     ACCESS EXCLUSIVE on orders for a moment
-                  shop_db: ALTER TABLE orders ADD CONSTRAINT orders_state_check CHECK (state IN ('open', 'paid', 'sent', 'lost')) NOT V …
+                  shop_db: ALTER TABLE orders ADD CONSTRAINT orders_state_check CHECK (state IN ('open', 'paid', 'sent', 'lost')) NOT
+                      VALID;
                     ACCESS EXCLUSIVE on orders for a moment
                   shop_db: ALTER TABLE orders VALIDATE CONSTRAINT orders_state_check;
                     SHARE UPDATE EXCLUSIVE on orders beside traffic"

@@ -321,6 +321,16 @@ export const databaseEdits: readonly Edit[] = [
     ["breaking-publisher check-added: desk; owner 2", "compatible check-removed: ; anybody 1"],
   ],
   [
+    "a condition on rows that a service takes snapshots of, and never writes",
+    [
+      [
+        "email: { type: text, unique: true }",
+        'email: { type: text, unique: true, check: "length(email) > 2" }',
+      ],
+    ],
+    ["breaking-publisher check-added: shop; owner 2"],
+  ],
+  [
     "a new reference",
     [
       [
