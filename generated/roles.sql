@@ -9,11 +9,13 @@
 --   GRANT CONNECT ON DATABASE … TO …; GRANT SELECT, INSERT, UPDATE, DELETE ON … TO …;
 DO $$
 DECLARE
-  here RECORD;
-  known RECORD;
-  owner_id OID;
-  is_ours BOOLEAN := false;
+  here pg_catalog.record;
+  known pg_catalog.record;
+  owner_id pg_catalog.oid;
+  is_ours pg_catalog.bool := false;
 BEGIN
+  -- An administrator runs this: no function or type of whoever makes objects in public stands in for PostgreSQL's, not even for more fitting arguments.
+  SET LOCAL search_path = pg_catalog, pg_temp;
   FOR here IN SELECT * FROM (VALUES
     ('auth_db', 'auth_owner', 'auth_service', ARRAY['sessions', 'users']::TEXT[], false, 'mesh'::NAME, false),
     ('compute_db', 'compute_owner', 'compute_service', ARRAY['containers', 'ssh_keys', 'user_cache']::TEXT[], false, 'mesh'::NAME, false),
@@ -34,25 +36,11 @@ BEGIN
       CONTINUE;
     END IF;
     SELECT oid INTO owner_id FROM pg_roles WHERE rolname = here.owner;
-    -- What somebody else has migrated becomes the owner's: functions of the mesh run with the rights of who owns them.
-    FOR known IN
-      SELECT format('SCHEMA %I', nspname) AS object FROM pg_namespace
-      WHERE nspname = here.schema AND nspowner <> owner_id
-      UNION ALL
-      SELECT format('TABLE %s', oid::regclass) FROM pg_class
-      WHERE relkind IN ('r', 'p') AND relowner <> owner_id
-        AND (relnamespace = to_regnamespace(here.schema::TEXT)
-          OR oid IN (SELECT to_regclass(name) FROM unnest(here.tables) AS name))
-      UNION ALL
-      SELECT format('TYPE %s', reltype::regtype) FROM pg_class
-      WHERE relkind = 'c' AND relnamespace = to_regnamespace(here.schema::TEXT) AND relowner <> owner_id
-      UNION ALL
-      SELECT format('FUNCTION %s', oid::regprocedure) FROM pg_proc
-      WHERE pronamespace = to_regnamespace(here.schema::TEXT) AND proowner <> owner_id
-    LOOP
-      EXECUTE format('ALTER %s OWNER TO %I', known.object, here.owner);
-    END LOOP;
-    IF to_regclass(format('%I.custom_relation', here.schema)) IS NOT NULL THEN
+    -- Made by SQL of the service's own. Read only where a superuser has made the list: an owner could put a view there, or name what is another's.
+    IF EXISTS (
+      SELECT FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner
+      WHERE pg_class.oid = to_regclass(format('%I.custom_relation', here.schema)) AND relkind = 'r' AND rolsuper AND relowner <> owner_id
+    ) THEN
       FOR known IN EXECUTE format('
         SELECT custom.name FROM %I.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
         -- A sequence of a column goes with its table.
@@ -62,6 +50,24 @@ BEGIN
         EXECUTE format('ALTER TABLE %s OWNER TO %I', known.name, here.owner);
       END LOOP;
     END IF;
+    -- What somebody else has migrated becomes the owner's: functions of the mesh run with the rights of who owns them.
+    FOR known IN
+      SELECT format('SCHEMA %I', nspname) AS object FROM pg_namespace
+      WHERE nspname = here.schema AND nspowner <> owner_id
+      UNION ALL
+      SELECT format('TABLE %s', oid::regclass) FROM pg_class
+      WHERE relkind IN ('r', 'p') AND relowner <> owner_id
+        AND (relnamespace = to_regnamespace(here.schema::TEXT)
+          OR oid IN (SELECT to_regclass(CASE cardinality(parse_ident(name)) WHEN 1 THEN 'public.' || name ELSE name END) FROM unnest(here.tables) AS name))
+      UNION ALL
+      SELECT format('TYPE %s', reltype::regtype) FROM pg_class
+      WHERE relkind = 'c' AND relnamespace = to_regnamespace(here.schema::TEXT) AND relowner <> owner_id
+      UNION ALL
+      SELECT format('FUNCTION %s', oid::regprocedure) FROM pg_proc
+      WHERE pronamespace = to_regnamespace(here.schema::TEXT) AND proowner <> owner_id
+    LOOP
+      EXECUTE format('ALTER %s OWNER TO %I', known.object, here.owner);
+    END LOOP;
     -- Schemas that tables are in, and that somebody else made.
     FOR known IN
       SELECT nspname FROM pg_namespace WHERE nspowner <> owner_id

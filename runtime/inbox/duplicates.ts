@@ -9,7 +9,7 @@ import type { Incoming } from "./parse.js";
  */
 
 /** Gives the ids that were never seen before. */
-const REMEMBER_EVENTS = `INSERT INTO mesh.seen (event_id) SELECT unnest($1::text[])
+const REMEMBER_EVENTS = `INSERT INTO mesh.seen (event_id) SELECT pg_catalog.unnest($1::text[])
 ON CONFLICT DO NOTHING RETURNING event_id`;
 
 /**

@@ -63,7 +63,7 @@ export async function countDeadLetters(
   const { rows } = await pool.query<{ durable: string; letters: number }>(
     `SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
        WHERE letter.durable = known.durable AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS letters
-     FROM unnest($1::text[]) AS known (durable)`,
+     FROM pg_catalog.unnest($1::text[]) AS known (durable)`,
     [durables],
   );
   return new Map(rows.map(({ durable, letters }) => [durable, letters]));

@@ -206,7 +206,7 @@ async function readConsumer(
     `SELECT last_seq::double precision,
             json_build_object('at', to_char(snapshot_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
                               'rows', snapshot_rows, 'error', snapshot_error, 'wanted', snapshot_wanted,
-                              'unfit', coalesce((to_jsonb(known) ->> 'snapshot_unfit')::integer, 0)) AS snapshot,
+                              'unfit', coalesce((pg_catalog.to_jsonb(known) ->> 'snapshot_unfit')::integer, 0)) AS snapshot,
             (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL)::integer AS dead_letters,
             (SELECT count(*) FROM mesh.attempt WHERE durable = $1)::integer AS attempts
      FROM (SELECT $1::text AS durable) AS asked LEFT JOIN mesh.subscription AS known USING (durable)`,
@@ -246,7 +246,7 @@ async function askBroker(
 async function readCascades(pool: Pool): Promise<CascadeStatus> {
   const { rows } = await pool.query<CascadeStatus>(
     `SELECT count(*)::integer AS waiting, (count(*) FILTER (WHERE attempts > 1))::integer AS failing,
-            (array_agg(last_error ORDER BY next_at DESC) FILTER (WHERE last_error IS NOT NULL))[1] AS "lastError"
+            (pg_catalog.array_agg(last_error ORDER BY next_at DESC) FILTER (WHERE last_error IS NOT NULL))[1] AS "lastError"
      FROM mesh.cascade_task`,
   );
   return rows[0] ?? { waiting: 0, failing: 0, lastError: null };

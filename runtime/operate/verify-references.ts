@@ -117,7 +117,9 @@ async function readIds(
         ? []
         : [{ id, version: unfitVersion(fields) === undefined ? versionOf(fields) : null }];
     });
-    await client.query('INSERT INTO "$listed" SELECT unnest($1::text[])', [listed.map(({ id }) => id)]);
+    await client.query('INSERT INTO "$listed" SELECT pg_catalog.unnest($1::text[])', [
+      listed.map(({ id }) => id),
+    ]);
     await onListed?.(listed);
     rows += elements.length;
     onProgress?.(rows);
@@ -134,7 +136,7 @@ function dangling(table: TableDefinition, column: string): string {
 
 function findDangling(table: TableDefinition, column: string): string {
   return `INSERT INTO "$dangling"
-    SELECT $1::integer, ${idSql(keyColumns(table), '"$row"')}, "$row".${escapeIdentifier(column)}::text, to_jsonb("$row")
+    SELECT $1::integer, ${idSql(keyColumns(table), '"$row"')}, "$row".${escapeIdentifier(column)}::text, pg_catalog.to_jsonb("$row")
     FROM ${relationOf(table)} AS "$row" WHERE ${dangling(table, column)}`;
 }
 

@@ -39,7 +39,7 @@ FROM (
     SELECT page.*, sum(octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - octet_length(page.body) AS bytes_before
     FROM (
         SELECT seq, event_id, subject, body, headers FROM mesh.outbox
-        WHERE seq > $1 AND seq <= $2 AND NOT EXISTS (SELECT FROM unnest($3::bigint[]) AS known WHERE known = seq)
+        WHERE seq > $1 AND seq <= $2 AND NOT EXISTS (SELECT FROM pg_catalog.unnest($3::bigint[]) AS known WHERE known = seq)
         ORDER BY seq LIMIT $4
     ) AS page
 ) AS measured

@@ -101,7 +101,7 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
           ? fields
           : `${fields}, ${versionField(versionOf)} AS "_version", ${firstVersionField(versionOf)} AS "_first_version"`;
       const join = versionOf?.parameter === undefined ? "" : versionJoin(id, versionOf.parameter);
-      return `SELECT row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where([...conditions, ...living])}) AS "$row"`;
+      return `SELECT pg_catalog.row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where([...conditions, ...living])}) AS "$row"`;
     },
   };
 }

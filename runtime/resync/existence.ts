@@ -64,7 +64,7 @@ async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
   const { client, model, seq } = run;
   const ids = arrayLiteral(part.map(({ id }) => id));
   await client.query("BEGIN");
-  await client.query('INSERT INTO "$snapshot" (entity_id) SELECT unnest($1::text[])', [ids]);
+  await client.query('INSERT INTO "$snapshot" (entity_id) SELECT pg_catalog.unnest($1::text[])', [ids]);
   await noteAhead(run, part);
   const { rows } = await client.query<{ id: string }>(DOUBTFUL, [
     model.scope,

@@ -33,7 +33,7 @@ export function laterIncarnations<T extends Incarnation>(
 
 /** In the order of `lockStates`. */
 const ADD_STATES = `INSERT INTO mesh.applied (entity, entity_id)
-SELECT $1, id COLLATE "C" FROM unnest($2::text[]) AS id GROUP BY 2 ORDER BY 2 ON CONFLICT DO NOTHING`;
+SELECT $1, id COLLATE "C" FROM pg_catalog.unnest($2::text[]) AS id GROUP BY 2 ORDER BY 2 ON CONFLICT DO NOTHING`;
 
 /**
  * Locks the states of these entities, in the order in which everybody locks them. Unknown entities get a state first, so

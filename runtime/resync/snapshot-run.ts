@@ -137,9 +137,10 @@ export async function setAsideRows({ client, setAside }: Run, rows: readonly Unf
   setAside.add(rows);
   const ids = rows.flatMap(({ ordinal, id }) => (ordinal === null || id === null ? [] : [id]));
   if (ids.length > 0)
-    await client.query('INSERT INTO "$snapshot" (entity_id, unfit) SELECT unnest($1::text[]), true', [
-      arrayLiteral(ids),
-    ]);
+    await client.query(
+      'INSERT INTO "$snapshot" (entity_id, unfit) SELECT pg_catalog.unnest($1::text[]), true',
+      [arrayLiteral(ids)],
+    );
 }
 
 /** A row that cannot stand beside another one of the same snapshot. */

@@ -125,7 +125,7 @@ function tellNowAndThen(file: Pending, { logger }: Applying): (blockers: readonl
 async function setOwnPath(file: Pending, client: ClientBase, local: boolean): Promise<void> {
   const { rows } = await client.query<{ path: string | null }>(
     `SELECT set_config('search_path', string_agg(quote_ident(name), ', ' ORDER BY place), $1) AS path
-     FROM unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'::regnamespace::text`,
+     FROM pg_catalog.unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'::regnamespace::text`,
     [local],
   );
   if (rows[0]?.path == null) {

@@ -18,7 +18,7 @@ SELECT blocker.pid, coalesce(activity.application_name, '') AS application,
        coalesce(activity.usename, '') AS user, activity.state,
        to_char(coalesce(activity.xact_start, activity.query_start) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
        left(regexp_replace(activity.query, '\\s+', ' ', 'g'), 80) AS query
-FROM (SELECT DISTINCT unnest(pg_blocking_pids($1)) AS pid) AS blocker
+FROM (SELECT DISTINCT pg_catalog.unnest(pg_blocking_pids($1)) AS pid) AS blocker
 LEFT JOIN pg_stat_activity AS activity ON activity.pid = blocker.pid
 ORDER BY activity.xact_start NULLS LAST, blocker.pid`;
 

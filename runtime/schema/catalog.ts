@@ -73,12 +73,12 @@ export async function readCatalog(
 }
 
 const NAMES = (relation: string, numbers: string) =>
-  `(SELECT coalesce(json_agg(named.attname ORDER BY key.place), '[]') FROM unnest(${numbers}) WITH ORDINALITY AS key (number, place)
+  `(SELECT coalesce(pg_catalog.json_agg(named.attname ORDER BY key.place), '[]') FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS key (number, place)
     JOIN pg_attribute AS named ON named.attrelid = ${relation} AND named.attnum = key.number)`;
 
 /** Over columns alone, for all rows, and usable. */
 const INDEXES = (unique: boolean) =>
-  `(SELECT coalesce(json_agg(${NAMES("i.indrelid", "(string_to_array(i.indkey::text, ' ')::int2[])[1:i.indnkeyatts]")} ORDER BY i.indexrelid), '[]')
+  `(SELECT coalesce(pg_catalog.json_agg(${NAMES("i.indrelid", "(string_to_array(i.indkey::text, ' ')::int2[])[1:i.indnkeyatts]")} ORDER BY i.indexrelid), '[]')
     FROM pg_index AS i JOIN pg_class AS ic ON ic.oid = i.indexrelid JOIN pg_am AS am ON am.oid = ic.relam
     WHERE i.indrelid = c.oid AND i.indisunique = ${unique} AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid
       AND am.amname = 'btree' AND ic.relname NOT LIKE 'mesh\\_%')`;
@@ -94,12 +94,12 @@ SELECT json_build_object(
   'inherited', c.relispartition OR EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhparent, inhrelid)),
   'comment', obj_description(c.oid, 'pg_class'),
   'columns', (
-    SELECT coalesce(json_agg(json_build_object(
+    SELECT coalesce(pg_catalog.json_agg(json_build_object(
       'name', a.attname, 'type', format_type(b.type, NULL), 'declared', format_type(a.atttypid, a.atttypmod), 'typeKind', bt.typtype,
       'notNull', a.attnotnull OR t.typnotnull, 'defaulted', a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
       'generated', a.attgenerated <> '',
-      'values', (SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = b.type),
-      'checks', coalesce((SELECT json_agg(pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
+      'values', (SELECT pg_catalog.json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = b.type),
+      'checks', coalesce((SELECT pg_catalog.json_agg(pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
         AND convalidated AND conkey = ARRAY[a.attnum] AND conname NOT LIKE 'mesh\\_%'), '[]'),
       'comment', col_description(c.oid, a.attnum)
     ) ORDER BY a.attnum), '[]')
@@ -110,7 +110,7 @@ SELECT json_build_object(
   'uniques', ${INDEXES(true)},
   'indexes', ${INDEXES(false)},
   'foreignKeys', (
-    SELECT coalesce(json_agg(json_build_object(
+    SELECT coalesce(pg_catalog.json_agg(json_build_object(
       'columns', ${NAMES("f.conrelid", "f.conkey")}, 'schema', tn.nspname, 'table', tc.relname,
       'targets', ${NAMES("f.confrelid", "f.confkey")}, 'onDelete', f.confdeltype
     ) ORDER BY f.conname), '[]')

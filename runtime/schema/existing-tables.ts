@@ -180,7 +180,7 @@ export function knownColumns(
 /** By schema. */
 async function readRelations(client: ClientBase): Promise<ReadonlyMap<string, readonly string[]>> {
   const { rows } = await client.query<{ schema: string; names: readonly string[] }>(
-    `SELECT nspname AS schema, array_agg(relname::text ORDER BY relname) AS names FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+    `SELECT nspname AS schema, pg_catalog.array_agg(relname::text ORDER BY relname) AS names FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
      WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT ${isMeshSchema("n")} GROUP BY 1`,
   );
   return new Map(rows.map(({ schema, names }) => [schema, names]));

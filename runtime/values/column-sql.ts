@@ -60,7 +60,7 @@ function wireList(type: ColumnType, value: string): string {
   if (kind === "decimal" || isWideElement(kind, bits)) return `${value}::text[]`;
   const each = wireExpression({ type }, "item");
   if (each === "item") return value;
-  const items = `SELECT ${each} FROM unnest(${value}) WITH ORDINALITY AS items (item, place) ORDER BY place`;
+  const items = `SELECT ${each} FROM pg_catalog.unnest(${value}) WITH ORDINALITY AS items (item, place) ORDER BY place`;
   return `CASE WHEN ${value} IS NOT NULL THEN ARRAY(${items}) END`;
 }
 

@@ -53,7 +53,7 @@ export function wireRow(
   nameOf = ownName,
 ): string {
   // A subquery without FROM keeps the names of the columns. json_build_object would allow 50 columns at most.
-  return `(SELECT row_to_json("$wire")::text FROM (SELECT ${wireFields(columns, row, nameOf)}) AS "$wire")`;
+  return `(SELECT pg_catalog.row_to_json("$wire")::text FROM (SELECT ${wireFields(columns, row, nameOf)}) AS "$wire")`;
 }
 
 const DECIMAL = /^[+-]?\d+$/;

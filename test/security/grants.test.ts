@@ -7,6 +7,7 @@ import type { Migration } from "../../runtime/schema/index.js";
 import { MAY, rightsOf, stateOf } from "../support/database-rights.js";
 import {
   createRoledDatabase,
+  giveRoles,
   grantsSql,
   migrateAs,
   type RoledDatabase,
@@ -136,6 +137,78 @@ test("the runtime writes only what it is granted", () => {
     }),
   );
   expect([...needed].filter((need) => !granted.has(need))).toEqual([]);
+});
+
+/** Better matches for our arguments than PostgreSQL's own functions, which take any array or element. */
+const SHADOWS = ["text[]", "name[]", "bigint[]"].map(
+  (type) => (body: string) =>
+    `CREATE FUNCTION public.unnest(${type}) RETURNS SETOF ${type.slice(0, -2)} LANGUAGE plpgsql AS $$ BEGIN ${body}; END $$`,
+);
+
+test("an owner's functions, views and casts become no superuser's by roles.sql, which is run again", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "sfs");
+  await migrateAs(database.owner, "sfs", database);
+  const { owner } = database.roles;
+  const rise = `EXECUTE 'ALTER ROLE "${owner}" SUPERUSER'`;
+  await withClient(database.owner, async (client) => {
+    for (const shadow of SHADOWS) await client.query(shadow(rise));
+    await client.query(`
+      CREATE FUNCTION public.format(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN ${rise}; RETURN $1; END $$;
+      CREATE FUNCTION public.rise() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN ${rise}; RETURN true; END $$;
+      CREATE DOMAIN public.oid AS pg_catalog.oid CHECK (public.rise());
+      CREATE DOMAIN public.bool AS pg_catalog.bool CHECK (public.rise());
+      DROP TABLE mesh.custom_relation;
+      CREATE VIEW mesh.custom_relation AS SELECT 'public.files'::text AS name WHERE public.rise();
+      ALTER DATABASE "${database.name}" SET search_path = public, pg_catalog`);
+  });
+  await withClient(database.admin, async (client) => {
+    await client.query(readRoles("sfs", database.name));
+    const { rows } = await client.query("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = $1", [
+      owner,
+    ]);
+    expect(rows).toEqual([{ rolsuper: false }]);
+  });
+});
+
+test("an owner gets no table of another by naming it among what its own SQL has made", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "sfs");
+  await migrateAs(database.owner, "sfs", database);
+  await withClient(database.admin, async (client) => {
+    await client.query("CREATE TABLE public.foreign_rows (id TEXT)");
+    await client.query("INSERT INTO mesh.custom_relation VALUES ('public.foreign_rows')");
+    await client.query(readRoles("sfs", database.name));
+    const { rows } = await client.query(
+      "SELECT relowner::regrole::text AS owner FROM pg_class WHERE relname = 'foreign_rows'",
+    );
+    expect(rows).toEqual([{ owner: "postgres" }]);
+  });
+});
+
+test("functions of the name of PostgreSQL's, which were there before, hinder neither roles.sql nor migrations", async () => {
+  const url = await createDatabase(inject("postgres"), "legacy");
+  await withClient(url, async (client) => {
+    for (const shadow of SHADOWS.filter((_, index) => index === 0)) await client.query(shadow("RETURN"));
+  });
+  const database = await giveRoles(url, "sfs");
+  expect(await migrateAs(database.owner, "sfs", database)).toMatchObject({ granted: true });
+  await withClient(database.service, async (client) => {
+    await client.query("INSERT INTO namespaces (namespace_id, name) VALUES ('n', 'N')");
+    const { rows } = await client.query("SELECT subject FROM mesh.outbox");
+    expect(rows).toEqual([{ subject: "sfs.namespace.n.created" }]);
+  });
+});
+
+test("the runtime calls PostgreSQL's functions over any type by their schema", () => {
+  const folder = fileURLToPath(new URL("../../runtime/", import.meta.url));
+  // Functions of the mesh pin their search_path. unnest of several arrays is syntax, and looks for no function.
+  const bare =
+    /(?<![.\w])(?:unnest\((?:\$\d+::\w+\[\]|\$\{\w+\}|\w+\([^()]*\))\)|(?:to_jsonb|json_agg|array_agg|row_to_json)\()/g;
+  const found = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !/^(dist|schema\/0001)\//.test(path))
+    .flatMap((path) =>
+      [...readFileSync(`${folder}/${path}`, "utf8").matchAll(bare)].map(([call]) => `${path}: ${call}`),
+    );
+  expect(found).toEqual([]);
 });
 
 describe("a database that was made by somebody else than its owner", () => {

@@ -108,16 +108,16 @@ FROM (SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS byt
 $$;
 COMMENT ON FUNCTION mesh.nanoid() IS 'A random id of 21 characters that need no escape in a URL: the key of a row that names none, where mesh.yaml says default: nanoid.';
 
--- Without SET, so that it is inlined.
+-- Without SET, so that it is inlined; hence the schema of what takes any array: a function for one kind of array alone would come first.
 CREATE FUNCTION mesh.is_list(value ANYARRAY) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-'SELECT CASE WHEN array_ndims(value) > 1 THEN FALSE ELSE array_position(value, NULL) IS NULL AND coalesce(array_lower(value, 1), 1) = 1 END';
+'SELECT CASE WHEN pg_catalog.array_ndims(value) > 1 THEN FALSE ELSE pg_catalog.array_position(value, NULL) IS NULL AND coalesce(pg_catalog.array_lower(value, 1), 1) = 1 END';
 COMMENT ON FUNCTION mesh.is_list(ANYARRAY) IS 'Whether a JSON list tells all of the array: it has one dimension, begins at 1 and holds no NULL.';
 
 -- Not STRICT, and without SET, so that it is inlined; of its arguments only the cheap ones stand in it twice.
 CREATE FUNCTION mesh.message(event_id UUID, entity_id TEXT, source TEXT, version BIGINT, payload TEXT) RETURNS TEXT
 LANGUAGE sql STABLE
-RETURN format('{"metadata":{"event_id":"%s","entity_id":%s,"timestamp":%s,"source":%s,"version":%s}%s',
-    event_id, to_json(entity_id), floor(date_part('epoch', now()))::bigint, to_json(source), version,
+RETURN pg_catalog.format('{"metadata":{"event_id":"%s","entity_id":%s,"timestamp":%s,"source":%s,"version":%s}%s',
+    event_id, pg_catalog.to_json(entity_id), floor(date_part('epoch', now()))::bigint, pg_catalog.to_json(source), version,
     CASE payload WHEN '{}' THEN '}' ELSE ',' || substr(payload, 2) END);
 COMMENT ON FUNCTION mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT) IS
     'The body of an event: the metadata, then the members of the payload, which is a JSON object. The timestamp is the transaction''s, in unix seconds.';

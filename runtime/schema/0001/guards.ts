@@ -3,8 +3,8 @@ export const GUARDS = `-- Where migrations make the service's tables. A constant
 -- and nobody's search_path can change it.
 DO $$
 BEGIN
-    EXECUTE format(
-        'CREATE FUNCTION mesh.home() RETURNS TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN %L::text', current_schema());
+    EXECUTE pg_catalog.format(
+        'CREATE FUNCTION mesh.home() RETURNS TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN %L::text', pg_catalog.current_schema());
 END;
 $$;
 COMMENT ON FUNCTION mesh.home() IS
@@ -169,7 +169,7 @@ COMMENT ON FUNCTION mesh.guard_living(REGCLASS, TEXT, TEXT, TEXT, TEXT[]) IS
 
 CREATE FUNCTION mesh.trigger_arguments(arguments TEXT[]) RETURNS TEXT
 LANGUAGE sql IMMUTABLE
-RETURN (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place) FROM unnest(arguments) WITH ORDINALITY AS given (argument, place));
+RETURN (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place) FROM pg_catalog.unnest(arguments) WITH ORDINALITY AS given (argument, place));
 COMMENT ON FUNCTION mesh.trigger_arguments(TEXT[]) IS 'What stands in the brackets of EXECUTE FUNCTION.';
 
 -- A trigger of the user may change rows that the statement which fired it has just written: the events of those
@@ -237,9 +237,9 @@ COMMENT ON FUNCTION mesh.type_of(OID, NAME) IS 'Type of a column, as SQL.';
 CREATE FUNCTION mesh.has_id(relation OID, key NAME[], alias TEXT, id TEXT) RETURNS TEXT
 LANGUAGE sql STABLE
 RETURN (
-    SELECT string_agg(format('%s.%I = %s::%s', alias, name,
-        CASE WHEN cardinality(key) = 1 THEN id ELSE format('mesh.part_of_id(%s, %s)', id, place) END, mesh.type_of(relation, name)), ' AND ')
-    FROM unnest(key) WITH ORDINALITY AS part (name, place)
+    SELECT string_agg(pg_catalog.format('%s.%I = %s::%s', alias, name,
+        CASE WHEN pg_catalog.cardinality(key) = 1 THEN id ELSE pg_catalog.format('mesh.part_of_id(%s, %s)', id, place) END, mesh.type_of(relation, name)), ' AND ')
+    FROM pg_catalog.unnest(key) WITH ORDINALITY AS part (name, place)
 );
 COMMENT ON FUNCTION mesh.has_id(OID, NAME[], TEXT, TEXT) IS 'SQL: whether the row of this alias is the one with the id, another expression.';
 
