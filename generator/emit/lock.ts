@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Mesh } from "../model/mesh.js";
+import { visible } from "../quote/visible.js";
 import type { Templates } from "../templates.js";
 import type { EmittedFile } from "./file.js";
 
@@ -57,7 +58,7 @@ export function printLock(origin: Origin, files: readonly EmittedFile[], migrati
     migrations: Object.fromEntries(Object.entries(migrations).sort(byPath)),
   };
   const head = JSON.stringify(lock, null, 2).slice(0, -"\n}".length);
-  return `${head},\n  "model": ${printModel(origin.mesh)}\n}\n`;
+  return visible(`${head},\n  "model": ${printModel(origin.mesh)}\n}\n`);
 }
 
 /** A line for each service, database, event and so on, for the same reason. */

@@ -94,11 +94,13 @@ test("mesh adopt names what is missing, or cannot be reached, and what to do abo
     stderr: expect.stringContaining("the database has no userz"),
   });
   expect(unknown.stderr).toContain('did you mean "users"?');
+  const untouched = readFileSync(file(), "utf8");
   const view = await mesh(folder, "adopt", url, "--service", "other", "--tables", "logs");
   expect(view).toMatchObject({
     code: 1,
     stdout: expect.stringMatching(/left out public\.logs: it has no primary key.*ADD PRIMARY KEY/),
   });
+  expect(readFileSync(file(), "utf8")).toBe(untouched);
   const closed = await mesh(folder, "adopt", "postgres://a:b@127.0.0.1:1/shop");
   expect(closed.stderr).toMatch(
     /cannot be reached: .*ECONNREFUSED[\s\S]*hint: nothing listens there: see whether the server runs/,

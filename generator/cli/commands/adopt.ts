@@ -76,7 +76,6 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
       const differs = (found?.differences ?? []).map(
         ({ table, column, message }) => `${column === undefined ? table : `${table}.${column}`}: ${message}`,
       );
-      if (adopted.text !== text) folder.write(MESH_FILE, adopted.text);
       const report: Report = {
         service: names.service,
         database: adopted.database,
@@ -86,9 +85,11 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
         differs,
         leftOut: [...others, ...leftOut, ...source.refused],
       };
+      const inVain = isInVain(report, options);
+      if (adopted.text !== text && !inVain) folder.write(MESH_FILE, adopted.text);
       if (options.json) printJson(report);
       else describe(report, from, options.tables);
-      return differs.length > 0 || isInVain(report, options) ? 1 : 0;
+      return differs.length > 0 || inVain ? 1 : 0;
     }),
   );
 }
@@ -139,7 +140,7 @@ function secretsOf(tables: readonly AdoptableTable[], added: readonly AdoptedTab
   );
 }
 
-/** Tables were named, and none of them can be taken. */
+/** Tables were named, and none of them can be taken: a service of nothing is not written. */
 function isInVain({ added, leftOut }: Report, { tables }: AdoptOptions): boolean {
   return tables !== undefined && added.length === 0 && leftOut.length > 0;
 }
