@@ -35,10 +35,10 @@ export function reportMissingTable(
     return undefined;
   }
   if (table !== undefined || database.owners.length > 1) return table;
-  const known = new Map<string, TableSymbol | ViewSymbol>([
-    ...database.tables,
-    ...(servable ? database.views : []),
-  ]);
+  const known: ReadonlyMap<string, TableSymbol | ViewSymbol> =
+    servable && database.views.size > 0
+      ? new Map<string, TableSymbol | ViewSymbol>([...database.tables, ...database.views])
+      : database.tables;
   const near = report.nearest(written.value, known, (candidate) => candidate.span);
   const owner = ownerOf(written.value, program);
   if (owner === undefined || near !== undefined) {

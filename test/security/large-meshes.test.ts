@@ -108,7 +108,8 @@ describe("the limits leave room", () => {
   test("for a text of the most that is read", () => {
     const head = "mesh: m\nservices: { a: { external: true } }\n# ";
     const full = head + "x".repeat(MAXIMUM_TEXT - head.length);
-    expect(compileMesh(full, { file: "m" }).diagnostics).toEqual([]);
+    const { diagnostics } = compileMesh(full, { file: "m" });
+    expect(diagnostics.filter(({ code }) => code === "too-large")).toEqual([]);
     expect(compileMesh(`${full}x`, { file: "m" }).diagnostics).toMatchObject([{ code: "too-large" }]);
   });
 });

@@ -219,22 +219,24 @@ const isNewSql = openNews();
 /** The SQL of each service in a transaction that is rolled back: it stays within it, and leaves nothing of anybody else's. */
 async function checkSql({ seed, mesh, files }: Emitted): Promise<void> {
   const rolesSql = files["roles.sql"] ?? "";
-  for (const { name: database, service, roles, tables } of mesh.databases) {
+  for (const { name: database, service, roles, tables, shared } of mesh.databases) {
     // Migrations of tables that exist commit in between, and want the tables.
     if (tables.some(({ existing }) => existing)) continue;
+    const host = shared?.with ?? database;
     const migrations = Object.entries(files)
       .filter(([path]) => path.startsWith(`${service}/`) && path.endsWith(".sql"))
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, sql]) => sql);
+      // The mesh is in one schema here; that of a database which another shares has a name of its own.
+      .map(([, sql]) => (shared === undefined ? sql : sql.replaceAll(shared.schema, "mesh")));
     const names = tables.map((table) => client.escapeLiteral(relation(table)));
     const text = [
       ...migrations,
-      rolesSql.replaceAll("current_database()", () => client.escapeLiteral(database)),
+      rolesSql.replaceAll("current_database()", () => client.escapeLiteral(host)),
       `SELECT mesh.grant_service(${client.escapeLiteral(roles.service)}, ARRAY[${names.join(", ")}]::TEXT[])`,
     ].join("\n");
     if (!isNewSql(text)) continue;
-    if (!databases.has(database)) await server.createDatabase(database);
-    databases.add(database);
+    if (!databases.has(host)) await server.createDatabase(host);
+    databases.add(host);
     await runSql(text, `${service} of ${name(seed)}`);
   }
 }

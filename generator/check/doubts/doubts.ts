@@ -31,10 +31,11 @@ export function tellCauses(program: Program, report: Report, check: (report: Rep
   const parts = partsOf(program);
   const doubts = new Map<Part, Doubt>();
   for (const part of parts.all) if (part.isMisread) doubts.set(part, "misread");
+  const innermost = findInnermost(found, parts);
   for (const rank of ranks) {
     const told = found.flatMap((finding) => {
       if (finding.rank !== rank) return [];
-      const at = partsAt(finding.span, parts);
+      const at = innermost.get(finding.span.start) ?? [];
       return at.some((part) => followsFrom(finding, part, { doubts, parts, program }))
         ? []
         : [{ finding, at }];
@@ -46,13 +47,27 @@ export function tellCauses(program: Program, report: Report, check: (report: Rep
   }
 }
 
-/** The innermost parts at the place: several where an anchored block is used by them. */
-function partsAt({ start }: Span, { all }: Parts): readonly Part[] {
-  const holders = all.filter(({ ranges }) =>
-    ranges.some((range) => range.start <= start && start < Math.max(range.end, range.start + 1)),
-  );
-  const outer = new Set(holders.flatMap(({ around }) => around ?? []));
-  return holders.filter((part) => !outer.has(part));
+/** The innermost parts at each finding's start: several where an anchored block is used by them. One pass over both, by their starts. */
+function findInnermost(found: readonly Finding[], { all }: Parts): ReadonlyMap<number, readonly Part[]> {
+  const ranges = all
+    .flatMap((part) => part.ranges.map(({ start, end }) => ({ part, start, end: Math.max(end, start + 1) })))
+    .sort((a, b) => a.start - b.start);
+  const innermost = new Map<number, readonly Part[]>();
+  let next = 0;
+  let open: typeof ranges = [];
+  for (const { span } of found.toSorted((a, b) => a.span.start - b.span.start)) {
+    if (innermost.has(span.start)) continue;
+    open = open.filter(({ end }) => span.start < end);
+    for (let range = ranges[next]; range !== undefined && range.start <= span.start; range = ranges[++next])
+      if (span.start < range.end) open.push(range);
+    const holders = new Set(open.map(({ part }) => part));
+    const outer = new Set([...holders].flatMap(({ around }) => around ?? []));
+    innermost.set(
+      span.start,
+      [...holders].filter((part) => !outer.has(part)),
+    );
+  }
+  return innermost;
 }
 
 type Doubt = Exclude<Rank, "meaning">;
