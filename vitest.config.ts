@@ -29,6 +29,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: UNIT,
           globalSetup: ["test/support/global-setup.ts"],
+          setupFiles: ["test/support/drop-databases.ts"],
         },
       },
     ],
