@@ -1,7 +1,7 @@
 import { livesExpression } from "@meshwright/runtime/column-sql";
 import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
-import { meshSchema } from "../model/names.js";
+import { meshSchema, nameOnServer } from "../model/names.js";
 import { inMeshSchema } from "../quote/sql.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
@@ -11,6 +11,18 @@ import { distinctName, identifier, objectName, ownPrefix } from "./sql-names.js"
 import { sqlDefault, sqlType } from "./sql-types.js";
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
+  const first = mesh.databases.filter((other) => isBefore(other, database));
+  const taken = first.flatMap((other) => tableSchemas(mesh, other));
+  return { tables: distinguishIndexes(tableSchemas(mesh, database), taken) };
+}
+
+/** In one PostgreSQL database, who keeps the plain name of an index: a service that comes to others renames nothing of theirs. */
+function isBefore(other: Database, database: Database): boolean {
+  if (other === database || nameOnServer(other) !== nameOnServer(database)) return false;
+  return other.shared === undefined || (database.shared !== undefined && other.name < database.name);
+}
+
+function tableSchemas(mesh: Mesh, database: Database): readonly TableSchema[] {
   const consumers = mesh.services.find((service) => service.name === database.service)?.consumers ?? [];
   const cascades = consumers.flatMap((consumer) => consumer.cascades);
   const tables = database.tables.map((table) => {
@@ -23,7 +35,7 @@ export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
     };
     return table.existing ? oursOf(schema, table, { mesh, service: database.service }) : schema;
   });
-  return { tables: distinguishIndexes(tables.map((table) => placed(table, meshSchema(database)))) };
+  return tables.map((table) => placed(table, meshSchema(database)));
 }
 
 /** What its SQL calls is where the mesh keeps its functions in this database. */
@@ -65,10 +77,13 @@ function oursOf(
   };
 }
 
-/** Makes index names unique: in PostgreSQL tables and indexes, those of keys and UNIQUE too, share one namespace. */
-function distinguishIndexes(tables: readonly TableSchema[]): readonly TableSchema[] {
+/** Makes index names unique, also beside `others`: in PostgreSQL tables and indexes, those of keys and UNIQUE too, share one namespace. */
+function distinguishIndexes(
+  tables: readonly TableSchema[],
+  others: readonly TableSchema[],
+): readonly TableSchema[] {
   const taken = new Map<string, number>();
-  const names = tables.flatMap((table): readonly { readonly name: string }[] =>
+  const names = [...tables, ...others].flatMap((table): readonly { readonly name: string }[] =>
     table.existing === true ? table.indexes : [table, table.key, ...table.uniques, ...table.indexes],
   );
   for (const { name } of names) taken.set(name, (taken.get(name) ?? 0) + 1);

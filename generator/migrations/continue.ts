@@ -3,6 +3,7 @@ import { compareDatabases } from "./compare-database.js";
 import type { DatabaseState } from "./database-schema.js";
 import { type ExistingMigration, type Lineage, type Link, nameFor } from "./lineage.js";
 import { type Block, placesOf, type Section, type SqlPrinter } from "./migration-text.js";
+import { findMoved, type Neighbour } from "./moved-tables.js";
 import { type MigrationRefusal, type PlaceInDatabase, pathTo } from "./refusal.js";
 import type { Step } from "./steps.js";
 import { titleOf } from "./title.js";
@@ -17,6 +18,8 @@ import { asWritten, type Owner, printModel, type WrittenState } from "./written.
 export interface Goal {
   readonly owner: Owner;
   readonly next: DatabaseState;
+  /** Tables of others, in the same PostgreSQL database. */
+  readonly neighbours: readonly Neighbour[];
   readonly sql: SqlPrinter;
   readonly allowDestructive: boolean;
 }
@@ -58,11 +61,16 @@ interface Way {
   readonly restricted: readonly PlaceInDatabase[];
 }
 
-function findWay(from: WrittenState | undefined, { owner, next }: Goal): Way | undefined {
+function findWay(from: WrittenState | undefined, { owner, next, neighbours }: Goal): Way | undefined {
   if (from === undefined) return undefined;
-  const refusals: MigrationRefusal[] = [];
   const restricted: PlaceInDatabase[] = [];
-  const steps = compareDatabases(from, next, ({ at, ...refusal }) => {
+  const moved = findMoved(from, { database: owner.database, tables: next.schema.tables }, neighbours);
+  const refusals: MigrationRefusal[] = moved.refusals.map((refusal) => ({
+    ...refusal,
+    service: owner.service,
+  }));
+  const staying = from.tables.filter(({ name }) => !moved.tables.has(name));
+  const steps = compareDatabases({ ...from, tables: staying }, next, ({ at, ...refusal }) => {
     refusals.push({ ...refusal, service: owner.service, path: pathTo(owner.database, at) });
     if (refusal.code === "restrict-rows") restricted.push(at);
   });

@@ -6,6 +6,7 @@ import type { DatabaseState } from "./database-schema.js";
 import { checksum, type ExistingMigration, nameFor, readLineage } from "./lineage.js";
 import { placesOf, type SqlPrinter } from "./migration-text.js";
 import type { MigrationRefusal } from "./refusal.js";
+import { neighboursOf } from "./moved-tables.js";
 import { asWritten, NOTHING, type Owner, printModel } from "./written.js";
 
 export type { ExistingMigration } from "./lineage.js";
@@ -67,7 +68,8 @@ function planService(
   const lineage = readLineage(existing, service.name, refuse);
   if (lineage === undefined) return existing;
   const { allowDestructive } = context;
-  const { file, refusals } = continueLineage(lineage, { owner, next, sql, allowDestructive });
+  const neighbours = neighboursOf(database.name, context.next);
+  const { file, refusals } = continueLineage(lineage, { owner, next, neighbours, sql, allowDestructive });
   context.refusals.push(...refusals);
   const files = lineage.links.map((link) => link.file);
   return file === undefined ? files : [...files, file];

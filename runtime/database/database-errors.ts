@@ -40,6 +40,7 @@ export const STATE = {
   serialization_failure: "40001",
   deadlock_detected: "40P01",
   insufficient_privilege: "42501",
+  duplicate_table: "42P07",
   undefined_column: "42703",
   undefined_table: "42P01",
   program_limit_exceeded: "54000",

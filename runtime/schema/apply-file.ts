@@ -226,6 +226,13 @@ function namingOwner({ code }: DatabaseError): string | undefined {
     : undefined;
 }
 
+/** Tables, indexes, views and sequences of a schema share one namespace. */
+function namingTaken(file: Pending, { code }: DatabaseError): string | undefined {
+  return code === STATE.duplicate_table && !isCustom(file)
+    ? "Somebody else has made what is called so: give the table another name or schema in mesh.yaml, or say existing: true where it is the one that is meant."
+    : undefined;
+}
+
 /** Keeps the SQLSTATE in sight and says where in the file, which `stage` has the lines of; a lost connection is not the file's fault and stays as it is. */
 function failedFile(file: Pending, stage: Stage, cause: DatabaseError): Error {
   if (classify(cause) === "unavailable") return cause;
@@ -237,6 +244,7 @@ function failedFile(file: Pending, stage: Stage, cause: DatabaseError): Error {
     cause.hint,
     findingRows(file, cause),
     namingOwner(cause),
+    namingTaken(file, cause),
     orderingHint(file, cause),
   ]
     .filter((part) => part !== undefined)

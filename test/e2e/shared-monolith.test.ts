@@ -231,6 +231,41 @@ test("mesh migrate releases a table before another service adopts it, and revoke
   expect(adopted.stdout).toMatch(/^took +public\.entity_version/m);
 });
 
+test("tables and indexes of both fit into one schema, and one takes a name that the other gives up", async () => {
+  const made = makeProject();
+  cleanups.push(() => rmSync(made, { recursive: true, force: true }));
+  const at = await createDatabase(inject("postgres"), "making");
+  const admin = await open(at);
+  const urls = { SHOP_DB_URL: at, AUDIT_DB_URL: at };
+  const migrated = async (shop: string, audit: string) => {
+    writeFileSync(
+      join(made, "mesh.yaml"),
+      `mesh: making\nservices: { audit: { database: audit_db }, shop: { database: shop_db } }\ndatabases:\n` +
+        `  audit_db: { shares: shop_db, tables: { ${audit} } }\n  shop_db: { tables: { ${shop} } }\n`,
+    );
+    const { code, stderr } = await mesh(made, "generate");
+    expect(code, stderr).toBe(0);
+    return await meshWith(made, urls, "migrate");
+  };
+  // The constraint of either would be a_b_c_key.
+  const unique = (column: string, former = "") =>
+    `{ ${former}columns: { id: { type: text, key: true }, ${column}: { type: text, unique: true } } }`;
+  expect(await migrated(`a: ${unique("b_c")}`, `a_b: ${unique("c")}`)).toMatchObject({ code: 0 });
+  const { rows } = await admin.query("SELECT conname FROM pg_constraint WHERE conname ~ '^a_b_c' ORDER BY 1");
+  expect(rows).toEqual([{ conname: "a_b_c_key" }, { conname: expect.stringMatching(/^a_b_c_key_\w{8}$/) }]);
+
+  await admin.query("INSERT INTO a VALUES ('1', 'kept')");
+  const renamed = `z: ${unique("b_c", "renamed_from: a, ")}`;
+  const second = await migrated(renamed, `a_b: ${unique("c")}, a: ${unique("d")}`);
+  expect(second.code, second.stderr).toBe(0);
+  expect((await admin.query("SELECT b_c FROM z")).rows).toEqual([{ b_c: "kept" }]);
+
+  await admin.query("CREATE VIEW taken AS SELECT 1 AS one");
+  const third = await migrated(renamed, `a_b: ${unique("c")}, a: ${unique("d")}, taken: ${unique("e")}`);
+  expect(third.code).not.toBe(0);
+  expect(third.stderr).toMatch(/relation "taken" already exists.*give the table another name or schema/);
+});
+
 test("one of them goes, and the other stays; then nothing of the mesh is left", async () => {
   await dev.end();
   const gone = await meshWith(folder, env, "detach", "billing");

@@ -182,3 +182,42 @@ describe("a wrong renamed_from is one error", () => {
     expect(refusalsOf(withColumn("expires_at", "ends"), wider)).toBe("");
   });
 });
+
+describe("a table that goes to another service of the same PostgreSQL database is one error, at its new place", () => {
+  const two = (shop: string, audit: string) =>
+    `mesh: m\nservices: { shop: { database: shop_db }, audit: { database: audit_db } }\ndatabases:\n  shop_db: { tables: { kept: { columns: { id: { type: text, key: true } } }${shop} } }\n  audit_db:\n    shares: shop_db\n    tables:\n      logs: { columns: { id: { type: text, key: true } } }\n${audit}`;
+  const notes = "notes: { columns: { id: { type: text, key: true } } }";
+  const existing = "notes: { existing: true, columns: { id: { type: text, key: true } } }";
+  const before = two(`, ${notes}`, "");
+
+  test("which the mesh would make anew: its rows would be lost, whoever migrates first", () => {
+    const after = two("", `      ${notes}\n`);
+    expect(refusalsOf(before, after)).toMatchInlineSnapshot(`
+      "mesh.yaml:9:7 - error move-table: table "notes" would be dropped in shop_db with all of its rows, and made anew in audit_db, which lies in the same PostgreSQL database
+        9 |       notes: { columns: { id: { type: text, key: true } } }
+          |       ^^^^^
+        hint: keep it in shop_db, and let this one be made in another schema (schema: audit); when that is migrated, copy the rows by SQL of your own, and take the first one out of shop_db
+      "
+    `);
+    expect(refusalsOf(before, after, true)).toBe(refusalsOf(before, after));
+  });
+
+  test("which only one of them calls existing", () => {
+    expect(refusalsOf(before, two("", `      ${existing}\n`))).toContain("mesh.yaml:9:7 - error move-table");
+    expect(refusalsOf(two(`, ${existing}`, ""), two("", `      ${notes}\n`))).toMatchInlineSnapshot(`
+      "mesh.yaml:9:7 - error move-table: table "notes" exists: shop_db had it as one that existed before the mesh, and audit_db would make it
+        9 |       notes: { columns: { id: { type: text, key: true } } }
+          |       ^^^^^
+        hint: say existing: true here: its rows stay, and only the triggers change hands
+      "
+    `);
+  });
+
+  test("but not one that exists for both, is renamed, or lies elsewhere", () => {
+    expect(refusalsOf(two(`, ${existing}`, ""), two("", `      ${existing}\n`))).toBe("");
+    const renamed = two(`, memos: { renamed_from: notes, ${notes.slice(9)}`, `      ${notes}\n`);
+    expect(refusalsOf(before, renamed)).toBe("");
+    const elsewhere = two("", `      notes: { schema: audit, ${notes.slice(9)}\n`);
+    expect(placesOf(refusalsOf(before, elsewhere))).toEqual(["mesh.yaml:4:3 - error drop-table shop_db"]);
+  });
+});
