@@ -160,6 +160,7 @@ export {
   normalizeSql,
   type OwnedDatabase,
   readCatalog,
+  readMeshSchemas,
   type Statement,
   splitStatements,
   TablesHeld,

@@ -1,5 +1,5 @@
 import type { Mesh } from "../model/mesh.js";
-import { nameOnServer } from "../model/names.js";
+import { nameOnServer, placeOnServer } from "../model/names.js";
 import type { TableSchema } from "./database-schema.js";
 import { type MigrationRefusal, pathTo } from "./refusal.js";
 import type { WrittenState } from "./written.js";
@@ -35,9 +35,9 @@ export function neighboursOf(name: string, { databases }: Pick<Mesh, "databases"
     );
 }
 
-/** Where no schema is said, tables are made in the first one of the role's path. */
-function placeOf({ name, at }: Pick<TableSchema, "name" | "at">): string {
-  return `${at?.schema ?? "public"}.${at?.table ?? name}`;
+function placeOf(table: Pick<TableSchema, "name" | "at">): string {
+  const { schema, table: name } = placeOnServer(table);
+  return `${schema}.${name}`;
 }
 
 export interface Moved {

@@ -1,6 +1,6 @@
 import pluralize from "pluralize-esm";
 import type { ServiceSymbol } from "../language/symbols.js";
-import type { Database } from "./mesh.js";
+import type { Database, Table } from "./mesh.js";
 
 /*
  * The names of the generated TypeScript. Each is computed here and nowhere else: emitters print
@@ -107,6 +107,14 @@ export function meshSchema({ shared }: Pick<Database, "shared">): string {
 /** What PostgreSQL calls the database. */
 export function nameOnServer({ name, shared }: Pick<Database, "name" | "shared">): string {
   return shared?.with ?? name;
+}
+
+/** Where it lies in PostgreSQL. Where mesh.yaml says no schema, the migrating role makes tables in the first of its path: `public`, if nobody changes it. */
+export function placeOnServer({ name, at }: Pick<Table, "name" | "at">): {
+  readonly schema: string;
+  readonly table: string;
+} {
+  return at ?? { schema: "public", table: name };
 }
 
 /** Roles belong to the whole server, like databases; no two services have one name. */

@@ -72,6 +72,14 @@ export async function readCatalog(
   return rows.map(({ relation }) => relation);
 }
 
+/** In which the mesh keeps its own tables, of each service that has some in the database. */
+export async function readMeshSchemas(client: ClientBase): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT n.nspname AS name FROM pg_namespace AS n WHERE ${isMeshSchema("n")}`,
+  );
+  return rows.map(({ name }) => name);
+}
+
 const NAMES = (relation: string, numbers: string) =>
   `(SELECT coalesce(pg_catalog.json_agg(named.attname ORDER BY key.place), '[]') FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS key (number, place)
     JOIN pg_attribute AS named ON named.attrelid = ${relation} AND named.attnum = key.number)`;

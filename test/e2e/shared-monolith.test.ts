@@ -264,6 +264,17 @@ test("tables and indexes of both fit into one schema, and one takes a name that 
   const third = await migrated(renamed, `a_b: ${unique("c")}, a: ${unique("d")}, taken: ${unique("e")}`);
   expect(third.code).not.toBe(0);
   expect(third.stderr).toMatch(/relation "taken" already exists.*give the table another name or schema/);
+
+  // What the mesh has made is somebody's as well, also of the service that asks.
+  await admin.query("CREATE TABLE loose (id BIGINT PRIMARY KEY)");
+  const taken = await mesh(made, "adopt", at, "--service", "crm");
+  expect(taken.code, taken.stderr).toBe(0);
+  expect(taken.stdout.match(/^took .*/gm)).toEqual([expect.stringContaining("public.loose")]);
+  expect(taken.stdout).toMatch(/^left out public\.z: it belongs to "shop"/m);
+  expect(taken.stdout).toMatch(/^left out public\.a_b: it belongs to "audit"/m);
+  expect(readFileSync(join(made, "mesh.yaml"), "utf8")).toMatch(/crm_db:\n +shares: shop_db\n +existing: true/);
+  const own = await mesh(made, "adopt", at, "--service", "shop");
+  expect(own.stdout.match(/^took .*/gm)).toBe(null);
 });
 
 test("one of them goes, and the other stays; then nothing of the mesh is left", async () => {

@@ -1,5 +1,6 @@
 import { shownType } from "../../language/field-type.js";
 import type { Mesh } from "../../model/mesh.js";
+import { placeOnServer } from "../../model/names.js";
 import { type Naming, wireName } from "../../vocabulary/namings.js";
 import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
 import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
@@ -59,8 +60,8 @@ export function adoptInto(input: AdoptInput): Adopted {
   const known = mesh?.services.find(({ name }) => name === service);
   const database = known?.database ?? input.database;
   const owned = mesh?.databases.find(({ name }) => name === database);
-  const isThere = ({ schema, table }: AdoptableTable) =>
-    owned?.tables.some(({ at }) => at?.schema === schema && at.table === table) === true;
+  const places = namesOfTables([], owned);
+  const isThere = ({ schema, table }: AdoptableTable) => places.has(`${schema}\0${table}`);
   const tables = nameTables(
     input.tables.filter((table) => !isThere(table)),
     { mesh, service, database },
@@ -128,7 +129,10 @@ function nameTables(
 /** By place. */
 function namesOfTables(tables: readonly NamedTable[], owned: Mesh["databases"][number] | undefined) {
   return new Map([
-    ...(owned?.tables ?? []).map((table) => [`${table.at?.schema}\0${table.at?.table}`, table.name] as const),
+    ...(owned?.tables ?? []).map((each) => {
+      const { schema, table } = placeOnServer(each);
+      return [`${schema}\0${table}`, each.name] as const;
+    }),
     ...tables.map((table) => [`${table.schema}\0${table.table}`, table.name] as const),
   ]);
 }

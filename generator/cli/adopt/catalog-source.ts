@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CatalogTable, readCatalog, splitStatements } from "@meshwright/runtime";
+import { type CatalogTable, readCatalog, readMeshSchemas, splitStatements } from "@meshwright/runtime";
 import pg from "pg";
 import { removePostgres, startPostgres } from "../../dev/servers/postgres-server.js";
 import { UsageError } from "../../project/usage-error.js";
@@ -16,6 +16,8 @@ export interface DatabaseSource {
   /** As the server calls it, or the dump's file. */
   readonly name: string;
   readonly catalog: readonly CatalogTable[];
+  /** In which the mesh keeps its own tables. */
+  readonly meshSchemas: readonly string[];
   /** Statements of a dump that our server does not take, with what it says. */
   readonly refused: readonly { readonly what: string; readonly why: string }[];
 }
@@ -28,10 +30,14 @@ export async function withDatabase<T>(
   if (/^postgres(ql)?:\/\//.test(from)) {
     const name = decodeURIComponent(new URL(from).pathname.slice(1)) || "postgres";
     return await connected(from, async (client) =>
-      work({ name, catalog: await readCatalog(client), refused: [] }, client),
+      work({ name, ...(await readAll(client)), refused: [] }, client),
     );
   }
   return await withDump(from, work);
+}
+
+async function readAll(client: pg.Client): Promise<Omit<DatabaseSource, "name" | "refused">> {
+  return { catalog: await readCatalog(client), meshSchemas: await readMeshSchemas(client) };
 }
 
 async function withDump<T>(
@@ -59,7 +65,7 @@ async function withDump<T>(
     return await connected(url.href, async (client) => {
       const refused = await load(client, text);
       const name = file.replace(/^.*[\\/]/, "").replace(/\.[^.]*$/, "");
-      return work({ name, catalog: await readCatalog(client), refused }, client);
+      return work({ name, ...(await readAll(client)), refused }, client);
     });
   } finally {
     await server.stop();

@@ -1,6 +1,6 @@
 import type { CatalogTable } from "@meshwright/runtime";
 import type { Database, Mesh } from "../../model/mesh.js";
-import { nameOnServer } from "../../model/names.js";
+import { meshSchema, nameOnServer, placeOnServer } from "../../model/names.js";
 import type { LeftOut } from "./adoptable-tables.js";
 
 /*
@@ -15,17 +15,22 @@ export interface Neighbours {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** `catalog`: of the whole database; `wanted`: the tables that are to be adopted. */
+/** `catalog`: of the whole database; `meshSchemas`: in which the mesh keeps its own tables there; `wanted`: the tables that are to be adopted. */
 export function findNeighbours(
   mesh: Mesh | undefined,
   service: string,
   {
     catalog,
+    meshSchemas,
     wanted,
-  }: { readonly catalog: readonly CatalogTable[]; readonly wanted: readonly CatalogTable[] },
+  }: {
+    readonly catalog: readonly CatalogTable[];
+    readonly meshSchemas: readonly string[];
+    readonly wanted: readonly CatalogTable[];
+  },
 ): Neighbours {
   const others = (mesh?.databases ?? []).filter((database) => database.service !== service);
-  const host = others.find((database) => isIn(database, catalog));
+  const host = others.find((database) => isIn(database, { catalog, meshSchemas }));
   if (host === undefined) return { shares: undefined, free: wanted, leftOut: [] };
   const shares = nameOnServer(host);
   const sharing = others.filter((database) => nameOnServer(database) === shares);
@@ -48,12 +53,17 @@ export function findNeighbours(
   };
 }
 
-/** All that it says to exist is there: one table of the same name may be another one. */
-function isIn({ tables }: Database, catalog: readonly CatalogTable[]): boolean {
-  const existing = tables.filter((table) => table.existing === true);
+/** All its tables that exist are there, or all that the mesh has made: one table of the same name may be another one. */
+function isIn(
+  database: Database,
+  { catalog, meshSchemas }: { readonly catalog: readonly CatalogTable[]; readonly meshSchemas: readonly string[] },
+): boolean {
+  const existing = database.tables.filter((table) => table.existing === true);
+  const isMade = existing.length === 0 && meshSchemas.includes(meshSchema(database));
+  const tables = isMade ? database.tables : existing;
   return (
-    existing.length > 0 &&
-    existing.every((table) => {
+    tables.length > 0 &&
+    tables.every((table) => {
       const known = catalog.find((each) => isAt(table, each));
       return (
         known !== undefined &&
@@ -63,6 +73,7 @@ function isIn({ tables }: Database, catalog: readonly CatalogTable[]): boolean {
   );
 }
 
-function isAt({ at }: Pick<Database["tables"][number], "at">, { schema, name }: CatalogTable): boolean {
-  return at?.schema === schema && at.table === name;
+function isAt(table: Database["tables"][number], { schema, name }: CatalogTable): boolean {
+  const place = placeOnServer(table);
+  return place.schema === schema && place.table === name;
 }

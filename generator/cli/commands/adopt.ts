@@ -57,6 +57,7 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
         leftOut: others,
       } = findNeighbours(mesh, names.service, {
         catalog: source.catalog,
+        meshSchemas: source.meshSchemas,
         wanted: chosen(source.catalog, options.tables),
       });
       const { tables, leftOut } = findAdoptable(free);
