@@ -39,7 +39,7 @@ function castNames(from: string, to: string): Cast {
   if (from === to) return { using: (column) => column, lossless: true };
   if (LOSSLESS.has(key)) return { using: plain, lossless: true };
   if (KEPT[key] !== undefined) return { using: KEPT[key], lossless: true };
-  if (to === "JSONB") return { using: (column) => `to_jsonb(${column})`, lossless: true };
+  if (to === "JSONB") return { using: (column) => `pg_catalog.to_jsonb(${column})`, lossless: true };
   if (VIA[key] !== undefined) return { using: VIA[key], lossless: false };
   return { using: DIRECT.has(key) || from === "TEXT" ? plain : throughText(to), lossless: false };
 }
@@ -48,7 +48,10 @@ function castNames(from: string, to: string): Cast {
 function castLists(from: TypeParts, to: TypeParts): Cast {
   if (!to.isList) {
     const { using, lossless } = castNames("JSONB", to.name);
-    return { using: (column) => using(`to_jsonb(${column})`), lossless: lossless && to.limits.length === 0 };
+    return {
+      using: (column) => using(`pg_catalog.to_jsonb(${column})`),
+      lossless: lossless && to.limits.length === 0,
+    };
   }
   // A document may hold a list, or not: no cast of PostgreSQL takes it apart.
   if (from.name === "JSONB") return { using: throughText(`${to.name}[]`), lossless: false };
@@ -138,13 +141,13 @@ const KEPT: Readonly<Record<string, (column: string) => string>> = {
   "TIMESTAMPTZ > TIMESTAMP": (column) => `${column} AT TIME ZONE 'UTC'`,
   "DATE > TIMESTAMP": (column) => `${column}::TIMESTAMP`,
   "DATE > TIMESTAMPTZ": (column) => `${column}::TIMESTAMP AT TIME ZONE 'UTC'`,
-  "BYTEA > TEXT": (column) => `translate(encode(${column}, 'base64'), E'\\n', '')`,
+  "BYTEA > TEXT": (column) => `pg_catalog.translate(pg_catalog.encode(${column}, 'base64'), E'\\n', '')`,
   "TIMESTAMPTZ > TEXT": (column) => `(${column} AT TIME ZONE 'UTC')::TEXT || '+00'`,
 };
 
 /** What the pair means, where no cast says it. */
 const VIA: Readonly<Record<string, (column: string) => string>> = {
-  "TEXT > BYTEA": (column) => `decode(${column}, 'base64')`,
+  "TEXT > BYTEA": (column) => `pg_catalog.decode(${column}, 'base64')`,
   "TIMESTAMPTZ > DATE": (column) => `(${column} AT TIME ZONE 'UTC')::DATE`,
   "BOOLEAN > SMALLINT": (column) => `${column}::INTEGER::SMALLINT`,
   "BOOLEAN > NUMERIC": (column) => `${column}::INTEGER::NUMERIC`,
@@ -154,13 +157,13 @@ const VIA: Readonly<Record<string, (column: string) => string>> = {
   "BOOLEAN > DOUBLE PRECISION": (column) => `${column}::INTEGER::DOUBLE PRECISION`,
   "BIGINT > BOOLEAN": (column) => `${column} <> 0`,
   "DOUBLE PRECISION > BOOLEAN": (column) => `${column} <> 0`,
-  "INTEGER > TIMESTAMP": (column) => `to_timestamp(${column}) AT TIME ZONE 'UTC'`,
-  "BIGINT > TIMESTAMP": (column) => `to_timestamp(${column}) AT TIME ZONE 'UTC'`,
-  "DOUBLE PRECISION > TIMESTAMP": (column) => `to_timestamp(${column}) AT TIME ZONE 'UTC'`,
+  "INTEGER > TIMESTAMP": (column) => `pg_catalog.to_timestamp(${column}) AT TIME ZONE 'UTC'`,
+  "BIGINT > TIMESTAMP": (column) => `pg_catalog.to_timestamp(${column}) AT TIME ZONE 'UTC'`,
+  "DOUBLE PRECISION > TIMESTAMP": (column) => `pg_catalog.to_timestamp(${column}) AT TIME ZONE 'UTC'`,
   "TEXT > TIMESTAMP": (column) => `${column}::TIMESTAMPTZ AT TIME ZONE 'UTC'`,
-  "INTEGER > TIMESTAMPTZ": (column) => `to_timestamp(${column})`,
-  "BIGINT > TIMESTAMPTZ": (column) => `to_timestamp(${column})`,
-  "DOUBLE PRECISION > TIMESTAMPTZ": (column) => `to_timestamp(${column})`,
+  "INTEGER > TIMESTAMPTZ": (column) => `pg_catalog.to_timestamp(${column})`,
+  "BIGINT > TIMESTAMPTZ": (column) => `pg_catalog.to_timestamp(${column})`,
+  "DOUBLE PRECISION > TIMESTAMPTZ": (column) => `pg_catalog.to_timestamp(${column})`,
   "TIMESTAMPTZ > INTEGER": (column) => `extract(epoch FROM ${column})::INTEGER`,
   "TIMESTAMPTZ > BIGINT": (column) => `extract(epoch FROM ${column})::BIGINT`,
   "TIMESTAMPTZ > DOUBLE PRECISION": (column) => `extract(epoch FROM ${column})::DOUBLE PRECISION`,

@@ -67,7 +67,11 @@ function refuseMoved(
   table: TableSchema,
   { from, to }: { readonly from: string; readonly to: Neighbour },
 ): Omit<MigrationRefusal, "service"> {
-  const at = { code: "move-table", path: pathTo(to.database, { table: to.table }), impossible: true } as const;
+  const at = {
+    code: "move-table",
+    path: pathTo(to.database, { table: to.table }),
+    impossible: true,
+  } as const;
   if (table.existing === true)
     return {
       ...at,

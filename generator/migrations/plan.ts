@@ -5,8 +5,8 @@ import { continueLineage, printHead } from "./continue.js";
 import type { DatabaseState } from "./database-schema.js";
 import { checksum, type ExistingMigration, nameFor, readLineage } from "./lineage.js";
 import { placesOf, type SqlPrinter } from "./migration-text.js";
-import type { MigrationRefusal } from "./refusal.js";
 import { neighboursOf } from "./moved-tables.js";
+import type { MigrationRefusal } from "./refusal.js";
 import { asWritten, NOTHING, type Owner, printModel } from "./written.js";
 
 export type { ExistingMigration } from "./lineage.js";

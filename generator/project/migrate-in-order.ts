@@ -40,7 +40,10 @@ function waits(error: unknown): error is MigrationError {
 }
 
 /** Where the schemas are another mesh's, the error stays as it is. */
-function namingHolders({ database, error }: { database: Database; error: MigrationError }, mesh: Mesh): Error {
+function namingHolders(
+  { database, error }: { database: Database; error: MigrationError },
+  mesh: Mesh,
+): Error {
   if (!(error instanceof TablesHeld)) return error;
   const holders = mesh.databases.filter(
     (each) => nameOnServer(each) === nameOnServer(database) && error.schemas.includes(meshSchema(each)),

@@ -48,7 +48,7 @@ export function checkedColumn(type: ColumnType, value: string): CheckedValue {
     case "number":
       return checkedNumber(
         { plain: value, exact: `${MESH}.decimal_of(${value})` },
-        exactly(`${value} = trunc(${value})`),
+        exactly(`${value} = pg_catalog.trunc(${value})`),
       );
     case "boolean":
       return { ...NONE, is: (wanted) => exactly(wanted === "boolean"), equalsOne: equalsBoolean(value) };
@@ -78,7 +78,7 @@ function checkedList(value: string): CheckedValue {
     ...NONE,
     is: (wanted) => exactly(wanted === "array"),
     equalsOne: () => UNTRANSLATED,
-    array: (rule) => rule(`to_jsonb(${value})`),
+    array: (rule) => rule(`pg_catalog.to_jsonb(${value})`),
   };
 }
 
@@ -117,12 +117,12 @@ function checkedDocument(value: string): CheckedValue {
   const where = (type: JsonType, rule: Translation): Translation => {
     const said = rule.never ? exactly("FALSE") : rule;
     if (said.conditions.length === 0) return said;
-    const guarded = `CASE WHEN jsonb_typeof(${value}) = '${type}' THEN ${together(said)} ELSE TRUE END`;
+    const guarded = `CASE WHEN pg_catalog.jsonb_typeof(${value}) = '${type}' THEN ${together(said)} ELSE TRUE END`;
     return { conditions: [guarded], exact: said.exact };
   };
   const scalar = `(${value} #>> '{}')`;
   const number = `${scalar}::numeric`;
-  const typed = (type: JsonType) => exactly(`jsonb_typeof(${value}) = '${type}'`);
+  const typed = (type: JsonType) => exactly(`pg_catalog.jsonb_typeof(${value}) = '${type}'`);
   return {
     is: (wanted) =>
       wanted === "integer"

@@ -47,8 +47,9 @@ const KEYWORDS: Readonly<Record<string, TranslateKeyword>> = {
   type: (types, checked) => anyOf(listOf(types).map((type) => checked.is(type as JsonType))),
   const: (constant, checked) => checked.equalsOne([constant]),
   enum: (values, checked) => checked.equalsOne(listOf(values)),
-  minLength: (least, checked) => checked.text((text) => exactly(`char_length(${text}) >= ${least}`)),
-  maxLength: (most, checked) => checked.text((text) => exactly(`char_length(${text}) <= ${most}`)),
+  minLength: (least, checked) =>
+    checked.text((text) => exactly(`pg_catalog.char_length(${text}) >= ${least}`)),
+  maxLength: (most, checked) => checked.text((text) => exactly(`pg_catalog.char_length(${text}) <= ${most}`)),
   pattern: (pattern, checked) => checked.text((text) => matches(text, String(pattern))),
   minimum: compared(">="),
   maximum: compared("<="),
@@ -58,8 +59,10 @@ const KEYWORDS: Readonly<Record<string, TranslateKeyword>> = {
   required: (names, checked) => checked.object((object) => hasKeys(object, listOf(names))),
   additionalProperties: (schema, checked, { properties }) =>
     checked.object((object) => hasOnly(object, schema, Object.keys(isSchema(properties) ? properties : {}))),
-  minItems: (least, checked) => checked.array((array) => exactly(`jsonb_array_length(${array}) >= ${least}`)),
-  maxItems: (most, checked) => checked.array((array) => exactly(`jsonb_array_length(${array}) <= ${most}`)),
+  minItems: (least, checked) =>
+    checked.array((array) => exactly(`pg_catalog.jsonb_array_length(${array}) >= ${least}`)),
+  maxItems: (most, checked) =>
+    checked.array((array) => exactly(`pg_catalog.jsonb_array_length(${array}) <= ${most}`)),
   uniqueItems: (unique, checked) => (unique === false ? exactly(true) : checked.array(() => UNTRANSLATED)),
   properties: (schemas, checked) =>
     checked.object(() =>

@@ -66,12 +66,12 @@ function listRule(element: ColumnType, value: string): string {
 
 function elementRules(element: ColumnType, value: string): readonly string[] {
   const kind = kindOf(element);
-  if (kind === "number" || kind === "decimal") return [`array_to_string(${value}, ' ') !~ '[NI]'`];
+  if (kind === "number" || kind === "decimal") return [`pg_catalog.array_to_string(${value}, ' ') !~ '[NI]'`];
   return kind === "day" ? [`'0001-01-01' <= ALL (${value})`, `'9999-12-31' >= ALL (${value})`] : [];
 }
 
 function notNull(value: string): string {
-  return `jsonb_typeof(${value}) <> 'null'`;
+  return `pg_catalog.jsonb_typeof(${value}) <> 'null'`;
 }
 
 /** The zone counts for a timestamptz and is passed over for a timestamp, which is UTC. */

@@ -154,11 +154,11 @@ async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => vo
 async function leaseTasks({ options, stopping }: Worker, free: number): Promise<readonly Task[]> {
   if (free <= 0 || stopping.signal.aborted) return [];
   const { rows } = await options.pool.query<Task>(
-    `UPDATE mesh.cascade_task SET attempts = attempts + 1, leased_until = now() + make_interval(secs => $2)
+    `UPDATE mesh.cascade_task SET attempts = attempts + 1, leased_until = now() + pg_catalog.make_interval(secs => $2)
 WHERE id IN (
   SELECT id FROM mesh.cascade_task
-  WHERE (next_at <= now() OR next_at > now() + make_interval(secs => $4))
-    AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + make_interval(secs => $4))
+  WHERE (next_at <= now() OR next_at > now() + pg_catalog.make_interval(secs => $4))
+    AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + pg_catalog.make_interval(secs => $4))
     AND entity = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id, entity, entity_id, hook, table_name, row_key, attempts`,
@@ -171,7 +171,7 @@ async function renewLeases({ options, leased }: Worker): Promise<void> {
   if (leased.size === 0) return;
   try {
     await options.pool.query(
-      "UPDATE mesh.cascade_task SET leased_until = now() + make_interval(secs => $2) WHERE id = ANY ($1::bigint[]) AND leased_until IS NOT NULL",
+      "UPDATE mesh.cascade_task SET leased_until = now() + pg_catalog.make_interval(secs => $2) WHERE id = ANY ($1::bigint[]) AND leased_until IS NOT NULL",
       [[...leased], LEASE_SECONDS],
     );
   } catch (error) {
@@ -236,7 +236,7 @@ async function postponeTask({ options, stopping }: Worker, task: Task, error: st
   const delayMs = stopping.signal.aborted ? 0 : delayAfter(task.attempts - 1);
   try {
     await options.pool.query(
-      `UPDATE mesh.cascade_task SET last_error = $2, leased_until = NULL, next_at = now() + make_interval(secs => $3)
+      `UPDATE mesh.cascade_task SET last_error = $2, leased_until = NULL, next_at = now() + pg_catalog.make_interval(secs => $3)
 WHERE id = $1`,
       [task.id, error, delayMs / 1000],
     );

@@ -113,7 +113,7 @@ interface LetterRow {
 }
 
 const COLUMNS = `id, durable, stream, stream_seq, subject, headers, error, attempts, entity_id, failed_at,
-  redriven_at, octet_length(body) AS body_bytes`;
+  redriven_at, pg_catalog.octet_length(body) AS body_bytes`;
 
 /** Which dead letters to list. Default: the newest 100 that were not redriven, of every durable. */
 export interface DeadLetterFilter {

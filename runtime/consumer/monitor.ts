@@ -53,10 +53,10 @@ export async function monitor(options: MonitorOptions): Promise<void> {
  * another mark.
  */
 const READ_DATABASE = `SELECT (SELECT count(*)::integer FROM mesh.attempt WHERE durable = $1) AS retries, EXISTS (
-  SELECT FROM pg_stat_activity AS session, regexp_match(session.application_name, '^(.*) [0-9a-f]{8}$') AS theirs,
-    current_setting('application_name') AS own
+  SELECT FROM pg_stat_activity AS session, pg_catalog.regexp_match(session.application_name, '^(.*) [0-9a-f]{8}$') AS theirs,
+    pg_catalog.current_setting('application_name') AS own
   WHERE session.datname = current_database() AND session.application_name <> own
-    AND theirs[1] = (regexp_match(own, '^(.*) [0-9a-f]{8}$'))[1]) AS others`;
+    AND theirs[1] = (pg_catalog.regexp_match(own, '^(.*) [0-9a-f]{8}$'))[1]) AS others`;
 
 async function poll({ pool, broker, plan, state }: MonitorOptions): Promise<Poll> {
   const { rows } = await pool.query<{ retries: number; others: boolean }>(READ_DATABASE, [plan.durable]);

@@ -10,7 +10,9 @@ export async function holdsPlaceholders(pool: Pool, { cache }: ConsumerModel): P
   const columns =
     cache?.columns.filter(({ unique, type }) => unique === true && kindOf(type) === "text") ?? [];
   if (cache === undefined || columns.length === 0) return false;
-  const held = columns.map(({ name }) => `starts_with(${escapeIdentifier(name)}, $1)`).join(" OR ");
+  const held = columns
+    .map(({ name }) => `pg_catalog.starts_with(${escapeIdentifier(name)}, $1)`)
+    .join(" OR ");
   const { rows } = await pool.query<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM ${relationOf(cache.table)} WHERE ${held}) AS found`,
     [placeholderValue("")],

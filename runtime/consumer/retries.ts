@@ -61,7 +61,7 @@ export async function recordAttempt(tx: Tx, model: ConsumerModel, event: Address
   const { durable, stream } = model.definition;
   const { rows } = await tx.query<{ attempts: number; last_error: string | null }>(
     `INSERT INTO mesh.attempt AS known (stream, stream_seq, durable, entity, entity_id, attempts, next_at)
-VALUES ($1, $2, $3, $4, $5, 1, now() + make_interval(secs => $6))
+VALUES ($1, $2, $3, $4, $5, 1, now() + pg_catalog.make_interval(secs => $6))
 ON CONFLICT (durable, stream_seq) DO UPDATE SET attempts = known.attempts + 1, next_at = excluded.next_at
 RETURNING attempts, last_error`,
     [stream.name, event.seq, durable, model.scope, event.id, model.delivery.ackWaitSeconds],
@@ -76,7 +76,7 @@ export async function postponeAttempt(
   outcome: { readonly error: string; readonly delayMs: number },
 ): Promise<void> {
   await tx.query(
-    `UPDATE mesh.attempt SET last_error = $3, next_at = now() + make_interval(secs => $4)
+    `UPDATE mesh.attempt SET last_error = $3, next_at = now() + pg_catalog.make_interval(secs => $4)
 WHERE durable = $1 AND stream_seq = $2`,
     [model.definition.durable, event.seq, outcome.error, outcome.delayMs / 1000],
   );

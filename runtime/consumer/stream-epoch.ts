@@ -142,8 +142,8 @@ export async function enterEpoch(
 async function highestApplied(tx: Tx, model: ConsumerModel, durable: string): Promise<number> {
   const { rows } = await tx.query<{ highest: string }>(
     `SELECT greatest(
-  (SELECT max(stream_seq) FROM mesh.applied WHERE entity = $1),
-  (SELECT max(stream_seq) FROM mesh.dead_letter WHERE durable = $2),
+  (SELECT pg_catalog.max(stream_seq) FROM mesh.applied WHERE entity = $1),
+  (SELECT pg_catalog.max(stream_seq) FROM mesh.dead_letter WHERE durable = $2),
   (SELECT last_seq FROM mesh.subscription WHERE durable = $2), 0) AS highest`,
     [model.scope, durable],
   );
@@ -158,7 +158,7 @@ export async function distrustVersions(tx: Tx, { definition, scope }: ConsumerMo
   const { durable, stream } = definition;
   const { rowCount } = await tx.query(
     `UPDATE mesh.applied SET version = NULL, versioned = false FROM mesh.subscription AS known
-WHERE known.durable = $1 AND known.snapshot_at < now() - make_interval(secs => 2 * $3::double precision) AND entity = $2 AND version IS NOT NULL`,
+WHERE known.durable = $1 AND known.snapshot_at < now() - pg_catalog.make_interval(secs => 2 * $3::double precision) AND entity = $2 AND version IS NOT NULL`,
     [durable, scope, stream.tombstoneSeconds ?? null],
   );
   return rowCount ?? 0;
@@ -173,10 +173,12 @@ export async function tidy(tx: Tx, model: ConsumerModel, settledSeq: number): Pr
   ]);
   // Longer than the stream keeps a message, a duplicate can only come from a publisher's own backlog: a week covers that.
   const seenSeconds = Math.max(stream.maxAgeSeconds, 7 * 86_400);
-  await tx.query("DELETE FROM mesh.seen WHERE seen_at < now() - make_interval(secs => $1)", [seenSeconds]);
+  await tx.query("DELETE FROM mesh.seen WHERE seen_at < now() - pg_catalog.make_interval(secs => $1)", [
+    seenSeconds,
+  ]);
   const overdue = Math.max(stream.maxAgeSeconds, 10 * model.delivery.ackWaitSeconds, 3_600);
   await tx.query(
-    "DELETE FROM mesh.attempt WHERE durable = $1 AND next_at < now() - make_interval(secs => $2)",
+    "DELETE FROM mesh.attempt WHERE durable = $1 AND next_at < now() - pg_catalog.make_interval(secs => $2)",
     [durable, overdue],
   );
 }

@@ -48,8 +48,8 @@ async function findSharing(pool: Pool): Promise<string | undefined> {
 
 async function hasSettings(client: ClientBase): Promise<boolean> {
   const { rows } = await client.query<{ ours: boolean }>(
-    `SELECT current_setting('TimeZone') = 'UTC' AND current_setting('statement_timeout') = '0'
-        AND current_setting('idle_in_transaction_session_timeout') <> '0' AS ours`,
+    `SELECT pg_catalog.current_setting('TimeZone') = 'UTC' AND pg_catalog.current_setting('statement_timeout') = '0'
+        AND pg_catalog.current_setting('idle_in_transaction_session_timeout') <> '0' AS ours`,
   );
   return rows[0]?.ours === true;
 }

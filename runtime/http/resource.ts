@@ -103,7 +103,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
 
 /** The highest version that any row of the entity ever had, deleted ones included. */
 async function highestVersion({ resource, pool }: ResourceOptions, entity: string): Promise<string> {
-  const text = `SELECT greatest(minimum_version, (SELECT max(version) FROM mesh.entity_version WHERE entity = $1)) AS highest
+  const text = `SELECT greatest(minimum_version, (SELECT pg_catalog.max(version) FROM mesh.entity_version WHERE entity = $1)) AS highest
 FROM mesh.relay`;
   const { rows } = await refusing(resource, "target", () => pool.query<{ highest: string }>(text, [entity]));
   return rows[0]?.highest ?? "0";

@@ -82,5 +82,5 @@ function lend(client: PoolClient): Lent {
 /** Where it cannot be cancelled it is waited for, as any statement. */
 async function cancelStatement(pool: Pool, client: PoolClient): Promise<void> {
   const { processID } = client as PoolClient & { readonly processID: number };
-  await pool.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
+  await pool.query("SELECT pg_catalog.pg_cancel_backend($1)", [processID]).catch(() => undefined);
 }

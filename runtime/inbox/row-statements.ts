@@ -65,7 +65,7 @@ export function shapeColumns(cache: CacheModel, shape: string, firstParameter: n
     source: (alias, leading) => {
       const all = leading === undefined ? arrays : [leading.arrays, ...arrays];
       const named = leading === undefined ? names : [leading.names, ...names];
-      const cells = `unnest(${all.join(", ")}) AS ${alias} (${named.join(", ")})`;
+      const cells = `${all.length === 1 ? "pg_catalog." : ""}unnest(${all.join(", ")}) AS ${alias} (${named.join(", ")})`;
       if (columns.every((column) => fromCell(column, "") === "")) return cells;
       const typed = columns.map((column) => {
         const name = escapeIdentifier(column.name);

@@ -18,7 +18,7 @@ export async function findsAhead(
   scope: string,
 ): Promise<(listed: readonly ListedVersion[]) => Promise<readonly AheadRow[]>> {
   const { rows } = await client.query<{ seq: string }>(
-    "SELECT coalesce(max(stream_seq), 0) AS seq FROM mesh.applied WHERE entity = $1",
+    "SELECT coalesce(pg_catalog.max(stream_seq), 0) AS seq FROM mesh.applied WHERE entity = $1",
     [scope],
   );
   const seq = rows[0]?.seq ?? "0";

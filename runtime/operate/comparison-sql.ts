@@ -19,7 +19,7 @@ function recordType(type: ColumnType): string {
 
 function fromRecord(type: ColumnType, value: string): string {
   const kind = kindOf(type);
-  if (kind === "bytes") return `decode(${value}, 'base64')`;
+  if (kind === "bytes") return `pg_catalog.decode(${value}, 'base64')`;
   return kind === "document" ? `${value}::jsonb` : value;
 }
 
@@ -36,7 +36,7 @@ export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDe
     const value = fromRecord(type, column);
     return value === column ? column : `${value} AS ${column}`;
   });
-  const given = `(SELECT ${values.join(", ")} FROM json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
+  const given = `(SELECT ${values.join(", ")} FROM pg_catalog.json_to_recordset($1::json) AS "$given" (${record.join(", ")})) AS "$source"`;
   const differs = columns.map((column) => differsSql(column));
   const shown = (row: string) => `${wireRow({ ...cache, columns: compared }, row)}::json`;
   const [listed, cached] = [shown('"$source"'), shown('"$copy"')];

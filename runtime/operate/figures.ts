@@ -48,7 +48,7 @@ export interface Bookkeeping {
 export async function readBookkeeping(pool: Pool): Promise<readonly Bookkeeping[]> {
   const { rows } = await pool.query<Bookkeeping>(
     `SELECT relnamespace::regnamespace || '.' || relname AS table, nullif(greatest(reltuples, -1), -1)::double precision AS rows,
-            pg_total_relation_size(oid)::double precision AS bytes
+            pg_catalog.pg_total_relation_size(oid)::double precision AS bytes
      FROM pg_class WHERE relnamespace = 'mesh'::regnamespace AND relname IN ('applied', 'entity_version', 'seen')
      ORDER BY relname`,
   );

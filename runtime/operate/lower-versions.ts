@@ -22,8 +22,8 @@ export async function lowerVersions(pool: Pool): Promise<LoweredVersions> {
     await tx.query("LOCK TABLE mesh.entity_version IN SHARE ROW EXCLUSIVE MODE");
     const { rows } = await tx.query<{ to: string }>(
       `SELECT greatest(
-  (SELECT max(version) FROM mesh.entity_version WHERE version <= $1),
-  (SELECT max(minimum_version) FROM mesh.relay WHERE minimum_version <= $1), 0) AS to`,
+  (SELECT pg_catalog.max(version) FROM mesh.entity_version WHERE version <= $1),
+  (SELECT pg_catalog.max(minimum_version) FROM mesh.relay WHERE minimum_version <= $1), 0) AS to`,
       [PLAUSIBLE_VERSION],
     );
     const to = Number(rows[0]?.to ?? 0);

@@ -38,13 +38,13 @@ async function queueAgain(pool: Pool, definition: ServiceDefinition, id: number)
     await client.query(
       `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
 SELECT (headers ->> 'Nats-Msg-Id')::uuid, subject, entity, entity_id,
-       (convert_from(body, 'UTF8')::json #>> '{metadata,version}')::bigint, convert_from(body, 'UTF8'),
+       (pg_catalog.convert_from(body, 'UTF8')::json #>> '{metadata,version}')::bigint, pg_catalog.convert_from(body, 'UTF8'),
        nullif(headers - 'Nats-Msg-Id', '{}')
 FROM mesh.dead_letter WHERE id = $1`,
       [id],
     );
     await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
-    await client.query("SELECT pg_notify('mesh_outbox', '')");
+    await client.query("SELECT pg_catalog.pg_notify('mesh_outbox', '')");
     return { outcome: "queued" };
   });
 }

@@ -204,7 +204,7 @@ async function readConsumer(
 ): Promise<ConsumerStatus> {
   const { rows } = await pool.query<ConsumerRow>(
     `SELECT last_seq::double precision,
-            json_build_object('at', to_char(snapshot_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            pg_catalog.json_build_object('at', pg_catalog.to_char(snapshot_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
                               'rows', snapshot_rows, 'error', snapshot_error, 'wanted', snapshot_wanted,
                               'unfit', coalesce((pg_catalog.to_jsonb(known) ->> 'snapshot_unfit')::integer, 0)) AS snapshot,
             (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL)::integer AS dead_letters,

@@ -47,12 +47,12 @@ WITH next AS MATERIALIZED (
 ), written AS (
     INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
     SELECT $3::uuid, $6, $1, $2, event.version,
-           CASE WHEN octet_length(event.body) <= broker.max_event_bytes THEN event.body
-                ELSE mesh.refuse_event($6, octet_length(event.body), broker.max_event_bytes) END
+           CASE WHEN pg_catalog.octet_length(event.body) <= broker.max_event_bytes THEN event.body
+                ELSE mesh.refuse_event($6, pg_catalog.octet_length(event.body), broker.max_event_bytes) END
     FROM event CROSS JOIN mesh.broker AS broker
     RETURNING 1
 )
-SELECT CASE WHEN relay.notify_suppressed THEN NULL ELSE pg_notify('mesh_outbox', '') END
+SELECT CASE WHEN relay.notify_suppressed THEN NULL ELSE pg_catalog.pg_notify('mesh_outbox', '') END
 FROM written CROSS JOIN mesh.relay AS relay`;
 
 /**

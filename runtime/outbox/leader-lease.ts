@@ -50,7 +50,7 @@ export async function acquireLease(options: LeaseOptions): Promise<LeaderLease |
   const lock = [lockSpace(meshSchemaOf(options.pool.options)), RELAY];
   try {
     while (!options.signal.aborted) {
-      const [tried] = await lease.query<[boolean]>("SELECT pg_try_advisory_lock($1, $2)", lock);
+      const [tried] = await lease.query<[boolean]>("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", lock);
       if (tried?.[0]) {
         await lease.query("LISTEN mesh_outbox", []);
         return lease;
@@ -126,9 +126,10 @@ async function connectLease({ pool, service, logger, signal, onNotify }: LeaseOp
     },
   };
   try {
-    await query("SELECT set_config('application_name', $1, false), set_config('TimeZone', 'UTC', false)", [
-      `meshwright ${service}`,
-    ]);
+    await query(
+      "SELECT pg_catalog.set_config('application_name', $1, false), pg_catalog.set_config('TimeZone', 'UTC', false)",
+      [`meshwright ${service}`],
+    );
     // The outbox is read in order, from a sequence on: a plan that sorts it or scans all of it is never right.
     // Without jit: where a disabled plan is the only one (a table of one row) its cost would have jit compile for 50 ms.
     await query("SET enable_seqscan = off", []);

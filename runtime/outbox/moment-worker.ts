@@ -41,9 +41,9 @@ ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
 const TELL = "SELECT mesh.tell_moments($1, $2, $3, $4) AS told";
 const PUT_OFF = `UPDATE mesh.moment SET next_at = mesh.clock() + interval '1 second' WHERE event = $1 AND row_key = $2`;
 const NOTE_FAILURE = `UPDATE mesh.moment
-SET attempts = attempts + 1, last_error = $3, next_at = mesh.clock() + make_interval(secs => $4) WHERE event = $1 AND row_key = $2`;
+SET attempts = attempts + 1, last_error = $3, next_at = mesh.clock() + pg_catalog.make_interval(secs => $4) WHERE event = $1 AND row_key = $2`;
 const NEXT_MS =
-  "SELECT (1000 * extract(epoch FROM min(next_at) - mesh.clock()))::double precision AS ms FROM mesh.moment";
+  "SELECT (1000 * extract(epoch FROM pg_catalog.min(next_at) - mesh.clock()))::double precision AS ms FROM mesh.moment";
 
 export function startMomentWorker(given: MomentWorkerOptions): MomentWorker {
   const options = { pollMs: 1_000, batch: 500, ...given };

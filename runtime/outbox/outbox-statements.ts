@@ -36,7 +36,7 @@ SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text 
 UNION ALL
 SELECT seq, event_id, subject, body, headers, (SELECT pg_current_xact_id()::text)
 FROM (
-    SELECT page.*, sum(octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - octet_length(page.body) AS bytes_before
+    SELECT page.*, pg_catalog.sum(pg_catalog.octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - pg_catalog.octet_length(page.body) AS bytes_before
     FROM (
         SELECT seq, event_id, subject, body, headers FROM mesh.outbox
         WHERE seq > $1 AND seq <= $2 AND NOT EXISTS (SELECT FROM pg_catalog.unnest($3::bigint[]) AS known WHERE known = seq)
@@ -117,8 +117,8 @@ export async function deadLetterRows(
     `WITH refused AS (SELECT * FROM unnest($1::bigint[], $3::text[]) AS refused (seq, error)),
      gone AS (DELETE FROM mesh.outbox WHERE seq IN (SELECT seq FROM refused) RETURNING *)
      INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, entity, entity_id)
-     SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || jsonb_build_object('Nats-Msg-Id', event_id),
-            convert_to(body, 'UTF8'), error, entity, entity_id
+     SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || pg_catalog.jsonb_build_object('Nats-Msg-Id', event_id),
+            pg_catalog.convert_to(body, 'UTF8'), error, entity, entity_id
      FROM gone JOIN refused USING (seq)`,
     [refused.map(({ row }) => row.seq), stream, refused.map(({ error }) => error)],
   );

@@ -20,7 +20,7 @@ export async function lockVersions(lease: LeaderLease): Promise<void> {
 /** The highest version that this database has given out, or the minimum version where that is higher. */
 export async function highestCounted(lease: LeaderLease): Promise<number> {
   const [row] = await lease.query<[string]>(
-    "SELECT greatest(minimum_version, (SELECT max(version) FROM mesh.entity_version)) FROM mesh.relay",
+    "SELECT greatest(minimum_version, (SELECT pg_catalog.max(version) FROM mesh.entity_version)) FROM mesh.relay",
     [],
   );
   return Number(row?.[0] ?? 0);
@@ -45,14 +45,14 @@ stale AS (
     )
 ), rewritten AS (
     UPDATE mesh.outbox AS waiting
-    SET version = stale.version, body = regexp_replace(waiting.body, '"version"(\\s*):(\\s*)\\d+', '"version"\\1:\\2' || stale.version)
+    SET version = stale.version, body = pg_catalog.regexp_replace(waiting.body, '"version"(\\s*):(\\s*)\\d+', '"version"\\1:\\2' || stale.version)
     FROM stale WHERE stale.seq = waiting.seq
 )
 UPDATE mesh.entity_version AS counter
 SET version = newest.version, first_version = coalesce(newest.first_version, counter.first_version)
 FROM (
-    SELECT entity, entity_id, max(stale.version) AS version,
-        max(stale.version) FILTER (WHERE stale.former = known.first_version) AS first_version
+    SELECT entity, entity_id, pg_catalog.max(stale.version) AS version,
+        pg_catalog.max(stale.version) FILTER (WHERE stale.former = known.first_version) AS first_version
     FROM stale JOIN mesh.entity_version AS known USING (entity, entity_id) GROUP BY entity, entity_id
 ) AS newest
 WHERE counter.entity = newest.entity AND counter.entity_id = newest.entity_id AND counter.version <= newest.version`;
@@ -95,7 +95,7 @@ export async function raiseMinimumVersion(lease: LeaderLease, unseen: number): P
     await lockVersions(lease);
     const [raised] = await lease.query<[string]>(
       `UPDATE mesh.relay
-       SET minimum_version = greatest(minimum_version, (SELECT coalesce(max(version), 0) FROM mesh.entity_version)) + $1 + 1
+       SET minimum_version = greatest(minimum_version, (SELECT coalesce(pg_catalog.max(version), 0) FROM mesh.entity_version)) + $1 + 1
        RETURNING minimum_version`,
       [unseen],
     );

@@ -109,9 +109,10 @@ function lackingRows({ cache }: ConsumerModel, entity: string, seq: number): str
  */
 async function findLacking({ client, model, seq }: Run): Promise<number> {
   // Bare parameters are not possible in CREATE TABLE AS; the entity is generated, the sequence a number.
-  const { rows: quoted } = await client.query<{ entity: string }>("SELECT quote_literal($1) AS entity", [
-    model.scope,
-  ]);
+  const { rows: quoted } = await client.query<{ entity: string }>(
+    "SELECT pg_catalog.quote_literal($1) AS entity",
+    [model.scope],
+  );
   const entity = quoted[0]?.entity ?? "";
   // Room for a million ids: with the default of 4 MB they would go through temporary files, twice.
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");

@@ -49,11 +49,11 @@ export async function readSnapshotRecord(tx: Tx, durable: string): Promise<Snaps
   };
 }
 
-const LOCK_KEY = "hashtextextended('mesh snapshot ' || $1, 0)";
+const LOCK_KEY = "pg_catalog.hashtextextended('mesh snapshot ' || $1, 0)";
 
 export async function tryLock(client: PoolClient, durable: string): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
-    `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS locked`,
+    `SELECT pg_catalog.pg_try_advisory_lock(${LOCK_KEY}) AS locked`,
     [durable],
   );
   return rows[0]?.locked === true;
@@ -63,7 +63,7 @@ export async function tryLock(client: PoolClient, durable: string): Promise<bool
 export async function releaseLock(client: PoolClient, durable: string, logger: Logger): Promise<void> {
   try {
     await client.query("ROLLBACK");
-    await client.query(`SELECT pg_advisory_unlock(${LOCK_KEY})`, [durable]);
+    await client.query(`SELECT pg_catalog.pg_advisory_unlock(${LOCK_KEY})`, [durable]);
   } catch (error) {
     logger.debug({ error: messageOf(error) }, "the snapshot's connection is gone, and its lock with it");
   }

@@ -50,7 +50,7 @@ const SHOWN = 100;
 
 export async function readAhead(client: PoolClient): Promise<Ahead> {
   const { rows } = await client.query<{ id: string; version: string; sourceVersion: string; total: number }>(
-    `SELECT entity_id AS id, max(version) AS version, min(source_version) AS "sourceVersion", (count(*) OVER ())::integer AS total
+    `SELECT entity_id AS id, pg_catalog.max(version) AS version, pg_catalog.min(source_version) AS "sourceVersion", (count(*) OVER ())::integer AS total
 FROM "$ahead" GROUP BY entity_id ORDER BY entity_id LIMIT ${SHOWN}`,
   );
   const first = rows.map(({ id, version, sourceVersion }) => ({
@@ -82,7 +82,7 @@ export interface Trusted {
  */
 const TAKE_BACK = `WITH "$lowered" AS (
   SELECT state.entity_id, CASE WHEN $2 AND ahead.source_version > 0 THEN ahead.source_version - 1 END AS version FROM mesh.applied AS state
-  JOIN (SELECT entity_id, min(source_version) AS source_version FROM "$ahead" GROUP BY entity_id) AS ahead USING (entity_id)
+  JOIN (SELECT entity_id, pg_catalog.min(source_version) AS source_version FROM "$ahead" GROUP BY entity_id) AS ahead USING (entity_id)
   WHERE state.entity = $1 AND ${aheadSql("state", "ahead.source_version", "$3")}
   ORDER BY state.entity_id FOR UPDATE OF state
 )

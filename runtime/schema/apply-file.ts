@@ -124,8 +124,8 @@ function tellNowAndThen(file: Pending, { logger }: Applying): (blockers: readonl
  */
 async function setOwnPath(file: Pending, client: ClientBase, local: boolean): Promise<void> {
   const { rows } = await client.query<{ path: string | null }>(
-    `SELECT set_config('search_path', string_agg(quote_ident(name), ', ' ORDER BY place), $1) AS path
-     FROM pg_catalog.unnest(current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'::regnamespace::text`,
+    `SELECT pg_catalog.set_config('search_path', pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY place), $1) AS path
+     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS schema (name, place) WHERE name <> 'mesh'::regnamespace::text`,
     [local],
   );
   if (rows[0]?.path == null) {
@@ -167,7 +167,9 @@ async function applyStatements(
   stage: Stage,
   { client, signal, finish }: Staging,
 ): Promise<void> {
-  const { rows } = await client.query<{ path: string }>("SELECT current_setting('search_path') AS path");
+  const { rows } = await client.query<{ path: string }>(
+    "SELECT pg_catalog.current_setting('search_path') AS path",
+  );
   await setOwnPath(file, client, false);
   try {
     for (const statement of splitStatements(stage.text)) {
@@ -184,7 +186,7 @@ async function applyStatements(
     await client.query("COMMIT");
   } finally {
     await client
-      .query("SELECT set_config('search_path', $1, false)", [rows[0]?.path ?? ""])
+      .query("SELECT pg_catalog.set_config('search_path', $1, false)", [rows[0]?.path ?? ""])
       .catch(() => undefined);
   }
 }

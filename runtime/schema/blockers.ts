@@ -16,9 +16,9 @@ export interface Blocker {
 const BLOCKERS = `
 SELECT blocker.pid, coalesce(activity.application_name, '') AS application,
        coalesce(activity.usename, '') AS user, activity.state,
-       to_char(coalesce(activity.xact_start, activity.query_start) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
-       left(regexp_replace(activity.query, '\\s+', ' ', 'g'), 80) AS query
-FROM (SELECT DISTINCT pg_catalog.unnest(pg_blocking_pids($1)) AS pid) AS blocker
+       pg_catalog.to_char(coalesce(activity.xact_start, activity.query_start) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
+       pg_catalog.left(pg_catalog.regexp_replace(activity.query, '\\s+', ' ', 'g'), 80) AS query
+FROM (SELECT DISTINCT pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) AS pid) AS blocker
 LEFT JOIN pg_stat_activity AS activity ON activity.pid = blocker.pid
 ORDER BY activity.xact_start NULLS LAST, blocker.pid`;
 
@@ -69,7 +69,7 @@ export function watchBlockers({ database, pid, onBlocked }: WatchOptions): Block
 
 /** Ends what the backend is doing, and nothing else. Harmless when it cannot be reached. */
 export async function cancelBackend(database: Pool | ClientBase, pid: number): Promise<void> {
-  await beside(database, (client) => client.query("SELECT pg_cancel_backend($1)", [pid])).catch(
+  await beside(database, (client) => client.query("SELECT pg_catalog.pg_cancel_backend($1)", [pid])).catch(
     () => undefined,
   );
 }

@@ -86,7 +86,7 @@ const NAMES = (relation: string, numbers: string) =>
 
 /** Over columns alone, for all rows, and usable. */
 const INDEXES = (unique: boolean) =>
-  `(SELECT coalesce(pg_catalog.json_agg(${NAMES("i.indrelid", "(string_to_array(i.indkey::text, ' ')::int2[])[1:i.indnkeyatts]")} ORDER BY i.indexrelid), '[]')
+  `(SELECT coalesce(pg_catalog.json_agg(${NAMES("i.indrelid", "(pg_catalog.string_to_array(i.indkey::text, ' ')::int2[])[1:i.indnkeyatts]")} ORDER BY i.indexrelid), '[]')
     FROM pg_index AS i JOIN pg_class AS ic ON ic.oid = i.indexrelid JOIN pg_am AS am ON am.oid = ic.relam
     WHERE i.indrelid = c.oid AND i.indisunique = ${unique} AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid
       AND am.amname = 'btree' AND ic.relname NOT LIKE 'mesh\\_%')`;
@@ -96,20 +96,20 @@ WITH RECURSIVE base (domain, type) AS (
   SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
   UNION ALL SELECT pg_type.oid, base.type FROM pg_type JOIN base ON base.domain = pg_type.typbasetype WHERE typtype = 'd'
 )
-SELECT json_build_object(
+SELECT pg_catalog.json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'owner', c.relowner::regrole::text,
-  'owned', pg_has_role(c.relowner, 'USAGE'), 'readable', has_table_privilege(c.oid, 'SELECT'), 'rowSecurity', c.relrowsecurity,
+  'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'readable', pg_catalog.has_table_privilege(c.oid, 'SELECT'), 'rowSecurity', c.relrowsecurity,
   'inherited', c.relispartition OR EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhparent, inhrelid)),
-  'comment', obj_description(c.oid, 'pg_class'),
+  'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
   'columns', (
-    SELECT coalesce(pg_catalog.json_agg(json_build_object(
-      'name', a.attname, 'type', format_type(b.type, NULL), 'declared', format_type(a.atttypid, a.atttypmod), 'typeKind', bt.typtype,
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', a.attname, 'type', pg_catalog.format_type(b.type, NULL), 'declared', pg_catalog.format_type(a.atttypid, a.atttypmod), 'typeKind', bt.typtype,
       'notNull', a.attnotnull OR t.typnotnull, 'defaulted', a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
       'generated', a.attgenerated <> '',
       'values', (SELECT pg_catalog.json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = b.type),
-      'checks', coalesce((SELECT pg_catalog.json_agg(pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
+      'checks', coalesce((SELECT pg_catalog.json_agg(pg_catalog.pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
         AND convalidated AND conkey = ARRAY[a.attnum] AND conname NOT LIKE 'mesh\\_%'), '[]'),
-      'comment', col_description(c.oid, a.attnum)
+      'comment', pg_catalog.col_description(c.oid, a.attnum)
     ) ORDER BY a.attnum), '[]')
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid JOIN base AS b ON b.domain = a.atttypid JOIN pg_type AS bt ON bt.oid = b.type
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -118,7 +118,7 @@ SELECT json_build_object(
   'uniques', ${INDEXES(true)},
   'indexes', ${INDEXES(false)},
   'foreignKeys', (
-    SELECT coalesce(pg_catalog.json_agg(json_build_object(
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'columns', ${NAMES("f.conrelid", "f.conkey")}, 'schema', tn.nspname, 'table', tc.relname,
       'targets', ${NAMES("f.confrelid", "f.confkey")}, 'onDelete', f.confdeltype
     ) ORDER BY f.conname), '[]')

@@ -174,13 +174,13 @@ export function orderingHint(file: Migration, { code }: Pick<DatabaseError, "cod
     : undefined;
 }
 
-const RELATIONS = `SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE') AND nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT ${isMeshSchema("n")}`;
+const RELATIONS = `SELECT pg_catalog.format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_catalog.pg_has_role(relowner, 'USAGE') AND nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT ${isMeshSchema("n")}`;
 
 /** What a file may set; a transaction's own settings end with it. */
 const SETTINGS = `SELECT name, setting FROM pg_settings
 WHERE context IN ('user', 'superuser') AND (name = 'transaction_timeout' OR name NOT LIKE 'transaction\\_%')`;
-const PUT_BACK = `SELECT set_config(name, former.setting, false)
+const PUT_BACK = `SELECT pg_catalog.set_config(name, former.setting, false)
 FROM unnest($1::text[], $2::text[]) AS former (name, setting) JOIN pg_settings AS present USING (name)
 WHERE present.setting <> former.setting`;
 

@@ -39,7 +39,7 @@ const LOCK_TIMEOUT_MS = 2_000;
  */
 export async function detachDatabase(client: ClientBase, options: DetachOptions): Promise<Detached> {
   const { rows } = await client.query<{ there: boolean }>(
-    "SELECT to_regclass('mesh.place') IS NOT NULL AS there",
+    "SELECT pg_catalog.to_regclass('mesh.place') IS NOT NULL AS there",
   );
   if (rows[0]?.there !== true) return { triggers: 0, constraints: 0, indexes: 0, tables: [], left: [] };
   await requireStopped(client, options.service);
@@ -79,7 +79,7 @@ function stillNeeded(table: string, cause: unknown): unknown {
 }
 
 const CUSTOM_RELATIONS =
-  "SELECT name FROM mesh.custom_relation WHERE to_regclass(name) IS NOT NULL ORDER BY name";
+  "SELECT name FROM mesh.custom_relation WHERE pg_catalog.to_regclass(name) IS NOT NULL ORDER BY name";
 
 /** A service that runs would make schema mesh anew, or fail at each event. */
 async function requireStopped(client: ClientBase, service: string): Promise<void> {
@@ -111,7 +111,7 @@ async function requireNothingLost(client: ClientBase, options: DetachOptions): P
 }
 
 const TRIGGERS = `
-SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) AS statement
+SELECT pg_catalog.format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) AS statement
 FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND p.pronamespace = 'mesh'::regnamespace AND
   (SELECT relnamespace FROM pg_class WHERE oid = t.tgrelid) <> 'mesh'::regnamespace`;
@@ -121,11 +121,11 @@ JOIN mesh.place ON schema_name = n.nspname AND table_name = c.relname AND existi
 WHERE x.name LIKE 'mesh\\_%'`;
 
 const CONSTRAINTS = `
-SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', x.relation::regclass, x.name) AS statement
+SELECT pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', x.relation::regclass, x.name) AS statement
 FROM (SELECT conname AS name, conrelid AS relation FROM pg_constraint WHERE contype = 'c') AS x ${OURS}`;
 
 const INDEXES = `
-SELECT format('DROP INDEX %s', x.index::regclass) AS statement
+SELECT pg_catalog.format('DROP INDEX %s', x.index::regclass) AS statement
 FROM (SELECT relname AS name, indrelid AS relation, indexrelid AS index FROM pg_index JOIN pg_class ON oid = indexrelid) AS x ${OURS}`;
 
 async function dropEach(client: ClientBase, query: string): Promise<number> {
@@ -145,21 +145,23 @@ async function revoke(
   ]);
   if (found.rowCount === 0) return;
   for (const view of views) {
-    const known = await client.query("SELECT FROM pg_class WHERE oid = to_regclass($1)", [relationOf(view)]);
+    const known = await client.query("SELECT FROM pg_class WHERE oid = pg_catalog.to_regclass($1)", [
+      relationOf(view),
+    ]);
     if (known.rowCount !== 0) await client.query(`REVOKE ALL ON ${relationOf(view)} FROM ${quote(role)}`);
   }
   // What the model has no more and the database has not released yet, too.
   const places = await client.query<{ relation: string }>(
-    `SELECT to_regclass(format('%I.%I', schema_name, table_name))::text AS relation FROM mesh.place
-     WHERE existing AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL`,
+    `SELECT pg_catalog.to_regclass(pg_catalog.format('%I.%I', schema_name, table_name))::text AS relation FROM mesh.place
+     WHERE existing AND pg_catalog.to_regclass(pg_catalog.format('%I.%I', schema_name, table_name)) IS NOT NULL`,
   );
   for (const { relation } of places.rows) await client.query(`REVOKE ALL ON ${relation} FROM ${quote(role)}`);
   for (const name of left) await client.query(`REVOKE ALL ON ${name} FROM ${quote(role)}`);
   const { rows } = await client.query<{ statement: string }>(
-    `SELECT format('REVOKE ALL ON SCHEMA %I FROM %I', nspname, $1::text) AS statement FROM pg_namespace
-     WHERE nspname = ANY ($2) AND has_schema_privilege(current_user, oid, 'USAGE WITH GRANT OPTION')
-     UNION ALL SELECT format('REVOKE ALL ON DATABASE %I FROM %I', current_database(), $1::text)
-     WHERE has_database_privilege(current_user, current_database(), 'CONNECT WITH GRANT OPTION')`,
+    `SELECT pg_catalog.format('REVOKE ALL ON SCHEMA %I FROM %I', nspname, $1::text) AS statement FROM pg_namespace
+     WHERE nspname = ANY ($2) AND pg_catalog.has_schema_privilege(current_user, oid, 'USAGE WITH GRANT OPTION')
+     UNION ALL SELECT pg_catalog.format('REVOKE ALL ON DATABASE %I FROM %I', current_database(), $1::text)
+     WHERE pg_catalog.has_database_privilege(current_user, current_database(), 'CONNECT WITH GRANT OPTION')`,
     [role, tables.flatMap(({ at }) => at?.schema ?? [])],
   );
   for (const { statement } of rows) await client.query(statement);

@@ -45,5 +45,5 @@ SELECT DISTINCT c.relname AS table, n.nspname AS schema
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS home ON home.oid = c.relnamespace
   JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE NOT t.tgisinternal AND t.tgname LIKE 'mesh\\_%' AND (home.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-  AND n.oid IS DISTINCT FROM to_regnamespace('mesh')::oid AND ${isMeshSchema("n")}
+  AND n.oid IS DISTINCT FROM pg_catalog.to_regnamespace('mesh')::oid AND ${isMeshSchema("n")}
 ORDER BY 1, 2`;

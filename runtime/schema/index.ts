@@ -1,4 +1,10 @@
-export { type CatalogColumn, type CatalogForeignKey, type CatalogTable, readCatalog, readMeshSchemas } from "./catalog.js";
+export {
+  type CatalogColumn,
+  type CatalogForeignKey,
+  type CatalogTable,
+  readCatalog,
+  readMeshSchemas,
+} from "./catalog.js";
 export { type CustomSqlMistake, findCustomSqlMistakes, normalizeSql } from "./custom-sql.js";
 export { type Detached, type DetachOptions, detachDatabase } from "./detach.js";
 export {

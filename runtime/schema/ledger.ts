@@ -36,7 +36,7 @@ export function checksum(text: string): string {
 
 /** Creates the schema and its ledger where they are missing. Call under the migration lock: `IF NOT EXISTS` alone loses races. */
 export async function prepareLedger(client: ClientBase): Promise<void> {
-  const found = await client.query("SELECT to_regclass('mesh.migration') IS NOT NULL AS ready");
+  const found = await client.query("SELECT pg_catalog.to_regclass('mesh.migration') IS NOT NULL AS ready");
   if (found.rows[0]?.ready === true) return;
   await client.query(`
     CREATE SCHEMA IF NOT EXISTS mesh;

@@ -102,7 +102,7 @@ export async function migrationState(
 ): Promise<{ readonly applied: readonly AppliedMigration[]; readonly pending: readonly string[] }> {
   const files = await readMigrations(options);
   return await withClient(database, async (client) => {
-    const found = await client.query("SELECT to_regclass('mesh.migration') IS NOT NULL AS ready");
+    const found = await client.query("SELECT pg_catalog.to_regclass('mesh.migration') IS NOT NULL AS ready");
     const applied = found.rows[0]?.ready === true ? await readLedger(client) : [];
     return { applied, pending: namesOf(pendingMigrations(files, applied)) };
   });
@@ -111,8 +111,8 @@ export async function migrationState(
 /** Whether the role of this connection may make what migrations make. */
 export async function mayMigrate(database: Pool | ClientBase): Promise<boolean> {
   const { rows } = await database.query<{ may: boolean }>(
-    `SELECT CASE WHEN to_regnamespace('mesh') IS NULL THEN has_database_privilege(current_database(), 'CREATE')
-     ELSE has_schema_privilege(to_regnamespace('mesh')::oid, 'CREATE') END AS may`,
+    `SELECT CASE WHEN pg_catalog.to_regnamespace('mesh') IS NULL THEN pg_catalog.has_database_privilege(current_database(), 'CREATE')
+     ELSE pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace('mesh')::oid, 'CREATE') END AS may`,
   );
   return rows[0]?.may === true;
 }
@@ -167,14 +167,15 @@ async function underLock<T>(
     return await work();
   } finally {
     // On a broken connection the server has let go already, and work's own error is the one to report.
-    await client.query("SELECT pg_advisory_unlock($1)", [MIGRATION_LOCK]).catch(() => undefined);
+    await client.query("SELECT pg_catalog.pg_advisory_unlock($1)", [MIGRATION_LOCK]).catch(() => undefined);
   }
 }
 
 async function tryLock(client: ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1) AS taken", [
-    MIGRATION_LOCK,
-  ]);
+  const { rows } = await client.query<{ taken: boolean }>(
+    "SELECT pg_catalog.pg_try_advisory_lock($1) AS taken",
+    [MIGRATION_LOCK],
+  );
   return rows[0]?.taken === true;
 }
 

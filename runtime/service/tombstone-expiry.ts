@@ -86,7 +86,7 @@ export async function expireDeleted(
   const client = await acquire(pool, onError);
   try {
     const { rows } = await client.query<{ locked: boolean }>(
-      "SELECT pg_try_advisory_lock($1, $2) AS locked",
+      "SELECT pg_catalog.pg_try_advisory_lock($1, $2) AS locked",
       lock,
     );
     if (rows[0]?.locked !== true) return undefined;
@@ -100,7 +100,7 @@ export async function expireDeleted(
       counters += await eachPage(client, { statement: COUNTER_PAGE, of: entity, signal }, (ids) =>
         expireCounters(client, { entity, table, ids, seconds }),
       );
-    await client.query("SELECT pg_advisory_unlock($1, $2)", lock);
+    await client.query("SELECT pg_catalog.pg_advisory_unlock($1, $2)", lock);
     return { tombstones, counters };
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));

@@ -23,7 +23,7 @@ FROM met WHERE state.entity = $1 AND state.entity_id = met.entity_id`;
 const EXPIRE_TOMBSTONES = `WITH gone AS (
   SELECT entity_id FROM mesh.applied AS state
   WHERE entity = $1 AND entity_id = ANY ($2::text[]) AND deleted AND deleted_seq = stream_seq
-    AND deleted_at < now() - make_interval(secs => $3)
+    AND deleted_at < now() - pg_catalog.make_interval(secs => $3)
     AND NOT EXISTS (SELECT FROM mesh.dead_letter AS letter
       WHERE letter.entity = $1 AND letter.entity_id = state.entity_id AND letter.redriven_at IS NULL)
     AND NOT EXISTS (SELECT FROM mesh.attempt WHERE attempt.entity = $1 AND attempt.entity_id = state.entity_id)
@@ -53,8 +53,8 @@ FROM met WHERE counter.entity = $1 AND counter.entity_id = met.entity_id`;
 const EXPIRE_COUNTERS = `WITH gone AS (
   SELECT entity_id FROM mesh.entity_version
   WHERE entity = $1 AND entity_id = ANY ($2::text[]) AND gone_version = version
-    AND gone_at < now() - make_interval(secs => $3)
-    AND NOT EXISTS (SELECT FROM mesh.outbox WHERE created_at < now() - make_interval(secs => $3 / 2.0) LIMIT 1)
+    AND gone_at < now() - pg_catalog.make_interval(secs => $3)
+    AND NOT EXISTS (SELECT FROM mesh.outbox WHERE created_at < now() - pg_catalog.make_interval(secs => $3 / 2.0) LIMIT 1)
   FOR UPDATE SKIP LOCKED)
 DELETE FROM mesh.entity_version AS counter USING gone
 WHERE counter.entity = $1 AND counter.entity_id = gone.entity_id`;

@@ -19,9 +19,9 @@ export function wireExpression({ type, wide }: TypedColumn, value: string): stri
   const { kind, zoned, element } = factsOf(type);
   switch (kind) {
     case "moment":
-      return `to_char(${value}${zoned ? " AT TIME ZONE 'UTC'" : ""}, ${ISO_8601})`;
+      return `pg_catalog.to_char(${value}${zoned ? " AT TIME ZONE 'UTC'" : ""}, ${ISO_8601})`;
     case "day":
-      return `to_char(${value}, 'YYYY-MM-DD')`;
+      return `pg_catalog.to_char(${value}, 'YYYY-MM-DD')`;
     case "whole number":
       return wide ? `${value}::text` : value;
     // PostgreSQL prints all digits of the scale, and never an exponent.
@@ -29,7 +29,7 @@ export function wireExpression({ type, wide }: TypedColumn, value: string): stri
       return `${value}::text`;
     // PostgreSQL breaks lines after 76 characters.
     case "bytes":
-      return `translate(encode(${value}, 'base64'), E'\\n', '')`;
+      return `pg_catalog.translate(pg_catalog.encode(${value}, 'base64'), E'\\n', '')`;
     case "list":
       return element === undefined ? value : wireList(element, value);
     case "text":
@@ -80,12 +80,12 @@ export function exactExpression({ type }: TypedColumn, value: string): string {
     case "document":
       return `${value}::text`;
     case "number":
-      return `float8send(${value})`;
+      return `pg_catalog.float8send(${value})`;
     case "decimal":
-      return precision === undefined ? `numeric_send(${value})` : value;
+      return precision === undefined ? `pg_catalog.numeric_send(${value})` : value;
     case "list":
       return element !== undefined && exactExpression({ type: element }, "") !== ""
-        ? `array_send(${value})`
+        ? `pg_catalog.array_send(${value})`
         : value;
     case "text":
     case "uuid":

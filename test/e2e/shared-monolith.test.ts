@@ -272,7 +272,9 @@ test("tables and indexes of both fit into one schema, and one takes a name that 
   expect(taken.stdout.match(/^took .*/gm)).toEqual([expect.stringContaining("public.loose")]);
   expect(taken.stdout).toMatch(/^left out public\.z: it belongs to "shop"/m);
   expect(taken.stdout).toMatch(/^left out public\.a_b: it belongs to "audit"/m);
-  expect(readFileSync(join(made, "mesh.yaml"), "utf8")).toMatch(/crm_db:\n +shares: shop_db\n +existing: true/);
+  expect(readFileSync(join(made, "mesh.yaml"), "utf8")).toMatch(
+    /crm_db:\n +shares: shop_db\n +existing: true/,
+  );
   const own = await mesh(made, "adopt", at, "--service", "shop");
   expect(own.stdout.match(/^took .*/gm)).toBe(null);
 });

@@ -56,7 +56,10 @@ export function findNeighbours(
 /** All its tables that exist are there, or all that the mesh has made: one table of the same name may be another one. */
 function isIn(
   database: Database,
-  { catalog, meshSchemas }: { readonly catalog: readonly CatalogTable[]; readonly meshSchemas: readonly string[] },
+  {
+    catalog,
+    meshSchemas,
+  }: { readonly catalog: readonly CatalogTable[]; readonly meshSchemas: readonly string[] },
 ): boolean {
   const existing = database.tables.filter((table) => table.existing === true);
   const isMade = existing.length === 0 && meshSchemas.includes(meshSchema(database));

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION mesh.escape_token(TEXT) IS
 CREATE FUNCTION mesh.token(value TEXT) RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN octet_length(value) <= 2048 AND value ~ '^[-!-$&-),+/-=?-~]+$' THEN value
+    WHEN pg_catalog.octet_length(value) <= 2048 AND value ~ '^[-!-$&-),+/-=?-~]+$' THEN value
     ELSE mesh.escape_token(value)
 END;
 COMMENT ON FUNCTION mesh.token(TEXT) IS
@@ -42,13 +42,13 @@ COMMENT ON FUNCTION mesh.token(TEXT) IS
 -- Not STRICT, and without SET, so that they are inlined.
 CREATE FUNCTION mesh.id_part(value TEXT) RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN replace(replace(value, '%', '%25'), ':', '%3A');
+RETURN pg_catalog.replace(pg_catalog.replace(value, '%', '%25'), ':', '%3A');
 COMMENT ON FUNCTION mesh.id_part(TEXT) IS
     'The value of one of several key columns as it stands in the entity''s id, whose parts are joined by ":". The bytes are those of the runtime.';
 
 CREATE FUNCTION mesh.part_of_id(id TEXT, place INTEGER) RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN replace(replace(split_part(id, ':', place), '%3A', ':'), '%25', '%');
+RETURN pg_catalog.replace(pg_catalog.replace(pg_catalog.split_part(id, ':', place), '%3A', ':'), '%25', '%');
 COMMENT ON FUNCTION mesh.part_of_id(TEXT, INTEGER) IS 'The value of a key column in the id of an entity whose key has several: the first is 1.';
 
 CREATE FUNCTION mesh.refuse_event(subject TEXT, bytes INTEGER, max_event_bytes INTEGER) RETURNS TEXT
@@ -80,7 +80,7 @@ COMMENT ON FUNCTION mesh.fit_large_event(TEXT, TEXT) IS 'mesh.fit_event for bodi
 -- Inlined, like mesh.token: most events never leave the calling statement.
 CREATE FUNCTION mesh.fit_event(subject TEXT, body TEXT) RETURNS TEXT
 LANGUAGE sql
-RETURN CASE WHEN octet_length(body) <= 512 THEN body ELSE mesh.fit_large_event(subject, body) END;
+RETURN CASE WHEN pg_catalog.octet_length(body) <= 512 THEN body ELSE mesh.fit_large_event(subject, body) END;
 COMMENT ON FUNCTION mesh.fit_event(TEXT, TEXT) IS 'The body itself, or 54000 where the broker would not take it.';
 
 CREATE FUNCTION mesh.next_version(entity TEXT, entity_id TEXT) RETURNS BIGINT
@@ -117,8 +117,8 @@ COMMENT ON FUNCTION mesh.is_list(ANYARRAY) IS 'Whether a JSON list tells all of 
 CREATE FUNCTION mesh.message(event_id UUID, entity_id TEXT, source TEXT, version BIGINT, payload TEXT) RETURNS TEXT
 LANGUAGE sql STABLE
 RETURN pg_catalog.format('{"metadata":{"event_id":"%s","entity_id":%s,"timestamp":%s,"source":%s,"version":%s}%s',
-    event_id, pg_catalog.to_json(entity_id), floor(date_part('epoch', now()))::bigint, pg_catalog.to_json(source), version,
-    CASE payload WHEN '{}' THEN '}' ELSE ',' || substr(payload, 2) END);
+    event_id, pg_catalog.to_json(entity_id), pg_catalog.floor(pg_catalog.date_part('epoch', now()))::bigint, pg_catalog.to_json(source), version,
+    CASE payload WHEN '{}' THEN '}' ELSE ',' || pg_catalog.substr(payload, 2) END);
 COMMENT ON FUNCTION mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT) IS
     'The body of an event: the metadata, then the members of the payload, which is a JSON object. The timestamp is the transaction''s, in unix seconds.';
 
@@ -143,7 +143,7 @@ DECLARE
     versions      BIGINT[];
     counted_ids   TEXT[];
 BEGIN
-    IF cardinality(events) = 1 THEN
+    IF pg_catalog.cardinality(events) = 1 THEN
         -- Fast path: by far the most statements write one row, and each node of a plan costs as much as a row.
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)
         SELECT emit.entity, event.id, relay.minimum_version + 1, CASE WHEN event.begins_incarnation THEN relay.minimum_version + 1 END FROM mesh.relay
@@ -154,19 +154,19 @@ BEGIN
         new_body := mesh.message(new_id, event.id, source, version, event.payload);
         INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
         VALUES (new_id, new_subject, emit.entity, event.id, version, mesh.fit_event(new_subject, new_body));
-        IF NOT is_suppressed THEN PERFORM pg_notify('mesh_outbox', ''); END IF;
-    ELSIF cardinality(events) > 1 THEN
+        IF NOT is_suppressed THEN PERFORM pg_catalog.pg_notify('mesh_outbox', ''); END IF;
+    ELSIF pg_catalog.cardinality(events) > 1 THEN
         WITH counted AS (
             INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)
             SELECT emit.entity, new_event.id, relay.minimum_version + 1, CASE WHEN new_event.begins_incarnation THEN relay.minimum_version + 1 END
-            FROM mesh.relay CROSS JOIN unnest(events) AS new_event
+            FROM mesh.relay CROSS JOIN pg_catalog.unnest(events) AS new_event
             ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
                 first_version = CASE WHEN excluded.first_version IS NULL THEN known.first_version ELSE greatest(known.version + 1, excluded.version) END
             RETURNING known.version, known.entity_id
         )
-        SELECT array_agg(counted.version), array_agg(counted.entity_id) INTO versions, counted_ids FROM counted;
+        SELECT pg_catalog.array_agg(counted.version), pg_catalog.array_agg(counted.entity_id) INTO versions, counted_ids FROM counted;
         -- Versions and events meet by their ordinal, which spares a join; PostgreSQL returns rows as they were given.
-        ASSERT counted_ids = ARRAY(SELECT new_event.id FROM unnest(events) AS new_event), 'versions came in another order than events';
+        ASSERT counted_ids = ARRAY(SELECT new_event.id FROM pg_catalog.unnest(events) AS new_event), 'versions came in another order than events';
         PERFORM mesh.write_events(emit.entity, action, source, events, versions);
     END IF;
 END;
@@ -184,7 +184,7 @@ BEGIN
     WITH numbered AS MATERIALIZED (
         SELECT new_event.id, new_event.ordinal,
             row_number() OVER (PARTITION BY new_event.id ORDER BY new_event.ordinal) - count(*) OVER (PARTITION BY new_event.id) AS steps_back
-        FROM unnest(events) WITH ORDINALITY AS new_event (id, payload, begins_incarnation, ordinal)
+        FROM pg_catalog.unnest(events) WITH ORDINALITY AS new_event (id, payload, begins_incarnation, ordinal)
     ), counted AS (
         INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
         SELECT emit_about.entity, numbered.id, relay.minimum_version + count(*) FROM numbered CROSS JOIN mesh.relay GROUP BY numbered.id, relay.minimum_version ORDER BY numbered.id COLLATE "C"
@@ -192,7 +192,7 @@ BEGIN
             SET version = greatest(known.version, (SELECT relay.minimum_version FROM mesh.relay)) + excluded.version - (SELECT relay.minimum_version FROM mesh.relay)
         RETURNING known.entity_id, known.version
     )
-    SELECT array_agg(counted.version + numbered.steps_back ORDER BY numbered.ordinal) INTO versions
+    SELECT pg_catalog.array_agg(counted.version + numbered.steps_back ORDER BY numbered.ordinal) INTO versions
     FROM numbered JOIN counted ON counted.entity_id = numbered.id;
     PERFORM mesh.write_events(emit_about.entity, action, source, events, versions);
 END;
@@ -215,7 +215,7 @@ BEGIN
         ) AS new_event
         OFFSET 0
     ) AS event;
-    PERFORM pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.notify_suppressed;
+    PERFORM pg_catalog.pg_notify('mesh_outbox', '') FROM mesh.relay WHERE NOT relay.notify_suppressed;
 END;
 $$;
 COMMENT ON FUNCTION mesh.write_events(TEXT, TEXT, TEXT, mesh.new_event[], BIGINT[]) IS
@@ -224,9 +224,9 @@ COMMENT ON FUNCTION mesh.write_events(TEXT, TEXT, TEXT, mesh.new_event[], BIGINT
 CREATE FUNCTION mesh.note_depth(relation OID, depth INTEGER) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
 DECLARE
     setting TEXT := 'mesh.depth_' || relation;
-    deepest INTEGER := coalesce(nullif(current_setting(setting, true), ''), '1')::integer;
+    deepest INTEGER := coalesce(nullif(pg_catalog.current_setting(setting, true), ''), '1')::integer;
 BEGIN
-    IF depth > deepest THEN PERFORM set_config(setting, depth::text, true); END IF;
+    IF depth > deepest THEN PERFORM pg_catalog.set_config(setting, depth::text, true); END IF;
     RETURN deepest > depth;
 END;
 $$;
@@ -238,7 +238,7 @@ CREATE FUNCTION mesh.emitted_within(relation OID, table_schema NAME, table_name 
 LANGUAGE sql
 RETURN CASE
     WHEN table_name <> own_table OR table_schema <> coalesce(own_schema, mesh.home()) THEN mesh.refuse_table(own_table, relation)
-    WHEN pg_trigger_depth() = 1 AND coalesce(current_setting('mesh.depth_' || relation, true), '') = '' THEN false
+    WHEN pg_trigger_depth() = 1 AND coalesce(pg_catalog.current_setting('mesh.depth_' || relation, true), '') = '' THEN false
     ELSE mesh.note_depth(relation, pg_trigger_depth())
 END;
 COMMENT ON FUNCTION mesh.emitted_within(OID, NAME, NAME, NAME, NAME) IS

@@ -169,7 +169,7 @@ COMMENT ON FUNCTION mesh.guard_living(REGCLASS, TEXT, TEXT, TEXT, TEXT[]) IS
 
 CREATE FUNCTION mesh.trigger_arguments(arguments TEXT[]) RETURNS TEXT
 LANGUAGE sql IMMUTABLE
-RETURN (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place) FROM pg_catalog.unnest(arguments) WITH ORDINALITY AS given (argument, place));
+RETURN (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(argument), ', ' ORDER BY place) FROM pg_catalog.unnest(arguments) WITH ORDINALITY AS given (argument, place));
 COMMENT ON FUNCTION mesh.trigger_arguments(TEXT[]) IS 'What stands in the brackets of EXECUTE FUNCTION.';
 
 -- A trigger of the user may change rows that the statement which fired it has just written: the events of those
@@ -181,8 +181,8 @@ DECLARE
 BEGIN
     -- A row may have passed several times within the statement: its last image counts. Rows are looked up one by one,
     -- since the caller allows no nested loops.
-    EXECUTE format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS written (id, image) GROUP BY written.id HAVING NOT bool_or(coalesce(
-        (SELECT record_send(present.*) = written.image FROM %s AS present WHERE %s), $3)))',
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM unnest($1, $2) AS written (id, image) GROUP BY written.id HAVING NOT pg_catalog.bool_or(coalesce(
+        (SELECT pg_catalog.record_send(present.*) = written.image FROM %s AS present WHERE %s), $3)))',
         relation::regclass, mesh.has_id(relation, key, 'present', 'written.id')) INTO overtaken USING ids, images, may_be_gone;
     IF NOT overtaken THEN RETURN; END IF;
     RAISE EXCEPTION 'a trigger changed rows of % that the statement which fired it had just written', mesh.name_of(relation)
@@ -204,7 +204,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     found TEXT[];
 BEGIN
-    EXECUTE format('SELECT coalesce(array_agg(given.id), ''{}'') FROM unnest($1) AS given (id)
+    EXECUTE pg_catalog.format('SELECT coalesce(pg_catalog.array_agg(given.id), ''{}'') FROM pg_catalog.unnest($1) AS given (id)
         WHERE (SELECT true FROM %s AS present WHERE %s) IS NULL',
         relation::regclass, mesh.has_id(relation, key, 'present', 'given.id')) INTO found USING ids;
     RETURN found;
@@ -231,13 +231,13 @@ COMMENT ON FUNCTION mesh.refuse_payload(NAME, NAME, TEXT, NAME) IS
 
 CREATE FUNCTION mesh.type_of(relation OID, key NAME) RETURNS TEXT
 LANGUAGE sql STABLE
-RETURN (SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = relation AND attname = key);
+RETURN (SELECT pg_catalog.format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = relation AND attname = key);
 COMMENT ON FUNCTION mesh.type_of(OID, NAME) IS 'Type of a column, as SQL.';
 
 CREATE FUNCTION mesh.has_id(relation OID, key NAME[], alias TEXT, id TEXT) RETURNS TEXT
 LANGUAGE sql STABLE
 RETURN (
-    SELECT string_agg(pg_catalog.format('%s.%I = %s::%s', alias, name,
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s.%I = %s::%s', alias, name,
         CASE WHEN pg_catalog.cardinality(key) = 1 THEN id ELSE pg_catalog.format('mesh.part_of_id(%s, %s)', id, place) END, mesh.type_of(relation, name)), ' AND ')
     FROM pg_catalog.unnest(key) WITH ORDINALITY AS part (name, place)
 );

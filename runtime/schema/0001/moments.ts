@@ -31,11 +31,11 @@ CREATE FUNCTION mesh.schedule(event TEXT, routine NAME, moments mesh.row_moment[
 LANGUAGE plpgsql AS $$
 BEGIN
     IF moments IS NULL THEN RETURN; END IF;
-    DELETE FROM mesh.moment AS known USING unnest(moments) AS given
-    WHERE isfinite(given.due_at) IS NOT TRUE AND known.event = schedule.event AND known.row_key = given.row_key;
+    DELETE FROM mesh.moment AS known USING pg_catalog.unnest(moments) AS given
+    WHERE pg_catalog.isfinite(given.due_at) IS NOT TRUE AND known.event = schedule.event AND known.row_key = given.row_key;
     INSERT INTO mesh.moment AS known (event, row_key, routine, due_at, next_at)
     SELECT schedule.event, given.row_key, schedule.routine, given.due_at, given.due_at
-    FROM unnest(moments) AS given WHERE isfinite(given.due_at)
+    FROM pg_catalog.unnest(moments) AS given WHERE pg_catalog.isfinite(given.due_at)
     ON CONFLICT ON CONSTRAINT moment_pkey DO UPDATE
         SET routine = excluded.routine, due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, last_error = NULL;
 END;
@@ -81,10 +81,10 @@ LANGUAGE plpgsql AS $$
 DECLARE
     done INTEGER;
 BEGIN
-    DELETE FROM mesh.moment AS known USING unnest(settled) AS given
+    DELETE FROM mesh.moment AS known USING pg_catalog.unnest(settled) AS given
     WHERE known.event = settle_moments.event AND known.row_key = given.row_key;
     GET DIAGNOSTICS done = ROW_COUNT;
-    UPDATE mesh.moment AS known SET next_at = mesh.clock() + interval '1 second' FROM unnest(taken) AS given
+    UPDATE mesh.moment AS known SET next_at = mesh.clock() + interval '1 second' FROM pg_catalog.unnest(taken) AS given
     WHERE known.event = settle_moments.event AND known.row_key = given.row_key;
     RETURN done;
 END;

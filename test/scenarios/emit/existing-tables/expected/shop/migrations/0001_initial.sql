@@ -27,7 +27,7 @@ BEGIN
         gone := (SELECT mesh.gone(tg_relid, 'Order ID', array_agg(after."Order ID"::text)) FROM new_rows AS after);
         PERFORM mesh.emit('shop.order', 'changed', 'shop-service', array_agg((after."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event))
             FROM (SELECT DISTINCT ON ("Order ID") * FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS pass ORDER BY "Order ID", "row number") AS before JOIN (SELECT DISTINCT ON ("Order ID") * FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS pass ORDER BY "Order ID", "row number" DESC) AS after USING ("Order ID"), LATERAL (SELECT after.total, after."select") AS payload
-            WHERE (float8send(before.total), before."select") IS DISTINCT FROM (float8send(after.total), after."select") AND after."Order ID"::text <> ALL (gone) GROUP BY after."row number" / 10000;
+            WHERE (pg_catalog.float8send(before.total), before."select") IS DISTINCT FROM (pg_catalog.float8send(after.total), after."select") AND after."Order ID"::text <> ALL (gone) GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
         PERFORM mesh.emit('shop.order', 'deleted', 'shop-service', array_agg((removed."Order ID"::text, row_to_json(payload.*), false)::mesh.new_event))
             FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT ) AS payload GROUP BY removed."row number" / 10000;
@@ -70,21 +70,21 @@ DECLARE
     upto "Sales Data"."Order"."Order ID"%TYPE;
 BEGIN
     LOOP
-        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+        PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
         SELECT page."Order ID" INTO upto FROM (
             SELECT kept."Order ID" FROM "Sales Data"."Order" AS kept WHERE last IS NULL OR kept."Order ID" > last ORDER BY kept."Order ID" LIMIT 10000
         ) AS page ORDER BY page."Order ID" DESC LIMIT 1;
         EXIT WHEN upto IS NULL;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
-            PERFORM set_config('lock_timeout', '100ms', true);
+            PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'shop.order', kept."Order ID"::text, relay.minimum_version + 1, relay.minimum_version + 1 FROM "Sales Data"."Order" AS kept CROSS JOIN mesh.relay
             WHERE (last IS NULL OR kept."Order ID" > last) AND kept."Order ID" <= upto
             ORDER BY kept."Order ID"::text COLLATE "C" ON CONFLICT DO NOTHING;
             last := upto;
         EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.1);
+            PERFORM pg_catalog.pg_sleep(0.1);
         END;
         COMMIT;
     END LOOP;
@@ -95,5 +95,5 @@ $$;
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"drafts","columns":[{"name":"draft_id","type":"TEXT","nullable":false},{"name":"body","type":"TEXT","nullable":false}],"key":{"name":"drafts_pkey","columns":["draft_id"]}}
 -- model: {"table":"notes","at":{"schema":"public","table":"notes"},"existing":true,"key":{"name":"notes_pkey","columns":["note_id"]}}
--- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"d11561537798"},"triggers":{"mesh_on_insert":"9076a1310f2a","mesh_on_update":"60d47168aab6","mesh_on_delete":"5646804b11c5","mesh_refuse_truncate":"428be927b1f7","mesh_refuse_key_change":"e1cd5bd91522","mesh_guard_personId":"25a2f761899b"}}
+-- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"0c01f32bd3bd"},"triggers":{"mesh_on_insert":"9076a1310f2a","mesh_on_update":"60d47168aab6","mesh_on_delete":"5646804b11c5","mesh_refuse_truncate":"428be927b1f7","mesh_refuse_key_change":"e1cd5bd91522","mesh_guard_personId":"25a2f761899b"}}
 -- model: {"table":"people","at":{"schema":"public","table":"people"},"existing":true,"key":{"name":"people_pkey","columns":["person_id"]}}

@@ -31,7 +31,7 @@ SELECT mesh.keep_private('mesh.on_orders()');
 
 ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_qty_travels CHECK (qty BETWEEN -9007199254740991 AND 9007199254740991) NOT VALID;
 ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_tags_travels CHECK (mesh.is_list(tags)) NOT VALID;
-ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_lines_payload CHECK ((jsonb_typeof(lines) = 'array') AND (CASE WHEN jsonb_typeof(lines) = 'array' THEN jsonb_array_length(lines) >= 1 ELSE TRUE END)) NOT VALID;
+ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_lines_payload CHECK ((pg_catalog.jsonb_typeof(lines) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(lines) = 'array' THEN pg_catalog.jsonb_array_length(lines) >= 1 ELSE TRUE END)) NOT VALID;
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
 -- transaction: none
@@ -57,21 +57,21 @@ DECLARE
     upto public.orders.order_id%TYPE;
 BEGIN
     LOOP
-        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+        PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
         SELECT page.order_id INTO upto FROM (
             SELECT kept.order_id FROM public.orders AS kept WHERE last IS NULL OR kept.order_id > last ORDER BY kept.order_id LIMIT 10000
         ) AS page ORDER BY page.order_id DESC LIMIT 1;
         EXIT WHEN upto IS NULL;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
-            PERFORM set_config('lock_timeout', '100ms', true);
+            PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'food.order', kept.order_id::text, relay.minimum_version + 1, NULL FROM public.orders AS kept CROSS JOIN mesh.relay
             WHERE (last IS NULL OR kept.order_id > last) AND kept.order_id <= upto
             ORDER BY kept.order_id::text COLLATE "C" ON CONFLICT DO NOTHING;
             last := upto;
         EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.1);
+            PERFORM pg_catalog.pg_sleep(0.1);
         END;
         COMMIT;
     END LOOP;
@@ -80,4 +80,4 @@ $$;
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"food","database":"food_db","whole":true}
--- model: {"table":"orders","checks":[{"name":"mesh_orders_qty_travels","columns":["qty"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_tags_travels","columns":["tags"],"condition":"mesh.is_list(\u0000)"},{"name":"mesh_orders_lines_payload","columns":["lines"],"condition":"(jsonb_typeof(\u0000) = 'array') AND (CASE WHEN jsonb_typeof(\u0000) = 'array' THEN jsonb_array_length(\u0000) >= 1 ELSE TRUE END)"}],"at":{"schema":"public","table":"orders"},"existing":true,"adopts":{"entity":"food.order","sendsFirstVersion":false},"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"27b0f8a61d2f"},"triggers":{"mesh_on_insert":"573e3dd03959","mesh_on_update":"3f5a553c2203","mesh_on_delete":"66892a018bbf","mesh_refuse_truncate":"d8c716a7ac93","mesh_refuse_key_change":"1aa609fbc8e1"}}
+-- model: {"table":"orders","checks":[{"name":"mesh_orders_qty_travels","columns":["qty"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_tags_travels","columns":["tags"],"condition":"mesh.is_list(\u0000)"},{"name":"mesh_orders_lines_payload","columns":["lines"],"condition":"(pg_catalog.jsonb_typeof(\u0000) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(\u0000) = 'array' THEN pg_catalog.jsonb_array_length(\u0000) >= 1 ELSE TRUE END)"}],"at":{"schema":"public","table":"orders"},"existing":true,"adopts":{"entity":"food.order","sendsFirstVersion":false},"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"27b0f8a61d2f"},"triggers":{"mesh_on_insert":"573e3dd03959","mesh_on_update":"3f5a553c2203","mesh_on_delete":"66892a018bbf","mesh_refuse_truncate":"d8c716a7ac93","mesh_refuse_key_change":"1aa609fbc8e1"}}

@@ -5,7 +5,7 @@
 
 CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY,
-    title TEXT NOT NULL CONSTRAINT jobs_title_payload CHECK ((char_length(title) >= 3) AND (char_length(title) <= 80)),
+    title TEXT NOT NULL CONSTRAINT jobs_title_payload CHECK ((pg_catalog.char_length(title) >= 3) AND (pg_catalog.char_length(title) <= 80)),
     grade INTEGER,
     note TEXT
 );
@@ -42,4 +42,4 @@ SELECT mesh.keep_key('jobs', 'refuse_key_change', 'job_id');
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"hr","database":"hr_db","whole":true}
--- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(char_length(\u0000) >= 3) AND (char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"30842c1e1fca"},"triggers":{"on_insert":"86df7623493e","on_update":"b5181eaf5083","on_delete":"4ca64c3e2ae9","refuse_truncate":"bf823858b686","refuse_key_change":"f921076ee930"}}
+-- model: {"table":"jobs","checks":[{"name":"jobs_title_payload","columns":["title"],"condition":"(pg_catalog.char_length(\u0000) >= 3) AND (pg_catalog.char_length(\u0000) <= 80)"}],"columns":[{"name":"job_id","type":"TEXT","nullable":false},{"name":"title","type":"TEXT","nullable":false},{"name":"grade","type":"INTEGER","nullable":true},{"name":"note","type":"TEXT","nullable":true}],"key":{"name":"jobs_pkey","columns":["job_id"]},"functions":{"mesh.on_jobs":"30842c1e1fca"},"triggers":{"on_insert":"86df7623493e","on_update":"b5181eaf5083","on_delete":"4ca64c3e2ae9","refuse_truncate":"bf823858b686","refuse_key_change":"f921076ee930"}}

@@ -30,15 +30,15 @@ BEGIN
     IF tg_op = 'INSERT' THEN
         PERFORM mesh.refuse_deleted('crm.person', array_agg(DISTINCT added.person_id), 'carts', 'person_id') FROM new_rows AS added WHERE added.deleted_at IS NULL;
         PERFORM mesh.refuse_payload('carts', 'label', 'CartCreated', 'carts_label_created_payload') FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added
-            WHERE (added.deleted_at IS NULL) AND (char_length(added.label) <= 9) IS FALSE;
+            WHERE (added.deleted_at IS NULL) AND (pg_catalog.char_length(added.label) <= 9) IS FALSE;
         PERFORM mesh.emit('shop.cart', 'created', 'shop-service', array_agg((added.cart_id, row_to_json(payload.*), true)::mesh.new_event))
             FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.cart_id, added.label) AS payload
             WHERE added.deleted_at IS NULL GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
         PERFORM mesh.refuse_payload('carts', 'label', 'CartUpdated', 'carts_label_updated_payload') FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (cart_id)
-            WHERE (before.deleted_at IS NULL AND after.deleted_at IS NULL AND (before.label) IS DISTINCT FROM (after.label)) AND (char_length(after.label) <= 9) IS FALSE;
+            WHERE (before.deleted_at IS NULL AND after.deleted_at IS NULL AND (before.label) IS DISTINCT FROM (after.label)) AND (pg_catalog.char_length(after.label) <= 9) IS FALSE;
         PERFORM mesh.refuse_payload('carts', 'label', 'CartCreated', 'carts_label_created_payload') FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (cart_id)
-            WHERE (NOT (before.deleted_at IS NULL) AND after.deleted_at IS NULL) AND (char_length(after.label) <= 9) IS FALSE;
+            WHERE (NOT (before.deleted_at IS NULL) AND after.deleted_at IS NULL) AND (pg_catalog.char_length(after.label) <= 9) IS FALSE;
         PERFORM mesh.emit('shop.cart', 'paid', 'shop-service', array_agg((after.cart_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM old_rows AS before JOIN (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS after USING (cart_id), LATERAL (SELECT after.cart_id) AS payload
             WHERE before.deleted_at IS NULL AND after.deleted_at IS NULL AND after.state = 'paid' AND (before.state = 'paid') IS NOT TRUE GROUP BY after."row number" / 10000;
@@ -148,21 +148,21 @@ DECLARE
     upto public.parcels.parcel_id%TYPE;
 BEGIN
     LOOP
-        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+        PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
         SELECT page.parcel_id INTO upto FROM (
             SELECT kept.parcel_id FROM public.parcels AS kept WHERE last IS NULL OR kept.parcel_id > last ORDER BY kept.parcel_id LIMIT 10000
         ) AS page ORDER BY page.parcel_id DESC LIMIT 1;
         EXIT WHEN upto IS NULL;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
-            PERFORM set_config('lock_timeout', '100ms', true);
+            PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'shop.parcel', kept.parcel_id::text, relay.minimum_version + 1, NULL FROM public.parcels AS kept CROSS JOIN mesh.relay
             WHERE (last IS NULL OR kept.parcel_id > last) AND kept.parcel_id <= upto AND kept."deletedAt" IS NULL
             ORDER BY kept.parcel_id::text COLLATE "C" ON CONFLICT DO NOTHING;
             last := upto;
         EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.1);
+            PERFORM pg_catalog.pg_sleep(0.1);
         END;
         COMMIT;
     END LOOP;
@@ -171,7 +171,7 @@ $$;
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"shop","database":"shop_db","whole":true}
--- model: {"table":"carts","checks":[{"name":"carts_state_check","columns":["state"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"},{"name":"carts_deleted_at_travels","columns":["deleted_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"carts_person_id_idx","columns":["person_id"]}],"columns":[{"name":"cart_id","type":"TEXT","nullable":false},{"name":"person_id","type":"TEXT","nullable":true},{"name":"label","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'open'"},{"name":"deleted_at","type":"TIMESTAMPTZ","nullable":true}],"key":{"name":"carts_pkey","columns":["cart_id"]},"softDeletion":{"column":"deleted_at","entity":"shop.cart","id":"kept.cart_id::text","living":"kept.deleted_at IS NULL"},"functions":{"mesh.on_carts":"055f660ae12e"},"triggers":{"on_insert":"b86320ca0172","on_update":"45ad19971e39","on_delete":"dbea45f7ffed","refuse_truncate":"cd6aeee975f2","refuse_key_change":"3e79f5a69e28","guard_person_id":"a8fb0d562d87"}}
+-- model: {"table":"carts","checks":[{"name":"carts_state_check","columns":["state"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"},{"name":"carts_deleted_at_travels","columns":["deleted_at"],"condition":"\u0000 >= '0001-01-01T00:00:00Z' AND \u0000 < '10000-01-01T00:00:00Z'"}],"indexes":[{"name":"carts_person_id_idx","columns":["person_id"]}],"columns":[{"name":"cart_id","type":"TEXT","nullable":false},{"name":"person_id","type":"TEXT","nullable":true},{"name":"label","type":"TEXT","nullable":false},{"name":"state","type":"TEXT","nullable":false,"default":"'open'"},{"name":"deleted_at","type":"TIMESTAMPTZ","nullable":true}],"key":{"name":"carts_pkey","columns":["cart_id"]},"softDeletion":{"column":"deleted_at","entity":"shop.cart","id":"kept.cart_id::text","living":"kept.deleted_at IS NULL"},"functions":{"mesh.on_carts":"c8085b810f32"},"triggers":{"on_insert":"b86320ca0172","on_update":"45ad19971e39","on_delete":"dbea45f7ffed","refuse_truncate":"cd6aeee975f2","refuse_key_change":"3e79f5a69e28","guard_person_id":"a8fb0d562d87"}}
 -- model: {"table":"likes","at":{"schema":"public","table":"likes"},"existing":true,"key":{"name":"likes_pkey","columns":["like_id"]},"softDeletion":{"column":"gone","id":"kept.like_id::text","living":"kept.gone IS NOT TRUE"},"functions":{"mesh.on_likes":"c26ab42afad1"},"triggers":{"mesh_on_insert":"23208e482db8","mesh_on_update":"227fd356a6df","mesh_on_delete":"2ff5c432ba8b","mesh_refuse_truncate":"e82cf3cba613","mesh_refuse_key_change":"9bd3a0c24c46"}}
 -- model: {"table":"parcels","at":{"schema":"public","table":"parcels"},"existing":true,"adopts":{"entity":"shop.parcel","sendsFirstVersion":false,"living":"kept.\"deletedAt\" IS NULL"},"key":{"name":"parcels_pkey","columns":["parcel_id"]},"softDeletion":{"column":"deletedAt","entity":"shop.parcel","id":"kept.parcel_id::text","living":"kept.\"deletedAt\" IS NULL"},"functions":{"mesh.on_parcels":"6d3b463aa250"},"triggers":{"mesh_on_insert":"50990d1d7b16","mesh_on_update":"00fa6e01c519","mesh_on_delete":"5e82a38037ec","mesh_refuse_truncate":"02b6c475fb1c","mesh_refuse_key_change":"bf219b849709"}}
 -- model: {"table":"person_cache","columns":[{"name":"person_id","type":"TEXT","nullable":false},{"name":"name","type":"TEXT","nullable":false}],"key":{"name":"person_cache_pkey","columns":["person_id"]}}
