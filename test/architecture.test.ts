@@ -317,6 +317,7 @@ test("no file takes part in an import circle", () => {
 const LAYERS = [
   "values",
   "text",
+  "telemetry",
   "database",
   "broker",
   "schema",

@@ -39,6 +39,8 @@ export interface Tally {
   applied: number;
   stale: number;
   deadLetters: number;
+  /** Commit of the newest event among them, as its owner says it, in unix seconds. */
+  lastEventAt?: number;
 }
 
 export interface BatchContext extends ApplyContext, RetryContext {

@@ -6,6 +6,7 @@ import type { Logger } from "../definition/hook-definition.js";
 import { buildModel, type ConsumerModel } from "../inbox/consumer-model.js";
 import { createInsertThrottle } from "../inbox/insert-throttle.js";
 import { createResync, type Resync } from "../resync/resync.js";
+import type { MeasuredBatch } from "../telemetry/meter.js";
 import type { BatchContext, Tally } from "./batch-context.js";
 import { applied, type ConsumerState, knownOf, STARTING } from "./consumer-state.js";
 import { createReceiver, type Receiver } from "./receiving.js";
@@ -20,6 +21,8 @@ export interface ConsumerOptions {
   readonly logger: Logger;
   /** Called when cascade tasks were written and are committed: the cascade worker's `wake`. */
   readonly onTasks?: () => void;
+  /** Called with each batch that was settled. */
+  readonly onBatch?: ((batch: MeasuredBatch) => void) | undefined;
   /** Poll interval of the monitor in ms. Default 3000. */
   readonly watchMs?: number;
   /** How long a hook may take, in ms. Default 60000. */
@@ -79,8 +82,9 @@ export function assemble(options: ConsumerOptions, signal: AbortSignal): Consume
   const receiver = createReceiver({
     ...{ broker, plan, signal },
     batch: () => batch,
-    onSettled: (settled) => {
+    onSettled: (settled, measured) => {
       consumer.state = applied(consumer.state, settled);
+      options.onBatch?.({ consumer: durable, ...measured });
     },
     onDoubt: (reason) => resync.wantFor(reason),
   });

@@ -31,6 +31,8 @@ export interface ConsumerStats {
   readonly applied: number;
   readonly stale: number;
   readonly deadLetters: number;
+  /** Commit of the newest event among them, as its owner says it, in unix seconds. */
+  readonly lastEventAt?: number;
   /** Events of this durable that failed and are due again. */
   readonly attemptsWaiting: number;
   /** Of a service without a database: its dead letters, as of the last poll. */

@@ -12,6 +12,7 @@ import { type FastPathBatch, prepareFastPath } from "../inbox/fast-path.js";
 import { parseMessage } from "../inbox/parse.js";
 import { pause } from "../pause.js";
 import { withoutAction } from "../subject.js";
+import type { MeasuredBatch } from "../telemetry/meter.js";
 import { processBatch } from "./batch.js";
 import { type BatchContext, isSuspicious, type Received } from "./batch-context.js";
 import type { Settled } from "./consumer-state.js";
@@ -30,7 +31,7 @@ export interface ReceiverOptions {
   readonly signal: AbortSignal;
   readonly batch: () => BatchContext;
   /** After each batch that was applied. */
-  readonly onSettled: (batch: Settled) => void;
+  readonly onSettled: (batch: Settled, measured: Omit<MeasuredBatch, "consumer">) => void;
   /** Messages may be missing, and this is why: resolves once it is on record. */
   readonly onDoubt: (reason: string) => Promise<void>;
 }
@@ -181,11 +182,17 @@ async function apply(options: ReceiverOptions, flow: Flow, batch: Batch): Promis
     await checkEpoch(options, flow, { deliveries: batch.deliveries, offset: retries.offset });
     flow.current = batch.deliveries;
     const context = { ...options.batch(), prepared: batch.prepared };
+    const started = performance.now();
     await processBatch(context, batch.received, retries.bySeq);
-    options.onSettled({
-      now: Date.now(),
+    const now = Date.now();
+    const settled = {
+      now,
       settledSeq: Math.max(...batch.received.map(({ seq }) => seq)),
       deliveredSeq: Math.max(...batch.deliveries.map(({ seq }) => seq)),
+    };
+    options.onSettled(settled, {
+      seconds: (performance.now() - started) / 1000,
+      delaySeconds: (now - oldestOf(batch.deliveries).getTime()) / 1000,
     });
   } catch (error) {
     // Those that were settled stay settled; the rest comes again.
@@ -194,6 +201,13 @@ async function apply(options: ReceiverOptions, flow: Flow, batch: Batch): Promis
   } finally {
     batch.release();
   }
+}
+
+/** A redelivered message may stand anywhere in a batch; the sequence tells its age without reading its time. */
+function oldestOf(deliveries: readonly Delivery[]): Date {
+  let [oldest] = deliveries;
+  for (const delivery of deliveries) if (oldest === undefined || delivery.seq < oldest.seq) oldest = delivery;
+  return oldest?.time ?? new Date();
 }
 
 interface EpochCheck {

@@ -19,10 +19,15 @@ import { backoffMs, forgetAttempt, postponeAttempt } from "./retries.js";
  */
 export function acknowledge(context: BatchContext, due: readonly Due[], applied: Applied): void {
   for (const { delivery } of due) delivery.ack();
+  for (const { event } of due) noteCommit(context, event.event.metadata.timestamp);
   context.versionGaps?.applied(due.map(({ event }) => event));
   context.tally.applied += applied.fresh;
   context.tally.stale += applied.stale;
   if (applied.tasks) context.onTasks();
+}
+
+function noteCommit({ tally }: BatchContext, at: number): void {
+  if (at > (tally.lastEventAt ?? 0)) tally.lastEventAt = at;
 }
 
 /** A deferred event is redelivered this long after the one that it waits for. */

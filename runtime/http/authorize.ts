@@ -5,9 +5,12 @@ import { Problem } from "./problem.js";
 declare module "fastify" {
   interface FastifyContextConfig {
     /** The grant that a service needs for the route; without one only operators may use it. */
-    readonly access?: Access | "any key";
+    readonly access?: RouteAccess;
   }
 }
+
+/** `any key`: every key that the service knows. `metrics`: the METRICS_KEY. Operators may use every route. */
+export type RouteAccess = Access | "any key" | "metrics";
 
 export interface Access {
   readonly path: string;
@@ -16,18 +19,20 @@ export interface Access {
 }
 
 /** Throws a problem 403 unless mesh.yaml grants the access to the principal. */
-export function authorize(
-  principal: Principal,
-  access: Access | "any key" | undefined,
-  service: string,
-): void {
+export function authorize(principal: Principal, access: RouteAccess | undefined, service: string): void {
   switch (principal.kind) {
     case "operator":
       return;
+    case "metrics":
+      if (access === "metrics") return;
+      throw new Problem("forbidden", "The METRICS_KEY opens /metrics, and nothing else.");
     case "service":
       if (access === "any key") return;
-      if (access === undefined)
-        throw new Problem("forbidden", `"${principal.name}" may not come here: it takes the OPERATOR_KEY.`);
+      if (access === undefined || access === "metrics")
+        throw new Problem(
+          "forbidden",
+          `"${principal.name}" may not come here: it takes the OPERATOR_KEY${access === undefined ? "" : ", or the METRICS_KEY"}.`,
+        );
       if (isGranted(principal, access)) return;
       throw new Problem("forbidden", refusal(principal, access, service));
     default:

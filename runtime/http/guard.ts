@@ -27,7 +27,7 @@ export function guard(app: FastifyInstance, { service, keys, connections, closed
   app.decorateRequest("principal", undefined);
   app.addHook("onRequest", async (request) => {
     refuseAmbiguous(request.raw);
-    if (isOpen(request)) return;
+    if (isOpen(request) || (keys.metrics === "open" && isForMetrics(request))) return;
     const principal = authenticate(request.headers.authorization);
     request.principal = principal;
     connections.trust(request.raw.socket);
@@ -40,6 +40,11 @@ export function guard(app: FastifyInstance, { service, keys, connections, closed
 /** Whether the route needs no key. */
 export function isOpen(request: FastifyRequest): boolean {
   return OPEN_PATHS.has(request.routeOptions.url);
+}
+
+/** Whether the route is read by a program every few seconds. */
+export function isForMetrics(request: FastifyRequest): boolean {
+  return request.routeOptions.config?.access === "metrics";
 }
 
 /** Headers that must not be repeated: a proxy may have read another one than we do. */

@@ -10,9 +10,10 @@ import { admitBodies } from "./bodies.js";
 import { acceptJson } from "./body.js";
 import { createSharedLimit, type SharedConcurrencyLimit } from "./concurrency-limit.js";
 import { type ConnectionLimits, limitConnections } from "./connections.js";
-import { guard, isOpen } from "./guard.js";
+import { guard, isForMetrics, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health-routes.js";
 import { isBeforeMigrations, problemOf } from "./http-errors.js";
+import { type MetricsOptions, serveMetrics } from "./metrics-route.js";
 import { OPENAPI_PATH, serveOpenApi } from "./openapi-route.js";
 import { type Operations, serveOperations } from "./operate-routes.js";
 import { Problem } from "./problem.js";
@@ -31,6 +32,8 @@ export interface HttpOptions {
   readonly logger: Logger;
   readonly health: () => Promise<Health>;
   readonly operations: Operations;
+  /** Absent: there is no /metrics, and no request is measured. */
+  readonly metrics?: MetricsOptions;
   /** Why requests cannot be served yet, or any more; undefined while they can. */
   readonly closed: () => string | undefined;
   readonly limits?: Partial<HttpLimits>;
@@ -107,6 +110,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => sendProblem(missing(request, options), request, reply));
   serveHealth(app, options.health);
   serveOperations(app, options.operations);
+  if (options.metrics !== undefined) serveMetrics(app, options.metrics);
   if (options.openApi !== undefined) serveOpenApi(app, options.openApi);
   const lists = shareAmong(limits.lists);
   for (const resource of resources) {
@@ -143,7 +147,7 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
       ms: Math.round(reply.elapsedTime),
       ...(reply.raw.writableFinished ? {} : { aborted: true }),
     };
-    if (isOpen(request)) logger.debug(fields, "request");
+    if (isOpen(request) || isForMetrics(request)) logger.debug(fields, "request");
     else logger.info(fields, "request");
   });
 }

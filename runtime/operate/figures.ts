@@ -8,7 +8,7 @@ import type { ClientBase, Pool } from "pg";
 export type Queryable = Pick<Pool, "query"> | Pick<ClientBase, "query">;
 
 /** Most dead letters that are counted: anyone may ask. */
-const MOST_LETTERS = 10_000;
+export const MOST_LETTERS = 10_000;
 
 /** The relay's dead letters lie beside the consumers', under this name. */
 export const OUTBOX_LETTERS = "outbox";

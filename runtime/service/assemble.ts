@@ -5,9 +5,12 @@ import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
 import { buildServer } from "../http/server.js";
 import { sourceOf } from "../resync/snapshot-source.js";
+import { type Meter, openMeter } from "../telemetry/meter.js";
 import type { ServiceConfig } from "./config.js";
+import { FIGURES_TIMEOUT_MS } from "./figure-session.js";
+import { openMetrics } from "./observe.js";
 import type { Parts } from "./parts.js";
-import { HEALTH_TIMEOUT_MS, openReadiness } from "./readiness.js";
+import { openReadiness } from "./readiness.js";
 import { releaseMark } from "./release.js";
 import { closedReason, type ServiceState } from "./state.js";
 
@@ -20,6 +23,7 @@ export interface Service {
   /** Undefined for a service without a database. */
   readonly pools: Pools | undefined;
   readonly app: FastifyInstance;
+  readonly meter: Meter;
   /** Aborted when the service stops: ends every wait of the start. */
   readonly stopping: AbortController;
   /** Undefined until they are started. */
@@ -31,8 +35,8 @@ export interface Pools {
   readonly pool: Pool;
   /** For requests alone: however many there are, events are applied and published. */
   readonly requestPool: Pool;
-  /** For `/readyz` alone: anyone may ask, and nobody else must wait for it. */
-  readonly healthPool: Pool;
+  /** For `/readyz` and `/metrics` alone, one each: anyone may ask, and nobody else must wait for that. */
+  readonly figurePool: Pool;
 }
 
 const REQUEST_CONNECTIONS = 10;
@@ -49,6 +53,7 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
     phase: pools === undefined ? "running the start hook" : "waiting for the database",
   };
   const syncing = definition.consumers.filter((consumer) => sourceOf(consumer, config.env) !== undefined);
+  const meter = openMeter(definition.name);
   const app = buildServer({
     service: definition.name,
     resources: definition.http?.resources ?? [],
@@ -56,11 +61,15 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
     pool: pools?.requestPool,
     keys: config.keys,
     logger,
-    health: openReadiness({ state, pool: pools?.healthPool, parts: () => service.parts }),
+    health: openReadiness({ state, pool: pools?.figurePool, parts: () => service.parts }),
     operations: {
       resyncable: () => syncing.map(({ durable }) => durable),
       resync: async (durable, how) =>
         (await service.parts?.resync(durable, how)) ?? { durable, error: "not started" },
+    },
+    metrics: {
+      page: openMetrics({ definition, state, pools, meter, parts: () => service.parts?.running }),
+      onRequest: (request) => meter.request(request),
     },
     closed: () => closedReason(state),
   });
@@ -72,6 +81,7 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
     state,
     pools,
     app,
+    meter,
     stopping,
     parts: undefined,
   };
@@ -90,17 +100,17 @@ function createPools(
   return {
     pool: createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max }),
     requestPool: createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS }),
-    healthPool: createPool({
+    figurePool: createPool({
       ...shared,
-      service: `${definition.name} readiness`,
-      max: 1,
-      connectTimeoutMs: HEALTH_TIMEOUT_MS,
-      statementTimeoutMs: HEALTH_TIMEOUT_MS / 2,
+      service: `${definition.name} figures`,
+      max: 2,
+      connectTimeoutMs: FIGURES_TIMEOUT_MS,
+      statementTimeoutMs: FIGURES_TIMEOUT_MS / 2,
     }),
   };
 }
 
 export async function closePools({ pools }: Service): Promise<void> {
   if (pools === undefined) return;
-  await Promise.all([pools.pool, pools.requestPool, pools.healthPool].map((one) => one.end()));
+  await Promise.all([pools.pool, pools.requestPool, pools.figurePool].map((one) => one.end()));
 }

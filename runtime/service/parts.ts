@@ -13,6 +13,7 @@ import { pause } from "../pause.js";
 import type { SnapshotChoice } from "../resync/resync.js";
 import { openDeadLetterStream } from "../stateless/dead-letter-stream.js";
 import { startStatelessConsumer } from "../stateless/stateless-consumer.js";
+import type { Meter } from "../telemetry/meter.js";
 import { messageOf } from "../text/error-message.js";
 import type { Environment } from "./config.js";
 import { type PartsReport, type Queryable, reportParts } from "./report.js";
@@ -21,6 +22,7 @@ import { startTombstoneExpiry } from "./tombstone-expiry.js";
 
 /** The parts of a service that work by themselves: relay, consumers, cascades, moments. None waits for another, or for the broker. */
 export interface Parts {
+  readonly running: RunningParts;
   /** How the parts are doing. `database` is the session for the figures. */
   readonly report: (database?: Queryable) => Promise<PartsReport>;
   readonly resync: (durable: string, how?: SnapshotChoice) => Promise<ResyncResult>;
@@ -38,6 +40,8 @@ export interface PartsOptions {
   /** Undefined for a service without a database. */
   readonly pool: Pool | undefined;
   readonly logger: Logger;
+  /** Measures batches. */
+  readonly meter?: Pick<Meter, "batch"> | undefined;
 }
 
 /**
@@ -49,6 +53,7 @@ export function startParts(options: PartsOptions): Parts {
   const parts = options.broker === undefined ? NOTHING : startAll(options, options.broker);
   const { broker, relay, stream, consumers, cascades, moments, tombstoneExpiry } = parts;
   return {
+    running: parts,
     report: (session) => reportParts(parts, session),
     resync: async (durable, how) => {
       const found = consumers.find((consumer) => consumer.durable === durable);
@@ -111,7 +116,7 @@ function startAll({ pool, ...options }: PartsOptions, broker: Broker): RunningPa
 }
 
 function startStateless(
-  { definition: { stateless }, logger }: Omit<PartsOptions, "pool">,
+  { definition: { stateless }, logger, meter }: Omit<PartsOptions, "pool">,
   broker: Broker,
 ): RunningParts {
   if (stateless === undefined) return { ...NOTHING, broker };
@@ -119,13 +124,13 @@ function startStateless(
   const letters = openDeadLetterStream(broker, stateless.deadLetters);
   const consumers = stateless.consumers.map((definition) => ({
     durable: definition.durable,
-    running: startStatelessConsumer({ broker, definition, onEvent, letters, logger }),
+    running: startStatelessConsumer({ broker, definition, onEvent, letters, logger, onBatch: meter?.batch }),
   }));
   return { ...NOTHING, broker, consumers };
 }
 
 function startWithDatabase(options: PartsOptions & { readonly pool: Pool }, broker: Broker): RunningParts {
-  const { definition, env, pool, logger } = options;
+  const { definition, env, pool, logger, meter } = options;
   const own = definition.stream;
   const relay = own && startRelay({ pool, broker, service: { ...definition, stream: own }, logger });
   const stream = own && startStreamMonitor({ broker, stream: own, logger });
@@ -139,6 +144,7 @@ function startWithDatabase(options: PartsOptions & { readonly pool: Pool }, brok
       env,
       logger,
       onTasks: () => cascades.wake(),
+      onBatch: meter?.batch,
     }),
   }));
   const moments = definition.moments && startMomentWorker({ pool, logger });

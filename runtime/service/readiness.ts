@@ -1,29 +1,30 @@
-import type { Pool, PoolClient } from "pg";
-import { acquire } from "../database/transaction.js";
+import type { Pool } from "pg";
 import type { Health } from "../http/health-routes.js";
+import {
+  FIGURES_FRESH_MS,
+  FIGURES_TIMEOUT_MS,
+  type FigureSession,
+  openFigureSession,
+} from "./figure-session.js";
 import type { Parts } from "./parts.js";
 import type { PartsReport } from "./report.js";
+import { shareFor } from "./share-for.js";
 import type { ServiceState } from "./state.js";
 
 export interface ReadinessOptions {
   readonly state: ServiceState;
-  /** For readiness alone: events and requests do not wait for whoever asks. Undefined for a service without a database. */
+  /** For figures alone: events and requests do not wait for whoever asks. Undefined for a service without a database. */
   readonly pool: Pool | undefined;
   /** Undefined until the parts are started. */
   readonly parts: () => Parts | undefined;
 }
-
-/** A database that does not answer within this time counts as down. */
-export const HEALTH_TIMEOUT_MS = 2_000;
-/** The database is asked once in this time, however many requests come. */
-const FRESH_MS = 1_000;
 
 /**
  * The answer of `/readyz`. Without its database a service can do nothing: unready. Without the broker it serves reads, and
  * writes whose events wait in the outbox: degraded, so that traffic keeps coming.
  */
 export function openReadiness({ state, pool, parts }: ReadinessOptions): () => Promise<Health> {
-  const read = shareFor(FRESH_MS, (running: Parts | undefined) =>
+  const read = shareFor(FIGURES_FRESH_MS, (running: Parts | undefined) =>
     pool === undefined ? readWithout(running) : readFigures(pool, running),
   );
   return async () => {
@@ -44,21 +45,6 @@ export function openReadiness({ state, pool, parts }: ReadinessOptions): () => P
   };
 }
 
-/** Shares one call among all callers while it runs and for `ms` after it. Another argument makes another call. */
-function shareFor<A, T>(ms: number, work: (of: A) => Promise<T>): (of: A) => Promise<T> {
-  let last: { readonly of: A; readonly result: Promise<T>; until: number } | undefined;
-  return (of) => {
-    if (last !== undefined && last.of === of && performance.now() < last.until) return last.result;
-    const current = { of, result: work(of), until: Number.POSITIVE_INFINITY };
-    const settled = () => {
-      current.until = performance.now() + ms;
-    };
-    current.result.then(settled, settled);
-    last = current;
-    return current.result;
-  };
-}
-
 interface Figures {
   readonly database: DatabaseCheck | undefined;
   readonly report: PartsReport;
@@ -75,9 +61,9 @@ async function readWithout(running: Parts | undefined): Promise<Figures> {
 /** Never rejects. A connection that does not answer is closed, so that the next request does not wait for it. */
 async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figures> {
   const down = (error: string): Figures => ({ database: { status: "down", error }, report: NOTHING });
-  let session: Session;
+  let session: FigureSession;
   try {
-    session = await openSession(pool);
+    session = await openFigureSession(pool);
   } catch (error) {
     return down(describe(error));
   }
@@ -86,50 +72,13 @@ async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figu
   } catch (error) {
     const silent = session.isGivenUp();
     session.end();
-    return down(silent ? `no answer within ${HEALTH_TIMEOUT_MS} ms` : describe(error));
+    return down(silent ? `no answer within ${FIGURES_TIMEOUT_MS} ms` : describe(error));
   }
   session.refresh();
   // Figures that take too long are left out: a slow count must not turn traffic away.
   const report = (await running?.report(session.client)) ?? NOTHING;
   session.end();
   return { database: { status: "up" }, report };
-}
-
-interface Session {
-  readonly client: PoolClient;
-  /** Starts its time again. */
-  readonly refresh: () => void;
-  readonly isGivenUp: () => boolean;
-  readonly end: () => void;
-}
-
-/** A session that is closed, and rejects what it runs, unless it is ended in time. */
-async function openSession(pool: Pool): Promise<Session> {
-  let broken = false;
-  let released = false;
-  const onError = () => {
-    broken = true;
-  };
-  const client = await acquire(pool, onError);
-  const release = (close: boolean) => {
-    if (released) return;
-    released = true;
-    if (!close) client.off("error", onError);
-    client.release(close);
-  };
-  const timer = setTimeout(() => {
-    broken = true;
-    release(true);
-  }, HEALTH_TIMEOUT_MS);
-  return {
-    client,
-    refresh: () => timer.refresh(),
-    isGivenUp: () => released,
-    end: () => {
-      clearTimeout(timer);
-      release(broken);
-    },
-  };
 }
 
 function describePhase({ phase, trouble }: ServiceState): string {

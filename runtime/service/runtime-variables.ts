@@ -1,5 +1,5 @@
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
-import { OPERATOR_KEY } from "./service-keys.js";
+import { METRICS_KEY, OPERATOR_KEY } from "./service-keys.js";
 
 const DEFAULT_PORT = 8080;
 
@@ -16,6 +16,7 @@ export function runtimeVariables(definition: ServiceDefinition): readonly Enviro
     ...(definition.database === undefined ? [] : [needed(definition.database.urlVariable)]),
     needed(OPERATOR_KEY),
     ...[...called, ...callers].map(({ keyVariable: name, optional }) => needed(name, optional)),
+    { name: METRICS_KEY },
     { name: "PORT", default: String(definition.http?.port ?? DEFAULT_PORT) },
     { name: "HOST", default: "127.0.0.1" },
     { name: "LOG_LEVEL", default: "info" },

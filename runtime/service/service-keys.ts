@@ -14,11 +14,19 @@ export interface KeyReading {
 }
 
 export const OPERATOR_KEY = "OPERATOR_KEY";
+export const METRICS_KEY = "METRICS_KEY";
+/** Of METRICS_KEY: who reads /metrics needs no key. No key: it is far too short. */
+const OPEN = "open";
 
 /** The keys that this service accepts, and those that it sends. */
 export function readKeys(definition: ServiceDefinition, env: Environment): KeyReading {
   const callers = definition.callers ?? [];
-  const known = [...callers.map(({ keyVariable }) => keyVariable), OPERATOR_KEY];
+  const isOpen = env[METRICS_KEY] === OPEN;
+  const known = [
+    ...callers.map(({ keyVariable }) => keyVariable),
+    OPERATOR_KEY,
+    ...(isOpen ? [] : [METRICS_KEY]),
+  ];
   const shown = shownVariables(definition);
   const malformed = [
     ...shown.flatMap((name) => checkKeys(name, env[name], "shown")),
@@ -31,6 +39,7 @@ export function readKeys(definition: ServiceDefinition, env: Environment): KeyRe
   return {
     known: {
       operator: held.find(({ name }) => name === OPERATOR_KEY)?.digests ?? [],
+      metrics: isOpen ? OPEN : (held.find(({ name }) => name === METRICS_KEY)?.digests ?? []),
       callers: callers.flatMap(({ name, keyVariable, grants }) => {
         const digests = held.find((one) => one.name === keyVariable)?.digests;
         return digests === undefined ? [] : [{ name, digests, grants }];

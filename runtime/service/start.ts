@@ -61,7 +61,7 @@ export async function startService(
 }
 
 async function bringUp(service: Service): Promise<void> {
-  const { definition, config, logger, state, pools } = service;
+  const { definition, config, logger, state, pools, meter } = service;
   try {
     await prepareDatabase(service);
     state.phase = "running the start hook";
@@ -69,7 +69,7 @@ async function bringUp(service: Service): Promise<void> {
     service.stopping.signal.throwIfAborted();
     const broker =
       config.broker && (await connectJetStream({ ...config.broker, name: definition.name, logger }));
-    service.parts = startParts({ definition, broker, env: config.env, pool: pools?.pool, logger });
+    service.parts = startParts({ definition, broker, env: config.env, pool: pools?.pool, logger, meter });
     if (state.phase === "running the start hook") state.phase = "serving";
     logger.info({}, "started");
   } catch (error) {

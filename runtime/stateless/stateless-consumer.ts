@@ -8,6 +8,7 @@ import type { MeshEvent } from "../definition/event-definition.js";
 import type { Logger, MessageHandler } from "../definition/hook-definition.js";
 import { addressOf, parseMessage } from "../inbox/parse.js";
 import { pause } from "../pause.js";
+import type { MeasuredBatch } from "../telemetry/meter.js";
 import { messageOf } from "../text/error-message.js";
 import type { DeadLetterStream } from "./dead-letter-stream.js";
 import { createEntityWaits } from "./entity-waits.js";
@@ -27,6 +28,8 @@ export interface StatelessConsumerOptions {
   readonly onEvent?: MessageHandler<MeshEvent> | undefined;
   readonly letters: DeadLetterStream;
   readonly logger: Logger;
+  /** Called with each message that was settled, as a batch of one. */
+  readonly onBatch?: ((batch: MeasuredBatch) => void) | undefined;
   /** Poll interval of the monitor in ms. Default 3000. */
   readonly watchMs?: number;
   /** How long a hook may take, in ms. Default 60000. */
@@ -77,7 +80,7 @@ export function startStatelessConsumer(options: StatelessConsumerOptions): Runni
         state.durable = (await broker.ensureConsumer(plan)).state;
         failures = 0;
         Object.assign(state, { connected: true, error: undefined, progressAt: Date.now() });
-        await receive(broker, plan, work, state);
+        await receive(options, plan, work, state);
       } catch (error) {
         if (!signal.aborted) {
           state.error = messageOf(error);
@@ -131,11 +134,16 @@ function prepareWork(
   };
 }
 
-async function receive(broker: Broker, plan: ConsumerPlan, work: MessageWork, state: State): Promise<void> {
+async function receive(
+  { broker, onBatch }: StatelessConsumerOptions,
+  plan: ConsumerPlan,
+  work: MessageWork,
+  state: State,
+): Promise<void> {
   const most = Math.min(work.consumer.model.delivery.batch, HELD);
   const subscription = await broker.consume(plan, PREFETCH);
   const heartbeat = startAckHeartbeat(plan.ackWaitSeconds);
-  const queues = createEntityQueues(work, { heartbeat, state });
+  const queues = createEntityQueues(work, { heartbeat, state, onBatch });
   try {
     while (!work.signal.aborted) {
       // Rejects where the durable is gone.
@@ -150,6 +158,12 @@ async function receive(broker: Broker, plan: ConsumerPlan, work: MessageWork, st
   }
 }
 
+interface QueueOptions {
+  readonly heartbeat: AckHeartbeat;
+  readonly state: State;
+  readonly onBatch: StatelessConsumerOptions["onBatch"];
+}
+
 interface EntityQueues {
   add(delivery: Delivery): void;
   /** Messages in hand. */
@@ -159,10 +173,7 @@ interface EntityQueues {
   idle(): Promise<void>;
 }
 
-function createEntityQueues(
-  work: MessageWork,
-  { heartbeat, state }: { readonly heartbeat: AckHeartbeat; readonly state: State },
-): EntityQueues {
+function createEntityQueues(work: MessageWork, { heartbeat, state, onBatch }: QueueOptions): EntityQueues {
   const tails = new Map<string, Promise<void>>();
   const slot = createSlots(RUNNING);
   let held = 0;
@@ -170,14 +181,25 @@ function createEntityQueues(
     add(delivery) {
       held += 1;
       const release = heartbeat.hold([delivery]);
+      let started = 0;
       const entity = entityOf(work, delivery);
       const former = tails.get(entity) ?? Promise.resolve();
       const own = former
-        .then(() => slot(() => handleMessage(work, entity, delivery)))
+        .then(() =>
+          slot(async () => {
+            started = performance.now();
+            await handleMessage(work, entity, delivery);
+          }),
+        )
         .then(() => {
           held -= 1;
           release();
           state.progressAt = Date.now();
+          onBatch?.({
+            consumer: work.consumer.model.definition.durable,
+            seconds: (performance.now() - started) / 1000,
+            delaySeconds: (state.progressAt - delivery.time.getTime()) / 1000,
+          });
           if (tails.get(entity) === own) tails.delete(entity);
         });
       tails.set(entity, own);

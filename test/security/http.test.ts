@@ -315,7 +315,7 @@ test("readiness requests delay no event", { timeout: 60_000 }, async () => {
   const waiting = await writer.query(
     "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
   );
-  expect(waiting.rows).toEqual([{ application_name: "meshwright auth readiness" }]);
+  expect(waiting.rows).toEqual([{ application_name: "meshwright auth figures" }]);
   const started = performance.now();
   await writer.query("INSERT INTO users (user_id, username) VALUES ('u1', 'one')");
   await waitFor(async () => (await writer.query("SELECT FROM mesh.outbox")).rowCount === 0, {

@@ -7,6 +7,7 @@ import { databaseRoles, databaseUrlVariable } from "../names.js";
 export const builtInVariables: readonly string[] = [
   "NATS_URL",
   "OPERATOR_KEY",
+  "METRICS_KEY",
   "PORT",
   "HOST",
   "LOG_LEVEL",
@@ -52,6 +53,7 @@ export function buildEnvironment(
       { required: true },
     ),
     ...[...out, ...within].map(keyVariable),
+    METRICS_KEY,
     ...httpVariables(service),
     variable("LOG_LEVEL", "trace, debug, info, warn, error or silent", { default: "info" }),
     ...ofBroker([
@@ -63,6 +65,11 @@ export function buildEnvironment(
     ...ownVariables(service),
   ];
 }
+
+const METRICS_KEY = variable(
+  "METRICS_KEY",
+  "Key of Prometheus, which opens `/metrics` and nothing else; `open` where that needs no key",
+);
 
 const MIGRATE = variable(
   "MIGRATE",
