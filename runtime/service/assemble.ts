@@ -1,17 +1,14 @@
 import type { FastifyInstance } from "fastify";
-import type { Pool } from "pg";
-import { createPool } from "../database/pool.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
 import { buildServer } from "../http/server.js";
 import { sourceOf } from "../resync/snapshot-source.js";
 import { type Meter, openMeter } from "../telemetry/meter.js";
 import type { ServiceConfig } from "./config.js";
-import { FIGURES_TIMEOUT_MS } from "./figure-session.js";
 import { openMetrics } from "./observe.js";
 import type { Parts } from "./parts.js";
+import { createPools, type Pools } from "./pools.js";
 import { openReadiness } from "./readiness.js";
-import { releaseMark } from "./release.js";
 import { closedReason, type ServiceState } from "./state.js";
 
 /** A service from its start to its stop. */
@@ -29,22 +26,6 @@ export interface Service {
   /** Undefined until they are started. */
   parts: Parts | undefined;
 }
-
-export interface Pools {
-  /** For relay, consumers and start-up. */
-  readonly pool: Pool;
-  /** For requests alone: however many there are, events are applied and published. */
-  readonly requestPool: Pool;
-  /** For `/readyz` and `/metrics` alone, one each: anyone may ask, and nobody else must wait for that. */
-  readonly figurePool: Pool;
-}
-
-const REQUEST_CONNECTIONS = 10;
-const PART_CONNECTIONS = 4;
-/** Of each consumer: a batch, a snapshot and its merge. */
-const CONSUMER_CONNECTIONS = 3;
-/** A request waits for a row's lock this long. */
-const LOCK_TIMEOUT_MS = 10_000;
 
 /** Everything that a service has before it listens; nothing is connected yet. */
 export function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
@@ -86,31 +67,4 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
     parts: undefined,
   };
   return service;
-}
-
-function createPools(
-  definition: ServiceDefinition,
-  { database }: ServiceConfig,
-  logger: Logger,
-): Pools | undefined {
-  if (database === undefined) return undefined;
-  const meshSchema = definition.database?.shared?.schema;
-  const shared = { url: database.url, service: definition.name, meshSchema, logger };
-  const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
-  return {
-    pool: createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max }),
-    requestPool: createPool({ ...shared, max: REQUEST_CONNECTIONS, lockTimeoutMs: LOCK_TIMEOUT_MS }),
-    figurePool: createPool({
-      ...shared,
-      service: `${definition.name} figures`,
-      max: 2,
-      connectTimeoutMs: FIGURES_TIMEOUT_MS,
-      statementTimeoutMs: FIGURES_TIMEOUT_MS / 2,
-    }),
-  };
-}
-
-export async function closePools({ pools }: Service): Promise<void> {
-  if (pools === undefined) return;
-  await Promise.all([pools.pool, pools.requestPool, pools.figurePool].map((one) => one.end()));
 }

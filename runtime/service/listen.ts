@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../configuration-error.js";
-import { closePools, type Service } from "./assemble.js";
+import type { Service } from "./assemble.js";
 import type { ServiceConfig } from "./config.js";
+import { closePools } from "./pools.js";
 
 /** The port is another process's. It may be free later: a former replica may be about to stop. */
 export class PortTaken extends Error {
@@ -18,7 +19,7 @@ export async function listen(service: Service): Promise<readonly [url: string, p
   try {
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
-    await closePools(service);
+    await closePools(service.pools);
     if (isTaken(error)) throw new PortTaken(config, error);
     throw cannotListen(error) ? unlistenable(error, definition.name, config) : error;
   }

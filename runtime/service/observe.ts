@@ -13,8 +13,8 @@ import type {
   ObservedPool,
   ObservedSnapshot,
 } from "../telemetry/metric-table.js";
-import type { Pools } from "./assemble.js";
 import { FIGURES_FRESH_MS, openFigureSession } from "./figure-session.js";
+import type { Pools } from "./pools.js";
 import type { RunningParts } from "./running-parts.js";
 import { shareFor } from "./share-for.js";
 import type { ServiceState } from "./state.js";

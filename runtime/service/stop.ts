@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import { closePools, type Service } from "./assemble.js";
+import type { Service } from "./assemble.js";
+import { closePools } from "./pools.js";
 
 /** Requests in flight get this long to end. */
 const REQUEST_GRACE_MS = 5_000;
@@ -30,7 +31,7 @@ export async function stopService(service: Service, ready: Promise<void>): Promi
     attempt("HTTP", () => closeHttp(app)),
   ]);
   await attempt("the relay", () => service.parts?.stop());
-  await attempt("the database connections", () => within(POOL_GRACE_MS, closePools(service)));
+  await attempt("the database connections", () => within(POOL_GRACE_MS, closePools(service.pools)));
   logger.info({}, "stopped");
 }
 
