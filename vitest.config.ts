@@ -9,7 +9,8 @@ export default defineConfig({
   resolve: { conditions: ["meshwright-source"] },
   ssr: { resolve: { conditions: ["meshwright-source"] } },
   test: {
-    testTimeout: 60_000,
+    // Waits within tests have shorter ends that say what was waited for: this one is for what hangs.
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     // Tests on servers wait for two fifths of their time: three at once keep two cores busy.
     maxWorkers: 3,

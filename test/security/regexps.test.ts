@@ -27,6 +27,8 @@ const ALWAYS_FINDS = "it finds whatever comes, so that nothing is tried twice";
 const OURS = "the text is our own";
 const LAST_ONLY = "one loop, of which only the end is tried again";
 
+const HOOKS = "hooks are code that runs: whoever writes them needs no slow text";
+
 const REASONS: Readonly<Record<string, string>> = {
   "/\\\\[pP]\\{[^}]*\\}/g": OURS,
   "/\\b(on[A-Z]\\w*)\\s*[(:]/g": OURS,
@@ -67,6 +69,16 @@ const REASONS: Readonly<Record<string, string>> = {
   "/^(.+)_TO_(.+)_KEY$/": OURS,
   "/^([^\\0]*\\/)?(node|npm|npx|yarn|pnpm|bun)/": OURS,
   "/^\\d+ \\(.*\\) \\S (\\d+)/s": OURS,
+  "/\\bfrom\\s*[\"']([^\"']+)[\"']|\\bimport\\s*\\(?\\s*[\"']([^\"']+)[\"']/g": HOOKS,
+  "/\\bexport\\b[^;\"'()]*\\bfrom\\s*[\"']/": HOOKS,
+  "/\\b(?:import|export)\\s+type\\b[^;\"']*\\bfrom\\s*[\"'][^\"']*[\"']/g": HOOKS,
+  "/(?:^|\\s)#+[ \\t]*mesh-ignore\\b(.*)$/": ONE_START,
+  "/(to_reg(?:class|namespace)\\(|pg_notify\\()?'((?:[^']|'')*)'(::regnamespace)?|\"(?:[^\"]|\"\")*\"|\\bmesh(?=\\.[a-z_])|(?<=\\bSCHEMA (?:IF NOT EXISTS )?)mesh\\b|(?<=\\bLISTEN )mesh(?=_outbox\\b)/g":
+    OURS,
+  "/(?<!\\d)(?!(?:19|20)\\d\\d(?!\\d))\\d{4,}/": ONE_START,
+  "/(?:^|[-_])(?=[0-9a-f]*\\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?:$|[-_])/":
+    "dashes part the runs, and of each only the end is tried again",
+  "/\\d+/g": ALWAYS_FINDS,
 };
 /** It reads the files of migrations. */
 const OWN_FILES = new Set(["runtime/schema/split-statements.ts", "runtime/schema/custom-sql.ts"]);
