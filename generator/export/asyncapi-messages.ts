@@ -23,18 +23,25 @@ const MESSAGE_ID: JsonSchema = {
   minLength: 1,
   description: "The event_id: JetStream drops a second message of that id within the stream's dedupe window",
 };
-const TRACE: JsonSchema = { type: "string", description: "W3C Trace Context" };
+const CAUSE: { readonly [header: string]: JsonSchema } = {
+  "Mesh-Causation-Id": { type: "string", description: "The event_id of the event that caused this one" },
+  "Mesh-Correlation-Id": {
+    type: "string",
+    description: "The same from the first event of a chain to its last",
+  },
+  traceparent: { type: "string", description: "W3C Trace Context" },
+};
 
 const HEADERS: JsonSchema = {
   type: "object",
-  properties: { "Nats-Msg-Id": MESSAGE_ID, traceparent: TRACE },
+  properties: { "Nats-Msg-Id": MESSAGE_ID, ...CAUSE },
   required: ["Nats-Msg-Id"],
 };
 
 /** What a service that is written by hand should send. */
 const FOREIGN_HEADERS: JsonSchema = {
   type: "object",
-  properties: { "Nats-Msg-Id": MESSAGE_ID, traceparent: TRACE },
+  properties: { "Nats-Msg-Id": MESSAGE_ID, ...CAUSE },
 };
 
 /** The documented metadata has a name, so that who generates code from it has one type for all events. */

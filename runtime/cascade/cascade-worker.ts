@@ -8,6 +8,7 @@ import type { CascadeDefinition, ConsumerDefinition } from "../definition/consum
 import type { BeforeContext, Logger } from "../definition/hook-definition.js";
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
+import { NO_CAUSE, setCause } from "../telemetry/transaction-cause.js";
 import { messageOf } from "../text/error-message.js";
 import { splitId } from "../values/entity-id.js";
 import { wireRow } from "../values/values.js";
@@ -55,6 +56,7 @@ interface Task {
   readonly hook: string;
   readonly table_name: string;
   readonly row_key: string;
+  readonly cause: string | null;
   readonly attempts: number;
 }
 
@@ -161,7 +163,7 @@ WHERE id IN (
     AND (leased_until IS NULL OR leased_until < now() OR leased_until > now() + pg_catalog.make_interval(secs => $4))
     AND entity = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id, entity, entity_id, hook, table_name, row_key, attempts`,
+RETURNING id, entity, entity_id, hook, table_name, row_key, cause::text, attempts`,
     [free, LEASE_SECONDS, options.consumers.map((definition) => definition.entity), BEYOND_SECONDS],
   );
   return rows;
@@ -221,6 +223,7 @@ async function callHook(worker: Worker, rule: CascadeDefinition, row: object, lo
 async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
   const { table } = rule;
   await inTransaction(pool, async (client) => {
+    await setCause(client, { current: NO_CAUSE }, task.cause ?? NO_CAUSE);
     await client.query(deletionSql(table, [isPending(rule)]), pendingParameters(rule, task));
     const { rowCount } = await client.query(
       "DELETE FROM mesh.cascade_task WHERE id = $1 AND entity = $2 AND entity_id = $3",

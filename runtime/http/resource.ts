@@ -8,6 +8,8 @@ import { isReadOnly } from "../repository/read-only.js";
 import { deleteRow, insertRow, readRow, updateRow, type Values } from "../repository/rows.js";
 import { shownColumns } from "../repository/table-sql.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
+import { causeOfRequest } from "../telemetry/cause.js";
+import { printCause } from "../telemetry/transaction-cause.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
 import { pathSegment } from "../values/entity-id.js";
 import { shownName } from "../values/field.js";
@@ -127,7 +129,7 @@ async function createRow(request: FastifyRequest, reply: FastifyReply, options: 
   const { resource, pool } = options;
   const values = readBody(request.body, resource.table, resource.table.validate?.create);
   const { key, row } = await refusing(resource, "body", () =>
-    insertRow(pool, resource.table, { values, audience }),
+    insertRow(pool, resource.table, { values, audience, cause: causeOf(request) }),
   );
   const location = `${resource.path}/${pathSegment(key)}`;
   return reply.code(201).header("location", location).type(JSON_TYPE).send(row);
@@ -140,7 +142,7 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const named = keyColumns(resource.table).find(({ name }) => Object.hasOwn(patch, name));
   if (named !== undefined) throw keyInPatch(named);
   const row = await refusing(resource, "body", () =>
-    updateRow(pool, resource.table, { key, patch, audience }),
+    updateRow(pool, resource.table, { key, patch, audience, cause: causeOf(request) }),
   );
   if (row === undefined) throw noRow(resource.table, key);
   return reply.type(JSON_TYPE).send(row);
@@ -149,9 +151,15 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
 async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const id = idOf(request, resource.table);
-  if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, id))))
+  const deletion = { key: id, cause: causeOf(request) };
+  if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, deletion))))
     throw noRow(resource.table, id);
   return reply.code(204).send();
+}
+
+function causeOf({ headers }: FastifyRequest): string | undefined {
+  const cause = causeOfRequest(headers);
+  return cause && printCause(cause);
 }
 
 /** Whether a text of a URL says a value of the column. */

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { inTransaction } from "../database/transaction.js";
+import { NO_CAUSE, type TransactionCause } from "../telemetry/transaction-cause.js";
 import { Raced, VersionGap } from "./apply-errors.js";
 import { type ConsumerModel, cascadesOf } from "./consumer-model.js";
 import { dropDuplicates } from "./duplicates.js";
@@ -7,11 +8,12 @@ import { lockStates, writeStates } from "./entity-states.js";
 import { applyFastPath, type FastPathBatch, type FastPathContext, prepareFastPath } from "./fast-path.js";
 import { callHandlers, type HandlerCalls } from "./handlers.js";
 import { lostDeletions } from "./implied-events.js";
-import type { Incoming } from "./parse.js";
+import { type Incoming, printedCause } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
+import { removeByCause } from "./remove-by-cause.js";
 import { settleUniqueConflicts } from "./settle-conflicts.js";
 import { wantSnapshot } from "./want-snapshot.js";
-import { removeEntities, removeOutside, writeRows } from "./write-rows.js";
+import { removeOutside, writeRows } from "./write-rows.js";
 
 /*
  * One batch of events, applied: read and lock what is known of their entities, plan (pure), write, call the hooks.
@@ -72,13 +74,17 @@ export async function applyEvents(
   const plan = planBatch(model, await dropDuplicates(client, model, events), known);
   refuseGaps(context, plan);
   const gaps = [...plan.gaps];
+  const [first, ...others] = events;
+  // Exact or none: of several events, rows that are written together do not tell which one caused what follows.
+  const cause: TransactionCause = { current: NO_CAUSE };
   for (const phase of plan.phases) {
-    await writeStates(client, model.scope, phase.states, known);
-    if (phase.removals.size > 0) await removeInPhase(client, context, phase);
+    cause.current = first === undefined || others.length > 0 ? NO_CAUSE : printedCause(first);
+    await writeStates(client, model.scope, phase.states, { known, cause: cause.current });
+    if (phase.removals.size > 0) await removeInPhase(client, { ...context, cause }, phase);
     const upserts = await removeOutside(client, model, [...phase.upserts.values()]);
     const settled = context.settleConflicts ? await settleUniqueConflicts(client, model, upserts) : upserts;
     gaps.push(...(await writeRows(client, model, settled)));
-    await callHandlers(client, context, phase.handled);
+    await callHandlers(client, { ...context, cause }, phase.handled);
   }
   if (gaps.length > 0) await wantSnapshot(client, model, gaps);
   return {
@@ -92,14 +98,14 @@ export async function applyEvents(
 /** The hook of a deletion that a re-creation implies is called as if a snapshot had found the deletion. */
 async function removeInPhase(
   client: PoolClient,
-  context: ApplyContext,
+  context: ApplyContext & { readonly cause: TransactionCause },
   { removals, implied }: Phase,
 ): Promise<void> {
-  const { model, logger } = context;
+  const { model, logger, cause } = context;
   const deletions = [...implied].map(([id, { seq }]) => ({ id, seq }));
   const lost = await lostDeletions(client, model, { deletions, logger });
-  await removeEntities(client, model, [...removals]);
-  await callHandlers(client, { ...context, origin: "snapshot" }, lost);
+  await removeByCause(client, model, { removals, cause });
+  await callHandlers(client, { ...context, origin: "snapshot", causedBy: implied }, lost);
 }
 
 function refuseGaps({ gapsAllowed }: ApplyContext, { afterGap }: BatchPlan): void {

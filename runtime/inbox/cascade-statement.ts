@@ -26,10 +26,10 @@ export function cascade(rule: CascadeDefinition, entity: string, ids: readonly s
       return before === undefined
         ? { text: deletionSql(rule.table, [matches]), values }
         : {
-            text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, hook, table_name, row_key)
-SELECT $2, ${column}::text, $3, $4, ${idSql(keyColumns(rule.table))} FROM ${table} AS "$t" WHERE ${[matches, ...livingRows(rule.table, '"$t"')].join(" AND ")}
+            text: `INSERT INTO mesh.cascade_task AS task (entity, entity_id, hook, table_name, row_key, cause)
+SELECT $2, ${column}::text, $3, $4, ${idSql(keyColumns(rule.table))}, mesh.cause() FROM ${table} AS "$t" WHERE ${[matches, ...livingRows(rule.table, '"$t"')].join(" AND ")}
 ON CONFLICT (hook, table_name, row_key) DO UPDATE SET entity = excluded.entity, entity_id = excluded.entity_id,
-  attempts = 0, last_error = NULL, next_at = excluded.next_at
+  cause = excluded.cause, attempts = 0, last_error = NULL, next_at = excluded.next_at
 WHERE (task.entity, task.entity_id) <> (excluded.entity, excluded.entity_id)`,
             values: [...values, entity, before.name, rule.table.name],
           };

@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import type { Tx } from "../definition/hook-definition.js";
+import { NO_CAUSE } from "../telemetry/transaction-cause.js";
 import { compareBytes } from "../text/byte-order.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { Raced } from "./apply-errors.js";
@@ -25,7 +26,7 @@ const WRITE_STATES = `WITH written AS (
   ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version, versioned = excluded.versioned,
     deleted = excluded.deleted, stream_seq = excluded.stream_seq
   RETURNING (state.xmax = 0) AS added
-) SELECT count(*) FILTER (WHERE added)::integer AS added FROM written`;
+) SELECT count(*) FILTER (WHERE added)::integer AS added, mesh.set_cause($7) FROM written`;
 
 export async function lockStates(
   client: PoolClient,
@@ -72,13 +73,13 @@ function toNumber(text: string | null): number | null {
  * as its row is kept.
  *
  * Writes states in order of id. Call it alone and first: it waits for transactions that attach rows to these entities, and the
- * statements of the cascades then see those rows. Rejects with `Raced` when another transaction wrote a new state first.
+ * statements of the cascades then see those rows. Sets the cause of the transaction by the way. Rejects with `Raced` when another transaction wrote a new state first.
  */
 export async function writeStates(
   client: PoolClient,
   entity: string,
   states: ReadonlyMap<string, EntityState>,
-  known: Map<string, EntityState>,
+  { known, cause = NO_CAUSE }: { readonly known: Map<string, EntityState>; readonly cause?: string },
 ): Promise<void> {
   const ids = [...states.keys()].sort(compareBytes);
   const column = (pick: (state: EntityState) => unknown) =>
@@ -95,6 +96,7 @@ export async function writeStates(
     column((state) => state.versioned),
     column((state) => state.deleted),
     column((state) => state.seq),
+    cause,
   ]);
   const expected = ids.filter((id) => !known.has(id)).length;
   if (rows[0]?.added !== expected)

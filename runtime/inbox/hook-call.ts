@@ -15,6 +15,8 @@ export interface HookCall {
   /** For ending a statement that the hook left running. */
   readonly pool: Pool;
   readonly timeoutMs: number;
+  /** Called ahead of the hook's first statement: what it queues on the connection is sent first. */
+  readonly begin: () => Promise<void>;
   readonly call: (tx: Tx) => Promise<void> | void | undefined;
 }
 
@@ -22,8 +24,8 @@ export interface HookCall {
  * Rejects with what the hook throws, or after its time. Either way nothing of the hook reaches the
  * connection any more: what it still does later must not land in another event's transaction.
  */
-export async function callHook({ client, pool, timeoutMs, call }: HookCall): Promise<void> {
-  const lent = lend(client);
+export async function callHook({ client, pool, timeoutMs, begin, call }: HookCall): Promise<void> {
+  const lent = lend(client, begin);
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new HookOverdue(timeoutMs)), timeoutMs);
@@ -54,12 +56,18 @@ interface Lent {
   end(): void;
 }
 
-function lend(client: PoolClient): Lent {
+function lend(client: PoolClient, begin: () => Promise<void>): Lent {
+  let begun = false;
   let ended = false;
   let underWay = 0;
   const { query: send } = verbatim(client);
   const query = (...given: readonly unknown[]): unknown => {
     if (ended) return Promise.reject(new Error("the transaction of this hook has ended"));
+    if (!begun) {
+      begun = true;
+      // It fails only where the connection is lost or the transaction has failed; so does what follows then.
+      begin().catch(() => undefined);
+    }
     const answer: unknown = Reflect.apply(send, client, given);
     if (answer instanceof Promise) {
       underWay += 1;

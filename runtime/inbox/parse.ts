@@ -2,6 +2,8 @@ import { isUtf8 } from "node:buffer";
 import type { StoredMessage } from "../broker/broker.js";
 import type { MeshEvent } from "../definition/event-definition.js";
 import { parseSubject } from "../subject.js";
+import { causeOfEvent } from "../telemetry/cause.js";
+import { NO_CAUSE, printCause } from "../telemetry/transaction-cause.js";
 import { messageOf } from "../text/error-message.js";
 import { joinId, splitId, unfitId } from "../values/entity-id.js";
 import { fieldFilling, fieldOf } from "../values/field.js";
@@ -42,6 +44,8 @@ export interface Incoming extends OrderedEvent, Addressed {
    * documented example's does) must not give one row two histories.
    */
   readonly id: string;
+  /** Its message, for its headers. Absent of an event that no message brought. */
+  readonly message?: Pick<StoredMessage, "headers">;
 }
 
 /** A message that can never be applied, and why. */
@@ -89,7 +93,7 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   const { name } = eventModel.definition;
   const invalid = invalidity(eventModel, data);
   if (invalid !== undefined) return reject(`not a valid ${name}: ${invalid}`, claimedEntityId(data));
-  const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq });
+  const incoming = toIncoming(model, eventModel, { event: data as MeshEvent, subject, seq, message });
   const unfit = unfitId(incoming.id) ?? unfitKey(model, incoming.id) ?? unfitField(incoming);
   if (unfit !== undefined) return reject(`not a valid ${name}: ${unfit}`, incoming.id.slice(0, 100));
   return { ok: true, incoming };
@@ -168,21 +172,34 @@ export interface EventMessage {
   readonly event: MeshEvent;
   readonly subject: string;
   readonly seq: number;
+  readonly message?: Pick<StoredMessage, "headers">;
 }
 
-export function toIncoming(model: ConsumerModel, eventModel: EventModel, message: EventMessage): Incoming {
-  const { metadata } = message.event;
-  const payload = message.event as unknown as Readonly<Record<string, unknown>>;
-  return {
+export function toIncoming(
+  model: ConsumerModel,
+  eventModel: EventModel,
+  { event, subject, seq, message }: EventMessage,
+): Incoming {
+  const { metadata } = event;
+  const payload = event as unknown as Readonly<Record<string, unknown>>;
+  const incoming = {
     model: eventModel,
     change: eventModel.change,
-    event: message.event,
+    event,
     payload,
-    subject: message.subject,
+    subject,
     id: idOf(model, payload) ?? metadata.entity_id,
     version: metadata.version ?? null,
-    seq: message.seq,
+    seq,
   };
+  return message === undefined ? incoming : { ...incoming, message };
+}
+
+/** What follows from it; nothing where no message brought it. */
+export function printedCause({ event, message }: Incoming): string {
+  return message === undefined
+    ? NO_CAUSE
+    : printCause(causeOfEvent(event.metadata.event_id, message.headers));
 }
 
 /** Undefined where the payload lacks a column of the cache's key. */

@@ -32,7 +32,8 @@ export interface Upsert {
  */
 export interface Phase {
   readonly states: Map<string, EntityState>;
-  readonly removals: Set<string>;
+  /** With the event of each. */
+  readonly removals: Map<string, Incoming>;
   /** Removals whose own event was lost, with the event that showed it. */
   readonly implied: Map<string, Incoming>;
   readonly upserts: Map<string, Upsert>;
@@ -74,7 +75,7 @@ export function planBatch(
       fresh += 1;
       if (hasVersionGap(state, event)) afterGap.push(event);
       if (impliesDeletion(state, event)) {
-        at = placeRemoval(phases, at, id);
+        at = placeRemoval(phases, at, event);
         phaseAt(phases, at).implied.set(id, event);
         // The tombstone is superseded in the next phase.
         phaseAt(phases, at).states.set(id, { ...advance(state, event), deleted: true });
@@ -115,7 +116,7 @@ function phaseAt(phases: Phase[], at: number): Phase {
   while (phase === undefined) {
     phases.push({
       states: new Map(),
-      removals: new Set(),
+      removals: new Map(),
       implied: new Map(),
       upserts: new Map(),
       handled: [],
@@ -127,11 +128,12 @@ function phaseAt(phases: Phase[], at: number): Phase {
 }
 
 /** A hook that ran for an earlier event of the phase may have attached rows: the deletion's cascades must come after it. */
-function placeRemoval(phases: Phase[], at: number, id: string): number {
+function placeRemoval(phases: Phase[], at: number, event: Incoming): number {
+  const { id } = event;
   const index = phaseAt(phases, at).hooked.has(id) ? at + 1 : at;
   const phase = phaseAt(phases, index);
   phase.upserts.delete(id);
-  phase.removals.add(id);
+  phase.removals.set(id, event);
   return index;
 }
 
@@ -144,10 +146,10 @@ interface Placement {
 
 /** Puts the event's effect into the first phase that can take it, and gives that phase's index. */
 function placeEffect(placement: Placement): number {
-  const { change, id } = placement.event;
+  const { change } = placement.event;
   switch (change) {
     case "delete":
-      return placeRemoval(placement.phases, placement.at, id);
+      return placeRemoval(placement.phases, placement.at, placement.event);
     case "create":
     case "update":
     case "none":

@@ -45,10 +45,11 @@ WITH next AS MATERIALIZED (
 ), event AS MATERIALIZED (
     SELECT next.version, mesh.message($3::uuid, $2, $4, next.version, $5) AS body FROM next
 ), written AS (
-    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
     SELECT $3::uuid, $6, $1, $2, event.version,
            CASE WHEN pg_catalog.octet_length(event.body) <= broker.max_event_bytes THEN event.body
-                ELSE mesh.refuse_event($6, pg_catalog.octet_length(event.body), broker.max_event_bytes) END
+                ELSE mesh.refuse_event($6, pg_catalog.octet_length(event.body), broker.max_event_bytes) END,
+           mesh.cause()
     FROM event CROSS JOIN mesh.broker AS broker
     RETURNING 1
 )

@@ -83,8 +83,12 @@ export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<
   return { rows, snapshot, later, full: rows.length === max || bytes >= maxBytes };
 }
 
+/** Whoever may write rows may write headers: none that the broker acts on, and nothing that would end a line of its protocol. */
 function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
-  const entries = Object.entries(headers).filter(([, value]) => typeof value === "string");
+  const entries = Object.entries(headers).filter(
+    ([name, value]) =>
+      /^(?!nats-)[a-z][\w-]{0,63}$/i.test(name) && typeof value === "string" && /^[ -~]{1,256}$/.test(value),
+  );
   return Object.fromEntries(entries) as Record<string, string>;
 }
 

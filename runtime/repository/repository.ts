@@ -61,7 +61,7 @@ export function tableRepository<Row extends object, New extends object, Patch ex
     create: async (row) => JSON.parse((await insertRow(db, table, { values: row as Values })).row),
     update: async (key, patch) =>
       parsed<Row>(await updateRow(db, table, { key: key as AnyKey, patch: patch as Values })),
-    delete: (key) => deleteRow(db, table, key as AnyKey),
+    delete: (key) => deleteRow(db, table, { key: key as AnyKey }),
   };
   return repository as RepositoryOf<Row, New, Patch, K>;
 }

@@ -26,6 +26,9 @@ export type Values = Readonly<Record<string, unknown>>;
 /** Who sees the row that the function gives; by default the service itself. */
 type Seen<O> = O & { readonly audience?: Audience };
 
+/** `cause`: what the events of the change say of it. Default: what the transaction has set. */
+type Caused<O> = O & { readonly cause?: string | undefined };
+
 export async function readRow(
   db: Tx,
   table: TableDefinition,
@@ -42,14 +45,14 @@ export async function readRow(
 export async function insertRow(
   db: Tx,
   table: TableDefinition,
-  { values, audience }: Seen<{ readonly values: Values }>,
+  { values, audience, cause }: Caused<Seen<{ readonly values: Values }>>,
 ): Promise<{ readonly key: string; readonly row: string }> {
   refuseReadOnly(table);
   const given = present({ ...values, ...drawnKey(table, values) });
   refuseInvalid(table, table.rules?.create, given);
+  const text = tableSql(table, audience).insert(given.map(([name]) => name));
   const { rows } = await db.query<{ key: string; row: string }>(
-    tableSql(table, audience).insert(given.map(([name]) => name)),
-    parameters(table, given),
+    ...causedBy(cause, text, parameters(table, given)),
   );
   const [inserted] = rows;
   if (inserted === undefined) throw new Error(`a row of ${table.name} was refused by a trigger or rule`);
@@ -60,7 +63,7 @@ export async function insertRow(
 export async function updateRow(
   db: Tx,
   table: TableDefinition,
-  change: Seen<{ readonly key: AnyKey; readonly patch: Values }>,
+  change: Caused<Seen<{ readonly key: AnyKey; readonly patch: Values }>>,
 ): Promise<string | undefined> {
   refuseReadOnly(table);
   const given = present(change.patch);
@@ -71,18 +74,33 @@ export async function updateRow(
     );
   }
   refuseInvalid(table, table.rules?.patch, given);
-  const { rows } = await db.query<{ row: string }>(
-    tableSql(table, change.audience).update(given.map(([name]) => name)),
-    [...parametersOfKey(table, change.key), ...parameters(table, given)],
-  );
+  const text = tableSql(table, change.audience).update(given.map(([name]) => name));
+  const values = [...parametersOfKey(table, change.key), ...parameters(table, given)];
+  const { rows } = await db.query<{ row: string }>(...causedBy(change.cause, text, values));
   return rows[0]?.row;
 }
 
 /** False where there was no such row. */
-export async function deleteRow(db: Tx, table: TableDefinition, key: AnyKey): Promise<boolean> {
+export async function deleteRow(
+  db: Tx,
+  table: TableDefinition,
+  { key, cause }: Caused<{ readonly key: AnyKey }>,
+): Promise<boolean> {
   refuseReadOnly(table);
-  const { rowCount } = await db.query(tableSql(table).delete, parametersOfKey(table, key));
+  const { rowCount } = await db.query(
+    ...causedBy(cause, `${tableSql(table).delete} RETURNING true`, parametersOfKey(table, key)),
+  );
   return rowCount === 1;
+}
+
+/** The statement, which sets the cause by the way: what it returns is computed before the triggers of its rows run. */
+function causedBy(
+  cause: string | undefined,
+  text: string,
+  values: readonly unknown[],
+): [text: string, values: unknown[]] {
+  if (cause === undefined) return [text, [...values]];
+  return [`${text}, mesh.set_cause($${values.length + 1})`, [...values, cause]];
 }
 
 /** Conditions of equality with their parameters, numbered from `$1`. A value of null asks for NULL. */

@@ -90,7 +90,7 @@ async function notePart(run: Run, part: readonly Existing[]): Promise<number> {
       : undefined;
     if (state !== undefined) states.set(given.id, state);
   }
-  if (states.size > 0) await writeStates(client, model.scope, states, known);
+  if (states.size > 0) await writeStates(client, model.scope, states, { known });
   return states.size;
 }
 

@@ -151,7 +151,7 @@ async function endIncarnations(
   if (states.size === 0) return 0;
   const ids = [...states.keys()];
   const lost = await lostDeletions(client, model, { deletions: ids.map((id) => ({ id, seq })), logger });
-  await writeStates(client, model.scope, states, known);
+  await writeStates(client, model.scope, states, { known });
   await removeEntities(client, model, ids);
   await callHandlers(client, handlers, lost);
   return ids.length;

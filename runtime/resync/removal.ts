@@ -142,7 +142,7 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   );
   const deletions = gone.map((id) => ({ id, seq }));
   const lost = await lostDeletions(client, model, { deletions, logger });
-  await writeStates(client, model.scope, states, known);
+  await writeStates(client, model.scope, states, { known });
   await removeEntities(client, model, gone);
   await callHandlers(client, run.handlers, lost);
   return gone.length;

@@ -4,6 +4,7 @@ import { INBOX } from "./0001/inbox.js";
 import { MOMENTS } from "./0001/moments.js";
 import { OUTBOX } from "./0001/outbox.js";
 import { PRIVILEGES } from "./0001/privileges.js";
+import { CAUSE } from "./0001/set-cause.js";
 
 /**
  * The `mesh` schema of a service's database: what emits, relays, applies and remembers events.
@@ -13,4 +14,4 @@ import { PRIVILEGES } from "./0001/privileges.js";
  * makes their indexes independent of the operating system's locale (and faster).
  * Functions pin their search_path, so that no object of another role can stand in for one of these.
  */
-export const MESH_0001 = [OUTBOX, INBOX, GUARDS, EVENT_FUNCTIONS, MOMENTS, PRIVILEGES].join("\n");
+export const MESH_0001 = [OUTBOX, INBOX, GUARDS, CAUSE, EVENT_FUNCTIONS, MOMENTS, PRIVILEGES].join("\n");

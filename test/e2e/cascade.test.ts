@@ -144,6 +144,86 @@ test("deleting a user cascades over every hop, each with its own events, and tou
   ]);
 });
 
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+test("a cascade over three hops carries one correlation id and one trace id, and names the event that caused each", async () => {
+  const { user, containers } = await settle("traced");
+  const deleted = async (correlation: string, traceparent: string) => {
+    const answer = await fetch(`${mesh.services.auth.url}/api/users/${user}`, {
+      method: "DELETE",
+      headers: {
+        authorization: `Bearer ${mesh.key}`,
+        "mesh-correlation-id": correlation,
+        traceparent,
+      },
+    });
+    return answer.status;
+  };
+  expect(await deleted("ticket-7", `00-${TRACE}-00f067aa0ba902b7-01`)).toBe(204);
+  await waitFor(
+    async () => (await count("gateway", "routes WHERE container_id = ANY($1)", containers)) === 0,
+  );
+  const headersOf = async (stream: string, filter: string) =>
+    (await bare.stored(stream, filter)).map(({ subject, body, headers }) => ({
+      id: body.metadata.event_id,
+      subject,
+      cause: headers["Mesh-Causation-Id"],
+      correlation: headers["Mesh-Correlation-Id"],
+      trace: headers.traceparent?.slice(3, 35),
+    }));
+  const correlated = async (stream: string, filter: string, expected: number) => {
+    const found = await waitFor(async () => {
+      const all = (await headersOf(stream, filter)).filter(({ correlation }) => correlation === "ticket-7");
+      return all.length >= expected ? all : undefined;
+    });
+    expect(found.map(({ trace }) => trace)).toEqual(found.map(() => TRACE));
+    return found;
+  };
+  const [first] = await correlated("AUTH", `auth.user.${user}.deleted`, 1);
+  expect(first?.cause).toBeUndefined();
+  const second = await correlated("COMPUTE", "compute.container.*.deleted", 2);
+  expect(second.map(({ cause }) => cause)).toEqual([first?.id, first?.id]);
+  const third = await correlated("GATEWAY", "gateway.route.*.unregistered", 2);
+  expect(third.map(({ cause }) => cause).sort()).toEqual(second.map(({ id }) => id).sort());
+  expect((await correlated("SFS", "sfs.namespace.*.updated", 1))[0]?.cause).toBe(first?.id);
+});
+
+test("a chain that psql begins is correlated by its first event's id; rubbish of a request reaches no header", async () => {
+  const { user, containers } = await settle("plain");
+  await mesh.databases.auth.query("DELETE FROM users WHERE user_id = $1", [user]);
+  await waitFor(
+    async () => (await count("gateway", "routes WHERE container_id = ANY($1)", containers)) === 0,
+  );
+  const [first] = await bare.stored("AUTH", `auth.user.${user}.deleted`);
+  const id = first?.body.metadata.event_id ?? "";
+  expect(Object.keys(first?.headers ?? {})).toEqual(["Nats-Msg-Id"]);
+  const routes = await waitFor(async () => {
+    const all = await bare.stored("GATEWAY", "gateway.route.*.unregistered");
+    const of = all.filter(({ headers }) => headers["Mesh-Correlation-Id"] === id);
+    return of.length === 2 ? of : undefined;
+  });
+  expect(routes.map(({ headers }) => headers.traceparent?.slice(3, 35))).toEqual(
+    routes.map(() => id.replaceAll("-", "")),
+  );
+  const answer = await fetch(`${mesh.services.auth.url}/api/users`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${mesh.key}`,
+      "content-type": "application/json",
+      "mesh-correlation-id": "a b%",
+      traceparent: "00-rubbish",
+    },
+    body: JSON.stringify({ username: "rubbish" }),
+  });
+  expect(answer.status).toBe(201);
+  const { user_id } = (await answer.json()) as { user_id: string };
+  const [created] = await waitFor(async () => {
+    const stored = await bare.stored("AUTH", `auth.user.${user_id}.created`);
+    return stored.length > 0 ? stored : undefined;
+  });
+  expect(Object.keys(created?.headers ?? {})).toEqual(["Nats-Msg-Id"]);
+});
+
 test("a cascade keeps a row until its hook succeeds on a retry; other rows do not wait for it", async () => {
   const { user, containers } = await settle("patient");
   writeFileSync(cluster.CLUSTER_DOWN, "");

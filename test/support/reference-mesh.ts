@@ -252,6 +252,7 @@ export interface BareMessage {
     readonly [field: string]: unknown;
   };
   readonly id: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
   readonly seq: number;
 }
 
@@ -277,6 +278,9 @@ export async function bareClient(url: string): Promise<BareClient> {
           text,
           body: JSON.parse(text) as BareMessage["body"],
           id,
+          headers: Object.fromEntries(
+            message.headers?.keys().map((name) => [name, message.headers?.get(name) ?? ""]) ?? [],
+          ),
           seq: message.seq,
         });
         if (messages.length === num_pending) break;

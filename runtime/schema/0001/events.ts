@@ -152,8 +152,8 @@ BEGIN
         RETURNING known.version, gen_random_uuid(), (SELECT relay.notify_suppressed FROM mesh.relay) INTO version, new_id, is_suppressed;
         new_subject := emit.entity || '.' || mesh.token(event.id) || '.' || action;
         new_body := mesh.message(new_id, event.id, source, version, event.payload);
-        INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
-        VALUES (new_id, new_subject, emit.entity, event.id, version, mesh.fit_event(new_subject, new_body));
+        INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
+        VALUES (new_id, new_subject, emit.entity, event.id, version, mesh.fit_event(new_subject, new_body), mesh.cause());
         IF NOT is_suppressed THEN PERFORM pg_catalog.pg_notify('mesh_outbox', ''); END IF;
     ELSIF pg_catalog.cardinality(events) > 1 THEN
         WITH counted AS (
@@ -205,8 +205,8 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     -- OFFSET 0 is a fence: each id and each body is computed once.
-    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
-    SELECT event.event_id, event.subject, write_events.entity, event.id, event.version, mesh.fit_event(event.subject, event.body)
+    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
+    SELECT event.event_id, event.subject, write_events.entity, event.id, event.version, mesh.fit_event(event.subject, event.body), (SELECT mesh.cause())
     FROM (
         SELECT new_event.*, write_events.entity || '.' || mesh.token(new_event.id) || '.' || action AS subject,
             mesh.message(new_event.event_id, new_event.id, source, new_event.version, new_event.payload) AS body

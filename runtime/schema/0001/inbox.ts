@@ -93,6 +93,7 @@ CREATE TABLE mesh.cascade_task (
     hook          TEXT COLLATE "C" NOT NULL,
     table_name    TEXT COLLATE "C" NOT NULL,
     row_key       TEXT COLLATE "C" NOT NULL,
+    cause         JSONB,
     attempts      INTEGER NOT NULL DEFAULT 0,
     last_error    TEXT,
     next_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
@@ -109,6 +110,7 @@ COMMENT ON COLUMN mesh.cascade_task.entity_id IS 'Id of the deleted entity.';
 COMMENT ON COLUMN mesh.cascade_task.hook IS 'Name of the hook that the rule calls before the row goes.';
 COMMENT ON COLUMN mesh.cascade_task.table_name IS 'Table of the row.';
 COMMENT ON COLUMN mesh.cascade_task.row_key IS 'Key of the row, as text.';
+COMMENT ON COLUMN mesh.cascade_task.cause IS 'Headers that name the event of the deletion: the row''s own event gets them; NULL where a snapshot found the deletion.';
 COMMENT ON COLUMN mesh.cascade_task.attempts IS 'Calls of the hook so far.';
 COMMENT ON COLUMN mesh.cascade_task.last_error IS 'Why the last call failed.';
 COMMENT ON COLUMN mesh.cascade_task.next_at IS 'When the next call is due.';

@@ -28,7 +28,7 @@ COMMENT ON COLUMN mesh.outbox.entity IS 'Service and entity: auth.user';
 COMMENT ON COLUMN mesh.outbox.entity_id IS 'Id of the entity, as it is: the subject has it percent-encoded.';
 COMMENT ON COLUMN mesh.outbox.version IS 'metadata.version of the message: 1 for the first event of the entity, then one more for each.';
 COMMENT ON COLUMN mesh.outbox.body IS 'The message, byte for byte. Text, since jsonb would reorder its keys.';
-COMMENT ON COLUMN mesh.outbox.headers IS 'Headers that the message gets beside Nats-Msg-Id: {"traceparent": "..."}; NULL for none.';
+COMMENT ON COLUMN mesh.outbox.headers IS 'Headers that the message gets beside Nats-Msg-Id, as the transaction has set them (mesh.set_cause): {"traceparent": "..."}; NULL for none.';
 COMMENT ON COLUMN mesh.outbox.created_at IS 'When the transaction began that wrote the event.';
 COMMENT ON CONSTRAINT "version within 2^52 (see mesh lower-versions)" ON mesh.outbox IS
     'Nothing counts that far: a forged or broken event was taken for the newest one, and no subscriber would take what follows it.';

@@ -28,7 +28,7 @@ BEGIN
         GRANT SELECT, UPDATE ON mesh.relay TO %1$I;
         GRANT SELECT, UPDATE (max_event_bytes) ON mesh.broker TO %1$I;
         GRANT EXECUTE ON FUNCTION mesh.next_version(TEXT, TEXT), mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT),
-            mesh.refuse_event(TEXT, INTEGER, INTEGER) TO %1$I;
+            mesh.refuse_event(TEXT, INTEGER, INTEGER), mesh.set_cause(TEXT), mesh.cause() TO %1$I;
         -- The id of a row with a key of several columns, and back.
         GRANT EXECUTE ON FUNCTION mesh.id_part(TEXT), mesh.part_of_id(TEXT, INTEGER) TO %1$I;
         GRANT SELECT, UPDATE (next_at, attempts, last_error) ON mesh.moment TO %1$I;

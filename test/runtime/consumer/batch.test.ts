@@ -646,6 +646,56 @@ describe("cascades", () => {
     expect(await tasks()).toEqual([{ entity_id: "a", attempts: 7, due: false }]);
   });
 
+  it("names, of each row that a batch of deletions takes, the event that caused it", async () => {
+    await pool.query(`CREATE TABLE caused (container_id text, cause text);
+CREATE FUNCTION note_cause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO caused SELECT container_id, mesh.cause() ->> 'Mesh-Causation-Id' FROM gone; RETURN NULL;
+END $$;
+CREATE TRIGGER note AFTER DELETE ON containers REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_cause()`);
+    const ids = ["a", "b", "c"];
+    const created = await apply(ids.map((id, at) => ({ action: "created", id, seq: at + 1, version: 1 })));
+    expect(created).toHaveLength(3);
+    await pool.query(
+      "INSERT INTO containers (container_id, user_id) VALUES ('a1', 'a'), ('a2', 'a'), ('b1', 'b')",
+    );
+    const deliveries = await apply([
+      ...ids.map((id, at) => ({ action: "deleted", id, seq: at + 11, version: 2 })),
+      { action: "created", id: "d", seq: 20, version: 1 },
+    ]);
+    const eventOf = (at: number) => JSON.parse(String(deliveries[at]?.body)).metadata.event_id;
+    const { rows } = await pool.query("SELECT * FROM caused ORDER BY container_id");
+    await pool.query("DROP TRIGGER note ON containers; DROP TABLE caused; DROP FUNCTION note_cause");
+    expect(rows).toEqual([
+      { container_id: "a1", cause: eventOf(0) },
+      { container_id: "a2", cause: eventOf(0) },
+      { container_id: "b1", cause: eventOf(1) },
+    ]);
+    expect(Object.keys(await users())).toEqual(["d"]);
+  });
+
+  it("gives what a hook writes its own event as the cause, each hook of a batch", async () => {
+    const noted: unknown[] = [];
+    const hooks = {
+      created: async ({
+        event,
+        tx,
+      }: {
+        event: { metadata: { event_id: string } };
+        tx: { query(text: string): Promise<{ rows: { cause: string }[] }> };
+      }) => {
+        const { rows } = await tx.query("SELECT mesh.cause() ->> 'Mesh-Causation-Id' AS cause");
+        noted.push([event.metadata.event_id, rows[0]?.cause]);
+      },
+    };
+    await apply(
+      ["a", "b"].map((id, at) => ({ action: "created", id, seq: at + 1, version: 1 })),
+      { hooks: hooks as never },
+    );
+    expect(noted).toHaveLength(2);
+    for (const [event, cause] of noted as [string, string][]) expect(cause).toBe(event);
+    expect(noted[0]).not.toEqual(noted[1]);
+  });
+
   it("takes along what an earlier event's hook attached in the same batch", async () => {
     const hooks = {
       created: async ({

@@ -41,7 +41,7 @@ function plan(
 }
 
 const outline = ({ removals, upserts, handled }: Phase) => ({
-  removals: [...removals],
+  removals: [...removals.keys()],
   rows: [...upserts.values()].map(({ id, cells }) => `${id} ${cells[0]}`),
   hooks: handled.map(({ subject }) => subject),
 });
