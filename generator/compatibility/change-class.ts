@@ -33,12 +33,20 @@ export interface KindFacts {
   readonly order: DeployOrder;
   /** The edit that spares the harm; undefined: there is none to spare. */
   readonly safe?: string;
+  /** In place of its class for a copy, whose rows come again from their source: who suffers is who reads it. */
+  readonly ofCopy?: ChangeClass;
+  /** What it is for a table that exists, of which the mesh is told only; undefined: what it is for others. */
+  readonly ofExisting?: "compared" | "not compared" | "left behind";
+  /** Who of those that use a table notices; undefined: replicas of its service, and who reads it over HTTP. */
+  readonly noticedBy?: "nobody" | "readers" | "replicas and writers";
+  /** Of a payload: code that publishes the event has to keep to it as well. */
+  readonly bindsPublisher?: true;
 }
 
 /** `owner`: of the database. */
 export type First = "anybody" | "operator" | "owner" | "publisher" | "consumers";
 
-/** Who comes first, and over how many releases. */
+/** Who comes first, and over how many releases; of several, a text for each. */
 export const deployOrders = {
   any: { releases: 1, first: "anybody", text: () => ["in any order"] },
   "configuration-first": {
@@ -62,92 +70,89 @@ export const deployOrders = {
     releases: 2,
     first: "publisher",
     text: ({ owner, kept }: Parties) => [
-      `release 1: ${owner} sends what will be demanded, and nobody demands it yet`,
-      `release 2: demand it, once no older event is left${kept}`,
+      `${owner} sends what will be demanded, and nobody demands it yet`,
+      `demand it, once no older event is left${kept}`,
     ],
   },
   "stop-demanding": {
     releases: 2,
     first: "consumers",
-    text: ({ owner, others }: Parties) => [
-      `release 1: ${others} can do without it`,
-      `release 2: ${owner} no longer sends it`,
-    ],
+    text: ({ owner, others }: Parties) => [`${others} can do without it`, `${owner} no longer sends it`],
   },
   "expand-contract": {
     releases: 3,
     first: "publisher",
     text: ({ owner, others, kept }: Parties) => [
-      `release 1: ${owner} sends the new form beside the old one`,
-      `release 2: ${others} read the new one`,
-      `release 3: the old one goes, once no older event is left${kept}`,
+      `${owner} sends the new form beside the old one`,
+      `${others} read the new one`,
+      `the old one goes, once no older event is left${kept}`,
     ],
   },
   "expand-contract-rows": {
     releases: 3,
     first: "owner",
     text: ({ owner }: Parties) => [
-      `release 1: ${owner} has the new column beside the old one, and writes both`,
-      `release 2: ${owner} reads the new one, and rows of before are filled in`,
-      "release 3: the old one goes",
+      `${owner} has the new column beside the old one, and writes both`,
+      `${owner} reads the new one, and rows of before are filled in`,
+      "the old one goes",
     ],
   },
   "use-no-longer": {
     releases: 2,
     first: "owner",
     text: ({ owner }: Parties) => [
-      `release 1: ${owner} no longer uses it (null: true, or a default)`,
-      "release 2: drop it, with --allow-destructive",
+      `${owner} no longer uses it (null: true, or a default)`,
+      "drop it, with --allow-destructive",
     ],
   },
   "table-out-of-use": {
     releases: 2,
     first: "owner",
     text: ({ owner }: Parties) => [
-      `release 1: ${owner} neither reads nor writes the table`,
-      "release 2: drop it, with --allow-destructive",
+      `${owner} neither reads nor writes the table`,
+      "drop it, with --allow-destructive",
     ],
   },
   "new-table": {
     releases: 3,
     first: "owner",
     text: ({ owner, others }: Parties) => [
-      `release 1: ${owner} has the new table beside the old one, and writes both`,
-      `release 2: ${owner} and ${others} read the new one, and rows of before are copied`,
-      "release 3: the old one goes",
+      `${owner} has the new table beside the old one, and writes both`,
+      `${owner} and ${others} read the new one, and rows of before are copied`,
+      "the old one goes",
     ],
   },
   "column-filled-first": {
     releases: 2,
     first: "owner",
     text: ({ owner }: Parties) => [
-      `release 1: ${owner} has the column with null: true and writes it always; rows of before are filled`,
-      "release 2: demand it",
+      `${owner} has the column with null: true and writes it always; rows of before are filled`,
+      "demand it",
     ],
   },
   "deletions-first": {
     releases: 2,
     first: "owner",
     text: ({ owner }: Parties) => [
-      `release 1: ${owner} deletes what names a row before the row itself, or no such row`,
-      "release 2: let the database refuse the others",
+      `${owner} deletes what names a row before the row itself, or no such row`,
+      "let the database refuse the others",
     ],
   },
   "both-paths": {
     releases: 3,
     first: "publisher",
     text: ({ owner, others }: Parties) => [
-      `release 1: ${owner} serves it under both paths`,
-      `release 2: ${others} ask under the new one`,
-      "release 3: the old one goes",
+      `${owner} serves it under both paths`,
+      `${others} ask under the new one`,
+      "the old one goes",
     ],
   },
   "rows-first": {
     releases: 2,
     first: "owner",
     text: ({ owner }: Parties) => [
-      `release 1: ${owner} writes only rows that fit, and those that do not are settled`,
-      "release 2: demand it",
+      `${owner} writes only rows that fit, and those that do not are settled`,
+      "demand it",
     ],
   },
   "stop-replicas": {
@@ -167,6 +172,12 @@ export const deployOrders = {
 >;
 
 export type DeployOrder = keyof typeof deployOrders;
+
+/** What happens, release by release where there are several. */
+export function stepsOf(order: DeployOrder, parties: Parties): readonly string[] {
+  const { releases, text } = deployOrders[order];
+  return text(parties).map((says, index) => (releases === 1 ? says : `release ${index + 1}: ${says}`));
+}
 
 /** As they are called in sentences. */
 export interface Parties {

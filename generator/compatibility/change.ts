@@ -6,6 +6,7 @@ import {
   type First,
   type KindFacts,
   type Parties,
+  stepsOf,
 } from "./change-class.js";
 import { databaseKinds } from "./database-kinds.js";
 import { eventKinds } from "./event-kinds.js";
@@ -34,6 +35,14 @@ export interface Deployment {
   readonly steps: readonly string[];
 }
 
+export interface DeploymentPart {
+  readonly order: DeployOrder;
+  readonly owner: string;
+  readonly others: readonly string[];
+  /** One for each release. */
+  readonly texts: readonly string[];
+}
+
 export interface Change {
   readonly kind: ChangeKind;
   readonly class: ChangeClass;
@@ -47,6 +56,8 @@ export interface Change {
   readonly message: string;
   readonly concerns: readonly Concern[];
   readonly deployment: Deployment;
+  /** Its part in the deployment of several changes. */
+  readonly part: DeploymentPart;
   readonly safe: string | undefined;
   /** What of a database it is about, by old and new names. */
   readonly rows: RowsOf | undefined;
@@ -87,7 +98,8 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
   const said = finding.class ?? facts.class;
   const isUnheard = concerns.length === 0 && (said === "breaking-consumer" || kind === "event-added");
   const isHarmless = isUnheard || finding.class === "compatible";
-  const order = deployOrders[isHarmless ? "any" : (finding.order ?? facts.order)];
+  const order = isHarmless ? "any" : (finding.order ?? facts.order);
+  const { first, releases } = deployOrders[order];
   const parties = { owner: "the owner", others: "its readers", kept: "", ...finding.parties };
   return {
     kind,
@@ -98,7 +110,13 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
     subject: finding.subject,
     message,
     concerns,
-    deployment: { first: order.first, releases: order.releases, steps: order.text(parties) },
+    deployment: { first, releases, steps: stepsOf(order, parties) },
+    part: {
+      order,
+      owner: parties.owner,
+      texts: deployOrders[order].text(parties),
+      others: [...new Set(concerns.map(({ service }) => service))].filter((name) => name !== parties.owner),
+    },
     safe: isHarmless ? undefined : (finding.safe ?? facts.safe),
     rows,
     statements: [],

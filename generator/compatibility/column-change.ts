@@ -1,6 +1,6 @@
 import type { Column, Database, Table } from "../model/mesh.js";
-import { type Change, type ChangeKind, type Concern, changeOf, type Finding } from "./change.js";
-import type { ChangeClass, DeployOrder } from "./change-class.js";
+import { type Change, type ChangeKind, type Concern, changeKinds, changeOf, type Finding } from "./change.js";
+import type { ChangeClass, DeployOrder, KindFacts } from "./change-class.js";
 import type { Pair } from "./former-names.js";
 import type { Meshes } from "./meshes.js";
 import { distinct, partiesOf } from "./readers.js";
@@ -16,55 +16,30 @@ export function replicas(service: string): Concern {
   return { service, as: "its running replicas" };
 }
 
-/** Rows of a copy come again from their source: what goes is not lost, and who suffers is who reads it. What exists is not touched. */
+/** Rows of a copy come again from their source, and what exists is not touched. */
 export function classFor(
   kind: ChangeKind,
   { cache, existing }: Table,
   column?: Column,
-): { class?: ChangeClass } {
-  if (cache === undefined && existing !== true) return {};
-  if (existing === true && (kind === "column-dropped" || kind === "table-dropped"))
-    return { class: "breaking-consumer" };
-  if (existing === true && UNTOUCHED.has(kind)) return { class: "compatible" };
-  if (cache === undefined || column?.local === true) return {};
-  return MILDER.has(kind) ? { class: "breaking-consumer" } : {};
+): { readonly class?: ChangeClass } {
+  const { ofCopy, ofExisting }: KindFacts = changeKinds[kind];
+  if (existing === true && ofExisting !== undefined)
+    return { class: ofExisting === "left behind" ? "breaking-consumer" : "compatible" };
+  const isCopied = cache !== undefined && column?.local !== true;
+  return isCopied && ofCopy !== undefined ? { class: ofCopy } : {};
 }
-
-const COMPARED = "; no SQL follows, and migrate compares it with the table that exists";
-const UNCOMPARED = "; no SQL follows for a table that exists";
-
-/** Of a table that exists no SQL follows from these: they tell the mesh what is there. */
-const UNTOUCHED: ReadonlyMap<ChangeKind, string> = new Map<ChangeKind, string>([
-  ["column-added", COMPARED],
-  ["column-required", COMPARED],
-  ["column-renamed", COMPARED],
-  ["column-widened", COMPARED],
-  ["column-narrowed", COMPARED],
-  ["column-nullable", COMPARED],
-  ["unique-added", COMPARED],
-  ["unique-removed", UNCOMPARED],
-  ["index-added", UNCOMPARED],
-  ["index-removed", UNCOMPARED],
-]);
 
 /** What is added to the message where a table that exists is only told of. */
 export function noteFor(kind: ChangeKind, { existing }: Table): string {
-  return existing === true ? (UNTOUCHED.get(kind) ?? "") : "";
+  const { ofExisting }: KindFacts = changeKinds[kind];
+  return existing === true && ofExisting !== undefined ? NOTES[ofExisting] : "";
 }
 
-const MILDER: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
-  "table-dropped",
-  "table-renamed",
-  "column-dropped",
-  "column-renamed",
-  "column-widened",
-  "column-narrowed",
-  "column-required",
-  "unique-added",
-  "values-narrowed",
-  "check-added",
-  "key-changed",
-]);
+const NOTES: Readonly<Record<NonNullable<KindFacts["ofExisting"]>, string>> = {
+  compared: "; no SQL follows, and migrate compares it with the table that exists",
+  "not compared": "; no SQL follows for a table that exists",
+  "left behind": "",
+};
 
 export interface ColumnSays extends TableAbout {
   readonly column: Column;
@@ -111,23 +86,10 @@ function concernsOf(
   const owner = database.next.service;
   const mesh = gone ? meshes.before : meshes.next;
   const table = gone ? pair.previous : pair.next;
+  const { noticedBy }: KindFacts = changeKinds[kind];
+  if (noticedBy === "nobody") return {};
   const readers =
     column.private === true && kind !== "column-hidden" ? [] : noticedOverHttp(kind, table, [owner, mesh]);
-  const concerns = OF_HTTP.has(kind) ? readers : distinct([replicas(owner), ...readers]);
-  return QUIET.has(kind) ? {} : { concerns, parties: partiesOf(owner, concerns, mesh) };
+  const concerns = noticedBy === "readers" ? readers : distinct([replicas(owner), ...readers]);
+  return { concerns, parties: partiesOf(owner, concerns, mesh) };
 }
-
-/** What only those notice who read or write rows over HTTP. */
-const OF_HTTP: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
-  "column-hidden",
-  "member-renamed",
-  "column-nullable-shown",
-]);
-const QUIET: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
-  "column-added",
-  "column-nullable",
-  "default-changed",
-  "unique-removed",
-  "values-widened",
-  "check-removed",
-]);

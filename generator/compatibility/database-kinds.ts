@@ -58,6 +58,8 @@ export const databaseKinds = {
     why: "Its rows go with it. A release of before that still runs fails.",
     order: "table-out-of-use",
     safe: "if it has a new name, say renamed_from on the new table; else take it out of use a release before",
+    ofCopy: "breaking-consumer",
+    ofExisting: "left behind",
   },
   "table-renamed": {
     class: "breaking-publisher",
@@ -65,6 +67,7 @@ export const databaseKinds = {
     why: "Rows stay. A release of before that still runs knows it by the old name and fails.",
     order: "stop-replicas",
     safe: "keep the name, and call it otherwise where it is shown (row, resource)",
+    ofCopy: "breaking-consumer",
   },
   "table-moved": {
     class: "destructive",
@@ -78,6 +81,8 @@ export const databaseKinds = {
     title: "a new column that rows may be written without",
     why: "Releases of before write rows without it. Adding it takes a moment, whatever the size of the table.",
     order: "any",
+    noticedBy: "nobody",
+    ofExisting: "compared",
   },
   "column-required": {
     class: "breaking-publisher",
@@ -85,6 +90,9 @@ export const databaseKinds = {
     why: "The migration fails where rows lack it, and releases of before write rows without it.",
     order: "rows-first",
     safe: "give it a default, or fill the rows that lack it first",
+    ofCopy: "breaking-consumer",
+    noticedBy: "replicas and writers",
+    ofExisting: "compared",
   },
   "column-dropped": {
     class: "destructive",
@@ -92,6 +100,8 @@ export const databaseKinds = {
     why: "Its values go with it. A release of before that still runs fails.",
     order: "use-no-longer",
     safe: "if it has a new name, say renamed_from on the new column; else release a version first that no longer uses it",
+    ofCopy: "breaking-consumer",
+    ofExisting: "left behind",
   },
   "column-renamed": {
     class: "breaking-publisher",
@@ -99,6 +109,8 @@ export const databaseKinds = {
     why: "Values stay. A release of before that still runs knows it by the old name and fails.",
     order: "expand-contract-rows",
     safe: "add a new column beside it; or keep the name (a field of a payload may be called otherwise: from)",
+    ofCopy: "breaking-consumer",
+    ofExisting: "compared",
   },
   "column-widened": {
     class: "breaking-publisher",
@@ -106,6 +118,8 @@ export const databaseKinds = {
     why: "No value is lost. A release of before reads another type than it was made for, and most such changes write every row anew while the table is closed.",
     order: "expand-contract-rows",
     safe: "add a column of the new type beside it, copy in batches, then drop the old one",
+    ofCopy: "breaking-consumer",
+    ofExisting: "compared",
   },
   "column-narrowed": {
     class: "destructive",
@@ -113,12 +127,16 @@ export const databaseKinds = {
     why: "Where PostgreSQL refuses a value (an integer that is too large, a text that is too long) the migration fails as a whole and nothing is lost; where it rounds or cuts, what does not fit is. Every row is written anew while the table is closed.",
     order: "expand-contract-rows",
     safe: "add a column of the new type beside it, copy what fits, then drop the old one",
+    ofCopy: "breaking-consumer",
+    ofExisting: "compared",
   },
   "column-nullable": {
     class: "compatible",
     title: "a column may be NULL",
     why: "Releases of before write values, as they did.",
     order: "any",
+    noticedBy: "nobody",
+    ofExisting: "compared",
   },
   "column-nullable-shown": {
     class: "breaking-consumer",
@@ -126,12 +144,14 @@ export const databaseKinds = {
     why: "Who reads the resource was told that a value is always there.",
     order: "consumers-first",
     safe: "give it a default that stands for none, or show it under a new name",
+    noticedBy: "readers",
   },
   "default-changed": {
     class: "compatible",
     title: "another default",
     why: "It counts for rows that are written from now on and do not say a value.",
     order: "any",
+    noticedBy: "nobody",
   },
   "backfill-added": {
     class: "operational",
@@ -145,6 +165,7 @@ export const databaseKinds = {
     why: "The key is the entity's id: every row becomes another entity, and whoever holds old ids, in copies, cascades and messages, is not told.",
     order: "new-table",
     safe: "make a new table with the new key, copy the rows, drop the old one later",
+    ofCopy: "breaking-consumer",
   },
   "unique-added": {
     class: "breaking-publisher",
@@ -152,24 +173,31 @@ export const databaseKinds = {
     why: "The migration fails where rows share a value, and releases of before may write such rows, which are refused.",
     order: "rows-first",
     safe: "look for duplicates and settle them a release before",
+    ofCopy: "breaking-consumer",
+    noticedBy: "replicas and writers",
+    ofExisting: "compared",
   },
   "unique-removed": {
     class: "compatible",
     title: "values may repeat that were unique",
     why: "Rows of before fit. Who looked one up by it may find several.",
     order: "any",
+    noticedBy: "nobody",
+    ofExisting: "not compared",
   },
   "index-added": {
     class: "operational",
     title: "a new index",
     why: "It is built beside traffic, and reads the whole table meanwhile.",
     order: "any",
+    ofExisting: "not compared",
   },
   "index-removed": {
     class: "operational",
     title: "an index goes",
     why: "What used it reads the whole table from then on.",
     order: "any",
+    ofExisting: "not compared",
   },
   "reference-added": {
     class: "breaking-publisher",
@@ -177,6 +205,7 @@ export const databaseKinds = {
     why: "The migration fails where rows refer to nothing, and releases of before may write such rows, which are refused.",
     order: "rows-first",
     safe: "look for such rows and settle them a release before",
+    noticedBy: "replicas and writers",
   },
   "reference-removed": {
     class: "operational",
@@ -204,12 +233,15 @@ export const databaseKinds = {
     why: "The migration fails where rows hold another, and releases of before may write such rows, which are refused.",
     order: "rows-first",
     safe: "write the remaining values alone and change the rows, a release before",
+    ofCopy: "breaking-consumer",
+    noticedBy: "replicas and writers",
   },
   "values-widened": {
     class: "compatible",
     title: "a column takes more values",
     why: "Rows of before fit. Code that tells the values apart meets a new one.",
     order: "any",
+    noticedBy: "nobody",
   },
   "check-added": {
     class: "breaking-publisher",
@@ -217,12 +249,15 @@ export const databaseKinds = {
     why: "The migration fails where rows do not fulfil it, and releases of before may write such rows, which are refused.",
     order: "rows-first",
     safe: "write only rows that fulfil it and change the others, a release before",
+    ofCopy: "breaking-consumer",
+    noticedBy: "replicas and writers",
   },
   "check-removed": {
     class: "compatible",
     title: "a condition on rows goes",
     why: "Rows of before fit.",
     order: "any",
+    noticedBy: "nobody",
   },
   "soft-deletion-added": {
     class: "breaking-publisher",
@@ -243,6 +278,7 @@ export const databaseKinds = {
     why: "Who reads the resource misses it, snapshots included.",
     order: "consumers-first",
     safe: "let readers do without it a release before",
+    noticedBy: "readers",
   },
   "column-shown": {
     class: "operational",
@@ -256,6 +292,15 @@ export const databaseKinds = {
     why: "Who reads or writes the resource knows the old one; snapshots of copies as well.",
     order: "expand-contract",
     safe: "keep the old name until nobody reads it",
+    noticedBy: "readers",
+  },
+  "member-retyped": {
+    class: "breaking-consumer",
+    title: "HTTP shows a whole number as a string, or no longer",
+    why: "A field that carries it as bigint, or no longer does, makes its values strings wherever they travel: who reads or writes the resource knows the other form.",
+    order: "expand-contract",
+    safe: "add a field beside it, and keep the type of the one that is there",
+    noticedBy: "readers",
   },
   "view-narrowed": {
     class: "breaking-consumer",

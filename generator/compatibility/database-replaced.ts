@@ -9,12 +9,16 @@ export function compareDatabaseOf(previous: Service, service: Service, meshes: M
   const [from, to] = [previous.database, service.database];
   if (from === undefined || to === undefined || from === to) return [];
   const { before, next, flows } = meshes;
+  const goesOn =
+    previous.name === service.name
+      ? `${service.name} goes on`
+      : `${service.name} goes on in place of ${previous.name},`;
   const database = before.databases.find(({ name }) => name === from);
   const tables = database?.tables ?? [];
-  const published = before.events.filter((event) => event.service === service.name);
+  const published = before.events.filter((event) => event.service === previous.name);
   const concerns = distinct([
     replicas(service.name),
-    ...tables.flatMap((table) => httpReadersOf(table, service.name, before)),
+    ...tables.flatMap((table) => httpReadersOf(table, previous.name, before)),
     ...published.flatMap((event) => subscribersOf(event, flows.before)),
   ]);
   const isCopied = tables.every(
@@ -23,7 +27,7 @@ export function compareDatabaseOf(previous: Service, service: Service, meshes: M
   return [
     changeOf("database-replaced", {
       path: ["services", service.name, "database"],
-      message: `${service.name} goes on with ${to}, which is empty: its rows stay behind in ${from}`,
+      message: `${goesOn} with ${to}, which is empty: its rows stay behind in ${from}`,
       concerns,
       parties: partiesOf(service.name, concerns, next),
       safe: `keep the name; or stop ${service.name}, move what is there (pg_dump ${from} | psql ${to}), and start its new release then`,
@@ -33,7 +37,26 @@ export function compareDatabaseOf(previous: Service, service: Service, meshes: M
 }
 
 /** Said of the service that goes on with another. */
-export function isReplaced({ name, service }: Database, next: Mesh): boolean {
-  const owner = next.services.find((each) => each.name === service);
-  return owner?.database !== undefined && owner.database !== name;
+export function isReplaced({ name, service }: Database, meshes: Meshes): boolean {
+  const database = successorOf(service, meshes)?.database;
+  return database !== undefined && database !== name;
+}
+
+/** The service under its name of now: one that is new, with a new database of the same tables, is one that is gone. */
+export function successorOf(service: string, { before, next }: Meshes): Service | undefined {
+  const kept = next.services.find(({ name }) => name === service);
+  if (kept !== undefined) return kept;
+  const tables = tablesOf(service, before);
+  return next.services.find(
+    ({ name, database }) =>
+      tables !== "" &&
+      tablesOf(name, next) === tables &&
+      !before.services.some((each) => each.name === name) &&
+      !before.databases.some((each) => each.name === database),
+  );
+}
+
+function tablesOf(service: string, { databases }: Mesh): string {
+  const tables = databases.filter((database) => database.service === service).flatMap((each) => each.tables);
+  return tables.map(({ name }) => name).join(" ");
 }

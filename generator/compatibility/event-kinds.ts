@@ -80,6 +80,7 @@ export const eventKinds = {
     why: "Events of before have none: those in the stream, and those that older replicas publish, become dead letters of who demands it.",
     order: "demand-later",
     safe: "make it optional (type?), and demand it a release later",
+    bindsPublisher: true,
   },
   "field-removed": {
     class: "breaking-consumer",
@@ -100,6 +101,7 @@ export const eventKinds = {
     why: "Events of before may lack it: those in the stream, and those that older replicas publish, become dead letters.",
     order: "demand-later",
     safe: "send it always, leave it optional, and demand it a release later",
+    bindsPublisher: true,
   },
   "field-retyped": {
     class: "breaking-consumer",
@@ -107,6 +109,7 @@ export const eventKinds = {
     why: "Neither form is valid in the other's release: events of before and replicas of before meet those of after in the stream.",
     order: "expand-contract",
     safe: "add a new field beside the old one, move subscribers over, then take the old one away",
+    bindsPublisher: true,
   },
   "field-narrowed": {
     class: "breaking-consumer",
@@ -114,6 +117,7 @@ export const eventKinds = {
     why: "An event of before may hold a value that is refused now: in the stream, or from an older replica, it becomes a dead letter.",
     order: "demand-later",
     safe: "keep to it when publishing first, and demand it a release later",
+    bindsPublisher: true,
   },
   "field-widened": {
     class: "breaking-consumer",

@@ -1,6 +1,7 @@
 import type { Event, Field, JsonSchema, JsonValue, Mesh } from "../model/mesh.js";
 import { namesIn } from "../model/schema-references.js";
-import { type Change, type ChangeKind, changeOf, type Path } from "./change.js";
+import { type Change, type ChangeKind, changeKinds, changeOf, type Path } from "./change.js";
+import type { KindFacts } from "./change-class.js";
 import type { Meshes } from "./meshes.js";
 import { findNarrowing, isSchema } from "./narrowing.js";
 import { distinct, partiesOf, readersOf } from "./readers.js";
@@ -16,6 +17,7 @@ export function compareFields(previous: Event, event: Event, meshes: Meshes): re
       .map((field) =>
         fieldChange("field-removed", {
           event: previous,
+          previous,
           field,
           meshes,
           says: "goes",
@@ -23,8 +25,8 @@ export function compareFields(previous: Event, event: Event, meshes: Meshes): re
       ),
     ...event.payload.flatMap((field) => {
       const before = old.get(field.name);
-      const about = { event, field, meshes };
-      if (before !== undefined) return compareField(before, about, previous);
+      const about = { event, previous, field, meshes };
+      if (before !== undefined) return compareField(before, about);
       return field.optional
         ? [fieldChange("field-added", { ...about, says: "is new, and may be absent" })]
         : [fieldChange("field-required", { ...about, says: "is new, and must be there" })];
@@ -34,11 +36,13 @@ export function compareFields(previous: Event, event: Event, meshes: Meshes): re
 
 interface About {
   readonly event: Event;
+  /** Maybe of another name. */
+  readonly previous: Event;
   readonly field: Field;
   readonly meshes: Meshes;
 }
 
-function compareField(before: Field, about: About, previous: Event): readonly Change[] {
+function compareField(before: Field, about: About): readonly Change[] {
   const { field } = about;
   const changes: Change[] = [];
   if (before.optional !== field.optional) {
@@ -68,14 +72,14 @@ function compareField(before: Field, about: About, previous: Event): readonly Ch
     changes.push(fieldChange("field-widened", { ...about, says: `no longer demands ${former}` }));
   }
   // What is no longer what it was says so already.
-  if (changes.length === 0 && showsOther(before, field, previous, about)) {
+  if (changes.length === 0 && showsOther(before, about)) {
     const says = `shows ${shown(field)}, no longer ${shown(before)}`;
     changes.push(fieldChange("field-shows-other", { ...about, says }));
   }
   return changes;
 }
 
-function showsOther(before: Field, field: Field, previous: Event, { event, meshes }: About): boolean {
+function showsOther(before: Field, { event, previous, field, meshes }: About): boolean {
   // Where rows no longer, or only now, imply the event, its emission says so.
   if (before.source === undefined || field.source === undefined) return false;
   if (previous.emit?.table === undefined || event.emit === undefined) return false;
@@ -87,7 +91,7 @@ function showsOther(before: Field, field: Field, previous: Event, { event, meshe
   if (a.kind !== "object" || b.kind !== "object") return true;
   return b.fields.some((inner) => {
     const twin = a.fields.find(({ name }) => name === inner.name);
-    return twin !== undefined && showsOther(twin, inner, previous, { event, field: inner, meshes });
+    return twin !== undefined && showsOther(twin, { event, previous, field: inner, meshes });
   });
 }
 
@@ -110,13 +114,6 @@ function shown({ source }: Field): string {
   }
 }
 
-const DEMANDS: ReadonlySet<ChangeKind> = new Set([
-  "field-required",
-  "field-demanded",
-  "field-narrowed",
-  "field-retyped",
-]);
-
 interface FieldSays extends About {
   readonly says: string;
   /** Within the field: `.street`. */
@@ -125,15 +122,17 @@ interface FieldSays extends About {
 
 /** Where code publishes the event, ours or a service's written by hand, that code has to keep to what is demanded as well. */
 function fieldChange(kind: ChangeKind, about: FieldSays): Change {
-  const { event, field, meshes, says, member = "" } = about;
+  const { event, previous, field, meshes, says, member = "" } = about;
   const { next, flows } = meshes;
-  const read = { event, field: field.name, path: `${field.name}${member}`.replaceAll("[]", "") };
+  const facts: KindFacts = changeKinds[kind];
+  const read = { field: field.name, path: `${field.name}${member}`.replaceAll("[]", "") };
   const gone = kind === "field-removed";
+  const formerReaders = readersOf({ ...read, event: previous }, flows.before);
   const readers = gone
-    ? readersOf(read, flows.before)
-    : distinct([...readersOf(read, flows.next), ...readersOf(read, flows.before)]);
+    ? formerReaders
+    : distinct([...readersOf({ ...read, event }, flows.next), ...formerReaders]);
   const owner = next.services.find(({ name }) => name === event.service);
-  const byHand = DEMANDS.has(kind) && event.emit === undefined;
+  const byHand = facts.bindsPublisher === true && event.emit === undefined;
   const publisher = {
     service: event.service,
     field: event.name,

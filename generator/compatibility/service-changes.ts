@@ -2,7 +2,7 @@ import { printDuration } from "../language/words.js";
 import type { Consumer, EnvironmentVariable, Mesh, Service } from "../model/mesh.js";
 import { compareCascades } from "./cascade-changes.js";
 import { type Change, type ChangeKind, type Concern, changeOf, type Path } from "./change.js";
-import { compareDatabaseOf } from "./database-replaced.js";
+import { compareDatabaseOf, successorOf } from "./database-replaced.js";
 import { type Meshes, same } from "./meshes.js";
 import { pairUp } from "./pair-up.js";
 import { callersOf, clientsOf, partiesOf } from "./readers.js";
@@ -16,7 +16,12 @@ export function compareServices(meshes: Meshes): readonly Change[] {
       return service === undefined ? [] : [simple("service-added", service, "is new")];
     if (service === undefined) {
       const gone = { ...simple("service-removed", previous, "goes"), gone: true as const };
-      return [gone, ...compareResources(previous, { ...previous, http: undefined }, meshes)];
+      const successor = successorOf(previous.name, meshes);
+      return [
+        gone,
+        ...(successor === undefined ? [] : compareDatabaseOf(previous, successor, meshes)),
+        ...compareResources(previous, { ...previous, http: undefined }, meshes),
+      ];
     }
     return [
       ...compareDatabaseOf(previous, service, meshes),

@@ -47,5 +47,8 @@ const SETTINGS: readonly ((stream: Stream) => string)[] = [
   ({ maxBytes }) => `max_bytes: ${printSize(maxBytes)}`,
   ({ duplicateWindowSeconds }) => `duplicate_window: ${time(duplicateWindowSeconds)}`,
   ({ tombstoneSeconds }) => `tombstones: ${time(tombstoneSeconds)}`,
+  // Of an external owner whose stream is its own: those of the events that are described.
+  ({ subjects, external, described }) =>
+    external && described !== true ? "subjects as its owner says" : `subjects: ${subjects.join(", ")}`,
   ({ described }) => `provision: ${described === true ? "by the mesh" : "by its owner"}`,
 ];

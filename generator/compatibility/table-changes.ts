@@ -71,7 +71,7 @@ function compareTable(about: TableAbout): readonly Change[] {
             says: `was called ${previous.name}`,
           }),
         ];
-  if (!same([previous.at?.schema, previous.existing], [next.at?.schema, next.existing])) {
+  if (!same(placeOf(pair, "previous"), placeOf(pair, "next"))) {
     return [
       ...renamed,
       tableChange("table-moved", { table: next, database, meshes, says: "is another table of PostgreSQL" }),
@@ -87,6 +87,13 @@ function compareTable(about: TableAbout): readonly Change[] {
     ...columns.kept.flatMap((each) => compareColumn(each, about)),
     ...compareTableRules(about, new Map(columns.kept.map((each) => [each.previous.name, each.next.name]))),
   ];
+}
+
+/** Which table of PostgreSQL it is, but for the name of one that the mesh makes, which a migration changes. */
+function placeOf(pair: Pair<Table>, side: keyof Pair<Table>): readonly unknown[] {
+  const { at, existing } = pair[side];
+  const isCalledAlike = pair.previous.name === pair.next.name;
+  return [at?.schema, existing, existing && isCalledAlike && at?.table];
 }
 
 function columnAdded(column: Column, about: TableAbout): Change {
@@ -136,6 +143,8 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
   const [was, is] = [memberOf(previous), memberOf(next)];
   if (isShown && was !== is && previous.name === next.name)
     add("member-renamed", `is shown as ${is}, no longer as ${was}`);
+  if (isShown && previous.wide !== next.wide && sqlType(previous.type) === sqlType(next.type))
+    add("member-retyped", `is shown as a ${jsonOf(next)}, no longer as a ${jsonOf(previous)}`);
   const { cache } = about.pair.next;
   if (
     cache !== undefined &&
@@ -149,6 +158,10 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
 
 function memberOf({ shown, name }: Column): string {
   return shown ?? name;
+}
+
+function jsonOf({ wide }: Column): string {
+  return wide ? "decimal string" : "number";
 }
 
 /** What no event carries any more says so itself. */

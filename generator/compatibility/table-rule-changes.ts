@@ -1,5 +1,6 @@
 import type { Column, Reference, Table } from "../model/mesh.js";
-import { type Change, type ChangeKind, changeOf } from "./change.js";
+import { type Change, type ChangeKind, changeKinds, changeOf } from "./change.js";
+import type { KindFacts } from "./change-class.js";
 import { classFor, columnChange, noteFor, type TableAbout } from "./column-change.js";
 import { same } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
@@ -48,6 +49,7 @@ function tableRule(
 ): Change {
   const { pair, database, meshes } = about;
   const owner = database.next.service;
+  const { noticedBy }: KindFacts = changeKinds[kind];
   const concerns = distinct([
     { service: owner, as: "its running replicas" },
     ...noticedOverHttp(kind, pair.next, [owner, meshes.next]),
@@ -55,7 +57,7 @@ function tableRule(
   return changeOf(kind, {
     path: ["databases", database.next.name, "tables", pair.next.name, ...(KEYS[kind] ?? [])],
     message: `${database.next.name}: ${pair.next.name} ${says}${noteFor(kind, pair.next)}`,
-    concerns: kind === "unique-removed" || kind === "check-removed" ? [] : concerns,
+    concerns: noticedBy === "nobody" ? [] : concerns,
     parties: partiesOf(owner, concerns, meshes.next),
     rows: {
       database: database.next.name,

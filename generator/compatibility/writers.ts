@@ -1,5 +1,6 @@
 import type { Mesh, Table } from "../model/mesh.js";
-import type { ChangeKind, Concern } from "./change.js";
+import { type ChangeKind, type Concern, changeKinds } from "./change.js";
+import type { KindFacts } from "./change-class.js";
 import { httpReadersOf } from "./readers.js";
 
 /** Who notices over HTTP: of what is demanded of rows, those that write them, else those that read them. */
@@ -8,16 +9,11 @@ export function noticedOverHttp(
   table: Table,
   [owner, mesh]: readonly [string, Mesh],
 ): readonly Concern[] {
-  return OF_WRITERS.has(kind) ? writersOf(table, owner, mesh) : httpReadersOf(table, owner, mesh);
+  const { noticedBy }: KindFacts = changeKinds[kind];
+  return noticedBy === "replicas and writers"
+    ? writersOf(table, owner, mesh)
+    : httpReadersOf(table, owner, mesh);
 }
-
-const OF_WRITERS: ReadonlySet<ChangeKind> = new Set<ChangeKind>([
-  "column-required",
-  "unique-added",
-  "check-added",
-  "values-narrowed",
-  "reference-added",
-]);
 
 function writersOf(table: Table, owner: string, { services, calls }: Mesh): readonly Concern[] {
   const resources = services.find(({ name }) => name === owner)?.http?.resources ?? [];

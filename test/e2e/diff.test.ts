@@ -117,3 +117,24 @@ test("against a lock tells of the edits since the last generate, and refuses one
   expect(refused).toMatchObject({ code: 2, stdout: "" });
   expect(refused.stderr).toContain("is not as one run of this generator has left it");
 });
+
+test("against a lock that another version has written exits 2, and says which version that was", async () => {
+  const other = join(folder, "other.lock.json");
+  const lock = readFileSync(join(folder, "generated/mesh.lock.json"), "utf8");
+  writeFileSync(other, lock.replace(/"generator": "[^"]*"/, '"generator": "9.9.9"'));
+  const { code, stdout, stderr } = await mesh(folder, "diff", "--against", "other.lock.json");
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toMatch(/other\.lock\.json was written by meshwright 9\.9\.9, and this is \d/);
+});
+
+test("hooks that do not compile are named with their line beside what changes", async () => {
+  mkdirSync(join(folder, "hooks"));
+  writeFileSync(
+    join(folder, "hooks/sfs.ts"),
+    "export const sfsHooks = {\n  async onUserCreated({ event ) {},\n};\n",
+  );
+  write(text.replace(FIELD, FIELD.replace(", display_name: string", "")));
+  const { stdout, stderr } = await mesh(folder, "diff", "--fail-on", "none");
+  expect(stdout).toContain("UserCreated: display_name goes");
+  expect(stderr).toMatch(/^hooks\/sfs\.ts:2: it does not compile: .*; what these hooks read is not known\n$/);
+});

@@ -4,6 +4,7 @@ import {
   changeClasses,
   deployOrders,
   type KindFacts,
+  stepsOf,
 } from "../../compatibility/change-class.js";
 import { colour, print, printJson } from "../../terminal/terminal.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
@@ -26,8 +27,8 @@ export function findKind(word: string): ExplainedKind | undefined {
   const kind = kindNames().find((known) => known === word);
   if (kind === undefined) return undefined;
   const { class: of, title, why, order, safe }: KindFacts = changeKinds[kind];
-  const { first, releases, text } = deployOrders[order];
-  const steps = text({ owner: "the owner", others: "its readers", kept: "" });
+  const { first, releases } = deployOrders[order];
+  const steps = stepsOf(order, { owner: "the owner", others: "its readers", kept: "" });
   const deployment = { first, releases, steps };
   return { kind, class: of, title, why, deployment, ...(safe !== undefined && { safe }) };
 }

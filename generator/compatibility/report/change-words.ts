@@ -4,6 +4,7 @@ import type { Statement } from "../../emit/sql/emit-transitions.js";
 import { type Lock, waitsFor } from "../../emit/sql/locks.js";
 import type { Change, Concern } from "../change.js";
 import { classNames } from "../change-class.js";
+import { joinRollout } from "../rollout.js";
 import { countClasses } from "./placed-changes.js";
 
 /*
@@ -32,6 +33,31 @@ const FIRST = {
   publisher: "publisher",
   consumers: "consumers",
 } as const;
+
+/** Of all changes together, a line for each thing to do; empty: none asks for another order than the rest. */
+export function rolloutLines(changes: readonly Change[]): readonly string[] {
+  const rollout = joinRollout(changes);
+  if (rollout === undefined) return [];
+  const { releases, conflicts } = rollout;
+  const lines = releases.flatMap(({ steps, sequence }, index) => {
+    const done = steps.map(({ does, of }) => `${does}: ${someOf(of)}`);
+    const deployed = sequence.length === 0 ? [] : [`deploy ${sequence.map(list).join(", then ")}`];
+    return [...done, ...deployed].map((line) => `release ${index + 1}: ${line}`);
+  });
+  return [...lines, ...conflicts.map((conflict) => `not in one release: ${conflict}`)];
+}
+
+function list(services: readonly string[]): string {
+  return services.join(", ");
+}
+
+/** The first few. */
+function someOf(items: readonly string[]): string {
+  const more = items.length - MOST_NAMED;
+  return [...items.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+}
+
+const MOST_NAMED = 4;
 
 /** `ACCESS EXCLUSIVE on users for a moment` */
 export function lockText(lock: Lock): string {

@@ -1,6 +1,7 @@
 import type { Statement } from "../../emit/sql/emit-transitions.js";
 import { waitsFor } from "../../emit/sql/locks.js";
 import { changeKinds, messageOf } from "../change.js";
+import { joinRollout } from "../rollout.js";
 import { countClasses, type DiffReport, isFailing, type PlacedChange } from "./placed-changes.js";
 
 /** As docs/diff.md says. */
@@ -11,6 +12,7 @@ export function diffToJson({ against, changes, statements, breaks, failOn }: Dif
     failOn,
     counts: countClasses(changes),
     changes: changes.map(changeToJson),
+    rollout: joinRollout(changes),
     breaks,
     statements: statements.flatMap(({ database, statements: those }) =>
       those.map((statement) => statementToJson(database, statement)),

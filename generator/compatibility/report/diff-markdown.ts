@@ -2,7 +2,7 @@ import { groupBy } from "../../collections/group-by.js";
 import { plural } from "../../diagnostics/plural.js";
 import { messageOf } from "../change.js";
 import { changeClasses } from "../change-class.js";
-import { concernsText, countText, deploymentText, lockText } from "./change-words.js";
+import { concernsText, countText, deploymentText, lockText, rolloutLines } from "./change-words.js";
 import { type DiffReport, type PlacedChange, placeText } from "./placed-changes.js";
 
 /** A comment for a pull request. */
@@ -12,7 +12,11 @@ export function diffToMarkdown({ against, changes }: DiffReport): string {
   const groups = [...groupBy(changes, (change) => change.class)].map(([name, those]) =>
     [`#### ${name}`, "", changeClasses[name], "", ...those.map(item)].join("\n"),
   );
-  return [head, `${plural(changes.length, "change")}: ${countText(changes)}.`, ...groups].join("\n\n");
+  const lines = rolloutLines(changes).map((line) => `- ${escaped(line)}`);
+  const rollout = lines.length === 0 ? [] : [["#### all of it deployed together", "", ...lines].join("\n")];
+  return [head, `${plural(changes.length, "change")}: ${countText(changes)}.`, ...groups, ...rollout].join(
+    "\n\n",
+  );
 }
 
 function item(change: PlacedChange): string {

@@ -2,7 +2,7 @@ import { groupBy } from "../../collections/group-by.js";
 import { plural } from "../../diagnostics/plural.js";
 import { messageOf } from "../change.js";
 import { type ChangeClass, changeClasses } from "../change-class.js";
-import { concernsText, countText, deploymentText, lockText, sqlLines } from "./change-words.js";
+import { concernsText, countText, deploymentText, lockText, rolloutLines, sqlLines } from "./change-words.js";
 import { type DiffReport, type PlacedChange, placeText } from "./placed-changes.js";
 
 /** Colour is the caller's choice. */
@@ -19,7 +19,9 @@ export const noDiffPaint: DiffPaint = { place: plain, class: plain, label: plain
 export function renderDiff({ against, changes, statements }: DiffReport, paint: DiffPaint): string {
   if (changes.length === 0) {
     const runs =
-      statements.length === 0 ? "" : `; what follows runs all the same\n${renderRest(statements, paint)}`;
+      statements.length === 0
+        ? ""
+        : `; what follows runs all the same\n${renderRest(statements, true, paint)}`;
     return `no change against ${against}${runs}`;
   }
   const groups = [...groupBy(changes, (change) => change.class)].map(([name, those]) =>
@@ -29,8 +31,9 @@ export function renderDiff({ against, changes, statements }: DiffReport, paint: 
     ].join("\n"),
   );
   const head = `${plural(changes.length, "change")} against ${against}: ${countText(changes)}`;
-  const rest = statements.length === 0 ? [] : [renderRest(statements, paint)];
-  return [head, ...groups, ...rest].join("\n\n");
+  const isAll = changes.every((change) => change.statements.length === 0);
+  const rest = statements.length === 0 ? [] : [renderRest(statements, isAll, paint)];
+  return [head, ...groups, ...rest, ...renderRollout(changes, paint)].join("\n\n");
 }
 
 function renderChange(change: PlacedChange, paint: DiffPaint): string {
@@ -59,19 +62,24 @@ function labelled(label: string, lines: readonly string[], paint: DiffPaint): re
   return lines.map((line, index) => `    ${paint.label((index === 0 ? label : "").padEnd(7))} ${line}`);
 }
 
-function renderRest(statements: DiffReport["statements"], paint: DiffPaint): string {
+/** `isAll`: none stands with a change. */
+function renderRest(statements: DiffReport["statements"], isAll: boolean, paint: DiffPaint): string {
   const lines = statements.flatMap(({ database, statements: those }) =>
     those.map((statement) => {
       const text = sqlLines(statement).join("\n  ");
       return `  ${database}: ${text} ${paint.label(lockText(statement.lock))}`;
     }),
   );
-  return [
-    paint.label(
-      "what else runs in the databases, in this order: before the statements above, between them and after them",
-    ),
-    ...lines,
-  ].join("\n");
+  const head = isAll
+    ? "what runs in the databases, in this order"
+    : "what else runs in the databases, in this order: before the statements above, between them and after them";
+  return [paint.label(head), ...lines].join("\n");
+}
+
+function renderRollout(changes: readonly PlacedChange[], paint: DiffPaint): readonly string[] {
+  const lines = rolloutLines(changes);
+  if (lines.length === 0) return [];
+  return [[paint.label(`all of it deployed together`), ...lines.map((line) => `  ${line}`)].join("\n")];
 }
 
 /** For `mesh generate`: what whoever edits should know at once, a line each. None where nothing asks for care. */

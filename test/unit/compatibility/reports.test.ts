@@ -84,7 +84,15 @@ describe("mesh diff as text", () => {
                       VALID;
                     ACCESS EXCLUSIVE on orders for a moment
                   shop_db: ALTER TABLE orders VALIDATE CONSTRAINT orders_state_check;
-                    SHARE UPDATE EXCLUSIVE on orders beside traffic"
+                    SHARE UPDATE EXCLUSIVE on orders beside traffic
+
+      all of it deployed together
+        release 1: bring the broker, variables and roles up to date (mesh provision, generated/), then deploy: desk listens on 9082, no longer on 8082
+        release 1: shop no longer uses it (null: true, or a default): shop_db: orders.rate goes
+        release 1: desk writes only rows that fit, and those that do not are settled: desk_db: tickets.urgent must be given, and had a default
+        release 1: deploy desk, mailer, then shop
+        release 2: drop it, with --allow-destructive: shop_db: orders.rate goes
+        release 2: demand it: desk_db: tickets.urgent must be given, and had a default"
     `);
   });
 
@@ -163,6 +171,7 @@ test("JSON has everything that the text says", () => {
     "failOn",
     "counts",
     "changes",
+    "rollout",
     "breaks",
     "statements",
   ]);

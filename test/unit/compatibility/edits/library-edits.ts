@@ -143,6 +143,16 @@ export const libraryEdits: readonly Edit[] = [
     ["compatible column-added: ; anybody 1"],
   ],
   [
+    "a table that exists is another one of PostgreSQL",
+    [
+      [
+        "      readers:\n        existing: true\n",
+        "      readers:\n        existing: true\n        table: people\n",
+      ],
+    ],
+    ["destructive table-moved: library; owner 3"],
+  ],
+  [
     "a table that existed counts as made by the mesh",
     [
       ["        existing: true\n", ""],

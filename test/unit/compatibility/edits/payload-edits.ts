@@ -78,6 +78,7 @@ export const payloadEdits: readonly Edit[] = [
     [
       "breaking-consumer field-retyped: desk, mailer; publisher 3",
       "breaking-consumer field-retyped: desk, mailer; publisher 3",
+      "breaking-consumer member-retyped: desk, shop; publisher 3",
     ],
   ],
   [
@@ -341,6 +342,20 @@ export const payloadEdits: readonly Edit[] = [
   ],
   ["the same column, said in full", [["sum: { from: total }", "sum: { from: total, type: integer }"]], []],
   ["describe an event", [["description: A customer has ordered.", "description: Somebody has ordered."]], []],
+  [
+    "an event renamed, with a field that goes for hooks of one that heard it by the old name",
+    [
+      ["event: OrderReminded", "event: OrderRecalled"],
+      ["channel: { enum: [mail, post] }", "channel: { enum: [mail, post, fax] }"],
+      ["  mailer:\n    subscribes: [shop.order.*]\n", "  mailer:\n    subscribes: [shop.customer.*]\n"],
+    ],
+    [
+      "breaking-consumer field-widened: desk, mailer; consumers 1",
+      "compatible event-renamed: desk, mailer; anybody 1",
+      "operational subscription-added: mailer; operator 1",
+      "operational subscription-removed: mailer; anybody 1",
+    ],
+  ],
   [
     "an event under another name",
     [["event: OrderPaid", "event: OrderSettled"]],

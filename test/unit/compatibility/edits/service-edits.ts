@@ -50,6 +50,25 @@ export const serviceEdits: readonly Edit[] = [
     ],
   ],
   [
+    "a service under another name, with its database",
+    [
+      ["  desk:\n", "  counter:\n"],
+      ["    database: desk_db\n", "    database: counter_db\n"],
+      ["  desk_db:\n", "  counter_db:\n"],
+      ["service: desk, delete", "service: counter, delete"],
+      ["service: desk, set_null", "service: counter, set_null"],
+    ],
+    [
+      "breaking-consumer call-removed: desk; consumers 1",
+      "breaking-consumer resource-removed: desk; consumers 1",
+      "compatible database-added: counter; operator 1",
+      "compatible service-added: counter; operator 1",
+      "destructive database-replaced: counter, desk; owner 1",
+      "operational call-added: counter; operator 1",
+      "operational service-removed: desk; consumers 1",
+    ],
+  ],
+  [
     "a service that serves, under another name",
     [
       ["  desk:\n", "  counter:\n"],
@@ -66,6 +85,11 @@ export const serviceEdits: readonly Edit[] = [
       "operational sync-changed: counter; operator 1",
       "operational sync-changed: counter; operator 1",
     ],
+  ],
+  [
+    "a service that publishes one of the entities of its pattern alone",
+    [["publishes: [shop.*]", "publishes: [shop.order.*, shop.customer.*, shop.line.*]"]],
+    ["operational stream-changed: desk, mailer, shop; operator 1"],
   ],
   [
     "deletions remembered for ever",
