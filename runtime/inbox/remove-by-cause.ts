@@ -73,9 +73,9 @@ async function cascadeEach(
   await client.query([...statements, setting(known.current)].map(inlined).join(";\n"));
 }
 
-/** A statement with its parameters in it, all of them texts: several travel together only so. */
-function inlined({ text, values }: Statement): string {
-  return text.replaceAll(/\$(\d+)/g, (_, number: string) =>
-    escapeLiteral(String(values[Number(number) - 1])),
+/** A statement with its parameters in it, all of them texts: several travel together only so. A quoted name may hold `$1` too. */
+export function inlined({ text, values }: Statement): string {
+  return text.replaceAll(/"(?:[^"]|"")*"|\$(\d+)/g, (name, number?: string) =>
+    number === undefined ? name : escapeLiteral(String(values[Number(number) - 1])),
   );
 }
