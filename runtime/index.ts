@@ -85,6 +85,14 @@ export type { Key } from "./repository/rows.js";
 
 export { ConfigurationError } from "./configuration-error.js";
 export type { Environment } from "./service/config.js";
+export {
+  brokerLogin,
+  checkBroker,
+  checkDatabase,
+  databaseUrl,
+  LOGIN_VARIABLES,
+  readCredentials,
+} from "./service/credentials.js";
 export { HooksError, loadService } from "./service/hooks.js";
 export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
 export { runMain } from "./service/run-main.js";
@@ -129,6 +137,7 @@ export { verifyReferences } from "./operate/verify-references.js";
 
 // Databases: connections, and migrations as the owner:
 
+export { clientConfig } from "./database/connecting.js";
 export { createPool } from "./database/pool.js";
 export { requireOwnSessions } from "./database/pooler.js";
 export {
@@ -184,6 +193,7 @@ export {
   type StreamState,
 } from "./broker/broker.js";
 export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
+export { type BrokerLogin, credentialsOf } from "./broker/login.js";
 
 // Keys and errors as texts:
 

@@ -1,9 +1,18 @@
-import { checkDatabaseUrl, shownKey } from "@meshwright/runtime";
+import {
+  type BrokerLogin,
+  brokerLogin,
+  checkBroker,
+  checkDatabase,
+  LOGIN_VARIABLES,
+  shownKey,
+  databaseUrl as urlWithPassword,
+} from "@meshwright/runtime";
 import type { Compilation } from "../compile.js";
 import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js";
 import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Call, Mesh, Service } from "../model/mesh.js";
+import { environmentOf } from "../project/credentials.js";
 import { MESH_FILE } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
 import { compileProject, reportDiagnostics } from "./project.js";
@@ -30,8 +39,8 @@ export async function findRunningMesh(only?: string): Promise<RunningMesh> {
     reportDiagnostics(diagnostics, false);
     throw new UsageError(`${MESH_FILE} has errors, so it is unknown what to look for`);
   }
-  const given = Object.entries(process.env).filter(([, value]) => value !== "");
-  const env = { ...(await developmentEnvironment(mesh)), ...Object.fromEntries(given) };
+  const given = Object.fromEntries(Object.entries(environmentOf(mesh)).filter(([, value]) => value !== ""));
+  const env = { ...(await developmentEnvironment(mesh, given)), ...given };
   const chosen = chooseServices(mesh, only);
   return {
     mesh,
@@ -43,12 +52,12 @@ export async function findRunningMesh(only?: string): Promise<RunningMesh> {
   };
 }
 
-async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
+async function developmentEnvironment(mesh: Mesh, given: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   const endpoints = await readEndpoints();
   if (!endpoints) return {};
   return {
     NATS_URL: endpoints.nats,
-    ...operatorVariables(endpoints),
+    ...operatorVariables(endpoints, given),
     OPERATOR_KEY: endpoints.service_key,
     ...(await externalKeys(mesh)),
     ...Object.fromEntries(
@@ -60,9 +69,13 @@ async function developmentEnvironment(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** The login of `mesh dev`'s operator, unless the environment names another broker. */
-function operatorVariables({ nats_operator: operator }: Endpoints): NodeJS.ProcessEnv {
-  if (operator === undefined || process.env.NATS_URL) return {};
+/** The login of `mesh dev`'s operator, unless the environment names another broker, or another login. */
+function operatorVariables(
+  { nats_operator: operator }: Endpoints,
+  given: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const named = ["NATS_URL", ...LOGIN_VARIABLES].some((name) => given[name] !== undefined);
+  if (operator === undefined || named) return {};
   return { NATS_USER: operator.user, NATS_PASSWORD: operator.pass };
 }
 
@@ -87,10 +100,13 @@ function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[
 /** The URL of a service's database. */
 export function databaseUrl(running: RunningMesh, service: Pick<Service, "database">): string {
   const variable = databaseVariable(running, service);
-  const url = running.env[variable] ?? missing(variable);
-  const [problem] = checkDatabaseUrl(variable, url);
+  return urlOf(running, variable) ?? missing(variable);
+}
+
+function urlOf({ env }: RunningMesh, variable: string): string | undefined {
+  const [problem] = checkDatabase(variable, env);
   if (problem !== undefined) throw new UsageError(problem);
-  return url;
+  return urlWithPassword(variable, env);
 }
 
 /** Where the URL is from: the database's own variable, else DATABASE_URL. */
@@ -105,11 +121,9 @@ export function ownerUrl(
   service: Pick<Service, "database">,
 ): { readonly url: string; readonly variable: string } {
   const own = running.mesh.databases.find(({ name }) => name === service.database)?.ownerUrlVariable;
-  const url = own === undefined ? undefined : running.env[own];
+  const url = own === undefined ? undefined : urlOf(running, own);
   if (own === undefined || url === undefined)
     return { url: databaseUrl(running, service), variable: databaseVariable(running, service) };
-  const [problem] = checkDatabaseUrl(own, url);
-  if (problem !== undefined) throw new UsageError(problem);
   return { url, variable: own };
 }
 
@@ -123,22 +137,12 @@ export function findServiceUrl({ env }: RunningMesh, service: Service): string |
   return env[serviceVariable(service.name)];
 }
 
-/** How the caller reaches the broker: as the service would, `NATS_USER` and `NATS_PASSWORD` included. */
-export function natsLogin(running: RunningMesh): {
-  readonly url: string;
-  readonly user?: string;
-  readonly password?: string;
-} {
-  const { NATS_USER: user, NATS_PASSWORD: password } = running.env;
-  return {
-    url: required(running, "NATS_URL"),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-  };
-}
-
-export function required({ env }: RunningMesh, variable: "NATS_URL"): string {
-  return env[variable] ?? missing(variable);
+/** How the caller reaches the broker: as a service would, by the same variables. */
+export function natsLogin({ env }: RunningMesh): BrokerLogin {
+  if (env.NATS_URL === undefined) missing("NATS_URL");
+  const [problem] = checkBroker(env);
+  if (problem !== undefined) throw new UsageError(problem);
+  return brokerLogin(env);
 }
 
 /** The key of operators. */

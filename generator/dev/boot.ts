@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Database, Mesh, Service } from "../model/mesh.js";
-import { nameOnServer } from "../model/names.js";
+import { nameOnServer, passwordVariable } from "../model/names.js";
 import { migrateDatabase } from "../project/migrate-database.js";
 import { migrateInOrder } from "../project/migrate-in-order.js";
 import { type DevBroker, startBroker } from "./broker.js";
@@ -55,7 +55,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   await requireOwnState(mesh, databases, state.folder);
   await migrateOwned(databases, options);
   const provisioning = {
-    login: { url: broker.url, ...broker.operator },
+    login: broker.login,
     replicas: 1,
     standIn: true,
     onNotice: options.onNotice,
@@ -180,8 +180,11 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   );
   const variables = new Map(options.mesh.databases.map(({ name, urlVariable }) => [name, urlVariable]));
   const secret = new Set([
-    ...options.mesh.databases.flatMap(({ urlVariable, ownerUrlVariable }) => [urlVariable, ownerUrlVariable]),
+    ...options.mesh.databases
+      .flatMap(({ urlVariable, ownerUrlVariable }) => [urlVariable, ownerUrlVariable])
+      .flatMap((url) => [url, passwordVariable(url)]),
     ...keys.variables,
+    ...broker.withheld,
   ]);
   const inherited = Object.entries(process.env).filter(([name]) => !secret.has(name));
   return (service) => ({

@@ -1,8 +1,16 @@
 import { randomBytes } from "node:crypto";
+import {
+  type BrokerLogin,
+  brokerLogin,
+  checkBroker,
+  credentialsOf,
+  LOGIN_VARIABLES,
+} from "@meshwright/runtime";
 import { LISTENER, LISTENER_PASSWORD, OPERATOR, passwordVariableOf } from "../emit/documents/nats-conf.js";
 import { emitDevBroker } from "../emit/emit.js";
 import type { Mesh } from "../model/mesh.js";
 import { readTemplates } from "../project/package.js";
+import { UsageError } from "../project/usage-error.js";
 import { type NatsServer, startNats } from "./servers/nats-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
@@ -10,16 +18,15 @@ import { superviseServer } from "./supervisor.js";
 export interface DevBroker {
   /** The services are held to their permissions here; a client without credentials hears every event, and no more. */
   readonly url: string;
-  /** Who may do everything with the mesh's streams. Undefined at a broker of the user's that was given without credentials. */
-  readonly operator: BrokerLogin | undefined;
+  /** Who may do everything with the mesh's streams. Undefined at a broker of the user's that was given without user and password. */
+  readonly operator: { readonly user: string; readonly password: string } | undefined;
+  /** How the streams are made: as whoever operates the mesh. */
+  readonly login: BrokerLogin;
+  /** Variables that services do not inherit: they are about another broker. */
+  readonly withheld: readonly string[];
   /** Broker variables of one service's environment. */
   environment(service: string): NodeJS.ProcessEnv;
   stop(): Promise<void>;
-}
-
-export interface BrokerLogin {
-  readonly user: string;
-  readonly password: string;
 }
 
 export interface BrokerOptions {
@@ -34,8 +41,7 @@ export interface BrokerOptions {
 /** The broker at NATS_URL, else an embedded one under the mesh's permissions, with passwords made up for this run. */
 export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
   const given = process.env.NATS_URL;
-  if (given)
-    return { url: given, operator: givenLogin(given), environment: () => ({}), stop: async () => {} };
+  if (given) return givenBroker(given);
   const { mesh, state } = options;
   // External ones too: the server takes no user without a password.
   const users = [OPERATOR, ...mesh.services.map(({ name }) => name)];
@@ -52,23 +58,31 @@ export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
     },
     progress: options.progress,
   });
+  const operator = { user: OPERATOR, password: password(OPERATOR) };
   return {
     url: server.url,
-    operator: { user: OPERATOR, password: password(OPERATOR) },
+    operator,
+    login: { url: server.url, ...operator },
+    withheld: LOGIN_VARIABLES,
     environment: (service) => ({ NATS_USER: service, NATS_PASSWORD: password(service) }),
     stop: superviseServer({ server, onNotice: options.onNotice ?? (() => {}) }),
   };
 }
 
-/** At a broker of the user's: the login of who may make streams and durables, from the variables or the URL. */
-function givenLogin(urls: string): BrokerLogin | undefined {
-  const { NATS_USER: user, NATS_PASSWORD: password } = process.env;
-  if (user) return { user, password: password ?? "" };
-  const url = urls
-    .split(",")
-    .map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`))
-    .find(({ username }) => username !== "");
-  return url && { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+/** A broker of the user's, where the login of the environment may make streams and durables. */
+function givenBroker(url: string): DevBroker {
+  const [problem] = checkBroker(process.env);
+  if (problem !== undefined) throw new UsageError(problem);
+  const login = brokerLogin(process.env);
+  const { user, password } = credentialsOf(login);
+  return {
+    url,
+    operator: user === undefined ? undefined : { user, password: password ?? "" },
+    login,
+    withheld: [],
+    environment: () => ({}),
+    stop: async () => {},
+  };
 }
 
 /** A letter first: the server reads a variable's value as configuration, where digits would become a number. */

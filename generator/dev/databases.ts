@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { checkDatabase, databaseUrl } from "@meshwright/runtime";
 import pg from "pg";
 import type { Database } from "../model/mesh.js";
 import { nameOnServer } from "../model/names.js";
@@ -32,8 +33,8 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   requireExisting(databases);
   requireTogether(databases);
   for (const { name, urlVariable, ownerUrlVariable, tables } of databases.filter(isGiven)) {
-    const standIn = isExisting({ tables }) ? [process.env.DATABASE_URL] : [];
-    const named = [process.env[urlVariable], process.env[ownerUrlVariable]].filter((url) => url);
+    const standIn = isExisting({ tables }) && process.env.DATABASE_URL ? [givenUrl("DATABASE_URL")] : [];
+    const named = [urlVariable, ownerUrlVariable].filter((variable) => process.env[variable]).map(givenUrl);
     const given = named.length > 0 ? named : standIn;
     service[name] = given[0] ?? "";
     owner[name] = given.at(-1) ?? "";
@@ -52,6 +53,13 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
     throw error;
   }
   return { owner, service, stop: superviseServer({ server, onNotice }) };
+}
+
+/** With the password that stands beside it. */
+function givenUrl(variable: string): string {
+  const [problem] = checkDatabase(variable, process.env);
+  if (problem !== undefined) throw new UsageError(problem);
+  return databaseUrl(variable, process.env) ?? "";
 }
 
 /** Whether the environment names it: it is then not in the state folder. */

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type BrokerLogin,
   connectJetStream,
   deadLetterStreamOf,
   type StreamDefinition,
@@ -9,7 +10,7 @@ import { quietLogger } from "../terminal/terminal.js";
 
 export interface Provisioning {
   /** Who may create streams and durables. Without user and password, as the URL says. */
-  readonly login: { readonly url: string; readonly user?: string; readonly password?: string };
+  readonly login: BrokerLogin;
   /** Of a new stream for which the file says no number. A broker that is no cluster keeps one. */
   readonly replicas: number;
   /** Makes the streams of external owners too: on a laptop nobody else does. */

@@ -89,6 +89,11 @@ export function databaseUrlVariable(database: string): string {
   return `${upperSnakeCase(database)}_URL`;
 }
 
+/** `AUTH_DB_PASSWORD`, of `AUTH_DB_URL`: the runtime reads it beside the URL. */
+export function passwordVariable(urlVariable: string): string {
+  return urlVariable.replace(/_URL$/, "_PASSWORD");
+}
+
 /** `AUTH_DB_OWNER_URL` */
 export function ownerUrlVariable(database: string): string {
   return `${upperSnakeCase(database)}_OWNER_URL`;

@@ -3,15 +3,14 @@ import { backOff } from "../back-off.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import type { BrokerStatus } from "./broker.js";
+import { type BrokerLogin, explainTls, loginOptions } from "./login.js";
 
 /** Where the broker is, and who connects. */
-export interface ConnectOptions {
-  /** One URL or several, separated by commas: `nats://127.0.0.1:4222`. Credentials in it serve where none are given. */
-  readonly url: string;
+export interface ConnectOptions extends BrokerLogin {
   /** The service: names the connection at the broker, and its private inbox `_INBOX_<name>`. */
   readonly name: string;
-  readonly user?: string;
-  readonly password?: string;
+  /** The login as it is now, asked for at each connection: secrets are replaced while a service runs. Default: always the same. */
+  readonly renew?: (warn: (problem: string) => void) => BrokerLogin;
   readonly logger: Logger;
 }
 
@@ -103,7 +102,10 @@ export function openConnection(options: ConnectOptions): Connection {
         failures = 0;
         await follow(client);
       } catch (error) {
-        report({ kind: "error", message: error instanceof Error ? error.message : String(error) });
+        report({
+          kind: "error",
+          message: explainTls(error instanceof Error ? error.message : String(error)),
+        });
       }
       await pause(reconnectAfter(failures), closing.signal);
     }
@@ -147,20 +149,18 @@ function subscribe<T>(listeners: Set<T>, listener: T): () => void {
   return () => listeners.delete(listener);
 }
 
-function clientOptions({ url, name, user, password }: ConnectOptions): ConnectionOptions {
-  const urls = url
-    .split(",")
-    .map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`));
-  const login = urls.find((one) => one.username !== "");
-  const pass = password ?? (login ? decodeURIComponent(login.password) : undefined);
-  const as = user ?? (login ? decodeURIComponent(login.username) : undefined);
+function clientOptions(options: ConnectOptions): ConnectionOptions {
+  const { name, renew, logger } = options;
+  const warned = new Set<string>();
+  const warn = (problem: string) => {
+    if (!warned.has(problem)) logger.warn({ problem }, "a secret is used as it was before");
+    warned.add(problem);
+  };
+  const current = () => renew?.(warn) ?? options;
   return {
-    servers: urls.map((one) => `${one.hostname}:${one.port || "4222"}`),
+    ...loginOptions(current(), current),
     name,
     inboxPrefix: `_INBOX_${name}`,
-    ...(as === undefined ? {} : { user: as }),
-    ...(pass === undefined ? {} : { pass }),
-    ...(urls.some((one) => one.protocol === "tls:") ? { tls: {} } : {}),
     timeout: DIAL_TIMEOUT_MS,
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,

@@ -93,9 +93,13 @@ export const NETWORK_CODES: readonly string[] = [
   "ENOENT",
 ];
 
+/** What TLS says of a server's certificate, or a server of ours: either may be replaced. */
+const TLS_CODE =
+  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_(GET|VERIFY|DECRYPT)|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED)/;
+
 /** What the driver says, without a code, when a connection is lost or cannot be had. */
 const CONNECTION_LOST =
-  /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Connection ended|Query read timeout/i;
+  /Connection terminated|timeout exceeded when trying to connect|not queryable|server does not support SSL|Client was closed|Connection ended|Query read timeout/i;
 /** The same in words that a hook may hear from something else. */
 const CONNECTION_REFUSED = /^(timeout expired|Cannot use a pool after calling end on the pool)$/;
 
@@ -195,7 +199,9 @@ function stateOf(error: Error): string | undefined {
 }
 
 function isNetworkError(error: unknown): boolean {
-  return error instanceof Error && NETWORK_CODES.includes(codeOf(error) ?? "");
+  if (!(error instanceof Error)) return false;
+  const code = codeOf(error) ?? "";
+  return NETWORK_CODES.includes(code) || TLS_CODE.test(code);
 }
 
 function codeOf(error: Error): string | undefined {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import pg, { type ClientBase, type ClientConfig } from "pg";
+import type pg from "pg";
+import type { ClientBase, ClientConfig } from "pg";
 import type { Tx } from "../definition/hook-definition.js";
+import { CurrentClient } from "./connecting.js";
 
 /*
  * The schema in which the mesh keeps its tables of one service. The SQL of the runtime calls it `mesh`, which it is unless
@@ -38,7 +40,7 @@ export function meshSchemaOf(options: object): string {
 }
 
 /** A connection of a service whose tables of the mesh are not in `mesh`. */
-class RenamingClient extends pg.Client {
+class RenamingClient extends CurrentClient {
   /** Sends SQL as it stands. */
   readonly verbatim: Tx;
 
@@ -64,12 +66,14 @@ function renamed(query: unknown, schema: string): unknown {
 
 /** What makes the connections of a pool. */
 export function connecting(meshSchema: string | undefined): object {
-  return meshSchema === undefined || meshSchema === MESH ? {} : { meshSchema, Client: RenamingClient };
+  return meshSchema === undefined || meshSchema === MESH
+    ? { Client: CurrentClient }
+    : { meshSchema, Client: RenamingClient };
 }
 
 /** A connection beside those of the pool, with its settings. */
 export function openClient({ options }: Pick<pg.Pool, "options">): pg.Client {
-  return meshSchemaOf(options) === MESH ? new pg.Client(options) : new RenamingClient(options);
+  return meshSchemaOf(options) === MESH ? new CurrentClient(options) : new RenamingClient(options);
 }
 
 /** The same connection for SQL that is not the runtime's: it is sent as it stands. */

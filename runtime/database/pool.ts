@@ -1,11 +1,14 @@
 import type { Duplex } from "node:stream";
 import { Pool } from "pg";
 import type { Logger } from "../definition/hook-definition.js";
+import { renewing } from "./connecting.js";
 import { connecting } from "./mesh-schema.js";
 import { sessionUrl } from "./session.js";
 
 export interface PoolOptions {
   readonly url: string;
+  /** The URL as it is now, asked for at each connection: passwords are replaced while a service runs. Default: always `url`. */
+  readonly renew?: ((warn: (problem: string) => void) => string) | undefined;
   /** The sessions' application_name is `meshwright <service>`. */
   readonly service: string;
   /** Connections at once. */
@@ -34,14 +37,24 @@ const IDLE_TRANSACTION_MS = 120_000;
 /** A pool whose sessions have the runtime's settings, and can be told apart in pg_stat_activity. */
 export function createPool(options: PoolOptions): Pool {
   const { url, service, max, logger, lockTimeoutMs, statementTimeoutMs, connectTimeoutMs } = options;
-  const { meshSchema, stream } = options;
+  const { meshSchema, stream, renew } = options;
   const settings = {
     idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MS),
     lock_timeout: String(lockTimeoutMs ?? 0),
     statement_timeout: String(statementTimeoutMs ?? 0),
   };
+  const warned = new Set<string>();
+  const warn = (problem: string) => {
+    if (!warned.has(problem)) logger.warn({ problem }, "a secret is used as it was before");
+    warned.add(problem);
+  };
+  const current = renewing(
+    (each) => sessionUrl(renew?.(each) ?? url, `meshwright ${service}`, settings),
+    warn,
+  );
   const pool = new Pool({
-    connectionString: sessionUrl(url, `meshwright ${service}`, settings),
+    ...current(),
+    ...{ current },
     max,
     connectionTimeoutMillis: connectTimeoutMs ?? CONNECT_MS,
     keepAlive: true,

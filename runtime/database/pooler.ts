@@ -1,5 +1,6 @@
-import pg, { type ClientBase, DatabaseError, type Pool } from "pg";
+import { type ClientBase, DatabaseError, type Pool } from "pg";
 import { ConfigurationError } from "../configuration-error.js";
+import { openClient } from "./mesh-schema.js";
 
 /*
  * Whether a connection pooler stands before the database. A service keeps state in its sessions: the advisory locks of relay and
@@ -24,8 +25,8 @@ export async function requireOwnSessions({ pool, service, variable }: DatabaseUr
 }
 
 async function findSharing(pool: Pool): Promise<string | undefined> {
-  const first = new pg.Client(pool.options);
-  const second = new pg.Client(pool.options);
+  const first = openClient(pool);
+  const second = openClient(pool);
   for (const client of [first, second]) client.on("error", () => undefined);
   try {
     await first.connect();

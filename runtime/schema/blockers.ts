@@ -1,4 +1,5 @@
-import pg, { type ClientBase, type Pool } from "pg";
+import type { ClientBase, Pool } from "pg";
+import { openClient } from "../database/mesh-schema.js";
 import { pause } from "../pause.js";
 
 /** A session that another one waits for. */
@@ -80,7 +81,7 @@ async function beside(
   work: (client: ClientBase) => Promise<unknown>,
 ): Promise<void> {
   if (!("totalCount" in database)) return;
-  const client = new pg.Client(database.options);
+  const client = openClient(database);
   client.on("error", () => undefined);
   try {
     await client.connect();

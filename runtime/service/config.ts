@@ -1,9 +1,18 @@
+import type { BrokerLogin } from "../broker/login.js";
 import { ConfigurationError } from "../configuration-error.js";
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
+import {
+  brokerLogin,
+  checkBroker,
+  checkDatabase,
+  databaseUrl,
+  passwordVariable,
+  readCredentials,
+} from "./credentials.js";
 import { calledServices, needsBroker, runtimeVariables } from "./runtime-variables.js";
 import { OPERATOR_KEY, readKeys } from "./service-keys.js";
-import { checkBrokerUrl, checkDatabaseUrl, checkServiceUrl } from "./urls.js";
+import { checkServiceUrl, warnOfSslMode } from "./urls.js";
 
 /** Variables as `process.env` has them. An empty value counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,44 +35,51 @@ export interface ServiceConfig {
 }
 
 export interface DatabaseConfig {
+  /** With the password that stands beside it. */
   readonly url: string;
   /** The environment variable that it is from, for messages. */
   readonly variable: string;
+  /** The URL as it is now; `warn` is called where a file cannot be read. */
+  readonly renew: (warn: Warn) => string;
 }
 
-export interface BrokerConfig {
-  /** Comma-separated for a cluster. */
-  readonly url: string;
-  readonly user?: string;
-  readonly password?: string;
+export interface BrokerConfig extends BrokerLogin {
+  /** The login as it is now. */
+  readonly renew: (warn: Warn) => BrokerLogin;
 }
+
+type Warn = (problem: string) => void;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /** Throws `ConfigurationError`. Empty variables count as unset: that is what `NAME=` in a file means. */
 export function readConfig(definition: ServiceDefinition, given: Environment): ServiceConfig {
-  const problems: string[] = [];
   const variables = serviceVariables(definition);
-  const env = withDefaults(variables, given);
+  const files = readCredentials(readNames(definition, variables), nonEmpty(given));
+  const env = withDefaults(variables, files.env);
   const keys = readKeys(definition, env);
-  const database = databaseConfig(definition, env);
-  problems.push(
-    ...missing(definition, variables, env),
-    ...(database === undefined ? [] : checkDatabaseUrl(database.variable, database.url)),
-    ...checkBrokerUrl("NATS_URL", env.NATS_URL),
+  const variable = databaseVariable(definition, env);
+  const problems = [
+    ...files.problems.values(),
+    ...missing(definition, variables, env)
+      .filter(({ name }) => !files.problems.has(name))
+      .map(({ text }) => text),
+    ...(variable === undefined ? [] : checkDatabase(variable, env)),
+    ...(needsBroker(definition) ? checkBroker(env) : []),
     ...calledServices(definition).flatMap(({ urlVariable: name }) => checkServiceUrl(name, env[name])),
     ...keys.problems,
     ...checkPort(env.PORT),
     ...checkChoice("LOG_LEVEL", env.LOG_LEVEL, LOG_LEVELS),
     ...checkChoice("MIGRATE", env.MIGRATE, ["on", "off"]),
-    ...(env.NATS_PASSWORD !== undefined && env.NATS_USER === undefined
-      ? ["NATS_PASSWORD is set without NATS_USER"]
-      : []),
-  );
+  ];
   if (problems.length > 0) throw new ConfigurationError(definition.name, problems);
+  const renewed = (warn: Warn) => withDefaults(variables, files.renewed(warn));
+  const database = variable === undefined ? undefined : databaseConfig(variable, env, renewed);
   return {
-    ...(database === undefined ? {} : { database: { ...database, url: database.url ?? "" } }),
-    ...(needsBroker(definition) ? { broker: brokerConfig(env) } : {}),
+    ...(database === undefined ? {} : { database }),
+    ...(needsBroker(definition)
+      ? { broker: { ...brokerLogin(env), renew: (warn: Warn) => brokerLogin(renewed(warn)) } }
+      : {}),
     keys: keys.known,
     // These have defaults.
     host: String(env.HOST),
@@ -71,14 +87,40 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
     logLevel: String(env.LOG_LEVEL),
     migrate: env.MIGRATE !== "off",
     env: { ...env, ...keys.shown },
-    warnings: keys.warnings,
+    warnings: [
+      ...keys.warnings,
+      ...(database === undefined ? [] : warnOfSslMode(database.variable, database.url)),
+    ],
   };
 }
 
-function databaseConfig({ database }: ServiceDefinition, env: Environment) {
+/** DATABASE_URL serves where the service's own variable is not set. */
+function databaseVariable({ database }: ServiceDefinition, env: Environment): string | undefined {
   if (database === undefined) return undefined;
-  const variable = env[database.urlVariable] === undefined ? "DATABASE_URL" : database.urlVariable;
-  return { variable, url: env[variable] };
+  return env[database.urlVariable] === undefined ? DATABASE_URL : database.urlVariable;
+}
+
+const DATABASE_URL = "DATABASE_URL";
+
+function databaseConfig(
+  variable: string,
+  env: Environment,
+  renewed: (warn: Warn) => Environment,
+): DatabaseConfig {
+  const url = databaseUrl(variable, env) ?? "";
+  return { variable, url, renew: (warn) => databaseUrl(variable, renewed(warn)) ?? url };
+}
+
+function readNames(
+  { database }: ServiceDefinition,
+  variables: readonly EnvironmentDefinition[],
+): readonly string[] {
+  const standIn = database === undefined ? [] : [DATABASE_URL, passwordVariable(DATABASE_URL)];
+  return [...variables.map(({ name }) => name), ...standIn];
+}
+
+function nonEmpty(given: Environment): Environment {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
 }
 
 /** What the runtime reads, and what mesh.yaml says that the service reads. */
@@ -98,7 +140,7 @@ function missing(
   definition: ServiceDefinition,
   variables: readonly EnvironmentDefinition[],
   env: Environment,
-): string[] {
+): readonly { readonly name: string; readonly text: string }[] {
   const { database } = definition;
   // An optional source whose URL is set needs its key too.
   const keys = calledServices(definition).filter((one) => env[one.urlVariable] !== undefined);
@@ -108,13 +150,13 @@ function missing(
   ]);
   if (database !== undefined) needed.delete(database.urlVariable);
   const absent = [...needed]
-    .filter((variable) => env[variable] === undefined)
-    .map((variable) => `${variable} is not set${hint(variable, env)}`);
-  if (database !== undefined && databaseConfig(definition, env)?.url === undefined)
-    absent.unshift(
-      `${database.urlVariable} is not set (nor DATABASE_URL): postgres://user:password@host:5432/${database.name}`,
-    );
-  return absent;
+    .filter((name) => env[name] === undefined)
+    .map((name) => ({ name, text: `${name} is not set${hint(name, env)}` }));
+  if (database === undefined || env[database.urlVariable] !== undefined || env[DATABASE_URL] !== undefined)
+    return absent;
+  const { urlVariable: name } = database;
+  const example = `postgres://user:password@host:5432/${database.name}`;
+  return [{ name, text: `${name} is not set (nor DATABASE_URL): ${example}` }, ...absent];
 }
 
 function hint(name: string, env: Environment): string {
@@ -128,14 +170,6 @@ function hint(name: string, env: Environment): string {
   return name.endsWith("_SERVICE_URL")
     ? `: http://${name.slice(0, -"_SERVICE_URL".length).toLowerCase()}-service:80`
     : "";
-}
-
-function brokerConfig(env: Environment): BrokerConfig {
-  return {
-    url: env.NATS_URL ?? "",
-    ...(env.NATS_USER === undefined ? {} : { user: env.NATS_USER }),
-    ...(env.NATS_PASSWORD === undefined ? {} : { password: env.NATS_PASSWORD }),
-  };
 }
 
 function checkPort(value: string | undefined): string[] {

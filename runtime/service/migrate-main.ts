@@ -2,8 +2,8 @@ import { ConfigurationError } from "../configuration-error.js";
 import type { DatabaseDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import { migrateAsOwner } from "../schema/index.js";
 import type { Environment } from "./config.js";
+import { checkDatabase, databaseUrl, passwordVariable, readCredentials } from "./credentials.js";
 import { createLogger, flushLog } from "./logger.js";
-import { checkDatabaseUrl } from "./urls.js";
 
 /** For the last lines to leave. */
 const LAST_LINES_MS = 500;
@@ -35,15 +35,17 @@ export async function migrateMain(definition: ServiceDefinition, env: Environmen
   }
 }
 
-function readOwnerUrl(name: string, database: DatabaseDefinition, env: Environment) {
+function readOwnerUrl(name: string, database: DatabaseDefinition, given: Environment) {
   const { ownerUrlVariable, urlVariable } = database;
-  const variable = [ownerUrlVariable, urlVariable, "DATABASE_URL"].find((one) => env[one]);
-  const url = variable === undefined ? undefined : env[variable];
-  if (variable === undefined || url === undefined)
+  const urls = [ownerUrlVariable, urlVariable, "DATABASE_URL"];
+  const { env, problems } = readCredentials([...urls, ...urls.map(passwordVariable)], given);
+  if (problems.size > 0) throw new ConfigurationError(name, [...problems.values()]);
+  const variable = urls.find((one) => env[one]);
+  if (variable === undefined)
     throw new ConfigurationError(name, [
       `${ownerUrlVariable} is not set (nor ${urlVariable}): postgres://${database.roles.owner}:password@host:5432/${database.shared?.with ?? database.name}`,
     ]);
-  const problems = checkDatabaseUrl(variable, url);
-  if (problems.length > 0) throw new ConfigurationError(name, problems);
-  return { url, variable };
+  const wrong = checkDatabase(variable, env);
+  if (wrong.length > 0) throw new ConfigurationError(name, wrong);
+  return { url: databaseUrl(variable, env) ?? "", variable };
 }

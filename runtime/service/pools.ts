@@ -29,7 +29,8 @@ export function createPools(
 ): Pools | undefined {
   if (database === undefined) return undefined;
   const meshSchema = definition.database?.shared?.schema;
-  const shared = { url: database.url, service: definition.name, meshSchema, logger };
+  const { url, renew } = database;
+  const shared = { url, renew, service: definition.name, meshSchema, logger };
   const max = PART_CONNECTIONS + CONSUMER_CONNECTIONS * definition.consumers.length;
   return {
     pool: createPool({ ...shared, service: `${definition.name} ${releaseMark(definition)}`, max }),

@@ -1,4 +1,5 @@
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
+import { LOGIN_VARIABLES, passwordVariable } from "./credentials.js";
 import { METRICS_KEY, OPERATOR_KEY } from "./service-keys.js";
 
 const DEFAULT_PORT = 8080;
@@ -13,7 +14,12 @@ export function runtimeVariables(definition: ServiceDefinition): readonly Enviro
   const variables: EnvironmentDefinition[] = [
     ...(needsBroker(definition) ? BROKER : []),
     ...called.map(({ urlVariable: name, optional }) => needed(name, optional)),
-    ...(definition.database === undefined ? [] : [needed(definition.database.urlVariable)]),
+    ...(definition.database === undefined
+      ? []
+      : [
+          needed(definition.database.urlVariable),
+          { name: passwordVariable(definition.database.urlVariable) },
+        ]),
     needed(OPERATOR_KEY),
     ...[...called, ...callers].map(({ keyVariable: name, optional }) => needed(name, optional)),
     { name: METRICS_KEY },
@@ -28,8 +34,7 @@ export function runtimeVariables(definition: ServiceDefinition): readonly Enviro
 
 const BROKER: readonly EnvironmentDefinition[] = [
   { name: "NATS_URL", required: true },
-  { name: "NATS_USER" },
-  { name: "NATS_PASSWORD" },
+  ...LOGIN_VARIABLES.map((name) => (name === "NATS_TLS_FIRST" ? { name, default: "off" } : { name })),
 ];
 
 /** False for a service that neither publishes nor subscribes. */

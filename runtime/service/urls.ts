@@ -1,4 +1,6 @@
+import { createSecureContext } from "node:tls";
 import pg from "pg";
+import { clientConfig } from "../database/connecting.js";
 
 /*
  * Checks of URLs that can never work, at the start, in one line each. What may still come right, such as an unknown host or a
@@ -22,8 +24,6 @@ const DATABASE: UrlRule = {
 const BROKER: UrlRule = { schemes: ["nats:", "tls:"], example: "nats://host:4222", scheme: "nats://" };
 const SERVICE: UrlRule = { schemes: ["http:", "https:"], example: "http://host:8080" };
 
-const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
-
 /**
  * What is wrong with a PostgreSQL URL, a line each; none for undefined. Lines name the variable and never quote
  * its value, which may hold a password.
@@ -32,21 +32,28 @@ export function checkDatabaseUrl(name: string, value: string | undefined): reado
   if (value === undefined) return [];
   const url = parseUrl(name, value, DATABASE);
   if (typeof url === "string") return [url];
-  const mode = url.searchParams.get("sslmode");
-  if (mode !== null && !SSL_MODES.includes(mode))
-    return [`${name} has the sslmode ${JSON.stringify(mode)}; it is one of ${SSL_MODES.join(", ")}`];
   const port = url.searchParams.get("port");
   if (port !== null && !(Number(port) >= 1 && Number(port) <= 65_535))
     return [`${name} has a port that is not between 1 and 65535`];
   if ((url.searchParams.get("host") ?? url.hostname).includes(","))
     return [`${name} names several hosts; give the one to write to, or a name that leads there`];
   try {
-    // The driver reads the URL, and the certificates that it names.
-    new pg.Client({ connectionString: value });
+    // The driver reads the URL; the certificates that it names are read here.
+    const config = clientConfig(value);
+    new pg.Client({ ...config });
+    if (typeof config.ssl === "object") createSecureContext(config.ssl);
   } catch (error) {
     return [`${name} cannot be used: ${error instanceof Error ? error.message : "the driver refuses it"}`];
   }
   return [];
+}
+
+/** TLS that does not ask who the server is. */
+export function warnOfSslMode(name: string, value: string): readonly string[] {
+  const { ssl } = clientConfig(value);
+  return typeof ssl === "object" && ssl.rejectUnauthorized === false
+    ? [`${name} has sslmode=require: it is encrypted, to whoever answers; verify-full asks who that is`]
+    : [];
 }
 
 /** One address, or several of a cluster, separated by commas. */

@@ -1,6 +1,11 @@
 import { callsOf } from "../../model/build/build-call.js";
 import { builtInVariables } from "../../model/build/build-environment.js";
-import { databaseUrlVariable, ownerUrlVariable, serviceUrlVariable } from "../../model/names.js";
+import {
+  databaseUrlVariable,
+  ownerUrlVariable,
+  passwordVariable,
+  serviceUrlVariable,
+} from "../../model/names.js";
 import type { Rule } from "../rule.js";
 
 /** The driver takes these for what a database's URL leaves open. */
@@ -13,6 +18,10 @@ const driverVariables = [
   "PGDATABASE",
   "PGOPTIONS",
   "PGSSLMODE",
+  "PGSSLROOTCERT",
+  "PGSSLCERT",
+  "PGSSLKEY",
+  "PGSSLNEGOTIATION",
   "PGAPPNAME",
   "PGCONNECT_TIMEOUT",
 ];
@@ -21,10 +30,13 @@ const driverVariables = [
 export const checkEnvironment: Rule = (program, report) => {
   const taken = new Set([...builtInVariables, ...driverVariables]);
   for (const name of program.databases.keys())
-    taken.add(databaseUrlVariable(name)).add(ownerUrlVariable(name));
+    for (const variable of [databaseUrlVariable(name), ownerUrlVariable(name)])
+      taken.add(variable).add(passwordVariable(variable));
   for (const name of program.services.keys()) taken.add(serviceUrlVariable(name));
   for (const service of program.services.values())
     for (const { keyVariable } of callsOf(service, program)) taken.add(keyVariable);
+  // A secret X may be in the file that X_FILE names.
+  for (const name of [...taken]) taken.add(`${name}_FILE`);
   for (const { node } of program.services.values()) {
     for (const { name } of node?.get.environment?.entries ?? []) {
       if (taken.has(name.value))

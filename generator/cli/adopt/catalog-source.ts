@@ -1,7 +1,13 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CatalogTable, readCatalog, readMeshSchemas, splitStatements } from "@meshwright/runtime";
+import {
+  type CatalogTable,
+  clientConfig,
+  readCatalog,
+  readMeshSchemas,
+  splitStatements,
+} from "@meshwright/runtime";
 import pg from "pg";
 import { removePostgres, startPostgres } from "../../dev/servers/postgres-server.js";
 import { UsageError } from "../../project/usage-error.js";
@@ -97,7 +103,7 @@ async function load(client: pg.Client, text: string): Promise<DatabaseSource["re
 }
 
 async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
+  const client = new pg.Client({ ...clientConfig(url), connectionTimeoutMillis: 30_000 });
   client.on("error", () => undefined);
   await client.connect().catch((cause: Error) => {
     throw new UsageError(`the database cannot be reached: ${reachMessage(cause)}`, reachHint(cause), {

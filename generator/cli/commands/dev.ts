@@ -8,6 +8,7 @@ import { createLogFormat } from "../../dev/log-lines.js";
 import { endChildren } from "../../dev/servers/process.js";
 import { openState, type State } from "../../dev/state.js";
 import type { Mesh, Service } from "../../model/mesh.js";
+import { environmentOf } from "../../project/credentials.js";
 import { refuseOtherModules } from "../../project/module-type.js";
 import { colour, confirm, isAtTerminal, print, printTable, tell } from "../../terminal/terminal.js";
 import { reportDifferences } from "../existing-differences.js";
@@ -72,6 +73,7 @@ async function start(options: DevOptions, ends: Ends): Promise<"up" | "refused">
   const mesh = await bringUpToDate();
   if (!mesh) return "refused";
   await refuseOtherModules(process.cwd());
+  readFilesOfEnvironment(mesh);
   const state = await openState(resolve(options.state), options.fresh ?? false);
   ends.add(() => state.release());
   ends.add(() => removeEndpoints(state.folder));
@@ -83,6 +85,13 @@ async function start(options: DevOptions, ends: Ends): Promise<"up" | "refused">
   await writeEndpoints(state.folder, endpoints);
   describe(mesh, endpoints, { state, ms: Date.now() - started });
   return "up";
+}
+
+/** Secrets in files, as services and databases of the embedded kind are given values. */
+function readFilesOfEnvironment(mesh: Mesh): void {
+  const env = environmentOf(mesh);
+  for (const name of Object.keys(process.env)) if (env[name] === undefined) delete process.env[name];
+  Object.assign(process.env, env);
 }
 
 interface Run {

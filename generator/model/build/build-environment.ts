@@ -1,7 +1,7 @@
 import { byName } from "../../collections/compare-names.js";
 import type { ServiceSymbol } from "../../language/symbols.js";
 import type { Call, EnvironmentVariable } from "../mesh.js";
-import { databaseRoles, databaseUrlVariable } from "../names.js";
+import { databaseRoles, databaseUrlVariable, passwordVariable } from "../names.js";
 
 /** What the runtime itself reads; a mesh cannot use these names for something else. */
 export const builtInVariables: readonly string[] = [
@@ -13,8 +13,16 @@ export const builtInVariables: readonly string[] = [
   "LOG_LEVEL",
   "NATS_USER",
   "NATS_PASSWORD",
+  "NATS_TOKEN",
+  "NATS_NKEY",
+  "NATS_CREDS",
+  "NATS_CERT",
+  "NATS_KEY",
+  "NATS_CA",
+  "NATS_TLS_FIRST",
   "MESH_HOOKS",
   "DATABASE_URL",
+  "DATABASE_PASSWORD",
   "MIGRATE",
 ];
 
@@ -56,10 +64,7 @@ export function buildEnvironment(
     METRICS_KEY,
     ...httpVariables(service),
     variable("LOG_LEVEL", "trace, debug, info, warn, error or silent", { default: "info" }),
-    ...ofBroker([
-      variable("NATS_USER", "Broker user of the service; see nats.conf"),
-      variable("NATS_PASSWORD", "Password of the broker user"),
-    ]),
+    ...ofBroker(LOGIN),
     variable("MESH_HOOKS", "Module with the hooks of the service, instead of the one in the hooks folder"),
     ...(service.database === undefined ? [] : [MIGRATE]),
     ...ownVariables(service),
@@ -70,6 +75,19 @@ const METRICS_KEY = variable(
   "METRICS_KEY",
   "Key of Prometheus, which opens `/metrics` and nothing else; `open` where that needs no key",
 );
+
+/** Beside these, files of secrets: each variable X may be given as X_FILE. */
+const LOGIN = [
+  variable("NATS_USER", "Broker user of the service; see nats.conf"),
+  variable("NATS_PASSWORD", "Password of the broker user"),
+  variable("NATS_TOKEN", "Token, where the broker wants one"),
+  variable("NATS_NKEY", "Seed of the service's nkey, or its file"),
+  variable("NATS_CREDS", "The service's JWT and seed, or the .creds file with them"),
+  variable("NATS_CERT", "Certificate that the service shows to the broker, PEM, or its file"),
+  variable("NATS_KEY", "Key of that certificate, PEM, or its file"),
+  variable("NATS_CA", "Authorities that may vouch for the broker, PEM, or their file"),
+  variable("NATS_TLS_FIRST", "on, where the broker has handshake_first", { default: "off" }),
+];
 
 const MIGRATE = variable(
   "MIGRATE",
@@ -127,6 +145,10 @@ function databaseVariables({ database, name: service }: ServiceSymbol): readonly
         required: true,
         example: `postgres://${databaseRoles(service).service}:password@localhost:5432/${shares?.value ?? name}`,
       },
+    ),
+    variable(
+      passwordVariable(databaseUrlVariable(name)),
+      `Password for ${databaseUrlVariable(name)}, where the URL holds none`,
     ),
   ];
 }
