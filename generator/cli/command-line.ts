@@ -175,6 +175,17 @@ function addRunning(program: Command, finish: Finish): void {
     .option("--json", "print the result as JSON")
     .action(async (options) => finish(await (await import("./commands/provision.js")).provision(options)));
   program
+    .command("credentials")
+    .description(
+      "make keys and JWTs for a broker with decentralised authentication: accounts, and a .creds file for each service",
+    )
+    .option("--out <folder>", "where keys are kept between runs, and files are written", "credentials")
+    .option("--rotate <user>", "give this service (or mesh_operator) a new key, and revoke the former one")
+    .option("--json", "print what was written as JSON")
+    .action(async (options) =>
+      finish(await (await import("./commands/credentials.js")).credentials(options)),
+    );
+  program
     .command("migrate")
     .description(
       "bring databases to the newest migration as their owners, and grant the services' roles what they need",

@@ -12,7 +12,7 @@ import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js
 import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Call, Mesh, Service } from "../model/mesh.js";
-import { environmentOf } from "../project/credentials.js";
+import { environmentOf } from "../project/given-environment.js";
 import { MESH_FILE } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
 import { compileProject, reportDiagnostics } from "./project.js";

@@ -6,7 +6,8 @@ import {
   credentialsOf,
   LOGIN_VARIABLES,
 } from "@meshwright/runtime";
-import { LISTENER, LISTENER_PASSWORD, OPERATOR, passwordVariableOf } from "../emit/documents/nats-conf.js";
+import { OPERATOR } from "../emit/documents/broker-accounts.js";
+import { LISTENER, LISTENER_PASSWORD, passwordVariableOf } from "../emit/documents/nats-conf.js";
 import { emitDevBroker } from "../emit/emit.js";
 import type { Mesh } from "../model/mesh.js";
 import { readTemplates } from "../project/package.js";

@@ -1,6 +1,7 @@
 import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
+import { claimsDocument } from "./documents/broker-claims.js";
 import { planDocument, subjectsDocument } from "./documents/broker-plan.js";
 import { environmentView } from "./documents/env-example.js";
 import { type BrokerOptions, brokerView } from "./documents/nats-conf.js";
@@ -79,6 +80,7 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
     { path: "subjects.json", text: printJson(subjectsDocument(lookup)) },
     { path: "plan.json", text: printJson(planDocument(lookup)) },
     { path: "nats.conf", text: renderBroker(lookup, render) },
+    { path: "nats-accounts.json", text: printJson(claimsDocument(lookup)) },
     ...(roles === undefined ? [] : [{ path: "roles.sql", text: render("database/roles.sql.hbs", roles) }]),
     {
       path: ENVIRONMENT,

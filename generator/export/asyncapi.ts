@@ -1,5 +1,5 @@
+import { permissionsOf } from "../emit/documents/broker-accounts.js";
 import { consumerPlan, streamPlan } from "../emit/documents/broker-plan.js";
-import { permissionsOf } from "../emit/documents/nats-conf.js";
 import type { Lookup, Subscription } from "../emit/lookup.js";
 import type { Literal } from "../emit/print/layout.js";
 import type { Cascade, Event, Service } from "../model/mesh.js";

@@ -47,6 +47,7 @@ export function checkBroker(env: Environment): readonly string[] {
   return [...problems, ...choice, ...(problems.length === 0 ? checkLogin(brokerLogin(env)) : [])];
 }
 
+/** The login that the variables of an environment say. */
 export function brokerLogin(env: Environment): BrokerLogin {
   const given = {
     user: env.NATS_USER,

@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connect, type NatsConnection } from "nats";
+import { connect, credsAuthenticator, type NatsConnection } from "nats";
 import { parseDocument } from "yaml";
 import { provision } from "../../generator/dev/provisioning.js";
+import { brokerClaims } from "../../generator/emit/documents/broker-claims.js";
 import { passwordVariableOf } from "../../generator/emit/documents/nats-conf.js";
+import { openLookup } from "../../generator/emit/lookup.js";
 import type { Mesh, Service } from "../../generator/model/mesh.js";
+import { CONFIGURATION, issueCredentials } from "../../generator/project/issue-credentials.js";
+import { openKeyFolder } from "../../generator/project/key-folder.js";
+import type { BrokerLogin } from "../../runtime/broker/login.js";
 import { compile, ROOT } from "./compile.js";
 import { emitAll } from "./emitted-files.js";
 import { startNats, type TestNats } from "./servers.js";
@@ -53,19 +59,39 @@ export async function startBrokerMesh(
     configuration: change((await emitAll(mesh))["nats.conf"] ?? ""),
     env: Object.fromEntries(users.map((user) => [passwordVariableOf(user), `pw_${user}`])),
   });
+  return await openBrokerMesh(mesh, nats, (user) => ({ user, password: `pw_${user}` }));
+}
+
+/** The same accounts as decentralised JWTs, whose keys are made in `folder`. */
+export async function startJwtMesh(folder: string): Promise<BrokerMesh> {
+  const mesh = meshOfAll();
+  const keys = openKeyFolder(folder);
+  const { creds } = await issueCredentials({ claims: brokerClaims(openLookup(mesh)), folder: keys });
+  const nats = await startNats({ configuration: await readFile(join(folder, CONFIGURATION), "utf8") });
+  return await openBrokerMesh(mesh, nats, (user) => ({
+    creds: readFileSync(join(folder, creds[user] ?? ""), "utf8"),
+  }));
+}
+
+async function openBrokerMesh(
+  mesh: Mesh,
+  nats: TestNats,
+  login: (user: string) => Omit<BrokerLogin, "url">,
+): Promise<BrokerMesh> {
   const clients: NatsConnection[] = [];
   const open = async (user: string, prefix?: string) => {
     const client = await connect({
       servers: nats.url,
-      user,
-      pass: `pw_${user}`,
+      ...(login(user).creds === undefined
+        ? { user, pass: login(user).password ?? "" }
+        : { authenticator: credsAuthenticator(Buffer.from(login(user).creds ?? "")) }),
       ...(prefix === undefined ? {} : { inboxPrefix: prefix }),
     });
     clients.push(client);
     return client;
   };
   await provision(mesh, {
-    login: { url: nats.url, user: OPERATOR, password: `pw_${OPERATOR}` },
+    login: { url: nats.url, ...login(OPERATOR) },
     replicas: 1,
     standIn: true,
     onNotice: (service, text) => {

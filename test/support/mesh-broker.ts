@@ -1,10 +1,11 @@
 import { provision } from "../../generator/dev/provisioning.js";
 import { keepProvisioned } from "../../generator/dev/reprovision.js";
-import { OPERATOR, passwordVariableOf } from "../../generator/emit/documents/nats-conf.js";
+import { OPERATOR } from "../../generator/emit/documents/broker-accounts.js";
+import { passwordVariableOf } from "../../generator/emit/documents/nats-conf.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { startNats, type TestNats } from "./servers.js";
 
-export { OPERATOR } from "../../generator/emit/documents/nats-conf.js";
+export { OPERATOR } from "../../generator/emit/documents/broker-accounts.js";
 
 /*
  * A broker as an operator would set it up: under the nats.conf that is emitted for the mesh, with its streams and

@@ -8,7 +8,7 @@ import { createLogFormat } from "../../dev/log-lines.js";
 import { endChildren } from "../../dev/servers/process.js";
 import { openState, type State } from "../../dev/state.js";
 import type { Mesh, Service } from "../../model/mesh.js";
-import { environmentOf } from "../../project/credentials.js";
+import { environmentOf } from "../../project/given-environment.js";
 import { refuseOtherModules } from "../../project/module-type.js";
 import { colour, confirm, isAtTerminal, print, printTable, tell } from "../../terminal/terminal.js";
 import { reportDifferences } from "../existing-differences.js";

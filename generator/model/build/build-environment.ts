@@ -82,7 +82,10 @@ const LOGIN = [
   variable("NATS_PASSWORD", "Password of the broker user"),
   variable("NATS_TOKEN", "Token, where the broker wants one"),
   variable("NATS_NKEY", "Seed of the service's nkey, or its file"),
-  variable("NATS_CREDS", "The service's JWT and seed, or the .creds file with them"),
+  variable(
+    "NATS_CREDS",
+    "The service's JWT and seed, or the .creds file with them; mesh credentials makes it",
+  ),
   variable("NATS_CERT", "Certificate that the service shows to the broker, PEM, or its file"),
   variable("NATS_KEY", "Key of that certificate, PEM, or its file"),
   variable("NATS_CA", "Authorities that may vouch for the broker, PEM, or their file"),

@@ -58,6 +58,7 @@ describe("the output", () => {
       [
         "README.md",
         LOCK_FILE,
+        "nats-accounts.json",
         "nats.conf",
         "schemas/FileScanned.schema.json",
         "sfs/events.ts",
