@@ -3,6 +3,7 @@ import { factsOf } from "@meshwright/runtime/column-types";
 import {
   carriedColumns,
   columnShownAs,
+  idSql,
   keyColumns,
   keyList,
   livingRows,
@@ -11,6 +12,7 @@ import {
   wireRow,
 } from "@meshwright/runtime/simulation";
 import { escapeLiteral, escapeIdentifier as quote } from "pg";
+import { readEarlierRows } from "./earlier-rows.js";
 import type { Copy, Holding, OwnedTable, SimulatedMesh, Untold } from "./mesh.js";
 
 /*
@@ -42,6 +44,8 @@ export async function compareCache(
   const left = (!isHealed && untold[service.definition.name]?.[cache?.name ?? ""]) || ALL_TOLD;
   const columns = comparedColumns(consumer, left);
   if (cache === undefined || columns.length === 0) return [];
+  // No event tells of rows from before the mesh.
+  const unheard = consumer.sync === undefined ? await readEarlierRows({ owner }) : [];
   // Either side in the types of the cache, under the names that its owner's rows have.
   const read = (table: TableDefinition, nameIn: (column: ColumnDefinition) => string, condition: string) => {
     const compared = columns.map((column) => ({
@@ -50,7 +54,8 @@ export async function compareCache(
       member: memberFilling(column),
     }));
     const row = wireRow({ columns: compared }, '"$row"', memberFilling);
-    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} ORDER BY ${keyList(keyColumns(table), '"$row"')}`;
+    const ids = `ARRAY[${[...unheard].map((id) => escapeLiteral(id)).join(", ")}]::text[]`;
+    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} AND ${idSql(keyColumns(table), '"$row"')} <> ALL (${ids}) ORDER BY ${keyList(keyColumns(table), '"$row"')}`;
   };
   const nameAtOwner = (column: ColumnDefinition) => columnShownAs(owner.table, memberFilling(column));
   const [here, there] = await Promise.all([

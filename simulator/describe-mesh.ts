@@ -36,8 +36,17 @@ type TableInMaking = OwnedTable & {
 
 export async function describeMesh(
   played: readonly PlayedService[],
-  { samples = {}, wanted = {}, payloads = {}, events = [], timed = [], untold = {} }: Partial<MeshFacts> = {},
+  facts: Partial<MeshFacts> = {},
 ): Promise<SimulatedMesh> {
+  const {
+    samples = {},
+    wanted = {},
+    payloads = {},
+    events = [],
+    timed = [],
+    untold = {},
+    backfilled = {},
+  } = facts;
   const services = played.filter((one): one is SimulatedService => one.database !== undefined);
   const stateless = played.filter((one): one is StatelessService => one.database === undefined);
   const tables: TableInMaking[] = [];
@@ -86,6 +95,7 @@ export async function describeMesh(
     stateless,
     events: [...events, ...[...foreign, ...unimplied].flatMap(namesOf)],
     untold,
+    backfilled,
     tables: sorted,
     foreign,
     unimplied,

@@ -21,7 +21,7 @@ export async function compareForeignCopy(
   { living }: ForeignOwner,
 ): Promise<readonly string[]> {
   const { cache, durable } = consumer;
-  const isHealed = consumer.sync !== undefined && isSynced(world.mesh, consumer);
+  const isHealed = isSynced(world.mesh, consumer);
   if (cache === undefined || (isLossy(world.plan) && !isHealed)) return [];
   const columns = cache.columns.filter(({ local }) => local !== true);
   const rows = await service.database.query<{ row: string }>(

@@ -13,7 +13,7 @@ import type { SimulatedDatabase } from "./postgres/databases.js";
  * The mesh as the simulator needs it: which rows can be written, with which values.
  */
 
-export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold"> {
+export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold" | "backfilled"> {
   readonly services: readonly SimulatedService[];
   readonly stateless: readonly StatelessService[];
   /** The tables that writers write to. Those that most others refer to come first. */
@@ -86,6 +86,8 @@ export interface MeshFacts {
   readonly events: readonly string[];
   /** By service and copy: what no event tells, so that the copy differs from its owner until a snapshot. */
   readonly untold: Readonly<Record<string, Readonly<Record<string, Untold>>>>;
+  /** By service: tables of whose earlier rows creation hooks hear (`backfill: hooks`). */
+  readonly backfilled: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Values that rows should hold now and then. */
@@ -163,8 +165,12 @@ export interface Copy {
   readonly owner: Owner;
 }
 
-/** The list of its source is served: by its owner's process, or by the simulated external service. */
-export function isSynced({ foreign }: SimulatedMesh, { entity, stream, cache }: ConsumerDefinition): boolean {
+/** It reads the list of its source, which is served: by its owner's process, or by the simulated external service. */
+export function isSynced(
+  { foreign }: SimulatedMesh,
+  { entity, stream, cache, sync }: ConsumerDefinition,
+): boolean {
+  if (sync === undefined) return false;
   if (stream.external !== true) return true;
   return cache !== undefined && foreign.some((one) => one.entity === entity);
 }

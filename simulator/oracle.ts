@@ -2,8 +2,9 @@ import type { CascadeDefinition, TableDefinition } from "@meshwright/runtime";
 import { idSql, keyColumns, livingRows, matches, relationOf, scopeOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
+import { checkEarlierRows, readEarlierRows } from "./earlier-rows.js";
 import { compareForeignCopy } from "./foreign-copies.js";
-import { type Copy, copiesOf, isForeign, type Owner } from "./mesh.js";
+import { type Copy, copiesOf, isForeign, isSynced, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
 import { checkMoments } from "./moments.js";
 import { isLossy } from "./plan.js";
@@ -28,6 +29,7 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
     ...(await Promise.all(copies.map((copy) => checkOutlivedReferences(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkMissedDeletions(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkEffects(outcome, copy)))).flat(),
+    ...(await Promise.all(copies.map((copy) => checkEarlierRows(outcome, copy)))).flat(),
     ...(await Promise.all(copies.map((copy) => checkHooksBefore(outcome, copy)))).flat(),
     ...(await checkDeadLetters(outcome)),
     ...(await checkOnEvent(outcome)),
@@ -45,8 +47,10 @@ export async function compareCopy(
   copy: Copy,
   { byEventsAlone }: { readonly byEventsAlone: boolean },
 ): Promise<readonly string[]> {
-  const { mesh, foreign } = outcome.world;
+  const { mesh, foreign, plan } = outcome.world;
   const { owner } = copy;
+  // What was lost comes by snapshots alone.
+  if (isLossy(plan) && !isSynced(mesh, copy.consumer)) return [];
   if (!isForeign(owner))
     return await compareCache({ ...copy, owner }, { untold: mesh.untold, byEventsAlone });
   const found = foreign.find(({ entity }) => entity === owner);
@@ -192,11 +196,13 @@ async function checkLastIncarnation(
   const changes = new Set(events.map(({ event }) => event.change));
   if (!changes.has("create") || !changes.has("delete")) return [];
   const living = await livingIds({ world }, copy.owner);
+  const earlier = await readEarlierRows(copy);
   const states = await service.database.query<{ id: string; deleted: boolean }>(
     "SELECT entity_id AS id, deleted FROM mesh.applied WHERE entity = $1 AND (version IS NOT NULL OR stream_seq IS NOT NULL)",
     [scopeOf(consumer)],
   );
   return states.flatMap(({ id }) => {
+    if (earlier.has(id)) return [];
     const ran = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);
     const last = ran.findLast((change) => change === "create" || change === "delete");
     // After a lost creation an update may be the first event that is applied.

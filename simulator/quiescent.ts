@@ -11,11 +11,8 @@ export interface PendingWork {
   readonly onlySnapshots: boolean;
 }
 
-/** The first thing that is still to be done; undefined when the mesh is quiescent. */
-export async function findPendingWork(
-  harness: Harness,
-  faultsEndedAt: number,
-): Promise<PendingWork | undefined> {
+/** The first thing that is still to be done; undefined when the mesh is quiescent. Snapshots count that were read after `since`. */
+export async function findPendingWork(harness: Harness, since: number): Promise<PendingWork | undefined> {
   const { world } = harness;
   let snapshots: string | undefined;
   const pending = (what: string): PendingWork => ({ what, onlySnapshots: false });
@@ -23,7 +20,7 @@ export async function findPendingWork(
     if (count() > 0) return pending(`${count()} messages of ${entity.service}`);
   for (const service of world.mesh.services) {
     const { name } = service.definition;
-    const { outbox, attempts, tasks, moments, stale } = await countPending(harness, service, faultsEndedAt);
+    const { outbox, attempts, tasks, moments, stale } = await countPending(harness, service, since);
     if (outbox > 0) return pending(`${outbox} events in the outbox of ${name}`);
     if (attempts > 0) return pending(`${attempts} events that ${name} tries again`);
     if (tasks > 0) return pending(`${tasks} cascades of ${name} that wait for their hook`);
@@ -55,20 +52,20 @@ interface PendingCounts {
   readonly attempts: number;
   readonly tasks: number;
   readonly moments: number;
-  /** Snapshots older than the end of the faults. */
+  /** Snapshots that are too old. */
   readonly stale: number;
 }
 
 async function countPending(
   { world, activeFaults }: Harness,
   { definition, database }: SimulatedService,
-  faultsEndedAt: number,
+  since: number,
 ): Promise<PendingCounts> {
   const synced = definition.consumers
-    .filter((consumer) => consumer.sync !== undefined && isSynced(world.mesh, consumer))
+    .filter((consumer) => isSynced(world.mesh, consumer))
     .map(({ durable }) => durable);
   const now = Date.now() + (activeFaults.skew.get(database.name) ?? 0);
-  const staleBefore = now - world.time.elapsed() + faultsEndedAt;
+  const staleBefore = now - world.time.elapsed() + since;
   // A snapshot later than now was taken before the database's clock was set back, so it is stale, too.
   const [counts] = await database.query<PendingCounts>(
     `SELECT (SELECT count(*) FROM mesh.outbox)::integer AS outbox, (SELECT count(*) FROM mesh.attempt)::integer AS attempts,

@@ -1,7 +1,8 @@
 import { placeholderValue } from "@meshwright/runtime/simulation";
+import { writeEarlierRows } from "./earlier-rows.js";
 import { applyFault } from "./faults.js";
 import { createHarness, type Harness } from "./harness.js";
-import { type Copy, copiesOf } from "./mesh.js";
+import { type Copy, copiesOf, isSynced, type SimulatedMesh } from "./mesh.js";
 import { compareCopy } from "./oracle.js";
 import { isLossy, type Plan } from "./plan.js";
 import { findPendingWork } from "./quiescent.js";
@@ -34,6 +35,7 @@ export async function runPlan(testbed: Testbed, plan: Plan): Promise<Outcome> {
 
 async function run(harness: Harness): Promise<Outcome> {
   const { world, activeFaults } = harness;
+  await writeEarlierRows(world.mesh);
   harness.startAll();
   const isWriting = startWriters(harness);
   await writeUnderFaults(harness, isWriting);
@@ -103,7 +105,8 @@ async function awaitQuiescence(harness: Harness, isWriting: () => boolean): Prom
   const faultsEndedAt = time.elapsed();
   const lastStep = schedule.steps + QUIESCENT_WITHIN_STEPS;
   let unfinished: string | undefined = "everything";
-  let compared = false;
+  /** When every event was applied. A message that was held back may be applied after a snapshot that is later than it. */
+  let settledAt: number | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   while (
     time.elapsed() - faultsEndedAt < QUIESCENT_WITHIN_MS &&
@@ -115,12 +118,13 @@ async function awaitQuiescence(harness: Harness, isWriting: () => boolean): Prom
     lookedAt = time.elapsed();
     const pending = isWriting()
       ? { what: "writers write", onlySnapshots: false }
-      : await findPendingWork(harness, faultsEndedAt);
-    unfinished = pending?.what;
+      : await findPendingWork(harness, settledAt ?? faultsEndedAt);
+    const isSettling = settledAt === undefined;
+    unfinished = isSettling ? (pending?.what ?? "the last snapshots") : pending?.what;
     if (pending?.onlySnapshots === false) continue;
-    if (!compared) await compareBeforeSnapshots(harness);
-    compared = true;
-    if (pending !== undefined && !plan.periodic) requestSnapshots(harness);
+    if (isSettling) await compareBeforeSnapshots(harness);
+    settledAt ??= time.elapsed();
+    if (unfinished !== undefined && !plan.periodic) requestSnapshots(harness);
   }
   return unfinished;
 }
@@ -135,16 +139,16 @@ async function compareBeforeSnapshots({ world }: Harness): Promise<void> {
     const found = await compareCopy({ world }, copy, { byEventsAlone: true });
     // After a unique conflict neither row has the value until the next event or snapshot of the row that gave way.
     const inConflict = found.some((line) => line.includes(placeholderValue("")));
-    if (found.length === 0 || inConflict || (await wantsSnapshot(copy))) continue;
+    if (found.length === 0 || inConflict || (await wantsSnapshot(copy, world.mesh))) continue;
     for (const line of found) world.fail(`before a snapshot, ${line}`);
   }
 }
 
-/** The consumer knows that it missed something, and is about to read a snapshot. */
-async function wantsSnapshot({ service, consumer }: Copy): Promise<boolean> {
+/** The consumer knows that it missed something, or has never read a snapshot, and is about to read one. */
+async function wantsSnapshot({ service, consumer }: Copy, mesh: SimulatedMesh): Promise<boolean> {
   const wanted = await service.database.query(
-    "SELECT FROM mesh.subscription WHERE durable = $1 AND snapshot_wanted IS NOT NULL",
-    [consumer.durable],
+    "SELECT FROM mesh.subscription WHERE durable = $1 AND (snapshot_wanted IS NOT NULL OR snapshot_at IS NULL AND $2)",
+    [consumer.durable, isSynced(mesh, consumer)],
   );
   return wanted.length > 0;
 }

@@ -1,6 +1,7 @@
 import { createPool, type Logger, migrate, type ServiceDefinition } from "@meshwright/runtime";
-import { inMeshSchema, relationOf } from "@meshwright/runtime/simulation";
+import { createMutex, inMeshSchema, relationOf } from "@meshwright/runtime/simulation";
 import pg, { escapeLiteral, escapeIdentifier as quote } from "pg";
+import { EARLIER_ROWS, observeEarlierRows, readAdoption } from "./adoption.js";
 import { existingTablesSql, standInView } from "./existing-tables.js";
 import { OBSERVERS, observe } from "./observers.js";
 
@@ -26,6 +27,8 @@ export interface SimulatedDatabase {
   readonly url: string;
   /** Not a step of the schedule: sees what is committed. */
   query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** What the service's migrations do with rows that they find. */
+  readonly adoption: readonly string[];
   /** Deletes all rows. */
   reset(): Promise<void>;
   /** Copies all rows, in place of an earlier backup. */
@@ -91,10 +94,10 @@ export async function prepareDatabase(
   // What a lost connection means for a statement, the statement says.
   client.on("error", () => undefined);
   await client.connect();
-  await client.query(PRELUDE + OBSERVERS);
+  await client.query(PRELUDE + OBSERVERS + EARLIER_ROWS);
   for (const [index, definition] of definitions.entries()) {
     await client.query(inMeshSchema(preludeOf(definition.name), schemas[index] ?? ""));
-    await client.query(observe(definition));
+    await client.query(observe(definition) + observeEarlierRows(definition));
   }
   const database = client.escapeIdentifier(new URL(url).pathname.slice(1));
   await client.query(`ALTER DATABASE ${database} SET search_path = mesh__sim, pg_catalog, public`);
@@ -102,6 +105,9 @@ export async function prepareDatabase(
   await client.query("SET timezone = 'UTC'");
   const tables = await listTables(client);
   await client.query(backupTables(tables));
+  const adoptions = await Promise.all(definitions.map(readAdoption));
+  // Checks of several copies read the same database, and a client takes one query at a time.
+  const oneByOne = createMutex();
   let clock = Number.NaN;
   const whole = {
     name: definitions.map(databaseName)[0] ?? "",
@@ -128,8 +134,11 @@ export async function prepareDatabase(
       definition,
       {
         ...whole,
-        query: async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
-          (await client.query<Row>(inMeshSchema(sql, schemas[index] ?? ""), [...values])).rows,
+        adoption: adoptions[index] ?? [],
+        query: async <Row extends object>(sql: string, values: readonly unknown[] = []) => {
+          const text = inMeshSchema(sql, schemas[index] ?? "");
+          return (await oneByOne(() => client.query<Row>(text, [...values]))).rows;
+        },
       },
     ]),
   );

@@ -20,6 +20,7 @@ import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../../
 import type { ExitCode } from "../exit-code.js";
 import { loadDefinition } from "../loaded-service.js";
 import { compileProject, reportDiagnostics } from "../project.js";
+import { findBackfilled } from "../simulate/backfilled.js";
 import { drawPayloads } from "../simulate/drawn-payloads.js";
 import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
@@ -63,6 +64,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
         payloads: drawPayloads(mesh),
         events: publishedEvents(mesh),
         untold: findUntold(mesh),
+        backfilled: findBackfilled(mesh),
       },
       databases: await createDatabases(server.url, services),
       env: process.env,
