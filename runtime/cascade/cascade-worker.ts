@@ -1,4 +1,4 @@
-import { escapeIdentifier, type Pool } from "pg";
+import { escapeIdentifier, escapeLiteral, type Pool } from "pg";
 import { backOff } from "../back-off.js";
 import { keyColumns, keyIs, keyParameters } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
@@ -62,7 +62,8 @@ interface Task {
 
 interface Worker {
   readonly options: Required<CascadeWorkerOptions>;
-  readonly rules: ReadonlyMap<string, CascadeDefinition>;
+  /** Rules that remove rows, by the entity whose deletion they follow. */
+  readonly rules: ReadonlyMap<string, readonly CascadeDefinition[]>;
   readonly stopping: AbortController;
   readonly running: Set<Promise<void>>;
   /** Ids of the tasks whose hook is being called here. */
@@ -70,8 +71,8 @@ interface Worker {
   readonly tally: { done: number; failed: number; lastError: string | undefined };
 }
 
-/** The task was written under another key of the table: which row it means cannot be told. */
-class UnknownRow extends Error {}
+/** The task is none that this version of the service can perform: its row cannot be told, or no rule removes it. */
+class UnknownTask extends Error {}
 
 /** Jitter makes of this five minutes at most. */
 const LONGEST_BACKOFF_MS = 200_000;
@@ -97,6 +98,7 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
     nap = new AbortController();
     return nap.signal;
   };
+  // Also without a hook: an earlier version of the service may have had one, whose tasks wait.
   const ended = worker.rules.size === 0 ? Promise.resolve() : workOn(worker, nextNap, wake);
   const renewal = setInterval(() => void renewLeases(worker), RENEW_MS);
   renewal.unref();
@@ -113,19 +115,25 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
   };
 }
 
-function collectRules(consumers: readonly ConsumerDefinition[]): ReadonlyMap<string, CascadeDefinition> {
-  const rules = consumers.flatMap((definition) =>
-    cascadesOf(buildModel(definition)).flatMap((rule): (readonly [string, CascadeDefinition])[] =>
-      rule.before === undefined
-        ? []
-        : [[ruleKey(definition.entity, rule.before.name, rule.table.name), rule]],
-    ),
-  );
-  return new Map(rules);
+function collectRules(
+  consumers: readonly ConsumerDefinition[],
+): ReadonlyMap<string, readonly CascadeDefinition[]> {
+  const rules = new Map<string, readonly CascadeDefinition[]>();
+  for (const definition of consumers) {
+    const removing = cascadesOf(buildModel(definition)).filter(({ action }) => action === "delete");
+    rules.set(definition.entity, [...(rules.get(definition.entity) ?? []), ...removing]);
+  }
+  return rules;
 }
 
-function ruleKey(entity: string, hook: string, table: string): string {
-  return [entity, hook, table].join("\n");
+/**
+ * The rules that may have written the task: those with its hook, one for each column, or else those that remove rows of its table now,
+ * under whatever hook: it was renamed, replaced or taken away since.
+ */
+function rulesFor({ rules }: Worker, task: Task): readonly CascadeDefinition[] {
+  const ofTable = (rules.get(task.entity) ?? []).filter(({ table }) => table.name === task.table_name);
+  const named = ofTable.filter(({ before }) => before?.name === task.hook);
+  return named.length > 0 ? named : ofTable;
 }
 
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
@@ -183,21 +191,21 @@ async function renewLeases({ options, leased }: Worker): Promise<void> {
 }
 
 async function performTask(worker: Worker, task: Task): Promise<void> {
-  const { options, rules, tally } = worker;
+  const { options, tally } = worker;
   const logger = options.logger.child({ hook: task.hook, row: task.row_key });
   try {
-    const rule = rules.get(ruleKey(task.entity, task.hook, task.table_name));
-    if (rule === undefined)
-      throw new Error(`no hook ${task.hook} for ${task.table_name} in this version of the service`);
-    const row = await readPendingRow(options.pool, rule, task);
-    if (row !== undefined) await callHook(worker, rule, row, logger);
-    await finishTask(options.pool, rule, task);
+    const possible = rulesFor(worker, task);
+    const [first] = possible;
+    if (first === undefined) throw new UnknownTask(nobodyRemoves(task));
+    const found = await findPendingRow(options.pool, possible, task);
+    if (found !== undefined) await callHook(worker, found.rule, found.row, logger);
+    await finishTask(options.pool, found?.rule ?? first, task);
     tally.done += 1;
   } catch (error) {
     tally.failed += 1;
     tally.lastError = messageOf(error);
     const facts = { attempts: task.attempts, error: tally.lastError };
-    if (error instanceof UnknownRow) logger.error(facts, "a row pending deletion cannot be found; it stays");
+    if (error instanceof UnknownTask) logger.error(facts, "a row pending deletion stays");
     else logger.warn(facts, "a hook before a deletion failed; the row stays");
     await postponeTask(worker, task, tally.lastError);
   }
@@ -248,6 +256,23 @@ WHERE id = $1`,
   }
 }
 
+function nobodyRemoves({ entity, table_name, hook }: Task): string {
+  return `no rule of this version of the service removes rows of ${table_name} for ${entity}, as one with the hook ${hook} did; let them stay with: DELETE FROM mesh.cascade_task WHERE hook = ${escapeLiteral(hook)}`;
+}
+
+/** By the column of which rule the row refers to the deleted entity. */
+async function findPendingRow(
+  pool: Pool,
+  rules: readonly CascadeDefinition[],
+  task: Task,
+): Promise<{ readonly rule: CascadeDefinition; readonly row: object } | undefined> {
+  for (const rule of rules) {
+    const row = await readPendingRow(pool, rule, task);
+    if (row !== undefined) return { rule, row };
+  }
+  return undefined;
+}
+
 async function readPendingRow(pool: Pool, rule: CascadeDefinition, task: Task): Promise<object | undefined> {
   const { table } = rule;
   const { rows } = await pool.query<{ row: string }>(
@@ -267,7 +292,7 @@ function pendingParameters({ table }: CascadeDefinition, task: Task): (string | 
   const key = keyColumns(table);
   if (splitId(task.row_key, key.length) === undefined) {
     const names = key.map(({ name }) => name).join(", ");
-    throw new UnknownRow(`"${task.row_key}" is no key of ${table.name} (${names})`);
+    throw new UnknownTask(`"${task.row_key}" is no key of ${table.name} (${names})`);
   }
   return [task.entity_id, ...keyParameters(key, task.row_key)];
 }

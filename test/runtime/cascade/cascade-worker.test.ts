@@ -1,9 +1,11 @@
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { type CascadeWorker, startCascadeWorker } from "../../../runtime/cascade/cascade-worker.js";
+import type { CascadeDefinition } from "../../../runtime/definition/consumer-definition.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
+  containers,
   createPool,
   createServiceDatabase,
   type UserHooks,
@@ -41,6 +43,18 @@ function start(
   });
   workers.push(worker);
   return worker;
+}
+
+const containerRule = (): CascadeDefinition => ({ action: "delete", table: containers, column: "user_id" });
+
+function startWith(cascades: readonly CascadeDefinition[]): void {
+  const consumer = userConsumer({});
+  const events = consumer.events.map((consumed) => ({
+    ...consumed,
+    cascades: consumed.event.change === "delete" ? cascades : [],
+  }));
+  const options = { pool, consumers: [{ ...consumer, events }], logger: silent, pollMs: 50, backoffMs: 20 };
+  workers.push(startCascadeWorker(options));
 }
 
 async function doom(count: number): Promise<void> {
@@ -194,6 +208,48 @@ describe("the cascade worker", () => {
     }, 60);
     await waitFor(async () => aborted && (await left()).tasks === 1);
     expect((await pool.query("SELECT container_id FROM containers ORDER BY 1")).rows).toHaveLength(2);
+  });
+
+  it.each(["renamed", "taken away"])("performs the tasks of a hook that was %s since", async (how) => {
+    const seen: string[] = [];
+    const tearDown = async ({ row }: { readonly row: { readonly container_id: string } }) => {
+      seen.push(row.container_id);
+    };
+    await doom(1);
+    await pool.query("UPDATE mesh.cascade_task SET hook = 'formerName'");
+    if (how === "renamed") start(tearDown);
+    else startWith([containerRule()]);
+    await waitFor(empty);
+    expect(seen).toEqual(how === "renamed" ? ["c1"] : []);
+  });
+
+  it("tells of a task whose rule is gone, and how to let its row stay", async () => {
+    await doom(1);
+    startWith([]);
+    const error = async () =>
+      (await pool.query("SELECT last_error FROM mesh.cascade_task")).rows[0]?.last_error ?? "";
+    await waitFor(async () => (await error()) !== "");
+    expect(await error()).toMatch(
+      /^no rule of this version of the service removes rows of containers for auth.user, as one with the hook tearDown did;/,
+    );
+    await pool.query(/DELETE FROM .*/.exec(await error())?.[0] ?? "");
+    expect(await left()).toEqual({ rows: 1, tasks: 0 });
+  });
+
+  it("removes a row by either of two columns whose rules have one hook", async () => {
+    await doom(2);
+    await pool.query("UPDATE containers SET namespace = 'a', user_id = 'b' WHERE container_id = 'c2'");
+    const seen: string[] = [];
+    const call = async ({ row }: { readonly row: object }) => {
+      seen.push((row as { readonly container_id: string }).container_id);
+    };
+    const before = { name: "tearDown", call };
+    startWith([
+      { ...containerRule(), before },
+      { ...containerRule(), column: "namespace", before },
+    ]);
+    await waitFor(empty);
+    expect(seen.toSorted()).toEqual(["c1", "c2"]);
   });
 
   it("is woken by whoever wrote the task, and stops in the middle of a call", async () => {
