@@ -12,6 +12,7 @@ import { type Incoming, printedCause } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
 import { removeByCause } from "./remove-by-cause.js";
 import { settleUniqueConflicts } from "./settle-conflicts.js";
+import { noteUnheardCreations } from "./unheard-creations.js";
 import { wantSnapshot } from "./want-snapshot.js";
 import { removeOutside, writeRows } from "./write-rows.js";
 
@@ -73,6 +74,7 @@ export async function applyEvents(
   const known = await lockStates(client, model.scope, [...new Set(events.map((event) => event.id))]);
   const plan = planBatch(model, await dropDuplicates(client, model, events), known);
   refuseGaps(context, plan);
+  await noteUnheardCreations(client, model, plan, known);
   const gaps = [...plan.gaps];
   const [first, ...others] = events;
   // Exact or none: of several events, rows that are written together do not tell which one caused what follows.

@@ -1,6 +1,7 @@
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { callHandlers } from "../inbox/handlers.js";
 import { hookedEvent, toImpliedEvent } from "../inbox/implied-events.js";
+import { takeUnheardCreations } from "../inbox/unheard-creations.js";
 import { noteExisting, toExisting } from "./existence.js";
 import { findImpliedEvents } from "./implied-by-snapshot.js";
 import { announceEnded, endFormerIncarnations, lockAll } from "./incarnations.js";
@@ -124,10 +125,10 @@ function hasHookOnRows(model: ConsumerModel): boolean {
 /** All are locked: an event of one that another replica applies meanwhile would run the same hook. */
 async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
   const { model, client, logger } = run;
-  const known = await lockAll(
-    client,
-    model.scope,
-    rows.map((row) => row.id),
+  const ids = rows.map((row) => row.id);
+  const known = await lockAll(client, model.scope, ids);
+  const unheard = await takeUnheardCreations(client, model.scope, ids);
+  return findImpliedEvents(rows, known, unheard).flatMap(
+    (finding) => toImpliedEvent(model, finding, logger) ?? [],
   );
-  return findImpliedEvents(rows, known).flatMap((finding) => toImpliedEvent(model, finding, logger) ?? []);
 }

@@ -144,6 +144,18 @@ COMMENT ON COLUMN mesh.subscription.snapshot_unfit IS 'How many rows of its sour
 COMMENT ON COLUMN mesh.subscription.snapshot_error IS 'Why the last snapshot failed, or what failed in it; NULL when nothing did.';
 COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS 'Why another snapshot is wanted: events were lost, or the copy lacks what only its source has. NULL once a snapshot has answered it.';
 
+CREATE TABLE mesh.unheard_creation (
+    entity     TEXT COLLATE "C" NOT NULL,
+    entity_id  TEXT COLLATE "C" NOT NULL,
+    version    BIGINT NOT NULL,
+    PRIMARY KEY (entity, entity_id)
+);
+COMMENT ON TABLE mesh.unheard_creation IS
+    'Entities of which a later event was applied first: their creation was lost, or had no event since the row was there before the mesh. The next snapshot that has them calls the creation hook.';
+COMMENT ON COLUMN mesh.unheard_creation.entity IS 'As in mesh.applied.';
+COMMENT ON COLUMN mesh.unheard_creation.entity_id IS 'Id of the entity.';
+COMMENT ON COLUMN mesh.unheard_creation.version IS 'Version of the event that came first: an incarnation that began after it is another one.';
+
 CREATE TABLE mesh.unfit_row (
     durable    TEXT COLLATE "C" NOT NULL,
     ordinal      BIGINT,

@@ -42,3 +42,18 @@ it("calls the creation hook for every row from before where their lives begin wi
   const seen = await hooksFor(1);
   expect(seen.filter((line) => line.startsWith("created"))).toHaveLength(20);
 });
+
+it("calls it also for a row that was updated before the first snapshot", async () => {
+  const seen: string[] = [];
+  const hooks = {
+    created: async () => void seen.push("created"),
+    updated: async () => void seen.push("updated"),
+  };
+  const consumer = await rig.start(userConsumer({ stream: rig.stream, hooks, sync: true }));
+  await rig.say({ id: "u1", action: "updated", version: 2, payload: { username: "later" } });
+  await waitFor(() => seen.length > 0, { what: "the first event" });
+  rig.source = [{ user_id: "u1", username: "later", _version: 2, _first_version: 1 }];
+  await waitFor(() => consumer.stats().lastSnapshot !== undefined, { what: "the first snapshot" });
+  await consumer.resync();
+  expect(seen).toEqual(["updated", "created"]);
+});
