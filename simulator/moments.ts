@@ -95,18 +95,22 @@ FROM mesh__sim."$moment" WHERE split_part(event, '.', 1) = $1 ORDER BY ordinal`,
       // The id of an entity is that of its row, or a value of another column.
       const ofRows = lines.every(({ id, row }) => row === null || row === id);
       found.push(
-        ...(ofRows ? checkRows(event, lines, { now, clocksStand }) : countMoments(event, lines, now)),
+        ...(ofRows
+          ? checkRows(event, lines, { now, clocksStand })
+          : countMoments(event, lines, { now, clocksStand })),
       );
     }
   }
   return found;
 }
 
-function checkRows(
-  event: string,
-  log: readonly Logged[],
-  { now, clocksStand }: { readonly now: number; readonly clocksStand: boolean },
-): readonly string[] {
+interface Clock {
+  /** When the schedule ended. */
+  readonly now: number;
+  readonly clocksStand: boolean;
+}
+
+function checkRows(event: string, log: readonly Logged[], { now, clocksStand }: Clock): readonly string[] {
   const found: string[] = [];
   const rows = new Map<string, Held | undefined>();
   for (const { id, at, means, told } of log) {
@@ -135,17 +139,26 @@ function nextHeld(
   return { ...held, means, always: held.always && means };
 }
 
-/** By entity: told at least as often as rows hold a moment that has come and that they meant all the time, and at most as often as any row ever did. */
-function countMoments(event: string, log: readonly Logged[], now: number): readonly string[] {
+/**
+ * By entity: at each time told at most as often as its rows had held moments that had come and that they meant, and by the end at least
+ * as often as they hold such moments and meant them all the time.
+ */
+function countMoments(event: string, log: readonly Logged[], { now, clocksStand }: Clock): readonly string[] {
+  const found: string[] = [];
   const told = new Map<string, number>();
-  const possible = new Map<string, number>();
   const due = new Map<string, number>();
   const count = (counts: Map<string, number>, id: string) => counts.set(id, (counts.get(id) ?? 0) + 1);
+  const about = (id: string) => `${event} of ${JSON.stringify(id)} was told ${told.get(id) ?? 0} times`;
   const rows = new Map<string, Held | undefined>();
+  const meant = new Map<string, readonly number[]>();
   const counted = new Set<Held>();
   for (const line of log) {
     if (line.row === null) {
       count(told, line.id);
+      const by = clocksStand ? (line.at ?? now) : now;
+      const come = (meant.get(line.id) ?? []).filter((at) => at <= by).length;
+      if ((told.get(line.id) ?? 0) > come)
+        found.push(`${about(line.id)}, and its rows had held ${come} moments that had come`);
       continue;
     }
     const before = rows.get(line.row);
@@ -154,21 +167,15 @@ function countMoments(event: string, log: readonly Logged[], now: number): reado
     if (held === undefined) continue;
     const isCounted =
       before !== undefined && counted.has(before) && before.at === held.at && before.id === held.id;
-    if (!isCounted && held.means && held.at <= now) count(possible, held.id);
-    if (isCounted || (held.means && held.at <= now)) counted.add(held);
+    if (!isCounted && held.means) meant.set(held.id, [...(meant.get(held.id) ?? []), held.at]);
+    if (isCounted || held.means) counted.add(held);
   }
   for (const held of rows.values())
     if (held?.always === true && held.at <= now && held.id !== "") count(due, held.id);
-  return [...new Set([...told.keys(), ...due.keys()])].flatMap((id) => {
-    const [times, least, most] = [told, due, possible].map((counts) => counts.get(id) ?? 0) as [
-      number,
-      number,
-      number,
-    ];
-    const about = `${event} of ${JSON.stringify(id)} was told ${times} times`;
-    if (times > most) return [`${about}, and its rows held ${most} moments that have come`];
-    return times < least ? [`${about}, and its rows hold ${least} moments that have come`] : [];
-  });
+  for (const [id, least] of due)
+    if ((told.get(id) ?? 0) < least)
+      found.push(`${about(id)}, and its rows hold ${least} moments that have come`);
+  return found;
 }
 
 function wrongIn({ at, means, told }: Held, now: number): string | undefined {

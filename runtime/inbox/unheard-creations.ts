@@ -11,7 +11,7 @@ import type { BatchPlan } from "./plan-batch.js";
  */
 
 const NOTE = `INSERT INTO mesh.unheard_creation (entity, entity_id, version)
-SELECT $1, id, min(version) FROM unnest($2::text[], $3::bigint[]) AS heard (id, version) GROUP BY id
+SELECT $1, id, pg_catalog.min(version) FROM unnest($2::text[], $3::bigint[]) AS heard (id, version) GROUP BY id
 ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version`;
 
 /** In the transaction of the events. `known`: the states before them. */
