@@ -11,6 +11,9 @@ import { type EmittedFile, HEADER } from "./file.js";
 import { messageSchema, schemaFileName } from "./json-schema/event.js";
 import { type Hashes, LOCK_FILE, printLock } from "./lock.js";
 import { type Lookup, openLookup } from "./lookup.js";
+import { alertsView } from "./monitoring/alert-rules.js";
+import { dashboardDocument } from "./monitoring/dashboard.js";
+import { scrapeView } from "./monitoring/scrape-config.js";
 import { OPENAPI_FILE, openApiDocument } from "./openapi/document.js";
 import { printJson } from "./print/layout.js";
 import { openPrinter } from "./typescript/printer.js";
@@ -86,10 +89,23 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
       path: ENVIRONMENT,
       text: render("environment/env.hbs", environmentView(mesh, HEADER)),
     },
+    ...emitMonitoring(lookup, render),
     ...mesh.events.map((event) => ({
       path: `schemas/${schemaFileName(event)}`,
       text: printJson(messageSchema(event, lookup.service(event.service).envelope, mesh.types)),
     })),
+  ];
+}
+
+/** A mesh whose services are all written elsewhere has nothing of ours to look at. */
+function emitMonitoring(lookup: Lookup, render: Render): EmittedFile[] {
+  if (ownServices(lookup.mesh.services).length === 0) return [];
+  const alerts = render("monitoring/alerts.yml.hbs", alertsView(lookup, HEADER));
+  const scrape = render("monitoring/prometheus.yml.hbs", scrapeView(lookup, HEADER));
+  return [
+    { path: "monitoring/alerts.yml", text: alerts },
+    { path: "monitoring/prometheus.yml", text: scrape },
+    { path: "monitoring/dashboard.json", text: printJson(dashboardDocument(lookup)) },
   ];
 }
 

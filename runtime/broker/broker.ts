@@ -106,6 +106,8 @@ export interface PullSubscription {
    * durable counts beyond that is outstanding at other replicas. Absent where the broker cannot tell.
    */
   outstanding?(): number;
+  /** When the stream stored the oldest of those; undefined where there is none. Absent where the broker cannot tell. */
+  oldest?(): Date | undefined;
   /** Delivered and not taken yet, in the order in which `next` returns them. */
   buffered(): readonly Delivery[];
   /** Sends no more pulls, hands back what is buffered for other replicas, and flushes the acks. */

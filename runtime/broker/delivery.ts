@@ -1,7 +1,7 @@
 import type { Msg } from "nats";
 import { readAckSubject } from "./ack-subject.js";
 import type { Delivery } from "./broker.js";
-import type { InFlight } from "./in-flight.js";
+import { type InFlight, timeOf } from "./in-flight.js";
 
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");
@@ -27,7 +27,7 @@ export class PulledMessage implements Delivery {
     private readonly message: Msg,
     reply: string,
     now: number,
-    begin: (seq: number) => InFlight,
+    begin: (seq: number, nanoseconds: string) => InFlight,
   ) {
     const { stream, deliveries, seq, consumerSeq, nanoseconds } = readAckSubject(reply);
     this.stream = stream;
@@ -36,7 +36,7 @@ export class PulledMessage implements Delivery {
     this.consumerSeq = consumerSeq;
     this.nanoseconds = nanoseconds;
     this.touchedAt = now;
-    this.inFlight = begin(seq);
+    this.inFlight = begin(seq, nanoseconds);
   }
 
   get subject(): string {
@@ -48,7 +48,7 @@ export class PulledMessage implements Delivery {
   }
 
   get time(): Date {
-    return new Date(Number(this.nanoseconds.slice(0, -6)));
+    return timeOf(this.nanoseconds);
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -61,7 +61,8 @@ export class PulledMessage implements Delivery {
 
   nak(delayMs: number): void {
     const delay = Math.max(0, Math.round(delayMs * 1_000_000));
-    if (this.settle(Buffer.from(`-NAK {"delay":${delay}}`))) this.inFlight.postpone(delayMs);
+    if (this.settle(Buffer.from(`-NAK {"delay":${delay}}`)))
+      this.inFlight.postpone(delayMs, this.nanoseconds);
   }
 
   term(): void {

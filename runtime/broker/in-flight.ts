@@ -3,30 +3,44 @@ export interface InFlight {
   /** It is settled. */
   end(seq: number): void;
   /** It was handed back with a delay: it comes to nobody until then, and counts as outstanding. */
-  postpone(delayMs: number): void;
+  postpone(delayMs: number, nanoseconds: string): void;
 }
 
 /** Messages that were delivered to one pull subscription. */
 export interface InFlightMessages {
-  begin(seq: number): InFlight;
+  /** `nanoseconds`: when the stream stored it, since 1970; read only where somebody asks for the oldest. */
+  begin(seq: number, nanoseconds: string): InFlight;
   /** Whether this message is neither settled nor handed back. */
   has(seq: number): boolean;
   /** Those, and the postponed ones that are not due again. */
   outstanding(): number;
+  /** When the stream stored the oldest of those; undefined where there is none. */
+  oldest(): Date | undefined;
+}
+
+interface Postponed {
+  /** By `performance.now()`. */
+  readonly until: number;
+  readonly nanoseconds: string;
 }
 
 /** Entries above which those that are due again are dropped. */
 const POSTPONED_KEPT = 1_000;
 
+/** A time as JetStream writes it. */
+export function timeOf(nanoseconds: string): Date {
+  return new Date(Number(nanoseconds.slice(0, -6)));
+}
+
 /** All messages share one `InFlight`: there are tens of thousands a second, and it only counts. */
 export function trackInFlight(): InFlightMessages {
   let open = 0;
-  const seqs = new Set<number>();
-  let postponed: number[] = [];
+  const seqs = new Map<number, string>();
+  let postponed: Postponed[] = [];
   let limit = POSTPONED_KEPT;
   const dropDue = () => {
     const now = performance.now();
-    postponed = postponed.filter((until) => until > now);
+    postponed = postponed.filter(({ until }) => until > now);
     limit = Math.max(POSTPONED_KEPT, 2 * postponed.length);
   };
   const inFlight: InFlight = {
@@ -34,21 +48,29 @@ export function trackInFlight(): InFlightMessages {
       open -= 1;
       seqs.delete(seq);
     },
-    postpone: (delayMs) => {
-      postponed.push(performance.now() + delayMs);
+    postpone: (delayMs, nanoseconds) => {
+      postponed.push({ until: performance.now() + delayMs, nanoseconds });
       if (postponed.length > limit) dropDue();
     },
   };
   return {
-    begin: (seq) => {
+    begin: (seq, nanoseconds) => {
       open += 1;
-      seqs.add(seq);
+      seqs.set(seq, nanoseconds);
       return inFlight;
     },
     has: (seq) => seqs.has(seq),
     outstanding: () => {
       dropDue();
       return open + postponed.length;
+    },
+    oldest: () => {
+      dropDue();
+      let oldest: string | undefined;
+      // Of equal length until the year 2286, so they compare as texts do.
+      for (const time of [...seqs.values(), ...postponed.map(({ nanoseconds }) => nanoseconds)])
+        if (oldest === undefined || time < oldest) oldest = time;
+      return oldest === undefined ? undefined : timeOf(oldest);
     },
   };
 }

@@ -75,6 +75,7 @@ export function openPullSubscription(options: PullSubscriptionOptions): PullSubs
       return taken;
     },
     outstanding: inFlight.outstanding,
+    oldest: inFlight.oldest,
     buffered: () => buffer.all,
     async stop() {
       if (stopped) return;

@@ -25,6 +25,8 @@ export interface ConsumerStats {
   readonly connected: boolean;
   readonly pending: number | undefined;
   readonly ackPending: number | undefined;
+  /** Age of the oldest message that this process was given and has not settled; 0 where there is none, undefined while not connected. */
+  readonly lagSeconds: number | undefined;
   /** Delivered more than once, and not acked yet. */
   readonly redelivered: number | undefined;
   /** Since the start: fresh events applied, stale ones passed over, messages made dead letters. */
@@ -134,6 +136,7 @@ function describe(consumer: Consumer): ConsumerStats {
     pending: durable?.pending,
     ackPending: durable?.ackPending,
     redelivered: durable?.redelivered,
+    lagSeconds: connected ? ageInSeconds(consumer.receiver.oldest()) : undefined,
     ...batch.tally,
     attemptsWaiting: pendingRetries,
     lastSnapshot: resync.last(),
@@ -142,4 +145,9 @@ function describe(consumer: Consumer): ConsumerStats {
     snapshotError: resync.lastError(),
     stalled: !connected || isStuck,
   };
+}
+
+/** 0 for nothing. */
+export function ageInSeconds(since: Date | undefined): number {
+  return since === undefined ? 0 : Math.max(0, (Date.now() - since.getTime()) / 1000);
 }

@@ -45,6 +45,8 @@ export interface Reception {
 export interface Receiver {
   /** Receives until told to stop. Rejects with `ConsumerGone` when the durable, or the stream as it was, is no more. */
   receive(reception: Reception): Promise<void>;
+  /** When the stream stored the oldest message that is outstanding here; undefined where none is. */
+  oldest(): Date | undefined;
   /** What is in flight now, here and elsewhere. */
   inFlight(): Promise<InFlight>;
 }
@@ -111,6 +113,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         heartbeat.stop();
       }
     },
+    oldest: () => flow?.subscription.oldest?.(),
     inFlight: () => readInFlight(options, flow),
   };
 }

@@ -33,7 +33,7 @@ export function guard(app: FastifyInstance, { service, keys, connections, closed
     connections.trust(request.raw.socket);
     authorize(principal, request.routeOptions.config?.access, service);
     const reason = closed();
-    if (reason !== undefined) throw unavailable(reason, 2);
+    if (reason !== undefined && !isForMetrics(request)) throw unavailable(reason, 2);
   });
 }
 

@@ -1,7 +1,7 @@
 import { backOff } from "../back-off.js";
 import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js";
 import type { Broker, ConsumerPlan, ConsumerState, Delivery } from "../broker/broker.js";
-import type { ConsumerStats, RunningConsumer } from "../consumer/consumer.js";
+import { ageInSeconds, type ConsumerStats, type RunningConsumer } from "../consumer/consumer.js";
 import { createMutex } from "../database/mutex.js";
 import type { StatelessConsumerDefinition } from "../definition/consumer-definition.js";
 import type { MeshEvent } from "../definition/event-definition.js";
@@ -50,6 +50,7 @@ const attachAfter = backOff({ from: 200, to: 5_000 });
 
 interface State {
   connected: boolean;
+  oldest: () => Date | undefined;
   durable: ConsumerState | undefined;
   kept: number | undefined;
   error: string | undefined;
@@ -62,7 +63,7 @@ export function startStatelessConsumer(options: StatelessConsumerOptions): Runni
   const stopping = new AbortController();
   const { signal } = stopping;
   const state: State = {
-    ...{ connected: false, durable: undefined, kept: undefined, error: undefined },
+    ...{ connected: false, oldest: () => undefined, durable: undefined, kept: undefined, error: undefined },
     progressAt: Date.now(),
   };
   const work = prepareWork(options, { signal, state });
@@ -142,6 +143,7 @@ async function receive(
 ): Promise<void> {
   const most = Math.min(work.consumer.model.delivery.batch, HELD);
   const subscription = await broker.consume(plan, PREFETCH);
+  state.oldest = () => subscription.oldest?.();
   const heartbeat = startAckHeartbeat(plan.ackWaitSeconds);
   const queues = createEntityQueues(work, { heartbeat, state, onBatch });
   try {
@@ -247,6 +249,7 @@ function describe(durable: string, work: MessageWork, state: State, broker: Brok
     Date.now() - state.progressAt > STALLED_MS;
   return {
     ...{ durable, connected, pending, ackPending, redelivered },
+    lagSeconds: connected ? ageInSeconds(state.oldest()) : undefined,
     ...work.tally,
     attemptsWaiting: work.waits.count(),
     lettersKept: state.kept,

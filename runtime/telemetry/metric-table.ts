@@ -42,6 +42,7 @@ export interface ObservedConsumer {
   readonly pending: number | undefined;
   readonly ackPending: number | undefined;
   readonly redelivered: number | undefined;
+  readonly lagSeconds: number | undefined;
   readonly attemptsWaiting: number;
   readonly applied: number;
   readonly stale: number;
@@ -137,6 +138,11 @@ export const METRICS: readonly MetricDefinition[] = [
     "Messages that are not applied yet, over all replicas, as of the last 3 s.",
     ({ connected, pending, ackPending }) =>
       connected && pending !== undefined ? pending + (ackPending ?? 0) : undefined,
+  ),
+  byConsumer(
+    "mesh_consumer_lag_seconds",
+    "Age of the oldest event that this replica was given and has not applied; 0 where there is none.",
+    ({ lagSeconds }) => lagSeconds,
   ),
   byConsumer(
     "mesh_consumer_redelivered_messages",

@@ -1,5 +1,13 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { compile, ROOT } from "../support/compile.js";
+import { emitAll } from "../support/emitted-files.js";
+import { type AlertEngine, openAlertEngine, rulesOf } from "../support/firing-alerts.js";
 import {
+  type BareClient,
+  bareClient,
   cached,
   call,
   register,
@@ -17,16 +25,48 @@ import { readSamples, type ScrapedSample } from "../support/scraped-samples.js";
 const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 const METRICS_KEY = "the key of this test's Prometheus";
 
+const CLUSTER_DOWN = join(tmpdir(), `mesh-cluster-down-${process.pid}`);
+
 let mesh: TestMesh;
+let bare: BareClient;
+let alerts: AlertEngine;
+let rules: string;
 
 beforeAll(async () => {
   const env = Object.fromEntries(SERVICES.map((service) => [service, { METRICS_KEY }]));
-  mesh = await startMesh({ env: { ...env, gateway: { METRICS_KEY: "open" } } });
+  mesh = await startMesh({
+    env: {
+      ...env,
+      compute: { METRICS_KEY, CLUSTER_DOWN },
+      gateway: { METRICS_KEY: "open" },
+    },
+  });
+  bare = await bareClient(mesh.operatorUrl);
+  rules = await rulesOfImpatientMesh();
+  alerts = await openAlertEngine({
+    rules,
+    targets: SERVICES.map((service) => mesh.services[service].url),
+    key: METRICS_KEY,
+  });
 });
 
 afterAll(async () => {
+  await alerts?.close();
+  await bare?.close();
   await mesh?.stop();
+  rmSync(CLUSTER_DOWN, { force: true });
 });
+
+/** The reference mesh with tolerances that a test can wait for: its rules follow. */
+async function rulesOfImpatientMesh(): Promise<string> {
+  const text = readFileSync(join(ROOT, "mesh.yaml"), "utf8")
+    .replace(
+      /^services:/m,
+      "delivery: { attempts: 1, backoff: [1s], ack_wait: 3s }\nstreams: { max_age: 8s, max_messages: 10, duplicate_window: 2s }\nservices:",
+    )
+    .replaceAll("get: /api/users }", "get: /api/users, every: 1s }");
+  return (await emitAll(compile(text)))["monitoring/alerts.yml"] ?? "";
+}
 
 const bearer = { authorization: `Bearer ${METRICS_KEY}` };
 
@@ -136,4 +176,175 @@ test("without its database or broker a service still answers a scrape at once, s
   expect(await value("auth", "mesh_outbox_oldest_seconds")).toBeGreaterThan(0);
   await mesh.nats.restart();
   await shows(0, "auth", "mesh_outbox_messages");
+});
+
+const fires = (alert: string) =>
+  waitFor(async () => (await alerts.firing()).has(alert), {
+    timeoutMs: 30_000,
+    what: `${alert} to fire (${alerts.name})`,
+  });
+const fired = new Set<string>();
+
+/** Waits until the fault has its alerts, and once it is mended until they are silent. */
+async function tells(names: readonly string[], fault: () => Promise<unknown>, mend: () => Promise<unknown>) {
+  const before = await alerts.firing();
+  for (const name of names) expect(before, `${name} fires without its fault`).not.toContain(name);
+  await fault();
+  for (const name of names) await fires(name);
+  for (const name of names) fired.add(name);
+  await mend();
+  await waitFor(
+    async () => {
+      const now = await alerts.firing();
+      return names.every((name) => !now.has(name));
+    },
+    { timeoutMs: 45_000, what: `${names.join(", ")} to be silent` },
+  );
+}
+
+const resync = (service: ServiceName) => call(mesh, service, "POST /operate/resync");
+
+test("a service that is gone, and one whose database is away at its start", {
+  timeout: 120_000,
+}, async () => {
+  const { gateway, auth } = mesh.databases;
+  const { name } = (await gateway.query<{ name: string }>("SELECT current_database() AS name")).rows[0] ?? {};
+  await tells(
+    ["MeshServiceGone"],
+    () => mesh.services.gateway.stop(),
+    async () => {
+      await auth.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS false`);
+      mesh.services.gateway.launch();
+    },
+  );
+  await fires("MeshServiceNotServing");
+  await tells(
+    [],
+    async () => {
+      await fires("MeshDatabaseUnreachable");
+      for (const alert of ["MeshServiceNotServing", "MeshDatabaseUnreachable"]) fired.add(alert);
+    },
+    () => auth.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`),
+  );
+  await shows(1, "gateway", "mesh_serving");
+});
+
+test("a broker that is away: unreachable, consumers stalled, an event that grows old in its outbox", {
+  timeout: 120_000,
+}, async () => {
+  await tells(
+    ["MeshBrokerUnreachable", "MeshConsumerStalled", "MeshOutboxOld"],
+    async () => {
+      await mesh.nats.stop();
+      await register(mesh, "waits");
+      // Nobody waits for a minute here.
+      await mesh.databases.auth.query("UPDATE mesh.outbox SET created_at = now() - interval '2 minutes'");
+    },
+    () => mesh.nats.restart(),
+  );
+});
+
+test("an event that the broker refuses, for it is larger than it takes", { timeout: 90_000 }, async () => {
+  const { auth } = mesh.databases;
+  await tells(
+    ["MeshEventsRefused"],
+    async () => {
+      await auth.query("UPDATE mesh.broker SET max_event_bytes = 10000000");
+      await register(mesh, "huge", "x".repeat(1_500_000));
+    },
+    () => auth.query("DELETE FROM mesh.outbox"),
+  );
+});
+
+test("a message that is no event is a dead letter, which waits for a person", {
+  timeout: 90_000,
+}, async () => {
+  await tells(
+    ["MeshDeadLetters"],
+    () => bare.publish("auth.user.none.created", "no event"),
+    async () => {
+      for (const service of ["sfs", "compute"] as const)
+        await mesh.databases[service].query("UPDATE mesh.dead_letter SET redriven_at = now()");
+    },
+  );
+});
+
+test("a consumer that hangs: late, then near eviction, then nearly overrun", {
+  timeout: 120_000,
+}, async () => {
+  const holder = await mesh.databases.sfs.connect();
+  await tells(
+    ["MeshEventsLate", "MeshEventsNearEviction", "MeshStreamNearlyOverrun"],
+    async () => {
+      await holder.query("BEGIN; LOCK TABLE user_cache IN ACCESS EXCLUSIVE MODE");
+      for (let at = 0; at < 8; at += 1) await register(mesh, `hangs-${at}`);
+    },
+    async () => {
+      await holder.query("ROLLBACK");
+      holder.release();
+    },
+  );
+});
+
+test("a before hook that fails keeps its rows", { timeout: 90_000 }, async () => {
+  const user = await register(mesh, "with-container");
+  await waitFor(() => cached(mesh, "compute", user));
+  const container = { user_id: user, name: "c", namespace: "n", image: "i" };
+  expect((await call(mesh, "compute", "POST /api/containers", container)).status).toBe(201);
+  await tells(
+    ["MeshCascadeFailing"],
+    async () => {
+      writeFileSync(CLUSTER_DOWN, "");
+      await call(mesh, "auth", `DELETE /api/users/${user}`);
+    },
+    async () => {
+      rmSync(CLUSTER_DOWN);
+      await mesh.databases.compute.query("UPDATE mesh.cascade_task SET next_at = now()");
+    },
+  );
+  expect(existsSync(CLUSTER_DOWN)).toBe(false);
+});
+
+test("a copy whose source has rows that it cannot take, is out of reach, is asked too rarely, or has missed events", {
+  timeout: 180_000,
+}, async () => {
+  const { sfs, auth } = mesh.databases;
+  // Taken once an hour, not once a second as the rules of the impatient mesh expect.
+  await fires("MeshSnapshotOverdue");
+  fired.add("MeshSnapshotOverdue");
+  await tells(
+    ["MeshSnapshotRowsUnfit"],
+    async () => {
+      await sfs.query("ALTER TABLE user_cache ADD CONSTRAINT fits CHECK (username <> 'unfit') NOT VALID");
+      await auth.query(
+        "BEGIN; SET LOCAL session_replication_role = replica; INSERT INTO users (user_id, username) VALUES ('unfit', 'unfit'); COMMIT",
+      );
+      await resync("sfs");
+    },
+    async () => {
+      await sfs.query("ALTER TABLE user_cache DROP CONSTRAINT fits");
+      await resync("sfs");
+    },
+  );
+  await tells(
+    ["MeshSnapshotFailed", "MeshSnapshotWanted"],
+    async () => {
+      await mesh.services.sfs.stop();
+      await register(mesh, "missed");
+      await shows(0, "auth", "mesh_outbox_messages");
+      await mesh.services.auth.stop();
+      await bare.jsm.streams.purge("AUTH");
+      mesh.services.sfs.launch();
+    },
+    async () => {
+      await mesh.services.auth.start();
+      await resync("sfs");
+    },
+  );
+});
+
+test("every alert of the reference mesh was fired by its fault", () => {
+  expect([...new Set(rulesOf(rules).map(({ alert }) => alert))].filter((alert) => !fired.has(alert))).toEqual(
+    [],
+  );
 });
