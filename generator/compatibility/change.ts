@@ -8,11 +8,12 @@ import {
   type Parties,
   stepsOf,
 } from "./change-class.js";
+import { columnKinds } from "./column-kinds.js";
 import { databaseKinds } from "./database-kinds.js";
 import { eventKinds } from "./event-kinds.js";
 import { serviceKinds } from "./service-kinds.js";
 
-export const changeKinds = { ...eventKinds, ...databaseKinds, ...serviceKinds };
+export const changeKinds = { ...eventKinds, ...databaseKinds, ...columnKinds, ...serviceKinds };
 
 /** A key of `changeKinds`. */
 export type ChangeKind = keyof typeof changeKinds;

@@ -15,6 +15,8 @@ export interface ExportOptions {
   readonly service: Service | undefined;
   /** Whom the catalog names as owner. */
   readonly owner?: string | undefined;
+  /** Of the project, which its documents are of; undefined: 1.0.0. */
+  readonly version?: string | undefined;
 }
 
 export interface ExportedFile {
@@ -25,16 +27,18 @@ export interface ExportedFile {
 /** One document of a mesh, or of a service; undefined where there is none of the whole mesh: each service has an address of its own. */
 export function exportDocument(mesh: Mesh, format: ExportFormat, options: ExportOptions): string | undefined {
   const lookup = openLookup(mesh);
-  const { service } = options;
+  const { service, version } = options;
   switch (format) {
     case "asyncapi":
-      return json(service === undefined ? meshAsyncApi(lookup) : serviceAsyncApi(service, lookup));
+      return json(
+        ofVersion(service === undefined ? meshAsyncApi(lookup) : serviceAsyncApi(service, lookup), version),
+      );
     case "openapi": {
       const served = servedOf(mesh, service);
       const [only] = served;
       return only?.http === undefined || served.length > 1
         ? undefined
-        : json(openApiDocument(only, only.http, lookup));
+        : json(ofVersion(openApiDocument(only, only.http, lookup), version));
     }
     case "jsonschema":
       return json(schemaBundle(eventsOf(lookup, service), lookup));
@@ -52,22 +56,29 @@ export function exportFiles(
   options: ExportOptions,
 ): readonly ExportedFile[] {
   const lookup = openLookup(mesh);
-  const { service } = options;
+  const { service, version } = options;
   const services = service === undefined ? mesh.services : [service];
   switch (format) {
     case "asyncapi":
       return [
-        ...(service === undefined ? [{ path: "asyncapi.json", text: json(meshAsyncApi(lookup)) }] : []),
+        ...(service === undefined
+          ? [{ path: "asyncapi.json", text: json(ofVersion(meshAsyncApi(lookup), version)) }]
+          : []),
         ...services.map((each) => ({
           path: `${each.name}.asyncapi.json`,
-          text: json(serviceAsyncApi(each, lookup)),
+          text: json(ofVersion(serviceAsyncApi(each, lookup), version)),
         })),
       ];
     case "openapi":
       return servedOf(mesh, service).flatMap((each) =>
         each.http === undefined
           ? []
-          : [{ path: `${each.name}.openapi.json`, text: json(openApiDocument(each, each.http, lookup)) }],
+          : [
+              {
+                path: `${each.name}.openapi.json`,
+                text: json(ofVersion(openApiDocument(each, each.http, lookup), version)),
+              },
+            ],
       );
     case "jsonschema":
       return eventsOf(lookup, service).map((event) => ({
@@ -92,6 +103,13 @@ function eventsOf(lookup: Lookup, service: Service | undefined): readonly Event[
   if (service === undefined) return events;
   const heard = new Set([...service.events, ...service.consumers.flatMap((consumer) => consumer.events)]);
   return events.filter(({ name }) => heard.has(name));
+}
+
+type Document = ReturnType<typeof openApiDocument> | ReturnType<typeof meshAsyncApi>;
+
+function ofVersion(document: Document, version = "1.0.0"): Document {
+  const { info } = document;
+  return typeof info === "object" && info !== null ? { ...document, info: { ...info, version } } : document;
 }
 
 function json(document: Literal): string {

@@ -134,7 +134,8 @@ test("hooks that do not compile are named with their line beside what changes", 
     "export const sfsHooks = {\n  async onUserCreated({ event ) {},\n};\n",
   );
   write(text.replace(FIELD, FIELD.replace(", display_name: string", "")));
-  const { stdout, stderr } = await mesh(folder, "diff", "--fail-on", "none");
+  writeFileSync(join(folder, "old.yaml"), text);
+  const { stdout, stderr } = await mesh(folder, "diff", "--against", "old.yaml", "--fail-on", "none");
   expect(stdout).toContain("UserCreated: display_name goes");
   expect(stderr).toMatch(/^hooks\/sfs\.ts:2: it does not compile: .*; what these hooks read is not known\n$/);
 });

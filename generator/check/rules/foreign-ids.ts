@@ -7,8 +7,8 @@ import type { Rule } from "../rule.js";
 import { idType, sourceOf } from "../table-lookup.js";
 
 /**
- * Warns of a column whose name is, or ends in, that of the id of an entity which its service hears, and that nothing happens to when one
- * is deleted: no rule, and no reference to the copy. The row goes on naming what is gone.
+ * Warns of a column that nothing happens to when an entity is deleted which its service hears, though its name is, or ends in, that of
+ * the entity's id, or is that of a column with a rule: the row goes on naming what is gone.
  */
 export const adviseForeignIds: Rule = (program, report) => {
   for (const service of program.services.values()) {
@@ -49,10 +49,12 @@ function adviseTables(heard: Heard, program: Program, report: Report): void {
   if (key.length > 1) return;
   const names = idNames(entity, key[0]);
   const others = namesOfOthers(heard, program);
+  const siblings = namesWithRule(heard, copy, program);
   for (const table of tables) {
     if (table.cacheOf !== undefined) continue;
     for (const column of table.columns.values()) {
-      if (!namesId(column, names, others) || !holds(column, idType(key))) continue;
+      if (!siblings.has(plain(column.name)) && !namesId(column, names, others)) continue;
+      if (!holds(column, idType(key))) continue;
       if (isOwnId(column, table, program)) continue;
       if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
       report("foreign-id-without-rule", column.span, {
@@ -77,6 +79,26 @@ function plain(name: string): string {
 function idNames({ entity }: EntitySymbol, key: ColumnSymbol | undefined): ReadonlySet<string> {
   const own = plain(key?.name ?? "");
   return new Set([`${plain(entity)}id`, ...(/.id$/.test(own) ? [own] : [])]);
+}
+
+/** What columns of the service's other tables are called that a rule, or a reference to the copy, says the id of: `owner_id`. */
+function namesWithRule(
+  { service, event }: Heard,
+  copy: TableSymbol | undefined,
+  { cascades }: Program,
+): ReadonlySet<string> {
+  const ruled = cascades.flatMap(({ get }) =>
+    get.service?.value === service.name && get.on?.text === event
+      ? [(get.delete ?? get.set_null)?.value.column ?? ""]
+      : [],
+  );
+  const columns = [...(service.database?.tables.values() ?? [])].flatMap(({ columns }) => [
+    ...columns.values(),
+  ]);
+  const referring = columns.filter(
+    ({ node }) => copy !== undefined && node?.get.references?.value === copy.name,
+  );
+  return new Set([...ruled, ...referring.map(({ name }) => name)].filter((name) => name !== "").map(plain));
 }
 
 /** `user_id`, and `approver_user_id` unless that is the id of something else: of a `power_user` beside a `user`. */

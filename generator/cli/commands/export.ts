@@ -5,6 +5,7 @@ import { exportDocument, exportFiles, servedOf } from "../../export/export-files
 import type { ExportFormat } from "../../export/export-formats.js";
 import type { Mesh, Service } from "../../model/mesh.js";
 import { openOutputFolder } from "../../project/output-folder.js";
+import { readProjectVersion } from "../../project/project-version.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
@@ -25,7 +26,7 @@ export async function exportMesh(format: ExportFormat, options: ExportCommandOpt
     return 1;
   }
   const service = options.service === undefined ? undefined : serviceNamed(mesh, options.service);
-  const scope = { service, owner: options.owner };
+  const scope = { service, owner: options.owner, version: await readProjectVersion() };
   if (options.out !== undefined) {
     const files = exportFiles(mesh, format, scope);
     const folder = openOutputFolder(followed(options.out));

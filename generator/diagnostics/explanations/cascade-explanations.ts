@@ -60,7 +60,7 @@ export const cascadeExplanations = {
     "- { on: auth.user.deleted, service: work, delete: owners.user_id }",
   ),
   "foreign-id-without-rule": explain(
-    "Nothing else happens to the row when the entity is deleted: it keeps an id that leads nowhere, and joins find nothing. Say a rule, let the column reference the copy, or ignore it where the row is meant to remember, or where the id is of another system. Columns are known by name and type: user_id, approver_user_id. One that is called otherwise (owner_id, approver) is not found, nor is the id of an entity whose key has several columns, or of one that is heard by a named consumer only: say their rules unasked.",
+    "Nothing else happens to the row when the entity is deleted: it keeps an id that leads nowhere, and joins find nothing. Say a rule, let the column reference the copy, or ignore it where the row is meant to remember, or where the id is of another system. Columns are known by name and type: user_id, approver_user_id, and owner_id where an owner_id of another table has a rule or such a reference. One that is called otherwise (approver) is not found, nor is the id of an entity whose key has several columns, or of one that is heard by a named consumer only: say their rules unasked.",
     "user_id: text",
     "user_id: { type: text, references: user_cache, on_delete: cascade }",
   ),

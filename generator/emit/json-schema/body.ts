@@ -45,7 +45,8 @@ export function isDrawnByRuntime({ name, type }: Column, { key }: Table): boolea
   return key.join() === name && factsOf(type).drawn === true;
 }
 
-function nameInBody({ name, shown }: Column): string {
+/** In the body of a request. */
+export function nameInBody({ name, shown }: Column): string {
   return shown ?? name;
 }
 

@@ -1,8 +1,8 @@
 import type { Event, Http, JsonSchema, JsonValue, Service, Table, View } from "../../model/mesh.js";
 import { pascalCase } from "../../model/names.js";
 import { serviceTitle } from "../../model/service-title.js";
-import { createSchema, patchSchema } from "../json-schema/body.js";
-import { rulesSchema, type Writing } from "../json-schema/rules.js";
+import { createSchema, nameInBody, patchSchema } from "../json-schema/body.js";
+import { type RulesOptions, rulesSchema } from "../json-schema/rules.js";
 import type { Lookup } from "../lookup.js";
 import { COMMON_SCHEMAS, jsonAnswer, PROBLEM_ANSWERS, problemsOf } from "./answers.js";
 import { resourcePaths, type Served } from "./resource-paths.js";
@@ -88,18 +88,10 @@ function schemasOf(
   };
 }
 
-interface Rules {
-  readonly table: Table;
-  readonly events: readonly Event[];
-  readonly writing: Writing;
-}
-
-/** With what the payloads of its events demand, where REST calls the columns as the table does. */
-function withRules(body: JsonSchema, { table, events, writing }: Rules): JsonSchema {
-  const rules = rulesSchema(table, events, writing);
-  return rules === undefined || table.columns.some(({ shown }) => shown !== undefined)
-    ? body
-    : { ...body, allOf: [rules] };
+/** With what the payloads of its events demand, under the names of the body. */
+function withRules(body: JsonSchema, rules: RulesOptions): JsonSchema {
+  const schema = rulesSchema({ ...rules, called: nameInBody });
+  return schema === undefined ? body : { ...body, allOf: [schema] };
 }
 
 const HEALTH = { $ref: "#/components/schemas/Health" };

@@ -32,7 +32,7 @@ interface Rules {
 /** What the payloads of a table's events demand of the values that a row is written with; none where that is nothing. */
 export function rulesValidators(table: Table, events: readonly Event[]): readonly Rules[] {
   return (["create", "patch"] as const).flatMap((writing) => {
-    const schema = rulesSchema(table, events, writing);
+    const schema = rulesSchema({ table, events, writing });
     return schema === undefined ? [] : [{ writing, name: `rulesOf${table.names[writing]}`, schema }];
   });
 }

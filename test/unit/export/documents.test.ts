@@ -182,3 +182,38 @@ subjects: { "a.one.{id}.made": { event: OneMade, emit: { table: ones, on: insert
   const printed = exportFormats.filter((format) => exportDocument(mesh, format, whole) !== undefined);
   expect(printed).toEqual(["asyncapi", "jsonschema", "backstage"]);
 });
+
+const RENAMED = `mesh: renamed
+naming: camelCase
+services:
+  shop: { database: shop_db, publishes: [shop.*], http: { port: 8081, resources: { /items: items } } }
+databases:
+  shop_db:
+    tables:
+      items: { columns: { item_id: { type: nanoid, key: true }, short_code: text, on_sale: boolean } }
+subjects:
+  shop.item.{id}.offered:
+    event: ItemOffered
+    emit: { table: items, on: [insert, update], when: { on_sale: [true] } }
+    payload: { itemId: nanoid, shortCode: { type: string, pattern: "^[A-Z]+$" } }
+`;
+
+test("an OpenAPI document demands of columns that REST calls otherwise what their payloads demand, by the names of the body", () => {
+  const { components } = JSON.parse(documentOf(compile(RENAMED), "openapi"));
+  const takes = (schema: object, body: object) =>
+    new Ajv2020({ strict: false, validateFormats: false }).validate(schema, body);
+  const { NewItem, ItemPatch } = components.schemas;
+  expect(takes(NewItem, { shortCode: "ABC", onSale: true })).toBe(true);
+  expect(takes(NewItem, { shortCode: "abc", onSale: true })).toBe(false);
+  expect(takes(NewItem, { shortCode: "abc", onSale: false })).toBe(true);
+  expect(takes(ItemPatch, { shortCode: "abc", onSale: true })).toBe(false);
+});
+
+test("documents have the version of the project, and 1.0.0 where it has none", () => {
+  const versionOf = (format: (typeof exportFormats)[number], version?: string) =>
+    exportFiles(reference, format, { ...whole, version }).map(({ text }) => JSON.parse(text).info.version);
+  for (const format of ["openapi", "asyncapi"] as const) {
+    expect(new Set(versionOf(format))).toEqual(new Set(["1.0.0"]));
+    expect(new Set(versionOf(format, "2.3.4"))).toEqual(new Set(["2.3.4"]));
+  }
+});
