@@ -1,8 +1,8 @@
 import { plural } from "../diagnostics/plural.js";
 import { columnsFilledBy } from "../flow/filling.js";
-import type { Flow, Hearer } from "../flow/flow.js";
+import type { Flow } from "../flow/flow.js";
 import { handlersOf, handlersReading } from "../flow/hook-links.js";
-import type { Event, Mesh, Table } from "../model/mesh.js";
+import type { Event, Mesh, Subscription, Table } from "../model/mesh.js";
 import type { Concern } from "./change.js";
 import type { Parties } from "./change-class.js";
 
@@ -21,7 +21,7 @@ export function subscribersOf(event: Event, flow: Flow): readonly Concern[] {
   );
 }
 
-function hearsAs(flow: Flow, hearer: Hearer, event: Event): string {
+function hearsAs(flow: Flow, hearer: Subscription, event: Event): string {
   const { service, consumer } = hearer;
   const { name } = event;
   if (service.external) return "written by hand, hears it";

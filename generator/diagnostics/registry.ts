@@ -1,4 +1,5 @@
 import { cascadeCodes } from "./codes/cascade-codes.js";
+import { copyCodes } from "./codes/copy-codes.js";
 import { databaseCodes } from "./codes/database-codes.js";
 import { eventCodes } from "./codes/event-codes.js";
 import { languageCodes } from "./codes/language-codes.js";
@@ -12,6 +13,7 @@ const definitions = {
   ...languageCodes,
   ...serviceCodes,
   ...databaseCodes,
+  ...copyCodes,
   ...eventCodes,
   ...cascadeCodes,
 };

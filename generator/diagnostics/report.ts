@@ -70,7 +70,7 @@ export function collectDiagnostics(source: SourceText): Diagnostics {
   return {
     report: Object.assign(say, { nearest: openNearest() }),
     list: () => listMistakes(inFileOrder(found), source),
-    silence: (ignores) => silenceFound(found, ignores, source),
+    silence: (ignores) => silenceReported(found, ignores, source),
   };
 }
 
@@ -78,7 +78,7 @@ function inFileOrder(found: ReadonlyMap<string, Found>): readonly Found[] {
   return [...found.values()].map(sortPlaces).sort(comparePlaces);
 }
 
-function silenceFound(
+function silenceReported(
   found: Map<string, Found>,
   ignores: readonly Ignore[],
   source: SourceText,

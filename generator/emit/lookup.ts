@@ -1,4 +1,4 @@
-import type { Consumer, Database, Event, Mesh, Service, Stream, Table, View } from "../model/mesh.js";
+import type { Database, Event, Mesh, Service, Stream, Subscription, Table, View } from "../model/mesh.js";
 
 /** The mesh by name. A name that leads nowhere is a fault of the compiler, not of mesh.yaml: it throws. */
 export interface Lookup {
@@ -15,13 +15,7 @@ export interface Lookup {
   tableOrView(service: Service, name: string): Table | View;
   /** The service's own events, in canonical order. */
   events(service: Service): readonly Event[];
-  /** Every consumer with the service that runs it. */
   readonly subscriptions: readonly Subscription[];
-}
-
-export interface Subscription {
-  readonly service: Service;
-  readonly consumer: Consumer;
 }
 
 export function openLookup(mesh: Mesh): Lookup {

@@ -1,8 +1,8 @@
 import { permissionsOf } from "../emit/documents/broker-accounts.js";
 import { consumerPlan, streamPlan } from "../emit/documents/broker-plan.js";
-import type { Lookup, Subscription } from "../emit/lookup.js";
+import type { Lookup } from "../emit/lookup.js";
 import type { Literal } from "../emit/print/layout.js";
-import type { Cascade, Event, Service } from "../model/mesh.js";
+import type { Cascade, Event, Service, Subscription } from "../model/mesh.js";
 import { serviceTitle } from "../model/service-title.js";
 import { componentSchemas, eventMessage } from "./asyncapi-messages.js";
 

@@ -1,8 +1,8 @@
 import { changes } from "@meshwright/runtime/vocabulary";
-import type { Cascade, Event } from "../model/mesh.js";
+import type { Cascade, Event, Subscription } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { columnsFilledBy } from "./filling.js";
-import { consumerPart, eventPart, type Hearer, subjectOf } from "./flow.js";
+import { consumerPart, eventPart, subjectOf } from "./flow.js";
 import { type Growth, grow, leaf, within } from "./grow.js";
 import { beforeHook, eventsToldBy, handlersOf } from "./hook-links.js";
 import type { Part } from "./part.js";
@@ -22,7 +22,7 @@ export function heardBy(growth: Growth, event: Event): readonly Branch[] {
 }
 
 /** In the order in which it happens: rules, then the row of the copy, then hooks. All of it is one transaction, but for hooks before. */
-export function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
+export function effectsOn(growth: Growth, hearer: Subscription, event: Event): readonly Branch[] {
   const { flow } = growth;
   const rules = hearer.consumer.cascades.filter((rule) => rule.event === event.name);
   return [
@@ -32,7 +32,7 @@ export function effectsOn(growth: Growth, hearer: Hearer, event: Event): readonl
   ];
 }
 
-function ruleBranch(growth: Growth, { service }: Hearer, rule: Cascade): Branch {
+function ruleBranch(growth: Growth, { service }: Subscription, rule: Cascade): Branch {
   const { flow } = growth;
   const { action, table, column, before, event } = rule;
   const database = service.database ?? "";
@@ -78,7 +78,7 @@ function hookBranch(growth: Growth, link: Link): Branch {
   );
 }
 
-function copyBranch(growth: Growth, hearer: Hearer, event: Event): readonly Branch[] {
+function copyBranch(growth: Growth, hearer: Subscription, event: Event): readonly Branch[] {
   const { flow } = growth;
   const { cache } = hearer.consumer;
   const { database } = hearer.service;
@@ -94,7 +94,7 @@ function copyBranch(growth: Growth, hearer: Hearer, event: Event): readonly Bran
   return [leaf({ how: "writes copy", to, with: columns })];
 }
 
-function deadLetters({ service, consumer }: Hearer): Link {
+function deadLetters({ service, consumer }: Subscription): Link {
   const store = service.database ?? service.deadLetters?.stream ?? "";
   return {
     how: "dead letter",

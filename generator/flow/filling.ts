@@ -1,6 +1,6 @@
 import { changes } from "@meshwright/runtime/vocabulary";
-import type { Column } from "../model/mesh.js";
-import type { Flow, Hearer } from "./flow.js";
+import type { Column, Subscription } from "../model/mesh.js";
+import type { Flow } from "./flow.js";
 import type { ColumnPart, FieldPart } from "./part.js";
 
 export interface FilledColumn {
@@ -12,7 +12,7 @@ export interface FilledColumn {
 /** The columns of the copy that a consumer keeps which the field fills. */
 export function columnsFilledBy(
   flow: Flow,
-  { service: { database }, consumer: { cache } }: Hearer,
+  { service: { database }, consumer: { cache } }: Subscription,
   { event, field }: Pick<FieldPart, "event" | "field">,
 ): readonly FilledColumn[] {
   if (cache === undefined || database === undefined || !changes[flow.event(event).change].showsRow) return [];

@@ -1,5 +1,5 @@
 import { groupBy } from "../collections/group-by.js";
-import type { Column, Consumer, Database, Event, Field, Mesh, Service, Table } from "../model/mesh.js";
+import type { Column, Database, Event, Field, Mesh, Service, Subscription, Table } from "../model/mesh.js";
 import type { HookReads } from "./hook-reads.js";
 import type { ColumnPart, FieldPart, Part, TablePart } from "./part.js";
 
@@ -18,20 +18,15 @@ export interface Flow {
   /** The events that rows of the table imply, by a change or at a moment. */
   emittedFrom(at: Pick<TablePart, "database" | "table">): readonly Event[];
   /** Who hears an event. */
-  hearersOf(event: string): readonly Hearer[];
+  hearersOf(event: string): readonly Subscription[];
   /** Who hears any event of an entity, `auth.user`. */
-  hearersOfEntity(entity: string): readonly Hearer[];
+  hearersOfEntity(entity: string): readonly Subscription[];
   /** `auth.user` */
   eventsOfEntity(entity: string): readonly Event[];
   /** The fields that show the column of the table, of its own rows or of rows that reference it, or that follow it to another row. */
   fieldsShowing(at: ColumnPart): readonly Shown[];
   /** The columns of the same database that reference the table. */
   referring(at: Pick<TablePart, "database" | "table">): readonly Referring[];
-}
-
-export interface Hearer {
-  readonly service: Service;
-  readonly consumer: Consumer;
 }
 
 export interface Referring {
@@ -65,7 +60,7 @@ export function openFlow(mesh: Mesh, hooks?: HookReads): Flow {
   const emitted = groupBy(mesh.events, ({ service, emit }) =>
     emit === undefined ? undefined : `${services.get(service)?.database} ${emit.table}`,
   );
-  const heard = new Map<string, Hearer[]>();
+  const heard = new Map<string, Subscription[]>();
   for (const hearer of hearers)
     for (const event of hearer.consumer.events) heard.set(event, [...(heard.get(event) ?? []), hearer]);
   const byEntity = groupBy(hearers, ({ consumer }) => consumer.entity);
@@ -116,7 +111,7 @@ export function fieldPart(event: Event, field: string): FieldPart {
   return { kind: "field", event: event.name, subject: subjectOf(event), field };
 }
 
-export function consumerPart({ service, consumer }: Hearer): Extract<Part, { kind: "consumer" }> {
+export function consumerPart({ service, consumer }: Subscription): Extract<Part, { kind: "consumer" }> {
   const { durable, entity, name } = consumer;
   return { kind: "consumer", service: service.name, durable, entity, name };
 }

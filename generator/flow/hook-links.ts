@@ -1,7 +1,7 @@
-import type { Event, Service } from "../model/mesh.js";
+import type { Event, Service, Subscription } from "../model/mesh.js";
 import { EVERY_EVENT_HOOK } from "../model/names.js";
 import type { Link } from "./branch.js";
-import type { Flow, Hearer } from "./flow.js";
+import type { Flow } from "./flow.js";
 import { type HookRead, readsField } from "./hook-reads.js";
 import type { HookPart } from "./part.js";
 
@@ -9,7 +9,7 @@ import type { HookPart } from "./part.js";
  * The hooks that an event is handed to, of one consumer: its own handler, then the one for every event. Where hooks were not looked at,
  * a handler may exist: the link says so.
  */
-export function handlersOf(flow: Flow, { service, consumer }: Hearer, event: Event): readonly Link[] {
+export function handlersOf(flow: Flow, { service, consumer }: Subscription, event: Event): readonly Link[] {
   if (service.external) return [];
   return [event.names.hook, EVERY_EVENT_HOOK].flatMap((hook) =>
     linkTo(flow, { service, consumer: consumer.name, hook }),
@@ -19,7 +19,7 @@ export function handlersOf(flow: Flow, { service, consumer }: Hearer, event: Eve
 /** The same where they read the field. */
 export function handlersReading(
   flow: Flow,
-  hearer: Hearer,
+  hearer: Subscription,
   { event, field }: { readonly event: Event; readonly field: string },
 ): readonly Link[] {
   return handlersOf(flow, hearer, event).filter(({ to, how, with: reads }) => {

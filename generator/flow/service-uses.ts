@@ -1,7 +1,7 @@
-import type { Call, Event, Service } from "../model/mesh.js";
+import type { Call, Event, Service, Subscription } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { effectsOn, heardBy } from "./event-effects.js";
-import { eventPart, type Hearer } from "./flow.js";
+import { eventPart } from "./flow.js";
 import { type Growth, growAs, leaf, within } from "./grow.js";
 import { keyOf, type Part } from "./part.js";
 import { besideDeletion } from "./removal.js";
@@ -33,7 +33,7 @@ export function growPublished(growth: Growth, event: Event): Branch {
 }
 
 /** What the service does with an event of another. */
-function heardHere(growth: Growth, hearer: Hearer, event: Event): Branch {
+function heardHere(growth: Growth, hearer: Subscription, event: Event): Branch {
   const to = eventPart(event);
   const { durable } = hearer.consumer;
   if (hearer.service.external) return leaf({ how: "is heard", to, with: [durable] });

@@ -12,6 +12,7 @@ export type * from "./consumer-model.js";
 export type * from "./database-model.js";
 export type * from "./event-model.js";
 export type * from "./service-model.js";
+export type * from "./subscription.js";
 
 /**
  * The resolved mesh: what mesh.yaml means, with every name that is printed anywhere computed once.

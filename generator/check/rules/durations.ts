@@ -116,13 +116,13 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
   }
 }
 
-export interface Hearing {
+export interface HeardPattern {
   readonly service: ServiceSymbol;
   readonly subscription: SubscriptionSymbol;
 }
 
 /** Those that hear an event of the owner. */
-export function subscriptionsTo(owner: ServiceSymbol, program: Program): readonly Hearing[] {
+export function subscriptionsTo(owner: ServiceSymbol, program: Program): readonly HeardPattern[] {
   return allSubscriptions(program).get(owner.name) ?? [];
 }
 

@@ -1,6 +1,6 @@
 import { printDuration } from "../../language/words.js";
 import type { Rule } from "../rule.js";
-import { type Hearing, resolveStream, subscriptionsTo } from "./durations.js";
+import { type HeardPattern, resolveStream, subscriptionsTo } from "./durations.js";
 
 /** No release, restart or night's outage should take longer; a stream that is kept for less is hardly meant for what nothing heals. */
 const SHORTEST_SECONDS = 3_600;
@@ -26,7 +26,7 @@ export const adviseRetention: Rule = (program, report) => {
 };
 
 /** A named consumer, a service without a database, and what hears one action alone have hooks and nothing else. */
-function isUnhealed({ service, subscription: { name, pattern } }: Hearing): boolean {
+function isUnhealed({ service, subscription: { name, pattern } }: HeardPattern): boolean {
   if (service.external) return false;
   return name !== undefined || service.database === undefined || pattern.value.action !== undefined;
 }

@@ -1,5 +1,6 @@
 import type { DiagnosticCode } from "../registry.js";
 import { cascadeExplanations } from "./cascade-explanations.js";
+import { copyExplanations } from "./copy-explanations.js";
 import { databaseExplanations } from "./database-explanations.js";
 import { eventExplanations } from "./event-explanations.js";
 import type { Explanation } from "./explanation.js";
@@ -15,7 +16,8 @@ export const explanationsBySubject: readonly {
   { subject: "The text of the file", codes: syntaxExplanations },
   { subject: "The language", codes: languageExplanations },
   { subject: "Services", codes: serviceExplanations },
-  { subject: "Databases, tables and copies", codes: databaseExplanations },
+  { subject: "Databases and tables", codes: databaseExplanations },
+  { subject: "Copies of other services", codes: copyExplanations },
   { subject: "Subjects and events", codes: eventExplanations },
   { subject: "Cascades", codes: cascadeExplanations },
 ];
@@ -25,6 +27,7 @@ const explanations: Readonly<Record<DiagnosticCode, Explanation>> = {
   ...languageExplanations,
   ...serviceExplanations,
   ...databaseExplanations,
+  ...copyExplanations,
   ...eventExplanations,
   ...cascadeExplanations,
 };

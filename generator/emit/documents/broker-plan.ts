@@ -1,6 +1,6 @@
-import type { Event, Service, Stream } from "../../model/mesh.js";
+import type { Event, Service, Stream, Subscription } from "../../model/mesh.js";
 import { schemaFileName } from "../json-schema/event.js";
-import type { Lookup, Subscription } from "../lookup.js";
+import type { Lookup } from "../lookup.js";
 import type { Literal } from "../print/layout.js";
 
 /** plan.json: what a provisioner creates, in the words of JetStream's API, so that it can be passed on as it is. */

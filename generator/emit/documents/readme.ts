@@ -1,9 +1,9 @@
 import { printMermaid } from "../../graph/mermaid.js";
 import { drawPicture, reachAll } from "../../graph/picture.js";
-import type { Call, Cascade, Event, Mesh, Service, Stream } from "../../model/mesh.js";
+import type { Call, Cascade, Event, Mesh, Service, Stream, Subscription } from "../../model/mesh.js";
 import { serviceTitle } from "../../model/service-title.js";
 import { schemaFileName } from "../json-schema/event.js";
-import type { Lookup, Subscription } from "../lookup.js";
+import type { Lookup } from "../lookup.js";
 import { eventSentence, listOf } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./env-example.js";
 import { codeList, inCode, prose } from "./markdown.js";

@@ -1,8 +1,8 @@
 import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
 import { type StatementStructures, StructureKind } from "ts-morph";
-import type { Cascade, Consumer, Delivery, Event, Source, Sync } from "../../model/mesh.js";
+import type { Cascade, Consumer, Delivery, Event, Source, Subscription, Sync } from "../../model/mesh.js";
 import { serviceTitle } from "../../model/service-title.js";
-import type { Lookup, Subscription } from "../lookup.js";
+import type { Lookup } from "../lookup.js";
 import { code, differing, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { quoted } from "../wording.js";
 import { docs } from "./docs.js";

@@ -1,6 +1,6 @@
 import type { OptionalKind, PropertySignatureStructure } from "ts-morph";
-import type { Consumer } from "../../model/mesh.js";
-import type { Lookup, Subscription } from "../lookup.js";
+import type { Consumer, Subscription } from "../../model/mesh.js";
+import type { Lookup } from "../lookup.js";
 import { eventSentence } from "../wording.js";
 import { docs } from "./docs.js";
 import { type Imports, RUNTIME } from "./imports.js";

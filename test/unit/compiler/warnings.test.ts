@@ -50,7 +50,7 @@ test("the rule that a hint gives is one, and leaves nothing to warn of", () => {
   let text = readMesh("test/scenarios/diagnostics/foreign-id-without-rule/mesh.yaml");
   const warned = () => compileMesh(text, { file: "m" }).diagnostics;
   const hints = warned().map(({ hint }) => /^add "(\{.*?\})" to "cascades"/.exec(hint ?? "")?.[1]);
-  expect(hints.length).toBe(3);
+  expect(hints.length).toBe(4);
   text = `${text}${hints.map((rule) => `  - ${rule}\n`).join("")}`;
   expect(warned()).toEqual([]);
 });
