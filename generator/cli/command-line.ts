@@ -158,6 +158,8 @@ function addRunning(program: Command, finish: Finish): void {
     .command("dev")
     .description("bring up everything from nothing: broker, databases, migrations, all services")
     .option("--fresh", "forget all data of earlier runs first")
+    .addOption(new Option("--quiet", "print warnings and errors of services alone").conflicts("verbose"))
+    .option("--verbose", "print every line of theirs with all its fields, level debug included")
     .option("--free-ports", "give every service a free port, even where its declared one is free")
     .addOption(new Option("--state <folder>", "where data is kept between runs").default(STATE_FOLDER))
     .action(async (options) => finish(await (await import("./commands/dev.js")).dev(options)));

@@ -20,6 +20,8 @@ export interface BootOptions {
   readonly mesh: Mesh;
   readonly state: State;
   readonly freePorts: boolean;
+  /** Variables of logging that services have unless the caller's environment says otherwise. */
+  readonly logging?: Readonly<Record<string, string>>;
   readonly onLine: (service: string, line: string) => void;
   readonly onNotice: (service: string, text: string) => void;
   readonly progress: (text: string) => void;
@@ -188,6 +190,7 @@ function serviceEnvironment(parts: EnvironmentParts): (service: Service) => Node
   ]);
   const inherited = Object.entries(process.env).filter(([name]) => !secret.has(name));
   return (service) => ({
+    ...options.logging,
     ...Object.fromEntries(inherited),
     ...called,
     ...broker.environment(service.name),

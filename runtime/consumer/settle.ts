@@ -24,6 +24,15 @@ export function acknowledge(context: BatchContext, due: readonly Due[], applied:
   context.tally.applied += applied.fresh;
   context.tally.stale += applied.stale;
   if (applied.tasks) context.onTasks();
+  if (context.logger.logsEvents) logApplied(context, due, applied);
+}
+
+/** A batch of events of which none was news says so; one that had both counts as applied. */
+function logApplied({ logger }: BatchContext, due: readonly Due[], { fresh }: Applied): void {
+  const message = fresh === 0 ? "applied already" : "applied";
+  const now = Date.now();
+  for (const { event, delivery } of due)
+    logger.info({ subject: event.subject, seq: event.seq, ms: now - delivery.time.getTime() }, message);
 }
 
 function noteCommit({ tally }: BatchContext, at: number): void {

@@ -65,6 +65,8 @@ export interface Logger {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
   child(fields: object): Logger;
+  /** Whether each event that is published or applied has a line of its own (`LOG_EVENTS=on`). Children have the same. */
+  readonly logsEvents?: true;
 }
 
 /** What the start hook gets. */

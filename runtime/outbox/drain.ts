@@ -72,6 +72,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     acked.push(row.seq);
     if (seq > streamSeq) streamSeq = seq;
     queues.done(row);
+    if (context.logger.logsEvents) context.logger.info({ subject: row.subject, seq }, "published");
     if (acked.length === 1 || acked.length === RELEASE_ROWS || (closed && inFlight === 0)) wakeUp.signal();
     pump();
   };

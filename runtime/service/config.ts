@@ -26,6 +26,8 @@ export interface ServiceConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
+  /** A line for each event that is published or applied. */
+  readonly logsEvents: boolean;
   /** False (`MIGRATE=off`): somebody else migrates, and this service waits until that is done. */
   readonly migrate: boolean;
   /** The process's environment, with the defaults of the runtime and of mesh.yaml, and of two keys only the one to send. */
@@ -70,6 +72,7 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
     ...keys.problems,
     ...checkPort(env.PORT),
     ...checkChoice("LOG_LEVEL", env.LOG_LEVEL, LOG_LEVELS),
+    ...checkChoice("LOG_EVENTS", env.LOG_EVENTS, ["on", "off"]),
     ...checkChoice("MIGRATE", env.MIGRATE, ["on", "off"]),
   ];
   if (problems.length > 0) throw new ConfigurationError(definition.name, problems);
@@ -85,6 +88,7 @@ export function readConfig(definition: ServiceDefinition, given: Environment): S
     host: String(env.HOST),
     port: Number(env.PORT),
     logLevel: String(env.LOG_LEVEL),
+    logsEvents: env.LOG_EVENTS === "on",
     migrate: env.MIGRATE !== "off",
     env: { ...env, ...keys.shown },
     warnings: [

@@ -2,9 +2,12 @@ import { pino, stdSerializers } from "pino";
 import type { Logger } from "../definition/hook-definition.js";
 import { createLogOutput, type LogOutput } from "./log-output.js";
 
-/** One JSON object per line on standard output, times in ISO 8601; errors with their stack and cause. */
-export function createLogger(service: string, level: string): Logger {
-  return pino(
+/**
+ * One JSON object per line on standard output, times in ISO 8601; errors with their stack and cause. `logsEvents`: a line for each
+ * event too, where lines of level info are logged.
+ */
+export function createLogger(service: string, level: string, logsEvents = false): Logger {
+  const logger = pino(
     {
       level,
       base: { service },
@@ -14,6 +17,9 @@ export function createLogger(service: string, level: string): Logger {
     },
     standardOutput(),
   );
+  // Children of pino inherit what their parent has. Its type takes every other name for a level.
+  if (logsEvents && logger.isLevelEnabled("info")) Object.assign(logger, { logsEvents: true });
+  return logger as Omit<Logger, "logsEvents" | "child"> as Logger;
 }
 
 /** To be called before the process ends: what a slow reader has not taken yet would be lost. */

@@ -26,6 +26,7 @@ export function runtimeVariables(definition: ServiceDefinition): readonly Enviro
     { name: "PORT", default: String(definition.http?.port ?? DEFAULT_PORT) },
     { name: "HOST", default: "127.0.0.1" },
     { name: "LOG_LEVEL", default: "info" },
+    ...(needsBroker(definition) ? [{ name: "LOG_EVENTS", default: "off" }] : []),
     { name: "MESH_HOOKS" },
     ...(definition.database === undefined ? [] : [{ name: "MIGRATE", default: "on" }]),
   ];

@@ -39,7 +39,7 @@ export async function startService(
 ): Promise<RunningService> {
   requireHooks(definition);
   const config = readConfig(definition, env);
-  const logger = options.logger ?? createLogger(definition.name, config.logLevel);
+  const logger = options.logger ?? createLogger(definition.name, config.logLevel, config.logsEvents);
   const service = assemble(definition, config, logger);
   const [url, port] = await listen(service);
   logger.info({ url, mesh: definition.mesh }, "listening");

@@ -100,6 +100,10 @@ async function attempt(work: MessageWork, entity: string, delivery: Delivery): P
       throw new Stopped("stopped");
     }
     work.tally.applied += 1;
+    if (work.logger.logsEvents) {
+      const { subject, seq, time } = delivery;
+      work.logger.info({ subject, seq, ms: Date.now() - time.getTime() }, "applied");
+    }
   }
   delivery.ack();
   work.waits.settled(entity, delivery.seq);

@@ -20,6 +20,8 @@ import { report } from "../report-error.js";
 export interface DevOptions {
   readonly fresh?: boolean;
   readonly freePorts?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
   readonly state: string;
 }
 
@@ -102,12 +104,20 @@ interface Run {
 
 function boot(mesh: Mesh, { state, options, ends }: Run): Promise<Endpoints> {
   const names = mesh.services.map((service) => service.name);
-  const format = createLogFormat(names);
+  const verbosity = options.quiet ? "quiet" : options.verbose ? "verbose" : "normal";
+  const format = createLogFormat(names, verbosity);
   return bootMesh({
     mesh,
     state,
     freePorts: options.freePorts ?? false,
-    onLine: (service, line) => print(format(service, line)),
+    logging: {
+      LOG_EVENTS: options.quiet ? "off" : "on",
+      ...(options.verbose ? { LOG_LEVEL: "debug" } : {}),
+    },
+    onLine: (service, line) => {
+      const shown = format(service, line);
+      if (shown !== undefined) print(shown);
+    },
     onNotice: (service, text) => tell(colour.yellow(`${service} ${text}`)),
     progress: (text) => tell(colour.dim(`${text} …`)),
     onStarted: ends.add,

@@ -11,6 +11,7 @@ export const builtInVariables: readonly string[] = [
   "PORT",
   "HOST",
   "LOG_LEVEL",
+  "LOG_EVENTS",
   "NATS_USER",
   "NATS_PASSWORD",
   "NATS_TOKEN",
@@ -64,7 +65,7 @@ export function buildEnvironment(
     METRICS_KEY,
     ...httpVariables(service),
     variable("LOG_LEVEL", "trace, debug, info, warn, error or silent", { default: "info" }),
-    ...ofBroker(LOGIN),
+    ...ofBroker([LOG_EVENTS, ...LOGIN]),
     variable("MESH_HOOKS", "Module with the hooks of the service, instead of the one in the hooks folder"),
     ...(service.database === undefined ? [] : [MIGRATE]),
     ...ownVariables(service),
@@ -75,6 +76,10 @@ const METRICS_KEY = variable(
   "METRICS_KEY",
   "Key of Prometheus, which opens `/metrics` and nothing else; `open` where that needs no key",
 );
+
+const LOG_EVENTS = variable("LOG_EVENTS", "on: a line of the log for each event, published or applied", {
+  default: "off",
+});
 
 /** Beside these, files of secrets: each variable X may be given as X_FILE. */
 const LOGIN = [
