@@ -237,6 +237,19 @@ test("exports see the model, and what is emitted", () => {
   ).toEqual([]);
 });
 
+test("deployments see the model, and what is emitted", () => {
+  const mayUse = ["deploy", "emit", "model", "templates"];
+  expect(
+    broken(
+      ({ file, target }) =>
+        within(file, "generator/deploy") &&
+        within(target, "generator") &&
+        (within(target, "generator/model/build") ||
+          !mayUse.some((room) => within(target, `generator/${room}`))),
+    ),
+  ).toEqual([]);
+});
+
 test("the planner of migrations prints nothing: it knows no emit", () => {
   expect(
     broken(({ file, target }) => within(file, "generator/migrations") && within(target, "generator/emit")),

@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { type DeployTarget, deployTargets } from "../deploy/deploy-targets.js";
 import { STATE_FOLDER } from "../dev/endpoints.js";
 import { type ExportFormat, exportFormats } from "../export/export-formats.js";
 import { graphFormats } from "../graph/formats.js";
@@ -197,6 +198,19 @@ function addRunning(program: Command, finish: Finish): void {
     .option("--json", "print the result as JSON")
     .action(async (service: string | undefined, options) =>
       finish(await (await import("./commands/migrate.js")).migrate(service, options)),
+    );
+  program
+    .command("deploy")
+    .description(
+      "write what runs the mesh in production: image, jobs, services, secrets; your own files there stay as they are",
+    )
+    .addArgument(new Argument("<target>", "where it runs").choices(deployTargets))
+    .option("--env <name>", "the environment, with secrets and settings of its own", "production")
+    .option("--out <folder>", "where it is written", "deploy")
+    .option("--check", "write nothing; exit 1 and name the files that are not up to date")
+    .option("--json", "print what was done as JSON")
+    .action(async (target: DeployTarget, options) =>
+      finish(await (await import("./commands/deploy.js")).deploy(target, options)),
     );
   addDetach(program, finish);
 }

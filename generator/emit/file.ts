@@ -27,8 +27,8 @@ export interface OutputFolder {
   /** Names of the files right inside a folder; none when it is missing. */
   list(folder: string): readonly string[];
   read(path: string): string | undefined;
-  /** Makes the folders on the way. */
-  write(path: string, text: string): void;
+  /** Makes the folders on the way. `mode` is the file's, by default as the process has it. */
+  write(path: string, text: string, mode?: number): void;
   /** Removes the folders that this leaves empty. */
   remove(path: string): void;
 }

@@ -47,11 +47,11 @@ export function openOutputFolder(root: string): OutputFolder {
         .sort();
     },
     read: (path) => explained(inRoot(path), "read", () => readText(root, path)),
-    write(path, text) {
+    write(path, text, mode) {
       explained(inRoot(path), "written", () => {
         if (!made.has(dirname(path))) makeFolders(root, dirname(path));
         made.add(dirname(path));
-        writeText(root, path, text);
+        writeText(root, path, { text, mode });
       });
     },
     remove(path) {
@@ -91,13 +91,18 @@ function readText(root: string, path: string): string | undefined {
   }
 }
 
+interface NewText {
+  readonly text: string;
+  readonly mode: number | undefined;
+}
+
 /** A new file is made in its place; what is there already is replaced by one that is written beside it. */
-function writeText(root: string, path: string, text: string): void {
+function writeText(root: string, path: string, { text, mode }: NewText): void {
   const [folder, full] = [dirname(path), join(root, path)];
-  const created = createFile(full);
+  const created = createFile(full, mode);
   const beside = join(root, folder, `.mesh-${randomBytes(8).toString("hex")}.tmp`);
   if (created === undefined) statOf(full, "file");
-  const [written, file] = created === undefined ? [beside, openSync(beside, WRITING)] : [full, created];
+  const [written, file] = created === undefined ? [beside, openSync(beside, WRITING, mode)] : [full, created];
   try {
     // If a folder was replaced by a link since the last look, an empty file was made behind the link: it gets no text.
     if (!isFolder(root, folder)) throw new UsageError(`${join(root, folder)} is gone`);
@@ -112,9 +117,9 @@ function writeText(root: string, path: string, text: string): void {
 }
 
 /** undefined where something has that name already, be it a link that leads nowhere. */
-function createFile(path: string): number | undefined {
+function createFile(path: string, mode: number | undefined): number | undefined {
   try {
-    return openSync(path, WRITING);
+    return openSync(path, WRITING, mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
     throw error;

@@ -1,5 +1,4 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import {
   chmodSync,
   cpSync,
@@ -9,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,14 +16,16 @@ import { delimiter, join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../support/compile.js";
-import { mesh, type RunningCommand, startCompiled } from "../support/mesh-command.js";
+import { type ComposeRun, composeUp, waitUntilReady } from "../support/compose-processes.js";
+import { runStages, type Stage } from "../support/dockerfile-stages.js";
+import { mesh, meshWith } from "../support/mesh-command.js";
 import { installPackages, packPackages } from "../support/packages.js";
 import { giveRoles, type RoledDatabase } from "../support/roles.js";
 import { startNats, startPostgres, type TestNats, type TestPostgres, waitFor } from "../support/servers.js";
 
 /*
- * What a container of a service holds: the project's compiled code and its production dependencies. Built in one
- * folder with everything, then installed in an empty one with `npm install --omit=dev`.
+ * A project from `mesh init` to production: what the emitted Dockerfile puts into the image of a service, and the emitted compose.yaml, both without
+ * Docker, as folders and processes of this machine.
  */
 
 const MAX_BYTES = 17 * 2 ** 20;
@@ -32,37 +34,58 @@ const MAX_PACKAGES = 75;
 const folder = mkdtempSync(join(tmpdir(), "mesh-production-"));
 // As root PostgreSQL runs as somebody else, who has to get in.
 chmodSync(folder, 0o755);
-const [project, production] = [join(folder, "project"), join(folder, "production")];
+const project = join(folder, "project");
 const generated = join(project, "generated");
-const running: RunningCommand[] = [];
+const hasPsql = spawnSync("psql", ["--version"]).status === 0;
 let postgres: TestPostgres;
 let nats: TestNats;
 let databases: Readonly<Record<"customers" | "orders", RoledDatabase>>;
 
+let stages: Readonly<Record<string, Stage>>;
+/** What an image of the service holds. */
+let production = "";
+let compose: ComposeRun | undefined;
+
 beforeAll(async () => {
-  for (const path of [project, production]) mkdirSync(path);
+  mkdirSync(project);
   installPackages(project);
   expect(await mesh(project, "init")).toMatchObject({ code: 0 });
   expect(await mesh(project, "generate")).toMatchObject({ code: 0 });
-  const PATH = [join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
-  execFileSync("npm", ["run", "build"], { cwd: project, stdio: "pipe", env: { ...process.env, PATH } });
-  cpSync(join(project, "dist"), join(production, "dist"), { recursive: true });
-  installProduction();
+  writeLock();
+  const deployed = await mesh(project, "deploy", "compose");
+  expect(deployed, deployed.stderr).toMatchObject({ code: 0, stderr: "" });
+  stages = runStages(readFileSync(join(project, "deploy/Dockerfile"), "utf8"), {
+    context: project,
+    folder,
+    ignored: new Set(["node_modules", "dist", "deploy"]),
+    env: {
+      ...process.env,
+      npm_config_prefer_offline: "true",
+      PATH: [join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter),
+    },
+    // With the compiler and its tools that is some 200 MB, which are here already.
+    instead(stage, command, cwd) {
+      if (stage !== "build" || !command.startsWith("npm ci")) return false;
+      symlinkSync(join(project, "node_modules"), join(cwd, "node_modules"));
+      return true;
+    },
+  });
+  production = join(stages.service?.folder ?? "", "app");
 
   [postgres, nats] = await Promise.all([startPostgres(), startNats()]);
   const roled = async (service: string) =>
     giveRoles(await postgres.createDatabase(`${service}_db`), service, { generated, namesAsEmitted: true });
   databases = { customers: await roled("customers"), orders: await roled("orders") };
-});
+}, 300_000);
 
 afterAll(async () => {
-  await Promise.all(running.map((service) => service.end()));
+  await compose?.down();
   await Promise.all([postgres?.remove(), nats?.remove()]);
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
-/** With this workspace's lock for the rest: what is measured are the versions that were tested, and no network is needed. */
-function installProduction(): void {
+/** The packages from their tarballs, all else as this workspace's lock has it: what is measured are the versions that were tested, and no network is needed. */
+function writeLock(): void {
   const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
   for (const { name, tarball } of packPackages(folder)) {
     const field = name === "@meshwright/runtime" ? "dependencies" : "devDependencies";
@@ -72,17 +95,21 @@ function installProduction(): void {
   const locked = Object.entries(lock.packages as Record<string, { readonly link?: true }>).filter(
     ([path, { link }]) => path.startsWith("node_modules/") && link !== true,
   );
-  writeFileSync(join(production, "package.json"), JSON.stringify(manifest));
+  // As deep as the stages are: npm notes the way to a tarball from here.
+  const place = join(folder, "lock/app");
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, "package.json"), JSON.stringify(manifest, undefined, 2));
   writeFileSync(
-    join(production, "package-lock.json"),
+    join(place, "package-lock.json"),
     JSON.stringify({
       lockfileVersion: 3,
       requires: true,
       packages: { "": manifest, ...Object.fromEntries(locked) },
     }),
   );
-  const options = ["--omit=dev", "--prefer-offline", "--no-audit", "--no-fund"];
-  execFileSync("npm", ["install", ...options], { cwd: production, stdio: "pipe" });
+  const options = ["--package-lock-only", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+  execFileSync("npm", ["install", ...options], { cwd: place, stdio: "pipe" });
+  for (const name of ["package.json", "package-lock.json"]) cpSync(join(place, name), join(project, name));
 }
 
 function bytesOf(path: string): number {
@@ -144,35 +171,61 @@ test("main.js migrate migrates as the owner and grants, and again is idempotent"
   }
 });
 
-test("services run from it under their own roles: a row in one is a copy in the other", async () => {
-  const [operator, pair] = [randomUUID(), randomUUID()];
-  const shared = { NATS_URL: nats.url, OPERATOR_KEY: operator, ORDERS_TO_CUSTOMERS_KEY: pair, PORT: "0" };
-  const start = async (service: "customers" | "orders", env: NodeJS.ProcessEnv) => {
-    const started = startCompiled(main(service), {
-      ...shared,
-      ...env,
-      [`${service.toUpperCase()}_DB_URL`]: databases[service].service,
-    });
-    running.push(started);
-    const url = await waitFor(() => /"url":"(http:[^"]+)"/.exec(started.output())?.[1], { what: "its URL" });
-    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: `${service}: ${started.output()}` });
-    return url;
-  };
-  const customers = await start("customers", {});
-  await start("orders", { CUSTOMERS_SERVICE_URL: customers });
-  const created = await fetch(`${customers}/api/customers`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${operator}`, "content-type": "application/json" },
-    body: JSON.stringify({ email: "a@b.example" }),
-  });
-  expect(created.status).toBe(201);
-  const client = new pg.Client(databases.orders.admin);
-  await client.connect();
-  try {
-    const copied = () => client.query("SELECT FROM customer_cache WHERE email = 'a@b.example'");
-    await waitFor(async () => (await copied()).rowCount === 1, { what: "the copy" });
-  } finally {
-    await client.end();
-  }
-  for (const service of running.splice(0)) expect(await service.end()).toMatchObject({ code: 0 });
-});
+test.skipIf(!hasPsql)(
+  "compose.yaml runs as processes: roles, migrate and provision in order, then services that are ready, and a deletion cascades",
+  async () => {
+    compose = await composeUp({ folder: join(project, "deploy/compose"), stages, scratch: folder });
+    const services = ["customers", "orders"];
+    await waitUntilReady(compose, services);
+    expect(compose.order).toEqual(["nats", "postgres", "roles", "migrate", "provision", ...services]);
+    const { isHealthy } = compose;
+    for (const name of services)
+      await waitFor(() => isHealthy(name), { timeoutMs: 60_000, what: `${name} to be healthy` });
+
+    const headers = {
+      authorization: `Bearer ${compose.env("mesh").OPERATOR_KEY}`,
+      "content-type": "application/json",
+    };
+    const customers = `${compose.url("customers")}/api/customers`;
+    const post = (url: string, row: object) =>
+      fetch(url, { method: "POST", headers, body: JSON.stringify(row) });
+    const created = await post(customers, { email: "a@b.example" });
+    expect(created.status).toBe(201);
+    const { customer_id: id } = (await created.json()) as { readonly customer_id: string };
+    const orders = new pg.Client(compose.adminUrl("orders_db"));
+    await orders.connect();
+    try {
+      const count = async (table: string) =>
+        (await orders.query(`SELECT FROM ${table} WHERE customer_id = $1`, [id])).rowCount;
+      await waitFor(async () => (await count("customer_cache")) === 1, { what: "the copy" });
+      const placed = await post(`${compose.url("orders")}/api/orders`, { customer_id: id, item: "tea" });
+      expect(placed.status).toBe(201);
+      expect(await count("orders")).toBe(1);
+      await fetch(`${customers}/${id}`, { method: "DELETE", headers });
+      await waitFor(async () => (await count("orders")) === 0, { what: "the cascade" });
+      expect(await count("customer_cache")).toBe(0);
+    } finally {
+      await orders.end();
+    }
+    // What operators run, with what the file gives them.
+    const status = await meshWith(project, compose.env("mesh"), "status", "--json");
+    expect(status, status.stdout + status.stderr).toMatchObject({ code: 0 });
+  },
+  180_000,
+);
+
+test.skipIf(!hasPsql)(
+  "each has the rights of its own role and user, and node gets SIGTERM itself",
+  async () => {
+    if (compose === undefined) throw new Error("it runs");
+    const service = compose.env("orders");
+    expect(service.ORDERS_DB_URL).toContain("://orders_service:");
+    expect(service).toMatchObject({ NATS_USER: "orders", MIGRATE: "off" });
+    expect(service.OPERATOR_KEY).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(JSON.stringify(service)).not.toContain("OWNER");
+    expect(Object.keys(compose.env("migrate"))).toEqual(["CUSTOMERS_DB_OWNER_URL", "ORDERS_DB_OWNER_URL"]);
+    const codes = await compose.down();
+    compose = undefined;
+    expect(codes).toMatchObject({ customers: 0, orders: 0 });
+  },
+);

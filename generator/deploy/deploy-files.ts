@@ -1,0 +1,113 @@
+import { HEADER } from "../emit/file.js";
+import type { Mesh } from "../model/mesh.js";
+import { openRender, type Render, type Templates } from "../templates.js";
+import { composeDocument, namesOf } from "./compose.js";
+import type { DeployTarget } from "./deploy-targets.js";
+import { type Deployment, planDeployment } from "./deployment.js";
+import { type DockerPackages, dockerfileView } from "./dockerfile.js";
+import { kubernetesFiles } from "./kubernetes/kubernetes-files.js";
+import { type DeployedFile, ours, yaml } from "./print-yaml.js";
+import { composeEnv, kustomizeEnv } from "./secret-list.js";
+import { type EnvFiles, envFilesOf, rolePasswordVariable, type Secrets } from "./secret-values.js";
+
+export interface DeployOptions {
+  readonly target: DeployTarget;
+  /** `production` */
+  readonly environment: string;
+  /** From the project to the folder, `/` between its parts: `deploy`. */
+  readonly folder: string;
+  /** From the folder to the project: `..`. */
+  readonly project: string;
+  readonly packages: DockerPackages;
+  /** generated/nats.conf as it is. */
+  readonly accounts: string;
+  readonly templates: Templates;
+}
+
+/** What a run writes, whatever its secrets are; the same for every environment but what is people's. */
+export function deployFiles(mesh: Mesh, options: DeployOptions): readonly DeployedFile[] {
+  const deployment = planDeployment(mesh);
+  const render = openRender(options.templates);
+  const { target } = options;
+  const common = commonFiles(deployment, options, render);
+  switch (target) {
+    case "compose":
+      return [...common, ...composeFiles(deployment, options, render)];
+    case "kubernetes":
+      return [...common, ...kubernetesFiles(deployment, options)];
+    default:
+      return target satisfies never;
+  }
+}
+
+function commonFiles({ mesh }: Deployment, { folder, packages }: DeployOptions, render: Render) {
+  const view = { header: HEADER, mesh: mesh.name, file: `${folder}/Dockerfile` };
+  // Outside of the project it is no part of what is built.
+  const folders = folder.startsWith("..") || folder === "." ? [] : [folder];
+  return [
+    ours("Dockerfile", render("deploy/Dockerfile.hbs", { ...view, ...dockerfileView(packages) })),
+    ours("Dockerfile.dockerignore", render("deploy/dockerignore.hbs", { ...view, folders })),
+    ours(".gitignore", render("deploy/gitignore.hbs", view)),
+  ];
+}
+
+function composeFiles(
+  deployment: Deployment,
+  { project, folder }: DeployOptions,
+  render: Render,
+): readonly DeployedFile[] {
+  const places = { project: `../${project}`, dockerfile: `${folder}/Dockerfile` };
+  const files = [ours("compose/compose.yaml", yaml(composeDocument(deployment, places)))];
+  const { brokers } = namesOf(deployment);
+  const own = deployment.databases.filter(({ existing }) => !existing);
+  if (brokers.length > 0) {
+    const clusters = brokers.length === 1 ? [] : [{ name: deployment.mesh.name, routes: brokers }];
+    files.push(
+      ours("compose/nats-server.conf", render("deploy/nats-server.conf.hbs", { header: HEADER, clusters })),
+    );
+  }
+  if (own.length > 0) {
+    const databases = [...new Set(own.map(({ onServer }) => onServer))];
+    const roles = own
+      .flatMap(({ database: { roles: pair } }) => [pair.owner, pair.service])
+      .map((role) => ({ role, variable: rolePasswordVariable(role) }));
+    files.push(ours("compose/roles.sh", render("deploy/roles.sh.hbs", { header: HEADER, databases, roles })));
+  }
+  return files;
+}
+
+/** Files that only their process may read, written anew whenever the list of secrets has changed. */
+export function secretFiles(
+  mesh: Mesh,
+  secrets: Secrets,
+  { target, environment }: Pick<DeployOptions, "target" | "environment">,
+): readonly Pick<DeployedFile, "path" | "text">[] {
+  const files = envFilesOf(planDeployment(mesh), secrets);
+  switch (target) {
+    case "compose":
+      return printed(files, `compose/secrets/${environment}`, composeEnv);
+    case "kubernetes":
+      return printed(files, `kubernetes/overlays/${environment}/secrets`, kustomizeEnv);
+    default:
+      return target satisfies never;
+  }
+}
+
+function printed(files: EnvFiles, folder: string, print: (values: Secrets) => string) {
+  return Object.entries(files).map(([name, values]) => ({
+    path: `${folder}/${name}.env`,
+    text: print(values),
+  }));
+}
+
+/** Folders whose files are the mesh's where they say so; what no longer comes out of one goes. */
+export const ownFolders: Readonly<Record<DeployTarget, readonly string[]>> = {
+  compose: ["compose"],
+  kubernetes: [
+    "kubernetes",
+    "kubernetes/base",
+    "kubernetes/components/nack",
+    "kubernetes/components/keda",
+    "kubernetes/components/monitoring",
+  ],
+};

@@ -1,0 +1,153 @@
+import { OPERATOR } from "../emit/documents/broker-accounts.js";
+import { passwordVariableOf } from "../emit/documents/nats-conf.js";
+import { ownServices } from "../emit/wording.js";
+import type { Call, Database, Mesh, Service } from "../model/mesh.js";
+import { nameOnServer } from "../model/names.js";
+
+/*
+ * What a mesh needs wherever it runs: its services with what each is told and whom it reaches, its databases, its broker. Targets print it in their own words.
+ */
+
+export interface Deployment {
+  readonly mesh: Mesh;
+  readonly services: readonly DeployedService[];
+  /** Of our services, in the order in which roles are made: what shares a database comes behind the one that it lies in. */
+  readonly databases: readonly DeployedDatabase[];
+  /** undefined: nothing is published or heard. */
+  readonly broker: Broker | undefined;
+}
+
+export interface DeployedService {
+  readonly service: Service;
+  /** Label of a host name: a service may have `_` in its name, a host may not. */
+  readonly host: string;
+  readonly port: number;
+  readonly database: DeployedDatabase | undefined;
+  readonly usesBroker: boolean;
+  /** Our services that it calls over HTTP, sync and existence included. */
+  readonly calls: readonly Callee[];
+}
+
+export interface Callee {
+  readonly host: string;
+  readonly port: number;
+  readonly urlVariable: string;
+}
+
+export interface DeployedDatabase {
+  readonly database: Database;
+  /** What PostgreSQL calls it. */
+  readonly onServer: string;
+  /** It was there before the mesh: where it is, and who owns it, only its owner knows. */
+  readonly existing: boolean;
+}
+
+export interface Broker {
+  /** As many as the streams of mesh.yaml have replicas. */
+  readonly servers: number;
+  /** Whether a stream is to be made by its external owner: provisioning says so until it is there. */
+  readonly awaitsOwner: boolean;
+  /** In bytes; what all streams may hold together on one server. */
+  readonly storage: number;
+  readonly users: readonly BrokerUser[];
+}
+
+export interface BrokerUser {
+  readonly name: string;
+  readonly passwordVariable: string;
+}
+
+/** Of a service without `http`, as the runtime has it, is in its variables too. */
+const PORT = "PORT";
+
+export function planDeployment(mesh: Mesh): Deployment {
+  const own = ownServices(mesh.services);
+  const existing = new Set(mesh.databases.filter(isExisting).map(nameOnServer));
+  const databases = mesh.databases
+    .filter(({ service }) => own.some(({ name }) => name === service))
+    .map((database) => ({
+      database,
+      onServer: nameOnServer(database),
+      existing: existing.has(nameOnServer(database)),
+    }))
+    .toSorted((a, b) => Number(a.database.shared !== undefined) - Number(b.database.shared !== undefined));
+  return {
+    mesh,
+    services: own.map((service) => ({
+      service,
+      host: hostLabel(service.name),
+      port: portOf(service),
+      database: databases.find(({ database }) => database.name === service.database),
+      usesBroker: reads(service, "NATS_URL"),
+      calls: mesh.calls
+        .filter(({ caller }) => caller === service.name)
+        .flatMap((call) => calleeOf(call, own)),
+    })),
+    databases,
+    broker: own.some((service) => reads(service, "NATS_URL")) ? planBroker(mesh) : undefined,
+  };
+}
+
+function calleeOf({ callee, urlVariable }: Call, own: readonly Service[]): readonly Callee[] {
+  const service = own.find(({ name }) => name === callee);
+  return service === undefined ? [] : [{ host: hostLabel(callee), port: portOf(service), urlVariable }];
+}
+
+function planBroker(mesh: Mesh): Broker {
+  const letters = mesh.services.flatMap(({ deadLetters }) => deadLetters ?? []);
+  const replicas = [...mesh.streams, ...letters].map((stream) => stream.replicas ?? 1);
+  return {
+    servers: Math.max(1, ...replicas),
+    awaitsOwner: mesh.streams.some(({ external, described }) => external && !described),
+    storage: mesh.streams.reduce((sum, { maxBytes }) => sum + maxBytes, 2 ** 30 * letters.length),
+    users: [OPERATOR, ...mesh.services.map(({ name }) => name)].map((name) => ({
+      name,
+      passwordVariable: passwordVariableOf(name),
+    })),
+  };
+}
+
+export function isExisting({ tables }: Database): boolean {
+  return tables.some(({ existing }) => existing === true);
+}
+
+export function reads({ environment }: Service, variable: string): boolean {
+  return environment.some(({ name }) => name === variable);
+}
+
+function portOf({ environment }: Service): number {
+  return Number(environment.find(({ name }) => name === PORT)?.default);
+}
+
+/** `my_service` → `my-service` */
+export function hostLabel(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-|-$/g, "");
+}
+
+/** The name, unless a service of the mesh has it: services are called as mesh.yaml calls them. */
+export function freeName(name: string, deployment: Pick<Deployment, "services">): string {
+  const isTaken = deployment.services.some(({ host }) => host === name);
+  return isTaken ? freeName(`mesh-${name}`, deployment) : name;
+}
+
+/** Made by `npm run build`. */
+export function mainOf({ name }: Service): string {
+  return `dist/generated/${name}/main.js`;
+}
+
+/** What a service is told and everybody may read. `broker`: where that is. */
+export function openVariables(
+  { service, calls, usesBroker }: DeployedService,
+  { broker, urlOf }: { readonly broker: string; readonly urlOf: (callee: Callee) => string },
+): Readonly<Record<string, string>> {
+  return {
+    HOST: "0.0.0.0",
+    ...(usesBroker ? { NATS_URL: broker } : {}),
+    // A job does, as the owner.
+    ...(reads(service, "MIGRATE") ? { MIGRATE: "off" } : {}),
+    ...Object.fromEntries(calls.map((callee) => [callee.urlVariable, urlOf(callee)])),
+  };
+}
