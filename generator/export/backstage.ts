@@ -30,8 +30,22 @@ export function catalogEntities(lookup: Lookup, owner = "unknown"): readonly Cat
         entity("API", { name, title }, { type, lifecycle: "production", ...common, definition }),
       ),
     ]),
-    ...mesh.databases.map(({ name }) =>
-      entity("Resource", { name, description: "A PostgreSQL database" }, { type: "database", ...common }),
+    ...mesh.databases.map(({ name, shared }) =>
+      entity(
+        "Resource",
+        {
+          name,
+          description:
+            shared === undefined
+              ? "A PostgreSQL database"
+              : `Tables in the PostgreSQL database of ${shared.with}`,
+        },
+        {
+          type: "database",
+          ...common,
+          ...(shared === undefined ? {} : { dependsOn: [`resource:${shared.with}`] }),
+        },
+      ),
     ),
   ];
 }

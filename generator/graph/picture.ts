@@ -1,6 +1,6 @@
 import type { CascadeAction } from "@meshwright/runtime/vocabulary";
 import { groupBy } from "../collections/group-by.js";
-import type { Consumer, Event, Mesh, Service, Table } from "../model/mesh.js";
+import type { Consumer, Database, Event, Mesh, Service } from "../model/mesh.js";
 import { serviceTitle } from "../model/service-title.js";
 import { visible } from "../quote/visible.js";
 
@@ -101,14 +101,14 @@ export function drawPicture(mesh: Mesh, reach: Reach): Picture {
   const events = new Map(mesh.events.map((event) => [event.name, event]));
   const services = mesh.services.filter(({ name }) => reach.services.has(name));
   const ids = new Map(services.map(({ name }, at) => [name, `service${at + 1}`]));
-  const databases = new Map(mesh.databases.map(({ name, tables }) => [name, tables]));
+  const databases = new Map(mesh.databases.map((database) => [database.name, database]));
   const arrows = arrowsOf(services, ids, reach);
   const boxes = services.map((service) =>
     boxOf(service, {
       id: ids.get(service.name) ?? "",
       events,
       reach,
-      tables: databases.get(service.database ?? "") ?? [],
+      database: databases.get(service.database ?? ""),
     }),
   );
   const title = visible(reach.focus === undefined ? mesh.name : `${mesh.name}: ${reach.focus}`);
@@ -139,16 +139,16 @@ function withoutWidelyHeard(
 interface Parts {
   readonly id: string;
   readonly events: ReadonlyMap<string, Event>;
-  readonly tables: readonly Table[];
+  readonly database: Database | undefined;
   readonly reach: Reach;
 }
 
 function boxOf(service: Service, parts: Parts): Box {
-  const { name, external, database } = service;
+  const { name, external } = service;
   return {
     id: parts.id,
     title: visible(serviceTitle(name)),
-    kind: external ? "external" : (database ?? "stateless"),
+    kind: external ? "external" : databaseOf(parts),
     external,
     hears: service.consumers
       .filter(({ durable }) => parts.reach.consumers.has(durable))
@@ -157,6 +157,12 @@ function boxOf(service: Service, parts: Parts): Box {
     heardWidelyBy: undefined,
     owns: ownedOf(service, parts),
   };
+}
+
+function databaseOf({ database }: Parts): string {
+  if (database === undefined) return "stateless";
+  const { name, shared } = database;
+  return shared === undefined ? name : `${name} in ${shared.with}`;
 }
 
 function heardOf(consumer: Consumer, { events, reach }: Parts): Heard {
@@ -170,7 +176,8 @@ function heardOf(consumer: Consumer, { events, reach }: Parts): Heard {
   return { pattern, consumer: name, effects: [...copy, ...rules] };
 }
 
-function ownedOf(service: Service, { events, tables, reach }: Parts): readonly Owned[] {
+function ownedOf(service: Service, { events, database, reach }: Parts): readonly Owned[] {
+  const tables = database?.tables ?? [];
   const own = service.events
     .filter((name) => reach.events.has(name))
     .flatMap((name) => events.get(name) ?? []);

@@ -194,6 +194,41 @@ test("an owner gets no table of another by naming it among what its own SQL has 
   });
 });
 
+test("nor is its service granted what is another's, where a superuser calls mesh.grant_service", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "sfs");
+  await migrateAs(database.owner, "sfs", database);
+  await withClient(database.admin, async (client) => {
+    await client.query("CREATE TABLE public.foreign_rows (id TEXT); CREATE TABLE public.own_rows (id TEXT)");
+    await client.query(`ALTER TABLE public.own_rows OWNER TO "${database.roles.owner}"`);
+    await client.query("INSERT INTO mesh.custom_relation VALUES ('public.foreign_rows'), ('public.own_rows')");
+    await client.query("SELECT mesh.grant_service($1, '{}')", [database.roles.service]);
+    const { rows } = await client.query(
+      "SELECT has_table_privilege($1, 'foreign_rows', 'SELECT') AS foreign, has_table_privilege($1, 'own_rows', 'SELECT') AS own",
+      [database.roles.service],
+    );
+    expect(rows).toEqual([{ foreign: false, own: true }]);
+  });
+});
+
+test("a schema is closed to the service's role with the last table that is released in it", async () => {
+  const database = await createRoledDatabase(inject("postgres"), "sfs");
+  await migrateAs(database.owner, "sfs", database);
+  const { service } = database.roles;
+  await withClient(database.owner, async (client) => {
+    await client.query(
+      "CREATE SCHEMA far; CREATE TABLE far.a (id TEXT); CREATE TABLE far.b (id TEXT); INSERT INTO mesh.place VALUES ('far', 'a', true), ('far', 'b', true)",
+    );
+    await client.query("SELECT mesh.grant_service($1, '{far.a,far.b}')", [service]);
+    const isOpen = async () =>
+      (await client.query("SELECT has_schema_privilege($1, 'far', 'USAGE') AS is", [service])).rows[0]?.is;
+    expect(await isOpen()).toBe(true);
+    await client.query("SELECT mesh.forget_place('far', 'a')");
+    expect(await isOpen()).toBe(true);
+    await client.query("DROP TABLE far.b; SELECT mesh.forget_place('far', 'b')");
+    expect(await isOpen()).toBe(false);
+  });
+});
+
 test("functions of the name of PostgreSQL's, which were there before, hinder neither roles.sql nor migrations", async () => {
   const url = await createDatabase(inject("postgres"), "legacy");
   await withClient(url, async (client) => {

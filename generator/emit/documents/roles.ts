@@ -47,7 +47,7 @@ export function rolesView(databases: readonly Database[], header: string): Roles
   }));
   const [example] = rows;
   if (example === undefined) return undefined;
-  const hint = literal(`Connect to one of: ${[...new Set(databases.map(nameOnServer))].join(", ")}.`);
+  const hint = literal(`Connect to one of: ${[...new Set(databases.map(nameOnServer))].join(", ")}; `);
   const view = { header, databases: rows, example, hint };
   return { ...view, quote: dollarQuote(JSON.stringify(view)) };
 }

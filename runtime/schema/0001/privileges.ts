@@ -61,6 +61,8 @@ BEGIN
             WHEN 'v' THEN 'SELECT ON' WHEN 'm' THEN 'SELECT ON' ELSE 'SELECT, INSERT, UPDATE, DELETE ON' END AS rights
         FROM mesh.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
             JOIN pg_namespace AS n ON n.oid = relnamespace
+        -- Whoever calls this may grant more than the owner, who writes that list.
+        WHERE pg_has_role((SELECT nspowner FROM pg_namespace WHERE nspname = 'mesh'), relowner, 'USAGE')
     LOOP
         IF NOT has_schema_privilege(role, made.nspname, 'USAGE') THEN
             EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', made.nspname, role);
@@ -76,21 +78,31 @@ CREATE FUNCTION mesh.forget_place(schema_name TEXT, table_name TEXT) RETURNS VOI
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     relation REGCLASS := to_regclass(format('%I.%I', schema_name, table_name));
+    is_left BOOLEAN;
     holder REGROLE;
 BEGIN
     DELETE FROM mesh.place WHERE (place.schema_name, place.table_name) = ($1, $2);
-    IF relation IS NULL THEN RETURN; END IF;
+    is_left := $1 <> mesh.home() AND NOT EXISTS (SELECT FROM mesh.place WHERE place.schema_name = $1)
+        AND NOT EXISTS (SELECT FROM mesh.custom_relation AS custom JOIN pg_class ON pg_class.oid = to_regclass(custom.name)
+            WHERE relnamespace = to_regnamespace(quote_ident($1)));
     -- Whom the mesh has granted the outbox, it has granted the table.
     FOR holder IN
         SELECT held.grantee FROM pg_class CROSS JOIN LATERAL aclexplode(relacl) AS held
         WHERE pg_class.oid = 'mesh.outbox'::regclass AND held.privilege_type = 'INSERT' AND held.grantee NOT IN (0, relowner)
     LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, holder);
+        IF relation IS NOT NULL THEN EXECUTE format('REVOKE ALL ON %s FROM %s', relation, holder); END IF;
+        -- What an administrator has granted is theirs to take.
+        IF is_left AND EXISTS (
+            SELECT FROM pg_namespace CROSS JOIN LATERAL aclexplode(nspacl) AS held
+            WHERE nspname = $1 AND held.grantee = holder AND pg_has_role(held.grantor, 'USAGE')
+        ) THEN
+            EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM %s', $1, holder);
+        END IF;
     END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION mesh.forget_place(TEXT, TEXT) IS
-    'Releases a table that existed: takes it out of mesh.place, and from the service''s role what it was granted.';
+    'Releases a table that existed: takes it out of mesh.place, and from the service''s role what it was granted, of its schema too where none is left in it.';
 
 CREATE FUNCTION mesh.keep_private(routine REGPROCEDURE) RETURNS VOID
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

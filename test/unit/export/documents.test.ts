@@ -172,6 +172,15 @@ test("OpenAPI has no private column, no way to write a copy or a view, and the w
     expect(softly.components.schemas[schema].properties).not.toHaveProperty("left_at");
 });
 
+test("the catalogue says which database lies within which", () => {
+  const mesh = compile(readMesh("test/scenarios/emit/shared-database/mesh.yaml"));
+  const databases = catalogEntities(openLookup(mesh)).filter(({ kind }) => kind === "Resource");
+  expect(databases.map(({ metadata, spec }) => [metadata.name, spec.dependsOn])).toEqual([
+    ["billing_db", ["resource:shop_db"]],
+    ["shop_db", undefined],
+  ]);
+});
+
 test("each format prints a text for a mesh of one service without HTTP, but OpenAPI", () => {
   const mesh = compile(`
 mesh: one

@@ -50,6 +50,11 @@ test("two services have one arrow between them, whatever passes; it is drawn as 
   ]);
 });
 
+test("a database that lies within another one says so", () => {
+  const { boxes } = pictureOf(compile(readMesh("test/scenarios/emit/shared-database/mesh.yaml")));
+  expect(boxes.map(({ kind }) => kind)).toEqual(["billing_db in shop_db", "shop_db"]);
+});
+
 test("of thirty services the boxes are brief, and whom most of them hear is said in words", () => {
   const picture = pictureOf(thirty);
   expect(picture.brief).toBe(true);
