@@ -4,7 +4,7 @@ import pg from "pg";
 import { afterAll, expect, inject, test } from "vitest";
 import { makeProject } from "../support/generated-project.js";
 import { mesh, meshWith, type RunningDev, startDevWith } from "../support/mesh-command.js";
-import { dumpSchema } from "../support/pg-dump.js";
+import { backUp, dumpSchema } from "../support/pg-dump.js";
 import { createDatabase, waitFor } from "../support/servers.js";
 
 /*
@@ -142,6 +142,55 @@ test("foreign keys between the tables of two services stay, and what they do has
     "SELECT (SELECT count(*) FROM mesh.entity_version WHERE entity ~ '^billing')::int AS theirs, (SELECT count(*) FROM mesh_billing_db.entity_version)::int AS own",
   );
   expect(rows).toEqual([{ theirs: 0, own: 2 }]);
+});
+
+test("a backup of the database is put back while both services run: versions of both go on, and copies converge", {
+  timeout: 240_000,
+}, async () => {
+  const books = await open(dev.endpoints.databases.books_db);
+  const rowsOf = async (client: pg.Client, sql: string) =>
+    JSON.stringify((await client.query({ text: sql, rowMode: "array" })).rows);
+  const becomes = (sql: string, rows: string) =>
+    waitFor(async () => (await rowsOf(books, sql)) === rows, { timeoutMs: 60_000, what: `${sql}: ${rows}` });
+  const orders = "SELECT id FROM order_copy ORDER BY 1";
+  const invoices = "SELECT id, total FROM invoice_copy ORDER BY 1";
+  await client.query(
+    "INSERT INTO orders VALUES (21, 2); INSERT INTO invoices VALUES (210, 1, 21, 2), (211, 1, 21, 2)",
+  );
+  await becomes(invoices, '[["200","5.00"],["210","1.00"],["211","1.00"]]');
+  const restore = await backUp(url, join(folder, "backup"));
+  await client.query(
+    "UPDATE invoices SET total = 2 WHERE id = 210; UPDATE invoices SET total = 3 WHERE id = 210",
+  );
+  await client.query(
+    "DELETE FROM invoices WHERE id = 211; DELETE FROM orders WHERE id = 20; INSERT INTO orders VALUES (22, 2)",
+  );
+  await becomes(orders, '[["21"],["22"]]');
+  await becomes(invoices, '[["210","3.00"]]');
+  await restore();
+  client = await open(url);
+
+  // What is written now is news to whoever has heard more than the backup knows.
+  await client.query(
+    "UPDATE invoices SET total = 4 WHERE id = 210; INSERT INTO orders VALUES (22, 2); INSERT INTO invoices VALUES (212, 6, 22, 2)",
+  );
+  await waitFor(
+    async () => {
+      const { code, stdout } = await mesh(folder, "resync", "books");
+      return code === 0 && (await mesh(folder, "verify")).code === 0 ? true : stdout && false;
+    },
+    { timeoutMs: 120_000, what: "verify to find nothing" },
+  );
+  await becomes(orders, '[["20"],["21"],["22"]]');
+  await becomes(invoices, '[["200","5.00"],["210","4.00"],["211","1.00"],["212","6.00"]]');
+  await client.query(
+    "UPDATE invoices SET total = 7 WHERE id IN (200, 210); DELETE FROM orders WHERE id IN (21, 22)",
+  );
+  await becomes(orders, '[["20"]]');
+  await becomes(invoices, '[["200","7.00"]]');
+  expect(await mesh(folder, "verify")).toMatchObject({ code: 0 });
+  const dead = await mesh(folder, "dlq", "list", "books", "--json");
+  expect(dead.stdout.trim()).toBe("[]");
 });
 
 test("roles.sql gives a new service roles beside tables that exist, and leaves owner and others as they are", async () => {

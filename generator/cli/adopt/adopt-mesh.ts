@@ -252,7 +252,7 @@ function saySubjects(
       said
         .filter(([column]) => all || key.includes(column))
         // Each event its own: what stands twice would be an anchor and an alias in YAML.
-        .map(([, field, value]) => [field, typeof value === "object" ? { ...value } : value]),
+        .map(([, field, value]) => [field, value]),
     );
   return Object.fromEntries(
     ACTIONS.map(({ action, on }) => [

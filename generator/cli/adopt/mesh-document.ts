@@ -1,17 +1,20 @@
 import {
   type Document,
+  isAlias,
   isMap,
   isNode,
   isPair,
   isScalar,
   isSeq,
   type Node,
+  type Pair,
   parseDocument,
   stringify,
   visit,
   YAMLMap,
   YAMLSeq,
 } from "yaml";
+import { UsageError } from "../../project/usage-error.js";
 
 /*
  * Adds to the text of mesh.yaml, and changes no byte of what is there: the document model says where a mapping ends.
@@ -23,30 +26,60 @@ type Path = readonly string[];
 
 /** The text with these keys in the mapping at the path, which is made where it is missing. None of them may be there. */
 export function addEntries(text: string, path: Path, entries: Readonly<Record<string, Said>>): string {
+  return withItsLineEnds(text, (lines) => addToMapping(lines, path, entries));
+}
+
+/** The text with these values at the end of the list at the path. */
+export function addItems(text: string, path: Path, values: readonly string[]): string {
+  return withItsLineEnds(text, (lines) => addToList(lines, path, values));
+}
+
+/** A file of Windows has its line ends everywhere. */
+function withItsLineEnds(text: string, change: (text: string) => string): string {
+  if (!text.includes("\r\n") || /[^\r]\n/.test(text)) return change(text);
+  return change(text.replaceAll("\r\n", "\n")).replaceAll("\n", "\r\n");
+}
+
+function addToMapping(text: string, path: Path, entries: Readonly<Record<string, Said>>): string {
   if (Object.keys(entries).length === 0) return text;
   const document = parseDocument(text);
+  requireWrittenOut(text, document, path);
   const mapping: unknown = path.length === 0 ? document.contents : document.getIn(path, true);
   if (!isMap(mapping) || mapping.items.length === 0) return addMissing(text, { document, path, entries });
-  if (mapping.flow === true) return insertBefore(text, endOf(mapping) - 1, flowText(entries));
+  if (mapping.flow === true) return insertInFlow(text, mapping, flowTexts(entries));
   const indent = columnOf(text, startOf(mapping.items[0]?.key));
   // Sections of the file stand apart.
   const gap = path.length === 0 ? "\n" : "";
   return insertLines(text, lineAfter(text, mapping), gap + printBlock(path, entries, indent));
 }
 
-/** The text with these values at the end of the list at the path. */
-export function addItems(text: string, path: Path, values: readonly string[]): string {
+function addToList(text: string, path: Path, values: readonly string[]): string {
   if (values.length === 0) return text;
-  const list: unknown = parseDocument(text).getIn(path, true);
+  const document = parseDocument(text);
+  requireWrittenOut(text, document, path);
+  const list: unknown = document.getIn(path, true);
   if (!isSeq(list) || list.items.length === 0)
-    return addEntries(text, path.slice(0, -1), { [path.at(-1) ?? ""]: values });
-  if (list.flow === true) return insertBefore(text, endOf(list) - 1, values.join(", "));
+    return addToMapping(text, path.slice(0, -1), { [path.at(-1) ?? ""]: values });
+  if (list.flow === true) return insertInFlow(text, list, values);
   const indent = columnOf(text, startOf(list.items[0])) - 2;
   return insertLines(
     text,
     lineAfter(text, list),
     values.map((value) => `${" ".repeat(indent)}- ${value}\n`).join(""),
   );
+}
+
+/** Throws where something on the path stands for what is written elsewhere: an addition would be one to that as well, or undo it. */
+function requireWrittenOut(text: string, document: Document, path: Path): void {
+  for (let depth = 1; depth <= path.length; depth += 1) {
+    const node: unknown = document.getIn(path.slice(0, depth), true);
+    if (!isAlias(node)) continue;
+    const before = text.slice(0, startOf(node)).split("\n");
+    throw new UsageError(
+      `mesh.yaml:${before.length}:${(before.at(-1) ?? "").length + 1}: ${path.slice(0, depth).join(".")} is *${node.source}, which is written elsewhere, so nothing can be added to it`,
+      "write it out there, and adopt again",
+    );
+  }
 }
 
 /** Whether the text says exactly that. */
@@ -69,27 +102,38 @@ function addMissing(
     const gap = text === "" || text.endsWith("\n") ? "" : "\n";
     return key === undefined
       ? `${text}${gap}${printBlock(path, entries, 0)}`
-      : addEntries(text, path.slice(0, -1), { [key]: entries });
+      : addToMapping(text, path.slice(0, -1), { [key]: entries });
   }
   const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === key);
   if (pair === undefined) {
     const top = path.length === 1 && parent.flow !== true;
-    return addEntries(top && !text.endsWith("\n\n") ? `${text.trimEnd()}\n` : text, path.slice(0, -1), {
+    return addToMapping(top && !text.endsWith("\n\n") ? `${text.trimEnd()}\n` : text, path.slice(0, -1), {
       [key]: entries,
     });
   }
-  // `services:` with nothing behind it, or `{}`.
-  const from = endOf(pair.key) + 1;
-  const to = isNode(pair.value) && pair.value.range ? pair.value.range[1] : from;
-  const indent = columnOf(text, startOf(pair.key)) + 2;
-  const rest = text.slice(to);
-  const block = `\n${printBlock(path, entries, indent)}`;
-  return `${text.slice(0, from)}${rest.startsWith("\n") ? block.slice(0, -1) : block}${rest}`;
+  return fillEmpty(text, pair, (indent) => printBlock(path, entries, indent), flowTexts(entries));
+}
+
+/** `services:` with nothing behind it, `~` or `{}`: a block takes the place of that, behind what its line says else. */
+function fillEmpty(
+  text: string,
+  { key, value }: Pair,
+  block: (indent: number) => string,
+  flow: readonly string[],
+): string {
+  const colon = text.indexOf(":", endOf(key)) + 1;
+  const range = isNode(value) && value.range ? value.range : [colon, colon];
+  const [from = colon, to = colon] = text.slice(range[0], range[1]).trim() === "" ? [] : range;
+  if (isMap(value) && text.slice(from, to).includes("#")) return insertInFlow(text, value, flow);
+  const end = text.indexOf("\n", to) === -1 ? text.length : text.indexOf("\n", to);
+  const head = from === colon ? text.slice(0, from) : text.slice(0, from).trimEnd();
+  const kept = (head + text.slice(to, end)).trimEnd();
+  return `${kept}\n${block(columnOf(text, startOf(key)) + 2)}${text.slice(end + 1)}`;
 }
 
 function printBlock(path: Path, entries: Readonly<Record<string, Said>>, indent: number): string {
   const document = parseDocument("");
-  const node = document.createNode(entries);
+  const node = document.createNode(entries, { aliasDuplicateObjects: false });
   visit(node as Node, {
     Collection(_, collection, ancestors) {
       const keys = [...ancestors, collection].flatMap((each) => {
@@ -122,16 +166,54 @@ function isFlow(path: Path, collection: unknown): boolean {
   return path.length >= depth || collection.items.length === 0;
 }
 
-function flowText(entries: Readonly<Record<string, Said>>): string {
-  return asWritten(stringify(entries, { collectionStyle: "flow", lineWidth: 0, flowCollectionPadding: true }))
-    .trim()
-    .replace(/^\{\s*|\s*\}$/g, "");
+/** Each as it stands within braces. */
+function flowTexts(entries: Readonly<Record<string, Said>>): readonly string[] {
+  return Object.entries(entries).map(([key, value]) =>
+    asWritten(
+      stringify(
+        { [key]: value },
+        {
+          collectionStyle: "flow",
+          lineWidth: 0,
+          flowCollectionPadding: true,
+          aliasDuplicateObjects: false,
+        },
+      ),
+    )
+      .trim()
+      .replace(/^\{\s*|\s*\}$/g, ""),
+  );
 }
 
-/** Into a collection in braces, behind what it holds. */
-function insertBefore(text: string, end: number, addition: string): string {
-  const held = text.slice(0, end).trimEnd();
-  return `${held}, ${addition}${/\s$/.test(text.slice(0, end)) ? " " : ""}${text.slice(end)}`;
+/** Into a collection in braces or brackets, behind what it holds; comments stay with what they stand at. */
+function insertInFlow(text: string, collection: YAMLMap | YAMLSeq, texts: readonly string[]): string {
+  const last = collection.items.at(-1);
+  const close = endOf(collection) - 1;
+  const end = last === undefined ? startOf(collection) + 1 : itemEnd(last);
+  const start = itemStart(last);
+  if (!text.slice(end, close).includes("#")) {
+    const isOnItsLine = start !== undefined && /\n[ \t]*$/.test(text.slice(0, start));
+    const between = isOnItsLine ? `,\n${" ".repeat(columnOf(text, start))}` : ", ";
+    return `${text.slice(0, end)}${texts.map((each) => between + each).join("")}${text.slice(end)}`;
+  }
+  // Behind the last comment the closing sign is on another line.
+  const at = text.lastIndexOf("\n", close) + 1;
+  const isSeparated = last === undefined || text.slice(end, at).replace(/#.*$/gm, "").includes(",");
+  const indent = " ".repeat(start === undefined ? columnOf(text, close) + 2 : columnOf(text, start));
+  const lines = `${indent}${texts.join(`,\n${indent}`)}\n`;
+  return `${text.slice(0, end)}${isSeparated ? "" : ","}${text.slice(end, at)}${lines}${text.slice(at)}`;
+}
+
+function itemStart(item: unknown): number | undefined {
+  if (item === undefined) return undefined;
+  return startOf(isPair(item) ? item.key : item);
+}
+
+function itemEnd(item: unknown): number {
+  if (!isPair(item)) return endOf(item);
+  return isNode(item.value) && item.value.range && item.value.range[1] > 0
+    ? endOf(item.value)
+    : endOf(item.key);
 }
 
 function insertLines(text: string, at: number, lines: string): string {

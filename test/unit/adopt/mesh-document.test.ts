@@ -66,3 +66,92 @@ test("adds to lists of either form, and says null as people write it", () => {
     addEntries("", ["databases", "d", "tables", "t", "columns"], { id: { type: "text", null: true } }),
   ).toContain("id: { type: text, null: true }");
 });
+
+/** What was there, with one addition in one place. */
+function isAddition(before: string, after: string): boolean {
+  let same = 0;
+  while (same < before.length && before[same] === after[same]) same += 1;
+  for (let at = same; at >= 0; at -= 1)
+    if (before.startsWith(after.slice(0, at)) && after.endsWith(before.slice(at))) return true;
+  return false;
+}
+
+const ODD: Readonly<Record<string, string>> = {
+  "ends without a new line": "databases:\n  d:\n    tables:\n      old: { columns: {} }",
+  "ends in a comment without a new line": "databases:\n  d:\n    tables:\n      old: { columns: {} } # end",
+  "has Windows line ends":
+    "databases:\r\n  d:\r\n    tables:\r\n      old:\r\n        columns: {}   # one\r\n\r\nsubjects: {}\r\n",
+  "has Windows line ends and braces":
+    "databases:\r\n  d: {\r\n    tables: { old: { columns: {} } }\r\n  }\r\n",
+  "is one line of braces": "databases: { d: { tables: { old: { columns: {} } } } }\n",
+  "has braces over several lines":
+    "databases: {\n  d: {\n    tables: {\n      old: { columns: {} }\n    }\n  }\n}\n",
+  "has a comma behind the last of the braces": "databases:\n  d:\n    tables: { old: { columns: {} }, }\n",
+  "has a comma and a comment in braces":
+    "databases:\n  d:\n    tables: {\n      old: { columns: {} }, # the first\n      # and more\n    }\n",
+  "has a comment in braces":
+    "databases:\n  d:\n    tables: {\n      old: { columns: {} } # the first\n    }\n",
+  "has braces with nothing in them": "databases:\n  d:\n    tables: { }   # none\n",
+  "has braces with a comment in them": "databases:\n  d:\n    tables: {\n      # none yet\n    }\n",
+  "has a section with nothing in it": "databases:\n  d:\n    tables:   # none\nsubjects: {}\n",
+  "has a section that is null": "databases:\n  d:\n    tables: ~   # none\n",
+  "has comments between and behind":
+    "databases:\n  d:\n    tables:\n      # before\n      old: { columns: {} }\n      # behind\n    # of d\n  # of databases\nsubjects: {}\n",
+  "ends in a text of several lines":
+    "databases:\n  d:\n    tables:\n      old:\n        columns: {}\n        description: |\n          one\n\n          two\n\n\nsubjects: {}\n",
+  "ends in a text that keeps its empty lines":
+    "databases:\n  d:\n    tables:\n      old:\n        columns: {}\n        description: |+\n          one\n\n\nsubjects: {}\n",
+  "ends in a folded plain text":
+    "databases:\n  d:\n    tables:\n      old:\n        columns: {}\n        description: one\n          two\nsubjects: {}\n",
+  "has anchors and aliases":
+    "x: &key { type: text }\ndatabases:\n  d:\n    tables:\n      old: &old { columns: { id: *key } }\n      other: *old\n",
+  "has a merge key": "e: &all\n  old: { columns: {} }\ndatabases:\n  d:\n    tables:\n      <<: *all\n",
+  "has quoted keys": "'databases':\n  \"d\":\n    'tables':\n      \"old\": { columns: {} }\n",
+  "has marks of a document":
+    "%YAML 1.2\n---\ndatabases:\n  d:\n    tables:\n      old: { columns: {} }\n...\n",
+  "has wide indentation":
+    "databases:\n    d:\n        tables:\n            old:\n                columns: {}\n",
+  "has a byte order mark": "\ufeffdatabases:\n  d:\n    tables:\n      old: { columns: {} }\n",
+  "has comments alone": "# nothing yet\n",
+  "has a tag": "databases: !!map\n  d:\n    tables: !!map\n      old: { columns: {} }\n",
+};
+
+test.each(Object.entries(ODD))("a file that %s gets what is added, and keeps every byte", (_, text) => {
+  const made = { columns: { id: { type: "text", key: true } } };
+  const after = addEntries(text, ["databases", "d", "tables"], { made, "with space": made });
+  // A comma of its own may come ahead of a comment, and what means nothing goes.
+  const kept = text.replace(/ \{ \}| ~/, "").replace("{} } # the first", "{} }, # the first");
+  expect(isAddition(kept, after), after).toBe(true);
+  expect(after).not.toMatch(/[&*]a1/);
+  const before = parse(text, { merge: true }) ?? {};
+  const tables = { ...before.databases?.d.tables, made, "with space": made };
+  expect(parse(after, { merge: true })).toEqual({
+    ...before,
+    databases: { ...before.databases, d: { ...before.databases?.d, tables } },
+  });
+  if (text.includes("\r\n")) expect(after.replaceAll("\r\n", "")).not.toContain("\n");
+});
+
+test("what is written elsewhere is not added to, and its place is named", () => {
+  const text = "e: &all\n  old: { columns: {} }\ndatabases:\n  d:\n    tables: *all\n";
+  expect(() => addEntries(text, ["databases", "d", "tables"], { made: 1 })).toThrow(
+    "mesh.yaml:5:13: databases.d.tables is *all, which is written elsewhere",
+  );
+  const list = "services: { a: { publishes: &p [a.*] }, b: { publishes: *p } }\n";
+  expect(() => addItems(list, ["services", "b", "publishes"], ["b.*"])).toThrow("services.b.publishes is *p");
+});
+
+test("comments and line ends stay where they are, in braces too", () => {
+  const braces = "tables: {\n  old: {}, # the first\n  # and more\n}\n";
+  expect(addEntries(braces, ["tables"], { a: { b: 1 }, c: 2 })).toBe(
+    "tables: {\n  old: {}, # the first\n  # and more\n  a: { b: 1 },\n  c: 2\n}\n",
+  );
+  expect(addEntries("tables: {\n  old: {}\n}\n", ["tables"], { a: 1 })).toBe(
+    "tables: {\n  old: {},\n  a: 1\n}\n",
+  );
+  expect(addItems("list: [a, b] # two\n", ["list"], ["c"])).toBe("list: [a, b, c] # two\n");
+  expect(addItems("list: [\n  a # one\n]\n", ["list"], ["c"])).toBe("list: [\n  a, # one\n  c\n]\n");
+  expect(addEntries("tables:   # none\nlast: 1\n", ["tables"], { a: 1 })).toBe(
+    "tables:   # none\n  a: 1\nlast: 1\n",
+  );
+});
