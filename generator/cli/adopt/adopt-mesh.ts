@@ -251,7 +251,6 @@ function saySubjects(
     Object.fromEntries(
       said
         .filter(([column]) => all || key.includes(column))
-        // Each event its own: what stands twice would be an anchor and an alias in YAML.
         .map(([, field, value]) => [field, value]),
     );
   return Object.fromEntries(
