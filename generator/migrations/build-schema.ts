@@ -7,7 +7,7 @@ import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { timedSchemas } from "./row-moments.js";
 import { softDeletionSchema } from "./soft-deletion.js";
-import { distinctName, identifier, objectName, ownPrefix } from "./sql-names.js";
+import { distinctName, identifier, nameParts, objectName } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
@@ -88,11 +88,10 @@ function distinguishIndexes(
   );
   for (const { name } of names) taken.set(name, (taken.get(name) ?? 0) + 1);
   return tables.map((table) => {
-    const prefix = ownPrefix(table);
     const distinct = <T extends ConstraintSchema>(item: T, kind: string): T =>
       (taken.get(item.name) ?? 1) === 1
         ? item
-        : { ...item, name: distinctName(...prefix, table.name, ...item.columns, kind) };
+        : { ...item, name: distinctName(...nameParts(table), ...item.columns, kind) };
     return {
       ...table,
       key: distinct(table.key, "pkey"),
@@ -108,7 +107,7 @@ function tableSchema(
   cascaded: ReadonlySet<string>,
 ): Omit<TableSchema, "checks" | "timed" | "softDeletion"> {
   const named = (columns: readonly string[], kind: string) => ({
-    name: objectName(...ownPrefix(table), table.name, ...columns, kind),
+    name: objectName(...nameParts(table), ...columns, kind),
     columns,
   });
   const alone = table.columns.filter(({ name, unique }) => unique && name !== table.key.join());

@@ -3,7 +3,7 @@ import { tableConditions } from "../rules/payload-conditions.js";
 import { conjunction } from "../rules/translation.js";
 import { travelRule } from "../rules/travel.js";
 import type { CheckSchema } from "./database-schema.js";
-import { objectName, ownPrefix } from "./sql-names.js";
+import { nameParts, objectName } from "./sql-names.js";
 import { constant } from "./sql-types.js";
 
 /**
@@ -54,5 +54,5 @@ function payload(column: Column, table: Table, mesh: Mesh): readonly CheckSchema
 }
 
 function named(table: Table, column: string, kind: string) {
-  return { name: objectName(...ownPrefix(table), table.name, column, kind), columns: [column] };
+  return { name: objectName(...nameParts(table), column, kind), columns: [column] };
 }

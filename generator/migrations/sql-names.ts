@@ -60,6 +60,14 @@ export function ownPrefix({ existing }: Pick<Table, "existing">): readonly strin
   return existing === true ? ["mesh"] : [];
 }
 
+/**
+ * What the names of its checks, keys and indexes begin with. Of a table that exists that is its name in PostgreSQL, behind `mesh`: as PostgreSQL itself
+ * names what is left unnamed, so that ours is told from what a table called mesh_… had (`isOwnName` of the runtime).
+ */
+export function nameParts(table: Pick<Table, "existing" | "at" | "name">): readonly string[] {
+  return table.existing === true ? ["mesh", table.at?.table ?? table.name] : [table.name];
+}
+
 /** A table as SQL names it. */
 export function relation({ name, at }: Pick<Table, "name" | "at">): string {
   return at === undefined ? identifier(name) : `${identifier(at.schema)}.${identifier(at.table)}`;

@@ -86,6 +86,15 @@ export function lockSpace(schema: string): number {
   return schema === MESH ? 0x6d_65_73_68 : createHash("sha256").update(schema).digest().readInt32BE();
 }
 
+/**
+ * SQL: whether a check or index of a table that existed is the mesh's, by its name: `mesh_orders_total_travels` of `orders`. What a table called
+ * `mesh_things` has of its own begins with that name.
+ */
+export function isOwnName(name: string, table: string): string {
+  const begins = (prefix: string) => `pg_catalog.starts_with(${name}, ${prefix})`;
+  return `(${begins("'mesh_'")} AND (NOT ${begins(`${table} || '_'`)} OR ${begins(`'mesh_' || ${table} || '_'`)}))`;
+}
+
 /** SQL: whether it is a schema of the mesh's, whichever service's, by its name and what no other has. `row`: of pg_namespace. */
 export function isMeshSchema(row: string): string {
   return `(${row}.nspname ~ '^mesh(_|$)' AND (SELECT count(*) FROM pg_class WHERE relnamespace = ${row}.oid AND relname IN ('entity_version', 'migration', 'place')) = 3)`;

@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { isMeshSchema } from "../database/mesh-schema.js";
+import { isMeshSchema, isOwnName } from "../database/mesh-schema.js";
 
 /*
  * Tables as PostgreSQL's catalogue has them: what is compared with mesh.yaml, and what `mesh adopt` writes it from.
@@ -89,7 +89,7 @@ const INDEXES = (unique: boolean) =>
   `(SELECT coalesce(pg_catalog.json_agg(${NAMES("i.indrelid", "(pg_catalog.string_to_array(i.indkey::text, ' ')::int2[])[1:i.indnkeyatts]")} ORDER BY i.indexrelid), '[]')
     FROM pg_index AS i JOIN pg_class AS ic ON ic.oid = i.indexrelid JOIN pg_am AS am ON am.oid = ic.relam
     WHERE i.indrelid = c.oid AND i.indisunique = ${unique} AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid
-      AND am.amname = 'btree' AND ic.relname NOT LIKE 'mesh\\_%')`;
+      AND am.amname = 'btree' AND NOT ${isOwnName("ic.relname", "c.relname")})`;
 
 const CATALOG = `
 WITH RECURSIVE base (domain, type) AS (
@@ -108,7 +108,7 @@ SELECT pg_catalog.json_build_object(
       'generated', a.attgenerated <> '',
       'values', (SELECT pg_catalog.json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = b.type),
       'checks', coalesce((SELECT pg_catalog.json_agg(pg_catalog.pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
-        AND convalidated AND conkey = ARRAY[a.attnum] AND conname NOT LIKE 'mesh\\_%'), '[]'),
+        AND convalidated AND conkey = ARRAY[a.attnum] AND NOT ${isOwnName("conname", "c.relname")}), '[]'),
       'comment', pg_catalog.col_description(c.oid, a.attnum)
     ) ORDER BY a.attnum), '[]')
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid JOIN base AS b ON b.domain = a.atttypid JOIN pg_type AS bt ON bt.oid = b.type

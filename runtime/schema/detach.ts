@@ -1,5 +1,6 @@
 import { type ClientBase, DatabaseError, escapeIdentifier as quote } from "pg";
 import { STATE } from "../database/database-errors.js";
+import { isOwnName } from "../database/mesh-schema.js";
 import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition/table-definition.js";
 import { MigrationError } from "./ledger.js";
@@ -118,7 +119,7 @@ WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND p.pronamespace = 'mesh'::regna
 
 const OURS = `JOIN pg_class AS c ON c.oid = x.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN mesh.place ON schema_name = n.nspname AND table_name = c.relname AND existing
-WHERE x.name LIKE 'mesh\\_%'`;
+WHERE ${isOwnName("x.name", "c.relname")}`;
 
 const CONSTRAINTS = `
 SELECT pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', x.relation::regclass, x.name) AS statement

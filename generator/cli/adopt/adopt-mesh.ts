@@ -1,6 +1,6 @@
 import { shownType } from "../../language/field-type.js";
 import type { Mesh } from "../../model/mesh.js";
-import { placeOnServer } from "../../model/names.js";
+import { placeOnServer, tableNames } from "../../model/names.js";
 import { type Naming, wireName } from "../../vocabulary/namings.js";
 import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
 import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
@@ -63,7 +63,10 @@ export function adoptInto(input: AdoptInput): Adopted {
   const places = namesOfTables([], owned);
   const isThere = ({ schema, table }: AdoptableTable) => places.has(`${schema}\0${table}`);
   const tables = nameTables(
-    input.tables.filter((table) => !isThere(table)),
+    input.tables
+      .filter((table) => !isThere(table))
+      // Of two with one name, that of public keeps it.
+      .toSorted((a, b) => Number(b.schema === "public") - Number(a.schema === "public")),
     { mesh, service, database },
   );
   let text = input.text ?? HEAD(input.meshName);
@@ -107,14 +110,15 @@ function nameTables(
   }: { readonly mesh: Mesh | undefined; readonly service: string; readonly database: string },
 ): readonly NamedTable[] {
   const owned = mesh?.databases.find(({ name }) => name === database)?.tables ?? [];
-  const names = openNames(owned.map(({ name }) => name));
+  const names = openNames(
+    owned.flatMap(({ name }) => valueNameOf(name)),
+    valueNameOf,
+  );
   const types = [
     ...(mesh?.events ?? []).map(({ name }) => name),
     ...owned.flatMap((table) => Object.values(table.names)),
   ];
-  const rows = openNames(
-    types.flatMap((type) => [type, type.replace(/^New|Row$|Patch$|Created$|Updated$|Deleted$/, "")]),
-  );
+  const rows = openNames(types, typesOf);
   const entities = openNames(
     (mesh?.events ?? []).filter((event) => event.service === service).map(({ entity }) => entity),
   );
@@ -124,6 +128,16 @@ function nameTables(
     const row = rows.give(rowNameOf(name), pascalCase(name), `${pascalCase(service)}${rowNameOf(name)}`);
     return { ...table, name, row, entity: entities.give(entityOf(row)) };
   });
+}
+
+function valueNameOf(table: string): readonly string[] {
+  return [tableNames(table).value];
+}
+
+/** Of a row and of the events about it. */
+function typesOf(row: string): readonly string[] {
+  const { value: _, ...types } = tableNames("", row);
+  return [...Object.values(types), ...ACTIONS.map(({ action }) => `${row}${pascalCase(action)}`)];
 }
 
 /** By place. */
@@ -233,25 +247,30 @@ const ACTIONS = [
   { action: "deleted", on: "delete" },
 ] as const;
 
+/** Every event has it beside its payload. */
+const METADATA = "metadata";
+
 function saySubjects(
   { name, row, entity, key, softDelete, columns }: NamedTable,
   service: string,
   naming: Naming,
 ): Readonly<Record<string, Said>> {
-  const isField = (text: string) => /^[A-Za-z][A-Za-z0-9_]*$/.test(text);
+  const isField = (text: string) => /^[A-Za-z][A-Za-z0-9_]*$/.test(text) && text !== METADATA;
   const shown = columns.filter((column) => !column.private && column.name !== softDelete);
-  const fields = openNames(shown.map((column) => wireName(column.name, naming)).filter(isField));
+  const fields = openNames([
+    METADATA,
+    ...shown.map((column) => wireName(column.name, naming)).filter(isField),
+  ]);
   const said = shown.map((column): readonly [column: string, field: string, said: Said] => {
     const called = wireName(column.name, naming);
     if (isField(called)) return [column.name, called, fieldOf(column)];
-    const field = fields.give(wireName(snakeCase(column.name), naming));
+    const plain = snakeCase(column.name);
+    const field = fields.give(...[plain, `${entity}_${plain}`].map((each) => wireName(each, naming)));
     return [column.name, field, { from: column.name }];
   });
   const payload = (all: boolean) =>
     Object.fromEntries(
-      said
-        .filter(([column]) => all || key.includes(column))
-        .map(([, field, value]) => [field, value]),
+      said.filter(([column]) => all || key.includes(column)).map(([, field, value]) => [field, value]),
     );
   return Object.fromEntries(
     ACTIONS.map(({ action, on }) => [

@@ -102,11 +102,14 @@ function distinct(sets: readonly (readonly string[])[]): readonly (readonly stri
   return [...new Map(sets.map((set) => [set.join("\0"), set])).values()];
 }
 
+/** A dot parts table and column in mesh.yaml. */
+const UNSAYABLE = /[.\p{Cc}]/u;
+
 function unfitness(table: CatalogTable): string | undefined {
   const { kind, inherited, primaryKey, columns, schema, name } = table;
   if (KINDS[kind] !== undefined) return KINDS[kind];
   if (inherited) return "it inherits, or others inherit from it: rows of one are rows of another";
-  if ([schema, name].some((part) => part.includes("."))) return "a name with a dot";
+  if ([schema, name].some((part) => UNSAYABLE.test(part))) return "a name with a dot or a control character";
   if (primaryKey.length === 0)
     return "it has no primary key, so nothing tells its rows apart: give it one (ALTER TABLE … ADD PRIMARY KEY …) and adopt again";
   const why = primaryKey.map((name) => unfitKey(name, columns, primaryKey.length));
@@ -119,7 +122,7 @@ function unfitKey(name: string, columns: readonly CatalogColumn[], parts: number
   const what = parts === 1 ? `its key "${name}"` : `"${name}", a part of its key,`;
   if (type === undefined || !factsOf(type).key) return `${what} is ${column?.declared}`;
   if (SECRET.test(name)) return `${what} is called like a secret, and would be in every subject`;
-  return name.includes(".") ? "a key with a dot in its name" : undefined;
+  return UNSAYABLE.test(name) ? "a key with a dot or a control character in its name" : undefined;
 }
 
 /** PostgreSQL's names of types that mesh.yaml calls otherwise; undefined: it has no word for it, though one of that name. */
@@ -166,8 +169,8 @@ function adoptColumn(
       ? `its type is ${column.declared}`
       : column.generated
         ? "PostgreSQL computes it"
-        : column.name.includes(".")
-          ? "a name with a dot"
+        : UNSAYABLE.test(column.name)
+          ? "a name with a dot or a control character"
           : undefined;
   if (type === undefined || why !== undefined) {
     leftOut.push({ what, why: why ?? "" });

@@ -22,8 +22,11 @@ export interface NameGiver {
   give(...wanted: readonly string[]): string;
 }
 
-/** `taken`: names that are given already. */
-export function openNames(taken: Iterable<string>): NameGiver {
+/** `taken`: names that are given already; `claimsOf`: those that are generated of one, each of which must be free. */
+export function openNames(
+  taken: Iterable<string>,
+  claimsOf: (name: string) => readonly string[] = (name) => [name],
+): NameGiver {
   const given = new Set(taken);
   return {
     give(...wanted) {
@@ -33,8 +36,9 @@ export function openNames(taken: Iterable<string>): NameGiver {
     },
   };
   function claim(name: string): boolean {
-    if (given.has(name)) return false;
-    given.add(name);
+    const claims = claimsOf(name);
+    if (claims.some((each) => given.has(each))) return false;
+    for (const each of claims) given.add(each);
     return true;
   }
 }

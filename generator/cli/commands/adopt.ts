@@ -10,6 +10,7 @@ import { describedTables } from "../../project/described-tables.js";
 import { openOutputFolder } from "../../project/output-folder.js";
 import { MESH_FILE } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";
+import { visible } from "../../quote/visible.js";
 import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
 import { type AdoptedTable, adoptInto } from "../adopt/adopt-mesh.js";
 import { type AdoptableTable, findAdoptable, type LeftOut } from "../adopt/adoptable-tables.js";
@@ -159,7 +160,8 @@ function describe(report: Report, from: string, wanted: string | undefined): voi
   }
   for (const column of report.private)
     print(`${colour.yellow("private")}  ${column}: called like a secret, so no message shows it`);
-  for (const { what, why } of leftOut) print(`${colour.yellow("left out")} ${what}: ${why}`);
+  for (const { what, why } of leftOut)
+    print(`${colour.yellow("left out")} ${visible(what)}: ${visible(why)}`);
   for (const line of differs) print(`${colour.red("differs")}  ${line}`);
   if (added.length === 0 && !isInVain(report, wanted === undefined ? {} : { tables: wanted }))
     print(`${MESH_FILE} has every table of ${database} that it can take`);
