@@ -55,6 +55,7 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
     }).then((started) => handOver(started, options)),
   ]);
   await requireOwnState(mesh, databases, state.folder);
+  await requireExisting(databases, options);
   await migrateOwned(databases, options);
   const provisioning = {
     login: broker.login,
@@ -105,6 +106,17 @@ export async function bootMesh(options: BootOptions): Promise<Endpoints> {
 /** Whether the service's role owns its database, as it may where the environment has the URL: the service then migrates by itself. */
 function isOwned({ owner, service }: DevDatabases, database: string): boolean {
   return owner[database] !== service[database];
+}
+
+/** Ahead of services that migrate by themselves: a difference is told at its place in mesh.yaml, and not by one that starts three times. */
+async function requireExisting(databases: DevDatabases, { mesh }: BootOptions): Promise<void> {
+  const adopted = mesh.databases.filter(
+    ({ name, tables }) => !isOwned(databases, name) && tables.some(({ existing }) => existing === true),
+  );
+  for (const database of adopted) {
+    const url = databases.service[database.name] ?? "";
+    await migrateDatabase(database, { url, variable: database.urlVariable }, true);
+  }
 }
 
 async function migrateOwned(databases: DevDatabases, { mesh }: BootOptions): Promise<void> {

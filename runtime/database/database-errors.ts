@@ -42,6 +42,7 @@ export const STATE = {
   insufficient_privilege: "42501",
   duplicate_table: "42P07",
   undefined_column: "42703",
+  generated_always: "428C9",
   undefined_table: "42P01",
   program_limit_exceeded: "54000",
   statement_too_complex: "54001",
@@ -70,6 +71,8 @@ const CLASS_OF: Readonly<Record<string, ErrorClass>> = {
   [STATE.read_only_sql_transaction]: "unavailable",
   // A hook went on after a statement of its own had failed.
   [STATE.in_failed_sql_transaction]: "refused",
+  // A value for a column whose values PostgreSQL makes alone.
+  [STATE.generated_always]: "refused",
   [STATE.serialization_failure]: "contended",
   [STATE.deadlock_detected]: "contended",
   [STATE.lock_not_available]: "contended",

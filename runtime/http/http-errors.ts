@@ -144,6 +144,8 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
       );
     // JSON nested deeper than the server's stack.
     case STATE.statement_too_complex:
+    // An identity that is generated always: the message names the column.
+    case STATE.generated_always:
     // The key of a row that has events cannot change.
     case STATE.feature_not_supported:
       return invalid(error, error.message);

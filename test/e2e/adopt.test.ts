@@ -18,6 +18,7 @@ INSERT INTO users (email, name, password_hash) SELECT n || '@example.org', 'user
 INSERT INTO employees (user_id, level) SELECT n, 1 FROM generate_series(1, 100) AS n;
 INSERT INTO "HR Data"."Größe" ("Größen ID", "Name") VALUES (1, 'klein');
 INSERT INTO "table" ("column") VALUES (1);
+INSERT INTO steps VALUES (1), (2);
 INSERT INTO sales.orders (id, user_id) VALUES ('00000000-0000-4000-8000-000000000001', 1);
 INSERT INTO sales.order_items SELECT id, n, 'a:' || n FROM sales.orders, generate_series(1, 3) AS n;
 `;
@@ -75,6 +76,9 @@ test("mesh adopt writes fifty tables into a new mesh.yaml, and names what it lea
     /^private +public\.users\.password_hash: called like a secret/m,
     /^left out public\.users\.lower_name: PostgreSQL computes it/m,
     /^left out public\.sessions: its key "token" is called like a secret/m,
+    /^took +public\.users:/m,
+    /^took +archive\.users as archive_users:/m,
+    /^left out public\.steps\.white\tspace: a name with a dot or a control character/m,
     /^left out public\.prices: "valid_from", a part of its key, is date/m,
     /^left out sales\.item_notes \(order_id, line\): a foreign key that mesh\.yaml cannot say: to sales\.order_items \(order_id, line\)/m,
   ])
@@ -197,12 +201,27 @@ test("a copy fills from the rows that were there, and follows plain SQL", async 
   expect(without.code).toBe(2);
   expect(without.stderr).toContain("set SHOP_DB_URL, or DATABASE_URL");
   const state = join(folder, ".mesh");
+  await client.query("ALTER TABLE steps RENAME metadata TO meta");
+  const differing = await meshWith(folder, { SHOP_DB_URL: url }, "dev", "--free-ports", "--state", state);
+  await client.query("ALTER TABLE steps RENAME meta TO metadata");
+  expect(differing.code).toBe(1);
+  expect(differing.stderr).toMatch(/^mesh\.yaml:\d+:\d+ - error existing-differs: "steps\.metadata"/m);
+  expect(differing.stderr).not.toMatch(/ended by itself|nothing was written/);
   let dev: RunningDev | undefined;
   try {
     dev = await startDevWith(folder, { SHOP_DB_URL: url }, state);
     const copy = new pg.Client({ connectionString: dev.endpoints.databases.mail_db ?? "" });
     copy.on("error", () => undefined);
     await copy.connect();
+    const made = await fetch(`${dev.endpoints.services.shop?.http}/api/counters`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${dev.endpoints.service_key}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ id: 7 }),
+    });
+    expect([made.status, (await made.text()).includes('column \\"id\\"')]).toEqual([422, true]);
     const count = async (where = "true") =>
       (await copy.query<{ n: number }>(`SELECT count(*)::integer AS n FROM user_copy WHERE ${where}`)).rows[0]
         ?.n;

@@ -59,6 +59,13 @@ CREATE VIEW public.happy_users AS SELECT id, name FROM public.users WHERE mood =
 CREATE MATERIALIZED VIEW public.user_count AS SELECT count(*) FROM public.users;
 CREATE TABLE public.sessions (token TEXT PRIMARY KEY, user_id BIGINT REFERENCES public.users ON DELETE CASCADE, expires_at TIMESTAMPTZ NOT NULL);
 CREATE TABLE public.counters (id SMALLINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, hits BIGINT NOT NULL DEFAULT 0);
+CREATE SCHEMA archive;
+CREATE TABLE archive.users (id BIGINT PRIMARY KEY, name TEXT);
+CREATE TABLE public.mesh_things (id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('a', 'b')), note TEXT UNIQUE);
+CREATE INDEX mesh_things_kind_idx ON public.mesh_things (kind);
+CREATE TABLE public.steps (step public.positive PRIMARY KEY, metadata JSONB, "white	space" TEXT);
+CREATE TABLE public.new_users (id INTEGER PRIMARY KEY);
+CREATE TABLE public.user_created (id INTEGER PRIMARY KEY);
 CREATE FUNCTION public.touch() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER on_insert BEFORE INSERT ON public.users FOR EACH ROW EXECUTE FUNCTION public.touch();
 CREATE TABLE public.thing_01s (
