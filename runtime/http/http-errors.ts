@@ -221,8 +221,12 @@ function brokenReference(error: DatabaseError, called: Called): Problem {
 
 /** PostgreSQL names the constraint only, which is named after its table and column. Of two columns that fit, the longer one is meant. */
 function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
-  const prefix = table?.existing === undefined ? table?.name : `mesh_${table.name}`;
-  const fitting = table?.columns.filter(({ name }) => constraint.startsWith(`${prefix}_${name}_`)) ?? [];
+  const relation = table?.at?.table ?? table?.name;
+  // What a table that existed has of its own is mostly named as PostgreSQL does it.
+  const prefixes = table?.existing === undefined ? [relation] : [`mesh_${relation}`, relation];
+  const names = ({ name }: { readonly name: string }) =>
+    prefixes.some((prefix) => constraint.startsWith(`${prefix}_${name}_`));
+  const fitting = table?.columns.filter(names) ?? [];
   const [column] = fitting.sort((a, b) => b.name.length - a.name.length);
   return column && shownName(column);
 }

@@ -264,7 +264,7 @@ test("a needed column that the file does not name is said, and does not keep row
 test("an earlier value that no message can tell is refused by name, before a trigger is there", async () => {
   await client.query(`UPDATE "Sales Data"."Order" SET total = 'NaN' WHERE "Order ID" = 3`);
   await expect(adopt()).rejects.toThrow(
-    /mesh_orders_total_travels.*Rows of Order from before break it; find them with SELECT \* FROM "Sales Data"\."Order"/s,
+    /mesh_Order_total_travels.*Rows of Order from before break it; find them with SELECT \* FROM "Sales Data"\."Order"/s,
   );
   const { rows } = await client.query("SELECT FROM pg_trigger WHERE tgname LIKE 'mesh%'");
   expect(rows).toEqual([]);

@@ -265,7 +265,7 @@ function saySubjects(
     const called = wireName(column.name, naming);
     if (isField(called)) return [column.name, called, fieldOf(column)];
     const plain = snakeCase(column.name);
-    const field = fields.give(...[plain, `${entity}_${plain}`].map((each) => wireName(each, naming)));
+    const field = fields.give(wireName(plain === METADATA ? `${entity}_${plain}` : plain, naming));
     return [column.name, field, { from: column.name }];
   });
   const payload = (all: boolean) =>
