@@ -200,7 +200,9 @@ test("nor is its service granted what is another's, where a superuser calls mesh
   await withClient(database.admin, async (client) => {
     await client.query("CREATE TABLE public.foreign_rows (id TEXT); CREATE TABLE public.own_rows (id TEXT)");
     await client.query(`ALTER TABLE public.own_rows OWNER TO "${database.roles.owner}"`);
-    await client.query("INSERT INTO mesh.custom_relation VALUES ('public.foreign_rows'), ('public.own_rows')");
+    await client.query(
+      "INSERT INTO mesh.custom_relation VALUES ('public.foreign_rows'), ('public.own_rows')",
+    );
     await client.query("SELECT mesh.grant_service($1, '{}')", [database.roles.service]);
     const { rows } = await client.query(
       "SELECT has_table_privilege($1, 'foreign_rows', 'SELECT') AS foreign, has_table_privilege($1, 'own_rows', 'SELECT') AS own",

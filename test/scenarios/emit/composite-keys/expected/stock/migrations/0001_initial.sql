@@ -43,25 +43,24 @@ SELECT mesh.keep_key('public.levels', 'mesh_refuse_key_change', 'site', 'sku');
 DO $$
 #variable_conflict use_variable
 DECLARE
-    last_1 public.levels.site%TYPE;
-    last_2 public.levels.sku%TYPE;
-    upto_1 public.levels.site%TYPE;
-    upto_2 public.levels.sku%TYPE;
+    last RECORD;
+    upto RECORD;
 BEGIN
+    SELECT kept.site, kept.sku INTO last FROM public.levels AS kept WHERE false;
     LOOP
         PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
-        SELECT page.site, page.sku INTO upto_1, upto_2 FROM (
-            SELECT kept.site, kept.sku FROM public.levels AS kept WHERE last_1 IS NULL OR (kept.site, kept.sku) > (last_1, last_2) ORDER BY kept.site, kept.sku LIMIT 10000
+        SELECT page.site, page.sku INTO upto FROM (
+            SELECT kept.site, kept.sku FROM public.levels AS kept WHERE last.site IS NULL OR (kept.site, kept.sku) > (last.site, last.sku) ORDER BY kept.site, kept.sku LIMIT 10000
         ) AS page ORDER BY page.site DESC, page.sku DESC LIMIT 1;
-        EXIT WHEN upto_1 IS NULL;
+        EXIT WHEN NOT FOUND;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
             PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'stock.level', (mesh.id_part(kept.site::text) || ':' || mesh.id_part(kept.sku::text) COLLATE "C"), relay.minimum_version + 1, relay.minimum_version + 1 FROM public.levels AS kept CROSS JOIN mesh.relay
-            WHERE (last_1 IS NULL OR (kept.site, kept.sku) > (last_1, last_2)) AND (kept.site, kept.sku) <= (upto_1, upto_2)
+            WHERE (last.site IS NULL OR (kept.site, kept.sku) > (last.site, last.sku)) AND (kept.site, kept.sku) <= (upto.site, upto.sku)
             ORDER BY (mesh.id_part(kept.site::text) || ':' || mesh.id_part(kept.sku::text) COLLATE "C") COLLATE "C" ON CONFLICT DO NOTHING;
-            last_1 := upto_1; last_2 := upto_2;
+            last := upto;
         EXCEPTION WHEN lock_not_available THEN
             PERFORM pg_catalog.pg_sleep(0.1);
         END;

@@ -37,20 +37,20 @@ END;
 $$;
 SELECT mesh.keep_private('mesh.on_orders()');
 
-ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_orders_Order ID_travels" CHECK ("Order ID" BETWEEN -9007199254740991 AND 9007199254740991) NOT VALID;
-ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT mesh_orders_total_travels CHECK (total > '-Infinity' AND total < 'Infinity') NOT VALID;
-ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT mesh_orders_select_check CHECK ("select" IN ('open', 'paid')) NOT VALID;
+ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_Order_Order ID_travels" CHECK ("Order ID" BETWEEN -9007199254740991 AND 9007199254740991) NOT VALID;
+ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_Order_total_travels" CHECK (total > '-Infinity' AND total < 'Infinity') NOT VALID;
+ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_Order_select_check" CHECK ("select" IN ('open', 'paid')) NOT VALID;
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
 -- transaction: none
 
 -- Implied: a cascade finds its rows by this column.
-DROP INDEX CONCURRENTLY IF EXISTS "Sales Data"."mesh_orders_personId_idx";
-CREATE INDEX CONCURRENTLY "mesh_orders_personId_idx" ON "Sales Data"."Order" ("personId");
+DROP INDEX CONCURRENTLY IF EXISTS "Sales Data"."mesh_Order_personId_idx";
+CREATE INDEX CONCURRENTLY "mesh_Order_personId_idx" ON "Sales Data"."Order" ("personId");
 
-ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT "mesh_orders_Order ID_travels";
-ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT mesh_orders_total_travels;
-ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT mesh_orders_select_check;
+ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT "mesh_Order_Order ID_travels";
+ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT "mesh_Order_total_travels";
+ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT "mesh_Order_select_check";
 
 -- From here on all together, without a look at the rows.
 -- transaction: one
@@ -66,21 +66,22 @@ SELECT mesh.guard('"Sales Data"."Order"', 'mesh_guard_personId', 'personId', 'cr
 DO $$
 #variable_conflict use_variable
 DECLARE
-    last "Sales Data"."Order"."Order ID"%TYPE;
-    upto "Sales Data"."Order"."Order ID"%TYPE;
+    last RECORD;
+    upto RECORD;
 BEGIN
+    SELECT kept."Order ID" INTO last FROM "Sales Data"."Order" AS kept WHERE false;
     LOOP
         PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
         SELECT page."Order ID" INTO upto FROM (
-            SELECT kept."Order ID" FROM "Sales Data"."Order" AS kept WHERE last IS NULL OR kept."Order ID" > last ORDER BY kept."Order ID" LIMIT 10000
+            SELECT kept."Order ID" FROM "Sales Data"."Order" AS kept WHERE last."Order ID" IS NULL OR kept."Order ID" > last."Order ID" ORDER BY kept."Order ID" LIMIT 10000
         ) AS page ORDER BY page."Order ID" DESC LIMIT 1;
-        EXIT WHEN upto IS NULL;
+        EXIT WHEN NOT FOUND;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
             PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'shop.order', kept."Order ID"::text, relay.minimum_version + 1, relay.minimum_version + 1 FROM "Sales Data"."Order" AS kept CROSS JOIN mesh.relay
-            WHERE (last IS NULL OR kept."Order ID" > last) AND kept."Order ID" <= upto
+            WHERE (last."Order ID" IS NULL OR kept."Order ID" > last."Order ID") AND kept."Order ID" <= upto."Order ID"
             ORDER BY kept."Order ID"::text COLLATE "C" ON CONFLICT DO NOTHING;
             last := upto;
         EXCEPTION WHEN lock_not_available THEN
@@ -95,5 +96,5 @@ $$;
 -- model: {"service":"shop","database":"shop_db","whole":true}
 -- model: {"table":"drafts","columns":[{"name":"draft_id","type":"TEXT","nullable":false},{"name":"body","type":"TEXT","nullable":false}],"key":{"name":"drafts_pkey","columns":["draft_id"]}}
 -- model: {"table":"notes","at":{"schema":"public","table":"notes"},"existing":true,"key":{"name":"notes_pkey","columns":["note_id"]}}
--- model: {"table":"orders","checks":[{"name":"mesh_orders_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_orders_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_orders_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"0c01f32bd3bd"},"triggers":{"mesh_on_insert":"9076a1310f2a","mesh_on_update":"60d47168aab6","mesh_on_delete":"5646804b11c5","mesh_refuse_truncate":"428be927b1f7","mesh_refuse_key_change":"e1cd5bd91522","mesh_guard_personId":"25a2f761899b"}}
+-- model: {"table":"orders","checks":[{"name":"mesh_Order_Order ID_travels","columns":["Order ID"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_Order_total_travels","columns":["total"],"condition":"\u0000 > '-Infinity' AND \u0000 < 'Infinity'"},{"name":"mesh_Order_select_check","columns":["select"],"values":["open","paid"],"condition":"\u0000 IN ('open', 'paid')"}],"indexes":[{"name":"mesh_Order_personId_idx","columns":["personId"]}],"at":{"schema":"Sales Data","table":"Order"},"existing":true,"adopts":{"entity":"shop.order","sendsFirstVersion":true},"key":{"name":"orders_pkey","columns":["Order ID"]},"functions":{"mesh.on_orders":"0c01f32bd3bd"},"triggers":{"mesh_on_insert":"9076a1310f2a","mesh_on_update":"60d47168aab6","mesh_on_delete":"5646804b11c5","mesh_refuse_truncate":"428be927b1f7","mesh_refuse_key_change":"e1cd5bd91522","mesh_guard_personId":"25a2f761899b"}}
 -- model: {"table":"people","at":{"schema":"public","table":"people"},"existing":true,"key":{"name":"people_pkey","columns":["person_id"]}}

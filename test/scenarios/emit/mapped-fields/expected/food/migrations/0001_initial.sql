@@ -53,21 +53,22 @@ SELECT mesh.keep_key('public.orders', 'mesh_refuse_key_change', 'order_id');
 DO $$
 #variable_conflict use_variable
 DECLARE
-    last public.orders.order_id%TYPE;
-    upto public.orders.order_id%TYPE;
+    last RECORD;
+    upto RECORD;
 BEGIN
+    SELECT kept.order_id INTO last FROM public.orders AS kept WHERE false;
     LOOP
         PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
         SELECT page.order_id INTO upto FROM (
-            SELECT kept.order_id FROM public.orders AS kept WHERE last IS NULL OR kept.order_id > last ORDER BY kept.order_id LIMIT 10000
+            SELECT kept.order_id FROM public.orders AS kept WHERE last.order_id IS NULL OR kept.order_id > last.order_id ORDER BY kept.order_id LIMIT 10000
         ) AS page ORDER BY page.order_id DESC LIMIT 1;
-        EXIT WHEN upto IS NULL;
+        EXIT WHEN NOT FOUND;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
             PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'food.order', kept.order_id::text, relay.minimum_version + 1, NULL FROM public.orders AS kept CROSS JOIN mesh.relay
-            WHERE (last IS NULL OR kept.order_id > last) AND kept.order_id <= upto
+            WHERE (last.order_id IS NULL OR kept.order_id > last.order_id) AND kept.order_id <= upto.order_id
             ORDER BY kept.order_id::text COLLATE "C" ON CONFLICT DO NOTHING;
             last := upto;
         EXCEPTION WHEN lock_not_available THEN

@@ -144,21 +144,22 @@ SELECT mesh.keep_key('public.parcels', 'mesh_refuse_key_change', 'parcel_id');
 DO $$
 #variable_conflict use_variable
 DECLARE
-    last public.parcels.parcel_id%TYPE;
-    upto public.parcels.parcel_id%TYPE;
+    last RECORD;
+    upto RECORD;
 BEGIN
+    SELECT kept.parcel_id INTO last FROM public.parcels AS kept WHERE false;
     LOOP
         PERFORM pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', true);
         SELECT page.parcel_id INTO upto FROM (
-            SELECT kept.parcel_id FROM public.parcels AS kept WHERE last IS NULL OR kept.parcel_id > last ORDER BY kept.parcel_id LIMIT 10000
+            SELECT kept.parcel_id FROM public.parcels AS kept WHERE last.parcel_id IS NULL OR kept.parcel_id > last.parcel_id ORDER BY kept.parcel_id LIMIT 10000
         ) AS page ORDER BY page.parcel_id DESC LIMIT 1;
-        EXIT WHEN upto IS NULL;
+        EXIT WHEN NOT FOUND;
         BEGIN
             -- Sooner than the server looks for deadlocks, so that it is never a writer that has to start over.
             PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
             INSERT INTO mesh.entity_version (entity, entity_id, version, first_version)
             SELECT 'shop.parcel', kept.parcel_id::text, relay.minimum_version + 1, NULL FROM public.parcels AS kept CROSS JOIN mesh.relay
-            WHERE (last IS NULL OR kept.parcel_id > last) AND kept.parcel_id <= upto AND kept."deletedAt" IS NULL
+            WHERE (last.parcel_id IS NULL OR kept.parcel_id > last.parcel_id) AND kept.parcel_id <= upto.parcel_id AND kept."deletedAt" IS NULL
             ORDER BY kept.parcel_id::text COLLATE "C" ON CONFLICT DO NOTHING;
             last := upto;
         EXCEPTION WHEN lock_not_available THEN
