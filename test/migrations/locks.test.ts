@@ -87,11 +87,15 @@ async function filesOf(tables: readonly string[]): Promise<readonly string[]> {
   return rows.map(({ file }) => file);
 }
 
-/** The strongest lock of this transaction on a table of the service. */
-async function strongest(made: readonly string[]): Promise<{ mode: LockMode; tables: readonly string[] }> {
-  const { rows } = await client.query<{ mode: string; relname: string }>(
+/** The strongest lock of a session on a table of the service; of another one than the asked, what it waits for as well. */
+async function strongest(
+  made: readonly string[],
+  { asked = client, pid }: { readonly asked?: pg.Client; readonly pid?: number } = {},
+): Promise<{ mode: LockMode; tables: readonly string[] }> {
+  const { rows } = await asked.query<{ mode: string; relname: string }>(
     `SELECT mode, relname FROM pg_locks JOIN pg_class ON pg_class.oid = relation
-      WHERE pid = pg_backend_pid() AND granted AND relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+      WHERE pid = coalesce($1, pg_backend_pid()) AND (granted OR $1 IS NOT NULL) AND relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+    [pid],
   );
   const named = rows
     .filter(({ relname }) => !made.includes(relname))
@@ -118,11 +122,37 @@ function ownTable(step: Statement["step"]): readonly string[] {
   return step.kind === "rename_table" ? [step.from, step.to] : [];
 }
 
+/** What a statement that commits by itself holds, while another session has written to the table and keeps it waiting. */
+async function heldWhileWaiting(sql: string, { tables: [table = ""], rows }: Statement["lock"]) {
+  const other = await database.connect();
+  const pid = (await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows[0]?.pid ?? 0;
+  await other.query("BEGIN");
+  // A build waits for all who may write; who writes waits for one that reads a consistent state.
+  await other.query(`LOCK TABLE ${table} IN ${rows === "batches" ? "SHARE" : "ROW EXCLUSIVE"} MODE`);
+  const running = client.query(sql);
+  const isWaiting = async () =>
+    (await other.query("SELECT FROM pg_locks WHERE pid = $1 AND NOT granted", [pid])).rowCount !== 0;
+  await expect.poll(isWaiting, { timeout: 20_000, message: sql }).toBe(true);
+  const held = await strongest([], { asked: other, pid });
+  await other.query("COMMIT");
+  await running;
+  await other.end();
+  return held;
+}
+
 async function run({ sql, lock, step }: Statement): Promise<void> {
-  // Neither runs within a transaction; what they take is what PostgreSQL documents of CONCURRENTLY and of row locks.
+  // Neither runs within a transaction.
   if (/CONCURRENTLY/.test(sql) || lock.rows === "batches") {
     await client.query("SET client_min_messages = error");
-    for (const one of lock.rows === "batches" ? [sql] : sql.split("\n")) await client.query(one);
+    for (const one of lock.rows === "batches" ? [sql] : sql.split("\n")) {
+      if (/^DROP/.test(one)) await client.query(one);
+      else
+        expect({ sql: one, ...(await heldWhileWaiting(one, lock)) }).toEqual({
+          sql: one,
+          mode: lock.mode,
+          tables: lock.tables,
+        });
+    }
     return;
   }
   const before = await filesOf(TABLES);
