@@ -46,6 +46,10 @@ function placed(table: TableSchema, schema: string): TableSchema {
       ...column,
       default: column.default && inMeshSchema(column.default, schema),
     })),
+    softDeletion: table.softDeletion && {
+      ...table.softDeletion,
+      id: inMeshSchema(table.softDeletion.id, schema),
+    },
     checks: table.checks.map((check) => ({
       ...check,
       condition: (column) => inMeshSchema(check.condition(column), schema),

@@ -1,5 +1,6 @@
 import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
 import type { Mesh, Table } from "../model/mesh.js";
+import { MESH } from "../quote/sql.js";
 import type { SoftDeletionSchema, TableSchema } from "./database-schema.js";
 import { identifier } from "./sql-names.js";
 import type { Step } from "./steps.js";
@@ -23,7 +24,10 @@ export function softDeletionSchema(
   return {
     column: column.name,
     entity: own && `${own.service}.${own.entity}`,
-    id: idExpression(parts.map(({ name, type }) => ({ type, value: `kept.${identifier(name)}` }))),
+    id: idExpression(
+      parts.map(({ name, type }) => ({ type, value: `kept.${identifier(name)}` })),
+      MESH,
+    ),
     living: livesExpression(column, `kept.${identifier(column.name)}`),
   };
 }

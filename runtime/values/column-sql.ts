@@ -64,10 +64,13 @@ function wireList(type: ColumnType, value: string): string {
   return `CASE WHEN ${value} IS NOT NULL THEN ARRAY(${items}) END`;
 }
 
-/** SQL: the id of an entity whose key columns have these values, as `joinId` makes it of their texts. */
-export function idExpression(parts: readonly (TypedColumn & { readonly value: string })[]): string {
+/** SQL: the id of an entity whose key columns have these values, as `joinId` makes it of their texts. `mesh`: the schema of the mesh. */
+export function idExpression(
+  parts: readonly (TypedColumn & { readonly value: string })[],
+  mesh = "mesh",
+): string {
   const texts = parts.map(({ type, value }) =>
-    parts.length > 1 && factsOf(type).kind === "text" ? `mesh.id_part(${value}::text)` : `${value}::text`,
+    parts.length > 1 && factsOf(type).kind === "text" ? `${mesh}.id_part(${value}::text)` : `${value}::text`,
   );
   // Columns of one key may have several collations.
   return texts.length === 1 ? (texts[0] ?? "") : `(${texts.join(" || ':' || ")} COLLATE "C")`;

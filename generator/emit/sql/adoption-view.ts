@@ -1,6 +1,7 @@
 import { idExpression } from "@meshwright/runtime/column-sql";
 import { dollarQuote, identifier, literal } from "../../migrations/sql-names.js";
 import type { Step } from "../../migrations/steps.js";
+import { MESH } from "../../quote/sql.js";
 import type { Printing } from "./sql-render.js";
 
 /** How `adopt_rows` goes through a table page by page, with the last key of each in a record: a variable of a domain may not be NULL. */
@@ -21,7 +22,10 @@ export function adoptionView({ table, adoption }: Step & { kind: "adopt_rows" },
     after: `${together("kept")} > ${together("last")}`,
     within: `${together("kept")} <= ${together("upto")}`,
     // Of a table that exists no types are known here; within other texts nothing is to be escaped.
-    id: idExpression(of("kept").map((value) => ({ type: "text", value }))),
+    id: idExpression(
+      of("kept").map((value) => ({ type: "text", value })),
+      MESH,
+    ),
     entity: literal(adoption.entity),
     firstVersion: adoption.sendsFirstVersion ? "relay.minimum_version + 1" : "NULL",
     living: adoption.living === undefined ? [] : [adoption.living],

@@ -2,6 +2,7 @@ import { idExpression } from "@meshwright/runtime/column-sql";
 import { kindOf } from "@meshwright/runtime/column-types";
 import { identifier, identifiers, literal } from "../../../migrations/sql-names.js";
 import type { Column, Table } from "../../../model/mesh.js";
+import { MESH } from "../../../quote/sql.js";
 
 /*
  * The key of a table in SQL, and the id that it makes.
@@ -22,7 +23,10 @@ export function idText(table: Table, row: string): string {
 /** The same where it is compared: as a text whatever its column is. */
 export function comparedId(table: Table, row: string): string {
   const columns = table.key.flatMap((key) => table.columns.find(({ name }) => name === key) ?? []);
-  return idExpression(columns.map(({ name, type }) => ({ type, value: cellOf(name, row) })));
+  return idExpression(
+    columns.map(({ name, type }) => ({ type, value: cellOf(name, row) })),
+    MESH,
+  );
 }
 
 /** `order_id, line_no` */
