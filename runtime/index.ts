@@ -132,6 +132,24 @@ export {
   type StatusOptions,
   serviceStatus,
 } from "./operate/status.js";
+export {
+  type ComingMoment,
+  findWaiting,
+  type OwnerTrace,
+  type RefusedEvent,
+  type RowStanding,
+  traceOwner,
+  type WaitingEvent,
+} from "./operate/trace-owner.js";
+export { type Standing, type StandingFacts, standingOf, type TracedEvent } from "./operate/trace-standing.js";
+export {
+  findTasks,
+  type SubscriberTrace,
+  type TracedLetter,
+  type TracedRetry,
+  type TracedTask,
+  traceSubscriber,
+} from "./operate/trace-subscriber.js";
 export { type Verification, type VerifyOptions, verifyCache } from "./operate/verify.js";
 export { verifyReferences } from "./operate/verify-references.js";
 
@@ -194,6 +212,9 @@ export {
 } from "./broker/broker.js";
 export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
 export { type BrokerLogin, credentialsOf } from "./broker/login.js";
+export { openStreamReader, type ReadRange, type StreamReader } from "./broker/stream-reader.js";
+export { encodeToken, matches, parseSubject, type SubjectParts } from "./subject.js";
+export { headerId } from "./telemetry/cause.js";
 
 // Keys and errors as texts:
 

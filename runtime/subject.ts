@@ -51,6 +51,7 @@ export function decodeToken(token: string): string {
   }
 }
 
+/** What a subject of the documented form says. */
 export interface SubjectParts {
   readonly service: string;
   readonly entity: string;

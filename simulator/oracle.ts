@@ -2,6 +2,7 @@ import type { CascadeDefinition, TableDefinition } from "@meshwright/runtime";
 import { idSql, keyColumns, livingRows, matches, relationOf, scopeOf } from "@meshwright/runtime/simulation";
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
+import { checkCauses } from "./caused-events.js";
 import { checkEarlierRows, readEarlierRows } from "./earlier-rows.js";
 import { compareForeignCopy } from "./foreign-copies.js";
 import { type Copy, copiesOf, isForeign, isSynced, type Owner } from "./mesh.js";
@@ -36,6 +37,7 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
     ...(await checkMoments(outcome)),
     ...checkStateless(outcome),
     ...checkUnimplied(outcome),
+    ...checkCauses(outcome),
     ...(await readObserved(outcome)),
   ];
   return found;

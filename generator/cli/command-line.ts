@@ -248,6 +248,29 @@ function addProving(program: Command, finish: Finish): void {
     .action(async (options) => finish(await (await import("./commands/simulate.js")).simulate(options)));
 }
 
+function addFollowing(program: Command, finish: Finish): void {
+  program
+    .command("trace")
+    .description(
+      "where an entity or an event is, from its row to each copy, and what it caused; exit 1 when something is stuck, dead or missing",
+    )
+    .argument("<what>", "an entity, auth.user, or the id of an event")
+    .argument("[id]", "the id of the entity")
+    .option("--json", "print it as JSON")
+    .action(async (what: string, id: string | undefined, options) =>
+      finish(await (await import("./commands/trace.js")).trace(what, id, options)),
+    );
+  program
+    .command("tail")
+    .description("what flows from now on, with who has applied it and how late; Ctrl-C ends it")
+    .argument("[subject]", "only these: auth.user.*, or a NATS filter")
+    .option("--service <name>", "only what this service publishes or hears")
+    .option("--json", "print each event as a line of JSON")
+    .action(async (subject: string | undefined, options) =>
+      finish(await (await import("./commands/tail.js")).tail(subject, options)),
+    );
+}
+
 function addOperating(program: Command, finish: Finish): void {
   program.commandsGroup("To operate it:");
   program
@@ -265,6 +288,7 @@ function addOperating(program: Command, finish: Finish): void {
     .action(async (service: string | undefined, options) =>
       finish(await (await import("./commands/verify.js")).verify(service, options)),
     );
+  addFollowing(program, finish);
   program
     .command("resync")
     .description(

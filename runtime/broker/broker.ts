@@ -75,6 +75,12 @@ export interface StoredMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** The message of a sequence, the last one on a subject, or the first one of a filter above a sequence. */
+export type StoredPlace =
+  | { readonly seq: number }
+  | { readonly last: string }
+  | { readonly after: number; readonly filter: string };
+
 /**
  * A message in flight. It is redelivered after the ack wait unless `ack`, `nak` or `term` settles it; a second call of these
  * does nothing.
@@ -136,11 +142,8 @@ export interface Broker {
   consume(plan: ConsumerPlan, prefetch: number): Promise<PullSubscription>;
   /** Reads stored messages in order, without a durable: from `fromSeq` to the last one at the time of the call. */
   replay(stream: string, filter: string, fromSeq: number): AsyncIterable<StoredMessage>;
-  /** The message of a sequence, or the last one on a subject; undefined where the stream has none. Rejects where it may not be read. */
-  storedMessage(
-    stream: string,
-    at: { readonly seq: number } | { readonly last: string },
-  ): Promise<StoredMessage | undefined>;
+  /** The message at a place; undefined where the stream has none there. Rejects where it may not be read. */
+  storedMessage(stream: string, at: StoredPlace): Promise<StoredMessage | undefined>;
   /** False where the stream has no such message. */
   deleteMessage(stream: string, seq: number): Promise<boolean>;
   /** Subjects that the stream has messages of, among those that the filter covers. */

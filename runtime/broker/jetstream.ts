@@ -84,8 +84,7 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
         throw new Error(`stored messages may not be read: allow $JS.API.STREAM.MSG.GET.${stream}`, { cause });
       }
     },
-    storedMessage: async (stream, at) =>
-      readMessage(await manager(), stream, "seq" in at ? at : { last_by_subj: at.last }),
+    storedMessage: async (stream, at) => readMessage(await manager(), stream, at),
     deleteMessage: async (stream, seq) => deleteMessage(await manager(), stream, seq),
     async subjectsOf(stream, filter) {
       const { state } = await (await manager()).streams.info(stream, { subjects_filter: filter });

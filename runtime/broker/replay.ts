@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "nats";
 import { matches } from "../subject.js";
-import type { StoredMessage } from "./broker.js";
+import type { StoredMessage, StoredPlace } from "./broker.js";
 import { isMessageMissing } from "./broker-errors.js";
 import { headersOf } from "./delivery.js";
 
@@ -39,16 +39,22 @@ export async function* replayStream(
 export async function readMessage(
   manager: JetStreamManager,
   stream: string,
-  at: { readonly seq: number } | { readonly last_by_subj: string },
+  at: StoredPlace,
 ): Promise<StoredMessage | undefined> {
   try {
-    const message = await manager.streams.getMessage(stream, at);
+    const message = await manager.streams.getMessage(stream, queryOf(at));
     const { subject, data, time, seq } = message;
     return { subject, stream, seq, time, body: data, headers: headersOf(() => message.header) };
   } catch (error) {
     if (isMessageMissing(error)) return undefined;
     throw error;
   }
+}
+
+function queryOf(at: StoredPlace) {
+  if ("seq" in at) return { seq: at.seq };
+  // The client knows no name for the last one; nats-server 2.9 does.
+  return "last" in at ? { last_by_subj: at.last } : { seq: at.after + 1, next_by_subj: at.filter };
 }
 
 /** False where the stream has no such message. */

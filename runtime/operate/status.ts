@@ -6,6 +6,7 @@ import { readUnfit, type UnfitRow } from "../resync/unfit-rows.js";
 import { migrationState } from "../schema/index.js";
 import { openDeadLetterStream } from "../stateless/dead-letter-stream.js";
 import { type Bookkeeping, type OutboxStatus, readBookkeeping, readOutbox } from "./figures.js";
+import { readLagSeconds } from "./lag.js";
 
 /** What an operator asks of one service, read from its database and, where given, from broker and process. */
 export interface ServiceStatus {
@@ -47,6 +48,10 @@ export interface ConsumerStatus {
   readonly attemptsWaiting: number;
   /** Absent when the broker was not asked, or does not know the durable. */
   readonly broker?: ConsumerState;
+  /** Age of the oldest event that is not applied; null where none waits. Absent where `broker` is. */
+  readonly lagSeconds?: number | null;
+  /** Table of the copy that it keeps; absent where it keeps none. */
+  readonly copy?: string;
 }
 
 /** The last snapshot of a consumer. `at` is ISO 8601. */
@@ -130,8 +135,8 @@ async function statelessStatus(
     (["dead", "attempt"] as const).map((of) => letters?.count(of).catch(() => undefined)),
   );
   const consumers = (stateless?.consumers ?? []).map(
-    async ({ durable, stream }): Promise<ConsumerStatus> => ({
-      ...(await askBroker({ durable, stream: stream.name }, broker)),
+    async ({ durable, stream, filter }): Promise<ConsumerStatus> => ({
+      ...(await askBroker({ durable, stream: stream.name, filter }, broker)),
       ...{ lastSeq: null, snapshot: null },
       deadLetters: dead?.get(durable) ?? 0,
       attemptsWaiting: waiting?.get(durable) ?? 0,
@@ -198,7 +203,7 @@ interface ConsumerRow {
 }
 
 async function readConsumer(
-  { durable, stream }: ConsumerDefinition,
+  { durable, stream, filter, cache }: ConsumerDefinition,
   pool: Pool,
   broker: Broker | undefined,
 ): Promise<ConsumerStatus> {
@@ -217,7 +222,8 @@ async function readConsumer(
   // Before the first that set rows aside, their table may be missing: a migration is still to come.
   const unfitRows = (snapshot?.unfit ?? 0) > 0 ? await readUnfit(pool, durable, SHOWN_ROWS) : [];
   return {
-    ...(await askBroker({ durable, stream: stream.name }, broker)),
+    ...(await askBroker({ durable, stream: stream.name, filter }, broker)),
+    ...(cache && { copy: cache.name }),
     lastSeq: row?.last_seq ?? null,
     snapshot: snapshot && { ...snapshot, unfitRows },
     deadLetters: row?.dead_letters ?? 0,
@@ -228,9 +234,9 @@ async function readConsumer(
 type Place = Pick<ConsumerStatus, "durable" | "stream">;
 
 async function askBroker(
-  { durable, stream }: Place,
+  { durable, stream, filter }: Place & { readonly filter: string },
   broker: Broker | undefined,
-): Promise<Place & Pick<ConsumerStatus, "streamFound" | "broker">> {
+): Promise<Place & Pick<ConsumerStatus, "streamFound" | "broker" | "lagSeconds">> {
   const [state, found] = await Promise.all([
     broker?.consumerState(stream, durable),
     broker?.streamState(stream),
@@ -239,7 +245,9 @@ async function askBroker(
     durable,
     stream,
     ...(broker === undefined ? {} : { streamFound: found !== undefined }),
-    ...(state === undefined ? {} : { broker: state }),
+    ...(state === undefined || broker === undefined
+      ? {}
+      : { broker: state, lagSeconds: await readLagSeconds(broker, { stream, filter }, state) }),
   };
 }
 

@@ -109,6 +109,7 @@ function describeConsumer(stats: ConsumerStats, letters: ReadonlyMap<string, num
   return {
     connected: stats.connected,
     stalled: stats.stalled,
+    lag_seconds: stats.lagSeconds,
     pending: stats.pending,
     ack_pending: stats.ackPending,
     redelivered: stats.redelivered,

@@ -37,7 +37,7 @@ export function causeOfEvent(eventId: string, headers: Readonly<Record<string, s
 export function causeOfRequest(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Cause | undefined {
-  const traceparent = validTraceparent(headers["traceparent"]);
+  const traceparent = validTraceparent(headers.traceparent);
   const correlation = givenId(headers["mesh-correlation-id"]);
   if (traceparent === undefined && correlation === undefined) return undefined;
   return {

@@ -66,9 +66,10 @@ export function connectSimulated(options: SimulatedClientOptions): SimulatedBrok
       const stored = await connection.ask(`read ${stream}`, (port) =>
         port.read(stream, state.firstSeq, state.lastSeq),
       );
-      const found = stored.findLast(({ seq, subject }) =>
-        "seq" in at ? seq === at.seq : subject === at.last,
-      );
+      const found =
+        "after" in at
+          ? stored.find(({ seq, subject }) => seq > at.after && matches(at.filter, subject))
+          : stored.findLast(({ seq, subject }) => ("seq" in at ? seq === at.seq : subject === at.last));
       return found && { ...found, time: new Date(found.time) };
     },
     deleteMessage: (stream, seq) =>

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../support/compile.js";
 import { meshWith } from "../support/mesh-command.js";
@@ -6,6 +7,7 @@ import {
   bareClient,
   cached,
   call,
+  MESH,
   register,
   type ServiceName,
   startMesh,
@@ -196,7 +198,120 @@ test("status of an idle mesh: the outbox is empty and no consumer has lag", asyn
   expect(auth.stream.bytes).toBeGreaterThan(0);
   const table = await meshWith(ROOT, mesh.env, "status");
   expect(table.stdout).toMatch(/^AUTH +\d+ +\d+ +1 +\d+$/m);
-  expect(table.stdout).toMatch(/^sfs_auth_user +0 +0 +0 +0 +0 +\d+ rows at /m);
+  expect(table.stdout).toMatch(/^sfs_auth_user +user_cache +0\.0 s +0 +0 +0 +0 +0 +\d+ rows at /m);
+});
+
+test("status and readyz tell lag in seconds: the age of the oldest event that is not applied", async () => {
+  const { sfs } = mesh.databases;
+  const holder = await sfs.connect();
+  await holder.query("BEGIN; LOCK user_cache IN ACCESS EXCLUSIVE MODE");
+  await register(mesh, "behind");
+  const lag = async () => {
+    const { body } = await call(mesh, "sfs", "GET /readyz");
+    const checks = body.checks as { consumers: Record<string, { lag_seconds: number }> };
+    return checks.consumers.sfs_auth_user?.lag_seconds ?? 0;
+  };
+  await waitFor(async () => (await lag()) > 1.5);
+  const { body } = await operate("status");
+  const found = body.services.find(({ service }: { service: string }) => service === "sfs");
+  expect(found.consumers[0].lagSeconds).toBeGreaterThan(1.5);
+  expect(found.consumers[0].copy).toBe("user_cache");
+  await holder.query("ROLLBACK");
+  holder.release();
+  await waitFor(async () => (await lag()) === 0);
+});
+
+test("trace follows an entity from its row to each copy, and a deletion through what it caused", async () => {
+  const id = await register(mesh, "traced");
+  await waitFor(async () => (await cached(mesh, "sfs", id)) && (await cached(mesh, "compute", id)));
+  const { compute, gateway, auth } = mesh.databases;
+  const fine = await operate("trace", "auth.user", id);
+  expect(fine.body.problems).toEqual([]);
+  expect(fine.code).toBe(0);
+  expect(fine.body.owner).toMatchObject({ table: "users", row: "there", version: 1, waiting: [] });
+  expect(fine.body.subscribers.map((one: { standing: { kind: string } }) => one.standing.kind)).toEqual([
+    "applied",
+    "applied",
+  ]);
+  await compute.query(
+    "INSERT INTO containers (container_id, user_id, name, namespace, image) VALUES ('traced', $1, 'w', 'n', 'i')",
+    [id],
+  );
+  await waitFor(
+    async () => (await gateway.query("SELECT FROM mesh.applied WHERE entity_id = 'traced'")).rowCount === 1,
+  );
+  await gateway.query(
+    "INSERT INTO routes (route_id, container_id, host, target) VALUES ('traced', 'traced', 'h', 't')",
+  );
+  await auth.query("DELETE FROM users WHERE user_id = $1", [id]);
+  await waitFor(async () => (await bare.stored("GATEWAY", "gateway.route.traced.unregistered")).length === 1);
+  const gone = await operate("trace", "auth.user", id);
+  expect(gone.body.caused).toMatchObject([
+    {
+      event: { subject: "compute.container.traced.deleted" },
+      caused: [{ event: { subject: "gateway.route.traced.unregistered" }, caused: [] }],
+    },
+  ]);
+  const byEvent = await operate("trace", gone.body.event.eventId);
+  expect(byEvent.body).toMatchObject({ entity: "auth.user", id, caused: gone.body.caused });
+  const text = await meshWith(ROOT, mesh.env, "trace", "auth.user", id);
+  expect(text.stdout).toMatch(/^ {2}compute {4}applied, version 2, deleted; no row in user_cache$/m);
+  expect(text.stdout).toMatch(/^ {4}gateway\.route\.traced\.unregistered {2}GATEWAY #\d+/m);
+});
+
+test("trace says why a row is missing and what to do: a dead letter, a row that somebody deleted, an id that nobody knows", async () => {
+  const { sfs } = mesh.databases;
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(12)");
+  const id = await register(mesh, "longer-than-it-has-room-for");
+  await waitFor(
+    async () => (await sfs.query("SELECT FROM mesh.dead_letter WHERE entity_id = $1", [id])).rowCount === 1,
+  );
+  const dead = await operate("trace", "auth.user", id);
+  expect(dead.code).toBe(1);
+  expect(dead.body.problems[0].problem).toMatch(/^sfs: it is a dead letter: /);
+  expect(dead.body.problems[0].remedy).toMatch(/mesh dlq redrive sfs \d+$/);
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE text");
+  await operate("dlq", "redrive", "sfs", "--all");
+
+  const { rows } = await sfs.query("DELETE FROM user_cache WHERE user_id = $1 RETURNING username", [id]);
+  expect((await operate("trace", "auth.user", id)).body.problems).toEqual([
+    { problem: "sfs: user_cache lacks its row", remedy: "mesh verify sfs, then mesh resync sfs" },
+  ]);
+  await sfs.query("INSERT INTO user_cache (user_id, username) VALUES ($1, $2)", [id, rows[0]?.username]);
+  const nobody = await operate("trace", "auth.user", "nobody");
+  expect(nobody.body.problems[0].problem).toMatch(/^nobody knows it/);
+});
+
+test("tail shows what flows with who has applied it, and leaves no consumer behind", async () => {
+  const consumers = async () => {
+    const names: string[] = [];
+    for await (const { name } of bare.jsm.consumers.list("AUTH")) names.push(name);
+    return names.sort();
+  };
+  const before = await consumers();
+  const child = spawn(process.execPath, [MESH, "tail", "auth.user.*", "--json"], {
+    cwd: ROOT,
+    env: mesh.env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let out = "";
+  child.stdout.on("data", (chunk) => {
+    out += chunk;
+  });
+  await waitFor(async () => (await consumers()).length > before.length, {
+    timeoutMs: 40_000,
+    what: "the reader of mesh tail",
+  });
+  const id = await register(mesh, "tailed");
+  await waitFor(() => out.includes("\n"));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGINT");
+  expect(await ended).toBe(0);
+  const line = JSON.parse(out.split("\n", 1)[0] ?? "");
+  expect(line).toMatchObject({ subject: `auth.user.${id}.created`, stream: "AUTH", version: 1 });
+  expect(line.settled.map((one: { service: string }) => one.service).sort()).toEqual(["compute", "sfs"]);
+  for (const { withinMs } of line.settled) expect(withinMs).toBeGreaterThanOrEqual(0);
+  expect(await consumers()).toEqual(before);
 });
 
 test("status names a service that does not answer", async () => {
@@ -226,4 +341,14 @@ test("with the broker down status says so, and shows outbox and dead letters fro
   expect(body.services).toHaveLength(4);
   const health = await call(mesh, "sfs", "GET /readyz");
   expect(health.body).toMatchObject({ status: "degraded", checks: { outbox: { waiting: 0 } } });
+  await mesh.databases.auth.query("INSERT INTO users (user_id, username) VALUES ('dark', 'dark')");
+  const dark = await operate("trace", "auth.user", "dark");
+  expect(dark.code).toBe(1);
+  expect(dark.body.owner).toMatchObject({
+    row: "there",
+    waiting: [{ subject: "auth.user.dark.created", behind: 0 }],
+  });
+  expect(dark.body.problems).toEqual([
+    { problem: expect.stringContaining("the broker is out of reach"), remedy: expect.any(String) },
+  ]);
 });

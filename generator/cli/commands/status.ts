@@ -125,10 +125,22 @@ function describe(
   );
   print("");
   printTable(
-    ["consumer", "pending", "unacked", "redelivered", "retrying", "dead letters", "last snapshot"],
+    [
+      "consumer",
+      "copy",
+      "behind",
+      "pending",
+      "unacked",
+      "redelivered",
+      "retrying",
+      "dead letters",
+      "last snapshot",
+    ],
     all.flatMap(({ consumers }) =>
-      consumers.map(({ durable, broker, attemptsWaiting, deadLetters, snapshot }) => [
+      consumers.map(({ durable, copy, lagSeconds, broker, attemptsWaiting, deadLetters, snapshot }) => [
         durable,
+        copy ?? "-",
+        broker === undefined ? "-" : `${(lagSeconds ?? 0).toFixed(1)} s`,
         String(broker?.pending ?? "-"),
         String(broker?.ackPending ?? "-"),
         String(broker?.redelivered ?? "-"),

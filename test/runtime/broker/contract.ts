@@ -175,6 +175,11 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
           seq: 2,
         });
         expect((await last())?.seq).toBe(3);
+        const next = (after: number) =>
+          broker.storedMessage(stream.name, { after, filter: subjectIn(stream, "a", "*") });
+        expect((await next(0))?.seq).toBe(1);
+        expect((await next(1))?.seq).toBe(3);
+        expect(await next(3)).toBeUndefined();
         expect([...(await broker.subjectsOf(stream.name, ">"))].sort()).toEqual(
           ["a", "b"].map((id) => subjectIn(stream, id, "created")),
         );

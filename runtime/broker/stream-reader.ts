@@ -1,0 +1,77 @@
+import { DeliverPolicy, type JsMsg } from "nats";
+import type { StoredMessage } from "./broker.js";
+import { type ConnectOptions, openConnection } from "./connection.js";
+import { headersOf } from "./delivery.js";
+
+/*
+ * Reads streams for a person: through an ephemeral consumer without acks, so that it leaves no durable behind and no subscriber notices.
+ */
+
+/** What to read of a stream, in its order. */
+export interface ReadRange {
+  readonly stream: string;
+  /** A NATS filter that the stream's subjects cover. Default: all. */
+  readonly filter?: string;
+  /** Default: its first message. `new`: what is stored from now on. */
+  readonly from?: Date | "new";
+  /** Leaves bodies out. */
+  readonly headersOnly?: boolean;
+  /** Goes on with what is stored later, until it is aborted. Default: ends with what is stored now. */
+  readonly follow?: AbortSignal;
+}
+
+/** Reads the streams of one broker. */
+export interface StreamReader {
+  /** Rejects where the stream does not exist or may not be read. */
+  read(range: ReadRange): AsyncIterable<StoredMessage>;
+  close(): Promise<void>;
+}
+
+const CONNECT_MS = 5_000;
+
+/** Connects as an operator who may read the streams. Rejects with `BrokerAway` where the broker does not answer within 5 s. */
+export async function openStreamReader(options: ConnectOptions): Promise<StreamReader> {
+  const connection = openConnection(options);
+  const client = await connection.connected(CONNECT_MS).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
+  return {
+    async *read({ stream, filter, from, headersOnly = false, follow }) {
+      const consumer = await client.jetstream({ timeout: CONNECT_MS }).consumers.get(stream, {
+        ...(filter === undefined ? {} : { filterSubjects: filter }),
+        headers_only: headersOnly,
+        ...(from === "new" ? { deliver_policy: DeliverPolicy.New } : {}),
+        ...(from instanceof Date
+          ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.toISOString() }
+          : {}),
+      });
+      try {
+        if (follow === undefined && (await consumer.info()).num_pending === 0) return;
+        const messages = await consumer.consume();
+        const stop = () => messages.stop();
+        follow?.addEventListener("abort", stop, { once: true });
+        if (follow?.aborted) stop();
+        for await (const message of messages) {
+          yield storedOf(message);
+          if (follow === undefined && message.info.pending === 0) break;
+        }
+        follow?.removeEventListener("abort", stop);
+      } finally {
+        await consumer.delete().catch(() => false);
+      }
+    },
+    close: connection.close,
+  };
+}
+
+function storedOf(message: JsMsg): StoredMessage {
+  return {
+    subject: message.subject,
+    stream: message.info.stream,
+    seq: message.seq,
+    time: new Date(message.info.timestampNanos / 1_000_000),
+    body: message.data,
+    headers: headersOf(() => message.headers),
+  };
+}

@@ -1,0 +1,15 @@
+import type { Broker, ConsumerState } from "../broker/broker.js";
+
+/**
+ * Age in seconds of the oldest event that a durable has not settled: what its copy is behind. Null where none waits. It asks for
+ * the next message of the filter above the durable's ack floor, so it needs to read the stream.
+ */
+export async function readLagSeconds(
+  broker: Broker,
+  { stream, filter }: { readonly stream: string; readonly filter: string },
+  { pending, ackPending, ackFloor = 0 }: ConsumerState,
+): Promise<number | null> {
+  if (pending + ackPending === 0) return null;
+  const oldest = await broker.storedMessage(stream, { after: ackFloor, filter });
+  return oldest === undefined ? null : Math.max(0, (Date.now() - oldest.time.getTime()) / 1_000);
+}
