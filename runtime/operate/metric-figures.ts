@@ -5,7 +5,7 @@ import { MOST_LETTERS, OUTBOX_LETTERS, type Queryable } from "./figures.js";
 const READ = `SELECT
   (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS outbox,
   (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "outboxOldestSeconds",
-  (SELECT coalesce(json_object_agg(durable, letters), '{}') FROM (
+  (SELECT coalesce(pg_catalog.json_object_agg(durable, letters), '{}') FROM (
     SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
       WHERE letter.durable = known.durable AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted) AS letters
     FROM pg_catalog.unnest($1::text[]) AS known (durable)) AS counted) AS letters,

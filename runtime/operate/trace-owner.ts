@@ -123,7 +123,7 @@ async function momentsOf(
 ): Promise<readonly ComingMoment[]> {
   const { rows } = await pool.query<ComingMoment>(
     `SELECT event, ${isoTime("due_at")} AS "dueAt", attempts, last_error AS "lastError" FROM mesh.moment
-WHERE row_key = $1::text[] AND starts_with(event, $2) ORDER BY due_at LIMIT 20`,
+WHERE row_key = $1::text[] AND pg_catalog.starts_with(event, $2) ORDER BY due_at LIMIT 20`,
     [splitId(id, keyColumns(table).length) ?? [], `${entity}.`],
   );
   return rows;

@@ -53,6 +53,7 @@ ORDER BY 1`;
 /** The privileges that the role of SFS must have. */
 export const MAY: readonly string[] = [
   "database its own CONNECT TEMPORARY",
+  "function mesh.cause()",
   "function mesh.clock()",
   "function mesh.decimal_of(double precision)",
   "function mesh.id_part(text)",
@@ -62,6 +63,7 @@ export const MAY: readonly string[] = [
   "function mesh.next_version(text,text)",
   "function mesh.part_of_id(text,integer)",
   "function mesh.refuse_event(text,integer,integer)",
+  "function mesh.set_cause(text)",
   "function mesh.tell_moments(name,text,text[],integer) AS OWNER",
   "schema mesh USAGE",
   "schema public USAGE",
@@ -78,6 +80,7 @@ export const MAY: readonly string[] = [
   "table mesh.seen SELECT INSERT DELETE",
   "table mesh.subscription SELECT INSERT UPDATE",
   "table mesh.unfit_row SELECT INSERT DELETE",
+  "table mesh.unheard_creation SELECT INSERT UPDATE DELETE",
   "table public.files SELECT INSERT UPDATE DELETE",
   "table public.namespaces SELECT INSERT UPDATE DELETE",
   "table public.user_cache SELECT INSERT UPDATE DELETE",
