@@ -7,7 +7,7 @@ import { median, type Row } from "./report.js";
 import { syntheticMesh } from "./synthetic-mesh.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const cli = join(root, "generator/dist/cli/main.js");
+const cli = join(root, "generator/bin/mesh.js");
 
 interface Timing {
   readonly seconds: number;

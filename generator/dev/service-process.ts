@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { packageFolder } from "../project/package.js";
 import { endWithUs } from "./servers/process.js";
 
 export interface ServiceProcessOptions {
@@ -9,7 +10,7 @@ export interface ServiceProcessOptions {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly onLine: (line: string) => void;
-  /** The program. Default: the compiled command line beside this file. */
+  /** The program. Default: the command line that is installed. */
   readonly main?: string;
   /** Its arguments. Default `run <service>`. */
   readonly args?: readonly string[];
@@ -29,11 +30,9 @@ export interface ServiceProcess {
 /** A service gives itself 25 s to stop cleanly. */
 const GRACE_MS = 30_000;
 
-const MAIN = fileURLToPath(new URL("../cli/main.js", import.meta.url));
-
 /** Starts one generated service as `mesh run` does, with exactly this environment. It never outlives this process. */
 export function startServiceProcess(options: ServiceProcessOptions): ServiceProcess {
-  const { main = MAIN, args = ["run", options.service] } = options;
+  const { main = join(packageFolder(), "bin/mesh.js"), args = ["run", options.service] } = options;
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.folder,
     env: options.env,

@@ -3,7 +3,7 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder that this package is installed in. */
-function packageFolder(): string {
+export function packageFolder(): string {
   return fileURLToPath(new URL(".", import.meta.resolve("meshwright/package.json")));
 }
 

@@ -40,7 +40,7 @@ export async function startService(
   requireHooks(definition);
   const config = readConfig(definition, env);
   const logger = options.logger ?? createLogger(definition.name, config.logLevel, config.logsEvents);
-  const service = assemble(definition, config, logger);
+  const service = await assemble(definition, config, logger);
   const [url, port] = await listen(service);
   logger.info({ url, mesh: definition.mesh }, "listening");
   for (const warning of config.warnings) logger.warn({}, warning);

@@ -28,7 +28,7 @@ const OPTIONS: ChaosOptions = {
 };
 
 async function expectClean(options: ChaosOptions): Promise<void> {
-  if (!existsSync(join(ROOT, "generator/dist/cli/main.js")))
+  if (!existsSync(join(ROOT, "generator/dist/bundle/main.js")))
     throw new Error("the CLI is not built: npm run build");
   const report = await runChaos(options);
   expect(report.rounds.length).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ import type { Permissions } from "./broker.js";
  */
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const CLI = join(ROOT, "generator/dist/cli/main.js");
+const CLI = join(ROOT, "generator/bin/mesh.js");
 
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];

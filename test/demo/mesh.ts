@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MESH = join(ROOT, "generator/dist/cli/main.js");
+const MESH = join(ROOT, "generator/bin/mesh.js");
 
 /** `.mesh/endpoints.json` as `mesh dev` writes it: all that a client needs. */
 export interface Endpoints {

@@ -264,7 +264,7 @@ test("dev runs it, hooks included", async () => {
 
 test("the installed package knows its version", () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, "generator/package.json"), "utf8"));
-  const main = at("node_modules/meshwright/dist/cli/main.js");
+  const main = at("node_modules/meshwright/bin/mesh.js");
   for (const option of ["--version", "-V"])
     expect(execFileSync(process.execPath, [main, option], { cwd: folder, encoding: "utf8" })).toBe(
       `${version}\n`,

@@ -14,7 +14,7 @@ import { freePort, type TestNats, waitFor } from "./servers.js";
 export { waitFor } from "./servers.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-export const MESH = fileURLToPath(new URL("../../generator/dist/cli/main.js", import.meta.url));
+export const MESH = fileURLToPath(new URL("../../generator/bin/mesh.js", import.meta.url));
 
 export const SERVICES = ["auth", "sfs", "compute", "gateway"] as const;
 export type ServiceName = (typeof SERVICES)[number];

@@ -1,0 +1,62 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../support/compile.js";
+import { meshWith } from "../support/mesh-command.js";
+
+/*
+ * What a command loads is most of what it costs: a compiler, a server or a driver that it does not use is half a second. A command that
+ * needs another package has it added here; one that loads it through a file that it shares with others imports that file too early.
+ */
+
+const LIST = fileURLToPath(new URL("../support/list-packages.cjs", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "mesh-loaded-"));
+
+beforeAll(() => cpSync(join(ROOT, "mesh.yaml"), join(folder, "mesh.yaml")));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Those that are long to load, of the ones that `mesh` can load at all. */
+const HEAVY = [
+  "ajv",
+  "elkjs",
+  "fast-check",
+  "fastify",
+  "handlebars",
+  "nats",
+  "pg",
+  "pgsql-ast-parser",
+  "pino",
+  "ts-morph",
+  "tsx",
+  "typescript",
+  "yaml",
+];
+
+async function heavyPackagesOf(...words: readonly string[]): Promise<readonly string[]> {
+  const loaded = join(folder, "loaded.json");
+  const ended = await meshWith(folder, { NODE_OPTIONS: `--require "${LIST}"`, LOADED: loaded }, ...words);
+  expect(ended.stderr).not.toContain("Error:");
+  const packages = JSON.parse(readFileSync(loaded, "utf8")) as readonly string[];
+  rmSync(loaded);
+  return packages.filter((name) => HEAVY.includes(name)).sort();
+}
+
+test.each([
+  { words: ["--help"], packages: [] },
+  { words: ["check"], packages: ["yaml"] },
+  { words: ["generate"], packages: ["ajv", "handlebars", "ts-morph", "yaml"] },
+  // Up to date by now.
+  { words: ["generate"], packages: ["yaml"] },
+  { words: ["diff", "--against", "mesh.yaml"], packages: ["yaml"] },
+  { words: ["impact", "auth.users.display_name"], packages: ["yaml"] },
+  { words: ["explain", "auth.user.deleted"], packages: ["yaml"] },
+  { words: ["graph"], packages: ["elkjs", "yaml"] },
+  { words: ["graph", "--format", "mermaid"], packages: ["yaml"] },
+  { words: ["export", "asyncapi"], packages: ["yaml"] },
+  { words: ["status"], packages: ["nats", "pg", "pino", "yaml"] },
+  { words: ["dlq", "list"], packages: ["nats", "pg", "pino", "yaml"] },
+])("mesh $words loads no package that it does without", async ({ words, packages }) => {
+  expect(await heavyPackagesOf(...words)).toEqual(packages);
+});
