@@ -1,4 +1,4 @@
-import { fillLines, LINE_WIDTH, type Literal, printTypeScript } from "../print/layout.js";
+import { fillLines, LINE_WIDTH, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
 import { docComment } from "./docs.js";
 
 export interface Constant {
@@ -11,14 +11,11 @@ export interface Constant {
   readonly docs?: readonly string[];
 }
 
-/**
- * An exported constant, as text: ts-morph would indent what follows an initializer's first line, and
- * a literal that fills a screen is read from the margin.
- */
+/** An exported constant. */
 export function constantStatement({ name, value, type, satisfies, docs }: Constant): string {
   const opening = `export const ${name}${type === undefined ? "" : `: ${type}`} = `;
   const closing = satisfies === undefined ? "" : ` as const satisfies ${satisfies}`;
-  return `\n${docComment(docs ?? [])}${opening}${printTypeScript(value, { lead: opening.length })}${closing};`;
+  return `${docComment(docs ?? [])}${opening}${printTypeScript(value, { lead: opening.length })}${closing};`;
 }
 
 export interface TypeAlias {
@@ -28,13 +25,39 @@ export interface TypeAlias {
   readonly docs: readonly string[];
 }
 
-/** An exported type, as text for the same reason. */
+/** An exported type. */
 export function typeStatement({ name, intersection, docs }: TypeAlias): string {
   const opening = `export type ${name} = `;
   const line = `${opening}${intersection.join(" & ")};`;
   const broken = intersection.map((type) => `\n  & ${type}`).join("");
   const isWide = line.length > LINE_WIDTH && intersection.length > 1;
-  return `\n${docComment(docs)}${isWide ? `${opening.trimEnd()}${broken};` : line}`;
+  return `${docComment(docs)}${isWide ? `${opening.trimEnd()}${broken};` : line}`;
+}
+
+export interface HookedFunction {
+  readonly name: string;
+  /** The type of its one parameter. */
+  readonly hooks: string;
+  /** It may be called without hooks. */
+  readonly isOptional: boolean;
+  readonly returnType: string;
+  /** What it returns. */
+  readonly value: Literal;
+  readonly docs: readonly string[];
+}
+
+/** An exported function of the hooks that a user passes in. */
+export function functionStatement({
+  name,
+  hooks,
+  isOptional,
+  returnType,
+  value,
+  docs,
+}: HookedFunction): string {
+  const opening = `export function ${name}(hooks: ${hooks}${isOptional ? " = {}" : ""}): ${returnType} {`;
+  const body = `return ${printTypeScript(value, RETURNED)};`.replaceAll("\n", "\n  ");
+  return `${docComment(docs)}${opening}\n  ${body}\n}`;
 }
 
 /** A type of the runtime with parameters, each a union: on one line where it fits there behind `lead` columns. */

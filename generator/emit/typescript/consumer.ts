@@ -1,10 +1,11 @@
 import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
-import { type StatementStructures, StructureKind } from "ts-morph";
+import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import type { Cascade, Consumer, Delivery, Event, Source, Subscription, Sync } from "../../model/mesh.js";
 import { serviceTitle } from "../../model/service-title.js";
 import type { Lookup } from "../lookup.js";
-import { code, differing, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
+import { code, differing, type Literal } from "../print/layout.js";
 import { quoted } from "../wording.js";
+import { functionStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { eventsConstantName, streamConstantName } from "./events.js";
 import { type ConsumerScope, hookProperties, hooksName, needsHooks } from "./hooks.js";
@@ -25,7 +26,7 @@ export function consumerFunctionName(consumer: Consumer): string {
   return `${consumer.names.value}Consumer`;
 }
 
-function hooksInterface(scope: ConsumerScope): StatementStructures {
+function hooksInterface(scope: ConsumerScope): InterfaceDeclarationStructure {
   const { service, consumer, imports } = scope;
   const isStateless = service.database === undefined;
   const optional = needsHooks(consumer) ? "Steps" : "Optional steps";
@@ -46,22 +47,19 @@ function hooksInterface(scope: ConsumerScope): StatementStructures {
   };
 }
 
-function consumerFunction(scope: ConsumerScope): StatementStructures {
+function consumerFunction(scope: ConsumerScope): string {
   const { consumer, imports } = scope;
-  return {
-    kind: StructureKind.Function,
+  return functionStatement({
     name: consumerFunctionName(consumer),
-    isExported: true,
     docs: docs(purpose(scope)),
-    parameters: [
-      { name: "hooks", type: hooksName(consumer), ...(needsHooks(consumer) ? {} : { initializer: "{}" }) },
-    ],
+    hooks: hooksName(consumer),
+    isOptional: !needsHooks(consumer),
     returnType: imports.type(
       RUNTIME,
       scope.service.database === undefined ? "StatelessConsumerDefinition" : "ConsumerDefinition",
     ),
-    statements: [`return ${printTypeScript(consumerLiteral(scope), RETURNED)};`],
-  };
+    value: consumerLiteral(scope),
+  });
 }
 
 /** `SHOP`, `the mailer of SHOP` */

@@ -8,5 +8,5 @@ export function mainSource(service: Service): SourceText {
   const imports = gatherImports();
   const run = imports.value(RUNTIME, "runMain");
   const factory = imports.value("./service.js", serviceFunctionName(service));
-  return { imports, statements: [`\nawait ${run}(${factory}, import.meta.url);`] };
+  return { imports, statements: [`await ${run}(${factory}, import.meta.url);`] };
 }

@@ -1,5 +1,5 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
-import { type StatementStructures, StructureKind } from "ts-morph";
+import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import type { Event, Field, Service, Stream } from "../../model/mesh.js";
 import { serviceTitle } from "../../model/service-title.js";
 import { call, code, differing, documented, type Literal, SPREAD } from "../print/layout.js";
@@ -37,7 +37,7 @@ export function streamConstantName(service: Service): string {
   return `${service.names.value}Stream`;
 }
 
-function eventInterface(event: Event, imports: Imports): StatementStructures {
+function eventInterface(event: Event, imports: Imports): InterfaceDeclarationStructure {
   return {
     kind: StructureKind.Interface,
     name: event.name,

@@ -1,4 +1,3 @@
-import { type ImportDeclarationStructure, StructureKind } from "ts-morph";
 import { fillLines, LINE_WIDTH } from "../print/layout.js";
 
 /** Where generated code finds the runtime: its one public face. */
@@ -11,7 +10,7 @@ export interface Imports {
   value(module: string, name: string): string;
   /** The module as a whole, under this name. */
   all(module: string, name: string): string;
-  declarations(): ImportDeclarationStructure[];
+  declarations(): readonly string[];
 }
 
 /** Of a module as a whole. */
@@ -60,12 +59,9 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   return taken.has(name) ? freeName(`${name}_`, taken) : name;
 }
 
-function declare(module: string, names: readonly Imported[]): ImportDeclarationStructure {
+function declare(module: string, names: readonly Imported[]): string {
   const whole = names.find(({ name }) => name === ALL);
-  if (whole !== undefined) {
-    const { local: namespaceImport } = whole;
-    return { kind: StructureKind.ImportDeclaration, moduleSpecifier: module, namespaceImport };
-  }
+  if (whole !== undefined) return `import * as ${whole.local} from "${module}";`;
   const isTypeOnly = names.every(({ kind }) => kind === "type");
   const specifiers = [...names]
     .sort((a, b) => compareNames(a.name, b.name))
@@ -73,16 +69,10 @@ function declare(module: string, names: readonly Imported[]): ImportDeclarationS
       const marked = !isTypeOnly && kind === "type" ? `type ${name}` : name;
       return local === name ? marked : `${marked} as ${local}`;
     });
-  const line = `import${isTypeOnly ? " type" : ""} { ${specifiers.join(", ")} } from "${module}";`;
-  return {
-    kind: StructureKind.ImportDeclaration,
-    moduleSpecifier: module,
-    isTypeOnly,
-    namedImports:
-      line.length <= LINE_WIDTH
-        ? specifiers
-        : (writer) => writer.write(`\n${fillLines(specifiers, LINE_WIDTH - 2).join(",\n")},\n`),
-  };
+  const opening = `import${isTypeOnly ? " type" : ""}`;
+  const line = `${opening} { ${specifiers.join(", ")} } from "${module}";`;
+  if (line.length <= LINE_WIDTH) return line;
+  return `${opening} {\n  ${fillLines(specifiers, LINE_WIDTH - 2).join(",\n  ")},\n} from "${module}";`;
 }
 
 /** Packages, then the farthest relatives, then siblings: the order that the linter asks for. */

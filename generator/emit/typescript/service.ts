@@ -1,12 +1,11 @@
-import { type StatementStructures, StructureKind } from "ts-morph";
 import type { Consumer, Resource, Service } from "../../model/mesh.js";
 import { pascalCase } from "../../model/names.js";
 import { serviceTitle } from "../../model/service-title.js";
 import { isBeyondSql } from "../../rules/payload-conditions.js";
 import type { Lookup } from "../lookup.js";
 import { OPENAPI_FILE } from "../openapi/document.js";
-import { code, type Literal, printTypeScript, RETURNED } from "../print/layout.js";
-import { typeStatement } from "./constant.js";
+import { code, type Literal, printTypeScript } from "../print/layout.js";
+import { functionStatement, typeStatement } from "./constant.js";
 import { consumerFunctionName } from "./consumer.js";
 import { docs } from "./docs.js";
 import { eventsConstantName, streamConstantName } from "./events.js";
@@ -90,20 +89,16 @@ function namedHooksType({ service, imports }: Scope, name: string, consumers: re
   });
 }
 
-function serviceFunction(scope: Scope): StatementStructures {
+function serviceFunction(scope: Scope): string {
   const { service, imports } = scope;
-  const required = service.consumers.some(needsHooks);
-  return {
-    kind: StructureKind.Function,
+  return functionStatement({
     name: serviceFunctionName(service),
-    isExported: true,
     docs: docs(service.description ?? `The ${serviceTitle(service.name)} service.`),
-    parameters: [
-      { name: "hooks", type: `${service.names.type}Hooks`, ...(required ? {} : { initializer: "{}" }) },
-    ],
+    hooks: `${service.names.type}Hooks`,
+    isOptional: !service.consumers.some(needsHooks),
     returnType: imports.type(RUNTIME, "ServiceDefinition"),
-    statements: [`return ${printTypeScript(serviceLiteral(scope), RETURNED)};`],
-  };
+    value: serviceLiteral(scope),
+  });
 }
 
 function serviceLiteral({ service, lookup, imports }: Scope): Literal {

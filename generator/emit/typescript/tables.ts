@@ -1,4 +1,4 @@
-import { type StatementStructures, StructureKind } from "ts-morph";
+import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import { meetsByDefault } from "../../model/meets-by-default.js";
 import type { Column, Event, Table, View } from "../../model/mesh.js";
 import { isDrawnByRuntime, mayBeLeftOut } from "../json-schema/body.js";
@@ -52,7 +52,7 @@ function copyOf({ cache }: Table): string {
   return cache === undefined ? "" : `A read-only copy, kept by \`${cache.entity}.*\` events.`;
 }
 
-function rowInterface(table: Table | View, about: string): StatementStructures {
+function rowInterface(table: Table | View, about: string): InterfaceDeclarationStructure {
   return {
     kind: StructureKind.Interface,
     name: table.names.row,

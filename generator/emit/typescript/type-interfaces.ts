@@ -1,7 +1,7 @@
 import {
+  type InterfaceDeclarationStructure,
   type OptionalKind,
   type PropertySignatureStructure,
-  type StatementStructures,
   StructureKind,
 } from "ts-morph";
 import type { Event, Field, NamedType } from "../../model/mesh.js";
@@ -16,7 +16,7 @@ export function typesSource(types: readonly NamedType[]): SourceText {
   return { imports: gatherImports(...types.map(({ name }) => name)), statements: types.map(typeInterface) };
 }
 
-function typeInterface({ name, fields }: NamedType): StatementStructures {
+function typeInterface({ name, fields }: NamedType): InterfaceDeclarationStructure {
   return {
     kind: StructureKind.Interface,
     name,

@@ -48,7 +48,7 @@ interface Exported {
 export const COMPILED = "validators.compiled";
 
 export interface ValidatorsSource {
-  /** The head of the file, and what goes below it, round ts-morph: printing it there would cost more than compiling it. */
+  /** The head of the file, and what goes below it. */
   readonly head: SourceText;
   readonly body: string;
 }

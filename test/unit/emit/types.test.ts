@@ -50,11 +50,8 @@ test("imports are gathered once, sorted, and renamed where a name is taken", () 
   expect(imports.value("./b.js", "hooks")).toBe("hooks_");
   expect(imports.value("../a.js", "Row")).toBe("Row_");
   expect(imports.value("./b.js", "hooks")).toBe("hooks_");
-  const declared = imports
-    .declarations()
-    .map(({ moduleSpecifier, namedImports }) => [moduleSpecifier, namedImports]);
-  expect(declared).toEqual([
-    ["../a.js", ["Row as Row_"]],
-    ["./b.js", ["hooks as hooks_", "type Row"]],
+  expect(imports.declarations()).toEqual([
+    'import { Row as Row_ } from "../a.js";',
+    'import { hooks as hooks_, type Row } from "./b.js";',
   ]);
 });
