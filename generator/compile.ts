@@ -42,6 +42,8 @@ export interface CompileOptions {
   readonly file: string;
   /** Of the project's folder; undefined: nobody has looked, and nothing is warned of for their lack. */
   readonly hooks?: readonly HookFile[];
+  /** Whether warnings are looked for too. Default true. */
+  readonly warnings?: boolean;
 }
 
 /** From the text of mesh.yaml to what it means. Pure; throws only on a bug of the compiler. */
@@ -58,7 +60,8 @@ export function compileMesh(text: string | Uint8Array, options: CompileOptions):
   const mesh = isSound ? buildMesh(program) : undefined;
   if (isSound && mesh !== undefined) checkTypedConstants(program, mesh, found.report);
   const isValid = isSound && !hasErrors(found.list());
-  const ignored = isValid ? advise({ program, ignores, found, hooks: options.hooks }) : [];
+  const { hooks, warnings = true } = options;
+  const ignored = isValid && warnings ? advise({ program, ignores, found, hooks }) : [];
   const locate: Compilation["locate"] = (mistakes) => locateMistakes(mistakes, { source, value });
   let find: FindPlace | undefined;
   return {

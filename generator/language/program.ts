@@ -35,6 +35,8 @@ export interface Program {
     readonly subjects: boolean;
     readonly types: boolean;
   };
+  /** The rules of one service, on whatever event. */
+  rulesOf(service: string): readonly CascadeNode[];
   /** The rules of one service on one event, `auth.user.deleted`. */
   cascadesOf(service: string, event: string): readonly CascadeNode[];
 }
@@ -45,6 +47,7 @@ export function bindProgram(node: MeshNode): Program {
   const services = bindServices(node, databases);
   const { events, entities, subjects } = bindEvents(node, services, types);
   const cascades = node.get.cascades?.items ?? [];
+  const byService = groupBy(cascades, ({ get }) => get.service?.value);
   const grouped = groupBy(cascades, ({ get }) => `${get.service?.value} ${get.on?.text}`);
   const poisoned = {
     services: isPoisoned(node, "services"),
@@ -66,6 +69,7 @@ export function bindProgram(node: MeshNode): Program {
     poisoned,
     entitiesOf: (service) => entitiesByService.get(service) ?? [],
     eventsOf: (service) => owned.get(service) ?? [],
+    rulesOf: (service) => byService.get(service) ?? [],
     cascadesOf: (service, event) => grouped.get(`${service} ${event}`) ?? [],
   };
 }

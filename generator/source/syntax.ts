@@ -1,5 +1,6 @@
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import type { Report } from "../diagnostics/report.js";
+import { STANDS_FOR_NOTHING } from "./comments.js";
 import { MAXIMUM_DEPTH, MAXIMUM_TEXT, MAXIMUM_TOKENS } from "./maximum-sizes.js";
 import type { SourceText } from "./text.js";
 
@@ -77,14 +78,11 @@ function readTokens(text: string, report: Report): Tokens | undefined {
       report("too-deep", { start: offset, end: offset + lexeme.length }, { limit: MAXIMUM_DEPTH });
       return undefined;
     }
-    if (!EMPTY.has(type)) offset += lexeme.length;
+    if (!STANDS_FOR_NOTHING.has(type)) offset += lexeme.length;
   }
   unclosed.push(...open);
   return { tokens: [...tokens, ...parser.end()], unclosed, isLong: count > LONG };
 }
-
-/** Tokens that stand for no characters. */
-const EMPTY: ReadonlySet<CST.TokenType | null> = new Set(["doc-mode", "flow-error-end", "scalar"]);
 
 /** Each at its place; the parser's own words, which `explain` knows by the code. */
 interface Fault {

@@ -16,12 +16,8 @@ export const checkConsumerNames: Rule = (program, report) => {
   }
 };
 
-function beforeHooks({ name }: ServiceSymbol, { cascades }: Program): ReadonlySet<string> {
-  return new Set(
-    cascades.flatMap(({ get: { service, before } }) =>
-      service?.value === name ? (before?.value ?? []) : [],
-    ),
-  );
+function beforeHooks({ name }: ServiceSymbol, program: Program): ReadonlySet<string> {
+  return new Set(program.rulesOf(name).flatMap(({ get: { before } }) => before?.value ?? []));
 }
 
 interface Taken {

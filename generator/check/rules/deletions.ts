@@ -27,9 +27,14 @@ interface Deletion {
   readonly rules: readonly CascadeNode[];
 }
 
+/** Of the entities that it copies, or that its rules are about. */
 function deletionsOf(service: ServiceSymbol, program: Program): readonly Deletion[] {
   const tables = [...(service.database?.tables.values() ?? [])];
-  return program.events
+  const copied = tables.flatMap(({ cacheOf }) => program.entities.get(cacheOf?.text ?? "")?.events ?? []);
+  const ruled = program
+    .rulesOf(service.name)
+    .flatMap(({ get }) => program.subjects.get(get.on?.text ?? "") ?? []);
+  return [...new Set([...copied, ...ruled])]
     .filter(({ change }) => change === "delete")
     .map(({ entityName, subject }) => {
       const event = `${entityName}.${subject.value.action}`;

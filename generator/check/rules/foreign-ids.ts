@@ -1,7 +1,14 @@
 import { type ColumnType, kindOf } from "@meshwright/runtime/column-types";
+import { groupBy } from "../../collections/group-by.js";
 import type { Report } from "../../diagnostics/report.js";
 import { covers, type Program } from "../../language/program.js";
-import type { ColumnSymbol, EntitySymbol, ServiceSymbol, TableSymbol } from "../../language/symbols.js";
+import type {
+  ColumnSymbol,
+  EntitySymbol,
+  EventSymbol,
+  ServiceSymbol,
+  TableSymbol,
+} from "../../language/symbols.js";
 import { singularName } from "../../model/names.js";
 import type { Rule } from "../rule.js";
 import { idType, sourceOf } from "../table-lookup.js";
@@ -11,13 +18,14 @@ import { idType, sourceOf } from "../table-lookup.js";
  * the entity's id, or is that of a column with a rule: the row goes on naming what is gone.
  */
 export const adviseForeignIds: Rule = (program, report) => {
+  const called = groupBy(program.entities.values(), ({ entity }) => idName(entity));
   for (const service of program.services.values()) {
     for (const entity of entitiesHeard(service, program)) {
       if (entity.service === service.name) continue;
       const deletion = entity.events.find(({ change }) => change === "delete");
       if (deletion === undefined) continue;
       const event = `${entity.entityName}.${deletion.subject.value.action}`;
-      adviseTables({ service, entity, event }, program, report);
+      adviseTables({ service, entity, event, called }, program, report);
     }
   }
 };
@@ -27,6 +35,8 @@ interface Heard {
   readonly entity: EntitySymbol;
   /** Its deletion. */
   readonly event: string;
+  /** All entities of the mesh, by what their ids are called after them. */
+  readonly called: ReadonlyMap<string, readonly EntitySymbol[]>;
 }
 
 /** All of whose events it hears, not as a named consumer. */
@@ -48,14 +58,14 @@ function adviseTables(heard: Heard, program: Program, report: Report): void {
   const key = sourceOf(entity.events)?.key ?? copy?.key ?? [];
   if (key.length > 1) return;
   const names = idNames(entity, key[0]);
-  const others = namesOfOthers(heard, program);
+  const isOfOther = namesOfOthers(heard);
   const siblings = namesWithRule(heard, copy, program);
   for (const table of tables) {
     if (table.cacheOf !== undefined) continue;
     for (const column of table.columns.values()) {
-      if (!siblings.has(plain(column.name)) && !namesId(column, names, others)) continue;
+      if (!siblings.has(plain(column.name)) && !namesId(column, names, isOfOther)) continue;
       if (!holds(column, idType(key))) continue;
-      if (isOwnId(column, table, program)) continue;
+      if (isOwnId(column, table, program.eventsOf(service.name))) continue;
       if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
       report("foreign-id-without-rule", column.span, {
         column: column.name,
@@ -75,23 +85,26 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
+/** What the id of something is called after it. */
+function idName(name: string): string {
+  return `${plain(name)}id`;
+}
+
 /** What a column is called that holds the entity's id: as its key, where that says whose id it is, else after the entity. */
 function idNames({ entity }: EntitySymbol, key: ColumnSymbol | undefined): ReadonlySet<string> {
   const own = plain(key?.name ?? "");
-  return new Set([`${plain(entity)}id`, ...(/.id$/.test(own) ? [own] : [])]);
+  return new Set([idName(entity), ...(/.id$/.test(own) ? [own] : [])]);
 }
 
 /** What columns of the service's other tables are called that a rule, or a reference to the copy, says the id of: `owner_id`. */
 function namesWithRule(
   { service, event }: Heard,
   copy: TableSymbol | undefined,
-  { cascades }: Program,
+  program: Program,
 ): ReadonlySet<string> {
-  const ruled = cascades.flatMap(({ get }) =>
-    get.service?.value === service.name && get.on?.text === event
-      ? [(get.delete ?? get.set_null)?.value.column ?? ""]
-      : [],
-  );
+  const ruled = program
+    .cascadesOf(service.name, event)
+    .map(({ get }) => (get.delete ?? get.set_null)?.value.column ?? "");
   const columns = [...(service.database?.tables.values() ?? [])].flatMap(({ columns }) => [
     ...columns.values(),
   ]);
@@ -102,10 +115,14 @@ function namesWithRule(
 }
 
 /** `user_id`, and `approver_user_id` unless that is the id of something else: of a `power_user` beside a `user`. */
-function namesId({ name }: ColumnSymbol, names: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+function namesId(
+  { name }: ColumnSymbol,
+  names: ReadonlySet<string>,
+  isOfOther: (plainName: string) => boolean,
+): boolean {
   for (const ending of endingsOf(name)) {
     if (names.has(plain(ending))) return true;
-    if (others.has(plain(ending))) return false;
+    if (isOfOther(plain(ending))) return false;
   }
   return false;
 }
@@ -116,19 +133,18 @@ function endingsOf(name: string): readonly string[] {
   return words.map((_, first) => words.slice(first).join("_"));
 }
 
-/** What ids of other entities, and of rows of the service's own tables, are called. */
-function namesOfOthers({ service, entity }: Heard, { entities }: Program): ReadonlySet<string> {
-  const foreign = [...entities.values()].filter((each) => each !== entity).map((each) => each.entity);
-  const own = [...(service.database?.tables.values() ?? [])].map(({ name }) => singularName(name));
-  return new Set([...foreign, ...own].map((name) => `${plain(name)}id`));
+/** Whether the id of another entity, or of rows of one of the service's own tables, is called so. */
+function namesOfOthers({ service, entity, called }: Heard): (plainName: string) => boolean {
+  const own = [...(service.database?.tables.values() ?? [])].map(({ name }) => idName(singularName(name)));
+  return (name) => own.includes(name) || called.get(name)?.some((each) => each !== entity) === true;
 }
 
 /** The key of a table whose rows are an entity of the same name: `items.item_id` beside a foreign `item`. */
-function isOwnId({ name, key }: ColumnSymbol, table: TableSymbol, { events }: Program): boolean {
+function isOwnId({ name, key }: ColumnSymbol, table: TableSymbol, events: readonly EventSymbol[]): boolean {
   if (!key || table.key.length > 1) return false;
   const own = events.filter((event) => event.table === table && event.id === undefined);
   const names = [singularName(table.name), ...own.map(({ subject }) => subject.value.entity)];
-  return names.some((each) => `${plain(each)}id` === plain(name));
+  return names.some((each) => idName(each) === plain(name));
 }
 
 function holds({ type }: ColumnSymbol, id: ColumnType | undefined): boolean {
@@ -140,12 +156,8 @@ function hasRule(
   table: TableSymbol,
   { service, program }: Pick<Heard, "service"> & { readonly program: Program },
 ): boolean {
-  return program.cascades.some(({ get }) => {
+  return program.rulesOf(service.name).some(({ get }) => {
     const target = get.delete ?? get.set_null;
-    return (
-      get.service?.value === service.name &&
-      target?.value.table === table.name &&
-      target.value.column === column.name
-    );
+    return target?.value.table === table.name && target.value.column === column.name;
   });
 }

@@ -50,7 +50,7 @@ export function readFolder(folder: string): ReadonlyMap<string, string> {
 }
 
 function compiled(bytes: Uint8Array, file: string): Pick<FormerMesh, "mesh" | "placeAt"> {
-  const { mesh, diagnostics, placeAt } = compileMesh(bytes, { file });
+  const { mesh, diagnostics, placeAt } = compileMesh(bytes, { file, warnings: false });
   if (mesh !== undefined) return { mesh, placeAt };
   const [first] = diagnostics.filter((diagnostic) => hasErrors([diagnostic]));
   const where = first === undefined ? file : `${file}:${first.start.line}:${first.start.column}`;

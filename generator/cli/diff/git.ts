@@ -14,23 +14,8 @@ export interface Commit {
 
 /** The commit that a ref names; says in one line why there is none. */
 export function findCommit(ref: string): Commit {
-  const inside = git("rev-parse", "--is-inside-work-tree");
-  if (inside.text !== "true") {
-    throw new UsageError(
-      `there is no git repository here, and no file ${ref}: nothing to compare with`,
-      "compare with another mesh.yaml or a lock: mesh diff --against <file>",
-    );
-  }
   const { ok, text: id } = git("rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`);
-  if (!ok) {
-    const isShallow = git("rev-parse", "--is-shallow-repository").text === "true";
-    throw new UsageError(
-      `${ref} is neither a file nor a commit that this repository has`,
-      isShallow
-        ? "this clone is shallow: fetch more of it (git fetch --deepen=50, or fetch-depth: 0 in CI)"
-        : "git fetch brings what others have pushed; branches of theirs are called origin/…",
-    );
-  }
+  if (!ok) throw explain(ref);
   return {
     id,
     read: (path) => {
@@ -42,6 +27,21 @@ export function findCommit(ref: string): Commit {
         .text.split("\0")
         .flatMap((path) => (path === "" ? [] : path.slice(path.lastIndexOf("/") + 1))),
   };
+}
+
+function explain(ref: string): UsageError {
+  if (git("rev-parse", "--is-inside-work-tree").text !== "true")
+    return new UsageError(
+      `there is no git repository here, and no file ${ref}: nothing to compare with`,
+      "compare with another mesh.yaml or a lock: mesh diff --against <file>",
+    );
+  const isShallow = git("rev-parse", "--is-shallow-repository").text === "true";
+  return new UsageError(
+    `${ref} is neither a file nor a commit that this repository has`,
+    isShallow
+      ? "this clone is shallow: fetch more of it (git fetch --deepen=50, or fetch-depth: 0 in CI)"
+      : "git fetch brings what others have pushed; branches of theirs are called origin/…",
+  );
 }
 
 function git(...words: readonly string[]): { readonly ok: boolean; readonly text: string } {

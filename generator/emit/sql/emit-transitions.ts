@@ -1,3 +1,4 @@
+import { groupBy } from "../../collections/group-by.js";
 import type { Step } from "../../migrations/steps.js";
 import { planTransitions, type Transition } from "../../migrations/transition.js";
 import type { Database, Mesh, Table } from "../../model/mesh.js";
@@ -29,7 +30,8 @@ export function emitTransitions(
     const render = openSqlRender(templates, meshSchema(database));
     return { triggers: (mesh: Mesh, table: Table) => tableTriggers(mesh, { database, table, render }) };
   };
-  const touched = (name: string) => whatMakes(name, before) !== whatMakes(name, next);
+  const [made, makes] = [whatMakes(before), whatMakes(next)];
+  const touched = (name: string) => made(name) !== makes(name);
   return planTransitions(before, next, triggersOf, touched).map((transition) => {
     const database = next.databases.find(({ name }) => name === transition.database);
     const render = openSqlRender(templates, meshSchema({ shared: database?.shared }));
@@ -50,10 +52,15 @@ export function emitTransitions(
 }
 
 /** All that a database follows from, as text: where it is the same nothing runs, and no trigger is printed to see that. */
-function whatMakes(name: string, { databases, services, events }: Mesh): string {
-  const database = databases.find((each) => each.name === name);
-  const service = services.find((each) => each.name === database?.service);
-  const heard = new Set(service?.consumers.flatMap((consumer) => consumer.events));
-  const own = events.filter((event) => event.service === service?.name || heard.has(event.name));
-  return JSON.stringify([database, service, own]);
+function whatMakes(mesh: Mesh): (database: string) => string {
+  const databases = new Map(mesh.databases.map((database) => [database.name, database]));
+  const services = new Map(mesh.services.map((service) => [service.name, service]));
+  const events = new Map(mesh.events.map((event) => [event.name, event]));
+  const published = groupBy(mesh.events, ({ service }) => service);
+  return (name) => {
+    const database = databases.get(name);
+    const service = services.get(database?.service ?? "");
+    const heard = service?.consumers.flatMap((consumer) => consumer.events.map((event) => events.get(event)));
+    return JSON.stringify([database, service, published.get(service?.name ?? ""), heard]);
+  };
 }

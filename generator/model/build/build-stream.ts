@@ -47,7 +47,7 @@ function isDescribed(stream: Readonly<Record<string, unknown>> | undefined): boo
 
 /** What it publishes; of an external service that has subjects of its own form, those. */
 function subjectsOf(service: ServiceSymbol, program: Program): readonly string[] {
-  const events = program.events.filter((event) => event.service === service);
+  const events = program.eventsOf(service.name);
   if (events.every(({ node }) => node?.get.subject === undefined))
     return buildPatterns(service.publishes).map((pattern) => pattern.filter);
   const documented = events.filter(({ node }) => node?.get.subject === undefined);
