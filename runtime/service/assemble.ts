@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
+import { buildServer } from "../http/server.js";
 import { sourceOf } from "../resync/snapshot-source.js";
 import { type Meter, openMeter } from "../telemetry/meter.js";
 import type { ServiceConfig } from "./config.js";
@@ -26,16 +27,8 @@ export interface Service {
   parts: Parts | undefined;
 }
 
-/**
- * Everything that a service has before it listens; nothing is connected yet. The server is loaded here: most that imports
- * the runtime, such as `mesh status`, serves nothing.
- */
-export async function assemble(
-  definition: ServiceDefinition,
-  config: ServiceConfig,
-  logger: Logger,
-): Promise<Service> {
-  const { buildServer } = await import("../http/server.js");
+/** Everything that a service has before it listens; nothing is connected yet. */
+export function assemble(definition: ServiceDefinition, config: ServiceConfig, logger: Logger): Service {
   const pools = createPools(definition, config, logger);
   const state: ServiceState = {
     phase: pools === undefined ? "running the start hook" : "waiting for the database",

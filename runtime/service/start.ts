@@ -1,7 +1,7 @@
 import { connectJetStream } from "../broker/jetstream.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
-import { assemble, type Service } from "./assemble.js";
+import type { Service } from "./assemble.js";
 import { type Environment, readConfig } from "./config.js";
 import { requireHooks } from "./hooks.js";
 import { listen } from "./listen.js";
@@ -40,7 +40,9 @@ export async function startService(
   requireHooks(definition);
   const config = readConfig(definition, env);
   const logger = options.logger ?? createLogger(definition.name, config.logLevel, config.logsEvents);
-  const service = await assemble(definition, config, logger);
+  // With the servers of requests and figures, which most that imports the runtime, such as `mesh status`, does without.
+  const { assemble } = await import("./assemble.js");
+  const service = assemble(definition, config, logger);
   const [url, port] = await listen(service);
   logger.info({ url, mesh: definition.mesh }, "listening");
   for (const warning of config.warnings) logger.warn({}, warning);

@@ -28,6 +28,7 @@ const HEAVY = [
   "pg",
   "pgsql-ast-parser",
   "pino",
+  "prom-client",
   "ts-morph",
   "tsx",
   "typescript",
