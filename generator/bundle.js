@@ -1,5 +1,5 @@
-import { copyFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -13,8 +13,7 @@ import { build } from "esbuild";
 const outdir = "dist/bundle";
 const yaml = dirname(fileURLToPath(import.meta.resolve("yaml/package.json")));
 
-rmSync(outdir, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: ["dist/cli/main.js"],
   outdir,
   bundle: true,
@@ -26,5 +25,9 @@ await build({
   target: "node20.11",
   chunkNames: "[name]-[hash]",
   logLevel: "warning",
+  metafile: true,
 });
+// Of an earlier build, and only now: a command that starts meanwhile finds its files.
+const built = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+for (const name of readdirSync(outdir)) if (!built.has(name)) rmSync(join(outdir, name));
 copyFileSync(join(yaml, "LICENSE"), join(outdir, "yaml.LICENSE"));

@@ -1,9 +1,9 @@
-import { groupBy } from "../../collections/group-by.js";
 import type { Step } from "../../migrations/steps.js";
 import { planTransitions, type Transition } from "../../migrations/transition.js";
 import type { Database, Mesh, Table } from "../../model/mesh.js";
 import { meshSchema } from "../../model/names.js";
 import type { Templates } from "../../templates.js";
+import { openLookup } from "../lookup.js";
 import { type Lock, lockOf } from "./locks.js";
 import { STAGES, stagesOf } from "./print-stages.js";
 import { openPrinting, openSqlRender } from "./sql-render.js";
@@ -53,14 +53,13 @@ export function emitTransitions(
 
 /** All that a database follows from, as text: where it is the same nothing runs, and no trigger is printed to see that. */
 function whatMakes(mesh: Mesh): (database: string) => string {
+  const lookup = openLookup(mesh);
   const databases = new Map(mesh.databases.map((database) => [database.name, database]));
-  const services = new Map(mesh.services.map((service) => [service.name, service]));
-  const events = new Map(mesh.events.map((event) => [event.name, event]));
-  const published = groupBy(mesh.events, ({ service }) => service);
   return (name) => {
     const database = databases.get(name);
-    const service = services.get(database?.service ?? "");
-    const heard = service?.consumers.flatMap((consumer) => consumer.events.map((event) => events.get(event)));
-    return JSON.stringify([database, service, published.get(service?.name ?? ""), heard]);
+    if (database === undefined) return "";
+    const service = lookup.service(database.service);
+    const heard = service.consumers.flatMap((consumer) => consumer.events.map(lookup.event));
+    return JSON.stringify([database, service, lookup.events(service), heard]);
   };
 }
