@@ -58,6 +58,7 @@ const UNSAID: Readonly<Record<string, string>> = {
   "databases[].views[].columns[].description": PROSE,
   "databases[].views[].columns[].key": "follows from the key of the view",
   "databases[].views[].columns[].unique": "follows from the key of the view",
+  "events[].name": "the subject has it",
   "events[].service": "the subject has it",
   "events[].entity": "the subject has it",
   "events[].action": "the subject has it",
