@@ -42,13 +42,18 @@ export function deployFiles(mesh: Mesh, options: DeployOptions): readonly Deploy
 
 function commonFiles({ mesh }: Deployment, { folder, packages }: DeployOptions, render: Render) {
   const view = { header: HEADER, mesh: mesh.name, file: `${folder}/Dockerfile` };
-  // Outside of the project it is no part of what is built.
-  const folders = folder.startsWith("..") || folder === "." ? [] : [folder];
+  const folders = deployedFolders(folder);
   return [
     ours("Dockerfile", render("deploy/Dockerfile.hbs", { ...view, ...dockerfileView(packages) })),
     ours("Dockerfile.dockerignore", render("deploy/dockerignore.hbs", { ...view, folders })),
     ours(".gitignore", render("deploy/gitignore.hbs", view)),
   ];
+}
+
+/** What is deployed, with its secrets, is no part of what is built. Outside of the project nothing is. */
+function deployedFolders(folder: string): readonly string[] {
+  if (folder === ".." || folder.startsWith("../")) return [];
+  return folder === "." ? ["secrets", "compose", "kubernetes"] : [folder];
 }
 
 function composeFiles(

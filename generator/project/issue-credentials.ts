@@ -9,6 +9,7 @@ import {
 } from "@nats-io/jwt";
 import type { AccountClaims, BrokerClaims } from "../emit/documents/broker-claims.js";
 import type { KeyFolder } from "./key-folder.js";
+import { UsageError } from "./usage-error.js";
 
 /*
  * Decentralised JWTs: the operator signs accounts, an account its users and, for each account that may import from it, an
@@ -63,23 +64,27 @@ export async function issueCredentials({ claims, folder, rotate }: IssueOptions)
       await folder.account(account === own ? "mesh-account" : `services/${account.name}`),
     );
   const system = await folder.account("system-account");
-  let revoked = JSON.parse((await folder.read(REVOKED)) ?? "{}") as Revoked;
+  let revoked = readRevoked(await folder.read(REVOKED));
   const creds: Record<string, string> = {};
-  const writeUser = async (user: AccountClaims["user"], account: KeyPair, file: string) => {
+  const writeUser = async (user: AccountClaims["user"], account: AccountKey, file: string) => {
+    const { key: signer, name } = account;
     const { key, former } = await folder.user(file, user.name === rotate);
-    const jwt = await encodeUser(user.name, key, account, structuredClone(user.claims));
+    // Ahead of the file, which is all that knows the former key: whoever ends this run in between has revoked it all the same.
+    if (former !== undefined) {
+      revoked = revoke(revoked, name, former.getPublicKey());
+      await folder.write(REVOKED, `${JSON.stringify(revoked, null, 2)}\n`);
+    }
+    const jwt = await encodeUser(user.name, key, signer, structuredClone(user.claims));
     await folder.write(file, Buffer.from(fmtCreds(jwt, key)).toString());
     creds[user.name] = file;
-    return former?.getPublicKey();
   };
   for (const account of claims.accounts) {
     const { name, user } = account;
     const file = account === own ? `${user.name}.creds` : `services/${user.name}.creds`;
-    const former = await writeUser(user, keyOf(keys, name), file);
-    if (former !== undefined) revoked = revoke(revoked, name, former);
+    await writeUser(user, { key: keyOf(keys, name), name }, file);
   }
-  await writeUser({ name: "system", claims: { subs: -1, data: -1, payload: -1 } }, system, "system.creds");
-  await folder.write(REVOKED, `${JSON.stringify(revoked, null, 2)}\n`);
+  const everything = { name: "system", claims: { subs: -1, data: -1, payload: -1 } };
+  await writeUser(everything, { key: system, name: SYSTEM }, "system.creds");
 
   const jwts = new Map<string, string>();
   for (const account of claims.accounts) {
@@ -106,6 +111,29 @@ function keyOf(keys: ReadonlyMap<string, KeyPair>, account: string): KeyPair {
   const key = keys.get(account);
   if (key === undefined) throw new Error(`account ${account} has no key`);
   return key;
+}
+
+interface AccountKey {
+  readonly name: string;
+  readonly key: KeyPair;
+}
+
+/** Nothing is signed where it cannot be read: every key in it would be taken again. */
+function readRevoked(text = "{}"): Revoked {
+  try {
+    const found: unknown = JSON.parse(text);
+    const isMap = (value: unknown): value is object =>
+      typeof value === "object" && value !== null && !Array.isArray(value);
+    const isWhole = (account: unknown) =>
+      isMap(account) && Object.values(account).every((since) => Number.isInteger(since));
+    if (isMap(found) && Object.values(found).every(isWhole)) return found as Revoked;
+  } catch {
+    // As below.
+  }
+  throw new UsageError(
+    `${REVOKED} is not as mesh credentials wrote it`,
+    "put it back from where secrets are kept: without it, keys that were replaced would be taken again",
+  );
 }
 
 function revoke(revoked: Revoked, account: string, user: string): Revoked {

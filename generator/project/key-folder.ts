@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "@nats-io/jwt";
 import { UsageError } from "./usage-error.js";
@@ -18,7 +18,9 @@ export interface KeyFolder {
   write(file: string, text: string): Promise<void>;
 }
 
-const SEED = /\bS[OAU][A-Z2-7]{56}\b/;
+/** Of whom a key is, by the letter that its seed has after the S. */
+const HOLDERS = { O: "an operator", A: "an account", U: "a user" } as const;
+type Holder = keyof typeof HOLDERS;
 
 export function openKeyFolder(folder: string): KeyFolder {
   const read = async (file: string) =>
@@ -29,26 +31,27 @@ export function openKeyFolder(folder: string): KeyFolder {
   const write = async (file: string, text: string) => {
     const path = join(folder, file);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.new`, text, { mode: 0o600 });
-    await chmod(`${path}.new`, 0o600);
+    // Made anew: what lies there may be a link, or open to others.
+    await rm(`${path}.new`, { force: true });
+    await writeFile(`${path}.new`, text, { mode: 0o600, flag: "wx" });
     await rename(`${path}.new`, path);
   };
-  const known = async (file: string) => {
+  const known = async (file: string, of: Holder) => {
     const text = await read(file);
-    return text === undefined ? undefined : keyOf(text, join(folder, file));
+    return text === undefined ? undefined : keyOf(text, { path: join(folder, file), of });
   };
-  const kept = async (file: string, make: () => KeyPair) => {
-    const key = await known(file);
+  const kept = async (file: string, of: Holder, make: () => KeyPair) => {
+    const key = await known(file, of);
     if (key !== undefined) return key;
     const made = make();
     await write(file, `${Buffer.from(made.getSeed()).toString()}\n`);
     return made;
   };
   return {
-    operator: () => kept("keys/operator.nk", createOperator),
-    account: (name) => kept(`keys/${name}.nk`, createAccount),
+    operator: () => kept("keys/operator.nk", "O", createOperator),
+    account: (name) => kept(`keys/${name}.nk`, "A", createAccount),
     async user(file, replace) {
-      const former = await known(file);
+      const former = await known(file, "U");
       if (former === undefined) return { key: createUser() };
       return replace ? { key: createUser(), former } : { key: former };
     },
@@ -57,12 +60,13 @@ export function openKeyFolder(folder: string): KeyFolder {
   };
 }
 
-function keyOf(text: string, path: string): KeyPair {
+function keyOf(text: string, { path, of }: { readonly path: string; readonly of: Holder }): KeyPair {
   try {
-    return fromSeed(Buffer.from(SEED.exec(text)?.[0] ?? ""));
+    const seed = new RegExp(`\\bS${of}[A-Z2-7]{56}\\b`).exec(text)?.[0] ?? "";
+    return fromSeed(Buffer.from(seed));
   } catch {
     throw new UsageError(
-      `${path} holds no seed of a key`,
+      `${path} holds no seed of ${HOLDERS[of]}'s key, which begins with S${of}`,
       "move it away, and a new key is made in its place",
     );
   }

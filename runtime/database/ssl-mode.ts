@@ -90,6 +90,8 @@ function modeOf(text: string): SslMode {
 
 /** Node's and no file: `sslrootcert=system`, as libpq spells it. */
 const SYSTEM = "system";
+/** As in libpq: anybody gets a certificate of a public authority, so the host has to be compared. */
+const WEAK_SYSTEM = "sslrootcert=system needs sslmode=verify-full";
 
 interface Files {
   readonly ca: string | undefined;
@@ -116,10 +118,12 @@ function verification(
 ): ConnectionOptions {
   switch (mode) {
     case "require":
+      if (ca === SYSTEM) throw new SslError(WEAK_SYSTEM);
       // As in libpq: who names an authority wants it asked.
       return ca === undefined ? { rejectUnauthorized: false } : anyHost;
     case "verify-ca":
-      if (ca === undefined || ca === SYSTEM)
+      if (ca === SYSTEM) throw new SslError(WEAK_SYSTEM);
+      if (ca === undefined)
         throw new SslError("sslmode=verify-ca needs the file of your authority: sslrootcert=/path/ca.pem");
       return anyHost;
     case "verify-full":

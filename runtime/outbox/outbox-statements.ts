@@ -30,11 +30,18 @@ export interface PageLimits {
   readonly bytes: number;
 }
 
+/** The part of the broker's max_payload that is left to headers. */
+const HEADER_BYTES = 512;
+/** What each message has in any case: the line ahead of its headers, Nats-Msg-Id, and the empty line behind them. */
+const OWN_HEADER_BYTES = "NATS/1.0\r\n".length + "Nats-Msg-Id: \r\n".length + 36 + "\r\n".length;
+/** No headers that fit take more as jsonb: those of a row that do are not even read. */
+const STORED_HEADER_BYTES = 4 * HEADER_BYTES;
+
 /** The subquery takes a transaction id with the first row that is found: polls that find nothing use up none. */
 const READ_PAGE = `
 SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers, NULL::text AS later
 UNION ALL
-SELECT seq, event_id, subject, body, headers, (SELECT pg_current_xact_id()::text)
+SELECT seq, event_id, subject, body, CASE WHEN pg_catalog.pg_column_size(headers) <= ${STORED_HEADER_BYTES} THEN headers END, (SELECT pg_current_xact_id()::text)
 FROM (
     SELECT page.*, pg_catalog.sum(pg_catalog.octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - pg_catalog.octet_length(page.body) AS bytes_before
     FROM (
@@ -83,12 +90,20 @@ export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<
   return { rows, snapshot, later, full: rows.length === max || bytes >= maxBytes };
 }
 
-/** Whoever may write rows may write headers: none that the broker acts on, and nothing that would end a line of its protocol. */
+/**
+ * Whoever may write rows may write headers: none that the broker acts on, nothing that would end a line of its protocol, and no more
+ * than the largest event leaves room for, since the broker would never take it.
+ */
 function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
-  const entries = Object.entries(headers).filter(
-    ([name, value]) =>
-      /^(?!nats-)[a-z][\w-]{0,63}$/i.test(name) && typeof value === "string" && /^[ -~]{1,256}$/.test(value),
-  );
+  let room = HEADER_BYTES - OWN_HEADER_BYTES;
+  const entries = Object.entries(headers).filter(([name, value]) => {
+    if (!/^(?!nats-)[a-z][\w-]{0,63}$/i.test(name) || typeof value !== "string") return false;
+    if (!/^[ -~]{1,256}$/.test(value)) return false;
+    const bytes = `${name}: ${value}\r\n`.length;
+    if (bytes > room) return false;
+    room -= bytes;
+    return true;
+  });
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
@@ -121,7 +136,7 @@ export async function deadLetterRows(
     `WITH refused AS (SELECT * FROM unnest($1::bigint[], $3::text[]) AS refused (seq, error)),
      gone AS (DELETE FROM mesh.outbox WHERE seq IN (SELECT seq FROM refused) RETURNING *)
      INSERT INTO mesh.dead_letter (durable, stream, stream_seq, subject, headers, body, error, entity, entity_id)
-     SELECT 'outbox', $2, seq, subject, coalesce(headers, '{}') || pg_catalog.jsonb_build_object('Nats-Msg-Id', event_id),
+     SELECT 'outbox', $2, seq, subject, CASE WHEN pg_catalog.jsonb_typeof(headers) = 'object' THEN headers ELSE '{}' END || pg_catalog.jsonb_build_object('Nats-Msg-Id', event_id),
             pg_catalog.convert_to(body, 'UTF8'), error, entity, entity_id
      FROM gone JOIN refused USING (seq)`,
     [refused.map(({ row }) => row.seq), stream, refused.map(({ error }) => error)],
@@ -135,8 +150,6 @@ export async function suppressNotify(lease: LeaderLease, suppressed: boolean): P
   ]);
 }
 
-/** The part of the broker's max_payload that is left to headers. */
-const HEADER_BYTES = 512;
 /** The table's CHECK refuses a lower limit. */
 const SMALLEST_LIMIT = 512;
 

@@ -20,12 +20,16 @@ export function templatesOf(folder: string): Readonly<Record<string, string>> {
 
 const templates = templatesOf("deploy");
 
-/** Of a project without workspaces, in `deploy/`: texts by their paths. */
-export function deployed(mesh: Mesh, target: DeployTarget): Readonly<Record<string, string>> {
+/** Of a project without workspaces, in `deploy/` where no other folder is named: texts by their paths. */
+export function deployed(
+  mesh: Mesh,
+  target: DeployTarget,
+  folder = "deploy",
+): Readonly<Record<string, string>> {
   const files = deployFiles(mesh, {
     target,
     environment: "production",
-    folder: "deploy",
+    folder,
     project: "..",
     packages: { workspaces: [] },
     accounts: "accounts {}\n",

@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import type { DeployTarget } from "../../deploy/deploy-targets.js";
 import { plural } from "../../diagnostics/plural.js";
-import type { OutputFolder } from "../../emit/file.js";
+import { HEADER, type OutputFolder } from "../../emit/file.js";
 import type { Mesh } from "../../model/mesh.js";
 import { openOutputFolder } from "../../project/output-folder.js";
 import { readTemplates } from "../../project/package.js";
@@ -79,12 +79,23 @@ async function plan(mesh: Mesh, target: DeployTarget, { options, manifest }: Set
   const emitted = new Set(files.map((file) => file.path));
   const write = files.filter((file) => {
     const present = folder.read(file.path);
-    return file.owner === "mesh" ? present !== file.text : present === undefined;
+    if (file.owner === "people") return present === undefined;
+    if (present !== undefined) refuseForeign(`${options.out}/${file.path}`, present);
+    return present !== file.text;
   });
   const remove = ownFolders[target]
     .flatMap((own) => folder.list(own).map((name) => `${own}/${name}`))
     .filter((each) => !emitted.has(each) && isMarked(each, folder.read(each) ?? ""));
   return { folder, write, remove, unchanged: files.length - write.length };
+}
+
+/** A file of somebody else's stays: in the Dockerfile, a line for its reader stands above the mark. */
+export function refuseForeign(path: string, present: string): void {
+  if (present.split("\n", 2).some((line) => line.includes(HEADER))) return;
+  throw new UsageError(
+    `${path} is yours: nothing in it says that mesh deploy wrote it`,
+    "move it away, or name another folder with --out",
+  );
 }
 
 function path(text: string): string {

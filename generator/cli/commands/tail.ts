@@ -37,9 +37,10 @@ export async function tail(subject: string | undefined, options: TailOptions): P
     const shown = (message: { readonly subject: string }) =>
       filters === undefined || filters.some((filter) => matches(filter, message.subject));
     const hears = hearersOf(running.mesh, options.service);
+    const stateOf = openStates(broker);
     const show = (event: TracedEvent) =>
       report(event, {
-        broker,
+        stateOf,
         hears: hears(event.subject),
         json: options.json === true,
         signal: ending.signal,
@@ -149,8 +150,30 @@ async function followStream(
   await Promise.all(reports);
 }
 
+type ConsumerState = Awaited<ReturnType<Broker["consumerState"]>>;
+
+/**
+ * Of each durable the broker is asked once in a while, however many events wait for it; and always after the question came, since an
+ * older state knows nothing of the event.
+ */
+export function openStates(
+  broker: Pick<Broker, "consumerState">,
+): (hearer: Pick<Hearer, "consumer">) => Promise<ConsumerState | undefined> {
+  const next = new Map<string, Promise<ConsumerState | undefined>>();
+  return ({ consumer: { stream, durable } }) => {
+    const known = next.get(durable);
+    if (known !== undefined) return known;
+    const asked = new Promise((resolve) => setTimeout(resolve, POLL_MS)).then(() => {
+      next.delete(durable);
+      return broker.consumerState(stream, durable).catch(() => undefined);
+    });
+    next.set(durable, asked);
+    return asked;
+  };
+}
+
 interface Reporting {
-  readonly broker: Broker;
+  readonly stateOf: (hearer: Hearer) => Promise<ConsumerState | undefined>;
   readonly hears: readonly Hearer[];
   readonly json: boolean;
   readonly signal: AbortSignal;
@@ -161,31 +184,28 @@ const POLL_MS = 100;
 const SOON_MS = 1_000;
 const LATEST_MS = 60_000;
 
-async function report(event: TracedEvent, { broker, hears, json, signal }: Reporting): Promise<void> {
+async function report(event: TracedEvent, { stateOf, hears, json, signal }: Reporting): Promise<void> {
   const stored = Date.parse(event.at);
   const settled = new Map<Hearer, number>();
   let printed = false;
   const missing = () => hears.filter((hearer) => !settled.has(hearer));
   while (missing().length > 0 && !signal.aborted && Date.now() - stored < LATEST_MS) {
-    for (const hearer of missing()) {
-      const { stream, durable } = hearer.consumer;
-      const state = await broker.consumerState(stream, durable).catch(() => undefined);
-      const isOver =
-        state !== undefined && ((state.ackFloor ?? 0) >= event.seq || state.pending + state.ackPending === 0);
-      if (!isOver) continue;
-      settled.set(hearer, Math.max(0, Date.now() - stored));
-      if (printed)
-        print(
-          colour.dim(
-            `${" ".repeat(13)}${event.stream} #${event.seq} ${hearer.service} after ${age((settled.get(hearer) ?? 0) / 1_000)}`,
-          ),
-        );
-    }
+    await Promise.all(
+      missing().map(async (hearer) => {
+        const state = await stateOf(hearer);
+        if (state === undefined) return;
+        if ((state.ackFloor ?? 0) < event.seq && state.pending + state.ackPending > 0) return;
+        const late = Math.max(0, Date.now() - stored);
+        settled.set(hearer, late);
+        if (!printed) return;
+        const place = `${event.stream} #${event.seq} ${hearer.service}`;
+        print(colour.dim(`${" ".repeat(13)}${place} after ${age(late / 1_000)}`));
+      }),
+    );
     if (!printed && !json && Date.now() - stored > SOON_MS) {
       print(describe(event, { hears, settled }));
       printed = true;
     }
-    if (missing().length > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   if (json) print(JSON.stringify({ ...event, settled: outcomes({ hears, settled }) }));
   else if (!printed) print(describe(event, { hears, settled }));

@@ -152,6 +152,10 @@ test("what the URL cannot mean is one line; require without an authority is warn
   expect(of("sslmode=prefer")[0]).toMatch(/the sslmode "prefer" is not supported: write require/);
   expect(of("sslmode=no-verify")[0]).toMatch(/write require, which is the same/);
   expect(of("sslmode=verify-ca")[0]).toMatch(/needs the file of your authority/);
+  for (const weak of ["require", "verify-ca"])
+    expect(of(`sslmode=${weak}&sslrootcert=system`)[0]).toMatch(
+      /sslrootcert=system needs sslmode=verify-full/,
+    );
   expect(of("sslmode=require&sslcert=/x")[0]).toMatch(/sslcert and sslkey belong together/);
   expect(of(`sslmode=require&sslcert=${authority.certFile}&sslkey=${stranger.keyFile}`)[0]).toMatch(
     /^SFS_DB_URL cannot be used: .*key values mismatch/,

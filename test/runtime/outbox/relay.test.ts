@@ -53,6 +53,52 @@ describe("the relay", () => {
     expect((await owner.wire())[0]?.headers).toMatchObject({ traceparent });
   });
 
+  it("publishes the largest event whatever headers its row has: as many as fit beside it", async () => {
+    const most = "m".repeat(128);
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const own = { "Mesh-Causation-Id": most, "Mesh-Correlation-Id": most, traceparent };
+    const many = Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`X-${index}`, "x".repeat(200)]),
+    );
+    const forged = { "Nats-Msg-Id": "forged", "nats-rollup": "all", "a\r\nb": "c", d: "e\r\nf", g: { h: 1 } };
+    const cases = [own, { ...many, ...own }, forged, ["x"], "x", 7, null, { huge: "x".repeat(1_000_000) }];
+    const { rows } = await owner.pool.query<{ max: number }>(
+      "SELECT max_event_bytes AS max FROM mesh.broker",
+    );
+    for (const index of cases.keys()) {
+      await owner.emit(`e${index}`);
+      await owner.pool.query(
+        `UPDATE mesh.outbox SET headers = $1, body = body || repeat(' ', $2 - octet_length(body)) WHERE entity_id = $3`,
+        [JSON.stringify(cases[index]), rows[0]?.max, `e${index}`],
+      );
+    }
+    owner.relay();
+    await owner.drained();
+    const wire = await owner.wire();
+    const headersOf = (index: number) =>
+      wire.find(({ event }) => event.metadata.entity_id === `e${index}`)?.headers;
+    expect(wire).toHaveLength(cases.length);
+    expect(headersOf(0)).toEqual({ ...own, "Nats-Msg-Id": expect.any(String) });
+    for (const index of cases.keys()) {
+      const { "Nats-Msg-Id": id, ...others } = headersOf(index) ?? {};
+      expect(id).toMatch(/^[\da-f-]{36}$/);
+      if (index > 1) expect(others).toEqual({});
+    }
+  });
+
+  it("keeps a dead letter of a row whose headers are none", async () => {
+    for (const headers of [["x"], "x", 7]) {
+      await owner.emit("a");
+      await owner.pool.query("UPDATE mesh.outbox SET subject = 'other.user.a.updated', headers = $1", [
+        JSON.stringify(headers),
+      ]);
+    }
+    owner.relay();
+    await owner.drained();
+    const { rows } = await owner.pool.query("SELECT jsonb_typeof(headers) AS type FROM mesh.dead_letter");
+    expect(rows).toEqual([{ type: "object" }, { type: "object" }, { type: "object" }]);
+  });
+
   it("publishes what a rolled back transaction left: nothing", async () => {
     owner.relay();
     const failing = withTransaction(owner.pool, async (tx) => {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { refuseForeign } from "../../../generator/cli/commands/deploy.js";
 import { planDeployment } from "../../../generator/deploy/deployment.js";
 import { completeSecretList, composeEnv, readSecretList } from "../../../generator/deploy/secret-list.js";
 import { envFilesOf, type Secrets, wantedSecrets } from "../../../generator/deploy/secret-values.js";
@@ -109,6 +110,26 @@ test("no secret is in a file that is committed", () => {
     for (const value of values) expect(JSON.stringify(files)).not.toContain(`${value}"`);
     expect(Object.keys(files).filter((path) => path.includes("secrets/"))).toEqual([]);
   }
+});
+
+test("no secret is in an image: keys and environments are left out, and the folder itself wherever it is", () => {
+  const ignored = (folder: string) =>
+    deployed(reference.mesh, "compose", folder)["Dockerfile.dockerignore"]?.split("\n") ?? [];
+  expect(ignored("deploy")).toEqual(
+    expect.arrayContaining(["deploy", "**/.env", "**/.env.*", "**/*.creds", "**/*.nk"]),
+  );
+  expect(ignored(".")).toEqual(expect.arrayContaining(["secrets", "compose", "kubernetes"]));
+  expect(ignored("../deploy")).not.toContain("../deploy");
+});
+
+test("a Dockerfile or .gitignore of somebody else's is refused, and what mesh deploy wrote is taken for its own", () => {
+  for (const target of ["compose", "kubernetes"] as const) {
+    const files = deployed(reference.mesh, target);
+    for (const path of Object.keys(files).filter((each) => !each.includes("overlays")))
+      expect(() => refuseForeign(path, files[path] ?? ""), path).not.toThrow();
+  }
+  for (const text of ["FROM mine\n", "node_modules\n.env\n", ""])
+    expect(() => refuseForeign("deploy/Dockerfile", text)).toThrow("deploy/Dockerfile is yours");
 });
 
 test("Docker's reader of .env files gets values as they are", () => {
