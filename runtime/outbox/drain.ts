@@ -29,7 +29,8 @@ export interface DrainContext extends ReaderContext {
 export interface DrainMeter {
   published(): void;
   retried(error: string): void;
-  quarantined(entities: number): void;
+  /** So many entities have an event that the broker refused and has not taken since. */
+  refused(entities: number): void;
 }
 
 /**
@@ -100,7 +101,6 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     const failures = queues.failures(row);
     unanswered.delete(row);
     queues.quarantine(row, performance.now() + quarantineFor(failures));
-    meter.quarantined(queues.quarantined());
     const { subject, eventId, seq } = row;
     context.logger.error(
       { subject, eventId, seq, attempts: failures + 1, error: failure.message },
@@ -139,6 +139,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
           acked.length === 0 ? reader.nextAt() : Math.min(reader.nextAt(), ackedAt + RELEASE_AFTER_MS),
         );
       if (!lease.isValid()) await lease.query("SELECT 1", []);
+      meter.refused(queues.refused());
       pump();
     }
   } finally {

@@ -103,6 +103,7 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
     const last = page.rows.at(-1)?.seq;
     rescan = page.full && last !== undefined ? { after: last, upTo } : undefined;
     await accept(page.rows);
+    if (rescan === undefined) queues.endRescan();
   };
   const readNewer = async (now: number) => {
     // Before the statement: rows that commit while it runs notify again.

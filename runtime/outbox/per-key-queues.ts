@@ -31,12 +31,14 @@ export interface PerKeyQueues {
   endQuarantines(now: number): boolean;
   /** When the next quarantine ends; Infinity where there is none. */
   nextEnd(): number;
+  /** A full rescan has ended. Forgets the failures of entities of which it found no row: somebody deleted the refused one. */
+  endRescan(): void;
   /** Sequences above `after` of rows that are queued, in flight, or published and not deleted. */
   known(after: number): readonly number[];
   /** Rows that are queued or in flight, with their bodies. */
   size(): number;
-  /** Entities in quarantine. */
-  quarantined(): number;
+  /** Entities that were quarantined since their last success. */
+  refused(): number;
 }
 
 /** The queue of an entity that has one row only, as nearly all have; never written to. */
@@ -109,12 +111,16 @@ export function createPerKeyQueues(): PerKeyQueues {
       for (const until of quarantinedUntil.values()) soonest = Math.min(soonest, until);
       return soonest;
     },
+    endRescan() {
+      for (const key of failures.keys())
+        if (!quarantinedUntil.has(key) && !queues.has(key)) failures.delete(key);
+    },
     known: (after) => {
       const beyond: number[] = [];
       for (const seq of known) if (seq > after) beyond.push(seq);
       return beyond;
     },
     size: () => size,
-    quarantined: () => quarantinedUntil.size,
+    refused: () => failures.size,
   };
 }

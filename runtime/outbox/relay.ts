@@ -30,7 +30,7 @@ export interface RelayStats {
   /** Events acked by the stream since the start. */
   readonly published: number;
   readonly retries: number;
-  /** Entities in quarantine: the broker refuses an event of theirs. */
+  /** Entities of which the broker refuses an event. */
   readonly quarantined: number;
   readonly lastError: string | undefined;
   /** The broker or the database is away: the outbox grows, nothing is lost. */
@@ -88,7 +88,7 @@ export function startRelay(options: RelayOptions): Relay {
       stats.retries += 1;
       stats.lastError = error;
     },
-    quarantined: (entities: number) => {
+    refused: (entities: number) => {
       stats.quarantined = entities;
     },
   };

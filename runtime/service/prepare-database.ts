@@ -17,9 +17,15 @@ export async function prepareDatabase(service: Service): Promise<void> {
   if (pools === undefined || database === undefined || config.database === undefined) return;
   const { pool } = pools;
   const { variable } = config.database;
-  await withDatabase(service, () => requireOwnSessions({ pool, service: definition.name, variable }));
+  const connect = () => requireOwnSessions({ pool, service: definition.name, variable });
+  await withDatabase(service, connect, isClosed);
   state.phase = "applying migrations";
   await withDatabase(service, () => applyMigrations(service, { pool, database, variable }));
+}
+
+/** "database is not currently accepting connections": whoever maintains it opens it again. Of a statement the state means something else. */
+function isClosed(error: unknown): boolean {
+  return hasState(error, "object_not_in_prerequisite_state");
 }
 
 /** Migrations that somebody else applies are not applied yet. */
@@ -55,10 +61,14 @@ async function applyMigrations(
   throw new NotMigrated(`${why}, and ${pending.join(", ")} not applied yet`);
 }
 
-async function withDatabase<T>({ state, logger, stopping }: Service, work: () => Promise<T>): Promise<T> {
+async function withDatabase<T>(
+  { state, logger, stopping }: Service,
+  work: () => Promise<T>,
+  isAlsoRetryable: (error: unknown) => boolean = () => false,
+): Promise<T> {
   const waits = (error: unknown) => error instanceof NotMigrated || error instanceof TablesHeld;
   const result = await retryWhile(work, {
-    isRetryable: (error) => isUnavailable(error) || waits(error),
+    isRetryable: (error) => isUnavailable(error) || isAlsoRetryable(error) || waits(error),
     onFailure: (error, waitMs) => {
       state.trouble = error instanceof Error && waits(error) ? error.message : "the database is out of reach";
       logger.warn({ error, waitMs }, state.trouble);

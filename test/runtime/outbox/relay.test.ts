@@ -216,6 +216,18 @@ describe("the relay", () => {
     const wire = await owner.wire();
     expect(orderFaults(wire)).toEqual([]);
     expect(wire.map(({ event }) => event.n)).toEqual([1, 1, 2, 3]);
+    await waitFor(() => relay.stats().quarantined === 0);
+  });
+
+  it("counts no refused event any more once somebody has deleted its row", async () => {
+    await owner.emit("large", 1);
+    await owner.pool.query(
+      `UPDATE mesh.outbox SET body = left(body, -1) || ',"pad":"' || repeat('x', 1200000) || '"}'`,
+    );
+    const relay = owner.relay();
+    await waitFor(() => relay.stats().quarantined === 1);
+    await owner.pool.query("DELETE FROM mesh.outbox");
+    await waitFor(() => relay.stats().quarantined === 0, { timeoutMs: 30_000 });
   });
 
   it("learns the broker's limit", async () => {

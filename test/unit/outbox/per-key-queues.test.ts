@@ -49,7 +49,7 @@ describe("per-key queues", () => {
     if (first) queues.quarantine(first, 500);
     expect(queues.known(0)).toEqual([3]);
     expect(queues.size()).toBe(1);
-    expect([queues.quarantined(), queues.nextEnd(), queues.failures(row(1, "a"))]).toEqual([1, 500, 1]);
+    expect([queues.refused(), queues.nextEnd(), queues.failures(row(1, "a"))]).toEqual([1, 500, 1]);
     queues.add([row(1, "a"), row(4, "a")]);
     expect(seqsOf(queues)).toEqual([]);
     expect(queues.endQuarantines(499)).toBe(false);
