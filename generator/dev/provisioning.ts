@@ -5,6 +5,7 @@ import {
   deadLetterStreamOf,
   type StreamDefinition,
 } from "@meshwright/runtime";
+import { unprocessedLimit } from "@meshwright/runtime/monitor-thresholds";
 import type { Mesh, Stream } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 
@@ -47,6 +48,7 @@ export async function provisionOn(
   const names = [...mesh.streams, ...letters.map(({ stream }) => stream)].map(({ name }) => name);
   const present = new Set<string>();
   for (const name of names) if (await broker.streamState(name)) present.add(name);
+  const limits = new Map(mesh.streams.map((stream) => [stream.name, unprocessedLimit(stream)]));
   for (const consumer of mesh.services.flatMap((service) => service.consumers)) {
     // An external owner's stream that could not be made; its consumers wait for it.
     if (!present.has(consumer.stream)) continue;
@@ -56,6 +58,7 @@ export async function provisionOn(
       filter: consumer.filter,
       ackWaitSeconds: consumer.delivery.ackWaitSeconds,
       maxAckPending: consumer.delivery.maxAckPending,
+      unprocessedLimit: limits.get(consumer.stream),
     });
   }
   return names.filter((name) => !present.has(name));

@@ -59,7 +59,7 @@ function document(lookup: Lookup, { id, title, description, services, events }: 
     operations: Object.fromEntries([
       ...services.flatMap((service) => lookup.events(service).map((event) => sending(service, event))),
       ...subscriptions.flatMap((subscription) =>
-        subscription.consumer.events.map((name) => receiving(subscription, lookup.event(name))),
+        subscription.consumer.events.map((name) => receiving(subscription, lookup.event(name), lookup)),
       ),
     ]),
     components: {
@@ -123,7 +123,7 @@ function sending(service: Service, event: Event): Operation {
   ];
 }
 
-function receiving(subscription: Subscription, event: Event): Operation {
+function receiving(subscription: Subscription, event: Event, lookup: Lookup): Operation {
   const { service, consumer } = subscription;
   const rules = consumer.cascades.filter((rule) => rule.event === event.name);
   return [
@@ -133,7 +133,7 @@ function receiving(subscription: Subscription, event: Event): Operation {
       ...onChannel(event),
       summary: `${serviceTitle(service.name)} hears ${event.name}`,
       "x-mesh-service": service.name,
-      "x-jetstream-consumer": consumerPlan(subscription),
+      "x-jetstream-consumer": consumerPlan(subscription, lookup),
       "x-mesh-copy": consumer.cache,
       "x-mesh-cascades": rules.length === 0 ? undefined : rules.map(cascade),
     },

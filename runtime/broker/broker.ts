@@ -42,6 +42,8 @@ export interface ConsumerPlan {
   readonly filter: string;
   readonly ackWaitSeconds: number;
   readonly maxAckPending: number;
+  /** Undelivered messages from which `nats server check` calls it critical. Absent: no number does. */
+  readonly unprocessedLimit?: number | undefined;
 }
 
 /** A durable as the broker has it. Counts are of messages, over all replicas. */

@@ -11,8 +11,9 @@ import type { Logger } from "../definition/hook-definition.js";
 import { messageOf } from "../text/error-message.js";
 import { ConsumerGone, type ConsumerPlan, type ConsumerState } from "./broker.js";
 import { isConsumerMissing, isConsumerTaken, isDenied, isStreamMissing } from "./broker-errors.js";
+import { consumerThresholds } from "./monitor-thresholds.js";
 import { endIfPassed, removePastEnd } from "./past-end.js";
-import { addIdentified, identityOf } from "./streams.js";
+import { addIdentified, identityOf, withThresholds } from "./streams.js";
 
 /** Undefined where the durable or its stream does not exist, or where this user may not ask about it. */
 export async function readConsumer(
@@ -69,7 +70,9 @@ async function createConsumer(
   plan: ConsumerPlan,
 ): Promise<ConsumerInfo | undefined> {
   try {
-    return await addIdentified(configOf(plan), (config) => manager.consumers.add(plan.stream, config));
+    return await addIdentified(configOf(plan), consumerThresholds(plan), (config) =>
+      manager.consumers.add(plan.stream, config),
+    );
   } catch (cause) {
     if (isConsumerTaken(cause)) return undefined;
     if (isStreamMissing(cause)) throw new ConsumerGone(`there is no stream ${plan.stream}`, { cause });
@@ -128,9 +131,11 @@ interface Adjustment {
 
 async function adjustConsumer(manager: JetStreamManager, adjustment: Adjustment): Promise<ConsumerInfo> {
   const { present, plan, logger } = adjustment;
-  const wanted = { ...adjustable(plan), max_deliver: -1 };
   const is = present.config;
+  const metadata = withThresholds(is.metadata, consumerThresholds(plan));
+  const wanted = { ...adjustable(plan), max_deliver: -1, ...(metadata && { metadata }) };
   if (
+    metadata === undefined &&
     is.ack_wait === wanted.ack_wait &&
     is.max_ack_pending === wanted.max_ack_pending &&
     is.max_deliver === wanted.max_deliver

@@ -13,6 +13,7 @@ import type { StreamDefinition } from "../definition/stream-definition.js";
 import { messageOf } from "../text/error-message.js";
 import type { StreamState } from "./broker.js";
 import { isDenied, isStreamMissing, isStreamTaken, isUnsupported } from "./broker-errors.js";
+import { streamThresholds } from "./monitor-thresholds.js";
 
 /** Undefined where the stream does not exist, or this user may not ask about it. */
 export async function readStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
@@ -30,17 +31,28 @@ export async function readStream(manager: JetStreamManager, name: string): Promi
  */
 const IDENTITY = "meshwright.id";
 
-/** Adds a stream or durable with an id in its metadata. Brokers before 2.10 have no metadata, and the client does not send it to them. */
+/** Adds a stream or durable with an id and thresholds in its metadata. Brokers before 2.10 have none, and the client does not send it to them. */
 export async function addIdentified<Config extends object, Info>(
   config: Config,
+  thresholds: Readonly<Record<string, string>>,
   add: (config: Config & { readonly metadata?: Record<string, string> }) => Promise<Info>,
 ): Promise<Info> {
   try {
-    return await add({ ...config, metadata: { [IDENTITY]: randomUUID() } });
+    return await add({ ...config, metadata: { ...thresholds, [IDENTITY]: randomUUID() } });
   } catch (error) {
     if (!isUnsupported(error)) throw error;
     return await add(config);
   }
+}
+
+/** With these thresholds; undefined where they are there, or the metadata is not ours to write. */
+export function withThresholds(
+  metadata: Record<string, string> | undefined,
+  thresholds: Readonly<Record<string, string>>,
+): Record<string, string> | undefined {
+  if (metadata?.[IDENTITY] === undefined) return undefined;
+  const differs = Object.entries(thresholds).some(([key, value]) => metadata[key] !== value);
+  return differs ? { ...metadata, ...thresholds } : undefined;
 }
 
 export function identityOf(metadata: Record<string, string> | undefined, created: unknown): string {
@@ -77,7 +89,9 @@ async function createStream(
   logger: Logger,
 ): Promise<StreamState | undefined> {
   try {
-    const made = await addIdentified(configOf(plan), (config) => manager.streams.add(config));
+    const made = await addIdentified(configOf(plan), streamThresholds(plan), (config) =>
+      manager.streams.add(config),
+    );
     logger.info({ stream: plan.name, subjects: plan.subjects }, "stream created");
     return stateOf(made);
   } catch (error) {
@@ -170,6 +184,8 @@ async function adjustStream(manager: JetStreamManager, adjustment: Adjustment): 
   const updates: Record<string, unknown> = {};
   for (const { setting, wanted } of changes) updates[setting] = wanted;
   if ("subjects" in updates) updates.subjects = [...new Set([...present.config.subjects, ...plan.subjects])];
+  const metadata = withThresholds(present.config.metadata, streamThresholds(plan));
+  if (metadata) updates.metadata = metadata;
   try {
     const updated = await manager.streams.update(plan.name, updates);
     logger.warn({ stream: plan.name, changes }, "stream differed from the plan and was updated");

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { Broker, ConsumerPlan } from "../broker/broker.js";
+import { unprocessedLimit } from "../broker/monitor-thresholds.js";
 import { createMutex } from "../database/mutex.js";
 import type { ConsumerDefinition } from "../definition/consumer-definition.js";
 import type { Logger } from "../definition/hook-definition.js";
@@ -59,7 +60,10 @@ export function assemble(options: ConsumerOptions, signal: AbortSignal): Consume
     consumer.mayHoldPlaceholders = true;
   };
   const { ackWaitSeconds, maxAckPending } = model.delivery;
-  const plan: ConsumerPlan = { stream: stream.name, durable, filter, ackWaitSeconds, maxAckPending };
+  const plan: ConsumerPlan = {
+    ...{ stream: stream.name, durable, filter, ackWaitSeconds, maxAckPending },
+    unprocessedLimit: unprocessedLimit(stream),
+  };
   const position = snapshotPosition({ broker, plan, epoch: () => knownOf(consumer.state)?.epoch });
   const tally: Tally = { applied: 0, stale: 0, deadLetters: 0 };
   const batch: BatchContext = {

@@ -1,6 +1,7 @@
 import { backOff } from "../back-off.js";
 import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js";
 import type { Broker, ConsumerPlan, ConsumerState, Delivery } from "../broker/broker.js";
+import { unprocessedLimit } from "../broker/monitor-thresholds.js";
 import { ageInSeconds, type ConsumerStats, type RunningConsumer } from "../consumer/consumer.js";
 import { createMutex } from "../database/mutex.js";
 import type { StatelessConsumerDefinition } from "../definition/consumer-definition.js";
@@ -69,7 +70,10 @@ export function startStatelessConsumer(options: StatelessConsumerOptions): Runni
   const work = prepareWork(options, { signal, state });
   const { ackWaitSeconds, maxAckPending } = work.consumer.model.delivery;
   const { durable, stream, filter } = definition;
-  const plan: ConsumerPlan = { stream: stream.name, durable, filter, ackWaitSeconds, maxAckPending };
+  const plan: ConsumerPlan = {
+    ...{ stream: stream.name, durable, filter, ackWaitSeconds, maxAckPending },
+    unprocessedLimit: unprocessedLimit(stream),
+  };
 
   const live = async () => {
     for (let failures = 0; !signal.aborted; failures += 1) {

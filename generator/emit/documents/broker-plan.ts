@@ -1,14 +1,20 @@
+import {
+  consumerThresholds,
+  streamThresholds,
+  unprocessedLimit,
+} from "@meshwright/runtime/monitor-thresholds";
 import type { Event, Service, Stream, Subscription } from "../../model/mesh.js";
 import { schemaFileName } from "../json-schema/event.js";
 import type { Lookup } from "../lookup.js";
 import type { Literal } from "../print/layout.js";
 
 /** plan.json: what a provisioner creates, in the words of JetStream's API, so that it can be passed on as it is. */
-export function planDocument({ mesh, subscriptions }: Lookup): Literal {
+export function planDocument(lookup: Lookup): Literal {
+  const { mesh, subscriptions } = lookup;
   return {
     mesh: mesh.name,
     streams: [...mesh.streams.map(streamPlan), ...mesh.services.flatMap(deadLetterPlan)],
-    consumers: subscriptions.map(consumerPlan),
+    consumers: subscriptions.map((one) => consumerPlan(one, lookup)),
   };
 }
 
@@ -59,6 +65,10 @@ export function streamPlan(stream: Stream): Literal {
       max_msgs: stream.maxMessages,
       max_bytes: stream.maxBytes,
       duplicate_window: nanoseconds(stream.duplicateWindowSeconds),
+      metadata:
+        stream.replicas === undefined
+          ? undefined
+          : saidMetadata(streamThresholds({ replicas: stream.replicas })),
     },
   };
 }
@@ -82,7 +92,7 @@ function deadLetterPlan({ name, deadLetters }: Service): Literal[] {
   return [{ service: name, config }];
 }
 
-export function consumerPlan({ service, consumer }: Subscription): Literal {
+export function consumerPlan({ service, consumer }: Subscription, lookup: Lookup): Literal {
   return {
     service: service.name,
     external: service.external ? true : undefined,
@@ -98,11 +108,18 @@ export function consumerPlan({ service, consumer }: Subscription): Literal {
       ack_wait: nanoseconds(consumer.delivery.ackWaitSeconds),
       max_deliver: -1,
       max_ack_pending: consumer.delivery.maxAckPending,
+      metadata: saidMetadata(
+        consumerThresholds({ unprocessedLimit: unprocessedLimit(lookup.stream(consumer.stream)) }),
+      ),
     },
     delivery: service.external
       ? undefined
       : { attempts: consumer.delivery.attempts, backoff_seconds: consumer.delivery.backoffSeconds },
   };
+}
+
+function saidMetadata(metadata: Readonly<Record<string, string>>): Literal | undefined {
+  return Object.keys(metadata).length === 0 ? undefined : metadata;
 }
 
 function nanoseconds(seconds: number): number {

@@ -4,7 +4,7 @@ import type { Call, Cascade, Event, Mesh, Service, Stream, Subscription } from "
 import { serviceTitle } from "../../model/service-title.js";
 import { schemaFileName } from "../json-schema/event.js";
 import type { Lookup } from "../lookup.js";
-import { eventSentence, listOf } from "../wording.js";
+import { eventSentence, listOf, ownServices } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./env-example.js";
 import { codeList, inCode, prose } from "./markdown.js";
 import { bytes, duration, named } from "./units.js";
@@ -32,6 +32,8 @@ export interface ReadmeView {
   readonly calls: readonly Record<"caller" | "callee" | "may" | "key", string>[];
   readonly cascades: readonly Record<"subject" | "service" | "action", string>[];
   readonly variables: readonly Record<"name" | "description" | "services" | "value", string>[];
+  /** Whether there is a folder `monitoring`. */
+  readonly monitored: boolean;
 }
 
 export function readmeView(lookup: Lookup, header: string): ReadmeView {
@@ -50,6 +52,7 @@ export function readmeView(lookup: Lookup, header: string): ReadmeView {
       consumer.cascades.map((cascade) => cascadeRow(cascade, service, lookup)),
     ),
     variables: sharedVariables(mesh).map(variableRow),
+    monitored: ownServices(mesh.services).length > 0,
   };
 }
 

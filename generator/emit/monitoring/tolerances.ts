@@ -1,3 +1,4 @@
+import { nearlyOverrun } from "@meshwright/runtime/monitor-thresholds";
 import type { Consumer, Service } from "../../model/mesh.js";
 import type { Lookup } from "../lookup.js";
 
@@ -32,8 +33,7 @@ export function toleranceOf(service: Service, consumer: Consumer, lookup: Lookup
   return {
     lateSeconds: settledWithin(consumer),
     evictedSeconds: remembered.length === 0 ? undefined : Math.min(...remembered) / 2,
-    evictedMessages:
-      kept === undefined || kept.maxMessages <= 0 ? undefined : Math.floor(kept.maxMessages / 2),
+    evictedMessages: kept && nearlyOverrun(kept.maxMessages),
     snapshotSeconds: every === undefined || every === 0 ? undefined : every * 2,
   };
 }

@@ -98,3 +98,31 @@ test.skipIf(findPrometheus("promtool") === undefined)(
     }
   },
 );
+
+test("durables carry the same limit of waiting messages in plan.json, for nats server check", async () => {
+  const files = await emit("mesh.yaml");
+  const { consumers } = JSON.parse(files["plan.json"] ?? "") as {
+    readonly consumers: readonly {
+      readonly config: { readonly durable_name: string; readonly metadata?: Record<string, string> };
+    }[];
+  };
+  const alerts = rulesOf(files["monitoring/alerts.yml"] ?? "").map(({ expr }) => expr);
+  expect(consumers.length).toBeGreaterThan(0);
+  for (const { config } of consumers) {
+    const limit = config.metadata?.["io.nats.monitor.unprocessed-critical"];
+    expect(alerts).toContain(`mesh_consumer_lag_messages{consumer="${config.durable_name}"} > ${limit}`);
+    expect(config.metadata?.["io.nats.monitor.enabled"]).toBe("true");
+  }
+});
+
+test("a mesh whose services are all external has no monitoring, and no link to it", async () => {
+  const text = `mesh: outside
+services: { auth: { external: true, publishes: [auth.user.*] } }
+subjects:
+  auth.user.{id}.created: { event: UserCreated, payload: { user_id: string } }
+`;
+  const files = await emitAll(compile(text));
+  expect(Object.keys(files).filter((path) => path.startsWith("monitoring/"))).toEqual([]);
+  expect(files["README.md"]).not.toContain("monitoring");
+  expect((await emit("mesh.yaml"))["README.md"]).toContain("[monitoring](monitoring)");
+});
