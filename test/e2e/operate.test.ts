@@ -261,8 +261,8 @@ test("trace follows an entity from its row to each copy, and a deletion through 
 
 test("trace says why a row is missing and what to do: a dead letter, a row that somebody deleted, an id that nobody knows", async () => {
   const { sfs } = mesh.databases;
-  await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(12)");
-  const id = await register(mesh, "longer-than-it-has-room-for");
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(60)");
+  const id = await register(mesh, "u".repeat(61));
   await waitFor(
     async () => (await sfs.query("SELECT FROM mesh.dead_letter WHERE entity_id = $1", [id])).rowCount === 1,
   );
