@@ -160,7 +160,7 @@ function checkMarkdown(text: string, seed: number): void {
     if (!line.startsWith("|")) {
       columns = 0;
       expect(line.replaceAll(/`[^`]*`/g, ""), name(seed)).not.toMatch(
-        /<(?!\/?code>)|(?<!\\)!?\[(?!subjects|plan|\.env|nats|roles)/,
+        /<(?!\/?code>)|(?<!\\)!?\[(?!subjects|plan|\.env|nats|roles|monitoring)/,
       );
       continue;
     }

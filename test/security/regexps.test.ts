@@ -79,6 +79,11 @@ const REASONS: Readonly<Record<string, string>> = {
   "/(?:^|[-_])(?=[0-9a-f]*\\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?:$|[-_])/":
     "dashes part the runs, and of each only the end is tried again",
   "/\\d+/g": ALWAYS_FINDS,
+  "/-----BEGIN NATS USER JWT-----\\s+\\S+\\s+-+END NATS USER JWT-+[\\s\\S]*\\bSU[A-Z2-7]{56}\\b/": OURS,
+  "/-----BEGIN [A-Z0-9 ]+-----/": OURS,
+  "/^\\[(.+)\\]$/": LAST_ONLY,
+  '/"(?:[^"]|"")*"|\\$(\\d+)/g': OURS,
+  "/^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-[!-~]*)?$/": LAST_ONLY,
 };
 /** It reads the files of migrations. */
 const OWN_FILES = new Set(["runtime/schema/split-statements.ts", "runtime/schema/custom-sql.ts"]);
