@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { connect } from "nats";
+import { connect, headers } from "nats";
 import pg from "pg";
 import { authStream, type UserCreated } from "../generated/auth/events.js";
 import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
@@ -43,11 +43,20 @@ CREATE TABLE user_cache (user_id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE
 CREATE TABLE namespaces (namespace_id TEXT PRIMARY KEY, owner_id TEXT);
 CREATE TABLE files (file_id TEXT PRIMARY KEY, uploader_id TEXT);`;
 
-interface Bench {
+export interface Bench {
   readonly pool: pg.Pool;
   readonly broker: Broker;
   readonly definition: ConsumerDefinition;
   readonly events: number;
+  /** Default: durations are not measured. */
+  readonly onBatch?: Parameters<typeof startConsumer>[0]["onBatch"];
+}
+
+/** The consumer of sfs on a stream of its own, which has the name of the bench. */
+export function definitionOn(token: string): ConsumerDefinition {
+  const { sync: _, ...definition } = sfsUserConsumer();
+  const stream = { ...authStream, name: token, subjects: [`${token}.user.*.*`] };
+  return { ...definition, stream, filter: `${token}.user.*.*` };
 }
 
 export async function benchConsumer(options: ConsumerBenchOptions): Promise<ConsumerBench> {
@@ -56,22 +65,16 @@ export async function benchConsumer(options: ConsumerBenchOptions): Promise<Cons
   const database = await createDatabase(options.postgresUrl, token);
   const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
   const broker = await connectJetStream({ url: options.natsUrl, name: token, logger: silent });
-  const { sync: _, ...definition } = sfsUserConsumer();
-  const stream = { ...authStream, name: token, subjects: [`${token}.user.*.*`] };
-  const bench: Bench = {
-    pool,
-    broker,
-    events,
-    definition: { ...definition, stream, filter: `${token}.user.*.*` },
-  };
+  const definition = definitionOn(token);
+  const bench: Bench = { pool, broker, events, definition };
   const rates = { runtime: [] as number[], documented: [] as number[], receiving: [] as number[] };
   try {
-    await broker.ensureStream(stream);
+    await broker.ensureStream(definition.stream);
     await publishEvents(options.natsUrl, token, events);
     for (let round = 0; round < rounds; round += 1) {
-      rates.documented.push(await fresh(bench, round, runDocumented));
-      rates.receiving.push(await fresh(bench, round, runReceiving));
-      rates.runtime.push(await fresh(bench, round, runRuntime));
+      rates.documented.push(await fresh(bench, `documented_${round}`, runDocumented));
+      rates.receiving.push(await fresh(bench, `receiving_${round}`, runReceiving));
+      rates.runtime.push(await fresh(bench, `runtime_${round}`, runRuntime));
     }
   } finally {
     await broker.close();
@@ -114,7 +117,13 @@ function userEvent(at: number): { readonly action: string; readonly event: UserC
   };
 }
 
-async function publishEvents(url: string, token: string, count: number): Promise<void> {
+/** `traceparentOf`: the header of the event at a position. Default: events have none. */
+export async function publishEvents(
+  url: string,
+  token: string,
+  count: number,
+  traceparentOf?: (at: number) => string,
+): Promise<void> {
   const client = await connect({ servers: url });
   const jetstream = client.jetstream();
   for (let from = 0; from < count; from += 500) {
@@ -122,7 +131,11 @@ async function publishEvents(url: string, token: string, count: number): Promise
     await Promise.all(
       Array.from({ length: size }, async (_, offset) => {
         const { action, event } = userEvent(from + offset);
-        await jetstream.publish(`${token}.user.${event.user_id}.${action}`, JSON.stringify(event));
+        const carried = headers();
+        if (traceparentOf) carried.set("traceparent", traceparentOf(from + offset));
+        await jetstream.publish(`${token}.user.${event.user_id}.${action}`, JSON.stringify(event), {
+          headers: carried,
+        });
       }),
     );
   }
@@ -130,9 +143,13 @@ async function publishEvents(url: string, token: string, count: number): Promise
 }
 
 /** Runs with a new durable and empty tables, so that every run does the same work. */
-async function fresh(bench: Bench, round: number, run: (bench: Bench) => Promise<number>): Promise<number> {
+export async function fresh(
+  bench: Bench,
+  durable: string,
+  run: (bench: Bench) => Promise<number>,
+): Promise<number> {
   await bench.pool.query("TRUNCATE user_cache, mesh.applied, mesh.subscription");
-  return await run({ ...bench, definition: { ...bench.definition, durable: `${run.name}_${round}` } });
+  return await run({ ...bench, definition: { ...bench.definition, durable } });
 }
 
 function planOf(definition: ConsumerDefinition): ConsumerPlan {
@@ -196,10 +213,10 @@ async function runReceiving({ broker, definition, events }: Bench): Promise<numb
   return rate;
 }
 
-async function runRuntime({ pool, broker, definition, events }: Bench): Promise<number> {
+export async function runRuntime({ pool, broker, definition, events, onBatch }: Bench): Promise<number> {
   await broker.ensureConsumer(planOf(definition));
   const started = performance.now();
-  const consumer = startConsumer({ pool, broker, definition, env: {}, logger: silent });
+  const consumer = startConsumer({ pool, broker, definition, env: {}, logger: silent, onBatch });
   while (consumer.stats().applied + consumer.stats().stale < events) await sleep(2);
   const rate = perSecond(events, started);
   await consumer.stop();
@@ -213,7 +230,7 @@ function perSecond(count: number, started: number): number {
   return (count * 1_000) / (performance.now() - started);
 }
 
-async function createDatabase(adminUrl: string, name: string): Promise<string> {
+export async function createDatabase(adminUrl: string, name: string): Promise<string> {
   await asAdmin(adminUrl, `CREATE DATABASE ${name}`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
@@ -224,7 +241,10 @@ async function createDatabase(adminUrl: string, name: string): Promise<string> {
   return url.href;
 }
 
-async function dropAll({ postgresUrl, natsUrl }: ConsumerBenchOptions, name: string): Promise<void> {
+export async function dropAll(
+  { postgresUrl, natsUrl }: Pick<ConsumerBenchOptions, "postgresUrl" | "natsUrl">,
+  name: string,
+): Promise<void> {
   await asAdmin(postgresUrl, `DROP DATABASE ${name}`);
   const client = await connect({ servers: natsUrl });
   await (await client.jetstreamManager()).streams.delete(name);

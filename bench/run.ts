@@ -6,6 +6,7 @@ import { benchGenerate } from "./generate.js";
 import { benchRelay } from "./relay.js";
 import { printRows, type Row } from "./report.js";
 import { benchSnapshot } from "./snapshot.js";
+import { benchTelemetry, type TelemetryBench } from "./telemetry.js";
 import { benchTrigger } from "./trigger.js";
 
 /*
@@ -22,6 +23,7 @@ const sections: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     withPostgres(async (server) => triggerRows(await benchTrigger(await server.createDatabase("bench")))),
   relay: () => withServers(async ({ postgresUrl, natsUrl }) => benchRelay({ postgresUrl, natsUrl })),
   consumer: () => withServers(async (urls) => consumerRows(await benchConsumer(urls))),
+  telemetry: () => withServers(async (urls) => telemetryRows(await benchTelemetry(urls))),
   snapshot: () =>
     withPostgres(async (server) =>
       snapshotRows(await benchSnapshot({ postgresUrl: server.url, rows: 1_000_000 })),
@@ -100,6 +102,19 @@ function consumerRows(bench: Awaited<ReturnType<typeof benchConsumer>>): Row[] {
       budget: "≥ 80%",
       met: bench.shareOfReceiving >= 0.8,
     },
+  ];
+}
+
+function telemetryRows({ plain, metrics, traces }: TelemetryBench): Row[] {
+  const row = (what: string, rate: number): Row => ({
+    what,
+    value: `${Math.round((rate / plain) * 100)}% (${Math.round(rate)}/s)`,
+    budget: "≥ 95%",
+    met: rate / plain >= 0.95,
+  });
+  return [
+    row("events applied with metrics, to without", metrics),
+    row("and with one trace of a hundred sampled", traces),
   ];
 }
 

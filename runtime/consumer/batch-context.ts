@@ -3,6 +3,7 @@ import type { Mutex } from "../database/mutex.js";
 import type { RetryContext } from "../database/retry.js";
 import type { ApplyContext } from "../inbox/apply.js";
 import type { Addressed, Incoming, Parsed } from "../inbox/parse.js";
+import type { Processed } from "../telemetry/spans.js";
 import type { VersionGapWaits } from "./version-gap.js";
 
 /*
@@ -81,4 +82,10 @@ export function isSuspicious(
 /** Events wait for earlier versions of their entity. */
 export function waitsForVersions({ model, versionGaps }: BatchContext): boolean {
   return model.orderMatters && versionGaps !== undefined;
+}
+
+/** What the span tells in which events are applied. */
+export function spanOf({ model }: Pick<BatchContext, "model">, due: readonly Due[]): Processed {
+  const { durable, stream, entity } = model.definition;
+  return { durable, stream: stream.name, entity, due };
 }

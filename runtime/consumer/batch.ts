@@ -4,6 +4,7 @@ import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { applyBatch } from "../inbox/apply.js";
 import { VersionGap } from "../inbox/apply-errors.js";
 import { addressOf, type Incoming, parseMessage } from "../inbox/parse.js";
+import { inProcessSpan } from "../telemetry/spans.js";
 import { messageOf } from "../text/error-message.js";
 import {
   type BatchContext,
@@ -12,6 +13,7 @@ import {
   isUnread,
   type Received,
   type SettleContext,
+  spanOf,
   type Unread,
   waitsForVersions,
 } from "./batch-context.js";
@@ -136,8 +138,10 @@ async function applyTogether(
   const order = waitsForVersions(context) ? { gapsAllowed } : {};
   try {
     const incoming = due.map(({ event }) => event);
-    const applied = await retryUntilAnswered(context, () =>
-      context.exclusively(() => applyBatch(context.pool, { ...context, ...order }, incoming)),
+    const applied = await inProcessSpan(spanOf(context, due), () =>
+      retryUntilAnswered(context, () =>
+        context.exclusively(() => applyBatch(context.pool, { ...context, ...order }, incoming)),
+      ),
     );
     acknowledge(context, due, applied);
   } catch (error) {

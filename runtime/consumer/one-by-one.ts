@@ -6,7 +6,15 @@ import { type Applied, applyEvents } from "../inbox/apply.js";
 import { Raced } from "../inbox/apply-errors.js";
 import { readStates } from "../inbox/entity-states.js";
 import { planBatch } from "../inbox/plan-batch.js";
-import { type Due, isUnread, type SettleContext, type Unread, waitsForVersions } from "./batch-context.js";
+import { inProcessSpan } from "../telemetry/spans.js";
+import {
+  type Due,
+  isUnread,
+  type SettleContext,
+  spanOf,
+  type Unread,
+  waitsForVersions,
+} from "./batch-context.js";
 import { forgetAttempt, recordAttempt, withdrawAttempt } from "./retries.js";
 import { acknowledge, deadLetterEvent, defer, reject, retryLater } from "./settle.js";
 
@@ -61,7 +69,9 @@ async function readDue(context: SettleContext, one: Unread): Promise<Due | undef
 async function attemptDue(context: SettleContext, due: Due, attempts: number): Promise<void> {
   let applied: Applied;
   try {
-    applied = await retryUntilAnswered(context, () => context.exclusively(() => applyAlone(context, due)));
+    applied = await inProcessSpan(spanOf(context, [due]), () =>
+      retryUntilAnswered(context, () => context.exclusively(() => applyAlone(context, due))),
+    );
   } catch (error) {
     if (error instanceof Stopped) throw error;
     return await retryLater(context, due, { attempts, error });

@@ -9,6 +9,7 @@ import { deleteRow, insertRow, readRow, updateRow, type Values } from "../reposi
 import { shownColumns } from "../repository/table-sql.js";
 import { HIGHEST_HEADER } from "../resync/snapshot-source.js";
 import { causeOfRequest } from "../telemetry/cause.js";
+import { inCreateSpan } from "../telemetry/spans.js";
 import { printCause } from "../telemetry/transaction-cause.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
 import { pathSegment } from "../values/entity-id.js";
@@ -128,7 +129,7 @@ function idOf({ params: { id } }: FastifyRequest<Item>, table: TableDefinition):
 async function createRow(request: FastifyRequest, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const values = readBody(request.body, resource.table, resource.table.validate?.create);
-  const { key, row } = await refusing(resource, "body", () =>
+  const { key, row } = await writing(request, options, "body", () =>
     insertRow(pool, resource.table, { values, audience, cause: causeOf(request) }),
   );
   const location = `${resource.path}/${pathSegment(key)}`;
@@ -141,7 +142,7 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
   const patch = readBody(request.body, resource.table, resource.table.validate?.patch);
   const named = keyColumns(resource.table).find(({ name }) => Object.hasOwn(patch, name));
   if (named !== undefined) throw keyInPatch(named);
-  const row = await refusing(resource, "body", () =>
+  const row = await writing(request, options, "body", () =>
     updateRow(pool, resource.table, { key, patch, audience, cause: causeOf(request) }),
   );
   if (row === undefined) throw noRow(resource.table, key);
@@ -151,10 +152,23 @@ async function patchRow(request: FastifyRequest<Item>, reply: FastifyReply, opti
 async function removeRow(request: FastifyRequest<Item>, reply: FastifyReply, options: ResourceOptions) {
   const { resource, pool } = options;
   const id = idOf(request, resource.table);
-  const deletion = { key: id, cause: causeOf(request) };
-  if (!(await refusing(resource, "target", () => deleteRow(pool, resource.table, deletion))))
-    throw noRow(resource.table, id);
+  const isDeleted = await writing(request, options, "target", () =>
+    deleteRow(pool, resource.table, { key: id, cause: causeOf(request) }),
+  );
+  if (!isDeleted) throw noRow(resource.table, id);
   return reply.code(204).send();
+}
+
+/** A change of rows, in a span of its own where requests are traced. */
+async function writing<T>(
+  { headers }: FastifyRequest,
+  { service, resource }: ResourceOptions,
+  part: Parameters<typeof refusing>[1],
+  write: () => Promise<T>,
+): Promise<T> {
+  return await refusing(resource, part, () =>
+    inCreateSpan(`${service}.${resource.table.name}`, headers.traceparent, write),
+  );
 }
 
 function causeOf({ headers }: FastifyRequest): string | undefined {

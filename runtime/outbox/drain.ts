@@ -1,5 +1,6 @@
 import { backOff } from "../back-off.js";
 import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/broker.js";
+import { startSend } from "../telemetry/spans.js";
 import { messageOf as describeError } from "../text/error-message.js";
 import { createReader, type ReaderContext } from "./outbox-reader.js";
 import { releaseRows } from "./outbox-statements.js";
@@ -57,9 +58,16 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
       if (!row) return;
       inFlight += 1;
       unanswered.set(row, streamSeq);
+      const sent = startSend(row.subject, row.headers);
       broker.publish(messageOf(row)).then(
-        (ack) => succeed(row, ack.seq),
-        (error: unknown) => fail(row, error),
+        (ack) => {
+          sent?.();
+          succeed(row, ack.seq);
+        },
+        (error: unknown) => {
+          sent?.(error);
+          fail(row, error);
+        },
       );
     }
     // The loop validates the lease.

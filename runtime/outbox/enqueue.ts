@@ -4,6 +4,8 @@ import { inMeshSchema, MESH } from "../database/mesh-schema.js";
 import type { EventDefinition, Metadata, ValidationError } from "../definition/event-definition.js";
 import type { Tx } from "../definition/hook-definition.js";
 import { subjectOf } from "../subject.js";
+import { activeTraceparent } from "../telemetry/active-span.js";
+import { inCreateSpan } from "../telemetry/spans.js";
 import { printJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 
@@ -49,7 +51,8 @@ WITH next AS MATERIALIZED (
     SELECT $3::uuid, $6, $1, $2, event.version,
            CASE WHEN pg_catalog.octet_length(event.body) <= broker.max_event_bytes THEN event.body
                 ELSE mesh.refuse_event($6, pg_catalog.octet_length(event.body), broker.max_event_bytes) END,
-           mesh.cause()
+           CASE WHEN $7::text IS NULL THEN mesh.cause()
+                ELSE coalesce(mesh.cause(), '{}') || pg_catalog.jsonb_build_object('traceparent', $7::text) END
     FROM event CROSS JOIN mesh.broker AS broker
     RETURNING 1
 )
@@ -67,9 +70,13 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
   const eventId = randomUUID();
   const fields = printPayload(event, payload);
   refuseInvalid(event, { event_id: eventId, entity_id: entityId, timestamp: 0, source }, fields);
-  const values = [`${service}.${entity}`, entityId, eventId, source, `{${fields.join(",")}}`, subject];
+  const kind = `${service}.${entity}`;
+  const values = [kind, entityId, eventId, source, `{${fields.join(",")}}`, subject];
+  const statement = inMeshSchema(ENQUEUE, meshSchema);
   try {
-    await tx.query(inMeshSchema(ENQUEUE, meshSchema), values);
+    await inCreateSpan(`${kind}.{id}.${action}`, undefined, () =>
+      tx.query(statement, [...values, activeTraceparent()]),
+    );
   } catch (cause) {
     // Raised by mesh.refuse_event.
     if (!hasState(cause, "program_limit_exceeded")) throw cause;

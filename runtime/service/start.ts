@@ -8,6 +8,7 @@ import { listen } from "./listen.js";
 import { createLogger } from "./logger.js";
 import { startParts } from "./parts.js";
 import { prepareDatabase } from "./prepare-database.js";
+import { startTracing } from "./start-tracing.js";
 import { stopService } from "./stop.js";
 
 /** A service that listens. It takes work once `ready` has resolved. */
@@ -40,6 +41,7 @@ export async function startService(
   requireHooks(definition);
   const config = readConfig(definition, env);
   const logger = options.logger ?? createLogger(definition.name, config.logLevel, config.logsEvents);
+  const tracing = await startTracing(definition.name, env, logger);
   // With the servers of requests and figures, which most that imports the runtime, such as `mesh status`, does without.
   const { assemble } = await import("./assemble.js");
   const service = assemble(definition, config, logger);
@@ -56,7 +58,7 @@ export async function startService(
     logger,
     ready,
     stop: () => {
-      stopped ??= stopService(service, ready);
+      stopped ??= stopService(service, ready).then(() => tracing?.stop());
       return stopped;
     },
   };

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { activeTraceparent } from "./active-span.js";
 
 /*
  * What an event says of what caused it, in headers of its message. A transaction sets its cause (`mesh.set_cause`), and the events that
@@ -25,7 +26,11 @@ const TRACEPARENT =
 export function causeOfEvent(eventId: string, headers: Readonly<Record<string, string>>): Cause {
   const id = headerId(eventId);
   const correlation = givenId(headerOf(headers, "Mesh-Correlation-Id")) ?? id;
-  const traceparent = validTraceparent(headerOf(headers, "traceparent")) ?? madeTraceparent(correlation, id);
+  const said = validTraceparent(headerOf(headers, "traceparent"));
+  const active = activeTraceparent();
+  // Of an event that is applied alone, the span that does so; a batch's is of another trace.
+  const isOfTrace = said !== undefined && active?.slice(0, 35) === said.slice(0, 35);
+  const traceparent = isOfTrace ? active : (said ?? madeTraceparent(correlation, id));
   return {
     ...(id === undefined ? {} : { "Mesh-Causation-Id": id }),
     ...(correlation === undefined ? {} : { "Mesh-Correlation-Id": correlation }),
@@ -33,11 +38,11 @@ export function causeOfEvent(eventId: string, headers: Readonly<Record<string, s
   };
 }
 
-/** What is caused by an HTTP request: what its own headers say and are valid. Undefined: nothing. */
+/** What is caused by an HTTP request: its span where one is active, else what its own headers say and are valid. Undefined: nothing. */
 export function causeOfRequest(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Cause | undefined {
-  const traceparent = validTraceparent(headers.traceparent);
+  const traceparent = activeTraceparent() ?? validTraceparent(headers.traceparent);
   const correlation = givenId(headers["mesh-correlation-id"]);
   if (traceparent === undefined && correlation === undefined) return undefined;
   return {

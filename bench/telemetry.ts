@@ -1,0 +1,108 @@
+import { execFile } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import pg from "pg";
+import { connectJetStream } from "../runtime/broker/jetstream.js";
+import { startTracing } from "../runtime/service/start-tracing.js";
+import { openMeter } from "../runtime/telemetry/meter.js";
+import { isTraced } from "../runtime/telemetry/spans.js";
+import { silent } from "../test/support/loggers.js";
+import { createDatabase, definitionOn, dropAll, fresh, publishEvents, runRuntime } from "./consumer.js";
+import { median } from "./report.js";
+
+/*
+ * What metrics and traces cost the consumer: the same events applied without them, with metrics, and with metrics and one trace of a
+ * hundred sampled. In turns, each run in a process of its own, since what instruments a process stays in it.
+ */
+
+export interface TelemetryBenchOptions {
+  readonly postgresUrl: string;
+  readonly natsUrl: string;
+  readonly events?: number;
+  readonly rounds?: number;
+}
+
+/** Events per second, medians. Budget of the last two: at least 95% of the first. */
+export type TelemetryBench = Readonly<Record<Mode, number>>;
+
+const MODES = ["plain", "metrics", "traces"] as const;
+type Mode = (typeof MODES)[number];
+
+export async function benchTelemetry(options: TelemetryBenchOptions): Promise<TelemetryBench> {
+  const { postgresUrl, natsUrl, events = 40_000, rounds = 3 } = options;
+  const token = `bench${randomUUID().slice(0, 8)}`;
+  const database = await createDatabase(postgresUrl, token);
+  const broker = await connectJetStream({ url: natsUrl, name: token, logger: silent });
+  const collector = createServer((request, response) => {
+    request
+      .resume()
+      .on("end", () => response.writeHead(200, { "content-type": "application/json" }).end("{}"));
+  });
+  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
+  const { port } = collector.address() as AddressInfo;
+  const rates: Record<Mode, number[]> = { plain: [], metrics: [], traces: [] };
+  try {
+    await broker.ensureStream(definitionOn(token).stream);
+    await publishEvents(natsUrl, token, events, traceparentAt);
+    for (let round = 0; round < rounds; round += 1)
+      for (const mode of MODES) {
+        const run = [mode, database, natsUrl, token, String(events), String(round)];
+        rates[mode].push(await runApart(run, `http://127.0.0.1:${port}`));
+      }
+  } finally {
+    collector.close();
+    await broker.close();
+    await dropAll({ postgresUrl, natsUrl }, token);
+  }
+  return { plain: median(rates.plain), metrics: median(rates.metrics), traces: median(rates.traces) };
+}
+
+function traceparentAt(at: number): string {
+  const flags = at % 100 === 0 ? "01" : "00";
+  return `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-${flags}`;
+}
+
+async function runApart(run: readonly string[], collector: string): Promise<number> {
+  const env = {
+    ...process.env,
+    ...(run[0] === "traces" && {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_TRACES_EXPORTER: "otlp",
+      OTEL_METRICS_EXPORTER: "none",
+      OTEL_LOGS_EXPORTER: "none",
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.01",
+    }),
+  };
+  const args = ["--import", "tsx", fileURLToPath(import.meta.url), ...run];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+  return Number(stdout);
+}
+
+async function measure(
+  mode: Mode,
+  [database, natsUrl, token, events, round]: readonly string[],
+): Promise<number> {
+  const tracing = mode === "traces" ? await startTracing("bench", process.env, silent) : undefined;
+  if (isTraced() !== (mode === "traces")) throw new Error(`${mode}: traced is ${isTraced()}`);
+  const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
+  const broker = await connectJetStream({ url: natsUrl ?? "", name: "bench", logger: silent });
+  const onBatch = mode === "plain" ? undefined : openMeter("bench").batch;
+  const bench = { pool, broker, definition: definitionOn(token ?? ""), events: Number(events), onBatch };
+  const rate = await fresh(bench, `${mode}_${round}`, runRuntime);
+  await broker.close();
+  await pool.end();
+  await tracing?.stop();
+  return rate;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , asked, ...run] = process.argv;
+  const mode = MODES.find((one) => one === asked);
+  if (mode === undefined) throw new Error(`no mode ${asked}`);
+  process.stdout.write(String(await measure(mode, run)));
+}
