@@ -12,6 +12,7 @@ import { type Endpoints, readEndpoints, STATE_FOLDER } from "../dev/endpoints.js
 import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Call, Mesh, Service } from "../model/mesh.js";
+import { serviceUrlVariable } from "../model/names.js";
 import { environmentOf } from "../project/given-environment.js";
 import { MESH_FILE } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
@@ -64,7 +65,7 @@ async function developmentEnvironment(mesh: Mesh, given: NodeJS.ProcessEnv): Pro
       mesh.databases.map(({ name, urlVariable }) => [urlVariable, endpoints.databases[name]]),
     ),
     ...Object.fromEntries(
-      mesh.services.map(({ name }) => [serviceVariable(name), endpoints.services[name]?.http]),
+      mesh.services.map(({ name }) => [serviceUrlVariable(name), endpoints.services[name]?.http]),
     ),
   };
 }
@@ -129,12 +130,12 @@ export function ownerUrl(
 
 /** Where a service answers. */
 export function serviceUrl(running: RunningMesh, service: Service): string {
-  return findServiceUrl(running, service) ?? missing(serviceVariable(service.name));
+  return findServiceUrl(running, service) ?? missing(serviceUrlVariable(service.name));
 }
 
 /** The same where it is known. */
 export function findServiceUrl({ env }: RunningMesh, service: Service): string | undefined {
-  return env[serviceVariable(service.name)];
+  return env[serviceUrlVariable(service.name)];
 }
 
 /** How the caller reaches the broker: as a service would, by the same variables. */
@@ -182,11 +183,6 @@ function sourceCalls({ mesh }: RunningMesh, { name }: Service): readonly Call[] 
 
 function isExternal({ mesh }: RunningMesh, name: string): boolean {
   return mesh.services.some((service) => service.name === name && service.external);
-}
-
-/** `AUTH_SERVICE_URL` */
-function serviceVariable(service: string): string {
-  return `${service.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_SERVICE_URL`;
 }
 
 function missing(variable: string): never {

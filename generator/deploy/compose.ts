@@ -1,3 +1,4 @@
+import { serviceUrlVariable } from "../model/names.js";
 import {
   type Broker,
   type Callee,
@@ -6,6 +7,7 @@ import {
   freeName,
   mainOf,
   openVariables,
+  STOP_SECONDS,
 } from "./deployment.js";
 import { secretOf } from "./secret-values.js";
 
@@ -22,8 +24,6 @@ export interface ComposePlaces {
 
 type Yaml = Readonly<Record<string, unknown>>;
 
-/** What the runtime takes to stop at most, and its last log lines. */
-const STOP_GRACE = "30s";
 const POSTGRES_IMAGE = "postgres:17-bookworm";
 const NATS_IMAGE = "nats:2.14-alpine";
 const BROKER_PORT = 4222;
@@ -201,7 +201,7 @@ function serviceOf(deployed: DeployedService, deployment: Deployment, { places, 
     tmpfs: ["/tmp"],
     init: true,
     restart: "unless-stopped",
-    stop_grace_period: STOP_GRACE,
+    stop_grace_period: `${STOP_SECONDS}s`,
     healthcheck: { ...health(["node", "-e", ready]), start_period: "60s" },
     ...(Object.keys(needs).length === 0 ? {} : { depends_on: needs }),
   };
@@ -210,7 +210,7 @@ function serviceOf(deployed: DeployedService, deployment: Deployment, { places, 
 /** For people: docker compose run --rm mesh status */
 function operatorOf(deployment: Deployment, places: ComposePlaces, names: Names): Yaml {
   const urls = deployment.services.map(({ service, host, port }) => [
-    `${service.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_SERVICE_URL`,
+    serviceUrlVariable(service.name),
     `http://${host}:${port}`,
   ]);
   return {

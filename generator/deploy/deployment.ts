@@ -5,7 +5,7 @@ import type { Call, Database, Mesh, Service } from "../model/mesh.js";
 import { nameOnServer } from "../model/names.js";
 
 /*
- * What a mesh needs wherever it runs: its services with what each is told and whom it reaches, its databases, its broker. Targets print it in their own words.
+ * What a mesh needs wherever it runs: its services with the variables of each and whom it reaches, its databases, its broker. Targets print it in their own words.
  */
 
 export interface Deployment {
@@ -26,6 +26,8 @@ export interface DeployedService {
   readonly usesBroker: boolean;
   /** Our services that it calls over HTTP, sync and existence included. */
   readonly calls: readonly Callee[];
+  /** Whether it calls services that run elsewhere. */
+  readonly callsExternal: boolean;
 }
 
 export interface Callee {
@@ -57,7 +59,7 @@ export interface BrokerUser {
   readonly passwordVariable: string;
 }
 
-/** Of a service without `http`, as the runtime has it, is in its variables too. */
+/** In the variables of each service, also of one without `http`. */
 const PORT = "PORT";
 
 export function planDeployment(mesh: Mesh): Deployment {
@@ -71,6 +73,7 @@ export function planDeployment(mesh: Mesh): Deployment {
       existing: existing.has(nameOnServer(database)),
     }))
     .toSorted((a, b) => Number(a.database.shared !== undefined) - Number(b.database.shared !== undefined));
+  const callsOf = ({ name }: Service) => mesh.calls.filter(({ caller }) => caller === name);
   return {
     mesh,
     services: own.map((service) => ({
@@ -79,9 +82,8 @@ export function planDeployment(mesh: Mesh): Deployment {
       port: portOf(service),
       database: databases.find(({ database }) => database.name === service.database),
       usesBroker: reads(service, "NATS_URL"),
-      calls: mesh.calls
-        .filter(({ caller }) => caller === service.name)
-        .flatMap((call) => calleeOf(call, own)),
+      calls: callsOf(service).flatMap((call) => calleeOf(call, own)),
+      callsExternal: callsOf(service).some((call) => calleeOf(call, own).length === 0),
     })),
     databases,
     broker: own.some((service) => reads(service, "NATS_URL")) ? planBroker(mesh) : undefined,
@@ -133,12 +135,15 @@ export function freeName(name: string, deployment: Pick<Deployment, "services">)
   return isTaken ? freeName(`mesh-${name}`, deployment) : name;
 }
 
+/** Seconds from SIGTERM to SIGKILL: a service gives itself 25.5, its last log lines included. */
+export const STOP_SECONDS = 27;
+
 /** Made by `npm run build`. */
 export function mainOf({ name }: Service): string {
   return `dist/generated/${name}/main.js`;
 }
 
-/** What a service is told and everybody may read. `broker`: where that is. */
+/** Variables of a service that everybody may read. `broker`: its URL. */
 export function openVariables(
   { service, calls, usesBroker }: DeployedService,
   { broker, urlOf }: { readonly broker: string; readonly urlOf: (callee: Callee) => string },

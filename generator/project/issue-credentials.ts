@@ -7,7 +7,7 @@ import {
   fmtCreds,
   type KeyPair,
 } from "@nats-io/jwt";
-import type { AccountClaims, BrokerClaims } from "../emit/documents/broker-claims.js";
+import { type AccountClaims, type BrokerClaims, UNLIMITED, USER } from "../emit/documents/broker-claims.js";
 import type { KeyFolder } from "./key-folder.js";
 import { UsageError } from "./usage-error.js";
 
@@ -30,16 +30,6 @@ export interface Issued {
 const SYSTEM = "SYS";
 export const CONFIGURATION = "nats-jwt.conf";
 const REVOKED = "keys/revoked.json";
-const UNLIMITED = {
-  subs: -1,
-  conn: -1,
-  leaf: -1,
-  imports: -1,
-  exports: -1,
-  data: -1,
-  payload: -1,
-  wildcards: true,
-};
 
 export interface IssueOptions {
   readonly claims: BrokerClaims;
@@ -83,8 +73,7 @@ export async function issueCredentials({ claims, folder, rotate }: IssueOptions)
     const file = account === own ? `${user.name}.creds` : `services/${user.name}.creds`;
     await writeUser(user, { key: keyOf(keys, name), name }, file);
   }
-  const everything = { name: "system", claims: { subs: -1, data: -1, payload: -1 } };
-  await writeUser(everything, { key: system, name: SYSTEM }, "system.creds");
+  await writeUser({ name: "system", claims: USER }, { key: system, name: SYSTEM }, "system.creds");
 
   const jwts = new Map<string, string>();
   for (const account of claims.accounts) {

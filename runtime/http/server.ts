@@ -13,7 +13,7 @@ import { type ConnectionLimits, limitConnections } from "./connections.js";
 import { guard, isForMetrics, isOpen } from "./guard.js";
 import { type Health, OPEN_PATHS, serveHealth } from "./health-routes.js";
 import { isBeforeMigrations, problemOf } from "./http-errors.js";
-import { type MetricsOptions, serveMetrics } from "./metrics-route.js";
+import { METRICS_PATH, type MetricsOptions, serveMetrics } from "./metrics-route.js";
 import { OPENAPI_PATH, serveOpenApi } from "./openapi-route.js";
 import { type Operations, serveOperations } from "./operate-routes.js";
 import { Problem } from "./problem.js";
@@ -152,7 +152,7 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
   });
 }
 
-type Served = Pick<HttpOptions, "resources" | "openApi">;
+type Served = Pick<HttpOptions, "resources" | "openApi" | "metrics">;
 
 /** A problem 405 where the path exists without this method, else 404. */
 function missing(request: FastifyRequest, served: Served): Problem {
@@ -164,8 +164,13 @@ function missing(request: FastifyRequest, served: Served): Problem {
   });
 }
 
-function allowedMethods(path: string, { resources, openApi }: Served): readonly string[] | undefined {
-  if (OPEN_PATHS.has(path) || (openApi !== undefined && path === OPENAPI_PATH)) return ["GET", "HEAD"];
+function allowedMethods(
+  path: string,
+  { resources, openApi, metrics }: Served,
+): readonly string[] | undefined {
+  if (OPEN_PATHS.has(path)) return ["GET", "HEAD"];
+  if (openApi !== undefined && path === OPENAPI_PATH) return ["GET", "HEAD"];
+  if (metrics !== undefined && path === METRICS_PATH) return ["GET", "HEAD"];
   if (path === "/operate/resync") return ["POST"];
   for (const resource of resources) {
     const methods = resourceMethods(resource);

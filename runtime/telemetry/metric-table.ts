@@ -15,7 +15,7 @@ export interface Observed {
   readonly figures: ObservedFigures | undefined;
   readonly consumers: readonly ObservedConsumer[];
   readonly relay: ObservedRelay | undefined;
-  /** Undefined where no event of the service is told at a time. */
+  /** Whether events of the service are published at a moment. */
   readonly hasMoments: boolean;
   readonly cascades: { readonly done: number; readonly failed: number } | undefined;
   readonly pools: readonly ObservedPool[];

@@ -105,6 +105,11 @@ test("/metrics takes the METRICS_KEY, the operator's, or none where it is open; 
   expect(await status("auth", "/metrics", { authorization: `Bearer ${mesh.env.SFS_TO_AUTH_KEY}` })).toBe(403);
   expect(await status("auth", "/metrics", { authorization: `Bearer ${mesh.key}` })).toBe(200);
   expect(await status("auth", "/metrics", bearer)).toBe(200);
+  const posted = await fetch(`${mesh.services.auth.url}/metrics`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${mesh.key}` },
+  });
+  expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   expect(await status("gateway", "/metrics")).toBe(200);
   expect(await status("auth", "/api/users", bearer)).toBe(403);
   expect(await status("auth", "/operate/resync", bearer)).toBe(403);

@@ -7,6 +7,7 @@ import {
   type TracedEvent,
 } from "@meshwright/runtime";
 import { suggest } from "../../diagnostics/suggest.js";
+import { overlap } from "../../model/filters.js";
 import type { Consumer, Mesh, Stream } from "../../model/mesh.js";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine } from "../../quote/visible.js";
@@ -66,22 +67,12 @@ function filtersOf({ services, events }: Mesh, subject: string | undefined): rea
   const action = events.filter((event) => `${entityOf(event)}.${event.action}` === subject);
   const found = [...known, ...[...entity, ...action].map(({ filter }) => filter)];
   if (found.length > 0) return [...new Set(found)];
-  if (events.some(({ filter }) => overlaps(subject, filter))) return [subject];
+  if (events.some(({ filter }) => overlap(subject, filter))) return [subject];
   const near = suggest(subject, [...patterns.map(({ text }) => text), ...events.map(entityOf)]);
   throw new UsageError(
     `no event of this mesh has a subject of "${subject}"`,
     near === undefined ? "mesh tail shows all of them" : `did you mean "${near}"?`,
   );
-}
-
-function overlaps(one: string, other: string): boolean {
-  const [left, right] = [one.split("."), other.split(".")];
-  for (let at = 0; ; at += 1) {
-    const [a, b] = [left[at], right[at]];
-    if (a === ">" || b === ">") return a !== undefined && b !== undefined;
-    if (a === undefined || b === undefined) return a === b;
-    if (a !== "*" && b !== "*" && a !== b) return false;
-  }
 }
 
 function streamsFor(
@@ -102,7 +93,7 @@ function streamsFor(
       (filters === undefined ||
         events.some(
           (event) =>
-            event.service === stream.service && filters.some((filter) => overlaps(filter, event.filter)),
+            event.service === stream.service && filters.some((filter) => overlap(filter, event.filter)),
         )),
   );
   if (found.length === 0) throw new UsageError("nothing flows there: no stream holds such events");

@@ -4,7 +4,7 @@ import { jetStreamResources } from "./jetstream-resources.js";
 import { jobNames, jobObjects } from "./jobs.js";
 import { monitorObjects } from "./monitors.js";
 import { natsValues } from "./nats-values.js";
-import { networkPolicies } from "./network-policies.js";
+import { kedaPolicy, nackPolicy, networkPolicies } from "./network-policies.js";
 import { OPERATOR_IMAGE, SERVICE_IMAGE } from "./object.js";
 import { overlayText } from "./overlay.js";
 import { scaledObjects } from "./scaling.js";
@@ -75,7 +75,11 @@ function scaling(deployment: Deployment): readonly DeployedFile[] {
     target: { kind: "Deployment", name },
     patch: "- op: remove\n  path: /spec/replicas\n",
   }));
-  return component("keda", { "scaled-objects.yaml": scaled }, { patches });
+  return component(
+    "keda",
+    { "scaled-objects.yaml": scaled, "network-policy.yaml": [kedaPolicy] },
+    { patches },
+  );
 }
 
 function nack(deployment: Deployment): readonly DeployedFile[] {
@@ -87,7 +91,10 @@ function nack(deployment: Deployment): readonly DeployedFile[] {
   };
   return component(
     "nack",
-    { "streams-and-consumers.yaml": jetStreamResources(deployment.mesh) },
+    {
+      "streams-and-consumers.yaml": jetStreamResources(deployment.mesh),
+      "network-policy.yaml": [nackPolicy],
+    },
     { patches: [{ patch: JSON.stringify(instead) }] },
   );
 }

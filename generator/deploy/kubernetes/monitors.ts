@@ -7,7 +7,7 @@ const METRICS_SECRET = "reader-metrics";
 /** Of the namespace that Prometheus runs in. */
 const MONITORING = "monitoring";
 
-/** For the Prometheus operator: every service tells its figures at /metrics, and Prometheus is let in. */
+/** For the Prometheus operator: every service is scraped at /metrics, and Prometheus is let in. */
 export function monitorObjects({ mesh, services }: Deployment): readonly KubernetesObject[] {
   const labels = meshLabels(mesh.name);
   const ports = [...new Set(services.map(({ port }) => port))].map((port) => ({ protocol: "TCP", port }));

@@ -1,4 +1,4 @@
-import type { DeployedService, Deployment } from "../deployment.js";
+import { type DeployedService, type Deployment, hostLabel } from "../deployment.js";
 import { jobNames } from "./jobs.js";
 import {
   DATABASE_LABEL,
@@ -11,7 +11,8 @@ import {
 
 /*
  * Who reaches whom, exactly as mesh.yaml has it: callers their callees over HTTP, each service and the job that migrates its database
- * PostgreSQL, who publishes or hears the broker, all of them the names of the cluster. Anything else is refused. Kubelets, which ask the probes, are
+ * PostgreSQL, who publishes or hears the broker, all of them the names of the cluster. What a component installs is let in by that
+ * component. Anything else is refused. Kubelets, which ask the probes, are
  * let in by Kubernetes itself.
  */
 
@@ -33,7 +34,7 @@ export function networkPolicies(deployment: Deployment): readonly KubernetesObje
 }
 
 function servicePolicy(deployed: DeployedService, { mesh, services }: Deployment): KubernetesObject {
-  const { host, calls, database, usesBroker } = deployed;
+  const { host, calls, callsExternal, database, usesBroker } = deployed;
   const callers = services.filter((service) => service.calls.some((callee) => callee.host === host));
   return policy(host, labelsOf(mesh.name, host), {
     ingress:
@@ -50,6 +51,7 @@ function servicePolicy(deployed: DeployedService, { mesh, services }: Deployment
         to: [pods(labelsOf(mesh.name, callee.host))],
         ports: [port(callee.port)],
       })),
+      ...(callsExternal ? [TO_EXTERNAL] : []),
       ...(database === undefined ? [] : [TO_POSTGRES]),
       ...(usesBroker ? [TO_BROKER] : []),
     ],
@@ -58,6 +60,8 @@ function servicePolicy(deployed: DeployedService, { mesh, services }: Deployment
 
 /** Where the server is, in the cluster or beside it, mesh.yaml does not say: an overlay may add `to`. */
 const TO_POSTGRES = { ports: [port(POSTGRES_PORT)] };
+/** Where an external service is and on which port, only its URL says: an overlay may narrow this down. */
+const TO_EXTERNAL = { ports: [{ protocol: "TCP" }] };
 const TO_BROKER = { to: [pods(NATS_LABELS)], ports: [port(4222)] };
 
 function jobPolicies(deployment: Deployment): readonly KubernetesObject[] {
@@ -80,7 +84,7 @@ function databasePolicies(deployment: Deployment): readonly KubernetesObject[] {
   return [...new Set(databases.map(({ onServer }) => onServer))].map((name) => {
     const users = services.filter(({ database }) => database?.onServer === name).map(({ host }) => host);
     return policy(
-      `database-${name.replaceAll("_", "-")}`,
+      `database-${hostLabel(name)}`,
       { [DATABASE_LABEL]: name },
       {
         ingress: [
@@ -108,6 +112,21 @@ function brokerPolicy(deployment: Deployment): readonly KubernetesObject[] {
     }),
   ];
 }
+
+/** For the component `keda`, whose operator asks the servers how far durables are behind. */
+export const kedaPolicy: KubernetesObject = policy("broker-keda", NATS_LABELS, {
+  ingress: [
+    {
+      from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "keda" } } }],
+      ports: [port(8222)],
+    },
+  ],
+});
+
+/** For the component `nack`: its controller, as the Helm chart labels it, in whichever namespace it is. */
+export const nackPolicy: KubernetesObject = policy("broker-nack", NATS_LABELS, {
+  ingress: [{ from: [{ namespaceSelector: {}, ...pods({ app: "nack" }) }], ports: [port(4222)] }],
+});
 
 interface Rules {
   readonly ingress?: readonly object[];

@@ -1,3 +1,4 @@
+import { MESH } from "../../emit/documents/broker-accounts.js";
 import type { Deployment } from "../deployment.js";
 import type { KubernetesObject } from "./object.js";
 import { DEFAULT_REPLICAS } from "./workload.js";
@@ -10,8 +11,6 @@ import { DEFAULT_REPLICAS } from "./workload.js";
  */
 
 const MOST_REPLICAS = 6;
-/** In the account of the mesh in nats.conf. */
-const ACCOUNT = "MESH";
 /** Of messages that wait, per replica: one second of a replica that writes rows is some thousand. */
 const LAG = 5_000;
 
@@ -44,7 +43,7 @@ export function scaledObjects({ services }: Deployment, namespace: string): read
           type: "nats-jetstream",
           metadata: {
             natsServerMonitoringEndpoint: `nats-headless.${namespace}.svc.cluster.local:8222`,
-            account: ACCOUNT,
+            account: MESH,
             stream,
             consumer: durable,
             lagThreshold: String(LAG),

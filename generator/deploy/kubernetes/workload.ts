@@ -1,4 +1,4 @@
-import { type Callee, type DeployedService, mainOf, openVariables } from "../deployment.js";
+import { type Callee, type DeployedService, mainOf, openVariables, STOP_SECONDS } from "../deployment.js";
 import { secretOf } from "../secret-values.js";
 import {
   BROKER_URL,
@@ -17,8 +17,6 @@ import {
 
 /** Endpoints forget a pod that ends only after a while: it serves on until then. */
 const DRAIN_SECONDS = 5;
-/** What the runtime takes to stop at most, and its last log lines. */
-const STOP_SECONDS = 27;
 
 export const DEFAULT_REPLICAS = 2;
 

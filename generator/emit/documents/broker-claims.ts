@@ -31,7 +31,7 @@ export interface AccountClaims {
 type Mappings = Readonly<Record<string, readonly { readonly subject: string; readonly weight: number }[]>>;
 
 /** Claims say each limit: what is left out counts as none allowed. */
-const UNLIMITED = {
+export const UNLIMITED = {
   subs: -1,
   conn: -1,
   leaf: -1,
@@ -42,7 +42,7 @@ const UNLIMITED = {
   wildcards: true,
 };
 const JETSTREAM = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
-const USER = { subs: -1, data: -1, payload: -1 };
+export const USER = { subs: -1, data: -1, payload: -1 };
 
 export function brokerClaims(lookup: Lookup): BrokerClaims {
   const { exports, accounts } = brokerAccounts(lookup);

@@ -21,7 +21,7 @@ export interface Tolerance {
 
 /** An event leaves its outbox in milliseconds; under a broker's restart in seconds. */
 export const OUTBOX_SECONDS = 60;
-/** An event at a time is told within seconds of it. */
+/** An event at a time is published within seconds of it. */
 export const MOMENT_SECONDS = 60;
 
 export function toleranceOf(service: Service, consumer: Consumer, lookup: Lookup): Tolerance {

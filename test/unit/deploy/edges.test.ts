@@ -9,11 +9,12 @@ const reference = compile(readMesh());
 const scenario = (name: string) => compile(readMesh(`test/scenarios/emit/${name}/mesh.yaml`));
 
 interface Rule {
-  readonly ports: readonly { readonly port: number }[];
+  readonly ports: readonly { readonly port?: number }[];
 }
 
 interface Peer {
   readonly podSelector?: { readonly matchLabels: Readonly<Record<string, string>> };
+  readonly namespaceSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
 }
 
 /** `compute -> auth:8081`, of the pods that a policy of this name selects. */
@@ -27,9 +28,10 @@ function edges(objects: readonly AnyObject[], name: string): readonly string[] {
       }
     | undefined;
   if (spec === undefined) throw new Error(`there is no policy ${name}`);
-  const called = ({ podSelector }: Peer) => Object.values(podSelector?.matchLabels ?? {})[0] ?? "*";
+  const called = ({ podSelector, namespaceSelector }: Peer) =>
+    Object.values(podSelector?.matchLabels ?? namespaceSelector?.matchLabels ?? {})[0] ?? "*";
   const self = called(spec);
-  const ports = (rule: Rule) => rule.ports.map(({ port }) => port).join();
+  const ports = (rule: Rule) => rule.ports.map(({ port }) => port ?? "*").join();
   return [
     ...(spec.ingress ?? []).flatMap((rule) =>
       rule.from.map((peer) => `${called(peer)} -> ${self}:${ports(rule)}`),
@@ -60,8 +62,20 @@ test("network policies let a service reach what it calls, its database and the b
     ...["auth", "compute", "gateway", "sfs", "provision"].map((name) => `${name} -> nats:4222`),
     "nats -> nats:6222",
   ]);
+  expect(edges(objects, "broker-keda")).toEqual(["keda -> nats:8222"]);
+  expect(edges(objects, "broker-nack")).toEqual(["nack -> nats:4222"]);
   const denied = objects.find(({ metadata }) => metadata.name === "default-deny");
   expect(denied?.spec).toMatchObject({ ingress: [], policyTypes: ["Ingress", "Egress"] });
+});
+
+test("a service that calls an external one reaches it wherever it is, and the others do not", () => {
+  const mesh = scenario("external-owner");
+  const isExternal = (name: string) => mesh.services.find((one) => one.name === name)?.external === true;
+  const callers = new Set(mesh.calls.filter(({ callee }) => isExternal(callee)).map(({ caller }) => caller));
+  expect(callers.size).toBeGreaterThan(0);
+  const objects = objectsOf(mesh);
+  for (const { name } of mesh.services.filter(({ external }) => !external))
+    expect(edges(objects, name).includes(`${name} -> *:*`)).toBe(callers.has(name));
 });
 
 test("a service without a database reaches none, waits for no migration, and a shared database is one", () => {
