@@ -57,7 +57,9 @@ export const boardHooks: BoardHooks = {
     // @ts-expect-error a view is only read
     if (row?.orders === "99") await overviewRepository(tx).create(row);
     const margin: string | null | undefined = row?.margin;
-    await tx.query("INSERT INTO noted VALUES ($1, $2)", [event.order_id, \`\${row?.name} \${row?.orders} \${margin}\`]);
+    const what = \`\${row?.name} \${row?.orders} \${margin}\`;
+    // An order that is created again after its deletion is noted again.
+    await tx.query("INSERT INTO noted VALUES ($1, $2) ON CONFLICT (order_id) DO UPDATE SET what = excluded.what", [event.order_id, what]);
   },
 };
 `;
