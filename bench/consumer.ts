@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { connect, headers } from "nats";
 import pg from "pg";
 import { authStream, type UserCreated } from "../generated/auth/events.js";
@@ -11,39 +10,23 @@ import { startConsumer } from "../runtime/consumer/consumer.js";
 import type { ConsumerDefinition } from "../runtime/definition/consumer-definition.js";
 import { buildModel } from "../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../runtime/inbox/parse.js";
-import { meshMigrations } from "../runtime/schema/files.js";
 import { silent } from "../test/support/loggers.js";
-import { median } from "./report.js";
+import { createMeshDatabase, dropAll } from "./database.js";
+import { row } from "./row.js";
+import type { Bench, Section } from "./section.js";
 
 /*
  * The consumer against its two yardsticks, in turns and in one process: the documented handler (one
  * upsert and one ack per event), and receiving, parsing, validating and acking without applying.
  */
 
-export interface ConsumerBenchOptions {
-  readonly postgresUrl: string;
-  readonly natsUrl: string;
-  readonly events?: number;
-  readonly rounds?: number;
-}
-
-export interface ConsumerBench {
-  /** Events per second, medians. */
-  readonly runtime: number;
-  readonly documented: number;
-  readonly receiving: number;
-  /** Budgets: at least 25, and at least 0.8. */
-  readonly timesDocumented: number;
-  readonly shareOfReceiving: number;
-}
-
-const TABLES = `
+export const CONSUMER_TABLES = `
 CREATE TABLE user_cache (user_id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE,
   display_name TEXT NOT NULL DEFAULT '', synced_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
 CREATE TABLE namespaces (namespace_id TEXT PRIMARY KEY, owner_id TEXT);
 CREATE TABLE files (file_id TEXT PRIMARY KEY, uploader_id TEXT);`;
 
-export interface Bench {
+export interface ConsumerRun {
   readonly pool: pg.Pool;
   readonly broker: Broker;
   readonly definition: ConsumerDefinition;
@@ -59,40 +42,56 @@ export function definitionOn(token: string): ConsumerDefinition {
   return { ...definition, stream, filter: `${token}.user.*.*` };
 }
 
-export async function benchConsumer(options: ConsumerBenchOptions): Promise<ConsumerBench> {
-  const { events = 40_000, rounds = 3 } = options;
+export const consumer: Section = {
+  name: "consumer",
+  about: `Events that are in the stream already, applied by one replica to an empty copy. The documented handler does one upsert and one
+ack for each event, over the same connection pool; receiving alone is what the runtime does without applying: pull, parse, validate, ack.`,
+  measure: async (bench) => {
+    const events = bench.by({ smoke: 600, short: 20_000, full: 60_000 });
+    const rates = await contest(bench, events);
+    const of = { unit: "/s", samples: rates.runtime } as const;
+    return [
+      row({
+        ...of,
+        what: "events applied",
+        yardstick: { what: "the documented handler", samples: rates.documented },
+        goal: { of: "ratio", atLeast: 30 },
+      }),
+      row({
+        ...of,
+        what: "events applied, to receiving alone",
+        yardstick: { what: "receiving and acking alone", samples: rates.receiving },
+        goal: { of: "ratio", atLeast: 0.8 },
+      }),
+    ];
+  },
+};
+
+type Rates = Readonly<Record<"runtime" | "documented" | "receiving", number[]>>;
+
+async function contest(bench: Bench, events: number): Promise<Rates> {
+  const servers = await bench.servers();
   const token = `bench${randomUUID().slice(0, 8)}`;
-  const database = await createDatabase(options.postgresUrl, token);
+  const database = await createMeshDatabase(servers, token, CONSUMER_TABLES);
   const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
-  const broker = await connectJetStream({ url: options.natsUrl, name: token, logger: silent });
+  const broker = await connectJetStream({ url: servers.natsUrl, name: token, logger: silent });
   const definition = definitionOn(token);
-  const bench: Bench = { pool, broker, events, definition };
-  const rates = { runtime: [] as number[], documented: [] as number[], receiving: [] as number[] };
+  const run: ConsumerRun = { pool, broker, events, definition };
+  const rates: Rates = { runtime: [], documented: [], receiving: [] };
   try {
     await broker.ensureStream(definition.stream);
-    await publishEvents(options.natsUrl, token, events);
-    for (let round = 0; round < rounds; round += 1) {
-      rates.documented.push(await fresh(bench, `documented_${round}`, runDocumented));
-      rates.receiving.push(await fresh(bench, `receiving_${round}`, runReceiving));
-      rates.runtime.push(await fresh(bench, `runtime_${round}`, runRuntime));
+    await publishEvents(servers.natsUrl, token, events);
+    for (let round = 0; round < bench.rounds; round += 1) {
+      rates.documented.push(await fresh(run, `documented_${round}`, runDocumented));
+      rates.receiving.push(await fresh(run, `receiving_${round}`, runReceiving));
+      rates.runtime.push(await fresh(run, `runtime_${round}`, runRuntime));
     }
   } finally {
     await broker.close();
     await pool.end();
-    await dropAll(options, token);
+    await dropAll(servers, token, token);
   }
-  const [runtime, documented, receiving] = [
-    median(rates.runtime),
-    median(rates.documented),
-    median(rates.receiving),
-  ];
-  return {
-    runtime,
-    documented,
-    receiving,
-    timesDocumented: runtime / documented,
-    shareOfReceiving: runtime / receiving,
-  };
+  return rates;
 }
 
 /** Of three events two create a user, and the third renames the first of them. */
@@ -144,9 +143,9 @@ export async function publishEvents(
 
 /** Runs with a new durable and empty tables, so that every run does the same work. */
 export async function fresh(
-  bench: Bench,
+  bench: ConsumerRun,
   durable: string,
-  run: (bench: Bench) => Promise<number>,
+  run: (bench: ConsumerRun) => Promise<number>,
 ): Promise<number> {
   await bench.pool.query("TRUNCATE user_cache, mesh.applied, mesh.subscription");
   return await run({ ...bench, definition: { ...bench.definition, durable } });
@@ -164,7 +163,7 @@ function planOf(definition: ConsumerDefinition): ConsumerPlan {
   };
 }
 
-async function runDocumented({ pool, broker, definition, events }: Bench): Promise<number> {
+async function runDocumented({ pool, broker, definition, events }: ConsumerRun): Promise<number> {
   const count = Math.min(events, 3_000);
   const plan = planOf(definition);
   const model = buildModel(definition);
@@ -193,7 +192,7 @@ ON CONFLICT (user_id) DO UPDATE SET username = EXCLUDED.username, display_name =
   return rate;
 }
 
-async function runReceiving({ broker, definition, events }: Bench): Promise<number> {
+async function runReceiving({ broker, definition, events }: ConsumerRun): Promise<number> {
   const plan = planOf(definition);
   const model = buildModel(definition);
   const { batch } = model.delivery;
@@ -213,7 +212,13 @@ async function runReceiving({ broker, definition, events }: Bench): Promise<numb
   return rate;
 }
 
-export async function runRuntime({ pool, broker, definition, events, onBatch }: Bench): Promise<number> {
+export async function runRuntime({
+  pool,
+  broker,
+  definition,
+  events,
+  onBatch,
+}: ConsumerRun): Promise<number> {
   await broker.ensureConsumer(planOf(definition));
   const started = performance.now();
   const consumer = startConsumer({ pool, broker, definition, env: {}, logger: silent, onBatch });
@@ -228,38 +233,4 @@ export async function runRuntime({ pool, broker, definition, events, onBatch }: 
 
 function perSecond(count: number, started: number): number {
   return (count * 1_000) / (performance.now() - started);
-}
-
-export async function createDatabase(adminUrl: string, name: string): Promise<string> {
-  await asAdmin(adminUrl, `CREATE DATABASE ${name}`);
-  const url = new URL(adminUrl);
-  url.pathname = `/${name}`;
-  const client = new pg.Client({ connectionString: url.href });
-  await client.connect();
-  await client.query(`CREATE SCHEMA mesh; ${meshMigrations.map(({ text }) => text).join("")}; ${TABLES}`);
-  await client.end();
-  return url.href;
-}
-
-export async function dropAll(
-  { postgresUrl, natsUrl }: Pick<ConsumerBenchOptions, "postgresUrl" | "natsUrl">,
-  name: string,
-): Promise<void> {
-  await asAdmin(postgresUrl, `DROP DATABASE ${name}`);
-  const client = await connect({ servers: natsUrl });
-  await (await client.jetstreamManager()).streams.delete(name);
-  await client.close();
-}
-
-async function asAdmin(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(statement);
-  await client.end();
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , postgresUrl = "", natsUrl = "", events = "40000"] = process.argv;
-  const result = await benchConsumer({ postgresUrl, natsUrl, events: Number(events) });
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 }

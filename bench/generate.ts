@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { median, type Row } from "./report.js";
+import { type Row, row } from "./row.js";
+import type { Bench, Section } from "./section.js";
 import { syntheticMesh } from "./synthetic-mesh.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -31,15 +32,18 @@ function runMesh(folder: string, words: readonly string[] = ["generate"], status
   return { seconds: (performance.now() - started) / 1000, megabytes: Number(child.output[3]) / 1024 };
 }
 
-function measure(
-  name: string,
-  mesh: string,
-  budget: { cold: number; upToDate?: number; megabytes?: number; linesPerEvent?: number },
-): Row[] {
+interface Budget {
+  readonly cold: number;
+  readonly upToDate: number;
+  readonly megabytes?: number;
+  readonly linesPerEvent?: number;
+}
+
+function measureGenerate({ rounds }: Bench, name: string, mesh: string, budget: Budget): readonly Row[] {
   const cold: Timing[] = [];
   const again: Timing[] = [];
   let lines: Lines | undefined;
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < Math.min(rounds, 3); round += 1) {
     const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
     try {
       mkdirSync(join(folder, "generated"));
@@ -51,67 +55,59 @@ function measure(
       rmSync(folder, { recursive: true, force: true });
     }
   }
-  const peak = Math.round(median(cold.map((run) => run.megabytes)));
+  const seconds = (what: string, timings: readonly Timing[], atMost: number) =>
+    row({
+      what: `generate, ${name}, ${what}`,
+      unit: "s",
+      samples: timings.map((timing) => timing.seconds),
+      goal: { of: "value", atMost },
+    });
   return [
-    {
-      what: `generate, ${name}, cold`,
-      value: `${median(cold.map((run) => run.seconds)).toFixed(2)} s, ${peak} MB`,
-      budget: `≤ ${budget.cold} s${budget.megabytes === undefined ? "" : `, ${budget.megabytes} MB`}`,
-      met:
-        median(cold.map((run) => run.seconds)) <= budget.cold &&
-        peak <= (budget.megabytes ?? Number.POSITIVE_INFINITY),
-    },
-    {
-      what: `generate, ${name}, up to date`,
-      value: `${median(again.map((run) => run.seconds)).toFixed(2)} s`,
-      budget: budget.upToDate === undefined ? "" : `≤ ${budget.upToDate} s`,
-      met: budget.upToDate === undefined || median(again.map((run) => run.seconds)) <= budget.upToDate,
-    },
+    seconds("cold", cold, budget.cold),
+    seconds("up to date", again, budget.upToDate),
+    ...(budget.megabytes === undefined ? [] : [memoryRow(name, cold, budget.megabytes)]),
     ...(budget.linesPerEvent === undefined || lines === undefined
       ? []
       : [linesRow(name, lines, budget.linesPerEvent)]),
   ];
 }
 
+const memoryRow = (name: string, cold: readonly Timing[], atMost: number): Row =>
+  row({
+    what: `highest memory of generate, ${name}`,
+    unit: "MB",
+    samples: cold.map(({ megabytes }) => megabytes),
+    goal: { of: "value", atMost },
+  });
+
 interface Lines {
   readonly events: number;
   /** Of TypeScript and SQL that a person may read. */
   readonly read: number;
-  readonly migrations: number;
-  /** Of roles and grants, which grow with services and not with events. */
-  readonly rights: number;
-  /** The validators that ajv has compiled. */
-  readonly compiled: number;
 }
 
 function countLines(folder: string): Lines {
   const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
-  const count = (matches: (path: string) => boolean) =>
-    paths
-      .filter(matches)
-      .reduce((sum, path) => sum + readFileSync(join(folder, path), "utf8").trimEnd().split("\n").length, 0);
-  const isCompiled = (path: string) => path.endsWith(".compiled.ts");
+  const isRead = (path: string) => /\.(ts|sql)$/.test(path) && !path.endsWith(".compiled.ts");
+  const linesOf = (path: string) => readFileSync(join(folder, path), "utf8").trimEnd().split("\n").length;
   return {
     events: paths.filter((path) => path.endsWith(".schema.json") && path.startsWith("schemas")).length,
-    read: count((path) => /\.(ts|sql)$/.test(path) && !isCompiled(path)),
-    migrations: count((path) => path.includes("migrations") && path.endsWith(".sql")),
-    rights: count((path) => /(roles|grants)\.sql$/.test(path)),
-    compiled: count(isCompiled),
+    read: paths.filter(isRead).reduce((sum, path) => sum + linesOf(path), 0),
   };
 }
 
-function linesRow(name: string, lines: Lines, budget: number): Row {
-  const per = (count: number) => (count / lines.events).toFixed(1);
-  return {
+/** Without compiled validators, which nobody reads. */
+function linesRow(name: string, lines: Lines, atMost: number): Row {
+  return row({
     what: `emitted lines per event, ${name}`,
-    value: `${per(lines.read)} (${per(lines.migrations)} migrations, ${per(lines.rights)} roles and grants; beside them ${per(lines.compiled)} of compiled validators)`,
-    budget: `≤ ${budget}`,
-    met: lines.read / lines.events <= budget,
-  };
+    unit: "lines",
+    samples: [lines.read / lines.events],
+    goal: { of: "value", atMost },
+  });
 }
 
 /** The commands that only look at the mesh, after an edit that breaks a consumer. */
-function measureQuestions(name: string, mesh: string, budget: number): Row[] {
+function measureQuestions({ rounds }: Bench, name: string, mesh: string, atMost: number): readonly Row[] {
   const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
   try {
     writeFileSync(join(folder, "before.yaml"), mesh);
@@ -121,34 +117,41 @@ function measureQuestions(name: string, mesh: string, budget: number): Row[] {
       { words: ["diff", "--against", "before.yaml"], status: 1 },
       { words: ["impact", "svc0.items.name"], status: 0 },
     ];
-    return questions.map(({ words, status }) => {
-      const seconds = median([1, 2, 3].map(() => runMesh(folder, words, status).seconds));
-      return {
+    return questions.map(({ words, status }) =>
+      row({
         what: `${words[0]}, ${name}`,
-        value: `${seconds.toFixed(2)} s`,
-        budget: `≤ ${budget} s`,
-        met: seconds <= budget,
-      };
-    });
+        unit: "s",
+        samples: Array.from({ length: rounds }, () => runMesh(folder, words, status).seconds),
+        goal: { of: "value", atMost },
+      }),
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** `mesh generate` and the commands that only look, each as a whole process, over the sizes of mesh that the budgets name. */
-export function benchGenerate(): Row[] {
-  const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
-  const hundred = syntheticMesh({ services: 25, eventsPerService: 4 });
-  return [
-    ...measure("reference mesh", reference, { cold: 0.8, upToDate: 0.25 }),
-    ...measure("100 events", hundred, { cold: 1.0, linesPerEvent: 60 }),
-    ...measureQuestions("100 events", hundred, 0.3),
-    ...measure("1,000 events", syntheticMesh({ services: 250, eventsPerService: 4 }), {
-      cold: 4,
-      megabytes: 400,
-    }),
-    ...measure("1,000 services, 3,000 events", syntheticMesh({ services: 1000, eventsPerService: 3 }), {
-      cold: 12,
-    }),
-  ];
-}
+export const generate: Section = {
+  name: "generate",
+  about: `\`mesh generate\` and the commands that only look, each as a whole process, as CI would run it, over the sizes of mesh that the
+goals name.`,
+  measure: async (bench) => {
+    const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
+    const hundred = syntheticMesh({ services: 25, eventsPerService: 4 });
+    const thousand = syntheticMesh({ services: 250, eventsPerService: 4 });
+    const largest = syntheticMesh({ services: 1000, eventsPerService: 3 });
+    const first = measureGenerate(bench, "reference mesh", reference, { cold: 0.8, upToDate: 0.2 });
+    if (bench.form === "smoke") return first;
+    return [
+      ...first,
+      ...measureGenerate(bench, "100 events", hundred, { cold: 1.0, upToDate: 0.25, linesPerEvent: 60 }),
+      ...measureQuestions(bench, "100 events", hundred, 0.3),
+      ...(bench.form === "short"
+        ? []
+        : [
+            ...measureGenerate(bench, "1,000 events", thousand, { cold: 4, upToDate: 0.5, megabytes: 400 }),
+            ...measureQuestions(bench, "1,000 events", thousand, 0.8),
+            ...measureGenerate(bench, "1,000 services, 3,000 events", largest, { cold: 12, upToDate: 1 }),
+          ]),
+    ];
+  },
+};

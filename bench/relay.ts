@@ -5,7 +5,9 @@ import { connectJetStream } from "../runtime/broker/jetstream.js";
 import type { StreamDefinition } from "../runtime/definition/stream-definition.js";
 import { startRelay } from "../runtime/outbox/relay.js";
 import { silent } from "../test/support/loggers.js";
-import { median, type Row } from "./report.js";
+import { createMeshDatabase, dropAll } from "./database.js";
+import { row } from "./row.js";
+import type { Bench, Section } from "./section.js";
 
 /*
  * The relay against bare publishing: the same client, the same events, as many in flight, every ack
@@ -14,16 +16,7 @@ import { median, type Row } from "./report.js";
  * relay adds is reading the rows, keeping their order, and deleting them.
  */
 
-const EVENTS = 20_000;
 const IN_FLIGHT = 1_024;
-const ROUNDS = 5;
-const BUDGET = 0.8;
-
-export interface RelayBenchOptions {
-  /** A database with the `mesh` schema, and nothing in its outbox. */
-  readonly postgresUrl: string;
-  readonly natsUrl: string;
-}
 
 interface Event {
   readonly event_id: string;
@@ -31,11 +24,38 @@ interface Event {
   readonly body: string;
 }
 
-/** Medians of rounds that alternate, so that a busy moment of the machine affects both sides. */
-export async function benchRelay(options: RelayBenchOptions): Promise<readonly Row[]> {
-  const pool = new pg.Pool({ connectionString: options.postgresUrl, max: 2 });
-  const broker = await connectJetStream({ url: options.natsUrl, name: "bench", logger: silent });
+export const relay: Section = {
+  name: "relay",
+  about: `A backlog of events in the outbox, published to the stream, each with its ack, and deleted. Bare publishing sends the same
+events with as many in flight: once with the client's own \`publish\`, and once with the runtime's, which is faster.`,
+  measure: async (bench) => {
+    const rates = await contest(bench, bench.by({ smoke: 500, short: 10_000, full: 30_000 }));
+    const of = { unit: "/s", samples: rates.relay } as const;
+    return [
+      row({
+        ...of,
+        what: "events relayed",
+        yardstick: { what: "the client's bare publishing", samples: rates.client },
+        goal: { of: "ratio", atLeast: 0.8 },
+      }),
+      row({
+        ...of,
+        what: "events relayed, to the runtime's bare publishing",
+        yardstick: { what: "the runtime's bare publishing", samples: rates.runtime },
+        goal: { of: "ratio", atLeast: 0.8 },
+      }),
+    ];
+  },
+};
+
+type Rates = Readonly<Record<"client" | "runtime" | "relay", number[]>>;
+
+/** Rounds that alternate, so that a busy moment of the machine affects all sides; the first warms everything up. */
+async function contest(bench: Bench, count: number): Promise<Rates> {
+  const servers = await bench.servers();
   const service = `bench_${Date.now().toString(36)}`;
+  const pool = new pg.Pool({ connectionString: await createMeshDatabase(servers, service), max: 2 });
+  const broker = await connectJetStream({ url: servers.natsUrl, name: "bench", logger: silent });
   const stream: StreamDefinition = {
     name: service.toUpperCase(),
     subjects: [`${service}.user.*.*`],
@@ -45,62 +65,33 @@ export async function benchRelay(options: RelayBenchOptions): Promise<readonly R
     duplicateWindowSeconds: 120,
   };
   await broker.ensureStream(stream);
-  const client = await connect({ servers: options.natsUrl.replace(/^nats:\/\//, ""), noAsyncTraces: true });
+  const client = await connect({ servers: servers.natsUrl, noAsyncTraces: true });
   const jetstream = client.jetstream();
-  const rates = { client: [] as number[], runtime: [] as number[], relay: [] as number[] };
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    const events = await fillOutbox(pool, service);
+  const rates: Rates = { client: [], runtime: [], relay: [] };
+  for (let round = 0; round <= bench.rounds; round += 1) {
+    const events = await fillOutbox(pool, service, count);
     const measured = {
       client: await publishBare(
         ({ id, subject, body }) => jetstream.publish(subject, body, { msgID: id }),
         withIds(events, "00000000"),
       ),
       runtime: await publishBare((message) => broker.publish(message), withIds(events, "11111111")),
-      relay: await publishRelayed(pool, broker, stream),
+      relay: await publishRelayed({ pool, broker, stream, count }),
     };
-    // The first round warms everything up.
+    const stored = await broker.streamState(stream.name);
+    if (stored?.lastSeq !== 3 * count * (round + 1))
+      throw new Error(`${stored?.lastSeq} messages in the stream`);
     if (round === 0) continue;
     for (const way of ["client", "runtime", "relay"] as const) rates[way].push(measured[way]);
   }
   await client.close();
   await broker.close();
   await pool.end();
-  return rowsOf(rates);
+  await dropAll(servers, service, stream.name);
+  return rates;
 }
 
-type Rates = Readonly<Record<"client" | "runtime" | "relay", readonly number[]>>;
-
-function rowsOf(rates: Rates): readonly Row[] {
-  const rate = (what: string, of: readonly number[]) => ({
-    what,
-    value: `${Math.round(median(of))}/s`,
-    budget: "",
-    met: true,
-  });
-  const against = (bare: readonly number[]) =>
-    median(rates.relay.map((relay, round) => relay / (bare[round] ?? relay)));
-  const percent = (ratio: number) => `${(ratio * 100).toFixed(0)}%`;
-  const ratio = against(rates.client);
-  return [
-    rate("bare publishing, the client's", rates.client),
-    rate("bare publishing, the runtime's", rates.runtime),
-    rate(`relay, backlog of ${EVENTS}`, rates.relay),
-    {
-      what: "relay / the client's bare publishing",
-      value: percent(ratio),
-      budget: `≥ ${percent(BUDGET)}`,
-      met: ratio >= BUDGET,
-    },
-    {
-      what: "relay / the runtime's bare publishing",
-      value: percent(against(rates.runtime)),
-      budget: "",
-      met: true,
-    },
-  ];
-}
-
-async function fillOutbox(pool: pg.Pool, service: string): Promise<readonly Event[]> {
+async function fillOutbox(pool: pg.Pool, service: string, count: number): Promise<readonly Event[]> {
   const { rows } = await pool.query<Event>(
     `INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
      SELECT event_id, $2 || '.user.' || id || '.updated', $2 || '.user', id, 1,
@@ -108,7 +99,7 @@ async function fillOutbox(pool: pg.Pool, service: string): Promise<readonly Even
               'source', 'bench-service', 'version', 1), 'user_id', id, 'username', 'user ' || id, 'display_name', 'User Number ' || id)::text
      FROM (SELECT gen_random_uuid() AS event_id, 'u' || place AS id FROM generate_series(1, $1::int) AS place) AS made
      RETURNING event_id, subject, body`,
-    [EVENTS, service],
+    [count, service],
   );
   // Vacuum between the rounds, so that autovacuum does not run within one of them.
   await pool.query("VACUUM ANALYZE mesh.outbox");
@@ -143,8 +134,15 @@ async function publishBare(
   return (messages.length / (performance.now() - started)) * 1_000;
 }
 
+interface Relayed {
+  readonly pool: pg.Pool;
+  readonly broker: Broker;
+  readonly stream: StreamDefinition;
+  readonly count: number;
+}
+
 /** Measures from the first ack to the last deleted row, without the relay's start (connection, lock, comparison with the stream). */
-async function publishRelayed(pool: pg.Pool, broker: Broker, stream: StreamDefinition): Promise<number> {
+async function publishRelayed({ pool, broker, stream, count }: Relayed): Promise<number> {
   let started = 0;
   const timed: Broker = {
     ...broker,
@@ -166,9 +164,9 @@ async function publishRelayed(pool: pg.Pool, broker: Broker, stream: StreamDefin
     service: { name: "bench", stream, publishes: stream.subjects },
     logger: silent,
   });
-  while (relay.stats().published < EVENTS) await new Promise((wake) => setTimeout(wake, 5));
+  while (relay.stats().published < count) await new Promise((wake) => setTimeout(wake, 5));
   await relay.stop();
   const { rows } = await pool.query<{ left: string }>("SELECT count(*) AS left FROM mesh.outbox");
   if (Number(rows[0]?.left) !== 0) throw new Error(`${rows[0]?.left} rows were left in the outbox`);
-  return (EVENTS / (performance.now() - started)) * 1_000;
+  return (count / (performance.now() - started)) * 1_000;
 }

@@ -10,30 +10,10 @@ import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
 import { createMutex } from "../runtime/database/mutex.js";
 import { buildModel } from "../runtime/inbox/consumer-model.js";
 import { takeSnapshot } from "../runtime/resync/snapshot.js";
-import { meshMigrations } from "../runtime/schema/files.js";
 import { silent } from "../test/support/loggers.js";
-import { median } from "./report.js";
-
-/*
- * A snapshot over HTTP against one bare COPY and one set-based upsert of the same rows, in turns. The
- * source is a process of its own, as in a mesh.
- */
-
-export interface SnapshotBenchOptions {
-  readonly postgresUrl: string;
-  readonly rows?: number;
-  readonly rounds?: number;
-}
-
-export interface SnapshotBench {
-  /** Rows per second, medians. */
-  readonly snapshot: number;
-  readonly bare: number;
-  /** Budget: at least 0.5. */
-  readonly share: number;
-  /** Highest resident size of the process that takes it. Budget: 200. */
-  readonly megabytes: number;
-}
+import { createMeshDatabase, dropAll } from "./database.js";
+import { row } from "./row.js";
+import type { Bench, Section } from "./section.js";
 
 /** Argument that makes this file run as the source's process. */
 const SERVE = "serve";
@@ -46,34 +26,56 @@ CREATE TABLE namespaces (namespace_id TEXT PRIMARY KEY, owner_id TEXT);
 CREATE TABLE files (file_id TEXT PRIMARY KEY, uploader_id TEXT);
 INSERT INTO mesh.subscription (durable, stream) VALUES ('sfs_auth_user', 'AUTH');`;
 
-export async function benchSnapshot({
-  postgresUrl,
-  rows = 100_000,
-  rounds = 3,
-}: SnapshotBenchOptions): Promise<SnapshotBench> {
+export const snapshot: Section = {
+  name: "snapshot",
+  about: `A copy that is filled over HTTP from its source, which is a process of its own. The yardstick is one bare COPY and one
+set-based upsert of the same rows, which are in a file on the database's disk already: no network, no client.`,
+  measure: async (bench) => {
+    const rows = bench.by({ smoke: 2_000, short: 200_000, full: 1_000_000 });
+    const { bare, taken } = await contest(bench, rows);
+    const named = `${rows.toLocaleString("en-US")} users`;
+    return [
+      row({
+        what: `${named} copied`,
+        unit: "/s",
+        samples: taken.map(({ rate }) => rate),
+        yardstick: { what: "bare COPY and upsert", samples: bare },
+        goal: { of: "ratio", atLeast: 0.6 },
+      }),
+      row({
+        what: "highest memory of the process that takes it, source included",
+        unit: "MB",
+        samples: taken.map(({ megabytes }) => megabytes),
+        goal: { of: "value", atMost: 200 },
+      }),
+    ];
+  },
+};
+
+interface Contest {
+  readonly bare: readonly number[];
+  readonly taken: readonly { readonly rate: number; readonly megabytes: number }[];
+}
+
+async function contest(bench: Bench, rows: number): Promise<Contest> {
+  const servers = await bench.servers();
   const name = `bench${randomUUID().slice(0, 8)}`;
-  await asAdmin(postgresUrl, `CREATE DATABASE ${name}`);
-  const url = new URL(postgresUrl);
-  url.pathname = `/${name}`;
-  const pool = new pg.Pool({ connectionString: url.href, max: 4, options: "-c TimeZone=UTC" });
+  const database = await createMeshDatabase(servers, name, TABLES);
+  const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
   const source = await startSource(rows);
+  const bare: number[] = [];
+  const taken: { rate: number; megabytes: number }[] = [];
   try {
-    await pool.query(`CREATE SCHEMA mesh; ${meshMigrations.map(({ text }) => text).join("")}; ${TABLES}`);
-    const rates = { bare: [] as number[], snapshot: [] as number[] };
-    let megabytes = 0;
-    for (let round = 0; round < rounds; round += 1) {
+    for (let round = 0; round < bench.rounds; round += 1) {
       await pool.query("TRUNCATE user_cache, bare_cache, mesh.applied");
-      rates.bare.push(await runBare(pool, rows));
-      const taken = await runSnapshot(pool, source.port, rows);
-      rates.snapshot.push(taken.rate);
-      megabytes = Math.max(megabytes, taken.megabytes);
+      bare.push(await runBare(pool, rows));
+      taken.push(await runSnapshot(pool, source.port, rows));
     }
-    const [bare, snapshot] = [median(rates.bare), median(rates.snapshot)];
-    return { snapshot, bare, share: snapshot / bare, megabytes };
+    return { bare, taken };
   } finally {
     source.process.disconnect();
     await pool.end();
-    await asAdmin(postgresUrl, `DROP DATABASE ${name}`);
+    await dropAll(servers, name);
   }
 }
 
@@ -83,9 +85,16 @@ interface Source {
 }
 
 async function startSource(rows: number): Promise<Source> {
-  const child = fork(fileURLToPath(import.meta.url), [SERVE, String(rows)]);
-  const [port] = (await once(child, "message")) as [number];
+  const child = fork(fileURLToPath(import.meta.url), [SERVE, String(rows)], {
+    execArgv: ["--import", "tsx"],
+  });
+  const [port] = (await Promise.race([once(child, "message"), failsToStart(child)])) as [number];
   return { process: child, port };
+}
+
+async function failsToStart(child: ChildProcess): Promise<never> {
+  const [code] = await once(child, "exit");
+  throw new Error(`the source of the snapshot exited with ${code}`);
 }
 
 /** The source's process: streams the list until its parent ends it. */
@@ -127,6 +136,10 @@ ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, display_name =
   const rate = (rows * 1_000) / (performance.now() - started);
   client.release();
   await rm(`/tmp/${file}`, { force: true });
+  const { rows: counted } = await pool.query<{ users: number }>(
+    "SELECT count(*)::integer AS users FROM bare_cache",
+  );
+  if (counted[0]?.users !== rows) throw new Error(`${counted[0]?.users} rows were written, not ${rows}`);
   return rate;
 }
 
@@ -153,18 +166,5 @@ async function runSnapshot(pool: pg.Pool, port: number, rows: number) {
   return { rate, megabytes: Math.round(highest / 1024 / 1024) };
 }
 
-async function asAdmin(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(statement);
-  await client.end();
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , first = "", rows = "100000"] = process.argv;
-  if (first === SERVE) serveUsers(Number(rows));
-  else {
-    const result = await benchSnapshot({ postgresUrl: first, rows: Number(rows) });
-    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === SERVE)
+  serveUsers(Number(process.argv[3]));

@@ -10,31 +10,41 @@ import { startTracing } from "../runtime/service/start-tracing.js";
 import { openMeter } from "../runtime/telemetry/meter.js";
 import { isTraced } from "../runtime/telemetry/spans.js";
 import { silent } from "../test/support/loggers.js";
-import { createDatabase, definitionOn, dropAll, fresh, publishEvents, runRuntime } from "./consumer.js";
-import { median } from "./report.js";
+import { CONSUMER_TABLES, definitionOn, fresh, publishEvents, runRuntime } from "./consumer.js";
+import { createMeshDatabase, dropAll } from "./database.js";
+import { row } from "./row.js";
+import type { Bench, Section } from "./section.js";
 
-/*
- * What metrics and traces cost the consumer: the same events applied without them, with metrics, and with metrics and one trace of a
- * hundred sampled. In turns, each run in a process of its own, since what instruments a process stays in it.
- */
-
-export interface TelemetryBenchOptions {
-  readonly postgresUrl: string;
-  readonly natsUrl: string;
-  readonly events?: number;
-  readonly rounds?: number;
-}
-
-/** Events per second, medians. Budget of the last two: at least 95% of the first. */
-export type TelemetryBench = Readonly<Record<Mode, number>>;
+export const telemetry: Section = {
+  name: "telemetry",
+  about: `What metrics and traces cost the consumer: the same events applied without them, with metrics, and with metrics and one trace
+of a hundred sampled. Each run is a process of its own, since what instruments a process stays in it.`,
+  measure: async (bench) => {
+    const rates = await contest(bench, bench.by({ smoke: 300, short: 20_000, full: 40_000 }));
+    const against = (what: string, samples: readonly number[]) =>
+      row({
+        what,
+        unit: "/s",
+        samples,
+        yardstick: { what: "without either", samples: rates.plain },
+        goal: { of: "ratio", atLeast: 0.95 },
+      });
+    return [
+      against("events applied with metrics", rates.metrics),
+      against("and with one trace of a hundred sampled", rates.traces),
+    ];
+  },
+};
 
 const MODES = ["plain", "metrics", "traces"] as const;
 type Mode = (typeof MODES)[number];
+type Rates = Readonly<Record<Mode, number[]>>;
 
-export async function benchTelemetry(options: TelemetryBenchOptions): Promise<TelemetryBench> {
-  const { postgresUrl, natsUrl, events = 40_000, rounds = 3 } = options;
+async function contest(bench: Bench, events: number): Promise<Rates> {
+  const servers = await bench.servers();
+  const { natsUrl } = servers;
   const token = `bench${randomUUID().slice(0, 8)}`;
-  const database = await createDatabase(postgresUrl, token);
+  const database = await createMeshDatabase(servers, token, CONSUMER_TABLES);
   const broker = await connectJetStream({ url: natsUrl, name: token, logger: silent });
   const collector = createServer((request, response) => {
     request
@@ -43,11 +53,11 @@ export async function benchTelemetry(options: TelemetryBenchOptions): Promise<Te
   });
   await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
   const { port } = collector.address() as AddressInfo;
-  const rates: Record<Mode, number[]> = { plain: [], metrics: [], traces: [] };
+  const rates: Rates = { plain: [], metrics: [], traces: [] };
   try {
     await broker.ensureStream(definitionOn(token).stream);
     await publishEvents(natsUrl, token, events, traceparentAt);
-    for (let round = 0; round < rounds; round += 1)
+    for (let round = 0; round < bench.rounds; round += 1)
       for (const mode of MODES) {
         const run = [mode, database, natsUrl, token, String(events), String(round)];
         rates[mode].push(await runApart(run, `http://127.0.0.1:${port}`));
@@ -55,9 +65,9 @@ export async function benchTelemetry(options: TelemetryBenchOptions): Promise<Te
   } finally {
     collector.close();
     await broker.close();
-    await dropAll({ postgresUrl, natsUrl }, token);
+    await dropAll(servers, token, token);
   }
-  return { plain: median(rates.plain), metrics: median(rates.metrics), traces: median(rates.traces) };
+  return rates;
 }
 
 function traceparentAt(at: number): string {

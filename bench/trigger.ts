@@ -7,58 +7,70 @@ import { compileMesh } from "../generator/compile.js";
 import { emitMigrations } from "../generator/emit/sql/emit-migrations.js";
 import { migrate } from "../runtime/schema/index.js";
 import { silent } from "../test/support/loggers.js";
+import { createDatabase, dropAll } from "./database.js";
+import { medians, type Row, row } from "./row.js";
+import type { Bench, Section } from "./section.js";
 
-/*
- * What the outbox trigger costs a writer. Every figure is a ratio of two things measured in turns in the
- * same run, on one connection, commit included; medians, since a commit waits for the disk.
- */
-
-export interface TriggerBench {
-  /** One row per transaction, as one statement that commits by itself: emitted / bare. Budget 1.25. */
-  readonly single: Ratio;
-  /** The same between BEGIN and COMMIT, as the repositories write: emitted / bare. */
-  readonly transaction: Ratio;
-  /** Rows in one statement: emitted / the same rows, versions and events written by hand. Budget 1.3. */
-  readonly batches: readonly (Ratio & { readonly rows: number; readonly overBare: number })[];
-}
-
-export interface Ratio {
-  readonly emittedMs: number;
-  readonly referenceMs: number;
-  readonly ratio: number;
-}
-
-/** `url`: an empty database, which it fills and leaves. */
-export async function benchTrigger(url: string, rounds = 1_500): Promise<TriggerBench> {
-  await prepare(url);
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const single = await inTurns(rounds, {
-      emitted: () => insertOne(client, "users"),
-      reference: () => insertOne(client, "bare"),
-    });
-    const transaction = await inTurns(rounds, {
-      emitted: () => inTransaction(client, () => insertOne(client, "users")),
-      reference: () => inTransaction(client, () => insertOne(client, "bare")),
-    });
-    const batches = [];
-    for (const rows of [100, 1_000]) {
-      const times = Math.ceil(rounds / Math.sqrt(rows) / 2);
-      const against = await inTurns(times, {
-        emitted: () => insertMany(client, "users", rows),
-        reference: () => insertByHand(client, rows),
-      });
-      const bare = await inTurns(times, {
-        emitted: () => insertMany(client, "users", rows),
-        reference: () => insertMany(client, "bare", rows),
-      });
-      batches.push({ rows, ...against, overBare: bare.ratio });
+export const trigger: Section = {
+  name: "trigger",
+  about: `What the outbox trigger costs a writer, on one connection, commit included. The bare insert goes to the same table without a
+trigger. By hand means the best that a careful author would write: rows, versions and events in one statement and one round trip.`,
+  measure: async (bench) => {
+    const servers = await bench.servers();
+    const url = await createDatabase(servers, DATABASE);
+    await prepare(url);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return await contests(bench, client);
+    } finally {
+      await client.end();
+      await dropAll(servers, DATABASE);
     }
-    return { single, transaction, batches };
-  } finally {
-    await client.end();
+  },
+};
+
+const DATABASE = "bench_trigger";
+
+async function contests({ rounds, by }: Bench, client: pg.Client): Promise<readonly Row[]> {
+  const turns = by({ smoke: 10, short: 1_000, full: 4_000 });
+  const insert = (table: string) => () => insertOne(client, table);
+  const within = (table: string) => () => inTransaction(client, insert(table));
+  const bare = (what: string, taken: Taken) =>
+    row({
+      what,
+      unit: "ms",
+      samples: medians(taken.emitted, rounds),
+      yardstick: { what: "the bare insert", samples: medians(taken.reference, rounds) },
+      goal: { of: "ratio", atMost: 1.25 },
+    });
+  const rows = [
+    bare(
+      "one row per transaction",
+      await inTurns(turns, { emitted: insert("users"), reference: insert("bare") }),
+    ),
+    bare(
+      "the same between BEGIN and COMMIT",
+      await inTurns(turns, { emitted: within("users"), reference: within("bare") }),
+    ),
+  ];
+  for (const size of [100, 1_000]) {
+    const taken = await inTurns(Math.ceil(turns / Math.sqrt(size) / 2), {
+      emitted: () => insertMany(client, "users", size),
+      reference: () => insertByHand(client, size),
+    });
+    rows.push(
+      row({
+        what: `${size.toLocaleString("en-US")} rows in one statement`,
+        unit: "ms",
+        samples: medians(taken.emitted, rounds),
+        yardstick: { what: "by hand", samples: medians(taken.reference, rounds) },
+        goal: { of: "ratio", atMost: 1 },
+      }),
+    );
   }
+  await verifyEvents(client);
+  return rows;
 }
 
 const MESH = `
@@ -117,27 +129,38 @@ interface Contest {
   readonly reference: () => Promise<unknown>;
 }
 
+/** Each row that was written with a version has its event. */
+async function verifyEvents(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ silent: number }>(
+    `SELECT count(*)::integer AS silent
+     FROM (SELECT user_id FROM users UNION ALL SELECT entity_id FROM mesh.entity_version) AS written (id)
+     WHERE NOT EXISTS (SELECT FROM mesh.outbox WHERE entity_id = id)`,
+  );
+  if (rows[0]?.silent !== 0) throw new Error(`${rows[0]?.silent} rows of the bench have no event`);
+}
+
+interface Taken {
+  /** Milliseconds of each turn. */
+  readonly emitted: readonly number[];
+  readonly reference: readonly number[];
+}
+
 /** Alternates both, so that a busy machine slows both; the first tenth is warm-up. */
-async function inTurns(times: number, { emitted, reference }: Contest): Promise<Ratio> {
-  const taken: [number[], number[]] = [[], []];
+async function inTurns(times: number, { emitted, reference }: Contest): Promise<Taken> {
+  const taken = { emitted: [] as number[], reference: [] as number[] };
   for (let turn = 0; turn < times * 1.1; turn += 1) {
     const [a, b] = [await timed(emitted), await timed(reference)];
     if (turn < times * 0.1) continue;
-    taken[0].push(a);
-    taken[1].push(b);
+    taken.emitted.push(a);
+    taken.reference.push(b);
   }
-  const [emittedMs, referenceMs] = [median(taken[0]), median(taken[1])];
-  return { emittedMs, referenceMs, ratio: emittedMs / referenceMs };
+  return taken;
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
   return performance.now() - started;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 const insertOne = (client: pg.Client, table: string): Promise<unknown> =>
