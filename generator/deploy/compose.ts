@@ -5,6 +5,7 @@ import {
   type DeployedService,
   type Deployment,
   freeName,
+  isPostgresOurs,
   mainOf,
   openVariables,
   STOP_SECONDS,
@@ -24,11 +25,20 @@ export interface ComposePlaces {
 
 type Yaml = Readonly<Record<string, unknown>>;
 
-const POSTGRES_IMAGE = "postgres:17-bookworm";
+export const POSTGRES_IMAGE = "postgres:17-bookworm";
 const NATS_IMAGE = "nats:2.14-alpine";
 const BROKER_PORT = 4222;
 /** Of a service with all its connections, twice, as while one replaces another. */
 const CONNECTIONS = 50;
+
+/** Names the project too, and so its volumes: environments on one machine share nothing. */
+const ENVIRONMENT = `\${MESH_ENV:-production}`;
+
+/** Kept for `docker compose logs`, in files that do not grow for ever. */
+const LOGS = { logging: { driver: "local", options: { "max-size": "20m", "max-file": "5" } } } as const;
+
+/** As in Kubernetes: memory does not grow with tables and backlogs. */
+const MEMORY = { mem_limit: "512m" } as const;
 
 const CONFINED = {
   read_only: true,
@@ -37,11 +47,11 @@ const CONFINED = {
 } as const;
 
 export function composeDocument(deployment: Deployment, places: ComposePlaces): Yaml {
-  const { mesh, services } = deployment;
+  const { services } = deployment;
   const names = namesOf(deployment);
   const servers = [...brokers(deployment, places, names), ...postgres(deployment, names)];
   return {
-    name: mesh.name,
+    name: `${deployment.name}-${ENVIRONMENT}`,
     services: Object.fromEntries([
       ...servers,
       ...jobs(deployment, places, names),
@@ -99,6 +109,7 @@ function brokers({ broker }: Deployment, { project }: ComposePlaces, names: Name
         `${name}-data:/data`,
       ],
       ...CONFINED,
+      ...LOGS,
       restart: "unless-stopped",
       stop_grace_period: "60s",
       healthcheck: health([
@@ -112,17 +123,18 @@ function brokers({ broker }: Deployment, { project }: ComposePlaces, names: Name
   ]);
 }
 
-function postgres({ databases, services }: Deployment, names: Names): readonly Entry[] {
-  if (databases.every(({ existing }) => existing)) return [];
+function postgres(deployment: Deployment, names: Names): readonly Entry[] {
+  if (!isPostgresOurs(deployment)) return [];
   return [
     [
       names.postgres,
       {
         image: POSTGRES_IMAGE,
-        command: ["-c", `max_connections=${Math.max(100, CONNECTIONS * services.length)}`],
+        command: ["-c", `max_connections=${Math.max(100, CONNECTIONS * deployment.services.length)}`],
         env_file: secretFile("server-postgres"),
         volumes: [`${names.postgres}-data:/var/lib/postgresql/data`],
         security_opt: ["no-new-privileges:true"],
+        ...LOGS,
         shm_size: "256mb",
         restart: "unless-stopped",
         stop_grace_period: "60s",
@@ -135,11 +147,11 @@ function postgres({ databases, services }: Deployment, names: Names): readonly E
 
 function jobs(deployment: Deployment, places: ComposePlaces, names: Names): readonly Entry[] {
   const { databases, broker } = deployment;
-  const ownServer = databases.some(({ existing }) => !existing);
+  const ownServer = isPostgresOurs(deployment);
   const roles: Yaml = {
     image: POSTGRES_IMAGE,
     command: ["sh", "/etc/mesh/roles.sh"],
-    environment: { PGHOST: names.postgres, PGUSER: "postgres" },
+    environment: { PGUSER: "postgres" },
     env_file: secretFile("job-roles"),
     volumes: [
       "./roles.sh:/etc/mesh/roles.sh:ro",
@@ -147,6 +159,7 @@ function jobs(deployment: Deployment, places: ComposePlaces, names: Names): read
     ],
     user: "postgres",
     ...CONFINED,
+    ...LOGS,
     restart: "on-failure:5",
     depends_on: { [names.postgres]: { condition: "service_healthy" } },
   };
@@ -198,6 +211,8 @@ function serviceOf(deployed: DeployedService, deployment: Deployment, { places, 
     environment: openVariables(deployed, { broker: brokerUrl(names), urlOf: httpUrl }),
     env_file: secretFile(secretOf(deployed)),
     ...CONFINED,
+    ...LOGS,
+    ...MEMORY,
     tmpfs: ["/tmp"],
     init: true,
     restart: "unless-stopped",
@@ -225,17 +240,25 @@ function operatorOf(deployment: Deployment, places: ComposePlaces, names: Names)
 }
 
 function meshCommand(deployment: Deployment, places: ComposePlaces, command: readonly string[]): Yaml {
-  return { ...imageOf(deployment, places, "operator"), command, ...CONFINED, tmpfs: ["/tmp"], init: true };
+  return {
+    ...imageOf(deployment, places, "operator"),
+    command,
+    ...CONFINED,
+    ...LOGS,
+    ...MEMORY,
+    tmpfs: ["/tmp"],
+    init: true,
+  };
 }
 
 function imageOf(
-  { mesh }: Deployment,
+  { name }: Deployment,
   { project, dockerfile }: ComposePlaces,
   target: "service" | "operator",
 ): Yaml {
   const suffix = target === "service" ? "" : "-operator";
   return {
-    image: `\${MESH_IMAGE:-${mesh.name}}${suffix}:\${MESH_TAG:-latest}`,
+    image: `\${MESH_IMAGE:-${name}}${suffix}:\${MESH_TAG:-latest}`,
     build: { context: project, dockerfile, target },
   };
 }
@@ -249,7 +272,7 @@ function httpUrl({ host, port }: Callee): string {
 }
 
 function secretFile(name: string): string {
-  return `./secrets/\${MESH_ENV:-production}/${name}.env`;
+  return `./secrets/${ENVIRONMENT}/${name}.env`;
 }
 
 function health(test: readonly string[]): Yaml {

@@ -1,9 +1,8 @@
 import { HEADER } from "../emit/file.js";
-import type { Mesh } from "../model/mesh.js";
 import { openRender, type Render, type Templates } from "../templates.js";
 import { composeDocument, namesOf } from "./compose.js";
 import type { DeployTarget } from "./deploy-targets.js";
-import { type Deployment, planDeployment } from "./deployment.js";
+import { type Deployment, isPostgresOurs } from "./deployment.js";
 import { type DockerPackages, dockerfileView } from "./dockerfile.js";
 import { kubernetesFiles } from "./kubernetes/kubernetes-files.js";
 import { type DeployedFile, ours, yaml } from "./print-yaml.js";
@@ -19,14 +18,13 @@ export interface DeployOptions {
   /** From the folder to the project: `..`. */
   readonly project: string;
   readonly packages: DockerPackages;
-  /** generated/nats.conf as it is. */
-  readonly accounts: string;
+  /** A file of generated/ as it is: nats.conf. */
+  readonly generated: (name: string) => string;
   readonly templates: Templates;
 }
 
 /** What a run writes, whatever its secrets are; the same for every environment but what is people's. */
-export function deployFiles(mesh: Mesh, options: DeployOptions): readonly DeployedFile[] {
-  const deployment = planDeployment(mesh);
+export function deployFiles(deployment: Deployment, options: DeployOptions): readonly DeployedFile[] {
   const render = openRender(options.templates);
   const { target } = options;
   const common = commonFiles(deployment, options, render);
@@ -34,14 +32,17 @@ export function deployFiles(mesh: Mesh, options: DeployOptions): readonly Deploy
     case "compose":
       return [...common, ...composeFiles(deployment, options, render)];
     case "kubernetes":
-      return [...common, ...kubernetesFiles(deployment, options)];
+      return [
+        ...common,
+        ...kubernetesFiles(deployment, { ...options, rolesScript: rolesScript(deployment, render) }),
+      ];
     default:
       return target satisfies never;
   }
 }
 
-function commonFiles({ mesh }: Deployment, { folder, packages }: DeployOptions, render: Render) {
-  const view = { header: HEADER, mesh: mesh.name, file: `${folder}/Dockerfile` };
+function commonFiles({ name }: Deployment, { folder, packages }: DeployOptions, render: Render) {
+  const view = { header: HEADER, mesh: name, file: `${folder}/Dockerfile` };
   const folders = deployedFolders(folder);
   return [
     ours("Dockerfile", render("deploy/Dockerfile.hbs", { ...view, ...dockerfileView(packages) })),
@@ -64,30 +65,32 @@ function composeFiles(
   const places = { project: `../${project}`, dockerfile: `${folder}/Dockerfile` };
   const files = [ours("compose/compose.yaml", yaml(composeDocument(deployment, places)))];
   const { brokers } = namesOf(deployment);
-  const own = deployment.databases.filter(({ existing }) => !existing);
   if (brokers.length > 0) {
-    const clusters = brokers.length === 1 ? [] : [{ name: deployment.mesh.name, routes: brokers }];
+    const clusters = brokers.length === 1 ? [] : [{ name: deployment.name, routes: brokers }];
     files.push(
       ours("compose/nats-server.conf", render("deploy/nats-server.conf.hbs", { header: HEADER, clusters })),
     );
   }
-  if (own.length > 0) {
-    const databases = [...new Set(own.map(({ onServer }) => onServer))];
-    const roles = own
-      .flatMap(({ database: { roles: pair } }) => [pair.owner, pair.service])
-      .map((role) => ({ role, variable: rolePasswordVariable(role) }));
-    files.push(ours("compose/roles.sh", render("deploy/roles.sh.hbs", { header: HEADER, databases, roles })));
-  }
+  if (isPostgresOurs(deployment)) files.push(ours("compose/roles.sh", rolesScript(deployment, render)));
   return files;
+}
+
+function rolesScript(deployment: Deployment, render: Render): string {
+  const own = deployment.databases.filter(({ existing }) => !existing);
+  const databases = [...new Set(own.map(({ onServer }) => onServer))];
+  const roles = own
+    .flatMap(({ database: { roles: pair } }) => [pair.owner, pair.service])
+    .map((role) => ({ role, variable: rolePasswordVariable(role) }));
+  return render("deploy/roles.sh.hbs", { header: HEADER, databases, roles });
 }
 
 /** Files that only their process may read, written anew whenever the list of secrets has changed. */
 export function secretFiles(
-  mesh: Mesh,
+  deployment: Deployment,
   secrets: Secrets,
   { target, environment }: Pick<DeployOptions, "target" | "environment">,
 ): readonly Pick<DeployedFile, "path" | "text">[] {
-  const files = envFilesOf(planDeployment(mesh), secrets);
+  const files = envFilesOf(deployment, secrets, target);
   switch (target) {
     case "compose":
       return printed(files, `compose/secrets/${environment}`, composeEnv);
@@ -114,5 +117,6 @@ export const ownFolders: Readonly<Record<DeployTarget, readonly string[]>> = {
     "kubernetes/components/nack",
     "kubernetes/components/keda",
     "kubernetes/components/monitoring",
+    "kubernetes/components/roles",
   ],
 };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { OPERATOR } from "../emit/documents/broker-accounts.js";
 import { passwordVariableOf } from "../emit/documents/nats-conf.js";
 import { ownServices } from "../emit/wording.js";
@@ -10,6 +11,8 @@ import { nameOnServer } from "../model/names.js";
 
 export interface Deployment {
   readonly mesh: Mesh;
+  /** Of the mesh, as a label of a host name: namespace, images, and what all its pods are labelled with. */
+  readonly name: string;
   readonly services: readonly DeployedService[];
   /** Of our services, in the order in which roles are made: what shares a database comes behind the one that it lies in. */
   readonly databases: readonly DeployedDatabase[];
@@ -28,6 +31,9 @@ export interface DeployedService {
   readonly calls: readonly Callee[];
   /** Whether it calls services that run elsewhere. */
   readonly callsExternal: boolean;
+  readonly hasHooks: boolean;
+  /** Variables that its hooks read, and mesh.yaml does not name. */
+  readonly hookVariables: readonly string[];
 }
 
 export interface Callee {
@@ -62,7 +68,10 @@ export interface BrokerUser {
 /** In the variables of each service, also of one without `http`. */
 const PORT = "PORT";
 
-export function planDeployment(mesh: Mesh): Deployment {
+/** By service, the variables that its hooks read; a service without hooks is not in it. */
+export type HookVariables = ReadonlyMap<string, readonly string[]>;
+
+export function planDeployment(mesh: Mesh, hooks: HookVariables = new Map()): Deployment {
   const own = ownServices(mesh.services);
   const existing = new Set(mesh.databases.filter(isExisting).map(nameOnServer));
   const databases = mesh.databases
@@ -76,6 +85,7 @@ export function planDeployment(mesh: Mesh): Deployment {
   const callsOf = ({ name }: Service) => mesh.calls.filter(({ caller }) => caller === name);
   return {
     mesh,
+    name: hostLabel(mesh.name),
     services: own.map((service) => ({
       service,
       host: hostLabel(service.name),
@@ -84,6 +94,8 @@ export function planDeployment(mesh: Mesh): Deployment {
       usesBroker: reads(service, "NATS_URL"),
       calls: callsOf(service).flatMap((call) => calleeOf(call, own)),
       callsExternal: callsOf(service).some((call) => calleeOf(call, own).length === 0),
+      hasHooks: hooks.has(service.name),
+      hookVariables: (hooks.get(service.name) ?? []).filter((name) => !reads(service, name)),
     })),
     databases,
     broker: own.some((service) => reads(service, "NATS_URL")) ? planBroker(mesh) : undefined,
@@ -113,6 +125,11 @@ export function isExisting({ tables }: Database): boolean {
   return tables.some(({ existing }) => existing === true);
 }
 
+/** Whether the mesh makes databases of its own, on a server that it is given. */
+export function isPostgresOurs({ databases }: Deployment): boolean {
+  return databases.some(({ existing }) => !existing);
+}
+
 export function reads({ environment }: Service, variable: string): boolean {
   return environment.some(({ name }) => name === variable);
 }
@@ -121,13 +138,17 @@ function portOf({ environment }: Service): number {
   return Number(environment.find(({ name }) => name === PORT)?.default);
 }
 
-/** `my_service` → `my-service` */
+/** `my_service` → `my-service`. What is too long for DNS ends with a digest of the whole. */
 export function hostLabel(name: string): string {
-  return name
+  const label = name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-|-$/g, "");
+  if (label.length <= MAX_LABEL) return label;
+  return `${label.slice(0, MAX_LABEL - 9)}-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
 }
+
+const MAX_LABEL = 63;
 
 /** The name, unless a service of the mesh has it: services are called as mesh.yaml calls them. */
 export function freeName(name: string, deployment: Pick<Deployment, "services">): string {

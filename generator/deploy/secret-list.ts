@@ -1,4 +1,4 @@
-import { POSTGRES_ADDRESS, type Secrets, type WantedSecret } from "./secret-values.js";
+import type { Secrets, WantedSecret } from "./secret-values.js";
 
 /** The list of an environment as a file has it: a name and its value a line, to the line's end as it is. */
 export function readSecretList(text: string): Secrets {
@@ -16,13 +16,13 @@ export interface CompletedList {
   readonly added: readonly string[];
   /** People have to fill these in. */
   readonly empty: readonly string[];
+  /** Offered just now, switched off. */
+  readonly offered: readonly string[];
 }
 
 export interface ListOptions {
   readonly mesh: string;
   readonly environment: string;
-  /** Where PostgreSQL is by default. */
-  readonly postgres: string;
   readonly make: () => string;
 }
 
@@ -33,28 +33,38 @@ export function completeSecretList(
   options: ListOptions,
 ): CompletedList {
   const known = readSecretList(present ?? "");
-  const missing = wanted.filter(({ name }) => known[name] === undefined);
-  const lines = missing.map(
-    ({ name, description, from }) =>
-      `# ${oneLine(description)}\n${name}=${from === "made" ? options.make() : ""}\n`,
+  const missing = wanted.filter(({ name, from }) =>
+    from === "offered" ? !new RegExp(`^\\s*#?${name}=`, "m").test(present ?? "") : known[name] === undefined,
   );
+  const lines = missing.map((secret) => `# ${oneLine(secret.description)}\n${line(secret, options)}\n`);
   const start = present ?? head(options);
   const text = missing.length === 0 ? start : [start.replace(/\n*$/, "\n"), ...lines].join("\n");
   const after = readSecretList(text);
   return {
     text,
-    added: missing.map(({ name }) => name),
+    added: missing.filter(({ from }) => from !== "offered").map(({ name }) => name),
+    offered: missing.filter(({ from }) => from === "offered").map(({ name }) => name),
     empty: wanted.filter(({ name, from }) => from === "asked" && !after[name]).map(({ name }) => name),
   };
 }
 
-function head({ mesh, environment, postgres }: ListOptions): string {
+function line({ name, from, default: value = "" }: WantedSecret, { make }: ListOptions): string {
+  switch (from) {
+    case "made":
+      return `${name}=${make()}`;
+    case "asked":
+      return `${name}=`;
+    case "offered":
+      return `#${name}=${value}`;
+    default:
+      return from satisfies never;
+  }
+}
+
+function head({ mesh, environment }: ListOptions): string {
   return `# Secrets of ${mesh} in ${environment}: keep them, and commit them nowhere.
 # \`mesh deploy\` adds what is missing, changes nothing that is here, and hands each process what is its own.
-# To rotate one, change its line, deploy again and restart who has it (docs/operations.md).
-
-# Server of the mesh's own databases; a line like AUTH_DB_URL= says one elsewhere
-${POSTGRES_ADDRESS}=${postgres}
+# To rotate one, change its line and deploy again, which says who has to start anew.
 `;
 }
 

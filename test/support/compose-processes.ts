@@ -81,7 +81,7 @@ export async function composeUp({ folder, stages, scratch }: ComposeOptions): Pr
     copyFileSync(mounted(service, folder, "nats.conf"), join(data, "nats.conf"));
     const text = readFileSync(mounted(service, folder, "nats-server.conf"), "utf8")
       .replace("0.0.0.0:4222", `127.0.0.1:${ports.get(name)}`)
-      .replace("http: 0.0.0.0:8222", "")
+      .replace("http: 127.0.0.1:8222", "")
       .replace('"/data"', JSON.stringify(data));
     writeFileSync(join(data, "nats-server.conf"), text);
     nats = await startServer({

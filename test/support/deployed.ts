@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import { deployFiles } from "../../generator/deploy/deploy-files.js";
 import type { DeployTarget } from "../../generator/deploy/deploy-targets.js";
+import { type HookVariables, planDeployment } from "../../generator/deploy/deployment.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { ROOT } from "./compile.js";
 import type { AnyObject } from "./kubernetes-objects.js";
@@ -20,19 +21,24 @@ export function templatesOf(folder: string): Readonly<Record<string, string>> {
 
 const templates = templatesOf("deploy");
 
+export interface DeployedOptions {
+  readonly folder?: string;
+  readonly hooks?: HookVariables;
+}
+
 /** Of a project without workspaces, in `deploy/` where no other folder is named: texts by their paths. */
 export function deployed(
   mesh: Mesh,
   target: DeployTarget,
-  folder = "deploy",
+  { folder = "deploy", hooks }: DeployedOptions = {},
 ): Readonly<Record<string, string>> {
-  const files = deployFiles(mesh, {
+  const files = deployFiles(planDeployment(mesh, hooks), {
     target,
     environment: "production",
     folder,
     project: "..",
     packages: { workspaces: [] },
-    accounts: "accounts {}\n",
+    generated: (name) => `/* ${name} */\n`,
     templates,
   });
   return Object.fromEntries(files.map(({ path, text }) => [path, text]));
@@ -59,12 +65,29 @@ export function composeOf(mesh: Mesh): ComposeFile {
   return parse(deployed(mesh, "compose")["compose/compose.yaml"] ?? "");
 }
 
+export interface Overlay {
+  readonly secretGenerator: readonly { readonly name: string }[];
+  readonly patches?: readonly { readonly target: object; readonly patch: string }[];
+}
+
+/** What stands behind a "#" without a space is switched off in the kustomization that people get. */
+export function switchedOn(text: string): string {
+  return text.replace(/^#(?=\S| {2})/gm, "");
+}
+
+/** `all`: with all of it switched on. */
+export function overlayOf(mesh: Mesh, { all }: { readonly all: boolean }): Overlay {
+  const text = deployed(mesh, "kubernetes")["kubernetes/overlays/production/kustomization.yaml"] ?? "";
+  return parse(all ? switchedOn(text) : text);
+}
+
 /** All of base and components. */
 export function objectsOf(mesh: Mesh): readonly AnyObject[] {
   return Object.entries(deployed(mesh, "kubernetes"))
     .filter(
       ([path]) =>
-        /^kubernetes\/(base|components)\/.*\.yaml$/.test(path) && !path.endsWith("kustomization.yaml"),
+        /^kubernetes\/(base|components)\/.*\.yaml$/.test(path) &&
+        !/(kustomization|secret-names)\.yaml$/.test(path),
     )
     .flatMap(([, text]) => parseAllDocuments(text).map((document) => document.toJS() as AnyObject | null))
     .filter((object): object is AnyObject => object !== null);

@@ -1,11 +1,15 @@
 import * as client from "@kubernetes/client-node";
 import { ScaledObject } from "@kubernetes-models/keda/keda.sh/v1alpha1";
-import { ServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";
+import {
+  PrometheusRule,
+  ServiceMonitor,
+} from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";
 import { Deployment } from "kubernetes-models/apps/v1";
 import { Job } from "kubernetes-models/batch/v1";
-import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
+import { Ingress, NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
 import { PodDisruptionBudget } from "kubernetes-models/policy/v1";
-import { Secret, Service, ServiceAccount } from "kubernetes-models/v1";
+import { ClusterRole, ClusterRoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1";
+import { ConfigMap, Secret, Service, ServiceAccount } from "kubernetes-models/v1";
 
 /*
  * Objects of Kubernetes against the schemas of its API and of the custom resources, as packages carry them; and, since those take unknown keys, against
@@ -15,7 +19,7 @@ import { Secret, Service, ServiceAccount } from "kubernetes-models/v1";
 export interface AnyObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
@@ -24,12 +28,17 @@ type Model = new (data: never) => { validate(): void };
 const MODELS: Readonly<Record<string, Model>> = {
   "apps/v1 Deployment": Deployment,
   "batch/v1 Job": Job,
+  "networking.k8s.io/v1 Ingress": Ingress,
   "networking.k8s.io/v1 NetworkPolicy": NetworkPolicy,
   "policy/v1 PodDisruptionBudget": PodDisruptionBudget,
+  "rbac.authorization.k8s.io/v1 ClusterRole": ClusterRole,
+  "rbac.authorization.k8s.io/v1 ClusterRoleBinding": ClusterRoleBinding,
+  "v1 ConfigMap": ConfigMap,
   "v1 Secret": Secret,
   "v1 Service": Service,
   "v1 ServiceAccount": ServiceAccount,
   "keda.sh/v1alpha1 ScaledObject": ScaledObject,
+  "monitoring.coreos.com/v1 PrometheusRule": PrometheusRule,
   "monitoring.coreos.com/v1 ServiceMonitor": ServiceMonitor,
 };
 
@@ -37,12 +46,13 @@ const MODELS: Readonly<Record<string, Model>> = {
 const NACK: Readonly<Record<string, readonly string[]>> = {
   Stream: (
     "name description subjects retention storage discard replicas maxAge maxMsgs maxMsgsPerSubject maxBytes duplicateWindow " +
-    "metadata preventDelete"
+    "metadata account preventDelete"
   ).split(" "),
   Consumer:
-    "streamName durableName filterSubject deliverPolicy ackPolicy ackWait maxDeliver maxAckPending metadata preventDelete".split(
+    "streamName durableName filterSubject deliverPolicy ackPolicy ackWait maxDeliver maxAckPending metadata account preventDelete".split(
       " ",
     ),
+  Account: ["name", "servers", "user"],
 };
 
 /** What is wrong with it, a line each. */

@@ -38,6 +38,13 @@ export async function credentials({ out, rotate, json }: CredentialsOptions): Pr
     print(
       `${name === Object.keys(issued.creds)[0] ? "creds   " : "        "}  ${name.padEnd(width)}  ${out}/${file}`,
     );
+  if (rotate !== undefined) {
+    const file = `${out}/${issued.creds[rotate]}`;
+    print(colour.green(`rotated   ${rotate}: the key of its former file is revoked`));
+    print(
+      `  next: reload the servers with ${out}/${issued.configuration}, which refuse the former key from then on, and give ${rotate} ${file}`,
+    );
+  }
   print(
     colour.dim(`${out}/keys signs all of this: keep it where secrets are kept, and out of the repository`),
   );

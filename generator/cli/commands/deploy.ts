@@ -1,7 +1,7 @@
-import { randomInt } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import type { DeployTarget } from "../../deploy/deploy-targets.js";
+import type { Deployment, HookVariables } from "../../deploy/deployment.js";
 import { plural } from "../../diagnostics/plural.js";
 import { HEADER, type OutputFolder } from "../../emit/file.js";
 import type { Mesh } from "../../model/mesh.js";
@@ -11,8 +11,10 @@ import { GENERATED, MESH_FILE } from "../../project/paths.js";
 import { type ProjectManifest, readManifest } from "../../project/read-workspaces.js";
 import { UsageError } from "../../project/usage-error.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
+import type { PlannedSecrets } from "../deploy/plan-secrets.js";
 import type { ExitCode } from "../exit-code.js";
 import { compileProject, reportBriefly } from "../project.js";
+import { hookPaths, readHookFiles, readProjectText } from "../read-hook-files.js";
 
 export interface DeployCommandOptions {
   readonly env: string;
@@ -26,7 +28,7 @@ const SECRET = 0o600;
 
 /**
  * Writes what runs the mesh in production. Files that say they are generated are written anew, those of people are made once, and secrets only
- * where they are missing. `--check` writes nothing, and looks at no secret.
+ * where they are missing. `--check` writes nothing, and looks at secrets where their list is at hand, which it is not in CI.
  */
 export async function deploy(target: DeployTarget, options: DeployCommandOptions): Promise<ExitCode> {
   const compilation = await compileProject();
@@ -37,14 +39,32 @@ export async function deploy(target: DeployTarget, options: DeployCommandOptions
     throw new UsageError(
       `"${options.env}" is no name for an environment: lower-case letters, digits and dashes`,
     );
-  const manifest = await readManifest();
-  const planned = await plan(mesh, target, { options, manifest });
-  if (options.check) return reportDrift(planned, options);
-  for (const { path, text } of planned.write) planned.folder.write(path, text);
-  for (const path of planned.remove) planned.folder.remove(path);
-  const secrets = await writeSecrets(mesh, target, { folder: planned.folder, environment: options.env });
-  report(planned, secrets, { target, options, manifest });
+  const [manifest, hooks, { planDeployment }, { planSecrets }] = await Promise.all([
+    readManifest(),
+    readHookVariables(mesh),
+    import("../../deploy/deployment.js"),
+    import("../deploy/plan-secrets.js"),
+  ]);
+  const deployment = planDeployment(mesh, hooks);
+  const planned = await plan(deployment, target, { options, manifest });
+  const { folder } = planned;
+  const secrets = planSecrets(deployment, { folder, target, environment: options.env });
+  if (options.check) return reportDrift(planned, secrets, { target, options });
+  for (const { path, text } of planned.write) folder.write(path, text);
+  for (const path of planned.remove) folder.remove(path);
+  for (const { path, text } of secrets.write) folder.write(path, text, SECRET);
+  await report(planned, secrets, { deployment, target, options, manifest });
   return 0;
+}
+
+/** TypeScript is loaded only for a mesh that has hooks. */
+async function readHookVariables(mesh: Mesh): Promise<HookVariables> {
+  const paths = hookPaths(mesh, await readHookFiles());
+  if (paths.size === 0) return new Map();
+  const { readEnvironment } = await import("../../hook-reads/environment-reads.js");
+  return new Map(
+    [...paths].map(([service, path]) => [service, readEnvironment(path, { read: readProjectText })]),
+  );
 }
 
 interface Planned {
@@ -52,6 +72,8 @@ interface Planned {
   readonly write: readonly { readonly path: string; readonly text: string }[];
   readonly remove: readonly string[];
   readonly unchanged: number;
+  /** Whether people have had none of their files yet. */
+  readonly isFirst: boolean;
 }
 
 interface Setting {
@@ -59,7 +81,11 @@ interface Setting {
   readonly manifest: ProjectManifest | undefined;
 }
 
-async function plan(mesh: Mesh, target: DeployTarget, { options, manifest }: Setting): Promise<Planned> {
+async function plan(
+  deployment: Deployment,
+  target: DeployTarget,
+  { options, manifest }: Setting,
+): Promise<Planned> {
   const [{ deployFiles, ownFolders }, { isMarked }, templates] = await Promise.all([
     import("../../deploy/deploy-files.js"),
     import("../../emit/mark.js"),
@@ -67,26 +93,28 @@ async function plan(mesh: Mesh, target: DeployTarget, { options, manifest }: Set
   ]);
   const out = existsSync(options.out) ? realpathSync(options.out) : resolve(options.out);
   const folder = openOutputFolder(out);
-  const files = deployFiles(mesh, {
+  const files = deployFiles(deployment, {
     target,
     environment: options.env,
     folder: path(relative(process.cwd(), out)),
     project: path(relative(out, process.cwd())),
     packages: { workspaces: manifest?.workspaces ?? [] },
-    accounts: readGenerated("nats.conf"),
+    generated: readGenerated,
     templates,
   });
   const emitted = new Set(files.map((file) => file.path));
+  // All or none: who has taken one away does not want it.
+  const isFirst = !files.some((file) => file.owner === "people" && folder.read(file.path) !== undefined);
   const write = files.filter((file) => {
     const present = folder.read(file.path);
-    if (file.owner === "people") return present === undefined;
+    if (file.owner === "people") return isFirst;
     if (present !== undefined) refuseForeign(`${options.out}/${file.path}`, present);
     return present !== file.text;
   });
   const remove = ownFolders[target]
     .flatMap((own) => folder.list(own).map((name) => `${own}/${name}`))
     .filter((each) => !emitted.has(each) && isMarked(each, folder.read(each) ?? ""));
-  return { folder, write, remove, unchanged: files.length - write.length };
+  return { folder, write, remove, unchanged: files.length - write.length, isFirst };
 }
 
 /** A file of somebody else's stays: in the Dockerfile, a line for its reader stands above the mark. */
@@ -109,72 +137,73 @@ function readGenerated(name: string): string {
   return text;
 }
 
-interface SecretsReport {
-  /** From the folder. */
-  readonly list: string;
-  readonly added: readonly string[];
-  readonly empty: readonly string[];
+interface Checked {
+  readonly target: DeployTarget;
+  readonly options: DeployCommandOptions;
 }
 
-async function writeSecrets(
-  mesh: Mesh,
-  target: DeployTarget,
-  { folder, environment }: { readonly folder: OutputFolder; readonly environment: string },
-): Promise<SecretsReport> {
-  const [{ planDeployment }, { postgresAddress, wantedSecrets }, lists, { secretFiles }] = await Promise.all([
-    import("../../deploy/deployment.js"),
-    import("../../deploy/secret-values.js"),
-    import("../../deploy/secret-list.js"),
-    import("../../deploy/deploy-files.js"),
-  ]);
-  const deployment = planDeployment(mesh);
-  const list = `secrets/${environment}.env`;
-  const present = folder.read(list);
-  const { text, added, empty } = lists.completeSecretList(present, wantedSecrets(deployment), {
-    mesh: mesh.name,
-    environment,
-    postgres: postgresAddress(deployment),
-    make: makeSecret,
-  });
-  if (text !== present) folder.write(list, text, SECRET);
-  for (const file of secretFiles(mesh, lists.readSecretList(text), { target, environment }))
-    if (folder.read(file.path) !== file.text) folder.write(file.path, file.text, SECRET);
-  return { list, added, empty };
-}
-
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/** Of letters alone, which mean themselves in a URL, in nats.conf, in SQL and to every reader of .env files: 228 bits. */
-function makeSecret(): string {
-  return Array.from({ length: 40 }, () => LETTERS[randomInt(LETTERS.length)]).join("");
-}
-
-function reportDrift({ write, remove }: Planned, { json, out, env }: DeployCommandOptions): ExitCode {
+function reportDrift(planned: Planned, secrets: PlannedSecrets, { target, options }: Checked): ExitCode {
+  const { json, out, env } = options;
   const drift = [
-    ...write.map((file) => ({ path: file.path, kind: "outdated" })),
-    ...remove.map((each) => ({ path: each, kind: "stale" })),
+    ...planned.write.map((file) => ({ path: file.path, kind: "outdated" })),
+    ...planned.remove.map((each) => ({ path: each, kind: "stale" })),
+    ...(secrets.isPresent ? secrets.write.map((file) => ({ path: file.path, kind: "outdated" })) : []),
+    ...(secrets.isPresent
+      ? secrets.empty.map((name) => ({ path: secrets.list, kind: `${name} is empty` }))
+      : []),
   ];
-  if (json) printJson({ drift });
-  else if (drift.length === 0) print(`${colour.green("up to date")}: ${out}, ${env}`);
+  if (json) printJson({ drift, secrets: secrets.isPresent });
   else {
     for (const each of drift) print(`${out}/${each.path}: ${colour.yellow(each.kind)}`);
-    tell(
-      colour.red(`${plural(drift.length, "file")} not as ${MESH_FILE} says: run \`mesh deploy\` and commit`),
-    );
+    if (!secrets.isPresent)
+      print(colour.dim(`secrets were not looked at: there is no ${out}/${secrets.list}`));
+    if (drift.length === 0) print(`${colour.green("up to date")}: ${out}, ${env}`);
+    else
+      tell(
+        colour.red(
+          `${plural(drift.length, "difference")} to ${MESH_FILE}: run \`${commandOf(target, options)}\`, and commit`,
+        ),
+      );
   }
   return drift.length === 0 ? 0 : 1;
 }
 
+function commandOf(target: DeployTarget, { env, out }: DeployCommandOptions): string {
+  const given = [env === "production" ? "" : ` --env ${env}`, out === "deploy" ? "" : ` --out ${out}`];
+  return `mesh deploy ${target}${given.join("")}`;
+}
+
 interface Reported extends Setting {
+  readonly deployment: Deployment;
   readonly target: DeployTarget;
 }
 
-function report(planned: Planned, secrets: SecretsReport, { target, options, manifest }: Reported): void {
-  const { write, remove, unchanged } = planned;
+async function report(planned: Planned, secrets: PlannedSecrets, reported: Reported): Promise<void> {
+  const { write, remove, unchanged, isFirst } = planned;
+  const { deployment, target, options, manifest } = reported;
   const { out, env } = options;
-  const warnings = warningsOf(manifest);
+  const { list, added, empty, offered, changed, otherPort } = secrets;
+  const warnings = [
+    ...warningsOf(manifest),
+    ...(otherPort === undefined
+      ? []
+      : [
+          `policies let PostgreSQL through at 5432, and it is at ${otherPort}: kustomization.yaml has a patch for that`,
+        ]),
+  ];
+  const { firstSteps, releaseStep, restartSteps } = await import("../../deploy/next-steps.js");
+  const placed = { target, environment: env, out };
+  const steps = isFirst ? firstSteps(deployment, placed) : [releaseStep(deployment, placed)];
+  const restarts = changed.length === 0 ? [] : restartSteps(deployment, placed, changed);
   if (options.json) {
-    printJson({ written: write.map((file) => file.path), removed: remove, unchanged, secrets, warnings });
+    printJson({
+      written: write.map((file) => file.path),
+      removed: remove,
+      unchanged,
+      secrets: { list, added, empty, offered, changed },
+      warnings,
+      next: steps,
+    });
     return;
   }
   for (const warning of warnings) tell(colour.yellow(warning));
@@ -182,20 +211,16 @@ function report(planned: Planned, secrets: SecretsReport, { target, options, man
   print(
     `${colour.green("deploy")} ${target}, ${env}: ${write.length} written${removed}, ${unchanged} unchanged`,
   );
-  if (secrets.added.length > 0)
-    print(
-      `  ${plural(secrets.added.length, "new secret")} in ${out}/${secrets.list}, which git ignores: keep it`,
-    );
-  if (secrets.empty.length > 0)
-    tell(colour.yellow(`fill in ${secrets.empty.join(", ")} in ${out}/${secrets.list}, and run this again`));
-  print(colour.dim(`  next: ${NEXT[target](out, env)}`));
+  if (added.length > 0)
+    print(`  ${plural(added.length, "new secret")} in ${out}/${list}, which git ignores: keep it`);
+  if (offered.length > 0) print(`  lines there that are switched off: ${offered.join(", ")}`);
+  if (empty.length > 0)
+    tell(colour.yellow(`fill in ${empty.join(", ")} in ${out}/${list}, and run this again`));
+  for (const line of restarts) print(`  ${line}`);
+  const [only = "", ...others] = steps;
+  if (others.length === 0) print(colour.dim(`  next: ${only}`));
+  else for (const line of ["next:", ...steps.map((step) => `  ${step}`)]) print(colour.dim(`  ${line}`));
 }
-
-const NEXT: Readonly<Record<DeployTarget, (out: string, env: string) => string>> = {
-  compose: (out, env) =>
-    `${env === "production" ? "" : `MESH_ENV=${env} `}docker compose --project-directory ${out}/compose up --build --detach`,
-  kubernetes: (out, env) => `kubectl apply -k ${out}/kubernetes/overlays/${env}`,
-};
 
 /** What the Dockerfile counts on. */
 function warningsOf(manifest: ProjectManifest | undefined): readonly string[] {

@@ -3,11 +3,11 @@ import { openLookup } from "../../emit/lookup.js";
 import type { Mesh } from "../../model/mesh.js";
 import { hostLabel } from "../deployment.js";
 import { brokerReplicas } from "./jobs.js";
-import type { KubernetesObject } from "./object.js";
+import { BROKER_URL, type KubernetesObject } from "./object.js";
 
 /*
  * Streams and durables as resources of NACK, in place of `mesh provision`: what NACK manages it enforces, and two may not make one stream.
- * A resource that is deleted leaves its stream and its messages.
+ * A resource that is deleted leaves its stream and its messages. Its controller logs in as the account says, which it heeds in its control loop.
  */
 
 /** Of plan.json, in JetStream's own words. */
@@ -44,11 +44,25 @@ const SPELLINGS: Readonly<Record<string, Spelling>> = {
   metadata: ["metadata"],
 };
 
+/** As whom the controller connects: the operator, in the account that the streams are in. */
+const ACCOUNT = "mesh";
+
 export function jetStreamResources(mesh: Mesh): readonly KubernetesObject[] {
   const { streams, consumers } = planDocument(openLookup(mesh)) as unknown as Plan;
   // Of an external owner's stream only the subjects are known.
   const made = streams.filter(({ config }) => config.retention !== undefined);
   return [
+    {
+      apiVersion: "jetstream.nats.io/v1beta2",
+      kind: "Account",
+      metadata: { name: ACCOUNT },
+      spec: {
+        name: ACCOUNT,
+        servers: [BROKER_URL],
+        // The names of the secret's keys.
+        user: { secret: { name: "job-provision" }, user: "NATS_USER", password: "NATS_PASSWORD" },
+      },
+    },
     ...made.map(({ config }) =>
       resource("Stream", String(config.name), {
         ...spell({ ...config, num_replicas: config.num_replicas ?? brokerReplicas(1) }),
@@ -66,7 +80,12 @@ export function jetStreamResources(mesh: Mesh): readonly KubernetesObject[] {
 }
 
 function resource(kind: "Stream" | "Consumer", name: string, spec: object): KubernetesObject {
-  return { apiVersion: "jetstream.nats.io/v1beta2", kind, metadata: { name: hostLabel(name) }, spec };
+  return {
+    apiVersion: "jetstream.nats.io/v1beta2",
+    kind,
+    metadata: { name: hostLabel(name) },
+    spec: { ...spec, account: ACCOUNT },
+  };
 }
 
 function spell(config: Config): Config {

@@ -1,12 +1,13 @@
-import type { Deployment } from "../deployment.js";
+import { type Deployment, isPostgresOurs } from "../deployment.js";
 import { type DeployedFile, ours, yaml } from "../print-yaml.js";
 import { jetStreamResources } from "./jetstream-resources.js";
-import { jobNames, jobObjects } from "./jobs.js";
+import { jobNames, jobObjects, rolesConfig, rolesJob } from "./jobs.js";
 import { monitorObjects } from "./monitors.js";
 import { natsValues } from "./nats-values.js";
-import { kedaPolicy, nackPolicy, networkPolicies } from "./network-policies.js";
+import { kedaPolicy, nackPolicy, networkPolicies, rolesPolicy } from "./network-policies.js";
 import { OPERATOR_IMAGE, SERVICE_IMAGE } from "./object.js";
-import { overlayText } from "./overlay.js";
+import { operatorObject } from "./operator.js";
+import { overlayFiles } from "./overlay.js";
 import { scaledObjects } from "./scaling.js";
 import { serviceObjects } from "./workload.js";
 
@@ -17,35 +18,39 @@ import { serviceObjects } from "./workload.js";
 export interface KubernetesOptions {
   /** `production` */
   readonly environment: string;
-  /** generated/nats.conf as it is. */
-  readonly accounts: string;
+  /** A file of generated/ as it is. */
+  readonly generated: (name: string) => string;
+  /** What the job of the component `roles` runs. */
+  readonly rolesScript: string;
 }
 
 export function kubernetesFiles(
   deployment: Deployment,
-  { environment, accounts }: KubernetesOptions,
+  { environment, generated, rolesScript }: KubernetesOptions,
 ): readonly DeployedFile[] {
   const { services, broker } = deployment;
-  const overlay: DeployedFile = {
-    path: `kubernetes/overlays/${environment}/kustomization.yaml`,
-    text: overlayText(deployment, environment),
-    owner: "people",
-  };
   return [
     ...baseFiles(deployment),
     ...monitoring(deployment),
+    ...(isPostgresOurs(deployment)
+      ? roles(deployment, { "roles.sh": rolesScript, "roles.sql": generated("roles.sql") })
+      : []),
     ...(services.some(({ service }) => service.consumers.length > 0) ? scaling(deployment) : []),
     ...(broker === undefined
       ? []
-      : [...nack(deployment), ours("kubernetes/nats-values.yaml", yaml(natsValues(broker, accounts)))]),
-    overlay,
+      : [
+          ...nack(deployment),
+          ours("kubernetes/nats-values.yaml", yaml(natsValues(broker, generated("nats.conf")))),
+        ]),
+    ...overlayFiles(deployment, environment),
   ];
 }
 
 function baseFiles(deployment: Deployment): readonly DeployedFile[] {
-  const { mesh, services } = deployment;
+  const { name, services } = deployment;
   const files = [
-    ...services.map((service) => ours(`${service.host}.yaml`, yaml(...serviceObjects(service, mesh.name)))),
+    ...services.map((service) => ours(`${service.host}.yaml`, yaml(...serviceObjects(service, name)))),
+    ours("operator.yaml", yaml(operatorObject(deployment))),
     ours("job-migrate-provision.yaml", yaml(...jobObjects(deployment))),
     ours("network-policies.yaml", yaml(...networkPolicies(deployment))),
   ];
@@ -54,8 +59,8 @@ function baseFiles(deployment: Deployment): readonly DeployedFile[] {
     kind: "Kustomization",
     resources: files.map(({ path }) => path),
     images: [
-      { name: SERVICE_IMAGE, newName: mesh.name },
-      { name: OPERATOR_IMAGE, newName: `${mesh.name}-operator` },
+      { name: SERVICE_IMAGE, newName: name },
+      { name: OPERATOR_IMAGE, newName: `${name}-operator` },
     ],
   };
   return [ours("kustomization.yaml", yaml(kustomization)), ...files].map((file) => ({
@@ -65,11 +70,30 @@ function baseFiles(deployment: Deployment): readonly DeployedFile[] {
 }
 
 function monitoring(deployment: Deployment): readonly DeployedFile[] {
-  return component("monitoring", { "monitors.yaml": monitorObjects(deployment) });
+  return component(
+    "monitoring",
+    { "monitors.yaml": monitorObjects(deployment) },
+    namesSecret("ServiceMonitor", "spec/endpoints/authorization/credentials/name"),
+  );
+}
+
+/** Where a custom resource names a secret, whose name kustomize ends with a digest. */
+function namesSecret(kind: string, path: string) {
+  return {
+    configurations: ["secret-names.yaml"],
+    secretNames: { nameReference: [{ kind: "Secret", version: "v1", fieldSpecs: [{ kind, path }] }] },
+  };
+}
+
+function roles(deployment: Deployment, files: Readonly<Record<string, string>>): readonly DeployedFile[] {
+  return component("roles", {
+    "job-roles.yaml": [rolesConfig(files), rolesJob(deployment)],
+    "network-policy.yaml": [rolesPolicy(deployment)],
+  });
 }
 
 function scaling(deployment: Deployment): readonly DeployedFile[] {
-  const scaled = scaledObjects(deployment, deployment.mesh.name);
+  const scaled = scaledObjects(deployment, deployment.name);
   // Otherwise each apply would set the replicas back.
   const patches = scaled.map(({ metadata: { name } }) => ({
     target: { kind: "Deployment", name },
@@ -95,14 +119,14 @@ function nack(deployment: Deployment): readonly DeployedFile[] {
       "streams-and-consumers.yaml": jetStreamResources(deployment.mesh),
       "network-policy.yaml": [nackPolicy],
     },
-    { patches: [{ patch: JSON.stringify(instead) }] },
+    { patches: [{ patch: JSON.stringify(instead) }], ...namesSecret("Account", "spec/user/secret/name") },
   );
 }
 
 function component(
   name: string,
   resources: Readonly<Record<string, readonly object[]>>,
-  more: object = {},
+  { secretNames, ...more }: { readonly secretNames?: object; readonly [key: string]: unknown } = {},
 ): readonly DeployedFile[] {
   const kustomization = {
     apiVersion: "kustomize.config.k8s.io/v1alpha1",
@@ -115,5 +139,8 @@ function component(
     ...Object.entries(resources).map(([file, objects]) =>
       ours(`kubernetes/components/${name}/${file}`, yaml(...objects)),
     ),
+    ...(secretNames === undefined
+      ? []
+      : [ours(`kubernetes/components/${name}/secret-names.yaml`, yaml(secretNames))]),
   ];
 }

@@ -1,21 +1,21 @@
+import { openLookup } from "../../emit/lookup.js";
+import { alertGroups } from "../../emit/monitoring/alert-rules.js";
 import type { Deployment } from "../deployment.js";
+import { monitoringPolicy } from "./network-policies.js";
 import { type KubernetesObject, meshLabels } from "./object.js";
 
 /** Of the overlay. */
 const METRICS_SECRET = "reader-metrics";
 
-/** Of the namespace that Prometheus runs in. */
-const MONITORING = "monitoring";
-
-/** For the Prometheus operator: every service is scraped at /metrics, and Prometheus is let in. */
-export function monitorObjects({ mesh, services }: Deployment): readonly KubernetesObject[] {
-  const labels = meshLabels(mesh.name);
-  const ports = [...new Set(services.map(({ port }) => port))].map((port) => ({ protocol: "TCP", port }));
+/** For the Prometheus operator: every service is scraped at /metrics, Prometheus is let in, and has the rules of generated/monitoring/alerts.yml. */
+export function monitorObjects(deployment: Deployment): readonly KubernetesObject[] {
+  const { name, mesh } = deployment;
+  const labels = meshLabels(name);
   return [
     {
       apiVersion: "monitoring.coreos.com/v1",
       kind: "ServiceMonitor",
-      metadata: { name: mesh.name, labels },
+      metadata: { name, labels },
       spec: {
         selector: { matchLabels: labels },
         jobLabel: "app.kubernetes.io/name",
@@ -31,19 +31,20 @@ export function monitorObjects({ mesh, services }: Deployment): readonly Kuberne
       },
     },
     {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "NetworkPolicy",
-      metadata: { name: "monitoring" },
+      apiVersion: "monitoring.coreos.com/v1",
+      kind: "PrometheusRule",
+      metadata: { name, labels },
       spec: {
-        podSelector: { matchLabels: labels },
-        policyTypes: ["Ingress"],
-        ingress: [
-          {
-            from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": MONITORING } } }],
-            ports,
-          },
-        ],
+        groups: alertGroups(openLookup(mesh)).map((group) => ({
+          name: group.name,
+          rules: group.rules.map(({ severity, labels: more, summary, description, ...rule }) => ({
+            ...rule,
+            labels: { severity, ...more },
+            annotations: { summary, description },
+          })),
+        })),
       },
     },
+    monitoringPolicy(deployment),
   ];
 }

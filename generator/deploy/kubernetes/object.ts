@@ -31,9 +31,15 @@ export const NATS_LABELS: Labels = { [NAME]: "nats" };
 /** Who runs a mesh's PostgreSQL in the cluster labels its pods by the database, to let in who has to reach it and nobody else. */
 export const DATABASE_LABEL = "meshwright/database";
 
+/** Of the policies by which pods reach PostgreSQL. */
+export const EGRESS_LABEL = "meshwright/egress";
+
 /** In the image that the overlay names. */
 export const SERVICE_IMAGE = "mesh-service";
 export const OPERATOR_IMAGE = "mesh-operator";
+
+/** The one container of each pod, so that one patch fits all. */
+export const CONTAINER = "mesh";
 
 export const CONFINED_CONTAINER = {
   allowPrivilegeEscalation: false,

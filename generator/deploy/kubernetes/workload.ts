@@ -1,9 +1,10 @@
-import { type Callee, type DeployedService, mainOf, openVariables, STOP_SECONDS } from "../deployment.js";
+import { type DeployedService, mainOf, openVariables, STOP_SECONDS } from "../deployment.js";
 import { secretOf } from "../secret-values.js";
 import {
   BROKER_URL,
   CONFINED_CONTAINER,
   CONFINED_POD,
+  CONTAINER,
   type KubernetesObject,
   labelsOf,
   SCRATCH,
@@ -15,11 +16,12 @@ import {
  * are drained.
  */
 
-/** Endpoints forget a pod that ends only after a while: it serves on until then. */
+/** Endpoints forget a pod that ends only after a while: it serves on until then. The kubelet sleeps by itself since Kubernetes 1.30. */
 const DRAIN_SECONDS = 5;
 
 export const DEFAULT_REPLICAS = 2;
 
+/** `mesh`: the deployment's name. */
 export function serviceObjects(deployed: DeployedService, mesh: string): readonly KubernetesObject[] {
   const { host } = deployed;
   const labels = labelsOf(mesh, host);
@@ -91,10 +93,10 @@ function deploymentOf(deployed: DeployedService, labels: Readonly<Record<string,
 
 function containerOf(deployed: DeployedService) {
   const { service, port } = deployed;
-  const variables = openVariables(deployed, { broker: BROKER_URL, urlOf: httpUrl });
+  const variables = openVariables(deployed, { broker: BROKER_URL, urlOf: ({ host }) => serviceUrl(host) });
   const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 5 });
   return {
-    name: "service",
+    name: CONTAINER,
     image: SERVICE_IMAGE,
     args: [mainOf(service)],
     ports: [{ name: "http", containerPort: port, protocol: "TCP" }],
@@ -111,6 +113,6 @@ function containerOf(deployed: DeployedService) {
   };
 }
 
-function httpUrl({ host }: Callee): string {
+export function serviceUrl(host: string): string {
   return `http://${serviceName(host)}:80`;
 }

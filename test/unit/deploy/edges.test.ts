@@ -47,25 +47,61 @@ test("network policies let a service reach what it calls, its database and the b
   expect(edges(objects, "auth")).toEqual([
     "compute -> auth:8081",
     "sfs -> auth:8081",
+    "mesh -> auth:8081",
     "auth -> *:5432",
     "auth -> nats:4222",
   ]);
   expect(edges(objects, "gateway")).toEqual([
-    "gateway -> compute:8083",
+    "mesh -> gateway:8084",
     "gateway -> *:5432",
     "gateway -> nats:4222",
+    "gateway -> compute:8083",
   ]);
   expect(edges(objects, "job-migrate")).toEqual(["migrate -> *:5432"]);
   expect(edges(objects, "job-provision")).toEqual(["provision -> nats:4222"]);
-  expect(edges(objects, "database-sfs-db")).toEqual(["sfs -> sfs_db:5432", "migrate -> sfs_db:5432"]);
+  expect(edges(objects, "database-sfs-db")).toEqual(
+    ["sfs", "migrate", "roles", "mesh"].map((name) => `${name} -> sfs_db:5432`),
+  );
   expect(edges(objects, "broker")).toEqual([
-    ...["auth", "compute", "gateway", "sfs", "provision"].map((name) => `${name} -> nats:4222`),
+    ...["auth", "compute", "gateway", "sfs", "provision", "mesh"].map((name) => `${name} -> nats:4222`),
     "nats -> nats:6222",
   ]);
-  expect(edges(objects, "broker-keda")).toEqual(["keda -> nats:8222"]);
+  expect(edges(objects, "broker-keda")).toEqual(["keda-operator -> nats:8222"]);
   expect(edges(objects, "broker-nack")).toEqual(["nack -> nats:4222"]);
+  expect(edges(objects, "monitoring")).toEqual(
+    ["8081,8083,8084,8082"].map((ports) => `prometheus -> edd-cloud:${ports}`),
+  );
+  expect(edges(objects, "job-roles")).toEqual(["roles -> *:5432"]);
   const denied = objects.find(({ metadata }) => metadata.name === "default-deny");
   expect(denied?.spec).toMatchObject({ ingress: [], policyTypes: ["Ingress", "Egress"] });
+});
+
+test("operators have a pod of their own, which none runs of, and it reaches what mesh status asks", () => {
+  const objects = objectsOf(reference);
+  expect(edges(objects, "operator")).toEqual([
+    "mesh -> *:5432",
+    "mesh -> nats:4222",
+    "mesh -> auth:8081",
+    "mesh -> compute:8083",
+    "mesh -> gateway:8084",
+    "mesh -> sfs:8082",
+  ]);
+  const operator = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "mesh");
+  expect(operator?.spec).toMatchObject({
+    replicas: 0,
+    template: { spec: { containers: [{ envFrom: [{ secretRef: { name: "operator" } }] }] } },
+  });
+});
+
+test("what reaches PostgreSQL has that rule first, under a label by which an overlay narrows all of them down", () => {
+  for (const mesh of [reference, scenario("without-database"), scenario("external-owner")])
+    for (const { kind, spec, metadata } of objectsOf(mesh)) {
+      if (kind !== "NetworkPolicy") continue;
+      const { egress = [] } = spec as { readonly egress?: readonly Rule[] };
+      const places = egress.flatMap(({ ports }, index) => (ports[0]?.port === 5432 ? [index] : []));
+      const isLabelled = metadata.labels?.["meshwright/egress"] === "postgresql";
+      expect([metadata.name, places]).toEqual([metadata.name, isLabelled ? [0] : []]);
+    }
 });
 
 test("a service that calls an external one reaches it wherever it is, and the others do not", () => {
@@ -161,10 +197,15 @@ test("NACK's streams and consumers are those of plan.json", () => {
     apiVersion.startsWith("jetstream.nats.io"),
   );
   expect(resources.map(({ kind, metadata: { name } }) => `${kind} ${name}`)).toEqual([
+    "Account mesh",
     ...["auth", "compute", "gateway", "sfs"].map((name) => `Stream ${name}`),
     ...["compute-auth-user", "gateway-compute-container", "sfs-auth-user"].map((name) => `Consumer ${name}`),
   ]);
   expect(resources[0]?.spec).toMatchObject({
+    user: { secret: { name: "job-provision" }, user: "NATS_USER", password: "NATS_PASSWORD" },
+  });
+  expect(resources[1]?.spec).toMatchObject({
+    account: "mesh",
     name: "AUTH",
     subjects: ["auth.user.*.*"],
     maxAge: "604800s",

@@ -15,17 +15,16 @@ let made = 0;
 const options = {
   mesh: "edd-cloud",
   environment: "production",
-  postgres: "postgres:5432",
   make: () => `made${++made}`,
 };
 
 test("a secret that is there is never overwritten: what is missing comes behind it, and nothing twice", () => {
-  const wanted = wantedSecrets(reference);
+  const wanted = wantedSecrets(reference, "compose");
   const first = completeSecretList(undefined, wanted, options);
-  expect(first.added).toEqual(wanted.map(({ name }) => name));
+  expect(first.added).toEqual(wanted.filter(({ from }) => from === "made").map(({ name }) => name));
   expect(first.empty).toEqual([]);
   const again = completeSecretList(first.text, wanted, options);
-  expect(again).toEqual({ text: first.text, added: [], empty: [] });
+  expect(again).toEqual({ text: first.text, added: [], empty: [], offered: [] });
 
   const rotated = first.text
     .replace(/^OPERATOR_KEY=.*$/m, "OPERATOR_KEY=new$#' \\,old")
@@ -37,9 +36,9 @@ test("a secret that is there is never overwritten: what is missing comes behind 
 });
 
 test("each process gets its own, and of keys that it only knows others by their digests, two while one replaces the other", () => {
-  const { text } = completeSecretList(undefined, wantedSecrets(reference), options);
+  const { text } = completeSecretList(undefined, wantedSecrets(reference, "compose"), options);
   const secrets: Secrets = { ...readSecretList(text), SFS_TO_AUTH_KEY: "new,old", METRICS_KEY: "open" };
-  const files = envFilesOf(reference, secrets);
+  const files = envFilesOf(reference, secrets, "compose");
   expect(files["service-auth"]).toEqual({
     AUTH_DB_URL: `postgres://auth_service:${secrets.AUTH_SERVICE_PASSWORD}@postgres:5432/auth_db`,
     OPERATOR_KEY: sha256(secrets.OPERATOR_KEY ?? ""),
@@ -65,14 +64,44 @@ test("a database elsewhere is a line of the list, and one password may hold anyt
     SFS_SERVICE_PASSWORD: "a@b/c:%",
     POSTGRES_ADDRESS: "db:1",
   };
-  const files = envFilesOf(reference, secrets);
+  const files = envFilesOf(reference, secrets, "compose");
   expect(files["service-auth"]?.AUTH_DB_URL).toBe("postgres://me@elsewhere/auth");
   expect(files["service-sfs"]?.SFS_DB_URL).toBe("postgres://sfs_service:a%40b%2Fc%3A%25@db:1/sfs_db");
 });
 
+test("a cluster has to be told where PostgreSQL is, and what is said there of TLS is in every URL; compose has a server of its own", () => {
+  const asked = (target: "compose" | "kubernetes", given = "") =>
+    completeSecretList(given, wantedSecrets(reference, target), options).empty;
+  expect(asked("kubernetes")).toEqual(["POSTGRES_ADDRESS"]);
+  expect(asked("kubernetes", "POSTGRES_ADDRESS=db:5432\n")).toEqual([]);
+  expect(asked("compose")).toEqual([]);
+
+  const password = { AUTH_SERVICE_PASSWORD: "secret", POSTGRES_PASSWORD: "admin" };
+  const url = (target: "compose" | "kubernetes", address?: string) =>
+    envFilesOf(reference, { ...password, ...(address && { POSTGRES_ADDRESS: address }) }, target)[
+      "service-auth"
+    ]?.AUTH_DB_URL;
+  expect(url("kubernetes")).toBeUndefined();
+  expect(url("compose")).toBe("postgres://auth_service:secret@postgres:5432/auth_db");
+  expect(url("kubernetes", "db.internal")).toBe("postgres://auth_service:secret@db.internal:5432/auth_db");
+  const address = "[::1]:6432?sslmode=verify-full&sslrootcert=/ca.crt";
+  expect(url("kubernetes", address)).toBe(
+    "postgres://auth_service:secret@[::1]:6432/auth_db?sslmode=verify-full&sslrootcert=/ca.crt",
+  );
+  const files = envFilesOf(reference, { ...password, POSTGRES_ADDRESS: address }, "kubernetes");
+  expect(files["job-roles"]).toMatchObject({
+    PGHOST: "[::1]",
+    PGPORT: "6432",
+    PGSSLMODE: "verify-full",
+    PGSSLROOTCERT: "/ca.crt",
+    PGPASSWORD: "admin",
+  });
+  expect(Object.keys(files)).not.toContain("server-postgres");
+});
+
 test("an existing database is not made: people give its URLs, and there is no server for it alone", () => {
   const existing = scenario("existing-tables");
-  const asked = completeSecretList(undefined, wantedSecrets(existing), options).empty;
+  const asked = completeSecretList(undefined, wantedSecrets(existing, "compose"), options).empty;
   const { database } = existing.databases.find((each) => each.existing) ?? {};
   expect(asked).toEqual(expect.arrayContaining([database?.urlVariable, database?.ownerUrlVariable]));
   const { services } = composeOf(existing.mesh);
@@ -87,7 +116,7 @@ test("the key of an external service, and what a service demands of its own, are
   const called = external.mesh.calls.filter(({ callee }) =>
     external.mesh.services.some((service) => service.name === callee && service.external),
   );
-  const { empty } = completeSecretList(undefined, wantedSecrets(external), options);
+  const { empty } = completeSecretList(undefined, wantedSecrets(external, "compose"), options);
   for (const { keyVariable, urlVariable, optional } of called) {
     expect(empty).toContain(keyVariable);
     if (optional !== true) expect(empty).toContain(urlVariable);
@@ -96,12 +125,12 @@ test("the key of an external service, and what a service demands of its own, are
   const demanded = own.services.flatMap(({ service }) =>
     service.environment.filter((each) => !each.builtIn && each.required && each.default === undefined),
   );
-  const { empty: asked } = completeSecretList(undefined, wantedSecrets(own), options);
+  const { empty: asked } = completeSecretList(undefined, wantedSecrets(own, "compose"), options);
   expect(asked).toEqual(expect.arrayContaining(demanded.map(({ name }) => name)));
 });
 
 test("no secret is in a file that is committed", () => {
-  const { text } = completeSecretList(undefined, wantedSecrets(reference), options);
+  const { text } = completeSecretList(undefined, wantedSecrets(reference, "compose"), options);
   const values = Object.values(readSecretList(text)).filter((value) => value.startsWith("made"));
   expect(values.length).toBeGreaterThan(10);
   for (const target of ["compose", "kubernetes"] as const) {
@@ -114,7 +143,7 @@ test("no secret is in a file that is committed", () => {
 
 test("no secret is in an image: keys and environments are left out, and the folder itself wherever it is", () => {
   const ignored = (folder: string) =>
-    deployed(reference.mesh, "compose", folder)["Dockerfile.dockerignore"]?.split("\n") ?? [];
+    deployed(reference.mesh, "compose", { folder })["Dockerfile.dockerignore"]?.split("\n") ?? [];
   expect(ignored("deploy")).toEqual(
     expect.arrayContaining(["deploy", "**/.env", "**/.env.*", "**/*.creds", "**/*.nk"]),
   );
