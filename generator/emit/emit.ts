@@ -18,7 +18,7 @@ import { OPENAPI_FILE, openApiDocument } from "./openapi/document.js";
 import { printJson } from "./print/layout.js";
 import { openPrinter } from "./typescript/printer.js";
 import { typesSource } from "./typescript/type-interfaces.js";
-import { emitTypeScript } from "./typescript/typescript.js";
+import { typeScriptSources } from "./typescript/typescript.js";
 import { ownServices } from "./wording.js";
 
 export interface Migration {
@@ -49,8 +49,10 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   const files = [
     ...emitMeshFiles(lookup, render),
     { path: "mesh.schema.json", text: printJson(context.languageSchema) },
-    ...(mesh.types.length === 0 ? [] : [{ path: "types.ts", text: printer(typesSource(mesh.types)) }]),
-    ...mesh.services.flatMap((service) => emitTypeScript(service, lookup, printer)),
+    ...(mesh.types.length === 0 ? [] : printer([{ path: "types.ts", source: typesSource(mesh.types) }])),
+    ...inGroups(mesh.services).flatMap((services) =>
+      printer(services.flatMap((service) => typeScriptSources(service, lookup))),
+    ),
     ...mesh.services.flatMap((service) => emitOpenApi(service, lookup)),
   ].map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
@@ -61,6 +63,11 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   );
   const lock = printLock({ mesh, ...context }, files, checksums(mesh, context));
   return [...files, ...migrations, { path: LOCK_FILE, text: lock }];
+}
+
+/** So many at once that what is done per group does not count, and so few that their sources take no memory. */
+function inGroups(services: readonly Service[], size = 50): readonly (readonly Service[])[] {
+  return services.flatMap((_, index) => (index % size === 0 ? [services.slice(index, index + size)] : []));
 }
 
 /** `auth/migrations/0001_initial_5f0c9d21ab.sql` */

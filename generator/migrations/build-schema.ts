@@ -3,6 +3,7 @@ import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { meshSchema, nameOnServer } from "../model/names.js";
 import { inMeshSchema } from "../quote/sql.js";
+import { emittedFrom } from "../rules/emitted.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { timedSchemas } from "./row-moments.js";
@@ -31,9 +32,9 @@ function tableSchemas(mesh: Mesh, database: Database): readonly TableSchema[] {
       ...tableSchema(table, new Set(columns)),
       checks: checkSchemas(table, mesh),
       timed: timedSchemas(table, mesh),
-      softDeletion: softDeletionSchema(table, mesh, database.service),
+      softDeletion: softDeletionSchema(table, mesh),
     };
-    return table.existing ? oursOf(schema, table, { mesh, service: database.service }) : schema;
+    return table.existing ? oursOf(schema, table, mesh) : schema;
   });
   return tables.map((table) => placed(table, meshSchema(database)));
 }
@@ -58,15 +59,10 @@ function placed(table: TableSchema, schema: string): TableSchema {
 }
 
 /** Of a table that exists only what the mesh adds to it. */
-function oursOf(
-  schema: TableSchema,
-  { name, backfill, columns, softDelete }: Table,
-  { mesh, service }: { readonly mesh: Mesh; readonly service: string },
-): TableSchema {
+function oursOf(schema: TableSchema, table: Table, mesh: Mesh): TableSchema {
+  const { backfill, columns, softDelete } = table;
   const deletion = columns.find((column) => column.name === softDelete);
-  const own = mesh.events.find(
-    (event) => event.service === service && event.emit?.table === name && event.emit.id === undefined,
-  );
+  const own = emittedFrom(table, mesh).find(({ emit }) => emit?.id === undefined);
   return {
     ...schema,
     columns: [],

@@ -1,6 +1,7 @@
 import { livesExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Event, Mesh, Table } from "../model/mesh.js";
+import { emittedFrom } from "../rules/emitted.js";
 import { castBetween } from "./casts.js";
 import type { TableSchema, TimedSchema } from "./database-schema.js";
 import { columnsOf, type TablePair } from "./renamed-tables.js";
@@ -13,9 +14,9 @@ import type { Step } from "./steps.js";
 
 export function timedSchemas(table: Table, mesh: Mesh): readonly TimedSchema[] {
   const deletion = table.columns.find(({ name }) => name === table.softDelete);
-  return mesh.events.flatMap((event) => {
-    const { at, table: name } = event.emit ?? {};
-    if (at === undefined || name !== table.name || !isOwned(event, table, mesh)) return [];
+  return emittedFrom(table, mesh).flatMap((event) => {
+    const at = event.emit?.at;
+    if (at === undefined) return [];
     return [
       {
         event: momentName(event),
@@ -27,11 +28,6 @@ export function timedSchemas(table: Table, mesh: Mesh): readonly TimedSchema[] {
       },
     ];
   });
-}
-
-/** Tables of two databases may have one name. */
-function isOwned({ service }: Event, table: Table, mesh: Mesh): boolean {
-  return mesh.databases.some((database) => database.service === service && database.tables.includes(table));
 }
 
 /** `library.reservation.expired` */

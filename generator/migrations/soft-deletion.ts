@@ -1,6 +1,7 @@
 import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
 import type { Mesh, Table } from "../model/mesh.js";
 import { MESH } from "../quote/sql.js";
+import { emittedFrom } from "../rules/emitted.js";
 import type { SoftDeletionSchema, TableSchema } from "./database-schema.js";
 import { identifier } from "./sql-names.js";
 import type { Step } from "./steps.js";
@@ -10,16 +11,10 @@ import type { Step } from "./steps.js";
  * again, as new incarnations, which copies take from their next snapshot.
  */
 
-export function softDeletionSchema(
-  table: Table,
-  mesh: Mesh,
-  service: string | undefined,
-): SoftDeletionSchema | undefined {
+export function softDeletionSchema(table: Table, mesh: Mesh): SoftDeletionSchema | undefined {
   const column = table.columns.find(({ name }) => name === table.softDelete);
   if (column === undefined) return undefined;
-  const own = mesh.events.find(
-    (event) => event.service === service && event.emit?.table === table.name && event.emit.id === undefined,
-  );
+  const own = emittedFrom(table, mesh).find(({ emit }) => emit?.id === undefined);
   const parts = table.key.flatMap((key) => table.columns.filter(({ name }) => name === key));
   return {
     column: column.name,

@@ -100,20 +100,24 @@ interface NewText {
 function writeText(root: string, path: string, { text, mode }: NewText): void {
   const [folder, full] = [dirname(path), join(root, path)];
   const created = createFile(full, mode);
-  const beside = join(root, folder, `.mesh-${randomBytes(8).toString("hex")}.tmp`);
   if (created === undefined) statOf(full, "file");
-  const [written, file] = created === undefined ? [beside, openSync(beside, WRITING, mode)] : [full, created];
+  const written = created === undefined ? join(root, folder, newName()) : full;
+  const file = created ?? openSync(written, WRITING, mode);
   try {
     // If a folder was replaced by a link since the last look, an empty file was made behind the link: it gets no text.
     if (!isFolder(root, folder)) throw new UsageError(`${join(root, folder)} is gone`);
     writeFileSync(file, text);
-    if (written === beside) renameSync(beside, full);
+    if (written !== full) renameSync(written, full);
   } catch (error) {
     unlinkSync(written);
     throw error;
   } finally {
     closeSync(file);
   }
+}
+
+function newName(): string {
+  return `.mesh-${randomBytes(8).toString("hex")}.tmp`;
 }
 
 /** undefined where something has that name already, be it a link that leads nowhere. */

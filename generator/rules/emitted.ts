@@ -1,21 +1,35 @@
 import { leavesOf } from "../model/field-leaves.js";
 import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
 
-const known = new WeakMap<Mesh, ReadonlyMap<Table, readonly Event[]>>();
+interface OwnedTable {
+  readonly owner: string;
+  readonly events: readonly Event[];
+}
 
-/** The events that rows of the table imply. Indexed once per mesh: it is asked for each of thousands of columns. */
+/** Once per mesh: both are asked for each of thousands of columns. */
+const known = new WeakMap<Mesh, ReadonlyMap<Table, OwnedTable>>();
+
+/** The events that rows of the table imply. */
 export function emittedFrom(table: Table, mesh: Mesh): readonly Event[] {
+  return findOwned(table, mesh)?.events ?? [];
+}
+
+/** The service whose database has it. Tables of two databases may have one name. */
+export function ownerOf(table: Table, mesh: Mesh): string | undefined {
+  return findOwned(table, mesh)?.owner;
+}
+
+function findOwned(table: Table, mesh: Mesh): OwnedTable | undefined {
   const byTable = known.get(mesh) ?? sortOut(mesh);
   known.set(mesh, byTable);
-  return byTable.get(table) ?? [];
+  return byTable.get(table);
 }
 
 /** What events show of the column: of its own rows, as they are and were, and of rows that others reference. */
 export function fieldsShowing(column: Column, table: Table, mesh: Mesh): readonly Field[] {
   const own = emittedFrom(table, mesh).flatMap(leavesOf);
   const byTable = referring(mesh);
-  const owner = byTable.size === 0 ? undefined : mesh.databases.find(({ tables }) => tables.includes(table));
-  const others = byTable.get(`${owner?.service} ${table.name}`) ?? [];
+  const others = byTable.get(`${ownerOf(table, mesh)} ${table.name}`) ?? [];
   return [
     ...own.filter(
       ({ source }) => (source?.kind === "column" || source?.kind === "old") && source.column === column.name,
@@ -44,7 +58,7 @@ function sortReferring({ events }: Mesh): ReadonlyMap<string, readonly Field[]> 
   return byTable;
 }
 
-function sortOut(mesh: Mesh): ReadonlyMap<Table, readonly Event[]> {
+function sortOut(mesh: Mesh): ReadonlyMap<Table, OwnedTable> {
   const events = new Map<string, Event[]>();
   for (const event of mesh.events) {
     if (event.emit === undefined) continue;
@@ -55,7 +69,9 @@ function sortOut(mesh: Mesh): ReadonlyMap<Table, readonly Event[]> {
   }
   return new Map(
     mesh.databases.flatMap(({ service, tables }) =>
-      tables.map((table) => [table, events.get(`${service} ${table.name}`) ?? []] as const),
+      tables.map(
+        (table) => [table, { owner: service, events: events.get(`${service} ${table.name}`) ?? [] }] as const,
+      ),
     ),
   );
 }

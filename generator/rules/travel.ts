@@ -1,7 +1,7 @@
 import { type ColumnType, factsOf, kindOf, wholeRange } from "@meshwright/runtime/column-types";
 import type { Column, Field, Mesh, Table } from "../model/mesh.js";
 import { MESH } from "../quote/sql.js";
-import { fieldsShowing } from "./emitted.js";
+import { fieldsShowing, ownerOf } from "./emitted.js";
 
 /*
  * What a column may hold so that messages can carry its values: JSON has no NaN and no infinity, ISO 8601 no year beyond
@@ -87,7 +87,7 @@ interface Journeys {
 }
 
 function journeys(column: Column, table: Table, mesh: Mesh): Journeys {
-  const owner = mesh.databases.find(({ tables }) => tables.includes(table))?.service;
+  const owner = ownerOf(table, mesh);
   const http = mesh.services.find(({ name }) => name === owner)?.http;
   return {
     fields: fieldsShowing(column, table, mesh),

@@ -22,7 +22,7 @@ export function commentsWith(word: string, { text }: SourceText): readonly Comme
 }
 
 /** Tokens that the lexer adds to the text. */
-export const STANDS_FOR_NOTHING: ReadonlySet<CST.TokenType | null> = new Set([
+const STANDS_FOR_NOTHING: ReadonlySet<CST.TokenType | null> = new Set([
   "doc-mode",
   "flow-error-end",
   "scalar",

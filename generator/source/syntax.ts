@@ -1,6 +1,5 @@
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import type { Report } from "../diagnostics/report.js";
-import { STANDS_FOR_NOTHING } from "./comments.js";
 import { MAXIMUM_DEPTH, MAXIMUM_TEXT, MAXIMUM_TOKENS } from "./maximum-sizes.js";
 import type { SourceText } from "./text.js";
 
@@ -61,13 +60,12 @@ function readTokens(text: string, report: Report): Tokens | undefined {
   const open: number[] = [];
   const unclosed: number[] = [];
   let count = 0;
-  let offset = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    const type = CST.tokenType(lexeme);
-    if (type === "flow-map-start" || type === "flow-seq-start") open.push(offset);
-    else if (type === "flow-map-end" || type === "flow-seq-end") open.pop();
-    else if (type === "flow-error-end") unclosed.push(...open.splice(0));
-    tokens.push(...parser.next(lexeme));
+    const { offset } = parser;
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (lexeme === "{" || lexeme === "[") open.push(offset);
+    else if (lexeme === "}" || lexeme === "]") open.pop();
+    else if (lexeme === CST.FLOW_END) unclosed.push(...open.splice(0));
     count += 1;
     if (count > MAXIMUM_TOKENS) {
       const limit = `${MAXIMUM_TOKENS.toLocaleString("en")} words and marks`;
@@ -78,7 +76,6 @@ function readTokens(text: string, report: Report): Tokens | undefined {
       report("too-deep", { start: offset, end: offset + lexeme.length }, { limit: MAXIMUM_DEPTH });
       return undefined;
     }
-    if (!STANDS_FOR_NOTHING.has(type)) offset += lexeme.length;
   }
   unclosed.push(...open);
   return { tokens: [...tokens, ...parser.end()], unclosed, isLong: count > LONG };

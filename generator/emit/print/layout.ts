@@ -75,18 +75,17 @@ export interface Place {
 export const RETURNED: Place = { lead: "return ;".length, margin: 2 };
 
 export function printTypeScript(literal: Literal, { lead = 0, margin = 0 }: Place = {}): string {
-  return print(literal, { syntax: TYPESCRIPT, width: LINE_WIDTH - margin, indent: "", lead });
+  return print(measure(literal, TYPESCRIPT), {
+    syntax: TYPESCRIPT,
+    width: LINE_WIDTH - margin,
+    indent: "",
+    lead,
+  });
 }
 
 export function printJson(literal: Literal): string {
-  return `${print(literal, { syntax: JSON_TEXT, width: LINE_WIDTH, indent: "", lead: 0 })}\n`;
-}
-
-interface Position {
-  readonly syntax: Syntax;
-  readonly width: number;
-  readonly indent: string;
-  readonly lead: number;
+  const syntax = JSON_TEXT;
+  return `${print(measure(literal, syntax), { syntax, width: LINE_WIDTH, indent: "", lead: 0 })}\n`;
 }
 
 /** The settings that are not as by default. */
@@ -100,32 +99,106 @@ export function differing<Settings extends Readonly<Record<string, Literal>>>(
   return Object.fromEntries(said);
 }
 
-function print(literal: Literal, position: Position): string {
-  const { syntax, width, indent } = position;
-  if (isDocumented(literal)) return print(literal.value, position);
-  if (!isBranch(literal)) return printLeaf(literal);
-  const [only, ...others] = isCall(literal) ? literal.items : [];
-  if (isCall(literal) && only !== undefined && others.length === 0) {
-    const name = `${literal[callee]}(`;
-    return `${name}${print(only, { ...position, lead: position.lead + name.length })})`;
+/** A literal as it will be printed, and its columns where that is on one line: measured once, however deep it is. */
+type Measured = MeasuredLeaf | MeasuredBranch;
+
+interface MeasuredLeaf {
+  readonly text: string;
+  readonly columns: number;
+}
+
+interface MeasuredBranch {
+  readonly text?: never;
+  readonly columns: number;
+  readonly kind: "list" | "call" | "object";
+  readonly open: string;
+  readonly entries: readonly MeasuredEntry[];
+  readonly close: string;
+}
+
+interface MeasuredEntry {
+  /** Lines of its doc comment, each with its end. */
+  readonly above: string;
+  readonly label: string;
+  readonly value: Measured;
+}
+
+function measure(literal: Literal, syntax: Syntax): Measured {
+  if (typeof literal !== "object" || literal === null) return measuredLeaf(JSON.stringify(literal));
+  if (Array.isArray(literal)) return measuredItems("list", literal, syntax);
+  // A list is one for the type too, but its type guard does not know lists that are readonly.
+  const branch = literal as Exclude<typeof literal, readonly Literal[]>;
+  if (isDocumented(branch)) return measure(branch.value, syntax);
+  if (isCode(branch)) return measuredLeaf(branch[verbatim]);
+  return isCall(branch) ? measuredItems(branch, branch.items, syntax) : measuredObject(branch, syntax);
+}
+
+function measuredLeaf(text: string): MeasuredLeaf {
+  return { text, columns: text.length };
+}
+
+function measuredItems(of: "list" | Call, items: readonly Literal[], syntax: Syntax): MeasuredBranch {
+  const [kind, open, close] =
+    of === "list" ? (["list", "[", "]"] as const) : (["call", `${of[callee]}(`, ")"] as const);
+  const entries = items.map((item) => ({ above: "", label: "", value: measure(item, syntax) }));
+  return { kind, open, entries, close, columns: columnsOf(entries) + open.length + close.length };
+}
+
+function measuredObject(
+  members: { readonly [key: string]: Literal | undefined },
+  syntax: Syntax,
+): MeasuredBranch {
+  const entries: MeasuredEntry[] = [];
+  for (const [name, value] of Object.entries(members)) {
+    if (value === undefined) continue;
+    entries.push({ above: commentOf(value), label: syntax.key(name), value: measure(value, syntax) });
   }
-  const { open, entries, close } = takeApart(literal, syntax);
+  const braces = entries.length === 0 ? 2 : 4;
+  return { kind: "object", open: "{", entries, close: "}", columns: columnsOf(entries) + braces };
+}
+
+function columnsOf(entries: readonly MeasuredEntry[]): number {
+  let columns = Math.max(0, entries.length - 1) * 2;
+  for (const { label, value } of entries) columns += label.length + value.columns;
+  return columns;
+}
+
+interface Position {
+  readonly syntax: Syntax;
+  readonly width: number;
+  readonly indent: string;
+  readonly lead: number;
+}
+
+function print(literal: Measured, position: Position): string {
+  if (literal.text !== undefined) return literal.text;
+  const { syntax, width, indent, lead } = position;
+  const { kind, open, entries, close, columns } = literal;
+  const [only, ...others] = kind === "call" ? entries : [];
+  if (only !== undefined && others.length === 0)
+    return `${open}${print(only.value, { ...position, lead: lead + open.length })}${close}`;
   const isBroken = entries.some(({ above }) => above !== "");
-  if (!isBroken && roomAfter(literal, width) >= 0) {
-    const flat = printFlat(literal, syntax);
-    // One column is kept for the comma that may follow.
-    if (indent.length + position.lead + flat.length < width || entries.length === 0) return flat;
-  }
+  // One column is kept for the comma that may follow.
+  if (entries.length === 0 || (!isBroken && indent.length + lead + columns < width))
+    return printFlat(literal);
   const inner = `${indent}  `;
   const items = entries.map(
     ({ above, label, value }) =>
-      above.replaceAll("\n", `\n${inner}`) +
+      (above === "" ? "" : above.replaceAll("\n", `\n${inner}`)) +
       label +
-      print(value, { ...position, indent: inner, lead: label.length }),
+      (value.text ?? print(value, { syntax, width, indent: inner, lead: label.length })),
   );
   // Arguments have no labels to look for at the beginning of a line.
-  const lines = isCall(literal) ? fillLines(items, width - inner.length) : items;
+  const lines = kind === "call" ? fillLines(items, width - inner.length) : items;
   return `${open}\n${inner}${lines.join(`,\n${inner}`)}${syntax.trailing}\n${indent}${close}`;
+}
+
+function printFlat(literal: Measured): string {
+  if (literal.text !== undefined) return literal.text;
+  const { kind, open, entries, close } = literal;
+  const space = kind === "object" && entries.length > 0 ? " " : "";
+  const items = entries.map(({ label, value }) => label + printFlat(value));
+  return open + space + items.join(", ") + space + close;
 }
 
 /** As many on a line as fit it, a comma behind the last included. */
@@ -140,68 +213,18 @@ export function fillLines(items: readonly string[], width: number, separator = "
   return lines;
 }
 
-/**
- * Columns that are left of so many, at most, where the literal stands on one line; below zero there is no room for it. It stops there:
- * printing each branch on one line before it is broken would take the square of their number.
- */
-function roomAfter(literal: Literal, columns: number): number {
-  if (isDocumented(literal)) return roomAfter(literal.value, columns);
-  if (!isBranch(literal)) return columns - (typeof literal === "string" ? literal.length : 1);
-  const members = isCall(literal) ? literal.items : literal;
-  let left = columns;
-  for (const [name, value] of Object.entries(members)) {
-    if (left < 0) break;
-    if (value !== undefined) left = roomAfter(value, isList(members) ? left : left - name.length);
-  }
-  return left;
+function isDocumented(literal: object): literal is Documented {
+  return comment in literal;
 }
 
-function printFlat(literal: Literal, syntax: Syntax): string {
-  if (isDocumented(literal)) return printFlat(literal.value, syntax);
-  if (!isBranch(literal)) return printLeaf(literal);
-  const { open, entries, close } = takeApart(literal, syntax);
-  const space = open === "{" && entries.length > 0 ? " " : "";
-  const items = entries.map(({ label, value }) => label + printFlat(value, syntax));
-  return open + space + items.join(", ") + space + close;
+function isCode(literal: object): literal is Code {
+  return verbatim in literal;
 }
 
-interface Parts {
-  readonly open: string;
-  readonly entries: readonly { readonly above: string; readonly label: string; readonly value: Literal }[];
-  readonly close: string;
-}
-
-function takeApart(branch: Branch, syntax: Syntax): Parts {
-  const unlabelled = (value: Literal) => ({ above: "", label: "", value });
-  if (isList(branch)) return { open: "[", entries: branch.map(unlabelled), close: "]" };
-  if (isCall(branch))
-    return { open: `${branch[callee]}(`, entries: branch.items.map(unlabelled), close: ")" };
-  const entries = Object.entries(branch).flatMap(([name, value]) =>
-    value === undefined ? [] : { above: commentOf(value), label: syntax.key(name), value },
-  );
-  return { open: "{", entries, close: "}" };
-}
-
-function printLeaf(leaf: Leaf): string {
-  return typeof leaf === "object" && leaf !== null ? leaf[verbatim] : JSON.stringify(leaf);
-}
-
-function isBranch(literal: Literal): literal is Branch {
-  return typeof literal === "object" && literal !== null && !(verbatim in literal) && !(comment in literal);
-}
-
-function isDocumented(literal: Literal): literal is Documented {
-  return typeof literal === "object" && literal !== null && comment in literal;
+function isCall(literal: object): literal is Call {
+  return callee in literal;
 }
 
 function commentOf(literal: Literal): string {
-  return isDocumented(literal) ? literal[comment] : "";
-}
-
-function isList(branch: Branch): branch is readonly Literal[] {
-  return Array.isArray(branch);
-}
-
-function isCall(branch: Branch): branch is Call {
-  return callee in branch;
+  return typeof literal === "object" && literal !== null && isDocumented(literal) ? literal[comment] : "";
 }

@@ -1,5 +1,5 @@
 import { IndentationText, type InterfaceDeclarationStructure, Project, QuoteKind } from "ts-morph";
-import { HEADER } from "../file.js";
+import { type EmittedFile, HEADER } from "../file.js";
 import type { Imports } from "./imports.js";
 
 /** A structure, or text: ts-morph parses what it has printed, which takes longer than all else that emitting a literal does. */
@@ -12,14 +12,53 @@ export interface SourceText {
   readonly statements: readonly Statement[];
 }
 
-export type Printer = (source: SourceText) => string;
+/** A file to be: its path, and what stands below the printed source. */
+export interface FileSource {
+  readonly path: string;
+  readonly source: SourceText;
+  readonly below?: string;
+}
+
+export type Printer = (files: readonly FileSource[]) => EmittedFile[];
+
+type Interface = InterfaceDeclarationStructure;
+
+/** What ts-morph has made of a structure, by its JSON: a watching process prints each one once. */
+const known = new Map<string, string>();
 
 /**
- * Prints statements as TypeScript, a blank line between them. One project serves a whole run, without the standard library, a file
- * system or a type checker, and forgets each file once it is printed: that is what keeps it linear.
+ * Prints statements as TypeScript, a blank line between them. The interfaces of all files that are printed together become one file of
+ * one project first, without the standard library, a file system or a type checker, which is forgotten once it is taken apart.
  */
 export function openPrinter(): Printer {
-  const project = new Project({
+  let project: Project | undefined;
+  const printStructures = (structures: ReadonlyMap<string, Interface>): void => {
+    project ??= openProject();
+    // Always the same path: ts-morph looks through all folders that it knows for each that is new.
+    const file = project.createSourceFile("/generated.ts", { statements: [...structures.values()] });
+    const text = file.getFullText();
+    const keys = [...structures.keys()];
+    for (const [index, { pos, end }] of file.compilerNode.statements.entries())
+      known.set(keys[index] ?? "", text.slice(pos, end).trim());
+    file.forget();
+  };
+  return (files) => {
+    const structures = files.flatMap(({ source }) =>
+      source.statements.flatMap((statement) => (typeof statement === "string" ? [] : [statement])),
+    );
+    const unknown = new Map(
+      structures.map((each) => [JSON.stringify(each), each] as const).filter(([key]) => !known.has(key)),
+    );
+    if (unknown.size > 0) printStructures(unknown);
+    return files.map(({ path, source, below }) => ({
+      path,
+      text: below === undefined ? printSource(source) : `${printSource(source)}\n${below}`,
+    }));
+  };
+}
+
+function openProject(): Project {
+  return new Project({
     useInMemoryFileSystem: true,
     skipLoadingLibFiles: true,
     skipAddingFilesFromTsConfig: true,
@@ -31,21 +70,13 @@ export function openPrinter(): Printer {
       useTrailingCommas: true,
     },
   });
-  const printStructures = (statements: readonly InterfaceDeclarationStructure[]): readonly string[] => {
-    // Always the same path: ts-morph looks through all folders that it knows for each that is new.
-    const file = project.createSourceFile("/generated.ts", { statements: [...statements] });
-    const text = file.getFullText();
-    const printed = file.compilerNode.statements.map(({ pos, end }) => text.slice(pos, end).trim());
-    file.forget();
-    return printed;
-  };
-  return ({ comments = [], imports, statements }) => {
-    const structures = statements.filter((statement) => typeof statement !== "string");
-    const printed = structures.length === 0 ? [] : printStructures(structures);
-    const texts = statements.map((statement) =>
-      typeof statement === "string" ? statement : printed[structures.indexOf(statement)],
-    );
-    const head = [`// ${HEADER}`, ...comments, ...imports.declarations()].join("\n");
-    return `${[head, ...texts].join("\n\n")}\n`;
-  };
+}
+
+/** Its interfaces have been printed. */
+function printSource({ comments = [], imports, statements }: SourceText): string {
+  const texts = statements.map((statement) =>
+    typeof statement === "string" ? statement : known.get(JSON.stringify(statement)),
+  );
+  const head = [`// ${HEADER}`, ...comments, ...imports.declarations()].join("\n");
+  return `${[head, ...texts].join("\n\n")}\n`;
 }

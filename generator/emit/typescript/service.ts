@@ -113,11 +113,7 @@ function serviceLiteral({ service, lookup, imports }: Scope): Literal {
         ? undefined
         : code(imports.value("./events.js", streamConstantName(service))),
     publishes: service.publishes.map((pattern) => pattern.filter),
-    moments: lookup.mesh.events.some(
-      ({ service: owner, emit }) => owner === service.name && emit?.at !== undefined,
-    )
-      ? true
-      : undefined,
+    moments: lookup.events(service).some(({ emit }) => emit?.at !== undefined) ? true : undefined,
     validated: validatedLiteral({ service, lookup, imports }),
     tables: lookup.tables(service).map((table) => code(imports.value("./tables.js", table.names.value))),
     views: viewsLiteral({ service, lookup, imports }),

@@ -1,25 +1,21 @@
 import type { Service } from "../../model/mesh.js";
-import type { EmittedFile } from "../file.js";
 import type { Lookup } from "../lookup.js";
 import { consumerSource } from "./consumer.js";
 import { mainSource } from "./entry-point.js";
 import { eventsSource } from "./events.js";
-import type { Printer, SourceText } from "./printer.js";
+import type { FileSource, SourceText } from "./printer.js";
 import { publisherSource } from "./publisher.js";
 import { serviceSource } from "./service.js";
 import { tablesSource } from "./tables.js";
 import { COMPILED, validatorsSource } from "./validators.js";
 
 /** A service's TypeScript. Of an external one: its messages, for those who hear it. */
-export function emitTypeScript(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
-  const print = ([name, source]: NamedSource): EmittedFile => ({
-    path: `${service.name}/${name}`,
-    text: printer(source),
-  });
-  const contract = contractSources(service, lookup).map(print);
-  const validators = emitValidators(service, lookup, printer);
+export function typeScriptSources(service: Service, lookup: Lookup): FileSource[] {
+  const placed = ([name, source]: NamedSource): FileSource => ({ path: `${service.name}/${name}`, source });
+  const contract = contractSources(service, lookup).map(placed);
+  const validators = validatorSources(service, lookup);
   if (service.external) return [...contract, ...validators];
-  return [...contract, ...validators, ...ownSources(service, lookup).map(print)];
+  return [...contract, ...validators, ...ownSources(service, lookup).map(placed)];
 }
 
 /** A file of the service's folder. */
@@ -33,14 +29,14 @@ function contractSources(service: Service, lookup: Lookup): NamedSource[] {
     : [["events.ts", eventsSource(service, events, stream)]];
 }
 
-function emitValidators(service: Service, lookup: Lookup, printer: Printer): EmittedFile[] {
+function validatorSources(service: Service, lookup: Lookup): FileSource[] {
   const events = lookup.events(service);
   const owned = lookup.tables(service);
   const writable = servedTables(service);
   const served = owned.filter((table) => writable.has(table.name));
   if (events.length === 0 && served.length === 0) return [];
   const { head, body } = validatorsSource(events, { served, owned });
-  return [{ path: `${service.name}/${COMPILED}.ts`, text: `${printer(head)}\n${body}` }];
+  return [{ path: `${service.name}/${COMPILED}.ts`, source: head, below: body }];
 }
 
 /** The tables that REST may write. */

@@ -10,6 +10,7 @@ import {
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
 import type { Database, Event, Mesh, Operation, Table } from "../../../model/mesh.js";
 import { meshSchema } from "../../../model/names.js";
+import { emittedFrom } from "../../../rules/emitted.js";
 import type { Render } from "../sql-render.js";
 import { mayFall } from "./condition.js";
 import { createdText, placesRead } from "./created-text.js";
@@ -30,7 +31,7 @@ const OPERATIONS: readonly Operation[] = ["insert", "update", "delete"];
 export function tableTriggers(mesh: Mesh, { database, table, render }: TriggerParts): Triggers {
   const { service } = database;
   const schema = meshSchema(database);
-  const events = mesh.events.filter((event) => event.service === service && event.emit?.table === table.name);
+  const events = emittedFrom(table, mesh);
   const guards = guardedColumns(mesh, service, table);
   const watched = { mesh, schema, table, events, guards };
   const operations = OPERATIONS.filter((operation) => isWatched(watched, operation));
