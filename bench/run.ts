@@ -1,12 +1,17 @@
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { describeRun } from "./document/describe-run.js";
+import { writeFigures } from "./document/figures.js";
+import { performanceFiles, performancePath } from "./document/write-document.js";
 import { rowsText } from "./report.js";
 import { runSection, type SectionResult } from "./run-sections.js";
-import { FORMS, type Form } from "./section.js";
+import { FORMS, type Form, isIn, type Section } from "./section.js";
 import { sections } from "./sections.js";
 
 /*
- * `npm run bench [-- --short | --full] [--json] [SECTION…]`: each goal, held against its yardstick in turns within this run.
- * Absolute figures tell of the machine; the ratios are the claim. Exits 0 also where a goal is missed, 1 where a section failed.
+ * `npm run bench [-- --short | --full] [--json] [--write] [SECTION…]`: each goal, held against its yardstick in turns within this run.
+ * Absolute figures tell of the machine; the ratios are the claim. `--write` keeps the figures, and makes docs/performance.md of them.
+ * Exits 0 also where a goal is missed, 1 where a section failed.
  */
 
 const { values, positionals } = readArguments();
@@ -15,15 +20,19 @@ const unknown = positionals.filter((name) => !sections.some((section) => section
 if (unknown.length > 0)
   endWith(`no such section: ${unknown.join(", ")}; there are ${sections.map(({ name }) => name).join(", ")}`);
 
+const run = await describeRun(form);
 const results: SectionResult[] = [];
-for (const section of sections) {
-  if (positionals.length > 0 && !positionals.includes(section.name)) continue;
+const asked = (section: Section) =>
+  positionals.length > 0 ? positionals.includes(section.name) : isIn(form)(section);
+for (const section of sections.filter(asked)) {
   const result = await runSection(section, form);
   results.push(result);
+  if (values.write) writeFigures(sections, results, run);
   const text = `\n${result.name}, ${result.seconds} s\n${result.failure ?? rowsText(result.rows)}`;
   (values.json ? process.stderr : process.stdout).write(text);
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ form, sections: results }, null, 2)}\n`);
+if (values.write) for (const [name, text] of performanceFiles()) writeFileSync(performancePath(name), text);
+if (values.json) process.stdout.write(`${JSON.stringify({ run, sections: results }, null, 2)}\n`);
 process.exitCode = results.some(({ failure }) => failure !== undefined) ? 1 : 0;
 
 function readArguments() {
@@ -35,6 +44,7 @@ function readArguments() {
         short: { type: "boolean" },
         full: { type: "boolean" },
         json: { type: "boolean" },
+        write: { type: "boolean" },
       },
     });
   } catch (error) {

@@ -12,7 +12,20 @@ export interface Section {
   readonly name: string;
   /** What is compared with what, for docs/performance.md: one paragraph of Markdown. */
   readonly about: string;
+  /** Forms that it belongs to; asked for by name it runs in each. Default: all. */
+  readonly forms?: readonly Form[];
+  readonly plots?: readonly PlotOf[];
   readonly measure: (bench: Bench) => Promise<readonly Row[]>;
+}
+
+/** A plot of the rows that name it: x is logarithmic, and each yardstick is a line of its own. */
+export interface PlotOf {
+  /** Its file is docs/performance/NAME.svg. */
+  readonly name: string;
+  readonly title: string;
+  /** What the axes show, with their units. */
+  readonly x: string;
+  readonly y: string;
 }
 
 /** What a section is given. */
@@ -37,3 +50,8 @@ const ROUNDS: Readonly<Record<Form, number>> = { smoke: 1, short: 3, full: 5 };
 export function openBench(form: Form, servers: Bench["servers"]): Bench {
   return { form, rounds: ROUNDS[form], by: (of) => of[form], servers };
 }
+
+export const isIn =
+  (form: Form) =>
+  ({ forms = FORMS }: Section): boolean =>
+    forms.includes(form);

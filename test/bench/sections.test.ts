@@ -1,16 +1,13 @@
 import { expect, inject, test } from "vitest";
 import { rowsText } from "../../bench/report.js";
-import { openBench } from "../../bench/section.js";
+import { isIn, openBench } from "../../bench/section.js";
 import { sections } from "../../bench/sections.js";
 
 /* The smallest form of the bench: nothing of speed is asserted, only that each row comes out, with what it is held against. */
 
 const bench = openBench("smoke", async () => ({ postgresUrl: inject("postgres"), natsUrl: inject("nats") }));
 
-/** Telemetry runs in processes of their own, which take longer to load than the rest together. */
-const quick = sections.filter(({ name }) => name !== "telemetry");
-
-test.each(quick)("npm run bench -- $name yields its rows", async ({ measure }) => {
+test.each(sections.filter(isIn("smoke")))("npm run bench -- $name yields its rows", async ({ measure }) => {
   const rows = await measure(bench);
   expect(rows).not.toEqual([]);
   expect(new Set(rows.map(({ what }) => what)).size).toBe(rows.length);
