@@ -12,8 +12,8 @@ export default defineConfig({
     // Waits within tests have shorter ends that say what was waited for: this one is for what hangs.
     testTimeout: 180_000,
     hookTimeout: 120_000,
-    // Tests on servers wait for two fifths of their time: three at once keep two cores busy.
-    maxWorkers: 3,
+    // Tests on servers wait for more than half of their time: four at once keep two cores busy.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // CI's machines are shared: a real server that was starved once is tried again, and the retry is reported.
     retry: process.env.CI ? 1 : 0,

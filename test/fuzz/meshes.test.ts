@@ -8,9 +8,9 @@ import { fuzzMeshes } from "./meshes/fuzz.js";
 test("no command answers a mutated mesh.yaml with a stack trace, or not at all", {
   timeout: 300_000,
 }, async () => {
-  const { tried, valid, findings } = await fuzzMeshes({ from: 1, count: 300, processes: 1 });
+  const { tried, valid, findings } = await fuzzMeshes({ from: 1, count: 150, processes: 1 });
   expect(findings.map(({ seed, command, problem }) => `seed ${seed}: ${command}: ${problem}`)).toEqual([]);
-  expect(tried).toBe(300);
+  expect(tried).toBe(150);
   // Everything is asked of meshes that compile.
-  expect(valid).toBeGreaterThan(30);
+  expect(valid).toBeGreaterThan(15);
 });

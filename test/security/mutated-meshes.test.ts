@@ -27,7 +27,7 @@ import { sourceAll } from "../support/sourced-env.js";
  * else a share is tried, and MUTATED_FROM=5000 begins elsewhere: a failure names its mesh.
  */
 
-const COUNT = Number(process.env.MUTATED_MESHES ?? 200);
+const COUNT = Number(process.env.MUTATED_MESHES ?? 100);
 const FROM = Number(process.env.MUTATED_FROM ?? 0);
 const BATCH = 50;
 

@@ -1,8 +1,17 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAccount, createOperator } from "@nats-io/jwt";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { brokerClaims } from "../../../generator/emit/documents/broker-claims.js";
 import { openLookup } from "../../../generator/emit/lookup.js";
 import { issueCredentials } from "../../../generator/project/issue-credentials.js";
@@ -15,6 +24,14 @@ import { compile, readMesh } from "../../support/compile.js";
 
 const claims = brokerClaims(openLookup(compile(readMesh())));
 
+/** Keys of a whole mesh take seconds: made once, and copied by tests that begin with them. */
+let issued: string;
+beforeAll(async () => {
+  issued = mkdtempSync(join(tmpdir(), "mesh-issued-"));
+  await issueCredentials({ claims, folder: openKeyFolder(issued) });
+});
+afterAll(() => rmSync(issued, { recursive: true }));
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "mesh-keys-"));
@@ -24,8 +41,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const seedText = (pair: { getSeed(): Uint8Array }) => `${Buffer.from(pair.getSeed()).toString()}\n`;
 
 test("a rotated key is revoked before its file is replaced, so that no ended run leaves it valid", async () => {
+  cpSync(issued, folder, { recursive: true });
   const keys = openKeyFolder(folder);
-  await issueCredentials({ claims, folder: keys });
   const former = await keys.user("services/sfs.creds", false);
   const ending = {
     ...keys,
@@ -41,8 +58,8 @@ test("a rotated key is revoked before its file is replaced, so that no ended run
 test.each(["{broken", "[1]", '{"sfs":[1]}', '{"sfs":{"U":"x"}}', ""])(
   "nothing is signed where the list of revoked keys is %j",
   async (text) => {
+    cpSync(issued, folder, { recursive: true });
     const keys = openKeyFolder(folder);
-    await issueCredentials({ claims, folder: keys });
     await keys.write("keys/revoked.json", text);
     await expect(issueCredentials({ claims, folder: keys })).rejects.toThrow("keys/revoked.json is not as");
   },
