@@ -1,3 +1,4 @@
+import { conditionText } from "../flow/condition-text.js";
 import type { Condition, Emit, Event } from "../model/mesh.js";
 import { type Change, changeOf } from "./change.js";
 import { compareFields } from "./field-changes.js";
@@ -123,11 +124,6 @@ function caseOf({ on, of, when, unless, at }: Emit): string {
     unless.length > 0 ? `unless ${unless.map(conditionText).join(", ")}` : "",
   ];
   return said.filter((part) => part !== "").join(" ");
-}
-
-function conditionText({ column, values, isNull }: Condition): string {
-  if (isNull !== undefined) return `${column} is ${isNull ? "" : "not "}null`;
-  return `${column} is ${values.join(" or ")}`;
 }
 
 /** Whether there are cases of which only the older one tells. */

@@ -20,7 +20,7 @@ export function afterRemoval(growth: Growth, at: Rows): readonly Branch[] {
 }
 
 /** The rows of the same database that reference those that go. A row that is deleted softly still stands, and so does what references it. */
-export function alongWith(growth: Growth, at: Rows): readonly Branch[] {
+function alongWith(growth: Growth, at: Rows): readonly Branch[] {
   const { database } = at;
   if (growth.flow.table(at).softDelete !== undefined) return [];
   return growth.flow.referring(at).map(({ table, column }) => {

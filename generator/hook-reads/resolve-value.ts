@@ -54,11 +54,7 @@ export function bare(expression: ts.Expression): ts.Expression {
 const DEEPEST = 20;
 
 /** The functions that an expression may stand for; of one that a call wraps, the function that it is given. Empty where that is not to be seen. */
-export function functionsOf(
-  expression: ts.Expression,
-  checker: ts.TypeChecker,
-  depth = 0,
-): readonly FunctionNode[] {
+function functionsOf(expression: ts.Expression, checker: ts.TypeChecker, depth = 0): readonly FunctionNode[] {
   const value = bare(expression);
   if (depth > DEEPEST) return [];
   if (ts.isArrowFunction(value) || ts.isFunctionExpression(value)) return [value];

@@ -71,7 +71,7 @@ function fieldShowing(column: string, events: readonly EventSymbol[]): string | 
 }
 
 /** The column of the row itself, as it is now: what a snapshot shows too. */
-export function columnShown(field: FieldSymbol | undefined): string | undefined {
+function columnShown(field: FieldSymbol | undefined): string | undefined {
   return field?.source?.kind === "column" ? field.source.column : undefined;
 }
 

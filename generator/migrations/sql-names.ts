@@ -2,8 +2,6 @@ import { createHash } from "node:crypto";
 import type { Table } from "../model/mesh.js";
 import { quotedName } from "../quote/sql.js";
 
-export { dollarQuote, literal } from "../quote/sql.js";
-
 /** PostgreSQL cuts longer identifiers silently (NAMEDATALEN - 1), so that two could become one. */
 const MAX_IDENTIFIER_BYTES = 63;
 

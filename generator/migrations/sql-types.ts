@@ -1,7 +1,6 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Column, ColumnDefault, ColumnType } from "../model/mesh.js";
-import { MESH } from "../quote/sql.js";
-import { literal } from "./sql-names.js";
+import { literal, MESH } from "../quote/sql.js";
 
 export function sqlType(type: ColumnType): string {
   return factsOf(type).sql.toUpperCase();

@@ -154,7 +154,7 @@ export function credentialsOf({
   return { user: user ?? within?.user, password: password ?? within?.password };
 }
 
-export function brokerUrls(urls: string): readonly URL[] {
+function brokerUrls(urls: string): readonly URL[] {
   return urls.split(",").map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`));
 }
 

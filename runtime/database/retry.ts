@@ -23,11 +23,12 @@ const answerAfter = backOff({ from: 100, to: 5_000 });
 
 /**
  * Does `work` until the database answers, in place: order is kept, and no attempt is counted. Rejects with the error when
- * infrastructure is not at fault, and with `Stopped` when infrastructure is still at fault once `signal` is aborted.
+ * it is an answer (default: infrastructure is not at fault), and with `Stopped` when there is none yet once `signal` is aborted.
  */
 export async function retryUntilAnswered<T>(
   { signal, onTrouble }: RetryContext,
   work: () => Promise<T>,
+  isAnswer = (error: unknown) => !isInfrastructureFailure(error),
 ): Promise<T> {
   for (let failures = 0; ; failures += 1) {
     try {
@@ -35,8 +36,7 @@ export async function retryUntilAnswered<T>(
       if (failures > 0) onTrouble(undefined);
       return result;
     } catch (error) {
-      if (!isInfrastructureFailure(error)) {
-        // An error of another kind is an answer.
+      if (isAnswer(error)) {
         if (failures > 0) onTrouble(undefined);
         throw error;
       }

@@ -6,7 +6,7 @@ import { type ConnectionOptions, checkServerIdentity } from "node:tls";
  * takes `require` and `verify-ca` for `verify-full`, and says that this will change.
  */
 
-export const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
+const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
 /** Parameters of the URL, and the variable of libpq that stands in for each. */

@@ -1,12 +1,10 @@
-import { backOff } from "../back-off.js";
 import type { Delivery } from "../broker/broker.js";
 import type { DeadLetterReason } from "../consumer/dead-letters.js";
 import { textOf } from "../consumer/dead-letters.js";
 import { backoffMs } from "../consumer/retries.js";
-import { Stopped } from "../database/retry.js";
+import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { parseMessage } from "../inbox/parse.js";
-import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 import type { DeadLetterStream } from "./dead-letter-stream.js";
 import type { EntityWaits } from "./entity-waits.js";
@@ -164,19 +162,6 @@ async function deadLetter(work: MessageWork, entity: string, letter: Rejected): 
     await untilAnswered(work, () => letters.forgetAttempts({ durable, seq, time: delivery.time }));
 }
 
-const answerAfter = backOff({ from: 100, to: 5_000 });
-
-/** Does it until the broker answers. Rejects with `Stopped` once the service stops. */
-async function untilAnswered<T>({ signal, onTrouble }: MessageWork, work: () => Promise<T>): Promise<T> {
-  for (let failures = 0; ; failures += 1) {
-    try {
-      const result = await work();
-      if (failures > 0) onTrouble(undefined);
-      return result;
-    } catch (error) {
-      if (signal.aborted) throw new Stopped("stopped", { cause: error });
-      onTrouble(messageOf(error));
-      await pause(answerAfter(failures), signal);
-    }
-  }
-}
+/** Does it until the broker answers: whatever is thrown is none. Rejects with `Stopped` once the service stops. */
+const untilAnswered = <T>(context: MessageWork, work: () => Promise<T>) =>
+  retryUntilAnswered(context, work, () => false);

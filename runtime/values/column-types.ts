@@ -39,20 +39,62 @@ export const fieldTypes = {
 /** A shorthand type that mesh.yaml gives a payload's field. */
 export type FieldType = keyof typeof fieldTypes;
 
-interface ColumnTypeFacts {
-  readonly kind: ValueKind;
-  /** PostgreSQL's name of the type, its limits included: `varchar(50)`. */
-  readonly sql: string;
+/** What all types of a kind have in common. */
+interface KindFacts {
   /** TypeScript's type of the values that a row shows; decimal strings where a whole number travels as `bigint`. */
   readonly typescript: string;
   /** May identify a row. */
   readonly key: boolean;
+  /** How a value is written in mesh.yaml, as a hint says it. */
+  readonly written: string;
+}
+
+const kinds: Readonly<Record<Exclude<ValueKind, "list">, KindFacts>> = {
+  text: {
+    typescript: "string",
+    key: true,
+    written: 'write a text, in quotes where it looks like something else: "5"',
+  },
+  uuid: {
+    typescript: "string",
+    key: true,
+    written: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
+  },
+  "whole number": { typescript: "number", key: true, written: "write a whole number" },
+  number: { typescript: "number", key: false, written: "write a finite number, without quotes" },
+  decimal: {
+    typescript: "string",
+    key: false,
+    written: 'write a decimal in quotes, of no more digits than the type says: "0.00"',
+  },
+  boolean: { typescript: "boolean", key: false, written: "write true or false, without quotes" },
+  moment: {
+    typescript: "string",
+    key: false,
+    written: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
+  },
+  day: {
+    typescript: "string",
+    key: false,
+    written:
+      'write "now" for the present day in UTC, or a day that exists in the years 1 to 9999: "2026-01-31"',
+  },
+  bytes: { typescript: "string", key: false, written: 'write the bytes as base64, in quotes: "SGVsbG8="' },
+  document: {
+    typescript: "unknown",
+    key: false,
+    written: `write JSON in quotes, without NUL and half surrogate pairs: '{"a": 1}'`,
+  },
+};
+
+interface TypeFacts extends Partial<Pick<KindFacts, "written">> {
+  readonly kind: Exclude<ValueKind, "list">;
+  /** PostgreSQL's name of the type, its limits included: `varchar(50)`. */
+  readonly sql: string;
   /** The fields of a payload that can carry the values; of a list, the elements'. */
   readonly fields: readonly FieldType[];
   /** Other types whose columns hold each of the values: a copy may have one of them. */
   readonly heldBy: readonly string[];
-  /** How a value is written in mesh.yaml, as a hint says it. */
-  readonly written: string;
   /** Of a whole number, its sign included. */
   readonly bits?: number;
   /** A key that is left out is drawn by the runtime. */
@@ -64,52 +106,21 @@ interface ColumnTypeFacts {
 }
 
 const table = {
-  nanoid: {
-    kind: "text",
-    sql: "text",
-    typescript: "string",
-    key: true,
-    fields: ["string", "nanoid"],
-    heldBy: ["text"],
-    written: 'write a text, in quotes where it looks like something else: "5"',
-    drawn: true,
-  },
-  text: {
-    kind: "text",
-    sql: "text",
-    typescript: "string",
-    key: true,
-    fields: ["string", "nanoid", "uuid"],
-    heldBy: ["nanoid"],
-    written: 'write a text, in quotes where it looks like something else: "5"',
-    listed: true,
-  },
+  nanoid: { kind: "text", sql: "text", fields: ["string", "nanoid"], heldBy: ["text"], drawn: true },
+  text: { kind: "text", sql: "text", fields: ["string", "nanoid", "uuid"], heldBy: ["nanoid"], listed: true },
   varchar: {
     kind: "text",
     sql: "varchar",
-    typescript: "string",
-    key: true,
     fields: ["string", "nanoid", "uuid"],
     heldBy: ["text", "nanoid"],
     written:
       "write a text of no more characters than the type says, in quotes where it looks like something else",
     listed: true,
   },
-  uuid: {
-    kind: "uuid",
-    sql: "uuid",
-    typescript: "string",
-    key: true,
-    fields: ["string", "uuid"],
-    heldBy: ["text", "nanoid"],
-    written: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
-    listed: true,
-  },
+  uuid: { kind: "uuid", sql: "uuid", fields: ["string", "uuid"], heldBy: ["text", "nanoid"], listed: true },
   smallint: {
     kind: "whole number",
     sql: "smallint",
-    typescript: "number",
-    key: true,
     fields: ["integer", "bigint", "number"],
     heldBy: ["integer", "bigint", "number", "text"],
     written: "write a whole number from -32768 to 32767",
@@ -119,8 +130,6 @@ const table = {
   integer: {
     kind: "whole number",
     sql: "integer",
-    typescript: "number",
-    key: true,
     fields: ["integer", "bigint", "number"],
     heldBy: ["bigint", "number", "text"],
     written: 'write a whole number from -2147483648 to 2147483647; "bigint" holds larger ones',
@@ -130,93 +139,32 @@ const table = {
   bigint: {
     kind: "whole number",
     sql: "bigint",
-    typescript: "number",
-    key: true,
     fields: ["integer", "bigint", "number"],
     heldBy: ["text"],
     written: 'write a whole number; beyond ±(2^53-1) in quotes: "9007199254740993"',
     bits: 64,
     listed: true,
   },
-  number: {
-    kind: "number",
-    sql: "double precision",
-    typescript: "number",
-    key: false,
-    fields: ["number"],
-    heldBy: ["text"],
-    written: "write a finite number, without quotes",
-    listed: true,
-  },
-  numeric: {
-    kind: "decimal",
-    sql: "numeric",
-    typescript: "string",
-    key: false,
-    fields: ["decimal", "string"],
-    heldBy: ["text"],
-    written: 'write a decimal in quotes, of no more digits than the type says: "0.00"',
-    listed: true,
-  },
-  boolean: {
-    kind: "boolean",
-    sql: "boolean",
-    typescript: "boolean",
-    key: false,
-    fields: ["boolean"],
-    heldBy: ["text"],
-    written: "write true or false, without quotes",
-    listed: true,
-  },
+  number: { kind: "number", sql: "double precision", fields: ["number"], heldBy: ["text"], listed: true },
+  numeric: { kind: "decimal", sql: "numeric", fields: ["decimal", "string"], heldBy: ["text"], listed: true },
+  boolean: { kind: "boolean", sql: "boolean", fields: ["boolean"], heldBy: ["text"], listed: true },
   timestamp: {
     kind: "moment",
     sql: "timestamp",
-    typescript: "string",
-    key: false,
     fields: ["string", "timestamp"],
     heldBy: ["timestamptz", "text"],
-    written: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
   },
   timestamptz: {
     kind: "moment",
     sql: "timestamptz",
-    typescript: "string",
-    key: false,
     fields: ["string", "timestamp"],
     heldBy: ["timestamp", "text"],
-    written: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
     zoned: true,
   },
-  date: {
-    kind: "day",
-    sql: "date",
-    typescript: "string",
-    key: false,
-    fields: ["string", "date"],
-    heldBy: ["text"],
-    written:
-      'write "now" for the present day in UTC, or a day that exists in the years 1 to 9999: "2026-01-31"',
-    listed: true,
-  },
-  bytea: {
-    kind: "bytes",
-    sql: "bytea",
-    typescript: "string",
-    key: false,
-    fields: ["binary", "string"],
-    heldBy: ["text"],
-    written: 'write the bytes as base64, in quotes: "SGVsbG8="',
-  },
-  json: {
-    kind: "document",
-    sql: "jsonb",
-    typescript: "unknown",
-    key: false,
-    fields: ["json"],
-    heldBy: ["text"],
-    written: `write JSON in quotes, without NUL and half surrogate pairs: '{"a": 1}'`,
-  },
-} as const satisfies Readonly<Record<string, ColumnTypeFacts>>;
+  date: { kind: "day", sql: "date", fields: ["string", "date"], heldBy: ["text"], listed: true },
+  bytea: { kind: "bytes", sql: "bytea", fields: ["binary", "string"], heldBy: ["text"] },
+  json: { kind: "document", sql: "jsonb", fields: ["json"], heldBy: ["text"] },
+} as const satisfies Readonly<Record<string, TypeFacts>>;
 
 type Name = keyof typeof table;
 /** A type whose name says it all. */
@@ -227,7 +175,8 @@ type Limited = `varchar(${number})` | `numeric(${number},${number})`;
 export type ColumnType = PlainType | Limited | `${Exclude<ElementName, "varchar"> | Limited}[]`;
 
 /** The facts about one type, its limits and elements included. */
-export interface Facts extends Omit<ColumnTypeFacts, "heldBy"> {
+export interface Facts extends KindFacts, Omit<TypeFacts, "heldBy" | "kind" | "written"> {
+  readonly kind: ValueKind;
   /** The SQL type without limits, which a cast to them would meet by cutting and rounding. */
   readonly cast: string;
   /** Characters of a `varchar`. */
@@ -275,18 +224,19 @@ function within(limit: number, most: number): boolean {
   return limit >= 1 && limit <= most;
 }
 
-const known = new Map<ColumnType, Facts>();
+const factsByType = new Map<ColumnType, Facts>();
 
-/** The facts by type. */
+/** What is true of the type, limits and elements included. */
 export function factsOf(type: ColumnType): Facts {
-  const facts = known.get(type) ?? readFacts(type);
-  known.set(type, facts);
+  const facts = factsByType.get(type) ?? readFacts(type);
+  factsByType.set(type, facts);
   return facts;
 }
 
 function readFacts(type: ColumnType): Facts {
   if (type.endsWith("[]")) return listFacts(type.slice(0, -2) as ColumnType);
-  const { heldBy: _, ...facts }: ColumnTypeFacts = table[nameOf(type)];
+  const { heldBy: _, ...own }: TypeFacts = table[nameOf(type)];
+  const facts = { ...kinds[own.kind], ...own };
   const [found, length, precision, scale] = LIMITED.exec(type) ?? [];
   if (found === undefined) return { ...facts, cast: facts.sql };
   return {

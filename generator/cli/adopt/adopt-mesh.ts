@@ -1,10 +1,10 @@
 import { shownType } from "../../language/field-type.js";
 import type { Mesh } from "../../model/mesh.js";
-import { placeOnServer, tableNames } from "../../model/names.js";
+import { pascalCase, placeOnServer, singularName, tableNames } from "../../model/names.js";
 import { type Naming, wireName } from "../../vocabulary/namings.js";
 import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
 import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
-import { entityOf, openNames, pascalCase, rowNameOf, snakeCase } from "./mesh-names.js";
+import { openNames, snakeCase } from "./mesh-names.js";
 
 /*
  * mesh.yaml with the tables of a database: a service, its database, a path for each table and three events of its rows.
@@ -125,8 +125,12 @@ function nameTables(
   return tables.map((table) => {
     const plain = snakeCase(table.table).replace(/^pg_/, "t_").slice(0, 44);
     const name = names.give(plain, `${snakeCase(table.schema)}_${plain}`.slice(0, 46));
-    const row = rows.give(rowNameOf(name), pascalCase(name), `${pascalCase(service)}${rowNameOf(name)}`);
-    return { ...table, name, row, entity: entities.give(entityOf(row)) };
+    const row = rows.give(
+      singularName(name),
+      pascalCase(name),
+      `${pascalCase(service)}${singularName(name)}`,
+    );
+    return { ...table, name, row, entity: entities.give(snakeCase(row)) };
   });
 }
 
@@ -208,7 +212,7 @@ function sayTable(table: NamedTable, nameOf: ReadonlyMap<string, string>, isSaid
     ...(isSaid ? {} : { existing: true }),
     ...(table.table === table.name ? {} : { table: table.table }),
     ...(table.softDelete === undefined ? {} : { soft_delete: table.softDelete }),
-    ...(table.row === rowNameOf(table.name) ? {} : { row: table.row }),
+    ...(table.row === singularName(table.name) ? {} : { row: table.row }),
     ...(table.key.length === 1 ? {} : { key: table.key }),
     ...(table.unique.length === 0 ? {} : { unique: table.unique }),
     ...(table.indexes.length === 0 ? {} : { indexes: table.indexes }),

@@ -1,5 +1,3 @@
-import { pascalCase, singularName } from "../../model/names.js";
-
 /*
  * Names that a mesh gives to what a database calls otherwise: each is given once.
  */
@@ -42,15 +40,3 @@ export function openNames(
     return true;
   }
 }
-
-/** What one row is called in TypeScript, by default. */
-export function rowNameOf(table: string): string {
-  return singularName(table);
-}
-
-/** `OrderDetail` → `order_detail`. */
-export function entityOf(row: string): string {
-  return snakeCase(row);
-}
-
-export { pascalCase };

@@ -7,6 +7,7 @@ import {
   type TracedEvent,
 } from "@meshwright/runtime";
 import { suggest } from "../../diagnostics/suggest.js";
+import { entityOf } from "../../flow/flow.js";
 import { overlap } from "../../model/filters.js";
 import type { Consumer, Mesh, Stream } from "../../model/mesh.js";
 import { UsageError } from "../../project/usage-error.js";
@@ -15,7 +16,7 @@ import { colour, print, quietLogger, tell } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
 import { findRunningMesh, natsLogin } from "../running-mesh.js";
 import { age } from "../trace/judge-trace.js";
-import { entityOf, openReader, tracedOf } from "../trace/read-events.js";
+import { openReader, tracedOf } from "../trace/read-events.js";
 
 interface TailOptions {
   readonly service?: string;

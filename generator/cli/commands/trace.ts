@@ -1,5 +1,6 @@
 import { findWaiting, messageOf, parseSubject } from "@meshwright/runtime";
 import { suggest } from "../../diagnostics/suggest.js";
+import { entityOf } from "../../flow/flow.js";
 import type { Mesh } from "../../model/mesh.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, printJson, withProgress } from "../../terminal/terminal.js";
@@ -8,7 +9,7 @@ import { withService } from "../loaded-service.js";
 import { findRunningMesh, type RunningMesh } from "../running-mesh.js";
 import { describeTrace } from "../trace/describe-trace.js";
 import { problemsOf } from "../trace/judge-trace.js";
-import { entityOf, findEvent, openReader } from "../trace/read-events.js";
+import { findEvent, openReader } from "../trace/read-events.js";
 import { type Asked, traceEntity } from "../trace/trace-entity.js";
 
 /** Where one entity, or one event, is: from its row to each copy, and what it caused. 1 where something waits for a person. */

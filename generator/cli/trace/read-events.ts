@@ -6,6 +6,7 @@ import {
   type StreamReader,
   type TracedEvent,
 } from "@meshwright/runtime";
+import { entityOf } from "../../flow/flow.js";
 import type { Event, Mesh } from "../../model/mesh.js";
 import { quietLogger } from "../../terminal/terminal.js";
 import { natsLogin, type RunningMesh } from "../running-mesh.js";
@@ -35,11 +36,6 @@ export async function eventsOfEntity(
   for (const filter of new Set(of.map((event) => filterOfEntity(event, id))))
     for await (const message of reader.read({ stream, filter })) found.push(tracedOf(message));
   return found.sort((a, b) => a.seq - b.seq);
-}
-
-/** `auth.user` */
-export function entityOf({ service, entity }: Event): string {
-  return `${service}.${entity}`;
 }
 
 function filterOfEntity({ service, entity, subject, foreign }: Event, id: string): string {

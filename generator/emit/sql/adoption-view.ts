@@ -1,7 +1,7 @@
 import { idExpression } from "@meshwright/runtime/column-sql";
-import { dollarQuote, identifier, literal } from "../../migrations/sql-names.js";
+import { identifier } from "../../migrations/sql-names.js";
 import type { Step } from "../../migrations/steps.js";
-import { MESH } from "../../quote/sql.js";
+import { dollarQuote, literal, MESH } from "../../quote/sql.js";
 import type { Printing } from "./sql-render.js";
 
 /** How `adopt_rows` goes through a table page by page, with the last key of each in a record: a variable of a domain may not be NULL. */

@@ -8,10 +8,10 @@ import type {
   TimedSchema,
 } from "../../migrations/database-schema.js";
 import type { Block } from "../../migrations/migration-text.js";
-import { dollarQuote, identifier, identifiers, literal, objectName } from "../../migrations/sql-names.js";
+import { identifier, identifiers, objectName } from "../../migrations/sql-names.js";
 import { IDENTITY } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
-import { commentLines } from "../../quote/sql.js";
+import { commentLines, dollarQuote, literal } from "../../quote/sql.js";
 import { adoptionView } from "./adoption-view.js";
 import type { Printing } from "./sql-render.js";
 

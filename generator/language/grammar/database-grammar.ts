@@ -80,7 +80,7 @@ const columnMapping = mapping("a column", {
   renamed_from: key("Its former name: the migration renames it and keeps the data.", columnName),
 });
 
-export const columnShape = either(
+const columnShape = either(
   choice<ColumnType>("column type", columnTypeNames, { ...typeOptions, suffixes: ["?"] }),
   columnMapping,
 );

@@ -1,6 +1,7 @@
-import { dollarQuote, HOME, literal, relation } from "../../../migrations/sql-names.js";
+import { HOME, relation } from "../../../migrations/sql-names.js";
 import { leavesOf } from "../../../model/field-leaves.js";
 import type { Event } from "../../../model/mesh.js";
+import { dollarQuote, literal } from "../../../quote/sql.js";
 import type { Render } from "../sql-render.js";
 
 /** The function names the schema of other tables where migrations make them, which they know when they run. */

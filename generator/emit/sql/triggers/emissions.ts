@@ -1,5 +1,6 @@
-import { identifier, literal } from "../../../migrations/sql-names.js";
+import { identifier } from "../../../migrations/sql-names.js";
 import type { Event, Table } from "../../../model/mesh.js";
+import { literal } from "../../../quote/sql.js";
 import { condition, emitsOnAnyChange, ROW_NUMBER, rowSource } from "./condition.js";
 import { columnText, idText, keyList } from "./key.js";
 import type { Occasion } from "./occasions.js";

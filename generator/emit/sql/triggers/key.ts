@@ -1,8 +1,8 @@
 import { idExpression } from "@meshwright/runtime/column-sql";
 import { kindOf } from "@meshwright/runtime/column-types";
-import { identifier, identifiers, literal } from "../../../migrations/sql-names.js";
+import { identifier, identifiers } from "../../../migrations/sql-names.js";
 import type { Column, Table } from "../../../model/mesh.js";
-import { MESH } from "../../../quote/sql.js";
+import { literal, MESH } from "../../../quote/sql.js";
 
 /*
  * The key of a table in SQL, and the id that it makes.

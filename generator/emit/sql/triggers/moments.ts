@@ -1,8 +1,9 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { dueOf, keyArray, momentName, routineName } from "../../../migrations/row-moments.js";
-import { dollarQuote, HOME, identifier, literal, relation } from "../../../migrations/sql-names.js";
+import { HOME, identifier, relation } from "../../../migrations/sql-names.js";
 import type { TriggerFunction } from "../../../migrations/trigger-definitions.js";
 import type { Event, Mesh, Operation, Table } from "../../../model/mesh.js";
+import { dollarQuote, literal } from "../../../quote/sql.js";
 import type { Render } from "../sql-render.js";
 import { changed, holds, ROW_NUMBER, type RowSource, rowSource } from "./condition.js";
 import { createdText, placesRead } from "./created-text.js";

@@ -1,8 +1,9 @@
 import { wireExpression } from "@meshwright/runtime/column-sql";
 import { fieldTypes, kindOf } from "@meshwright/runtime/column-types";
-import { HOME, identifier, literal, relation } from "../../../migrations/sql-names.js";
+import { HOME, identifier, relation } from "../../../migrations/sql-names.js";
 import { leavesOf } from "../../../model/field-leaves.js";
 import type { Column, Event, Field, FieldSource, Table } from "../../../model/mesh.js";
+import { literal } from "../../../quote/sql.js";
 
 /*
  * The payload of an event as the columns of a SELECT, which PostgreSQL prints as JSON in their order, that of the wire,
@@ -54,7 +55,7 @@ export function shownTypes(event: Event, table: Table): readonly Column["type"][
 }
 
 /** Of the column whose values a field shows; undefined where it shows none. */
-export function typeBehind(source: FieldSource | undefined, table: Table): Column["type"] | undefined {
+function typeBehind(source: FieldSource | undefined, table: Table): Column["type"] | undefined {
   if (source?.kind === "referenced") return source.column.type;
   const name = columnBehind(source);
   return name === undefined ? undefined : columnOf(table, name).type;

@@ -1,6 +1,7 @@
-import { literal, objectName } from "../../../migrations/sql-names.js";
+import { objectName } from "../../../migrations/sql-names.js";
 import { leavesOf } from "../../../model/field-leaves.js";
 import type { Event, FieldSource, Mesh, Table } from "../../../model/mesh.js";
+import { literal } from "../../../quote/sql.js";
 import { emissionRules } from "../../../rules/payload-conditions.js";
 import { condition, emitsOnAnyChange, type RowSource, rowSource } from "./condition.js";
 import type { Occasion } from "./occasions.js";

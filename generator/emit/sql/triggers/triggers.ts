@@ -1,15 +1,9 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
-import {
-  dollarQuote,
-  identifier,
-  literal,
-  objectName,
-  ownPrefix,
-  relation,
-} from "../../../migrations/sql-names.js";
+import { identifier, objectName, ownPrefix, relation } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
 import type { Database, Event, Mesh, Operation, Table } from "../../../model/mesh.js";
 import { meshSchema } from "../../../model/names.js";
+import { dollarQuote, literal } from "../../../quote/sql.js";
 import { emittedFrom } from "../../../rules/emitted.js";
 import type { Render } from "../sql-render.js";
 import { mayFall } from "./condition.js";
