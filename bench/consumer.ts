@@ -80,7 +80,7 @@ async function contest(bench: Bench, events: number): Promise<Rates> {
   const rates: Rates = { runtime: [], documented: [], receiving: [] };
   try {
     await broker.ensureStream(definition.stream);
-    await publishEvents(servers.natsUrl, token, events);
+    await publishEvents(servers.natsUrl, token, { count: events });
     for (let round = 0; round < bench.rounds; round += 1) {
       rates.documented.push(await fresh(run, `documented_${round}`, runDocumented));
       rates.receiving.push(await fresh(run, `receiving_${round}`, runReceiving));
@@ -116,12 +116,18 @@ function userEvent(at: number): { readonly action: string; readonly event: UserC
   };
 }
 
-/** `traceparentOf`: the header of the event at a position. Default: events have none. */
+export interface Published {
+  readonly count: number;
+  /** Position of the first one, a multiple of 3: streams that begin elsewhere have other users. Default 0. */
+  readonly first?: number;
+  /** The header of the event at a position. Default: events have none. */
+  readonly traceparentOf?: (at: number) => string;
+}
+
 export async function publishEvents(
   url: string,
   token: string,
-  count: number,
-  traceparentOf?: (at: number) => string,
+  { count, first = 0, traceparentOf }: Published,
 ): Promise<void> {
   const client = await connect({ servers: url });
   const jetstream = client.jetstream();
@@ -129,7 +135,7 @@ export async function publishEvents(
     const size = Math.min(500, count - from);
     await Promise.all(
       Array.from({ length: size }, async (_, offset) => {
-        const { action, event } = userEvent(from + offset);
+        const { action, event } = userEvent(first + from + offset);
         const carried = headers();
         if (traceparentOf) carried.set("traceparent", traceparentOf(from + offset));
         await jetstream.publish(`${token}.user.${event.user_id}.${action}`, JSON.stringify(event), {
@@ -151,7 +157,7 @@ export async function fresh(
   return await run({ ...bench, definition: { ...bench.definition, durable } });
 }
 
-function planOf(definition: ConsumerDefinition): ConsumerPlan {
+export function planOf(definition: ConsumerDefinition): ConsumerPlan {
   const { durable, stream, filter } = definition;
   const { delivery } = buildModel(definition);
   return {
@@ -192,7 +198,7 @@ ON CONFLICT (user_id) DO UPDATE SET username = EXCLUDED.username, display_name =
   return rate;
 }
 
-async function runReceiving({ broker, definition, events }: ConsumerRun): Promise<number> {
+export async function runReceiving({ broker, definition, events }: ConsumerRun): Promise<number> {
   const plan = planOf(definition);
   const model = buildModel(definition);
   const { batch } = model.delivery;
@@ -225,12 +231,22 @@ export async function runRuntime({
   while (consumer.stats().applied + consumer.stats().stale < events) await sleep(2);
   const rate = perSecond(events, started);
   await consumer.stop();
-  const { rows } = await pool.query<{ users: number }>("SELECT count(*)::integer AS users FROM user_cache");
-  const users = events - Math.floor(events / 3);
-  if (rows[0]?.users !== users) throw new Error(`${rows[0]?.users} users in the cache, not ${users}`);
+  await verifyUsers(pool, events);
   return rate;
 }
 
-function perSecond(count: number, started: number): number {
+export function perSecond(count: number, started: number): number {
   return (count * 1_000) / (performance.now() - started);
+}
+
+/** Each user that an event speaks of is in the copy, and renamed where an event says so. */
+export async function verifyUsers(pool: pg.Pool, events: number): Promise<void> {
+  const { rows } = await pool.query<{ users: number; renamed: number }>(
+    `SELECT count(*)::integer AS users, (count(*) FILTER (WHERE username LIKE 'renamed-%'))::integer AS renamed FROM user_cache`,
+  );
+  const renamed = Math.floor(events / 3);
+  if (rows[0]?.users === events - renamed && rows[0].renamed === renamed) return;
+  throw new Error(
+    `of ${events} events the copy has ${rows[0]?.users} users, ${rows[0]?.renamed} of them renamed`,
+  );
 }

@@ -4,8 +4,9 @@ import { describeRun } from "./document/describe-run.js";
 import { writeFigures } from "./document/figures.js";
 import { performanceFiles, performancePath } from "./document/write-document.js";
 import { rowsText } from "./report.js";
-import { runSection, type SectionResult } from "./run-sections.js";
+import type { SectionResult } from "./run-section.js";
 import { FORMS, type Form, isIn, type Section } from "./section.js";
+import { runApart } from "./section-process.js";
 import { sections } from "./sections.js";
 
 /*
@@ -25,7 +26,7 @@ const results: SectionResult[] = [];
 const asked = (section: Section) =>
   positionals.length > 0 ? positionals.includes(section.name) : isIn(form)(section);
 for (const section of sections.filter(asked)) {
-  const result = await runSection(section, form);
+  const result = await runApart(section.name, form);
   results.push(result);
   if (values.write) writeFigures(sections, results, run);
   const text = `\n${result.name}, ${result.seconds} s\n${result.failure ?? rowsText(result.rows)}`;

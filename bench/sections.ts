@@ -1,10 +1,25 @@
+import { batches } from "./batches.js";
+import { connections } from "./connections.js";
 import { consumer } from "./consumer.js";
 import { generate } from "./generate.js";
 import { relay } from "./relay.js";
+import { replicas } from "./replicas.js";
 import type { Section } from "./section.js";
 import { snapshot } from "./snapshot.js";
+import { subscribers } from "./subscribers.js";
 import { telemetry } from "./telemetry.js";
 import { trigger } from "./trigger.js";
 
 /** In the order in which they run and are printed. A new section is a file, and a line here. */
-export const sections: readonly Section[] = [consumer, relay, trigger, snapshot, telemetry, generate];
+export const sections: readonly Section[] = [
+  consumer,
+  batches,
+  subscribers,
+  replicas,
+  connections,
+  relay,
+  trigger,
+  snapshot,
+  telemetry,
+  generate,
+];

@@ -58,7 +58,7 @@ async function contest(bench: Bench, events: number): Promise<Rates> {
   const rates: Rates = { plain: [], metrics: [], traces: [] };
   try {
     await broker.ensureStream(definitionOn(token).stream);
-    await publishEvents(natsUrl, token, events, traceparentAt);
+    await publishEvents(natsUrl, token, { count: events, traceparentOf: traceparentAt });
     for (let round = 0; round < bench.rounds; round += 1)
       for (const mode of MODES) {
         const run = [mode, database, natsUrl, token, String(events), String(round)];

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SectionResult } from "../run-sections.js";
+import type { SectionResult } from "../run-section.js";
 import type { PlotOf, Section } from "../section.js";
 import type { Run } from "./describe-run.js";
 

@@ -3,7 +3,7 @@ import type { Row } from "./row.js";
 import { type Form, openBench, type Section, type Servers } from "./section.js";
 
 /** Production settings: every commit is flushed to disk. */
-const DURABLE = { max_connections: "100", shared_buffers: "512MB", max_wal_size: "8GB" };
+const DURABLE = { max_connections: "300", shared_buffers: "512MB", max_wal_size: "8GB" };
 
 export interface SectionResult {
   readonly name: string;
@@ -25,6 +25,8 @@ export async function runSection({ name, measure }: Section, form: Form): Promis
     });
     return { name, rows: await measure(bench), seconds: seconds() };
   } catch (error) {
+    // At once: what the section left open may end this process when its servers stop.
+    process.stderr.write(`${name} failed: ${error}\n`);
     const failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { name, rows: [], seconds: seconds(), failure };
   } finally {
