@@ -60,7 +60,11 @@ export function runStages(text: string, options: StageOptions): Readonly<Record<
         if (!options.instead?.(name, content, cwd)) run(content, cwd, options.env);
         break;
       case "ENV": {
-        const [key = "", value = ""] = content.split("=");
+        const [key = "", text = ""] = content.split("=");
+        // The base image's PATH is the machine's, and /app lies in the stage's folder.
+        const value = text
+          .replace("$PATH", process.env.PATH ?? "")
+          .replace(/(?<![\w/])\/app(?=\/)/, join(stages[name]?.folder ?? "", "app"));
         change({ env: { ...stages[name]?.env, [key]: value } });
         break;
       }

@@ -161,7 +161,7 @@ function reportDrift(planned: Planned, secrets: PlannedSecrets, { target, option
     else
       tell(
         colour.red(
-          `${plural(drift.length, "difference")} to ${MESH_FILE}: run \`${commandOf(target, options)}\`, and commit`,
+          `${plural(drift.length, "difference")} to ${MESH_FILE} and secrets: run \`${commandOf(target, options)}\`${planned.write.length + planned.remove.length > 0 ? ", and commit" : ""}`,
         ),
       );
   }
