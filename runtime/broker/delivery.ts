@@ -17,6 +17,8 @@ export class PulledMessage implements Delivery {
   readonly seq: number;
   readonly deliveries: number;
   readonly consumerSeq: number;
+  readonly subject: string;
+  readonly body: Uint8Array;
   /** When the broker last heard of it from us, by `performance.now()`. */
   touchedAt: number;
   private readonly nanoseconds: string;
@@ -35,16 +37,11 @@ export class PulledMessage implements Delivery {
     this.seq = seq;
     this.consumerSeq = consumerSeq;
     this.nanoseconds = nanoseconds;
+    this.subject = message.subject;
+    // Each time it is read, the client makes another view of its buffer.
+    this.body = message.data;
     this.touchedAt = now;
     this.inFlight = begin(seq, nanoseconds);
-  }
-
-  get subject(): string {
-    return this.message.subject;
-  }
-
-  get body(): Uint8Array {
-    return this.message.data;
   }
 
   get time(): Date {

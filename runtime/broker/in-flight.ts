@@ -32,21 +32,25 @@ export function timeOf(nanoseconds: string): Date {
   return new Date(Number(nanoseconds.slice(0, -6)));
 }
 
-/** All messages share one `InFlight`: there are tens of thousands a second, and it only counts. */
+/**
+ * All messages share one `InFlight`: there are tens of thousands a second, and it only counts. First deliveries only rise, in sequence
+ * and in time, so the oldest of these is the first in a map, which keeps the order of insertion; redelivered ones stand apart.
+ */
 export function trackInFlight(): InFlightMessages {
-  let open = 0;
-  const seqs = new Map<number, string>();
+  const rising = new Map<number, string>();
+  const redelivered = new Map<number, string>();
+  let highest = 0;
   let postponed: Postponed[] = [];
   let limit = POSTPONED_KEPT;
   const dropDue = () => {
+    if (postponed.length === 0) return;
     const now = performance.now();
     postponed = postponed.filter(({ until }) => until > now);
     limit = Math.max(POSTPONED_KEPT, 2 * postponed.length);
   };
   const inFlight: InFlight = {
     end: (seq) => {
-      open -= 1;
-      seqs.delete(seq);
+      if (!rising.delete(seq)) redelivered.delete(seq);
     },
     postpone: (delayMs, nanoseconds) => {
       postponed.push({ until: performance.now() + delayMs, nanoseconds });
@@ -55,21 +59,26 @@ export function trackInFlight(): InFlightMessages {
   };
   return {
     begin: (seq, nanoseconds) => {
-      open += 1;
-      seqs.set(seq, nanoseconds);
+      if (rising.size === 0 || seq > highest) {
+        rising.set(seq, nanoseconds);
+        highest = seq;
+      } else redelivered.set(seq, nanoseconds);
       return inFlight;
     },
-    has: (seq) => seqs.has(seq),
+    has: (seq) => rising.has(seq) || redelivered.has(seq),
     outstanding: () => {
       dropDue();
-      return open + postponed.length;
+      return rising.size + redelivered.size + postponed.length;
     },
     oldest: () => {
       dropDue();
-      let oldest: string | undefined;
+      let [oldest] = rising.values();
       // Of equal length until the year 2286, so they compare as texts do.
-      for (const time of [...seqs.values(), ...postponed.map(({ nanoseconds }) => nanoseconds)])
+      const older = (time: string) => {
         if (oldest === undefined || time < oldest) oldest = time;
+      };
+      for (const time of redelivered.values()) older(time);
+      for (const { nanoseconds } of postponed) older(nanoseconds);
       return oldest === undefined ? undefined : timeOf(oldest);
     },
   };

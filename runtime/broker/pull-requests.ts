@@ -21,7 +21,8 @@ export interface PullOptions {
   readonly isOver: () => boolean;
   /** No pull may be sent for now. */
   readonly isBackingOff: () => boolean;
-  readonly onMessage: (message: Msg, reply: string, now: number) => void;
+  /** Gives its body. */
+  readonly onMessage: (message: Msg, reply: string, now: number) => Uint8Array;
   readonly onTrouble: (reason: string) => void;
   /** The broker may have ended the pull with the message that has this reply subject. */
   readonly onEnded: (reply: string) => void;
@@ -71,8 +72,8 @@ export function openPulls(options: PullOptions): Pulls {
     const reply = message.reply;
     if (reply) {
       if (from === inbox) asked = Math.max(0, asked - 1);
-      onMessage(message, reply, heardAt);
-      if (from === inbox && endsPull(message)) {
+      const body = onMessage(message, reply, heardAt);
+      if (from === inbox && endsPull(body, message)) {
         renew();
         onEnded(reply);
       }

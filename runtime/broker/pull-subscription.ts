@@ -38,6 +38,7 @@ export function openPullSubscription(options: PullSubscriptionOptions): PullSubs
     const pulled = new PulledMessage(message, reply, now, inFlight.begin);
     if (stopped) pulled.handBack();
     else buffer.add(pulled);
+    return pulled.body;
   };
   const pulls = openPulls({
     ...options,

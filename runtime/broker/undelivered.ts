@@ -30,8 +30,8 @@ export interface Undelivered {
   stop(): void;
 }
 
-export function endsPull(message: Msg): boolean {
-  return message.data.length === 0 && message.headers === undefined;
+export function endsPull(body: Uint8Array, message: Msg): boolean {
+  return body.length === 0 && message.headers === undefined;
 }
 
 export function createUndelivered(options: UndeliveredOptions): Undelivered {

@@ -76,6 +76,7 @@ export function isSuspicious(
   { deliveries }: Delivery,
   seq: number,
 ): boolean {
+  if (deliveries < SUSPICIOUS_DELIVERIES) return false;
   return deliveries - (versionGaps?.timesDeferred(seq) ?? 0) >= SUSPICIOUS_DELIVERIES;
 }
 

@@ -70,6 +70,10 @@ function triage(
   const now = Date.now();
   const blockers = earliestByEntity(context, retries, now);
   for (const [id, until] of context.deferredUntil) if (until <= now) context.deferredUntil.delete(id);
+  const isQuiet = (one: Due | Unread): one is Due =>
+    !isUnread(one) && !isSuspicious(context, one.delivery, one.event.seq);
+  if (blockers.size === 0 && context.deferredUntil.size === 0 && due.every(isQuiet))
+    return { together: due, oneByOne: [] };
   const here = new Set(due.map(({ event }) => event.seq));
   const suspects = new Set<string>();
   const together: Due[] = [];
@@ -129,11 +133,14 @@ async function applyTogether(
   events: readonly Due[],
   gapsAllowed: ReadonlySet<number> = NONE,
 ): Promise<void> {
-  const due = events.filter((one) => {
-    const until = context.blocked.get(one.event.id);
-    if (until !== undefined) defer(context, one, until - Date.now());
-    return until === undefined;
-  });
+  const due =
+    context.blocked.size === 0
+      ? events
+      : events.filter((one) => {
+          const until = context.blocked.get(one.event.id);
+          if (until !== undefined) defer(context, one, until - Date.now());
+          return until === undefined;
+        });
   if (due.length === 0) return;
   const order = waitsForVersions(context) ? { gapsAllowed } : {};
   try {

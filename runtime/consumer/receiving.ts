@@ -9,7 +9,7 @@ import {
 } from "../broker/broker.js";
 import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import { type FastPathBatch, prepareFastPath } from "../inbox/fast-path.js";
-import { parseMessage } from "../inbox/parse.js";
+import { type Incoming, parseMessage } from "../inbox/parse.js";
 import { pause } from "../pause.js";
 import { withoutAction } from "../subject.js";
 import type { MeasuredBatch } from "../telemetry/meter.js";
@@ -165,8 +165,11 @@ async function takeBatch(options: ReceiverOptions, flow: Flow): Promise<Batch> {
 
 /** Undefined where a message is no event, or the batch is more than one statement. */
 function prepareAll(context: BatchContext, received: readonly Received[]): FastPathBatch | undefined {
-  const events = received.flatMap(({ parsed }) => (parsed?.ok ? [parsed.incoming] : []));
-  if (events.length < received.length) return undefined;
+  const events: Incoming[] = [];
+  for (const { parsed } of received) {
+    if (parsed?.ok !== true) return undefined;
+    events.push(parsed.incoming);
+  }
   return prepareFastPath(
     context,
     events.sort((a, b) => a.seq - b.seq),

@@ -129,8 +129,10 @@ function headerOf({ headers }: StoredMessage, name: string): string | undefined 
   return found?.[1] || undefined;
 }
 
-function textOf(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+/** A body is mostly a buffer already, and making another takes longer than to read a short text. */
+export function textOf(body: Uint8Array): string {
+  const buffer = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return buffer.toString("utf8");
 }
 
 function secondsOf(time: Date): number {

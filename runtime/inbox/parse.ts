@@ -11,7 +11,7 @@ import { parseJson } from "../values/json-text.js";
 import { describeErrors } from "../values/validation.js";
 import { unfitReason, unstorableReason } from "../values/values.js";
 import type { ConsumerModel, EventModel } from "./consumer-model.js";
-import { NoEnvelope, type Opened, openEnvelope } from "./envelope.js";
+import { NoEnvelope, type Opened, openEnvelope, textOf } from "./envelope.js";
 import type { OrderedEvent } from "./order.js";
 
 const NONE: ReadonlySet<string> = new Set();
@@ -44,8 +44,8 @@ export interface Incoming extends OrderedEvent, Addressed {
    * documented example's does) must not give one row two histories.
    */
   readonly id: string;
-  /** Its message, for its headers. Absent of an event that no message brought. */
-  readonly message?: Pick<StoredMessage, "headers">;
+  /** Its message, for its headers. Undefined of an event that no message brought. */
+  readonly message: Pick<StoredMessage, "headers"> | undefined;
 }
 
 /** A message that can never be applied, and why. */
@@ -75,8 +75,7 @@ export function parseMessage(model: ConsumerModel, message: StoredMessage, seq: 
   let eventModel = candidates[0];
   try {
     if (envelope === undefined) {
-      const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
-      data = parseJson(text, model.cache?.json ?? NONE);
+      data = parseJson(textOf(body), model.cache?.json ?? NONE);
     } else {
       const opened = openEnvelope(
         { envelope, entity: model.definition.entity },
@@ -182,7 +181,8 @@ export function toIncoming(
 ): Incoming {
   const { metadata } = event;
   const payload = event as unknown as Readonly<Record<string, unknown>>;
-  const incoming = {
+  // One literal: a copy with the message added took a tenth of the time that an event takes here.
+  return {
     model: eventModel,
     change: eventModel.change,
     event,
@@ -191,8 +191,8 @@ export function toIncoming(
     id: idOf(model, payload) ?? metadata.entity_id,
     version: metadata.version ?? null,
     seq,
+    message,
   };
-  return message === undefined ? incoming : { ...incoming, message };
 }
 
 /** What follows from it; nothing where no message brought it. */

@@ -169,13 +169,20 @@ function placeChange({ model, phases, at, event }: Placement): number {
   return index;
 }
 
-export function toUpsert(model: ConsumerModel, event: Incoming): Upsert {
-  const { carries, full, change } = event.model;
-  const columns = model.cache?.columns ?? [];
-  const cells = columns.map((column, index) =>
-    carries[index] === true ? toCell(column, event.payload, fieldFilling(column)) : undefined,
-  );
-  return { id: event.id, seq: event.seq, cells, whole: full || change === "create" };
+function toUpsert(model: ConsumerModel, event: Incoming): Upsert {
+  return { id: event.id, seq: event.seq, cells: cellsOf(model, event), whole: isWhole(event) };
+}
+
+export function cellsOf({ cache }: ConsumerModel, { model: { carries }, payload }: Incoming): unknown[] {
+  const cells: unknown[] = [];
+  if (cache === undefined) return cells;
+  for (const [index, column] of cache.columns.entries())
+    cells.push(carries[index] === true ? toCell(column, payload, fieldFilling(column)) : undefined);
+  return cells;
+}
+
+export function isWhole({ model: { full, change } }: Incoming): boolean {
+  return full || change === "create";
 }
 
 function merge(former: Upsert, later: Upsert): Upsert {

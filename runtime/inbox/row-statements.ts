@@ -28,8 +28,21 @@ export async function run(client: PoolClient, { text, values }: Statement) {
 /** How a row is written: per column v(alue), d(efault) or - (left alone). Rows of one shape share a statement. */
 export function shapeOf(upsert: Upsert): string {
   let shape = upsert.whole ? "+" : "?";
-  for (const cell of upsert.cells) shape += cell === undefined ? "-" : cell === DEFAULT ? "d" : "v";
+  for (const cell of upsert.cells) shape += codeOf(cell);
   return shape;
+}
+
+/** Whether both have one shape: without making the text, since a batch of the usual traffic asks for each of its events. */
+export function hasShapeOf(one: Upsert, other: Upsert): boolean {
+  if (one.whole !== other.whole) return false;
+  for (let index = 0; index < one.cells.length; index += 1)
+    if (codeOf(one.cells[index]) !== codeOf(other.cells[index])) return false;
+  return true;
+}
+
+function codeOf(cell: unknown): "-" | "d" | "v" {
+  if (cell === undefined) return "-";
+  return cell === DEFAULT ? "d" : "v";
 }
 
 export interface ShapedColumns {
