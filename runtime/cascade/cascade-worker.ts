@@ -1,23 +1,26 @@
-import { escapeIdentifier, escapeLiteral, type Pool } from "pg";
+import { escapeLiteral, type Pool } from "pg";
 import { backOff } from "../back-off.js";
-import { keyColumns, keyIs, keyParameters } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
-import { deletionSql, livingRows } from "../database/soft-deletion.js";
-import { inTransaction } from "../database/transaction.js";
+import { livingRows } from "../database/soft-deletion.js";
 import type { CascadeDefinition, ConsumerDefinition } from "../definition/consumer-definition.js";
 import type { BeforeContext, Logger } from "../definition/hook-definition.js";
 import { buildModel, cascadesOf } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
-import { NO_CAUSE, setCause } from "../telemetry/transaction-cause.js";
 import { messageOf } from "../text/error-message.js";
-import { splitId } from "../values/entity-id.js";
 import { wireRow } from "../values/values.js";
+import {
+  createTaskFinisher,
+  type FinishTask,
+  isPending,
+  pendingParameters,
+  type Task,
+  UnknownTask,
+} from "./finish-tasks.js";
 
 /*
  * Cascade tasks: rows pending deletion whose `before` hook has to succeed first. Tasks are leased, so any number of
- * replicas share them. A hook is called at least once per row, outside any transaction; row and task are deleted
- * together, and the row's own `deleted` event is written with them. Attempts are unlimited: a hook that never
- * succeeds keeps its row, and `last_error` says why.
+ * replicas share them. A hook is called at least once per row, outside any transaction; what follows is in
+ * `finish-tasks.ts`. Attempts are unlimited: a hook that never succeeds keeps its row, and `last_error` says why.
  */
 
 export interface CascadeWorkerOptions {
@@ -49,30 +52,24 @@ export interface CascadeWorker {
   stop(): Promise<void>;
 }
 
-interface Task {
-  readonly id: string;
-  readonly entity: string;
-  readonly entity_id: string;
-  readonly hook: string;
-  readonly table_name: string;
-  readonly row_key: string;
-  readonly cause: string | null;
-  readonly attempts: number;
-}
-
 interface Worker {
   readonly options: Required<CascadeWorkerOptions>;
   /** Rules that remove rows, by the entity whose deletion they follow. */
   readonly rules: ReadonlyMap<string, readonly CascadeDefinition[]>;
   readonly stopping: AbortController;
+  /** Those whose hook is being called, and those that are being finished. */
   readonly running: Set<Promise<void>>;
-  /** Ids of the tasks whose hook is being called here. */
+  /** Ids of the tasks that are leased here. */
   readonly leased: Set<string>;
+  /** Leased, and not begun yet. */
+  waiting: Task[];
+  /** When tasks were leased last, by `performance.now()`. */
+  leasedAt: number;
+  /** How many hooks are being called. */
+  calling: number;
+  readonly finish: FinishTask;
   readonly tally: { done: number; failed: number; lastError: string | undefined };
 }
-
-/** The task is none that this version of the service can perform: its row cannot be told, or no rule removes it. */
-class UnknownTask extends Error {}
 
 /** Jitter makes of this five minutes at most. */
 const LONGEST_BACKOFF_MS = 200_000;
@@ -90,6 +87,10 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
     stopping: new AbortController(),
     running: new Set(),
     leased: new Set(),
+    waiting: [],
+    leasedAt: Number.NEGATIVE_INFINITY,
+    calling: 0,
+    finish: createTaskFinisher(options.pool),
     tally: { done: 0, failed: 0, lastError: undefined },
   };
   let nap = new AbortController();
@@ -100,15 +101,19 @@ export function startCascadeWorker(given: CascadeWorkerOptions): CascadeWorker {
   };
   // Also without a hook: an earlier version of the service may have had one, whose tasks wait.
   const ended = worker.rules.size === 0 ? Promise.resolve() : workOn(worker, nextNap, wake);
-  const renewal = setInterval(() => void renewLeases(worker), RENEW_MS);
+  const renewal = setInterval(() => {
+    void handBack(worker);
+    void renewLeases(worker);
+  }, RENEW_MS);
   renewal.unref();
   return {
     wake,
-    stats: () => ({ running: worker.running.size, ...worker.tally }),
+    stats: () => ({ running: worker.calling, ...worker.tally }),
     async stop() {
       worker.stopping.abort(new Error("the service is stopping"));
       wake();
       await ended;
+      await handBack(worker);
       await Promise.all(worker.running);
       clearInterval(renewal);
     },
@@ -137,32 +142,46 @@ function rulesFor({ rules }: Worker, task: Task): readonly CascadeDefinition[] {
 }
 
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
-  const { options, stopping, running, leased, tally } = worker;
+  const { options, stopping, tally } = worker;
   while (!stopping.signal.aborted) {
     // Before the query: a wake-up that comes during it must not be missed.
     const nap = nextNap();
     try {
-      for (const task of await leaseTasks(worker, options.parallel - running.size)) {
-        leased.add(task.id);
-        const call = performTask(worker, task).finally(() => {
-          running.delete(call);
-          leased.delete(task.id);
-          wake();
-        });
-        running.add(call);
-      }
+      if (worker.waiting.length === 0 && worker.calling < options.parallel) await leaseTasks(worker);
     } catch (error) {
       tally.lastError = messageOf(error);
       options.logger.warn({ error: tally.lastError }, "cascade tasks could not be read");
       await pause(1_000, stopping.signal);
     }
+    begin(worker, wake);
     await pause(options.pollMs, nap);
   }
 }
 
+function begin(worker: Worker, wake: () => void): void {
+  const { options, stopping, running, leased } = worker;
+  while (!stopping.signal.aborted && worker.calling < options.parallel) {
+    const task = worker.waiting.shift();
+    if (task === undefined) return;
+    const done = performTask(worker, task, wake).finally(() => {
+      running.delete(done);
+      leased.delete(task.id);
+      wake();
+    });
+    running.add(done);
+  }
+}
+
+/** While hooks are quick: so many at once, by one statement and not one each. Slow ones are left for the replicas that have time for them. */
+const LEASED_AHEAD = 32;
+const QUICK_MS = 500;
+
 /** `attempts` is counted with the lease: a hook that kills the process backs off too. */
-async function leaseTasks({ options, stopping }: Worker, free: number): Promise<readonly Task[]> {
-  if (free <= 0 || stopping.signal.aborted) return [];
+async function leaseTasks(worker: Worker): Promise<void> {
+  const { options, stopping, leased, waiting } = worker;
+  if (stopping.signal.aborted) return;
+  const isQuick = performance.now() - worker.leasedAt < QUICK_MS;
+  worker.leasedAt = performance.now();
   const { rows } = await options.pool.query<Task>(
     `UPDATE mesh.cascade_task SET attempts = attempts + 1, leased_until = now() + pg_catalog.make_interval(secs => $2)
 WHERE id IN (
@@ -172,9 +191,32 @@ WHERE id IN (
     AND entity = ANY ($3)
   ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id, entity, entity_id, hook, table_name, row_key, cause::text, attempts`,
-    [free, LEASE_SECONDS, options.consumers.map((definition) => definition.entity), BEYOND_SECONDS],
+    [
+      options.parallel - worker.calling + (isQuick ? LEASED_AHEAD : 0),
+      LEASE_SECONDS,
+      options.consumers.map((definition) => definition.entity),
+      BEYOND_SECONDS,
+    ],
   );
-  return rows;
+  for (const task of rows) {
+    leased.add(task.id);
+    waiting.push(task);
+  }
+}
+
+/** Tasks that were not begun for long are due again at once, and this was no attempt. */
+async function handBack(worker: Worker): Promise<void> {
+  const ids = worker.waiting.splice(0).map(({ id }) => id);
+  if (ids.length === 0) return;
+  for (const id of ids) worker.leased.delete(id);
+  try {
+    await worker.options.pool.query(
+      "UPDATE mesh.cascade_task SET attempts = attempts - 1, leased_until = NULL WHERE id = ANY ($1::bigint[])",
+      [ids],
+    );
+  } catch (error) {
+    worker.options.logger.debug({ error: messageOf(error) }, "cascade tasks wait for the end of their lease");
+  }
 }
 
 async function renewLeases({ options, leased }: Worker): Promise<void> {
@@ -190,16 +232,13 @@ async function renewLeases({ options, leased }: Worker): Promise<void> {
   }
 }
 
-async function performTask(worker: Worker, task: Task): Promise<void> {
+/** `onCalled`: another hook may be called. */
+async function performTask(worker: Worker, task: Task, onCalled: () => void): Promise<void> {
   const { options, tally } = worker;
   const logger = options.logger.child({ hook: task.hook, row: task.row_key });
   try {
-    const possible = rulesFor(worker, task);
-    const [first] = possible;
-    if (first === undefined) throw new UnknownTask(nobodyRemoves(task));
-    const found = await findPendingRow(options.pool, possible, task);
-    if (found !== undefined) await callHook(worker, found.rule, found.row, logger);
-    await finishTask(options.pool, found?.rule ?? first, task);
+    const rule = await callHookOf(worker, task, logger).finally(onCalled);
+    await worker.finish({ rule, task });
     tally.done += 1;
   } catch (error) {
     tally.failed += 1;
@@ -208,6 +247,21 @@ async function performTask(worker: Worker, task: Task): Promise<void> {
     if (error instanceof UnknownTask) logger.error(facts, "a row pending deletion stays");
     else logger.warn(facts, "a hook before a deletion failed; the row stays");
     await postponeTask(worker, task, tally.lastError);
+  }
+}
+
+/** Calls it where the row is still there; gives the rule that removes the row. */
+async function callHookOf(worker: Worker, task: Task, logger: Logger): Promise<CascadeDefinition> {
+  worker.calling += 1;
+  try {
+    const possible = rulesFor(worker, task);
+    const [first] = possible;
+    if (first === undefined) throw new UnknownTask(nobodyRemoves(task));
+    const found = await findPendingRow(worker.options.pool, possible, task);
+    if (found !== undefined) await callHook(worker, found.rule, found.row, logger);
+    return found?.rule ?? first;
+  } finally {
+    worker.calling -= 1;
   }
 }
 
@@ -222,24 +276,6 @@ async function callHook(worker: Worker, rule: CascadeDefinition, row: object, lo
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   await Promise.race([rule.before?.call(context), aborted]);
-}
-
-/**
- * Deletes the row with its task. A row that refers to another entity by now, or is gone, is left alone. Where another row
- * has its key by now and is pending deletion too, the task has become that row's, and is due.
- */
-async function finishTask(pool: Pool, rule: CascadeDefinition, task: Task): Promise<void> {
-  const { table } = rule;
-  await inTransaction(pool, async (client) => {
-    await setCause(client, { current: NO_CAUSE }, task.cause ?? NO_CAUSE);
-    await client.query(deletionSql(table, [isPending(rule)]), pendingParameters(rule, task));
-    const { rowCount } = await client.query(
-      "DELETE FROM mesh.cascade_task WHERE id = $1 AND entity = $2 AND entity_id = $3",
-      [task.id, task.entity, task.entity_id],
-    );
-    if (rowCount === 0)
-      await client.query("UPDATE mesh.cascade_task SET leased_until = NULL WHERE id = $1", [task.id]);
-  });
 }
 
 async function postponeTask({ options, stopping }: Worker, task: Task, error: string): Promise<void> {
@@ -281,18 +317,4 @@ WHERE ${[isPending(rule), ...livingRows(table, '"$t"')].join(" AND ")}`,
     pendingParameters(rule, task),
   );
   return rows[0] && JSON.parse(rows[0].row);
-}
-
-/** SQL: whether `"$t"` is the task's row, and still refers to its entity. */
-function isPending({ table, column }: CascadeDefinition): string {
-  return `"$t".${escapeIdentifier(column)}::text = $1 AND ${keyIs(keyColumns(table), '"$t"', 2)}`;
-}
-
-function pendingParameters({ table }: CascadeDefinition, task: Task): (string | null)[] {
-  const key = keyColumns(table);
-  if (splitId(task.row_key, key.length) === undefined) {
-    const names = key.map(({ name }) => name).join(", ");
-    throw new UnknownTask(`"${task.row_key}" is no key of ${table.name} (${names})`);
-  }
-  return [task.entity_id, ...keyParameters(key, task.row_key)];
 }

@@ -1,4 +1,5 @@
 import type { PoolClient } from "pg";
+import type { CascadeDefinition } from "../definition/consumer-definition.js";
 import { plural } from "../text/plural.js";
 import { cascade } from "./cascade-statement.js";
 import { type ConsumerModel, cascadesOf } from "./consumer-model.js";
@@ -10,14 +11,23 @@ import { canInsert, removeRows, run, shapeOf, updateRows, upsertRows } from "./r
  * Writes what a batch plan says of rows: deletions with their cascades, and the rows of the cache, one statement per shape.
  */
 
-/** The cascades in the order of mesh.yaml, then the rows of the cache. */
+/** The cascades in the order of mesh.yaml, each after its `before`, then the rows of the cache. `causes`: see `cascade`. */
 export async function removeEntities(
   client: PoolClient,
   model: ConsumerModel,
   ids: readonly string[],
+  { causes, before }: RemovalOptions = {},
 ): Promise<void> {
-  for (const rule of cascadesOf(model)) await run(client, cascade(rule, model.definition.entity, ids));
+  for (const rule of cascadesOf(model)) {
+    await before?.(rule);
+    await run(client, cascade(rule, model.definition.entity, ids, { causes }));
+  }
   if (model.cache !== undefined) await run(client, removeRows(model.cache, ids));
+}
+
+export interface RemovalOptions {
+  readonly causes?: readonly string[];
+  readonly before?: (rule: CascadeDefinition) => Promise<void>;
 }
 
 /** Removes the rows that leave a partial cache; nothing that names them changes. Gives the rest. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inlined } from "../../../runtime/inbox/remove-by-cause.js";
+import { inlined } from "../../../runtime/inbox/inlined.js";
 
 test("parameters stand in a script as literals, and names that look like one stay", () => {
   const text = 'DELETE FROM "a""$1" WHERE "price $2" = $1 AND "$2" = $2';
