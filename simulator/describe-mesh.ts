@@ -46,6 +46,7 @@ export async function describeMesh(
     timed = [],
     untold = {},
     backfilled = {},
+    unmade = {},
   } = facts;
   const services = played.filter((one): one is SimulatedService => one.database !== undefined);
   const stateless = played.filter((one): one is StatelessService => one.database === undefined);
@@ -96,6 +97,7 @@ export async function describeMesh(
     events: [...events, ...[...foreign, ...unimplied].flatMap(namesOf)],
     untold,
     backfilled,
+    unmade,
     tables: sorted,
     foreign,
     unimplied,

@@ -7,4 +7,10 @@ export type { Coverage, CoverageKind, Refusals } from "./coverage.js";
 export type { MeshFacts, Samples, Untold } from "./mesh.js";
 export { describePlan, type Plan } from "./plan.js";
 export { SERVER_SETTINGS } from "./postgres/databases.js";
-export { type Counterexample, type SimulateOptions, type Simulation, simulateMesh } from "./simulate.js";
+export {
+  type Counterexample,
+  SHRINK_MS,
+  type SimulateOptions,
+  type Simulation,
+  simulateMesh,
+} from "./simulate.js";

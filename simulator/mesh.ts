@@ -13,7 +13,7 @@ import type { SimulatedDatabase } from "./postgres/databases.js";
  * The mesh as the simulator needs it: which rows can be written, with which values.
  */
 
-export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold" | "backfilled"> {
+export interface SimulatedMesh extends Pick<MeshFacts, "events" | "untold" | "backfilled" | "unmade"> {
   readonly services: readonly SimulatedService[];
   readonly stateless: readonly StatelessService[];
   /** The tables that writers write to. Those that most others refer to come first. */
@@ -88,6 +88,8 @@ export interface MeshFacts {
   readonly untold: Readonly<Record<string, Readonly<Record<string, Untold>>>>;
   /** By service: tables of whose earlier rows creation hooks hear (`backfill: hooks`). */
   readonly backfilled: Readonly<Record<string, readonly string[]>>;
+  /** By service: events it hears that no snapshot can make from a row. */
+  readonly unmade: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Values that rows should hold now and then. */

@@ -5,6 +5,7 @@ import { compareCache } from "./caches.js";
 import { checkCauses } from "./caused-events.js";
 import { checkEarlierRows, readEarlierRows } from "./earlier-rows.js";
 import { compareForeignCopy } from "./foreign-copies.js";
+import { checkHeardEvents } from "./heard-events.js";
 import { type Copy, copiesOf, isForeign, isSynced, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
 import { checkMoments } from "./moments.js";
@@ -182,6 +183,7 @@ async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly stri
     for (const key of keys) seen.add(key);
   }
   if (plan.effects) found.push(...(await checkLastIncarnation(outcome, copy, effects)));
+  found.push(...(await checkHeardEvents(outcome, copy, await livingIds(outcome, copy.owner))));
   return found;
 }
 
@@ -206,6 +208,10 @@ async function checkLastIncarnation(
   return states.flatMap(({ id }) => {
     if (earlier.has(id)) return [];
     const ran = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);
+    const twice = isLossy(world.plan)
+      ? undefined
+      : ran.filter((one) => one === "create" || one === "delete").find((one, at, all) => one === all[at - 1]);
+    if (twice !== undefined) return [`${durable}: ${twice} of ${JSON.stringify(id)} twice in a row: ${ran}`];
     const last = ran.findLast((change) => change === "create" || change === "delete");
     // After a lost creation an update may be the first event that is applied.
     const created = last === "create" || (isLossy(world.plan) && ran.at(-1) === "update");

@@ -29,6 +29,8 @@ export interface SimulateOptions {
   readonly path?: string;
   /** How many smaller schedules are tried after a failure. Default 100. */
   readonly shrinks?: number;
+  /** For how long, in ms of real time; a schedule that is being tried then is run to its end. Default 120000. */
+  readonly shrinkMs?: number;
   readonly logger: Logger;
   readonly onRun?: (done: Progress) => void;
   /** Called once, when a promise is broken and before the schedule is made smaller. */
@@ -65,12 +67,15 @@ export interface Counterexample {
   readonly path: string;
   /** How often the schedule was made smaller. */
   readonly shrinks: number;
+  /** There was no more time to look for a smaller one. */
+  readonly outOfTime: boolean;
   readonly plan: Plan;
   readonly violations: readonly string[];
   readonly trace: readonly TraceLine[];
 }
 
 const SHRINKS = 100;
+export const SHRINK_MS = 120_000;
 
 /** Runs `runs` schedules. At the first that breaks a promise, finds the smallest one that still does, and ends. */
 export async function simulateMesh(options: SimulateOptions): Promise<Simulation> {
@@ -80,10 +85,14 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
   let failing: { readonly outcome: Outcome; readonly violations: readonly string[] } | undefined;
   try {
     let smaller = 0;
+    let shrinkUntil = Number.POSITIVE_INFINITY;
+    let outOfTime = false;
     const property = fc.asyncProperty(plans, async (plan) => {
       // Plans beyond the limit count as passing, so the smallest failing one so far is the answer.
       if (failing !== undefined) smaller += 1;
       if (smaller > (options.shrinks ?? SHRINKS)) return;
+      outOfTime ||= real.now() > shrinkUntil;
+      if (outOfTime) return;
       // A path names one schedule. If that one passes, fast-check would go on to others.
       if (options.path !== undefined && total.runs > 0) return;
       for (const database of testbed.all) await database.reset();
@@ -96,7 +105,10 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
       for (const { kind } of plan.faults) total.faults[kind] = (total.faults[kind] ?? 0) + 1;
       options.onRun?.(total);
       if (violations.length === 0) return;
-      if (failing === undefined) options.onFailure?.(violations);
+      if (failing === undefined) {
+        shrinkUntil = real.now() + (options.shrinkMs ?? SHRINK_MS);
+        options.onFailure?.(violations);
+      }
       failing = { outcome, violations };
       throw new Error(violations.join("\n"));
     });
@@ -123,6 +135,7 @@ export async function simulateMesh(options: SimulateOptions): Promise<Simulation
     const counterexample: Counterexample = {
       path: details.counterexamplePath ?? "",
       shrinks: details.numShrinks,
+      outOfTime,
       plan: failing.outcome.world.plan,
       violations: failing.violations,
       trace: failing.outcome.trace,

@@ -171,7 +171,7 @@ function toLetter(row: LetterRow): DeadLetter {
 
 /**
  * `queued`: an event of the service's own, back in its outbox. `stale`: newer events of the entity were applied since, so it changed nothing, and its hooks did
- * not run. `refused`: it is still not a valid event; the letter stays as it was.
+ * not run; of one that hooks still had to hear of they did, and it is `applied`. `refused`: it is still not a valid event; the letter stays as it was.
  */
 export type Redriven =
   | { readonly outcome: "applied" | "stale" | "queued" }

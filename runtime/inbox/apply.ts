@@ -12,7 +12,7 @@ import { type Incoming, printedCause } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
 import { removeByCause } from "./remove-by-cause.js";
 import { settleUniqueConflicts } from "./settle-conflicts.js";
-import { noteUnheardCreations } from "./unheard-creations.js";
+import { settleUnheard } from "./unheard.js";
 import { wantSnapshot } from "./want-snapshot.js";
 import { removeOutside, writeRows } from "./write-rows.js";
 
@@ -74,11 +74,12 @@ export async function applyEvents(
   const known = await lockStates(client, model.scope, [...new Set(events.map((event) => event.id))]);
   const plan = planBatch(model, await dropDuplicates(client, model, events), known);
   refuseGaps(context, plan);
-  await noteUnheardCreations(client, model, plan, known);
+  const late = await settleUnheard(client, model, plan, known);
   const gaps = [...plan.gaps];
   const [first, ...others] = events;
   // Exact or none: of several events, rows that are written together do not tell which one caused what follows.
   const cause: TransactionCause = { current: NO_CAUSE };
+  await callHandlers(client, { ...context, cause }, late);
   for (const phase of plan.phases) {
     cause.current = first === undefined || others.length > 0 ? NO_CAUSE : printedCause(first);
     await writeStates(client, model.scope, phase.states, { known, cause: cause.current });
@@ -90,8 +91,8 @@ export async function applyEvents(
   }
   if (gaps.length > 0) await wantSnapshot(client, model, gaps);
   return {
-    fresh: plan.fresh,
-    stale: events.length - plan.fresh,
+    fresh: plan.fresh + late.length,
+    stale: events.length - plan.fresh - late.length,
     gaps,
     tasks: writesTasks(model, plan),
   };

@@ -30,7 +30,7 @@ export interface ImpliedEvent {
 export function toImpliedEvent(
   model: ConsumerModel,
   implied: ImpliedEvent,
-  logger: Logger,
+  logger?: Logger,
 ): Incoming | undefined {
   const eventModel = hookedEvent(model, implied.change);
   if (eventModel === undefined) return undefined;
@@ -49,9 +49,9 @@ export function toImpliedEvent(
   };
   const { name, action, validate } = eventModel.definition;
   if (!validate(event)) {
-    logger.warn(
+    logger?.warn(
       { entityId: implied.id, event: name },
-      "the snapshot lacks fields of this event, so its hook is not called",
+      "the snapshot lacks fields of this event: its hook is called if the event itself comes",
     );
     return undefined;
   }
@@ -82,7 +82,7 @@ export interface Deletions {
   readonly logger: Logger;
 }
 
-/** The missing `deleted` events of entities that are about to be removed, with what is still known of each. Call it before. */
+/** The missing `deleted` events of entities that are about to be removed, made from what is still known of each. Call it before. */
 export async function lostDeletions(
   client: PoolClient,
   model: ConsumerModel,

@@ -46,7 +46,10 @@ export interface Phase {
 export interface BatchPlan {
   readonly phases: readonly Phase[];
   readonly fresh: number;
-  readonly stale: number;
+  /** Events that are no news: applied before, or overtaken by what was. */
+  readonly overtaken: readonly Incoming[];
+  /** Entities that are deleted, or created again: what was not heard of their former incarnations means nothing any more. */
+  readonly ended: ReadonlySet<string>;
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
   /** Events before which versions of their entities are missing, that may be on their way. */
@@ -61,18 +64,24 @@ export function planBatch(
   const phases: Phase[] = [];
   const gaps: string[] = [];
   const afterGap: Incoming[] = [];
+  const overtaken: Incoming[] = [];
+  const ended = new Set<string>();
   let fresh = 0;
   for (const [id, ofEntity] of groupByEntity(events)) {
     let state = known.get(id);
     let at = 0;
     for (const event of ofEntity) {
       if (!isFresh(state, event)) {
-        if (!isOfUnknownIncarnation(state, event)) continue;
+        if (!isOfUnknownIncarnation(state, event)) {
+          overtaken.push(event);
+          continue;
+        }
         afterGap.push(event);
         gaps.push(`${id}: version ${event.version} came, and its incarnation is not known`);
         continue;
       }
       fresh += 1;
+      if (event.change === "delete" || (event.change === "create" && state !== undefined)) ended.add(id);
       if (hasVersionGap(state, event)) afterGap.push(event);
       if (impliesDeletion(state, event)) {
         at = placeRemoval(phases, at, event);
@@ -92,7 +101,7 @@ export function planBatch(
     }
   }
   for (const phase of phases) phase.handled.sort((a, b) => a.seq - b.seq);
-  return { phases, fresh, stale: events.length - fresh, gaps, afterGap };
+  return { phases, fresh, overtaken, ended, gaps, afterGap };
 }
 
 /** In stream order; events of an entity that all carry versions are put in the order of these, so that none is stale by accident. */

@@ -4,6 +4,7 @@ import { lockStates, readStates, writeStates } from "../inbox/entity-states.js";
 import { callHandlers } from "../inbox/handlers.js";
 import { lostDeletions } from "../inbox/implied-events.js";
 import { type EntityState, missedDeletion } from "../inbox/order.js";
+import { noteUnheardDeletions } from "../inbox/unheard.js";
 import { removeEntities } from "../inbox/write-rows.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
@@ -151,6 +152,10 @@ async function endIncarnations(
   if (states.size === 0) return 0;
   const ids = [...states.keys()];
   const lost = await lostDeletions(client, model, { deletions: ids.map((id) => ({ id, seq })), logger });
+  const upTo = new Map(
+    later.flatMap(({ id, firstVersion }) => (states.has(id) ? [[id, firstVersion - 1]] : [])),
+  );
+  await noteUnheardDeletions(client, model, { known, lost, upTo });
   await writeStates(client, model.scope, states, { known });
   await removeEntities(client, model, ids);
   await callHandlers(client, handlers, lost);

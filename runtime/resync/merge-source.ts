@@ -1,9 +1,15 @@
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { callHandlers } from "../inbox/handlers.js";
-import { hookedEvent, toImpliedEvent } from "../inbox/implied-events.js";
-import { takeUnheardCreations } from "../inbox/unheard-creations.js";
+import { toImpliedEvent } from "../inbox/implied-events.js";
+import type { Incoming } from "../inbox/parse.js";
+import { readUnheard, rewriteUnheard, type Unheard } from "../inbox/unheard.js";
 import { noteExisting, toExisting } from "./existence.js";
-import { findImpliedEvents } from "./implied-by-snapshot.js";
+import {
+  findImpliedEvents,
+  unheardAfter,
+  unheardCreations,
+  waitsForDeletion,
+} from "./implied-by-snapshot.js";
 import { announceEnded, endFormerIncarnations, lockAll } from "./incarnations.js";
 import { splitArray } from "./json-array.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./merge.js";
@@ -118,17 +124,28 @@ async function mergePrepared(run: Run, whole: Chunk, unfit: readonly UnfitRow[])
   return outcome;
 }
 
-function hasHookOnRows(model: ConsumerModel): boolean {
-  return hookedEvent(model, "create") !== undefined || hookedEvent(model, "update") !== undefined;
+/** Whether a row may be news to a hook, or overtakes an event that is. */
+function hasHookOnRows({ events }: ConsumerModel): boolean {
+  return [...events.values()].some(({ change, handler }) => handler !== undefined && change !== "delete");
 }
 
 /** All are locked: an event of one that another replica applies meanwhile would run the same hook. */
-async function lostEvents(run: Run, rows: readonly SnapshotRow[]) {
+async function lostEvents(run: Run, rows: readonly SnapshotRow[]): Promise<readonly Incoming[]> {
   const { model, client, logger } = run;
   const ids = rows.map((row) => row.id);
   const known = await lockAll(client, model.scope, ids);
-  const unheard = await takeUnheardCreations(client, model.scope, ids);
-  return findImpliedEvents(rows, known, unheard).flatMap(
-    (finding) => toImpliedEvent(model, finding, logger) ?? [],
-  );
+  const unheard = await readUnheard(client, model.scope, ids);
+  const lost: Incoming[] = [];
+  const changed = new Map<string, readonly Unheard[]>();
+  for (const finding of findImpliedEvents(rows, known, unheardCreations(model, unheard))) {
+    const former = unheard.get(finding.id) ?? [];
+    const isDue = finding.isTold && !waitsForDeletion(model, finding, former);
+    const event = isDue ? toImpliedEvent(model, finding, finding.again ? undefined : logger) : undefined;
+    if (event !== undefined) lost.push(event);
+    const left = unheardAfter(model, finding, { told: event?.model, former });
+    if (left.length !== former.length || left.some((note, at) => note !== former[at]))
+      changed.set(finding.id, left);
+  }
+  await rewriteUnheard(client, model.scope, changed);
+  return lost;
 }

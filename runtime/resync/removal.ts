@@ -5,8 +5,10 @@ import { lockStates, writeStates } from "../inbox/entity-states.js";
 import { callHandlers } from "../inbox/handlers.js";
 import { hookedEvent, lostDeletions } from "../inbox/implied-events.js";
 import type { EntityState } from "../inbox/order.js";
+import { noteUnheardDeletions } from "../inbox/unheard.js";
 import { removeEntities } from "../inbox/write-rows.js";
 import { pause } from "../pause.js";
+import { HIGHEST_VERSION } from "../values/version.js";
 import { hasTasks } from "./incarnations.js";
 import { inParts, type Outcome, type Run } from "./snapshot-run.js";
 import { SnapshotFailed } from "./snapshot-source.js";
@@ -142,6 +144,11 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
   );
   const deletions = gone.map((id) => ({ id, seq }));
   const lost = await lostDeletions(client, model, { deletions, logger });
+  await noteUnheardDeletions(client, model, {
+    known,
+    lost,
+    upTo: new Map(gone.map((id) => [id, HIGHEST_VERSION])),
+  });
   await writeStates(client, model.scope, states, { known });
   await removeEntities(client, model, gone);
   await callHandlers(client, run.handlers, lost);

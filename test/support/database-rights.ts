@@ -80,7 +80,7 @@ export const MAY: readonly string[] = [
   "table mesh.seen SELECT INSERT DELETE",
   "table mesh.subscription SELECT INSERT UPDATE",
   "table mesh.unfit_row SELECT INSERT DELETE",
-  "table mesh.unheard_creation SELECT INSERT UPDATE DELETE",
+  "table mesh.unheard SELECT INSERT DELETE",
   "table public.files SELECT INSERT UPDATE DELETE",
   "table public.namespaces SELECT INSERT UPDATE DELETE",
   "table public.user_cache SELECT INSERT UPDATE DELETE",

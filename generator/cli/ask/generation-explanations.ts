@@ -35,7 +35,7 @@ export const generationExplanations: Readonly<Record<GenerationCode, GenerationE
     "The file has neither a default export nor one of the name that the service looks for: it would not start.",
   ),
   "hook-of-lost-event": warning(
-    "Where an event was lost, a snapshot finds its outcome and calls the hook, but only of what a row of the owner tells. This event shows more, so its hook does not run for one that was lost.",
+    "Where an event was lost, a snapshot finds its outcome and calls the hook, but only of what a row of the owner tells. This event shows more, so its hook runs only where the event itself comes, before or after a snapshot: not for one that was lost.",
   ),
   "drop-table": error(
     "The rows would be gone, and no release could roll back. A new name is said by `renamed_from`; a table that is no longer used goes with --allow-destructive.",

@@ -7,6 +7,7 @@ import {
   type Counterexample,
   describePlan,
   SERVER_SETTINGS,
+  SHRINK_MS,
   type Simulation,
   simulateMesh,
 } from "@meshwright/simulator";
@@ -25,6 +26,7 @@ import { drawPayloads } from "../simulate/drawn-payloads.js";
 import { isRoutine } from "../simulate/routine-steps.js";
 import { drawSamples } from "../simulate/samples.js";
 import { findTimedEvents } from "../simulate/timed.js";
+import { findUnmade } from "../simulate/unmade.js";
 import { findUntold } from "../simulate/untold.js";
 import { findWanted } from "../simulate/wanted.js";
 
@@ -65,6 +67,7 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
         events: publishedEvents(mesh),
         untold: findUntold(mesh),
         backfilled: findBackfilled(mesh),
+        unmade: findUnmade(mesh),
       },
       databases: await createDatabases(server.url, services),
       env: process.env,
@@ -73,7 +76,12 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
       ...(options.path === undefined ? {} : { path: options.path }),
       logger: quietLogger,
       onRun: progress.show,
-      onFailure: ([violation]) => tell(colour.red(`${violation}; making the schedule smaller …`)),
+      onFailure: ([violation]) =>
+        tell(
+          colour.red(
+            `${violation}; making the schedule smaller, for ${SHRINK_MS / 60_000} minutes at most …`,
+          ),
+        ),
     });
     progress.end();
     if (options.trace !== undefined) await writeFile(options.trace, traceOf(result));
@@ -190,10 +198,11 @@ function describe(result: Simulation, options: SimulateOptions): void {
 const SHOWN_STEPS = 60;
 
 function describeFailure(
-  { path, shrinks, plan, violations, trace }: Counterexample,
+  { path, shrinks, outOfTime, plan, violations, trace }: Counterexample,
   { seed, full }: { readonly seed: number; readonly full: string | undefined },
 ): void {
-  print(colour.red(`\na promise is broken (made smaller ${shrinks} times):`));
+  const ended = outOfTime ? `, until ${SHRINK_MS / 60_000} minutes were over` : "";
+  print(colour.red(`\na promise is broken (made smaller ${shrinks} times${ended}):`));
   for (const violation of violations) print(`  ${oneLine(violation)}`);
   print(`\n${describePlan(plan)}`);
   const shown = trace.filter(({ what }) => !isRoutine(what));

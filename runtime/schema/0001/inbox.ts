@@ -144,17 +144,24 @@ COMMENT ON COLUMN mesh.subscription.snapshot_unfit IS 'How many rows of its sour
 COMMENT ON COLUMN mesh.subscription.snapshot_error IS 'Why the last snapshot failed, or what failed in it; NULL when nothing did.';
 COMMENT ON COLUMN mesh.subscription.snapshot_wanted IS 'Why another snapshot is wanted: events were lost, or the copy lacks what only its source has. NULL once a snapshot has answered it.';
 
-CREATE TABLE mesh.unheard_creation (
-    entity     TEXT COLLATE "C" NOT NULL,
-    entity_id  TEXT COLLATE "C" NOT NULL,
-    version    BIGINT NOT NULL,
-    PRIMARY KEY (entity, entity_id)
+CREATE TABLE mesh.unheard (
+    entity         TEXT COLLATE "C" NOT NULL,
+    entity_id      TEXT COLLATE "C" NOT NULL,
+    after_version  BIGINT NOT NULL,
+    version        BIGINT NOT NULL,
+    actions        TEXT[] NOT NULL,
+    noted_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity, entity_id, version)
 );
-COMMENT ON TABLE mesh.unheard_creation IS
-    'Entities of which a later event was applied first: their creation was lost, or had no event since the row was there before the mesh. The next snapshot that has them calls the creation hook.';
-COMMENT ON COLUMN mesh.unheard_creation.entity IS 'As in mesh.applied.';
-COMMENT ON COLUMN mesh.unheard_creation.entity_id IS 'Id of the entity.';
-COMMENT ON COLUMN mesh.unheard_creation.version IS 'Version of the event that came first: an incarnation that began after it is another one.';
+CREATE INDEX unheard_noted_at_idx ON mesh.unheard (noted_at);
+COMMENT ON TABLE mesh.unheard IS
+    'Versions of which hooks have not heard, though nothing of them is news: a snapshot overtook their events and could not make them from a row, or a later event was applied first. Where such an event comes after all its hook runs; a creation is also told by the next snapshot that can make its event.';
+COMMENT ON COLUMN mesh.unheard.entity IS 'As in mesh.applied.';
+COMMENT ON COLUMN mesh.unheard.entity_id IS 'Id of the entity.';
+COMMENT ON COLUMN mesh.unheard.after_version IS 'The versions are later than this one.';
+COMMENT ON COLUMN mesh.unheard.version IS 'The last of them.';
+COMMENT ON COLUMN mesh.unheard.actions IS 'Actions of the events among them whose hooks have not heard.';
+COMMENT ON COLUMN mesh.unheard.noted_at IS 'When it was noted; rows are forgotten some time after the stream has.';
 
 CREATE TABLE mesh.unfit_row (
     durable    TEXT COLLATE "C" NOT NULL,

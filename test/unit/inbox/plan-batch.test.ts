@@ -50,24 +50,24 @@ const hook = async () => undefined;
 
 describe("planning a batch", () => {
   it("writes the last version of each entity, in one phase", () => {
-    const { phases, fresh, stale } = plan([created("a", 1), created("b", 2), updated("a", 3, 2)]);
+    const { phases, fresh, overtaken } = plan([created("a", 1), created("b", 2), updated("a", 3, 2)]);
     expect(phases.map(outline)).toEqual([{ ...nothing, rows: ["a a-2", "b name-b"] }]);
     expect([...(phases[0]?.states ?? [])]).toEqual([
       ["a", live(2, 3)],
       ["b", live(1, 2)],
     ]);
-    expect([fresh, stale]).toEqual([3, 0]);
+    expect([fresh, overtaken]).toEqual([3, []]);
   });
 
   it("is idempotent: a redelivery of what was applied is stale and plans nothing", () => {
     const sent = [created("a", 1), updated("a", 2, 2)];
-    expect(plan(sent, { a: live(2, 2) })).toMatchObject({ phases: [], fresh: 0, stale: 2 });
-    expect(plan([...sent, ...sent])).toMatchObject({ fresh: 2, stale: 2 });
+    expect(plan(sent, { a: live(2, 2) })).toMatchObject({ phases: [], fresh: 0, overtaken: { length: 2 } });
+    expect(plan([...sent, ...sent])).toMatchObject({ fresh: 2, overtaken: { length: 2 } });
   });
 
   it("puts versioned events that arrive out of order into the order of their versions", () => {
-    const { phases, stale } = plan([updated("a", 5, 3), created("a", 6), updated("a", 7, 2)]);
-    expect([phases.map(outline), stale]).toEqual([[{ ...nothing, rows: ["a a-3"] }], 0]);
+    const { phases, overtaken } = plan([updated("a", 5, 3), created("a", 6), updated("a", 7, 2)]);
+    expect([phases.map(outline), overtaken]).toEqual([[{ ...nothing, rows: ["a a-3"] }], []]);
   });
 
   it("removes an entity that is deleted in the batch that creates it", () => {
