@@ -177,6 +177,17 @@ export function isSynced(
   return cache !== undefined && foreign.some((one) => one.entity === entity);
 }
 
+/** No snapshot can make the event of a creation of this entity from a row. */
+export function isCreationUnmade(
+  { unmade }: Pick<SimulatedMesh, "unmade">,
+  { service, consumer }: Copy,
+): boolean {
+  const names = new Map(Object.entries(unmade)).get(service.definition.name) ?? [];
+  return consumer.events.some(
+    ({ event }) => event.change === "create" && names.includes(`${consumer.entity}.${event.action}`),
+  );
+}
+
 export function copiesOf({ services, tables, foreign }: SimulatedMesh): readonly Copy[] {
   return services.flatMap((service) =>
     service.definition.consumers.flatMap((consumer): Copy[] => {

@@ -75,6 +75,7 @@ export interface Counterexample {
 }
 
 const SHRINKS = 100;
+/** For how long smaller schedules are looked for after a failure, in ms of real time. */
 export const SHRINK_MS = 120_000;
 
 /** Runs `runs` schedules. At the first that breaks a promise, finds the smallest one that still does, and ends. */

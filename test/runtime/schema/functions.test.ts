@@ -149,3 +149,45 @@ test("one dead letter per durable and message; one row in the tables that have o
     });
   }
 });
+
+describe("mesh.cause", () => {
+  const cause = async (text: string) => {
+    await client.query("SELECT pg_catalog.set_config('mesh.cause', $1, false)", [text]);
+    return (await client.query<{ cause: unknown }>("SELECT mesh.cause() AS cause")).rows[0]?.cause;
+  };
+
+  test.each([
+    "rubbish",
+    "",
+    " ",
+    "null",
+    "1",
+    '"x"',
+    "[]",
+    '{"a"',
+    '{"a":1}',
+    '{"a":"b",}',
+    '{"a":"\n"}',
+    '{"a":"\\u0000"}',
+    '{"a":"b"} x',
+    '{a:"b"}',
+  ])("SET mesh.cause = %j fails no write of the session, and is no cause", async (text) => {
+    expect(await cause(text)).toBeNull();
+  });
+
+  test("takes every object of printable texts, as JSON prints it, and fails for no text", async () => {
+    const printable = fc.string({
+      unit: fc.integer({ min: 32, max: 126 }).map((code) => String.fromCharCode(code)),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(printable, printable, { noNullPrototype: true }), async (headers) => {
+        expect(await cause(JSON.stringify(headers))).toEqual(headers);
+        expect(await cause(` ${JSON.stringify(headers, undefined, 2)}\n`)).toEqual(headers);
+      }),
+    );
+    const near = fc.array(fc.constantFrom("{", "}", '"', ":", ",", "\\", "a", "\\n", "u", " ", "0"), {
+      maxLength: 14,
+    });
+    await fc.assert(fc.asyncProperty(near, async (parts) => void (await cause(parts.join("")))));
+  });
+});
