@@ -46,7 +46,7 @@ function measureGenerate({ rounds }: Bench, name: string, mesh: string, budget: 
   for (let round = 0; round < Math.min(rounds, 3); round += 1) {
     const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
     try {
-      mkdirSync(join(folder, "generated"));
+      for (const name of ["generated", "node_modules"]) mkdirSync(join(folder, name));
       writeFileSync(join(folder, "mesh.yaml"), mesh);
       cold.push(runMesh(folder));
       again.push(runMesh(folder));

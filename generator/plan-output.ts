@@ -78,7 +78,8 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const { folder, mesh } = input;
   const { lock, problem } = { lock: undefined, ...readLock(folder.read(LOCK_FILE)) };
   if (problem !== undefined) return refuse([malformedLock(problem)]);
-  if (lock !== undefined && !input.distrustLock && isUpToDate(lock, input)) return upToDate(lock);
+  const isTrusted = lock !== undefined && !input.distrustLock && lock.fingerprint === fingerprint(input);
+  if (isTrusted && isAsLocked(lock, folder)) return upToDate(lock);
 
   const chains = findChains(mesh, folder);
   const tampered = lock === undefined ? [] : findTampered(lock, folder, chains);
@@ -112,17 +113,16 @@ export function applyPlan({ remove, write }: OutputPlan, folder: OutputFolder): 
 
 type Reader = GenerateInput["folder"];
 
-function isUpToDate(lock: FoundLock, { folder, ...origin }: GenerateInput): boolean {
+/** Whether the folder holds what the lock says, byte for byte, and no migration beside that. */
+export function isAsLocked(lock: FoundLock, folder: Reader): boolean {
   const migrations = folder
     .folders()
     .flatMap((service) => folder.list(`${service}/migrations`).map((name) => `${service}/migrations/${name}`))
     .filter(isMigrationPath);
   return (
-    lock.fingerprint === fingerprint(origin) &&
     [...Object.entries(lock.files), ...Object.entries(lock.migrations)].every(
       ([path, hash]) => hashOf(folder.read(path)) === hash,
-    ) &&
-    migrations.every((path) => lock.migrations[path] !== undefined)
+    ) && migrations.every((path) => lock.migrations[path] !== undefined)
   );
 }
 

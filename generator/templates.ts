@@ -7,12 +7,15 @@ export type Templates = Readonly<Record<string, string>>;
 /** Fills the template of that path with a view. */
 export type Render = (path: string, view: object) => string;
 
+const known = new WeakMap<Templates, Map<string, TemplateDelegate>>();
+
 /**
  * Templates loop and print: no escaping (nothing here is HTML), no helpers, and a field that the view
- * lacks throws instead of printing nothing. Each is compiled once per run.
+ * lacks throws instead of printing nothing. Each is compiled once.
  */
 export function openRender(templates: Templates): Render {
-  const compiled = new Map<string, TemplateDelegate>();
+  const compiled = known.get(templates) ?? new Map<string, TemplateDelegate>();
+  known.set(templates, compiled);
   return (path, view) => {
     const template = compiled.get(path) ?? compile(templates, path);
     compiled.set(path, template);

@@ -1,3 +1,4 @@
+import type { HookFile } from "../check/hook-files.js";
 import { type Compilation, compileMesh } from "../compile.js";
 import { countDiagnostics, type Diagnostic, hasErrors } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson, type Paint, renderDiagnostics } from "../diagnostics/render.js";
@@ -9,9 +10,23 @@ import { MOST_BYTES } from "../source/bytes.js";
 import { colour, printJson, tell } from "../terminal/terminal.js";
 import { readHookFiles } from "./read-hook-files.js";
 
+/** All that a compilation follows from. */
+export interface Sources {
+  readonly bytes: Uint8Array;
+  readonly hooks: readonly HookFile[];
+}
+
 export async function compileProject(): Promise<Compilation> {
+  return compileSources(await readSources());
+}
+
+export function compileSources({ bytes, hooks }: Sources): Compilation {
+  return compileMesh(bytes, { file: MESH_FILE, hooks });
+}
+
+export async function readSources(): Promise<Sources> {
   const bytes = await readRegularFile(MESH_FILE, MOST_BYTES);
-  if (bytes !== undefined) return compileMesh(bytes, { file: MESH_FILE, hooks: await readHookFiles() });
+  if (bytes !== undefined) return { bytes, hooks: await readHookFiles() };
   throw new UsageError(
     `there is no ${MESH_FILE} in ${process.cwd()}`,
     "start a new mesh with `mesh init`, or from a database that exists with `mesh adopt postgres://…`",
@@ -36,9 +51,13 @@ export const UNWRITTEN = "; nothing was written";
 
 /** For commands that write. The errors; of warnings how many there are, since `mesh check` has them all. */
 export function reportBriefly({ mesh, diagnostics }: Compilation): void {
-  const [first] = diagnostics;
   if (mesh === undefined) reportDiagnostics(diagnostics, false, UNWRITTEN);
-  if (mesh === undefined || first === undefined) return;
+  else countWarnings(diagnostics);
+}
+
+export function countWarnings(diagnostics: readonly Diagnostic[]): void {
+  const [first] = diagnostics;
+  if (first === undefined) return;
   const { file, start, code } = first;
   const place = `${file}:${start.line}:${start.column}`;
   const where = diagnostics.length === 1 ? `${code} at ${place}` : `the first is ${code} at ${place}`;

@@ -42,10 +42,16 @@ export interface Origin {
   readonly templates: Templates;
 }
 
+const known = new WeakMap<Mesh, Origin & { readonly fingerprint: string }>();
+
 /** Taken from the model, not from mesh.yaml's text: a comment or a moved block changes nothing that is emitted. */
 export function fingerprint({ mesh, version, templates }: Origin): string {
+  const last = known.get(mesh);
+  if (last?.version === version && last.templates === templates) return last.fingerprint;
   const texts = Object.entries(templates).sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256(JSON.stringify([mesh, version, texts]));
+  const found = sha256(JSON.stringify([mesh, version, texts]));
+  known.set(mesh, { mesh, version, templates, fingerprint: found });
+  return found;
 }
 
 /** The lock as text: a line for each file, so that two branches which each add some merge line by line. */

@@ -12,8 +12,20 @@ export async function readVersion(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Text of each template that the build copied, by its path, with plain line ends whatever a checkout has made of them. */
-export async function readTemplates(): Promise<Readonly<Record<string, string>>> {
+type Templates = Readonly<Record<string, string>>;
+
+let templates: Promise<Templates> | undefined;
+
+/**
+ * Text of each template that the build copied, by its path, with plain line ends whatever a checkout has made of them. Always the
+ * same object: what is made of templates is kept with it, from one run to the next where mesh.yaml is watched.
+ */
+export function readTemplates(): Promise<Templates> {
+  templates ??= readAllTemplates();
+  return templates;
+}
+
+async function readAllTemplates(): Promise<Templates> {
   const root = join(packageFolder(), "dist/templates");
   // As texts: the entries of Node 20.11 do not know their folder.
   const paths = (await readdir(root, { recursive: true })).filter((path) => path.endsWith(".hbs"));

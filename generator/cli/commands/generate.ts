@@ -1,3 +1,4 @@
+import { findHookMistakes } from "../../check/hook-files.js";
 import { changeToJson } from "../../compatibility/report/diff-json.js";
 import { renderShort } from "../../compatibility/report/diff-text.js";
 import type { PlacedChange } from "../../compatibility/report/placed-changes.js";
@@ -7,7 +8,6 @@ import type { Mesh } from "../../model/mesh.js";
 import type { OutputPlan } from "../../plan-output.js";
 import { GENERATED, MESH_FILE } from "../../project/paths.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
-import { adviseHooks } from "../advise-hooks.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { compareWithLast, readLastMesh } from "../diff/edits-since.js";
 import type { ExitCode } from "../exit-code.js";
@@ -16,10 +16,19 @@ import {
   planProject,
   printWarnings,
   reportRefusals,
+  type Warnings,
   warningsToJson,
   writeProject,
 } from "../generation.js";
-import { compileProject, reportBriefly, reportDiagnostics, UNWRITTEN } from "../project.js";
+import { type RecalledRun, recallRun, rememberRun } from "../last-run.js";
+import {
+  compileSources,
+  countWarnings,
+  readSources,
+  reportBriefly,
+  reportDiagnostics,
+  UNWRITTEN,
+} from "../project.js";
 
 export interface GenerateOptions {
   readonly check?: boolean;
@@ -40,7 +49,10 @@ export async function generate(options: GenerateOptions): Promise<ExitCode> {
 
 async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   const started = performance.now();
-  const compilation = await compileProject();
+  const sources = await readSources();
+  const recalled = options.check || options.force ? undefined : await recallRun(sources);
+  if (recalled !== undefined) return reportRecalled(recalled, options, started);
+  const compilation = compileSources(sources);
   const { mesh, diagnostics } = compilation;
   // One JSON document per run: the diagnostics when there is an error, else what was done.
   if (!options.json) reportBriefly(compilation);
@@ -51,18 +63,37 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
     reportRefusals(plan.refusals, compilation, { json: options.json, consequence: UNWRITTEN });
     return 1;
   }
-  const found = gatherWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation);
+  const found = gatherWarnings([...plan.warnings, ...findHookMistakes(mesh, sources.hooks)], compilation);
   if (!options.json) printWarnings(found);
   const warnings = warningsToJson(found, compilation);
   if (options.check) return reportDrift(plan, { mesh, warnings }, options);
   const changes = plan.write.length === 0 ? [] : await findEdits(compilation);
   writeProject(plan);
+  // What hooks are warned of, and folders of SQL, are looked at in each run.
+  const isWhole = isEmpty(found) && mesh.databases.every(({ sql }) => sql === undefined);
+  if (isWhole && !options.watch) await rememberRun(sources, mesh, { ...sizeOf(mesh), diagnostics, warnings });
   if (options.json)
     printJson({ ...summary(plan), diagnostics: warnings, changes: changes.map(changeToJson) });
   else
     print(
-      [describe(plan, mesh, performance.now() - started), ...renderShort(changes, DIFF_PAINT)].join("\n"),
+      [describe(plan, sizeOf(mesh), performance.now() - started), ...renderShort(changes, DIFF_PAINT)].join(
+        "\n",
+      ),
     );
+  return 0;
+}
+
+function isEmpty({ located, others, ignored }: Warnings): boolean {
+  return located.length + others.length + ignored.length === 0;
+}
+
+function reportRecalled(run: RecalledRun, { json }: GenerateOptions, started: number): ExitCode {
+  if (json)
+    printJson({ written: [], removed: [], unchanged: run.unchanged, diagnostics: run.warnings, changes: [] });
+  else {
+    countWarnings(run.diagnostics);
+    print(describe({ write: [], remove: [], keep: [] }, run, performance.now() - started));
+  }
   return 0;
 }
 
@@ -78,7 +109,7 @@ function reportDrift(
   { json }: GenerateOptions,
 ): ExitCode {
   if (json) printJson({ drift: plan.drift, diagnostics: warnings });
-  else if (plan.drift.length === 0) print(describe(plan, mesh, undefined));
+  else if (plan.drift.length === 0) print(describe(plan, sizeOf(mesh), undefined));
   else {
     for (const { path, kind } of plan.drift) print(`${GENERATED}/${path}: ${colour.yellow(kind)}`);
     tell(
@@ -94,8 +125,16 @@ function summary({ write, remove, keep }: OutputPlan) {
   return { written: write.map(({ path }) => path), removed: remove, unchanged: keep.length };
 }
 
-function describe({ write, remove, keep }: OutputPlan, mesh: Mesh, ms: number | undefined): string {
-  const what = `${plural(mesh.services.length, "service")}, ${plural(mesh.events.length, "event")}`;
+type Size = Pick<RecalledRun, "services" | "events">;
+
+function sizeOf({ services, events }: Mesh): Size {
+  return { services: services.length, events: events.length };
+}
+
+type Done = Pick<OutputPlan, "write" | "remove" | "keep">;
+
+function describe({ write, remove, keep }: Done, { services, events }: Size, ms: number | undefined): string {
+  const what = `${plural(services, "service")}, ${plural(events, "event")}`;
   const time = ms === undefined ? "" : colour.dim(` (${Math.round(ms)} ms)`);
   if (write.length === 0 && remove.length === 0) return `${colour.green("up to date")}: ${what}${time}`;
   const parts = [
