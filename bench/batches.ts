@@ -35,7 +35,7 @@ async function measureSize(bench: Bench, size: number): Promise<Row> {
     const run = { ...stream, definition: { ...definition, delivery: { batch: size } } };
     const runtime: number[] = [];
     const byHand: number[] = [];
-    for (let round = 0; round < bench.rounds; round += 1) {
+    for (let round = 0; round < bench.roundsOfMany; round += 1) {
       byHand.push(await fresh(run, `by_hand_${round}`, (one) => runByHand(one, size)));
       runtime.push(await fresh(run, `runtime_${round}`, runRuntime));
     }

@@ -24,7 +24,7 @@ and 4 connections, split by user. No broker, no parsing, no deciding: what the d
       for (const count of [1, 2, 4]) {
         const alone: number[] = [];
         const runtime: number[] = [];
-        for (let round = 0; round < bench.rounds; round += 1) {
+        for (let round = 0; round < bench.roundsOfMany; round += 1) {
           alone.push(await replay(stream, parts, count));
           runtime.push(await fresh(stream, `beside_${count}_${round}`, runRuntime));
         }

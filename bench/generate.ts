@@ -39,11 +39,16 @@ interface Budget {
   readonly linesPerEvent?: number;
 }
 
-function measureGenerate({ rounds }: Bench, name: string, mesh: string, budget: Budget): readonly Row[] {
+function measureGenerate(
+  { roundsOfMany }: Bench,
+  name: string,
+  mesh: string,
+  budget: Budget,
+): readonly Row[] {
   const cold: Timing[] = [];
   const again: Timing[] = [];
   let lines: Lines | undefined;
-  for (let round = 0; round < Math.min(rounds, 3); round += 1) {
+  for (let round = 0; round < roundsOfMany; round += 1) {
     const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
     try {
       for (const name of ["generated", "node_modules"]) mkdirSync(join(folder, name));

@@ -16,8 +16,8 @@ export const replicas: Section = {
   name: "replicas",
   about: `Replicas of one service that share a durable and a database, each a process of its own, on as many cores as the machine has. The
 yardstick is as many processes that receive, parse, validate and ack, and apply nothing.`,
-  // Their processes take longer to load than all else in the smallest form.
-  forms: ["short", "full"],
+  // Their processes take longer to load than they apply events.
+  forms: ["full"],
   plots: [
     {
       name: "replicas",
@@ -31,7 +31,7 @@ yardstick is as many processes that receive, parse, validate and ack, and apply 
     const events = bench.by({ smoke: 600, short: 20_000, full: 90_000 });
     return await withFilledStream(await bench.servers(), events, async (stream) => {
       const rows: Row[] = [];
-      for (const count of counts) rows.push(await measureCount(stream, count, bench.rounds));
+      for (const count of counts) rows.push(await measureCount(stream, count, bench.roundsOfMany));
       return rows;
     });
   },

@@ -32,9 +32,16 @@ for (const section of sections.filter(asked)) {
   const text = `\n${result.name}, ${result.seconds} s\n${result.failure ?? rowsText(result.rows)}`;
   (values.json ? process.stderr : process.stdout).write(text);
 }
+if (!values.json) process.stdout.write(`\n${totalOf(results)}\n`);
 if (values.write) for (const [name, text] of performanceFiles()) writeFileSync(performancePath(name), text);
 if (values.json) process.stdout.write(`${JSON.stringify({ run, sections: results }, null, 2)}\n`);
 process.exitCode = results.some(({ failure }) => failure !== undefined) ? 1 : 0;
+
+function totalOf(done: readonly SectionResult[]): string {
+  const rows = done.flatMap((result) => result.rows).filter(({ met }) => met !== undefined);
+  const seconds = Math.round(done.reduce((sum, result) => sum + result.seconds, 0));
+  return `${rows.filter(({ met }) => met).length} of ${rows.length} goals met, ${seconds} s`;
+}
 
 function readArguments() {
   try {

@@ -31,8 +31,10 @@ export interface PlotOf {
 /** What a section is given. */
 export interface Bench {
   readonly form: Form;
-  /** How often value and yardstick take turns, warm-up not counted: 1, 3 or 5. */
+  /** How often value and yardstick take turns, warm-up not counted: 1, 2 or 5. */
   readonly rounds: number;
+  /** For each of many sizes: 1, 2 or 3. */
+  readonly roundsOfMany: number;
   /** The one of three that belongs to the form: numbers of events, sizes of batches. */
   by<T>(of: Readonly<Record<Form, T>>): T;
   /** PostgreSQL, which flushes every commit, and a broker: started on first use, stopped after the section. */
@@ -45,10 +47,12 @@ export interface Servers {
   readonly natsUrl: string;
 }
 
-const ROUNDS: Readonly<Record<Form, number>> = { smoke: 1, short: 3, full: 5 };
+const ROUNDS: Readonly<Record<Form, number>> = { smoke: 1, short: 2, full: 5 };
+const MANY = 3;
 
 export function openBench(form: Form, servers: Bench["servers"]): Bench {
-  return { form, rounds: ROUNDS[form], by: (of) => of[form], servers };
+  const rounds = ROUNDS[form];
+  return { form, rounds, roundsOfMany: Math.min(rounds, MANY), by: (of) => of[form], servers };
 }
 
 export const isIn =

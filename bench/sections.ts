@@ -2,6 +2,7 @@ import { batches } from "./batches.js";
 import { connections } from "./connections.js";
 import { consumer } from "./consumer.js";
 import { generate } from "./generate.js";
+import { peers } from "./peers.js";
 import { relay } from "./relay.js";
 import { replicas } from "./replicas.js";
 import type { Section } from "./section.js";
@@ -9,6 +10,7 @@ import { snapshot } from "./snapshot.js";
 import { subscribers } from "./subscribers.js";
 import { telemetry } from "./telemetry.js";
 import { trigger } from "./trigger.js";
+import { typecheck } from "./typecheck.js";
 
 /** In the order in which they run and are printed. A new section is a file, and a line here. */
 export const sections: readonly Section[] = [
@@ -22,4 +24,6 @@ export const sections: readonly Section[] = [
   snapshot,
   telemetry,
   generate,
+  typecheck,
+  peers,
 ];

@@ -36,7 +36,7 @@ async function measureCount(bench: Bench, count: number): Promise<Row> {
   return await withFilledStream(await bench.servers(), events, async (stream) => {
     const runs = await subscribe(stream, count);
     const rates: Record<"runtime" | "receiving", number[]> = { runtime: [], receiving: [] };
-    for (let round = 0; round < bench.rounds; round += 1) {
+    for (let round = 0; round < bench.roundsOfMany; round += 1) {
       rates.receiving.push(await together(runs, `receiving_${round}`, runReceiving));
       rates.runtime.push(await together(runs, `runtime_${round}`, runRuntime));
     }

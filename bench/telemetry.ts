@@ -19,8 +19,8 @@ export const telemetry: Section = {
   name: "telemetry",
   about: `What metrics and traces cost the consumer: the same events applied without them, with metrics, and with metrics and one trace
 of a hundred sampled. Each run is a process of its own, since what instruments a process stays in it.`,
-  // Its processes take longer to load than all else in the smallest form.
-  forms: ["short", "full"],
+  // Its processes take longer to load than they apply events.
+  forms: ["full"],
   measure: async (bench) => {
     const rates = await contest(bench, bench.by({ smoke: 300, short: 20_000, full: 40_000 }));
     const against = (what: string, samples: readonly number[]) =>

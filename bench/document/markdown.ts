@@ -9,6 +9,8 @@ import type { Measurement } from "./figures.js";
 export type Explained = Measurement & { readonly explanations: Explanations };
 
 export function performanceDocument(sections: readonly Explained[]): string {
+  if (sections.length === 0)
+    return `# Speed\n\nNothing was measured yet: \`npm run bench -- --full --write\` does, and writes this.\n`;
   const rows = sections.flatMap((section) => section.rows);
   const judged = rows.filter(({ met }) => met !== undefined);
   const met = judged.filter((row) => row.met);

@@ -8,10 +8,9 @@ import { plotSvg } from "./plot.js";
 const ROOT = new URL("../../", import.meta.url);
 const SENTENCE = /(<!-- from docs\/performance\/figures.json -->\n)[\s\S]*?(\n<!-- end -->)/;
 
-/** Every file that follows from figures and explanations, by path from the root of the repository; none before the first figure. */
+/** Every file that follows from figures and explanations, by path from the root of the repository. */
 export function performanceFiles(): ReadonlyMap<string, string> {
   const sections = readFigures().map((one) => ({ ...one, explanations: readExplanations(one.name) }));
-  if (sections.length === 0) return new Map();
   const [stray] = strayExplanations(sections);
   if (stray !== undefined) throw new Error(stray);
   const readme = readFileSync(new URL("README.md", ROOT), "utf8");
