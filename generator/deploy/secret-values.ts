@@ -75,7 +75,7 @@ export function wantedSecrets(deployment: Deployment, target: DeployTarget): rea
   const own = databases.filter(({ existing }) => !existing);
   const ours = new Set(services.map(({ service }) => service.name));
   const wanted: readonly WantedSecret[] = [
-    ...(own.length > 0 ? [serverOf(target), made("POSTGRES_PASSWORD", "administrator of PostgreSQL")] : []),
+    ...(own.length > 0 ? serverOf(target) : []),
     ...own.flatMap(({ database: { roles, name } }) => [
       made(rolePasswordVariable(roles.owner), `role that owns ${name}`),
       made(rolePasswordVariable(roles.service), `role that the service of ${name} runs as`),
@@ -109,16 +109,27 @@ export function wantedSecrets(deployment: Deployment, target: DeployTarget): rea
 const SERVER =
   "where PostgreSQL is that the mesh's own databases are on, host:port?sslmode=verify-full; a line like AUTH_DB_URL= says one elsewhere";
 
-function serverOf(target: DeployTarget): WantedSecret {
+/** A cluster's administrator of PostgreSQL is there before the mesh, and only the component `roles` asks who it is. */
+function serverOf(target: DeployTarget): readonly WantedSecret[] {
   switch (target) {
     case "compose":
-      return {
-        name: POSTGRES_ADDRESS,
-        description: `${SERVER}. Without it: that of compose.yaml`,
-        from: "offered",
-      };
+      return [
+        {
+          name: POSTGRES_ADDRESS,
+          description: `${SERVER}. Without it: that of compose.yaml`,
+          from: "offered",
+        },
+        made("POSTGRES_PASSWORD", "administrator of PostgreSQL"),
+      ];
     case "kubernetes":
-      return asked(POSTGRES_ADDRESS, SERVER);
+      return [
+        asked(POSTGRES_ADDRESS, SERVER),
+        {
+          name: "POSTGRES_PASSWORD",
+          description: "administrator of that server, postgres, for the component roles",
+          from: "offered",
+        },
+      ];
     default:
       return target satisfies never;
   }
@@ -201,7 +212,8 @@ export function envFilesOf(deployment: Deployment, secrets: Secrets, target: Dep
         databases.map((each) => [each.database.urlVariable, serviceUrl(each, { secrets, server })]),
       ),
     }),
-    "reader-metrics": filled(pick(secrets, [METRICS_KEY])),
+    // Who shows a key shows the first of those that open.
+    "reader-metrics": filled({ [METRICS_KEY]: secrets[METRICS_KEY]?.split(",")[0]?.trim() }),
     ...(broker === undefined
       ? {}
       : {

@@ -4,6 +4,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { deployFiles } from "../../generator/deploy/deploy-files.js";
 import type { DeployTarget } from "../../generator/deploy/deploy-targets.js";
 import { type HookVariables, planDeployment } from "../../generator/deploy/deployment.js";
+import { HEADER } from "../../generator/emit/file.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { ROOT } from "./compile.js";
 import type { AnyObject } from "./kubernetes-objects.js";
@@ -38,7 +39,7 @@ export function deployed(
     folder,
     project: "..",
     packages: { workspaces: [] },
-    generated: (name) => `/* ${name} */\n`,
+    generated: (name) => `# ${HEADER} ${name}\n`,
     templates,
   });
   return Object.fromEntries(files.map(({ path, text }) => [path, text]));

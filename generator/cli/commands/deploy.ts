@@ -72,7 +72,7 @@ interface Planned {
   readonly write: readonly { readonly path: string; readonly text: string }[];
   readonly remove: readonly string[];
   readonly unchanged: number;
-  /** Whether people have had none of their files yet. */
+  /** Whether people have changed none of their files yet: nothing runs so far. */
   readonly isFirst: boolean;
 }
 
@@ -103,11 +103,13 @@ async function plan(
     templates,
   });
   const emitted = new Set(files.map((file) => file.path));
+  const people = files.filter((file) => file.owner === "people");
   // All or none: who has taken one away does not want it.
-  const isFirst = !files.some((file) => file.owner === "people" && folder.read(file.path) !== undefined);
+  const isNew = people.every((file) => folder.read(file.path) === undefined);
+  const isFirst = isNew || people.every((file) => [undefined, file.text].includes(folder.read(file.path)));
   const write = files.filter((file) => {
     const present = folder.read(file.path);
-    if (file.owner === "people") return isFirst;
+    if (file.owner === "people") return isNew;
     if (present !== undefined) refuseForeign(`${options.out}/${file.path}`, present);
     return present !== file.text;
   });

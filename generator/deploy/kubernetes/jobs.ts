@@ -59,11 +59,8 @@ export function rolesJob(deployment: Deployment): KubernetesObject {
   });
 }
 
-export function rolesConfig(files: Readonly<Record<string, string>>): KubernetesObject {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: ROLES_CONFIG }, data: files };
-}
-
-const ROLES_CONFIG = "roles";
+/** Of roles.sh and roles.sql. */
+export const ROLES_CONFIG = "roles";
 /** Of the image. */
 const POSTGRES_USER = 999;
 

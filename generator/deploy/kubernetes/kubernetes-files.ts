@@ -1,7 +1,7 @@
 import { type Deployment, isPostgresOurs } from "../deployment.js";
 import { type DeployedFile, ours, yaml } from "../print-yaml.js";
 import { jetStreamResources } from "./jetstream-resources.js";
-import { jobNames, jobObjects, rolesConfig, rolesJob } from "./jobs.js";
+import { jobNames, jobObjects, ROLES_CONFIG, rolesJob } from "./jobs.js";
 import { monitorObjects } from "./monitors.js";
 import { natsValues } from "./nats-values.js";
 import { kedaPolicy, nackPolicy, networkPolicies, rolesPolicy } from "./network-policies.js";
@@ -85,11 +85,16 @@ function namesSecret(kind: string, path: string) {
   };
 }
 
+/** Its files are at hand for people too: `sh roles.sh`. */
 function roles(deployment: Deployment, files: Readonly<Record<string, string>>): readonly DeployedFile[] {
-  return component("roles", {
-    "job-roles.yaml": [rolesConfig(files), rolesJob(deployment)],
-    "network-policy.yaml": [rolesPolicy(deployment)],
-  });
+  return [
+    ...component(
+      "roles",
+      { "job-roles.yaml": [rolesJob(deployment)], "network-policy.yaml": [rolesPolicy(deployment)] },
+      { configMapGenerator: [{ name: ROLES_CONFIG, files: Object.keys(files) }] },
+    ),
+    ...Object.entries(files).map(([name, text]) => ours(`kubernetes/components/roles/${name}`, text)),
+  ];
 }
 
 function scaling(deployment: Deployment): readonly DeployedFile[] {

@@ -81,6 +81,18 @@ test.skipIf(!hasKubectl)(
       "migrate",
       "roles",
     ]);
+    const config = objects.find(({ kind }) => kind === "ConfigMap") as unknown as {
+      readonly metadata: { readonly name: string };
+      readonly data: object;
+    };
+    expect(Object.keys(config.data)).toEqual(["roles.sh", "roles.sql"]);
+    expect(find("Job", "roles")).toMatchObject({
+      template: {
+        spec: {
+          volumes: expect.arrayContaining([{ name: "config", configMap: { name: config.metadata.name } }]),
+        },
+      },
+    });
     // In custom resources too.
     expect(find("Account", "mesh")).toMatchObject({
       user: { secret: { name: expect.stringMatching(withDigest("job-provision")) } },

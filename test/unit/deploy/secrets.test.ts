@@ -49,6 +49,9 @@ test("each process gets its own, and of keys that it only knows others by their 
     NATS_PASSWORD: secrets.AUTH_NATS_PASSWORD,
   });
   expect(files["service-sfs"]?.SFS_TO_AUTH_KEY).toBe("new,old");
+  const rotating = envFilesOf(reference, { ...secrets, METRICS_KEY: "new,old" }, "kubernetes");
+  expect(rotating["reader-metrics"]).toEqual({ METRICS_KEY: "new" });
+  expect(rotating["service-auth"]?.METRICS_KEY).toBe(`${sha256("new")},${sha256("old")}`);
   expect(Object.keys(files["job-migrate"] ?? {})).toEqual(
     ["AUTH", "COMPUTE", "GATEWAY", "SFS"].map((name) => `${name}_DB_OWNER_URL`),
   );
