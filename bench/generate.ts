@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { measureEdits, measureTypeCheck } from "./editing.js";
 import { type Row, row } from "./row.js";
 import type { Bench, Section } from "./section.js";
 import { syntheticMesh } from "./synthetic-mesh.js";
@@ -150,12 +151,18 @@ goals name.`,
       ...first,
       ...measureGenerate(bench, "100 events", hundred, { cold: 1.0, upToDate: 0.25, linesPerEvent: 60 }),
       ...measureQuestions(bench, "100 events", hundred, 0.3),
+      ...(await measureEdits(bench, "100 events", hundred)),
       ...(bench.form === "short"
         ? []
         : [
             ...measureGenerate(bench, "1,000 events", thousand, { cold: 4, upToDate: 0.5, megabytes: 400 }),
             ...measureQuestions(bench, "1,000 events", thousand, 0.8),
-            ...measureGenerate(bench, "1,000 services, 3,000 events", largest, { cold: 12, upToDate: 1 }),
+            ...measureTypeCheck(bench, "1,000 events", thousand),
+            ...measureGenerate(bench, "1,000 services, 3,000 events", largest, {
+              cold: 12,
+              upToDate: 1,
+              megabytes: 400,
+            }),
           ]),
     ];
   },
