@@ -1,22 +1,18 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { connectJetStream } from "../../runtime/broker/jetstream.js";
+import { afterTest } from "../support/after-test.js";
 import { recordingLogger } from "../support/loggers.js";
 import { waitFor } from "../support/servers.js";
 import { type ChaosBroker, startBroker } from "./broker.js";
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
 async function startCluster(): Promise<ChaosBroker> {
   const folder = await mkdtemp(join(tmpdir(), "mesh-cluster-"));
-  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  afterTest(() => rm(folder, { recursive: true, force: true }));
   const cluster = await startBroker(folder, 3);
-  cleanups.push(() => cluster.stop());
+  afterTest(() => cluster.stop());
   return cluster;
 }
 
@@ -28,7 +24,7 @@ test("a stream and a durable that many clients created at once keep their creati
   const brokers = await Promise.all(
     Array.from({ length: 6 }, () => connectJetStream({ url, name: "known", logger: recordingLogger() })),
   );
-  cleanups.push(() => Promise.all(brokers.map((broker) => broker.close())));
+  afterTest(() => Promise.all(brokers.map((broker) => broker.close())));
   const [broker] = brokers;
   if (broker === undefined) throw new Error("no connection");
   const stream = {

@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, inject, test } from "vitest";
+import type pg from "pg";
+import { expect, inject, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
 import { ROOT } from "../support/compile.js";
-import { makeProject } from "../support/generated-project.js";
+import { testProject } from "../support/generated-project.js";
 import { mesh, operatorUrl, type RunningDev, startDevWith } from "../support/mesh-command.js";
 import { createDatabase, waitFor } from "../support/servers.js";
 
@@ -13,16 +14,10 @@ import { createDatabase, waitFor } from "../support/servers.js";
  * owner that is written by hand.
  */
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
 const HOOKS = `export const dispatchHooks = { async freeShelf() {} };\n`;
 
 async function project(text: string, hooks: Readonly<Record<string, string>> = {}): Promise<string> {
-  const folder = makeProject();
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testProject();
   writeFileSync(join(folder, "mesh.yaml"), text);
   mkdirSync(join(folder, "hooks"));
   for (const [name, code] of Object.entries(hooks)) writeFileSync(join(folder, "hooks", name), code);
@@ -33,17 +28,9 @@ async function project(text: string, hooks: Readonly<Record<string, string>> = {
 
 const scenario = () => readFileSync(join(ROOT, "test/scenarios/emit/composite-keys/mesh.yaml"), "utf8");
 
-async function open(url = "") {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => undefined);
-  await client.connect();
-  cleanups.push(() => client.end());
-  return client;
-}
-
 async function start(folder: string, env: NodeJS.ProcessEnv = {}): Promise<RunningDev> {
   const dev = await startDevWith(folder, env, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
+  afterTest(() => dev.end());
   return dev;
 }
 
@@ -58,16 +45,16 @@ test("copies fill from rows that were there, follow plain SQL through kill -9, a
 }, async () => {
   const folder = await project(scenario(), { "dispatch.ts": HOOKS });
   const url = await createDatabase(inject("postgres"), "stock");
-  const stock = await open(url);
+  const stock = await openClient(url);
   await stock.query(`CREATE TABLE people (person_id TEXT PRIMARY KEY);
     CREATE TABLE levels (site INTEGER, sku TEXT, pieces BIGINT NOT NULL, checked_by TEXT REFERENCES people ON DELETE SET NULL, PRIMARY KEY (site, sku));
     INSERT INTO levels SELECT n % 5, 'a:' || n, n FROM generate_series(1, 2000) AS n`);
   const dev = await start(folder, { STOCK_DB_URL: url });
   const { databases, services, service_key: key } = dev.endpoints;
-  const shop = await open(databases.shop_db);
-  const dispatch = await open(databases.dispatch_db);
+  const shop = await openClient(databases.shop_db);
+  const dispatch = await openClient(databases.dispatch_db);
   const nats = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   const heard: string[] = [];
   nats.subscribe("shop.line.*.*", { callback: (_, { subject }) => void heard.push(subject) });
   await nats.flush();
@@ -152,7 +139,7 @@ subjects:
 test("an owner that is written by hand tells such an id as docs/protocol.md says, or its message is a dead letter", async () => {
   const folder = await project(FOREIGN);
   const dev = await start(folder);
-  const books = await open(dev.endpoints.databases.books_db);
+  const books = await openClient(dev.endpoints.databases.books_db);
   const text = readFileSync(join(folder, ".mesh", "pos.env"), "utf8");
   const {
     NATS_URL = "",
@@ -160,7 +147,7 @@ test("an owner that is written by hand tells such an id as docs/protocol.md says
     NATS_PASSWORD = "",
   } = Object.fromEntries(text.split("\n").map((line) => line.split("=") as [string, string]));
   const pos = await connect({ servers: NATS_URL, user: NATS_USER, pass: NATS_PASSWORD });
-  cleanups.push(() => pos.close());
+  afterTest(() => pos.close());
   const send = (entity_id: string, action: string, payload: object = {}) =>
     pos.jetstream().publish(
       `pos.sale.x.${action}`,

@@ -1,40 +1,26 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, inject, test } from "vitest";
+import { expect, inject, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
 import { makeExample } from "../support/example.js";
 import { operatorUrl, startDevWith } from "../support/mesh-command.js";
 import { createDatabase, waitFor } from "../support/servers.js";
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function open(url = "") {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => undefined);
-  await client.connect();
-  cleanups.push(() => client.end());
-  return client;
-}
 
 test("examples/billing: a partial copy, a cascade, a hook and exact money on a database that exists", {
   timeout: 110_000,
 }, async () => {
   const folder = await makeExample("billing");
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const url = await createDatabase(inject("postgres"), "billing");
-  const billing = await open(url);
+  const billing = await openClient(url);
   await billing.query(readFileSync(join(folder, "schema.sql"), "utf8"));
 
   const dev = await startDevWith(folder, { BILLING_DB_URL: url }, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const access = await open(dev.endpoints.databases.access_db);
-  const receipts = await open(dev.endpoints.databases.receipts_db);
+  afterTest(() => dev.end());
+  const access = await openClient(dev.endpoints.databases.access_db);
+  const receipts = await openClient(dev.endpoints.databases.receipts_db);
   const nats = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   const heard = new Map<string, Record<string, unknown>>();
   nats.subscribe("billing.>", {
     callback: (_, message) => void heard.set(message.subject, message.json()),

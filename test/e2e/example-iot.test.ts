@@ -1,36 +1,23 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
 import { makeExample } from "../support/example.js";
 import { operatorUrl, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 test("examples/iot: bare JSON of a foreign platform moves valves, exactly, and a journal has every event", {
   timeout: 110_000,
 }, async () => {
   const folder = await makeExample("iot");
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const open = async (url = "") => {
-    const client = new pg.Client({ connectionString: url });
-    client.on("error", () => undefined);
-    await client.connect();
-    cleanups.push(() => client.end());
-    return client;
-  };
-  const irrigation = await open(dev.endpoints.databases.irrigation_db);
-  const dashboard = await open(dev.endpoints.databases.dashboard_db);
+  afterTest(() => dev.end());
+  const irrigation = await openClient(dev.endpoints.databases.irrigation_db);
+  const dashboard = await openClient(dev.endpoints.databases.dashboard_db);
   const reader = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => reader.close());
+  afterTest(() => reader.close());
   const heard = new Map<string, Record<string, unknown>>();
   reader.subscribe("irrigation.>", {
     callback: (_, message) => void heard.set(message.subject, message.json()),
@@ -43,7 +30,7 @@ test("examples/iot: bare JSON of a foreign platform moves valves, exactly, and a
     NATS_PASSWORD = "",
   } = parseEnv(readFileSync(join(folder, ".mesh/field.env"), "utf8"));
   const platform = await connect({ servers: NATS_URL, user: NATS_USER, pass: NATS_PASSWORD });
-  cleanups.push(() => platform.close());
+  afterTest(() => platform.close());
   const tell = (subject: string, body: object) =>
     platform.jetstream().publish(`farm.north.probe.p7.${subject}`, JSON.stringify(body));
 

@@ -1,36 +1,21 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
 import { makeExample } from "../support/example.js";
 import { mesh, operatorUrl, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function open(url = "") {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => undefined);
-  await client.connect();
-  cleanups.push(() => client.end());
-  return client;
-}
 
 test("examples/library: reservations expire and loans fall due once, also where the service is killed, and a fine that is refused ends the loan", {
   timeout: 110_000,
 }, async () => {
   const folder = await makeExample("library");
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const lending = await open(dev.endpoints.databases.lending_db);
-  const accounts = await open(dev.endpoints.databases.accounts_db);
+  afterTest(() => dev.end());
+  const lending = await openClient(dev.endpoints.databases.lending_db);
+  const accounts = await openClient(dev.endpoints.databases.accounts_db);
   const nats = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   const heard: string[] = [];
   nats.subscribe(">", {
     callback: (_, { subject }) => void (/^(lending|accounts)\./.test(subject) && heard.push(subject)),

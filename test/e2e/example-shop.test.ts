@@ -1,36 +1,23 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
+import type pg from "pg";
+import { expect, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
 import { makeExample } from "../support/example.js";
 import { mesh, operatorUrl, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 test("examples/shop: one wire name everywhere, what was before, and what other rows say, in messages that need no question", {
   timeout: 110_000,
 }, async () => {
   const folder = await makeExample("shop");
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const open = async (url = "") => {
-    const client = new pg.Client({ connectionString: url });
-    client.on("error", () => undefined);
-    await client.connect();
-    cleanups.push(() => client.end());
-    return client;
-  };
-  const store = await open(dev.endpoints.databases.store_db);
-  const warehouse = await open(dev.endpoints.databases.warehouse_db);
-  const bargains = await open(dev.endpoints.databases.bargains_db);
+  afterTest(() => dev.end());
+  const store = await openClient(dev.endpoints.databases.store_db);
+  const warehouse = await openClient(dev.endpoints.databases.warehouse_db);
+  const bargains = await openClient(dev.endpoints.databases.bargains_db);
   const reader = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => reader.close());
+  afterTest(() => reader.close());
   const heard = new Map<string, Record<string, unknown>>();
   reader.subscribe("store.>", { callback: (_, message) => void heard.set(message.subject, message.json()) });
   await reader.flush();

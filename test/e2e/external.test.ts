@@ -1,24 +1,13 @@
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
 import pg from "pg";
-import { afterEach, expect, inject, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { parseDocument } from "yaml";
 import { startServiceProcess } from "../../generator/dev/service-process.js";
+import { afterTest } from "../support/after-test.js";
 import { ROOT } from "../support/compile.js";
+import { testProject } from "../support/generated-project.js";
 import { mesh, meshWith, operatorUrl, startDev } from "../support/mesh-command.js";
 import { bareClient, MESH, waitFor } from "../support/reference-mesh.js";
 import { createRoledDatabase, migrateAs } from "../support/roles.js";
@@ -28,26 +17,12 @@ import { freePort, startNats } from "../support/servers.js";
  * Services that are written by hand: nothing of ours runs for them, and the others live with that.
  */
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
 type Document = ReturnType<typeof parseDocument>;
 
 /** The reference mesh, changed, in a project of its own. */
-async function makeProject(change: (document: Document) => void): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "mesh-external-"));
-  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
-  chmodSync(folder, 0o755);
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
-  const modules = join(folder, "node_modules");
-  mkdirSync(modules);
-  for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
-  }
+async function generated(change: (document: Document) => void): Promise<string> {
+  const folder = testProject();
   cpSync(join(ROOT, "hooks"), join(folder, "hooks"), { recursive: true });
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   const document = parseDocument(readFileSync(join(ROOT, "mesh.yaml"), "utf8"));
   change(document);
   writeFileSync(join(folder, "mesh.yaml"), String(document));
@@ -95,9 +70,9 @@ async function readyz(url: string | undefined) {
 }
 
 test("dev provisions for an external publisher and lets it in under its own permissions", async () => {
-  const folder = await makeProject(addLegacy);
+  const folder = await generated(addLegacy);
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
+  afterTest(() => dev.end());
   const { nats, services } = dev.endpoints;
   expect(Object.keys(services).sort()).toEqual(["auth", "compute", "gateway", "sfs"]);
   expect(await readyz(services.sfs?.http)).toMatchObject({ status: "ready" });
@@ -160,21 +135,21 @@ test("dev provisions for an external publisher and lets it in under its own perm
 
   // Later changes of the stream by its owner are kept.
   const again = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => again.end());
+  afterTest(() => again.end());
   expect(await readyz(again.endpoints.services.sfs?.http)).toMatchObject({ status: "ready" });
 });
 
 test("dev starts copies of an external owner that does not run: they follow its events, and their readiness says what they lack", async () => {
-  const folder = await makeProject(makeAuthExternal);
+  const folder = await generated(makeAuthExternal);
   const started = Date.now();
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
+  afterTest(() => dev.end());
   expect(Date.now() - started).toBeLessThan(25_000);
   const bare = await bareClient(operatorUrl(dev.endpoints));
-  cleanups.push(() => bare.close());
+  afterTest(() => bare.close());
   const pool = new pg.Pool({ connectionString: dev.endpoints.databases.sfs_db, max: 1 });
   pool.on("error", () => undefined);
-  cleanups.push(() => pool.end());
+  afterTest(() => pool.end());
   const name = async () =>
     (await pool.query<{ display_name: string }>("SELECT display_name FROM user_cache WHERE user_id = 'u1'"))
       .rows[0]?.display_name;
@@ -201,9 +176,9 @@ test("dev starts copies of an external owner that does not run: they follow its 
 });
 
 test("run waits for an external owner's stream, status says so, and it is picked up when it appears", async () => {
-  const folder = await makeProject(addLegacy);
+  const folder = await generated(addLegacy);
   const nats = await startNats();
-  cleanups.push(() => nats.remove());
+  afterTest(() => nats.remove());
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const databases = await Promise.all(
@@ -229,7 +204,7 @@ test("run waits for an external owner's stream, status says so, and it is picked
     },
     onLine: () => {},
   });
-  cleanups.push(() => sfs.stop());
+  afterTest(() => sfs.stop());
   const health = () => readyz(url).catch(() => undefined);
   await waitFor(
     async () => {
@@ -246,7 +221,7 @@ test("run waits for an external owner's stream, status says so, and it is picked
   expect(status.stdout).toContain("sfs: consumer sfs_legacy_thing is stalled: there is no stream LEGACY");
 
   const bare = await bareClient(nats.url);
-  cleanups.push(() => bare.close());
+  afterTest(() => bare.close());
   await bare.jsm.streams.add({ name: "LEGACY", subjects: ["legacy.>"] });
   await bare.publish("legacy.thing.z.happened", message("z", { thing_id: "z" }));
   const stalled = async () => (await health())?.checks.consumers.sfs_legacy_thing?.stalled;

@@ -1,9 +1,9 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
-import { makeProject } from "../support/generated-project.js";
+import { expect, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
+import { testProject } from "../support/generated-project.js";
 import { mesh, operatorUrl, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
@@ -11,25 +11,12 @@ import { waitFor } from "../support/servers.js";
  * Fields that are not called as their columns: in messages, in copies by events and by snapshots, and in the simulator.
  */
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
 async function generated(text: string): Promise<string> {
-  const folder = makeProject();
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testProject();
   writeFileSync(join(folder, "mesh.yaml"), text);
   const { code, stderr } = await mesh(folder, "generate");
   expect(code, stderr).toBe(0);
   return folder;
-}
-
-async function open(url = ""): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  cleanups.push(() => client.end());
-  return client;
 }
 
 const MAPPED = `
@@ -70,11 +57,11 @@ subjects:
 test("a field of another name than its column travels, and fills copies by events and by snapshots", async () => {
   const folder = await generated(MAPPED);
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const food = await open(dev.endpoints.databases.food_db);
-  const kitchen = await open(dev.endpoints.databases.kitchen_db);
+  afterTest(() => dev.end());
+  const food = await openClient(dev.endpoints.databases.food_db);
+  const kitchen = await openClient(dev.endpoints.databases.kitchen_db);
   const reader = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => reader.close());
+  afterTest(() => reader.close());
   const bodies: Record<string, unknown>[] = [];
   reader.subscribe("food.>", { callback: (_, message) => void bodies.push(message.json()) });
   await reader.flush();
@@ -146,9 +133,9 @@ subjects:
 test("where the wire speaks camelCase, so do REST, its refusals, its filters, messages, snapshots and copies", async () => {
   const folder = await generated(CAMEL_CASE);
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const food = await open(dev.endpoints.databases.food_db);
-  const kitchen = await open(dev.endpoints.databases.kitchen_db);
+  afterTest(() => dev.end());
+  const food = await openClient(dev.endpoints.databases.food_db);
+  const kitchen = await openClient(dev.endpoints.databases.kitchen_db);
   const ask = async (service: string, path: string, method = "GET", body?: unknown) => {
     const answer = await fetch(`${dev.endpoints.services[service]?.http}${path}`, {
       method,

@@ -1,19 +1,11 @@
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, headers } from "nats";
 import pg from "pg";
-import { afterEach, expect, test } from "vitest";
-import { ROOT, readMesh } from "../support/compile.js";
+import { expect, test } from "vitest";
+import { afterTest } from "../support/after-test.js";
+import { readMesh } from "../support/compile.js";
+import { testProject } from "../support/generated-project.js";
 import { mesh, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
@@ -21,22 +13,8 @@ import { waitFor } from "../support/servers.js";
  * External services in their own envelopes, from the file to the copy: each publishes with its own credentials.
  */
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function makeProject(text: string): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "mesh-envelopes-"));
-  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
-  chmodSync(folder, 0o755);
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
-  mkdirSync(join(folder, "node_modules"));
-  for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (!name.startsWith("."))
-      symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
-  }
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+async function generated(text: string): Promise<string> {
+  const folder = testProject();
   writeFileSync(join(folder, "mesh.yaml"), text);
   const generated = await mesh(folder, "generate");
   expect(generated.code, generated.stderr).toBe(0);
@@ -54,17 +32,17 @@ function credentials(folder: string, service: string): Record<string, string> {
 async function client(folder: string, service: string) {
   const { NATS_URL = "", NATS_USER = "", NATS_PASSWORD = "" } = credentials(folder, service);
   const nats = await connect({ servers: NATS_URL, user: NATS_USER, pass: NATS_PASSWORD });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   return nats;
 }
 
 test("bare JSON and CloudEvents of external services fill copies, and reach nobody else's subjects", async () => {
-  const folder = await makeProject(readMesh("test/scenarios/emit/foreign-envelopes/mesh.yaml"));
+  const folder = await generated(readMesh("test/scenarios/emit/foreign-envelopes/mesh.yaml"));
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
+  afterTest(() => dev.end());
   const db = new pg.Client({ connectionString: dev.endpoints.databases.monitor_db ?? "" });
   await db.connect();
-  cleanups.push(() => db.end());
+  afterTest(() => db.end());
 
   const platform = await client(folder, "platform");
   await platform.jetstream().publish("m.greenhouse.c.bed-7.description", '{"name": "Bed 7"}');

@@ -1,22 +1,17 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { afterTest, openClient } from "../support/after-test.js";
 import { readMesh } from "../support/compile.js";
-import { compile, generate, makeProject } from "../support/generated-project.js";
+import { compile, generate, testProject } from "../support/generated-project.js";
 import { mesh, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
 /*
  * Several durables of one service on one subject: a copy, a mailer that fails or ends its process, and an audit of everything.
  */
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 const HOOKS = `import type { DeskHooks } from "../generated/desk/service.js";
 
@@ -42,8 +37,7 @@ export const deskHooks: DeskHooks = {
 `;
 
 async function makeOrders(): Promise<string> {
-  const folder = makeProject();
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testProject();
   const text = readMesh("test/scenarios/emit/named-consumers/mesh.yaml");
   const document = parse(text.replace("attempts: 20, backoff: [1m]", "attempts: 2, backoff: [100ms]"));
   // What a killed process had in hand comes back soon.
@@ -59,15 +53,9 @@ test("a mailer that fails, is killed or gets a duplicate leaves copy and audit a
 }, async () => {
   const folder = await makeOrders();
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
-  const open = async (url = "") => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    cleanups.push(() => client.end());
-    return client;
-  };
-  const shop = await open(dev.endpoints.databases.shop_db);
-  const desk = await open(dev.endpoints.databases.desk_db);
+  afterTest(() => dev.end());
+  const shop = await openClient(dev.endpoints.databases.shop_db);
+  const desk = await openClient(dev.endpoints.databases.desk_db);
   const mails = async (order: string) =>
     (await desk.query("SELECT text FROM mails WHERE order_id = $1 ORDER BY 1", [order])).rows.map(
       ({ text }) => text,
@@ -98,7 +86,7 @@ test("a mailer that fails, is killed or gets a duplicate leaves copy and audit a
 
   // The message again, under an id of its own: the copy's guard and the mailer's both know it.
   const nats = await connect({ servers: dev.endpoints.nats, ...dev.endpoints.nats_operator });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   const manager = await nats.jetstreamManager();
   const stored = await manager.streams.getMessage("SHOP", { last_by_subj: "shop.order.fine.paid" });
   await nats.jetstream().publish("shop.order.fine.paid", stored.data);

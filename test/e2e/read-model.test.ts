@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
-import { compile, makeProject } from "../support/generated-project.js";
+import { expect, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
+import { compile, testProject } from "../support/generated-project.js";
 import { mesh, meshWith, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
@@ -64,24 +64,10 @@ export const boardHooks: BoardHooks = {
 };
 `;
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function open(url = "") {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => undefined);
-  await client.connect();
-  cleanups.push(() => client.end());
-  return client;
-}
-
 test("a view joins two copies: read by REST and by a hook, written by nobody, healed by resync; simulated with its SQL", {
   timeout: 180_000,
 }, async () => {
-  const folder = makeProject();
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testProject();
   writeFileSync(join(folder, "mesh.yaml"), MESH);
   for (const path of ["sql/board", "hooks"]) mkdirSync(join(folder, path), { recursive: true });
   writeFileSync(join(folder, "sql/board/0001_overview.sql"), VIEW);
@@ -95,9 +81,9 @@ test("a view joins two copies: read by REST and by a hook, written by nobody, he
   expect(compile(folder, ["generated", "hooks"])).toBe("");
 
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
+  afterTest(() => dev.end());
   const [crm, sales, board] = await Promise.all(
-    ["crm_db", "sales_db", "board_db"].map((name) => open(dev.endpoints.databases[name])),
+    ["crm_db", "sales_db", "board_db"].map((name) => openClient(dev.endpoints.databases[name])),
   );
   const ask = async (path: string, method = "GET") => {
     const headers = {

@@ -1,10 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ROOT } from "../support/compile.js";
+import { makeProject } from "../support/generated-project.js";
 import { mesh, type RunningDev, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/reference-mesh.js";
 
@@ -68,15 +67,7 @@ let shop: pg.Pool;
 let desk: pg.Pool;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "mesh-refuse-"));
-  // As root, PostgreSQL runs under another uid, which must be able to enter the folder.
-  chmodSync(folder, 0o755);
-  const modules = join(folder, "node_modules");
-  mkdirSync(modules);
-  for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
-  }
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  folder = makeProject();
   writeFileSync(join(folder, "mesh.yaml"), MESH.replace("&event\n", "\n"));
   const generated = await mesh(folder, "generate");
   expect(generated.code, generated.stdout + generated.stderr).toBe(0);

@@ -12,28 +12,24 @@ import {
   removePostgres,
   startPostgres,
 } from "../../generator/dev/servers/postgres-server.js";
+import { afterTest } from "../support/after-test.js";
 import { alive, hasProc } from "../support/mesh-command.js";
 import { bareClient, waitFor } from "../support/reference-mesh.js";
 import { startNats } from "../support/servers.js";
 
-const cleanups: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+afterEach(() => vi.unstubAllEnvs());
 
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "mesh-servers-"));
   // mkdtemp creates it with 0700, which has its own test below.
   chmodSync(folder, 0o755);
-  cleanups.push(async () => rmSync(folder, { recursive: true, force: true }));
+  afterTest(async () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
 async function startPostgresIn(folder: string): Promise<PostgresServer> {
   const server = await startPostgres({ folder });
-  cleanups.push(() => server.stop());
+  afterTest(() => server.stop());
   return server;
 }
 
@@ -88,14 +84,14 @@ test.skipIf(process.getuid?.() !== 0)(
     const closed = join(temporary(), "closed");
     mkdirSync(closed, { mode: 0o700 });
     const folder = join(closed, "postgres");
-    cleanups.push(() => removePostgres(folder));
+    afterTest(() => removePostgres(folder));
     await version((await startPostgresIn(folder)).url);
   },
 );
 
 test("the broker keeps its streams over a crash", async () => {
   const nats = await startNats();
-  cleanups.push(() => nats.remove());
+  afterTest(() => nats.remove());
   const before = await bareClient(nats.url);
   await before.jsm.streams.add({ name: "KEEP", subjects: ["keep.>"] });
   await before.publish("keep.one", "{}");

@@ -1,10 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { drawSamples } from "../../generator/cli/simulate/samples.js";
 import { compileMesh } from "../../generator/compile.js";
-import { ROOT } from "../support/compile.js";
+import { testProject } from "../support/generated-project.js";
 import { mesh } from "../support/mesh-command.js";
 import { openDatabase, plan } from "../support/migrations.js";
 
@@ -86,25 +85,14 @@ test("values are drawn that fit every schema of their column", async () => {
 });
 
 test("a mesh with strict schemas is simulated, its rows written", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "mesh-simulate-strict-"));
-  try {
-    chmodSync(folder, 0o755);
-    const modules = join(folder, "node_modules");
-    mkdirSync(modules);
-    for (const name of readdirSync(join(ROOT, "node_modules"))) {
-      if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
-    }
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    writeFileSync(join(folder, "mesh.yaml"), MESH);
-    const generated = await mesh(folder, "generate");
-    expect(generated.code, generated.stdout + generated.stderr).toBe(0);
-    const done = await mesh(folder, "simulate", "--runs", "5", "--seed", "7");
-    expect(done, done.stdout + done.stderr).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining("every promise kept"),
-    });
-    expect(done.stderr).not.toContain("no value was found");
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const folder = testProject();
+  writeFileSync(join(folder, "mesh.yaml"), MESH);
+  const generated = await mesh(folder, "generate");
+  expect(generated.code, generated.stdout + generated.stderr).toBe(0);
+  const done = await mesh(folder, "simulate", "--runs", "5", "--seed", "7");
+  expect(done, done.stdout + done.stderr).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("every promise kept"),
+  });
+  expect(done.stderr).not.toContain("no value was found");
 }, 240_000);

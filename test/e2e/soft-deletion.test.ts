@@ -1,9 +1,9 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
-import pg from "pg";
-import { afterEach, expect, test } from "vitest";
-import { makeProject } from "../support/generated-project.js";
+import { expect, test } from "vitest";
+import { afterTest, openClient } from "../support/after-test.js";
+import { testProject } from "../support/generated-project.js";
 import { mesh, operatorUrl, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
@@ -46,33 +46,19 @@ cascades:
   - { on: crm.person.deleted, service: shop, delete: carts.person_id }
 `;
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function open(url = "") {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => undefined);
-  await client.connect();
-  cleanups.push(() => client.end());
-  return client;
-}
-
 test("a soft deletion empties copies and cascades across services, and clearing its column re-creates", {
   timeout: 170_000,
 }, async () => {
-  const folder = makeProject();
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testProject();
   writeFileSync(join(folder, "mesh.yaml"), MESH);
   expect(await mesh(folder, "generate")).toMatchObject({ code: 0 });
   const state = join(folder, ".mesh");
   const dev = await startDev(folder, state);
-  cleanups.push(() => dev.end());
-  const crm = await open(dev.endpoints.databases.crm_db);
-  const shop = await open(dev.endpoints.databases.shop_db);
+  afterTest(() => dev.end());
+  const crm = await openClient(dev.endpoints.databases.crm_db);
+  const shop = await openClient(dev.endpoints.databases.shop_db);
   const nats = await connect({ servers: operatorUrl(dev.endpoints) });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   const heard: string[] = [];
   nats.subscribe(">", {
     callback: (_, { subject }) => void (/^(crm|shop)\./.test(subject) && heard.push(subject)),

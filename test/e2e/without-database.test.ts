@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
 import pg from "pg";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { afterTest } from "../support/after-test.js";
 import { readMesh } from "../support/compile.js";
-import { compile, generate, makeProject } from "../support/generated-project.js";
+import { compile, generate, testProject } from "../support/generated-project.js";
 import { mesh, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
 
@@ -13,11 +14,6 @@ import { waitFor } from "../support/servers.js";
  * A service without a database, under the permissions that `mesh dev` gives it: hooks alone, at least once, its dead letters in a
  * stream of its own.
  */
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 /** What hooks did is in a file: it outlives their process. */
 const hooks = (log: string, refused: string) => `import { appendFileSync } from "node:fs";
@@ -49,8 +45,7 @@ export const courierHooks: CourierHooks = {
 test("hooks hear everything under least privilege; failing and fatal messages end as dead letters that mesh dlq redrives", {
   timeout: 170_000,
 }, async () => {
-  const folder = makeProject();
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = testProject();
   const log = join(folder, "heard.log");
   const document = parse(readMesh("test/scenarios/emit/without-database/mesh.yaml"));
   document.delivery = { attempts: 2, backoff: ["200ms"], ack_wait: "2s" };
@@ -60,12 +55,12 @@ test("hooks hear everything under least privilege; failing and fatal messages en
   writeFileSync(join(folder, "hooks/courier.ts"), hooks(log, "refused"));
   expect(compile(folder, ["generated", "hooks"])).toBe("");
   const dev = await startDev(folder, join(folder, ".mesh"));
-  cleanups.push(() => dev.end());
+  afterTest(() => dev.end());
   const depot = new pg.Client({ connectionString: dev.endpoints.databases.depot_db ?? "" });
   await depot.connect();
-  cleanups.push(() => depot.end());
+  afterTest(() => depot.end());
   const nats = await connect({ servers: dev.endpoints.nats, ...dev.endpoints.nats_operator });
-  cleanups.push(() => nats.close());
+  afterTest(() => nats.close());
   const manager = await nats.jetstreamManager();
   const heard = () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []);
   const drained = (durable: string) =>

@@ -11,9 +11,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { isOwnFolder, makeOwnFolder } from "../../generator/dev/servers/files.js";
 import { removePostgres, startPostgres } from "../../generator/dev/servers/postgres-server.js";
+import { afterTest } from "../support/after-test.js";
 import { withClient } from "../support/roles.js";
 
 /*
@@ -25,15 +26,9 @@ const isRoot = process.getuid?.() === 0;
 const NOBODY = 65534;
 const STRANGER = 4711;
 
-const cleanups: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "mesh-folders-"));
-  cleanups.push(async () => rmSync(folder, { recursive: true, force: true }));
+  afterTest(async () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -42,13 +37,13 @@ function unreachable(): { readonly folder: string; readonly elsewhere: string } 
   const folder = join(temporary(), "postgres");
   const hash = createHash("sha256").update(folder).digest("hex").slice(0, 16);
   const elsewhere = join(tmpdir(), `meshwright-${hash}`);
-  cleanups.push(async () => rmSync(elsewhere, { recursive: true, force: true }));
+  afterTest(async () => rmSync(elsewhere, { recursive: true, force: true }));
   return { folder, elsewhere };
 }
 
 async function start(folder: string) {
   const server = await startPostgres({ folder, settings: { fsync: "off" } });
-  cleanups.push(() => server.stop());
+  afterTest(() => server.stop());
   return server;
 }
 

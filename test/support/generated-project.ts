@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { afterTest } from "./after-test.js";
 import { ROOT } from "./compile.js";
 import { mesh } from "./mesh-command.js";
 
@@ -16,6 +17,13 @@ export function makeProject(): string {
   for (const name of readdirSync(join(ROOT, "node_modules")))
     if (!name.startsWith(".")) symlinkSync(join(ROOT, "node_modules", name), join(packages, name));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  return folder;
+}
+
+/** The same for as long as the test runs. */
+export function testProject(): string {
+  const folder = makeProject();
+  afterTest(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

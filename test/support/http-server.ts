@@ -33,7 +33,14 @@ export interface RequestOptions {
 
 /** A server over a new database with the mesh schema and the tables above. */
 export async function startServer(options: Partial<HttpOptions> = {}): Promise<TestServer> {
-  const databaseUrl = await createMigratedDatabase(SQL);
+  return await serveDatabase(await createMigratedDatabase(SQL), options);
+}
+
+/** A server over this database. */
+export async function serveDatabase(
+  databaseUrl: string,
+  options: Partial<HttpOptions> = {},
+): Promise<TestServer> {
   const pool = new Pool({ connectionString: databaseUrl, max: 8, connectionTimeoutMillis: 3_000 });
   pool.on("error", () => undefined);
   const recording = recordingLogger();

@@ -1,53 +1,39 @@
-import type { FastifyInstance } from "fastify";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { buildServer } from "../../../runtime/http/server.js";
 import { tableRepository } from "../../../runtime/repository/repository.js";
-import { keyDigests } from "../../../runtime/values/access-keys.js";
 import { links, notes, tickets } from "../../scenarios/emit/made-keys/expected/desk/tables.js";
 import { compile, readMesh } from "../../support/compile.js";
-import { silent } from "../../support/loggers.js";
+import { serveDatabase, type TestServer } from "../../support/http-server.js";
 import { openDatabase, plan, type TestDatabase } from "../../support/migrations.js";
 
 /*
  * Keys that the database makes, whoever writes the row: by plain SQL, REST and repository, of the scenario `made-keys`.
  */
 
-const KEY = "key";
 let database: TestDatabase;
 let pool: pg.Pool;
-let app: FastifyInstance;
-let url: string;
+let server: TestServer;
 
 beforeAll(async () => {
   const mesh = compile(readMesh("test/scenarios/emit/made-keys/mesh.yaml"));
   database = await openDatabase(inject("postgres"), plan(mesh).files.desk ?? []);
-  pool = new pg.Pool({ connectionString: database.url, max: 2 });
-  app = buildServer({
+  server = await serveDatabase(database.url, {
     service: "desk",
     resources: [
       { path: "/api/tickets", table: tickets },
       { path: "/api/notes", table: notes },
       { path: "/api/links", table: links },
     ],
-    pool,
-    keys: { operator: keyDigests(KEY), callers: [] },
-    logger: silent,
-    health: async () => ({ status: "ready", checks: {} }),
-    operations: { resyncable: () => [], resync: async (durable) => ({ durable }) },
-    closed: () => undefined,
   });
-  url = await app.listen({ host: "127.0.0.1", port: 0 });
+  pool = server.pool;
 });
 afterAll(async () => {
-  await app?.close();
-  await pool?.end();
+  await server?.close();
   await database?.close();
 });
 
 async function post(path: string, body: object) {
-  const headers = { authorization: `Bearer ${KEY}`, "content-type": "application/json" };
-  const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  const response = await server.request("POST", path, { body });
   return {
     status: response.status,
     location: response.headers.get("location"),

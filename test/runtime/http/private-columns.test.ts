@@ -1,44 +1,31 @@
-import type { FastifyInstance } from "fastify";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { buildServer } from "../../../runtime/http/server.js";
 import { tableRepository } from "../../../runtime/repository/repository.js";
-import { keyDigests } from "../../../runtime/values/access-keys.js";
 import { users } from "../../scenarios/emit/private-columns/expected/login/tables.js";
 import { compile, readMesh } from "../../support/compile.js";
-import { silent } from "../../support/loggers.js";
+import { serveDatabase, type TestServer } from "../../support/http-server.js";
 import { openDatabase, plan, type TestDatabase } from "../../support/migrations.js";
 
 /*
  * Private columns of the scenario `private-columns`: what the service itself reads, and nobody else.
  */
 
-const KEY = "key";
 const SECRET = "the-secret-hash";
 let database: TestDatabase;
 let pool: pg.Pool;
-let app: FastifyInstance;
-let url: string;
+let server: TestServer;
 
 beforeAll(async () => {
   const mesh = compile(readMesh("test/scenarios/emit/private-columns/mesh.yaml"));
   database = await openDatabase(inject("postgres"), plan(mesh).files.login ?? []);
-  pool = new pg.Pool({ connectionString: database.url, max: 2 });
-  app = buildServer({
+  server = await serveDatabase(database.url, {
     service: "login",
     resources: [{ path: "/api/users", table: users }],
-    pool,
-    keys: { operator: keyDigests(KEY), callers: [] },
-    logger: silent,
-    health: async () => ({ status: "ready", checks: {} }),
-    operations: { resyncable: () => [], resync: async (durable) => ({ durable }) },
-    closed: () => undefined,
   });
-  url = await app.listen({ host: "127.0.0.1", port: 0 });
+  pool = server.pool;
 });
 afterAll(async () => {
-  await app?.close();
-  await pool?.end();
+  await server?.close();
   await database?.close();
 });
 beforeEach(async () => {
@@ -46,15 +33,7 @@ beforeEach(async () => {
 });
 
 async function request(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
-  const response = await fetch(url + path, {
-    method,
-    headers: {
-      authorization: `Bearer ${KEY}`,
-      ...(body !== undefined && { "content-type": "application/json" }),
-      ...headers,
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
+  const response = await server.request(method, path, { body, headers });
   return { status: response.status, text: await response.text() };
 }
 

@@ -1,17 +1,13 @@
-import type { FastifyInstance } from "fastify";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
-import { buildServer } from "../../../runtime/http/server.js";
-import { keyDigests } from "../../../runtime/values/access-keys.js";
-import { silent } from "../../support/loggers.js";
+import { serveDatabase, type TestServer } from "../../support/http-server.js";
 import { applyFiles, chain, openDatabase, shop, type TestDatabase } from "../../support/migrations.js";
 
 /*
  * Conditions of mesh.yaml on a row: `check` of a column, `checks` of a table.
  */
 
-const KEY = "key";
 const ITEMS = `items:
   checks: { in_order: low <= high, same_or_none: low IS NOT DISTINCT FROM low }
   columns:
@@ -29,33 +25,23 @@ const items: TableDefinition = {
 };
 let database: TestDatabase;
 let pool: pg.Pool;
-let app: FastifyInstance;
-let url: string;
+let server: TestServer;
 
 beforeAll(async () => {
   database = await openDatabase(inject("postgres"), chain([shop(ITEMS)]));
-  pool = new pg.Pool({ connectionString: database.url, max: 2 });
-  app = buildServer({
+  server = await serveDatabase(database.url, {
     service: "shop",
     resources: [{ path: "/api/items", table: items }],
-    pool,
-    keys: { operator: keyDigests(KEY), callers: [] },
-    logger: silent,
-    health: async () => ({ status: "ready", checks: {} }),
-    operations: { resyncable: () => [], resync: async (durable) => ({ durable }) },
-    closed: () => undefined,
   });
-  url = await app.listen({ host: "127.0.0.1", port: 0 });
+  pool = server.pool;
 });
 afterAll(async () => {
-  await app?.close();
-  await pool?.end();
+  await server?.close();
   await database?.close();
 });
 
 async function post(body: object) {
-  const headers = { authorization: `Bearer ${KEY}`, "content-type": "application/json" };
-  const response = await fetch(`${url}/api/items`, { method: "POST", headers, body: JSON.stringify(body) });
+  const response = await server.request("POST", "/api/items", { body });
   return { status: response.status, text: await response.text() };
 }
 

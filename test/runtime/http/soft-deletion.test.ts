@@ -1,22 +1,17 @@
-import type { FastifyInstance } from "fastify";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { buildServer } from "../../../runtime/http/server.js";
 import { cascade } from "../../../runtime/inbox/cascade-statement.js";
 import { tableRepository } from "../../../runtime/repository/repository.js";
-import { keyDigests } from "../../../runtime/values/access-keys.js";
 import { carts, likes } from "../../scenarios/emit/soft-deletion/expected/shop/tables.js";
 import { compile, readMesh } from "../../support/compile.js";
-import { silent } from "../../support/loggers.js";
+import { serveDatabase, type TestServer } from "../../support/http-server.js";
 import { applyFiles, openDatabase, plan, type TestDatabase } from "../../support/migrations.js";
 
 /* A softly deleted row is no row for REST, repositories, snapshots and cascades; and these delete softly. */
 
-const KEY = "key";
 let database: TestDatabase;
 let pool: pg.Pool;
-let app: FastifyInstance;
-let url: string;
+let server: TestServer;
 
 beforeAll(async () => {
   database = await openDatabase(inject("postgres"));
@@ -24,22 +19,14 @@ beforeAll(async () => {
     CREATE TABLE parcels (parcel_id bigserial PRIMARY KEY, weight integer NOT NULL, "deletedAt" timestamptz)`);
   const mesh = compile(readMesh("test/scenarios/emit/soft-deletion/mesh.yaml"));
   await applyFiles(database.client, plan(mesh).files.shop ?? []);
-  pool = new pg.Pool({ connectionString: database.url, max: 4 });
-  app = buildServer({
+  server = await serveDatabase(database.url, {
     service: "shop",
     resources: [{ path: "/api/carts", table: carts }],
-    pool,
-    keys: { operator: keyDigests(KEY), callers: [] },
-    logger: silent,
-    health: async () => ({ status: "ready", checks: {} }),
-    operations: { resyncable: () => [], resync: async (durable) => ({ durable }) },
-    closed: () => undefined,
   });
-  url = await app.listen({ host: "127.0.0.1", port: 0 });
+  pool = server.pool;
 });
 afterAll(async () => {
-  await app?.close();
-  await pool?.end();
+  await server?.close();
   await database?.close();
 });
 beforeEach(async () => {
@@ -48,15 +35,7 @@ beforeEach(async () => {
 });
 
 async function request(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
-  const response = await fetch(`${url}/api/carts${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${KEY}`,
-      ...(body !== undefined && { "content-type": "application/json" }),
-      ...headers,
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
+  const response = await server.request(method, `/api/carts${path}`, { body, headers });
   return { status: response.status, text: await response.text() };
 }
 
