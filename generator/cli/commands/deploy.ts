@@ -106,7 +106,8 @@ async function plan(
   const people = files.filter((file) => file.owner === "people");
   // All or none: who has taken one away does not want it.
   const isNew = people.every((file) => folder.read(file.path) === undefined);
-  const isFirst = isNew || people.every((file) => [undefined, file.text].includes(folder.read(file.path)));
+  const isFirst =
+    people.length > 0 && people.every((file) => [undefined, file.text].includes(folder.read(file.path)));
   const write = files.filter((file) => {
     const present = folder.read(file.path);
     if (file.owner === "people") return isNew;
@@ -196,7 +197,7 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
   const { firstSteps, releaseStep, restartSteps } = await import("../../deploy/next-steps.js");
   const placed = { target, environment: env, out };
   const steps = isFirst ? firstSteps(deployment, placed) : [releaseStep(deployment, placed)];
-  const restarts = changed.length === 0 ? [] : restartSteps(deployment, placed, changed);
+  const restarts = changed.length === 0 || isFirst ? [] : restartSteps(deployment, placed, changed);
   if (options.json) {
     printJson({
       written: write.map((file) => file.path),
