@@ -112,8 +112,10 @@ export {
   showDeadLetter,
 } from "./consumer/dead-letters.js";
 export type { ResyncResult } from "./http/operate-routes.js";
+export { ANSWER_MS, answerWithin, NoAnswer } from "./operate/answer-within.js";
 export type { FoundRow, RowFinding } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
+export { type Identify, identifier, type MessageIdentity } from "./operate/identify-message.js";
 export {
   type LettersOptions,
   lettersInDatabase,
@@ -124,14 +126,12 @@ export { type LoweredVersions, lowerVersions } from "./operate/lower-versions.js
 export { type RedriveLetterOptions, redriveLetter } from "./operate/redrive.js";
 export { type ResyncOptions, requestResync } from "./operate/request-resync.js";
 export {
-  type CascadeStatus,
   type ConsumerStatus,
-  type MomentStatus,
   type ServiceStatus,
-  type SnapshotStatus,
   type StatusOptions,
   serviceStatus,
 } from "./operate/status.js";
+export type { CascadeStatus, MomentStatus, SnapshotStatus } from "./operate/stored-status.js";
 export {
   type ComingMoment,
   findWaiting,
@@ -213,8 +213,8 @@ export {
 export { type ConnectOptions, connectJetStream } from "./broker/jetstream.js";
 export { type BrokerLogin, credentialsOf } from "./broker/login.js";
 export { openStreamReader, type ReadRange, type StreamReader } from "./broker/stream-reader.js";
-export { encodeToken, matches, parseSubject, type SubjectParts } from "./subject.js";
-export { headerId } from "./telemetry/cause.js";
+export { encodeToken, matches, parseSubject, type SubjectParts, subjectOf } from "./subject.js";
+export { headerId, headerOf } from "./telemetry/cause.js";
 
 // Keys and errors as texts:
 

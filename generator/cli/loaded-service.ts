@@ -33,20 +33,28 @@ export async function withService<T>(
   service: Service,
   work: (loaded: LoadedService) => Promise<T>,
 ): Promise<T> {
-  const definition = await loadDefinition(service);
-  const url = databaseUrl(running, service);
+  const { definition, env } = await loadForOperator(running, service);
   const pool = createPool({
-    url,
+    url: databaseUrl(running, service),
     service: `${service.name} (mesh)`,
     max: 4,
     meshSchema: definition.database?.shared?.schema,
     logger: quietLogger,
   });
   try {
-    return await work({ definition, pool, env: { ...defaultsOf(definition), ...running.env } });
+    return await work({ definition, pool, env });
   } finally {
     await pool.end();
   }
+}
+
+/** The generated code of a service, with the environment that its hooks would find. */
+export async function loadForOperator(
+  running: RunningMesh,
+  service: Service,
+): Promise<Omit<LoadedService, "pool">> {
+  const definition = await loadDefinition(service);
+  return { definition, env: { ...defaultsOf(definition), ...running.env } };
 }
 
 /** The dead letters of a service, in its database or, where it has none, on the broker; open while `work` runs. */

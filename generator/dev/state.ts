@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeNamedFolder } from "../project/make-folder.js";
 import { UsageError } from "../project/usage-error.js";
 import { removePostgres } from "./servers/postgres-server.js";
 
@@ -17,7 +18,7 @@ export interface State {
 
 /** Opens the state folder for this process alone; two meshes on one set of data would destroy it. */
 export async function openState(folder: string, fresh: boolean): Promise<State> {
-  await mkdir(folder, { recursive: true });
+  makeNamedFolder(folder);
   const lock = join(folder, "dev.pid");
   await takeLock(lock);
   const postgres = join(folder, "postgres");

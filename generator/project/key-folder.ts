@@ -1,6 +1,8 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "@nats-io/jwt";
+import { makeNamedFolder } from "./make-folder.js";
+import { readRegularFile } from "./regular-file.js";
 import { UsageError } from "./usage-error.js";
 
 /*
@@ -22,15 +24,17 @@ export interface KeyFolder {
 const HOLDERS = { O: "an operator", A: "an account", U: "a user" } as const;
 type Holder = keyof typeof HOLDERS;
 
+/** In bytes; a configuration with the accounts of 1,000 services is smaller. */
+const LARGEST = 16 * 2 ** 20;
+
 export function openKeyFolder(folder: string): KeyFolder {
-  const read = async (file: string) =>
-    await readFile(join(folder, file), "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw new UsageError(`${join(folder, file)} cannot be read (${error.code})`);
-    });
+  const read = async (file: string) => {
+    const found = await readRegularFile(join(folder, file), LARGEST);
+    return found === undefined ? undefined : Buffer.from(found).toString("utf8");
+  };
   const write = async (file: string, text: string) => {
     const path = join(folder, file);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    makeNamedFolder(dirname(path), 0o700);
     // Made anew: what lies there may be a link, or open to others.
     await rm(`${path}.new`, { force: true });
     await writeFile(`${path}.new`, text, { mode: 0o600, flag: "wx" });

@@ -2,10 +2,8 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -17,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { isPlainPath, type OutputFolder } from "../emit/file.js";
+import { makeFolder } from "./make-folder.js";
 import { UsageError } from "./usage-error.js";
 
 /*
@@ -134,13 +133,6 @@ function makeFolders(root: string, folder: string): void {
   for (const at of foldersTo(root, folder)) {
     if (statOf(at, "folder") === undefined) makeFolder(at);
   }
-}
-
-/** With those above it. Not by Node's `recursive`, which tries for ever where nothing can be made, as in /proc. */
-function makeFolder(path: string): void {
-  const above = dirname(path);
-  if (above !== path && !existsSync(above)) makeFolder(above);
-  mkdirSync(path);
 }
 
 /** Whether it is there; each folder on the way, and itself, is looked at each time. */

@@ -23,3 +23,14 @@ export async function readRegularFile(path: string, most: number): Promise<Uint8
     await file?.close();
   }
 }
+
+/**
+ * A file that somebody named, emptied, to be written: opened before long work, whose result would have no place. A FIFO that nobody reads
+ * is refused, where opening it would block for ever.
+ */
+export async function openGivenFile(path: string): Promise<FileHandle> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (constants.O_NONBLOCK ?? 0);
+  return await open(path, flags).catch((cause: NodeJS.ErrnoException) => {
+    throw new UsageError(`${path} cannot be written (${cause.code})`, undefined, { cause });
+  });
+}

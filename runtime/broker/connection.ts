@@ -1,8 +1,9 @@
-import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
+import { type ConnectionOptions, Events, type NatsConnection } from "nats";
 import { backOff } from "../back-off.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import type { BrokerStatus } from "./broker.js";
+import { dial } from "./dial.js";
 import { type BrokerLogin, explainTls, loginOptions } from "./login.js";
 
 /** Where the broker is, and who connects. */
@@ -11,6 +12,8 @@ export interface ConnectOptions extends BrokerLogin {
   readonly name: string;
   /** The login as it is now, asked for at each connection: secrets are replaced while a service runs. Default: always the same. */
   readonly renew?: (warn: (problem: string) => void) => BrokerLogin;
+  /** How long the broker has to let somebody in, and for each answer, in ms. Default 5000: a service is patient, a person is not. */
+  readonly answerMs?: number;
   readonly logger: Logger;
 }
 
@@ -33,7 +36,8 @@ export class BrokerAway extends Error {
   override readonly name = "BrokerAway";
 }
 
-const DIAL_TIMEOUT_MS = 5_000;
+/** A request waits this long for a connection, and as long again for its answer; a dial as long for its greeting. */
+export const BROKER_ANSWER_MS = 5_000;
 /** A frozen broker is noticed after three unanswered pings, a closed socket at once. */
 const PING_INTERVAL_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -41,7 +45,8 @@ const reconnectAfter = backOff({ from: 250, to: 4_000 });
 
 /** Starts to connect and returns at once; the first connection may take any time. */
 export function openConnection(options: ConnectOptions): Connection {
-  const { logger } = options;
+  const { logger, answerMs = BROKER_ANSWER_MS } = options;
+  const closeMs = (CLOSE_TIMEOUT_MS * answerMs) / BROKER_ANSWER_MS;
   const statusListeners = new Set<(status: BrokerStatus) => void>();
   const deniedListeners = new Set<(subject: string) => void>();
   const closing = new AbortController();
@@ -97,7 +102,7 @@ export function openConnection(options: ConnectOptions): Connection {
   const keep = async () => {
     for (let failures = 0; !closing.signal.aborted; failures += 1) {
       try {
-        client = await connect(clientOptions(options));
+        client = await dial(clientOptions(options), closing.signal);
         if (closing.signal.aborted) return await client.close();
         failures = 0;
         await follow(client);
@@ -138,7 +143,7 @@ export function openConnection(options: ConnectOptions): Connection {
       closing.abort();
       if (!client || client.isClosed()) return;
       // Without a connection `drain` would wait for one.
-      if (up) await Promise.race([client.drain(), pause(CLOSE_TIMEOUT_MS, undefined)]);
+      if (up) await Promise.race([client.drain(), pause(closeMs, undefined)]);
       await client.close();
     },
   };
@@ -150,7 +155,7 @@ function subscribe<T>(listeners: Set<T>, listener: T): () => void {
 }
 
 function clientOptions(options: ConnectOptions): ConnectionOptions {
-  const { name, renew, logger } = options;
+  const { name, renew, logger, answerMs = BROKER_ANSWER_MS } = options;
   const warned = new Set<string>();
   const warn = (problem: string) => {
     if (!warned.has(problem)) logger.warn({ problem }, "a secret is used as it was before");
@@ -161,7 +166,7 @@ function clientOptions(options: ConnectOptions): ConnectionOptions {
     ...loginOptions(current(), current),
     name,
     inboxPrefix: `_INBOX_${name}`,
-    timeout: DIAL_TIMEOUT_MS,
+    timeout: answerMs,
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
     maxReconnectAttempts: -1,

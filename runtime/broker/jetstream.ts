@@ -1,7 +1,7 @@
 import type { JetStreamManager, NatsConnection } from "nats";
 import type { Broker } from "./broker.js";
 import { isDenied } from "./broker-errors.js";
-import { type ConnectOptions, openConnection } from "./connection.js";
+import { BROKER_ANSWER_MS, type ConnectOptions, openConnection } from "./connection.js";
 import { consumerStateOf, ensureConsumer, readConsumer } from "./durables.js";
 import { createPublishing } from "./publishing.js";
 import { openPullSubscription } from "./pull-subscription.js";
@@ -25,14 +25,11 @@ import { ensureStream, readStream, stateOf } from "./streams.js";
  * nats.conf gives each service an account of its own, which imports these subjects from the one that has JetStream.
  */
 
-/** A request to the broker waits this long for a connection, and as long again for its answer. */
-const REQUEST_TIMEOUT_MS = 5_000;
-
 export type { ConnectOptions } from "./connection.js";
 
 /** Resolves at once, also while the broker is down: it connects when it can, and reconnects for ever. */
 export async function connectJetStream(options: ConnectOptions): Promise<Broker> {
-  const { logger } = options;
+  const { logger, answerMs = BROKER_ANSWER_MS } = options;
   const connection = openConnection(options);
   const inboxPrefix = `_INBOX_${options.name}`;
   const publishing = createPublishing(connection, inboxPrefix);
@@ -46,11 +43,11 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
     const known = managers.get(client);
     if (known) return known;
     // Without the check: it would need permission to `$JS.API.INFO`.
-    const made = client.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
+    const made = client.jetstreamManager({ checkAPI: false, timeout: answerMs });
     managers.set(client, made);
     return made;
   };
-  const manager = async () => managerOf(await connection.connected(REQUEST_TIMEOUT_MS));
+  const manager = async () => managerOf(await connection.connected(answerMs));
 
   return {
     publish: publishing.publish,
@@ -69,7 +66,7 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
       return info && consumerStateOf(info);
     },
     async consume(plan, prefetch) {
-      await connection.connected(REQUEST_TIMEOUT_MS);
+      await connection.connected(answerMs);
       return openPullSubscription({ connection, manager: managerOf, inboxPrefix, plan, prefetch, logger });
     },
     async *replay(stream, filter, fromSeq) {

@@ -1,6 +1,6 @@
 import { DeliverPolicy, type JsMsg } from "nats";
 import type { StoredMessage } from "./broker.js";
-import { type ConnectOptions, openConnection } from "./connection.js";
+import { BROKER_ANSWER_MS, BrokerAway, type ConnectOptions, openConnection } from "./connection.js";
 import { headersOf } from "./delivery.js";
 
 /*
@@ -22,23 +22,22 @@ export interface ReadRange {
 
 /** Reads the streams of one broker. */
 export interface StreamReader {
-  /** Rejects where the stream does not exist or may not be read. */
+  /** Rejects where the stream does not exist or may not be read, and, unless it follows, where the next message does not come in time. */
   read(range: ReadRange): AsyncIterable<StoredMessage>;
   close(): Promise<void>;
 }
 
-const CONNECT_MS = 5_000;
-
-/** Connects as an operator who may read the streams. Rejects with `BrokerAway` where the broker does not answer within 5 s. */
+/** Connects as an operator who may read the streams. Rejects with `BrokerAway` where the broker does not answer within `answerMs`. */
 export async function openStreamReader(options: ConnectOptions): Promise<StreamReader> {
+  const { answerMs = BROKER_ANSWER_MS } = options;
   const connection = openConnection(options);
-  const client = await connection.connected(CONNECT_MS).catch(async (error: unknown) => {
+  const client = await connection.connected(answerMs).catch(async (error: unknown) => {
     await connection.close();
     throw error;
   });
   return {
     async *read({ stream, filter, from, headersOnly = false, follow }) {
-      const consumer = await client.jetstream({ timeout: CONNECT_MS }).consumers.get(stream, {
+      const consumer = await client.jetstream({ timeout: answerMs }).consumers.get(stream, {
         ...(filter === undefined ? {} : { filterSubjects: filter }),
         headers_only: headersOnly,
         ...(from === "new" ? { deliver_policy: DeliverPolicy.New } : {}),
@@ -52,11 +51,25 @@ export async function openStreamReader(options: ConnectOptions): Promise<StreamR
         const stop = () => messages.stop();
         follow?.addEventListener("abort", stop, { once: true });
         if (follow?.aborted) stop();
-        for await (const message of messages) {
-          yield storedOf(message);
-          if (follow === undefined && message.info.pending === 0) break;
+        let isHung = false;
+        const giveUp = () => {
+          isHung = true;
+          stop();
+        };
+        let timer = follow === undefined ? setTimeout(giveUp, answerMs) : undefined;
+        try {
+          for await (const message of messages) {
+            clearTimeout(timer);
+            yield storedOf(message);
+            if (follow !== undefined) continue;
+            if (message.info.pending === 0) break;
+            timer = setTimeout(giveUp, answerMs);
+          }
+        } finally {
+          clearTimeout(timer);
+          follow?.removeEventListener("abort", stop);
         }
-        follow?.removeEventListener("abort", stop);
+        if (isHung) throw new BrokerAway(`no message within ${answerMs / 1_000} s`);
       } finally {
         await consumer.delete().catch(() => false);
       }

@@ -3,7 +3,7 @@ import type { Mutex } from "../database/mutex.js";
 import type { RetryContext } from "../database/retry.js";
 import type { ApplyContext } from "../inbox/apply.js";
 import type { Addressed, Incoming, Parsed } from "../inbox/parse.js";
-import type { Processed } from "../telemetry/spans.js";
+import { destinationOf, type Processed } from "../telemetry/spans.js";
 import type { VersionGapWaits } from "./version-gap.js";
 
 /*
@@ -87,6 +87,6 @@ export function waitsForVersions({ model, versionGaps }: BatchContext): boolean 
 
 /** What the span tells in which events are applied. */
 export function spanOf({ model }: Pick<BatchContext, "model">, due: readonly Due[]): Processed {
-  const { durable, stream, entity } = model.definition;
-  return { durable, stream: stream.name, entity, due };
+  const { durable, stream } = model.definition;
+  return { durable, stream: stream.name, destination: destinationOf(model.definition), due };
 }

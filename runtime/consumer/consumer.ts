@@ -1,3 +1,4 @@
+import { ageInSeconds } from "../age.js";
 import { backOff } from "../back-off.js";
 import { ConsumerGone } from "../broker/broker.js";
 import { pause } from "../pause.js";
@@ -136,7 +137,7 @@ function describe(consumer: Consumer): ConsumerStats {
     pending: durable?.pending,
     ackPending: durable?.ackPending,
     redelivered: durable?.redelivered,
-    lagSeconds: connected ? ageInSeconds(consumer.receiver.oldest()) : undefined,
+    lagSeconds: connected ? lagOf(consumer.receiver.oldest()) : undefined,
     ...batch.tally,
     attemptsWaiting: pendingRetries,
     lastSnapshot: resync.last(),
@@ -147,7 +148,7 @@ function describe(consumer: Consumer): ConsumerStats {
   };
 }
 
-/** 0 for nothing. */
-export function ageInSeconds(since: Date | undefined): number {
-  return since === undefined ? 0 : Math.max(0, (Date.now() - since.getTime()) / 1000);
+/** What a replica knows of its subscription's lag: the age of the oldest message that it was given. `readLagSeconds` knows all of it. */
+export function lagOf(oldest: Date | undefined): number {
+  return oldest === undefined ? 0 : ageInSeconds(oldest);
 }

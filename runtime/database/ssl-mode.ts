@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { type ConnectionOptions, checkServerIdentity } from "node:tls";
+import { readPlainFile } from "../plain-file.js";
 
 /*
  * TLS to PostgreSQL as the URL asks for it, with the meaning that libpq and psql give to its parameters. The driver's own reading
@@ -137,10 +137,8 @@ function verification(
 const anyHost: ConnectionOptions = { checkServerIdentity: () => undefined };
 
 function readCertificate(parameter: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-    throw new SslError(`the file of ${parameter}, ${JSON.stringify(path)}, cannot be read${code}`);
-  }
+  const { text, problem } = readPlainFile(path);
+  if (problem !== undefined)
+    throw new SslError(`the file of ${parameter}, ${JSON.stringify(path)}, ${problem}`);
+  return text;
 }

@@ -167,7 +167,11 @@ async function writing<T>(
   write: () => Promise<T>,
 ): Promise<T> {
   return await refusing(resource, part, () =>
-    inCreateSpan(`${service}.${resource.table.name}`, headers.traceparent, write),
+    inCreateSpan(
+      `${service}.${resource.table.entity ?? "{entity}"}.{id}.{action}`,
+      headers.traceparent,
+      write,
+    ),
   );
 }
 

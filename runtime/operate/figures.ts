@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from "pg";
+import { MOST_COUNTED } from "../outbox/outbox-statements.js";
 
 /*
  * Figures of a service's database that both `/readyz` and `mesh status` show.
@@ -27,7 +28,7 @@ export interface OutboxStatus {
 
 export async function readOutbox(pool: Queryable): Promise<OutboxStatus> {
   const { rows } = await pool.query<OutboxStatus>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS waiting,
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${MOST_COUNTED}) AS counted)::integer AS waiting,
             (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "oldestSeconds",
             (SELECT last_seq FROM mesh.relay)::double precision AS "lastSeq",
             (SELECT count(*) FROM (SELECT FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS "deadLetters"`,
@@ -35,6 +36,14 @@ export async function readOutbox(pool: Queryable): Promise<OutboxStatus> {
   );
   return rows[0] ?? { waiting: 0, oldestSeconds: null, lastSeq: 0, deadLetters: 0 };
 }
+
+/**
+ * By how many seconds the latest moment that has come is late; null where none has. One that failed is late since it was due, not
+ * since it is to be tried again.
+ */
+export const MOMENT_LATENESS = `(SELECT extract(epoch FROM mesh.clock() - least(
+    (SELECT due_at FROM mesh.moment WHERE next_at <= mesh.clock() ORDER BY next_at LIMIT 1),
+    (SELECT due_at FROM mesh.moment WHERE attempts > 0 ORDER BY due_at LIMIT 1))))::double precision`;
 
 export interface Bookkeeping {
   readonly table: string;

@@ -1,8 +1,10 @@
+import { ageInSeconds } from "../age.js";
 import type { Broker, ConsumerState } from "../broker/broker.js";
 
 /**
- * Age in seconds of the oldest event that a durable has not settled: what its copy is behind. Null where none waits. It asks for
- * the next message of the filter above the durable's ack floor, so it needs to read the stream.
+ * Age in seconds of the oldest event of a subscription that is not applied: what its copy is behind. Null where none waits. It asks for
+ * the next message of the filter above the durable's ack floor, so it needs to read the stream, which a service may not: that goes by
+ * the oldest message that it was given (`lagOf`).
  */
 export async function readLagSeconds(
   broker: Broker,
@@ -11,5 +13,5 @@ export async function readLagSeconds(
 ): Promise<number | null> {
   if (pending + ackPending === 0) return null;
   const oldest = await broker.storedMessage(stream, { after: ackFloor, filter });
-  return oldest === undefined ? null : Math.max(0, (Date.now() - oldest.time.getTime()) / 1_000);
+  return oldest === undefined ? null : ageInSeconds(oldest.time);
 }

@@ -1,9 +1,10 @@
+import { MOST_COUNTED } from "../outbox/outbox-statements.js";
 import type { ObservedFigures } from "../telemetry/metric-table.js";
-import { MOST_LETTERS, OUTBOX_LETTERS, type Queryable } from "./figures.js";
+import { MOMENT_LATENESS, MOST_LETTERS, OUTBOX_LETTERS, type Queryable } from "./figures.js";
 
 /** All that `/metrics` asks of the database, in one statement; counts are bounded. */
 const READ = `SELECT
-  (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT 100000) AS counted)::integer AS outbox,
+  (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${MOST_COUNTED}) AS counted)::integer AS outbox,
   (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "outboxOldestSeconds",
   (SELECT coalesce(pg_catalog.json_object_agg(durable, letters), '{}') FROM (
     SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
@@ -11,8 +12,8 @@ const READ = `SELECT
     FROM pg_catalog.unnest($1::text[]) AS known (durable)) AS counted) AS letters,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS "cascadesWaiting",
   (SELECT count(*) FROM mesh.cascade_task WHERE attempts > 1)::integer AS "cascadesFailing",
-  (SELECT count(*) FROM (SELECT FROM mesh.moment LIMIT 100000) AS counted)::integer AS "momentsWaiting",
-  (SELECT extract(epoch FROM mesh.clock() - next_at) FROM mesh.moment WHERE next_at <= mesh.clock() ORDER BY next_at LIMIT 1)::double precision AS "momentsLateSeconds"`;
+  (SELECT count(*) FROM (SELECT FROM mesh.moment LIMIT ${MOST_COUNTED}) AS counted)::integer AS "momentsWaiting",
+  ${MOMENT_LATENESS} AS "momentsLateSeconds"`;
 
 export async function readMetricFigures(
   database: Queryable,

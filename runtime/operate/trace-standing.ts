@@ -1,3 +1,4 @@
+import { ageInSeconds } from "../age.js";
 import type { ConsumerState } from "../broker/broker.js";
 import type { SubscriberTrace, TracedLetter, TracedRetry } from "./trace-subscriber.js";
 
@@ -22,7 +23,7 @@ export interface TracedEvent {
 export type Standing =
   /** It had its effect, or a newer event of its entity had. `version`: where the entity stands there. */
   | { readonly kind: "applied"; readonly version: number | null; readonly deleted: boolean }
-  /** No event told it: a snapshot did. */
+  /** The row came by a snapshot, no event of it was applied. */
   | { readonly kind: "snapshot"; readonly at: string | null; readonly deleted: boolean }
   | { readonly kind: "retrying"; readonly retry: TracedRetry }
   /** An earlier event of the entity is retried; this one waits for it. */
@@ -34,6 +35,8 @@ export type Standing =
   | { readonly kind: "passed over" }
   /** Its consumer has never run. */
   | { readonly kind: "not started" }
+  /** The event that was asked for is none of those that it hears. */
+  | { readonly kind: "not heard" }
   /** Nothing of the entity was published, nor read from a snapshot. */
   | { readonly kind: "nothing" }
   /** The broker did not answer, so what waits there is not known. */
@@ -75,7 +78,7 @@ export function standingOf(trace: SubscriberTrace, { event, seqs, durable }: Sta
   return {
     kind: "waiting",
     before: durable.pending + durable.ackPending,
-    ageSeconds: Math.max(0, (Date.now() - Date.parse(event.at)) / 1_000),
+    ageSeconds: ageInSeconds(new Date(event.at)),
   };
 }
 
@@ -86,11 +89,11 @@ function isApplied(state: SubscriberTrace["state"], event: TracedEvent, seq: num
   return (state.seq ?? 0) >= seq;
 }
 
-/** What a snapshot told has the sequence that the stream had then, which is none of the entity's own but by chance. */
+/** A row of a snapshot has the sequence that the stream had then, which is none of the entity's own but by chance. */
 function stateStanding({ state, subscription }: SubscriberTrace, seqs: readonly number[]): Standing {
   const { version = null, deleted = false, seq = null } = state ?? {};
-  const isTold = seq === null || (seq === subscription?.snapshotSeq && !seqs.includes(seq));
-  return isTold
+  const isOfSnapshot = seq === null || (seq === subscription?.snapshotSeq && !seqs.includes(seq));
+  return isOfSnapshot
     ? { kind: "snapshot", at: subscription?.snapshotAt ?? null, deleted }
     : { kind: "applied", version, deleted };
 }

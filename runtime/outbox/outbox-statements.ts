@@ -165,11 +165,11 @@ export interface Backlog {
   readonly oldestSeconds: number;
 }
 
-const COUNT_LIMIT = 100_000;
+export const MOST_COUNTED = 100_000;
 
 export async function measureBacklog(lease: LeaderLease): Promise<Backlog> {
   const [found] = await lease.query<readonly [string, number | null]>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${COUNT_LIMIT}) AS counted),
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${MOST_COUNTED}) AS counted),
             (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM mesh.outbox ORDER BY seq LIMIT 1)`,
     [],
   );

@@ -2,6 +2,7 @@ import type { BrokerLogin } from "../broker/login.js";
 import { ConfigurationError } from "../configuration-error.js";
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
+import { calledServices } from "./called-services.js";
 import {
   brokerLogin,
   checkBroker,
@@ -10,7 +11,7 @@ import {
   passwordVariable,
   readCredentials,
 } from "./credentials.js";
-import { calledServices, needsBroker, runtimeVariables } from "./runtime-variables.js";
+import { needsBroker, runtimeVariables } from "./runtime-variables.js";
 import { OPERATOR_KEY, readKeys } from "./service-keys.js";
 import { checkServiceUrl, warnOfSslMode } from "./urls.js";
 

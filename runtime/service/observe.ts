@@ -1,4 +1,5 @@
 import { DatabaseError } from "pg";
+import { ageInSeconds } from "../age.js";
 import type { ConsumerStats } from "../consumer/consumer.js";
 import { relationName } from "../database/relation.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
@@ -104,7 +105,7 @@ function observedSnapshot(
   failure: string | undefined,
 ): ObservedSnapshot {
   return {
-    ageSeconds: at === null ? null : Math.max(0, (Date.now() - Date.parse(at)) / 1000),
+    ageSeconds: at === null ? null : ageInSeconds(new Date(at)),
     rows,
     unfit,
     failed: error !== null || failure !== undefined,

@@ -1,4 +1,5 @@
 import type { EnvironmentDefinition, ServiceDefinition } from "../definition/service-definition.js";
+import { calledServices } from "./called-services.js";
 import { LOGIN_VARIABLES, passwordVariable } from "./credentials.js";
 import { METRICS_KEY, OPERATOR_KEY } from "./service-keys.js";
 
@@ -41,17 +42,6 @@ const BROKER: readonly EnvironmentDefinition[] = [
 /** False for a service that neither publishes nor subscribes. */
 export function needsBroker({ stream, consumers, stateless }: ServiceDefinition): boolean {
   return stream !== undefined || consumers.length > 0 || stateless !== undefined;
-}
-
-/** The sources of its snapshots, and what its hooks call. */
-export function calledServices({ consumers, calls = [] }: ServiceDefinition): readonly CalledService[] {
-  return [...consumers.flatMap(({ sync }) => sync ?? []), ...calls];
-}
-
-interface CalledService {
-  readonly urlVariable: string;
-  readonly keyVariable: string;
-  readonly optional?: true;
 }
 
 function needed(name: string, optional?: true): EnvironmentDefinition {

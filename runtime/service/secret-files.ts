@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readPlainFile } from "../plain-file.js";
 
 /*
  * Secrets in files, as Docker and Kubernetes mount them: each variable X that a service reads may be given as X_FILE, the path of a
@@ -25,9 +25,6 @@ export interface FileReading {
    */
   renewed(warn: (problem: string) => void): Environment;
 }
-
-/** Larger than any bundle of certificates; a log or a device is none. */
-const MOST_BYTES = 4 * 1_024 * 1_024;
 
 /**
  * Reads the files that the environment names for these variables. Empty values count as unset. X_FILE is the file of X only where
@@ -97,25 +94,10 @@ type Reading =
 /** The content without one line break at its end, which editors and `echo` add. */
 function readNamed({ variable, path }: NamedFile): Reading {
   const named = /^(\/|~|\.{1,2}\/|[A-Za-z]:[\\/])/.test(path) ? `, ${JSON.stringify(path)},` : "";
-  try {
-    const stats = statSync(path);
-    if (!stats.isFile()) return { problem: `the file of ${variable}${named} is not a plain file` };
-    if (stats.size > MOST_BYTES)
-      return { problem: `the file of ${variable}${named} is too large for a secret` };
-    const content = readFileSync(path, "utf8")
-      .replace(/^\uFEFF/, "")
-      .replace(/\r?\n$/, "");
-    return content === "" ? { problem: `the file of ${variable}${named} is empty` } : { content };
-  } catch (error) {
-    return { problem: `the file of ${variable}${named} ${reasonOf(error)}` };
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "ENOENT" || code === "ENOTDIR") return "does not exist";
-  if (code === "EACCES" || code === "EPERM") return "may not be read by this user";
-  return `cannot be read${code === "" ? "" : ` (${code})`}`;
+  const { text, problem } = readPlainFile(path);
+  if (problem !== undefined) return { problem: `the file of ${variable}${named} ${problem}` };
+  const content = text.replace(/^\uFEFF/, "").replace(/\r?\n$/, "");
+  return content === "" ? { problem: `the file of ${variable}${named} is empty` } : { content };
 }
 
 function isSet(value: string | undefined): value is string {

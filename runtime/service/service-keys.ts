@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from "../definition/service-definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
 import { checkKeys, isShort, keyDigests, shownKey } from "../values/access-keys.js";
+import { calledServices } from "./called-services.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,7 +28,7 @@ export function readKeys(definition: ServiceDefinition, env: Environment): KeyRe
     OPERATOR_KEY,
     ...(isOpen ? [] : [METRICS_KEY]),
   ];
-  const shown = shownVariables(definition);
+  const shown = [...new Set(calledServices(definition).map(({ keyVariable }) => keyVariable))];
   const malformed = [
     ...shown.flatMap((name) => checkKeys(name, env[name], "shown")),
     ...known.filter((name) => !shown.includes(name)).flatMap((name) => checkKeys(name, env[name], "known")),
@@ -66,12 +67,6 @@ export function readKeys(definition: ServiceDefinition, env: Environment): KeyRe
         .map(({ name }) => `${name} is short enough to be guessed; "openssl rand -base64 32" makes one`),
     ],
   };
-}
-
-/** Variables of the keys that are sent to the sources of consumers, and to services that hooks call. */
-function shownVariables({ consumers, calls = [] }: ServiceDefinition): readonly string[] {
-  const syncs = consumers.flatMap(({ sync }) => sync?.keyVariable ?? []);
-  return [...new Set([...syncs, ...calls.map(({ keyVariable }) => keyVariable)])];
 }
 
 interface Held {

@@ -5,6 +5,7 @@ import { backoffMs } from "../consumer/retries.js";
 import { retryUntilAnswered, Stopped } from "../database/retry.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { parseMessage } from "../inbox/parse.js";
+import { destinationOf, inProcessSpan } from "../telemetry/spans.js";
 import { messageOf } from "../text/error-message.js";
 import type { DeadLetterStream } from "./dead-letter-stream.js";
 import type { EntityWaits } from "./entity-waits.js";
@@ -89,7 +90,12 @@ async function attempt(work: MessageWork, entity: string, delivery: Delivery): P
       return await deadLetter(work, entity, { delivery, reason: { kind: "invalid", error }, entityId });
   } else {
     try {
-      await consumer.call(parsed.incoming, { logger, attempt: attempts, signal, timeoutMs });
+      const { durable, stream } = model.definition;
+      const due = [{ delivery, event: parsed.incoming }];
+      await inProcessSpan(
+        { durable, stream: stream.name, destination: destinationOf(model.definition), due },
+        () => consumer.call(parsed.incoming, { logger, attempt: attempts, signal, timeoutMs }),
+      );
     } catch (error) {
       // A hook that gives up because the service stops has not failed.
       if (!signal.aborted) return await failed(work, entity, { delivery, attempts, error });

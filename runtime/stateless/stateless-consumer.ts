@@ -2,7 +2,7 @@ import { backOff } from "../back-off.js";
 import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js";
 import type { Broker, ConsumerPlan, ConsumerState, Delivery } from "../broker/broker.js";
 import { unprocessedLimit } from "../broker/monitor-thresholds.js";
-import { ageInSeconds, type ConsumerStats, type RunningConsumer } from "../consumer/consumer.js";
+import { type ConsumerStats, lagOf, type RunningConsumer } from "../consumer/consumer.js";
 import { createMutex } from "../database/mutex.js";
 import type { StatelessConsumerDefinition } from "../definition/consumer-definition.js";
 import type { MeshEvent } from "../definition/event-definition.js";
@@ -253,7 +253,7 @@ function describe(durable: string, work: MessageWork, state: State, broker: Brok
     Date.now() - state.progressAt > STALLED_MS;
   return {
     ...{ durable, connected, pending, ackPending, redelivered },
-    lagSeconds: connected ? ageInSeconds(state.oldest()) : undefined,
+    lagSeconds: connected ? lagOf(state.oldest()) : undefined,
     ...work.tally,
     attemptsWaiting: work.waits.count(),
     lettersKept: state.kept,

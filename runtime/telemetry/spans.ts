@@ -104,11 +104,24 @@ export function startSend(
   };
 }
 
+/** The template of what a durable receives: `auth.user.{id}.{action}`, `auth.user.{id}.deleted`; of other subjects their filter. */
+export function destinationOf({
+  entity,
+  filter,
+}: {
+  readonly entity: string;
+  readonly filter: string;
+}): string {
+  if (!filter.startsWith(`${entity}.`)) return filter;
+  const action = filter.split(".").at(-1);
+  return `${entity}.{id}.${action === "*" || action === undefined ? "{action}" : action}`;
+}
+
 export interface Processed {
   readonly durable: string;
   readonly stream: string;
-  /** `auth.user` */
-  readonly entity: string;
+  /** Template of the subjects, `destinationOf`. */
+  readonly destination: string;
   readonly due: readonly ProcessedMessage[];
 }
 
@@ -119,7 +132,7 @@ interface ProcessedMessage {
 
 /** Events that are applied together. Their headers are read for a span that is recorded only. */
 export async function inProcessSpan<T>(
-  { durable, stream, entity, due }: Processed,
+  { durable, stream, destination, due }: Processed,
   work: () => Promise<T>,
 ): Promise<T> {
   const traced = tracer();
@@ -127,7 +140,7 @@ export async function inProcessSpan<T>(
   const only = due.length === 1 ? due[0] : undefined;
   const parent = within(only && createdBy(only));
   const attributes: Attributes = {
-    ...operation("process", entity),
+    ...operation("process", destination),
     "messaging.consumer.group.name": durable,
     "messaging.nats.stream.name": stream,
     ...(only === undefined
@@ -137,7 +150,7 @@ export async function inProcessSpan<T>(
           "messaging.nats.message.stream_sequence": only.delivery.seq,
         }),
   };
-  const span = traced.startSpan(`process ${entity}`, { kind: SpanKind.CONSUMER, attributes }, parent);
+  const span = traced.startSpan(`process ${destination}`, { kind: SpanKind.CONSUMER, attributes }, parent);
   if (only === undefined && span.isRecording()) {
     for (const one of due.slice(0, MOST_LINKS)) {
       const created = createdBy(one);

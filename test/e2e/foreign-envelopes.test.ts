@@ -88,6 +88,53 @@ test("bare JSON and CloudEvents of external services fill copies, and reach nobo
   );
   expect(await read("SELECT * FROM mesh.dead_letter")).toBe("[]");
 
+  // Trace and its events by the ids of their envelopes, which no header has.
+  const trace = async (...what: readonly string[]) => {
+    const { stdout, stderr } = await mesh(folder, "trace", ...what, "--json");
+    expect(stderr.replace(/^asking.*\n/, "")).toBe("");
+    return JSON.parse(stdout);
+  };
+  const channel = await trace("platform.channel", "bed-7");
+  expect(channel.problems).toEqual([]);
+  expect(
+    channel.stream.events.map(({ action, eventId }: Record<string, string>) => [action, eventId]),
+  ).toEqual([
+    ["described", expect.stringMatching(/^messages:1:/)],
+    ["measured", "r1"],
+    ["measured", "r1"],
+  ]);
+  expect(channel.subscribers).toMatchObject([
+    { standing: { kind: "applied" }, trace: { copy: { row: "there" } } },
+  ]);
+  expect(await trace("r1")).toMatchObject({ entity: "platform.channel", id: "bed-7", event: { seq: 2 } });
+  const order = await trace("shop.order", "o1");
+  expect(order.problems).toEqual([]);
+  expect(order.event).toMatchObject({ action: "moved", eventId: "/shop 2" });
+  expect(order.subscribers).toMatchObject([{ standing: { kind: "applied" } }]);
+  expect(await trace("/shop 1")).toMatchObject({
+    entity: "shop.order",
+    id: "o1",
+    event: { action: "placed" },
+  });
+  // A till is written by hand: the documented envelope, without Nats-Msg-Id and without a version.
+  const tills = await client(folder, "tills");
+  const metadata = { event_id: "sale-1", entity_id: "T.1:7", timestamp: 1705920000, source: "tills" };
+  await tills
+    .jetstream()
+    .publish(
+      "tills.sale.T%2E1:7.created",
+      JSON.stringify({ metadata, till: "T.1", receipt_no: "7", total: "9.90" }),
+    );
+  await waitFor(async () => (await read("SELECT till FROM sale_cache")) === '[{"till":"T.1"}]', {
+    what: "the sale",
+  });
+  const sale = await trace("tills.sale", "T.1:7");
+  expect(sale).toMatchObject({
+    problems: [],
+    subscribers: [{ standing: { kind: "applied" }, trace: { copy: { row: "there" } } }],
+  });
+  expect(await trace("sale-1")).toMatchObject({ entity: "tills.sale", id: "T.1:7" });
+
   // The external subscriber pulls from its durable with the same credentials.
   await db.query("INSERT INTO alarms (alarm_id, channel) VALUES ('a1', 'bed-7')");
   const consumer = await shop.jetstream().consumers.get("MONITOR", "shop_monitor_alarm");

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../support/compile.js";
 import { meshWith } from "../support/mesh-command.js";
@@ -14,6 +15,7 @@ import {
   type TestMesh,
   waitFor,
 } from "../support/reference-mesh.js";
+import { freePort } from "../support/servers.js";
 
 let mesh: TestMesh;
 let bare: BareClient;
@@ -312,6 +314,97 @@ test("tail shows what flows with who has applied it, and leaves no consumer behi
   expect(line.settled.map((one: { service: string }) => one.service).sort()).toEqual(["compute", "sfs"]);
   for (const { withinMs } of line.settled) expect(withinMs).toBeGreaterThanOrEqual(0);
   expect(await consumers()).toEqual(before);
+});
+
+/** Takes connections and says nothing, as a server that was stopped by SIGSTOP does. */
+async function openSilentServer() {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket));
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+test("databases that are hung, down or refuse the password are named, each with its reason, and cost status and trace no more than one deadline", async () => {
+  const id = await register(mesh, "behind-hung-databases");
+  await waitFor(async () => (await cached(mesh, "sfs", id)) && (await cached(mesh, "compute", id)));
+  const hung = await openSilentServer();
+  const [sfs, gateway] = [new URL(mesh.env.SFS_DB_URL ?? ""), new URL(mesh.env.GATEWAY_DB_URL ?? "")];
+  sfs.password = "wrong";
+  gateway.port = String(await freePort());
+  // Two services of one hung server wait at the same time.
+  const away = `postgresql://u:p@127.0.0.1:${hung.port}/hung`;
+  const env = {
+    ...mesh.env,
+    AUTH_DB_URL: away,
+    COMPUTE_DB_URL: away,
+    SFS_DB_URL: sfs.href,
+    GATEWAY_DB_URL: gateway.href,
+  };
+  const timed = async (given: NodeJS.ProcessEnv, ...args: readonly string[]) => {
+    const started = performance.now();
+    const { code, stdout } = await meshWith(ROOT, given, ...args, "--json");
+    return { code, body: JSON.parse(stdout), seconds: (performance.now() - started) / 1_000 };
+  };
+  const healthy = await timed(mesh.env, "status");
+  const status = await timed(env, "status");
+  expect(status.code).toBe(1);
+  expect(status.body.findings).toEqual([
+    "auth: its database is out of reach: no answer within 2.5 s",
+    "compute: its database is out of reach: no answer within 2.5 s",
+    expect.stringMatching(/^gateway: its database is out of reach: .*ECONNREFUSED/),
+    expect.stringMatching(/^sfs: its database is out of reach: password authentication failed/),
+  ]);
+  const shown = ({ services }: typeof healthy.body) =>
+    services.map((one: { stream: { name: string }; consumers: { durable: string; broker: object }[] }) => [
+      one.stream?.name,
+      one.consumers.map(({ durable, broker }) => [durable, broker !== undefined]),
+    ]);
+  expect(shown(status.body)).toEqual(shown(healthy.body));
+  const trace = await timed(env, "trace", "auth.user", id);
+  expect(trace.code).toBe(1);
+  expect(trace.body.stream.events).toHaveLength(1);
+  expect(trace.body.owner).toEqual({ service: "auth", unreachable: "no answer within 2.5 s" });
+  expect(trace.body.problems.map(({ problem }: { problem: string }) => problem)).toEqual([
+    "auth: its database is out of reach: no answer within 2.5 s",
+    "compute: it cannot be asked: no answer within 2.5 s",
+    expect.stringMatching(/^sfs: it cannot be asked: password authentication failed/),
+  ]);
+  // One deadline, and what the command takes anyway, which whatever else runs slows down. One database after the other: 25 s.
+  expect(Math.max(status.seconds, trace.seconds)).toBeLessThan(6 + 3 * healthy.seconds);
+  hung.close();
+});
+
+test("a hung broker is named, and what the databases know is shown", async () => {
+  const hung = await openSilentServer();
+  const id = await register(mesh, "behind-a-hung-broker");
+  await waitFor(async () => (await cached(mesh, "sfs", id)) && (await cached(mesh, "compute", id)));
+  const env = { ...mesh.env, NATS_URL: `nats://127.0.0.1:${hung.port}` };
+  const status = await meshWith(ROOT, env, "status", "--json");
+  expect(status.code).toBe(1);
+  const { findings, services } = JSON.parse(status.stdout);
+  expect(findings).toEqual([expect.stringMatching(/^broker: .*; streams and consumers are not shown$/)]);
+  expect(services.map((one: { outbox: { waiting: number } }) => one.outbox.waiting)).toEqual([0, 0, 0, 0]);
+  const trace = await meshWith(ROOT, env, "trace", "auth.user", id, "--json");
+  expect(trace.code).toBe(1);
+  const found = JSON.parse(trace.stdout);
+  expect(found.problems).toHaveLength(1);
+  expect(found.subscribers.map((one: { standing: { kind: string } }) => one.standing.kind)).toEqual([
+    "applied",
+    "applied",
+  ]);
+  const tail = await meshWith(ROOT, env, "tail");
+  expect(tail).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/^mesh: the broker is not connected/),
+  });
+  hung.close();
 });
 
 test("status names a service that does not answer", async () => {

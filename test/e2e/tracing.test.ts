@@ -126,12 +126,12 @@ test("one trace goes from a POST at auth to the rows in sfs and compute", { time
   const { user_id: id } = (await response.json()) as { readonly user_id: string };
   for (const service of ["sfs", "compute"] as const) await waitFor(() => cached(mesh, service, id));
 
-  const create = await found("auth", /^create auth\.users$/);
+  const create = await found("auth", /^create auth\.user\.\{id\}\.\{action\}$/);
   expect(create.kind).toBe(4);
   const send = await found("auth", /^send auth\.user\.\{id\}\.created$/);
   expect(send.parentSpanId).toBe(create.spanId);
   for (const service of ["sfs", "compute"]) {
-    const process = await found(service, /^process auth\.user$/);
+    const process = await found(service, /^process auth\.user\.\{id\}\.\{action\}$/);
     expect(process).toMatchObject({
       kind: 5,
       parentSpanId: create.spanId,
@@ -169,10 +169,10 @@ test("a cascade over users, containers and routes is one trace", { timeout: 120_
   const { response, found } = await traced(`DELETE /api/users/${user}`);
   expect(response.status).toBe(204);
   await found("auth", /^send auth\.user\.\{id\}\.deleted$/);
-  const users = await found("compute", /^process auth\.user$/);
+  const users = await found("compute", /^process auth\.user\.\{id\}\.\{action\}$/);
   const sent = await found("compute", /^send compute\.container\.\{id\}\.deleted$/);
   expect(sent.parentSpanId).toBe(users.spanId);
-  const containers = await found("gateway", /^process compute\.container$/);
+  const containers = await found("gateway", /^process compute\.container\.\{id\}\.\{action\}$/);
   expect(containers.parentSpanId).toBe(users.spanId);
   const last = await found("gateway", /^send gateway\.route\.\{id\}\.unregistered$/);
   expect(last.parentSpanId).toBe(containers.spanId);

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceDefinition } from "@meshwright/runtime";
@@ -15,6 +15,7 @@ import pg from "pg";
 import { removePostgres, startPostgres } from "../../dev/servers/postgres-server.js";
 import type { Mesh } from "../../model/mesh.js";
 import { MESH_FILE } from "../../project/paths.js";
+import { openGivenFile } from "../../project/regular-file.js";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine } from "../../quote/visible.js";
 import { colour, print, printJson, quietLogger, tell, tellInPlace } from "../../terminal/terminal.js";
@@ -42,6 +43,7 @@ export interface SimulateOptions {
 export async function simulate(options: SimulateOptions): Promise<ExitCode> {
   const seed = readNumber("--seed", options.seed) ?? randomInt(1, 0x7fff_ffff);
   const runs = readNumber("--runs", options.runs) ?? 100;
+  const trace = options.trace === undefined ? undefined : await openGivenFile(options.trace);
   const mesh = await compileMeshFile();
   const services = await loadServices(mesh);
   const { samples, missing } = drawSamples(mesh);
@@ -84,12 +86,13 @@ export async function simulate(options: SimulateOptions): Promise<ExitCode> {
         ),
     });
     progress.end();
-    if (options.trace !== undefined) await writeFile(options.trace, traceOf(result));
+    await trace?.writeFile(traceOf(result));
     if (options.json) printJson(result);
     else describe(result, options);
     return result.counterexample === undefined ? 0 : 1;
   } finally {
     progress.end();
+    await trace?.close();
     await server.stop();
     await removePostgres(folder);
   }

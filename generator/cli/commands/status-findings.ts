@@ -5,15 +5,21 @@ import { plural } from "../../diagnostics/plural.js";
 const LATE_SECONDS = 60;
 
 /**
- * What does not go away by itself: dead letters, failing cascades, failed snapshots, missing migrations,
+ * What does not go away by itself: a database that does not answer, dead letters, failing cascades, failed snapshots, missing migrations,
  * streams and durables that the broker does not know, events that do not leave, and what a running service
  * says that it lacks, or that none answers.
  */
-export function findingsOf(status: ServiceStatus): readonly string[] {
-  const { service, migrations, consumers } = status;
+export function findingsOf(status: ServiceStatus, isBrokerSilent: boolean): readonly string[] {
+  const { service, unanswered, migrations, consumers } = status;
   return [
+    ...(unanswered?.database === undefined
+      ? []
+      : [`${service}: its database is out of reach: ${unanswered.database}`]),
+    ...(unanswered?.broker === undefined || isBrokerSilent
+      ? []
+      : [`${service}: the broker does not say how its streams and consumers stand: ${unanswered.broker}`]),
     ...healthFindings(status),
-    ...migrations.pending.map((name) => `${service}: migration ${name} is not applied`),
+    ...(migrations?.pending ?? []).map((name) => `${service}: migration ${name} is not applied`),
     ...outboxFindings(status),
     ...consumers.flatMap((consumer) => consumerFindings(service, consumer)),
     ...cascadeFindings(status),
@@ -62,13 +68,13 @@ function consumerFindings(service: string, consumer: ConsumerStatus): string[] {
   const gone = vanished(consumer);
   return [
     ...(gone === undefined ? [] : [`${service}: consumer ${durable}: ${gone}`]),
-    ...(deadLetters > 0
-      ? [`${service}: ${plural(deadLetters, "dead letter")} of ${durable} (mesh dlq list ${service})`]
+    ...((deadLetters ?? 0) > 0
+      ? [`${service}: ${plural(deadLetters ?? 0, "dead letter")} of ${durable} (mesh dlq list ${service})`]
       : []),
     ...(snapshot?.error ? [`${service}: the last snapshot of ${durable} failed: ${snapshot.error}`] : []),
     // A consumer notes it when it sees that events were lost; the next snapshot answers it.
     ...(snapshot?.wanted ? [`${service}: a snapshot of ${durable} is wanted: ${snapshot.wanted}`] : []),
-    ...(snapshot !== null && snapshot.unfit > 0 ? [`${service}: ${unfitRows(durable, snapshot)}`] : []),
+    ...(snapshot && snapshot.unfit > 0 ? [`${service}: ${unfitRows(durable, snapshot)}`] : []),
   ];
 }
 
@@ -101,7 +107,9 @@ function momentFindings({ service, moments }: ServiceStatus): string[] {
   if (moments === undefined) return [];
   const { failing, lastError, lateSeconds } = moments;
   if (failing > 0)
-    return [`${service}: ${plural(failing, "event")} at a time cannot be told: ${lastError ?? "unknown"}`];
+    return [
+      `${service}: ${plural(failing, "event")} at a time cannot be published: ${lastError ?? "unknown"}`,
+    ];
   return (lateSeconds ?? 0) > LATE_SECONDS
     ? [`${service}: an event at a time is late by ${Math.round(lateSeconds ?? 0)} s`]
     : [];

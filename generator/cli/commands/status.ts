@@ -1,16 +1,24 @@
-import { type Broker, connectJetStream, type ServiceStatus, serviceStatus } from "@meshwright/runtime";
+import {
+  answerWithin,
+  type Broker,
+  messageOf,
+  type ServiceDefinition,
+  type ServiceStatus,
+  serviceStatus,
+} from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import type { Service } from "../../model/mesh.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour, print, printJson, printTable, withProgress } from "../../terminal/terminal.js";
+import { type Databases, openBroker, openDatabases } from "../asked-sources.js";
 import type { ExitCode } from "../exit-code.js";
-import { loadDefinition, withService } from "../loaded-service.js";
-import { findRunningMesh, findServiceUrl, natsLogin, type RunningMesh } from "../running-mesh.js";
+import { loadDefinition } from "../loaded-service.js";
+import { findRunningMesh, findServiceUrl, type RunningMesh } from "../running-mesh.js";
 import { findingsOf } from "./status-findings.js";
 
 /**
- * How every service stands. A finding is what does not go away by itself, and whatever cannot be asked:
- * with the broker or a database down, the others are shown all the same.
+ * How every service stands. A finding is what does not go away by itself, and whatever does not answer:
+ * with the broker or a database down, or hung, the others are shown all the same.
  */
 export async function status(options: { readonly json?: boolean }): Promise<ExitCode> {
   const running = await findRunningMesh();
@@ -33,70 +41,48 @@ interface Answers {
   readonly findings: readonly string[];
 }
 
+/** All at once, each with a time of its own: what is hung costs the others nothing. */
 async function askAll(running: RunningMesh): Promise<Answers> {
-  const all: ServiceStatus[] = [];
-  const findings: string[] = [];
-  const { broker, error } = await openBroker(running);
-  if (error !== undefined) findings.push(`broker: ${error}; streams and consumers are not shown`);
+  const databases = await openDatabases(running, running.services);
+  const definitions = new Map<string, ServiceDefinition>();
+  for (const service of running.stateless) definitions.set(service.name, await loadDefinition(service));
+  const broker = await openBroker(running);
   try {
-    for (const service of [...running.services, ...running.stateless]) {
-      const asked = error === undefined ? broker : undefined;
-      const found =
-        service.database === undefined
-          ? await askStateless(running, service, asked)
-          : await askOne(running, service, asked);
-      if (typeof found === "string") findings.push(`${service.name}: ${found}`);
-      else {
-        all.push(found);
-        findings.push(...findingsOf(found));
-      }
-    }
+    const [silence, all] = await Promise.all([
+      silenceOf(broker, running),
+      Promise.all([
+        ...running.services.map((service) => askOne({ running, databases, broker }, service)),
+        ...running.stateless.map((service) => {
+          const definition = definitions.get(service.name) as ServiceDefinition;
+          return serviceStatus({ definition, broker, url: findServiceUrl(running, service) });
+        }),
+      ]),
+    ]);
+    const down = silence === undefined ? [] : [`broker: ${silence}; streams and consumers are not shown`];
+    return { all, findings: [...down, ...all.flatMap((one) => findingsOf(one, silence !== undefined))] };
   } finally {
-    await broker.close();
-  }
-  return { all, findings };
-}
-
-async function openBroker(
-  running: RunningMesh,
-): Promise<{ readonly broker: Broker; readonly error?: string }> {
-  const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-  const broker = await connectJetStream({ ...natsLogin(running), name: "mesh_operator", logger: silent });
-  const [{ name } = { name: "MESH" }] = running.mesh.streams;
-  try {
-    await broker.streamState(name);
-    return { broker };
-  } catch (error) {
-    return { broker, error: (error as Error).message };
+    await Promise.all([broker.close(), databases.close()]);
   }
 }
 
-async function askStateless(
-  running: RunningMesh,
-  service: Service,
-  broker: Broker | undefined,
-): Promise<ServiceStatus> {
-  const definition = await loadDefinition(service);
-  const url = findServiceUrl(running, service);
-  return await serviceStatus({ definition, url, ...(broker && { broker }) });
+/** Why the broker does not answer; undefined where it does. */
+async function silenceOf(broker: Broker, { mesh }: RunningMesh): Promise<string | undefined> {
+  const [{ name } = { name: "MESH" }] = mesh.streams;
+  return await answerWithin(broker.streamState(name)).then(
+    () => undefined,
+    (error: unknown) => messageOf(error),
+  );
 }
 
-/** A text says why its database could not be asked. */
-async function askOne(
-  running: RunningMesh,
-  service: Service,
-  broker: Broker | undefined,
-): Promise<ServiceStatus | string> {
-  const url = findServiceUrl(running, service);
-  return await withService(running, service, async (loaded) => {
-    try {
-      await loaded.pool.query("SELECT 1");
-    } catch (error) {
-      const { code, message } = error as Error & { readonly code?: string };
-      return `its database is out of reach: ${message || code}`;
-    }
-    return await serviceStatus({ ...loaded, url, ...(broker && { broker }) });
-  });
+interface Sources {
+  readonly running: RunningMesh;
+  readonly databases: Databases;
+  readonly broker: Broker;
+}
+
+function askOne({ running, databases, broker }: Sources, service: Service): Promise<ServiceStatus> {
+  const { definition, pool } = databases.of(service);
+  return serviceStatus({ definition, pool, broker, url: findServiceUrl(running, service) });
 }
 
 function describe(
@@ -144,8 +130,8 @@ function describe(
         String(broker?.pending ?? "-"),
         String(broker?.ackPending ?? "-"),
         String(broker?.redelivered ?? "-"),
-        String(attemptsWaiting),
-        String(deadLetters),
+        String(attemptsWaiting ?? "-"),
+        String(deadLetters ?? "-"),
         `${snapshot?.at ? `${plural(snapshot.rows ?? 0, "row")} at ${snapshot.at}` : "-"}${snapshot?.error ? ", failed since" : ""}`,
       ]),
     ),

@@ -1,22 +1,15 @@
-import {
-  type Broker,
-  connectJetStream,
-  matches,
-  messageOf,
-  type StreamReader,
-  type TracedEvent,
-} from "@meshwright/runtime";
-import { suggest } from "../../diagnostics/suggest.js";
+import { type Broker, matches, messageOf, type StreamReader, subjectOf } from "@meshwright/runtime";
 import { entityOf } from "../../flow/flow.js";
-import { overlap } from "../../model/filters.js";
 import type { Consumer, Mesh, Stream } from "../../model/mesh.js";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine } from "../../quote/visible.js";
-import { colour, print, quietLogger, tell } from "../../terminal/terminal.js";
+import { colour, print, tell } from "../../terminal/terminal.js";
+import { openBroker } from "../asked-sources.js";
 import type { ExitCode } from "../exit-code.js";
-import { findRunningMesh, natsLogin } from "../running-mesh.js";
+import { findRunningMesh } from "../running-mesh.js";
+import { type ChosenEvents, chooseEvents, streamsOf } from "../trace/choose-events.js";
 import { age } from "../trace/judge-trace.js";
-import { openReader, tracedOf } from "../trace/read-events.js";
+import { eventReader, type FoundEvent, openReader } from "../trace/read-events.js";
 
 interface TailOptions {
   readonly service?: string;
@@ -26,29 +19,30 @@ interface TailOptions {
 /** Every event as it is stored, and who has settled it by then. Reads by an ephemeral consumer: subscribers notice nothing of it. */
 export async function tail(subject: string | undefined, options: TailOptions): Promise<ExitCode> {
   const running = await findRunningMesh();
-  const filters = filtersOf(running.mesh, subject);
-  const streams = streamsFor(running.mesh, filters, options.service);
-  const login = { ...natsLogin(running), name: "mesh_operator", logger: quietLogger };
+  const chosen = chooseEvents(running.mesh, subject);
+  const streams = streamsOf(running.mesh, chosen, options.service);
   const reader = await openReader(running);
-  const broker = await connectJetStream(login);
+  const broker = await openBroker(running);
   const ending = new AbortController();
   const end = () => ending.abort();
   process.once("SIGINT", end).once("SIGTERM", end);
   try {
     if (!options.json) tell(`following ${streams.map(({ name }) => name).join(", ")}; Ctrl-C ends it`);
-    const shown = (message: { readonly subject: string }) =>
-      filters === undefined || filters.some((filter) => matches(filter, message.subject));
+    const shown = (event: FoundEvent) => chosen === undefined || isChosen(chosen, event);
     const hears = hearersOf(running.mesh, options.service);
     const stateOf = openStates(broker);
-    const show = (event: TracedEvent) =>
+    const show = (event: FoundEvent) =>
       report(event, {
         stateOf,
-        hears: hears(event.subject),
+        hears: hears(event),
         json: options.json === true,
         signal: ending.signal,
       });
     const following = streams.map((stream) =>
-      followStream(reader, stream, { shown, show, signal: ending.signal }),
+      followStream(reader, stream, {
+        ...{ shown, show, signal: ending.signal },
+        toEvent: eventReader(running.mesh, stream),
+      }),
     );
     await Promise.all(following).finally(end);
     return 0;
@@ -59,80 +53,49 @@ export async function tail(subject: string | undefined, options: TailOptions): P
   }
 }
 
-/** `auth.user.*` of mesh.yaml, or what NATS would take. Undefined: all. */
-function filtersOf({ services, events }: Mesh, subject: string | undefined): readonly string[] | undefined {
-  if (subject === undefined) return undefined;
-  const patterns = services.flatMap(({ publishes, subscribes }) => [...publishes, ...subscribes]);
-  const known = patterns.filter(({ text }) => text === subject).map(({ filter }) => filter);
-  const entity = events.filter((event) => `${entityOf(event)}.*` === subject || entityOf(event) === subject);
-  const action = events.filter((event) => `${entityOf(event)}.${event.action}` === subject);
-  const found = [...known, ...[...entity, ...action].map(({ filter }) => filter)];
-  if (found.length > 0) return [...new Set(found)];
-  if (events.some(({ filter }) => overlap(subject, filter))) return [subject];
-  const near = suggest(subject, [...patterns.map(({ text }) => text), ...events.map(entityOf)]);
-  throw new UsageError(
-    `no event of this mesh has a subject of "${subject}"`,
-    near === undefined ? "mesh tail shows all of them" : `did you mean "${near}"?`,
-  );
-}
-
-function streamsFor(
-  { streams, services, events }: Mesh,
-  filters: readonly string[] | undefined,
-  only: string | undefined,
-): readonly Stream[] {
-  const service = services.find(({ name }) => name === only);
-  if (only !== undefined && service === undefined)
-    throw new UsageError(
-      `there is no service "${only}"`,
-      `there are ${services.map(({ name }) => name).join(", ")}`,
-    );
-  const heard = new Set(service?.consumers.map(({ stream }) => stream));
-  const found = streams.filter(
-    (stream) =>
-      (service === undefined || stream.service === only || heard.has(stream.name)) &&
-      (filters === undefined ||
-        events.some(
-          (event) =>
-            event.service === stream.service && filters.some((filter) => overlap(filter, event.filter)),
-        )),
-  );
-  if (found.length === 0) throw new UsageError("nothing flows there: no stream holds such events");
-  return found;
-}
-
 interface Hearer {
   readonly service: string;
   readonly consumer: Consumer;
 }
 
-function hearersOf({ services }: Mesh, only: string | undefined): (subject: string) => readonly Hearer[] {
+function isChosen({ events, filter }: ChosenEvents, { subject, entity, action }: FoundEvent): boolean {
+  if (filter !== undefined) return matches(filter, subject);
+  return events.some((event) => entityOf(event) === entity && event.action === action);
+}
+
+/** A durable may be delivered what lies between its subjects, of another entity: it hears nothing of that. */
+function hearersOf({ services }: Mesh, only: string | undefined): (event: FoundEvent) => readonly Hearer[] {
   const all = services.flatMap((service) =>
     service.consumers.map((consumer) => ({ service: service.name, consumer })),
   );
-  return (subject) =>
+  return ({ subject, entity, stream }) =>
     all.filter(
       ({ service, consumer }) =>
-        (only === undefined || service === only) && matches(consumer.filter, subject),
+        (only === undefined || service === only) &&
+        consumer.stream === stream &&
+        consumer.entity === entity &&
+        matches(consumer.filter, subject),
     );
 }
 
 interface Following {
-  readonly shown: (message: { readonly subject: string }) => boolean;
-  readonly show: (event: TracedEvent) => Promise<void>;
+  readonly toEvent: ReturnType<typeof eventReader>;
+  readonly shown: (event: FoundEvent) => boolean;
+  readonly show: (event: FoundEvent) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 async function followStream(
   reader: StreamReader,
   { name }: Stream,
-  { shown, show, signal }: Following,
+  { toEvent, shown, show, signal }: Following,
 ): Promise<void> {
   const reports = new Set<Promise<void>>();
   try {
     for await (const message of reader.read({ stream: name, from: "new", follow: signal })) {
-      if (!shown(message)) continue;
-      const one: Promise<void> = show(tracedOf(message)).finally(() => reports.delete(one));
+      const event = toEvent(message);
+      if (!shown(event)) continue;
+      const one: Promise<void> = show(event).finally(() => reports.delete(one));
       reports.add(one);
     }
   } catch (error) {
@@ -176,7 +139,7 @@ const POLL_MS = 100;
 const SOON_MS = 1_000;
 const LATEST_MS = 60_000;
 
-async function report(event: TracedEvent, { stateOf, hears, json, signal }: Reporting): Promise<void> {
+async function report(event: FoundEvent, { stateOf, hears, json, signal }: Reporting): Promise<void> {
   const stored = Date.parse(event.at);
   const settled = new Map<Hearer, number>();
   let printed = false;
@@ -217,7 +180,7 @@ function outcomes({ hears, settled }: Outcome): object[] {
   }));
 }
 
-function describe(event: TracedEvent, { hears, settled }: Outcome): string {
+function describe(event: FoundEvent, { hears, settled }: Outcome): string {
   const each = hears.map((hearer) => {
     const late = settled.get(hearer);
     return late === undefined
@@ -226,5 +189,13 @@ function describe(event: TracedEvent, { hears, settled }: Outcome): string {
   });
   const version = event.version === null ? "" : ` v${event.version}`;
   const who = hears.length === 0 ? colour.dim("nobody hears it") : each.join(", ");
-  return `${colour.dim(event.at.slice(11, 23))} ${oneLine(event.subject)}${version} ${colour.dim(`${event.stream} #${event.seq}`)}  ${who}`;
+  return `${colour.dim(event.at.slice(11, 23))} ${oneLine(event.subject)}${foreignName(event)}${version} ${colour.dim(`${event.stream} #${event.seq}`)}  ${who}`;
+}
+
+/** What mesh.yaml calls an event whose subject is of a form of its own. */
+function foreignName({ subject, entity, id, action }: FoundEvent): string {
+  if (entity === null || id === null || action === null) return "";
+  const [service = "", name = ""] = entity.split(".");
+  const ours = subjectOf({ service, entity: name, id, action });
+  return ours === subject ? "" : colour.dim(` (${oneLine(`${entity} ${id} ${action}`)})`);
 }

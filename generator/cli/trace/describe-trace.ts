@@ -69,7 +69,7 @@ function streamLines({ stream, event }: EntityTrace): string[] {
   return [
     ...(shown.length < events.length ? [line("stream", `${events.length - shown.length} earlier ones`)] : []),
     ...shown.map((one) => {
-      const text = `${name} #${one.seq} ${one.subject.split(".").at(-1)}${one.version === null ? "" : ` version ${one.version}`}, ${since(one.at)} ago`;
+      const text = `${name} #${one.seq} ${one.action ?? one.subject.split(".").at(-1)}${one.version === null ? "" : ` version ${one.version}`}, ${since(one.at)} ago`;
       const id = one.eventId === null ? "" : colour.dim(`  ${one.eventId}`);
       return line("stream", one === event ? `${text}${id}` : colour.dim(text));
     }),
@@ -97,7 +97,7 @@ function standingText(standing: Standing): string {
       );
     case "snapshot":
       return colour.green(
-        `told by a snapshot${standing.at === null ? "" : ` of ${standing.at}`}${standing.deleted ? ": deleted" : ""}`,
+        `known by a snapshot${standing.at === null ? "" : ` of ${standing.at}`}${standing.deleted ? ": deleted" : ""}`,
       );
     case "retrying":
       return colour.yellow(
@@ -117,6 +117,8 @@ function standingText(standing: Standing): string {
       return colour.red("settled at the broker, and not there");
     case "not started":
       return colour.yellow("its consumer has never run");
+    case "not heard":
+      return "does not hear that event";
     case "nothing":
       return "knows nothing of it";
     case "unknown":

@@ -60,7 +60,7 @@ function ownerProblems({ owner, stream, subscribers }: EntityTrace): Problem[] {
     ...owner.moments
       .filter(({ attempts }) => attempts > 0)
       .map(({ event, lastError }) => ({
-        problem: `${service}: the moment of ${event} could not be told: ${lastError}`,
+        problem: `${service}: the moment of ${event} could not be published: ${lastError}`,
         remedy: "it is tried again; mend the row, or what refuses its event",
       })),
   ];
@@ -95,11 +95,12 @@ function subscriberProblems(trace: EntityTrace, one: TracedSubscriber): Problem[
 
 function standingProblems(
   { owner }: EntityTrace,
-  { service, durable, standing }: TracedSubscriber,
+  { service, durable, standing, trace }: TracedSubscriber,
 ): Problem[] {
   switch (standing.kind) {
     case "applied":
     case "snapshot":
+    case "not heard":
     case "unknown":
       return [];
     case "dead":
@@ -140,15 +141,19 @@ function standingProblems(
           remedy: `start ${service}: mesh run ${service}`,
         },
       ];
-    case "nothing":
-      return owner !== undefined && "row" in owner && owner.row === "there" && owner.waiting.length === 0
+    case "nothing": {
+      // Who keeps no copy may hear actions alone that it never had.
+      const keepsCopy = trace !== undefined && "copy" in trace;
+      const isThere = owner !== undefined && "row" in owner && owner.row === "there";
+      return keepsCopy && isThere && owner.waiting.length === 0
         ? [
             {
-              problem: `${service}: neither an event nor a snapshot has told it`,
+              problem: `${service}: neither an event nor a snapshot of it has come`,
               remedy: `mesh resync ${service}; a row that is older than the triggers has no event`,
             },
           ]
         : [];
+    }
     default:
       return standing satisfies never;
   }

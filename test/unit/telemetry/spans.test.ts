@@ -2,7 +2,13 @@ import { ProxyTracer, trace } from "@opentelemetry/api";
 import { NodeSDK, tracing } from "@opentelemetry/sdk-node";
 import { afterAll, describe, expect, it } from "vitest";
 import { activeTraceparent } from "../../../runtime/telemetry/active-span.js";
-import { inCreateSpan, inProcessSpan, isTraced, startSend } from "../../../runtime/telemetry/spans.js";
+import {
+  destinationOf,
+  inCreateSpan,
+  inProcessSpan,
+  isTraced,
+  startSend,
+} from "../../../runtime/telemetry/spans.js";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CREATED = `00-${TRACE}-00f067aa0ba902b7-01`;
@@ -31,7 +37,14 @@ function message(seq: number, traceparent: string, onRead = () => {}) {
   return { delivery, event: { event: { metadata: { event_id: `event-${seq}` } } } };
 }
 
-const batch = { durable: "sfs_auth_user", stream: "AUTH", entity: "auth.user" };
+const batch = { durable: "sfs_auth_user", stream: "AUTH", destination: "auth.user.{id}.{action}" };
+
+it("the destination of a durable is a template of its subjects, whatever form they have", () => {
+  const of = (entity: string, filter: string) => destinationOf({ entity, filter });
+  expect(of("auth.user", "auth.user.*.*")).toBe("auth.user.{id}.{action}");
+  expect(of("auth.user", "auth.user.*.deleted")).toBe("auth.user.{id}.deleted");
+  expect(of("platform.channel", "m.*.c.*.>")).toBe("m.*.c.*.>");
+});
 
 describe("spans", () => {
   it("do nothing per event where no SDK runs", async () => {
@@ -67,6 +80,10 @@ describe("spans", () => {
     expect(together?.attributes["messaging.batch.message_count"]).toBe(2);
     expect(alone?.parentSpanContext?.spanId).toBe("00f067aa0ba902b7");
     expect(alone?.links).toEqual([]);
+    expect(alone).toMatchObject({
+      name: "process auth.user.{id}.{action}",
+      attributes: { "messaging.destination.template": "auth.user.{id}.{action}" },
+    });
     expect(sent?.name).toBe("send auth.user.{id}.created");
     expect(failed?.attributes["error.type"]).toBe("TypeError");
     const told = exporter.getFinishedSpans().map((one) => [one.name, one.attributes, one.status, one.events]);
