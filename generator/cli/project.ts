@@ -20,6 +20,11 @@ export async function compileProject(): Promise<Compilation> {
   return compileSources(await readSources());
 }
 
+/** For commands that answer from the mesh, and show of mesh.yaml its errors alone: nobody would read its warnings. */
+export async function compileForErrors(): Promise<Compilation> {
+  return compileMesh((await readSources()).bytes, { file: MESH_FILE, warnings: false });
+}
+
 export function compileSources({ bytes, hooks }: Sources): Compilation {
   return compileMesh(bytes, { file: MESH_FILE, hooks });
 }

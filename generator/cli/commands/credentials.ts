@@ -7,7 +7,7 @@ import { MESH_FILE } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";
 import { colour, print, printJson } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileForErrors, reportDiagnostics } from "../project.js";
 
 export interface CredentialsOptions {
   readonly out: string;
@@ -17,7 +17,7 @@ export interface CredentialsOptions {
 
 /** Signs the accounts of mesh.yaml and a .creds file for each service. Keys are made once, and stay in the folder. */
 export async function credentials({ out, rotate, json }: CredentialsOptions): Promise<ExitCode> {
-  const { mesh, diagnostics } = await compileProject();
+  const { mesh, diagnostics } = await compileForErrors();
   if (mesh === undefined) {
     reportDiagnostics(diagnostics, json ?? false);
     return 1;

@@ -12,7 +12,7 @@ import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { type FormerMesh, readFolder, readFormerMesh } from "../diff/former-mesh.js";
 import type { ExitCode } from "../exit-code.js";
 import { printAnnotations } from "../print-annotations.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileForErrors, reportDiagnostics } from "../project.js";
 
 export interface DiffOptions {
   readonly against: string;
@@ -26,7 +26,7 @@ export interface DiffOptions {
 /** Says what the edits since then mean to those who run what was made from it. */
 export async function diff(options: DiffOptions): Promise<ExitCode> {
   const failOn = readClasses(options.failOn);
-  const compilation = await compileProject();
+  const compilation = await compileForErrors();
   if (compilation.mesh === undefined) {
     reportDiagnostics(compilation.diagnostics, options.json);
     return 2;

@@ -7,7 +7,7 @@ import { answer, findPart, printAnswer } from "../ask/ask-mesh.js";
 import { codeNames, findCode, printCode } from "../ask/explain-code.js";
 import { findKind, kindNames, printKind } from "../ask/explain-kind.js";
 import type { ExitCode } from "../exit-code.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileForErrors, reportDiagnostics } from "../project.js";
 
 /** What a code of a diagnostic or a kind of change means, also where there is no mesh; or everything that follows from an event, as a tree. */
 export async function explain(what: string, options: { readonly json?: boolean }): Promise<ExitCode> {
@@ -22,7 +22,7 @@ export async function explain(what: string, options: { readonly json?: boolean }
     return 0;
   }
   refuseMisspelt(what);
-  const { mesh, diagnostics, placeOf } = await compileProject();
+  const { mesh, diagnostics, placeOf } = await compileForErrors();
   if (mesh === undefined) {
     reportDiagnostics(diagnostics, options.json);
     return 1;

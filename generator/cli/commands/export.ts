@@ -9,7 +9,7 @@ import { readProjectVersion } from "../../project/project-version.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileForErrors, reportDiagnostics } from "../project.js";
 
 export interface ExportCommandOptions {
   readonly service?: string;
@@ -20,7 +20,7 @@ export interface ExportCommandOptions {
 
 /** Prints mesh.yaml as other tools read it, or writes it into a folder. */
 export async function exportMesh(format: ExportFormat, options: ExportCommandOptions): Promise<ExitCode> {
-  const { mesh, diagnostics } = await compileProject();
+  const { mesh, diagnostics } = await compileForErrors();
   if (mesh === undefined) {
     reportDiagnostics(diagnostics, false);
     return 1;

@@ -8,14 +8,14 @@ import type { Mesh } from "../../model/mesh.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, withProgress } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileForErrors, reportDiagnostics } from "../project.js";
 
 /** Prints a picture of mesh.yaml, or of what a service, an entity or an event reaches in it. */
 export async function graph(options: {
   readonly focus?: string;
   readonly format: GraphFormat;
 }): Promise<ExitCode> {
-  const { mesh, diagnostics } = await compileProject();
+  const { mesh, diagnostics } = await compileForErrors();
   if (mesh === undefined) {
     reportDiagnostics(diagnostics, false);
     return 1;

@@ -4,11 +4,11 @@ import { impactOf } from "../../flow/uses.js";
 import { colour, tell } from "../../terminal/terminal.js";
 import { answer, findPart, printAnswer } from "../ask/ask-mesh.js";
 import type { ExitCode } from "../exit-code.js";
-import { compileProject, reportDiagnostics } from "../project.js";
+import { compileForErrors, reportDiagnostics } from "../project.js";
 
 /** Whom a part of the mesh concerns: a tree of everything that reads it or follows from it. */
 export async function impact(what: string, options: { readonly json?: boolean }): Promise<ExitCode> {
-  const { mesh, diagnostics, placeOf } = await compileProject();
+  const { mesh, diagnostics, placeOf } = await compileForErrors();
   if (mesh === undefined) {
     reportDiagnostics(diagnostics, options.json);
     return 1;
