@@ -74,7 +74,7 @@ export async function applyEvents(
   const known = await lockStates(client, model.scope, [...new Set(events.map((event) => event.id))]);
   const plan = planBatch(model, await dropDuplicates(client, model, events), known);
   refuseGaps(context, plan);
-  const late = await settleUnheard(client, model, plan, known);
+  const { late, told } = await settleUnheard(client, model, plan, known);
   const gaps = [...plan.gaps];
   const [first, ...others] = events;
   // Exact or none: of several events, rows that are written together do not tell which one caused what follows.
@@ -87,7 +87,8 @@ export async function applyEvents(
     const upserts = await removeOutside(client, model, [...phase.upserts.values()]);
     const settled = context.settleConflicts ? await settleUniqueConflicts(client, model, upserts) : upserts;
     gaps.push(...(await writeRows(client, model, settled)));
-    await callHandlers(client, { ...context, cause }, phase.handled);
+    const due = told.size === 0 ? phase.handled : phase.handled.filter((event) => !told.has(event));
+    await callHandlers(client, { ...context, cause }, due);
   }
   if (gaps.length > 0) await wantSnapshot(client, model, gaps);
   return {

@@ -50,6 +50,8 @@ export interface BatchPlan {
   readonly overtaken: readonly Incoming[];
   /** Entities that are deleted, or created again: what was not heard of their former incarnations means nothing any more. */
   readonly ended: ReadonlySet<string>;
+  /** Deletions of what a snapshot has found deleted already. */
+  readonly deletedBefore: readonly Incoming[];
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
   /** Events before which versions of their entities are missing, that may be on their way. */
@@ -66,6 +68,7 @@ export function planBatch(
   const afterGap: Incoming[] = [];
   const overtaken: Incoming[] = [];
   const ended = new Set<string>();
+  const deletedBefore: Incoming[] = [];
   let fresh = 0;
   for (const [id, ofEntity] of groupByEntity(events)) {
     let state = known.get(id);
@@ -82,6 +85,8 @@ export function planBatch(
       }
       fresh += 1;
       if (event.change === "delete" || (event.change === "create" && state !== undefined)) ended.add(id);
+      if (event.change === "delete" && event.version !== null && state?.deleted && !state.versioned)
+        deletedBefore.push(event);
       if (hasVersionGap(state, event)) afterGap.push(event);
       if (impliesDeletion(state, event)) {
         at = placeRemoval(phases, at, event);
@@ -101,7 +106,7 @@ export function planBatch(
     }
   }
   for (const phase of phases) phase.handled.sort((a, b) => a.seq - b.seq);
-  return { phases, fresh, overtaken, ended, gaps, afterGap };
+  return { phases, fresh, overtaken, ended, deletedBefore, gaps, afterGap };
 }
 
 /** In stream order; events of an entity that all carry versions are put in the order of these, so that none is stale by accident. */

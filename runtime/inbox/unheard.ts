@@ -82,22 +82,34 @@ export async function rewriteUnheard(
   ]);
 }
 
+export interface Settled {
+  /** Overtaken events whose hooks have to run. */
+  readonly late: readonly Incoming[];
+  /** Deletions of which a snapshot has told the hook. */
+  readonly told: ReadonlySet<Incoming>;
+}
+
+const NOTHING: Settled = { late: [], told: new Set() };
+
 /**
  * In the transaction of the events, before they are applied. Notes creations that nobody told of: an entity's first event is a
- * later one. Forgets what ends with an incarnation. Gives the overtaken events whose hooks have to run.
+ * later one. Forgets what ends with an incarnation.
  */
 export async function settleUnheard(
   tx: Tx,
   model: ConsumerModel,
-  plan: Pick<BatchPlan, "afterGap" | "overtaken" | "ended">,
+  plan: Pick<BatchPlan, "afterGap" | "overtaken" | "ended" | "deletedBefore">,
   known: ReadonlyMap<string, EntityState>,
-): Promise<readonly Incoming[]> {
-  if (!mayBeUnheard(model)) return [];
+): Promise<Settled> {
+  if (!mayBeUnheard(model)) return NOTHING;
   const late = plan.overtaken.filter(({ version }) => version !== null);
   const first = unheardCreations(model, plan, known);
   const ids = new Set([...late.map(({ id }) => id), ...plan.ended, ...first.keys()]);
-  if (ids.size === 0) return [];
+  if (ids.size === 0) return NOTHING;
   const unheard = new Map(await readUnheard(tx, model.scope, [...ids]));
+  const told = plan.deletedBefore.filter(
+    ({ id, version }) => unheard.get(id)?.some((note) => covers(note, version ?? 0)) !== true,
+  );
   const changed = new Map<string, readonly Unheard[]>();
   const due = late.filter((event) => {
     const { id, model: of } = event;
@@ -113,7 +125,7 @@ export async function settleUnheard(
   for (const id of plan.ended) if (unheard.has(id)) changed.set(id, []);
   for (const [id, note] of first) changed.set(id, [note]);
   await rewriteUnheard(tx, model.scope, changed);
-  return due;
+  return { late: due, told: new Set(told) };
 }
 
 /** A deletion ends what could be heard of its incarnation. */

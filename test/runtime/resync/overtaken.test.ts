@@ -276,3 +276,10 @@ it("expects no event of a row that was there before its owner wrote any", async 
   await snapshot(CREATION, 9, { ...user(1), _first_version: null });
   expect([await calls(), await leftUnheard()]).toEqual([[], 0]);
 });
+
+it("runs the hook of a deletion once, whose event is later than the snapshot that found it", async () => {
+  await hear({}, eventOf("created", 1));
+  await snapshot({}, 9);
+  await hear({}, eventOf("deleted", 2, 12));
+  expect(await calls()).toEqual(["created 1 event", "deleted - snapshot"]);
+});
