@@ -160,6 +160,7 @@ async function consumers(bench: Bench): Promise<readonly Row[]> {
     "@nestjs/common": "11.1.6",
     "@nestjs/core": "11.1.6",
     "@nestjs/microservices": "11.1.6",
+    "@nestjs/platform-express": "11.1.6",
     nats: "2.29.3",
     pg: "8.23.1",
     "reflect-metadata": "0.2.2",
