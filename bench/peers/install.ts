@@ -47,7 +47,7 @@ async function install(folder: string, packages: Packages): Promise<void> {
     "--ignore-scripts",
     "--loglevel=error",
   ];
-  await promisify(execFile)("npm", words, { cwd: partial, timeout: 180_000 });
+  await promisify(execFile)("npm", words, { cwd: partial, timeout: 600_000 });
   await rename(partial, folder);
 }
 
