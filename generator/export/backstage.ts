@@ -14,7 +14,7 @@ export interface CatalogEntity {
 }
 
 /** The mesh as one system: its services, what they offer and use, their databases. */
-export function catalogEntities(lookup: Lookup, owner = "unknown"): readonly CatalogEntity[] {
+export function backstageEntities(lookup: Lookup, owner = "unknown"): readonly CatalogEntity[] {
   const { mesh } = lookup;
   const system = catalogName(mesh.name);
   const common = { owner, system };

@@ -6,7 +6,7 @@ import { type Literal, printJson } from "../emit/print/layout.js";
 import type { Event, Mesh, Service } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { meshAsyncApi, serviceAsyncApi } from "./asyncapi.js";
-import { catalogEntities } from "./backstage.js";
+import { backstageEntities } from "./backstage.js";
 import type { ExportFormat } from "./export-formats.js";
 import { eventSchema, schemaBundle } from "./schema-bundle.js";
 
@@ -117,7 +117,7 @@ function json(document: Literal): string {
 }
 
 function catalog(lookup: Lookup, { service, owner }: ExportOptions): string {
-  const entities = catalogEntities(lookup, owner);
+  const entities = backstageEntities(lookup, owner);
   const own =
     service === undefined
       ? entities

@@ -3,27 +3,27 @@ import type { Branch, Link } from "./branch.js";
 import { conditionText } from "./condition-text.js";
 import { memberFilling } from "./filling.js";
 import { consumerPart, entityOf, eventPart, type Flow, fieldPart, type Shown } from "./flow.js";
-import { type Growth, grow, leaf, within } from "./grow.js";
+import { grow, leaf, type TreeContext, within } from "./grow.js";
 import { beforeHook } from "./hook-links.js";
 import type { ColumnPart } from "./part.js";
 import { resourcesOf, rulesOn, unseenReaders } from "./table-uses.js";
 
 /** Everything that reads a column, or is filled by it, and what follows from that. */
-export function usesOfColumn(growth: Growth, at: ColumnPart): readonly Branch[] {
-  const table = growth.flow.table(at);
+export function usesOfColumn(context: TreeContext, at: ColumnPart): readonly Branch[] {
+  const table = context.flow.table(at);
   const column = table.columns.find(({ name }) => name === at.column);
   if (column === undefined) throw new Error(`${at.database}.${at.table} has no column "${at.column}"`);
   return [
-    ...identities(growth, at, { table, column }),
-    ...fields(growth, at),
-    ...decisions(growth, at, table),
-    ...snapshots(growth, at, { table, column }),
-    ...references(growth, at, table),
+    ...identities(context, at, { table, column }),
+    ...fields(context, at),
+    ...decisions(context, at, table),
+    ...snapshots(context, at, { table, column }),
+    ...references(context, at, table),
     ...[
-      ...rulesOn(growth.flow, at).filter(({ to }) => to.kind === "rule" && to.column === at.column),
+      ...rulesOn(context.flow, at).filter(({ to }) => to.kind === "rule" && to.column === at.column),
       ...checks(at, { table, column }),
-      ...resources(growth.flow, at, { table, column }),
-      ...readers(growth.flow, at),
+      ...resources(context.flow, at, { table, column }),
+      ...readers(context.flow, at),
     ].map(leaf),
   ];
 }
@@ -34,8 +34,8 @@ export interface Stands {
 }
 
 /** Where the column makes the id of an entity: the columns of other services that hold it. */
-function identities(growth: Growth, at: ColumnPart, { table, column }: Stands): readonly Branch[] {
-  const { flow } = growth;
+function identities(context: TreeContext, at: ColumnPart, { table, column }: Stands): readonly Branch[] {
+  const { flow } = context;
   const emitted = flow.emittedFrom(at);
   const own = column.key ? emitted.filter(({ emit }) => emit?.id === undefined) : [];
   const named = emitted.filter(({ emit }) => emit?.id === at.column);
@@ -63,10 +63,10 @@ export function holders(flow: Flow, entity: string): readonly ColumnPart[] {
   });
 }
 
-function fields(growth: Growth, at: ColumnPart): readonly Branch[] {
-  return growth.flow.fieldsShowing(at).map((shown) => {
+function fields(context: TreeContext, at: ColumnPart): readonly Branch[] {
+  return context.flow.fieldsShowing(at).map((shown) => {
     const to = fieldPart(shown.event, shown.path);
-    return grow(growth, { ...showing(at, shown), to });
+    return grow(context, { ...showing(at, shown), to });
   });
 }
 
@@ -79,7 +79,7 @@ function showing(at: ColumnPart, { event, field: { source } }: Shown): Omit<Link
 }
 
 /** The events that are told, or not, by what the column holds. */
-function decisions(growth: Growth, at: ColumnPart, { softDelete }: Table): readonly Branch[] {
+function decisions(context: TreeContext, at: ColumnPart, { softDelete }: Table): readonly Branch[] {
   const names = (conditions: readonly Condition[]) => conditions.some(({ column }) => column === at.column);
   const texts = (conditions: readonly Condition[]) =>
     conditions.filter(({ column }) => column === at.column).map(conditionText);
@@ -96,14 +96,14 @@ function decisions(growth: Growth, at: ColumnPart, { softDelete }: Table): reado
         : []),
     ];
   };
-  return growth.flow
+  return context.flow
     .emittedFrom(at)
-    .flatMap((event) => said(event).map((link) => grow(growth, { ...link, to: eventPart(event) })));
+    .flatMap((event) => said(event).map((link) => grow(context, { ...link, to: eventPart(event) })));
 }
 
 /** What others read of the owner's list of rows, where no event has told it already. */
-function snapshots(growth: Growth, at: ColumnPart, { table, column }: Stands): readonly Branch[] {
-  const { flow } = growth;
+function snapshots(context: TreeContext, at: ColumnPart, { table, column }: Stands): readonly Branch[] {
+  const { flow } = context;
   const member = column.shown ?? column.name;
   const paths = resourcesOf(flow, at).flatMap(({ to }) => (to.kind === "resource" ? [to] : []));
   const isServed = (from: { readonly service: string; readonly path: string } | undefined) =>
@@ -125,15 +125,15 @@ function snapshots(growth: Growth, at: ColumnPart, { table, column }: Stands): r
         .filter((filled) => filled.local === undefined && memberFilling(filled) === member)
         .map(({ name: filled }) => {
           const to: ColumnPart = { kind: "column", database, table: cache, column: filled };
-          return grow(growth, { how: "snapshot", to, with: [`GET ${sync.path}`] });
+          return grow(context, { how: "snapshot", to, with: [`GET ${sync.path}`] });
         });
     }),
   );
 }
 
-function references(growth: Growth, at: ColumnPart, { key }: Table): readonly Branch[] {
+function references(context: TreeContext, at: ColumnPart, { key }: Table): readonly Branch[] {
   if (key[0] !== at.column || key.length > 1) return [];
-  return growth.flow.referring(at).map(({ table, column }) => {
+  return context.flow.referring(at).map(({ table, column }) => {
     const to: ColumnPart = {
       kind: "column",
       database: at.database,

@@ -3,37 +3,37 @@ import type { Cascade, Event, Subscription } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { columnsFilledBy } from "./filling.js";
 import { consumerPart, eventPart, subjectOf } from "./flow.js";
-import { type Growth, grow, leaf, within } from "./grow.js";
+import { grow, leaf, type TreeContext, within } from "./grow.js";
 import { beforeHook, eventsToldBy, handlersOf } from "./hook-links.js";
 import type { Part } from "./part.js";
 import { afterClearing, afterRemoval } from "./removal.js";
 
 /** What every service that hears the event does, and what follows from that. */
-export function heardBy(growth: Growth, event: Event): readonly Branch[] {
-  return growth.flow.hearersOf(event.name).map((hearer) => {
+export function heardBy(context: TreeContext, event: Event): readonly Branch[] {
+  return context.flow.hearersOf(event.name).map((hearer) => {
     const to = consumerPart(hearer);
     if (hearer.service.external)
       return leaf({ how: "hears", to, with: ["its own code says what comes of it"] });
-    const effects = effectsOn(growth, hearer, event);
+    const effects = effectsOn(context, hearer, event);
     if (effects.length === 0) return leaf({ how: "hears", to, with: ["nothing comes of it"] });
-    const failures = growth.tellsFailures ? [leaf(deadLetters(hearer))] : [];
+    const failures = context.tellsFailures ? [leaf(deadLetters(hearer))] : [];
     return within({ how: "hears", to, with: [] }, [...effects, ...failures]);
   });
 }
 
 /** In the order in which it happens: rules, then the row of the copy, then hooks. All of it is one transaction, but for hooks before. */
-export function effectsOn(growth: Growth, hearer: Subscription, event: Event): readonly Branch[] {
-  const { flow } = growth;
+export function effectsOn(context: TreeContext, hearer: Subscription, event: Event): readonly Branch[] {
+  const { flow } = context;
   const rules = hearer.consumer.cascades.filter((rule) => rule.event === event.name);
   return [
-    ...rules.map((rule) => ruleBranch(growth, hearer, rule)),
-    ...copyBranch(growth, hearer, event),
-    ...handlersOf(flow, hearer, event).map((link) => hookBranch(growth, link)),
+    ...rules.map((rule) => ruleBranch(context, hearer, rule)),
+    ...copyBranch(context, hearer, event),
+    ...handlersOf(flow, hearer, event).map((link) => hookBranch(context, link)),
   ];
 }
 
-function ruleBranch(growth: Growth, { service }: Subscription, rule: Cascade): Branch {
-  const { flow } = growth;
+function ruleBranch(context: TreeContext, { service }: Subscription, rule: Cascade): Branch {
+  const { flow } = context;
   const { action, table, column, before, event } = rule;
   const database = service.database ?? "";
   const to: Part = {
@@ -51,14 +51,14 @@ function ruleBranch(growth: Growth, { service }: Subscription, rule: Cascade): B
       return within({ how: "deletes rows", to, with: softDelete === undefined ? [] : [softDelete] }, [
         ...(before === undefined
           ? []
-          : beforeHook(flow, service, before).map((link) => hookBranch(growth, asStep(link)))),
-        ...afterRemoval(growth, { database, table }),
+          : beforeHook(flow, service, before).map((link) => hookBranch(context, asStep(link)))),
+        ...afterRemoval(context, { database, table }),
       ]);
     }
     case "set_null":
       return within(
         { how: "clears column", to, with: [] },
-        afterClearing(growth, { kind: "column", database, table, column }),
+        afterClearing(context, { kind: "column", database, table, column }),
       );
     default:
       return action satisfies never;
@@ -70,22 +70,22 @@ function asStep(link: Link): Link {
 }
 
 /** A hook, with the events that it publishes by hand. */
-function hookBranch(growth: Growth, link: Link): Branch {
-  const told = eventsToldBy(growth.flow, link);
+function hookBranch(context: TreeContext, link: Link): Branch {
+  const told = eventsToldBy(context.flow, link);
   return within(
     link,
-    told.map((event) => grow(growth, { how: "emits", to: eventPart(event), with: [] })),
+    told.map((event) => grow(context, { how: "emits", to: eventPart(event), with: [] })),
   );
 }
 
-function copyBranch(growth: Growth, hearer: Subscription, event: Event): readonly Branch[] {
-  const { flow } = growth;
+function copyBranch(context: TreeContext, hearer: Subscription, event: Event): readonly Branch[] {
+  const { flow } = context;
   const { cache } = hearer.consumer;
   const { database } = hearer.service;
   if (cache === undefined || database === undefined) return [];
   const to: Part = { kind: "table", database, table: cache };
   if (event.change === "delete")
-    return [within({ how: "removes copy", to, with: [] }, afterRemoval(growth, to))];
+    return [within({ how: "removes copy", to, with: [] }, afterRemoval(context, to))];
   if (!changes[event.change].showsRow) return [];
   const fields = event.payload.map(({ name }) => name);
   const columns = fields.flatMap((field) =>

@@ -2,13 +2,13 @@ import type { Event } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { columnsFilledBy } from "./filling.js";
 import { consumerPart, entityOf, eventPart } from "./flow.js";
-import { type Growth, grow, leaf } from "./grow.js";
+import { grow, leaf, type TreeContext } from "./grow.js";
 import { handlersReading } from "./hook-links.js";
 import type { FieldPart } from "./part.js";
 
 /** Who uses a field of an event: the columns of copies that it fills, the hooks that read it, and who hears it without using it. */
-export function usesOfField(growth: Growth, at: FieldPart): readonly Branch[] {
-  const { flow } = growth;
+export function usesOfField(context: TreeContext, at: FieldPart): readonly Branch[] {
+  const { flow } = context;
   const event = flow.event(at.event);
   const uses = flow.hearersOf(at.event).flatMap((hearer): readonly Branch[] => {
     const filled = columnsFilledBy(flow, hearer, at);
@@ -17,7 +17,7 @@ export function usesOfField(growth: Growth, at: FieldPart): readonly Branch[] {
       return [leaf({ how: "ignores", to: consumerPart(hearer), with: [] })];
     return [
       ...filled.map(({ column, isDeciding }) =>
-        grow(growth, { how: isDeciding ? "fills and decides" : "fills", to: column, with: [] }),
+        grow(context, { how: isDeciding ? "fills and decides" : "fills", to: column, with: [] }),
       ),
       ...read.map(leaf),
     ];

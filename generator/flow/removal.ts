@@ -1,29 +1,29 @@
 import type { Event } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { eventPart, payloadOf } from "./flow.js";
-import { type Growth, grow, growAs, leaf, within } from "./grow.js";
+import { grow, growAs, leaf, type TreeContext, within } from "./grow.js";
 import type { ColumnPart, TablePart } from "./part.js";
 
 type Rows = Pick<TablePart, "database" | "table">;
 
 /** What follows from rows that go: their events, the rows that reference them, the moments that no longer come. */
-export function afterRemoval(growth: Growth, at: Rows): readonly Branch[] {
-  const { flow } = growth;
+export function afterRemoval(context: TreeContext, at: Rows): readonly Branch[] {
+  const { flow } = context;
   const events = flow.emittedFrom(at);
   return [
     ...events
       .filter(({ emit }) => emit?.on.includes("delete"))
-      .map((event) => grow(growth, { how: "emits", to: eventPart(event), with: whenOf(event) })),
+      .map((event) => grow(context, { how: "emits", to: eventPart(event), with: whenOf(event) })),
     ...cancelled(events),
-    ...alongWith(growth, at),
+    ...alongWith(context, at),
   ];
 }
 
 /** The rows of the same database that reference those that go. A row that is deleted softly still stands, and so does what references it. */
-function alongWith(growth: Growth, at: Rows): readonly Branch[] {
+function alongWith(context: TreeContext, at: Rows): readonly Branch[] {
   const { database } = at;
-  if (growth.flow.table(at).softDelete !== undefined) return [];
-  return growth.flow.referring(at).map(({ table, column }) => {
+  if (context.flow.table(at).softDelete !== undefined) return [];
+  return context.flow.referring(at).map(({ table, column }) => {
     const to: ColumnPart = { kind: "column", database, table: table.name, column: column.name };
     const action = column.references?.onDelete ?? "restrict";
     switch (action) {
@@ -31,10 +31,10 @@ function alongWith(growth: Growth, at: Rows): readonly Branch[] {
         const rows: TablePart = { kind: "table", database, table: table.name };
         const gone = `gone ${database}.${table.name}`;
         const link: Link = { how: "goes with", to: rows, with: [column.name, at.table] };
-        return growAs(growth, link, { key: gone, follow: (inner) => afterRemoval(inner, rows) });
+        return growAs(context, link, { key: gone, follow: (inner) => afterRemoval(inner, rows) });
       }
       case "set_null":
-        return within({ how: "cleared with", to, with: [] }, afterClearing(growth, to));
+        return within({ how: "cleared with", to, with: [] }, afterClearing(context, to));
       case "restrict":
         return leaf({ how: "refuses", to, with: [] });
       default:
@@ -44,20 +44,20 @@ function alongWith(growth: Growth, at: Rows): readonly Branch[] {
 }
 
 /** The rows that go with the row whose deletion is told. */
-export function besideDeletion(growth: Growth, { emit, service }: Event): readonly Branch[] {
-  const { flow } = growth;
+export function besideDeletion(context: TreeContext, { emit, service }: Event): readonly Branch[] {
+  const { flow } = context;
   const { database } = flow.service(service);
   if (emit === undefined || database === undefined || !emit.on.includes("delete")) return [];
-  return alongWith(growth, { database, table: emit.table });
+  return alongWith(context, { database, table: emit.table });
 }
 
 /** What follows from a column that becomes NULL. */
-export function afterClearing(growth: Growth, at: ColumnPart): readonly Branch[] {
-  const events = growth.flow.emittedFrom(at);
+export function afterClearing(context: TreeContext, at: ColumnPart): readonly Branch[] {
+  const events = context.flow.emittedFrom(at);
   return [
     ...events
       .filter((event) => mayMeanClearing(event, at.column))
-      .map((event) => grow(growth, { how: "emits", to: eventPart(event), with: whenOf(event) })),
+      .map((event) => grow(context, { how: "emits", to: eventPart(event), with: whenOf(event) })),
     ...cancelled(events.filter(({ emit }) => emit?.at === at.column)),
   ];
 }

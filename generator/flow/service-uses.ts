@@ -2,47 +2,47 @@ import type { Call, Event, Service, Subscription } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { effectsOn, heardBy } from "./event-effects.js";
 import { eventPart } from "./flow.js";
-import { type Growth, growAs, leaf, within } from "./grow.js";
+import { growAs, leaf, type TreeContext, within } from "./grow.js";
 import { keyOf, type Part } from "./part.js";
 import { besideDeletion } from "./removal.js";
 import { tablesOf, usesOfResource } from "./table-uses.js";
 
 /** All that a service has to do with others: what it tells, what it hears and does of it, what it serves and calls, where it keeps its rows. */
-export function usesOfService(growth: Growth, name: string): readonly Branch[] {
-  const { flow } = growth;
+export function usesOfService(context: TreeContext, name: string): readonly Branch[] {
+  const { flow } = context;
   const service = flow.service(name);
   return [
-    ...service.events.map((event) => growPublished(growth, flow.event(event))),
+    ...service.events.map((event) => growPublished(context, flow.event(event))),
     ...service.consumers.flatMap((consumer) =>
-      consumer.events.map((event) => heardHere(growth, { service, consumer }, flow.event(event))),
+      consumer.events.map((event) => heardHere(context, { service, consumer }, flow.event(event))),
     ),
-    ...resources(growth, service),
-    ...calls(growth, service),
-    ...storage(growth, service),
+    ...resources(context, service),
+    ...calls(context, service),
+    ...storage(context, service),
   ];
 }
 
 /** An event that is asked for as a part of something larger, with the rows that go beside it and all who hear it. */
-export function growPublished(growth: Growth, event: Event): Branch {
+export function growPublished(context: TreeContext, event: Event): Branch {
   const to = eventPart(event);
   return growAs(
-    growth,
+    context,
     { how: "publishes", to, with: [] },
     { key: keyOf(to), follow: (inner) => [...besideDeletion(inner, event), ...heardBy(inner, event)] },
   );
 }
 
 /** What the service does with an event of another. */
-function heardHere(growth: Growth, hearer: Subscription, event: Event): Branch {
+function heardHere(context: TreeContext, hearer: Subscription, event: Event): Branch {
   const to = eventPart(event);
   const { durable } = hearer.consumer;
   if (hearer.service.external) return leaf({ how: "is heard", to, with: [durable] });
-  const effects = effectsOn(growth, hearer, event);
+  const effects = effectsOn(context, hearer, event);
   const nothing = effects.length === 0 ? ["nothing comes of it"] : [];
   return within({ how: "is heard", to, with: [durable, ...nothing] }, effects);
 }
 
-function resources({ flow }: Growth, { name: service, database, http }: Service): readonly Branch[] {
+function resources({ flow }: TreeContext, { name: service, database, http }: Service): readonly Branch[] {
   return (http?.resources ?? []).map(({ path, table, readonly }) => {
     const to = { kind: "resource", service, path } as const;
     const mode = readonly ? "read-only" : "read and written";
@@ -54,7 +54,7 @@ function resources({ flow }: Growth, { name: service, database, http }: Service)
 }
 
 /** What others call of it at paths that are no resources, and what it calls itself. */
-function calls({ flow }: Growth, { name, http }: Service): readonly Branch[] {
+function calls({ flow }: TreeContext, { name, http }: Service): readonly Branch[] {
   const served = new Set(http?.resources.map(({ path }) => path));
   return flow.mesh.calls.flatMap(({ caller, callee, grants }): readonly Branch[] => {
     const others = grants.filter(({ path }) => !served.has(path));
@@ -73,7 +73,7 @@ function wordsOf(grants: Call["grants"]): readonly string[] {
   return grants.map(({ path, verbs }) => `${verbs.join(", ").toUpperCase()} ${path}`);
 }
 
-function storage({ flow }: Growth, { database }: Service): readonly Branch[] {
+function storage({ flow }: TreeContext, { database }: Service): readonly Branch[] {
   if (database === undefined) return [];
   const to: Part = { kind: "database", database };
   const tables: readonly Link[] = tablesOf(flow, database);

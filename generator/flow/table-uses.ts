@@ -1,13 +1,13 @@
 import type { Branch, Link } from "./branch.js";
 import { eventPart, type Flow } from "./flow.js";
-import { type Growth, grow, leaf } from "./grow.js";
+import { grow, leaf, type TreeContext } from "./grow.js";
 import type { Part, TablePart } from "./part.js";
 
 /** What follows from a table: the events of its rows, what refers to it, who reads it. */
-export function usesOfTable(growth: Growth, at: TablePart): readonly Branch[] {
-  const { flow } = growth;
+export function usesOfTable(context: TreeContext, at: TablePart): readonly Branch[] {
+  const { flow } = context;
   return [
-    ...flow.emittedFrom(at).map((event) => grow(growth, { how: "emits", to: eventPart(event), with: [] })),
+    ...flow.emittedFrom(at).map((event) => grow(context, { how: "emits", to: eventPart(event), with: [] })),
     ...flow.referring(at).map(({ table, column }) =>
       leaf({
         how: "references",

@@ -3,7 +3,7 @@ import { usesOfColumn } from "./column-uses.js";
 import { heardBy } from "./event-effects.js";
 import { usesOfField } from "./field-uses.js";
 import { type Flow, fieldPart, payloadOf } from "./flow.js";
-import { type Growth, grow, leaf } from "./grow.js";
+import { grow, leaf, type TreeContext } from "./grow.js";
 import { originsOf } from "./origins.js";
 import { keyOf, type Part } from "./part.js";
 import { besideDeletion } from "./removal.js";
@@ -12,31 +12,31 @@ import { partsOfDatabase, resourcesOf, usesOfResource, usesOfTable } from "./tab
 
 /** Whom a part of the mesh concerns: everything that reads it, is filled by it or follows from it, hop by hop. Each part is told of once. */
 export function impactOf(flow: Flow, part: Part): Tree {
-  const growth: Growth = { flow, follow, tellsFailures: false, told: new Map(), path: [keyOf(part)] };
-  const beside = part.kind === "event" ? besideDeletion(growth, flow.event(part.event)) : [];
-  return { of: part, from: originsOf(flow, part), next: [...beside, ...follow(growth, part)] };
+  const context: TreeContext = { flow, follow, tellsFailures: false, told: new Map(), path: [keyOf(part)] };
+  const beside = part.kind === "event" ? besideDeletion(context, flow.event(part.event)) : [];
+  return { of: part, from: originsOf(flow, part), next: [...beside, ...follow(context, part)] };
 }
 
 /** One hop, and all that come after it. */
-export function follow(growth: Growth, part: Part): readonly Branch[] {
-  const { flow } = growth;
+export function follow(context: TreeContext, part: Part): readonly Branch[] {
+  const { flow } = context;
   switch (part.kind) {
     case "service":
-      return usesOfService(growth, part.service);
+      return usesOfService(context, part.service);
     case "database":
       return partsOfDatabase(flow, part.database);
     case "entity":
-      return flow.eventsOfEntity(part.entity).map((event) => growPublished(growth, event));
+      return flow.eventsOfEntity(part.entity).map((event) => growPublished(context, event));
     case "event":
-      return heardBy(growth, flow.event(part.event));
+      return heardBy(context, flow.event(part.event));
     case "field":
-      return usesOfField(growth, part);
+      return usesOfField(context, part);
     case "entity field":
-      return fieldsOf(flow, part).map((link) => grow(growth, link));
+      return fieldsOf(flow, part).map((link) => grow(context, link));
     case "table":
-      return usesOfTable(growth, part);
+      return usesOfTable(context, part);
     case "column":
-      return usesOfColumn(growth, part);
+      return usesOfColumn(context, part);
     case "view":
       return resourcesOf(flow, { database: part.database, table: part.view }).map(leaf);
     case "resource":

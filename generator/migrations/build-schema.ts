@@ -2,7 +2,7 @@ import { livesExpression } from "@meshwright/runtime/column-sql";
 import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { meshSchema, nameOnServer } from "../model/names.js";
-import { inMeshSchema } from "../quote/sql.js";
+import { withMeshSchema } from "../quote/sql.js";
 import { emittedFrom } from "../rules/emitted.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
@@ -45,15 +45,15 @@ function placed(table: TableSchema, schema: string): TableSchema {
     ...table,
     columns: table.columns.map((column) => ({
       ...column,
-      default: column.default && inMeshSchema(column.default, schema),
+      default: column.default && withMeshSchema(column.default, schema),
     })),
     softDeletion: table.softDeletion && {
       ...table.softDeletion,
-      id: inMeshSchema(table.softDeletion.id, schema),
+      id: withMeshSchema(table.softDeletion.id, schema),
     },
     checks: table.checks.map((check) => ({
       ...check,
-      condition: (column) => inMeshSchema(check.condition(column), schema),
+      condition: (column) => withMeshSchema(check.condition(column), schema),
     })),
   };
 }

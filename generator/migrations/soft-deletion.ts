@@ -1,6 +1,6 @@
 import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
 import type { Mesh, Table } from "../model/mesh.js";
-import { MESH } from "../quote/sql.js";
+import { SCHEMA_MARK } from "../quote/sql.js";
 import { emittedFrom } from "../rules/emitted.js";
 import type { SoftDeletionSchema, TableSchema } from "./database-schema.js";
 import { identifier } from "./sql-names.js";
@@ -21,7 +21,7 @@ export function softDeletionSchema(table: Table, mesh: Mesh): SoftDeletionSchema
     entity: own && `${own.service}.${own.entity}`,
     id: idExpression(
       parts.map(({ name, type }) => ({ type, value: `kept.${identifier(name)}` })),
-      MESH,
+      SCHEMA_MARK,
     ),
     living: livesExpression(column, `kept.${identifier(column.name)}`),
   };

@@ -1,6 +1,6 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Column, ColumnDefault, ColumnType } from "../model/mesh.js";
-import { literal, MESH } from "../quote/sql.js";
+import { literal, SCHEMA_MARK } from "../quote/sql.js";
 
 export function sqlType(type: ColumnType): string {
   return factsOf(type).sql.toUpperCase();
@@ -45,7 +45,7 @@ function printDefault(value: ColumnDefault): string {
     case "uuid":
       return "gen_random_uuid()";
     case "nanoid":
-      return `${MESH}.nanoid()`;
+      return `${SCHEMA_MARK}.nanoid()`;
     case "identity":
       return IDENTITY;
     case "moment":

@@ -1,11 +1,11 @@
 import { visible } from "./visible.js";
 
 /** In SQL that is being made, stands for the schema of what the mesh keeps in the database. No text of mesh.yaml holds it. */
-export const MESH = "\u0001";
+export const SCHEMA_MARK = "\u0001";
 
 /** The SQL as it runs where the mesh keeps its tables in this schema. */
-export function inMeshSchema(sql: string, schema: string): string {
-  return sql.replaceAll(MESH, schema);
+export function withMeshSchema(sql: string, schema: string): string {
+  return sql.replaceAll(SCHEMA_MARK, schema);
 }
 
 /** A name of SQL that is not to be read as a word of its own. */

@@ -1,7 +1,7 @@
 import { wireExpression } from "@meshwright/runtime/column-sql";
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { ColumnType, JsonValue } from "../model/mesh.js";
-import { literal, MESH } from "../quote/sql.js";
+import { literal, SCHEMA_MARK } from "../quote/sql.js";
 import { allOf, exactly, type Translation, together, UNTRANSLATED } from "./translation.js";
 
 /*
@@ -47,7 +47,7 @@ export function checkedColumn(type: ColumnType, value: string): CheckedValue {
       return checkedNumber({ plain: value, exact: value }, exactly(true));
     case "number":
       return checkedNumber(
-        { plain: value, exact: `${MESH}.decimal_of(${value})` },
+        { plain: value, exact: `${SCHEMA_MARK}.decimal_of(${value})` },
         exactly(`${value} = pg_catalog.trunc(${value})`),
       );
     case "boolean":

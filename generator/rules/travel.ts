@@ -1,6 +1,6 @@
 import { type ColumnType, factsOf, kindOf, wholeRange } from "@meshwright/runtime/column-types";
 import type { Column, Field, Mesh, Table } from "../model/mesh.js";
-import { MESH } from "../quote/sql.js";
+import { SCHEMA_MARK } from "../quote/sql.js";
 import { fieldsShowing, ownerOf } from "./emitted.js";
 
 /*
@@ -61,7 +61,7 @@ function finiteText(value: string): string {
 
 /** A JSON list has one dimension, begins nowhere else than at its beginning, and here none holds null. */
 function listRule(element: ColumnType, value: string): string {
-  return [`${MESH}.is_list(${value})`, ...elementRules(element, value)].join(" AND ");
+  return [`${SCHEMA_MARK}.is_list(${value})`, ...elementRules(element, value)].join(" AND ");
 }
 
 function elementRules(element: ColumnType, value: string): readonly string[] {

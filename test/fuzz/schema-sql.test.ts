@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { compileValidator } from "../../generator/emit/validators/compile-validator.js";
 import { CODE_POINTS, EQUAL, IS_MULTIPLE } from "../../generator/emit/validators/support.js";
 import type { ColumnType, JsonSchema, JsonValue } from "../../generator/model/mesh.js";
-import { inMeshSchema } from "../../generator/quote/sql.js";
+import { withMeshSchema } from "../../generator/quote/sql.js";
 import { translateSchema } from "../../generator/rules/translate-schema.js";
 import { together } from "../../generator/rules/translation.js";
 import { openDatabase, type TestDatabase } from "../support/migrations.js";
@@ -105,7 +105,7 @@ function validatorOf(rule: JsonSchema): (value: unknown) => boolean {
 async function sqlSays(condition: string, sqlType: string, values: readonly JsonValue[]): Promise<unknown[]> {
   const isJson = sqlType === "jsonb";
   const { rows } = await client.query<{ said: boolean }>(
-    `SELECT (${inMeshSchema(condition, "mesh")}) AS said FROM (SELECT each::${sqlType} AS value, place
+    `SELECT (${withMeshSchema(condition, "mesh")}) AS said FROM (SELECT each::${sqlType} AS value, place
 FROM unnest($1::text[]) WITH ORDINALITY AS given (each, place)) AS drawn ORDER BY place`,
     [values.map((value) => (isJson ? JSON.stringify(value) : String(value)))],
   );

@@ -1,7 +1,7 @@
 import { idExpression } from "@meshwright/runtime/column-sql";
 import { identifier } from "../../migrations/sql-names.js";
 import type { Step } from "../../migrations/steps.js";
-import { dollarQuote, literal, MESH } from "../../quote/sql.js";
+import { dollarQuote, literal, SCHEMA_MARK } from "../../quote/sql.js";
 import type { Printing } from "./sql-render.js";
 
 /** How `adopt_rows` goes through a table page by page, with the last key of each in a record: a variable of a domain may not be NULL. */
@@ -24,7 +24,7 @@ export function adoptionView({ table, adoption }: Step & { kind: "adopt_rows" },
     // Of a table that exists no types are known here; within other texts nothing is to be escaped.
     id: idExpression(
       of("kept").map((value) => ({ type: "text", value })),
-      MESH,
+      SCHEMA_MARK,
     ),
     entity: literal(adoption.entity),
     firstVersion: adoption.sendsFirstVersion ? "relay.minimum_version + 1" : "NULL",

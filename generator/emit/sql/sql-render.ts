@@ -1,6 +1,6 @@
 import type { MigrationText } from "../../migrations/migration-text.js";
 import { relation } from "../../migrations/sql-names.js";
-import { inMeshSchema } from "../../quote/sql.js";
+import { withMeshSchema } from "../../quote/sql.js";
 import { openRender, type Templates } from "../../templates.js";
 
 /** Prints a view with a template of `templates/sql`, by its bare name, without its last line break. */
@@ -23,7 +23,7 @@ function openNamed(templates: Templates, schema: string): Render {
     ([path, text]) => [path, text.replaceAll(/\bmesh\.(?!yaml\b)(?=[a-z{])/g, `${schema}.`)] as const,
   );
   const render = openRender(Object.fromEntries(named));
-  return (name, view) => inMeshSchema(render(`sql/${name}.hbs`, view), schema).trimEnd();
+  return (name, view) => withMeshSchema(render(`sql/${name}.hbs`, view), schema).trimEnd();
 }
 
 /** How the statements of one file are printed. */

@@ -13,7 +13,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { openLookup } from "../../../generator/emit/lookup.js";
-import { catalogEntities } from "../../../generator/export/backstage.js";
+import { backstageEntities } from "../../../generator/export/backstage.js";
 import { exportDocument, exportFiles } from "../../../generator/export/export-files.js";
 import { exportFormats } from "../../../generator/export/export-formats.js";
 import type { Mesh } from "../../../generator/model/mesh.js";
@@ -78,7 +78,7 @@ describe.each(meshes)("%s", (_, mesh) => {
   test("is a catalogue that Backstage takes, and whose names lead somewhere", async () => {
     const documents = parseAllDocuments(documentOf(mesh, "backstage")).map((each) => each.toJS());
     expect(documents).toEqual(
-      catalogEntities(openLookup(mesh)).map((entity) => JSON.parse(JSON.stringify(entity))),
+      backstageEntities(openLookup(mesh)).map((entity) => JSON.parse(JSON.stringify(entity))),
     );
     const validators = {
       System: systemEntityV1alpha1Validator,
@@ -174,7 +174,7 @@ test("OpenAPI has no private column, no way to write a copy or a view, and the w
 
 test("the catalogue says which database lies within which", () => {
   const mesh = compile(readMesh("test/scenarios/emit/shared-database/mesh.yaml"));
-  const databases = catalogEntities(openLookup(mesh)).filter(({ kind }) => kind === "Resource");
+  const databases = backstageEntities(openLookup(mesh)).filter(({ kind }) => kind === "Resource");
   expect(databases.map(({ metadata, spec }) => [metadata.name, spec.dependsOn])).toEqual([
     ["billing_db", ["resource:shop_db"]],
     ["shop_db", undefined],

@@ -2,7 +2,7 @@ import { idExpression } from "@meshwright/runtime/column-sql";
 import { kindOf } from "@meshwright/runtime/column-types";
 import { identifier, identifiers } from "../../../migrations/sql-names.js";
 import type { Column, Table } from "../../../model/mesh.js";
-import { literal, MESH } from "../../../quote/sql.js";
+import { literal, SCHEMA_MARK } from "../../../quote/sql.js";
 
 /*
  * The key of a table in SQL, and the id that it makes.
@@ -25,7 +25,7 @@ export function comparedId(table: Table, row: string): string {
   const columns = table.key.flatMap((key) => table.columns.find(({ name }) => name === key) ?? []);
   return idExpression(
     columns.map(({ name, type }) => ({ type, value: cellOf(name, row) })),
-    MESH,
+    SCHEMA_MARK,
   );
 }
 
