@@ -230,6 +230,11 @@ test("every operation of the served OpenAPI documents answers as they say", asyn
     expect(await api.call("isAlive")).toMatchObject({ status: 200 });
     expect(await api.call("isReady")).toMatchObject({ status: 200 });
     expect(await api.call("getOpenApi")).toMatchObject({ status: 200 });
+    expect(await api.call("getMetrics")).toMatchObject({
+      status: 200,
+      body: expect.stringContaining("mesh_serving"),
+    });
+    expect(await api.call("getMetrics", { key: "none" })).toMatchObject({ status: 401 });
     expect(await api.call("getOpenApi", { key: "none" })).toMatchObject({ status: 401 });
     expect(await api.call("resync", { query: "?durable=none" })).toMatchObject({ status: 404 });
     expect(await api.call("resync")).toMatchObject({ status: 200 });
