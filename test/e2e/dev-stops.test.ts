@@ -168,7 +168,11 @@ describe.skipIf(!hasProc)("one that does not come up ends them all", () => {
       () => ({ env: hooks("process.exit(3);") }),
       /mesh: service "\w+" ended 3 times \(exit code 3\) before it was ready/,
     ],
-    ["a state folder that cannot be", () => ({ state: join(taken, "state") }), /mesh: ENOTDIR/],
+    [
+      "a state folder that cannot be",
+      () => ({ state: join(taken, "state") }),
+      /mesh: .*state cannot be made \(ENOTDIR\)/,
+    ],
   ];
   test.each(cases)(
     "%s",
