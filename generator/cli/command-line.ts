@@ -202,7 +202,7 @@ function addRunning(program: Command, finish: Finish): void {
   program
     .command("deploy")
     .description(
-      "write what runs the mesh in production: image, jobs, services, secrets; your own files there stay as they are",
+      "write what runs the mesh in production: image, jobs, services, secrets; your own files there stay as they are; exit 1 when a secret is to be filled in",
     )
     .addArgument(new Argument("<target>", "where it runs").choices(deployTargets))
     .option("--env <name>", "the environment, with secrets and settings of its own", "production")

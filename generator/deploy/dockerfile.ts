@@ -1,7 +1,11 @@
+import { posix } from "node:path";
+
 /** What the project's package.json says about how it is built, and what of it runs. */
 export interface DockerPackages {
   /** Of the project's workspaces, where it has any. */
   readonly workspaces: readonly Workspace[];
+  /** Files of the project that its lock installs from: `vendor/meshwright-0.1.0.tgz`. */
+  readonly tarballs: readonly string[];
 }
 
 export interface Workspace {
@@ -15,14 +19,15 @@ export interface Workspace {
 const SOURCES = { from: ".", to: "." };
 
 /** A project of workspaces is installed with their code, which may be built on the way. */
-export function dockerfileView({ workspaces }: DockerPackages) {
+export function dockerfileView({ workspaces, tarballs }: DockerPackages) {
   const install = "npm ci --omit=dev --ignore-scripts --no-audit --no-fund";
   const manifest = { from: "package.json package-lock.json", to: "./" };
+  const manifests = [manifest, ...copies(tarballs)];
   const production = workspaces.filter((workspace) => workspace.production);
   if (workspaces.length === 0)
     return {
-      manifests: [manifest],
-      productionManifests: [manifest],
+      manifests,
+      productionManifests: manifests,
       sources: [SOURCES],
       install,
       linked: [],
@@ -32,10 +37,19 @@ export function dockerfileView({ workspaces }: DockerPackages) {
     manifests: [SOURCES],
     sources: [],
     productionManifests: [
-      manifest,
+      ...manifests,
       ...workspaces.map(({ folder }) => ({ from: `${folder}/package.json`, to: `${folder}/` })),
     ],
     install: `${install} --include-workspace-root${only}`,
     linked: production.flatMap(({ folder }) => [`${folder}/package.json`, `${folder}/dist`]),
   };
+}
+
+/** One line for each folder, in which they stay. */
+function copies(paths: readonly string[]) {
+  const folders = [...new Set(paths.map((path) => posix.dirname(path)))];
+  return folders.map((folder) => ({
+    from: paths.filter((path) => posix.dirname(path) === folder).join(" "),
+    to: `${folder}/`,
+  }));
 }

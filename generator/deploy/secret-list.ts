@@ -26,18 +26,27 @@ export interface ListOptions {
   readonly make: () => string;
 }
 
-/** Changes no line that is there. */
+/** Changes no line that is there, but to switch on an empty one that another target has offered, and this one asks for. */
 export function completeSecretList(
   present: string | undefined,
   wanted: readonly WantedSecret[],
   options: ListOptions,
 ): CompletedList {
-  const known = readSecretList(present ?? "");
+  const before = readSecretList(present ?? "");
+  const switchedOn = wanted
+    .filter(({ name, from }) => from === "asked" && before[name] === undefined)
+    .reduce(
+      (text, { name }) => text?.replace(new RegExp(`^[ \\t]*#${name}=[ \\t]*$`, "m"), `${name}=`),
+      present,
+    );
+  const known = readSecretList(switchedOn ?? "");
   const missing = wanted.filter(({ name, from }) =>
-    from === "offered" ? !new RegExp(`^\\s*#?${name}=`, "m").test(present ?? "") : known[name] === undefined,
+    from === "offered"
+      ? !new RegExp(`^[ \\t]*#?${name}=`, "m").test(switchedOn ?? "")
+      : known[name] === undefined,
   );
   const lines = missing.map((secret) => `# ${oneLine(secret.description)}\n${line(secret, options)}\n`);
-  const start = present ?? head(options);
+  const start = switchedOn ?? head(options);
   const text = missing.length === 0 ? start : [start.replace(/\n*$/, "\n"), ...lines].join("\n");
   const after = readSecretList(text);
   return {

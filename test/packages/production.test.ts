@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../support/compile.js";
@@ -47,7 +47,7 @@ let production = "";
 let compose: ComposeRun | undefined;
 
 beforeAll(async () => {
-  mkdirSync(project);
+  mkdirSync(join(project, "vendor"), { recursive: true });
   installPackages(project);
   expect(await mesh(project, "init")).toMatchObject({ code: 0 });
   expect(await mesh(project, "generate")).toMatchObject({ code: 0 });
@@ -84,20 +84,19 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
-/** The packages from their tarballs, all else as this workspace's lock has it: what is measured are the versions that were tested, and no network is needed. */
+/** The packages from their tarballs in `vendor/`, as the README has it, all else as this workspace's lock has it: what is measured are the versions that were tested, and no network is needed. */
 function writeLock(): void {
   const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
-  for (const { name, tarball } of packPackages(folder)) {
+  for (const { name, tarball } of packPackages(join(project, "vendor"))) {
     const field = name === "@meshwright/runtime" ? "dependencies" : "devDependencies";
-    manifest[field][name] = `file:${tarball}`;
+    manifest[field][name] = `file:vendor/${basename(tarball)}`;
   }
   const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
   const locked = Object.entries(lock.packages as Record<string, { readonly link?: true }>).filter(
     ([path, { link }]) => path.startsWith("node_modules/") && link !== true,
   );
-  // As deep as the stages are: npm notes the way to a tarball from here.
-  const place = join(folder, "lock/app");
-  mkdirSync(place, { recursive: true });
+  const place = join(folder, "lock");
+  cpSync(join(project, "vendor"), join(place, "vendor"), { recursive: true });
   writeFileSync(join(place, "package.json"), JSON.stringify(manifest, undefined, 2));
   writeFileSync(
     join(place, "package-lock.json"),

@@ -25,20 +25,21 @@ const templates = templatesOf("deploy");
 export interface DeployedOptions {
   readonly folder?: string;
   readonly hooks?: HookVariables;
+  readonly tarballs?: readonly string[];
 }
 
 /** Of a project without workspaces, in `deploy/` where no other folder is named: texts by their paths. */
 export function deployed(
   mesh: Mesh,
   target: DeployTarget,
-  { folder = "deploy", hooks }: DeployedOptions = {},
+  { folder = "deploy", hooks, tarballs = [] }: DeployedOptions = {},
 ): Readonly<Record<string, string>> {
   const files = deployFiles(planDeployment(mesh, hooks), {
     target,
     environment: "production",
     folder,
     project: "..",
-    packages: { workspaces: [] },
+    packages: { workspaces: [], tarballs },
     generated: (name) => `# ${HEADER} ${name}\n`,
     templates,
   });

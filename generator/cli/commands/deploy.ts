@@ -5,6 +5,7 @@ import type { Deployment, HookVariables } from "../../deploy/deployment.js";
 import { plural } from "../../diagnostics/plural.js";
 import { HEADER, type OutputFolder } from "../../emit/file.js";
 import type { Mesh } from "../../model/mesh.js";
+import { type LocalPackages, readLocalPackages } from "../../project/local-packages.js";
 import { openOutputFolder } from "../../project/output-folder.js";
 import { readTemplates } from "../../project/package.js";
 import { GENERATED, MESH_FILE } from "../../project/paths.js";
@@ -13,7 +14,7 @@ import { UsageError } from "../../project/usage-error.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import type { PlannedSecrets } from "../deploy/plan-secrets.js";
 import type { ExitCode } from "../exit-code.js";
-import { compileProject, reportBriefly } from "../project.js";
+import { compileProject, reportBriefly, reportDiagnostics } from "../project.js";
 import { hookPaths, readHookFiles, readProjectText } from "../read-hook-files.js";
 
 export interface DeployCommandOptions {
@@ -32,8 +33,9 @@ const SECRET = 0o600;
  */
 export async function deploy(target: DeployTarget, options: DeployCommandOptions): Promise<ExitCode> {
   const compilation = await compileProject();
-  reportBriefly(compilation);
-  const { mesh } = compilation;
+  const { mesh, diagnostics } = compilation;
+  if (options.json && mesh === undefined) reportDiagnostics(diagnostics, true);
+  else reportBriefly(compilation);
   if (mesh === undefined) return 1;
   if (!/^[a-z0-9][a-z0-9-]*$/.test(options.env))
     throw new UsageError(
@@ -45,16 +47,16 @@ export async function deploy(target: DeployTarget, options: DeployCommandOptions
     import("../../deploy/deployment.js"),
     import("../deploy/plan-secrets.js"),
   ]);
+  const local = await readLocalPackages(manifest?.workspaces.map(({ folder }) => folder) ?? []);
   const deployment = planDeployment(mesh, hooks);
-  const planned = await plan(deployment, target, { options, manifest });
+  const planned = await plan(deployment, target, { options, manifest, local });
   const { folder } = planned;
   const secrets = planSecrets(deployment, { folder, target, environment: options.env });
   if (options.check) return reportDrift(planned, secrets, { target, options });
   for (const { path, text } of planned.write) folder.write(path, text);
   for (const path of planned.remove) folder.remove(path);
   for (const { path, text } of secrets.write) folder.write(path, text, SECRET);
-  await report(planned, secrets, { deployment, target, options, manifest });
-  return 0;
+  return report(planned, secrets, { deployment, target, options, manifest, local });
 }
 
 /** TypeScript is loaded only for a mesh that has hooks. */
@@ -79,12 +81,13 @@ interface Planned {
 interface Setting {
   readonly options: DeployCommandOptions;
   readonly manifest: ProjectManifest | undefined;
+  readonly local: LocalPackages | undefined;
 }
 
 async function plan(
   deployment: Deployment,
   target: DeployTarget,
-  { options, manifest }: Setting,
+  { options, manifest, local }: Setting,
 ): Promise<Planned> {
   const [{ deployFiles, ownFolders }, { isMarked }, templates] = await Promise.all([
     import("../../deploy/deploy-files.js"),
@@ -98,7 +101,7 @@ async function plan(
     environment: options.env,
     folder: path(relative(process.cwd(), out)),
     project: path(relative(out, process.cwd())),
-    packages: { workspaces: manifest?.workspaces ?? [] },
+    packages: { workspaces: manifest?.workspaces ?? [], tarballs: local?.tarballs ?? [] },
     generated: readGenerated,
     templates,
   });
@@ -181,13 +184,13 @@ interface Reported extends Setting {
   readonly target: DeployTarget;
 }
 
-async function report(planned: Planned, secrets: PlannedSecrets, reported: Reported): Promise<void> {
+async function report(planned: Planned, secrets: PlannedSecrets, reported: Reported): Promise<ExitCode> {
   const { write, remove, unchanged, isFirst } = planned;
-  const { deployment, target, options, manifest } = reported;
+  const { deployment, target, options, manifest, local } = reported;
   const { out, env } = options;
   const { list, added, empty, offered, changed, otherPort } = secrets;
   const warnings = [
-    ...warningsOf(manifest),
+    ...warningsOf(manifest, local),
     ...(otherPort === undefined
       ? []
       : [
@@ -196,7 +199,10 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
   ];
   const { firstSteps, releaseStep, restartSteps } = await import("../../deploy/next-steps.js");
   const placed = { target, environment: env, out };
-  const steps = isFirst ? firstSteps(deployment, placed) : [releaseStep(deployment, placed)];
+  const code = empty.length === 0 ? 0 : 1;
+  // What lacks a secret does not start.
+  const steps =
+    code === 1 ? [] : isFirst ? firstSteps(deployment, placed) : [releaseStep(deployment, placed)];
   const restarts = changed.length === 0 || isFirst ? [] : restartSteps(deployment, placed, changed);
   if (options.json) {
     printJson({
@@ -207,7 +213,7 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
       warnings,
       next: steps,
     });
-    return;
+    return code;
   }
   for (const warning of warnings) tell(colour.yellow(warning));
   const removed = remove.length === 0 ? "" : `, ${remove.length} removed`;
@@ -219,22 +225,42 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
   if (offered.length > 0) print(`  lines there that are switched off: ${offered.join(", ")}`);
   if (empty.length > 0)
     tell(colour.yellow(`fill in ${empty.join(", ")} in ${out}/${list}, and run this again`));
+  if (code === 1) return code;
   for (const line of restarts) print(`  ${line}`);
   const [only = "", ...others] = steps;
   if (others.length === 0) print(colour.dim(`  next: ${only}`));
   else for (const line of ["next:", ...steps.map((step) => `  ${step}`)]) print(colour.dim(`  ${line}`));
+  return code;
 }
 
 /** What the Dockerfile counts on. */
-function warningsOf(manifest: ProjectManifest | undefined): readonly string[] {
+function warningsOf(
+  manifest: ProjectManifest | undefined,
+  local: LocalPackages | undefined,
+): readonly string[] {
   if (manifest === undefined)
     return ["there is no package.json: the Dockerfile installs what it says (`mesh init` writes one)"];
   return [
     ...("build" in manifest.scripts
       ? []
       : ['package.json has no script "build", which the Dockerfile runs (`mesh init` adds it)']),
-    ...(existsSync("package-lock.json")
+    ...(local === undefined
+      ? ["there is no package-lock.json, from which the Dockerfile installs: run `npm install`"]
+      : placesOf(local)),
+  ];
+}
+
+function placesOf({ outside, folders }: LocalPackages): readonly string[] {
+  return [
+    ...(outside.length === 0
       ? []
-      : ["there is no package-lock.json, from which the Dockerfile installs: run `npm install`"]),
+      : [
+          `package-lock.json installs ${outside.join(", ")}, outside of this folder, which no image has: put ${outside.length === 1 ? "it" : "them"} into the folder (\`npm install ./vendor/NAME.tgz\`), or take it from a registry, and run this again`,
+        ]),
+    ...(folders.length === 0
+      ? []
+      : [
+          `package-lock.json installs the folder ${folders.join(", ")}, which the Dockerfile does not copy ahead: name it in "workspaces" of package.json`,
+        ]),
   ];
 }

@@ -35,6 +35,18 @@ test("a secret that is there is never overwritten: what is missing comes behind 
   expect(readSecretList(after.text).OPERATOR_KEY).toBe("new$#' \\,old");
 });
 
+test("both targets in one folder: a variable that one offers and the other asks for has one line", () => {
+  const complete = (present: string | undefined, target: "compose" | "kubernetes") =>
+    completeSecretList(present, wantedSecrets(reference, target), options).text;
+  const both = complete(complete(undefined, "compose"), "kubernetes");
+  expect(both.match(/POSTGRES_ADDRESS=/g)).toHaveLength(1);
+  expect(both).toMatch(/^POSTGRES_ADDRESS=$/m);
+  expect(complete(both, "compose")).toBe(both);
+  expect(complete("#POSTGRES_ADDRESS=\nPOSTGRES_ADDRESS=db:1\n", "kubernetes")).toMatch(
+    /^#POSTGRES_ADDRESS=\nPOSTGRES_ADDRESS=db:1\n/,
+  );
+});
+
 test("each process gets its own, and of keys that it only knows others by their digests, two while one replaces the other", () => {
   const { text } = completeSecretList(undefined, wantedSecrets(reference, "compose"), options);
   const secrets: Secrets = { ...readSecretList(text), SFS_TO_AUTH_KEY: "new,old", METRICS_KEY: "open" };

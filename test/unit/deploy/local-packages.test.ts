@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { localPackages } from "../../../generator/project/local-packages.js";
+import { compile, readMesh } from "../../support/compile.js";
+import { deployed } from "../../support/deployed.js";
+
+const lock = JSON.stringify({
+  packages: {
+    "": { name: "shop" },
+    "node_modules/nats": { resolved: "https://registry.npmjs.org/nats/-/nats-2.29.3.tgz" },
+    "node_modules/meshwright": { resolved: "file:vendor/b.tgz", dev: true },
+    "node_modules/@meshwright/runtime": { resolved: "file:vendor/a.tgz" },
+    "node_modules/elsewhere": { resolved: "file:../packed/c.tgz" },
+    "node_modules/absolute": { resolved: "file:/packed/d.tgz" },
+    "node_modules/sibling": { resolved: "../sibling", link: true },
+    "node_modules/hooks": { resolved: "packages/hooks", link: true },
+    "node_modules/plain": { resolved: "packages/plain", link: true },
+  },
+});
+
+test("file: dependencies of package-lock.json: inside of the folder, outside of it, and folders that are no workspaces", () => {
+  expect(localPackages(lock, ["./packages/hooks/"])).toEqual({
+    tarballs: ["vendor/a.tgz", "vendor/b.tgz"],
+    outside: ["../packed/c.tgz", "../sibling", "/packed/d.tgz"],
+    folders: ["packages/plain"],
+  });
+  expect(() => localPackages("{", [])).toThrow("package-lock.json is not JSON");
+});
+
+test("the Dockerfile copies file: dependencies ahead of each npm ci", () => {
+  const { Dockerfile = "" } = deployed(compile(readMesh()), "compose", {
+    tarballs: ["vendor/a.tgz", "vendor/b.tgz"],
+  });
+  const ahead = "COPY vendor/a.tgz vendor/b.tgz vendor/\nRUN npm ci";
+  expect(Dockerfile.split(ahead)).toHaveLength(3);
+});
