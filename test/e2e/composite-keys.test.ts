@@ -117,6 +117,12 @@ test("copies fill from rows that were there, follow plain SQL through kill -9, a
   const verified = await mesh(folder, "verify", "dispatch");
   expect(verified.code, verified.stdout).toBe(0);
   expect((await dispatch.query("SELECT FROM mesh.dead_letter")).rowCount).toBe(0);
+  const traced = await mesh(folder, "trace", "shop.line", "o%3A7:3", "--json");
+  expect(traced.code, traced.stdout + traced.stderr).toBe(0);
+  expect(JSON.parse(traced.stdout)).toMatchObject({
+    owner: { table: "order_lines", row: "there" },
+    subscribers: [{ standing: { kind: "applied" }, trace: { copy: { table: "line_cache", row: "there" } } }],
+  });
 });
 
 const FOREIGN = `

@@ -104,6 +104,30 @@ test("a mailer that fails, is killed or gets a duplicate leaves copy and audit a
       .toSorted(),
   );
 
+  // Each durable for itself: the copy's, and those that have hooks alone.
+  const standings = async (id: string) => {
+    const { subscribers, problems } = JSON.parse(
+      (await mesh(folder, "trace", "shop.order", id, "--json")).stdout,
+    );
+    const found = subscribers.map((one: { durable: string; standing: { kind: string } }) => [
+      one.durable,
+      one.standing.kind,
+    ]);
+    return { standings: Object.fromEntries(found), problems };
+  };
+  expect(await standings("fine")).toEqual({
+    standings: {
+      desk_shop_order: "applied",
+      desk_shop_order_audit: "applied",
+      desk_shop_order_paid_mailer: "applied",
+    },
+    problems: [],
+  });
+  expect(await standings("refused")).toEqual({
+    standings: expect.objectContaining({ desk_shop_order: "applied", desk_shop_order_paid_mailer: "dead" }),
+    problems: [{ problem: "desk: it is a dead letter: hook: no such mailbox", remedy: expect.any(String) }],
+  });
+
   writeFileSync(
     join(folder, "hooks/desk.ts"),
     HOOKS.replace('if (event.order_id === "refused") throw new Error("no such mailbox");', ""),

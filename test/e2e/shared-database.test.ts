@@ -1,8 +1,9 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "nats";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { openAlertEngine } from "../support/firing-alerts.js";
 import { compile, makeProject } from "../support/generated-project.js";
 import { hasProc, mesh, meshWith, operatorUrl, type RunningDev, startDev } from "../support/mesh-command.js";
 import { waitFor } from "../support/servers.js";
@@ -262,6 +263,57 @@ test.skipIf(!hasProc)(
     await becomes(billing, "SELECT name FROM product_cache ORDER BY 1", "Lamp,Vase");
   },
 );
+
+test("a moment whose event cannot be written is late since it was due: MeshMomentsLate fires, status and trace say why", async () => {
+  await billing.query(`
+    CREATE FUNCTION refuse_overdue() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no overdue today'; END $$;
+    CREATE TRIGGER refuse_overdue BEFORE INSERT ON mesh_billing_db.outbox FOR EACH ROW
+      WHEN (NEW.subject LIKE '%.overdue') EXECUTE FUNCTION refuse_overdue();
+    INSERT INTO invoices (invoice_id, person_id, product_id, due_at) VALUES ('late', 'q', 'lamp', now() - interval '5 min')`);
+  await becomes(billing, "SELECT count(*) FROM mesh_billing_db.moment WHERE attempts > 1", "1");
+  const alerts = await openAlertEngine({
+    rules: readFileSync(join(folder, "generated/monitoring/alerts.yml"), "utf8"),
+    targets: [dev.endpoints.services.billing?.http ?? ""],
+    key: dev.endpoints.service_key,
+  });
+  try {
+    await waitFor(async () => (await alerts.firing()).has("MeshMomentsLate"), { timeoutMs: PATIENCE_MS });
+  } finally {
+    await alerts.close();
+  }
+  const traced = await mesh(folder, "trace", "billing.invoice", "late");
+  expect(traced).toMatchObject({ code: 1, stdout: expect.stringContaining("no overdue today") });
+  expect((await mesh(folder, "status")).stdout).toMatch(
+    /billing: 1 event at a time cannot be published: .*no overdue today/,
+  );
+  await billing.query("DROP TRIGGER refuse_overdue ON mesh_billing_db.outbox");
+  await hears("billing.invoice.late.overdue");
+  await billing.query("DELETE FROM invoices WHERE invoice_id = 'late'");
+  await becomes(crm, "SELECT invoice_id FROM invoice_cache ORDER BY 1", "i,j,k");
+});
+
+test("trace knows a service's part of a shared database: its row, its outbox, its guard and its copy", async () => {
+  const trace = async (...what: readonly string[]) => {
+    const { code, stdout, stderr } = await mesh(folder, "trace", ...what, "--json");
+    return { code, stderr, ...JSON.parse(stdout) };
+  };
+  const person = await trace("crm.person", "q");
+  expect(person).toMatchObject({ code: 0, problems: [], owner: { table: "people", row: "there" } });
+  expect(
+    person.subscribers.map(
+      (one: {
+        service: string;
+        standing: { kind: string };
+        trace: { copy: { table: string; row: string } };
+      }) => [one.service, one.standing.kind, one.trace.copy.table, one.trace.copy.row],
+    ),
+  ).toEqual([
+    ["billing", "applied", "payers", "there"],
+    ["shop", "applied", "person_cache", "there"],
+  ]);
+  const invoice = await trace("billing.invoice", "j");
+  expect(invoice).toMatchObject({ code: 0, problems: [], owner: { table: "invoices", row: "there" } });
+});
 
 test("a deletion cascades in both, each through its own rules, hooks and events", async () => {
   await shop.query("INSERT INTO baskets VALUES ('b', 'p')");

@@ -107,6 +107,13 @@ test("a soft deletion empties copies and cascades across services, and clearing 
   expect(await mesh(folder, "resync", "shop")).toMatchObject({ code: 0 });
   expect(await mesh(folder, "verify")).toMatchObject({ code: 0 });
   expect(await copy()).toEqual(["Anna"]);
+  const traced = await mesh(folder, "trace", "crm.person", "b", "--json");
+  expect(traced.code, traced.stdout + traced.stderr).toBe(0);
+  expect(JSON.parse(traced.stdout)).toMatchObject({
+    owner: { row: "softly deleted" },
+    subscribers: [{ standing: { kind: "applied", deleted: true }, trace: { copy: { row: "missing" } } }],
+    problems: [],
+  });
 
   // Over REST as the service's own role: the column is set, and nobody finds the row any more.
   const { rows: roles } = await shop.query(

@@ -109,6 +109,18 @@ test("hooks hear everything under least privilege; failing and fatal messages en
   expect(status.stdout + status.stderr).toContain(
     "2 dead letters of courier_depot_parcel (mesh dlq list courier)",
   );
+  const trace = async (id: string) =>
+    JSON.parse((await mesh(folder, "trace", "depot.parcel", id, "--json")).stdout);
+  expect(await trace("fine")).toMatchObject({
+    problems: [],
+    subscribers: [{ standing: { kind: "applied" } }, { standing: { kind: "applied" } }],
+  });
+  expect((await trace("refused")).problems).toEqual([
+    {
+      problem: expect.stringMatching(/^courier: it is a dead letter: /),
+      remedy: expect.stringContaining("mesh dlq redrive courier"),
+    },
+  ]);
   const health = await fetch(`${dev.endpoints.services.courier?.http}/readyz`);
   const { status: ready, checks } = (await health.json()) as {
     status: string;
