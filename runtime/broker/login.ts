@@ -184,7 +184,7 @@ const TLS_ERRORS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^TIMEOUT$/,
-    "the broker does not answer; it may want a client certificate (NATS_CERT, NATS_KEY), or TLS first (NATS_TLS_FIRST)",
+    "the broker does not answer: it hangs, or nothing reaches it; if neither, it may want a client certificate (NATS_CERT, NATS_KEY), or TLS first (NATS_TLS_FIRST)",
   ],
 ];
 

@@ -240,6 +240,7 @@ async function performTask(worker: Worker, task: Task, onCalled: () => void): Pr
     const rule = await callHookOf(worker, task, logger).finally(onCalled);
     await worker.finish({ rule, task });
     tally.done += 1;
+    tally.lastError = undefined;
   } catch (error) {
     tally.failed += 1;
     tally.lastError = messageOf(error);

@@ -79,10 +79,17 @@ export function startRelay(options: RelayOptions): Relay {
     await wakeUp.wait(performance.now() + waitMs);
   };
 
+  const resume = () => {
+    stats.paused = false;
+    stats.lastError = undefined;
+  };
+
   const meter = {
     published: () => {
       stats.published += 1;
       failures = 0;
+      // An entity whose event is refused waits on, for that reason.
+      if (stats.quarantined === 0) stats.lastError = undefined;
     },
     retried: (error: string) => {
       stats.retries += 1;
@@ -103,7 +110,7 @@ export function startRelay(options: RelayOptions): Relay {
     const { broker, service } = options;
     const { stream } = service;
     await recoverVersions({ lease, broker, stream, publishes: service.publishes, logger, signal });
-    stats.paused = false;
+    resume();
     return drainOutbox({
       lease,
       broker,
@@ -140,15 +147,12 @@ export function startRelay(options: RelayOptions): Relay {
     while (!signal.aborted) {
       let lease: LeaderLease | undefined;
       try {
-        const standBy = () => {
-          stats.paused = false;
-        };
         lease = await acquireLease({
           pool: options.pool,
           service: options.service.name,
           logger,
           signal,
-          onStandby: standBy,
+          onStandby: resume,
           onNotify: () => onNotify(),
         });
         if (lease) await lead(lease);

@@ -10,6 +10,7 @@ import { startParts } from "./parts.js";
 import { prepareDatabase } from "./prepare-database.js";
 import { startTracing } from "./start-tracing.js";
 import { stopService } from "./stop.js";
+import { watchDatabase } from "./watch-database.js";
 
 /** A service that listens. It takes work once `ready` has resolved. */
 export interface RunningService {
@@ -76,6 +77,8 @@ async function bringUp(service: Service): Promise<void> {
     service.parts = startParts({ definition, broker, env: config.env, pool: pools?.pool, logger, meter });
     if (state.phase === "running the start hook") state.phase = "serving";
     logger.info({}, "started");
+    if (pools !== undefined)
+      void watchDatabase({ pool: pools.figurePool, logger, signal: service.stopping.signal });
   } catch (error) {
     if (service.stopping.signal.aborted) return;
     state.phase = "refused to start";

@@ -284,6 +284,45 @@ test("trace says why a row is missing and what to do: a dead letter, a row that 
   expect(nobody.body.problems[0].problem).toMatch(/^nobody knows it/);
 });
 
+test("trace gets over discarded dead letters: resync brings the row of a real event, and of one of no row there is nothing to do", async () => {
+  const { sfs, compute } = mesh.databases;
+  const letters = async (database: typeof sfs, id: string) =>
+    (await database.query("SELECT FROM mesh.dead_letter WHERE subject = $1", [`auth.user.${id}.created`]))
+      .rowCount;
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE varchar(61)");
+  const id = await register(mesh, "d".repeat(62));
+  await bare.publish("auth.user.zz.created", "rubbish");
+  await waitFor(
+    async () =>
+      (await letters(sfs, id)) === 1 &&
+      (await letters(sfs, "zz")) === 1 &&
+      (await letters(compute, "zz")) === 1,
+  );
+  await sfs.query("ALTER TABLE user_cache ALTER username TYPE text");
+  for (const service of ["sfs", "compute"])
+    expect((await meshWith(ROOT, mesh.env, "dlq", "discard", service, "--all")).code).toBe(0);
+
+  const text = await meshWith(ROOT, mesh.env, "trace", "auth.user", "zz");
+  expect(text.code, text.stdout).toBe(0);
+  expect(text.stdout).toMatch(
+    /^ {2}compute {4}no event of a row: auth has no such user and never counted it, so there is nothing to do$/m,
+  );
+  expect(text.stdout).toMatch(/nothing is stuck$/m);
+
+  const lost = await operate("trace", "auth.user", id);
+  expect(lost.code).toBe(1);
+  expect(lost.body.problems).toEqual([
+    {
+      problem: expect.stringMatching(/^sfs: .*an operator has discarded its dead letter/),
+      remedy: expect.stringMatching(/^mesh resync sfs,/),
+    },
+  ]);
+  await operate("resync", "sfs");
+  await waitFor(async () => await cached(mesh, "sfs", id));
+  const brought = await operate("trace", "auth.user", id);
+  expect(brought.body.problems).toEqual([]);
+});
+
 test("tail shows what flows with who has applied it, and leaves no consumer behind", async () => {
   const consumers = async () => {
     const names: string[] = [];

@@ -2,7 +2,7 @@ import { type RowStanding, reasonOf, type Standing } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour } from "../../terminal/terminal.js";
-import { age, inSeconds, type Problem } from "./judge-trace.js";
+import { age, inSeconds, isOfNoRow, type Problem } from "./judge-trace.js";
 import type { Consequence, EntityTrace, TracedSubscriber } from "./trace-entity.js";
 
 /*
@@ -16,7 +16,7 @@ export function describeTrace(trace: EntityTrace, problems: readonly Problem[]):
     colour.bold(said(`${trace.entity} ${trace.id}`)),
     ...ownerLines(trace),
     ...streamLines(trace),
-    ...trace.subscribers.map((one) => line(one.service, subscriberText(one))),
+    ...trace.subscribers.map((one) => line(one.service, subscriberText(trace, one))),
     ...(trace.subscribers.length === 0 ? [line("subscribers", "none: no service of the mesh hears it")] : []),
     ...(trace.caused.length === 0
       ? []
@@ -76,8 +76,11 @@ function streamLines({ stream, event }: EntityTrace): string[] {
   ];
 }
 
-function subscriberText({ standing, trace }: TracedSubscriber): string {
+function subscriberText(found: EntityTrace, one: TracedSubscriber): string {
+  const { standing, trace } = one;
   if (trace !== undefined && "unreachable" in trace) return colour.yellow("not known: it cannot be asked");
+  if (isOfNoRow(found, one))
+    return `no event of a row: ${found.owner?.service} has no such ${found.entity.slice(found.entity.indexOf(".") + 1)} and never counted it, so there is nothing to do`;
   return `${standingText(standing)}${copyText(trace?.copy)}`;
 }
 

@@ -93,10 +93,17 @@ function subscriberProblems(trace: EntityTrace, one: TracedSubscriber): Problem[
   ];
 }
 
-function standingProblems(
-  { owner }: EntityTrace,
-  { service, durable, standing, trace }: TracedSubscriber,
-): Problem[] {
+/** Whether the broker has an event of what its owner has neither a row nor a version of: there is nothing that a subscriber could lack. */
+export function isOfNoRow({ owner }: EntityTrace, { standing, trace }: TracedSubscriber): boolean {
+  if (standing.kind !== "passed over") return false;
+  if (owner === undefined || "unreachable" in owner || owner.table === undefined) return false;
+  const hasCopy = trace !== undefined && "copy" in trace && trace.copy?.row === "there";
+  return owner.version === null && owner.row === "missing" && owner.waiting.length === 0 && !hasCopy;
+}
+
+function standingProblems(found: EntityTrace, one: TracedSubscriber): Problem[] {
+  const { owner } = found;
+  const { service, durable, standing, trace } = one;
   switch (standing.kind) {
     case "applied":
     case "snapshot":
@@ -128,12 +135,14 @@ function standingProblems(
           ]
         : [];
     case "passed over":
-      return [
-        {
-          problem: `${service}: the broker holds the event for settled, and nothing of it is there`,
-          remedy: `mesh resync ${service}`,
-        },
-      ];
+      return isOfNoRow(found, one)
+        ? []
+        : [
+            {
+              problem: `${service}: the event is settled at the broker, and nothing of it is there: an operator has discarded its dead letter, or the database is older than the event`,
+              remedy: `mesh resync ${service}, which brings the row as its owner has it`,
+            },
+          ];
     case "not started":
       return [
         {

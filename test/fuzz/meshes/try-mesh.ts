@@ -94,10 +94,6 @@ function questions(text: string, draw: Draw): readonly (readonly string[])[] {
     ["explain", ...json(), "--", what().replace(".{id}", "")],
     ["diff", "--against", "before.yaml", ...pick(DIFF_FORMS, draw)],
     ["export", pick(["asyncapi", "openapi", "jsonschema", "backstage"], draw)],
-    ["deploy", pick(["compose", "kubernetes"], draw), "--check", ...json()],
-    // Without servers: what is asked for is looked up in the mesh, and then there is nobody to ask.
-    ["tail", ...(draw(4) === 0 ? ["--json"] : []), "--", pick([what(), `${name()}.*`, `${name()}.>.x`], draw)],
-    ["trace", ...json(), "--", ...pick([[what(), "1"], [what()], [name(), ""]], draw)],
   ];
 }
 

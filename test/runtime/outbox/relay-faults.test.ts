@@ -58,7 +58,7 @@ describe("the relay, when the broker fails", () => {
     expect(relay.stats()).toMatchObject({ paused: true, leader: true, published: 0 });
     await nats.restart();
     await late.drained(10_000);
-    expect(relay.stats()).toMatchObject({ paused: false, published: 1 });
+    expect(relay.stats()).toMatchObject({ paused: false, published: 1, lastError: undefined });
     await late.close();
   });
 

@@ -1,14 +1,17 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, inject, test } from "vitest";
+import { createPool } from "../../../runtime/database/pool.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
 import type { Health } from "../../../runtime/http/health-routes.js";
 import { publicReason } from "../../../runtime/service/public-reason.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
+import { watchDatabase } from "../../../runtime/service/watch-database.js";
 import { recordingLogger } from "../../support/loggers.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
 import { defineService, KEY } from "../../support/service-definition.js";
+import { startTcpProxy } from "../../support/tcp-proxy.js";
 
 /*
  * Anyone may ask `/readyz`: it gives figures, and failures by their class.
@@ -98,6 +101,36 @@ test("a source that fails is named by its consumer and its class; the log has wh
   expect(JSON.stringify(health)).not.toMatch(/127\.0\.0\.1|cheese|internal/);
   expect(JSON.stringify(lines)).toContain(`http://127.0.0.1:${port}/api/items answered 500: out of cheese`);
   source.close();
+});
+
+test("a database that hangs is logged once, and once when it answers again, though nobody asks for readiness", async () => {
+  const url = new URL(await createDatabase(inject("postgres")));
+  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.hostname = "127.0.0.1";
+  url.port = String(proxy.port);
+  const logger = recordingLogger();
+  const pool = createPool({ url: url.href, service: "watched", max: 2, logger, connectTimeoutMs: 500 });
+  const stopping = new AbortController();
+  const said = () => logger.lines.map(({ level, message }) => `${level}: ${message}`);
+  const down = "warn: the database does not answer";
+  const watching = watchDatabase({ pool, logger, signal: stopping.signal, everyMs: 100 });
+  try {
+    await waitFor(() => pool.totalCount > 0);
+    proxy.setWeather({ silent: "down" });
+    await waitFor(() => said().includes(down), { what: "the line of the hang" });
+    // Longer than one more question takes.
+    await new Promise((asked) => setTimeout(asked, 1_500));
+    expect(said()).toEqual([down]);
+    proxy.setWeather({});
+    await waitFor(() => said().length > 1, { what: "the line of the recovery" });
+    await new Promise((asked) => setTimeout(asked, 500));
+    expect(said()).toEqual([down, "info: the database answers again"]);
+  } finally {
+    stopping.abort();
+    await watching;
+    await pool.end();
+    await proxy.close();
+  }
 });
 
 test.each([
