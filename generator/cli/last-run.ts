@@ -9,6 +9,8 @@ import { isAsLocked } from "../plan-output.js";
 import { openOutputFolder } from "../project/output-folder.js";
 import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
+import { readRegularFile } from "../project/regular-file.js";
+import { UsageError } from "../project/usage-error.js";
 import type { Sources } from "./project.js";
 
 /*
@@ -40,10 +42,11 @@ export interface RecalledRun extends Result {
 
 const FOLDER = "node_modules/.cache/meshwright";
 const FILE = `${FOLDER}/generate.json`;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** undefined: something is to be done, or nothing is known. */
 export async function recallRun(sources: Sources): Promise<RecalledRun | undefined> {
-  const kept = parseKept(await readIfThere(FILE));
+  const kept = await readKept();
   if (kept === undefined || kept.key !== (await keyOf(sources))) return undefined;
   const folder = openOutputFolder(GENERATED);
   const { lock } = { lock: undefined, ...readLock(folder.read(LOCK_FILE)) };
@@ -98,12 +101,14 @@ async function readIfThere(path: string | URL): Promise<string | undefined> {
   }
 }
 
-function parseKept(text: string | undefined): Kept | undefined {
-  if (text === undefined) return undefined;
+/** undefined also where something else stands there: what is kept saves time, and is nothing that a run may fail for. */
+async function readKept(): Promise<Kept | undefined> {
   try {
-    return JSON.parse(text) as Kept;
+    const bytes = await readRegularFile(FILE, MOST_BYTES);
+    const kept = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Kept | null);
+    return kept ?? undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError || error instanceof UsageError) return undefined;
     throw error;
   }
 }

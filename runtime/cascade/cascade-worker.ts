@@ -143,13 +143,20 @@ function rulesFor({ rules }: Worker, task: Task): readonly CascadeDefinition[] {
 
 async function workOn(worker: Worker, nextNap: () => AbortSignal, wake: () => void): Promise<void> {
   const { options, stopping, tally } = worker;
+  let unread: string | undefined;
   while (!stopping.signal.aborted) {
     // Before the query: a wake-up that comes during it must not be missed.
     const nap = nextNap();
     try {
-      if (worker.waiting.length === 0 && worker.calling < options.parallel) await leaseTasks(worker);
+      if (worker.waiting.length === 0 && worker.calling < options.parallel) {
+        await leaseTasks(worker);
+        // Of a database that was away: nobody else would take it back where no task waits.
+        if (tally.lastError === unread) tally.lastError = undefined;
+        unread = undefined;
+      }
     } catch (error) {
-      tally.lastError = messageOf(error);
+      unread = messageOf(error);
+      tally.lastError = unread;
       options.logger.warn({ error: tally.lastError }, "cascade tasks could not be read");
       await pause(1_000, stopping.signal);
     }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,12 +60,13 @@ test.each([
   ["a generated file", "generated/auth/tables.ts", "", "1 written"],
   ["the lock", "generated/mesh.lock.json", "{", "1 written"],
   ["what was remembered", KEPT, "{", "up to date: 1 service"],
+  ["what was remembered, to nothing", KEPT, "null", "up to date: 1 service"],
 ] as const)("after an edit of %s it is compiled again", async (_, path, text, said) => {
   if (path.startsWith("hooks/")) mkdirSync(at("hooks"));
   writeFileSync(at(path), text);
   const output = await generate();
   expect(output).toContain(said);
-  expect(output).not.toContain("77");
+  expect(output).not.toContain("77 services");
 });
 
 test("what is remembered is not asked by --check, and cannot hide what is missing", async () => {
@@ -79,3 +81,9 @@ test("without node_modules nothing is remembered, and none is made", async () =>
   expect(await generate()).toContain("up to date: 1 service");
   expect(existsSync(at("node_modules"))).toBe(false);
 });
+
+test("a FIFO in the place of what is remembered holds up nobody", async () => {
+  rmSync(at(KEPT));
+  execFileSync("mkfifo", [at(KEPT)]);
+  expect(await generate()).toContain("up to date: 1 service");
+}, 30_000);

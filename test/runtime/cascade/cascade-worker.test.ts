@@ -283,3 +283,20 @@ describe("the cascade worker", () => {
     expect({ called, ...(await left()) }).toEqual({ called: false, rows: 1, tasks: 1 });
   });
 });
+
+it("forgets why tasks could not be read once they can be, also where none waits", async () => {
+  const worker = start(async () => undefined);
+  await pool.query("ALTER TABLE mesh.cascade_task RENAME TO cascade_task_away");
+  try {
+    await waitFor(() => worker.stats().lastError?.includes("cascade_task") === true, {
+      timeoutMs: 10_000,
+      what: "the error of reading",
+    });
+  } finally {
+    await pool.query("ALTER TABLE mesh.cascade_task_away RENAME TO cascade_task");
+  }
+  await waitFor(() => worker.stats().lastError === undefined, {
+    timeoutMs: 10_000,
+    what: "the error to be forgotten",
+  });
+});
