@@ -1,4 +1,4 @@
-import { type Chain, findChains } from "./chains.js";
+import { type Chain, type File, findChains } from "./chains.js";
 import type { EmittedFile, MigrationFile, OutputFolder } from "./emit/file.js";
 import { isMigrationPath } from "./emit/file.js";
 import { type FoundLock, fingerprint, LOCK_FILE, type Origin, sha256 } from "./emit/lock.js";
@@ -6,6 +6,7 @@ import { isMarked } from "./emit/mark.js";
 import { readLock } from "./emit/read-lock.js";
 import { restoring } from "./migrations/lineage.js";
 import type { Mesh } from "./model/mesh.js";
+import { findTakeBack, folderWithout, takingBack } from "./take-back.js";
 import type { Templates } from "./templates.js";
 
 /*
@@ -35,7 +36,8 @@ export type PlanMigrations = (input: {
   readonly templates: Templates;
 }) => {
   readonly files: Readonly<Record<string, readonly MigrationFile[]>>;
-  readonly refusals: readonly Refusal[];
+  /** Those of a service name it. */
+  readonly refusals: readonly (Refusal & { readonly service?: string })[];
 };
 
 export interface GenerateInput extends Origin {
@@ -45,6 +47,10 @@ export interface GenerateInput extends Origin {
   readonly allowDestructive: boolean;
   /** `--check`: emits and compares even where the lock says that nothing has changed. */
   readonly distrustLock?: boolean;
+  /** Paths of migrations that are planned anew, as if they had never been; the lock may know of some that are gone already. */
+  readonly takeBack?: ReadonlySet<string>;
+  /** Whether a commit has the migration; undefined: nobody knows. It is asked where something is refused. */
+  readonly isCommitted?: (path: string) => boolean | undefined;
 }
 
 export interface OutputPlan {
@@ -55,12 +61,16 @@ export interface OutputPlan {
    * their database. Never a file that no run has written.
    */
   readonly remove: readonly string[];
+  /** Migrations among these that go before anything is written: what is planned in their stead follows the same ones. */
+  readonly takenBack: readonly string[];
   /** Files that already are as they should be. */
   readonly keep: readonly string[];
   /** Where the folder differs from what mesh.yaml says; empty when it is up to date. */
   readonly drift: readonly Drift[];
   /** When there is any, nothing is to be written. */
   readonly refusals: readonly Refusal[];
+  /** Migrations by which the refusals go, where they are taken back; no commit has them, nor what follows them. */
+  readonly takeBackInstead?: readonly string[];
   /** Reported although the plan is carried out. */
   readonly warnings: readonly ProjectDiagnostic[];
 }
@@ -75,36 +85,67 @@ export interface Drift {
 }
 
 export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
-  const { folder, mesh } = input;
-  const { lock, problem } = { lock: undefined, ...readLock(folder.read(LOCK_FILE)) };
+  const { mesh, takeBack = NONE } = input;
+  const folder = folderWithout(input.folder, takeBack);
+  const { lock: found, problem } = { lock: undefined, ...readLock(folder.read(LOCK_FILE)) };
   if (problem !== undefined) return refuse([malformedLock(problem)]);
-  const isTrusted = lock !== undefined && !input.distrustLock && lock.fingerprint === fingerprint(input);
+  const lock = found && withoutMigrations(found, takeBack);
+  const isTrusted =
+    lock !== undefined &&
+    takeBack.size === 0 &&
+    !input.distrustLock &&
+    lock.fingerprint === fingerprint(input);
   if (isTrusted && isAsLocked(lock, folder)) return upToDate(lock);
 
   const chains = findChains(mesh, folder);
-  const tampered = lock === undefined ? [] : findTampered(lock, folder, chains);
+  const isCommitted = input.isCommitted ?? (() => undefined);
+  const tampered = lock === undefined ? [] : findTampered(lock, { folder, chains, isCommitted });
   if (tampered.length > 0) return refuse(tampered);
   const existing = Object.fromEntries(chains.map(({ service, files }) => [service, files]));
   const planMigrations = await input.loadMigrationPlanner();
   const { allowDestructive, templates } = input;
   const migrations = planMigrations({ next: mesh, existing, allowDestructive, templates });
   const refusals = [...migrations.refusals, ...findMisplacedEvents(chains, migrations.files)];
-  if (refusals.length > 0) return refuse(refusals);
+  if (refusals.length > 0) {
+    const isRefused = (service: string, files: readonly File[]) =>
+      planMigrations({
+        next: { ...mesh, services: mesh.services.filter(({ name }) => name === service) },
+        existing: { [service]: files },
+        allowDestructive,
+        templates,
+      }).refusals.length > 0;
+    const services = refusals.map(({ service }) => service);
+    const further = findTakeBack({ services, chains, isRefused, isCommitted });
+    return { ...refuse(refusals), ...(further && { takeBackInstead: [...takeBack, ...further] }) };
+  }
 
   const [{ emitMesh }, { meshJsonSchema: languageSchema }] = await Promise.all([
     import("./emit/emit.js"),
     import("./language/mesh-schema.js"),
   ]);
   const files = await emitMesh(mesh, { ...input, migrations: migrations.files, languageSchema });
-  const obsolete = [...Object.keys(lock?.files ?? {}), ...chains.flatMap(({ oldPaths }) => oldPaths)];
-  return compare(files, { lock, folder, obsolete });
+  const obsolete = [
+    ...Object.keys(lock?.files ?? {}),
+    ...chains.flatMap(({ oldPaths }) => oldPaths),
+    ...takeBack,
+  ];
+  const plan = compare(files, { lock, folder: input.folder, obsolete });
+  return { ...plan, takenBack: plan.remove.filter((path) => takeBack.has(path)) };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function withoutMigrations(lock: FoundLock, paths: ReadonlySet<string>): FoundLock {
+  const kept = Object.entries(lock.migrations).filter(([path]) => !paths.has(path));
+  return { ...lock, migrations: Object.fromEntries(kept) };
 }
 
 /**
  * Carries out a plan that has no refusals. Where it is cut off the next run goes on: a migration that moves
  * is removed from its old folder only when it stands in the new one, and the lock is written last.
  */
-export function applyPlan({ remove, write }: OutputPlan, folder: OutputFolder): void {
+export function applyPlan({ remove, takenBack, write }: OutputPlan, folder: OutputFolder): void {
+  for (const path of takenBack) folder.remove(path);
   for (const path of remove) if (!isMigrationPath(path)) folder.remove(path);
   for (const { path, text } of write) if (path !== LOCK_FILE) folder.write(path, text);
   for (const path of remove) if (isMigrationPath(path)) folder.remove(path);
@@ -128,12 +169,22 @@ export function isAsLocked(lock: FoundLock, folder: Reader): boolean {
 
 function upToDate(lock: FoundLock): OutputPlan {
   const keep = [...Object.keys(lock.files), ...Object.keys(lock.migrations), LOCK_FILE];
-  return { write: [], remove: [], keep, drift: [], refusals: [], warnings: [] };
+  return { ...NOTHING_TO_DO, keep };
 }
 
 function refuse(refusals: readonly Refusal[]): OutputPlan {
-  return { write: [], remove: [], keep: [], drift: [], refusals, warnings: [] };
+  return { ...NOTHING_TO_DO, refusals };
 }
+
+const NOTHING_TO_DO: OutputPlan = {
+  write: [],
+  remove: [],
+  takenBack: [],
+  keep: [],
+  drift: [],
+  refusals: [],
+  warnings: [],
+};
 
 interface Present {
   readonly lock: FoundLock | undefined;
@@ -152,6 +203,7 @@ function compare(files: readonly EmittedFile[], { lock, folder, obsolete }: Pres
   return {
     write,
     remove,
+    takenBack: [],
     keep: files.filter((file) => !written.has(file)).map(({ path }) => path),
     drift: [
       ...write.map(({ path }): Drift => ({ path, kind: driftOf(path, lock, folder) })),
@@ -193,7 +245,18 @@ function hashOf(text: string | undefined): string | undefined {
 }
 
 /** Migrations that were edited or removed: some database may have applied them the day they were written. */
-function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[]): Refusal[] {
+function findTampered(
+  lock: FoundLock,
+  {
+    folder,
+    chains,
+    isCommitted,
+  }: {
+    readonly folder: Reader;
+    readonly chains: readonly Chain[];
+    readonly isCommitted: NonNullable<GenerateInput["isCommitted"]>;
+  },
+): Refusal[] {
   return Object.entries(lock.migrations).flatMap(([path, locked]) => {
     const found = hashOf(folder.read(path));
     const name = path.slice(path.lastIndexOf("/") + 1);
@@ -205,7 +268,10 @@ function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[])
     return {
       code: found === undefined ? "migration-missing" : "migration-changed",
       message: `${path} ${found === undefined ? "is missing" : "has been changed since it was generated"}`,
-      hint: `${restoring(`generated/${path}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
+      hint:
+        isCommitted(path) === false
+          ? `no commit has it: unless a database that you keep has had it, have it planned anew: ${takingBack([path])}`
+          : `${restoring(`generated/${path}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
     };
   });
 }
@@ -214,7 +280,7 @@ function findTampered(lock: FoundLock, folder: Reader, chains: readonly Chain[])
 function findMisplacedEvents(
   chains: readonly Chain[],
   planned: ReturnType<PlanMigrations>["files"],
-): Refusal[] {
+): (Refusal & { readonly service?: never })[] {
   return chains.flatMap(({ service, unexplained }) => {
     const isPlanned = ({ name, text }: (typeof unexplained)[number]) =>
       planned[service]?.some((file) => file.name === name && file.text === text);

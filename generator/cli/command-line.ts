@@ -67,6 +67,12 @@ function addAuthoring(program: Command, finish: Finish): void {
     .option("--check", "write nothing; exit 1 and name the files that are not up to date")
     .addOption(new Option("--watch", "again after every change of mesh.yaml").conflicts("check"))
     .option("--allow-destructive", "let migrations drop tables and columns, and their data")
+    .addOption(
+      new Option(
+        "--take-back <migrations...>",
+        "plan anew, as if these and what follows them had never been; only what no commit has",
+      ).conflicts(["check", "watch"]),
+    )
     .option("--force", "emit also when mesh.yaml and the generator's version are those of the last run")
     .option("--json", "print what was done, or the diagnostics, as JSON")
     .action(async (options) => finish(await (await import("./commands/generate.js")).generate(options)));

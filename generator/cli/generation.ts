@@ -17,15 +17,19 @@ import {
 import { openOutputFolder } from "../project/output-folder.js";
 import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
+import { takingBack } from "../take-back.js";
 import { colour, printJson, tell, withProgress } from "../terminal/terminal.js";
 import { adviseHooks } from "./advise-hooks.js";
 import { refuseCustomSql } from "./custom-sql.js";
+import { openCommitted } from "./diff/git.js";
 import { compileProject, reportBriefly, reportDiagnostics, severityColour, UNWRITTEN } from "./project.js";
 
 export interface GenerationOptions {
   readonly allowDestructive?: boolean | undefined;
   /** Emit and compare even where the lock says that nothing has changed. */
   readonly distrustLock?: boolean | undefined;
+  /** Paths of migrations in generated/ that are planned anew. */
+  readonly takeBack?: ReadonlySet<string> | undefined;
 }
 
 /** What is to be done to generated/ so that it says what the mesh means. Nothing is touched yet. */
@@ -40,6 +44,8 @@ export async function planProject(mesh: Mesh, options: GenerationOptions = {}): 
       loadMigrationPlanner: async () => (await import("../emit/sql/emit-migrations.js")).emitMigrations,
       allowDestructive: options.allowDestructive ?? false,
       distrustLock: options.distrustLock ?? false,
+      ...(options.takeBack && { takeBack: options.takeBack }),
+      isCommitted: openCommitted(),
     });
     if (plan.refusals.length > 0) return plan;
     const paths = [...plan.write.map(({ path }) => path), ...plan.keep];
@@ -60,17 +66,25 @@ export function writeProject(plan: OutputPlan): void {
 
 /** Prints each at its place in mesh.yaml, as any other mistake; what is wrong with a generated file has no place there. */
 export function reportRefusals(
-  refusals: readonly Refusal[],
+  { refusals, takeBackInstead = [] }: Pick<OutputPlan, "refusals" | "takeBackInstead">,
   compilation: Pick<Compilation, "locate">,
   { json, consequence }: { readonly json?: boolean | undefined; readonly consequence?: string } = {},
 ): void {
-  if (json) printJson({ refusals: refusalsToJson(refusals, compilation) });
-  else
-    printSplit(
-      { located: compilation.locate(toMistakes(refusals, "error")), others: unplaced(refusals) },
-      "error",
-      consequence,
-    );
+  const takeBack = takeBackInstead.length === 0 ? undefined : takingBack(takeBackInstead);
+  if (json) {
+    printJson({ refusals: refusalsToJson(refusals, compilation), ...(takeBack && { takeBack }) });
+    return;
+  }
+  printSplit(
+    { located: compilation.locate(toMistakes(refusals, "error")), others: unplaced(refusals) },
+    "error",
+    consequence,
+  );
+  if (takeBack === undefined) return;
+  const names = takeBackInstead.map((path) => path.replace(/^.*\//, "")).join(", ");
+  tell(
+    `unless a database that you keep has had ${names}, or what follows, take that back:\n  ${colour.bold(takeBack)}`,
+  );
 }
 
 export function refusalsToJson(
@@ -174,7 +188,7 @@ export async function bringUpToDate(): Promise<Mesh | undefined> {
   if (!mesh) return undefined;
   const plan = await planProject(mesh);
   if (plan.refusals.length > 0) {
-    reportRefusals(plan.refusals, compilation, { consequence: UNWRITTEN });
+    reportRefusals(plan, compilation, { consequence: UNWRITTEN });
     return undefined;
   }
   printWarnings(gatherWarnings([...plan.warnings, ...(await adviseHooks(mesh))], compilation));

@@ -66,7 +66,7 @@ function otherBranch(entry: AppliedMigration, pending: Migration): MigrationErro
   return new MigrationError(
     `migration ${entry.name} was applied at ${entry.appliedAt.toISOString()} but is missing here, ` +
       `so ${pending.path} cannot follow: they are of two branches; ` +
-      "merge the branch that has it, run mesh generate, and start that",
+      "merge the branch that has it, run mesh generate, and start that; where it was taken back, begin this database anew (mesh dev --fresh)",
   );
 }
 

@@ -45,7 +45,7 @@ export async function check({ strict = false, ...form }: CheckOptions): Promise<
     else printAnnotations(all);
   } else {
     printWarnings(warnings, compilation);
-    if (refusals.length > 0) reportRefusals(refusals, compilation);
+    if (refusals.length > 0) reportRefusals({ refusals }, compilation);
     if (isFine) print(describe(mesh, compilation.ignored.length + warnings.ignored.length));
     else if (isSound) tell(colour.red(STRICT));
   }

@@ -1,13 +1,16 @@
+import { existsSync } from "node:fs";
 import { findHookMistakes } from "../../check/hook-files.js";
 import { changeToJson } from "../../compatibility/report/diff-json.js";
 import { renderShort } from "../../compatibility/report/diff-text.js";
 import type { PlacedChange } from "../../compatibility/report/placed-changes.js";
 import type { Compilation } from "../../compile.js";
+import { STATE_FOLDER } from "../../dev/endpoints.js";
 import { plural } from "../../diagnostics/plural.js";
 import type { Mesh } from "../../model/mesh.js";
 import type { OutputPlan } from "../../plan-output.js";
 import { GENERATED, MESH_FILE } from "../../project/paths.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
+import { chooseTakenBack } from "../choose-taken-back.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { compareWithLast, readLastMesh } from "../diff/edits-since.js";
 import type { ExitCode } from "../exit-code.js";
@@ -34,6 +37,8 @@ export interface GenerateOptions {
   readonly check?: boolean;
   readonly watch?: boolean;
   readonly allowDestructive?: boolean;
+  /** Migrations that no commit has, by their paths: they and what follows them are planned anew. */
+  readonly takeBack?: readonly string[];
   /** Emits even where the lock says that nothing has changed. For work on the generator, whose version an edit of its code does not change. */
   readonly force?: boolean;
   readonly json?: boolean;
@@ -50,7 +55,8 @@ export async function generate(options: GenerateOptions): Promise<ExitCode> {
 async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   const started = performance.now();
   const sources = await readSources();
-  const recalled = options.check || options.force ? undefined : await recallRun(sources);
+  const takeBack = options.takeBack === undefined ? undefined : chooseTakenBack(options.takeBack);
+  const recalled = options.check || options.force || takeBack ? undefined : await recallRun(sources);
   if (recalled !== undefined) return reportRecalled(recalled, options, started);
   const compilation = compileSources(sources);
   const { mesh, diagnostics } = compilation;
@@ -58,16 +64,21 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   if (!options.json) reportBriefly(compilation);
   else if (!mesh) reportDiagnostics(diagnostics, true);
   if (!mesh) return 1;
-  const plan = await planProject(mesh, { ...options, distrustLock: options.check || options.force });
+  const plan = await planProject(mesh, {
+    ...options,
+    takeBack,
+    distrustLock: options.check || options.force,
+  });
   if (plan.refusals.length > 0) {
-    reportRefusals(plan.refusals, compilation, { json: options.json, consequence: UNWRITTEN });
+    reportRefusals(plan, compilation, { json: options.json, consequence: UNWRITTEN });
     return 1;
   }
   const found = gatherWarnings([...plan.warnings, ...findHookMistakes(mesh, sources.hooks)], compilation);
   if (!options.json) printWarnings(found);
   const warnings = warningsToJson(found, compilation);
   if (options.check) return reportDrift(plan, { mesh, warnings }, options);
-  const changes = plan.write.length === 0 ? [] : await findEdits(compilation);
+  // What is taken back reached nobody.
+  const changes = plan.write.length === 0 || takeBack ? [] : await findEdits(compilation);
   writeProject(plan);
   // What hooks are warned of, and folders of SQL, are looked at in each run.
   const isWhole = isEmpty(found) && mesh.databases.every(({ sql }) => sql === undefined);
@@ -80,7 +91,14 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
         "\n",
       ),
     );
+  if (!options.json && plan.takenBack.length > 0) tellOfDatabases();
   return 0;
+}
+
+/** What they have had is no longer among the files, so what comes next would not fit. */
+function tellOfDatabases(): void {
+  const dev = existsSync(STATE_FOLDER) ? " (`mesh dev --fresh` where `mesh dev` ran)" : "";
+  tell(`a database that has had what was taken back has to begin anew${dev}`);
 }
 
 function isEmpty({ located, others, ignored }: Warnings): boolean {
@@ -92,7 +110,7 @@ function reportRecalled(run: RecalledRun, { json }: GenerateOptions, started: nu
     printJson({ written: [], removed: [], unchanged: run.unchanged, diagnostics: run.warnings, changes: [] });
   else {
     countWarnings(run.diagnostics);
-    print(describe({ write: [], remove: [], keep: [] }, run, performance.now() - started));
+    print(describe({ write: [], remove: [], takenBack: [], keep: [] }, run, performance.now() - started));
   }
   return 0;
 }
@@ -131,9 +149,13 @@ function sizeOf({ services, events }: Mesh): Size {
   return { services: services.length, events: events.length };
 }
 
-type Done = Pick<OutputPlan, "write" | "remove" | "keep">;
+type Done = Pick<OutputPlan, "write" | "remove" | "takenBack" | "keep">;
 
-function describe({ write, remove, keep }: Done, { services, events }: Size, ms: number | undefined): string {
+function describe(
+  { write, remove, takenBack, keep }: Done,
+  { services, events }: Size,
+  ms: number | undefined,
+): string {
   const what = `${plural(services, "service")}, ${plural(events, "event")}`;
   const time = ms === undefined ? "" : colour.dim(` (${Math.round(ms)} ms)`);
   if (write.length === 0 && remove.length === 0) return `${colour.green("up to date")}: ${what}${time}`;
@@ -146,6 +168,7 @@ function describe({ write, remove, keep }: Done, { services, events }: Size, ms:
   const migrations = write.filter(({ path }) => path.includes("/migrations/"));
   return [
     `${colour.green("generated")} ${what}: ${parts.join(", ")}${time}`,
+    ...takenBack.map((path) => `  took back ${GENERATED}/${path}`),
     ...migrations.map(({ path }) => `  new migration ${GENERATED}/${path}`),
   ].join("\n");
 }

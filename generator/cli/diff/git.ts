@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { GENERATED } from "../../project/paths.js";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine } from "../../quote/visible.js";
 import { MOST_BYTES } from "../../source/bytes.js";
@@ -27,6 +28,33 @@ export function findCommit(ref: string): Commit {
         .text.split("\0")
         .flatMap((path) => (path === "" ? [] : path.slice(path.lastIndexOf("/") + 1))),
   };
+}
+
+/**
+ * Whether a commit that this repository knows has the file of generated/, on whichever branch; undefined: there is no repository here. It is asked
+ * once for each folder.
+ */
+export function openCommitted(): (path: string) => boolean | undefined {
+  const folders = new Map<string, ReadonlySet<string> | undefined>();
+  return (path) => {
+    const folder = `${GENERATED}/${path.slice(0, path.lastIndexOf("/"))}`;
+    if (!folders.has(folder)) folders.set(folder, filesEverIn(folder));
+    return folders.get(folder)?.has(`${GENERATED}/${path}`);
+  };
+}
+
+function filesEverIn(folder: string): ReadonlySet<string> | undefined {
+  try {
+    // A merge may bring a file of its own, and drop what one of its sides had.
+    const { ok, text } = git(
+      ..."log --all --full-history -m --relative --diff-filter=A --name-only --format= -z --".split(" "),
+      folder,
+    );
+    return ok ? new Set(text.split("\0")) : undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
 }
 
 function explain(ref: string): UsageError {
