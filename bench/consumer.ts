@@ -122,12 +122,14 @@ export interface Published {
   readonly first?: number;
   /** The header of the event at a position. Default: events have none. */
   readonly traceparentOf?: (at: number) => string;
+  /** Default: true. */
+  readonly versioned?: boolean;
 }
 
 export async function publishEvents(
   url: string,
   token: string,
-  { count, first = 0, traceparentOf }: Published,
+  { count, first = 0, traceparentOf, versioned = true }: Published,
 ): Promise<void> {
   const client = await connect({ servers: url });
   const jetstream = client.jetstream();
@@ -136,9 +138,11 @@ export async function publishEvents(
     await Promise.all(
       Array.from({ length: size }, async (_, offset) => {
         const { action, event } = userEvent(first + from + offset);
+        const { version, ...metadata } = event.metadata;
+        const sent = { ...event, metadata: versioned ? { ...metadata, version } : metadata };
         const carried = headers();
         if (traceparentOf) carried.set("traceparent", traceparentOf(from + offset));
-        await jetstream.publish(`${token}.user.${event.user_id}.${action}`, JSON.stringify(event), {
+        await jetstream.publish(`${token}.user.${event.user_id}.${action}`, JSON.stringify(sent), {
           headers: carried,
         });
       }),
@@ -153,7 +157,7 @@ export async function fresh(
   durable: string,
   run: (bench: ConsumerRun) => Promise<number>,
 ): Promise<number> {
-  await bench.pool.query("TRUNCATE user_cache, mesh.applied, mesh.subscription");
+  await bench.pool.query("TRUNCATE user_cache, mesh.applied, mesh.seen, mesh.subscription");
   return await run({ ...bench, definition: { ...bench.definition, durable } });
 }
 

@@ -2,7 +2,13 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { connectJetStream } from "../runtime/broker/jetstream.js";
 import { silent } from "../test/support/loggers.js";
-import { CONSUMER_TABLES, type ConsumerRun, definitionOn, publishEvents } from "./consumer.js";
+import {
+  CONSUMER_TABLES,
+  type ConsumerRun,
+  definitionOn,
+  type Published,
+  publishEvents,
+} from "./consumer.js";
 import { createMeshDatabase, dropAll } from "./database.js";
 import type { Servers } from "./section.js";
 
@@ -18,6 +24,7 @@ export async function withFilledStream<T>(
   servers: Servers,
   events: number,
   use: (stream: FilledStream) => Promise<T>,
+  published: Omit<Published, "count"> = {},
 ): Promise<T> {
   const token = `bench${randomUUID().slice(0, 8)}`;
   const database = await createMeshDatabase(servers, token, CONSUMER_TABLES);
@@ -26,7 +33,7 @@ export async function withFilledStream<T>(
   const definition = definitionOn(token);
   try {
     await broker.ensureStream(definition.stream);
-    await publishEvents(servers.natsUrl, token, { count: events });
+    await publishEvents(servers.natsUrl, token, { ...published, count: events });
     return await use({ servers, token, database, pool, broker, definition, events });
   } finally {
     await broker.close();

@@ -1,18 +1,11 @@
-import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { authStream } from "../generated/auth/events.js";
-import { sfsUserConsumer } from "../generated/sfs/consumers/auth-user.js";
-import { connectJetStream } from "../runtime/broker/jetstream.js";
-import { startConsumer } from "../runtime/consumer/consumer.js";
-import { startRelay } from "../runtime/outbox/relay.js";
-import { migrate } from "../runtime/schema/index.js";
-import { silent } from "../test/support/loggers.js";
-import { CONSUMER_TABLES, fresh, perSecond, planOf, runRuntime } from "./consumer.js";
+import { CONSUMER_TABLES, fresh, runRuntime } from "./consumer.js";
 import { createDatabase, dropAll } from "./database.js";
 import { withFilledStream } from "./filled-stream.js";
 import { installPeer, type Peer } from "./peers/install.js";
 import { type Row, row } from "./row.js";
 import type { Bench, Section, Servers } from "./section.js";
+import { startRuntime, timeWay } from "./whole-way.js";
 
 const USERS =
   "CREATE TABLE users (user_id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL DEFAULT '')";
@@ -65,7 +58,7 @@ async function wholeWay({ by, rounds, servers }: Bench): Promise<readonly Row[]>
   const ours: number[] = [];
   // The first round warms caches of plans and pages.
   for (let round = 0; round <= rounds; round += 1) {
-    const rate = await runOurs(urls, count);
+    const rate = await timeWay(urls, { count, batch: 500, writers: 1 }, startRuntime);
     if (round > 0) ours.push(rate);
     for (const { contestant, peer, rates } of there) {
       const theirs = await runPeer(urls, count, (env) =>
@@ -98,60 +91,6 @@ async function runPeer(servers: Servers, count: number, run: Run): Promise<numbe
   await dropAll(servers, "peer_owner");
   await dropAll(servers, "peer_copy");
   return rate;
-}
-
-/** The reference mesh's own tables, triggers, relay and consumer. */
-async function runOurs(servers: Servers, count: number): Promise<number> {
-  const [owner, copy] = [await createDatabase(servers, "our_auth"), await createDatabase(servers, "our_sfs")];
-  const pools = [owner, copy].map((connectionString) => new pg.Pool({ connectionString, max: 4 }));
-  const [auth, sfs] = pools;
-  if (auth === undefined || sfs === undefined) throw new Error("no pools");
-  const migrations = (service: string) =>
-    fileURLToPath(new URL(`../generated/${service}/migrations`, import.meta.url));
-  await migrate(auth, { service: "auth", migrations: migrations("auth"), logger: silent });
-  await migrate(sfs, { service: "sfs", migrations: migrations("sfs"), logger: silent });
-  const broker = await connectJetStream({ url: servers.natsUrl, name: "bench", logger: silent });
-  await broker.ensureStream(authStream);
-  const { sync: _, ...definition } = sfsUserConsumer();
-  await broker.ensureConsumer(planOf(definition));
-  const service = { name: "auth", stream: authStream, publishes: authStream.subjects };
-  const relay = startRelay({ pool: auth, broker, service, logger: silent });
-  const consumer = startConsumer({ pool: sfs, broker, definition, env: {}, logger: silent });
-  while (!relay.stats().leader || !consumer.stats().connected)
-    await new Promise((wake) => setTimeout(wake, 20));
-
-  const started = performance.now();
-  await writeUsers(auth, count);
-  while (consumer.stats().applied < count) await new Promise((wake) => setTimeout(wake, 2));
-  const rate = perSecond(count, started);
-
-  await consumer.stop();
-  await relay.stop();
-  const { rows } = await sfs.query<{ users: number }>("SELECT count(*)::integer AS users FROM user_cache");
-  if (rows[0]?.users !== count) throw new Error(`${rows[0]?.users} users in the copy, not ${count}`);
-  await broker.close();
-  await Promise.all(pools.map((pool) => pool.end()));
-  await dropAll(servers, "our_auth", authStream.name);
-  await dropAll(servers, "our_sfs");
-  return rate;
-}
-
-async function writeUsers(pool: pg.Pool, count: number): Promise<void> {
-  const client = await pool.connect();
-  for (let from = 0; from < count; from += 500) {
-    const places = Array.from({ length: Math.min(500, count - from) }, (_, at) => from + at);
-    await client.query("BEGIN");
-    await client.query(
-      "INSERT INTO users (user_id, username, display_name) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
-      [
-        places.map((at) => `user-${String(at).padStart(16, "0")}`),
-        places.map((at) => `name-${at}`),
-        places.map((at) => `Display Name ${at}`),
-      ],
-    );
-    await client.query("COMMIT");
-  }
-  client.release();
 }
 
 async function consumers(bench: Bench): Promise<readonly Row[]> {

@@ -3,6 +3,7 @@ import { connections } from "./connections.js";
 import { consumer } from "./consumer.js";
 import { generate } from "./generate.js";
 import { peers } from "./peers.js";
+import { reactions } from "./reactions.js";
 import { relay } from "./relay.js";
 import { replicas } from "./replicas.js";
 import type { Section } from "./section.js";
@@ -11,16 +12,19 @@ import { subscribers } from "./subscribers.js";
 import { telemetry } from "./telemetry.js";
 import { trigger } from "./trigger.js";
 import { typecheck } from "./typecheck.js";
+import { wholeWay } from "./whole-way.js";
 
 /** In the order in which they run and are printed. A new section is a file, and a line here. */
 export const sections: readonly Section[] = [
   consumer,
   batches,
+  reactions,
   subscribers,
   replicas,
   connections,
   relay,
   trigger,
+  wholeWay,
   snapshot,
   telemetry,
   generate,

@@ -1,0 +1,174 @@
+import { randomUUID } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { connectJetStream } from "../runtime/broker/jetstream.js";
+import { startConsumer } from "../runtime/consumer/consumer.js";
+import { startRelay } from "../runtime/outbox/relay.js";
+import { silent } from "../test/support/loggers.js";
+import { startByHand } from "./by-hand.js";
+import { CONSUMER_TABLES, definitionOn, perSecond, planOf } from "./consumer.js";
+import { createMeshDatabase, dropAll } from "./database.js";
+import { type Row, row } from "./row.js";
+import type { Bench, Section, Servers } from "./section.js";
+
+export const wholeWay: Section = {
+  name: "whole-way",
+  about: `From a row in one database to its copy in another: writer, trigger, outbox, relay, broker, consumer and both databases, all on this
+machine, and all of them but the servers in one process. The clock stops when the last row is in the copy. By hand means an outbox table that the writer's own
+statement fills, a publisher that sends up to 500 of its rows at a time and then deletes them, and a subscriber that upserts what has arrived, up to 500 events per statement,
+and then acks: without versions, dead letters, several replicas and what else the runtime promises. [peers](#peers) has other libraries on the same way.`,
+  measure: async (bench) => [
+    await measureWriting(bench, {
+      what: "rows written in batches of 500",
+      count: bench.by({ smoke: 500, short: 10_000, full: 40_000 }),
+      batch: 500,
+      writers: 1,
+      rounds: bench.rounds,
+      // Twice what was measured on the machine of docs/performance.md before: 20,800/s.
+      atLeast: 41_600,
+    }),
+    await measureWriting(bench, {
+      what: "rows written one by one, by 8 writers",
+      count: bench.by({ smoke: 160, short: 4_000, full: 12_000 }),
+      batch: 1,
+      writers: 8,
+      rounds: bench.roundsOfMany,
+    }),
+  ],
+};
+
+interface Measured extends Written {
+  readonly what: string;
+  readonly rounds: number;
+  readonly atLeast?: number;
+}
+
+async function measureWriting(bench: Bench, { what, rounds, atLeast, ...written }: Measured): Promise<Row> {
+  const servers = await bench.servers();
+  const rates: Record<"runtime" | "byHand", number[]> = { runtime: [], byHand: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    rates.byHand.push(await timeWay(servers, written, startByHand));
+    rates.runtime.push(await timeWay(servers, written, startRuntime));
+  }
+  return row({
+    what,
+    unit: "/s",
+    samples: rates.runtime,
+    yardstick: { what: "by hand, per batch", samples: rates.byHand },
+    ...(atLeast !== undefined && { goal: { of: "value", atLeast } }),
+  });
+}
+
+/** Rows, as many per transaction as `batch`, by so many writers at once. */
+export interface Written {
+  readonly count: number;
+  readonly batch: number;
+  readonly writers: number;
+}
+
+/** Two databases, and a name of its own for their stream. */
+export interface Ends {
+  readonly natsUrl: string;
+  readonly token: string;
+  readonly owner: pg.Pool;
+  readonly copy: pg.Pool;
+}
+
+/** What brings rows from one end to the other; once it resolves it is connected. */
+export interface Way {
+  /** One statement that writes these rows and whatever makes their copies. */
+  readonly write: (client: pg.PoolClient, users: readonly string[][]) => Promise<unknown>;
+  readonly applied: () => number;
+  readonly stop: () => Promise<void>;
+}
+
+/** Rows per second from the first one that is written to the last one that is applied. */
+export async function timeWay(
+  servers: Servers,
+  written: Written,
+  start: (ends: Ends) => Promise<Way>,
+): Promise<number> {
+  const token = `bench${randomUUID().slice(0, 8)}`;
+  const names = [`${token}_owner`, `${token}_copy`] as const;
+  const [owner, copy] = [
+    openPool(await createMeshDatabase(servers, names[0], ownerTables(token))),
+    openPool(await createMeshDatabase(servers, names[1], CONSUMER_TABLES)),
+  ];
+  try {
+    const way = await start({ natsUrl: servers.natsUrl, token, owner, copy });
+    const started = performance.now();
+    await writeAll(owner, written, way.write);
+    while (way.applied() < written.count) await sleep(2);
+    const rate = perSecond(written.count, started);
+    await way.stop();
+    const { rows } = await copy.query<{ users: number }>("SELECT count(*)::integer AS users FROM user_cache");
+    if (rows[0]?.users !== written.count)
+      throw new Error(`${rows[0]?.users} users in the copy, not ${written.count}`);
+    return rate;
+  } finally {
+    await Promise.all([owner.end(), copy.end()]);
+    await dropAll(servers, names[0], token);
+    await dropAll(servers, names[1]);
+  }
+}
+
+function openPool(connectionString: string): pg.Pool {
+  return new pg.Pool({ connectionString, max: 12, options: "-c TimeZone=UTC" });
+}
+
+/** The reference mesh's own tables and triggers, but that their subjects begin with the token. */
+function ownerTables(token: string): string {
+  const folder = new URL("../generated/auth/migrations/", import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  const text = files.toSorted().map((name) => readFileSync(new URL(name, folder), "utf8"));
+  return text.join("\n").replaceAll("'auth.user'", `'${token}.user'`);
+}
+
+async function writeAll(
+  pool: pg.Pool,
+  { count, batch, writers }: Written,
+  write: Way["write"],
+): Promise<void> {
+  let next = 0;
+  const writer = async () => {
+    const client = await pool.connect();
+    while (next < count) {
+      const places = Array.from({ length: Math.min(batch, count - next) }, (_, at) => next + at);
+      next += places.length;
+      await write(client, [
+        places.map((at) => `user-${String(at).padStart(16, "0")}`),
+        places.map((at) => `name-${at}`),
+        places.map((at) => `Display Name ${at}`),
+      ]);
+    }
+    client.release();
+  };
+  await Promise.all(Array.from({ length: writers }, writer));
+}
+
+export async function startRuntime({ natsUrl, token, owner, copy }: Ends): Promise<Way> {
+  const broker = await connectJetStream({ url: natsUrl, name: token, logger: silent });
+  const definition = definitionOn(token);
+  const { stream } = definition;
+  await broker.ensureStream(stream);
+  await broker.ensureConsumer(planOf(definition));
+  const service = { name: token, stream, publishes: stream.subjects };
+  const relay = startRelay({ pool: owner, broker, service, logger: silent });
+  const consumer = startConsumer({ pool: copy, broker, definition, env: {}, logger: silent });
+  while (!relay.stats().leader || !consumer.stats().connected) await sleep(20);
+  return {
+    write: (client, users) =>
+      client.query({
+        name: "write",
+        text: "INSERT INTO users (user_id, username, display_name) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
+        values: [...users],
+      }),
+    applied: () => consumer.stats().applied,
+    stop: async () => {
+      await consumer.stop();
+      await relay.stop();
+      await broker.close();
+    },
+  };
+}
