@@ -16,6 +16,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   default_transaction_read_only: "off",
   default_transaction_deferrable: "off",
   statement_timeout: "0",
+  // Costs of large sets are rough guesses, and a statement that jit compiles for half a second takes 30 ms without.
+  jit: "off",
 };
 
 /** Parameters of a URL that the driver would send, or apply by itself, in place of our settings. */

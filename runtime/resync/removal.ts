@@ -93,15 +93,12 @@ export async function untilSettled({ model, settledUpTo, seq, signal }: Run): Pr
   }
 }
 
-/** Rows of the cache whose ids the snapshot lacks. */
-function lackingRows({ cache }: ConsumerModel, entity: string, seq: number): string {
-  if (cache === undefined) return "";
-  const id = idSql(cache.key, '"$row"');
-  return `SELECT ${id} AS id FROM ${relationOf(cache.table)} AS "$row"
-  LEFT JOIN mesh.applied AS state ON state.entity = ${entity} AND state.entity_id = ${id}
-  WHERE coalesce(state.stream_seq, 0) <= ${seq}
-    AND NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = ${id})
-  UNION`;
+/** Ids that are known here: of states that are alive, and of the cache's rows, whatever is known of their states. */
+function knownIds({ cache }: ConsumerModel, entity: string, seq: number): string {
+  const states = `SELECT entity_id AS id FROM mesh.applied
+  WHERE entity = ${entity} AND NOT deleted AND coalesce(stream_seq, 0) <= ${seq} AND (version IS NOT NULL OR stream_seq IS NOT NULL)`;
+  if (cache === undefined) return states;
+  return `${states} UNION ALL SELECT ${idSql(cache.key, '"$row"')} COLLATE "C" FROM ${relationOf(cache.table)} AS "$row"`;
 }
 
 /**
@@ -120,11 +117,11 @@ async function findLacking({ client, model, seq }: Run): Promise<number> {
   await client.query("BEGIN; SET LOCAL work_mem = '64MB'");
   const { rowCount } = await client.query(`CREATE TEMPORARY TABLE "$lacking" AS
 SELECT row_number() OVER () AS ordinal, id FROM (
-  ${lackingRows(model, entity, seq)}
-  SELECT entity_id AS id FROM mesh.applied AS state
-  WHERE entity = ${entity} AND NOT deleted AND coalesce(stream_seq, 0) <= ${seq} AND (version IS NOT NULL OR stream_seq IS NOT NULL)
-    AND NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = state.entity_id)
-) AS missing`);
+  SELECT DISTINCT id FROM (${knownIds(model, entity, seq)}) AS known
+  WHERE NOT EXISTS (SELECT FROM "$snapshot" AS seen WHERE seen.entity_id = known.id)
+) AS missing
+WHERE NOT EXISTS (
+  SELECT FROM mesh.applied AS state WHERE state.entity = ${entity} AND state.entity_id = missing.id AND coalesce(state.stream_seq, 0) > ${seq})`);
   await client.query("COMMIT");
   return rowCount ?? 0;
 }
