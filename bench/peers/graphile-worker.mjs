@@ -1,4 +1,4 @@
-import { run, runMigrations } from "graphile-worker";
+import { Logger, run, runMigrations } from "graphile-worker";
 import pg from "pg";
 import { batch, columnsOf, print, rateWhen, UPSERT, writeUsers } from "./writer.mjs";
 
@@ -24,6 +24,8 @@ await run({
   taskList: { users: (payload) => upsert(JOBS === "rows" ? [payload] : payload) },
   preset: {
     worker: {
+      // By default it prints a line for each job, which would cost it time.
+      logger: new Logger(() => () => undefined),
       concurrentJobs: JOBS === "rows" ? 24 : 4,
       localQueue: { size: JOBS === "rows" ? batch : 8 },
       completeJobBatchDelay: 0,
