@@ -1,4 +1,4 @@
-import { outcomeOf } from "../write-log.js";
+import { type LoggedContainer, outcomeOf } from "../write-log.js";
 import { type Action, anyContainer, knownUser, NothingToDo, type Writing } from "./action.js";
 
 /** Rows that belong to users in other services, and rows that belong to their containers. */
@@ -125,24 +125,35 @@ async function createContainer(writing: Writing): Promise<void> {
   const { client, random, writeLog, serial } = writing;
   const id = anyContainer(random);
   const namespace = `ns-${serial()}`;
-  const entry = { id, namespace, outcome: "unknown" as const, deletedByWriter: false };
+  const entry: LoggedContainer = { id, namespace, outcome: "unknown", deletedByWriter: false };
   writeLog.containers.set(namespace, entry);
-  const inserted = client.query(
-    "INSERT INTO containers (container_id, user_id, name, namespace, image) VALUES ($1, $2, $1, $3, 'image')",
-    [id, knownUser(writing), namespace],
-  );
-  await inserted.then(
-    () => writeLog.containers.set(namespace, { ...entry, outcome: "committed" }),
-    (error: unknown) => {
-      if (outcomeOf(error) === "refused") writeLog.containers.delete(namespace);
-      throw error;
-    },
-  );
+  try {
+    await client.query(
+      "INSERT INTO containers (container_id, user_id, name, namespace, image) VALUES ($1, $2, $1, $3, 'image')",
+      [id, knownUser(writing), namespace],
+    );
+    entry.outcome = "committed";
+  } catch (error) {
+    if (outcomeOf(error) === "refused") writeLog.containers.delete(namespace);
+    throw error;
+  }
 }
 
 async function deleteContainer({ client, random, writeLog }: Writing): Promise<void> {
   const id = anyContainer(random);
-  // Before the outcome is known: a commit whose answer is lost may have happened.
-  for (const entry of writeLog.containers.values()) if (entry.id === id) entry.deletedByWriter = true;
-  await client.query("DELETE FROM containers WHERE container_id = $1", [id]);
+  try {
+    const { rows } = await client.query<{ namespace: string }>(
+      "DELETE FROM containers WHERE container_id = $1 RETURNING namespace",
+      [id],
+    );
+    for (const { namespace } of rows) {
+      const entry = writeLog.containers.get(namespace);
+      if (entry !== undefined) entry.deletedByWriter = true;
+    }
+  } catch (error) {
+    // It may have been committed all the same, and have deleted whichever of them was there.
+    if (outcomeOf(error) === "unknown")
+      for (const entry of writeLog.containers.values()) if (entry.id === id) entry.deletedByWriter = true;
+    throw error;
+  }
 }
