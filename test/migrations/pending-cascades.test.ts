@@ -108,7 +108,7 @@ SELECT 'crm.p', pid, 'bye', 'k', a || ':' || b FROM k`);
         const { rowCount } = await consumer.query("SELECT FROM pg_locks WHERE NOT granted");
         expect(rowCount).toBe(1);
       },
-      { timeout: 5_000, interval: 20 },
+      { timeout: 20_000, interval: 20 },
     );
     await consumer.query("COMMIT");
     await outcome;
@@ -142,7 +142,7 @@ test.for(["", "schema: stock, "])(
     try {
       await vi.waitFor(async () => {
         expect((await database.client.query("SELECT FROM mesh.cascade_task")).rowCount).toBe(0);
-      });
+      }, 20_000);
     } finally {
       await worker.stop();
       await pool.end();

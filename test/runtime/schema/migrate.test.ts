@@ -87,7 +87,7 @@ describe("migrate", () => {
         "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()",
       );
       expect(ended).toEqual([{ ended: true }]);
-    });
+    }, 20_000);
     const error = await cut;
     expect(error).toMatchObject({ code: "57P01" });
     expect(error).not.toBeInstanceOf(MigrationError);
