@@ -1,15 +1,16 @@
-import { escapeIdentifier, type Pool, type PoolClient } from "pg";
+import { escapeIdentifier, type Pool, type PoolClient, type QueryResult } from "pg";
 import { keyColumns, keyIs, keyParameters } from "../database/key.js";
 import { deletionSql } from "../database/soft-deletion.js";
 import { inTransaction } from "../database/transaction.js";
 import type { CascadeDefinition } from "../definition/consumer-definition.js";
 import { inlined } from "../inbox/inlined.js";
+import type { Statement } from "../inbox/row-statements.js";
 import { NO_CAUSE } from "../telemetry/transaction-cause.js";
 import { splitId } from "../values/entity-id.js";
 
 /*
- * What follows a hook that succeeded: its row and its task are deleted together, and the row's own event is written with them. Hooks that end while a
- * transaction commits are finished in the next one, all together.
+ * What follows a hook that succeeded: its row and its task are deleted together, and the row's own event is written with
+ * them. Hooks that end while a transaction commits are finished in the next one, all together.
  */
 
 export interface Task {
@@ -69,14 +70,18 @@ async function finishTogether(pool: Pool, tasks: readonly Waiting[]): Promise<vo
     for (const { resolve } of tasks) resolve();
   } catch (error) {
     const [only] = tasks;
-    if (tasks.length === 1) only?.reject(error);
-    else for (const task of tasks) await finishTogether(pool, [task]);
+    if (tasks.length > 1) for (const task of tasks) await finishTogether(pool, [task]);
+    else if (error instanceof AnotherRow) only?.resolve();
+    else only?.reject(error);
   }
 }
 
+/** The task ended with its row, and the row that has the key by now is none that its hook was called for. */
+class AnotherRow extends Error {}
+
 /**
- * Deletes the rows with their tasks. A row that refers to another entity by now, or is gone, is left alone. Where another row
- * has its key by now and is pending deletion too, the task has become that row's, and is due.
+ * Deletes the rows with their tasks. A row that refers to another entity by now, or is gone, is left alone, and so is another row that
+ * was inserted under its key: where that is pending deletion too, the task has become that row's, and is due.
  */
 async function finish(client: PoolClient, finished: readonly Finished[]): Promise<void> {
   const deletions = finished.flatMap(({ rule, task }) => [
@@ -90,7 +95,22 @@ async function finish(client: PoolClient, finished: readonly Finished[]): Promis
     },
     { text: "UPDATE mesh.cascade_task SET leased_until = NULL WHERE id = $1", values: [id] },
   ]);
-  await client.query([...deletions, ...done].map(inlined).join(";\n"));
+  const counts = await countsOf(client, [...deletions, ...done]);
+  for (const index of finished.keys()) {
+    const [rows, tasks, kept] = [
+      2 * index + 1,
+      deletions.length + 2 * index,
+      deletions.length + 2 * index + 1,
+    ];
+    if (counts[rows] !== 0 && counts[tasks] === 0 && counts[kept] === 0) throw new AnotherRow();
+  }
+}
+
+/** How many rows each of the statements wrote, in one round trip. */
+async function countsOf(client: PoolClient, statements: readonly Statement[]): Promise<(number | null)[]> {
+  // The driver's types do not know that several statements have several results.
+  const results: unknown = await client.query(statements.map(inlined).join(";\n"));
+  return (results as readonly QueryResult[]).map(({ rowCount }) => rowCount);
 }
 
 /** SQL: whether `"$t"` is the task's row, and still refers to its entity. */

@@ -35,7 +35,8 @@ CREATE TABLE containers (
 CREATE INDEX ON containers (user_id);
 CREATE TABLE calls (place BIGINT GENERATED ALWAYS AS IDENTITY, what TEXT NOT NULL);
 CREATE FUNCTION attach_container() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  PERFORM mesh.refuse_deleted('auth.user', ARRAY(SELECT user_id FROM added), 'containers', 'user_id'); RETURN NULL;
+  PERFORM mesh.refuse_deleted('auth.user', ARRAY(SELECT user_id FROM added), 'containers', 'user_id');
+  PERFORM mesh.end_tasks('containers', ARRAY(SELECT container_id FROM added)); RETURN NULL;
 END $$;
 CREATE TRIGGER attach AFTER INSERT ON containers REFERENCING NEW TABLE AS added
   FOR EACH STATEMENT EXECUTE FUNCTION attach_container();

@@ -99,7 +99,7 @@ CREATE TABLE mesh.cascade_task (
     next_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
     leased_until  TIMESTAMPTZ,
     created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
-    UNIQUE (hook, table_name, row_key)
+    UNIQUE (table_name, row_key, hook)
 );
 CREATE INDEX cascade_task_next_at_idx ON mesh.cascade_task (next_at);
 COMMENT ON TABLE mesh.cascade_task IS
@@ -116,6 +116,15 @@ COMMENT ON COLUMN mesh.cascade_task.last_error IS 'Why the last call failed.';
 COMMENT ON COLUMN mesh.cascade_task.next_at IS 'When the next call is due.';
 COMMENT ON COLUMN mesh.cascade_task.leased_until IS 'Until then a worker is calling the hook; afterwards another may. NULL when none is.';
 COMMENT ON COLUMN mesh.cascade_task.created_at IS 'When the deletion was applied.';
+
+CREATE FUNCTION mesh.end_tasks(table_name TEXT, keys TEXT[]) RETURNS VOID
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM mesh.cascade_task AS task WHERE task.table_name = end_tasks.table_name AND task.row_key = ANY (keys);
+END;
+$$;
+COMMENT ON FUNCTION mesh.end_tasks(TEXT, TEXT[]) IS
+    'Of rows that were just inserted: a task of an earlier row with such a key was for that row alone.';
 
 CREATE TABLE mesh.subscription (
     durable          TEXT COLLATE "C" PRIMARY KEY,

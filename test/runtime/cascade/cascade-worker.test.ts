@@ -158,6 +158,32 @@ describe("the cascade worker", () => {
     expect(seen).toEqual(["a", "b"]);
   });
 
+  it.each([
+    { inserted: "of a user who lives again: it stays", doomed: false, called: ["old"] },
+    { inserted: "pending deletion too: its hook is called", doomed: true, called: ["old", "new"] },
+  ])(
+    "spares a row that was inserted under the key while the hook ran, $inserted",
+    async ({ doomed, called }) => {
+      const seen: string[] = [];
+      await doom(1);
+      await pool.query("UPDATE containers SET namespace = 'old'");
+      const worker = start(async ({ row }) => {
+        const { namespace } = row as { readonly namespace?: string };
+        seen.push(namespace ?? "");
+        if (namespace === "new") return;
+        await pool.query("DELETE FROM containers");
+        await pool.query(
+          "INSERT INTO containers (container_id, user_id, namespace) VALUES ('c1', 'a', 'new')",
+        );
+        if (doomed)
+          await pool.query(`INSERT INTO mesh.cascade_task (entity, entity_id, hook, table_name, row_key, next_at)
+          VALUES ('auth.user', 'a', 'tearDown', 'containers', 'c1', now() + interval '0.5 s')`);
+      });
+      await waitFor(async () => worker.stats().done === called.length);
+      expect({ seen, ...(await left()) }).toEqual({ seen: called, rows: doomed ? 0 : 1, tasks: 0 });
+    },
+  );
+
   it("shares tasks between replicas: each row's hook is called once", async () => {
     const calls = new Map<string, number>();
     const before: NonNullable<UserHooks["before"]> = async ({ row }) => {

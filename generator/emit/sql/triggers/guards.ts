@@ -9,15 +9,19 @@ export interface GuardedColumn {
   readonly column: string;
   /** `auth.user`: whose ids the column holds. */
   readonly entities: readonly string[];
+  /** Rows wait for a hook before a rule deletes them: their tasks end with them. */
+  readonly hasTasks: boolean;
 }
 
 export function guardedColumns(mesh: Mesh, service: string, table: Table): readonly GuardedColumn[] {
   const consumers = mesh.services.find(({ name }) => name === service)?.consumers ?? [];
   const rules = consumers.flatMap(({ cascades, entity }) =>
-    cascades.filter((rule) => rule.table === table.name).map(({ column }) => ({ column, entity })),
+    cascades.filter((rule) => rule.table === table.name).map((rule) => ({ ...rule, entity })),
   );
   return table.columns.flatMap(({ name: column }) => {
-    const entities = new Set(rules.filter((rule) => rule.column === column).map(({ entity }) => entity));
-    return entities.size === 0 ? [] : [{ column, entities: [...entities].sort() }];
+    const ofColumn = rules.filter((rule) => rule.column === column);
+    if (ofColumn.length === 0) return [];
+    const entities = [...new Set(ofColumn.map(({ entity }) => entity))].sort();
+    return [{ column, entities, hasTasks: ofColumn.some(({ before }) => before !== undefined) }];
   });
 }

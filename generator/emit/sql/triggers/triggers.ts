@@ -150,6 +150,10 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
             })),
           )
         : [],
+    replaced:
+      operation === "insert" && guards.some(({ hasTasks }) => hasTasks)
+        ? [{ table: literal(table.name), id: idText(table, "added") }]
+        : [],
     refusals: occasions.flatMap(({ occasion, emitted }) =>
       emitted.flatMap((event) => refusalViews(event, { mesh, table, occasion })),
     ),
