@@ -113,8 +113,8 @@ export {
 } from "./consumer/dead-letters.js";
 export type { ResyncResult } from "./http/operate-routes.js";
 export { ANSWER_MS, answerWithin, NoAnswer } from "./operate/answer-within.js";
-export type { FoundRow, RowFinding } from "./operate/compare.js";
 export type { OutboxStatus } from "./operate/figures.js";
+export { countFindings, type FoundRow, type RowFinding, type Verification } from "./operate/findings.js";
 export { type Identify, identifier, type MessageIdentity } from "./operate/identify-message.js";
 export {
   type LettersOptions,
@@ -150,8 +150,9 @@ export {
   type TracedTask,
   traceSubscriber,
 } from "./operate/trace-subscriber.js";
-export { type Verification, type VerifyOptions, verifyCache } from "./operate/verify.js";
+export { type VerifyOptions, verifyCache } from "./operate/verify.js";
 export { verifyReferences } from "./operate/verify-references.js";
+export { SnapshotFailed } from "./resync/snapshot-source.js";
 
 // Databases: connections, and migrations as the owner:
 
@@ -167,6 +168,7 @@ export {
   compareExisting,
   type Detached,
   type DetachOptions,
+  describeDifference,
   detachDatabase,
   type ExistingDifference,
   ExistingDiffers,
@@ -187,6 +189,7 @@ export {
   normalizeSql,
   type OwnedDatabase,
   readCatalog,
+  readDifferences,
   readMeshSchemas,
   type Statement,
   splitStatements,

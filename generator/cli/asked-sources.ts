@@ -13,6 +13,7 @@ import type { Service } from "../model/mesh.js";
 import { quietLogger } from "../terminal/terminal.js";
 import { type LoadedService, loadForOperator } from "./loaded-service.js";
 import { databaseUrl, natsLogin, type RunningMesh } from "./running-mesh.js";
+import { whileAnswering } from "./while-answering.js";
 
 /*
  * The databases of a mesh, for a command that asks many of them and shows what it is told. None of them holds up another: each
@@ -24,12 +25,18 @@ export interface Databases {
   of(service: Pick<Service, "name">): LoadedService;
   /** Asks in one session at a time. Rejects with `NoAnswer` after the time, and at once where the database has given none before. */
   ask<T>(service: Service, question: (asked: LoadedService) => Promise<T>): Promise<T>;
+  /** Work that takes as long as it likes while its database answers. Rejects with `NoAnswer` once it does not, and at once as `ask` does. Needs a session beside the work's. */
+  during<T>(service: Service, work: (asked: LoadedService) => Promise<T>): Promise<T>;
   /** Ends all sessions, also those that still wait for an answer. */
   close(): Promise<void>;
 }
 
 /** Loads generated code and hooks of these services first: that takes the processor, and is nobody's silence. */
-export async function openDatabases(running: RunningMesh, services: readonly Service[]): Promise<Databases> {
+export async function openDatabases(
+  running: RunningMesh,
+  services: readonly Service[],
+  { sessions = 1 }: { readonly sessions?: number } = {},
+): Promise<Databases> {
   const loaded = new Map<string, LoadedService>();
   const sockets = new Set<Socket>();
   const silent = new Map<string, NoAnswer>();
@@ -38,7 +45,7 @@ export async function openDatabases(running: RunningMesh, services: readonly Ser
     const pool = createPool({
       url: databaseUrl(running, service),
       service: `${service.name} (mesh)`,
-      max: 1,
+      max: sessions,
       // The driver's own timers end soon after the question.
       connectTimeoutMs: ANSWER_MS + 300,
       meshSchema: definition.database?.shared?.schema,
@@ -56,18 +63,21 @@ export async function openDatabases(running: RunningMesh, services: readonly Ser
     if (one === undefined) throw new Error(`the database of "${name}" was not opened`);
     return one;
   };
+  const unlessSilent = async <T>({ name }: Service, question: () => Promise<T>): Promise<T> => {
+    const known = silent.get(name);
+    if (known !== undefined) throw known;
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof NoAnswer) silent.set(name, error);
+      throw error;
+    }
+  };
   return {
     of,
-    async ask(service, question) {
-      const known = silent.get(service.name);
-      if (known !== undefined) throw known;
-      try {
-        return await answerWithin(question(of(service)));
-      } catch (error) {
-        if (error instanceof NoAnswer) silent.set(service.name, error);
-        throw error;
-      }
-    },
+    ask: (service, question) => unlessSilent(service, () => answerWithin(question(of(service)))),
+    during: (service, work) =>
+      unlessSilent(service, () => whileAnswering(of(service).pool, () => work(of(service)))),
     async close() {
       const ended = [...loaded.values()].map(({ pool }) => endOf(pool));
       await Promise.all(ended);

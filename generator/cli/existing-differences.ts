@@ -1,17 +1,35 @@
-import type { ExistingDiffers } from "@meshwright/runtime";
+import type { ExistingDifference, ExistingDiffers } from "@meshwright/runtime";
 import type { Compilation } from "../compile.js";
+import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import { suggest } from "../diagnostics/suggest.js";
 import { pathTo } from "../migrations/refusal.js";
 import { reportDiagnostics } from "./project.js";
 
-/** Tables and views that are not what mesh.yaml says of them, each at its place there. */
-export function reportDifferences(
-  { service, differences }: ExistingDiffers,
-  { mesh, locate }: Pick<Compilation, "mesh" | "locate">,
-  json?: boolean,
-): void {
+/** Tables and views of a service that are not what mesh.yaml says of them. */
+export type Differing = Pick<ExistingDiffers, "service" | "differences">;
+
+type Located = Pick<Compilation, "mesh" | "locate">;
+
+/** Each at its place in mesh.yaml. */
+export function reportDifferences(differing: Differing, located: Located, json?: boolean): void {
+  reportDiagnostics(locateDifferences(differing, located), json);
+}
+
+/** The same of a running mesh, a line each, and what to do. */
+export function tellDifferences(differing: Differing, located: Located): readonly string[] {
+  const { service } = differing;
+  return locateDifferences(differing, located).map(
+    ({ file, start, message, hint }) =>
+      `${service}: ${file}:${start.line}:${start.column}: ${message}${hint === undefined ? "" : ` (${hint})`}; undo that in the database, or change mesh.yaml, then mesh generate and mesh migrate ${service}`,
+  );
+}
+
+function locateDifferences(
+  { service, differences }: Differing,
+  { mesh, locate }: Located,
+): readonly Diagnostic[] {
   const database = mesh?.databases.find((each) => each.service === service)?.name ?? service;
-  const mistakes = differences.map(({ table, isView, column, message, known }) => ({
+  const mistakes = differences.map(({ table, isView, column, message, known }: ExistingDifference) => ({
     code: "existing-differs",
     message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database} is not what this file says: ${message}`,
     ...meant(column ?? table, known),
@@ -20,7 +38,7 @@ export function reportDifferences(
       ...(column === undefined ? {} : { column }),
     }),
   }));
-  reportDiagnostics(locate(mistakes), json);
+  return locate(mistakes);
 }
 
 /** What is called nearly so in the database. */

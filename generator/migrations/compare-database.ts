@@ -128,6 +128,7 @@ function compareTriggers({ before, next, names, released }: TriggerComparison): 
   const keptTriggers = new Set(
     next.triggers.triggers.filter((item) => !blocked(item)).map((trigger) => digest(triggerText(trigger))),
   );
+  const existing = new Set(before.tables.flatMap((table) => (table.existing === true ? table.name : [])));
   const made = next.schema.tables.flatMap(({ name }): readonly Step[] => [
     ...next.triggers.functions
       .filter(
@@ -147,7 +148,14 @@ function compareTriggers({ before, next, names, released }: TriggerComparison): 
       // Triggers of a dropped table are dropped with it.
       .filter(({ table }) => names.has(table) || released.some(({ name }) => name === table))
       .filter((trigger) => !keptTriggers.has(trigger.digest))
-      .map(({ table, name }): Step => ({ kind: "drop_trigger", table, name })),
+      .map(
+        ({ table, name }): Step => ({
+          kind: "drop_trigger",
+          table,
+          name,
+          existing: existing.has(table) ? true : undefined,
+        }),
+      ),
     ...before.functions
       .filter((definition) => !keptFunctions.has(definition.name))
       .map(({ name }): Step => ({ kind: "drop_function", name })),

@@ -102,8 +102,8 @@ export function adoptTable(table: TableSchema): readonly Step[] {
 export function releaseTable({ name: table, checks, indexes, timed }: TableSchema): readonly Step[] {
   return [
     { kind: "await_cascades", table, reason: "end" },
-    ...checks.map(({ name }): Step => ({ kind: "drop_constraint", table, name })),
-    ...indexes.map(({ name }): Step => ({ kind: "drop_index", table, name })),
+    ...checks.map(({ name }): Step => ({ kind: "drop_constraint", table, name, existing: true })),
+    ...indexes.map(({ name }): Step => ({ kind: "drop_index", table, name, existing: true })),
     ...forgetMoments(timed),
   ];
 }
@@ -147,7 +147,14 @@ function constraintSteps<T extends ConstraintSchema>(
   add: (constraint: T) => Step,
 ): readonly Step[] {
   return [
-    ...dropped.map(({ name }): Step => ({ kind: "drop_constraint", table: previous.name, name })),
+    ...dropped.map(
+      ({ name }): Step => ({
+        kind: "drop_constraint",
+        table: previous.name,
+        name,
+        existing: previous.existing,
+      }),
+    ),
     ...renamed.map((rename): Step => ({ kind: "rename_constraint", table: next.name, ...rename })),
     ...added.map(add),
   ];
@@ -245,7 +252,9 @@ function compareIndexes(pair: TablePair): readonly Step[] {
     () => true,
   );
   return [
-    ...comparison.dropped.map(({ name }): Step => ({ kind: "drop_index", table: previous.name, name })),
+    ...comparison.dropped.map(
+      ({ name }): Step => ({ kind: "drop_index", table: previous.name, name, existing: previous.existing }),
+    ),
     ...comparison.renamed.map((rename): Step => ({ kind: "rename_index", table: next.name, ...rename })),
     ...comparison.added.map((index): Step => ({ kind: "create_index", table: next.name, index })),
   ];

@@ -11,6 +11,14 @@ import type {
 } from "./database-schema.js";
 import type { Trigger, TriggerFunction } from "./trigger-definitions.js";
 
+/** `existing`: of a table that exists, whose application may have dropped a column, and with it what stands on it. */
+interface Drop<Kind extends string> {
+  readonly kind: Kind;
+  readonly table: string;
+  readonly name: string;
+  readonly existing?: true | undefined;
+}
+
 /** One statement of a migration. Up to `rename_*` tables and columns have their old names, from there on their new ones. */
 export type Step =
   /**
@@ -18,10 +26,10 @@ export type Step =
    * of a row is written in a transaction that has read the table.
    */
   | { readonly kind: "await_cascades"; readonly table: string; readonly reason: "key" | "end" }
-  | { readonly kind: "drop_trigger"; readonly table: string; readonly name: string }
+  | Drop<"drop_trigger">
   | { readonly kind: "drop_foreign_key"; readonly table: string; readonly name: string }
-  | { readonly kind: "drop_constraint"; readonly table: string; readonly name: string }
-  | { readonly kind: "drop_index"; readonly table: string; readonly name: string }
+  | Drop<"drop_constraint">
+  | Drop<"drop_index">
   | { readonly kind: "drop_column"; readonly table: string; readonly column: string }
   | { readonly kind: "drop_table"; readonly table: string }
   | { readonly kind: "drop_function"; readonly name: string }

@@ -10,46 +10,13 @@ import { nameOf, storable, type UnfitRow } from "../resync/unfit-rows.js";
 import { messageOf } from "../text/error-message.js";
 import { type AheadRow, findsAhead } from "./ahead.js";
 import { comparisonSql, printRow } from "./comparison-sql.js";
+import { type FoundRow, NO_FINDINGS, type RowFinding } from "./findings.js";
 
 /*
  * Compares a cache with rows of its source. PostgreSQL compares in the cache's own types, so that whole numbers 1 and 1.0, or two
  * spellings of one moment, are equal; and exactly, so that 1.1 and 1.10 within a document are not. Keys and findings are
  * kept in temporary tables: memory grows with neither side.
  */
-
-/**
- * `unfit`: the source's row cannot be a row of the cache. `ahead`: the cache has a later version than the source, so the
- * source's events are ignored.
- */
-export type RowFinding = "missing" | "extra" | "differing" | "unfit" | "ahead";
-
-/** The number of all findings. */
-export function countFindings(found: Readonly<Record<RowFinding, number>>): number {
-  return Object.values(found).reduce((sum, count) => sum + count, 0);
-}
-
-export const NO_FINDINGS: Readonly<Record<RowFinding, number>> = {
-  missing: 0,
-  extra: 0,
-  differing: 0,
-  unfit: 0,
-  ahead: 0,
-};
-
-/** A row in which a cache and its source differ. */
-export interface FoundRow {
-  /** The row's key; of an unfit row without one, its number among the elements of the source. */
-  readonly key: string;
-  readonly finding: RowFinding;
-  /** Why the row is unfit or ahead; else null. */
-  readonly reason: string | null;
-  /** The declared columns as each side has them; null where that side has no such row. */
-  readonly source: object | null;
-  readonly cache: object | null;
-  /** The same as JSON, where numbers have all their digits. */
-  readonly sourceText: string | null;
-  readonly cacheText: string | null;
-}
 
 export interface Comparison {
   /** The compared columns: those that events carry. */

@@ -1,6 +1,8 @@
 import type { SyncDefinition } from "../definition/consumer-definition.js";
 import { createSplitter } from "../resync/json-array.js";
+import { SnapshotFailed } from "../resync/snapshot-source.js";
 import { readStart, refusalText, requestSource } from "../resync/source-request.js";
+import { messageOf } from "../text/error-message.js";
 import { pathSegment } from "../values/entity-id.js";
 
 export interface SourceRowOptions {
@@ -26,13 +28,15 @@ export async function readSourceRow(
     sync,
     env,
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  }).catch((error: Error) => {
+    throw new SnapshotFailed(`GET ${url.href} failed: ${messageOf(error.cause ?? error)}`, { cause: error });
   });
   if (response.status === 404 || response.status === 405) {
     await response.body?.cancel();
     return undefined;
   }
   if (!response.ok)
-    throw new Error(`GET ${url.href} answered ${response.status}: ${await refusalText(response)}`);
+    throw new SnapshotFailed(`GET ${url.href} answered ${response.status}: ${await refusalText(response)}`);
   const body = await readStart(response, MOST_BYTES);
   const splitter = createSplitter(members);
   const parts = [Buffer.from("["), body, Buffer.from("]")];

@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import type { ServiceDefinition } from "../definition/service-definition.js";
 import { MOST_COUNTED } from "../outbox/outbox-statements.js";
 import { readUnfit, type UnfitRow } from "../resync/unfit-rows.js";
-import { migrationState } from "../schema/index.js";
+import { type ExistingDifference, migrationState, readDifferences } from "../schema/index.js";
 import {
   type Bookkeeping,
   MOMENT_LATENESS,
@@ -60,6 +60,8 @@ export interface MomentStatus {
 /** Until the mesh schema is migrated, nothing but its migrations. */
 export interface StoredStatus {
   readonly migrations: { readonly applied: number; readonly pending: readonly string[] };
+  /** Of tables and views that exist, what is not as mesh.yaml says. Absent while a migration is pending. */
+  readonly differences?: readonly ExistingDifference[];
   readonly outbox?: OutboxStatus;
   /** By durable. */
   readonly consumers?: ReadonlyMap<string, StoredConsumer>;
@@ -70,16 +72,18 @@ export interface StoredStatus {
 }
 
 export async function readStored(
-  { name: service, consumers, moments }: ServiceDefinition,
+  definition: ServiceDefinition,
   database: NonNullable<ServiceDefinition["database"]>,
   pool: Pool,
 ): Promise<StoredStatus> {
+  const { name: service, consumers, moments } = definition;
   const { applied, pending } = await migrationState(pool, { ...database, service });
   const migrations = { applied: applied.length, pending };
   if (!applied.some(({ name }) => name.startsWith("mesh/"))) return { migrations };
   const known = consumers.map(async ({ durable }) => [durable, await readConsumer(durable, pool)] as const);
   return {
     migrations,
+    ...(pending.length === 0 && { differences: await readDifferences(pool, definition) }),
     outbox: await readOutbox(pool),
     consumers: new Map(await Promise.all(known)),
     cascades: await readCascades(pool),

@@ -16,13 +16,13 @@ import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";
 import { readSource, sourceOf } from "../resync/snapshot-source.js";
 import { idOfFields, readElement } from "../resync/unfit-rows.js";
 import { findsAhead } from "./ahead.js";
-import { type FoundRow, NO_FINDINGS } from "./compare.js";
-import type { Verification, VerifyOptions } from "./verify.js";
+import { type FoundRow, NO_FINDINGS, type RowFinding, type Verification } from "./findings.js";
+import type { VerifyOptions } from "./verify.js";
 
 /*
- * Verifies a consumer without a cache by the rows that its cascades would delete or change: a row that refers to an entity which its
- * owner does not have is `extra`. Either the deletion was missed, or the row was written before its entity; only a person can
- * tell which.
+ * Verifies a consumer without a cache by the rows that its cascades would delete or change, and that refer to an entity which its owner
+ * does not have. One of an entity that was known here is `extra`: its deletion was missed, and a snapshot runs its cascade. Any other is
+ * `dangling`: it may have been written ahead of its entity, so no snapshot touches it.
  */
 
 const ROUNDS = 3;
@@ -56,7 +56,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
     const { durable, entity } = consumer;
     const results: Verification[] = [];
     for (const [rule, { table, column }] of rules.entries()) {
-      const found = await readFindings(client, rule, sample);
+      const found = await readFindings(client, consumer, { rule, table, sample });
       const ms = Math.round(performance.now() - started);
       results.push({
         durable,
@@ -149,16 +149,82 @@ async function anyLeft(client: ClientBase): Promise<boolean> {
   return (await client.query('SELECT FROM "$dangling" LIMIT 1')).rowCount === 1;
 }
 
-async function readFindings(client: ClientBase, rule: number, sample: number) {
-  const counted = await client.query<{ extra: number }>(
-    'SELECT count(*)::integer AS extra FROM "$dangling" WHERE rule = $1',
-    [rule],
+/** What is known here of the entity that a row refers to. */
+type Referent = "unknown" | "known" | "deleted" | "waiting";
+
+const FINDING_OF: Readonly<Record<Referent, RowFinding>> = {
+  known: "extra",
+  unknown: "dangling",
+  deleted: "dangling",
+  waiting: "dangling",
+};
+
+/** With the hook that the row waits for, where its deletion does. */
+const REFERENTS = `SELECT "$found".*, "$task".hook,
+    CASE WHEN "$task".hook IS NOT NULL THEN 'waiting' WHEN state.deleted THEN 'deleted'
+      WHEN state.version IS NOT NULL OR state.stream_seq IS NOT NULL THEN 'known' ELSE 'unknown' END AS referent
+  FROM "$dangling" AS "$found"
+  LEFT JOIN mesh.applied AS state ON state.entity = $2 AND state.entity_id = "$found".id
+  LEFT JOIN LATERAL (SELECT min(hook) AS hook FROM mesh.cascade_task WHERE table_name = $3 AND row_key = "$found".key) AS "$task" ON true
+  WHERE "$found".rule = $1`;
+
+interface ReferringRow {
+  readonly key: string;
+  readonly id: string;
+  readonly row: object;
+  readonly text: string;
+  readonly referent: Referent;
+  readonly hook: string | null;
+}
+
+interface Referring {
+  readonly rule: number;
+  readonly table: TableDefinition;
+  readonly sample: number;
+}
+
+async function readFindings(
+  client: ClientBase,
+  consumer: ConsumerDefinition,
+  { rule, table, sample }: Referring,
+): Promise<Readonly<Pick<Verification, "extra" | "dangling" | "sample">>> {
+  const asked = [rule, scopeOf(consumer), table.name];
+  const counted = await client.query<{ referent: Referent; rows: number }>(
+    `SELECT referent, count(*)::integer AS rows FROM (${REFERENTS}) AS referring GROUP BY referent`,
+    asked,
   );
-  const shown = await client.query<FoundRow>(
-    `SELECT key, 'extra' AS finding, NULL AS reason, NULL AS source, row AS cache,
-  NULL AS "sourceText", row::text AS "cacheText" FROM "$dangling"
-WHERE rule = $1 ORDER BY key LIMIT $2`,
-    [rule, sample],
+  const shown = await client.query<ReferringRow>(
+    `SELECT key, id, row, row::text AS text, referent, hook FROM (${REFERENTS}) AS referring ORDER BY key LIMIT $4`,
+    [...asked, sample],
   );
-  return { extra: counted.rows[0]?.extra ?? 0, sample: shown.rows };
+  const count = (finding: RowFinding) =>
+    counted.rows.reduce((sum, { referent, rows }) => sum + (FINDING_OF[referent] === finding ? rows : 0), 0);
+  return {
+    extra: count("extra"),
+    dangling: count("dangling"),
+    sample: shown.rows.map((found) => ({
+      key: found.key,
+      finding: FINDING_OF[found.referent],
+      reason: reasonFor(found, consumer.entity),
+      source: null,
+      cache: found.row,
+      sourceText: null,
+      cacheText: found.text,
+    })),
+  };
+}
+
+function reasonFor({ referent, id, hook }: ReferringRow, entity: string): string | null {
+  switch (referent) {
+    case "known":
+      return null;
+    case "unknown":
+      return `refers to ${entity} ${id}, which its owner does not have and which was never known here`;
+    case "deleted":
+      return `refers to ${entity} ${id}, whose deletion was applied here before: no trigger has seen the row come`;
+    case "waiting":
+      return `refers to ${entity} ${id}, which is deleted: the row goes once the hook ${hook} has succeeded`;
+    default:
+      return referent satisfies never;
+  }
 }

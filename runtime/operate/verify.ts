@@ -4,13 +4,8 @@ import { acquire } from "../database/transaction.js";
 import type { ConsumerDefinition, SyncDefinition } from "../definition/consumer-definition.js";
 import { splitArray } from "../resync/json-array.js";
 import { readSource } from "../resync/snapshot-source.js";
-import {
-  type Comparison,
-  countFindings,
-  createComparison,
-  type FoundRow,
-  type RowFinding,
-} from "./compare.js";
+import { type Comparison, createComparison } from "./compare.js";
+import { countFindings, type FoundRow, type RowFinding, type Verification } from "./findings.js";
 import { readSourceRow } from "./source-row.js";
 
 /** Which cache to compare. */
@@ -26,21 +21,6 @@ export interface VerifyOptions {
   /** How many rows to show. Default 20. */
   readonly sample?: number;
   readonly onProgress?: (rows: number) => void;
-}
-
-/** Rows per finding of one cache compared with its source. */
-export interface Verification extends Readonly<Record<RowFinding, number>> {
-  readonly durable: string;
-  readonly cache: string;
-  /** Columns that were compared. */
-  readonly columns: readonly string[];
-  /** Columns of the cache that were not: what only hooks fill (`local`), or no event carries. */
-  readonly uncompared: readonly string[];
-  /** Rows that the source has. */
-  readonly rows: number;
-  /** The first rows that differ, in key order. */
-  readonly sample: readonly FoundRow[];
-  readonly ms: number;
 }
 
 /** Up to this many rows are read again one by one; more are read again as a list. */

@@ -26,16 +26,18 @@ export interface ExistingDifference {
   readonly known?: readonly string[];
 }
 
+/** `orders.total: there is no such column` */
+export function describeDifference({ table, column, message }: ExistingDifference): string {
+  return `${column === undefined ? table : `${table}.${column}`}: ${message}`;
+}
+
 /** Nothing was migrated: what exists is not what mesh.yaml says. */
 export class ExistingDiffers extends MigrationError {
   constructor(
     readonly service: string,
     readonly differences: readonly ExistingDifference[],
   ) {
-    const lines = differences.map(({ table, column, message }) => {
-      const place = column === undefined ? table : `${table}.${column}`;
-      return `\n  ${place}: ${message}`;
-    });
+    const lines = differences.map((difference) => `\n  ${describeDifference(difference)}`);
     super(
       `the tables or views of ${service} that exist are not what mesh.yaml says of them:${lines.join("")}`,
     );
@@ -45,6 +47,8 @@ export class ExistingDiffers extends MigrationError {
 /** How tables that exist compare with what mesh.yaml says of them. */
 export interface ExistingFindings {
   readonly differences: readonly ExistingDifference[];
+  /** Tables of which the asking role is no owner: it can make no trigger of them, and may do all else. */
+  readonly foreign: readonly ExistingDifference[];
   /** What holds, and may surprise. */
   readonly notices: readonly ExistingDifference[];
 }
@@ -55,7 +59,7 @@ export async function compareExisting(
   tables: readonly ExistingTable[],
 ): Promise<ExistingFindings> {
   const existing = tables.filter((table) => table.existing !== undefined);
-  if (existing.length === 0) return { differences: [], notices: [] };
+  if (existing.length === 0) return { differences: [], foreign: [], notices: [] };
   const catalog = await readCatalog(
     client,
     existing.flatMap(({ at }) => at ?? []),
@@ -79,6 +83,10 @@ export async function compareExisting(
       if (kind !== undefined) return [{ table: table.name, message: `${nameOf(table)} is ${kind}` }];
       return [...differencesOfTable(table, known), ...differencesOfReferences(table, known, existing)];
     }),
+    foreign: existing.flatMap((table) => {
+      const known = found(table);
+      return known === undefined || known.owned ? [] : [foreignTable(table, known)];
+    }),
     notices: existing.flatMap((table) => {
       const known = found(table);
       return known === undefined ? [] : noticesOf(table, known);
@@ -98,6 +106,13 @@ const KINDS: Readonly<Record<string, string>> = {
   f: "a foreign table, whose rows change elsewhere",
 };
 
+function foreignTable({ name: table }: ExistingTable, { owner }: CatalogTable): ExistingDifference {
+  return {
+    table,
+    message: `it belongs to ${owner}: migrate as that role, or as a member of it, for only it makes triggers`,
+  };
+}
+
 function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly ExistingDifference[] {
   const say = (message: string, column?: string): ExistingDifference => ({
     table: table.name,
@@ -109,13 +124,6 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
   const isThere = key.every((name) => known.columns.some((column) => column.name === name));
   return [
     ...(known.inherited ? [say("other tables inherit from it, and their rows have no events")] : []),
-    ...(known.owned
-      ? []
-      : [
-          say(
-            `it belongs to ${known.owner}: migrate as that role, or as a member of it, for only it makes triggers`,
-          ),
-        ]),
     ...table.columns.flatMap((column) =>
       differencesOfColumn(column, known).map((message) => ({
         ...say(message, column.name),

@@ -3,7 +3,12 @@ import { backOff } from "../back-off.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
 import { type Applying, applyFile } from "./apply-file.js";
-import { compareExisting, ExistingDiffers, type ExistingTable } from "./existing-tables.js";
+import {
+  compareExisting,
+  describeDifference,
+  ExistingDiffers,
+  type ExistingTable,
+} from "./existing-tables.js";
 import { compareViews } from "./existing-views.js";
 import { type MigrationFiles, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
@@ -79,10 +84,13 @@ export async function requireExisting(
   { service, tables = [], logger }: Pick<MigrateOptions, "service" | "tables" | "logger">,
 ): Promise<void> {
   if (tables.every(({ existing }) => existing === undefined)) return;
-  const { differences, notices } = await withClient(database, (client) => compareExisting(client, tables));
-  if (differences.length > 0) throw new ExistingDiffers(service, differences);
-  for (const { table, column, message } of notices)
-    logger.warn({ table, column }, `${column === undefined ? table : `${table}.${column}`}: ${message}`);
+  const { differences, foreign, notices } = await withClient(database, (client) =>
+    compareExisting(client, tables),
+  );
+  const refused = [...foreign, ...differences];
+  if (refused.length > 0) throw new ExistingDiffers(service, refused);
+  for (const notice of notices)
+    logger.warn({ table: notice.table, column: notice.column }, describeDifference(notice));
 }
 
 /** Throws `ExistingDiffers` where views are not what mesh.yaml says of them. */

@@ -5,6 +5,7 @@ import { buildServer } from "../http/server.js";
 import { sourceOf } from "../resync/snapshot-source.js";
 import { type Meter, openMeter } from "../telemetry/meter.js";
 import type { ServiceConfig } from "./config.js";
+import { monitorExisting } from "./existing-monitor.js";
 import { openMetrics } from "./observe.js";
 import type { Parts } from "./parts.js";
 import { createPools, type Pools } from "./pools.js";
@@ -42,7 +43,12 @@ export function assemble(definition: ServiceDefinition, config: ServiceConfig, l
     pool: pools?.requestPool,
     keys: config.keys,
     logger,
-    health: openReadiness({ state, pool: pools?.figurePool, parts: () => service.parts }),
+    health: openReadiness({
+      state,
+      pool: pools?.figurePool,
+      parts: () => service.parts,
+      existing: monitorExisting(definition),
+    }),
     operations: {
       resyncable: () => syncing.map(({ durable }) => durable),
       resync: async (durable, how) =>

@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { ClientBase, Pool } from "pg";
 import type { Health } from "../http/health-routes.js";
 import {
   FIGURES_FRESH_MS,
@@ -17,15 +17,18 @@ export interface ReadinessOptions {
   readonly pool: Pool | undefined;
   /** Undefined until the parts are started. */
   readonly parts: () => Parts | undefined;
+  /** Why tables that exist degrade it. */
+  readonly existing: (database: ClientBase) => Promise<readonly string[]>;
 }
 
 /**
  * The answer of `/readyz`. Without its database a service can do nothing: unready. Without the broker it serves reads, and
  * writes whose events wait in the outbox: degraded, so that traffic keeps coming.
  */
-export function openReadiness({ state, pool, parts }: ReadinessOptions): () => Promise<Health> {
+export function openReadiness(options: ReadinessOptions): () => Promise<Health> {
+  const { state, pool, parts } = options;
   const read = shareFor(FIGURES_FRESH_MS, (running: Parts | undefined) =>
-    pool === undefined ? readWithout(running) : readFigures(pool, running),
+    pool === undefined ? readWithout(running) : readFigures(pool, { ...options, running }),
   );
   return async () => {
     const { database, report } = await read(parts());
@@ -59,7 +62,10 @@ async function readWithout(running: Parts | undefined): Promise<Figures> {
 }
 
 /** Never rejects. A connection that does not answer is closed, so that the next request does not wait for it. */
-async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figures> {
+async function readFigures(
+  pool: Pool,
+  { running, existing }: Pick<ReadinessOptions, "existing"> & { readonly running: Parts | undefined },
+): Promise<Figures> {
   const down = (error: string): Figures => ({ database: { status: "down", error }, report: NOTHING });
   let session: FigureSession;
   try {
@@ -77,8 +83,9 @@ async function readFigures(pool: Pool, running: Parts | undefined): Promise<Figu
   session.refresh();
   // Figures that take too long are left out: a slow count must not turn traffic away.
   const report = (await running?.report(session.client)) ?? NOTHING;
+  const differing = running === undefined ? [] : await existing(session.client);
   session.end();
-  return { database: { status: "up" }, report };
+  return { database: { status: "up" }, report: { ...report, reasons: [...report.reasons, ...differing] } };
 }
 
 function describePhase({ phase, trouble }: ServiceState): string {

@@ -414,9 +414,43 @@ test("databases that are hung, down or refuse the password are named, each with 
     "compute: it cannot be asked: no answer within 2.5 s",
     expect.stringMatching(/^sfs: it cannot be asked: password authentication failed/),
   ]);
+  const partly = { ...mesh.env, COMPUTE_DB_URL: away, GATEWAY_DB_URL: gateway.href };
+  const verify = await timed(partly, "verify");
+  expect(verify.code).toBe(1);
+  expect(verify.body.caches).toMatchObject([
+    { durable: "sfs_auth_user", missing: 0, extra: 0, differing: 0 },
+  ]);
+  expect(verify.body.notCompared).toEqual([
+    {
+      service: "compute",
+      tables: ["user_cache"],
+      reason: "its database compute_db is out of reach: no answer within 2.5 s",
+    },
+    {
+      service: "gateway",
+      tables: ["ingress_rules", "routes"],
+      reason: expect.stringMatching(/^its database gateway_db is out of reach: .*ECONNREFUSED/),
+    },
+  ]);
   // One deadline, and what the command takes anyway, which whatever else runs slows down. One database after the other: 25 s.
-  expect(Math.max(status.seconds, trace.seconds)).toBeLessThan(6 + 3 * healthy.seconds);
+  expect(Math.max(status.seconds, trace.seconds, verify.seconds)).toBeLessThan(6 + 3 * healthy.seconds);
   hung.close();
+});
+
+test("verify names a source that is hung, and compares what others have", async () => {
+  const hung = await openSilentServer();
+  const env = { ...mesh.env, AUTH_SERVICE_URL: `http://127.0.0.1:${hung.port}` };
+  const found = await meshWith(ROOT, env, "verify");
+  hung.close();
+  expect(found.code).toBe(1);
+  expect(found.stdout).toContain("gateway_compute_container → routes: equal");
+  for (const service of ["compute", "sfs"])
+    expect(found.stdout).toMatch(
+      new RegExp(
+        `^${service}: not compared: user_cache: auth does not answer: GET http://127.0.0.1:\\d+/healthz: no answer within 2.5 s$`,
+        "m",
+      ),
+    );
 });
 
 test("a hung broker is named, and what the databases know is shown", async () => {

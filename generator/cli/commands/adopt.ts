@@ -1,5 +1,5 @@
 import { basename, resolve } from "node:path";
-import { type CatalogTable, compareExisting } from "@meshwright/runtime";
+import { type CatalogTable, compareExisting, describeDifference } from "@meshwright/runtime";
 import { compileMesh } from "../../compile.js";
 import { hasErrors } from "../../diagnostics/diagnostic.js";
 import { plural } from "../../diagnostics/plural.js";
@@ -75,9 +75,7 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
       }
       const known = mesh?.databases.find(({ name }) => name === adopted.database);
       const found = known && (await compareExisting(client, describedTables(known)));
-      const differs = (found?.differences ?? []).map(
-        ({ table, column, message }) => `${column === undefined ? table : `${table}.${column}`}: ${message}`,
-      );
+      const differs = [...(found?.foreign ?? []), ...(found?.differences ?? [])].map(describeDifference);
       const report: Report = {
         service: names.service,
         database: adopted.database,

@@ -1,4 +1,4 @@
-import { type ResyncResult, requestResync, type Verification } from "@meshwright/runtime";
+import { type ResyncResult, requestResync } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { UsageError } from "../../project/usage-error.js";
 import { colour, print, printJson, withProgress } from "../../terminal/terminal.js";
@@ -11,7 +11,8 @@ import {
   type RunningMesh,
   serviceUrl,
 } from "../running-mesh.js";
-import { areEqual, describeResults, verifyAll } from "./verify.js";
+import { describeRemedies, describeVerified } from "../verify/describe-verified.js";
+import { isEqual, type VerifiedMesh, verifyMesh } from "../verify/verify-mesh.js";
 
 export interface ResyncChoice {
   readonly json?: boolean;
@@ -37,12 +38,18 @@ export async function resync(name: string, { json, trustSource = false }: Resync
   }
   // A source that could not be read a moment ago is not asked again.
   const isRead = consumers.length > 0 && consumers.every(({ error }) => error === undefined);
-  const verified = isRead ? await verifyWhereKnown(running) : [];
-  const isHealed = consumers.every(isDone) && areEqual(verified ?? []);
-  if (json) printJson({ consumers, ...(verified === undefined ? {} : { verified }) });
+  const verified = isRead ? await verifyWhereKnown(running) : NOTHING;
+  const isHealed = consumers.every(isDone) && isEqual(verified ?? NOTHING);
+  if (json) printJson({ consumers, ...(verified === undefined ? {} : describedAs(verified)) });
   else if (consumers.length === 0) print(`${name} has no cache with a source`);
   else describe(running, { name, consumers, verified });
   return isHealed ? 0 : 1;
+}
+
+const NOTHING: VerifiedMesh = { caches: [], notCompared: [], differences: [] };
+
+function describedAs({ caches, ...others }: VerifiedMesh) {
+  return { verified: caches, ...others };
 }
 
 function isDone({ error, report }: ResyncResult): boolean {
@@ -50,13 +57,13 @@ function isDone({ error, report }: ResyncResult): boolean {
 }
 
 /** undefined where the database, or a key to show a source, is not known here: then what the service says is all there is. */
-async function verifyWhereKnown(running: RunningMesh): Promise<readonly Verification[] | undefined> {
+async function verifyWhereKnown(running: RunningMesh): Promise<VerifiedMesh | undefined> {
   const isKnown = running.services.every(
     (service) =>
       running.env[databaseVariable(running, service)] !== undefined && areSourceKeysKnown(running, service),
   );
   if (!isKnown) return undefined;
-  return await withProgress("comparing with the sources", () => verifyAll(running));
+  return await withProgress("comparing with the sources", () => verifyMesh(running));
 }
 
 function unreachable(service: string, url: string, cause: unknown): never {
@@ -70,7 +77,7 @@ function unreachable(service: string, url: string, cause: unknown): never {
 interface Outcome {
   readonly name: string;
   readonly consumers: readonly ResyncResult[];
-  readonly verified: readonly Verification[] | undefined;
+  readonly verified: VerifiedMesh | undefined;
 }
 
 function describe(running: RunningMesh, { name, consumers, verified }: Outcome): void {
@@ -93,9 +100,10 @@ function describe(running: RunningMesh, { name, consumers, verified }: Outcome):
     print(
       colour.dim(`not compared: ${running.services.map((one) => databaseVariable(running, one))} is not set`),
     );
-  else if (!areEqual(verified)) {
+  else if (!isEqual(verified)) {
     print(colour.red("what still differs:"));
-    describeResults(verified);
+    describeVerified(running, verified);
+    describeRemedies(running, verified, true);
   }
 }
 

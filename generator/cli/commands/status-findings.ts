@@ -28,7 +28,7 @@ export function findingsOf(status: ServiceStatus, isBrokerSilent: boolean): read
 }
 
 /** Of the reasons that the service gives for being degraded, those that its database and the broker do not show themselves. */
-function healthFindings({ service, health, consumers }: ServiceStatus): string[] {
+function healthFindings({ service, health, consumers, differences = [] }: ServiceStatus): string[] {
   if (health === undefined) return [];
   if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
   const shown = new Set([
@@ -37,8 +37,11 @@ function healthFindings({ service, health, consumers }: ServiceStatus): string[]
       .filter((one) => vanished(one) || one.snapshot?.error || one.snapshot?.wanted)
       .map(({ durable }) => durable),
   ]);
+  const tables = differences.length > 0 ? ["table ", "view "] : [];
   const others = health.reasons.filter(
-    (reason) => !shown.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") && !reason.startsWith("stream "),
+    (reason) =>
+      !shown.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") &&
+      !["stream ", ...tables].some((beginning) => reason.startsWith(beginning)),
   );
   return [
     ...health.stalled.map(({ durable, reason }) => `${service}: consumer ${durable} is stalled: ${reason}`),

@@ -11,6 +11,7 @@ import type { Service } from "../../model/mesh.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour, print, printJson, printTable, withProgress } from "../../terminal/terminal.js";
 import { type Databases, openBroker, openDatabases } from "../asked-sources.js";
+import { tellDifferences } from "../existing-differences.js";
 import type { ExitCode } from "../exit-code.js";
 import { loadDefinition } from "../loaded-service.js";
 import { findRunningMesh, findServiceUrl, type RunningMesh } from "../running-mesh.js";
@@ -59,7 +60,11 @@ async function askAll(running: RunningMesh): Promise<Answers> {
       ]),
     ]);
     const down = silence === undefined ? [] : [`broker: ${silence}; streams and consumers are not shown`];
-    return { all, findings: [...down, ...all.flatMap((one) => findingsOf(one, silence !== undefined))] };
+    const findings = all.flatMap((one) => [
+      ...findingsOf(one, silence !== undefined),
+      ...tellDifferences({ service: one.service, differences: one.differences ?? [] }, running),
+    ]);
+    return { all, findings: [...down, ...findings] };
   } finally {
     await Promise.all([broker.close(), databases.close()]);
   }

@@ -32,7 +32,7 @@ export function printStep(step: Step, printing: Printing): Block {
     case "drop_function":
       return print({ name: step.name });
     case "drop_index":
-      return print({ name: printing.index(step.table, step.name) });
+      return print({ name: ifExists(step) + printing.index(step.table, step.name) });
     case "create_schema":
       return print({ schema: identifier(step.schema) });
     case "note_place":
@@ -75,8 +75,9 @@ export function printStep(step: Step, printing: Printing): Block {
     case "reroute_moments":
       return print({ event: literal(step.event), routine: literal(step.routine) });
     case "drop_trigger":
-    case "drop_foreign_key":
     case "drop_constraint":
+      return print({ table: printing.relation(step.table), name: ifExists(step) + identifier(step.name) });
+    case "drop_foreign_key":
       return print({ table: printing.relation(step.table), name: identifier(step.name) });
     case "drop_table":
       return print({ table: printing.relation(step.table) }, `${step.table} goes, with its rows.`);
@@ -154,6 +155,10 @@ export function printStep(step: Step, printing: Printing): Block {
     default:
       return step satisfies never;
   }
+}
+
+function ifExists({ existing }: { readonly existing?: true | undefined }): string {
+  return existing === true ? "IF EXISTS " : "";
 }
 
 const AWAITING = { key: "changes their key", end: "takes their table away" } as const;

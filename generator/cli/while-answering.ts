@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { answerWithin } from "@meshwright/runtime";
+import type pg from "pg";
+
+export interface WatchTimes {
+  /** Time between two questions, in ms. Default 1000. */
+  readonly everyMs?: number;
+  /** How long an answer may take, in ms. Default 10,000: a database that is at work may be slow. */
+  readonly answerMs?: number;
+}
+
+/**
+ * Work that takes as long as it likes while its database answers in another session of the pool. Rejects with `NoAnswer` once it does not;
+ * the work goes on until its sessions are closed.
+ */
+export async function whileAnswering<T>(
+  pool: pg.Pool,
+  work: () => Promise<T>,
+  { everyMs = 1_000, answerMs = 10_000 }: WatchTimes = {},
+): Promise<T> {
+  const over = new AbortController();
+  const watch = async (): Promise<never> => {
+    for (;;) {
+      await sleep(everyMs, undefined, { signal: over.signal });
+      // What else may be wrong, the work meets as well.
+      const answer = pool.query("SELECT 1").catch(() => undefined);
+      await answerWithin(answer, answerMs);
+    }
+  };
+  const working = work();
+  // Who has lost the race fails later.
+  working.catch(() => undefined);
+  try {
+    return await Promise.race([working, watch()]);
+  } finally {
+    over.abort();
+  }
+}

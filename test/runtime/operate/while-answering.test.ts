@@ -1,0 +1,27 @@
+import { Pool } from "pg";
+import { expect, inject, test } from "vitest";
+import { whileAnswering } from "../../../generator/cli/while-answering.js";
+import { NoAnswer } from "../../../runtime/operate/answer-within.js";
+import { startTcpProxy } from "../../support/tcp-proxy.js";
+
+const TIMES = { everyMs: 20, answerMs: 1_000 };
+
+test("work on a database is waited for while it answers, and given up once it does not", async () => {
+  const url = new URL(inject("postgres"));
+  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  const pool = new Pool({ connectionString: url.href, max: 2 });
+  pool.on("error", () => undefined);
+  const sleeping = (seconds: number) => () => pool.query(`SELECT pg_sleep(${seconds})`);
+  // Longer than any answer may take.
+  expect((await whileAnswering(pool, sleeping(1.5), TIMES)).rowCount).toBe(1);
+  await expect(whileAnswering(pool, () => pool.query("SELECT nothing"), TIMES)).rejects.toThrow(
+    'column "nothing" does not exist',
+  );
+  const given = whileAnswering(pool, sleeping(60), TIMES);
+  setTimeout(() => proxy.setWeather({ silent: "down" }), 100);
+  await expect(given).rejects.toThrow(new NoAnswer("no answer within 1 s"));
+  proxy.cut();
+  await pool.end();
+  await proxy.close();
+}, 30_000);
