@@ -1,8 +1,14 @@
 import type { Delivery } from "../broker/broker.js";
 import { HandlerFailed, hasState } from "../database/database-errors.js";
 import { retryUntilAnswered, Stopped } from "../database/retry.js";
-import { applyBatch } from "../inbox/apply.js";
+import { allFresh, applyBatch } from "../inbox/apply.js";
 import { VersionGap } from "../inbox/apply-errors.js";
+import {
+  applyFastPath,
+  type FastPathBatch,
+  type FastPathOutcome,
+  prepareFastPath,
+} from "../inbox/fast-path.js";
 import { addressOf, type Incoming, parseMessage } from "../inbox/parse.js";
 import { inProcessSpan } from "../telemetry/spans.js";
 import { messageOf } from "../text/error-message.js";
@@ -20,6 +26,67 @@ import {
 import { attemptEvent } from "./one-by-one.js";
 import type { PendingRetries, PendingRetry } from "./retries.js";
 import { acknowledge, defer, reject } from "./settle.js";
+
+/**
+ * The statement that applies the whole batch. Undefined where a message is no event, or the batch is more than one statement.
+ * `offset`: the sequence offset of the epoch in which it was received.
+ */
+export function prepareBatch(
+  context: BatchContext,
+  offset: number,
+  received: readonly Received[],
+): FastPathBatch | undefined {
+  const events: Incoming[] = [];
+  for (const { parsed } of received) {
+    if (parsed?.ok !== true) return undefined;
+    events.push(parsed.incoming);
+  }
+  const { durable } = context.model.definition;
+  return prepareFastPath(
+    context,
+    events.sort((a, b) => a.seq - b.seq),
+    { durable, offset },
+  );
+}
+
+export interface AtOnce {
+  readonly outcome: FastPathOutcome | "not-tried";
+  /** Acknowledges the whole batch, where it was applied. */
+  readonly settle: () => void;
+}
+
+const nothing = () => undefined;
+
+/**
+ * Applies the usual batch by the one statement that was prepared for it, which writes nothing where an event of the durable is a
+ * pending retry. Whatever else it comes to, nothing is settled: `processBatch` is to do that. Rejects only with `Stopped`.
+ */
+export async function applyAtOnce(
+  context: BatchContext,
+  batch: readonly Received[],
+  prepared: FastPathBatch,
+): Promise<AtOnce> {
+  const due: Due[] = [];
+  for (const { delivery, seq, parsed } of batch)
+    if (parsed?.ok === true && !isSuspicious(context, delivery, seq))
+      due.push({ delivery, event: parsed.incoming });
+  forgetDue(context.deferredUntil);
+  if (due.length < batch.length || context.deferredUntil.size > 0)
+    return { outcome: "not-tried", settle: nothing };
+  try {
+    const outcome = await inProcessSpan(spanOf(context, due), () =>
+      retryUntilAnswered(context, () =>
+        context.exclusively(() => applyFastPath(context.pool, context, prepared)),
+      ),
+    );
+    const settle = outcome === "applied" ? () => acknowledge(context, due, allFresh(due.length)) : nothing;
+    return { outcome, settle };
+  } catch (error) {
+    if (error instanceof Stopped) throw error;
+    context.logger.debug({ error: messageOf(error) }, "a batch failed at once");
+    return { outcome: "not-tried", settle: nothing };
+  }
+}
 
 /**
  * Settles every message of a batch: applied and acknowledged, deferred, or made a dead letter.
@@ -69,7 +136,7 @@ function triage(
 ): Triage {
   const now = Date.now();
   const blockers = earliestByEntity(context, retries, now);
-  for (const [id, until] of context.deferredUntil) if (until <= now) context.deferredUntil.delete(id);
+  forgetDue(context.deferredUntil, now);
   const isQuiet = (one: Due | Unread): one is Due =>
     !isUnread(one) && !isSuspicious(context, one.delivery, one.event.seq);
   if (blockers.size === 0 && context.deferredUntil.size === 0 && due.every(isQuiet))
@@ -101,6 +168,10 @@ function triage(
     } else together.push(one);
   }
   return { together, oneByOne };
+}
+
+function forgetDue(deferredUntil: BatchContext["deferredUntil"], now = Date.now()): void {
+  for (const [id, until] of deferredUntil) if (until <= now) deferredUntil.delete(id);
 }
 
 /** The earliest pending retry of each entity. One that is long overdue is of a message that no longer exists: it blocks nothing. */

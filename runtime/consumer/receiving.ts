@@ -1,28 +1,21 @@
-import { type AckHeartbeat, startAckHeartbeat } from "../broker/ack-heartbeat.js";
-import {
-  type Broker,
-  ConsumerGone,
-  type ConsumerPlan,
-  type ConsumerState,
-  type Delivery,
-  type PullSubscription,
-} from "../broker/broker.js";
+import { startAckHeartbeat } from "../broker/ack-heartbeat.js";
+import { type Broker, ConsumerGone, type ConsumerPlan, type Delivery } from "../broker/broker.js";
 import { retryUntilAnswered, Stopped } from "../database/retry.js";
-import { type FastPathBatch, prepareFastPath } from "../inbox/fast-path.js";
-import { type Incoming, parseMessage } from "../inbox/parse.js";
-import { pause } from "../pause.js";
-import { withoutAction } from "../subject.js";
+import type { FastPathBatch } from "../inbox/fast-path.js";
+import { parseMessage } from "../inbox/parse.js";
 import type { MeasuredBatch } from "../telemetry/meter.js";
-import { processBatch } from "./batch.js";
+import { type AtOnce, applyAtOnce, prepareBatch, processBatch } from "./batch.js";
 import { type BatchContext, isSuspicious, type Received } from "./batch-context.js";
 import type { Settled } from "./consumer-state.js";
+import { type Flow, type Reception, readInFlight } from "./flow.js";
 import { type PendingRetries, readPendingRetries } from "./retries.js";
-import { type Epoch, readPosition } from "./stream-epoch.js";
+import { readPosition } from "./stream-epoch.js";
 import type { InFlight } from "./version-gap.js";
 
 /*
- * Receives messages: while one batch is applied, the next is received and parsed. No message is left unsettled: whatever
- * ends it, the batch in hand is finished and the rest handed back.
+ * Receives messages: while one batch is applied, the next is received and parsed. It is closed when it is full, or else when the one before is
+ * through: a message that comes meanwhile waits for no other batch. No message is left unsettled: whatever ends it, the batch in
+ * hand is finished and the rest handed back.
  */
 
 export interface ReceiverOptions {
@@ -36,12 +29,6 @@ export interface ReceiverOptions {
   readonly onDoubt: (reason: string) => Promise<void>;
 }
 
-export interface Reception {
-  readonly epoch: Epoch;
-  /** Why receiving must end; undefined while it may go on. Polled once per second and before each batch. */
-  readonly mustLeave: () => string | undefined;
-}
-
 export interface Receiver {
   /** Receives until told to stop. Rejects with `ConsumerGone` when the durable, or the stream as it was, is no more. */
   receive(reception: Reception): Promise<void>;
@@ -51,28 +38,14 @@ export interface Receiver {
   inFlight(): Promise<InFlight>;
 }
 
-/** One reception, from the first pull to the last. */
-interface Flow extends Reception {
-  readonly subscription: PullSubscription;
-  readonly heartbeat: AckHeartbeat;
-  /** The batch that was received while the one before is applied. */
-  upcoming: readonly Delivery[];
-  /** The batch that is applied now. */
-  current: readonly Delivery[];
-  /** Sequences of messages that were delivered here first, by the number of that delivery: of those that came after a gap. */
-  readonly firstDeliveries: Map<number, number>;
-  /** Highest message sequence delivered for the first time; a lower one means a stream that started again. */
-  highest: number;
-  /** The subscription is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */
-  ended: boolean;
-}
-
 interface Batch {
   readonly received: readonly Received[];
   readonly deliveries: readonly Delivery[];
   readonly release: () => void;
-  readonly retries: Promise<PendingRetries>;
+  /** The usual batch: the one statement that applies it. */
   readonly prepared: FastPathBatch | undefined;
+  /** Of any other. */
+  readonly retries: Promise<PendingRetries> | undefined;
 }
 
 const WAIT_MS = 1_000;
@@ -82,10 +55,6 @@ const HAND_BACK_MS = 100;
 
 /** Parsing holds the event loop; in slices of this many messages, the database's answers get in between. */
 const SLICE = 128;
-
-/** Acks that were just sent are not counted yet: asked three times before a message counts as in flight elsewhere. */
-const IN_FLIGHT_READS = 3;
-const IN_FLIGHT_AGAIN_MS = 15;
 
 export function createReceiver(options: ReceiverOptions): Receiver {
   let flow: Flow | undefined;
@@ -103,6 +72,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         current: [],
         firstDeliveries: new Map(),
         highest: 0,
+        expectsRetries: false,
+        settled: Promise.resolve(),
         ended: false,
       };
       flow = own;
@@ -119,61 +90,84 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 }
 
 async function receiveAll(options: ReceiverOptions, flow: Flow): Promise<void> {
-  let next = takeBatch(options, flow);
+  let next = takeBatch(options, flow, Promise.resolve());
   try {
     for (;;) {
       const batch = await next;
       if (options.signal.aborted) return;
       const reason = flow.mustLeave();
       if (reason !== undefined) throw new ConsumerGone(reason);
-      next = takeBatch(options, flow);
+      const settledBefore = flow.settled;
+      const applied = apply(options, flow, batch);
+      next = takeBatch(options, flow, applied);
       // Awaited in the next turn; until then a failure must not count as unhandled.
       next.catch(() => undefined);
-      await apply(options, flow, batch);
+      await applied;
+      await settledBefore;
     }
   } finally {
     flow.ended = true;
     flow.upcoming = [];
+    await flow.settled.catch(() => undefined);
     await flow.subscription.stop();
     await next.then(handBack, () => undefined);
   }
 }
 
-async function takeBatch(options: ReceiverOptions, flow: Flow): Promise<Batch> {
+/** `former`: ends when the batch before is applied, or has failed. */
+async function takeBatch(options: ReceiverOptions, flow: Flow, former: Promise<unknown>): Promise<Batch> {
   const { signal } = options;
   const context = options.batch();
   const { model, pool } = context;
-  let deliveries: readonly Delivery[] = [];
-  flow.upcoming = [];
-  while (deliveries.length === 0 && !flow.ended && !signal.aborted && flow.mustLeave() === undefined) {
-    deliveries = await flow.subscription.next(model.delivery.batch, WAIT_MS);
-  }
-  flow.upcoming = deliveries;
-  const release = flow.heartbeat.hold(deliveries);
-  // Asked while the batch before is applied and this one is parsed.
-  const retries = retryUntilAnswered(context, () => readPendingRetries(pool, model.definition.durable));
-  retries.catch(() => undefined);
+  const { batch: most } = model.delivery;
+  const deliveries: Delivery[] = [];
   const received: Received[] = [];
-  for (const [at, delivery] of deliveries.entries()) {
-    if (at % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
-    const seq = flow.epoch.offset + delivery.seq;
-    const unread = isSuspicious(context, delivery, seq);
-    received.push({ delivery, seq, parsed: unread ? undefined : parseMessage(model, delivery, seq) });
+  const take = async (waitMs: number) => {
+    const taken = await flow.subscription.next(most - deliveries.length, waitMs);
+    for (const delivery of taken) deliveries.push(delivery);
+  };
+  flow.upcoming = deliveries;
+  while (deliveries.length === 0 && !flow.ended && !signal.aborted && flow.mustLeave() === undefined)
+    await take(WAIT_MS);
+  const release = flow.heartbeat.hold(deliveries);
+  await parseNew(flow, { context, deliveries, received });
+  if (deliveries.length > 0 && deliveries.length < most) {
+    await former.catch(() => undefined);
+    // A durable that is gone is met again by whoever takes the next batch.
+    if (!flow.ended) await take(0).catch(() => undefined);
+    await parseNew(flow, { context, deliveries, received });
   }
-  return { received, deliveries, release, retries, prepared: prepareAll(context, received) };
+  const prepared = flow.expectsRetries ? undefined : prepareBatch(context, flow.epoch.offset, received);
+  const retries =
+    prepared === undefined
+      ? retryUntilAnswered(context, () => readPendingRetries(pool, model.definition.durable))
+      : undefined;
+  // Awaited when the batch before is settled.
+  retries?.catch(() => undefined);
+  return { received, deliveries, release, prepared, retries };
 }
 
-/** Undefined where a message is no event, or the batch is more than one statement. */
-function prepareAll(context: BatchContext, received: readonly Received[]): FastPathBatch | undefined {
-  const events: Incoming[] = [];
-  for (const { parsed } of received) {
-    if (parsed?.ok !== true) return undefined;
-    events.push(parsed.incoming);
+interface Taken {
+  readonly context: BatchContext;
+  readonly deliveries: readonly Delivery[];
+  readonly received: Received[];
+}
+
+/** What was taken and is not parsed yet. */
+async function parseNew({ epoch }: Flow, { context, deliveries, received }: Taken): Promise<void> {
+  while (received.length < deliveries.length) {
+    // Also before the first slice: what is to be sent for the batch before goes first.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const delivery of deliveries.slice(received.length, received.length + SLICE)) {
+      const seq = epoch.offset + delivery.seq;
+      const unread = isSuspicious(context, delivery, seq);
+      received.push({
+        delivery,
+        seq,
+        parsed: unread ? undefined : parseMessage(context.model, delivery, seq),
+      });
+    }
   }
-  return prepareFastPath(
-    context,
-    events.sort((a, b) => a.seq - b.seq),
-  );
 }
 
 function handBack({ deliveries, release }: Batch): void {
@@ -181,32 +175,70 @@ function handBack({ deliveries, release }: Batch): void {
   release();
 }
 
+const NOT_TRIED: AtOnce = { outcome: "not-tried", settle: () => undefined };
+
+/** Resolves when the batch is settled; one that was applied at once may be acknowledged a moment later, `flow.settled`. */
 async function apply(options: ReceiverOptions, flow: Flow, batch: Batch): Promise<void> {
-  if (batch.received.length === 0) return;
+  const { received, deliveries, prepared } = batch;
+  if (received.length === 0) return;
+  let release = batch.release;
   try {
-    const retries = await batch.retries;
-    await checkEpoch(options, flow, { deliveries: batch.deliveries, offset: retries.offset });
-    flow.current = batch.deliveries;
-    const context = { ...options.batch(), prepared: batch.prepared };
+    await checkOrder(options, flow, deliveries);
+    flow.current = deliveries;
+    const context = options.batch();
     const started = performance.now();
-    await processBatch(context, batch.received, retries.bySeq);
-    const now = Date.now();
-    const settled = {
-      now,
-      settledSeq: Math.max(...batch.received.map(({ seq }) => seq)),
-      deliveredSeq: Math.max(...batch.deliveries.map(({ seq }) => seq)),
-    };
-    options.onSettled(settled, {
-      seconds: (performance.now() - started) / 1000,
-      delaySeconds: (now - oldestOf(batch.deliveries).getTime()) / 1000,
-    });
+    const note = noted(options, batch, started);
+    const { outcome, settle } =
+      prepared === undefined ? NOT_TRIED : await applyAtOnce(context, received, prepared);
+    if (outcome === "applied") {
+      release = () => undefined;
+      flow.settled = soon(() => {
+        settle();
+        note();
+        batch.release();
+      });
+      return;
+    }
+    const retries = await (batch.retries ??
+      retryUntilAnswered(context, () => readPendingRetries(context.pool, context.model.definition.durable)));
+    checkOffset(options, flow, retries.offset);
+    flow.expectsRetries = retries.bySeq.size > 0;
+    const skipFastPath = outcome === "left-some-out" ? true : undefined;
+    await processBatch({ ...context, skipFastPath }, received, retries.bySeq);
+    note();
   } catch (error) {
     // Those that were settled stay settled; the rest comes again.
     handBack(batch);
     if (!(error instanceof Stopped)) throw error;
   } finally {
-    batch.release();
+    release();
   }
+}
+
+/**
+ * After what is about to be sent: the acks of a thousand messages take the process a millisecond, in which the database has the next
+ * batch to work on.
+ */
+function soon(work: () => void): Promise<void> {
+  const done = new Promise<void>((resolve) => setImmediate(resolve)).then(work);
+  done.catch(() => undefined);
+  return done;
+}
+
+/** Tells that the batch is settled, and how long that took. */
+function noted({ onSettled }: ReceiverOptions, { received, deliveries }: Batch, started: number): () => void {
+  return () => {
+    const now = Date.now();
+    const settled = {
+      now,
+      settledSeq: Math.max(...received.map(({ seq }) => seq)),
+      deliveredSeq: Math.max(...deliveries.map(({ seq }) => seq)),
+    };
+    onSettled(settled, {
+      seconds: (performance.now() - started) / 1000,
+      delaySeconds: (now - oldestOf(deliveries).getTime()) / 1000,
+    });
+  };
 }
 
 /** A redelivered message may stand anywhere in a batch; the sequence tells its age without reading its time. */
@@ -216,83 +248,33 @@ function oldestOf(deliveries: readonly Delivery[]): Date {
   return oldest?.time ?? new Date();
 }
 
-interface EpochCheck {
-  readonly deliveries: readonly Delivery[];
-  /** As the database says it now, for all replicas. */
-  readonly offset: number | undefined;
-}
-
 /**
  * The client goes on with a stream that was deleted and created anew, and does not say so. First deliveries only
- * rise within one stream; where they do not, or where another replica has begun an epoch, attach again.
+ * rise within one stream; where they do not, attach again.
  * Within one stream, a broker that was killed has lost the state of the durable, or the stream's tail with it, whose
  * sequences other messages may have by now: only the source can tell.
  */
-async function checkEpoch(
+async function checkOrder(
   { broker, plan, batch, onDoubt }: ReceiverOptions,
   flow: Flow,
-  { deliveries, offset }: EpochCheck,
+  deliveries: readonly Delivery[],
 ): Promise<void> {
   const firsts = deliveries.filter((delivery) => delivery.deliveries === 1).map((delivery) => delivery.seq);
   const regressed = firsts.some((seq) => seq <= flow.highest);
   flow.highest = Math.max(flow.highest, ...firsts);
-  if (regressed) {
-    const position = await readPosition(broker, plan);
-    if (position === undefined || position.created !== flow.epoch.streamCreated)
-      throw new ConsumerGone(`stream ${plan.stream} was made anew`);
-    if (position.lastSeq < flow.highest)
-      throw new ConsumerGone(`stream ${plan.stream} has lost its newest messages`);
-    const reason = `the durable went back from ${flow.highest}`;
-    await retryUntilAnswered(batch(), () => onDoubt(reason));
-    flow.highest = Math.max(0, ...firsts);
-  }
-  if (offset !== flow.epoch.offset)
+  if (!regressed) return;
+  const position = await readPosition(broker, plan);
+  if (position === undefined || position.created !== flow.epoch.streamCreated)
+    throw new ConsumerGone(`stream ${plan.stream} was made anew`);
+  if (position.lastSeq < flow.highest)
+    throw new ConsumerGone(`stream ${plan.stream} has lost its newest messages`);
+  const reason = `the durable went back from ${flow.highest}`;
+  await retryUntilAnswered(batch(), () => onDoubt(reason));
+  flow.highest = Math.max(0, ...firsts);
+}
+
+/** Another replica may have begun an epoch. `offset`: as the database says it now, for all replicas. */
+function checkOffset({ plan }: ReceiverOptions, { epoch }: Flow, offset: number | undefined): void {
+  if (offset !== epoch.offset)
     throw new ConsumerGone(`stream ${plan.stream} was made anew, another replica noticed`);
-}
-
-async function readInFlight(
-  { broker, plan, signal }: ReceiverOptions,
-  flow: Flow | undefined,
-): Promise<InFlight> {
-  for (let read = 1; ; read += 1) {
-    const state = await broker.consumerState(plan.stream, plan.durable).catch(() => undefined);
-    // The broker is away, so nothing is known; nor can anything be settled until it is back.
-    if (state === undefined) return { ackFloor: undefined, elsewhere: true, next: new Map() };
-    const elsewhere = state.ackPending > (flow?.subscription.outstanding?.() ?? 0);
-    const floor = flow === undefined ? state.ackFloor : settledUpTo(flow, state);
-    const ackFloor = floor === undefined ? undefined : (flow?.epoch.offset ?? 0) + floor;
-    if (!elsewhere || read === IN_FLIGHT_READS) return { ackFloor, elsewhere, next: firstByEntity(flow) };
-    await pause(IN_FLIGHT_AGAIN_MS, signal);
-  }
-}
-
-/** From so many on they are forgotten: a message that stands at the floor for long. */
-const MANY_FIRST_DELIVERIES = 10_000;
-
-/**
- * Between the floor that the broker tells and the lowest message in flight there may be others, that the durable does not read. Where
- * that message was delivered here first its number shows that it is the lowest: replicas would wait for each other in vain.
- */
-function settledUpTo(flow: Flow, { ackFloor, ackFloorConsumerSeq }: ConsumerState): number | undefined {
-  if (ackFloor === undefined || ackFloorConsumerSeq === undefined) return ackFloor;
-  const { firstDeliveries } = flow;
-  if (firstDeliveries.size > MANY_FIRST_DELIVERIES) firstDeliveries.clear();
-  for (const { seq, consumerSeq, deliveries } of flow.current)
-    if (deliveries === 1 && consumerSeq !== undefined) firstDeliveries.set(consumerSeq, seq);
-  for (const number of firstDeliveries.keys())
-    if (number <= ackFloorConsumerSeq) firstDeliveries.delete(number);
-  const lowest = firstDeliveries.get(ackFloorConsumerSeq + 1);
-  return lowest === undefined ? ackFloor : Math.max(ackFloor, lowest - 1);
-}
-
-/** Of what this process takes next, the lowest effective sequence of each entity, by subject without its action. */
-function firstByEntity(flow: Flow | undefined): ReadonlyMap<string, number> {
-  const firsts = new Map<string, number>();
-  if (flow === undefined) return firsts;
-  for (const { subject, seq } of [...flow.upcoming, ...flow.subscription.buffered()]) {
-    const entity = withoutAction(subject);
-    const known = firsts.get(entity) ?? Number.POSITIVE_INFINITY;
-    firsts.set(entity, Math.min(known, flow.epoch.offset + seq));
-  }
-  return firsts;
 }

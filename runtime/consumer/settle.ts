@@ -14,7 +14,7 @@ import { backoffMs, forgetAttempt, postponeAttempt } from "./retries.js";
  */
 
 /**
- * Acknowledges what was applied, as the next thing after its COMMIT: between the two nothing happens. A crash in between
+ * Acknowledges what was applied, as the next thing after its COMMIT: between the two nothing happens to the batch. A crash in between
  * means one redelivery, which `isFresh` or `dropDuplicates` recognises, so that it changes nothing.
  */
 export function acknowledge(context: BatchContext, due: readonly Due[], applied: Applied): void {

@@ -5,7 +5,7 @@ import { Raced, VersionGap } from "./apply-errors.js";
 import { type ConsumerModel, cascadesOf } from "./consumer-model.js";
 import { dropDuplicates } from "./duplicates.js";
 import { lockStates, writeStates } from "./entity-states.js";
-import { applyFastPath, type FastPathBatch, type FastPathContext, prepareFastPath } from "./fast-path.js";
+import { applyFastPath, type FastPathContext, prepareFastPath } from "./fast-path.js";
 import { callHandlers, type HandlerCalls } from "./handlers.js";
 import { lostDeletions } from "./implied-events.js";
 import { type Incoming, printedCause } from "./parse.js";
@@ -22,8 +22,8 @@ import { removeOutside, writeRows } from "./write-rows.js";
 
 export interface ApplyContext extends HandlerCalls, FastPathContext {
   readonly model: ConsumerModel;
-  /** Prepared ahead for the batch that the events are part of; used only while they are all of that batch. */
-  readonly prepared?: FastPathBatch | undefined;
+  /** These events were on the fast path already, and some of them were left out. */
+  readonly skipFastPath?: true | undefined;
   /** Before a row is written, look for other rows that hold its unique values, and give one of the two a placeholder value. */
   readonly settleConflicts?: true;
   /**
@@ -51,10 +51,9 @@ export async function applyBatch(
   context: ApplyContext,
   events: readonly Incoming[],
 ): Promise<Applied> {
-  const { prepared } = context;
-  const fast = prepared?.events === events.length ? prepared : prepareFastPath(context, events);
-  if (fast !== undefined && (await applyFastPath(pool, context, fast)))
-    return { fresh: events.length, stale: 0, gaps: [], tasks: false };
+  const fast = context.skipFastPath ? undefined : prepareFastPath(context, events);
+  if (fast !== undefined && (await applyFastPath(pool, context, fast)) === "applied")
+    return allFresh(events.length);
   for (;;) {
     try {
       return await inTransaction(pool, (client) => applyEvents(client, context, events));
@@ -62,6 +61,11 @@ export async function applyBatch(
       if (!(error instanceof Raced)) throw error;
     }
   }
+}
+
+/** What became of events that the fast path has applied. */
+export function allFresh(events: number): Applied {
+  return { fresh: events, stale: 0, gaps: [], tasks: false };
 }
 
 /** As `applyBatch`, within the caller's transaction and without the fast path. Rejects with `Raced`: roll back and call again. */

@@ -21,6 +21,22 @@ export interface FastPathRows {
   readonly rows: readonly VersionedUpsert[];
   /** Skips an entity that is known here, and of which versions in between are missing. */
   readonly withoutGap: boolean;
+  /** Writes nothing unless this holds. Default: it is known to. */
+  readonly provided?: QuietDurable | undefined;
+}
+
+/** No event of this durable is a pending retry, and all replicas agree on this sequence offset. */
+export interface QuietDurable {
+  readonly durable: string;
+  readonly offset: number;
+}
+
+/** The one row of the statement's result. */
+export interface FastPathCounts {
+  /** Rows written that were not inserted as new. */
+  readonly changed: number;
+  /** False where the durable is not quiet: nothing was written. */
+  readonly quiet: boolean;
 }
 
 const LEADING = {
@@ -30,8 +46,7 @@ const LEADING = {
 
 /**
  * Guard and effect in one statement and one round trip. Writes the rows that are certainly fresh: each is guarded as an
- * update, which a tombstone refuses first. Its row count is the number of rows written that were not inserted as new, so
- * the caller knows whether any was left out.
+ * update, which a tombstone refuses first. Gives `FastPathCounts`, so that the caller knows whether any was left out.
  */
 export function fastPathStatement({
   cache,
@@ -39,6 +54,7 @@ export function fastPathStatement({
   shape,
   rows: upserts,
   withoutGap,
+  provided,
 }: FastPathRows): Statement {
   const shaped = shapeColumns(cache, shape, 5);
   const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
@@ -50,12 +66,23 @@ export function fastPathStatement({
   // Locked in order of id, as everywhere: else two replicas lock each other out.
   const inOrder = `ORDER BY ${id} COLLATE "C"`;
   const merged = upserts.filter(({ first, version }) => first < version);
-  const noGap = withoutGap
-    ? ` AND ${noGapSql(merged.length === 0 ? undefined : 5 + cache.key.length + shaped.indexes.length)}`
-    : "";
+  const values: unknown[] = [
+    entity,
+    arrayLiteral(upserts.map((upsert) => upsert.version)),
+    arrayLiteral(upserts.map((upsert) => upsert.seq)),
+    arrayLiteral(upserts.map((upsert) => upsert.isNew)),
+    ...cellArrays(cache, upserts, shaped.indexes),
+  ];
+  const parameter = (value: unknown) => `$${values.push(value)}`;
+  const firsts = () => JSON.stringify(Object.fromEntries(merged.map(({ id, first }) => [id, first])));
+  const noGap = withoutGap ? ` AND ${noGapSql(merged.length === 0 ? undefined : parameter(firsts()))}` : "";
+  const ifQuiet =
+    provided === undefined
+      ? ""
+      : ` WHERE ${quietSql(parameter(provided.durable), parameter(provided.offset))}`;
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH "$event" AS (
-  SELECT * FROM ${shaped.source('"$event"', LEADING)}
+  SELECT * FROM ${shaped.source('"$event"', LEADING)}${ifQuiet}
 ), "$first" AS (
   ${state} WHERE "$event"."$new" ${inOrder}
 ), "$fresh" AS (
@@ -66,33 +93,37 @@ export function fastPathStatement({
   RETURNING state.entity_id
 ), "$arrived" AS (
   INSERT INTO ${table} AS "$row" (${names}) SELECT ${namesOf('"$event"')} FROM "$event" WHERE "$event"."$new" ORDER BY "$event"."$seq"
+), "$changed" AS (
+  INSERT INTO ${table} AS "$row" (${names})
+  SELECT ${namesOf('"$event"')} FROM "$event" JOIN "$fresh" ON "$fresh".entity_id = ${id} WHERE NOT "$event"."$new"
+  ORDER BY "$event"."$seq"
+  ${conflictClause(cache, shaped)} RETURNING true
 )
-INSERT INTO ${table} AS "$row" (${names})
-SELECT ${namesOf('"$event"')} FROM "$event" JOIN "$fresh" ON "$fresh".entity_id = ${id} WHERE NOT "$event"."$new"
-ORDER BY "$event"."$seq"
-${conflictClause(cache, shaped)}`;
-  const versions = arrayLiteral(upserts.map((upsert) => upsert.version));
-  const seqs = arrayLiteral(upserts.map((upsert) => upsert.seq));
-  const isNew = arrayLiteral(upserts.map((upsert) => upsert.isNew));
-  const firsts = Object.fromEntries(merged.map(({ id, first }) => [id, first]));
-  return {
-    text,
-    values: [
-      entity,
-      versions,
-      seqs,
-      isNew,
-      ...cellArrays(cache, upserts, shaped.indexes),
-      ...(withoutGap && merged.length > 0 ? [JSON.stringify(firsts)] : []),
-    ],
-  };
+SELECT (SELECT count(*) FROM "$changed")::integer AS changed, EXISTS (SELECT FROM "$event") AS quiet`;
+  return { text, values, ...(upserts.length <= FEW && { name: nameOf(text) }) };
 }
 
+/** A plan that is kept assumes ten rows: for so many it is as good as any, and planning takes longer than to run it. */
+const FEW = 50;
+
+const names = new Map<string, string>();
+
+/** One for each text, of which there are as many as shapes of rows. */
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `mesh-fast-path-${names.size + 1}`;
+  names.set(text, name);
+  return name;
+}
 /** Not `hasVersionGap`. Where events were merged, the versions of their first ones are in the parameter, by id. */
-function noGapSql(parameter: number | undefined): string {
+function noGapSql(parameter: string | undefined): string {
   const first =
     parameter === undefined
       ? "excluded.version"
-      : `coalesce(($${parameter}::jsonb ->> excluded.entity_id)::bigint, excluded.version)`;
+      : `coalesce((${parameter}::jsonb ->> excluded.entity_id)::bigint, excluded.version)`;
   return `${first} <= coalesce(state.version, 0) + 1`;
+}
+
+function quietSql(durable: string, offset: string): string {
+  return `EXISTS (SELECT FROM mesh.subscription AS "$s" WHERE "$s".durable = ${durable} AND "$s".seq_offset = ${offset})
+    AND NOT EXISTS (SELECT FROM mesh.attempt AS "$a" WHERE "$a".durable = ${durable})`;
 }

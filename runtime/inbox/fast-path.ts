@@ -2,12 +2,17 @@ import type { Pool } from "pg";
 import { hasState } from "../database/database-errors.js";
 import { withClient } from "../database/transaction.js";
 import type { ConsumerModel } from "./consumer-model.js";
-import { fastPathStatement, type VersionedUpsert } from "./fast-path-statement.js";
+import {
+  type FastPathCounts,
+  fastPathStatement,
+  type QuietDurable,
+  type VersionedUpsert,
+} from "./fast-path-statement.js";
 import type { InsertThrottle } from "./insert-throttle.js";
 import { membershipOf } from "./membership.js";
 import type { Incoming } from "./parse.js";
 import { cellsOf, isWhole } from "./plan-batch.js";
-import { hasShapeOf, run, type Statement, shapeOf } from "./row-statements.js";
+import { hasShapeOf, type Statement, shapeOf } from "./row-statements.js";
 
 /*
  * The usual traffic in one statement: events that all carry a version and every column, where nothing
@@ -21,9 +26,8 @@ export interface FastPathContext {
   readonly insertThrottle?: InsertThrottle;
 }
 
-/** Prepared before it is due, while the database is still at work on the batch before. */
+/** May be prepared before it is due, while the database is still at work on the batch before. */
 export interface FastPathBatch {
-  readonly events: number;
   /** Inserts what is created as new; undefined where that is not worth trying. */
   readonly optimistic: Statement | undefined;
   readonly guarded: () => Statement;
@@ -32,10 +36,11 @@ export interface FastPathBatch {
   readonly entities: number;
 }
 
-/** Undefined where the events do not all fit the fast path. */
+/** Undefined where the events do not all fit the fast path. `provided`: see `FastPathRows`. */
 export function prepareFastPath(
   context: FastPathContext,
   events: readonly Incoming[],
+  provided?: QuietDurable,
 ): FastPathBatch | undefined {
   const { cache, scope } = context.model;
   const changes = mergeByEntity(context.model, events);
@@ -49,10 +54,10 @@ export function prepareFastPath(
       shape: shapeOf(first),
       rows,
       withoutGap: orderMatters,
+      provided,
     });
   const created = changes.filter((change) => change.isNew).length;
   return {
-    events: events.length,
     optimistic: created > 0 && context.insertThrottle?.mayTry() === true ? toStatement(changes) : undefined,
     guarded: () => toStatement(changes.map((change) => ({ ...change, isNew: false }))),
     created,
@@ -60,25 +65,42 @@ export function prepareFastPath(
   };
 }
 
-/** False where one of the events may be stale: what was written stands, and the caller plans the whole batch. */
+/** What became of a batch on the fast path. */
+export type FastPathOutcome =
+  | "applied"
+  /** One of the events may be stale: what was written stands, and the caller plans the whole batch. */
+  | "left-some-out"
+  /** The durable is not quiet: nothing was written. */
+  | "not-quiet";
+
 export async function applyFastPath(
   pool: Pool,
   { insertThrottle }: FastPathContext,
   { optimistic, guarded, created, entities }: FastPathBatch,
-): Promise<boolean> {
+): Promise<FastPathOutcome> {
   if (optimistic !== undefined) {
     try {
-      const { rowCount } = await withClient(pool, (client) => run(client, optimistic));
+      const counts = await write(pool, optimistic);
       insertThrottle?.succeeded();
-      return rowCount === entities - created;
+      return outcomeOf(counts, entities - created);
     } catch (error) {
       // The statement failed as a whole, so nothing was written.
       if (!hasState(error, "unique_violation")) throw error;
       insertThrottle?.conflicted();
     }
   }
-  const { rowCount } = await withClient(pool, (client) => run(client, guarded()));
-  return rowCount === entities;
+  return outcomeOf(await write(pool, guarded()), entities);
+}
+
+function outcomeOf({ changed, quiet }: FastPathCounts, expected: number): FastPathOutcome {
+  if (!quiet) return "not-quiet";
+  return changed === expected ? "applied" : "left-some-out";
+}
+
+async function write(pool: Pool, { values, ...named }: Statement): Promise<FastPathCounts> {
+  const query = { ...named, values: [...values] };
+  const { rows } = await withClient(pool, (client) => client.query<FastPathCounts>(query));
+  return rows[0] ?? { changed: 0, quiet: false };
 }
 
 /**

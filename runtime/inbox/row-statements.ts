@@ -8,8 +8,8 @@ import type { CacheModel } from "./consumer-model.js";
 import type { Upsert } from "./plan-batch.js";
 
 /*
- * Statements on the rows of a cache, set-based: one array per column. None is a named statement: a plan kept for reuse
- * assumes ten elements per array and joins thousands with nested loops; planning anew costs a fraction of a
+ * Statements on the rows of a cache, set-based: one array per column. None of many rows is a named statement: a plan kept for
+ * reuse assumes ten elements per array and joins thousands with nested loops; planning anew costs a fraction of a
  * millisecond per batch.
  *
  * In a statement that also names a table of the mesh, every name of a relation or column that could be one of the table's holds a `$`, which no name of mesh.yaml may:
@@ -18,6 +18,8 @@ import type { Upsert } from "./plan-batch.js";
 
 export interface Statement {
   readonly text: string;
+  /** Its plan is kept. */
+  readonly name?: string;
   readonly values: readonly unknown[];
 }
 

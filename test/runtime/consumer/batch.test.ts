@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { processBatch } from "../../../runtime/consumer/batch.js";
+import { applyAtOnce, prepareBatch, processBatch } from "../../../runtime/consumer/batch.js";
 import type { BatchContext } from "../../../runtime/consumer/batch-context.js";
 import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
 import { readPendingRetries } from "../../../runtime/consumer/retries.js";
@@ -61,8 +61,16 @@ async function runBatch(context: BatchContext, sent: readonly Sent[]): Promise<r
     seq: delivery.seq,
     parsed: parseMessage(context.model, delivery, delivery.seq),
   }));
+  const prepared = prepareBatch(context, 0, received);
+  const { outcome, settle } =
+    prepared === undefined
+      ? { outcome: "not-tried", settle: () => undefined }
+      : await applyAtOnce(context, received, prepared);
+  settle();
+  if (outcome === "applied") return deliveries;
   const { bySeq } = await readPendingRetries(pool, context.model.definition.durable);
-  await processBatch(context, received, bySeq);
+  const skipFastPath = outcome === "left-some-out" ? true : undefined;
+  await processBatch({ ...context, skipFastPath }, received, bySeq);
   return deliveries;
 }
 

@@ -55,7 +55,6 @@ describe("the fast path", () => {
     const prepare = (sent: readonly StoredEvent[]) =>
       prepareFastPath({ model, insertThrottle }, eventsOf(model, sent));
     expect(prepare([created("a", 1), updated("b", 2, 2)])).toMatchObject({
-      events: 2,
       entities: 2,
       created: 1,
     });
