@@ -38,7 +38,7 @@ const CONTESTANTS = [
   },
 ] as const;
 
-const PACKAGES = {
+export const PACKAGES = {
   "pg-boss": { "pg-boss": "12.38.0", pg: "8.23.1" },
   "graphile-worker": { "graphile-worker": "0.18.0", pg: "8.23.1" },
 } as const;
@@ -81,16 +81,27 @@ async function wholeWay({ by, rounds, servers }: Bench): Promise<readonly Row[]>
 type Run = (env: Readonly<Record<string, string>>) => Promise<{ readonly rate: number }>;
 
 async function runPeer(servers: Servers, count: number, run: Run): Promise<number> {
+  return await betweenDatabases(servers, async (owner, copy) => {
+    const env = { OWNER_URL: owner, COPY_URL: copy, COUNT: String(count), BATCH: "500" };
+    return (await run(env)).rate;
+  });
+}
+
+/** The URLs of two databases, with the users and with their empty copy, for as long as `use` takes. */
+export async function betweenDatabases<T>(
+  servers: Servers,
+  use: (owner: string, copy: string) => Promise<T>,
+): Promise<T> {
   const [owner, copy] = [
     await createDatabase(servers, "peer_owner"),
     await createDatabase(servers, "peer_copy"),
   ];
   await execute(owner, USERS);
   await execute(copy, CONSUMER_TABLES);
-  const { rate } = await run({ OWNER_URL: owner, COPY_URL: copy, COUNT: String(count), BATCH: "500" });
+  const result = await use(owner, copy);
   await dropAll(servers, "peer_owner");
   await dropAll(servers, "peer_copy");
-  return rate;
+  return result;
 }
 
 async function consumers(bench: Bench): Promise<readonly Row[]> {

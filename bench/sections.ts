@@ -2,6 +2,7 @@ import { batches } from "./batches.js";
 import { connections } from "./connections.js";
 import { consumer } from "./consumer.js";
 import { generate } from "./generate.js";
+import { latency } from "./latency.js";
 import { peers } from "./peers.js";
 import { reactions } from "./reactions.js";
 import { relay } from "./relay.js";
@@ -22,6 +23,7 @@ export const sections: readonly Section[] = [
   subscribers,
   replicas,
   connections,
+  latency,
   relay,
   trigger,
   wholeWay,

@@ -73,6 +73,8 @@ export interface Ends {
   readonly token: string;
   readonly owner: pg.Pool;
   readonly copy: pg.Pool;
+  readonly ownerUrl: string;
+  readonly copyUrl: string;
 }
 
 /** What brings rows from one end to the other; once it resolves it is connected. */
@@ -89,14 +91,9 @@ export async function timeWay(
   written: Written,
   start: (ends: Ends) => Promise<Way>,
 ): Promise<number> {
-  const token = `bench${randomUUID().slice(0, 8)}`;
-  const names = [`${token}_owner`, `${token}_copy`] as const;
-  const [owner, copy] = [
-    openPool(await createMeshDatabase(servers, names[0], ownerTables(token))),
-    openPool(await createMeshDatabase(servers, names[1], CONSUMER_TABLES)),
-  ];
-  try {
-    const way = await start({ natsUrl: servers.natsUrl, token, owner, copy });
+  return await betweenEnds(servers, async (ends) => {
+    const { owner, copy } = ends;
+    const way = await start(ends);
     const started = performance.now();
     await writeAll(owner, written, way.write);
     while (way.applied() < written.count) await sleep(2);
@@ -106,6 +103,18 @@ export async function timeWay(
     if (rows[0]?.users !== written.count)
       throw new Error(`${rows[0]?.users} users in the copy, not ${written.count}`);
     return rate;
+  });
+}
+
+/** Both databases, for as long as `use` takes. */
+export async function betweenEnds<T>(servers: Servers, use: (ends: Ends) => Promise<T>): Promise<T> {
+  const token = `bench${randomUUID().slice(0, 8)}`;
+  const names = [`${token}_owner`, `${token}_copy`] as const;
+  const ownerUrl = await createMeshDatabase(servers, names[0], ownerTables(token));
+  const copyUrl = await createMeshDatabase(servers, names[1], CONSUMER_TABLES);
+  const [owner, copy] = [openPool(ownerUrl), openPool(copyUrl)];
+  try {
+    return await use({ natsUrl: servers.natsUrl, token, owner, copy, ownerUrl, copyUrl });
   } finally {
     await Promise.all([owner.end(), copy.end()]);
     await dropAll(servers, names[0], token);

@@ -1,6 +1,6 @@
 import { Logger, run, runMigrations } from "graphile-worker";
 import pg from "pg";
-import { batch, columnsOf, print, rateWhen, UPSERT, writeUsers } from "./writer.mjs";
+import { asksLatency, batch, columnsOf, latencyOf, print, rateWhen, UPSERT, writeUsers } from "./writer.mjs";
 
 /*
  * graphile-worker as outbox and consumer, in the row's transaction: one job for each row (JOBS=rows), which is applied by itself, or one
@@ -34,8 +34,7 @@ await run({
   },
 });
 
-const started = performance.now();
-await writeUsers(client, (_, users) => {
+const enqueue = (client, users) => {
   const payloads = JOBS === "rows" ? users : [users];
   const specs = payloads.map((payload) => ({ identifier: "users", payload }));
   return client.query(
@@ -43,5 +42,10 @@ await writeUsers(client, (_, users) => {
      FROM json_populate_recordset(NULL::graphile_worker.job_spec, $1::json) AS spec))`,
     [JSON.stringify(specs)],
   );
-});
-print(await rateWhen(() => applied, { started, pool: copy }));
+};
+if (asksLatency) print(await latencyOf(enqueue));
+else {
+  const started = performance.now();
+  await writeUsers(client, enqueue);
+  print(await rateWhen(() => applied, { started, pool: copy }));
+}

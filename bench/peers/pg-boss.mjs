@@ -1,6 +1,6 @@
 import pg from "pg";
 import { PgBoss } from "pg-boss";
-import { batch, columnsOf, print, rateWhen, UPSERT, writeUsers } from "./writer.mjs";
+import { asksLatency, batch, columnsOf, latencyOf, print, rateWhen, UPSERT, writeUsers } from "./writer.mjs";
 
 /* pg-boss as outbox and consumer: one job for each row, in the row's transaction; jobs are fetched and applied in batches. */
 
@@ -22,13 +22,15 @@ await boss.work("user", options, async (jobs) => {
   applied += jobs.length;
 });
 
-const started = performance.now();
-const db = { executeSql: (text, values) => client.query(text, values) };
-await writeUsers(client, (_, users) =>
+const enqueue = (client, users) =>
   boss.insert(
     "user",
     users.map((data) => ({ data })),
-    { db },
-  ),
-);
-print(await rateWhen(() => applied, { started, pool: copy }));
+    { db: { executeSql: (text, values) => client.query(text, values) } },
+  );
+if (asksLatency) print(await latencyOf(enqueue));
+else {
+  const started = performance.now();
+  await writeUsers(client, enqueue);
+  print(await rateWhen(() => applied, { started, pool: copy }));
+}
