@@ -8,6 +8,7 @@ import { compareForeignCopy } from "./foreign-copies.js";
 import { checkHeardEvents } from "./heard-events.js";
 import { type Copy, copiesOf, isCreationUnmade, isForeign, isSynced, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
+import { checkMissingCauses } from "./missing-causes.js";
 import { checkMoments } from "./moments.js";
 import { isLossy } from "./plan.js";
 import { checkStateless } from "./stateless-services.js";
@@ -39,6 +40,7 @@ export async function findViolations(outcome: Outcome): Promise<readonly string[
     ...checkStateless(outcome),
     ...checkUnimplied(outcome),
     ...checkCauses(outcome),
+    ...(await checkMissingCauses(outcome)),
     ...(await readObserved(outcome)),
   ];
   return found;

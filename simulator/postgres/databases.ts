@@ -3,7 +3,7 @@ import { createMutex, inMeshSchema, relationOf } from "@meshwright/runtime/simul
 import pg, { escapeLiteral, escapeIdentifier as quote } from "pg";
 import { EARLIER_ROWS, observeEarlierRows, readAdoption } from "./adoption.js";
 import { existingTablesSql, standInView } from "./existing-tables.js";
-import { OBSERVERS, observe } from "./observers.js";
+import { OBSERVERS, observe, observeCauses } from "./observers.js";
 
 /*
  * The databases of a simulated world: real ones, migrated once, emptied before each schedule.
@@ -55,15 +55,17 @@ CREATE FUNCTION mesh__sim.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SE
 CREATE FUNCTION mesh__sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT now FROM mesh__sim."$clock"';
 CREATE TABLE mesh__sim."$effect" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, durable TEXT NOT NULL, origin TEXT NOT NULL, event_id TEXT NOT NULL,
-    entity TEXT NOT NULL, entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL
+    entity TEXT NOT NULL, entity_id TEXT NOT NULL, version BIGINT, action TEXT NOT NULL, change TEXT NOT NULL,
+    transaction BIGINT NOT NULL DEFAULT pg_catalog.txid_current()
 );
 CREATE TABLE mesh__sim."$known" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, service TEXT NOT NULL, entity TEXT NOT NULL, entity_id TEXT NOT NULL,
-    version BIGINT, deleted BOOLEAN NOT NULL, stream_seq BIGINT
+    version BIGINT, versioned BOOLEAN NOT NULL, deleted BOOLEAN NOT NULL, stream_seq BIGINT,
+    transaction BIGINT NOT NULL DEFAULT pg_catalog.txid_current()
 );
 CREATE FUNCTION mesh__sim.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO mesh__sim."$known" (service, entity, entity_id, version, deleted, stream_seq)
-  VALUES (TG_ARGV[0], NEW.entity, NEW.entity_id, NEW.version, NEW.deleted, NEW.stream_seq);
+  INSERT INTO mesh__sim."$known" (service, entity, entity_id, version, versioned, deleted, stream_seq)
+  VALUES (TG_ARGV[0], NEW.entity, NEW.entity_id, NEW.version, NEW.versioned, NEW.deleted, NEW.stream_seq);
   RETURN NULL;
 END $$;
 `;
@@ -74,7 +76,7 @@ CREATE OR REPLACE FUNCTION mesh.clock() RETURNS timestamptz LANGUAGE sql STABLE 
 ALTER TABLE mesh.cascade_task ALTER COLUMN next_at SET DEFAULT mesh__sim.now();
 ALTER TABLE mesh.attempt ALTER COLUMN next_at SET DEFAULT mesh__sim.now();
 CREATE TRIGGER remember AFTER INSERT OR UPDATE ON mesh.applied FOR EACH ROW EXECUTE FUNCTION mesh__sim.remember(${escapeLiteral(service)});
-`;
+${observeCauses(service)}`;
 
 /** What PostgreSQL calls the database of a service. */
 export function databaseName({ name, database }: ServiceDefinition): string {

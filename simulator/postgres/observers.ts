@@ -17,6 +17,22 @@ CREATE TABLE mesh__sim."$moment" (
     ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event TEXT NOT NULL, entity_id TEXT NOT NULL,
     at TIMESTAMPTZ, means BOOLEAN NOT NULL DEFAULT false, told BOOLEAN NOT NULL DEFAULT false, row_id TEXT
 );
+CREATE TABLE mesh__sim."$written" (
+    service TEXT NOT NULL, what TEXT NOT NULL, is_task BOOLEAN NOT NULL, is_done BOOLEAN NOT NULL, is_caused BOOLEAN NOT NULL,
+    transaction BIGINT NOT NULL DEFAULT pg_catalog.txid_current()
+);
+CREATE FUNCTION mesh__sim.remember_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO mesh__sim."$written" VALUES (TG_ARGV[0], NEW.subject, false, false, coalesce(NEW.headers ? 'Mesh-Causation-Id', false));
+  RETURN NULL;
+END $$;
+CREATE FUNCTION mesh__sim.remember_task() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  task RECORD := coalesce(NEW, OLD);
+BEGIN
+  INSERT INTO mesh__sim."$written" VALUES (TG_ARGV[0], format('the task for %s %s', task.table_name, task.row_key), true, TG_OP = 'DELETE',
+    coalesce(task.cause ? 'Mesh-Causation-Id', false));
+  RETURN NULL;
+END $$;
 CREATE FUNCTION mesh__sim.remember_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO mesh__sim."$moment" (event, entity_id, at, told)
   SELECT NEW.entity || '.' || substring(NEW.subject FROM '[^.]*$'), NEW.entity_id, now, true FROM mesh__sim."$clock";
@@ -49,6 +65,14 @@ export function observe({ tables, consumers }: ServiceDefinition): string {
     localColumns(table).map(({ name }) => trigger(table, name, { calls: "guard_local", on: "UPDATE" })),
   );
   return [...new Set([...cascades, ...locals])].join("\n");
+}
+
+/** What each transaction writes that says what caused it: events, and tasks of cascades. */
+export function observeCauses(service: string): string {
+  const name = escapeLiteral(service);
+  return `CREATE TRIGGER remember_event AFTER INSERT ON mesh.outbox FOR EACH ROW EXECUTE FUNCTION mesh__sim.remember_event(${name});
+CREATE TRIGGER remember_task AFTER INSERT OR UPDATE OF entity_id OR DELETE ON mesh.cascade_task FOR EACH ROW EXECUTE FUNCTION mesh__sim.remember_task(${name});
+`;
 }
 
 export function localColumns({ columns }: TableDefinition): TableDefinition["columns"] {
