@@ -1,5 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
-import type { TableSymbol } from "../../language/symbols.js";
+import { leavesOf } from "../../language/payload-leaves.js";
+import type { EventSymbol, TableSymbol } from "../../language/symbols.js";
+import { isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -9,7 +11,27 @@ export const checkExistingTables: Rule = (program, report) => {
     if (table.existing) checkExisting(table, report);
     else checkMade(table, report);
   }
+  for (const event of program.events) checkBackfill(event, report);
 };
+
+/** Creation hooks hear of earlier rows where a snapshot can make the event from such a row. */
+function checkBackfill({ table, name, change, fields }: EventSymbol, report: Report): void {
+  const said = table?.node?.keySpans.backfill;
+  if (table === undefined || said === undefined || change !== "create" || !table.existing) return;
+  for (const { name: field, node, source } of leavesOf(fields.values())) {
+    if (node === undefined || isOptional(node) || source?.kind !== "referenced" || source.by === undefined)
+      continue;
+    const { by, column } = source;
+    report("backfill-without-event", said, {
+      table: table.name,
+      event: name?.value ?? "",
+      field,
+      by,
+      column,
+    });
+    return;
+  }
+}
 
 function checkExisting({ name, node, cacheOf, columns }: TableSymbol, report: Report): void {
   const said = node?.keySpans ?? {};

@@ -44,6 +44,11 @@ export const databaseCodes = {
       `"${p.table}" is a copy: its owner says of "${p.entity}" for which rows creation hooks run`,
     () => 'remove "backfill"',
   ),
+  "backfill-without-event": error(
+    (p: { table: string; event: string; field: string; by: string; column: string }) =>
+      `no row of "${p.table}" can make "${p.event}" for the hooks: "${p.field}" must be there, and shows "${p.column}" of the row that "${p.by}" references`,
+    () => 'make the field optional (type: …?), or remove "backfill"',
+  ),
   "soft-delete-of-copy": error(
     (p: { table: string; entity: string }) =>
       `"${p.table}" is a copy: its rows go when "${p.entity}" is deleted, softly or not`,

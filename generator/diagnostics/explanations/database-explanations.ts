@@ -33,6 +33,11 @@ export const databaseExplanations = {
     "`backfill` is about rows that an owner's table had before the mesh. A copy takes them as they come.",
     "backfill: hooks",
   ),
+  "backfill-without-event": explain(
+    "Hooks hear of a row from before through a snapshot, which makes the event from that row. What another row holds is not in it.",
+    "buyer: { from: buyer_id.name }",
+    "buyer: { from: buyer_id.name, type: string? }",
+  ),
   "soft-delete-of-copy": explain(
     "A copy holds what lives: its row goes with the owner's, also where that one only marks it.",
     "soft_delete: removed_at",
