@@ -214,8 +214,11 @@ async function applyTogether(
         });
   if (due.length === 0) return;
   const order = waitsForVersions(context) ? { gapsAllowed } : {};
+  const incoming = due.map(({ event }) => event);
+  const behind = waitsForVersions(context) ? (context.versionGaps?.behind(incoming) ?? []) : [];
+  if (behind.some(({ seq }) => !gapsAllowed.has(seq)))
+    return await deferGaps(context, { due, afterGap: behind, gapsAllowed });
   try {
-    const incoming = due.map(({ event }) => event);
     const applied = await inProcessSpan(spanOf(context, due), () =>
       retryUntilAnswered(context, () =>
         context.exclusively(() => applyBatch(context.pool, { ...context, ...order }, incoming)),

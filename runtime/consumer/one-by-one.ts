@@ -86,7 +86,8 @@ async function waitsForEarlierVersion(context: SettleContext, due: Due): Promise
   if (versionGaps === undefined || !waitsForVersions(context)) return false;
   const { event } = due;
   const known = await retryUntilAnswered(context, () => readStates(pool, model.scope, [event.id]));
-  const { afterGap } = planBatch(model, [event], known);
+  const planned = planBatch(model, [event], known);
+  const afterGap = planned.afterGap.length > 0 ? planned.afterGap : versionGaps.behind([event]);
   const delayMs = afterGap.length === 0 ? undefined : (await versionGaps.delays(afterGap)).get(event.seq);
   if (delayMs === undefined) return false;
   blocked.set(event.id, Date.now() + delayMs);

@@ -176,10 +176,11 @@ export async function tidy(tx: Tx, model: ConsumerModel, settledSeq: number): Pr
   await tx.query("DELETE FROM mesh.seen WHERE seen_at < now() - pg_catalog.make_interval(secs => $1)", [
     seenSeconds,
   ]);
-  await tx.query(
-    "DELETE FROM mesh.unheard WHERE entity = $1 AND noted_at < now() - pg_catalog.make_interval(secs => $2)",
-    [model.scope, seenSeconds],
-  );
+  for (const table of ["mesh.unheard", "mesh.told"])
+    await tx.query(
+      `DELETE FROM ${table} WHERE entity = $1 AND noted_at < now() - pg_catalog.make_interval(secs => $2)`,
+      [model.scope, seenSeconds],
+    );
   const overdue = Math.max(stream.maxAgeSeconds, 10 * model.delivery.ackWaitSeconds, 3_600);
   await tx.query(
     "DELETE FROM mesh.attempt WHERE durable = $1 AND next_at < now() - pg_catalog.make_interval(secs => $2)",

@@ -5,8 +5,8 @@ import { withoutAction } from "../subject.js";
  * Version gaps. Replicas share a durable, so a user's `updated` may reach one of them while `created` is still in flight to
  * another, or waits for its redelivery after a crash: applied first, `updated` would make `created` stale, whose hook would
  * never run. An event before which versions are missing therefore waits for them, as long as a message is in flight that
- * may be one of them. Versions show the gap; what the durable counts as in flight, less what this process holds, shows
- * whether it can still close.
+ * may be one of them. Versions show the gap, or, without them, a life that does not begin with its creation; what the durable counts
+ * as in flight, less what this process holds, shows whether it can still close.
  */
 
 /** Messages that are delivered and not settled. */
@@ -25,6 +25,8 @@ export interface InFlight {
 export interface VersionGapWaits {
   /** For events after a gap: the delay in ms of those that wait, by sequence. The others are applied without what is missing. */
   delays(events: readonly Incoming[]): Promise<ReadonlyMap<number, number>>;
+  /** Those without versions that follow one of their entity which was deferred here, and is not among them: nothing else shows that gap. */
+  behind(events: readonly Incoming[]): readonly Incoming[];
   /** How often an event was deferred here for a gap: so many of its deliveries are no sign of poison. */
   timesDeferred(seq: number): number;
   /** They were applied, with or without the versions before them. */
@@ -78,10 +80,10 @@ export function createVersionGapWaits({ inFlight, ackWaitSeconds }: VersionGapOp
   }
 
   /** An earlier version was deferred here. It is not applied yet, and another replica may receive it next. */
-  function followsAnother({ id, version }: Incoming): boolean {
-    if (version === null) return false;
-    for (const other of waiting.values()) {
-      if (other.entityId === id && other.version !== null && other.version < version) return true;
+  function followsAnother({ id, version, seq }: Incoming): boolean {
+    for (const [otherSeq, other] of waiting) {
+      if (other.entityId !== id) continue;
+      if (version === null ? otherSeq < seq : other.version !== null && other.version < version) return true;
     }
     return false;
   }
@@ -113,6 +115,15 @@ export function createVersionGapWaits({ inFlight, ackWaitSeconds }: VersionGapOp
       }
       forgetOld(now);
       return delays;
+    },
+    behind(events) {
+      if (waiting.size === 0) return [];
+      const here = new Set(events.map(({ seq }) => seq));
+      return events.filter(
+        ({ id, seq, version }) =>
+          version === null &&
+          [...waiting].some(([other, { entityId }]) => entityId === id && other < seq && !here.has(other)),
+      );
     },
     timesDeferred: (seq) => waiting.get(seq)?.times ?? 0,
     applied(events) {

@@ -12,6 +12,7 @@ import { type Incoming, printedCause } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
 import { removeByCause } from "./remove-by-cause.js";
 import { settleUniqueConflicts } from "./settle-conflicts.js";
+import { settleTold } from "./told.js";
 import { settleUnheard } from "./unheard.js";
 import { wantSnapshot } from "./want-snapshot.js";
 import { removeOutside, writeRows } from "./write-rows.js";
@@ -78,7 +79,10 @@ export async function applyEvents(
   const known = await lockStates(client, model.scope, [...new Set(events.map((event) => event.id))]);
   const plan = planBatch(model, await dropDuplicates(client, model, events), known);
   refuseGaps(context, plan);
-  const { late, told } = await settleUnheard(client, model, plan, known);
+  const unheard = await settleUnheard(client, model, plan, known);
+  const unversioned = await settleTold(client, model, plan);
+  const late = [...unheard.late, ...unversioned.late];
+  const told = new Set([...unheard.told, ...unversioned.told]);
   const gaps = [...plan.gaps];
   const [first, ...others] = events;
   // Exact or none: of several events, rows that are written together do not tell which one caused what follows.

@@ -35,18 +35,7 @@ export function toImpliedEvent(
   const eventModel = hookedEvent(model, implied.change);
   if (eventModel === undefined) return undefined;
   const { entity } = model.definition;
-  const { _version, _first_version, ...row } = implied.row;
-  const event: MeshEvent = {
-    metadata: {
-      event_id: randomUUID(),
-      entity_id: implied.id,
-      timestamp: Math.floor(Date.now() / 1000),
-      source: entity.slice(0, entity.indexOf(".")),
-      ...(implied.version === null ? {} : { version: implied.version }),
-    },
-    ...row,
-    ...fieldsMadeOf(eventModel.definition.members ?? {}, row),
-  };
+  const event = makeEvent(model, eventModel, implied);
   const { name, action, validate } = eventModel.definition;
   if (!validate(event)) {
     logger?.warn(
@@ -60,6 +49,30 @@ export function toImpliedEvent(
     subject: `${entity}.${implied.id}.${action}`,
     seq: implied.seq,
   });
+}
+
+/** Whether the row has what the event must have. */
+export function canBeMade(model: ConsumerModel, eventModel: EventModel, implied: ImpliedEvent): boolean {
+  return eventModel.definition.validate(makeEvent(model, eventModel, implied));
+}
+
+function makeEvent(
+  { definition: { entity } }: ConsumerModel,
+  { definition }: EventModel,
+  implied: ImpliedEvent,
+): MeshEvent {
+  const { _version, _first_version, ...row } = implied.row;
+  return {
+    metadata: {
+      event_id: randomUUID(),
+      entity_id: implied.id,
+      timestamp: Math.floor(Date.now() / 1000),
+      source: entity.slice(0, entity.indexOf(".")),
+      ...(implied.version === null ? {} : { version: implied.version }),
+    },
+    ...row,
+    ...fieldsMadeOf(definition.members ?? {}, row),
+  };
 }
 
 function fieldsMadeOf(members: NonNullable<EventDefinition["members"]>, row: ImpliedEvent["row"]): object {

@@ -100,11 +100,35 @@ export function missedDeletion(
 }
 
 /**
- * A fresh event is not the next version of its entity: those between are on their way, or lost. Without versions a gap
- * cannot be seen.
+ * A fresh event is not the next version of its entity: those between are on their way, or lost. Without versions see
+ * `lacksBeginning`.
  */
 export function hasVersionGap(state: EntityState | undefined, event: OrderedEvent): boolean {
   return event.version !== null && event.version > (state?.version ?? 0) + 1;
+}
+
+/**
+ * The gap that shows without versions: an update of what is not known, or was deleted before it, whose creation is on its way or lost;
+ * a creation of what lives, whose deletion is. `heard`: the changes of which events are heard.
+ */
+export function lacksBeginning(
+  state: EntityState | undefined,
+  event: OrderedEvent,
+  heard: ReadonlySet<Change>,
+): boolean {
+  if (event.version !== null) return false;
+  const isKnown = state !== undefined && !isOnlyReferredTo(state);
+  switch (event.change) {
+    case "create":
+      return isKnown && !state.deleted && isLater(event, state) && heard.has("delete");
+    case "update":
+    case "none":
+      return (!isKnown || (state.deleted && isLater(event, state))) && heard.has("create");
+    case "delete":
+      return false;
+    default:
+      return event.change satisfies never;
+  }
 }
 
 /** SQL expressions of the event's side. */

@@ -8,6 +8,8 @@ import {
   impliesDeletion,
   isFresh,
   isOfUnknownIncarnation,
+  isOnlyReferredTo,
+  lacksBeginning,
 } from "./order.js";
 import type { Incoming } from "./parse.js";
 
@@ -43,6 +45,13 @@ export interface Phase {
   readonly hooked: Set<string>;
 }
 
+/** An event without a version. */
+export interface Unversioned {
+  readonly event: Incoming;
+  /** The first that is known of its entity, one more, or no news: a later one was applied before. */
+  readonly place: "first" | "known" | "overtaken";
+}
+
 export interface BatchPlan {
   readonly phases: readonly Phase[];
   readonly fresh: number;
@@ -52,9 +61,11 @@ export interface BatchPlan {
   readonly ended: ReadonlySet<string>;
   /** Deletions of what a snapshot has found deleted already. */
   readonly deletedBefore: readonly Incoming[];
+  /** In stream order of each entity. */
+  readonly unversioned: readonly Unversioned[];
   /** Why the cache may lack something that only its source can tell. */
   readonly gaps: readonly string[];
-  /** Events before which versions of their entities are missing, that may be on their way. */
+  /** Events before which versions of their entities are missing, or creations or deletions, that may be on their way. */
   readonly afterGap: readonly Incoming[];
 }
 
@@ -69,14 +80,22 @@ export function planBatch(
   const overtaken: Incoming[] = [];
   const ended = new Set<string>();
   const deletedBefore: Incoming[] = [];
+  const unversioned: Unversioned[] = [];
+  const heard = new Set([...model.events.values()].map(({ change }) => change));
   let fresh = 0;
   for (const [id, ofEntity] of groupByEntity(events)) {
     let state = known.get(id);
     let at = 0;
     for (const event of ofEntity) {
+      const isOutOfOrder = lacksBeginning(state, event, heard);
       if (!isFresh(state, event)) {
+        if (isOutOfOrder) {
+          afterGap.push(event);
+          continue;
+        }
         if (!isOfUnknownIncarnation(state, event)) {
           overtaken.push(event);
+          if (event.version === null) unversioned.push({ event, place: "overtaken" });
           continue;
         }
         afterGap.push(event);
@@ -87,7 +106,12 @@ export function planBatch(
       if (event.change === "delete" || (event.change === "create" && state !== undefined)) ended.add(id);
       if (event.change === "delete" && event.version !== null && state?.deleted && !state.versioned)
         deletedBefore.push(event);
-      if (hasVersionGap(state, event)) afterGap.push(event);
+      if (event.version === null)
+        unversioned.push({
+          event,
+          place: state === undefined || isOnlyReferredTo(state) ? "first" : "known",
+        });
+      if (isOutOfOrder || hasVersionGap(state, event)) afterGap.push(event);
       if (impliesDeletion(state, event)) {
         at = placeRemoval(phases, at, event);
         phaseAt(phases, at).implied.set(id, event);
@@ -106,7 +130,7 @@ export function planBatch(
     }
   }
   for (const phase of phases) phase.handled.sort((a, b) => a.seq - b.seq);
-  return { phases, fresh, overtaken, ended, deletedBefore, gaps, afterGap };
+  return { phases, fresh, overtaken, ended, deletedBefore, unversioned, gaps, afterGap };
 }
 
 /** In stream order; events of an entity that all carry versions are put in the order of these, so that none is stale by accident. */

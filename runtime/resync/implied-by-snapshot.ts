@@ -1,6 +1,7 @@
 import type { ConsumerModel, EventModel } from "../inbox/consumer-model.js";
-import type { ImpliedEvent } from "../inbox/implied-events.js";
+import { canBeMade, type ImpliedEvent } from "../inbox/implied-events.js";
 import { type EntityState, isOnlyReferredTo } from "../inbox/order.js";
+import type { Told } from "../inbox/told.js";
 import { covers, hookedActions, type Unheard } from "../inbox/unheard.js";
 import type { SnapshotRow } from "./snapshot-rows.js";
 
@@ -35,6 +36,7 @@ export function findImpliedEvents(
   rows: readonly SnapshotRow[],
   known: Known,
   unheardCreations: UnheardByEntity = new Map(),
+  told: ReadonlyMap<string, Told> = new Map(),
 ): readonly Finding[] {
   return rows.flatMap((row): Finding[] => {
     const state = known.get(row.id);
@@ -43,7 +45,10 @@ export function findImpliedEvents(
     const first = firstVersionIn(element);
     const before = (first ?? 1) - 1;
     const unknown = state === undefined || state.deleted || isOnlyReferredTo(state);
-    const isUnheard = first !== undefined && unheardCreations.get(id)?.some((note) => covers(note, first));
+    const isUnheard =
+      version === null
+        ? told.get(id)?.creationUnheard
+        : first !== undefined && unheardCreations.get(id)?.some((note) => covers(note, first));
     if (!unknown && isUnheard === true)
       return [{ ...implied, change: "create", after: before, isTold: true, again: true }];
     const newer = version !== null && state?.version != null && version > state.version;
@@ -93,9 +98,9 @@ export function unheardAfter(
   if (again === true)
     return told === undefined
       ? former.map((note) => narrow(note, after))
-      : former.flatMap((note) => tellWhole(model, note, after + 1));
+      : former.flatMap((note) => tellWhole(model, finding, { note, first: after + 1 }));
   const kept = change === "create" ? former.filter((note) => note.version === after) : former;
-  const actions = hookedActions(model, (event) => isLeft(finding, event, told));
+  const actions = hookedActions(model, (event) => isLeft(model, finding, { event, told }));
   const hasCreation = hookedActions(
     model,
     (event) => event.change === "create" && actions.includes(event.definition.action),
@@ -105,13 +110,22 @@ export function unheardAfter(
   return [...kept, { id, after: from, version, actions }];
 }
 
-/** Of the events that the snapshot overtook. A row that is told whole answers all updates; one of several kinds of update, its own. */
-function isLeft({ change, isTold }: Finding, event: EventModel, told: EventModel | undefined): boolean {
+/**
+ * Of the events that the snapshot overtook. A row that is told whole answers all updates that it could make; one of several kinds of
+ * update, its own.
+ */
+function isLeft(
+  model: ConsumerModel,
+  finding: Finding,
+  { event, told }: { readonly event: EventModel; readonly told: EventModel | undefined },
+): boolean {
+  const { change, isTold } = finding;
   switch (event.change) {
     case "create":
       return change === "create" && isTold && told === undefined;
     case "update":
-      return told === undefined || (change === "update" && event !== told);
+      if (told === undefined) return true;
+      return change === "update" ? event !== told : !canBeMade(model, event, finding);
     case "none":
       return true;
     case "delete":
@@ -127,9 +141,16 @@ function narrow(note: Unheard, after: number): Unheard {
 }
 
 /** The creation at version `first` is told, and with it the row as it is now. */
-function tellWhole(model: ConsumerModel, note: Unheard, first: number): readonly Unheard[] {
-  const occurrences = hookedActions(model, ({ change }) => change === "none");
-  const actions = note.actions.filter((action) => occurrences.includes(action));
+function tellWhole(
+  model: ConsumerModel,
+  finding: Finding,
+  { note, first }: { readonly note: Unheard; readonly first: number },
+): readonly Unheard[] {
+  const others = hookedActions(
+    model,
+    (event) => event.change === "none" || (event.change === "update" && !canBeMade(model, event, finding)),
+  );
+  const actions = note.actions.filter((action) => others.includes(action));
   const after = Math.max(note.after, first);
   return actions.length > 0 && after < note.version ? [{ ...note, after, actions }] : [];
 }

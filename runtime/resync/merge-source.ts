@@ -1,7 +1,8 @@
 import type { ConsumerModel } from "../inbox/consumer-model.js";
 import { callHandlers } from "../inbox/handlers.js";
-import { toImpliedEvent } from "../inbox/implied-events.js";
+import { hookedEvent, toImpliedEvent } from "../inbox/implied-events.js";
 import type { Incoming } from "../inbox/parse.js";
+import { readTold, rewriteTold, type Told, toldBySnapshot } from "../inbox/told.js";
 import { readUnheard, rewriteUnheard, type Unheard } from "../inbox/unheard.js";
 import { noteExisting, toExisting } from "./existence.js";
 import {
@@ -135,17 +136,25 @@ async function lostEvents(run: Run, rows: readonly SnapshotRow[]): Promise<reado
   const ids = rows.map((row) => row.id);
   const known = await lockAll(client, model.scope, ids);
   const unheard = await readUnheard(client, model.scope, ids);
+  const hasCreations = hookedEvent(model, "create") !== undefined;
+  const unversioned = rows.filter(({ version }) => version === null).map(({ id }) => id);
+  const told = unversioned.length === 0 ? new Map() : await readTold(client, model.scope, unversioned);
   const lost: Incoming[] = [];
   const changed = new Map<string, readonly Unheard[]>();
-  for (const finding of findImpliedEvents(rows, known, unheardCreations(model, unheard))) {
+  const newlyTold = new Map<string, Told>();
+  for (const finding of findImpliedEvents(rows, known, unheardCreations(model, unheard), told)) {
     const former = unheard.get(finding.id) ?? [];
     const isDue = finding.isTold && !waitsForDeletion(model, finding, former);
     const event = isDue ? toImpliedEvent(model, finding, finding.again ? undefined : logger) : undefined;
     if (event !== undefined) lost.push(event);
+    const { id, change, version } = finding;
+    if (version === null && change === "create" && hasCreations)
+      newlyTold.set(id, toldBySnapshot(told.get(id), { change, isTold: event !== undefined }));
     const left = unheardAfter(model, finding, { told: event?.model, former });
     if (left.length !== former.length || left.some((note, at) => note !== former[at]))
       changed.set(finding.id, left);
   }
   await rewriteUnheard(client, model.scope, changed);
+  await rewriteTold(client, model.scope, newlyTold);
   return lost;
 }

@@ -5,6 +5,8 @@ import { lockStates, writeStates } from "../inbox/entity-states.js";
 import { callHandlers } from "../inbox/handlers.js";
 import { hookedEvent, lostDeletions } from "../inbox/implied-events.js";
 import type { EntityState } from "../inbox/order.js";
+import type { Incoming } from "../inbox/parse.js";
+import { readTold, rewriteTold, toldBySnapshot } from "../inbox/told.js";
 import { noteUnheardDeletions } from "../inbox/unheard.js";
 import { removeEntities } from "../inbox/write-rows.js";
 import { pause } from "../pause.js";
@@ -146,8 +148,31 @@ async function removeIds(run: Run, ids: readonly string[]): Promise<number> {
     lost,
     upTo: new Map(gone.map((id) => [id, HIGHEST_VERSION])),
   });
+  await noteTold(
+    run,
+    gone.filter((id) => (known.get(id)?.version ?? 0) === 0),
+    lost,
+  );
   await writeStates(client, model.scope, states, { known });
   await removeEntities(client, model, gone);
   await callHandlers(client, run.handlers, lost);
   return gone.length;
+}
+
+/** Of entities without versions, whose events may come later. */
+async function noteTold(
+  { client, model: { scope } }: Run,
+  ids: readonly string[],
+  lost: readonly Incoming[],
+): Promise<void> {
+  if (ids.length === 0) return;
+  const told = await readTold(client, scope, ids);
+  const isTold = new Set(lost.map(({ id }) => id));
+  await rewriteTold(
+    client,
+    scope,
+    new Map(
+      ids.map((id) => [id, toldBySnapshot(told.get(id), { change: "delete", isTold: isTold.has(id) })]),
+    ),
+  );
 }

@@ -79,6 +79,7 @@ export const MAY: readonly string[] = [
   "table mesh.relay SELECT UPDATE",
   "table mesh.seen SELECT INSERT DELETE",
   "table mesh.subscription SELECT INSERT UPDATE",
+  "table mesh.told SELECT INSERT DELETE",
   "table mesh.unfit_row SELECT INSERT DELETE",
   "table mesh.unheard SELECT INSERT DELETE",
   "table public.files SELECT INSERT UPDATE DELETE",

@@ -172,6 +172,23 @@ COMMENT ON COLUMN mesh.unheard.version IS 'The last of them.';
 COMMENT ON COLUMN mesh.unheard.actions IS 'Actions of the events among them whose hooks have not heard.';
 COMMENT ON COLUMN mesh.unheard.noted_at IS 'When it was noted; rows are forgotten some time after the stream has.';
 
+CREATE TABLE mesh.told (
+    entity            TEXT COLLATE "C" NOT NULL,
+    entity_id         TEXT COLLATE "C" NOT NULL,
+    changes           TEXT[] NOT NULL,
+    creation_unheard  BOOLEAN NOT NULL,
+    noted_at          TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity, entity_id)
+);
+CREATE INDEX told_noted_at_idx ON mesh.told (noted_at);
+COMMENT ON TABLE mesh.told IS
+    'Of entities whose owners keep no versions: what snapshots have told hooks before the events came, and creations of which no hook has heard.';
+COMMENT ON COLUMN mesh.told.entity IS 'As in mesh.applied.';
+COMMENT ON COLUMN mesh.told.entity_id IS 'Id of the entity.';
+COMMENT ON COLUMN mesh.told.changes IS 'create and delete, in the order in which snapshots told hooks of them: the next event of each changes the copy, and its hook does not run again.';
+COMMENT ON COLUMN mesh.told.creation_unheard IS 'A later event came first, or a snapshot that could not make the event of the creation. Its hook runs when the event comes, or a snapshot that can make it.';
+COMMENT ON COLUMN mesh.told.noted_at IS 'When it was noted; rows are forgotten some time after the stream has.';
+
 CREATE TABLE mesh.unfit_row (
     durable    TEXT COLLATE "C" NOT NULL,
     ordinal      BIGINT,

@@ -41,6 +41,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON mesh.subscription TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.unfit_row TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.unheard TO %1$I;
+        GRANT SELECT, INSERT, DELETE ON mesh.told TO %1$I;
         GRANT SELECT, INSERT, UPDATE (redriven_at), DELETE ON mesh.dead_letter TO %1$I;
         -- Which migrations there are; the owner alone makes them.
         GRANT SELECT ON mesh.migration TO %1$I;

@@ -185,6 +185,7 @@ describe("effect once, in order", () => {
           missed.push(...events.map(({ id, version }) => `${id} ${version}`));
           return new Map();
         },
+        behind: () => [],
         timesDeferred: () => 0,
         applied: () => undefined,
       },

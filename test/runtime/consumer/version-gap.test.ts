@@ -62,6 +62,43 @@ describe("events out of order between replicas: an event after a version gap", (
     expect((await rig.pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
   });
 
+  it("waits without versions, too, where an entity is not known whose creation is in flight", async () => {
+    const first = await replica({ ackWaitSeconds: 2 });
+    await waitFor(() => first.stats().connected);
+    await first.stop();
+    await rig.say({ id: "a", action: "created" });
+    const dead = await rig.nats.jetstream().consumers.get(rig.stream, durable);
+    expect(await dead.next({ expires: 2_000 })).not.toBeNull();
+    await replica({ ackWaitSeconds: 2 });
+    await rig.say({ id: "a", action: "updated", payload: { username: "later" } });
+    await rig.say({ id: "b", action: "created" });
+    await waitFor(() => rig.settled(durable), { what: "every event" });
+    expect(await calls()).toEqual([{ what: "created b" }, { what: "created a" }, { what: "updated a" }]);
+    const { rows } = await rig.pool.query("SELECT username FROM user_cache WHERE user_id = 'a'");
+    expect(rows).toEqual([{ username: "later" }]);
+    expect((await rig.pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
+  });
+
+  it("waits without versions, too, where an entity lives whose deletion is in flight", async () => {
+    const first = await replica({ ackWaitSeconds: 2 });
+    await waitFor(() => first.stats().connected);
+    await rig.say({ id: "a", action: "created" });
+    await waitFor(() => rig.settled(durable), { what: "the creation" });
+    await first.stop();
+    await rig.pool.query("INSERT INTO ssh_keys VALUES ('k', 'a')");
+    await rig.say({ id: "a", action: "deleted" });
+    const dead = await rig.nats.jetstream().consumers.get(rig.stream, durable);
+    expect(await dead.next({ expires: 2_000 })).not.toBeNull();
+    await replica({ ackWaitSeconds: 2 });
+    await rig.say({ id: "a", action: "created" });
+    await rig.say({ id: "a", action: "updated", payload: { username: "later" } });
+    await waitFor(() => rig.settled(durable), { what: "every event" });
+    expect((await rig.pool.query("SELECT FROM ssh_keys")).rowCount).toBe(0);
+    const { rows } = await rig.pool.query("SELECT username FROM user_cache WHERE user_id = 'a'");
+    expect(rows).toEqual([{ username: "later" }]);
+    expect(await calls()).toEqual([{ what: "created a" }, { what: "created a" }, { what: "updated a" }]);
+  });
+
   it("is applied at once where nothing is in flight that it could wait for: evicted history", async () => {
     const first = await replica();
     await waitFor(() => first.stats().connected);

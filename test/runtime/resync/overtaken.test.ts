@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { recordDeadLetter, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
 import { createMutex } from "../../../runtime/database/mutex.js";
 import { inTransaction } from "../../../runtime/database/transaction.js";
@@ -41,7 +41,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await pool.query(
-    "TRUNCATE user_cache, containers, calls, mesh.applied, mesh.subscription, mesh.dead_letter, mesh.unheard",
+    "TRUNCATE user_cache, containers, calls, mesh.applied, mesh.subscription, mesh.dead_letter, mesh.unheard, mesh.told, mesh.seen",
   );
 });
 
@@ -138,7 +138,7 @@ async function copy(): Promise<readonly string[]> {
 }
 
 async function leftUnheard(): Promise<number> {
-  return (await pool.query("SELECT FROM mesh.unheard")).rowCount ?? 0;
+  return (await pool.query("SELECT FROM mesh.unheard UNION ALL SELECT FROM mesh.told")).rowCount ?? 0;
 }
 
 const CREATION = { created: "origin" };
@@ -234,6 +234,27 @@ it("runs the hooks of overtaken updates, in any order, where no row can make the
   expect([await copy(), await leftUnheard()]).toEqual([["name-4"], 0]);
 });
 
+it("runs the hooks of overtaken updates that no row can make, also where the snapshot told of the creation", async () => {
+  const lacking = { updated: "former" };
+  await snapshot(lacking, 9, user(3));
+  await hear(lacking, eventOf("created", 1), eventOf("updated", 2), eventOf("updated", 3));
+  await hear(lacking, eventOf("updated", 3));
+  expect([await calls(), await leftUnheard()]).toEqual([
+    ["created 3 snapshot", "updated 2 event", "updated 3 event"],
+    0,
+  ]);
+});
+
+it("does so where an earlier snapshot could not tell of the creation", async () => {
+  await snapshot({ created: "origin", updated: "former" }, 9, user(3));
+  await snapshot({ updated: "former" }, 9, user(3));
+  await hear({ updated: "former" }, eventOf("created", 1), eventOf("updated", 2), eventOf("updated", 3));
+  expect([await calls(), await leftUnheard()]).toEqual([
+    ["created 3 snapshot", "updated 2 event", "updated 3 event"],
+    0,
+  ]);
+});
+
 it("runs the hook of what changes nothing, though a snapshot overtook it", async () => {
   await hear({}, eventOf("created", 1));
   await snapshot({}, 9, user(3));
@@ -282,4 +303,90 @@ it("runs the hook of a deletion once, whose event is later than the snapshot tha
   await snapshot({}, 9);
   await hear({}, eventOf("deleted", 2, 12));
   expect(await calls()).toEqual(["created 1 event", "deleted - snapshot"]);
+});
+
+describe("of an owner that keeps no versions", () => {
+  const row = { user_id: "a", username: "listed" };
+  const plain = (action: string, seq: number) =>
+    deliver({
+      action,
+      id: "a",
+      seq,
+      eventId: `${action}-${seq}`,
+      payload: { username: `at-${seq}`, ...ALL_FIELDS },
+    });
+
+  it("runs the hook of a creation once, whose event is later than the snapshot that found it", async () => {
+    await snapshot({}, 9, row);
+    await hear({}, plain("created", 12), plain("updated", 13));
+    expect([await calls(), await copy(), await leftUnheard()]).toEqual([
+      ["created - snapshot", "updated - event"],
+      ["at-13"],
+      0,
+    ]);
+    await hear({}, plain("deleted", 14), plain("created", 15));
+    expect((await calls()).slice(2)).toEqual(["deleted - event", "created - event"]);
+  });
+
+  it("runs the hook of a deletion once, whose event is later than the snapshot that found it", async () => {
+    await hear({}, plain("created", 1));
+    await snapshot({}, 9);
+    await hear({}, plain("deleted", 12));
+    await hear({}, plain("created", 13), plain("deleted", 14));
+    expect([await calls(), await leftUnheard()]).toEqual([
+      ["created - event", "deleted - snapshot", "created - event", "deleted - event"],
+      0,
+    ]);
+  });
+
+  it("takes the events of several snapshots' findings for told, in their order", async () => {
+    await snapshot({}, 9, row);
+    await snapshot({}, 9);
+    await snapshot({}, 9, row);
+    await hear({}, plain("created", 12));
+    await hear({}, plain("deleted", 13), plain("created", 14), plain("deleted", 15));
+    expect([await calls(), await leftUnheard()]).toEqual([
+      ["created - snapshot", "deleted - snapshot", "created - snapshot", "deleted - event"],
+      0,
+    ]);
+  });
+
+  it("takes an event for news whose predecessor was told, and lost", async () => {
+    await snapshot({}, 9, row);
+    await hear({}, plain("deleted", 12), plain("created", 13));
+    expect(await calls()).toEqual(["created - snapshot", "deleted - event", "created - event"]);
+  });
+
+  it("runs the creation hook of an event that a later one has overtaken, once", async () => {
+    await hear({}, plain("updated", 2));
+    await hear({}, plain("created", 1));
+    await hear({}, plain("created", 1));
+    expect([await calls(), await copy(), await leftUnheard()]).toEqual([
+      ["updated - event", "created - event"],
+      ["at-2"],
+      0,
+    ]);
+  });
+
+  it("tells of such a creation with the next snapshot, if that comes first", async () => {
+    await hear({}, plain("updated", 2));
+    await snapshot({}, 9, row);
+    await snapshot({}, 9, row);
+    await hear({}, plain("created", 1));
+    expect(await calls()).toEqual(["updated - event", "created - snapshot"]);
+  });
+
+  it("runs the creation hook when the overtaken creation comes, once, where no row can make its event", async () => {
+    await snapshot(CREATION, 9, row);
+    await snapshot(CREATION, 9, row);
+    await hear(CREATION, plain("created", 1));
+    await hear(CREATION, plain("created", 1));
+    expect([await calls(), await leftUnheard()]).toEqual([["created - event"], 0]);
+  });
+
+  it("hears of no creation once its entity is deleted", async () => {
+    await hear({}, plain("updated", 2), plain("deleted", 3));
+    await hear({}, plain("created", 1));
+    expect([await calls(), await leftUnheard()]).toEqual([["updated - event", "deleted - event"], 0]);
+  });
 });
