@@ -7,7 +7,7 @@ import { startRelay } from "../runtime/outbox/relay.js";
 import { silent } from "../test/support/loggers.js";
 import { createMeshDatabase, dropAll } from "./database.js";
 import { row } from "./row.js";
-import type { Bench, Section } from "./section.js";
+import type { Bench, Section, Servers } from "./section.js";
 
 /*
  * The relay against bare publishing: the same client, the same events, as many in flight, every ack
@@ -29,7 +29,11 @@ export const relay: Section = {
   about: `A backlog of events in the outbox, published to the stream, each with its ack, and deleted. Bare publishing sends the same
 events with as many in flight: once with the client's own \`publish\`, and once with the runtime's, which is faster.`,
   measure: async (bench) => {
-    const rates = await contest(bench, bench.by({ smoke: 500, short: 10_000, full: 30_000 }));
+    const rates = await relayContest(
+      bench,
+      await bench.servers(),
+      bench.by({ smoke: 500, short: 10_000, full: 30_000 }),
+    );
     const of = { unit: "/s", samples: rates.relay } as const;
     return [
       row({
@@ -48,11 +52,10 @@ events with as many in flight: once with the client's own \`publish\`, and once 
   },
 };
 
-type Rates = Readonly<Record<"client" | "runtime" | "relay", number[]>>;
+export type Rates = Readonly<Record<"client" | "runtime" | "relay", number[]>>;
 
 /** Rounds that alternate, so that a busy moment of the machine affects all sides; the first warms everything up. */
-async function contest(bench: Bench, count: number): Promise<Rates> {
-  const servers = await bench.servers();
+export async function relayContest(bench: Bench, servers: Servers, count: number): Promise<Rates> {
   const service = `bench_${Date.now().toString(36)}`;
   const pool = new pg.Pool({ connectionString: await createMeshDatabase(servers, service), max: 2 });
   const broker = await connectJetStream({ url: servers.natsUrl, name: "bench", logger: silent });
@@ -153,11 +156,10 @@ async function publishRelayed({ pool, broker, stream, count }: Relayed): Promise
   };
   // Else the relay would take the bare messages for events that its database never counted.
   const state = await broker.streamState(stream.name);
-  await pool.query("UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3", [
-    stream.name,
-    state?.created,
-    state?.lastSeq,
-  ]);
+  await pool.query(
+    "WITH known AS (UPDATE mesh.relay SET stream = $1, stream_created = $2) UPDATE mesh.relay_progress SET last_seq = $3",
+    [stream.name, state?.created, state?.lastSeq],
+  );
   const relay = startRelay({
     pool,
     broker: timed,

@@ -3,7 +3,7 @@
  * a busy moment of the machine slows both sides of it.
  */
 
-export type Unit = "/s" | "ms" | "s" | "MB" | "bytes" | "files" | "lines";
+export type Unit = "/s" | "ms" | "s" | "MB" | "bytes" | "rows" | "files" | "lines";
 
 export interface Measured {
   /** Unique within its section: explanations refer to it. */

@@ -1,13 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { nanoid } from "nanoid";
 import pg from "pg";
-import { compileMesh } from "../generator/compile.js";
-import { emitMigrations } from "../generator/emit/sql/emit-migrations.js";
-import { migrate } from "../runtime/schema/index.js";
-import { silent } from "../test/support/loggers.js";
-import { createDatabase, dropAll } from "./database.js";
+import { dropAll } from "./database.js";
+import { createOwner } from "./owner.js";
 import { medians, type Row, row } from "./row.js";
 import type { Bench, Section } from "./section.js";
 
@@ -17,8 +11,7 @@ export const trigger: Section = {
 trigger. By hand means the best that a careful author would write: rows, versions and events in one statement and one round trip.`,
   measure: async (bench) => {
     const servers = await bench.servers();
-    const url = await createDatabase(servers, DATABASE);
-    await prepare(url);
+    const url = await createOwner(servers, DATABASE);
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
@@ -71,57 +64,6 @@ async function contests({ rounds, by }: Bench, client: pg.Client): Promise<reado
   }
   await verifyEvents(client);
   return rows;
-}
-
-const MESH = `
-mesh: bench
-services:
-  auth: { source: auth-service, database: auth_db, publishes: [auth.user.*] }
-databases:
-  auth_db:
-    tables:
-      users:
-        columns:
-          user_id: { type: nanoid, key: true }
-          username: { type: text, unique: true }
-          display_name: { type: text, default: "" }
-          created_at: { type: timestamp, default: now }
-subjects:
-  auth.user.{id}.created:
-    event: UserCreated
-    emit: { table: users, on: insert }
-    payload: { user_id: nanoid, username: string, display_name: string }
-`;
-
-async function prepare(url: string): Promise<void> {
-  const { mesh } = compileMesh(MESH, { file: "bench.yaml" });
-  if (mesh === undefined) throw new Error("the benchmark's mesh does not compile");
-  const templates = await readTemplates();
-  const plan = emitMigrations({
-    next: mesh,
-    existing: {},
-    allowDestructive: false,
-    templates,
-  });
-  const folder = await mkdtemp(join(tmpdir(), "mesh-bench-"));
-  const pool = new pg.Pool({ connectionString: url, max: 1 });
-  try {
-    for (const file of plan.files.auth ?? []) await writeFile(join(folder, file.name), file.text);
-    await migrate(pool, { service: "auth", migrations: folder, logger: silent });
-    await pool.query("CREATE TABLE bare (LIKE users INCLUDING ALL)");
-  } finally {
-    await pool.end();
-    await rm(folder, { recursive: true });
-  }
-}
-
-async function readTemplates(): Promise<Readonly<Record<string, string>>> {
-  const folder = new URL("../templates/sql/", import.meta.url);
-  const names = await readdir(folder);
-  const texts = names.map(
-    async (name) => [`sql/${name}`, await readFile(new URL(name, folder), "utf8")] as const,
-  );
-  return Object.fromEntries(await Promise.all(texts));
 }
 
 interface Contest {

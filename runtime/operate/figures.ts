@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from "pg";
-import { MOST_COUNTED } from "../outbox/outbox-statements.js";
+import { IS_WAITING, MOST_COUNTED } from "../outbox/outbox-statements.js";
 
 /*
  * Figures of a service's database that both `/readyz` and `mesh status` show.
@@ -28,9 +28,9 @@ export interface OutboxStatus {
 
 export async function readOutbox(pool: Queryable): Promise<OutboxStatus> {
   const { rows } = await pool.query<OutboxStatus>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${MOST_COUNTED}) AS counted)::integer AS waiting,
-            (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "oldestSeconds",
-            (SELECT last_seq FROM mesh.relay)::double precision AS "lastSeq",
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox WHERE ${IS_WAITING} LIMIT ${MOST_COUNTED}) AS counted)::integer AS waiting,
+            (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox WHERE ${IS_WAITING} ORDER BY seq LIMIT 1)::double precision AS "oldestSeconds",
+            (SELECT last_seq FROM mesh.relay_progress)::double precision AS "lastSeq",
             (SELECT count(*) FROM (SELECT FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS "deadLetters"`,
     [OUTBOX_LETTERS],
   );

@@ -1,11 +1,11 @@
-import { MOST_COUNTED } from "../outbox/outbox-statements.js";
+import { IS_WAITING, MOST_COUNTED } from "../outbox/outbox-statements.js";
 import type { ObservedFigures } from "../telemetry/metric-table.js";
 import { MOMENT_LATENESS, MOST_LETTERS, OUTBOX_LETTERS, type Queryable } from "./figures.js";
 
 /** All that `/metrics` asks of the database, in one statement; counts are bounded. */
 const READ = `SELECT
-  (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${MOST_COUNTED}) AS counted)::integer AS outbox,
-  (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox ORDER BY seq LIMIT 1)::double precision AS "outboxOldestSeconds",
+  (SELECT count(*) FROM (SELECT FROM mesh.outbox WHERE ${IS_WAITING} LIMIT ${MOST_COUNTED}) AS counted)::integer AS outbox,
+  (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox WHERE ${IS_WAITING} ORDER BY seq LIMIT 1)::double precision AS "outboxOldestSeconds",
   (SELECT coalesce(pg_catalog.json_object_agg(durable, letters), '{}') FROM (
     SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
       WHERE letter.durable = known.durable AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted) AS letters

@@ -15,6 +15,9 @@ const RELEASE_ROWS = 2_000;
 const RELEASE_AFTER_MS = 20;
 const RELEASE_AT_LAST_MS = 100;
 
+/** The relay's progress is recorded this often: each time leaves a dead row, which a transaction held open elsewhere keeps. */
+const RECORD_EVERY_MS = 1_000;
+
 /** An entity whose event the broker refuses waits this long. */
 const quarantineFor = backOff({ from: 1_000, to: 60_000 });
 
@@ -51,6 +54,8 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   let acked: number[] = [];
   let ackedAt = 0;
   let streamSeq = 0;
+  let recordedSeq = 0;
+  let recordedAt = performance.now();
 
   const pump = () => {
     while (!closed && !fault && inFlight < IN_FLIGHT && lease.isValid()) {
@@ -121,9 +126,20 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     const seqs = acked;
     acked = [];
     const [oldest = streamSeq] = unanswered.values();
-    await releaseRows(lease, seqs, oldest);
+    // Nothing is read before they are deleted.
     queues.forget(seqs);
+    const records = closed || recordAt() <= performance.now();
+    await releaseRows(
+      lease,
+      seqs,
+      records ? { streamSeq: oldest, releasedTo: reader.releasedTo() } : undefined,
+    );
+    if (!records) return;
+    recordedSeq = oldest;
+    recordedAt = performance.now();
   };
+  /** When progress is to be recorded that is not. */
+  const recordAt = () => (streamSeq > recordedSeq ? recordedAt + RECORD_EVERY_MS : Number.POSITIVE_INFINITY);
   const reader = createReader(context, queues);
   context.onNotify(() => {
     reader.notify();
@@ -141,11 +157,11 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
       // Publish before deleting acked rows: latency first.
       if (acked.length >= RELEASE_ROWS || ackedFor > RELEASE_AT_LAST_MS) await release();
       else if (await reader.step(now)) pump();
-      else if (ackedFor > RELEASE_AFTER_MS) await release();
-      else
-        await wakeUp.wait(
-          acked.length === 0 ? reader.nextAt() : Math.min(reader.nextAt(), ackedAt + RELEASE_AFTER_MS),
-        );
+      else if (ackedFor > RELEASE_AFTER_MS || recordAt() <= now) await release();
+      else {
+        const releaseAt = acked.length === 0 ? Number.POSITIVE_INFINITY : ackedAt + RELEASE_AFTER_MS;
+        await wakeUp.wait(Math.min(reader.nextAt(), releaseAt, recordAt()));
+      }
       if (!lease.isValid()) await lease.query("SELECT 1", []);
       meter.refused(queues.refused());
       pump();
@@ -158,7 +174,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     // Ends with the broker's own time-out of a publish.
     while (inFlight > 0) await wakeUp.wait(performance.now() + 1_000);
   }
-  if (acked.length > 0) await release();
+  if (acked.length > 0 || streamSeq > recordedSeq) await release();
   return fault;
 }
 

@@ -36,8 +36,12 @@ export function parseSnapshot(text: string): Snapshot {
 }
 
 export interface LowWatermark {
+  /** Transactions that were running at the last read, without those that are set aside. */
+  running(): number;
   /** No row at or below this sequence can appear any more, except from transactions that are set aside. */
   value(): number;
+  /** No row at or below this one can appear any more from any of them. */
+  floor(): number;
   /**
    * Takes note of a read that began after `value()`. False where a transaction that was set aside has ended: the rows of this read
    * must not be published before a full rescan.
@@ -55,19 +59,20 @@ export function createLowWatermark(setAsideAfterMs: number): LowWatermark {
   let value = 0;
   const marks: Mark[] = [];
   const firstSeen = new Map<number, number>();
-  const aside = new Set<number>();
+  /** The watermark that each held down until it was set aside: its rows lie above. */
+  const aside = new Map<number, number>();
 
   const observe = ({ running }: Snapshot, now: number) => {
     for (const known of firstSeen.keys()) if (!running.has(known)) firstSeen.delete(known);
     for (const transaction of running) {
       const since = firstSeen.get(transaction);
       if (since === undefined) firstSeen.set(transaction, now);
-      else if (now - since > setAsideAfterMs) aside.add(transaction);
+      else if (now - since > setAsideAfterMs) aside.set(transaction, aside.get(transaction) ?? value);
     }
   };
   const forgetEnded = ({ running }: Snapshot) => {
     const before = aside.size;
-    for (const transaction of aside) if (!running.has(transaction)) aside.delete(transaction);
+    for (const transaction of aside.keys()) if (!running.has(transaction)) aside.delete(transaction);
     return aside.size < before;
   };
   const oldestRunning = ({ running, next }: Snapshot) => {
@@ -79,7 +84,9 @@ export function createLowWatermark(setAsideAfterMs: number): LowWatermark {
   };
 
   return {
+    running: () => [...firstSeen.keys()].filter((transaction) => !aside.has(transaction)).length,
     value: () => value,
+    floor: () => Math.min(value, ...aside.values()),
     accept({ snapshot, upTo, later }, now) {
       if (forgetEnded(snapshot)) return false;
       observe(snapshot, now);

@@ -12,7 +12,14 @@ import {
   suppressNotify,
 } from "./outbox-statements.js";
 import type { OutboxRow, PerKeyQueues } from "./per-key-queues.js";
-import { chooseStep, nextStepAt, pollAfterMs, type ReaderState, wantsSuppression } from "./reader-step.js";
+import {
+  chooseStep,
+  nextStepAt,
+  pollAfterMs,
+  type ReaderState,
+  showsManyWriters,
+  wantsSuppression,
+} from "./reader-step.js";
 
 /** Of the events of one page that must not be published, so many are logged; all are dead letters. */
 const LOGGED = 20;
@@ -20,12 +27,12 @@ const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1_024 * 1_024;
 /** No page is read while more rows than these are queued or in flight. */
 const QUEUED_ROWS = 4_000;
-/** After a page of so many rows the relay polls so often that writers need not notify. */
-const LARGE_PAGE_ROWS = 100;
 /** A transaction that runs for longer is set aside by the low watermark. */
 const LONG_TRANSACTION_MS = 2_000;
 /** Finds what the low watermark cannot know of: rows that somebody inserted by hand below it. */
 const RESCAN_EVERY_MS = 10_000;
+/** And not before so many times what the last one took: while vacuum is held back, it reads through all rows deleted meanwhile. */
+const RESCAN_COSTS = 100;
 const BACKLOG_EVERY_MS = 5_000;
 
 export interface ReaderContext {
@@ -43,6 +50,8 @@ export interface Reader {
   step(now: number): Promise<boolean>;
   /** When a statement is due next, by `performance.now()`. */
   nextAt(): number;
+  /** The sequence up to which all rows are deleted, those apart that somebody inserted by hand below it. */
+  releasedTo(): number;
 }
 
 /** Fills the queues from the outbox, in order, and switches notify suppression. */
@@ -54,25 +63,30 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
   let position = 0;
   let expectsRows = true;
   let pollAt = 0;
-  /** A full rescan of what was read before: `after` moves up to `upTo`. */
-  let rescan: { after: number; readonly upTo: number } | undefined;
+  /** A full rescan of what was read before: `after` moves up to `upTo`. Rows that wait for it lie above `floor`. */
+  let rescan: { after: number; readonly upTo: number; readonly floor: number } | undefined;
+  let rescanStarted = 0;
   let rescanAt = performance.now() + RESCAN_EVERY_MS;
   let suppressed = false;
-  let largePageAt = Number.NEGATIVE_INFINITY;
+  let busyAt = Number.NEGATIVE_INFINITY;
   let backlogAt = 0;
 
   const state = (): ReaderState => ({
     suppressed,
-    largePageAt,
+    busyAt,
     backlogAt,
     pollAt,
     rescanning: rescan !== undefined,
     hasRoom: queues.size() < QUEUED_ROWS,
     expectsRows,
   });
-  const startRescan = () => {
-    rescan = { after: 0, upTo: position };
-    rescanAt = performance.now() + RESCAN_EVERY_MS;
+  /** By sequence: what was read before and may be there still lies above. */
+  const floor = (watermark = lowWatermark.floor()) =>
+    Math.max(0, Math.min(watermark, queues.lowest() - 1, rescan?.floor ?? Number.POSITIVE_INFINITY));
+  const startRescan = (from: { readonly after: number; readonly floor: number }) => {
+    rescan = { ...from, upTo: position };
+    rescanStarted = performance.now();
+    rescanAt = rescanStarted + RESCAN_EVERY_MS;
   };
   const accept = async (rows: readonly OutboxRow[]) => {
     const refused: RefusedRow[] = [];
@@ -92,7 +106,7 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
   };
   const readRescanned = async () => {
     if (rescan === undefined) return;
-    const { after, upTo } = rescan;
+    const { after, upTo, floor: above } = rescan;
     const page = await readPage(lease, {
       after,
       upTo,
@@ -101,38 +115,43 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
       bytes: PAGE_BYTES,
     });
     const last = page.rows.at(-1)?.seq;
-    rescan = page.full && last !== undefined ? { after: last, upTo } : undefined;
+    rescan = page.full && last !== undefined ? { after: last, upTo, floor: above } : undefined;
     await accept(page.rows);
-    if (rescan === undefined) queues.endRescan();
+    if (rescan !== undefined) return;
+    queues.endRescan();
+    const ended = performance.now();
+    rescanAt = ended + Math.max(RESCAN_EVERY_MS, RESCAN_COSTS * (ended - rescanStarted));
   };
   const readNewer = async (now: number) => {
     // Before the statement: rows that commit while it runs notify again.
     expectsRows = false;
-    pollAt = now + pollAfterMs({ largePageAt }, now);
+    pollAt = now + pollAfterMs({ busyAt }, now);
     const after = lowWatermark.value();
     const limits = { after, upTo: Number.MAX_SAFE_INTEGER, known: queues.known(after) };
     const page = await readPage(lease, { ...limits, rows: PAGE_ROWS, bytes: PAGE_BYTES });
     const last = page.rows.at(-1)?.seq ?? 0;
     const upTo = page.full ? last : Math.max(position, last);
+    const watermark = lowWatermark.floor();
     if (!lowWatermark.accept({ ...page, upTo }, now)) {
       expectsRows = true;
-      return startRescan();
+      const after = floor(watermark);
+      return startRescan({ after, floor: after });
     }
     position = Math.max(position, upTo);
     expectsRows ||= page.full;
-    if (page.rows.length >= LARGE_PAGE_ROWS) largePageAt = now;
+    if (showsManyWriters({ rows: page.rows.length, running: lowWatermark.running() })) busyAt = now;
     await accept(page.rows);
     if (!page.full && queues.size() === 0 && page.rows.length === 0)
       context.onBacklog({ rows: 0, oldestSeconds: 0 });
   };
   const switchSuppression = async (now: number) => {
-    suppressed = wantsSuppression({ largePageAt }, now);
+    suppressed = wantsSuppression({ busyAt }, now);
     await suppressNotify(lease, suppressed);
     expectsRows = true;
   };
   const measure = async (now: number) => {
     backlogAt = now + BACKLOG_EVERY_MS;
-    context.onBacklog(await measureBacklog(lease));
+    context.onBacklog(await measureBacklog(lease, floor()));
   };
 
   return {
@@ -140,7 +159,12 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
       expectsRows = true;
     },
     async step(now) {
-      if (queues.endQuarantines(now) || rescanAt <= now) startRescan();
+      if (queues.nextEnd() <= now) {
+        // While the queues know how far back those entities go.
+        const after = floor();
+        queues.endQuarantines(now);
+        startRescan({ after, floor: after });
+      } else if (rescanAt <= now) startRescan({ after: 0, floor: floor() });
       const step = chooseStep(state(), now);
       switch (step) {
         case "switch-notify-suppression":
@@ -161,6 +185,7 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
           return step satisfies never;
       }
     },
+    releasedTo: () => floor(),
     nextAt: () => Math.min(nextStepAt(state()), rescanAt, queues.nextEnd()),
   };
 }

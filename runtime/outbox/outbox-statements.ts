@@ -107,18 +107,33 @@ function textHeaders(headers: Readonly<Record<string, unknown>>): Record<string,
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-/** Deletes published rows, and records the stream sequence up to which every message is known to be acked. */
+/** How far the relay has come. */
+export interface Progress {
+  /** Stream sequence up to which every message is known to be acked. */
+  readonly streamSeq: number;
+  /** Outbox sequence up to which all rows are deleted. */
+  readonly releasedTo: number;
+}
+
+const RELEASE = "DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[])";
+
+/** Deletes published rows. Where progress is given, it is recorded with them. */
 export async function releaseRows(
   lease: LeaderLease,
   seqs: readonly number[],
-  streamSeq: number,
+  progress: Progress | undefined,
 ): Promise<void> {
-  await lease.query(
-    `WITH released AS (DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[]))
-     UPDATE mesh.relay SET last_seq = greatest(last_seq, $2)`,
-    [seqs, streamSeq],
-  );
+  if (progress === undefined) await lease.query(RELEASE, [seqs]);
+  else
+    await lease.query(
+      `WITH released AS (${RELEASE})
+       UPDATE mesh.relay_progress SET last_seq = greatest(last_seq, $2), released_to = $3`,
+      [seqs, progress.streamSeq, progress.releasedTo],
+    );
 }
+
+/** SQL: rows of the outbox that may still be there. Those before are deleted, but read through until vacuum removes them. */
+export const IS_WAITING = "seq > (SELECT released_to FROM mesh.relay_progress)";
 
 /** A row that must not be published, and why. */
 export interface RefusedRow {
@@ -167,11 +182,12 @@ export interface Backlog {
 
 export const MOST_COUNTED = 100_000;
 
-export async function measureBacklog(lease: LeaderLease): Promise<Backlog> {
+/** Of the rows above `after`: all before are deleted. */
+export async function measureBacklog(lease: LeaderLease, after: number): Promise<Backlog> {
   const [found] = await lease.query<readonly [string, number | null]>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox LIMIT ${MOST_COUNTED}) AS counted),
-            (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM mesh.outbox ORDER BY seq LIMIT 1)`,
-    [],
+    `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox WHERE seq > $1 LIMIT ${MOST_COUNTED}) AS counted),
+            (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM mesh.outbox WHERE seq > $1 ORDER BY seq LIMIT 1)`,
+    [after],
   );
   return { rows: Number(found?.[0] ?? 0), oldestSeconds: Math.max(0, found?.[1] ?? 0) };
 }

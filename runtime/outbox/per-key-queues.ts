@@ -35,6 +35,8 @@ export interface PerKeyQueues {
   endRescan(): void;
   /** Sequences above `after` of rows that are queued, in flight, or published and not deleted. */
   known(after: number): readonly number[];
+  /** The lowest sequence of rows that are known, or of quarantined entities; Infinity where there is none. */
+  lowest(): number;
   /** Rows that are queued or in flight, with their bodies. */
   size(): number;
   /** Entities that were quarantined since their last success. */
@@ -48,14 +50,20 @@ export function createPerKeyQueues(): PerKeyQueues {
   const known = new Set<number>();
   const queues = new Map<string, OutboxRow[]>();
   const quarantinedUntil = new Map<string, number>();
+  /** The lowest sequence of each quarantined entity. */
+  const quarantinedFrom = new Map<string, number>();
   const failures = new Map<string, number>();
   let ready: OutboxRow[] = [];
   let head = 0;
   let size = 0;
 
+  const deferFrom = ({ key, seq }: OutboxRow) => {
+    quarantinedFrom.set(key, Math.min(seq, quarantinedFrom.get(key) ?? seq));
+  };
   const enqueue = (row: OutboxRow) => {
     const { key } = row;
-    if (known.has(row.seq) || quarantinedUntil.has(key)) return;
+    if (known.has(row.seq)) return;
+    if (quarantinedUntil.has(key)) return deferFrom(row);
     known.add(row.seq);
     size += 1;
     const waiting = queues.get(key);
@@ -98,12 +106,17 @@ export function createPerKeyQueues(): PerKeyQueues {
       for (const { seq } of [row, ...waiting]) known.delete(seq);
       size -= 1 + waiting.length;
       quarantinedUntil.set(key, until);
+      deferFrom(row);
       failures.set(key, (failures.get(key) ?? 0) + 1);
     },
     failures: (row) => failures.get(row.key) ?? 0,
     endQuarantines(now) {
       const before = quarantinedUntil.size;
-      for (const [key, until] of quarantinedUntil) if (until <= now) quarantinedUntil.delete(key);
+      for (const [key, until] of quarantinedUntil) {
+        if (until > now) continue;
+        quarantinedUntil.delete(key);
+        quarantinedFrom.delete(key);
+      }
       return quarantinedUntil.size < before;
     },
     nextEnd() {
@@ -119,6 +132,12 @@ export function createPerKeyQueues(): PerKeyQueues {
       const beyond: number[] = [];
       for (const seq of known) if (seq > after) beyond.push(seq);
       return beyond;
+    },
+    lowest() {
+      let lowest = Number.POSITIVE_INFINITY;
+      for (const seq of known) lowest = Math.min(lowest, seq);
+      for (const seq of quarantinedFrom.values()) lowest = Math.min(lowest, seq);
+      return lowest;
     },
     size: () => size,
     refused: () => failures.size,

@@ -17,15 +17,15 @@ export type ReaderStep =
 export const POLL_MS = 500;
 /** Poll interval in ms while notifications may be suppressed. */
 export const SUPPRESSED_POLL_MS = 5;
-/** Notify suppression lasts this long after the last large page. Polls stay frequent as long again, for writers that began before. */
+/** Notify suppression lasts this long after many writers were last seen. Polls stay frequent as long again, for writers that began before. */
 export const SUPPRESSION_LASTS_MS = 1_000;
 
 /** All times by `performance.now()`. */
 export interface ReaderState {
   /** The last switch that was written: writers do not notify. */
   readonly suppressed: boolean;
-  /** When a page was last large enough for notify suppression. */
-  readonly largePageAt: number;
+  /** When a page was last read that shows many writers. */
+  readonly busyAt: number;
   readonly backlogAt: number;
   readonly pollAt: number;
   /** A full rescan is under way: nothing newer is read before it ends. */
@@ -36,9 +36,28 @@ export interface ReaderState {
   readonly expectsRows: boolean;
 }
 
-/** Whether notifications should be suppressed: while large pages are read, a commit needs none. */
-export function wantsSuppression({ largePageAt }: Pick<ReaderState, "largePageAt">, now: number): boolean {
-  return now < largePageAt + SUPPRESSION_LASTS_MS;
+/** After a page of so many rows the relay polls so often that writers need not notify. */
+const MANY_ROWS = 100;
+/**
+ * So many transactions at once queue at the server's lock for notifications: it is held while a commit is flushed, so that each flushes
+ * alone. The queue itself keeps pages small, so rows do not show it.
+ */
+const MANY_TRANSACTIONS = 4;
+
+/** Whether a page shows so many writers that their notifications are to be suppressed. `running`: transactions as it was read. */
+export function showsManyWriters({
+  rows,
+  running,
+}: {
+  readonly rows: number;
+  readonly running: number;
+}): boolean {
+  return rows >= MANY_ROWS || (rows > 0 && running >= MANY_TRANSACTIONS);
+}
+
+/** Whether notifications should be suppressed: while many write, a commit needs none. */
+export function wantsSuppression({ busyAt }: Pick<ReaderState, "busyAt">, now: number): boolean {
+  return now < busyAt + SUPPRESSION_LASTS_MS;
 }
 
 export function chooseStep(state: ReaderState, now: number): ReaderStep {
@@ -50,12 +69,12 @@ export function chooseStep(state: ReaderState, now: number): ReaderStep {
 }
 
 /** How long to wait after a read before the next poll. */
-export function pollAfterMs({ largePageAt }: Pick<ReaderState, "largePageAt">, now: number): number {
-  return now < largePageAt + 2 * SUPPRESSION_LASTS_MS ? SUPPRESSED_POLL_MS : POLL_MS;
+export function pollAfterMs({ busyAt }: Pick<ReaderState, "busyAt">, now: number): number {
+  return now < busyAt + 2 * SUPPRESSION_LASTS_MS ? SUPPRESSED_POLL_MS : POLL_MS;
 }
 
 /** When a step other than `wait` is due next, where no notification comes. A full rescan has its own time. */
-export function nextStepAt({ suppressed, largePageAt, backlogAt, pollAt, hasRoom }: ReaderState): number {
-  const suppressionEnds = suppressed ? largePageAt + SUPPRESSION_LASTS_MS : Number.POSITIVE_INFINITY;
+export function nextStepAt({ suppressed, busyAt, backlogAt, pollAt, hasRoom }: ReaderState): number {
+  const suppressionEnds = suppressed ? busyAt + SUPPRESSION_LASTS_MS : Number.POSITIVE_INFINITY;
   return Math.min(backlogAt, suppressionEnds, hasRoom ? pollAt : Number.POSITIVE_INFINITY);
 }

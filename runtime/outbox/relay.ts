@@ -138,7 +138,7 @@ export function startRelay(options: RelayOptions): Relay {
         fault = error;
       }
       if (fault === undefined) continue;
-      onBacklog(await measureBacklog(lease));
+      onBacklog(await measureBacklog(lease, 0));
       await pauseAfterFailure(fault, "relay pauses");
     }
   };

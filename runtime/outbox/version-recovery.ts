@@ -80,7 +80,7 @@ interface Known {
 /** The sequence up to which the database knows what this stream holds. */
 async function knownSeq({ lease, logger }: RecoveryContext, state: StreamState): Promise<Known> {
   const [row] = await lease.query<[string | null, string | null, string]>(
-    "SELECT stream, stream_created, last_seq FROM mesh.relay",
+    "SELECT stream, stream_created, last_seq FROM mesh.relay CROSS JOIN mesh.relay_progress",
     [],
   );
   const [name, created, last] = row ?? [null, null, "0"];
@@ -176,7 +176,8 @@ async function rememberStream(
   lastSeq: number,
 ): Promise<void> {
   await lease.query(
-    "UPDATE mesh.relay SET stream = $1, stream_created = $2, last_seq = $3, notify_suppressed = false",
+    `WITH known AS (UPDATE mesh.relay SET stream = $1, stream_created = $2, notify_suppressed = false)
+     UPDATE mesh.relay_progress SET last_seq = $3, released_to = 0`,
     [name, created, lastSeq],
   );
 }

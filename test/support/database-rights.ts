@@ -77,6 +77,7 @@ export const MAY: readonly string[] = [
   "table mesh.moment SELECT UPDATE (next_at, attempts, last_error)",
   "table mesh.outbox SELECT INSERT UPDATE (version, body) DELETE",
   "table mesh.relay SELECT UPDATE",
+  "table mesh.relay_progress SELECT UPDATE",
   "table mesh.seen SELECT INSERT DELETE",
   "table mesh.subscription SELECT INSERT UPDATE",
   "table mesh.told SELECT INSERT DELETE",

@@ -9,6 +9,8 @@ export interface NatsOptions {
   /** Streams, configuration and log live here. */
   readonly folder: string;
   readonly port?: number | undefined;
+  /** How long stored messages may lie in memory before they are flushed to disk, as nats-server names it. Default: its own, two minutes. */
+  readonly syncInterval?: string;
   /** More configuration: accounts, limits, a cluster. */
   readonly configuration?: string;
   /** Goes into the URL: a client without credentials of its own is this user. */
@@ -75,11 +77,13 @@ async function launch(binary: string, options: NatsOptions, port: number): Promi
 }
 
 function configure(options: NatsOptions, port: number): string {
+  const { folder, syncInterval } = options;
+  const sync = syncInterval === undefined ? "" : `, sync_interval: ${syncInterval}`;
   return [
     "host: 127.0.0.1",
     `port: ${port}`,
     `server_name: mesh_${port}`,
-    `jetstream { store_dir: ${JSON.stringify(options.folder)} }`,
+    `jetstream { store_dir: ${JSON.stringify(folder)}${sync} }`,
     options.configuration ?? "",
   ].join("\n");
 }

@@ -145,16 +145,25 @@ DECLARE
 BEGIN
     IF pg_catalog.cardinality(events) = 1 THEN
         -- Fast path: by far the most statements write one row, and each node of a plan costs as much as a row.
-        INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)
-        SELECT emit.entity, event.id, relay.minimum_version + 1, CASE WHEN event.begins_incarnation THEN relay.minimum_version + 1 END FROM mesh.relay
-        ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
-            first_version = CASE WHEN excluded.first_version IS NULL THEN known.first_version ELSE greatest(known.version + 1, excluded.version) END
-        RETURNING known.version, gen_random_uuid(), (SELECT relay.notify_suppressed FROM mesh.relay) INTO version, new_id, is_suppressed;
+        -- Most counters are there already, and an upsert logs a lock of the row that it updates.
+        IF NOT event.begins_incarnation THEN
+            UPDATE mesh.entity_version AS known SET version = greatest(known.version, relay.minimum_version) + 1
+            FROM mesh.relay WHERE known.entity = emit.entity AND known.entity_id = event.id
+            RETURNING known.version, gen_random_uuid(), relay.notify_suppressed INTO version, new_id, is_suppressed;
+        END IF;
+        IF version IS NULL THEN
+            INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)
+            SELECT emit.entity, event.id, relay.minimum_version + 1, CASE WHEN event.begins_incarnation THEN relay.minimum_version + 1 END FROM mesh.relay
+            ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version),
+                first_version = CASE WHEN excluded.first_version IS NULL THEN known.first_version ELSE greatest(known.version + 1, excluded.version) END
+            RETURNING known.version, gen_random_uuid(), (SELECT relay.notify_suppressed FROM mesh.relay) INTO version, new_id, is_suppressed;
+        END IF;
         new_subject := emit.entity || '.' || mesh.token(event.id) || '.' || action;
         new_body := mesh.message(new_id, event.id, source, version, event.payload);
         INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
         VALUES (new_id, new_subject, emit.entity, event.id, version, mesh.fit_event(new_subject, new_body), mesh.cause());
-        IF NOT is_suppressed THEN PERFORM pg_catalog.pg_notify('mesh_outbox', ''); END IF;
+        -- Assigned, since PERFORM would start an executor for it.
+        IF NOT is_suppressed THEN is_suppressed := pg_catalog.pg_notify('mesh_outbox', '') IS NULL; END IF;
     ELSIF pg_catalog.cardinality(events) > 1 THEN
         WITH counted AS (
             INSERT INTO mesh.entity_version AS known (entity, entity_id, version, first_version)

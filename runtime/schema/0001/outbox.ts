@@ -66,16 +66,26 @@ CREATE TABLE mesh.relay (
     notify_suppressed  BOOLEAN NOT NULL DEFAULT false,
     stream             TEXT,
     stream_created     TEXT,
-    last_seq           BIGINT NOT NULL DEFAULT 0,
     minimum_version    BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE mesh.relay IS
-    'One row: the state of the one active relay of this service.';
+    'One row: the state of the one active relay of this service. Each trigger reads it, so it is written rarely: while a transaction holds back vacuum, every former version of it would be read too.';
 COMMENT ON COLUMN mesh.relay.one IS 'Always true: there is one row.';
 COMMENT ON COLUMN mesh.relay.notify_suppressed IS 'Notify suppression: the relay polls so often that a commit needs no NOTIFY, which takes a lock across the whole server.';
 COMMENT ON COLUMN mesh.relay.stream IS 'Name of the stream that it publishes to; NULL before the first connection.';
 COMMENT ON COLUMN mesh.relay.stream_created IS 'When the broker made the stream, as the broker says it: another value is another stream. Text: timestamptz would cut its nanoseconds, and every stream would look recreated.';
-COMMENT ON COLUMN mesh.relay.last_seq IS 'Stream sequence of the last acknowledged event.';
 COMMENT ON COLUMN mesh.relay.minimum_version IS 'Every next version exceeds this. Raised when the stream has newer versions than a restored database.';
 INSERT INTO mesh.relay DEFAULT VALUES;
+
+CREATE TABLE mesh.relay_progress (
+    one          BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
+    last_seq     BIGINT NOT NULL DEFAULT 0,
+    released_to  BIGINT NOT NULL DEFAULT 0
+) WITH (fillfactor = 10);
+COMMENT ON TABLE mesh.relay_progress IS
+    'One row: how far the relay has come, written about once a second.';
+COMMENT ON COLUMN mesh.relay_progress.one IS 'Always true: there is one row.';
+COMMENT ON COLUMN mesh.relay_progress.last_seq IS 'Stream sequence up to which all events are known to be acknowledged.';
+COMMENT ON COLUMN mesh.relay_progress.released_to IS 'mesh.outbox.seq up to which all rows are deleted. Whoever counts what waits begins here, not at deleted rows that vacuum has not removed.';
+INSERT INTO mesh.relay_progress DEFAULT VALUES;
 `;

@@ -25,7 +25,7 @@ BEGIN
         -- Relay and publisher.
         GRANT SELECT, INSERT, UPDATE (version, body), DELETE ON mesh.outbox TO %1$I;
         GRANT SELECT, INSERT, UPDATE, DELETE ON mesh.entity_version TO %1$I;
-        GRANT SELECT, UPDATE ON mesh.relay TO %1$I;
+        GRANT SELECT, UPDATE ON mesh.relay, mesh.relay_progress TO %1$I;
         GRANT SELECT, UPDATE (max_event_bytes) ON mesh.broker TO %1$I;
         GRANT EXECUTE ON FUNCTION mesh.next_version(TEXT, TEXT), mesh.message(UUID, TEXT, TEXT, BIGINT, TEXT),
             mesh.refuse_event(TEXT, INTEGER, INTEGER), mesh.set_cause(TEXT), mesh.cause() TO %1$I;

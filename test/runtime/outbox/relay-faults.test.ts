@@ -72,8 +72,12 @@ describe("the relay, when the broker fails", () => {
     await owner.drained();
     expect((await owner.wire()).map(({ event }) => event.n)).toEqual([2]);
     expect(owner.lines.map(({ message }) => message)).toContain("the stream was recreated");
-    const { rows } = await owner.pool.query<{ last: string }>("SELECT last_seq AS last FROM mesh.relay");
-    expect(rows[0]?.last).toBe("1");
+    await waitFor(async () => {
+      const { rows } = await owner.pool.query<{ last: string }>(
+        "SELECT last_seq AS last FROM mesh.relay_progress",
+      );
+      return rows[0]?.last === "1";
+    });
     expect(relay.stats().paused).toBe(false);
     await admin.close();
   });

@@ -131,6 +131,67 @@ describe("the relay", () => {
     await owner.drained(2_000);
   });
 
+  it("lets writers that would queue to notify not notify, though each page is small", async () => {
+    const relay = owner.relay();
+    await waitFor(() => relay.stats().leader && !relay.stats().paused);
+    const clients = await Promise.all(Array.from({ length: 4 }, () => owner.pool.connect()));
+    try {
+      for (const client of clients) {
+        await client.query("BEGIN");
+        await client.query("SELECT pg_current_xact_id()");
+      }
+      const { rows } = await owner.pool.query<{ on: boolean }>(
+        "SELECT notify_suppressed AS on FROM mesh.relay",
+      );
+      expect(rows[0]?.on).toBe(false);
+      await owner.emit("a");
+      await waitFor(
+        async () => {
+          await owner.emit("a");
+          const found = await owner.pool.query("SELECT FROM mesh.relay WHERE notify_suppressed");
+          return found.rowCount === 1;
+        },
+        { timeoutMs: 1_800 },
+      );
+    } finally {
+      for (const client of clients) client.release(true);
+    }
+    await owner.drained();
+  });
+
+  it("tells up to where all rows are deleted, which whoever has yet to commit keeps low", async () => {
+    const relay = owner.relay();
+    const releasedTo = async () => {
+      const { rows } = await owner.pool.query<{ to: number; last: number }>(
+        "SELECT released_to::int AS to, (SELECT max(seq)::int FROM mesh.outbox) AS last FROM mesh.relay_progress",
+      );
+      return rows[0];
+    };
+    await owner.fill("e", 10, 20);
+    await owner.drained();
+    await waitFor(async () => (await releasedTo())?.to === 200);
+    await owner.pool.query("SELECT setval(pg_get_serial_sequence('mesh.outbox', 'seq'), 210)");
+    const client = await owner.pool.connect();
+    try {
+      await client.query("BEGIN");
+      await emitUser(client, { service: owner.service, id: "late" });
+      await owner.emit("soon");
+      await waitFor(() => relay.stats().published === 201);
+      // The held one is set aside after two seconds.
+      await new Promise((wake) => setTimeout(wake, 3_500));
+      await owner.emit("soon");
+      await waitFor(() => relay.stats().published === 202);
+      await new Promise((wake) => setTimeout(wake, 1_500));
+      expect((await releasedTo())?.to).toBe(200);
+      await client.query("COMMIT");
+    } finally {
+      client.release();
+    }
+    await owner.drained();
+    await waitFor(async () => ((await releasedTo())?.to ?? 0) >= 212);
+    expect(orderFaults(await owner.wire())).toEqual([]);
+  });
+
   it("keeps one entity's order under its own backlog", async () => {
     await owner.fill("hot", 1, 300);
     owner.relay();

@@ -47,6 +47,19 @@ describe("the low watermark", () => {
     expect(lowWatermark.value()).toBe(100);
   });
 
+  it("knows below which nobody can add a row, not even who is set aside", () => {
+    const lowWatermark = createLowWatermark(1_000);
+    lowWatermark.accept(seen(snapshot(5), 100), 0);
+    lowWatermark.accept(seen(snapshot(10, 7), 120), 0);
+    lowWatermark.accept(seen(snapshot(11, 7), 130), 1_500);
+    expect([lowWatermark.value(), lowWatermark.floor(), lowWatermark.running()]).toEqual([130, 100, 0]);
+    lowWatermark.accept(seen(snapshot(14, 7, 12), 140), 1_600);
+    expect([lowWatermark.floor(), lowWatermark.running()]).toEqual([100, 1]);
+    lowWatermark.accept(seen(snapshot(15), 150), 1_700);
+    lowWatermark.accept(seen(snapshot(15), 150), 1_800);
+    expect([lowWatermark.value(), lowWatermark.floor()]).toEqual([150, 150]);
+  });
+
   it("sets a long transaction aside, and has everything read anew when it ends", () => {
     const lowWatermark = createLowWatermark(1_000);
     lowWatermark.accept(seen(snapshot(10, 7), 100), 0);

@@ -62,6 +62,23 @@ describe("per-key queues", () => {
     expect(queues.failures(row(1, "a"))).toBe(0);
   });
 
+  it("know the lowest row that is not deleted, also of a quarantined entity", () => {
+    const queues = createPerKeyQueues();
+    expect(queues.lowest()).toBe(Number.POSITIVE_INFINITY);
+    queues.add([row(3, "a"), row(4, "b"), row(5, "a")]);
+    const [first] = seqsOf(queues);
+    if (first) queues.quarantine(first, 500);
+    expect(queues.known(0)).toEqual([4]);
+    expect(queues.lowest()).toBe(3);
+    // Somebody has inserted it by hand.
+    queues.add([row(2, "a")]);
+    expect(queues.lowest()).toBe(2);
+    queues.endQuarantines(500);
+    expect(queues.lowest()).toBe(4);
+    queues.forget([4]);
+    expect(queues.lowest()).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("hold thousands without losing one", () => {
     const queues = createPerKeyQueues();
     let seq = 0;
