@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AckPolicy, connect, type JetStreamClient, type JsMsg } from "nats";
 import type pg from "pg";
 import type { UserCreated } from "../generated/auth/events.js";
-import type { Ends, Way } from "./whole-way.js";
+import type { Ends, Way } from "./ends.js";
 
 /*
  * The way from a row to its copy as one writes it by hand, set-based throughout: an outbox table, a publisher, a subscriber.

@@ -1,10 +1,11 @@
 import pg from "pg";
+import { betweenEnds } from "./ends.js";
 import { installPeer } from "./peers/install.js";
 import { measureLatency, type Pace, type Percentiles, type User } from "./peers/latency.mjs";
 import { betweenDatabases, PACKAGES } from "./peers.js";
 import { type Row, row } from "./row.js";
 import type { Bench, Section, Servers } from "./section.js";
-import { betweenEnds, startRuntime } from "./whole-way.js";
+import { startRuntime } from "./whole-way.js";
 
 /* How long a row takes from its commit in one database to its copy in another, at a steady rate. */
 
