@@ -1,3 +1,4 @@
+import { factsOf } from "@meshwright/runtime/column-types";
 import type { Column, Mesh, RowCheck, Table } from "../model/mesh.js";
 import { tableConditions } from "../rules/payload-conditions.js";
 import { conjunction } from "../rules/translation.js";
@@ -40,7 +41,14 @@ function travels(column: Column, table: Table, mesh: Mesh): readonly CheckSchema
   const condition = travelRule(column, table, mesh);
   return condition === undefined
     ? []
-    : [{ ...named(table, column.name, "travels"), values: undefined, condition }];
+    : [
+        {
+          ...named(table, column.name, "travels"),
+          values: undefined,
+          condition,
+          reason: `No message can carry ${factsOf(column.type).unsent}: neither an event nor a copy could have the row.`,
+        },
+      ];
 }
 
 /** The rules of the payloads that every row comes by; without what `one_of` says already. */
@@ -50,7 +58,15 @@ function payload(column: Column, table: Table, mesh: Mesh): readonly CheckSchema
   const remaining = (value: string) => rules(value).filter((rule) => rule !== known?.condition(value));
   if (remaining("value").length === 0) return [];
   const condition = (value: string) => conjunction(remaining(value));
-  return [{ ...named(table, column.name, "payload"), values: undefined, condition }];
+  return [
+    {
+      ...named(table, column.name, "payload"),
+      values: undefined,
+      condition,
+      reason:
+        "An event tells of each row, and its payload takes no other value: see the event's fields in mesh.yaml.",
+    },
+  ];
 }
 
 function named(table: Table, column: string, kind: string) {

@@ -89,6 +89,8 @@ export interface CheckSchema extends ConstraintSchema {
   readonly condition: (column: string) => string;
   /** Of a `one_of`; undefined where the condition follows from the events that carry the column. */
   readonly values: readonly string[] | undefined;
+  /** What it is for, where that cannot be read in mesh.yaml: its comment in the catalogue. No part of what is compared. */
+  readonly reason?: string;
 }
 
 export interface ForeignKeySchema extends ConstraintSchema {

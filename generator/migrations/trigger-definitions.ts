@@ -19,6 +19,8 @@ export interface Trigger {
   readonly call: string;
   /** The last arguments: triggers of one call are made together. */
   readonly arguments: string;
+  /** What it is for, where its name does not say: its comment in the catalogue. No part of what is compared. */
+  readonly reason?: string;
 }
 
 /** What tells a trigger from the one before it. */

@@ -1,9 +1,9 @@
 import { DatabaseError } from "pg";
 import { classify, isUnavailable, STATE } from "../database/database-errors.js";
 import type { ValidationError } from "../definition/event-definition.js";
-import type { TableDefinition } from "../definition/table-definition.js";
+import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
-import { kindOf, type ValueKind } from "../values/column-types.js";
+import { factsOf, kindOf, type ValueKind } from "../values/column-types.js";
 import { shownName } from "../values/field.js";
 import { UnfitValue } from "../values/values.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
@@ -137,11 +137,7 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
         error.column && called(error.column),
       );
     case STATE.check_violation:
-      return invalid(
-        error,
-        `the row breaks the rule ${error.constraint ?? ""} of ${error.table ?? "its table"}`,
-        checkedColumn(error, table),
-      );
+      return brokenCheck(error, checkedColumn(error, table));
     // JSON nested deeper than the server's stack.
     case STATE.statement_too_complex:
     // An identity that is generated always: the message names the column.
@@ -227,8 +223,18 @@ function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinitio
   const names = ({ name }: { readonly name: string }) =>
     prefixes.some((prefix) => constraint.startsWith(`${prefix}_${name}_`));
   const fitting = table?.columns.filter(names) ?? [];
-  const [column] = fitting.sort((a, b) => b.name.length - a.name.length);
-  return column && shownName(column);
+  return fitting.sort((a, b) => b.name.length - a.name.length)[0];
+}
+
+function brokenCheck(error: DatabaseError, column: ColumnDefinition | undefined): Problem {
+  const { constraint = "", table = "its table" } = error;
+  const unsent = column && constraint.endsWith(`_${column.name}_travels`) && factsOf(column.type).unsent;
+  const why = unsent ? `: no message can carry ${unsent}` : "";
+  return invalid(
+    error,
+    `the row breaks the rule ${constraint} of ${table}${why}`,
+    column && shownName(column),
+  );
 }
 
 function invalid(error: DatabaseError, reason: string, column = error.column): Problem {

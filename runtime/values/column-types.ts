@@ -47,6 +47,8 @@ interface KindFacts {
   readonly key: boolean;
   /** How a value is written in mesh.yaml, as a hint says it. */
   readonly written: string;
+  /** What a column can hold and no message can carry, where there is such. */
+  readonly unsent?: string;
 }
 
 const kinds: Readonly<Record<Exclude<ValueKind, "list">, KindFacts>> = {
@@ -60,22 +62,35 @@ const kinds: Readonly<Record<Exclude<ValueKind, "list">, KindFacts>> = {
     key: true,
     written: 'a uuid looks like "0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b"',
   },
-  "whole number": { typescript: "number", key: true, written: "write a whole number" },
-  number: { typescript: "number", key: false, written: "write a finite number, without quotes" },
+  "whole number": {
+    typescript: "number",
+    key: true,
+    unsent: "a whole number beyond 2^53",
+    written: "write a whole number",
+  },
+  number: {
+    typescript: "number",
+    key: false,
+    unsent: "NaN or infinity",
+    written: "write a finite number, without quotes",
+  },
   decimal: {
     typescript: "string",
     key: false,
+    unsent: "NaN or infinity",
     written: 'write a decimal in quotes, of no more digits than the type says: "0.00"',
   },
   boolean: { typescript: "boolean", key: false, written: "write true or false, without quotes" },
   moment: {
     typescript: "string",
     key: false,
+    unsent: "infinity, or a moment outside of the years 1 to 9999",
     written: 'write "now", or a moment that exists in the years 1 to 9999: "2026-01-31T12:00:00Z"',
   },
   day: {
     typescript: "string",
     key: false,
+    unsent: "infinity, or a day outside of the years 1 to 9999",
     written:
       'write "now" for the present day in UTC, or a day that exists in the years 1 to 9999: "2026-01-31"',
   },
@@ -83,6 +98,7 @@ const kinds: Readonly<Record<Exclude<ValueKind, "list">, KindFacts>> = {
   document: {
     typescript: "unknown",
     key: false,
+    unsent: "the JSON value null, where NULL says the same",
     written: `write JSON in quotes, without NUL and half surrogate pairs: '{"a": 1}'`,
   },
 };
@@ -249,8 +265,9 @@ function readFacts(type: ColumnType): Facts {
 }
 
 function listFacts(element: ColumnType): Facts {
-  const { kind, bits, sql, cast, typescript, fields } = factsOf(element);
+  const { kind, bits, sql, cast, typescript, fields, unsent } = factsOf(element);
   const isWide = isWideElement(kind, bits);
+  const held = kind === "whole number" || unsent === undefined ? "" : `, ${unsent}`;
   return {
     kind: "list",
     sql: `${sql}[]`,
@@ -259,6 +276,7 @@ function listFacts(element: ColumnType): Facts {
     key: false,
     fields: isWide ? ["bigint"] : fields.filter((field) => field !== "bigint"),
     written: `write a JSON list in quotes, without null: '["a", "b"]'`,
+    unsent: `a list that holds NULL${held}, or has several dimensions, or begins elsewhere than at 1`,
     element,
   };
 }

@@ -69,7 +69,7 @@ export function stagesOf(step: Step, printing: Printing): readonly (readonly [St
       const { table, column } = onColumn(step, printing);
       const condition = `${column} IS NOT NULL`;
       return [
-        ["demand", silent("add_check", { table, name, condition })],
+        ["demand", silent("add_check", { table, name, condition, reasons: [] })],
         ["build", silent("validate_check", { table, name })],
         ["hold", printStep(step, printing)],
         ["hold", silent("drop_constraint", { table, name })],

@@ -26,7 +26,13 @@ export function printStep(step: Step, printing: Printing): Block {
     case "create_function":
       return { comment: [step.definition.comment], text: step.definition.text };
     case "create_trigger":
-      return print({ call: step.trigger.call, arguments: step.trigger.arguments });
+      return print({
+        call: step.trigger.call,
+        arguments: step.trigger.arguments,
+        table: printing.relation(step.trigger.table),
+        name: identifier(step.trigger.name),
+        reasons: [step.trigger.reason ?? []].flat().map(literal),
+      });
     case "create_index":
       return printIndex(step.table, step.index, printing);
     case "drop_function":
@@ -142,6 +148,7 @@ export function printStep(step: Step, printing: Printing): Block {
         table: printing.relation(step.table),
         name: identifier(step.constraint.name),
         condition: checkCondition(step.constraint),
+        reasons: reasonsOf(step.constraint),
       });
     case "validate_check":
       return print({ table: printing.relation(step.table), name: identifier(step.constraint.name) });
@@ -238,10 +245,19 @@ function printTable(table: TableSchema, inline: readonly ForeignKeySchema[], pri
     table: printing.relation(table.name),
     lines: lines.map((line, index) => (index < lines.length - 1 ? `${line},` : line)),
   });
+  const comments = table.checks.flatMap((check) =>
+    reasonsOf(check).map((reason) =>
+      printing.render("comment_check", {
+        table: printing.relation(table.name),
+        name: identifier(check.name),
+        reason,
+      }),
+    ),
+  );
   const indexes = table.indexes.map((index) => withComment(printIndex(table.name, index, printing)));
   return {
     comment: table.description === undefined ? [] : sentences(table.name, table.description),
-    text: [create, ...indexes].join("\n"),
+    text: [create, ...comments, ...indexes].join("\n"),
   };
 }
 
@@ -283,6 +299,10 @@ function defaultClause(value: string): string {
 
 function checkCondition(check: CheckSchema): string {
   return check.condition(identifiers(check.columns));
+}
+
+function reasonsOf({ reason }: CheckSchema): readonly string[] {
+  return reason === undefined ? [] : [literal(reason)];
 }
 
 function reference(key: ForeignKeySchema, printing: Printing): string {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
+import { refusalOf } from "../../../runtime/http/http-errors.js";
 import { shop, type TestDatabase } from "../../support/migrations.js";
 import { brief, openService, takeEvents } from "../../support/trigger-events.js";
 
@@ -62,6 +64,22 @@ describe("what a message cannot hold is refused with its row", () => {
     await database.client.query("INSERT INTO items (id) VALUES ('i')");
     await expect(set(column, value)).rejects.toMatchObject(refusal);
     expect(brief(await takeEvents(database.client))).toHaveLength(1);
+  });
+
+  test("and the comment of the constraint says why, as REST does", async () => {
+    const comment =
+      "SELECT obj_description(oid, 'pg_constraint') AS said FROM pg_constraint WHERE conname = $1";
+    expect((await database.client.query(comment, ["items_ratio_travels"])).rows).toEqual([
+      { said: "No message can carry NaN or infinity: neither an event nor a copy could have the row." },
+    ]);
+    const error = await insert("ratio", "NaN").catch((refusal: unknown) => refusal);
+    const table: TableDefinition = { name: "items", key: "id", columns: [{ name: "ratio", type: "number" }] };
+    expect(refusalOf(error, "body", table)?.errors).toEqual([
+      {
+        pointer: "/ratio",
+        detail: "the row breaks the rule items_ratio_travels of items: no message can carry NaN or infinity",
+      },
+    ]);
   });
 
   test("and all that it can hold is accepted, NULL too; columns that no event carries are not checked", async () => {

@@ -196,7 +196,8 @@ function guardTrigger({ schema, table }: WatchedTable, { column, entities }: Gua
       ? `${schema}.guard(${said.join(", ")}`
       : `${schema}.guard_living(${[...said, literal(softDelete)].join(", ")}`;
   const columns = [column, ...(softDelete === undefined ? [] : [softDelete])];
-  return { ...placed(table, name), columns, call, arguments: entities.map(literal).join(", ") };
+  const reason = `No row may begin to refer to a deleted ${entities.join(" or ")}: the cascade of the deletion is over, so the row would stay.`;
+  return { ...placed(table, name), columns, call, arguments: entities.map(literal).join(", "), reason };
 }
 
 function triggerName(table: Table, ...parts: readonly string[]): string {

@@ -53,7 +53,9 @@ $$;
 SELECT mesh.keep_private('mesh.on_parcels()');
 SELECT mesh.attach('parcels', 'mesh.on_parcels()', 'on_insert');
 SELECT mesh.guard('parcels', 'guard_line_id', 'line_id', 'shop.line');
+COMMENT ON TRIGGER guard_line_id ON parcels IS 'No row may begin to refer to a deleted shop.line: the cascade of the deletion is over, so the row would stay.';
 SELECT mesh.guard('parcels', 'guard_title_id', 'title_id', 'shop.title');
+COMMENT ON TRIGGER guard_title_id ON parcels IS 'No row may begin to refer to a deleted shop.title: the cascade of the deletion is over, so the row would stay.';
 
 -- picks: emits PickCreated, PickDeleted; order_id names no shop.order that is deleted.
 CREATE OR REPLACE FUNCTION mesh.on_picks() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
@@ -77,6 +79,7 @@ SELECT mesh.keep_private('mesh.on_picks()');
 SELECT mesh.attach('picks', 'mesh.on_picks()', 'on_insert', 'on_delete', 'refuse_truncate');
 SELECT mesh.keep_key('picks', 'refuse_key_change', 'shelf', 'order_id');
 SELECT mesh.guard('picks', 'guard_order_id', 'order_id', 'shop.order');
+COMMENT ON TRIGGER guard_order_id ON picks IS 'No row may begin to refer to a deleted shop.order: the cascade of the deletion is over, so the row would stay.';
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"dispatch","database":"dispatch_db","whole":true}

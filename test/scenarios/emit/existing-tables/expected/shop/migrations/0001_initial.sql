@@ -38,7 +38,9 @@ $$;
 SELECT mesh.keep_private('mesh.on_orders()');
 
 ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_Order_Order ID_travels" CHECK ("Order ID" BETWEEN -9007199254740991 AND 9007199254740991) NOT VALID;
+COMMENT ON CONSTRAINT "mesh_Order_Order ID_travels" ON "Sales Data"."Order" IS 'No message can carry a whole number beyond 2^53: neither an event nor a copy could have the row.';
 ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_Order_total_travels" CHECK (total > '-Infinity' AND total < 'Infinity') NOT VALID;
+COMMENT ON CONSTRAINT "mesh_Order_total_travels" ON "Sales Data"."Order" IS 'No message can carry NaN or infinity: neither an event nor a copy could have the row.';
 ALTER TABLE "Sales Data"."Order" ADD CONSTRAINT "mesh_Order_select_check" CHECK ("select" IN ('open', 'paid')) NOT VALID;
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
@@ -58,6 +60,7 @@ ALTER TABLE "Sales Data"."Order" VALIDATE CONSTRAINT "mesh_Order_select_check";
 SELECT mesh.attach('"Sales Data"."Order"', 'mesh.on_orders()', 'mesh_on_insert', 'mesh_on_update', 'mesh_on_delete', 'mesh_refuse_truncate');
 SELECT mesh.keep_key('"Sales Data"."Order"', 'mesh_refuse_key_change', 'Order ID');
 SELECT mesh.guard('"Sales Data"."Order"', 'mesh_guard_personId', 'personId', 'crm.person');
+COMMENT ON TRIGGER "mesh_guard_personId" ON "Sales Data"."Order" IS 'No row may begin to refer to a deleted crm.person: the cascade of the deletion is over, so the row would stay.';
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
 -- transaction: none

@@ -30,8 +30,11 @@ $$;
 SELECT mesh.keep_private('mesh.on_orders()');
 
 ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_qty_travels CHECK (qty BETWEEN -9007199254740991 AND 9007199254740991) NOT VALID;
+COMMENT ON CONSTRAINT mesh_orders_qty_travels ON public.orders IS 'No message can carry a whole number beyond 2^53: neither an event nor a copy could have the row.';
 ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_tags_travels CHECK (mesh.is_list(tags)) NOT VALID;
+COMMENT ON CONSTRAINT mesh_orders_tags_travels ON public.orders IS 'No message can carry a list that holds NULL, or has several dimensions, or begins elsewhere than at 1: neither an event nor a copy could have the row.';
 ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_lines_payload CHECK ((pg_catalog.jsonb_typeof(lines) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(lines) = 'array' THEN pg_catalog.jsonb_array_length(lines) >= 1 ELSE TRUE END)) NOT VALID;
+COMMENT ON CONSTRAINT mesh_orders_lines_payload ON public.orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
 -- transaction: none

@@ -21,6 +21,9 @@ CREATE TABLE reservations (
     expires_at TIMESTAMPTZ CONSTRAINT reservations_expires_at_travels CHECK (expires_at >= '0001-01-01T00:00:00Z' AND expires_at < '10000-01-01T00:00:00Z'),
     withdrawn_at TIMESTAMPTZ CONSTRAINT reservations_withdrawn_at_travels CHECK (withdrawn_at >= '0001-01-01T00:00:00Z' AND withdrawn_at < '10000-01-01T00:00:00Z')
 );
+COMMENT ON CONSTRAINT reservations_fee_travels ON reservations IS 'No message can carry NaN or infinity: neither an event nor a copy could have the row.';
+COMMENT ON CONSTRAINT reservations_expires_at_travels ON reservations IS 'No message can carry infinity, or a moment outside of the years 1 to 9999: neither an event nor a copy could have the row.';
+COMMENT ON CONSTRAINT reservations_withdrawn_at_travels ON reservations IS 'No message can carry infinity, or a moment outside of the years 1 to 9999: neither an event nor a copy could have the row.';
 
 -- copies: keeps the moments of TitleChecked.
 CREATE OR REPLACE FUNCTION mesh.on_copies() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER

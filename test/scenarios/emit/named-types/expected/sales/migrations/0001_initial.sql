@@ -10,6 +10,11 @@ CREATE TABLE orders (
     lines JSONB NOT NULL CONSTRAINT orders_lines_payload CHECK (pg_catalog.jsonb_typeof(lines) = 'array'),
     history JSONB NOT NULL CONSTRAINT orders_history_payload CHECK ((pg_catalog.jsonb_typeof(history) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(history) = 'array' THEN pg_catalog.jsonb_array_length(history) <= 9 ELSE TRUE END))
 );
+COMMENT ON CONSTRAINT orders_total_payload ON orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
+COMMENT ON CONSTRAINT orders_address_travels ON orders IS 'No message can carry the JSON value null, where NULL says the same: neither an event nor a copy could have the row.';
+COMMENT ON CONSTRAINT orders_address_payload ON orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
+COMMENT ON CONSTRAINT orders_lines_payload ON orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
+COMMENT ON CONSTRAINT orders_history_payload ON orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
 
 -- orders: emits OrderPlaced, OrderDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_orders() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER

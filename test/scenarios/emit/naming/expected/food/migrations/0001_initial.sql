@@ -15,6 +15,7 @@ CREATE TABLE orders (
     paid_at TIMESTAMP CONSTRAINT orders_paid_at_travels CHECK (paid_at >= '0001-01-01T00:00:00Z' AND paid_at < '10000-01-01T00:00:00Z'),
     chef_note TEXT
 );
+COMMENT ON CONSTRAINT orders_paid_at_travels ON orders IS 'No message can carry infinity, or a moment outside of the years 1 to 9999: neither an event nor a copy could have the row.';
 
 -- guests: emits GuestDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_guests() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER

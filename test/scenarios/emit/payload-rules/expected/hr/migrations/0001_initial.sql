@@ -9,6 +9,7 @@ CREATE TABLE jobs (
     grade INTEGER,
     note TEXT
 );
+COMMENT ON CONSTRAINT jobs_title_payload ON jobs IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
 
 -- jobs: emits JobOpened, JobChanged, JobDeleted.
 CREATE OR REPLACE FUNCTION mesh.on_jobs() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER

@@ -33,6 +33,7 @@ $$;
 SELECT mesh.keep_private('mesh.on_reservations()');
 SELECT mesh.attach('reservations', 'mesh.on_reservations()', 'on_insert');
 SELECT mesh.guard('reservations', 'guard_order_id', 'order_id', 'shop.order');
+COMMENT ON TRIGGER guard_order_id ON reservations IS 'No row may begin to refer to a deleted shop.order: the cascade of the deletion is over, so the row would stay.';
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"stock","database":"stock_db","whole":true}

@@ -14,6 +14,7 @@ CREATE TABLE buyers (
     rank DOUBLE PRECISION NOT NULL CONSTRAINT buyers_rank_travels CHECK (rank > '-Infinity' AND rank < 'Infinity'),
     spent BIGINT NOT NULL
 );
+COMMENT ON CONSTRAINT buyers_rank_travels ON buyers IS 'No message can carry NaN or infinity: neither an event nor a copy could have the row.';
 
 CREATE TABLE town.places (
     place_id UUID PRIMARY KEY,
@@ -28,6 +29,8 @@ CREATE TABLE orders (
     total JSONB NOT NULL CONSTRAINT orders_total_payload CHECK ((pg_catalog.jsonb_typeof(total) = 'object') AND (CASE WHEN pg_catalog.jsonb_typeof(total) = 'object' THEN total ?& ARRAY['amount', 'currency'] ELSE TRUE END)),
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'approved'))
 );
+COMMENT ON CONSTRAINT orders_price_travels ON orders IS 'No message can carry NaN or infinity: neither an event nor a copy could have the row.';
+COMMENT ON CONSTRAINT orders_total_payload ON orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
 -- Implied: deleting what it references looks rows up by this column.
 CREATE INDEX orders_buyer_id_idx ON orders (buyer_id);
 -- Implied: deleting what it references looks rows up by this column.

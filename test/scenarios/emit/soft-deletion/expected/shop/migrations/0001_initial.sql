@@ -13,6 +13,7 @@ CREATE TABLE carts (
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'paid')),
     deleted_at TIMESTAMPTZ CONSTRAINT carts_deleted_at_travels CHECK (deleted_at >= '0001-01-01T00:00:00Z' AND deleted_at < '10000-01-01T00:00:00Z')
 );
+COMMENT ON CONSTRAINT carts_deleted_at_travels ON carts IS 'No message can carry infinity, or a moment outside of the years 1 to 9999: neither an event nor a copy could have the row.';
 -- Implied: a cascade finds its rows by this column.
 CREATE INDEX carts_person_id_idx ON carts (person_id);
 
@@ -63,6 +64,7 @@ SELECT mesh.keep_private('mesh.on_carts()');
 SELECT mesh.attach('carts', 'mesh.on_carts()', 'on_insert', 'on_update', 'on_delete', 'refuse_truncate');
 SELECT mesh.keep_key('carts', 'refuse_key_change', 'cart_id');
 SELECT mesh.guard_living('carts', 'guard_person_id', 'person_id', 'deleted_at', 'crm.person');
+COMMENT ON TRIGGER guard_person_id ON carts IS 'No row may begin to refer to a deleted crm.person: the cascade of the deletion is over, so the row would stay.';
 
 -- likes: emits CartLiked, CartUnliked.
 CREATE OR REPLACE FUNCTION mesh.on_likes() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
