@@ -6,6 +6,7 @@ import { isMarked } from "./emit/mark.js";
 import { readLock } from "./emit/read-lock.js";
 import { restoring } from "./migrations/lineage.js";
 import type { Mesh } from "./model/mesh.js";
+import { describeChange } from "./source/conflict-markers.js";
 import { findTakeBack, folderWithout, takingBack } from "./take-back.js";
 import type { Templates } from "./templates.js";
 
@@ -258,7 +259,8 @@ function findTampered(
   },
 ): Refusal[] {
   return Object.entries(lock.migrations).flatMap(([path, locked]) => {
-    const found = hashOf(folder.read(path));
+    const text = folder.read(path);
+    const found = hashOf(text);
     const name = path.slice(path.lastIndexOf("/") + 1);
     // The user, or a run that was cut off, may have moved it already.
     const isMoved = chains.some(({ files }) =>
@@ -267,7 +269,7 @@ function findTampered(
     if (found === locked || (found === undefined && isMoved)) return [];
     return {
       code: found === undefined ? "migration-missing" : "migration-changed",
-      message: `${path} ${found === undefined ? "is missing" : "has been changed since it was generated"}`,
+      message: text === undefined ? `${path} is missing` : describeChange(path, text),
       hint:
         isCommitted(path) === false
           ? `no commit has it: unless a database that you keep has had it, have it planned anew: ${takingBack([path])}`

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { shellWord } from "../quote/shell.js";
+import { describeChange } from "../source/conflict-markers.js";
 import type { MigrationRefusal } from "./refusal.js";
 import { type Model, readModel, type WrittenState } from "./written.js";
 
@@ -145,11 +146,11 @@ function pathOf(service: string, name: string): string {
   return `${service}/migrations/${name}`;
 }
 
-function changed(service: string, { name }: ExistingMigration): MigrationRefusal {
+function changed(service: string, { name, text }: ExistingMigration): MigrationRefusal {
   return {
     code: "migration-changed",
     service,
-    message: `${pathOf(service, name)} has been changed since it was generated`,
+    message: describeChange(pathOf(service, name), text),
     hint: `${restoring(`generated/${pathOf(service, name)}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
     impossible: true,
   };

@@ -1,5 +1,6 @@
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import type { Report } from "../diagnostics/report.js";
+import { findConflictMarker } from "./conflict-markers.js";
 import { MAXIMUM_DEPTH, MAXIMUM_TEXT, MAXIMUM_TOKENS } from "./maximum-sizes.js";
 import type { SourceText } from "./text.js";
 
@@ -15,6 +16,11 @@ export function parseSyntax(source: SourceText, report: Report): Document | unde
     return undefined;
   }
   if (hasUnprintable(source.text, report)) return undefined;
+  const marker = findConflictMarker(source.text);
+  if (marker !== undefined) {
+    report("conflict-marker", marker, {});
+    return undefined;
+  }
   const read = readTokens(source.text, report);
   if (read === undefined) return undefined;
   const { tokens, unclosed, isLong } = read;

@@ -3,6 +3,10 @@ import { error } from "../definition.js";
 /** The text is no YAML, or no mapping. */
 export const syntaxCodes = {
   "yaml-syntax": error((p: { reason: string }) => p.reason),
+  "conflict-marker": error(
+    () => "a merge has left its marker here, for a person to settle",
+    () => "keep of the lines from <<<<<<< to >>>>>>> what is to hold, and delete the markers",
+  ),
   "unstorable-text": error(
     (p: { what: string }) => `this text holds ${p.what}, which neither PostgreSQL nor JSON can carry`,
     () => "leave it out",

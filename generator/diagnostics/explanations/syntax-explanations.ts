@@ -6,6 +6,11 @@ export const syntaxExplanations = {
     "publishes: [auth.user.*",
     "publishes: [auth.user.*]",
   ),
+  "conflict-marker": explain(
+    "Where two branches have changed the same lines, git leaves both versions between markers. Which of them holds is no question of YAML.",
+    "<<<<<<< HEAD\n  maps: { external: true }\n=======\n  roads: { external: true }\n>>>>>>> roads",
+    "  maps: { external: true }\n  roads: { external: true }",
+  ),
   "unstorable-text": explain(
     "PostgreSQL stores no NUL, and JSON carries no half of a surrogate pair: a constraint or a message with it would be refused.",
     'status: { type: text, default: open, one_of: [open, paid, "pa\\0id"] }',
