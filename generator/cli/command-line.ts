@@ -200,7 +200,7 @@ function addRunning(program: Command, finish: Finish): void {
       "bring databases to the newest migration as their owners, and grant the services' roles what they need",
     )
     .argument("[service]", "only this one's database")
-    .option("--dry-run", "only name what would be applied")
+    .option("--dry-run", "apply nothing: print what would run")
     .option("--json", "print the result as JSON")
     .action(async (service: string | undefined, options) =>
       finish(await (await import("./commands/migrate.js")).migrate(service, options)),
@@ -208,7 +208,7 @@ function addRunning(program: Command, finish: Finish): void {
   program
     .command("deploy")
     .description(
-      "write what runs the mesh in production: image, jobs, services, secrets; your own files there stay as they are; exit 1 when a secret is to be filled in",
+      "write what runs the mesh in production: image, jobs, services, secrets; your own files there stay as they are; exit 1 when a secret is to be filled in, or no image comes of the project",
     )
     .addArgument(new Argument("<target>", "where it runs").choices(deployTargets))
     .option("--env <name>", "the environment, with secrets and settings of its own", "production")

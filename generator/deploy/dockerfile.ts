@@ -16,12 +16,17 @@ export interface Workspace {
   readonly production: boolean;
 }
 
-const SOURCES = { from: ".", to: "." };
+const SOURCES = copyLine(".", ".");
+
+/** What stands behind COPY: sources, then where to. A path with a blank has to stand in quotes, and then all. */
+function copyLine(...paths: readonly string[]): string {
+  return paths.some((path) => /\s/.test(path)) ? JSON.stringify(paths) : paths.join(" ");
+}
 
 /** A project of workspaces is installed with their code, which may be built on the way. */
 export function dockerfileView({ workspaces, tarballs }: DockerPackages) {
   const install = "npm ci --omit=dev --ignore-scripts --no-audit --no-fund";
-  const manifest = { from: "package.json package-lock.json", to: "./" };
+  const manifest = copyLine("package.json", "package-lock.json", "./");
   const manifests = [manifest, ...copies(tarballs)];
   const production = workspaces.filter((workspace) => workspace.production);
   if (workspaces.length === 0)
@@ -38,18 +43,19 @@ export function dockerfileView({ workspaces, tarballs }: DockerPackages) {
     sources: [],
     productionManifests: [
       ...manifests,
-      ...workspaces.map(({ folder }) => ({ from: `${folder}/package.json`, to: `${folder}/` })),
+      ...workspaces.map(({ folder }) => copyLine(`${folder}/package.json`, `${folder}/`)),
     ],
     install: `${install} --include-workspace-root${only}`,
-    linked: production.flatMap(({ folder }) => [`${folder}/package.json`, `${folder}/dist`]),
+    linked: production.flatMap(({ folder }) =>
+      [`${folder}/package.json`, `${folder}/dist`].map((path) => copyLine(`/app/${path}`, `./${path}`)),
+    ),
   };
 }
 
 /** One line for each folder, in which they stay. */
 function copies(paths: readonly string[]) {
   const folders = [...new Set(paths.map((path) => posix.dirname(path)))];
-  return folders.map((folder) => ({
-    from: paths.filter((path) => posix.dirname(path) === folder).join(" "),
-    to: `${folder}/`,
-  }));
+  return folders.map((folder) =>
+    copyLine(...paths.filter((path) => posix.dirname(path) === folder), `${folder}/`),
+  );
 }

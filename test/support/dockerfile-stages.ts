@@ -88,7 +88,8 @@ interface CopyPlaces extends StageOptions {
 
 function copy(instruction: Copy, { cwd, stages, context, ignored }: CopyPlaces): void {
   const from = instruction.getFromFlag()?.getValue() ?? undefined;
-  const words = (instruction.getArgumentsContent() ?? "").split(" ");
+  const content = instruction.getArgumentsContent() ?? "";
+  const words: readonly string[] = content.startsWith("[") ? JSON.parse(content) : content.split(" ");
   const [to = "", ...sources] = words.toReversed();
   const root = from === undefined ? context : (stages[from]?.folder ?? "");
   const filter = (path: string) => from !== undefined || path === context || !ignored.has(basename(path));

@@ -52,11 +52,12 @@ export async function deploy(target: DeployTarget, options: DeployCommandOptions
   const planned = await plan(deployment, target, { options, manifest, local });
   const { folder } = planned;
   const secrets = planSecrets(deployment, { folder, target, environment: options.env });
-  if (options.check) return reportDrift(planned, secrets, { target, options });
+  const unfit = findUnfit(manifest, local);
+  if (options.check) return reportDrift(planned, secrets, { target, options, unfit });
   for (const { path, text } of planned.write) folder.write(path, text);
   for (const path of planned.remove) folder.remove(path);
   for (const { path, text } of secrets.write) folder.write(path, text, SECRET);
-  return report(planned, secrets, { deployment, target, options, manifest, local });
+  return report(planned, secrets, { deployment, target, options, unfit });
 }
 
 /** TypeScript is loaded only for a mesh that has hooks. */
@@ -143,12 +144,18 @@ function readGenerated(name: string): string {
   return text;
 }
 
-interface Checked {
+interface Reported {
   readonly target: DeployTarget;
   readonly options: DeployCommandOptions;
+  /** Why no image comes of it. */
+  readonly unfit: readonly string[];
 }
 
-function reportDrift(planned: Planned, secrets: PlannedSecrets, { target, options }: Checked): ExitCode {
+function reportDrift(
+  planned: Planned,
+  secrets: PlannedSecrets,
+  { target, options, unfit }: Reported,
+): ExitCode {
   const { json, out, env } = options;
   const drift = [
     ...planned.write.map((file) => ({ path: file.path, kind: "outdated" })),
@@ -158,20 +165,22 @@ function reportDrift(planned: Planned, secrets: PlannedSecrets, { target, option
       ? secrets.empty.map((name) => ({ path: secrets.list, kind: `${name} is empty` }))
       : []),
   ];
-  if (json) printJson({ drift, secrets: secrets.isPresent });
+  const isFine = drift.length === 0 && unfit.length === 0;
+  if (json) printJson({ drift, secrets: secrets.isPresent, unfit });
   else {
+    for (const reason of unfit) tell(colour.red(reason));
     for (const each of drift) print(`${out}/${each.path}: ${colour.yellow(each.kind)}`);
     if (!secrets.isPresent)
       print(colour.dim(`secrets were not looked at: there is no ${out}/${secrets.list}`));
-    if (drift.length === 0) print(`${colour.green("up to date")}: ${out}, ${env}`);
-    else
+    if (isFine) print(`${colour.green("up to date")}: ${out}, ${env}`);
+    else if (drift.length > 0)
       tell(
         colour.red(
           `${plural(drift.length, "difference")} to ${MESH_FILE} and secrets: run \`${commandOf(target, options)}\`${planned.write.length + planned.remove.length > 0 ? ", and commit" : ""}`,
         ),
       );
   }
-  return drift.length === 0 ? 0 : 1;
+  return isFine ? 0 : 1;
 }
 
 function commandOf(target: DeployTarget, { env, out }: DeployCommandOptions): string {
@@ -179,28 +188,25 @@ function commandOf(target: DeployTarget, { env, out }: DeployCommandOptions): st
   return `mesh deploy ${target}${given.join("")}`;
 }
 
-interface Reported extends Setting {
-  readonly deployment: Deployment;
-  readonly target: DeployTarget;
-}
-
-async function report(planned: Planned, secrets: PlannedSecrets, reported: Reported): Promise<ExitCode> {
+async function report(
+  planned: Planned,
+  secrets: PlannedSecrets,
+  reported: Reported & { readonly deployment: Deployment },
+): Promise<ExitCode> {
   const { write, remove, unchanged, isFirst } = planned;
-  const { deployment, target, options, manifest, local } = reported;
+  const { deployment, target, options, unfit } = reported;
   const { out, env } = options;
   const { list, added, empty, offered, changed, otherPort } = secrets;
-  const warnings = [
-    ...warningsOf(manifest, local),
-    ...(otherPort === undefined
+  const warnings =
+    otherPort === undefined
       ? []
       : [
           `policies let PostgreSQL through at 5432, and it is at ${otherPort}: kustomization.yaml has a patch for that`,
-        ]),
-  ];
+        ];
   const { firstSteps, releaseStep, restartSteps } = await import("../../deploy/next-steps.js");
   const placed = { target, environment: env, out };
-  const code = empty.length === 0 ? 0 : 1;
-  // What lacks a secret does not start.
+  const code = empty.length + unfit.length === 0 ? 0 : 1;
+  // What lacks a secret does not start, and what lacks a file is not built.
   const steps =
     code === 1 ? [] : isFirst ? firstSteps(deployment, placed) : [releaseStep(deployment, placed)];
   const restarts = changed.length === 0 || isFirst ? [] : restartSteps(deployment, placed, changed);
@@ -211,6 +217,7 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
       unchanged,
       secrets: { list, added, empty, offered, changed },
       warnings,
+      unfit,
       next: steps,
     });
     return code;
@@ -225,6 +232,7 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
   if (offered.length > 0) print(`  lines there that are switched off: ${offered.join(", ")}`);
   if (empty.length > 0)
     tell(colour.yellow(`fill in ${empty.join(", ")} in ${out}/${list}, and run this again`));
+  for (const reason of unfit) tell(colour.red(reason));
   if (code === 1) return code;
   for (const line of restarts) print(`  ${line}`);
   const [only = "", ...others] = steps;
@@ -233,8 +241,8 @@ async function report(planned: Planned, secrets: PlannedSecrets, reported: Repor
   return code;
 }
 
-/** What the Dockerfile counts on. */
-function warningsOf(
+/** What the Dockerfile counts on, and the project does not have. */
+function findUnfit(
   manifest: ProjectManifest | undefined,
   local: LocalPackages | undefined,
 ): readonly string[] {

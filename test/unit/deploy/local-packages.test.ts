@@ -1,3 +1,4 @@
+import { validate as validateDockerfile } from "dockerfile-utils";
 import { expect, test } from "vitest";
 import { localPackages } from "../../../generator/project/local-packages.js";
 import { compile, readMesh } from "../../support/compile.js";
@@ -32,4 +33,13 @@ test("the Dockerfile copies file: dependencies ahead of each npm ci", () => {
   });
   const ahead = "COPY vendor/a.tgz vendor/b.tgz vendor/\nRUN npm ci";
   expect(Dockerfile.split(ahead)).toHaveLength(3);
+});
+
+test("a path with a blank stands in the form of COPY that has quotes", () => {
+  const { Dockerfile = "" } = deployed(compile(readMesh()), "compose", {
+    tarballs: ["my vendor/a b.tgz", "vendor/c.tgz"],
+  });
+  const ahead = 'COPY ["my vendor/a b.tgz","my vendor/"]\nCOPY vendor/c.tgz vendor/\nRUN npm ci';
+  expect(Dockerfile.split(ahead)).toHaveLength(3);
+  expect(validateDockerfile(Dockerfile).filter(({ severity }) => severity === 1)).toEqual([]);
 });
