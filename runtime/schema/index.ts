@@ -20,7 +20,14 @@ export type { MigrationFiles } from "./files.js";
 export type { Grants } from "./grants.js";
 export { TablesHeld } from "./held-tables.js";
 export { type AppliedMigration, type Migration, MigrationError } from "./ledger.js";
-export { type MigrateOptions, type MigrationReport, mayMigrate, migrate, migrationState } from "./migrate.js";
+export {
+  type MigrateOptions,
+  type MigrationReport,
+  mayMigrate,
+  migrate,
+  migrationState,
+  type PendingStatements,
+} from "./migrate.js";
 export {
   type MigrateAsOwnerOptions,
   type MigratedDatabase,

@@ -5,7 +5,14 @@ import type { Logger } from "../definition/hook-definition.js";
 import type { ExistingTable } from "./existing-tables.js";
 import type { MigrationFiles } from "./files.js";
 import { MigrationError } from "./ledger.js";
-import { mayMigrate, migrate, migrationState, requireExisting, requireViews } from "./migrate.js";
+import {
+  mayMigrate,
+  migrate,
+  migrationState,
+  type PendingStatements,
+  requireExisting,
+  requireViews,
+} from "./migrate.js";
 
 /** A database whose owner migrates it, and whose service runs as another role. */
 export interface OwnedDatabase extends MigrationFiles {
@@ -38,6 +45,8 @@ export interface MigratedDatabase {
   readonly applied: readonly string[];
   /** Names that `dryRun` would apply. */
   readonly pending: readonly string[];
+  /** What each of these would run. */
+  readonly statements: readonly PendingStatements[];
   /** The role whose grants were renewed; null where there is none, or it migrates itself. */
   readonly granted: string | null;
 }
@@ -64,15 +73,15 @@ export async function migrateAsOwner(
     ...(sql === undefined ? {} : { sql }),
     ...(shared === undefined ? {} : { shared }),
   };
-  const result = { service, database: name, applied: [], pending: [], granted: null };
+  const result = { service, database: name, applied: [], pending: [], statements: [], granted: null };
   try {
     await requireOwnSessions({ pool, service, variable });
     const may = await mayMigrate(pool);
     if (dryRun) await requireExisting(pool, { service, tables, logger });
     if (dryRun || !may) {
-      const { pending } = await migrationState(pool, files);
+      const { pending, statements } = await migrationState(pool, files);
       if (dryRun && pending.length === 0) await requireViews(pool, { service, views });
-      if (dryRun || pending.length === 0) return { ...result, pending };
+      if (dryRun || pending.length === 0) return { ...result, pending, statements };
       throw new MigrationError(
         `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
       );

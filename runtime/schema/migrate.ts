@@ -16,6 +16,7 @@ import { requireReleased } from "./held-tables.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import { pendingMigrations } from "./pending.js";
+import { splitStatements } from "./split-statements.js";
 import { checkUnderWay } from "./stages.js";
 import { withoutTimeouts } from "./timeouts.js";
 
@@ -103,16 +104,39 @@ export async function requireViews(
   if (differences.length > 0) throw new ExistingDiffers(service, differences);
 }
 
+export interface MigrationState {
+  readonly applied: readonly AppliedMigration[];
+  /** Names, in order. */
+  readonly pending: readonly string[];
+  /** The same, with what each would run. */
+  readonly statements: readonly PendingStatements[];
+}
+
+/** A migration that is still to come. */
+export interface PendingStatements {
+  readonly name: string;
+  /** Whether it is of the runtime: the schema `mesh`. */
+  readonly own: boolean;
+  /** In order, for this database: of a file that joins branches, those of its section. */
+  readonly statements: readonly string[];
+}
+
+function statementsOf(pending: Pending): PendingStatements {
+  const statements = splitStatements(pending.sql).map(({ text }) => text);
+  return { name: pending.name, own: isOwn(pending), statements };
+}
+
 /** What has been applied and what has not, without changing anything: for `mesh migrate --dry-run` and `mesh status`. */
 export async function migrationState(
   database: Pool | ClientBase,
   options: MigrationFiles,
-): Promise<{ readonly applied: readonly AppliedMigration[]; readonly pending: readonly string[] }> {
+): Promise<MigrationState> {
   const files = await readMigrations(options);
   return await withClient(database, async (client) => {
     const found = await client.query("SELECT pg_catalog.to_regclass('mesh.migration') IS NOT NULL AS ready");
     const applied = found.rows[0]?.ready === true ? await readLedger(client) : [];
-    return { applied, pending: namesOf(pendingMigrations(files, applied)) };
+    const pending = pendingMigrations(files, applied);
+    return { applied, pending: namesOf(pending), statements: pending.map(statementsOf) };
   });
 }
 

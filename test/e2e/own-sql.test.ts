@@ -95,6 +95,17 @@ test("mesh migrate applies it, says what is to come, and mesh detach leaves what
   expect(dry.stdout).toMatch(
     /would apply mesh\/0001_mesh, 0001_initial_\w+\.sql, sql\/0001_buyers\.sql, sql\/0002_again\.sql/,
   );
+  // What would run, as a client of PostgreSQL takes it; of the runtime's own schema how much.
+  expect(dry.stdout).toMatch(/^-- mesh\/0001_mesh: \d+ statements for schema mesh/m);
+  expect(dry.stdout).toMatch(/^-- 0001_initial_\w+\.sql\n(?:[\s\S]*\n)?CREATE TABLE person_cache \(/m);
+  expect(dry.stdout).toContain("-- sql/0002_again.sql\nCREATE TABLE visits (visit_id SERIAL);\n");
+  const json = JSON.parse((await meshWith(folder, env, "migrate", "shop", "--dry-run", "--json")).stdout);
+  expect(json.databases[0].statements.at(-1)).toEqual({
+    name: "sql/0002_again.sql",
+    own: false,
+    statements: ["CREATE TABLE visits (visit_id SERIAL)"],
+  });
+  expect((await client.query("SELECT to_regclass('visits') AS visits")).rows).toEqual([{ visits: null }]);
   expect(await meshWith(folder, env, "migrate", "shop")).toMatchObject({ code: 0 });
   await client.query(
     "INSERT INTO orders (buyer) VALUES ('p1'); INSERT INTO person_cache VALUES ('p1', 'Ada')",

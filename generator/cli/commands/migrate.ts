@@ -1,7 +1,9 @@
 import { ExistingDiffers, type MigratedDatabase } from "@meshwright/runtime";
+import { plural } from "../../diagnostics/plural.js";
 import type { Database } from "../../model/mesh.js";
 import { migrateDatabase } from "../../project/migrate-database.js";
 import { migrateInOrder } from "../../project/migrate-in-order.js";
+import { visible } from "../../quote/visible.js";
 import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
 import { reportDifferences } from "../existing-differences.js";
 import type { ExitCode } from "../exit-code.js";
@@ -51,8 +53,23 @@ async function migrateOne(
   return result;
 }
 
-function describe({ database, applied, pending, granted }: MigratedDatabase): void {
+function describe({ database, applied, pending, statements, granted }: MigratedDatabase): void {
   const grants = granted === null ? "" : `; granted ${granted} what it needs`;
-  if (pending.length > 0) print(`${database}: would apply ${pending.join(", ")}`);
-  else print(`${database}: ${applied.length > 0 ? `applied ${applied.join(", ")}` : "up to date"}${grants}`);
+  if (pending.length > 0) {
+    print(`${database}: would apply ${pending.join(", ")}`);
+    statements.forEach(show);
+  } else
+    print(`${database}: ${applied.length > 0 ? `applied ${applied.join(", ")}` : "up to date"}${grants}`);
+}
+
+/** As a client of PostgreSQL would take it. What the runtime makes for itself is long, and the same in every database. */
+function show({ name, own, statements }: MigratedDatabase["statements"][number]): void {
+  if (own) {
+    print(
+      colour.dim(`-- ${name}: ${plural(statements.length, "statement")} for schema mesh; --json has them`),
+    );
+    return;
+  }
+  print(colour.dim(`-- ${name}`));
+  for (const statement of statements) print(`${visible(statement)};`);
 }
