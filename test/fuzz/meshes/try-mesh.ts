@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { buildProgram } from "../../../generator/cli/command-line.js";
 import { report } from "../../../generator/cli/report-error.js";
@@ -66,6 +66,11 @@ export async function tryMesh(seed: number): Promise<Tried> {
       problem: `ends with ${checked.code} on a mesh with errors`,
     });
   const asked = valid ? questions(text, draw) : [pick(questions(text, draw), draw)];
+  // Each mesh finds what one before has left there, now and then.
+  if (draw(4) > 0) for (const folder of WRITTEN) rmSync(folder, { recursive: true, force: true });
+  // It takes most of the time, and is what `deploy` reads.
+  if (valid && draw(3) === 0)
+    await ask("generate", "--allow-destructive", ...pick([[], ["--json"], ["--check"]], draw));
   for (const args of asked) await ask(...args);
   if (draw(valid ? 3 : 8) === 0) {
     writeFileSync("mesh.yaml", before);
@@ -74,6 +79,9 @@ export async function tryMesh(seed: number): Promise<Tried> {
   }
   return { valid, findings };
 }
+
+/** What `mesh deploy` and `mesh credentials` keep between runs, and what `generate` would have written for the former. */
+const WRITTEN = ["deployed", "keys", "generated"];
 
 const DIFF_FORMS = [[], ["--json"], ["--sarif"], ["--github"], ["--markdown"], ["--fail-on", "none"]];
 
@@ -94,6 +102,11 @@ function questions(text: string, draw: Draw): readonly (readonly string[])[] {
     ["explain", ...json(), "--", what().replace(".{id}", "")],
     ["diff", "--against", "before.yaml", ...pick(DIFF_FORMS, draw)],
     ["export", pick(["asyncapi", "openapi", "jsonschema", "backstage"], draw)],
+    ["deploy", pick(["compose", "kubernetes"], draw), "--out", "deployed", ...json()],
+    // Nothing of it runs anywhere.
+    ["trace", ...json(), "--", what().replace(".{id}", ""), name()],
+    ["tail", ...json(), ...(draw(2) === 0 ? ["--service", name()] : []), "--", what()],
+    ["credentials", "--out", "keys", ...json(), ...(draw(4) === 0 ? ["--rotate", name()] : [])],
   ];
 }
 
