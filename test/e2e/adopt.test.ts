@@ -126,6 +126,8 @@ test("a second run leaves every byte of edits and comments, and adds what is new
   writeFileSync(file(), text);
   const again = await mesh(folder, "adopt", url, "--service", "shop");
   expect(again.code, again.stderr).toBe(0);
+  expect(again.stdout).toMatch(/^nothing new mesh\.yaml has every table of shop_db that it can take$/m);
+  expect(again.stderr).not.toMatch(/tables? of shop/);
   expect(readFileSync(file(), "utf8")).toBe(text);
   await client.query("CREATE TABLE coupons (code TEXT PRIMARY KEY, percent INTEGER NOT NULL)");
   const more = await mesh(folder, "adopt", url, "--service", "shop", "--json");

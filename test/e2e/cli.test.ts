@@ -110,6 +110,7 @@ test("a warning is said on stderr and in --json, and is no finding", async () =>
   const checked = await mesh(folder, "check");
   expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining(said) });
   expect(checked.stderr).toMatch(/\n1 warning\n$/);
+  expect(checked.stdout).toMatch(/^ok .* events, 1 warning\n$/);
   const strict = await mesh(folder, "check", "--strict");
   expect(strict).toMatchObject({
     code: 1,

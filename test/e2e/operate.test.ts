@@ -201,6 +201,9 @@ test("status of an idle mesh: the outbox is empty and no consumer has lag", asyn
   const table = await meshWith(ROOT, mesh.env, "status");
   expect(table.stdout).toMatch(/^AUTH +\d+ +\d+ +1 +\d+$/m);
   expect(table.stdout).toMatch(/^sfs_auth_user +user_cache +0\.0 s +0 +0 +0 +0 +0 +\d+ rows at /m);
+  // One line for each service, with the largest of its tables: --json has all of them.
+  const [, kept = ""] = table.stdout.split(/^tables of mesh .*\n/m);
+  expect(kept.split("\n\n")[0]).toMatch(/^(?:\w+ +\d+ +\w+ +(?:~\d+|-) +\d+\n?){4}$/);
 });
 
 test("status and readyz tell lag in seconds: the age of the oldest event that is not applied", async () => {
@@ -405,6 +408,9 @@ test("databases that are hung, down or refuse the password are named, each with 
       one.consumers.map(({ durable, broker }) => [durable, broker !== undefined]),
     ]);
   expect(shown(status.body)).toEqual(shown(healthy.body));
+  const text = await meshWith(ROOT, env, "status");
+  expect(text.stdout).toMatch(/^AUTH +\d/m);
+  expect(text.stdout).not.toContain("tables of mesh");
   const trace = await timed(env, "trace", "auth.user", id);
   expect(trace.code).toBe(1);
   expect(trace.body.stream.events).toHaveLength(1);

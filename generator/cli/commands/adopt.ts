@@ -162,12 +162,12 @@ function describe(report: Report, from: string, wanted: string | undefined): voi
     print(`${colour.yellow("left out")} ${visible(what)}: ${visible(why)}`);
   for (const line of differs) print(`${colour.red("differs")}  ${line}`);
   if (added.length === 0 && !isInVain(report, wanted === undefined ? {} : { tables: wanted }))
-    print(`${MESH_FILE} has every table of ${database} that it can take`);
+    print(`${colour.green("nothing new")} ${MESH_FILE} has every table of ${database} that it can take`);
   const url = from.startsWith("postgres")
     ? from.replace(/:[^:@/]*@/, ":…@")
     : "postgres://user:password@host:5432/database";
-  tell(`\n${plural(added.length, "table")} of ${service}, ${plural(leftOut.length, "thing")} left out`);
   if (added.length === 0) return;
+  tell(`\n${plural(added.length, "table")} of ${service}, ${plural(leftOut.length, "thing")} left out`);
   tell("read the payloads before others do: only columns that are called like secrets are private");
   tell(`next: ${colour.bold(`export ${urlVariable}='${url}'`)}   of the role that owns the tables`);
   tell(`      ${colour.bold(`npx mesh generate && npx mesh migrate ${service} && npx mesh dev`)}`);

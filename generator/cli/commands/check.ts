@@ -32,9 +32,9 @@ export async function check({ strict = false, ...form }: CheckOptions): Promise<
   const { mesh, diagnostics } = compilation;
   const refusals = mesh ? await findSqlRefusals(mesh) : [];
   const warnings = gatherWarnings(mesh ? await adviseHooks(mesh) : [], compilation);
-  const isClean = diagnostics.length + warnings.located.length + warnings.others.length === 0;
+  const warned = diagnostics.length + warnings.located.length + warnings.others.length;
   const isSound = mesh !== undefined && refusals.length === 0;
-  const isFine = isSound && (isClean || !strict);
+  const isFine = isSound && (warned === 0 || !strict);
   if (form.json)
     printJson({
       diagnostics: [...refusalsToJson(refusals, compilation), ...warningsToJson(warnings, compilation)],
@@ -46,7 +46,8 @@ export async function check({ strict = false, ...form }: CheckOptions): Promise<
   } else {
     printWarnings(warnings, compilation);
     if (refusals.length > 0) reportRefusals({ refusals }, compilation);
-    if (isFine) print(describe(mesh, compilation.ignored.length + warnings.ignored.length));
+    if (isFine)
+      print(describe(mesh, { warned, ignored: compilation.ignored.length + warnings.ignored.length }));
     else if (isSound) tell(colour.red(STRICT));
   }
   return isFine ? 0 : 1;
@@ -62,11 +63,15 @@ function sarifOf(all: readonly Annotation[], version: string) {
   return toSarif(all, { version, rules });
 }
 
-function describe({ services, events, databases }: Mesh, ignored: number): string {
+function describe(
+  { services, events, databases }: Mesh,
+  { warned, ignored }: { readonly warned: number; readonly ignored: number },
+): string {
   const parts = [
     plural(services.length, "service"),
     plural(databases.length, "database"),
     plural(events.length, "event"),
+    ...(warned > 0 ? [plural(warned, "warning")] : []),
     ...(ignored > 0 ? [`${plural(ignored, "warning")} ignored where mesh.yaml says why`] : []),
   ];
   return `${colour.green("ok")} ${parts.join(", ")}`;

@@ -105,8 +105,7 @@ function describe(
       String(cascades?.waiting ?? "-"),
     ]),
   );
-  print("");
-  printTable(
+  printSection(
     ["stream", "messages", "bytes", "first", "last"],
     all.flatMap(({ stream }) =>
       stream
@@ -114,8 +113,7 @@ function describe(
         : [],
     ),
   );
-  print("");
-  printTable(
+  printSection(
     [
       "consumer",
       "copy",
@@ -141,20 +139,25 @@ function describe(
       ]),
     ),
   );
-  print("");
-  printTable(
-    ["remembered", "of", "rows", "bytes"],
-    all.flatMap(({ service, bookkeeping = [] }) =>
-      bookkeeping.map(({ table, rows, bytes }) => [
-        service,
-        table,
-        rows === null ? "-" : `~${rows}`,
-        String(bytes),
-      ]),
-    ),
+  printSection(
+    ["tables of mesh", "bytes", "largest", "rows", "bytes"],
+    all.flatMap(({ service, bookkeeping = [] }) => {
+      const [largest] = bookkeeping.toSorted((a, b) => b.bytes - a.bytes);
+      if (largest === undefined) return [];
+      const bytes = bookkeeping.reduce((sum, each) => sum + each.bytes, 0);
+      const rows = largest.rows === null ? "-" : `~${largest.rows}`;
+      return [[service, String(bytes), largest.table, rows, String(largest.bytes)]];
+    }),
   );
   print("");
   for (const copy of stale) print(colour.dim(oneLine(copy)));
   for (const finding of findings) print(colour.yellow(shorten(oneLine(finding), 1_000)));
   if (findings.length === 0) print(colour.green("nothing waits for a person"));
+}
+
+/** Below a blank line; nothing of what nobody could tell. */
+function printSection(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  if (rows.length === 0) return;
+  print("");
+  printTable(head, rows);
 }
