@@ -52,7 +52,24 @@ export function tableNames(table: string, row = singularName(table)): TableNames
 }
 
 /** Words that name a table as they are, and that the inflection library takes for plurals. */
-for (const word of [/data$/i, /sms$/i, "os", "species"]) pluralize.addUncountableRule(word);
+for (const word of [/data$/i, /sms$/i, "species", "basis", "chaos", "goods", "means", "physics", "logistics"])
+  pluralize.addUncountableRule(word);
+for (const word of ["os", "ios", "aws", "dns", "gps", "tls", "vps", "https"])
+  pluralize.addUncountableRule(word);
+
+/** Plurals of which it makes no word. */
+for (const [one, many] of Object.entries({
+  avalanche: "avalanches",
+  axis: "axes",
+  bias: "biases",
+  cache: "caches",
+  excuse: "excuses",
+  headache: "headaches",
+  lens: "lenses",
+  niche: "niches",
+  oasis: "oases",
+}))
+  pluralize.addIrregularRule(one, many);
 
 /** `ssh_keys`, `people` → `SshKey`, `Person`: the last word alone is inflected. Of `s` nothing would be left: it stays. */
 export function singularName(table: string): string {

@@ -48,9 +48,15 @@ function addToMapping(text: string, path: Path, entries: Readonly<Record<string,
   if (!isMap(mapping) || mapping.items.length === 0) return addMissing(text, { document, path, entries });
   if (mapping.flow === true) return insertInFlow(text, mapping, flowTexts(entries));
   const indent = columnOf(text, startOf(mapping.items[0]?.key));
-  // Sections of the file stand apart.
-  const gap = path.length === 0 ? "\n" : "";
+  // Sections of the file stand apart, and what its author parts by blank lines.
+  const gap = path.length === 0 || isParted(text, mapping) ? "\n" : "";
   return insertLines(text, lineAfter(text, mapping), gap + printBlock(path, entries, indent));
+}
+
+/** Whether a blank line stands between its last two entries. */
+function isParted(text: string, { items }: YAMLMap): boolean {
+  const [before, last] = items.slice(-2);
+  return last !== undefined && /^[ \t]*\n/m.test(text.slice(lineAfter(text, before), startOf(last.key)));
 }
 
 function addToList(text: string, path: Path, values: readonly string[]): string {
@@ -151,11 +157,15 @@ function printBlock(path: Path, entries: Readonly<Record<string, Said>>, indent:
 
 /** As people write it: the word null as a key, and no blanks within brackets. */
 function asWritten(text: string): string {
-  return text
-    .replaceAll('"null": true', "null: true")
-    .replace(/((?:key|unique|indexes|publishes): )(\[.*\])/g, (_, key: string, list: string) => {
-      return key + list.replaceAll("[ ", "[").replaceAll(" ]", "]");
-    });
+  return (
+    text
+      .replaceAll('"null": true', "null: true")
+      .replace(/((?:key|unique|indexes|publishes): )(\[.*\])/g, (_, key: string, list: string) => {
+        return key + list.replaceAll("[ ", "[").replaceAll(" ]", "]");
+      })
+      // Brackets within quotes are a value's own.
+      .replace(/(one_of: )\[ ([^"'[\]]*) \]/g, "$1[$2]")
+  );
 }
 
 /** A column, a payload and a list are one line each. */

@@ -51,6 +51,32 @@ test("fills sections that are empty or missing", () => {
   });
 });
 
+test("keeps the blank lines by which entries are parted, and makes none where there are none", () => {
+  const parted = "services:\n  a: { external: true }\n\n  # the second\n  b: { external: true }\n";
+  expect(addEntries(parted, ["services"], { c: { external: true } })).toBe(
+    `${parted}\n  c:\n    external: true\n`,
+  );
+  const blocks = "services:\n  a:\n    external: true\n\n  b:\n    external: true\n";
+  expect(addEntries(blocks, ["services"], { c: { external: true } })).toBe(
+    `${blocks}\n  c:\n    external: true\n`,
+  );
+  const close = "services:\n  a: { external: true }\n  b: { external: true }\n\n# the end\n";
+  expect(addEntries(close, ["services"], { c: { external: true } })).toBe(
+    "services:\n  a: { external: true }\n  b: { external: true }\n  c:\n    external: true\n\n# the end\n",
+  );
+});
+
+test("writes values of a list as people do, and what is in quotes as it is", () => {
+  const columns = {
+    a: { type: "text", one_of: ["on", "off"] },
+    b: { type: "text", one_of: ["x [ 1 ]", "y"] },
+  };
+  const tables = { lights: { columns } };
+  const text = addEntries("databases:\n  d:\n    tables: {}\n", ["databases", "d", "tables"], tables);
+  expect(text).toContain("a: { type: text, one_of: [on, off] }\n");
+  expect(parse(text).databases.d.tables).toEqual(tables);
+});
+
 test("adds to lists of either form, and says null as people write it", () => {
   const text = addItems(
     "services:\n  a:\n    publishes: [a.b.*]\n  b:\n    publishes:\n      - b.c.*   # one\n",
