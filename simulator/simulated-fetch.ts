@@ -1,9 +1,13 @@
 import { Readable } from "node:stream";
 import { kindOf } from "@meshwright/runtime/column-types";
 import {
+  askedDigests,
+  DIGEST_FORM,
+  DIGEST_HEADER,
   type KeyColumns,
   keyColumns,
   memberFilling,
+  openDigests,
   openList,
   splitId,
 } from "@meshwright/runtime/simulation";
@@ -30,7 +34,9 @@ export function simulatedFetch(world: World, actual: typeof fetch): typeof fetch
     const caller = world.processes().find((process) => process.actor.name === name);
     // The caller was killed: no answer reaches it.
     if (caller === undefined) return await new Promise<never>(() => undefined);
-    return await answer(world, { caller, service, path: url.pathname, signal: init?.signal ?? undefined });
+    const digests = new Headers(init?.headers).get(DIGEST_HEADER) ?? undefined;
+    const { pathname: path } = url;
+    return await answer(world, { caller, service, path, digests, signal: init?.signal ?? undefined });
   };
 }
 
@@ -38,10 +44,12 @@ interface Call {
   readonly caller: ServiceProcess;
   readonly service: string;
   readonly path: string;
+  /** The header that asks for them. */
+  readonly digests: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-async function answer(world: World, { caller, service, path, signal }: Call): Promise<Response> {
+async function answer(world: World, { caller, service, path, digests, signal }: Call): Promise<Response> {
   const fault = await world.schedule.step(caller.actor, `GET ${path} of ${service}`, () =>
     world.nextSourceFault(),
   );
@@ -60,17 +68,22 @@ async function answer(world: World, { caller, service, path, signal }: Call): Pr
   if (resource === undefined) return new Response("no such resource", { status: 404 });
   const { entity } = resource.table;
   const versions = { entity: entity && `${service}.${entity}` };
-  const opened = openList(owner.requests, resource.table, { filter: {}, versions });
+  const asked = askedDigests(digests, resource.table, versions.entity);
+  const opened =
+    asked === undefined
+      ? openList(owner.requests, resource.table, { filter: {}, versions })
+      : Promise.resolve(openDigests(owner.requests, asked));
   // The owner notices that the caller is gone, and releases its database connection.
   void caller.ended.then(async () => (await opened).destroy()).catch(() => undefined);
   const readable = await unlessBroken({ owner, caller, signal }, opened);
-  return new Response(transfer({ world, owner, caller, readable, signal, fault }));
+  const headers: Record<string, string> = asked === undefined ? {} : { [DIGEST_HEADER]: DIGEST_FORM };
+  return new Response(transfer({ world, owner, caller, readable, signal, fault }), { headers });
 }
 
 /** All that an external service owns, as JSON; undefined for another service's list. */
 function foreignList(
   { foreign }: World,
-  { caller, service, path }: Omit<Call, "signal">,
+  { caller, service, path }: Omit<Call, "digests" | "signal">,
 ): string | undefined {
   const consumer = caller.service.definition.consumers.find(
     ({ sync, entity }) => sync?.path === path && entity.startsWith(`${service}.`),

@@ -12,11 +12,13 @@ import { causeOfRequest } from "../telemetry/cause.js";
 import { inCreateSpan } from "../telemetry/spans.js";
 import { printCause } from "../telemetry/transaction-cause.js";
 import { kindOf, type ValueKind } from "../values/column-types.js";
+import { DIGEST_FORM, DIGEST_HEADER } from "../values/digests.js";
 import { pathSegment } from "../values/entity-id.js";
 import { shownName } from "../values/field.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
+import { askedDigests, openDigests } from "./digests.js";
 import { refusalOf, type ValueSource } from "./http-errors.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
@@ -88,10 +90,16 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
   const versions = wanted ? { entity: entityOfTable(options) } : undefined;
   if (versions?.entity !== undefined && request.headers[HIGHEST_HEADER] !== undefined)
     reply.header(HIGHEST_HEADER, await highestVersion(options, versions.entity));
+  const isWhole = Object.keys(filter).length === 0;
+  const asked = isWhole
+    ? askedDigests(request.headers[DIGEST_HEADER], resource.table, versions?.entity)
+    : undefined;
   const release = await lists.acquire(callerOf(request.principal));
   if (release === undefined) throw unavailable("Too many lists are being read; try again.", 2);
-  const stream = await refusing(resource, "target", () =>
-    openList(pool, resource.table, { filter, versions, chunkMs }),
+  const stream = await refusing(resource, "target", async () =>
+    asked === undefined
+      ? await openList(pool, resource.table, { filter, versions, chunkMs })
+      : openDigests(pool, asked),
   ).catch((error: unknown) => {
     release();
     throw error;
@@ -101,7 +109,8 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, options: R
     logger.error({ error, table: resource.table.name, request: request.id }, "a list broke off half way");
   });
   if (wanted) reply.header("mesh-snapshot", "versions");
-  return reply.type(JSON_TYPE).header("vary", "mesh-snapshot").send(stream);
+  if (asked !== undefined) reply.header(DIGEST_HEADER, DIGEST_FORM);
+  return reply.type(JSON_TYPE).header("vary", `mesh-snapshot, ${DIGEST_HEADER}`).send(stream);
 }
 
 /** The highest version that any row of the entity ever had, deleted ones included. */

@@ -3,6 +3,8 @@ import { idSql, keyColumns, keyList } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { deletionSql, livingRows } from "../database/soft-deletion.js";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
+import { wireExpression } from "../values/column-sql.js";
+import { digestSql } from "../values/digests.js";
 import { shownName } from "../values/field.js";
 import { ownName, wireFields, wireRow } from "../values/values.js";
 
@@ -18,6 +20,8 @@ export interface TableSql {
   readonly chunk: (conditions: readonly string[], parameters: number, after: boolean) => string;
   /** Every row that meets the conditions, in no particular order: one statement, so one consistent snapshot. */
   readonly scan: (conditions: readonly string[], versionOf?: VersionOf) => string;
+  /** Digests of these members of every row and of its version; undefined where one is not a member that the audience sees. */
+  readonly digests: (members: readonly string[], versionOf: VersionOf) => string | undefined;
   /** Quoted and qualified, for conditions. Throws for a column that the table does not have. */
   readonly column: (name: string) => string;
 }
@@ -102,6 +106,16 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
           : `${fields}, ${versionField(versionOf)} AS "_version", ${firstVersionField(versionOf)} AS "_first_version"`;
       const join = versionOf?.parameter === undefined ? "" : versionJoin(id, versionOf.parameter);
       return `SELECT pg_catalog.row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where([...conditions, ...living])}) AS "$row"`;
+    },
+    digests: (members, versionOf) => {
+      const found = members.flatMap((member) => {
+        const of = shown.find((one) => nameOf(one) === member);
+        return of === undefined ? [] : [{ member, value: wireExpression(of, column(of.name)) }];
+      });
+      if (found.length < members.length) return undefined;
+      const join = versionOf.parameter === undefined ? "" : versionJoin(id, versionOf.parameter);
+      const from = `${name} AS "$t"${join}${where(living)}`;
+      return digestSql({ id, members: found, version: versionField(versionOf), from });
     },
   };
 }

@@ -16,7 +16,7 @@ import { splitArray } from "./json-array.js";
 import { beginChunk, type Chunk, mergeChunk, prepareChunk } from "./merge.js";
 import { type SnapshotRow, toRows } from "./snapshot-rows.js";
 import { inParts, type Outcome, type Run, setAsideRows } from "./snapshot-run.js";
-import { readSource, SnapshotFailed } from "./snapshot-source.js";
+import { openSource, SnapshotFailed, type Source } from "./snapshot-source.js";
 import type { Trusted } from "./source-trust.js";
 import { readElement, type UnfitRow } from "./unfit-rows.js";
 
@@ -33,8 +33,8 @@ export interface Merged extends Trusted {
   readonly failed: number;
 }
 
-/** Reads on while the database merges: two chunks in memory, never more. */
-export async function mergeSource(run: Run): Promise<Merged> {
+/** Reads on while the database merges: two chunks in memory, never more. `begun`: rows that the source has begun to send. */
+export async function mergeSource(run: Run, begun?: Source): Promise<Merged> {
   const { sync } = run.model.definition;
   if (sync === undefined) throw new SnapshotFailed("nothing to take a snapshot of");
   // An owner of ours tells versions, and reads its rows by their key: none twice.
@@ -68,8 +68,8 @@ export async function mergeSource(run: Run): Promise<Merged> {
       total.highest = version;
     };
     const asked = run.trustSource === true ? { onHighest } : {};
-    const source = readSource({ sync, env: run.env, signal: run.signal, ...asked });
-    for await (const elements of splitArray(source, run.model.cache?.json)) {
+    const source = begun ?? (await openSource({ sync, env: run.env, signal: run.signal, ...asked }));
+    for await (const elements of splitArray(source.bytes, run.model.cache?.json)) {
       gathered.push(...elements);
       if (gathered.length >= CHUNK_ROWS) await flush();
     }

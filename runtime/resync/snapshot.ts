@@ -7,6 +7,7 @@ import { noteRepeated, refuseDoubtful, removeLacking, untilSettled } from "./rem
 import { readSnapshotRecord, recordFailure, recordSuccess, releaseLock, tryLock } from "./snapshot-record.js";
 import type { Run, SnapshotOptions, SnapshotReport } from "./snapshot-run.js";
 import { type Ahead, CREATE_AHEAD, describeAhead, overrule, readAhead } from "./source-trust.js";
+import { findUnchanged } from "./unchanged.js";
 import { createSetAside, describeUnfit, recordUnfit } from "./unfit-rows.js";
 
 /*
@@ -63,13 +64,18 @@ async function snapshotLocked(options: SnapshotOptions, client: PoolClient): Pro
   const handlers = { pool, logger, origin: "snapshot", hookTimeoutMs } as const;
   const setAside = createSetAside();
   const run: Run = { ...options, client, seq, handlers, setAside };
+  const unchanged = await findUnchanged(run);
+  if (typeof unchanged === "number") {
+    await recordUnfit(client, model.definition.durable, setAside);
+    return { ...NOTHING_DONE, rows: unchanged, seq, ms: Date.now() - started };
+  }
   await client.query(
     `DROP TABLE IF EXISTS pg_temp."$snapshot", pg_temp."$incarnation", pg_temp."$lacking", pg_temp."$ahead"`,
   );
   await client.query(`CREATE TEMPORARY TABLE "$snapshot" (entity_id text COLLATE "C", unfit boolean NOT NULL DEFAULT false);
 CREATE TEMPORARY TABLE "$incarnation" (
   ordinal bigint GENERATED ALWAYS AS IDENTITY, entity_id text COLLATE "C" NOT NULL, first_version bigint NOT NULL); ${CREATE_AHEAD}`);
-  const merged = await mergeSource(run);
+  const merged = await mergeSource(run, unchanged);
   await untilSettled(run);
   const incarnations = await endNotedIncarnations(run);
   await client.query('ANALYZE "$snapshot"');
@@ -106,6 +112,7 @@ CREATE TEMPORARY TABLE "$incarnation" (
   };
 }
 
+const NOTHING_DONE = { written: 0, removed: 0, unfit: 0, failed: 0, ahead: 0, overruled: 0 } as const;
 const NONE_AHEAD: Ahead = { count: 0, first: [] };
 
 /** For `mesh status`, which names what stays as it is. */
