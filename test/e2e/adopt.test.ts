@@ -114,6 +114,17 @@ test("mesh adopt names what is missing, or cannot be reached, and what to do abo
   expect((await mesh(folder, "adopt", wrong.href)).stderr).toMatch(
     /"nowhere" does not exist\nhint: see the database at the end of the URL/,
   );
+  const text = join(folder, "notes.sql");
+  writeFileSync(text, "garbage;");
+  const notes = await mesh(folder, "adopt", text, "--service", "notes");
+  expect(notes).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/notes\.sql makes no table: line 1: garbage: syntax error/),
+  });
+  const empty = await createDatabase(inject("postgres"), "empty");
+  const nothing = await mesh(folder, "adopt", empty, "--service", "empty");
+  expect(nothing).toMatchObject({ code: 1, stdout: expect.stringContaining("nothing was written") });
+  expect(readFileSync(file(), "utf8")).toBe(untouched);
 });
 
 test("a second run leaves every byte of edits and comments, and adds what is new alone", async () => {

@@ -4,7 +4,7 @@ import { pascalCase, placeOnServer, singularName, tableNames } from "../../model
 import { type Naming, wireName } from "../../vocabulary/namings.js";
 import type { AdoptableColumn, AdoptableTable } from "./adoptable-tables.js";
 import { addEntries, addItems, hasValue, type Said } from "./mesh-document.js";
-import { openNames, snakeCase } from "./mesh-names.js";
+import { entityOf, openNames, snakeCase } from "./mesh-names.js";
 
 /*
  * mesh.yaml with the tables of a database: a service, its database, a path for each table and three events of its rows.
@@ -123,14 +123,14 @@ function nameTables(
     (mesh?.events ?? []).filter((event) => event.service === service).map(({ entity }) => entity),
   );
   return tables.map((table) => {
-    const plain = snakeCase(table.table).replace(/^pg_/, "t_").slice(0, 44);
-    const name = names.give(plain, `${snakeCase(table.schema)}_${plain}`.slice(0, 46));
+    const plain = snakeCase(table.table, "table").replace(/^pg_/, "t_").slice(0, 44);
+    const name = names.give(plain, `${snakeCase(table.schema, "schema")}_${plain}`.slice(0, 46));
     const row = rows.give(
       singularName(name),
       pascalCase(name),
       `${pascalCase(service)}${singularName(name)}`,
     );
-    return { ...table, name, row, entity: entities.give(snakeCase(row)) };
+    return { ...table, name, row, entity: entities.give(entityOf(row)) };
   });
 }
 
@@ -268,7 +268,7 @@ function saySubjects(
   const said = shown.map((column): readonly [column: string, field: string, said: Said] => {
     const called = wireName(column.name, naming);
     if (isField(called)) return [column.name, called, fieldOf(column)];
-    const plain = snakeCase(column.name);
+    const plain = snakeCase(column.name, "column");
     const field = fields.give(wireName(plain === METADATA ? `${entity}_${plain}` : plain, naming));
     return [column.name, field, { from: column.name }];
   });

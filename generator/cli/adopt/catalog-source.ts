@@ -71,7 +71,14 @@ async function withDump<T>(
     return await connected(url.href, async (client) => {
       const refused = await load(client, text);
       const name = file.replace(/^.*[\\/]/, "").replace(/\.[^.]*$/, "");
-      return work({ name, ...(await readAll(client)), refused }, client);
+      const all = await readAll(client);
+      const [first] = refused;
+      if (all.catalog.length === 0)
+        throw new UsageError(
+          `${file} makes no table${first === undefined ? "" : `: ${first.what}: ${first.why}`}`,
+          "give the file that `pg_dump --schema-only` wrote",
+        );
+      return work({ name, ...all, refused }, client);
     });
   } finally {
     await server.stop();

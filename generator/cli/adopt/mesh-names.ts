@@ -2,17 +2,23 @@
  * Names that a mesh gives to what a database calls otherwise: each is given once.
  */
 
-/** `Order Details`, `userAccounts`, `Größe` → `order_details`, `user_accounts`, `grosse`. */
-export function snakeCase(name: string): string {
+/** `Order Details`, `CRMOrderIDs`, `Größe` → `order_details`, `crm_order_ids`, `grosse`; `blank` where no letter or digit is left. */
+export function snakeCase(name: string, blank: string): string {
   const plain = name
     .replaceAll("ß", "ss")
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/([A-Z])([A-Z][a-z]{2})/g, "$1_$2")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "_")
     .replace(/^_+|_+$/g, "");
-  return /^[a-z]/.test(plain) ? plain : plain === "" ? "table" : `t_${plain}`;
+  return /^[a-z]/.test(plain) ? plain : plain === "" ? blank : `t_${plain}`;
+}
+
+/** `OrderLine`, `ARing` → `order_line`, `a_ring`: the entity of a row that is called so in TypeScript. */
+export function entityOf(row: string): string {
+  return row.replace(/(?!^)[A-Z]/g, "_$&").toLowerCase();
 }
 
 export interface NameGiver {

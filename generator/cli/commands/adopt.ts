@@ -85,10 +85,11 @@ export async function adopt(from: string, options: AdoptOptions): Promise<ExitCo
         differs,
         leftOut: [...others, ...leftOut, ...source.refused],
       };
-      const inVain = isInVain(report, options);
+      const isNew = mesh?.services.some(({ name }) => name === names.service) !== true;
+      const inVain = report.added.length === 0 && (isNew || isInVain(report, options));
       if (adopted.text !== text && !inVain) folder.write(MESH_FILE, adopted.text);
       if (options.json) printJson(report);
-      else describe(report, from, options.tables);
+      else describe(report, from, inVain);
       return differs.length > 0 || inVain ? 1 : 0;
     }),
   );
@@ -99,7 +100,7 @@ function nameParts(
   { service: wanted }: AdoptOptions,
   mesh: Mesh | undefined,
 ): { readonly service: string; readonly database: string } {
-  const plain = wanted === undefined ? snakeCase(name) : `${wanted.replaceAll("-", "_")}_db`;
+  const plain = wanted === undefined ? snakeCase(name, "database") : `${wanted.replaceAll("-", "_")}_db`;
   const service = wanted ?? plain.replace(/_db$/, "").slice(0, 32);
   if (!/^[a-z][a-z0-9_-]*$/.test(service))
     throw new UsageError(`"${service}" is no name for a service`, "use lower-case letters, digits, _ and -");
@@ -140,12 +141,13 @@ function secretsOf(tables: readonly AdoptableTable[], added: readonly AdoptedTab
   );
 }
 
-/** Tables were named, and none of them can be taken: a service of nothing is not written. */
-function isInVain({ added, leftOut }: Report, { tables }: AdoptOptions): boolean {
-  return tables !== undefined && added.length === 0 && leftOut.length > 0;
+/** Tables were named, and none of them can be taken. */
+function isInVain({ leftOut }: Report, { tables }: AdoptOptions): boolean {
+  return tables !== undefined && leftOut.length > 0;
 }
 
-function describe(report: Report, from: string, wanted: string | undefined): void {
+/** `inVain`: there is nothing to add, and a service of nothing is not written. */
+function describe(report: Report, from: string, inVain: boolean): void {
   const { service, database, urlVariable, added, differs, leftOut } = report;
   for (const { name, place, events } of added)
     print(
@@ -161,8 +163,12 @@ function describe(report: Report, from: string, wanted: string | undefined): voi
   for (const { what, why } of leftOut)
     print(`${colour.yellow("left out")} ${visible(what)}: ${visible(why)}`);
   for (const line of differs) print(`${colour.red("differs")}  ${line}`);
-  if (added.length === 0 && !isInVain(report, wanted === undefined ? {} : { tables: wanted }))
-    print(`${colour.green("nothing new")} ${MESH_FILE} has every table of ${database} that it can take`);
+  if (added.length === 0)
+    print(
+      inVain
+        ? `no table that ${MESH_FILE} can take: nothing was written`
+        : `${colour.green("nothing new")} ${MESH_FILE} has every table of ${database} that it can take`,
+    );
   const url = from.startsWith("postgres")
     ? from.replace(/:[^:@/]*@/, ":…@")
     : "postgres://user:password@host:5432/database";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { adoptInto } from "../../../generator/cli/adopt/adopt-mesh.js";
 import { findAdoptable } from "../../../generator/cli/adopt/adoptable-tables.js";
+import { entityOf, snakeCase } from "../../../generator/cli/adopt/mesh-names.js";
 import { compile } from "../../support/compile.js";
 
 test("fields of a table that is adopted into a mesh of camelCase are in camelCase, odd names included", () => {
@@ -54,4 +55,20 @@ databases:
     { column: "Ship To", member: "shipTo" },
     { column: "CreatedBy", member: "createdBy" },
   ]);
+});
+
+test.each([
+  ["Order Details", "order_details"],
+  ["userAccounts", "user_accounts"],
+  ["CRMAccount", "crm_account"],
+  ["OrderIDs", "order_ids"],
+  ["HTTP", "http"],
+  ["1table", "t_1table"],
+  ["значение", "column"],
+])("%s is called %s", (name, called) => {
+  expect(snakeCase(name, "column")).toBe(called);
+});
+
+test("an entity has the words of its row, of one letter too", () => {
+  expect(["OrderLine", "ARing", "User"].map(entityOf)).toEqual(["order_line", "a_ring", "user"]);
 });
