@@ -47,12 +47,20 @@ export function compareMeshes(
   const transitions: readonly PrintedTransition[] = emitTransitions(before, next, templates);
   const { changes: given, rest } = giveStatements(joinSubjects(changes), transitions);
   return {
-    changes: given.toSorted((a, b) => classNames.indexOf(a.class) - classNames.indexOf(b.class)),
+    changes: given
+      .filter(isMade)
+      .toSorted((a, b) => classNames.indexOf(a.class) - classNames.indexOf(b.class)),
     statements: rest,
     breaks: transitions.flatMap(({ database, breaks: reasons }) =>
       reasons.length === 0 ? [] : [{ database, reasons }],
     ),
   };
+}
+
+/** An index is neither built nor dropped where a reference or a cascade needs the same one. */
+function isMade({ kind, class: of, statements }: Change): boolean {
+  const isOfIndex = kind === "index-added" || kind === "index-removed";
+  return !isOfIndex || of !== "operational" || statements.length > 0;
 }
 
 function compareNames({ name: was }: Mesh, { name }: Mesh): readonly Change[] {

@@ -72,27 +72,41 @@ function compareField(before: Field, about: About): readonly Change[] {
     changes.push(fieldChange("field-widened", { ...about, says: `no longer demands ${former}` }));
   }
   // What is no longer what it was says so already.
-  if (changes.length === 0 && showsOther(before, about)) {
-    const says = `shows ${shown(field)}, no longer ${shown(before)}`;
-    changes.push(fieldChange("field-shows-other", { ...about, says }));
+  const other = changes.length === 0 ? findOther(before, about) : undefined;
+  if (other !== undefined) {
+    const [now, was] = [shown(other.field), shown(other.before)];
+    const says =
+      now === was ? `shows ${now}, of another table of PostgreSQL` : `shows ${now}, no longer ${was}`;
+    const { member } = other;
+    changes.push(fieldChange("field-shows-other", { ...about, says, ...(member !== "" && { member }) }));
   }
   return changes;
 }
 
-function showsOther(before: Field, { event, previous, field, meshes }: About): boolean {
+interface OtherSource {
+  readonly before: Field;
+  readonly field: Field;
+  /** Within the field: `.street`; of itself the empty text. */
+  readonly member: string;
+}
+
+/** What shows something else: the field, or the first one within it. */
+function findOther(before: Field, { event, previous, field, meshes }: About): OtherSource | undefined {
   // Where rows no longer, or only now, imply the event, its emission says so.
-  if (before.source === undefined || field.source === undefined) return false;
-  if (previous.emit?.table === undefined || event.emit === undefined) return false;
+  if (before.source === undefined || field.source === undefined) return undefined;
+  if (previous.emit?.table === undefined || event.emit === undefined) return undefined;
   const { former } = meshes;
   const text = (source: object) => JSON.stringify(source);
   const now = field.source.kind === "column" ? { ...field.source, member: undefined } : field.source;
-  if (text(former.source(previous, before.source)) === text(now)) return false;
+  if (text(former.source(previous, before.source)) === text(now)) return undefined;
   const [a, b] = [before.source, field.source];
-  if (a.kind !== "object" || b.kind !== "object") return true;
-  return b.fields.some((inner) => {
+  if (a.kind !== "object" || b.kind !== "object") return { before, field, member: "" };
+  for (const inner of b.fields) {
     const twin = a.fields.find(({ name }) => name === inner.name);
-    return twin !== undefined && showsOther(twin, { event, previous, field: inner, meshes });
-  });
+    const other = twin && findOther(twin, { event, previous, field: inner, meshes });
+    if (other !== undefined) return { ...other, member: `.${inner.name}${other.member}` };
+  }
+  return undefined;
 }
 
 function shown({ source }: Field): string {

@@ -257,6 +257,11 @@ export const databaseEdits: readonly Edit[] = [
     [`operational index-added: ${REST}; anybody 1`],
   ],
   [
+    "an index that a reference has without saying",
+    [["indexes: [[state]]", "indexes: [[state], [customer_id]]"]],
+    [],
+  ],
+  [
     "an index goes",
     [["        indexes: [[state]]\n", ""]],
     [`operational index-removed: ${REST}; anybody 1`],
