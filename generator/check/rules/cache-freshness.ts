@@ -34,7 +34,7 @@ export const adviseCacheFreshness: Rule = (program, report) => {
   }
 };
 
-/** Rows of a table can be updated and deleted; what an external owner allows is not known here. */
+/** Rows of a table come, change and go; what an external owner allows is not known here. */
 function adviseChanges(
   { cacheOf, span, node }: TableSymbol,
   { entityName, events }: EntitySymbol,
@@ -45,7 +45,7 @@ function adviseChanges(
   const deletions = events.filter((event) => tellsOf(event, "delete"));
   // Of a partial copy the condition may be its own.
   const isToldAlways = node?.get.where !== undefined || isToldOfAll(deletions, source);
-  const missing = (["update", "delete"] as const).filter(
+  const missing = (["insert", "update", "delete"] as const).filter(
     (change) => !events.some((event) => tellsOf(event, change)),
   );
   if (missing.length === 0 && isToldAlways) return;
@@ -110,8 +110,8 @@ function pathOf(table: TableSymbol | undefined, owner: ServiceSymbol | undefined
   return resources.find(({ node }) => node !== undefined && node.value === table?.name)?.name.value;
 }
 
-function tellsOf(event: EventSymbol, change: "update" | "delete"): boolean {
-  return event.operations.includes(change) || event.change === change;
+function tellsOf({ operations, change }: EventSymbol, told: "insert" | "update" | "delete"): boolean {
+  return operations.includes(told) || change === (told === "insert" ? "create" : told);
 }
 
 /** Whether each new value of the column is published: by an event of any update, or by one for each value that it can take. */

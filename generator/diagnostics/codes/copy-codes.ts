@@ -90,11 +90,13 @@ export const copyCodes = {
     (p: {
       entity: string;
       table: string;
-      missing: readonly ("update" | "delete")[];
+      missing: readonly ("insert" | "update" | "delete")[];
       /** The deletions that are told where a condition holds. */
       conditional: readonly string[];
     }) => {
       const [change, other] = p.missing;
+      if (change === "insert")
+        return `no event tells of creations of "${p.entity}", so this copy lacks new rows until a change or a snapshot brings them`;
       if (other !== undefined)
         return `no event tells of updates or deletions of "${p.entity}", so this copy keeps rows as they were created`;
       if (change === "update")
@@ -106,7 +108,7 @@ export const copyCodes = {
     ({ entity, table, missing: [change = "delete"], conditional }) =>
       change === "delete" && conditional.length > 0
         ? 'remove "when", or add a deletion without it'
-        : `add the subject "${entity}.{id}.${change}d" with "emit: { table: ${table}, on: ${change} }"`,
+        : `add the subject "${entity}.{id}.${change === "insert" ? "create" : change}d" with "emit: { table: ${table}, on: ${change} }"`,
   ),
   "cache-column-stale": warning(
     (p: {
