@@ -187,6 +187,7 @@ export {
   migrateAsOwner,
   migrationState,
   normalizeSql,
+  OWNER_BOUND,
   type OwnedDatabase,
   readCatalog,
   readDifferences,

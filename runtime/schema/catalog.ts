@@ -19,6 +19,8 @@ export interface CatalogTable {
   /** Other tables inherit from it, or it is a partition. */
   readonly inherited: boolean;
   readonly rowSecurity: boolean;
+  /** Row level security holds for the role that asks though it owns the table (FORCE): so it does for what its triggers look up. */
+  readonly ownerBound: boolean;
   readonly comment: string | null;
   readonly columns: readonly CatalogColumn[];
   readonly primaryKey: readonly string[];
@@ -99,6 +101,7 @@ WITH RECURSIVE base (domain, type) AS (
 SELECT pg_catalog.json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'owner', c.relowner::regrole::text,
   'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'readable', pg_catalog.has_table_privilege(c.oid, 'SELECT'), 'rowSecurity', c.relrowsecurity,
+  'ownerBound', c.relforcerowsecurity AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND pg_catalog.row_security_active(c.oid),
   'inherited', c.relispartition OR EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhparent, inhrelid)),
   'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
   'columns', (

@@ -94,6 +94,10 @@ export async function compareExisting(
   };
 }
 
+/** A trigger finds out whether a row is still there as the role that made it: of a row that this may not see, a change would go untold. */
+export const OWNER_BOUND =
+  "row level security binds its owner too: changes of rows that the owner may not see would go without events; say ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or come as a role with BYPASSRLS";
+
 /** As PostgreSQL has it. */
 export function nameOf({ at, name }: Pick<ExistingTable, "at" | "name">): string {
   return at === undefined ? name : `${at.schema}.${at.table}`;
@@ -124,6 +128,7 @@ function differencesOfTable(table: ExistingTable, known: CatalogTable): readonly
   const isThere = key.every((name) => known.columns.some((column) => column.name === name));
   return [
     ...(known.inherited ? [say("other tables inherit from it, and their rows have no events")] : []),
+    ...(known.ownerBound ? [say(OWNER_BOUND)] : []),
     ...table.columns.flatMap((column) =>
       differencesOfColumn(column, known).map((message) => ({
         ...say(message, column.name),

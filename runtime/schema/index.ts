@@ -15,6 +15,7 @@ export {
   ExistingDiffers,
   type ExistingFindings,
   type ExistingTable,
+  OWNER_BOUND,
 } from "./existing-tables.js";
 export type { MigrationFiles } from "./files.js";
 export type { Grants } from "./grants.js";

@@ -272,3 +272,19 @@ test("an earlier value that no message can tell is refused by name, before a tri
   await adopt();
   await expect(client.query(`UPDATE "Sales Data"."Order" SET total = 'Infinity'`)).rejects.toThrow(/travels/);
 });
+
+test("row level security that binds the owner too is refused: changes of rows that it may not see would go untold", async () => {
+  const role = `bound_${process.pid}_${Date.now()}`;
+  await client.query(`CREATE ROLE ${role};
+    ALTER TABLE notes OWNER TO ${role}; ALTER TABLE notes ENABLE ROW LEVEL SECURITY; ALTER TABLE notes FORCE ROW LEVEL SECURITY;
+    ALTER SCHEMA "Sales Data" OWNER TO ${role};
+    ALTER TABLE "Sales Data"."Order" OWNER TO ${role}; ALTER TABLE "Sales Data"."Order" ENABLE ROW LEVEL SECURITY;
+    SET ROLE ${role}`);
+  try {
+    expect(await differences()).toEqual([
+      expect.stringMatching(/^notes: row level security binds its owner too.*NO FORCE/),
+    ]);
+  } finally {
+    await client.query(`RESET ROLE; REASSIGN OWNED BY ${role} TO CURRENT_USER; DROP ROLE ${role}`);
+  }
+});

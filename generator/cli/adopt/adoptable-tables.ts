@@ -1,4 +1,9 @@
-import type { CatalogColumn, CatalogForeignKey, CatalogTable } from "@meshwright/runtime";
+import {
+  type CatalogColumn,
+  type CatalogForeignKey,
+  type CatalogTable,
+  OWNER_BOUND,
+} from "@meshwright/runtime";
 import { type ColumnType, factsOf, kindOf, parseColumnType } from "@meshwright/runtime/column-types";
 import { listedValues } from "./listed-values.js";
 
@@ -108,6 +113,7 @@ const UNSAYABLE = /[.\p{Cc}]/u;
 function unfitness(table: CatalogTable): string | undefined {
   const { kind, inherited, primaryKey, columns, schema, name } = table;
   if (KINDS[kind] !== undefined) return KINDS[kind];
+  if (table.ownerBound) return OWNER_BOUND;
   if (inherited) return "it inherits, or others inherit from it: rows of one are rows of another";
   if ([schema, name].some((part) => UNSAYABLE.test(part))) return "a name with a dot or a control character";
   if (primaryKey.length === 0)
