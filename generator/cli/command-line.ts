@@ -101,7 +101,7 @@ function addAuthoring(program: Command, finish: Finish): void {
   program
     .command("export")
     .description(
-      "print mesh.yaml as other tools read it: AsyncAPI, OpenAPI, JSON Schemas, Backstage's catalog",
+      "print mesh.yaml as other tools read it: AsyncAPI, OpenAPI, JSON Schemas, Backstage's catalog, claims of NATS accounts",
     )
     .addArgument(new Argument("<format>", "of the document").choices(exportFormats))
     .option("--service <name>", "only what this service sends, receives and serves")

@@ -1,8 +1,7 @@
 import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
-import { claimsDocument } from "./documents/broker-claims.js";
-import { planDocument, subjectsDocument } from "./documents/broker-plan.js";
+import { planDocument } from "./documents/broker-plan.js";
 import { environmentView } from "./documents/env-example.js";
 import { type BrokerOptions, brokerView } from "./documents/nats-conf.js";
 import { readmeView } from "./documents/readme.js";
@@ -87,10 +86,8 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
   const roles = rolesView(mesh.databases, HEADER);
   return [
     { path: "README.md", text: render("docs/README.md.hbs", readmeView(lookup, HEADER)) },
-    { path: "subjects.json", text: printJson(subjectsDocument(lookup)) },
     { path: "plan.json", text: printJson(planDocument(lookup)) },
     { path: "nats.conf", text: renderBroker(lookup, render) },
-    { path: "nats-accounts.json", text: printJson(claimsDocument(lookup)) },
     ...(roles === undefined ? [] : [{ path: "roles.sql", text: render("database/roles.sql.hbs", roles) }]),
     {
       path: ENVIRONMENT,

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { claimsDocument } from "../emit/documents/broker-claims.js";
 import { schemaFileName } from "../emit/json-schema/event.js";
 import { type Lookup, openLookup } from "../emit/lookup.js";
 import { openApiDocument } from "../emit/openapi/document.js";
@@ -44,6 +45,8 @@ export function exportDocument(mesh: Mesh, format: ExportFormat, options: Export
       return json(schemaBundle(eventsOf(lookup, service), lookup));
     case "backstage":
       return catalog(lookup, options);
+    case "nats-accounts":
+      return json(claimsDocument(lookup, service));
     default:
       return format satisfies never;
   }
@@ -87,6 +90,8 @@ export function exportFiles(
       }));
     case "backstage":
       return [{ path: "catalog-info.yaml", text: catalog(lookup, options) }];
+    case "nats-accounts":
+      return [{ path: "nats-accounts.json", text: json(claimsDocument(lookup, service)) }];
     default:
       return format satisfies never;
   }

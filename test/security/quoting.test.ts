@@ -119,7 +119,7 @@ describe("README.md is of the generator's headings, tables and links alone", () 
       .replace(/^<!--.*-->/, "")
       .replaceAll(/`[^`\n]*`/g, "");
     expect(outside).not.toMatch(
-      /<|(?<!\\)\](?:\(|\[|:)(?!schemas\/|subjects\.json|plan\.json|\.env\.example|nats\.conf|nats-accounts\.json|roles\.sql|monitoring)/,
+      /<|(?<!\\)\](?:\(|\[|:)(?!schemas\/|plan\.json|\.env\.example|nats\.conf|roles\.sql|monitoring)/,
     );
   });
 });

@@ -1,4 +1,5 @@
 import type { Account, User } from "@nats-io/jwt";
+import type { Service } from "../../model/mesh.js";
 import type { Lookup } from "../lookup.js";
 import type { Literal } from "../print/layout.js";
 import {
@@ -12,8 +13,8 @@ import {
 } from "./broker-accounts.js";
 
 /*
- * nats-accounts.json: the accounts of nats.conf as claims of decentralised JWTs, with names where the JWTs have public keys. Keys are
- * made where they are kept: `mesh credentials` signs these claims.
+ * The accounts of nats.conf as claims of decentralised JWTs, with names where the JWTs have public keys. Keys are made where they are
+ * kept: `mesh credentials` signs these claims.
  */
 
 export interface BrokerClaims {
@@ -63,9 +64,11 @@ export function brokerClaims(lookup: Lookup): BrokerClaims {
   return { accounts: [mesh, ...accounts.map(accountClaims)] };
 }
 
-/** The same as it is emitted. */
-export function claimsDocument(lookup: Lookup): Literal {
-  return JSON.parse(JSON.stringify(brokerClaims(lookup))) as Literal;
+/** The same as a document; of one service its account alone. */
+export function claimsDocument(lookup: Lookup, service: Service | undefined): Literal {
+  const { accounts } = brokerClaims(lookup);
+  const chosen = accounts.filter(({ name }) => service === undefined || name === service.name);
+  return JSON.parse(JSON.stringify({ accounts: chosen })) as Literal;
 }
 
 function accountClaims({ name, permissions, mappings, imports }: ServiceAccount): AccountClaims {

@@ -3,8 +3,7 @@ import {
   streamThresholds,
   unprocessedLimit,
 } from "@meshwright/runtime/monitor-thresholds";
-import type { Event, Service, Stream, Subscription } from "../../model/mesh.js";
-import { schemaFileName } from "../json-schema/event.js";
+import type { Service, Stream, Subscription } from "../../model/mesh.js";
 import type { Lookup } from "../lookup.js";
 import type { Literal } from "../print/layout.js";
 
@@ -15,34 +14,6 @@ export function planDocument(lookup: Lookup): Literal {
     mesh: mesh.name,
     streams: [...mesh.streams.map(streamPlan), ...mesh.services.flatMap(deadLetterPlan)],
     consumers: subscriptions.map((one) => consumerPlan(one, lookup)),
-  };
-}
-
-/** subjects.json: every subject, who publishes it and who hears it. */
-export function subjectsDocument({ mesh, subscriptions }: Lookup): Literal {
-  const subscribers = new Map<string, Set<string>>();
-  for (const { service, consumer } of subscriptions) {
-    for (const event of consumer.events) {
-      subscribers.set(event, new Set(subscribers.get(event)).add(service.name));
-    }
-  }
-  return {
-    mesh: mesh.name,
-    subjects: mesh.events.map((event) => subjectEntry(event, [...(subscribers.get(event.name) ?? [])])),
-  };
-}
-
-function subjectEntry(event: Event, subscribers: readonly string[]): Literal {
-  return {
-    subject: event.foreign?.subject ?? event.subject,
-    description: event.description,
-    event: event.name,
-    schema: `schemas/${schemaFileName(event)}`,
-    service: event.service,
-    entity: event.entity,
-    action: event.action,
-    change: event.change,
-    subscribers,
   };
 }
 
@@ -98,7 +69,6 @@ export function consumerPlan({ service, consumer }: Subscription, lookup: Lookup
     external: service.external ? true : undefined,
     stream: consumer.stream,
     entity: consumer.entity,
-    events: consumer.events,
     cache: consumer.cache,
     config: {
       durable_name: consumer.durable,

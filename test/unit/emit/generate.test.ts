@@ -58,12 +58,10 @@ describe("the output", () => {
       [
         "README.md",
         LOCK_FILE,
-        "nats-accounts.json",
         "nats.conf",
         "schemas/FileScanned.schema.json",
         "sfs/events.ts",
         "sfs/validators.compiled.ts",
-        "subjects.json",
       ].map((path) => `write ${path}`),
     );
     const lines = new Set(before["sfs/validators.compiled.ts"]?.split("\n"));

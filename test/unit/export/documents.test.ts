@@ -12,6 +12,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { brokerClaims } from "../../../generator/emit/documents/broker-claims.js";
 import { openLookup } from "../../../generator/emit/lookup.js";
 import { backstageEntities } from "../../../generator/export/backstage.js";
 import { exportDocument, exportFiles } from "../../../generator/export/export-files.js";
@@ -189,7 +190,7 @@ databases: { a_db: { tables: { ones: { columns: { id: { type: nanoid, key: true 
 subjects: { "a.one.{id}.made": { event: OneMade, emit: { table: ones, on: insert }, payload: { id: nanoid } } }
 `);
   const printed = exportFormats.filter((format) => exportDocument(mesh, format, whole) !== undefined);
-  expect(printed).toEqual(["asyncapi", "jsonschema", "backstage"]);
+  expect(printed).toEqual(["asyncapi", "jsonschema", "backstage", "nats-accounts"]);
 });
 
 const RENAMED = `mesh: renamed
@@ -216,6 +217,16 @@ test("an OpenAPI document demands of columns that REST calls otherwise what thei
   expect(takes(NewItem, { shortCode: "abc", onSale: true })).toBe(false);
   expect(takes(NewItem, { shortCode: "abc", onSale: false })).toBe(true);
   expect(takes(ItemPatch, { shortCode: "abc", onSale: true })).toBe(false);
+});
+
+test("the accounts of the broker are exported as `mesh credentials` signs them, of one service its own alone", () => {
+  const claims = brokerClaims(openLookup(reference));
+  const [auth] = reference.services;
+  expect(JSON.parse(documentOf(reference, "nats-accounts"))).toEqual(claims);
+  const [file] = exportFiles(reference, "nats-accounts", { ...whole, service: auth });
+  expect(JSON.parse(file?.text ?? "")).toEqual({
+    accounts: claims.accounts.filter(({ name }) => name === "auth"),
+  });
 });
 
 test("documents have the version of the project, and 1.0.0 where it has none", () => {
