@@ -19,12 +19,23 @@ export async function whileAnswering<T>(
   { everyMs = 1_000, answerMs = 10_000 }: WatchTimes = {},
 ): Promise<T> {
   const over = new AbortController();
+  const wait = () => sleep(everyMs, undefined, { signal: over.signal });
+  /** An error of the server is an answer as well; a session that cannot be had is none. */
+  const answer = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await pool.query("SELECT 1");
+        return;
+      } catch (error) {
+        if (error instanceof Error && "severity" in error) return;
+        await wait();
+      }
+    }
+  };
   const watch = async (): Promise<never> => {
     for (;;) {
-      await sleep(everyMs, undefined, { signal: over.signal });
-      // What else may be wrong, the work meets as well.
-      const answer = pool.query("SELECT 1").catch(() => undefined);
-      await answerWithin(answer, answerMs);
+      await wait();
+      await answerWithin(answer(), answerMs);
     }
   };
   const working = work();

@@ -21,7 +21,17 @@ test("work on a database is waited for while it answers, and given up once it do
   const given = whileAnswering(pool, sleeping(60), TIMES);
   setTimeout(() => proxy.setWeather({ silent: "down" }), 100);
   await expect(given).rejects.toThrow(new NoAnswer("no answer within 1 s"));
+  proxy.setWeather({});
+  // No session beside the work's can be had.
+  const fresh = new Pool({ connectionString: url.href, max: 2, connectionTimeoutMillis: 200 });
+  fresh.on("error", () => undefined);
+  const client = await fresh.connect();
+  client.on("error", () => undefined);
+  proxy.setWeather({ silent: "down" });
+  const alone = whileAnswering(fresh, () => client.query("SELECT pg_sleep(60)"), TIMES);
+  await expect(alone).rejects.toThrow(new NoAnswer("no answer within 1 s"));
   proxy.cut();
-  await pool.end();
+  client.release(true);
+  await Promise.all([pool.end(), fresh.end()]);
   await proxy.close();
 }, 30_000);
