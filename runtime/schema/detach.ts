@@ -138,7 +138,7 @@ async function dropEach(client: ClientBase, query: string): Promise<number> {
 /** The role itself belongs to the whole server, and stays. */
 async function revoke(
   client: ClientBase,
-  { tables, views = [], role }: DetachOptions,
+  { views = [], role }: DetachOptions,
   left: readonly string[],
 ): Promise<void> {
   const found = await client.query("SELECT FROM pg_roles WHERE rolname = $1 AND rolname <> current_user", [
@@ -158,12 +158,14 @@ async function revoke(
   );
   for (const { relation } of places.rows) await client.query(`REVOKE ALL ON ${relation} FROM ${quote(role)}`);
   for (const name of left) await client.query(`REVOKE ALL ON ${name} FROM ${quote(role)}`);
+  // Also of schemas where a view lies, or what SQL of the service's own has made. What an administrator has granted is theirs to take.
   const { rows } = await client.query<{ statement: string }>(
     `SELECT pg_catalog.format('REVOKE ALL ON SCHEMA %I FROM %I', nspname, $1::text) AS statement FROM pg_namespace
-     WHERE nspname = ANY ($2) AND pg_catalog.has_schema_privilege(current_user, oid, 'USAGE WITH GRANT OPTION')
+     WHERE EXISTS (SELECT FROM pg_catalog.aclexplode(nspacl) AS held JOIN pg_roles ON pg_roles.oid = held.grantee
+       WHERE rolname = $1 AND pg_catalog.pg_has_role(held.grantor, 'USAGE'))
      UNION ALL SELECT pg_catalog.format('REVOKE ALL ON DATABASE %I FROM %I', current_database(), $1::text)
      WHERE pg_catalog.has_database_privilege(current_user, current_database(), 'CONNECT WITH GRANT OPTION')`,
-    [role, tables.flatMap(({ at }) => at?.schema ?? [])],
+    [role],
   );
   for (const { statement } of rows) await client.query(statement);
 }
