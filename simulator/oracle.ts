@@ -3,10 +3,11 @@ import { idSql, keyColumns, livingRows, matches, relationOf, scopeOf } from "@me
 import { escapeIdentifier as quote } from "pg";
 import { compareCache } from "./caches.js";
 import { checkCauses } from "./caused-events.js";
-import { checkEarlierRows, readEarlierRows } from "./earlier-rows.js";
+import { checkEarlierRows } from "./earlier-rows.js";
 import { compareForeignCopy } from "./foreign-copies.js";
 import { checkHeardEvents } from "./heard-events.js";
-import { type Copy, copiesOf, isCreationUnmade, isForeign, isSynced, type Owner } from "./mesh.js";
+import { checkLastIncarnations, type Effect, entityIn } from "./last-incarnations.js";
+import { type Copy, copiesOf, isForeign, isSynced, type Owner } from "./mesh.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
 import { checkMissingCauses } from "./missing-causes.js";
 import { checkMoments } from "./moments.js";
@@ -154,15 +155,6 @@ async function countRows({ service }: Copy, { table, column }: CascadeDefinition
   );
 }
 
-interface Effect {
-  readonly entity_id: string;
-  readonly event_id: string;
-  readonly version: string | null;
-  readonly action: string;
-  readonly change: string;
-  readonly origin: string;
-}
-
 /** No hook ran twice for an event, and none is missing as far as messages lost on purpose allow to say. */
 async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly string[]> {
   const { plan } = outcome.world;
@@ -184,49 +176,10 @@ async function checkEffects(outcome: Outcome, copy: Copy): Promise<readonly stri
       );
     for (const key of keys) seen.add(key);
   }
-  if (plan.effects) found.push(...(await checkLastIncarnation(outcome, copy, effects)));
-  found.push(...(await checkHeardEvents(outcome, copy, await livingIds(outcome, copy.owner))));
+  const living = await livingIds(outcome, copy.owner);
+  if (plan.effects) found.push(...(await checkLastIncarnations(outcome, copy, { effects, living })));
+  found.push(...(await checkHeardEvents(outcome, copy, living)));
   return found;
-}
-
-/** For the last incarnation of each entity the creation hook ran, and the deletion hook where it is deleted. */
-async function checkLastIncarnation(
-  { world }: Outcome,
-  copy: Copy,
-  effects: readonly Effect[],
-): Promise<readonly string[]> {
-  const { consumer, service } = copy;
-  // A snapshot without a cache has ids only: too little to call hooks for events that were lost.
-  if (consumer.cache === undefined && isLossy(world.plan)) return [];
-  const { events, durable } = consumer;
-  const changes = new Set(events.map(({ event }) => event.change));
-  if (!changes.has("create") || !changes.has("delete")) return [];
-  const living = await livingIds({ world }, copy.owner);
-  const earlier = await readEarlierRows(copy);
-  const states = await service.database.query<{ id: string; deleted: boolean }>(
-    "SELECT entity_id AS id, deleted FROM mesh.applied WHERE entity = $1 AND (version IS NOT NULL OR stream_seq IS NOT NULL)",
-    [scopeOf(consumer)],
-  );
-  // Of a creation that no row can make nobody hears where its message was lost.
-  const isLost = isLossy(world.plan) && isCreationUnmade(world.mesh, copy);
-  return states.flatMap(({ id }) => {
-    if (earlier.has(id)) return [];
-    const ran = effects.filter(({ entity_id }) => entity_id === id).map(({ change }) => change);
-    const turns = ran.filter((change) => change === "create" || change === "delete");
-    const again = turns.find((change, at) => change === turns[at - 1]);
-    if (again !== undefined && !isLossy(world.plan))
-      return [
-        `${durable}: the ${again} hook of ${JSON.stringify(id)} ran twice in a row: ${turns.join(", ")}`,
-      ];
-    const last = ran.findLast((change) => change === "create" || change === "delete");
-    // After a lost creation an update may be the first event that is applied.
-    const created = last === "create" || (isLossy(world.plan) && ran.at(-1) === "update");
-    if (living.has(id) && !created && !isLost)
-      return [`${durable}: no hook for the creation of ${JSON.stringify(id)} ran`];
-    if (!living.has(id) && last === "create")
-      return [`${durable}: no hook for the deletion of ${JSON.stringify(id)} ran`];
-    return [];
-  });
 }
 
 /** The `before` hook was called for each row that a cascade removed. */
@@ -247,15 +200,6 @@ async function checkHooksBefore(outcome: Outcome, { consumer, service }: Copy): 
       .filter((id) => !outcome.hookCalls.has(`${table.name} ${id}`))
       .map((id) => `${consumer.durable}: ${table.name} ${JSON.stringify(id)} was removed without its hook`);
   });
-}
-
-function entityIn(body: Uint8Array): string | undefined {
-  try {
-    const { metadata } = JSON.parse(Buffer.from(body).toString()) as { metadata: { entity_id: string } };
-    return metadata.entity_id;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The hook for every event ran as often as the handlers of single events, each of which hears all of its own. */
