@@ -14,16 +14,16 @@ interface Written {
 
 /**
  * Transactions of messages: a hook heard of a message there, or a deletion was applied that no snapshot has found. One that a snapshot
- * found has no version of its own; or, of a former incarnation, the present one's state follows under the same sequence. Without
- * versions only entities that no snapshot reads are counted ($2).
+ * found has no version of its own; or, of a former incarnation, it leaves the sequence that was known. Without versions only entities that
+ * no snapshot reads are counted ($2).
  */
 const OF_MESSAGES = `SELECT transaction FROM mesh__sim."$effect" WHERE origin = 'event'
 UNION
 SELECT transaction FROM mesh__sim."$known" AS known
-WHERE service = $1 AND deleted AND (entity = ANY ($2) OR versioned AND NOT EXISTS (
-  SELECT FROM mesh__sim."$known" AS later
-  WHERE (later.transaction, later.service, later.entity, later.entity_id) = (known.transaction, known.service, known.entity, known.entity_id)
-    AND later.ordinal > known.ordinal AND NOT later.deleted AND later.stream_seq IS NOT DISTINCT FROM known.stream_seq))`;
+WHERE service = $1 AND deleted AND (entity = ANY ($2) OR versioned AND stream_seq IS DISTINCT FROM (
+  SELECT former.stream_seq FROM mesh__sim."$known" AS former
+  WHERE (former.service, former.entity, former.entity_id) = (known.service, known.entity, known.entity_id) AND former.ordinal < known.ordinal
+  ORDER BY former.ordinal DESC LIMIT 1))`;
 
 /** Where all tasks that end in a transaction have causes, so have its events. */
 const OF_TASKS = `SELECT transaction FROM mesh__sim."$written" WHERE service = $1 AND is_done GROUP BY 1 HAVING bool_and(is_caused)`;
