@@ -42,7 +42,7 @@ const MANY_ROWS = 100;
  * So many transactions at once queue at the server's lock for notifications: it is held while a commit is flushed, so that each flushes
  * alone. The queue itself keeps pages small, so rows do not show it.
  */
-const MANY_TRANSACTIONS = 4;
+const MANY_TRANSACTIONS = 16;
 
 /** Whether a page shows so many writers that their notifications are to be suppressed. `running`: transactions as it was read. */
 export function showsManyWriters({

@@ -134,7 +134,7 @@ describe("the relay", () => {
   it("lets writers that would queue to notify not notify, though each page is small", async () => {
     const relay = owner.relay();
     await waitFor(() => relay.stats().leader && !relay.stats().paused);
-    const clients = await Promise.all(Array.from({ length: 4 }, () => owner.pool.connect()));
+    const clients = await Promise.all(Array.from({ length: 16 }, () => owner.pool.connect()));
     try {
       for (const client of clients) {
         await client.query("BEGIN");

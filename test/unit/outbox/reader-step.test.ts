@@ -50,8 +50,8 @@ describe("what the outbox reader does next", () => {
 
   it("takes many rows for many writers, and rows beside many transactions", () => {
     expect(showsManyWriters({ rows: 100, running: 0 })).toBe(true);
-    expect(showsManyWriters({ rows: 1, running: 4 })).toBe(true);
-    expect(showsManyWriters({ rows: 99, running: 3 })).toBe(false);
+    expect(showsManyWriters({ rows: 1, running: 16 })).toBe(true);
+    expect(showsManyWriters({ rows: 99, running: 15 })).toBe(false);
     // Of other databases of the server, or of tables without events.
     expect(showsManyWriters({ rows: 0, running: 64 })).toBe(false);
   });
