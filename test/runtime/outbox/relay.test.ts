@@ -134,7 +134,8 @@ describe("the relay", () => {
   it("lets writers that would queue to notify not notify, though each page is small", async () => {
     const relay = owner.relay();
     await waitFor(() => relay.stats().leader && !relay.stats().paused);
-    const clients = await Promise.all(Array.from({ length: 16 }, () => owner.pool.connect()));
+    const others = new pg.Pool({ connectionString: owner.pool.options.connectionString, max: 16 });
+    const clients = await Promise.all(Array.from({ length: 16 }, () => others.connect()));
     try {
       for (const client of clients) {
         await client.query("BEGIN");
@@ -155,6 +156,7 @@ describe("the relay", () => {
       );
     } finally {
       for (const client of clients) client.release(true);
+      await others.end();
     }
     await owner.drained();
   });
