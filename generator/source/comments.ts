@@ -1,5 +1,4 @@
 import { CST, Lexer } from "yaml";
-import { readCommonSyntax } from "./common/common-syntax.js";
 import type { SourceText, Span } from "./text.js";
 
 export interface Comment {
@@ -11,14 +10,6 @@ export interface Comment {
 /** The comments that contain the word. A file without it is not read again. */
 export function commentsWith(word: string, { text }: SourceText): readonly Comment[] {
   if (!text.includes(word)) return [];
-  const common = readCommonSyntax(text);
-  if (common === undefined) return commentsByLibrary(word, text);
-  return common.comments
-    .map((span) => ({ text: text.slice(span.start, span.end), span }))
-    .filter((comment) => comment.text.includes(word));
-}
-
-function commentsByLibrary(word: string, text: string): readonly Comment[] {
   const comments: Comment[] = [];
   let offset = 0;
   for (const lexeme of new Lexer().lex(text)) {

@@ -1,21 +1,16 @@
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import type { Report } from "../diagnostics/report.js";
-import { readCommonSyntax } from "./common/common-syntax.js";
 import { findConflictMarker } from "./conflict-markers.js";
-import { fromLibrary } from "./library-nodes.js";
 import { MAXIMUM_DEPTH, MAXIMUM_TEXT, MAXIMUM_TOKENS } from "./maximum-sizes.js";
-import type { SyntaxNode } from "./syntax-node.js";
 import type { SourceText } from "./text.js";
 
-export interface Syntax {
-  /** null: nothing is written. */
-  readonly root: SyntaxNode | null;
-  /** Without escapes, and neither too much nor too deep, unless aliases make it so. */
-  readonly isCommon: boolean;
-}
+/*
+ * From the text to the library's nodes, in its own three steps, since each must end in time whatever stands in the
+ * text: what is too much, too deep or broken is found before the step that would take it up.
+ */
 
 /** undefined: it is no YAML, or too much of it, which is reported already. */
-export function parseSyntax(source: SourceText, report: Report): Syntax | undefined {
+export function parseSyntax(source: SourceText, report: Report): Document | undefined {
   if (source.text.length > MAXIMUM_TEXT) {
     report("too-large", NOWHERE, { what: "the file holds", limit: `${MAXIMUM_TEXT / 2 ** 20} MiB` });
     return undefined;
@@ -26,17 +21,6 @@ export function parseSyntax(source: SourceText, report: Report): Syntax | undefi
     report("conflict-marker", marker, {});
     return undefined;
   }
-  const common = readCommonSyntax(source.text);
-  if (common !== undefined && common.tokens <= MAXIMUM_TOKENS) return { root: common.root, isCommon: true };
-  const document = parseByLibrary(source, report);
-  return document && { root: fromLibrary(document.contents), isCommon: false };
-}
-
-/**
- * In the library's own three steps, since each must end in time whatever stands in the text: what is too much, too deep or broken is
- * found before the step that would take it up.
- */
-function parseByLibrary(source: SourceText, report: Report): Document | undefined {
   const read = readTokens(source.text, report);
   if (read === undefined) return undefined;
   const { tokens, unclosed, isLong } = read;

@@ -1,7 +1,7 @@
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from "yaml";
 import type { Report } from "../diagnostics/report.js";
 import { MAXIMUM_DEPTH, MAXIMUM_VALUES } from "./maximum-sizes.js";
 import { parseSyntax } from "./syntax.js";
-import type { AliasNode, PairNode, SyntaxNode } from "./syntax-node.js";
 import type { SourceText, Span } from "./text.js";
 import type { Entry, Value } from "./value.js";
 
@@ -10,31 +10,22 @@ import type { Entry, Value } from "./value.js";
  * YAML: what follows a syntax error cannot be trusted, so nothing further is said about such a file.
  */
 export function readYaml(source: SourceText, report: Report): Value | undefined {
-  const syntax = parseSyntax(source, report);
-  if (syntax === undefined) return undefined;
-  const { root, isCommon } = syntax;
-  if (root === null || isEmptyScalar(root)) {
+  const document = parseSyntax(source, report);
+  if (document === undefined) return undefined;
+  if (document.contents === null || isEmptyScalar(document.contents)) {
     report("empty-file", { start: 0, end: 0 }, {});
     return undefined;
   }
-  const reader: Reader = {
-    anchors: new Map(),
-    extents: new WeakMap(),
-    isCommon,
-    report,
-    merged: 0,
-    tooLarge: false,
-  };
-  const value = readNode(root, reader, 0);
+  const reader: Reader = { anchors: new Map(), extents: new WeakMap(), report, merged: 0, tooLarge: false };
+  const value = readNode(document.contents, reader, 0);
   return reader.tooLarge ? undefined : value;
 }
 
 interface Reader {
   /** Filled in file order, so that an alias means the latest anchor above it and never one around it. */
   readonly anchors: Map<string, Value>;
-  /** Of mappings and lists, once their aliases are followed. */
+  /** Of each mapping and list, once its aliases are followed. */
   readonly extents: WeakMap<Value, Extent>;
-  readonly isCommon: boolean;
   readonly report: Report;
   /** Entries that merges have brought so far. */
   merged: number;
@@ -46,40 +37,37 @@ interface Extent {
   readonly depth: number;
 }
 
-function isEmptyScalar(node: SyntaxNode): boolean {
-  return node.kind === "scalar" && node.value === null && node.source === "";
+function isEmptyScalar(node: Node): boolean {
+  return isScalar(node) && node.value === null && (node.source ?? "") === "";
 }
 
 /** `emptyAt`: where a value that is not written would stand. */
-function readNode(node: SyntaxNode | null, reader: Reader, emptyAt: number): Value {
+function readNode(node: Node | null, reader: Reader, emptyAt: number): Value {
   if (node === null) return emptyValue(emptyAt);
   const span = spanOf(node);
-  if (node.kind === "alias") return readAlias(node.name, span, reader);
+  if (isAlias(node)) return readAlias(node.source, span, reader);
   const value = readContent(node, span, reader);
-  if (node.anchor !== undefined) reader.anchors.set(node.anchor, value);
+  if ("anchor" in node && node.anchor !== undefined) reader.anchors.set(node.anchor, value);
   return value;
 }
 
-function readContent(node: Exclude<SyntaxNode, AliasNode>, span: Span, reader: Reader): Value {
-  switch (node.kind) {
-    case "map": {
-      const entries = readEntries(node.pairs, reader);
-      return measured(reader, { kind: "mapping", span, definition: span, entries });
-    }
-    case "sequence": {
-      const items = node.items.map((item) => readNode(item, reader, span.start));
-      return measured(reader, { kind: "list", span, definition: span, items });
-    }
-    case "scalar":
-      if (isUnstorable(node.value, span, reader)) return { kind: "unread", span, definition: span };
-      return readScalar(node.value, node.source, span);
+function readContent(node: Node, span: Span, reader: Reader): Value {
+  if (isMap(node)) {
+    const entries = readEntries(node.items, reader);
+    return measured(reader, { kind: "mapping", span, definition: span, entries });
   }
+  if (isSeq(node)) {
+    const items = node.items.map((item) => readNode(item as Node | null, reader, span.start));
+    return measured(reader, { kind: "list", span, definition: span, items });
+  }
+  if (!isScalar(node)) throw new Error("a YAML node is a mapping, a list, a scalar or an alias");
+  if (isUnstorable(node.value, span, reader)) return { kind: "unread", span, definition: span };
+  return readScalar(node.value, node.source, span);
 }
 
 /** Sooner or later each text of the file reaches SQL, a message or an environment. */
-function isUnstorable(value: unknown, span: Span, { isCommon, report }: Reader): boolean {
-  // Within the text they were looked for before: here they can only come of escapes.
-  if (isCommon || typeof value !== "string") return false;
+function isUnstorable(value: unknown, span: Span, { report }: Reader): boolean {
+  if (typeof value !== "string") return false;
   const what = value.includes("\0")
     ? "a NUL"
     : /\p{Surrogate}/u.test(value)
@@ -89,9 +77,9 @@ function isUnstorable(value: unknown, span: Span, { isCommon, report }: Reader):
   return what !== undefined;
 }
 
-function readScalar(value: unknown, source: string, span: Span): Value {
+function readScalar(value: unknown, source: string | undefined, span: Span): Value {
   const known = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-  const text = typeof value === "string" ? value : source;
+  const text = typeof value === "string" ? value : (source ?? "");
   return {
     kind: "scalar",
     span,
@@ -122,21 +110,22 @@ function readAlias(name: string, span: Span, reader: Reader): Value {
   return value;
 }
 
-function readEntries(pairs: readonly PairNode[], reader: Reader): readonly Entry[] {
+function readEntries(pairs: readonly Pair[], reader: Reader): readonly Entry[] {
   const own = new Map<string, Entry>();
   const order: (Entry | readonly Entry[])[] = [];
-  for (const { key: keyNode, value: valueNode } of pairs) {
-    if (keyNode?.kind !== "scalar") {
-      const at = keyNode ?? valueNode;
+  for (const pair of pairs) {
+    const keyNode = pair.key as Node | null;
+    if (!isScalar(keyNode)) {
+      const at = keyNode ?? (pair.value as Node | null);
       reader.report("yaml-syntax", at === null ? { start: 0, end: 0 } : spanOf(at), {
         reason: "a key must be plain text",
       });
       continue;
     }
     const keySpan = spanOf(keyNode);
-    const value = readNode(valueNode, reader, keySpan.end);
+    const value = readNode(pair.value as Node | null, reader, keySpan.end);
     if (isUnstorable(keyNode.value, keySpan, reader)) continue;
-    const key = typeof keyNode.value === "string" ? keyNode.value : keyNode.source;
+    const key = typeof keyNode.value === "string" ? keyNode.value : (keyNode.source ?? "");
     if (key === "<<") {
       order.push(readMerge(value, reader));
       continue;
@@ -158,7 +147,6 @@ function flattenMerges(
   order: readonly (Entry | readonly Entry[])[],
   own: ReadonlyMap<string, Entry>,
 ): readonly Entry[] {
-  if (order.length === own.size) return [...own.values()];
   const merged = new Set<string>();
   return order.flatMap((part) => {
     if ("key" in part) return [part];
@@ -189,12 +177,23 @@ function readMerge(value: Value, reader: Reader): readonly Entry[] {
   return entries;
 }
 
-/** What holds no alias is as much and as deep as the text. */
 function measured(reader: Reader, value: Value): Value {
-  if (reader.isCommon && reader.anchors.size === 0) return value;
-  const { values, depth } = extentOf(reader, value);
+  const parts =
+    value.kind === "mapping"
+      ? value.entries.map((entry) => entry.value)
+      : value.kind === "list"
+        ? value.items
+        : [];
+  let values = 1;
+  let depth = 0;
+  for (const part of parts) {
+    const extent = extentOf(reader, part);
+    values += extent.values;
+    depth = Math.max(depth, extent.depth);
+  }
+  reader.extents.set(value, { values, depth: depth + 1 });
   if (values > MAXIMUM_VALUES) refuse(reader, value);
-  else if (depth > MAXIMUM_DEPTH && !reader.tooLarge) {
+  else if (depth === MAXIMUM_DEPTH && !reader.tooLarge) {
     reader.tooLarge = true;
     reader.report("too-deep", value.span, { limit: MAXIMUM_DEPTH });
   }
@@ -210,24 +209,10 @@ function refuse(reader: Reader, { span }: Value): void {
 }
 
 function extentOf(reader: Reader, value: Value): Extent {
-  if (value.kind === "scalar" || value.kind === "unread") return ONE;
-  const known = reader.extents.get(value);
-  if (known !== undefined) return known;
-  const parts = value.kind === "mapping" ? value.entries.map((entry) => entry.value) : value.items;
-  let values = 1;
-  let depth = 0;
-  for (const part of parts) {
-    const extent = extentOf(reader, part);
-    values += extent.values;
-    depth = Math.max(depth, extent.depth);
-  }
-  const extent = { values, depth: depth + 1 };
-  reader.extents.set(value, extent);
-  return extent;
+  return reader.extents.get(value) ?? { values: 1, depth: 0 };
 }
 
-const ONE: Extent = { values: 1, depth: 0 };
-
-function spanOf({ start, end }: SyntaxNode): Span {
+function spanOf(node: Node): Span {
+  const [start, end] = node.range ?? [0, 0];
   return { start, end };
 }
