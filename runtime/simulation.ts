@@ -10,7 +10,7 @@ export { inMeshSchema } from "./database/mesh-schema.js";
 export { createMutex } from "./database/mutex.js";
 export { relationName, relationOf } from "./database/relation.js";
 export { deletionSql, livingRows } from "./database/soft-deletion.js";
-export { askedDigests, openDigests } from "./http/digests.js";
+export { askedDigests, openDigests } from "./http/digest-answer.js";
 export { openList } from "./http/list.js";
 export { carriedColumns } from "./inbox/consumer-model.js";
 export { scopeOf } from "./inbox/scope.js";

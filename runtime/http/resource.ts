@@ -18,7 +18,7 @@ import { shownName } from "../values/field.js";
 import { callerOf } from "./authenticate.js";
 import { readBody } from "./body.js";
 import type { SharedConcurrencyLimit } from "./concurrency-limit.js";
-import { askedDigests, openDigests } from "./digests.js";
+import { askedDigests, openDigests } from "./digest-answer.js";
 import { refusalOf, type ValueSource } from "./http-errors.js";
 import { openList } from "./list.js";
 import { Problem, unavailable } from "./problem.js";
