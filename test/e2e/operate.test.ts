@@ -203,7 +203,7 @@ test("status of an idle mesh: the outbox is empty and no consumer has lag", asyn
   expect(table.stdout).toMatch(/^sfs_auth_user +user_cache +0\.0 s +0 +0 +0 +0 +0 +\d+ rows at /m);
   // One line for each service, with the largest of its tables: --json has all of them.
   const [, kept = ""] = table.stdout.split(/^tables of mesh .*\n/m);
-  expect(kept.split("\n\n")[0]).toMatch(/^(?:\w+ +\d+ +\w+ +(?:~\d+|-) +\d+\n?){4}$/);
+  expect(kept.split("\n\n")[0]).toMatch(/^(?:\w+ +\d+ +[\w.]+ +(?:~\d+|-) +\d+\n?){4}$/);
 });
 
 test("status and readyz tell lag in seconds: the age of the oldest event that is not applied", async () => {
