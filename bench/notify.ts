@@ -71,13 +71,13 @@ interface Work {
 
 async function writeUsers(servers: Servers, { count, silently = false }: Work): Promise<Taken> {
   const token = `bench_notify_${Date.now().toString(36)}`;
-  const pool = new pg.Pool({ connectionString: await createOwner(servers, token), max: WRITERS });
+  const pool = new pg.Pool({ connectionString: await createOwner(servers, token, token), max: WRITERS });
   const broker = await connectJetStream({ url: servers.natsUrl, name: "bench", logger: silent });
-  const stream: StreamDefinition = { ...STREAM, name: token.toUpperCase() };
+  const stream: StreamDefinition = { ...KEPT, name: token, subjects: [`${token}.user.*.*`] };
   try {
     if (silently) await silenceTriggers(pool);
     await broker.ensureStream(stream);
-    const service = { name: "auth", stream, publishes: stream.subjects };
+    const service = { name: token, stream, publishes: stream.subjects };
     const relay = startRelay({ pool, broker, service, logger: silent });
     while (!relay.stats().leader || relay.stats().paused) await new Promise((wake) => setTimeout(wake, 20));
     const taken = await runWriters(pool, count);
@@ -94,8 +94,7 @@ async function writeUsers(servers: Servers, { count, silently = false }: Work): 
   }
 }
 
-const STREAM = {
-  subjects: ["auth.user.*.*"],
+const KEPT = {
   maxAgeSeconds: 3_600,
   maxMessages: 10_000_000,
   maxBytes: 4 * 1_024 ** 3,

@@ -165,7 +165,7 @@ const REFERENTS = `SELECT "$found".*, "$task".hook,
       WHEN state.version IS NOT NULL OR state.stream_seq IS NOT NULL THEN 'known' ELSE 'unknown' END AS referent
   FROM "$dangling" AS "$found"
   LEFT JOIN mesh.applied AS state ON state.entity = $2 AND state.entity_id = "$found".id
-  LEFT JOIN LATERAL (SELECT min(hook) AS hook FROM mesh.cascade_task WHERE table_name = $3 AND row_key = "$found".key) AS "$task" ON true
+  LEFT JOIN LATERAL (SELECT pg_catalog.min(hook) AS hook FROM mesh.cascade_task WHERE table_name = $3 AND row_key = "$found".key) AS "$task" ON true
   WHERE "$found".rule = $1`;
 
 interface ReferringRow {

@@ -84,7 +84,14 @@ test.each(TYPES)("a source without it is compared, where its column is %s", asyn
     await comparison.add([{ id: "x" }]);
     await comparison.finish();
     await comparison.confirm();
-    expect(await comparison.count()).toEqual({ missing: 0, extra: 0, differing: 0, unfit: 0, ahead: 0 });
+    expect(await comparison.count()).toEqual({
+      missing: 0,
+      extra: 0,
+      differing: 0,
+      unfit: 0,
+      ahead: 0,
+      dangling: 0,
+    });
   } finally {
     await client.end();
   }

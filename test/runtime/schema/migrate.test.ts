@@ -222,10 +222,9 @@ test("migrationState looks without touching: pending on an empty database, then 
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const state = () => migrationState(client, { service: "shop", migrations: folder.path });
-  expect(await state()).toEqual({
-    applied: [],
-    pending: [...OURS, "0001_initial.sql"],
-  });
+  const { applied, pending, statements } = await state();
+  expect({ applied, pending }).toEqual({ applied: [], pending: [...OURS, "0001_initial.sql"] });
+  expect(statements.at(-1)).toMatchObject({ name: "0001_initial.sql", own: false });
   expect(await ask(url, "SELECT to_regnamespace('mesh') IS NULL AS untouched")).toEqual([
     { untouched: true },
   ]);
