@@ -65,7 +65,7 @@ async function measureSize({ roundsOfMany, servers }: Bench, size: number): Prom
       samples: copied,
       yardstick: { what: "bare COPY and upsert", samples: bare },
       ...(size >= 1_000_000 && { goal: { of: "ratio", atLeast: 0.6 } }),
-      plot: { plot: "copies", line: "snapshot", x: size },
+      plot: { plot: "copies", line: "copied", x: size },
     }),
     row({
       what: `${named}, unchanged, checked`,

@@ -37,7 +37,7 @@ export function plotSvg(plot: PlotOf, rows: readonly Row[]): string {
     width: WIDTH,
     height: HEIGHT,
     marginLeft: 64,
-    marginRight: 24,
+    marginRight: 40,
     marginBottom: 48,
     style: { fontSize: "13px", background: "transparent" },
     x: { type: "log", ticks, tickFormat: (value: number) => value.toLocaleString("en-US"), label: plot.x },
@@ -49,7 +49,7 @@ export function plotSvg(plot: PlotOf, rows: readonly Row[]): string {
       Plot.dot(points, { x: "x", y: "median", fill: "line", r: 3.5 }),
     ],
   });
-  return withLegend(svg.outerHTML, lines);
+  return withLegend(svg.outerHTML, { title: plot.title, lines });
 }
 
 /** The row and its yardstick are points of two lines. */
@@ -62,8 +62,14 @@ function pointsOf({ plot, value, yardstick }: Row): readonly Point[] {
   ];
 }
 
+interface Legend {
+  /** What a reader who sees no picture is told. */
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
 /** Plot's own legend is HTML, which an SVG file cannot hold. */
-function withLegend(svg: string, lines: readonly string[]): string {
+function withLegend(svg: string, { title, lines }: Legend): string {
   const entries = lines.map(
     (line, at) =>
       `<circle cx="76" cy="${24 + at * 20}" r="5" fill="${COLORS[at]}"/><text x="88" y="${28 + at * 20}">${escapeText(line)}</text>`,
@@ -74,7 +80,7 @@ function withLegend(svg: string, lines: readonly string[]): string {
     .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
     .replace(`height="${HEIGHT}"`, `height="${HEIGHT + height}"`)
     .replace(`viewBox="0 0 ${WIDTH} ${HEIGHT}"`, `viewBox="0 -${height} ${WIDTH} ${HEIGHT + height}"`)
-    .replace(/<style>[\s\S]*?<\/style>/, `<style>${STYLE}</style>`)
+    .replace(/<style>[\s\S]*?<\/style>/, `<title>${escapeText(title)}</title><style>${STYLE}</style>`)
     .replace("</svg>", `${legend}</svg>`);
   return `${placed}\n`;
 }
