@@ -152,7 +152,7 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "publishes":
       return to.kind === "service" ? "publishes it by code of its own" : eventWords(flow, to);
     case "writes copy":
-      return to.kind === "event" ? "writes it" : `writes its copy: ${list}`;
+      return to.kind === "event" ? "writes it" : `writes its copy${list === "" ? "" : `: ${list}`}`;
     case "removes copy":
       return to.kind === "event" ? "removes from it" : "its row of the copy goes";
     case "deletes rows":
